@@ -7,9 +7,9 @@
  */
 import { Effect } from "effect"
 import * as Dave from "../src/Dave.ts"
-import * as E2eeMedia from "../src/driver/E2eeMedia.ts"
-import * as FrameRing from "../src/driver/FrameRing.ts"
+import * as E2eeMedia from "../src/driver/e2ee/E2eeMedia.ts"
 import type { AudioPacket } from "../src/driver/Line.ts"
+import * as FrameRing from "../src/driver/media/FrameRing.ts"
 import * as SsrcMap from "../src/driver/SsrcMap.ts"
 import { ChannelId, Ssrc, UserId } from "../src/protocol/Identifier.ts"
 import * as RtpPacket from "../src/protocol/RtpPacket.ts"

@@ -7,7 +7,7 @@
 import { Cause, Effect } from "effect"
 import { readFileSync } from "node:fs"
 import * as AudioSource from "../src/audio/AudioSource.ts"
-import * as Resampler from "../src/audio/Resampler.ts"
+import * as Resampler from "../src/audio/source/Resampler.ts"
 import { type Bench, median } from "./measure.ts"
 
 const files: ReadonlyArray<readonly [name: string, format: string]> = [

@@ -11,7 +11,7 @@
 import { Effect } from "effect"
 import * as Fs from "node:fs"
 import { fileURLToPath } from "node:url"
-import * as OggWriter from "../src/audio/OggWriter.ts"
+import * as OggWriter from "../src/audio/ogg/OggWriter.ts"
 import * as OpusEncoder from "../src/OpusEncoder.ts"
 
 const rate = 48_000

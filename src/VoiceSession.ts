@@ -36,7 +36,7 @@ export type {
    * @since 0.1.0
    */
   SentFrame
-} from "./driver/Tap.ts"
+} from "./driver/media/Tap.ts"
 
 export type {
   /**

@@ -13,23 +13,23 @@ import type { OpusDecoder } from "../OpusDecoder.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Bounds from "./Bounds.ts"
 import * as ByteSource from "./ByteSource.ts"
-import * as ChildProcess from "./ChildProcess.ts"
-import * as Container from "./Container.ts"
-import type { ContainerOptions } from "./ContainerOptions.ts"
-import * as Ffmpeg from "./Ffmpeg.ts"
-import type { FfmpegOptions } from "./Ffmpeg.ts"
-import * as Filter from "./Filter.ts"
-import * as FrameSource from "./FrameSource.ts"
-import * as Generated from "./Generated.ts"
-import * as HttpSource from "./HttpSource.ts"
-import * as LiveSource from "./LiveSource.ts"
-import * as NodeStream from "./NodeStream.ts"
+import * as HttpSource from "./http/HttpSource.ts"
 import type { AudioSource, OpusFrame } from "./OpenSource.ts"
-import * as PcmSource from "./PcmSource.ts"
-import * as RawPcm from "./RawPcm.ts"
-import * as UrlSource from "./UrlSource.ts"
+import * as ChildProcess from "./process/ChildProcess.ts"
+import * as Container from "./source/Container.ts"
+import type { ContainerOptions } from "./source/ContainerOptions.ts"
+import * as Ffmpeg from "./source/Ffmpeg.ts"
+import type { FfmpegOptions } from "./source/Ffmpeg.ts"
+import * as Filter from "./source/Filter.ts"
+import * as FrameSource from "./source/FrameSource.ts"
+import * as Generated from "./source/Generated.ts"
+import * as LiveSource from "./source/LiveSource.ts"
+import * as NodeStream from "./source/NodeStream.ts"
+import * as PcmSource from "./source/PcmSource.ts"
+import * as RawPcm from "./source/RawPcm.ts"
+import * as UrlSource from "./source/UrlSource.ts"
 
-export type { ContainerOptions } from "./ContainerOptions.ts"
+export type { ContainerOptions } from "./source/ContainerOptions.ts"
 
 export type { AudioSource, Opening, OpenOpus, OpenPcm, OpenSource, OpusFrame, Tags } from "./OpenSource.ts"
 
@@ -180,7 +180,7 @@ export const fromFfmpeg = (
   return { name, open: Ffmpeg.open(input, name, options) }
 }
 
-export { readFrames } from "./Frames.ts"
+export { readFrames } from "./source/Frames.ts"
 
 /**
  * Silence, without end by default.
@@ -224,9 +224,9 @@ export const decoded = <R>(source: AudioSource<R>): AudioSource<R | OpusDecoder>
   open: Effect.flatMap(source.open, Filter.decoded)
 })
 
-export { encoded } from "./Encoded.ts"
+export { encoded } from "./source/Encoded.ts"
 
-export { unwrap } from "./Lazy.ts"
+export { unwrap } from "./source/Lazy.ts"
 
 export type {
   /**
@@ -239,9 +239,9 @@ export type {
    * @since 0.1.0
    */
   PreloadOptions
-} from "./Preloaded.ts"
+} from "./source/Preloaded.ts"
 
-export { preloaded } from "./Preloaded.ts"
+export { preloaded } from "./source/Preloaded.ts"
 
 /**
  * A source whose samples go through a filter: an equalizer, an echo, another pitch. `make` is called for each opening, and after each

@@ -18,11 +18,11 @@ import type * as VoiceError from "../VoiceError.ts"
 import * as Accessors from "./Accessors.ts"
 import * as Bounds from "./Bounds.ts"
 import type { AudioSource } from "./OpenSource.ts"
-import type { Place } from "./Place.ts"
-import { type Options, Playback } from "./Playback.ts"
-import * as SourceAt from "./SourceAt.ts"
-import type { TrackEnd } from "./TrackEvent.ts"
-import type { Track, TrackOptions } from "./TrackHandle.ts"
+import type { Place } from "./player/Place.ts"
+import { type Options, Playback } from "./track/Playback.ts"
+import * as SourceAt from "./track/SourceAt.ts"
+import type { TrackEnd } from "./track/TrackEvent.ts"
+import type { Track, TrackOptions } from "./track/TrackHandle.ts"
 
 export type {
   /**
@@ -30,7 +30,7 @@ export type {
    * @since 0.1.0
    */
   TrackMetrics
-} from "./Seat.ts"
+} from "./player/Seat.ts"
 
 export type {
   /**
@@ -48,7 +48,7 @@ export type {
    * @since 0.1.0
    */
   TrackState
-} from "./TrackEvent.ts"
+} from "./track/TrackEvent.ts"
 
 export type {
   /**
@@ -61,7 +61,7 @@ export type {
    * @since 0.1.0
    */
   TrackOptions
-} from "./TrackHandle.ts"
+} from "./track/TrackHandle.ts"
 
 const defaultRampMs = 20
 

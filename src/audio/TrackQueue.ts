@@ -14,11 +14,11 @@ import * as SoundEffect from "../SoundEffect.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import * as Accessors from "./Accessors.ts"
 import * as Bounds from "./Bounds.ts"
-import * as LineUp from "./LineUp.ts"
 import type { AudioSource } from "./OpenSource.ts"
-import * as QueueJournal from "./QueueJournal.ts"
-import { type Entry, entryOf, type Item, type QueueEvent } from "./QueueJournal.ts"
-import * as QueueOrder from "./QueueOrder.ts"
+import * as LineUp from "./queue/LineUp.ts"
+import * as QueueJournal from "./queue/QueueJournal.ts"
+import { type Entry, entryOf, type Item, type QueueEvent } from "./queue/QueueJournal.ts"
+import * as QueueOrder from "./queue/QueueOrder.ts"
 import type { Track, TrackState } from "./Track.ts"
 
 export type {
@@ -37,7 +37,7 @@ export type {
    * @since 0.1.0
    */
   QueueEvent
-} from "./QueueJournal.ts"
+} from "./queue/QueueJournal.ts"
 
 export type {
   /**
@@ -45,7 +45,7 @@ export type {
    * @since 0.1.0
    */
   Repeat
-} from "./LineUp.ts"
+} from "./queue/LineUp.ts"
 
 /**
  * A queue as data.

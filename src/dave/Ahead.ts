@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import * as FrameRing from "../driver/FrameRing.ts"
+import * as FrameRing from "../driver/media/FrameRing.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { ProtectedFrames, ProtectOptions } from "./Protected.ts"
 

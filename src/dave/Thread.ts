@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { FrameRing } from "../driver/FrameRing.ts"
+import type { FrameRing } from "../driver/media/FrameRing.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
 import * as HelperThread from "../transport/HelperThread.ts"
 import * as Ahead from "./Ahead.ts"

@@ -4,12 +4,12 @@
  * @since 0.1.0
  */
 import type * as VoiceUdp from "../VoiceUdp.ts"
-import type * as E2ee from "./E2ee.ts"
+import type * as E2ee from "./e2ee/E2ee.ts"
 import type * as Line from "./Line.ts"
-import type * as MediaReceiver from "./MediaReceiver.ts"
-import type * as MediaSender from "./MediaSender.ts"
-import type * as Rtcp from "./Rtcp.ts"
-import type { Signalling } from "./Signalling.ts"
+import type * as MediaReceiver from "./media/MediaReceiver.ts"
+import type * as MediaSender from "./media/MediaSender.ts"
+import type * as Rtcp from "./media/Rtcp.ts"
+import type { Signalling } from "./signalling/Signalling.ts"
 
 /**
  * What each part of a connection has counted.

@@ -23,7 +23,7 @@ export * as EmulatorError from "./shell/EmulatorError.ts"
  *
  * @since 0.1.0
  */
-export * as FaultSchedule from "./core/FaultSchedule.ts"
+export * as FaultSchedule from "./core/faults/FaultSchedule.ts"
 
 /**
  * Which Discord it is.

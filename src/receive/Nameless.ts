@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Hold from "../driver/Hold.ts"
+import * as Hold from "../driver/e2ee/Hold.ts"
 import type { AudioPacket } from "../driver/Line.ts"
 import type { Ssrc } from "../protocol/Identifier.ts"
 

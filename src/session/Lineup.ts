@@ -5,8 +5,8 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as FrameRing from "../driver/FrameRing.ts"
 import type * as Line from "../driver/Line.ts"
+import type * as FrameRing from "../driver/media/FrameRing.ts"
 import type { VoiceConnection } from "../VoiceDriver.ts"
 
 /**

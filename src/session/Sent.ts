@@ -7,7 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as Tap from "../driver/Tap.ts"
+import * as Tap from "../driver/media/Tap.ts"
 
 /**
  * Keeps a tap among `taps` for as long as it runs, `begin` tells it what is played already. It ends when `isOver`.

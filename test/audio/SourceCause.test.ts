@@ -6,9 +6,9 @@ import { Readable } from "node:stream"
 import { inspect } from "node:util"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as ByteSource from "../../src/audio/ByteSource.ts"
-import * as ChildProcess from "../../src/audio/ChildProcess.ts"
-import * as FrameSource from "../../src/audio/FrameSource.ts"
-import * as SourceAt from "../../src/audio/SourceAt.ts"
+import * as ChildProcess from "../../src/audio/process/ChildProcess.ts"
+import * as FrameSource from "../../src/audio/source/FrameSource.ts"
+import * as SourceAt from "../../src/audio/track/SourceAt.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 
 const thrown = new Error("said by the test")

@@ -5,7 +5,7 @@ import * as Mediabunny from "mediabunny"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import * as WebmReader from "../../src/audio/WebmReader.ts"
+import * as WebmReader from "../../src/audio/matroska/WebmReader.ts"
 import { collect } from "./listen.ts"
 import {
   concat,

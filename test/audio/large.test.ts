@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as ByteSource from "../../src/audio/ByteSource.ts"
-import * as Container from "../../src/audio/Container.ts"
+import * as Container from "../../src/audio/source/Container.ts"
 import { collect } from "./listen.ts"
 import { ascii, concat, noise, ogg, packet } from "./samples.ts"
 

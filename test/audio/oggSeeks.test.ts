@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import * as OggReader from "../../src/audio/OggReader.ts"
+import * as OggReader from "../../src/audio/ogg/OggReader.ts"
 import { collect } from "./listen.ts"
 import { concat, mixed, ogg, pagesOf, readPages, shown, writePage } from "./samples.ts"
 

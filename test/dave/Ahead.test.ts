@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import * as Ahead from "../../src/dave/Ahead.ts"
-import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import { uint } from "../protocol/arbitraries.ts"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Thread from "../../src/dave/Thread.ts"
-import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import { ChannelId, UserId } from "../../src/protocol/Identifier.ts"
 
 const ann = UserId.make("1001")

@@ -5,7 +5,7 @@ import { createReadStream, readdirSync, readFileSync, readlinkSync } from "node:
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import * as Decoders from "../../src/audio/Decoders.ts"
+import * as Decoders from "../../src/audio/source/Decoders.ts"
 import * as Rig from "./rig.ts"
 
 const pathOf = (name: string): string => fileURLToPath(new URL(`../audio/files/${name}`, import.meta.url))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as FaultSchedule from "../../src/emulator/core/FaultSchedule.ts"
+import * as FaultSchedule from "../../src/emulator/core/faults/FaultSchedule.ts"
 import * as Model from "./model.ts"
 
 const block = 250

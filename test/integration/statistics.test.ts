@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import * as Rtcp from "../../src/driver/Rtcp.ts"
+import * as Rtcp from "../../src/driver/media/Rtcp.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import * as Feed from "../../src/mixer/Feed.ts"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
 import { decoderOf, packetOf } from "./fakeCodec.ts"

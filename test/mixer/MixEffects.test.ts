@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { FloatCodec } from "../../src/codec/FloatCodec.ts"
-import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import * as Feed from "../../src/mixer/Feed.ts"
 import * as Heard from "../../src/mixer/Heard.ts"
 import { Input } from "../../src/mixer/Input.ts"

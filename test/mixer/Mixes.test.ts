@@ -1,6 +1,6 @@
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { codec } from "../../src/codec/FloatCodec.ts"
-import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import * as Heard from "../../src/mixer/Heard.ts"
 import type { FromMixes } from "../../src/mixer/messages.ts"
 import * as Mixes from "../../src/mixer/Mixes.ts"

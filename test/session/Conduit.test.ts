@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scheduler, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import { ChannelId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as Conduit from "../../src/session/Conduit.ts"
 import type * as Event from "../../src/session/Event.ts"

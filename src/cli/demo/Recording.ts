@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import * as OggWriter from "../../audio/OggWriter.ts"
+import * as OggWriter from "../../audio/ogg/OggWriter.ts"
 import type { HeardFrame } from "../../emulator/Emulator.ts"
 import { timestampDelta } from "../../protocol/RtpPacket.ts"
 import * as Comparison from "./Comparison.ts"

@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { Misbehaviour } from "../../emulator/core/dave/Misbehaviour.ts"
-import * as FaultSchedule from "../../emulator/core/FaultSchedule.ts"
+import * as FaultSchedule from "../../emulator/core/faults/FaultSchedule.ts"
 
 const id = Schema.optionalKey(Schema.Unknown)
 const user = Schema.String

@@ -6,9 +6,9 @@
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import * as DiscordObject from "./DiscordObject.ts"
-import type { GatewayServer } from "./GatewayServer.ts"
+import type { GatewayServer } from "./gateway/GatewayServer.ts"
 import type { Profile } from "./Profile.ts"
-import type { VoiceStates } from "./VoiceStates.ts"
+import type { VoiceStates } from "./states/VoiceStates.ts"
 import * as World from "./World.ts"
 
 /**

@@ -7,9 +7,9 @@
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { GuildId, UserId } from "../../protocol/Identifier.ts"
 import * as DiscordObject from "./DiscordObject.ts"
-import type { GatewayServer } from "./GatewayServer.ts"
-import { sees } from "./GatewaySession.ts"
-import type { VoiceStates } from "./VoiceStates.ts"
+import type { GatewayServer } from "./gateway/GatewayServer.ts"
+import { sees } from "./gateway/GatewaySession.ts"
+import type { VoiceStates } from "./states/VoiceStates.ts"
 import * as World from "./World.ts"
 
 /**

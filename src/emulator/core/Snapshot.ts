@@ -5,7 +5,7 @@
  */
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { Address, VoiceGrant, VoiceServerId } from "./CoreContext.ts"
-import type { GatewayServer } from "./GatewayServer.ts"
+import type { GatewayServer } from "./gateway/GatewayServer.ts"
 import type { DaveView, SessionView, VoiceHalf } from "./voice/VoiceHalf.ts"
 import type { World } from "./World.ts"
 

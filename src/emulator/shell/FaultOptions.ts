@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { DatagramFaults, What, When } from "../core/FaultRules.ts"
-import type { Incident, Schedule } from "../core/FaultSchedule.ts"
+import type { DatagramFaults, What, When } from "../core/faults/FaultRules.ts"
+import type { Incident, Schedule } from "../core/faults/FaultSchedule.ts"
 import { type EmulatorError, InvalidOption, make as makeError } from "./EmulatorError.ts"
 
 /** What is wrong with some options: nothing, in the best case. */

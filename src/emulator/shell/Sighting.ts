@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Core from "../core/Core.ts"
-import type * as Message from "../core/Message.ts"
+import type * as Message from "../core/messages/Message.ts"
 
 /** So many messages are told, and so many characters of a text. */
 const [mostTold, longestText] = [3, 80]

@@ -7,7 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as OggWriter from "../../audio/OggWriter.ts"
+import * as OggWriter from "../../audio/ogg/OggWriter.ts"
 import type { Encoder, OpusEncoder } from "../../OpusEncoder.ts"
 import type { VoiceError } from "../../VoiceError.ts"
 import type { RecordedFile } from "./Manifest.ts"

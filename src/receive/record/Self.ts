@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { SentFrame } from "../../driver/Tap.ts"
+import type { SentFrame } from "../../driver/media/Tap.ts"
 import type { Received } from "./Part.ts"
 
 /**

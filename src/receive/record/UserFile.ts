@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import * as OggWriter from "../../audio/OggWriter.ts"
+import * as OggWriter from "../../audio/ogg/OggWriter.ts"
 import type { UserId } from "../../protocol/Identifier.ts"
 import * as OpusPacket from "../../protocol/OpusPacket.ts"
 import type { RecordedFile } from "./Manifest.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as FaultRules from "../../../src/emulator/core/FaultRules.ts"
-import { sendLimit } from "../../../src/emulator/core/GatewayConnection.ts"
+import * as FaultRules from "../../../src/emulator/core/faults/FaultRules.ts"
+import { sendLimit } from "../../../src/emulator/core/gateway/GatewayConnection.ts"
 import { today } from "../../../src/emulator/core/Profile.ts"
 import * as Harness from "./Harness.ts"
 

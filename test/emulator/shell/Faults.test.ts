@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Fiber, Layer, Queue, type Scope } from "effect"
 import { TestClock } from "effect/testing"
-import * as FaultSchedule from "../../../src/emulator/core/FaultSchedule.ts"
+import * as FaultSchedule from "../../../src/emulator/core/faults/FaultSchedule.ts"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
 import type { DatagramTransport, WebSocketTransport } from "../../../src/Transport.ts"
 import * as Foreign from "../ForeignClient.ts"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as FaultRules from "../../../../src/emulator/core/FaultRules.ts"
+import * as FaultRules from "../../../../src/emulator/core/faults/FaultRules.ts"
 import { type Profile, today } from "../../../../src/emulator/core/Profile.ts"
 import { silentMs } from "../../../../src/emulator/core/voice/Listening.ts"
 import { makeClient, makeWorld, opus } from "./kit.ts"

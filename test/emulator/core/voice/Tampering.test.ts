@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as FaultRules from "../../../../src/emulator/core/FaultRules.ts"
+import * as FaultRules from "../../../../src/emulator/core/faults/FaultRules.ts"
 import { today } from "../../../../src/emulator/core/Profile.ts"
 import * as Kit from "./kit.ts"
 

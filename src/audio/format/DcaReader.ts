@@ -1,0 +1,142 @@
+/**
+ * DCA1, which older bots keep their sounds in, to packets of Opus: "DCA1", the length of a description in JSON and that itself, and then
+ * each packet behind its length. Lengths are little-endian, of 32 and 16 bits.
+ *
+ * What ends how:
+ * - The bytes end inside a packet or a length: `Truncated`.
+ * - A packet of no bytes, of a negative length, or that is not Opus: `Corrupt`.
+ *
+ * DCA0 has neither a name nor a description, so that nobody can tell what it is.
+ *
+ * @since 0.1.0
+ */
+import * as OpusPacket from "../../protocol/OpusPacket.ts"
+import * as Cutter from "./Cutter.ts"
+import type { Header, PacketReader } from "./PacketReader.ts"
+import * as Tags from "./Tags.ts"
+
+/** The name, and the length of the description. */
+const headBytes = 8
+
+/** A longer description holds a picture, and is passed over without being kept. */
+const maxDescriptionBytes = 1024 * 1024
+
+const maxChannels = 2
+
+const utf8 = new TextDecoder()
+
+/** What of the part "info" are tags, and how they are called elsewhere. */
+const names = [
+  ["title", "title"],
+  ["artist", "artist"],
+  ["album", "album"],
+  ["genre", "genre"],
+  ["comments", "comment"]
+] as const
+
+const partOf = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    // it has that name, whatever stands there
+    ? (value as { readonly [name: string]: unknown })[name]
+    : undefined
+
+const parse = (json: Uint8Array): unknown => {
+  try {
+    return JSON.parse(utf8.decode(json))
+  } catch {
+    // the sound needs none of it
+    return undefined
+  }
+}
+
+/**
+ * A reader at the start of a file.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): PacketReader => Cutter.make(formatOf)
+
+const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
+  const { available, consume, fail, give, input, position, skip } = cutter
+  let header: Header | undefined
+  let start = 0
+
+  const byte = (offset: number): number => input.bytes[input.start + offset] ?? 0
+
+  const describe = (description: unknown): void => {
+    const tags: Tags.MutableTags = {}
+    for (const [name, key] of names) {
+      const value = partOf(partOf(description, "info"), name)
+      if (typeof value === "string") Tags.add(tags, key, value)
+    }
+    header = {
+      codec: "opus",
+      rate: OpusPacket.sampleRate,
+      channels: partOf(partOf(description, "opus"), "channels") === 1 ? 1 : maxChannels,
+      setup: [],
+      sampleFormat: undefined,
+      delay: 0,
+      total: undefined,
+      warmUp: 80 * 48,
+      tags
+    }
+  }
+
+  const onHead = (): boolean => {
+    if (available() < headBytes) return false
+    if (utf8.decode(input.bytes.subarray(input.start, input.start + 4)) !== "DCA1") {
+      fail("UnknownFormat", "it is not DCA1")
+      return false
+    }
+    const length = byte(4) | (byte(5) << 8) | (byte(6) << 16) | (byte(7) << 24)
+    if (length < 0) {
+      fail("Corrupt", `its description has ${length} bytes`)
+      return false
+    }
+    if (length > maxDescriptionBytes) {
+      describe(undefined)
+      skip(headBytes + length)
+      return true
+    }
+    if (available() < headBytes + length) return false
+    const from = input.start + headBytes
+    describe(parse(input.bytes.subarray(from, from + length)))
+    consume(headBytes + length)
+    return true
+  }
+
+  const onPacket = (): boolean => {
+    if (available() < 2) return false
+    const length = ((byte(0) | (byte(1) << 8)) << 16) >> 16
+    if (length <= 0) {
+      fail("Corrupt", `a packet has ${length} bytes`)
+      return false
+    }
+    if (available() < 2 + length) return false
+    const data = input.bytes.slice(input.start + 2, input.start + 2 + length)
+    const samples = OpusPacket.samples(data)
+    if (samples < 0) {
+      fail("Corrupt", `${length} bytes are not a valid Opus packet`)
+      return false
+    }
+    give({ data, samples, start, offset: position() })
+    start += samples
+    consume(2 + length)
+    return true
+  }
+
+  return {
+    step: () => header === undefined ? onHead() : onPacket(),
+    end: () => {
+      if (header === undefined) fail("Truncated", "it ends in the headers")
+      else if (cutter.available() > 0) fail("Truncated", "it ends inside a packet")
+    },
+    header: () => header,
+    durationByTail: () => undefined,
+    tailBytes: 0,
+    restart: (place) => {
+      start = place.start
+    }
+  }
+}

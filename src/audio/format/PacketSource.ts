@@ -1,0 +1,247 @@
+/**
+ * Feeds a reader from a source of bytes as its packets are wanted, and finds the place for a seek. Every packet that was read
+ * is given before the source says how it ended.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { VoiceError } from "../../VoiceError.ts"
+import * as ByteSource from "../ByteSource.ts"
+import type { Header, Packet, PacketReader, Place, Problem } from "./PacketReader.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface PacketSource {
+  readonly name: string
+  readonly header: Header
+  /** Milliseconds, where it is known before the end. */
+  readonly durationMs: number | undefined
+  readonly live: boolean
+  /** The next packets, never none; ends with `Cause.Done`. */
+  readonly pull: Effect.Effect<ReadonlyArray<Packet>, VoiceError | Cause.Done>
+  /**
+   * Goes to a sample. What is pulled next begins with the packet that holds it, but for PCM, where it begins with the sample.
+   */
+  readonly seek: ((sample: number) => Effect.Effect<void, VoiceError>) | undefined
+}
+
+/** A search for a place ends in this many bytes; the rest is read. */
+const nearBytes = 65_536
+
+/** How many samples apart the places are that are remembered, for files in which a place can only be found by counting. */
+const indexStep = 24_000
+
+/** What a search reads at most before it finds a place: clusters with pictures can be long. */
+const maxProbeBytes = 16 * 1024 * 1024
+
+const concat = (first: Uint8Array, second: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(first.length + second.length)
+  bytes.set(first)
+  bytes.set(second, first.length)
+  return bytes
+}
+
+/**
+ * Reads up to the header and, where any place can be read, what tells the duration.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (
+  source: ByteSource.ByteSource,
+  reader: PacketReader
+): Effect.Effect<PacketSource, VoiceError> =>
+  Effect.gen(function*() {
+    const { name } = source
+    let positionMs = 0
+    const failure = (problem: Problem): VoiceError =>
+      ByteSource.failure(name, problem.kind, problem.detail, { positionMs })
+
+    let ended = false
+    const advance = Effect.map(source.next, (chunk) => {
+      if (chunk === undefined) {
+        ended = true
+        reader.end()
+      } else {
+        reader.push(chunk)
+      }
+    })
+
+    const goesOn = () => reader.problem() === undefined && !ended
+    while (reader.header() === undefined && goesOn()) yield* advance
+    const header = reader.header()
+    if (header === undefined) {
+      return yield* failure(reader.problem() ?? { kind: "Unsupported", detail: "there is no sound in it" })
+    }
+    const { rate } = header
+    // packets of Opus are sent as they are, the samples of a decoder's beginning with them
+    const delay = header.codec === "opus" && header.opus === undefined ? 0 : header.delay
+
+    /** Places that were read past, in their order. */
+    const index: Array<Place> = []
+    let first: Place | undefined
+    const isUnplaced = () => first === undefined
+
+    const remember = (packets: ReadonlyArray<Packet>): void => {
+      for (const packet of packets) {
+        if (packet.offset < 0) continue
+        const last = index.at(-1)
+        if (last !== undefined && packet.start < last.start + indexStep) continue
+        // the first packet after a restart gives no sound where packets overlap
+        const start = header.codec === "vorbis" ? packet.start + packet.samples : packet.start
+        const place = { offset: packet.offset, start }
+        first ??= place
+        index.push(place)
+      }
+    }
+
+    /** What was read at first, or a seek has found, and was not yet given. */
+    let held: ReadonlyArray<Packet> = []
+
+    const pull: PacketSource["pull"] = Effect.gen(function*() {
+      while (true) {
+        const packets = held.length > 0 ? held : reader.take()
+        held = []
+        const last = packets.at(-1)
+        if (last !== undefined) {
+          positionMs = Math.max(0, last.start + last.samples - delay) / rate * 1000
+          if (source.seek !== undefined) remember(packets)
+          return packets
+        }
+        const problem = reader.problem()
+        if (problem !== undefined) return yield* failure(problem)
+        if (ended) return yield* Cause.done()
+        yield* advance
+      }
+    })
+
+    const go = (place: Place): Effect.Effect<void, VoiceError> =>
+      Effect.suspend(() => {
+        reader.restart(place)
+        ended = false
+        return source.seek === undefined ? Effect.void : source.seek(place.offset)
+      })
+
+    /** The first place at or behind a byte, read piece by piece. */
+    const probe = (random: ByteSource.RandomAccess, from: number, to: number) =>
+      Effect.gen(function*() {
+        let bytes: Uint8Array = new Uint8Array(0)
+        let offset = from
+        while (offset < to && offset - from < maxProbeBytes) {
+          const more = yield* random.read(offset, Math.min(random.size, offset + nearBytes))
+          if (more.length === 0) return undefined
+          // what is found may begin in one piece and end in the next
+          const kept = bytes.subarray(Math.max(0, bytes.length - nearBytes))
+          const place = reader.placeIn?.(concat(kept, more), offset - kept.length)
+          if (place !== undefined) return place
+          bytes = more
+          offset += more.length
+        }
+        return undefined
+      })
+
+    /** The last place before a sample that halving the file finds. */
+    const search = (random: ByteSource.RandomAccess, sample: number) =>
+      Effect.gen(function*() {
+        // before it there may be pictures of megabytes
+        let low = index[0]?.offset ?? 0
+        let high = random.size
+        let best: Place | undefined
+        while (high - low > nearBytes) {
+          const middle = Math.floor((low + high) / 2)
+          const place = yield* probe(random, middle, high)
+          if (place === undefined || place.offset >= high || place.start > sample) {
+            high = middle
+          } else {
+            best = place
+            low = place.offset
+          }
+        }
+        return best
+      })
+
+    const nearest = (sample: number): Place | undefined => {
+      let low = 0
+      let high = index.length
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if ((index[middle]?.start ?? 0) <= sample) low = middle + 1
+        else high = middle
+      }
+      return index[low - 1]
+    }
+
+    // from which sample on it counts, a reader of Ogg knows with its first packet
+    while (source.random !== undefined && reader.placeIn !== undefined && held.length === 0) {
+      held = reader.take()
+      if (held.length > 0 || !goesOn()) break
+      yield* advance
+    }
+    remember(held)
+
+    const durationMs = yield* duration(source, reader)
+    const seekable = source.seek !== undefined && reader.canSeek?.() !== false
+    /** Leaves out what lies before a sample, but for the last of it where it ends there. How it ends, the next pull says again. */
+    const skipTo = (sample: number) =>
+      Effect.gen(function*() {
+        let last: ReadonlyArray<Packet> = []
+        while (true) {
+          const pulled = yield* Effect.catch(pull, () => Effect.undefined)
+          if (pulled === undefined) {
+            held = last
+            return
+          }
+          const packets = [...last, ...pulled]
+          // a stream that has to be decoded in its own way is read from its beginning
+          const index = packets.findIndex((packet) =>
+            packet.opus !== undefined || packet.vorbis !== undefined || packet.start + packet.samples > sample
+          )
+          if (index >= 0) {
+            // without one that gives nothing the next would give nothing either
+            held = packets.slice(packets[index - 1]?.samples === 0 ? index - 1 : index)
+            return
+          }
+          last = packets.slice(-1)
+        }
+      })
+
+    const seek: PacketSource["seek"] = !seekable ? undefined : (sample) =>
+      Effect.gen(function*() {
+        held = []
+        if (reader.placeOf !== undefined) return yield* go(reader.placeOf(sample))
+        const found = reader.placeIn === undefined || source.random === undefined
+          ? nearest(sample)
+          : yield* search(source.random, sample)
+        // the place of the first packet is known once there was one
+        while (isUnplaced() && goesOn()) {
+          remember(reader.take())
+          yield* advance
+        }
+        const place = found ?? first
+        if (place === undefined) return
+        yield* go(place)
+        yield* skipTo(sample)
+      })
+
+    return { name, header, durationMs, live: source.live, pull, seek }
+  })
+
+const duration = Effect.fnUntraced(function*(
+  source: ByteSource.ByteSource,
+  reader: PacketReader
+): Effect.fn.Return<number | undefined, VoiceError> {
+  if (source.random !== undefined) reader.onSize?.(source.random.size)
+  const known = reader.durationMs()
+  if (known !== undefined || source.random === undefined || reader.tailBytes === 0) return known
+  const { read, size } = source.random
+  const tail = yield* read(Math.max(0, size - reader.tailBytes), size)
+  const told = reader.durationByTail(tail, size)
+  if (told === undefined || reader.doubt === undefined) return told
+  for (let at = reader.doubt(); at !== undefined; at = reader.doubt()) {
+    reader.look?.(yield* read(at, Math.min(size, at + reader.tailBytes)), at)
+  }
+  return reader.durationByTail(tail, size)
+})

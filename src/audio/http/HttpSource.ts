@@ -1,0 +1,388 @@
+/**
+ * Bytes of an HTTP or HTTPS URL. A connection that breaks or stalls is replaced, by a schedule, and goes on at the byte where it
+ * was: by a range if the server has those, and else by reading anew up to there. That it is still the same content is checked.
+ *
+ * Where the server has ranges and says how long it all is, any place can be read, and so a seek needs no more than another
+ * request.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { VoiceError } from "../../VoiceError.ts"
+import * as ByteSource from "../ByteSource.ts"
+import type { Tags } from "../OpenSource.ts"
+import * as TagChanges from "../TagChanges.ts"
+import { type Answer, answerOf } from "./HttpAnswer.ts"
+import {
+  causeOf,
+  isNobody,
+  isOfRequest,
+  passing,
+  reasonOf,
+  statusFailure,
+  type Trouble,
+  Witness
+} from "./HttpTrouble.ts"
+import * as HttpUrl from "./HttpUrl.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface UrlOptions {
+  /** Default: the last part of the path. */
+  readonly name?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /**
+   * When to try again after a connection has failed, was cut, or has stalled, and after an answer of 408, 425, 429 or 5xx. It
+   * begins anew once bytes have come. Default: after 200 ms, then twice as long each time up to 5 seconds, 8 times; but 3 times where
+   * nothing has come yet and nobody is at the address, which is most likely a wrong one.
+   */
+  readonly reconnect?: Schedule.Schedule<unknown, unknown> | undefined
+  /** How long an answer, or the next bytes, may take before the connection is replaced. Default 10 seconds. */
+  readonly stallTimeout?: Duration.Input | undefined
+  /**
+   * It is a station: what is sent now is what is wanted, and one whose connection has ended, or whose answer is no sound any more,
+   * is joined again, by `reconnect`.
+   * Default: whether the server says so (`icy-` headers).
+   */
+  readonly live?: boolean | undefined
+}
+
+/**
+ * 200 ms, doubling up to 5 seconds, 8 times.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
+  Schedule.exponential("200 millis", 2),
+  Schedule.spaced("5 seconds")
+]).pipe(Schedule.upTo({ times: 8 }))
+
+/** How often an address where nobody is, and nobody was, is tried again by {@link defaultReconnect}: within a second and a half. */
+const triesOfNobody = 3
+
+/**
+ * Bytes of a URL, where they came from after all redirects, and what the server says they are.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HttpBytes extends ByteSource.ByteSource {
+  readonly url: URL
+  readonly contentType: string | undefined
+  /** What a station says of itself in its answer, and while it plays, if it does. */
+  readonly tags: Tags
+  readonly tagChanges: Stream.Stream<Tags> | undefined
+}
+
+const wasCut = "the connection was cut"
+
+const isAnotherPart = "the server has sent another part than was asked for"
+
+/**
+ * The name that a source of this URL has.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const name = (url: string | URL, options?: UrlOptions): string => {
+  const parsed = HttpUrl.parse(url)
+  return options?.name ?? (parsed === undefined ? "url" : HttpUrl.nameOf(parsed))
+}
+
+/**
+ * Connects, by the schedule `opening` if that is another one than `reconnect`; the scope closes what is open.
+ *
+ * `Unsupported` for another scheme, `NotFound` for 404 and 410, `Unreadable` for 401 and 403, `Failed` for other answers, when the
+ * schedule has ended, and when the content has changed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (
+  url: string | URL,
+  options: UrlOptions = {},
+  opening?: Schedule.Schedule<unknown, unknown>
+): Effect.Effect<HttpBytes, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const source = name(url, options)
+    const parsed = HttpUrl.parse(url)
+    if (parsed === undefined) {
+      return yield* ByteSource.failure(source, "Unsupported", "it is no URL of http or https")
+    }
+    const { authorization, target } = HttpUrl.split(parsed)
+    const stallMs = Duration.toMillis(options.stallTimeout ?? "10 seconds")
+    const schedule = options.reconnect ?? defaultReconnect
+    const failed = (retry: boolean) => (detail: string, cause?: unknown): Trouble => ({
+      retry,
+      error: ByteSource.failure(source, "Failed", detail, { cause })
+    })
+    const [trouble, fatal] = [failed(true), failed(false)]
+
+    // another connection to the station may have told of a title that is over
+    const changes = TagChanges.make("unknown")
+    let known: Answer | undefined
+    let current: Answer | undefined
+    let position = 0
+    let ended = false
+    let isLive = false
+    /** What is left of a piece of which a part was read before. */
+    let leftover: Uint8Array | undefined
+
+    /** Within the time that an answer or the next bytes may take. */
+    const patiently = <A>(run: (signal: AbortSignal) => Promise<A>, what: string): Effect.Effect<A, Trouble> =>
+      Effect.tryPromise({
+        try: run,
+        catch: (cause): Trouble => ({
+          ...(isOfRequest(cause) ? fatal : trouble)(`${what}: ${reasonOf(cause)}`, causeOf(cause)),
+          isNobody: isNobody(cause)
+        })
+      }).pipe(
+        Effect.timeoutOrElse({
+          duration: stallMs,
+          orElse: () => Effect.fail(trouble(`the server has sent nothing for ${(stallMs / 1000).toFixed(1)} s`))
+        })
+      )
+
+    const request = (start: number, end: number | undefined): Effect.Effect<Answer, Trouble> =>
+      Effect.gen(function*() {
+        const controller = new AbortController()
+        const response = yield* patiently((signal) => {
+          // a header that is none throws
+          const headers = new Headers({ "accept-encoding": "identity", ...options.headers })
+          if (authorization !== undefined && !headers.has("authorization")) headers.set("authorization", authorization)
+          headers.set("range", `bytes=${start}-${end === undefined ? "" : end - 1}`)
+          // only a station has any, and the first answer says whether it is one
+          const asksForMetadata = options.live !== false && (known === undefined || known.sound !== undefined)
+          if (asksForMetadata && !headers.has("icy-metadata")) headers.set("icy-metadata", "1")
+          if (known?.validator !== undefined && start > 0) headers.set("if-range", known.validator)
+          signal.addEventListener("abort", () => controller.abort(), { once: true })
+          return fetch(target, { headers, signal: controller.signal, redirect: "follow" })
+        }, "the connection failed")
+        const body: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader()
+        const abort = () => {
+          controller.abort()
+          // a body that was aborted has nothing to say
+          body?.cancel().catch(() => undefined)
+        }
+        if (response.status !== 200 && response.status !== 206 && response.status !== 416) {
+          abort()
+          return yield* Effect.fail(statusFailure(source, response.status, response.statusText))
+        }
+        const answer = answerOf(response, { body, abort, onTags: changes.publish })
+        if (answer !== undefined) return answer
+        abort()
+        return yield* Effect.fail(fatal("the server answered 206 without saying which part it sends"))
+      })
+
+    /** What makes an answer another thing than the one before. */
+    const changed = (answer: Answer): string | undefined => {
+      if (known === undefined) return undefined
+      // a part that was sent because the validator fits need not repeat it (RFC 9110, 15.3.7)
+      const isVouched = answer.status === 206 && answer.start > 0 && answer.validator === undefined
+      if (
+        known.validator !== undefined && answer.validator !== known.validator && !isVouched
+      ) return "the content has changed on the server"
+      if (known.size !== undefined && answer.size !== undefined && answer.size !== known.size) {
+        return `the content has changed on the server: it has ${answer.size} bytes, and had ${known.size}`
+      }
+      return undefined
+    }
+
+    const read = (answer: Answer): Effect.Effect<Uint8Array | undefined, Trouble> =>
+      answer.body === undefined
+        ? Effect.undefined
+        : Effect.map(
+          patiently(() => answer.body?.read() ?? Promise.reject(new Error("no body")), wasCut),
+          (result) => result.done ? undefined : answer.sound?.(result.value) ?? result.value
+        )
+
+    const close = (): void => {
+      current?.abort()
+      current = undefined
+    }
+
+    /** Reads up to a place in an answer that begins before it, as it does where there are no ranges, and gives what came behind it. */
+    const skipTo = (answer: Answer, place: number): Effect.Effect<Uint8Array | undefined, Trouble> =>
+      Effect.gen(function*() {
+        for (let skip = place - answer.start; skip > 0;) {
+          const bytes = yield* read(answer)
+          if (bytes === undefined) return yield* Effect.fail(trouble(wasCut))
+          if (bytes.length > skip) return bytes.subarray(skip)
+          skip -= bytes.length
+        }
+        return undefined
+      })
+
+    /** Connects so that the next bytes are those at `position`. */
+    const connect: Effect.Effect<Answer, Trouble> = Effect.gen(function*() {
+      const answer = yield* request(position, undefined)
+      current = answer
+      if (answer.status === 416) {
+        // there is nothing behind the last byte, and of no bytes no first one
+        if (known?.size === undefined || position >= known.size) return answer
+        return yield* Effect.fail(fatal("the server no longer has the bytes that are missing"))
+      }
+      const why = changed(answer)
+      if (why !== undefined) return yield* Effect.fail(fatal(why))
+      const isOver = known?.size !== undefined && position >= known.size
+      // a part that ends before that would be asked for over and over again
+      if (answer.start > position || (answer.end !== undefined && answer.end <= position && !isOver)) {
+        return yield* Effect.fail(fatal(isAnotherPart))
+      }
+      leftover = yield* skipTo(answer, position)
+      return answer
+    })
+
+    /** The next bytes of the connection there is, or of a new one. */
+    const attempt: Effect.Effect<Uint8Array | undefined, Trouble> = Effect.gen(
+      function*(): Effect.fn.Return<Uint8Array | undefined, Trouble> {
+        const answer = current ?? (yield* connect)
+        if (leftover !== undefined) {
+          const bytes = leftover
+          leftover = undefined
+          return bytes
+        }
+        if (answer.status === 416) return undefined
+        const bytes = yield* read(answer)
+        if (bytes !== undefined) return bytes
+        const size = known?.size
+        const isMissing = size !== undefined && position < size
+        // a server may send less than it was asked for, and say so; how much it has, it need not say
+        if (position === answer.end && answer.end > answer.start && (isMissing || size === undefined)) {
+          close()
+          return yield* attempt
+        }
+        return isMissing
+          ? yield* Effect.fail(trouble(`the connection was cut at byte ${position} of ${size}`))
+          : undefined
+      }
+    ).pipe(Effect.tapError(() =>
+      Effect.sync(() => {
+        leftover = undefined
+        close()
+      })
+    ))
+
+    const tell = Effect.fnUntraced(function*({ error }: Trouble) {
+      const witness = yield* Witness
+      witness(error)
+    })
+
+    let refusals = 0
+    const isVain = ({ isNobody }: Trouble): boolean =>
+      isNobody === true && known === undefined && refusals++ >= triesOfNobody
+
+    const patient = <A>(effect: Effect.Effect<A, Trouble>, by = schedule): Effect.Effect<A, VoiceError> =>
+      Effect.tapError(effect, tell).pipe(
+        Effect.retry({
+          schedule: by,
+          // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
+          while: (failure: Trouble) => failure.retry && !isLive && !(by === defaultReconnect && isVain(failure))
+        }),
+        Effect.mapError(({ error, retry }) => {
+          if (retry) passing.add(error)
+          return error
+        })
+      )
+
+    yield* Effect.addFinalizer(() => Effect.sync(close))
+
+    const firstAnswer = yield* patient(connect.pipe(Effect.tapError(() => Effect.sync(close))), opening)
+    isLive = options.live ?? firstAnswer.live
+    known = firstAnswer
+
+    const next: ByteSource.ByteSource["next"] = Effect.gen(function*() {
+      if (ended) return undefined
+      while (true) {
+        const bytes = yield* patient(attempt)
+        if (bytes === undefined) {
+          ended = true
+          return undefined
+        }
+        position += bytes.length
+        if (bytes.length > 0) return bytes
+      }
+    })
+
+    const seek = (offset: number): Effect.Effect<void> =>
+      Effect.sync(() => {
+        if (offset === position && !ended) return
+        close()
+        leftover = undefined
+        position = offset
+        ended = known?.size !== undefined && offset >= known.size
+      })
+
+    /** The beginning of a part, by a request of its own: as much as comes, or none if there is none any more. */
+    const readPiece = (start: number, end: number): Effect.Effect<ReadonlyArray<Uint8Array>, Trouble> =>
+      Effect.gen(function*() {
+        const answer = yield* request(start, end)
+        const parts: Array<Uint8Array> = []
+        let size = 0
+        const gather = Effect.gen(function*() {
+          if (answer.status === 416) return
+          const why = changed(answer)
+          if (why !== undefined) return yield* Effect.fail(fatal(why))
+          if (answer.start > start) {
+            return yield* Effect.fail(fatal(isAnotherPart))
+          }
+          const rest = yield* skipTo(answer, start)
+          if (rest !== undefined) parts.push(rest)
+          size = rest?.length ?? 0
+          while (size < end - start) {
+            const bytes = yield* Effect.catch(read(answer), (failure) =>
+              size === 0 ? Effect.fail(failure) : Effect.undefined)
+            if (bytes === undefined) {
+              break
+            }
+            parts.push(bytes)
+            size += bytes.length
+          }
+          if (size === 0) {
+            return yield* Effect.fail(trouble(wasCut))
+          }
+        })
+        yield* Effect.ensuring(gather, Effect.sync(answer.abort))
+        return parts
+      })
+
+    /** One part, by as many requests as the server wants. */
+    const readPart = (start: number, end: number): Effect.Effect<Uint8Array, VoiceError> =>
+      Effect.gen(function*() {
+        const parts: Array<Uint8Array> = []
+        let at = start
+        while (at < end) {
+          const pieces = yield* patient(readPiece(at, end))
+          if (pieces.length === 0) {
+            break
+          }
+          parts.push(...pieces)
+          at += pieces.reduce((sum, { length }) =>
+            sum + length, 0)
+        }
+        return new Uint8Array(Buffer.concat(parts)).subarray(0, Math.max(0, end - start))
+      })
+
+    const { ranges, size } = firstAnswer
+    const random = ranges && size !== undefined && !isLive
+      ? { size, read: (start: number, end: number) => readPart(Math.max(0, start), Math.min(size, end)) }
+      : undefined
+    return {
+      name: source,
+      next,
+      random,
+      seek: random === undefined ? undefined : seek,
+      live: isLive,
+      url: HttpUrl.reached(parsed, firstAnswer.from),
+      contentType: firstAnswer.type,
+      tags: firstAnswer.tags,
+      tagChanges: firstAnswer.sound === undefined ? undefined : changes.stream
+    }
+  })

@@ -1,0 +1,122 @@
+/**
+ * What can go wrong with a request, and whether another one can help.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type { VoiceError } from "../../VoiceError.ts"
+import * as ByteSource from "../ByteSource.ts"
+
+/**
+ * A failure, and whether another try can help.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Trouble {
+  readonly retry: boolean
+  /** Nobody is at the address: it has no host, or nobody listens there. */
+  readonly isNobody?: boolean
+  readonly error: VoiceError
+}
+
+const retried = new Set([408, 425, 429, 500, 502, 503, 504])
+
+/**
+ * What an answer of this status means.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const statusFailure = (name: string, status: number, text: string): Trouble => {
+  const said = `the server answered ${status}${text === "" ? "" : ` ${text}`}`
+  const kind = status === 404 || status === 410
+    ? "NotFound"
+    : status === 401 || status === 403
+    ? "Unreadable"
+    : "Failed"
+  return { retry: retried.has(status), error: ByteSource.failure(name, kind, said) }
+}
+
+/** How Node says it. */
+const isNoHttp = (cause: Error): boolean => cause.name === "HTTPParserError"
+
+/**
+ * Why a request has failed, whose cause stands one level deeper.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const reasonOf = (cause: unknown): string => {
+  if (cause instanceof Error && cause.cause instanceof Error) {
+    const { cause: inner } = cause
+    const code = "code" in inner && typeof inner.code === "string" ? inner.code : ""
+    if (isNoHttp(inner)) return "its answer is no HTTP; old SHOUTcast servers give such"
+    return inner.message === "" ? code : inner.message
+  }
+  return ByteSource.describe(cause)
+}
+
+/**
+ * What a request has failed of, as the system says it. What Node says of an address or a header has that in it, which may be secret.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const causeOf = (cause: unknown): Error | undefined => {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : undefined
+  return inner !== undefined && "code" in inner && !("input" in inner) ? inner : undefined
+}
+
+const nobody = new Set(["ECONNREFUSED", "ENOTFOUND"])
+
+/**
+ * Whether a request has failed because nobody is at the address, which is a wrong one more often than not.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const isNobody = (cause: unknown): boolean => {
+  const inner = causeOf(cause)
+  return inner !== undefined && "code" in inner && typeof inner.code === "string" && nobody.has(inner.code)
+}
+
+/**
+ * Whether the network has no part in it, so that the same request fails in the same way.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const isOfRequest = (cause: unknown): boolean =>
+  cause instanceof TypeError && (!(cause.cause instanceof Error) || isNoHttp(cause.cause))
+
+/**
+ * Is told why a try has failed, each time: for whoever waits no longer, and has to say for what.
+ *
+ * @category references
+ * @since 0.1.0
+ * @internal
+ */
+export const Witness = Context.Reference<(error: VoiceError) => void>(
+  "effect-discord-voice/audio/HttpTrouble/Witness",
+  {
+    defaultValue: () => () => undefined
+  }
+)
+
+/**
+ * Failures after which another try could have helped.
+ *
+ * @category errors
+ * @since 0.1.0
+ * @internal
+ */
+export const passing = new WeakSet<VoiceError>()
+
+/**
+ * Whether a failure to open or to read may be none a moment later.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isPassing = (error: VoiceError): boolean => passing.has(error)

@@ -1,0 +1,407 @@
+/**
+ * Ogg (RFC 3533) with Opus (RFC 7845), Vorbis or FLAC (RFC 9639, 10.1) to packets, bit for bit and in order. Bytes are pushed in
+ * as they come, in pieces of any size, and packets come out as soon as they are whole; nothing is kept but one page and one packet.
+ *
+ * The reader is our own, because mediabunny (1.61) does not tell apart what this library must: it checks no checksum and
+ * gives damaged bytes as sound, ends without a word at a last page whose header is damaged and at an empty packet, and
+ * throws a bare assertion where a page is cut.
+ *
+ * What ends how:
+ * - The bytes end inside a page or a packet: `Truncated`. The packets before the cut are played.
+ * - The bytes end at a page boundary: the end, also without the flag for the last page, as live recordings have it.
+ * - A page with a wrong checksum, a missing page, something that is no page, a malformed Opus packet: `Corrupt`.
+ * - Bytes after the page with the flag for the last page that are no page, such as padding: ignored.
+ * - A stream that begins after another (a chained file) is played on; if it is one that we cannot play: `Unsupported`.
+ *
+ * @since 0.1.0
+ */
+import * as OpusHead from "../format/OpusHead.ts"
+import * as OpusStreams from "../format/OpusStreams.ts"
+import {
+  append,
+  concat,
+  type Header,
+  type Packet,
+  type PacketReader,
+  pending,
+  type Problem
+} from "../format/PacketReader.ts"
+import * as Tags from "../format/Tags.ts"
+import type * as Vorbis from "../format/Vorbis.ts"
+import * as OggChain from "./OggChain.ts"
+import * as OggHeaders from "./OggHeaders.ts"
+import * as OggPage from "./OggPage.ts"
+import * as OggStream from "./OggStream.ts"
+import * as OggTrim from "./OggTrim.ts"
+
+/** Comments are kept up to this size: what is longer holds a picture, and names stand before it as a rule. */
+const maxHeaderBytes = 256 * 1024
+
+/** Whether packets are sent as they are, so that nothing is left out before them. */
+const isPassed = ({ codec, opus }: Header): boolean => codec === "opus" && opus === undefined
+
+/**
+ * A reader at the start of a file. `onTags` is told what the streams behind the first one say of themselves, where a station has
+ * its titles.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined): PacketReader => {
+  const input = pending()
+  let pages = 0
+
+  /**
+   * `streams`: the first pages of a link; `tags`: before the end of the comment header; `audio`; `ended`: after the last
+   * page of a link.
+   */
+  let state: "streams" | "tags" | "audio" | "ended" = "streams"
+  let links = 0
+  let selected = false
+  /** Of the first stream, once all of its headers were read. */
+  let header: OggHeaders.MutableHeader | undefined
+  let headers: OggHeaders.OggHeaders | undefined
+  /** How Opus of the link that is read is decoded, if it is; the headers of Vorbis before it. */
+  let decoding: OpusHead.Decoding | undefined
+  let setup: Header["setup"] = []
+  /** What the first packet of a link has yet to tell. */
+  let news: Pick<Packet, "opus" | "vorbis"> | undefined
+  /** Where the sound of the links before it ends. */
+  let heard = 0
+  let codec: OggStream.OggStream["codec"] = "opus"
+  let counter: Vorbis.Counter | undefined
+  const tags: Tags.MutableTags = {}
+  /** Where in the file `input.start` is. */
+  let position = 0
+  /** The sample that the next packet begins with, from the first of the file; unknown after a restart. */
+  let next = 0
+  let searching = false
+  /** Where the page begins that is read, until its first packet has taken that with it. */
+  let pageAt = -1
+  let refused: Problem | undefined
+  const others = new Set<string>()
+  let serial = -1
+  let sequence: number | undefined
+  let firstAudioPage = true
+  const chain = OggChain.make()
+  /** Whether the end of the file is known to be that of its first stream: of another one that follows, nothing is known before. */
+  let isOne = false
+  let startSamples: number | undefined
+  /** The same of the link that is read, and the sample that it begins with. */
+  let linkStart: number | undefined
+  let linkAt = 0
+
+  let parts: Array<Uint8Array> = []
+  let partBytes = 0
+  let inPacket = false
+
+  let frames: Array<Packet> = []
+  let problem: Problem | undefined
+
+  const fail = (kind: Problem["kind"], detail: string): void => {
+    problem ??= { kind, detail }
+  }
+
+  const onStream = (page: OggPage.OggPage): void => {
+    if (state !== "streams") {
+      if (inPacket) return fail("Corrupt", "a stream begins before the last packet of the one before it has ended")
+      state = "streams"
+      selected = false
+      refused = undefined
+      others.clear()
+    }
+    if (selected) return
+    const packet = input.bytes.subarray(page.body, page.end)
+    const stream = OggStream.identify(packet, header)
+    if (stream === undefined) {
+      others.add(OggStream.codecName(packet))
+      return
+    }
+    if ("kind" in stream) {
+      refused ??= stream
+      return
+    }
+    selected = true
+    links++
+    linkStart = undefined
+    codec = stream.codec
+    counter = undefined
+    headers = OggHeaders.make(stream, packet, tags, onComments)
+    // who decodes one stream of Opus decodes all behind it, too
+    decoding = decoding === undefined ? stream.decoding : stream.decoding ?? OpusHead.plain
+    // what its first samples are that are not to be heard lies over what comes before it, and so is left out
+    if (header !== undefined) {
+      heard = Math.max(heard, next, isPassed(header) ? 0 : header.delay)
+      if (codec === "vorbis") next = heard
+      if (decoding !== undefined) {
+        news = { opus: decoding }
+        next = heard - stream.preSkip
+      }
+    }
+    linkAt = next
+    serial = page.serial
+    sequence = page.sequence
+    firstAudioPage = true
+    inPacket = false
+  }
+
+  const onComments = (comments: Uint8Array): void => {
+    if (links === 1) Tags.vorbisComments(comments, tags)
+    else onTags(Tags.vorbisComments(comments))
+  }
+
+  /** Whether that is none, but the first frame of FLAC. */
+  const onHeader = (packet: Uint8Array): boolean => {
+    const read = headers?.(packet) ?? "more"
+    if (read === "more" || "kind" in read) {
+      if (read !== "more") fail(read.kind, read.detail)
+      return false
+    }
+    counter = read.counter
+    if (header !== undefined && !OggHeaders.isSameSetup(setup, read.header.setup)) news = { vorbis: read.header.setup }
+    setup = read.header.setup
+    header ??= read.header
+    state = "audio"
+    return codec === "flac" && OggHeaders.isFrame(packet[0]) === true
+  }
+
+  /** The comment header can hold pictures of megabytes, so only its start is kept. */
+  const keep = (from: number, to: number): void => {
+    if (state === "tags" && partBytes >= maxHeaderBytes) return
+    partBytes += to - from
+    if (partBytes > OggStream.maxPacketBytes[codec] && state !== "tags") {
+      return fail("Corrupt", `a packet is longer than any ${OggStream.names[codec]} packet`)
+    }
+    parts.push(input.bytes.slice(from, to))
+  }
+
+  const onPacket = (): void => {
+    const packet = parts.length === 1 && parts[0] !== undefined ? parts[0] : concat(parts)
+    parts = []
+    partBytes = 0
+    inPacket = false
+    const isMore = codec === "flac" && next === linkAt && OggHeaders.isFrame(packet[0]) === false
+    if ((state === "tags" || isMore) && !onHeader(packet)) return
+    // some end a stream of FLAC with one
+    if (codec === "flac" && packet.length === 0) return
+    const samples = counter === undefined ? OpusStreams.samples(packet, decoding) : counter.samples(packet)
+    if (samples < 0) {
+      return fail("Corrupt", `${packet.length} bytes are not a valid ${OggStream.names[codec]} packet`)
+    }
+    frames.push({ data: packet, samples, start: next, offset: pageAt, ...news })
+    news = undefined
+    pageAt = -1
+    next += samples
+  }
+
+  const onSegments = (page: OggPage.OggPage): void => {
+    const continued = (page.flags & OggPage.flagContinued) !== 0
+    // before the sound, what a page begins with tells whether the headers of FLAC are over: not all writers do
+    const isFrame = codec === "flac" && firstAudioPage && !continued && !inPacket
+      ? OggHeaders.isFrame(input.bytes[page.body])
+      : undefined
+    if (isFrame === false) state = "tags"
+    else if (isFrame === true && state === "tags") onHeader(input.bytes.subarray(page.body, page.end))
+    if (problem !== undefined) return
+    const first = state === "audio" && firstAudioPage
+    // Whoever joins a live stream gets its headers, and then the page that is next: the first one can have any number.
+    if (!first && sequence !== undefined && page.sequence !== ((sequence + 1) >>> 0)) {
+      return fail("Corrupt", `page ${(sequence + 1) >>> 0} is missing, page ${page.sequence} comes instead`)
+    }
+    sequence = page.sequence
+    if (state === "audio") chain.pass({ offset: position, sequence }, serial)
+    let skipping = continued && !inPacket
+    if (skipping && !first) return fail("Corrupt", "a packet has no beginning")
+    if (!continued && inPacket) return fail("Corrupt", "a packet has no end")
+
+    pageAt = continued ? -1 : position
+    const before = frames.length
+    let from = page.body
+    let to = page.body
+    for (let i = page.table; i < page.body; i++) {
+      if (problem !== undefined) return
+      const length = input.bytes[i] ?? 0
+      to += length
+      if (length === 255) {
+        inPacket = !skipping
+        continue
+      }
+      if (!skipping) {
+        keep(from, to)
+        onPacket()
+      }
+      skipping = false
+      from = to
+    }
+    if (problem !== undefined) return
+    if (from < to && !skipping) keep(from, to)
+    // what has begun before may go on through more pages than this
+    const begins = first || (state === "audio" && firstAudioPage && frames.length > before)
+    if (begins && page.segments > 0 && !skipping) {
+      firstAudioPage = false
+      if (linkStart === undefined && page.granule >= 0) {
+        const samples = frames.slice(before).reduce((sum, packet) => sum + packet.samples, 0)
+        // The last page may say less than its packets hold: the rest is to be cut off.
+        linkStart = (page.flags & OggPage.flagLast) === 0 ? page.granule - samples : 0
+        if (links === 1) startSamples ??= linkStart
+        if (codec === "vorbis" && linkStart < 0) trimStart(-linkStart, before)
+      }
+    }
+    if (searching && page.granule >= 0 && frames.length > before) onFound(page, before)
+    const isDecoded = codec === "vorbis" || decoding !== undefined
+    if (isDecoded && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
+  }
+
+  /** The granule of the first page of Vorbis says how much of its packets comes before the sound (Vorbis I, A.2). */
+  const trimStart = (samples: number, from: number): void => {
+    if (links === 1) {
+      if (header !== undefined) header.delay = samples
+      return
+    }
+    OggTrim.shift(frames, from, -samples)
+    next -= samples
+    linkAt -= samples
+  }
+
+  /** The granule of the last page says how much of its packets is sound, for those that are decoded and not sent as they are. */
+  const trim = (granule: number): void => {
+    next -= OggTrim.cut(frames, next - linkAt - (granule - (linkStart ?? 0)))
+  }
+
+  /** The granule of the first page after a restart says where its packets are. */
+  const onFound = ({ flags, granule }: OggPage.OggPage, before: number): void => {
+    searching = false
+    const said = granule - (startSamples ?? 0) - next
+    // the last page may say less than its packets hold: there the place counts from which they are read
+    const shift = (flags & OggPage.flagLast) === 0 ? said : Math.max(0, said)
+    OggTrim.shift(frames, before, shift)
+    next += shift
+  }
+
+  const onPage = (page: OggPage.OggPage): void => {
+    pages++
+    if ((page.flags & OggPage.flagFirst) !== 0) return onStream(page)
+    if (state === "streams") {
+      if (!selected) {
+        const held = `the Ogg file holds ${[...others].join(", ")}, neither Opus, Vorbis nor FLAC`
+        const none = others.size === 0 ? "no stream begins in this Ogg file" : held
+        return fail(refused?.kind ?? "Unsupported", refused?.detail ?? none)
+      }
+      state = "tags"
+    }
+    if (state === "ended" || page.serial !== serial) return
+    onSegments(page)
+    if (problem === undefined && (page.flags & OggPage.flagLast) !== 0) {
+      if (inPacket) fail("Truncated", "the last packet has no end")
+      else if (state === "tags") fail("Truncated", "it ends in the headers")
+      else state = "ended"
+    }
+  }
+
+  /** Skips what comes after the last page, up to something that could be a page. */
+  const skipPadding = (): void => {
+    while (input.start < input.end && !OggPage.isCapture(input.bytes, input.start, input.end)) {
+      input.start++
+      position++
+    }
+  }
+
+  const read = (): void => {
+    while (input.start < input.end) {
+      if (problem !== undefined) return
+      if (state === "ended") skipPadding()
+      const page = OggPage.decode(input.bytes, input.start, input.end)
+      switch (page) {
+        case undefined:
+          return
+        case "NoPage":
+          return pages === 0
+            ? fail("UnknownFormat", "it is not an Ogg file")
+            : fail("Corrupt", "something that is not an Ogg page stands between the pages")
+        case "BadVersion":
+          return fail("Corrupt", "an Ogg page has an unknown version")
+        case "BadChecksum":
+          return fail("Corrupt", "an Ogg page is damaged: its checksum is wrong")
+        default:
+          onPage(page)
+          position += page.end - input.start
+          input.start = page.end
+      }
+    }
+  }
+
+  return {
+    push: (bytes) => {
+      if (problem !== undefined) return
+      append(input, bytes)
+      read()
+    },
+    end: () => {
+      if (problem !== undefined) return
+      // Fewer bytes than a capture pattern after the last page are padding as likely as not.
+      const left = input.end - input.start
+      const cutPage = left > 0 && (state !== "ended" || left >= 4)
+      if (cutPage) fail("Truncated", "it ends inside an Ogg page")
+      else if (inPacket) fail("Truncated", "it ends inside a packet")
+      else if (refused !== undefined && !selected) fail(refused.kind, refused.detail)
+      else if (state === "streams" || state === "tags") fail("Truncated", "it ends in the headers")
+    },
+    take: () => {
+      const taken = frames
+      frames = []
+      return taken
+    },
+    header: () => header,
+    durationMs: () => undefined,
+    // Only one stream can be measured by the end of the file: a chained file ends in another.
+    durationByTail: (tail, size) => {
+      const last = links === 1 && chain.isOne(tail, size - tail.length) ? OggPage.lastGranule(tail, serial) : undefined
+      isOne = last !== undefined
+      const samples = last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - (header?.delay ?? 0))
+      return samples === undefined || header === undefined ? undefined : samples / header.rate * 1000
+    },
+    // pages of FLAC are so long that there would be no whole one
+    get tailBytes() {
+      return codec === "flac" ? 2 * OggPage.maxPageBytes : OggPage.maxPageBytes
+    },
+    canSeek: () => isOne,
+    doubt: chain.doubt,
+    look: chain.look,
+    problem: () => problem,
+    restart: (place) => {
+      input.start = input.end = 0
+      parts = []
+      partBytes = 0
+      inPacket = false
+      frames = []
+      problem = undefined
+      state = "audio"
+      selected = true
+      firstAudioPage = true
+      startSamples ??= 0
+      // a place is one of the first link, whose packets are counted on
+      linkStart = startSamples
+      linkAt = 0
+      decoding = header?.opus
+      setup = header?.setup ?? []
+      news = undefined
+      heard = 0
+      position = place.offset
+      next = place.start
+      searching = true
+      sequence = undefined
+      counter?.reset()
+    },
+    placeIn: (bytes, offset) => {
+      const page = OggPage.firstComplete(bytes, serial)
+      if (page === undefined) return undefined
+      // what the first packet of Vorbis gives depends on the one before it: only the granule behind it tells where it is, and that of
+      // the last page may not
+      if (codec === "vorbis" && (page.flags & OggPage.flagLast) !== 0) return undefined
+      return {
+        offset: offset + (codec === "vorbis" ? page.start : page.end),
+        start: page.granule - (startSamples ?? 0)
+      }
+    }
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * A mix as the player sees it: entries go in, and what was heard of them comes back.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { FrameRing } from "../../driver/media/FrameRing.ts"
+import type { Cut, Mixer, MixOptions } from "../../Mixer.ts"
+import * as Heard from "../../mixer/Heard.ts"
+import type { EncoderSettings } from "../../OpusEncoder.ts"
+import * as VoiceError from "../../VoiceError.ts"
+import * as Seat from "./Seat.ts"
+
+/** @internal */
+export interface Desk {
+  readonly ring: FrameRing
+  /** `from`: the driver reads its ring until that frame. Gives why it cannot be mixed. */
+  readonly add: (entry: Seat.Entry, from: number | undefined) => VoiceError.VoiceError | undefined
+  readonly remove: (entry: Seat.Entry) => void
+  /** The next one of its seat that is added takes its place; until then it goes on. */
+  readonly leave: (entry: Seat.Entry) => void
+  /** The same, but it is not heard any more: what waits for it waits on. */
+  readonly hold: (entry: Seat.Entry) => void
+  /** No other one takes its place, if none has. */
+  readonly dismiss: (entry: Seat.Entry) => void
+  /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
+  readonly cut: (entries: ReadonlyArray<Seat.Entry>, nowMs: number) => Cut
+  readonly setGain: (entry: Seat.Entry) => void
+  readonly fadeOut: (entry: Seat.Entry) => void
+  readonly setEffects: (entry: Seat.Entry) => void
+  readonly setPaused: (entry: Seat.Entry) => void
+  readonly own: (entry: Seat.Entry) => void
+  /** From the next frame on that is made. */
+  readonly configure: (settings: EncoderSettings) => void
+  /** Looks at what was heard since the last time, and tells it. `onDrained` is called for what has ended. */
+  readonly look: (nowMs: number, onDrained: (entry: Seat.Entry) => void) => void
+  /** The driver has found no frame, so that the time of its last one is over. */
+  readonly starving: (nowMs: number, onDrained: (entry: Seat.Entry) => void) => void
+  /** The last frame's time is over. */
+  readonly drain: (onDrained: (entry: Seat.Entry) => void) => void
+  readonly heardMs: (entry: Seat.Entry) => number | undefined
+  /** Whether the driver reads what follows the last cut, or the first ring where there was none. */
+  readonly isBegun: () => boolean
+  readonly isEnded: () => boolean
+  readonly successor: () => Seat.Entry | undefined
+}
+
+/** What begins in the middle of something comes in within this time, in milliseconds. */
+const cutInMs = 5
+
+/** @internal */
+export const open = Effect.fnUntraced(function*(
+  mixer: Mixer["Service"],
+  encoder: MixOptions["encoder"],
+  onBroken: MixOptions["onBroken"]
+): Effect.fn.Return<Desk, VoiceError.VoiceError, Scope.Scope> {
+  const { command, cut, heard, ring } = yield* mixer.open({ encoder, onBroken })
+  /** How many frames behind the one that is read next are remembered: those that are made ahead are written over others. */
+  const memory = Heard.depth - 1 - Math.ceil(mixer.aheadMs / 20)
+  let last: Cut = { ring, from: 0 }
+  const inputs = new Map<number, Seat.Entry>()
+  /** Inputs whose places are to be taken. */
+  const left = new Map<Seat.Seat, number>()
+  const slots = Array.from({ length: Heard.maxInputs }, (_, slot) => slot)
+  let lastInput = 0
+  /** Frames that were looked at. */
+  let seen = 0
+  let missingSince: number | undefined
+
+  const lookAt = (frame: number, entry: Seat.Entry, nowMs: number): void => {
+    const flags = heard.flags(frame, entry.slot, entry.input)
+    const { seat } = entry
+    // once it is over, no later frame tells
+    if (flags !== 0) entry.heardMs = heard.positionMs(frame, entry.slot)
+    if ((flags & Heard.Flag.Playing) !== 0) {
+      seat.sent++
+      Seat.flowing(entry, nowMs)
+    }
+    if ((flags & Heard.Flag.Starving) !== 0) {
+      seat.late++
+      Seat.starving(entry, nowMs)
+    }
+    if ((flags & Heard.Flag.Concealed) !== 0) seat.concealed++
+    if ((flags & Heard.Flag.Over) !== 0) entry.overAt = frame
+    // the frame that said so was forgotten before anybody looked
+    else if (flags === 0 && entry.isStarted && entry.media.ring.isDrained()) entry.overAt ??= frame
+  }
+
+  const forget = (entry: Seat.Entry): void => {
+    inputs.delete(entry.input)
+    // the place that was left longest ago is taken first
+    slots.push(entry.slot)
+  }
+
+  const leave: Desk["leave"] = (entry) => {
+    left.set(entry.seat, entry.input)
+    forget(entry)
+  }
+
+  const drain: Desk["drain"] = (onDrained) => {
+    for (const entry of Array.from(inputs.values())) {
+      if (entry.overAt === undefined) continue
+      forget(entry)
+      onDrained(entry)
+    }
+  }
+
+  const heardMs = (entry: Seat.Entry): number | undefined => {
+    const read = last.ring.framesRead()
+    if (read === 0 || heard.flags(read - 1, entry.slot, entry.input) === 0) return undefined
+    return heard.positionMs(read - 1, entry.slot)
+  }
+
+  return {
+    ring,
+    add: (entry, from) => {
+      const slot = slots.shift()
+      if (slot === undefined) {
+        return VoiceError.make(
+          new VoiceError.Unsupported({ feature: "mixing", detail: `more than ${Heard.maxInputs} tracks at a time` })
+        )
+      }
+      const { media, seat } = entry
+      const { fadeOutMs, level } = seat
+      const { buffer } = media.ring
+      if (!(buffer instanceof SharedArrayBuffer)) {
+        return VoiceError.make(new VoiceError.Unsupported({ feature: "mixing", detail: "a ring is not shared" }))
+      }
+      entry.input = ++lastInput
+      entry.slot = slot
+      entry.overAt = undefined
+      entry.heardMs = media.ring.positionMs()
+      entry.place = "mix"
+      inputs.set(entry.input, entry)
+      const former = seat.after?.entry
+      // one that is paused at its first frame was not
+      const isHeard = from !== undefined && from !== 0
+      command({
+        _tag: "Add",
+        input: {
+          input: entry.input,
+          slot,
+          format: media.format,
+          ring: buffer,
+          // what fades to its end from another place is not heard again
+          gain: isHeard ? 1 : fadeOutMs === undefined ? level.gain : 0,
+          paused: entry.isPaused,
+          fadeInMs: seat.fadeInMs > 0 ? seat.fadeInMs : entry.cutIn && !isHeard ? cutInMs : 0,
+          curve: seat.curve,
+          from: from === undefined ? undefined : from & 0x3ff,
+          after: former?.place === "mix" ? former.input : undefined,
+          replaces: left.get(seat),
+          duck: seat.duck,
+          effects: isHeard ? [] : seat.effects
+        }
+      })
+      left.delete(seat)
+      seat.fadeInMs = 0
+      // it was heard without them
+      if (isHeard && seat.effects.length > 0) {
+        command({ _tag: "Effects", input: entry.input, effects: seat.effects })
+      }
+      if (isHeard && level.gain !== 1) command({ _tag: "Gain", input: entry.input, ...level })
+      if (fadeOutMs !== undefined) command({ _tag: "FadeOut", input: entry.input, rampMs: fadeOutMs })
+      return undefined
+    },
+    remove: (entry) => {
+      command({ _tag: "Remove", input: entry.input })
+      forget(entry)
+    },
+    leave,
+    hold: (entry) => {
+      command({ _tag: "Pause", input: entry.input, paused: true })
+      leave(entry)
+    },
+    dismiss: ({ input, seat }) => {
+      if (left.delete(seat)) command({ _tag: "Remove", input })
+    },
+    cut: (entries, nowMs) => {
+      last = cut(entries.map(({ input }) => input))
+      for (const entry of entries) {
+        for (let frame = Math.max(seen, last.from - memory); frame < last.from; frame++) lookAt(frame, entry, nowMs)
+        forget(entry)
+      }
+      return last
+    },
+    setGain: ({ input, seat }) => command({ _tag: "Gain", input, ...seat.level }),
+    fadeOut: ({ input, seat }) => command({ _tag: "FadeOut", input, rampMs: seat.fadeOutMs ?? 0 }),
+    setEffects: ({ input, seat }) => command({ _tag: "Effects", input, effects: seat.effects }),
+    setPaused: ({ input, isPaused }) => command({ _tag: "Pause", input, paused: isPaused }),
+    own: ({ input }) => command({ _tag: "Own", input }),
+    configure: (settings) => command({ _tag: "Encoder", settings }),
+    look: (nowMs, onDrained) => {
+      const read = last.ring.framesRead()
+      if (read > seen && missingSince !== undefined) {
+        const missed = Math.round((nowMs - missingSince) / 20)
+        for (const { isPaused, seat } of inputs.values()) if (!isPaused) seat.missed += missed
+        missingSince = undefined
+      }
+      for (let frame = Math.max(seen, read - memory); frame < read; frame++) {
+        for (const entry of inputs.values()) lookAt(frame, entry, nowMs)
+      }
+      seen = read
+      for (const entry of Array.from(inputs.values())) {
+        // the time of the frame that was taken last is not over
+        if (entry.overAt === undefined || entry.overAt >= read - 1) continue
+        forget(entry)
+        onDrained(entry)
+      }
+    },
+    starving: (nowMs, onDrained) => {
+      drain(onDrained)
+      if (!heard.isIdle()) missingSince ??= nowMs
+      else for (const entry of inputs.values()) Seat.starving(entry, nowMs)
+    },
+    drain,
+    heardMs,
+    isBegun: () => last.ring.framesRead() > last.from,
+    isEnded: heard.isEnded,
+    successor: () => inputs.get(heard.successor())
+  }
+})

@@ -1,0 +1,97 @@
+/**
+ * What the driver reads for a player: nothing, the ring of one track, or a mix.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { TrackNumber } from "../../driver/Line.ts"
+import type { VoiceConnection } from "../../VoiceDriver.ts"
+import type * as VoiceError from "../../VoiceError.ts"
+import type * as Desk from "./Desk.ts"
+import type * as Seat from "./Seat.ts"
+
+/**
+ * An entry whose ring is passed through before or behind something else.
+ *
+ * @internal
+ */
+export interface Follower {
+  readonly entry: Seat.Entry
+  readonly number: TrackNumber
+}
+
+/** @internal */
+export interface Direct {
+  readonly _tag: "direct"
+  readonly entry: Seat.Entry
+  readonly number: TrackNumber
+  next: Follower | undefined
+}
+
+/** @internal */
+export interface Mix {
+  readonly _tag: "mix"
+  readonly desk: Desk.Desk
+  readonly scope: Scope.Closeable
+  number: TrackNumber
+  /** What is passed through before, until it is the mix's turn. */
+  from: Follower | undefined
+  /** The frame of it with which the mix takes over. */
+  readonly after: number | undefined
+  /** The entry that is passed through afterwards. */
+  successor: Follower | undefined
+}
+
+/** @internal */
+export type Lane = { readonly _tag: "nothing" } | Direct | Mix
+
+type Outlet = Pick<VoiceConnection, "attach" | "detach">
+
+/**
+ * Lets the driver read nothing of it any more.
+ *
+ * @internal
+ */
+export const detach = (outlet: Outlet, lane: Lane): Effect.Effect<void> => {
+  if (lane._tag === "nothing") return Effect.void
+  // what waits goes first, so that nothing begins instead of what is taken away
+  const parts = lane._tag === "direct" ? [lane.next, lane] : [lane.successor, lane, lane.from]
+  return Effect.forEach(
+    parts.filter((part) => part !== undefined),
+    ({ number }) => outlet.detach(number),
+    { discard: true }
+  )
+}
+
+/**
+ * The same for good: a mix is closed, too.
+ *
+ * @internal
+ */
+export const close = (outlet: Outlet, lane: Lane): Effect.Effect<void> =>
+  lane._tag === "mix" ? Effect.andThen(detach(outlet, lane), Scope.close(lane.scope, Exit.void)) : detach(outlet, lane)
+
+/**
+ * Takes entries out of a mix, and out of what was made of it ahead. The others go on where they are.
+ *
+ * @internal
+ */
+export const cut = Effect.fnUntraced(function*(
+  outlet: Outlet,
+  mix: Mix,
+  entries: ReadonlyArray<Seat.Entry>,
+  nowMs: number
+): Effect.fn.Return<void, VoiceError.VoiceError> {
+  const { desk, from } = mix
+  const isWaiting = from !== undefined && !desk.isBegun()
+  const isPassing = from !== undefined && entries.includes(from.entry)
+  const following = desk.cut(entries, nowMs)
+  if (isPassing) mix.from = undefined
+  // what waited is replaced, and will be handed over anew
+  mix.successor = undefined
+  // a mix that has not begun does so at once instead of what is cut
+  const options = isWaiting && isPassing ? {} : { after: isWaiting ? mix.after : following.from }
+  mix.number = yield* outlet.attach(following.ring, options)
+})

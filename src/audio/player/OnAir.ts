@@ -1,0 +1,67 @@
+/**
+ * What is on the air of a player: the entries that play or wait, and what the driver reads of them.
+ *
+ * @since 0.1.0
+ */
+import type { VoiceError } from "../../VoiceError.ts"
+import type * as Lane from "./Lane.ts"
+import * as Seat from "./Seat.ts"
+
+/** @internal */
+export interface OnAir {
+  lane: Lane.Lane
+  readonly entries: Set<Seat.Entry>
+}
+
+/** @internal */
+export const make = (): OnAir => ({ lane: { _tag: "nothing" }, entries: new Set() })
+
+/**
+ * Those that do not wait for another one.
+ *
+ * @internal
+ */
+export const live = ({ entries }: OnAir): Array<Seat.Entry> =>
+  Array.from(entries).filter(({ place }) => place !== "waiting")
+
+/** @internal */
+export const waiting = ({ entries }: OnAir): Array<Seat.Entry> =>
+  Array.from(entries).filter(({ place }) => place === "waiting")
+
+/**
+ * How much of its media was heard, in milliseconds; of one that is out, until then.
+ *
+ * @internal
+ */
+export const heardMs = ({ lane }: OnAir, entry: Seat.Entry): number => {
+  if (entry.place === "mix" && lane._tag === "mix" && lane.from?.entry !== entry) {
+    entry.heardMs = lane.desk.heardMs(entry) ?? entry.heardMs
+  } else if (entry.place !== "out") entry.heardMs = entry.media.ring.positionMs()
+  return entry.heardMs
+}
+
+/**
+ * Notes what was heard of an entry and sent, and forgets it. What the driver reads is not changed.
+ *
+ * @internal
+ */
+export const leaveOut = (air: OnAir, entry: Seat.Entry): void => {
+  heardMs(air, entry)
+  if (entry.place === "direct" || (air.lane._tag === "mix" && air.lane.from?.entry === entry)) Seat.count(entry)
+  entry.place = "out"
+  air.entries.delete(entry)
+}
+
+/**
+ * Nothing can be mixed: what is not passed through does not play, and its tracks learn why.
+ *
+ * @internal
+ */
+export const fail = (air: OnAir, error: VoiceError): void => {
+  const direct = air.lane._tag === "direct" ? air.lane.entry : undefined
+  for (const entry of live(air)) {
+    if (entry === direct) continue
+    leaveOut(air, entry)
+    Seat.fail(entry.seat, error)
+  }
+}

@@ -1,0 +1,397 @@
+/**
+ * Plays any number of tracks on one connection. One track of Opus at gain 1 is passed through: its own ring is what the driver
+ * reads. Anything else is mixed, ahead of its time, into a ring that the driver reads instead. The driver goes over from one
+ * ring to the other between two frames.
+ *
+ * Tracks see a place of their own, which looks like a connection that nobody else plays on.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { during } from "../../driver/During.ts"
+import type { Mixer } from "../../Mixer.ts"
+import type { EncoderOptions, EncoderSettings } from "../../OpusEncoder.ts"
+import type { Observer, VoiceConnection } from "../../VoiceDriver.ts"
+import type * as VoiceError from "../../VoiceError.ts"
+import * as ChangeOver from "./ChangeOver.ts"
+import type * as Desk from "./Desk.ts"
+import * as Lane from "./Lane.ts"
+import * as OnAir from "./OnAir.ts"
+import * as Place from "./Place.ts"
+import * as Pump from "./Pump.ts"
+import * as Removal from "./Removal.ts"
+import * as Seat from "./Seat.ts"
+import * as Silencing from "./Silencing.ts"
+import * as Succession from "./Succession.ts"
+
+/**
+ * Where to play: a connection, or what stands for one connection after another.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outlet extends Pick<VoiceConnection, "attach" | "detach" | "setPaused" | "awaitEnd"> {
+  readonly observe: (observer: Observer<Seat.Happening>) => Effect.Effect<void, never, Scope.Scope>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Player {
+  readonly place: (options: Place.PlaceOptions) => Place.Place
+  /** Nothing of what plays now is heard any more. The tracks have to be stopped then. */
+  readonly silence: Effect.Effect<void>
+  /** Nothing of these places is heard any more, and the others go on. The tracks have to be stopped then. */
+  readonly cut: (places: ReadonlyArray<Place.Place>) => Effect.Effect<void>
+  /** Changes how the mix that is open encodes; without one there is nothing to change. */
+  readonly configure: (settings: EncoderSettings) => Effect.Effect<void>
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  outlet: Outlet,
+  mixer: Mixer["Service"],
+  /** How the next mix encodes. */
+  encoder: () => EncoderOptions
+): Effect.fn.Return<Player, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  const scope = yield* Effect.scope
+  const player = new OnePlayer(outlet, mixer, encoder, clock, scope, yield* Effect.context<never>())
+  yield* outlet.observe({
+    onEvent: (event) => player.onEvent(event),
+    onOver: (error) => player.onOver(error)
+  })
+  return player
+})
+
+class OnePlayer implements Player, Place.Host, ChangeOver.Options {
+  readonly outlet: Outlet
+  readonly mixer: Mixer["Service"]
+  readonly encoder: () => EncoderOptions
+  readonly scope: Scope.Scope
+  readonly air = OnAir.make()
+  readonly #clock: Clock.Clock
+  readonly #context: Context.Context<never>
+  readonly #onePermit = Semaphore.makeUnsafe(1)
+  readonly #silencing: Silencing.Silencing
+  readonly #changeOver: ChangeOver.ChangeOver
+  /** Those whose tracks have not ended. */
+  readonly #taken = new Set<Seat.Seat>()
+  #over: VoiceError.VoiceError | undefined
+  #isLooking = false
+
+  constructor(
+    outlet: Outlet,
+    mixer: Mixer["Service"],
+    encoder: () => EncoderOptions,
+    clock: Clock.Clock,
+    scope: Scope.Scope,
+    context: Context.Context<never>
+  ) {
+    this.outlet = outlet
+    this.mixer = mixer
+    this.encoder = encoder
+    this.scope = scope
+    this.#clock = clock
+    this.#context = context
+    this.#silencing = Silencing.make(outlet, this.air)
+    this.#changeOver = ChangeOver.make(this)
+  }
+
+  place(options: Place.PlaceOptions): Place.Place {
+    return Place.make(this, options)
+  }
+
+  get silence(): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      // where there is no track, none ends that would have the rest done
+      this.air.entries.size > 0
+        ? this.#silencing.all
+        : Effect.andThen(this.#silencing.all, Effect.sync(() => this.#settleLater()))
+    )
+  }
+
+  cut(places: ReadonlyArray<Place.Place>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { air, outlet } = this
+      const { entries, lane } = air
+      const seats = new Set(places.map(Place.seatOf))
+      const isCut = ({ seat }: Seat.Entry) => seats.has(seat)
+      const inTheWay = lane._tag === "direct" && isCut(lane.entry) ? lane : undefined
+      return Effect.andThen(
+        // at once, also while a mix is being opened
+        inTheWay === undefined ? Effect.void : this.#silencing.passed(inTheWay),
+        this.#alone(Effect.gen({ self: this }, function*() {
+          yield* Effect.ignore(Removal.cutMix(outlet, air, isCut, () => this.#nowMs()))
+          for (const entry of Array.from(entries).filter(isCut)) yield* Removal.remove(outlet, air, entry)
+          yield* Effect.ignore(this.#settled)
+        }))
+      )
+    })
+  }
+
+  configure(settings: EncoderSettings): Effect.Effect<void> {
+    return this.#alone(Effect.sync(() => {
+      if (this.air.lane._tag === "mix") this.air.lane.desk.configure(settings)
+    }))
+  }
+
+  get awaitEnd(): Effect.Effect<never, VoiceError.VoiceError> {
+    return this.outlet.awaitEnd
+  }
+
+  enter(entry: Seat.Entry): Effect.Effect<void, VoiceError.VoiceError> {
+    const { air, outlet } = this
+    return this.#alone(Effect.gen({ self: this }, function*() {
+      const { seat } = entry
+      // or it is too late, and its track finds that out
+      if (seat.isOver || seat.isFollowed) {
+        entry.place = "out"
+        return
+      }
+      const former = seat.entry
+      seat.entry = entry
+      entry.isPaused = seat.isPaused
+      if (former !== undefined && air.entries.has(former)) yield* Removal.makeRoom(outlet, air, former)
+      entry.place = seat.after === undefined ? "ready" : "waiting"
+      air.entries.add(entry)
+      yield* this.#settle.pipe(Effect.tapError(() => Effect.sync(() => OnAir.leaveOut(air, entry))))
+      if (former !== undefined && air.lane._tag === "mix") air.lane.desk.dismiss(former)
+    }))
+  }
+
+  remove(entry: Seat.Entry): Effect.Effect<void> {
+    return this.#alone(Effect.andThen(Removal.remove(this.outlet, this.air, entry), Effect.ignore(this.#settled)))
+  }
+
+  pausing(entry: Seat.Entry): Effect.Effect<void> {
+    return this.#alone(Effect.suspend(() => {
+      const { lane } = this.air
+      if (lane._tag === "nothing") return Effect.void
+      const follower = lane._tag === "direct" ? lane.next : lane.successor
+      if (follower?.entry === entry) return this.outlet.setPaused(follower.number, entry.isPaused)
+      if (lane._tag === "direct" && lane.entry === entry) return this.outlet.setPaused(lane.number, entry.isPaused)
+      if (lane._tag === "mix" && entry.place === "mix") lane.desk.setPaused(entry)
+      return Effect.void
+    }))
+  }
+
+  levelling({ entry }: Seat.Seat): Effect.Effect<void, VoiceError.VoiceError> {
+    return this.#alone(Effect.suspend(() => {
+      const { lane } = this.air
+      if (entry?.place === "mix" && lane._tag === "mix") lane.desk.setGain(entry)
+      return this.#settle
+    }))
+  }
+
+  shaping({ entry }: Seat.Seat): Effect.Effect<void, VoiceError.VoiceError> {
+    return this.#alone(Effect.suspend(() => {
+      const { lane } = this.air
+      if (entry?.place === "mix" && lane._tag === "mix") lane.desk.setEffects(entry)
+      return this.#settle
+    }))
+  }
+
+  left(seat: Seat.Seat): Effect.Effect<void> {
+    const { air, outlet } = this
+    const { entry } = seat
+    return this.#alone(Effect.gen({ self: this }, function*() {
+      // one that came in while its track ended
+      if (entry !== undefined && air.entries.has(entry)) yield* Removal.remove(outlet, air, entry)
+      if (entry !== undefined && air.lane._tag === "mix") air.lane.desk.dismiss(entry)
+      yield* Effect.ignore(this.#settled)
+    }))
+  }
+
+  heardMs(entry: Seat.Entry): number {
+    return OnAir.heardMs(this.air, entry)
+  }
+
+  isIn(entry: Seat.Entry): boolean {
+    return this.air.entries.has(entry)
+  }
+
+  observe(seat: Seat.Seat, observer: Observer<Seat.Happening>): Effect.Effect<void, never, Scope.Scope> {
+    return during(() => {
+      seat.observers.add(observer)
+      this.#taken.add(seat)
+      if (this.#over !== undefined) observer.onOver(this.#over)
+      return () => {
+        seat.observers.delete(observer)
+        if (seat.observers.size === 0) this.#taken.delete(seat)
+      }
+    })
+  }
+
+  silences(): number {
+    return this.#silencing.times()
+  }
+
+  onBroken(broken: Desk.Desk, error: VoiceError.VoiceError): void {
+    const { air } = this
+    this.#fork(this.#alone(Effect.gen({ self: this }, function*() {
+      if (air.lane._tag !== "mix" || air.lane.desk !== broken) return
+      const former = air.lane
+      air.lane = { _tag: "nothing" }
+      yield* Lane.close(this.outlet, former)
+      OnAir.fail(air, error)
+    })))
+  }
+
+  onEvent({ _tag, track }: Seat.Happening): void {
+    const { lane } = this.air
+    if (track === undefined || lane._tag === "nothing" || track !== lane.number) return
+    if (lane._tag === "direct") this.#onDirect(_tag, lane)
+    else this.#onMix(_tag, lane)
+  }
+
+  onOver(error: VoiceError.VoiceError): void {
+    this.#over = error
+    for (const seat of this.#taken) Seat.fail(seat, error)
+  }
+
+  #fork(effect: Effect.Effect<void>): void {
+    Effect.runForkWith(this.#context)(effect)
+  }
+
+  #nowMs(): number {
+    return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
+  /** A function of its own: it is handed on in each look at a mix. */
+  readonly #drained = (entry: Seat.Entry): void => {
+    OnAir.leaveOut(this.air, entry)
+    Seat.tell(entry, "TrackDrained")
+  }
+
+  /** One thing at a time, to its end, and all of them: what a seat says is so already. */
+  #alone<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.uninterruptible(this.#onePermit.withPermit(Effect.andThen(this.#silencing.clear, effect)))
+  }
+
+  #isDue(entry: Seat.Entry): boolean {
+    return Succession.isDue(entry, this.mixer.aheadMs, (fading) => {
+      const { lane } = this.air
+      if (fading.place === "mix" && lane._tag === "mix") lane.desk.fadeOut(fading)
+    })
+  }
+
+  #release(): void {
+    for (const entry of OnAir.waiting(this.air)) {
+      if (this.air.lane._tag === "direct" && this.air.lane.next?.entry === entry) continue
+      if (this.#isDue(entry)) entry.place = "ready"
+    }
+  }
+
+  /** Brings what the driver reads into line with what shall be heard. */
+  get #settle(): Effect.Effect<void, VoiceError.VoiceError> {
+    const { air } = this
+    return Effect.gen({ self: this }, function*() {
+      this.#release()
+      const all = OnAir.live(air)
+      if (air.lane._tag === "direct" && !air.entries.has(air.lane.entry)) air.lane = { _tag: "nothing" }
+      const [first] = all
+      switch (air.lane._tag) {
+        case "nothing":
+          if (first === undefined) break
+          if (all.length === 1 && Succession.isPlain(first) && first.media.format === "opus") {
+            yield* this.#changeOver.pass(first, first.media.ring)
+            yield* this.#settle
+          } else yield* this.#changeOver.toMix
+          break
+        case "direct":
+          if (all.length > 1 || !Succession.isPlain(air.lane.entry)) yield* this.#changeOver.toMix
+          else yield* this.#changeOver.prepareNext(air.lane)
+          break
+        case "mix":
+          if (air.lane.desk.isEnded()) {
+            if (air.lane.successor === undefined) yield* this.#changeOver.handOver(air.lane)
+          } else {
+            for (const entry of all) if (entry.place === "ready") this.#changeOver.add(air.lane.desk, entry, undefined)
+          }
+      }
+      this.#look()
+    })
+  }
+
+  /** What cannot be mixed does not play. */
+  get #settled(): Effect.Effect<void, VoiceError.VoiceError> {
+    return this.#settle.pipe(Effect.tapError((error) => Effect.sync(() => OnAir.fail(this.air, error))))
+  }
+
+  /** Not in the middle of what the driver does. */
+  #settleLater(): void {
+    this.#fork(Effect.andThen(Effect.yieldNow, this.#alone(Effect.ignore(this.#settled))))
+  }
+
+  #onTick(): number {
+    const { lane } = this.air
+    if (lane._tag === "mix") {
+      lane.desk.look(this.#nowMs(), this.#drained)
+      if (lane.desk.isEnded() && lane.successor === undefined && lane.desk.successor() !== undefined) {
+        this.#settleLater()
+      }
+    }
+    const waiting = OnAir.waiting(this.air)
+    if (waiting.some((entry) => (lane._tag !== "direct" || lane.next?.entry !== entry) && this.#isDue(entry))) {
+      this.#settleLater()
+    }
+    this.#isLooking = lane._tag === "mix" || waiting.length > 0
+    return this.#isLooking ? Succession.lookMs : 0
+  }
+
+  #look(): void {
+    if (this.#isLooking || (this.air.lane._tag !== "mix" && OnAir.waiting(this.air).length === 0)) return
+    this.#isLooking = true
+    const looking = Pump.refill(this.#clock, Succession.lookMs, () => this.#onTick())
+    this.#fork(Effect.asVoid(Effect.forkIn(looking, this.scope, { startImmediately: true })))
+  }
+
+  #onDirect(_tag: string, direct: Lane.Direct): void {
+    const { entry, next } = direct
+    if (_tag === "TrackStarving") return Seat.starving(entry, this.#nowMs())
+    if (_tag !== "TrackDrained") return Seat.flowing(entry, this.#nowMs())
+    if (next === undefined) this.air.lane = { _tag: "nothing" }
+    else {
+      next.entry.place = "direct"
+      Seat.follow(next.entry.seat)
+      this.air.lane = { _tag: "direct", ...next, next: undefined }
+    }
+    this.#drained(entry)
+    this.#settleLater()
+  }
+
+  #onMix(_tag: string, mix: Lane.Mix): void {
+    const { air } = this
+    if (mix.from !== undefined) {
+      Seat.count(mix.from.entry)
+      mix.desk.own(mix.from.entry)
+      mix.from = undefined
+    }
+    mix.desk.look(this.#nowMs(), this.#drained)
+    if (_tag === "TrackStarving") return mix.desk.starving(this.#nowMs(), this.#drained)
+    if (_tag !== "TrackDrained") return
+    mix.desk.drain(this.#drained)
+    const { successor } = mix
+    if (successor === undefined) air.lane = { _tag: "nothing" }
+    else {
+      const { entry } = successor
+      entry.place = "direct"
+      if (entry.media.format === "opus") entry.counted = entry.media.ring.framesRead()
+      air.lane = { _tag: "direct", ...successor, next: undefined }
+    }
+    // what came too late for this mix gets another one
+    for (const entry of OnAir.live(air)) if (entry.place === "mix") entry.place = "ready"
+    this.#fork(Scope.close(mix.scope, Exit.void))
+    this.#settleLater()
+  }
+}

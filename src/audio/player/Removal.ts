@@ -1,0 +1,91 @@
+/**
+ * How entries are taken out of what the driver reads, while others go on.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { VoiceConnection } from "../../VoiceDriver.ts"
+import type * as VoiceError from "../../VoiceError.ts"
+import * as Lane from "./Lane.ts"
+import * as OnAir from "./OnAir.ts"
+import type * as Seat from "./Seat.ts"
+
+type Outlet = Pick<VoiceConnection, "attach" | "detach">
+
+/**
+ * Takes an entry out of what plays.
+ *
+ * @internal
+ */
+export const remove = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const former = air.lane
+    const { place: before } = entry
+    const others = OnAir.live(air).filter((other) => other !== entry)
+    OnAir.leaveOut(air, entry)
+    if (former._tag === "direct") {
+      if (former.next?.entry === entry) {
+        const { number } = former.next
+        former.next = undefined
+        return yield* outlet.detach(number)
+      }
+      if (former.entry !== entry) return
+      if (former.next !== undefined) {
+        yield* outlet.detach(former.next.number)
+        former.next.entry.place = "waiting"
+      }
+      air.lane = { _tag: "nothing" }
+      return yield* outlet.detach(former.number)
+    }
+    if (former._tag !== "mix" || before !== "mix") return
+    if (former.successor?.entry === entry || others.length === 0) {
+      air.lane = { _tag: "nothing" }
+      return yield* Lane.close(outlet, former)
+    }
+    // another one of its track follows
+    if (!entry.seat.isOver && others.some(({ place, seat }) => place === "mix" && seat.after === entry.seat)) {
+      former.desk.hold(entry)
+    } else former.desk.remove(entry)
+  })
+
+/**
+ * Takes an entry out of what plays, for another one of the same track that follows at once.
+ *
+ * @internal
+ */
+export const makeRoom = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): Effect.Effect<void> => {
+  const { lane } = air
+  if (lane._tag === "direct" && lane.entry === entry) {
+    // what is attached next takes its place, and that of what waits
+    if (lane.next !== undefined) lane.next.entry.place = "waiting"
+    OnAir.leaveOut(air, entry)
+    air.lane = { _tag: "nothing" }
+    return Effect.void
+  }
+  if (lane._tag === "mix" && entry.place === "mix" && lane.successor?.entry !== entry && !lane.desk.isEnded()) {
+    OnAir.leaveOut(air, entry)
+    lane.desk.leave(entry)
+    return Effect.void
+  }
+  return remove(outlet, air, entry)
+}
+
+/**
+ * Of the tracks of a mix only those that are cut, unless nothing is left to be heard then.
+ *
+ * @internal
+ */
+export const cutMix = (
+  outlet: Outlet,
+  air: OnAir.OnAir,
+  isCut: (entry: Seat.Entry) => boolean,
+  nowMs: () => number
+): Effect.Effect<void, VoiceError.VoiceError> =>
+  Effect.gen(function*() {
+    const mix = air.lane
+    if (mix._tag !== "mix" || (mix.successor !== undefined && isCut(mix.successor.entry))) return
+    const those = OnAir.live(air).filter((entry) => entry.place === "mix" && isCut(entry))
+    if (those.length === 0 || OnAir.live(air).every(isCut)) return
+    for (const entry of those) OnAir.leaveOut(air, entry)
+    yield* Lane.cut(outlet, mix, those, nowMs())
+  })

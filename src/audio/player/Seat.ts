@@ -1,0 +1,193 @@
+/**
+ * What the player knows of one track: its level, what it plays at the moment, and what was heard of it.
+ *
+ * @since 0.1.0
+ */
+import type { TrackNumber } from "../../driver/Line.ts"
+import type * as FrameRing from "../../driver/media/FrameRing.ts"
+import type { Ducking } from "../../mixer/messages.ts"
+import type * as PcmRing from "../../mixer/PcmRing.ts"
+import type { Curve } from "../../mixer/Ramp.ts"
+import type { Complete } from "../../SoundEffect.ts"
+import type { Observer } from "../../VoiceDriver.ts"
+import type { VoiceError } from "../../VoiceError.ts"
+
+/**
+ * What a source is read into.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Media =
+  | { readonly format: "opus"; readonly ring: FrameRing.FrameRing }
+  | { readonly format: "pcm"; readonly ring: PcmRing.PcmRing }
+
+/**
+ * What happens to a ring that plays.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Happening {
+  readonly _tag: string
+  readonly track?: number
+}
+
+/**
+ * Frames of 20 ms of one track. In passthrough the frames are those of its source.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TrackMetrics {
+  /** Sent with it in them. */
+  readonly sent: number
+  /** Whose time passed while its source had nothing: they came too late. */
+  readonly late: number
+  /** Whose time passed because the mixer did not have them ready. */
+  readonly missed: number
+  /** With something filled in for what could not be decoded or had not come. */
+  readonly concealed: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AttachOptions {
+  /** Begins in the middle of something. */
+  readonly cutIn: boolean
+  /** Media time to the end, in milliseconds, if it is known. */
+  readonly remainingMs: () => number | undefined
+}
+
+/**
+ * A gain, and how long it takes to get there from what is heard, in milliseconds.
+ *
+ * @internal
+ */
+export interface Level {
+  readonly gain: number
+  readonly rampMs: number
+}
+
+/** @internal */
+export interface Entry extends AttachOptions {
+  readonly number: TrackNumber
+  readonly media: Media
+  readonly seat: Seat
+  isPaused: boolean
+  /** `waiting`: for the end of another track. `out`: it does not play any more. */
+  place: "waiting" | "ready" | "direct" | "mix" | "out"
+  /** Its name and its place in the mix. */
+  input: number
+  slot: number
+  isStarted: boolean
+  /** Of the monotonic clock, while its source has nothing and it is not paused. */
+  starvingMs: number | undefined
+  /** Its track was told that it starves, and not yet that it does no more. */
+  isStalled: boolean
+  /** The frame of the mix that it ended with. */
+  overAt: number | undefined
+  /** Frames of its ring that were counted. */
+  counted: number
+  heardMs: number
+}
+
+/** @internal */
+export interface Seat {
+  level: Level
+  /** How long it fades to its end, in milliseconds, if it does. */
+  fadeOutMs: number | undefined
+  effects: ReadonlyArray<Complete>
+  fadeInMs: number
+  curve: Curve
+  readonly duck: Ducking | undefined
+  after: Seat | undefined
+  readonly crossfadeMs: number
+  /** Its track has ended: nothing of it plays any more. */
+  isOver: boolean
+  /** What waited for its end is heard. */
+  isFollowed: boolean
+  isPaused: boolean
+  entry: Entry | undefined
+  readonly observers: Set<Observer<Happening>>
+  sent: number
+  late: number
+  missed: number
+  concealed: number
+}
+
+/** @internal */
+export const tell = ({ number, seat }: Entry, _tag: string): void => {
+  for (const observer of seat.observers) observer.onEvent({ _tag, track: number })
+}
+
+/** @internal */
+export const fail = (seat: Seat, error: VoiceError): void => {
+  for (const observer of seat.observers) observer.onOver(error)
+}
+
+const frameMs = 20
+
+/**
+ * Whether there is something that could be taken. A mix takes whole frames of samples, and a rest only where it is the last.
+ *
+ * @internal
+ */
+export const isFed = ({ format, ring }: Media): boolean =>
+  format === "opus" || ring.isEnded() ? ring.bufferedMs() > 0 : ring.bufferedMs() >= frameMs
+
+/**
+ * It waits for no other one any more, whose end has come.
+ *
+ * @internal
+ */
+export const follow = (seat: Seat): void => {
+  if (seat.after !== undefined) seat.after.isFollowed = true
+  // each would keep the one before it, and that its own
+  seat.after = undefined
+}
+
+/**
+ * Its ring has begun to give frames, or does so again.
+ *
+ * @internal
+ */
+export const flowing = (entry: Entry, nowMs: number): void => {
+  if (!entry.isStarted) {
+    entry.isStarted = true
+    follow(entry.seat)
+    tell(entry, "TrackStarted")
+  }
+  const { starvingMs } = entry
+  if (starvingMs !== undefined && entry.place === "direct") {
+    entry.seat.late += Math.round((nowMs - starvingMs) / frameMs)
+  }
+  entry.starvingMs = undefined
+  // it may have been paused in between, and what it lacked has come
+  if (!entry.isStalled) return
+  entry.isStalled = false
+  tell(entry, "TrackRecovered")
+}
+
+/** @internal */
+export const starving = (entry: Entry, nowMs: number): void => {
+  if (!entry.isStarted || entry.starvingMs !== undefined || entry.isPaused) return
+  entry.starvingMs = nowMs
+  if (entry.isStalled) return
+  entry.isStalled = true
+  tell(entry, "TrackStarving")
+}
+
+/**
+ * Counts the frames that the driver has taken off its ring itself.
+ *
+ * @internal
+ */
+export const count = (entry: Entry): void => {
+  if (entry.media.format !== "opus") return
+  const read = entry.media.ring.framesRead()
+  entry.seat.sent += read - entry.counted
+  entry.counted = read
+}

@@ -1,0 +1,82 @@
+/**
+ * When what waits for the end of another track is to begin.
+ *
+ * @since 0.1.0
+ */
+import type * as FrameRing from "../../driver/media/FrameRing.ts"
+import * as SoundEffect from "../../SoundEffect.ts"
+import type * as Seat from "./Seat.ts"
+
+/**
+ * How long a ring is passed through until a mix takes over, in milliseconds: its decoder gets used to it meanwhile.
+ *
+ * @internal
+ */
+export const leadMs = 160
+
+/**
+ * How often what was heard is looked at, in milliseconds.
+ *
+ * @internal
+ */
+export const lookMs = 20
+
+/**
+ * The frame of a ring that is passed through with which a mix can take over.
+ *
+ * @internal
+ */
+export const changeOverAt = (ring: FrameRing.FrameRing, isPaused: boolean): number => {
+  const read = ring.framesRead()
+  const ahead = ring.framesWritten() - read
+  if (isPaused || ahead === 0) return read
+  return read + Math.min(ahead, Math.ceil((leadMs * ahead) / ring.bufferedMs()))
+}
+
+/**
+ * Whether an entry sounds as its source does.
+ *
+ * @internal
+ */
+export const isPlain = ({ media, seat }: Seat.Entry): boolean =>
+  media.format === "opus" && seat.level.gain === 1 && seat.fadeInMs === 0 &&
+  seat.fadeOutMs === undefined && seat.effects.length === 0
+
+/** Media time to the end of what plays at a seat, in milliseconds, as far as it is known. */
+const remainingMs = (playing: Seat.Entry, aheadMs: number): number => {
+  const { media: { ring }, seat } = playing
+  const scale = seat.effects.some(({ _tag }) => _tag === "Timescale")
+  // what it has taken from the ring is not all mixed yet
+  if (ring.isEnded() && scale && playing.place === "mix") {
+    return (ring.positionMs() + ring.bufferedMs() - playing.heardMs) / SoundEffect.speedOf(seat.effects) - aheadMs
+  }
+  if (ring.isEnded()) return ring.bufferedMs()
+  const left = playing.remainingMs() ?? Infinity
+  // what was mixed and not heard is past changing
+  return playing.place === "mix" ? left - aheadMs : left
+}
+
+/**
+ * Whether an entry does not wait any more. If it is to cross with the one before, that one begins to fade, which
+ * `fadeOut` is told.
+ *
+ * @internal
+ */
+export const isDue = (entry: Seat.Entry, aheadMs: number, fadeOut: (fading: Seat.Entry) => void): boolean => {
+  const { after: former, crossfadeMs } = entry.seat
+  if (former === undefined || former.isOver) return true
+  const playing = former.entry
+  if (playing === undefined || playing.place === "waiting" || playing.place === "out") return false
+  // the mix begins with the sample behind its last one
+  if (crossfadeMs === 0) return playing.media.ring.isEnded() && (playing.place === "mix" || !isPlain(entry))
+  const soonMs = playing.place === "mix" ? lookMs : leadMs + lookMs
+  const leftMs = remainingMs(playing, aheadMs)
+  if (leftMs > crossfadeMs + soonMs) return false
+  const rampMs = Math.max(lookMs, Math.min(crossfadeMs, leftMs - soonMs))
+  former.fadeOutMs = rampMs
+  fadeOut(playing)
+  entry.seat.fadeInMs = rampMs
+  entry.seat.curve = "power"
+  entry.seat.after = undefined
+  return true
+}

@@ -1,0 +1,154 @@
+/**
+ * What has happened in a queue: its events, and what could not be played.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Stream from "effect/Stream"
+import type { VoiceError } from "../../VoiceError.ts"
+import * as Broadcast from "../Broadcast.ts"
+import type { AudioSource } from "../OpenSource.ts"
+import type { Track, TrackEnd } from "../Track.ts"
+
+/**
+ * One place in a queue. `id` is unique in its queue, so that the same source can stand in it twice. `data` is what it was added
+ * with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Entry<A = unknown> {
+  readonly id: number
+  readonly name: string
+  readonly data?: A | undefined
+}
+
+/**
+ * What happens in a queue. `Failed`: a source could not be opened; it is left out. `Changed`: entries came, went or moved, or
+ * the repetition was set. `Idle`: nothing is left to play. `Halted`: the player takes no more tracks, because its session has
+ * ended; what waits stays in the queue.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type QueueEvent<A = unknown> =
+  | { readonly _tag: "Started"; readonly entry: Entry<A>; readonly track: Track }
+  | { readonly _tag: "Ended"; readonly entry: Entry<A>; readonly end: TrackEnd }
+  | { readonly _tag: "Failed"; readonly entry: Entry<A>; readonly error: VoiceError }
+  | { readonly _tag: "Changed" }
+  | { readonly _tag: "Idle" }
+  | { readonly _tag: "Halted"; readonly error: VoiceError }
+
+/**
+ * An entry that could not be played, and why.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Failure<A = unknown> {
+  readonly entry: Entry<A>
+  readonly error: VoiceError
+}
+
+/**
+ * An entry with what it plays, which part of it, and how loud.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Item<R, A = unknown> extends Entry<A> {
+  readonly source: AudioSource<R>
+  readonly gain: number
+  readonly from?: Duration.Input | undefined
+  readonly until?: Duration.Input | undefined
+  readonly starveTimeout?: Duration.Input | undefined
+}
+
+/**
+ * An entry with its track.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Playing<R, A = unknown> {
+  readonly item: Item<R, A>
+  readonly track: Track
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Journal<A> {
+  readonly started: (item: Entry<A>, track: Track) => void
+  readonly ended: (item: Entry<A>, end: TrackEnd) => void
+  readonly failed: (item: Entry<A>, error: VoiceError) => void
+  readonly changed: () => void
+  readonly idle: () => void
+  readonly halted: (error: VoiceError) => void
+  /** The latest last: a hundred at most. */
+  readonly failures: () => ReadonlyArray<Failure<A>>
+  /** All events (the last 64), and each one from then on. */
+  readonly events: () => Stream.Stream<QueueEvent<A>>
+}
+
+const eventsKept = 64
+const failuresKept = 100
+
+/**
+ * What is told of an entry: all but its source.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const entryOf = <A>({ data, id, name }: Entry<A>): Entry<A> =>
+  data === undefined ? { id, name } : { id, name, data }
+
+/**
+ * What plays, to be printed: as far as its track tells that at once, since it may be of a player that is not ours.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const printed = <R, A>(playing: Playing<R, A> | undefined, context: Context.Context<never>): object => {
+  if (playing === undefined) return {}
+  const { item: { id, name }, track } = playing
+  const look = Effect.runSyncExitWith(context)
+  const state = look(track.state)
+  const position = look(track.position)
+  return {
+    current: {
+      id,
+      name,
+      ...(Exit.isSuccess(state) ? { state: state.value } : {}),
+      ...(Exit.isSuccess(position) ? { positionMs: position.value } : {}),
+      ...(track.durationMs === undefined ? {} : { durationMs: track.durationMs })
+    }
+  }
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <A>(): Journal<A> => {
+  const events = Broadcast.make<QueueEvent<A>>(eventsKept)
+  const failures: Array<Failure<A>> = []
+  return {
+    started: (item, track) => events.publish({ _tag: "Started", entry: entryOf(item), track }),
+    ended: (item, end) => events.publish({ _tag: "Ended", entry: entryOf(item), end }),
+    failed: (item, error) => {
+      failures.push({ entry: entryOf(item), error })
+      if (failures.length > failuresKept) failures.shift()
+      events.publish({ _tag: "Failed", entry: entryOf(item), error })
+    },
+    changed: () => events.publish({ _tag: "Changed" }),
+    idle: () => events.publish({ _tag: "Idle" }),
+    halted: (error) => events.publish({ _tag: "Halted", error }),
+    failures: () => [...failures],
+    events: () => events.stream()
+  }
+}

@@ -1,0 +1,371 @@
+/**
+ * The order in which a queue plays: what begins when something has ended, what is opened ahead for that, and what becomes of
+ * it when what waits is changed meanwhile.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as VoiceError from "../../VoiceError.ts"
+import type { TrackEnd } from "../Track.ts"
+import type { LineUp } from "./LineUp.ts"
+import { type Entry, entryOf, type Item, type Journal, type Playing } from "./QueueJournal.ts"
+import * as QueueOpening from "./QueueOpening.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<R, A> {
+  readonly line: LineUp<Item<R, A>>
+  readonly journal: Journal<A>
+  /** With `after`, the track begins where that one ends, after a crossfade of `crossfadeMs`. */
+  readonly play: QueueOpening.Options<R, A>["play"]
+  readonly crossfadeMs: () => number
+  /** How long before the end of an entry the next one is opened, in milliseconds. */
+  readonly openAheadMs: number
+  /** Fails when the player takes no more, if it tells. */
+  readonly awaitClosed: Effect.Effect<void, VoiceError.VoiceError> | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface QueueOrder<R, A> {
+  readonly current: () => Playing<R, A> | undefined
+  /** There is something to play: whoever waits until it is idle has to wait from now on. */
+  readonly expect: () => void
+  /** Tells that what waits has changed, and does what that needs. Waits for no opening but its own. */
+  readonly revise: Effect.Effect<void>
+  /** Ends the current entry for a reason, and waits until the next one plays, which it gives. */
+  readonly end: (why: "skip" | "back" | "stop") => Effect.Effect<Entry<A> | undefined>
+  /** Changes what waits at once, and drops what was opened ahead for what waited before. */
+  readonly replace: (change: () => void) => Effect.Effect<void>
+  /** Waits no longer for what is being opened, if it is this entry, or whatever it is. */
+  readonly leave: (item?: Item<R, A>) => void
+  readonly awaitIdle: Effect.Effect<void, VoiceError.VoiceError>
+}
+
+/** Also of a player that has died. */
+const reasonOf = (cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError =>
+  Option.getOrElse(
+    Cause.findErrorOption(cause),
+    () => VoiceError.make(new VoiceError.NotConnected({ operation: "The player of a queue" }))
+  )
+
+/** What is wrong with one source is not wrong with the next. All else is the end of the player. */
+const ofSource: ReadonlySet<VoiceError.Reason["_tag"]> = new Set([
+  "SourceFailed",
+  "Unsupported",
+  "CodecUnavailable",
+  "EncodeFailed"
+])
+
+/**
+ * Its scope stops what plays.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*<R, A>(
+  options: Options<R, A>
+): Effect.fn.Return<QueueOrder<R, A>, never, Scope.Scope> {
+  const { crossfadeMs, journal, line, openAheadMs } = options
+  const scope = yield* Effect.scope
+  const lock = yield* Semaphore.make(1)
+  let current: Playing<R, A> | undefined
+  /** The one after the current one, opened already; it begins by itself. */
+  let prepared: Playing<R, A> | undefined
+  /** What the end of the current entry is due to, if it is not its own. */
+  let skipping: "skip" | "back" | "stop" | undefined
+  let preparing: Fiber.Fiber<void> | undefined
+  /** How many wait for the lock who do not want to wait for a source. */
+  let urgent = 0
+  let halted: VoiceError.VoiceError | undefined
+  let idle = yield* Deferred.make<void, VoiceError.VoiceError>()
+  Deferred.doneUnsafe(idle, Effect.void)
+
+  const playingNow = (): Entry<A> | undefined => current === undefined ? undefined : entryOf(current.item)
+
+  const next = (): Item<R, A> | undefined => line.next(current?.item)
+
+  /** The player is gone. What waits would be played by nobody. */
+  const halt = (error: VoiceError.VoiceError): void => {
+    if (halted !== undefined) return
+    halted = error
+    journal.halted(error)
+  }
+
+  const opening = QueueOpening.make<R, A>({
+    play: options.play,
+    // one that cannot be played is left out; if the player takes no more, that is the end
+    onFailure: (item, error) => {
+      if (!ofSource.has(error.reason._tag)) return halt(error)
+      journal.failed(item, error)
+      line.remove(item)
+    }
+  })
+
+  const expect = (): void => {
+    if (Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
+  }
+
+  const begin = (playing: Playing<R, A>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      current = playing
+      expect()
+      line.remove(playing.item)
+      journal.started(playing.item, playing.track)
+      return prepareInTime(playing)
+    })
+
+  const watch = (playing: Playing<R, A>): Effect.Effect<void> =>
+    playing.track.awaitEnd.pipe(
+      Effect.flatMap((end) => lock.withPermit(onEnd(playing, end))),
+      Effect.forkIn(scope, { startImmediately: true }),
+      Effect.asVoid
+    )
+
+  const beIdle = Effect.suspend(() => {
+    if (halted !== undefined) return Deferred.fail(idle, halted)
+    journal.idle()
+    return Deferred.succeed(idle, undefined)
+  })
+
+  /** What was begun goes on where whoever asked for it waits no longer: nobody else would see to what follows. */
+  const toItsEnd = (effect: Effect.Effect<void>): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      const exit = yield* Fiber.await(yield* Effect.forkIn(effect, scope, { startImmediately: true }))
+      // the end of the queue is none of theirs
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) yield* exit
+    })
+
+  /** Does something without waiting for what is being opened. */
+  const urgently = (effect: Effect.Effect<void>) =>
+    toItsEnd(Effect.suspend(() => {
+      let isWaiting = true
+      urgent++
+      opening.leave()
+      const over = Effect.sync(() => {
+        if (isWaiting) urgent--
+        isWaiting = false
+      })
+      return lock.withPermit(Effect.andThen(over, effect)).pipe(Effect.ensuring(over))
+    }))
+
+  const isFree = () => current === undefined && halted === undefined
+  /** It is heard already, in a crossfade. */
+  const isHeard = (playing: Playing<R, A> | undefined) =>
+    playing === undefined ? Effect.succeed(false) : Effect.map(playing.track.position, (positionMs) => positionMs > 0)
+  const isCurrent = (playing: Playing<R, A>) => current === playing
+  const canPrepare = () => prepared === undefined && halted === undefined && urgent === 0
+
+  /** Plays the next entry, where nothing plays. */
+  const advance: Effect.Effect<void> = Effect.gen(function*() {
+    while (isFree()) {
+      const [item] = line.upcoming()
+      if (item === undefined) break
+      const playing = yield* opening.open(item, undefined)
+      if (playing === undefined || playing === "left") continue
+      yield* begin(playing)
+      yield* watch(playing)
+    }
+    if (current === undefined) yield* beIdle
+  })
+
+  const dropPrepared = Effect.suspend(() => {
+    const former = prepared
+    prepared = undefined
+    return former === undefined ? Effect.void : former.track.stop
+  })
+
+  const prepare: Effect.Effect<void> = Effect.gen(function*() {
+    const playing = current
+    if (playing === undefined) return
+    while (canPrepare()) {
+      const item = next()
+      if (item === undefined) return
+      const opened = yield* opening.open(item, playing.track)
+      if (opened === "left") return
+      if (opened === undefined) {
+        // the current entry, repeated, cannot be opened a second time
+        if (item === playing.item) return
+        continue
+      }
+      prepared = opened
+      yield* watch(opened)
+    }
+  })
+
+  /** Opens the next entry when the current one is about to end. */
+  const prepareInTime = (playing: Playing<R, A>): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      preparing?.interruptUnsafe()
+      const wait = Effect.gen(function*() {
+        while (isCurrent(playing)) {
+          const { durationMs = Infinity, speed, untilMs = Infinity } = playing.track
+          const endMs = Math.min(durationMs, untilMs)
+          const state = yield* playing.track.state
+          if (state._tag === "Ended") return
+          const leftMs = endMs === Infinity ? 0 : (endMs - (yield* playing.track.position)) / speed
+          const waitMs = leftMs - openAheadMs - crossfadeMs()
+          if (waitMs <= 0) {
+            return yield* lock.withPermit(Effect.suspend(() => isCurrent(playing) ? prepare : Effect.void))
+          }
+          // a pause or a seek moves the end
+          yield* Effect.sleep(Duration.millis(Math.max(20, Math.min(waitMs, 1_000))))
+        }
+      })
+      preparing = yield* Effect.forkIn(wait, scope, { startImmediately: true })
+    })
+
+  /** What is opened ahead may not be the next any more. */
+  const revise = Effect.gen(function*() {
+    const isKept = prepared === undefined || prepared.item === next() ||
+      (line.upcoming().includes(prepared.item) && (yield* isHeard(prepared)))
+    if (!isKept) yield* dropPrepared
+    if (current !== undefined) yield* prepareInTime(current)
+    else yield* advance
+  })
+
+  /** What waits has changed. Waits for no opening but its own. */
+  const revising = Effect.suspend(() => {
+    journal.changed()
+    const opened = opening.item()
+    const isRight = opened !== undefined && (current === undefined || opened === next())
+    return isRight ? Effect.asVoid(Effect.forkIn(lock.withPermit(revise), scope)) : urgently(revise)
+  })
+
+  /** Entries with nothing in them, which were found out ahead: their turn is when the current one has ended. */
+  let empty: Array<() => void> = []
+
+  /** An entry has come and gone while the one before it still plays. */
+  const passed = (playing: Playing<R, A>, end: TrackEnd) =>
+    Effect.map(playing.track.position, (positionMs) => {
+      const { item, track } = playing
+      line.remove(item)
+      const tell = () => {
+        journal.started(item, track)
+        journal.ended(item, end)
+        line.played(item, { isRepeatable: end._tag === "Finished" && positionMs > 0, isSkipped: false })
+      }
+      if (positionMs > 0) tell()
+      else empty.push(tell)
+      journal.changed()
+    })
+
+  const onEnd = Effect.fnUntraced(function*(playing: Playing<R, A>, end: TrackEnd): Effect.fn.Return<void> {
+    const isHalt = end._tag === "Failed" && !ofSource.has(end.error.reason._tag)
+    if (prepared === playing) {
+      prepared = undefined
+      // it goes on waiting, and the end of the current one says why the player is gone
+      if (isHalt) return
+      if (end._tag === "Failed") {
+        journal.failed(playing.item, end.error)
+        line.remove(playing.item)
+      } else if (end._tag !== "Stopped") {
+        // shorter than the crossfade: it is over before the one that plays
+        const isOfCurrent = playing.item === current?.item
+        if (!isOfCurrent) yield* passed(playing, end)
+        // the current one, repeated, is opened again when it has ended
+        else return
+      }
+      if (current !== undefined) yield* prepareInTime(current)
+      return
+    }
+    if (current !== playing) return
+    const { item, track } = playing
+    journal.ended(item, end)
+    const why = skipping
+    skipping = undefined
+    const played = end._tag === "Finished" || (why !== undefined && end._tag === "Stopped")
+    // what gives nothing would be repeated without end in no time
+    const isRepeatable = played && ((yield* track.position) > 0 || why !== undefined)
+    if (why !== "back" && why !== "stop") line.played(item, { isRepeatable, isSkipped: why === "skip" })
+    const told = empty
+    empty = []
+    for (const tell of told) tell()
+    current = undefined
+    const follower = prepared
+    prepared = undefined
+    if (isHalt) {
+      halt(end.error)
+      if (follower !== undefined) yield* follower.track.stop
+      yield* beIdle
+      return
+    }
+    if (
+      follower !== undefined && why !== "stop" && (follower.item === line.upcoming()[0] || (yield* isHeard(follower)))
+    ) {
+      return yield* begin(follower)
+    }
+    if (follower !== undefined) yield* follower.track.stop
+    yield* advance
+  })
+
+  /** Ends the current entry for a reason, and waits until the next one plays. */
+  const end = (why: "skip" | "back" | "stop") =>
+    Effect.gen(function*() {
+      const former = current
+      if (former === undefined) {
+        const opened = opening.item()
+        if (opened !== undefined && why === "skip") line.remove(opened)
+        yield* urgently(advance)
+        return playingNow()
+      }
+      skipping = why
+      yield* urgently(Effect.gen(function*() {
+        if (prepared?.item !== line.upcoming()[0] && !(yield* isHeard(prepared))) yield* dropPrepared
+        yield* former.track.stop
+        yield* onEnd(former, { _tag: "Stopped" })
+      }))
+      return playingNow()
+    })
+
+  if (options.awaitClosed !== undefined) {
+    yield* options.awaitClosed.pipe(
+      // a session that we leave has no reason: the next track that it does not take tells
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.void : lock.withPermit(Effect.sync(() => {
+          // what plays ends by itself then, and says so
+          if (current === undefined) halt(reasonOf(cause))
+        }))
+      ),
+      Effect.forkIn(scope)
+    )
+  }
+
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function*() {
+      line.clear()
+      opening.leave()
+      yield* dropPrepared
+      if (current !== undefined) yield* current.track.stop
+    })
+  )
+
+  return {
+    current: () => current,
+    expect,
+    revise: revising,
+    end,
+    replace: (change) =>
+      urgently(Effect.suspend(() => {
+        change()
+        journal.changed()
+        return dropPrepared
+      })),
+    leave: (item) => {
+      if (item === undefined || opening.item() === item) opening.leave()
+    },
+    awaitIdle: Effect.suspend(() => Deferred.await(idle))
+  }
+})

@@ -1,0 +1,206 @@
+/**
+ * Opens bytes, whatever they are: looks at the first ones, chooses a reader, and passes Opus through or decodes the rest.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { VoiceError } from "../../VoiceError.ts"
+import * as ByteSource from "../ByteSource.ts"
+import * as AdtsReader from "../format/AdtsReader.ts"
+import * as DcaReader from "../format/DcaReader.ts"
+import * as FlacReader from "../format/FlacReader.ts"
+import * as Mp3Reader from "../format/Mp3Reader.ts"
+import * as PacketSource from "../format/PacketSource.ts"
+import * as Playlist from "../format/Playlist.ts"
+import * as Probe from "../format/Probe.ts"
+import * as WavReader from "../format/WavReader.ts"
+import * as WebmReader from "../matroska/WebmReader.ts"
+import * as Mp4Source from "../mp4/Mp4Source.ts"
+import * as OggReader from "../ogg/OggReader.ts"
+import type { OpenSource } from "../OpenSource.ts"
+import * as TagChanges from "../TagChanges.ts"
+import * as DecodedSource from "./DecodedSource.ts"
+import * as Decoders from "./Decoders.ts"
+import * as OpusSource from "./OpusSource.ts"
+
+const readers = {
+  ogg: () => OggReader.make(),
+  matroska: WebmReader.make,
+  wav: WavReader.make,
+  flac: FlacReader.make,
+  mp3: Mp3Reader.make,
+  adts: AdtsReader.make,
+  dca: DcaReader.make
+}
+
+/** Those that have a tag of ID3v2 as their own. Before others, some programs put one nevertheless. */
+const tagged = new Set<Probe.Format>(["mp3", "adts", "flac"])
+
+/** A tag larger than this is not kept to see what stands behind it: where no other place can be read, it is that of an MP3 then. */
+const maxLeadingBytes = 1024 * 1024
+
+/**
+ * What can be done with bytes that nothing here decodes: it is told why, and which container they are if that is known, and
+ * gets them from their beginning.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Fallback = (
+  source: ByteSource.ByteSource,
+  reason: string,
+  format?: Probe.Format
+) => Effect.Effect<OpenSource, VoiceError, Scope.Scope>
+
+/** What is looked over for frames, where nothing stands at the beginning: a station is joined in the middle of one. */
+const searchBytes = [4_096, 16_384, 65_536]
+
+/** The format of frames that stand somewhere behind the beginning. */
+const search = (bytes: ByteSource.ByteSource) =>
+  Effect.gen(function*() {
+    let source = bytes
+    for (const length of searchBytes) {
+      const [first, again] = yield* ByteSource.peek(source, length)
+      source = again
+      const found = Mp3Reader.hasFrames(first) ? "mp3" : AdtsReader.hasFrames(first) ? "adts" : undefined
+      if (found !== undefined || first.length < length) return [found, source] as const
+    }
+    return [undefined, source] as const
+  })
+
+/** Fails where nothing comes of it. */
+const confirmed = (opened: OpenSource): Effect.Effect<OpenSource, VoiceError | Cause.Done> => {
+  if (opened.format !== "pcm") return Effect.succeed(opened)
+  const { pull, seek } = opened
+  return Effect.map(pull, (first) => {
+    let held: Float32Array | undefined = first
+    const take = Effect.suspend(() => {
+      const samples = held
+      held = undefined
+      return samples === undefined ? pull : Effect.succeed(samples)
+    })
+    return {
+      ...opened,
+      pull: take,
+      seek: seek === undefined ? undefined : (positionMs: number) => {
+        held = undefined
+        return seek(positionMs)
+      }
+    }
+  })
+}
+
+const unknownFormat = "it is neither Ogg, WebM, MP4, MP3, AAC, FLAC nor WAV, nor anything else that is known"
+
+/** What is looked at of a playlist to say which kind it is. */
+const playlistBytes = 512
+
+/** A playlist names places, which bytes have none to begin from. */
+const refusePlaylist = (bytes: ByteSource.ByteSource) =>
+  Effect.gen(function*() {
+    const [first] = yield* ByteSource.peek(bytes, playlistBytes)
+    const { kind } = Playlist.parse(first)
+    const what = `it is a playlist (${kind}), which is no sound itself`
+    return yield* ByteSource.failure(bytes.name, "Unsupported", `${what}: AudioSource.fromUrl plays it from its URL`)
+  })
+
+/** Looks at the bytes behind a tag, without losing any, and says how long that is. */
+const peek = (bytes: ByteSource.ByteSource) =>
+  Effect.gen(function*() {
+    const [first, source] = yield* ByteSource.peek(bytes, Probe.probeBytes)
+    const leading = Probe.leading(first)
+    if (leading === 0) return { first, leading, behind: first, source }
+    if (leading > maxLeadingBytes) {
+      const behind = yield* source.random?.read(leading, leading + Probe.probeBytes) ?? Effect.undefined
+      return { first, leading, behind, source }
+    }
+    const [more, again] = yield* ByteSource.peek(source, leading + Probe.probeBytes)
+    return { first: more, leading, behind: more.subarray(leading), source: again }
+  })
+
+/**
+ * Reads up to the header and, where any place can be read, what tells the duration. The scope frees a decoder.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (
+  bytes: ByteSource.ByteSource,
+  fallback: Fallback
+): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { behind, first, leading, source: peeked } = yield* peek(bytes)
+    if (first.length === 0) return yield* ByteSource.failure(peeked.name, "Empty", "it holds no bytes")
+    if (Playlist.isPlaylist(first)) return yield* refusePlaylist(peeked)
+    const probed: Probe.Found = behind === undefined
+      ? { format: "mp3" }
+      : Probe.probe(behind) ?? (leading > 0 ? { format: "mp3" } : undefined)
+    // what a station sends first can be anything, and look like something else
+    const isInMiddle = probed === undefined || ("known" in probed && (probed.isDoubtful || peeked.live))
+    const [format, source] = isInMiddle ? yield* search(peeked) : [undefined, peeked]
+    const found = format === undefined ? probed : { format }
+    if (found === undefined) {
+      let broken: VoiceError | undefined
+      const watched = {
+        ...source,
+        next: Effect.tapError(source.next, (error) =>
+          Effect.sync(() => {
+            broken = error
+          }))
+      }
+      return yield* fallback(watched, unknownFormat).pipe(
+        Effect.flatMap(confirmed),
+        // what ffmpeg says of it is nothing to a user, but that the bytes cannot be had is
+        Effect.mapError((cause) => broken ?? ByteSource.failure(source.name, "UnknownFormat", unknownFormat, { cause }))
+      )
+    }
+    if ("known" in found) {
+      const what = `it is ${found.known}`
+      if (!found.isSound && !found.isDoubtful) return yield* ByteSource.failure(source.name, "Unsupported", what)
+      return yield* fallback(source, what).pipe(
+        // a wrong link is no matter of ffmpeg, whether that is there or not
+        Effect.mapError((error) =>
+          found.isSound ? error : ByteSource.failure(source.name, "Unsupported", what, { cause: error })
+        )
+      )
+    }
+    const tagBytes = behind === undefined || tagged.has(found.format) ? 0 : leading
+    // a reader may have taken bytes before it finds that it holds something else
+    const recording = ByteSource.record(tagBytes === 0 ? source : ByteSource.behind(source, tagBytes))
+    return yield* openFormat(found.format, recording.source).pipe(
+      Effect.catch((error) => {
+        const { reason } = error
+        return reason._tag === "SourceFailed" && reason.kind === "Unsupported"
+          ? Effect.flatMap(recording.replay, (again) => fallback(again, reason.detail, found.format))
+          : Effect.fail(error)
+      }),
+      Effect.tap(() => Effect.sync(recording.stop))
+    )
+  })
+
+const openFormat = (
+  format: Probe.Format,
+  source: ByteSource.ByteSource
+): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    if (format === "mp4") return yield* openPackets(yield* Mp4Source.open(source))
+    if (format !== "ogg" || !source.live) {
+      return yield* openPackets(yield* PacketSource.open(source, readers[format]()))
+    }
+    const changes = TagChanges.make()
+    const opened = yield* openPackets(yield* PacketSource.open(source, OggReader.make(changes.publish)))
+    return { ...opened, tagChanges: changes.stream }
+  })
+
+/** Opus that asks for no more is passed through. */
+const openPackets = (packets: PacketSource.PacketSource): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { codec, opus } = packets.header
+    if (codec === "opus" && opus === undefined) return yield* OpusSource.make(packets)
+    if (!(yield* Decoders.isAvailable(codec))) return yield* ByteSource.failure(packets.name, "Unsupported", noAac)
+    return yield* DecodedSource.open(packets)
+  })
+
+const noAac = "it is AAC, for which this process has no decoder: the package @audio/decode-aac is not installed"

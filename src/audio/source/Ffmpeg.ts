@@ -1,0 +1,220 @@
+/**
+ * ffmpeg, for what nothing in this process decodes, and by choice.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { VoiceError } from "../../VoiceError.ts"
+import * as Bounds from "../Bounds.ts"
+import * as ByteSource from "../ByteSource.ts"
+import type { OpenPcm } from "../OpenSource.ts"
+import * as ChildProcess from "../process/ChildProcess.ts"
+import * as Ffprobe from "../process/Ffprobe.ts"
+import * as Spool from "../process/Spool.ts"
+import type * as Container from "./Container.ts"
+import * as RawPcm from "./RawPcm.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface FfmpegOptions {
+  /** The program. Default "ffmpeg", on the PATH. */
+  readonly command?: string | undefined
+  /** Before the input: how it is read, such as `["-re"]`, or `["-f", "s16le", "-ar", "8000"]`. */
+  readonly inputArgs?: ReadonlyArray<string> | undefined
+  /** Behind the input: filters and the like, such as `["-af", "atempo=1.25"]`. */
+  readonly args?: ReadonlyArray<string> | undefined
+  /**
+   * Milliseconds of the input in one of what comes out, which `args` such as `["-af", "atempo=1.25"]` may change: 1.25 here. Where it
+   * is said, `args` are taken to leave all of the input in, and its duration is known. Default 1.
+   */
+  readonly speed?: number | undefined
+  /**
+   * The program that is asked for the duration and the tags of a file or an HTTP URL, once for all openings, while ffmpeg starts.
+   * `false` for none. Default: `ffprobe` beside `command`, where there is one.
+   */
+  readonly ffprobe?: string | false | undefined
+  /** Milliseconds between the request to end and the end by force. Default 2000. */
+  readonly killAfterMs?: number | undefined
+}
+
+/** What to do about a missing one. */
+const hint = "install ffmpeg, or say where it is"
+
+const argsOf = (input: string, options: FfmpegOptions, fromMs: number): Array<string> => [
+  "-hide_banner",
+  "-nostdin",
+  "-loglevel",
+  "error",
+  ...(fromMs > 0 ? ["-ss", (fromMs / 1000).toFixed(6)] : []),
+  ...(options.inputArgs ?? []),
+  "-i",
+  input,
+  "-map",
+  "0:a:0",
+  ...(options.args ?? []),
+  "-f",
+  "f32le",
+  "-ar",
+  "48000",
+  "-ac",
+  "2",
+  "pipe:1"
+]
+
+const pcm = { format: "f32le", rate: 48_000, channels: 2 } as const
+
+const commandOf = (input: string, options: FfmpegOptions, fromMs: number): ChildProcess.Command => ({
+  command: options.command ?? "ffmpeg",
+  args: argsOf(input, options, fromMs),
+  killAfterMs: options.killAfterMs
+})
+
+/**
+ * The ffprobe that belongs to an ffmpeg, by its name.
+ *
+ * @internal
+ */
+export const besides = (command: string): string | undefined => {
+  const beside = command.replace(/ffmpeg(?=[^/\\]*$)/i, "ffprobe")
+  return beside === command ? undefined : beside
+}
+
+/** What is to be asked of an input, if anything is. */
+const inquire = (input: string, options: FfmpegOptions): Ffprobe.Inquiry => {
+  const { args = [], ffprobe, inputArgs = [], speed } = options
+  const command = ffprobe ?? besides(options.command ?? "ffmpeg")
+  const inquiry = Ffprobe.make(
+    command === undefined || command === false ? undefined : { command, inputArgs, input }
+  )
+  // what they do to the length, nobody knows
+  return args.length > 0 && speed === undefined ? Ffprobe.withoutDuration(inquiry) : inquiry
+}
+
+/** What comes out, with the speed that was said. */
+const atSpeed = <E, R>(options: FfmpegOptions, opening: Effect.Effect<OpenPcm, E, R>) =>
+  Effect.flatMap(
+    Bounds.speed(options.speed ?? 1),
+    (speed) => Effect.map(opening, (opened): OpenPcm => ({ ...opened, speed }))
+  )
+
+/**
+ * Has ffmpeg read something that it can open itself: a file, a URL, a device. It is started anew for a seek.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (
+  input: string,
+  name: string,
+  options: FfmpegOptions = {},
+  inquiry = inquire(input, options)
+): Effect.Effect<OpenPcm, VoiceError, Scope.Scope> => {
+  const opening = RawPcm.restartable(
+    (positionMs) =>
+      Effect.flatMap(
+        // behind the end there is nothing, and that is said nowhere
+        ChildProcess.open(commandOf(input, options, positionMs), name, { hint, isSilenceFailure: positionMs === 0 }),
+        (bytes) => RawPcm.open(bytes, pcm)
+      )
+  )
+  return atSpeed(options, Ffprobe.told(opening, inquiry))
+}
+
+/**
+ * Has ffmpeg read bytes. There is no way back in them, and so no seek.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const ofBytes = (
+  input: ByteSource.ByteSource,
+  options: FfmpegOptions = {}
+): Effect.Effect<OpenPcm, VoiceError, Scope.Scope> =>
+  atSpeed(
+    options,
+    Effect.flatMap(
+      ChildProcess.open(commandOf("pipe:0", options, 0), input.name, { input, hint, isSilenceFailure: true }),
+      (bytes) => RawPcm.open(bytes, pcm)
+    )
+  )
+
+/**
+ * For what nothing here decodes: tries ffmpeg, on the path that the source has or on its bytes. Fails with `Unsupported`, and
+ * one sentence that says both what it is and that ffmpeg is missing.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fallback = (
+  options: FfmpegOptions | false | undefined,
+  path?: string
+): Container.Fallback => {
+  const inquiry = path === undefined || options === false ? undefined : inquire(path, options ?? {})
+  return (source, reason, format) => {
+    if (options === false) return Effect.fail(ByteSource.failure(source.name, "Unsupported", reason))
+    const { name } = source
+    const opened = path !== undefined
+      ? open(path, name, options, inquiry)
+      // the index of an MP4 stands at its end as often as not, where ffmpeg does not get to in a pipe
+      : format === "mp4"
+      ? Effect.flatMap(Spool.toFile(source), (file) => open(file, name, options))
+      : ofBytes(source, options)
+    return explained(opened, name, `${reason}; ffmpeg could decode it, but ${missing(options)}`)
+  }
+}
+
+const missing = (options: FfmpegOptions | undefined): string =>
+  `${options?.command ?? "ffmpeg"} is not there, nor on the PATH`
+
+/** Says in a sentence of ours that ffmpeg is missing. */
+const explained = <A, R>(opening: Effect.Effect<A, VoiceError, R>, name: string, sentence: string) =>
+  Effect.mapError(opening, (error) =>
+    error.reason._tag === "SourceFailed" && error.reason.kind === "NotFound"
+      ? ByteSource.failure(name, "Unsupported", sentence, { cause: error })
+      : error)
+
+/** What may be opened on behalf of a playlist: nothing of this machine. */
+const hlsProtocols = "http,https,httpproxy,tls,tcp,crypto,data"
+
+const headerLines = (headers: Readonly<Record<string, string>>): string =>
+  Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")
+
+/**
+ * Has ffmpeg play HLS: it fetches the pieces itself. Fails with `Unsupported` where there is no ffmpeg.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const openHls = (
+  url: URL,
+  name: string,
+  { ffmpeg, headers = {}, live }: {
+    readonly ffmpeg: FfmpegOptions | false | undefined
+    readonly headers: Readonly<Record<string, string>> | undefined
+    readonly live: boolean
+  }
+): Effect.Effect<OpenPcm, VoiceError, Scope.Scope> => {
+  const what = "it is a playlist (HLS), for which ffmpeg is needed"
+  if (ffmpeg === false) {
+    return ByteSource.failure(name, "Unsupported", `${what}: it is turned off by the option \`ffmpeg\``)
+  }
+  const said = headerLines(headers)
+  const options: FfmpegOptions = {
+    ...ffmpeg,
+    inputArgs: [
+      "-protocol_whitelist",
+      hlsProtocols,
+      ...(said === "" ? [] : ["-headers", said]),
+      ...(ffmpeg?.inputArgs ?? [])
+    ],
+    ...(live ? { ffprobe: false } : {})
+  }
+  const opened = Effect.map(
+    open(url.href, name, options),
+    (opened): OpenPcm => live ? { ...opened, durationMs: undefined, seek: undefined, live } : opened
+  )
+  return explained(opened, name, `${what}: ${missing(options)}`)
+}

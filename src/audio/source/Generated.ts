@@ -1,0 +1,77 @@
+/**
+ * Sound that is made here: silence and tones.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { OpenPcm } from "../OpenSource.ts"
+import { pullSamples } from "./DecodedSource.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ToneOptions {
+  /** Hz. */
+  readonly frequency: number
+  /** Without end by default. */
+  readonly duration?: Duration.Input | undefined
+  /** Of full scale. Default 0.25. */
+  readonly gain?: number | undefined
+  /** How long it takes to come and to go, so that it does not click. Default 5 ms. */
+  readonly ramp?: Duration.Input | undefined
+}
+
+const samplesOf = (duration: Duration.Input | undefined): number =>
+  duration === undefined ? Infinity : Math.round(Duration.toMillis(duration) * 48)
+
+/** PCM of which each sample depends on its place only. */
+const open = (total: number, write: (out: Float32Array, at: number) => void): OpenPcm => {
+  let position = 0
+  return {
+    format: "pcm",
+    durationMs: total === Infinity ? undefined : total / 48,
+    tags: {},
+    pull: Effect.suspend(() => {
+      const count = Math.min(pullSamples, total - position)
+      if (count <= 0) return Cause.done()
+      const out = new Float32Array(2 * count)
+      write(out, position)
+      position += count
+      return Effect.succeed(out)
+    }),
+    seek: (positionMs) =>
+      Effect.sync(() => {
+        position = Math.min(total, Math.max(0, Math.round(positionMs * 48)))
+        return position / 48
+      })
+  }
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const silence = (duration: Duration.Input | undefined): OpenPcm => open(samplesOf(duration), () => undefined)
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const tone = (options: ToneOptions): OpenPcm => {
+  const total = samplesOf(options.duration)
+  const gain = options.gain ?? 0.25
+  const ramp = Math.max(1, Math.min(total / 2, Math.round(Duration.toMillis(options.ramp ?? 5) * 48)))
+  const step = 2 * Math.PI * options.frequency / 48_000
+  return open(total, (out, from) => {
+    for (let i = 0; 2 * i < out.length; i++) {
+      const at = from + i
+      const level = Math.min(1, at / ramp, (total - at) / ramp)
+      const sample = gain * level * Math.sin(step * at)
+      out[2 * i] = sample
+      out[2 * i + 1] = sample
+    }
+  })
+}

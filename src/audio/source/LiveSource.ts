@@ -1,0 +1,173 @@
+/**
+ * A source that comes as it happens: read as fast as it comes, into a bounded buffer, and what is not taken in time is lost by a
+ * stated policy, and counted.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import type * as Scope from "effect/Scope"
+import type { VoiceError } from "../../VoiceError.ts"
+import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "../OpenSource.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface LiveOptions {
+  /** How much sound waits at most. Default 2 seconds. */
+  readonly buffer?: Duration.Input | undefined
+  /**
+   * What happens to sound for which there is no room: the oldest is dropped, so that what is heard is never further behind than
+   * the buffer is long ("drop-oldest", the default); or it is itself ("drop-newest").
+   */
+  readonly overflow?: "drop-oldest" | "drop-newest" | undefined
+}
+
+/**
+ * What all openings of a live source have lost so far.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LiveStatistics {
+  /** Milliseconds of sound. */
+  readonly receivedMs: number
+  readonly droppedMs: number
+  /** How often it was full. */
+  readonly overflows: number
+}
+
+/** Written by all openings of a source. */
+interface Counts {
+  receivedMs: number
+  droppedMs: number
+  overflows: number
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const counts = (): Counts => ({ receivedMs: 0, droppedMs: 0, overflows: 0 })
+
+/** A queue of items of which each lasts for some milliseconds. */
+const buffer = <A>(options: LiveOptions, numbers: Counts, lengthMs: (item: A) => number) => {
+  const limitMs = Math.max(20, Duration.toMillis(options.buffer ?? "2 seconds"))
+  const items: Array<A> = []
+  let heldMs = 0
+  return {
+    offer: (item: A): void => {
+      const ms = lengthMs(item)
+      numbers.receivedMs += ms
+      if (heldMs + ms > limitMs) numbers.overflows++
+      if (options.overflow === "drop-newest" && heldMs + ms > limitMs) {
+        numbers.droppedMs += ms
+        return
+      }
+      while (heldMs + ms > limitMs) {
+        const oldest = items.shift()
+        if (oldest === undefined) break
+        const gone = lengthMs(oldest)
+        heldMs -= gone
+        numbers.droppedMs += gone
+      }
+      items.push(item)
+      heldMs += ms
+    },
+    takeAll: (): Array<A> => {
+      heldMs = 0
+      return items.splice(0)
+    },
+    takeOne: (): A | undefined => {
+      const item = items.shift()
+      if (item !== undefined) heldMs -= lengthMs(item)
+      return item
+    },
+    isEmpty: (): boolean => items.length === 0
+  }
+}
+
+/** What is another way with every live source. */
+const live = { durationMs: undefined, seek: undefined, leadMs: undefined, live: true }
+
+type Pull<A> = Effect.Effect<A, VoiceError | Cause.Done>
+
+/** Reads all that comes, in a fiber of the scope; what waits is given before the end. */
+const relay = <In, Out>(
+  pull: Pull<In>,
+  offer: (pulled: In) => void,
+  take: () => Out | undefined
+): Effect.Effect<Pull<Out>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const latch = yield* Latch.make()
+    let end: Cause.Cause<VoiceError | Cause.Done> | undefined
+    yield* pull.pipe(
+      Effect.tap((pulled) =>
+        Effect.suspend(() => {
+          offer(pulled)
+          return latch.open
+        })
+      ),
+      Effect.forever,
+      Effect.catchCause((cause) =>
+        Effect.suspend(() => {
+          end = cause
+          return latch.open
+        })
+      ),
+      Effect.forkScoped({ startImmediately: true })
+    )
+    return Effect.gen(function*() {
+      while (true) {
+        // before the look: what comes after it opens the latch again
+        yield* latch.close
+        const out = take()
+        if (out !== undefined) return out
+        if (end !== undefined) return yield* Effect.failCause(end)
+        yield* latch.await
+      }
+    })
+  })
+
+/**
+ * Makes a source that is open one that is live.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  opened: OpenSource,
+  options: LiveOptions,
+  numbers: Counts
+): Effect.Effect<OpenSource, never, Scope.Scope> =>
+  opened.format === "opus" ? opus(opened, options, numbers) : pcm(opened, options, numbers)
+
+const opus = (opened: OpenOpus, options: LiveOptions, numbers: Counts) => {
+  const frames = buffer<OpusFrame>(options, numbers, (frame) => frame.samples / 48)
+  const pull = relay(
+    opened.pull,
+    (pulled) => {
+      for (const frame of pulled) frames.offer(frame)
+    },
+    () => frames.isEmpty() ? undefined : frames.takeAll()
+  )
+  return Effect.map(pull, (pull): OpenOpus => ({ ...opened, ...live, pull }))
+}
+
+/** Of both channels together: 20 ms. A burst in one piece may be longer than the buffer, and only a part of it is dropped. */
+const pieceSamples = 1_920
+
+const pcm = (opened: OpenPcm, options: LiveOptions, numbers: Counts) => {
+  const pieces = buffer<Float32Array>(options, numbers, (samples) => samples.length / 96)
+  const pull = relay(
+    opened.pull,
+    (samples) => {
+      for (let at = 0; at < samples.length; at += pieceSamples) pieces.offer(samples.subarray(at, at + pieceSamples))
+    },
+    pieces.takeOne
+  )
+  return Effect.map(pull, (pull): OpenPcm => ({ ...opened, ...live, pull }))
+}

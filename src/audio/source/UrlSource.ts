@@ -1,0 +1,207 @@
+/**
+ * Sound from a URL: of its bytes, or of what a playlist there names. Stations are joined again, by way of the playlist, which may
+ * name another place by then.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { VoiceError } from "../../VoiceError.ts"
+import * as ByteSource from "../ByteSource.ts"
+import * as Playlist from "../format/Playlist.ts"
+import * as Probe from "../format/Probe.ts"
+import * as HttpSource from "../http/HttpSource.ts"
+import * as HttpTrouble from "../http/HttpTrouble.ts"
+import * as HttpUrl from "../http/HttpUrl.ts"
+import * as Reconnect from "../http/Reconnect.ts"
+import type { OpenSource } from "../OpenSource.ts"
+import * as Container from "./Container.ts"
+import type { ContainerOptions } from "./ContainerOptions.ts"
+import * as Ffmpeg from "./Ffmpeg.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends HttpSource.UrlOptions, ContainerOptions {}
+
+/** How many playlists there may be one in another. */
+const maxDepth = 3
+
+/** How many entries are tried in a round: playlists that name playlists could ask for any number of requests. */
+const maxTries = 16
+
+const once = Schedule.recurs(0)
+
+/** What is to be opened, by which schedule, and how many more entries may be tried on the way. */
+interface Place {
+  readonly url: string | URL
+  readonly headers: Readonly<Record<string, string>> | undefined
+  readonly opening: Schedule.Schedule<unknown, unknown>
+  readonly depth: number
+  readonly tries: { left: number } | undefined
+  /** Something was heard there before, and what holds now is to be told as a change. */
+  readonly isAgain: boolean
+}
+
+/** Runs an opening in a scope of its own, which is closed at once if it fails. */
+const inScope = <A>(opening: Effect.Effect<A, VoiceError, Scope.Scope>): Effect.Effect<A, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    return yield* opening.pipe(
+      Scope.provide(scope),
+      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+    )
+  })
+
+const readAll = (source: ByteSource.ByteSource): Effect.Effect<Uint8Array, VoiceError> =>
+  Effect.gen(function*() {
+    const parts: Array<Uint8Array> = []
+    for (let size = 0; size <= Playlist.maxBytes;) {
+      const bytes = yield* source.next
+      if (bytes === undefined) break
+      parts.push(bytes)
+      size += bytes.length
+    }
+    return new Uint8Array(Buffer.concat(parts))
+  })
+
+const titled = (opened: OpenSource, title: string | undefined): OpenSource =>
+  title === undefined || opened.tags["title"] !== undefined
+    ? opened
+    : { ...opened, tags: { ...opened.tags, title } }
+
+/** What changes in it, with what holds at first. */
+const withTags = ({ tagChanges, tags }: OpenSource): OpenSource["tagChanges"] =>
+  tagChanges === undefined ? undefined : Stream.concat(Stream.succeed(tags), tagChanges)
+
+const kindOf = ({ reason }: VoiceError) => reason._tag === "SourceFailed" ? reason.kind : "Failed"
+
+const detailOf = ({ message, reason }: VoiceError) => reason._tag === "SourceFailed" ? reason.detail : message
+
+/**
+ * Opens what a URL, or the playlist there, names. Fails with what {@link HttpSource.open} and {@link Container.open} fail with; with
+ * `Empty` and `Unsupported` where a playlist names nothing, or nothing of HTTP; and with the failure of an entry where none can be
+ * opened.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (url: string | URL, options: Options = {}): Effect.Effect<OpenSource, VoiceError, Scope.Scope> => {
+  const name = HttpSource.name(url, options)
+  const fallback = Ffmpeg.fallback(options.ffmpeg)
+  const reconnect = options.reconnect ?? HttpSource.defaultReconnect
+
+  const connect = ({ headers, opening, url }: Place) =>
+    HttpSource.open(url, { ...options, name, headers, reconnect }, opening)
+
+  /** The headers for an address that was come to by way of a place. */
+  const headersTo = (url: URL, { headers, url: from }: Place) => {
+    const asked = HttpUrl.parse(from)
+    return asked === undefined ? undefined : HttpUrl.headersFor(asked, url, headers)
+  }
+
+  /** The playlist that stands there, or else the sound. */
+  const read = (place: Place) =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      const bytes = yield* Scope.provide(connect(place), scope)
+      const [first, source] = yield* ByteSource.peek(bytes, Probe.probeBytes)
+      if (!Playlist.isPlaylist(first, bytes.contentType)) {
+        const opened = yield* Scope.provide(Container.open(source, fallback), scope)
+        const tagChanges = bytes.tagChanges ?? (place.isAgain ? withTags(opened) : opened.tagChanges)
+        return { opened: { ...opened, tags: { ...bytes.tags, ...opened.tags }, tagChanges } }
+      }
+      const playlist = Playlist.parse(yield* readAll(source))
+      yield* Scope.close(scope, Exit.void)
+      return { playlist, base: bytes.url }
+    })
+
+  const openPlace = (place: Place): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
+    Effect.flatMap(read(place), ({ base, opened, playlist }) => {
+      if (opened !== undefined) return Effect.succeed(opened)
+      if (playlist.kind === "HLS") return openHls(playlist, base, place)
+      const addresses = playlist.entries.flatMap((entry) => {
+        const at = Playlist.resolve(entry, base)
+        return at === undefined ? [] : [{ url: at, title: entry.title }]
+      })
+      const what = `it is a playlist (${playlist.kind})`
+      if (playlist.entries.length === 0) return ByteSource.failure(name, "Empty", `${what} without entries`)
+      if (addresses.length === 0) {
+        return ByteSource.failure(name, "Unsupported", `${what} that names nothing of http or https`)
+      }
+      if (place.depth >= maxDepth) {
+        return ByteSource.failure(name, "Unsupported", `${what} in a playlist, more than ${maxDepth} deep`)
+      }
+      const round = Effect.suspend(() => openOne(addresses, place, place.tries ?? { left: maxTries }))
+      // not each entry by itself: the next one may well be there
+      return Effect.retry(round, { schedule: place.opening, while: HttpTrouble.isPassing })
+    })
+
+  /** The first of the entries that can be opened. */
+  const openOne = (
+    addresses: ReadonlyArray<{ readonly url: URL; readonly title: string | undefined }>,
+    place: Place,
+    tries: { left: number }
+  ): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
+    Effect.gen(function*() {
+      let failure: VoiceError | undefined
+      let tried = 0
+      let at = ""
+      for (const { title, url } of addresses) {
+        if (tries.left-- <= 0) break
+        tried++
+        const opening = inScope(openPlace({
+          url,
+          headers: headersTo(url, place),
+          opening: once,
+          depth: place.depth + 1,
+          tries,
+          isAgain: place.isAgain
+        }))
+        const opened = yield* Effect.catch(opening, (error) =>
+          Effect.sync(() => {
+            // what another try may help with is told rather than what it cannot
+            if (failure !== undefined && HttpTrouble.isPassing(failure)) return undefined
+            failure = error
+            at = HttpUrl.nameOf(url)
+            return undefined
+          }))
+        if (opened !== undefined) return titled(opened, title)
+      }
+      if (failure === undefined) {
+        return yield* ByteSource.failure(name, "Failed", `its playlists name more than ${maxTries} addresses`)
+      }
+      const many = tried === 1 ? "the entry" : `none of the ${tried} entries that were tried can be opened, such as`
+      const error = ByteSource.failure(name, kindOf(failure), `${many} ${at}: ${detailOf(failure)}`, { cause: failure })
+      if (HttpTrouble.isPassing(failure)) HttpTrouble.passing.add(error)
+      return yield* error
+    })
+
+  /** Whether one of the variants of a stream is live; where that cannot be found out, not. */
+  const isLive = (variants: ReadonlyArray<Playlist.Entry>, base: URL, place: Place) =>
+    Effect.gen(function*() {
+      const [first] = variants
+      const url = first === undefined ? undefined : Playlist.resolve(first, base)
+      if (url === undefined) return false
+      const bytes = yield* connect({ ...place, url, headers: headersTo(url, place), opening: once })
+      const playlist = Playlist.parse(yield* readAll(bytes))
+      return playlist.kind === "HLS" && !playlist.hasVariants && !playlist.isEnded
+    }).pipe(Effect.scoped, Effect.orElseSucceed(() => false))
+
+  const openHls = (playlist: Extract<Playlist.Playlist, { readonly kind: "HLS" }>, base: URL, place: Place) =>
+    Effect.gen(function*() {
+      const live = options.live ??
+        (playlist.hasVariants ? yield* isLive(playlist.entries, base, place) : !playlist.isEnded)
+      return yield* Ffmpeg.openHls(base, name, { ffmpeg: options.ffmpeg, headers: headersTo(base, place), live })
+    })
+
+  const openBy = (opening: Place["opening"], isAgain: boolean) =>
+    openPlace({ url, headers: options.headers, opening, depth: 0, tries: undefined, isAgain })
+
+  // one try at a time of a station that was heard: its schedule counts them
+  return Reconnect.open(name, { first: openBy(reconnect, false), again: openBy(once, true) }, reconnect)
+}

@@ -1,0 +1,138 @@
+/**
+ * What a source has given at a time, frames or samples, on its way into a ring.
+ *
+ * @since 0.1.0
+ */
+import * as FrameRing from "../../driver/media/FrameRing.ts"
+import type * as PcmRing from "../../mixer/PcmRing.ts"
+import type { OpusFrame } from "../OpenSource.ts"
+
+/**
+ * It is gone through from its start on: what was passed over or written is behind.
+ *
+ * @internal
+ */
+export interface Batch {
+  /** Whether nothing of it is left. */
+  readonly isOver: () => boolean
+  /** Passes over so many samples, as far as it has them. Gives how many are left: less than a frame, if it is not over. */
+  readonly skip: (samples: number) => number
+  /** The samples that are left, a channel. */
+  readonly samples: () => number
+  /** Leaves nothing but what ends within so many samples. */
+  readonly limit: (samples: number) => void
+  /** Writes as much as there is room for. */
+  readonly write: () => void
+  /** Why what is next can never be written. */
+  readonly problem: () => string | undefined
+}
+
+/** 120 ms. */
+const longestSamples = 5_760
+
+const fits = (frame: OpusFrame): boolean =>
+  frame.data.length <= FrameRing.maxFrameBytes && frame.samples % FrameRing.unitSamples === 0 &&
+  frame.samples > 0 && frame.samples <= longestSamples
+
+/** @internal */
+export class OpusBatch implements Batch {
+  readonly #ring: FrameRing.FrameRing
+  readonly #bufferMs: number
+  #frames: ReadonlyArray<OpusFrame>
+  #at = 0
+
+  constructor(ring: FrameRing.FrameRing, bufferMs: number, frames: ReadonlyArray<OpusFrame>) {
+    this.#ring = ring
+    this.#bufferMs = bufferMs
+    this.#frames = frames
+  }
+
+  isOver(): boolean {
+    return this.#at >= this.#frames.length
+  }
+
+  skip(samples: number): number {
+    let left = samples
+    for (let frame = this.#frames[0]; frame !== undefined && left >= frame.samples; frame = this.#frames[this.#at]) {
+      left -= frame.samples
+      this.#at++
+    }
+    return left
+  }
+
+  samples(): number {
+    let samples = 0
+    for (let at = this.#at; at < this.#frames.length; at++) samples += this.#frames[at]?.samples ?? 0
+    return samples
+  }
+
+  limit(samples: number): void {
+    let at = this.#at
+    for (let left = samples - (this.#frames[at]?.samples ?? 0); at < this.#frames.length && left >= 0;) {
+      left -= this.#frames[++at]?.samples ?? 0
+    }
+    this.#frames = this.#frames.slice(0, at)
+  }
+
+  write(): void {
+    const frames = this.#frames
+    let bufferedMs = this.#ring.bufferedMs()
+    for (; this.#at < frames.length && bufferedMs < this.#bufferMs; this.#at++) {
+      const frame = frames[this.#at]
+      if (frame === undefined) continue
+      if (!fits(frame) || !this.#ring.write(frame.data, frame.samples)) break
+      bufferedMs += frame.samples / 48
+    }
+  }
+
+  problem(): string | undefined {
+    const frame = this.#frames[this.#at]
+    return frame === undefined || fits(frame)
+      ? undefined
+      : `a packet of ${frame.data.length} bytes and ${frame.samples} samples is not Opus`
+  }
+}
+
+/** @internal */
+export class PcmBatch implements Batch {
+  readonly #ring: PcmRing.PcmRing
+  readonly #bufferMs: number
+  #samples: Float32Array
+  #at = 0
+
+  constructor(ring: PcmRing.PcmRing, bufferMs: number, samples: Float32Array) {
+    this.#ring = ring
+    this.#bufferMs = bufferMs
+    this.#samples = samples
+  }
+
+  isOver(): boolean {
+    return this.#at >= this.#samples.length
+  }
+
+  skip(samples: number): number {
+    const skipped = Math.min(samples, this.#samples.length / 2)
+    this.#at = skipped * 2
+    return samples - skipped
+  }
+
+  samples(): number {
+    return (this.#samples.length - this.#at) / 2
+  }
+
+  limit(samples: number): void {
+    this.#samples = this.#samples.subarray(0, this.#at + samples * 2)
+  }
+
+  write(): void {
+    const samples = this.#samples
+    const room = Math.max(0, Math.floor((this.#bufferMs - this.#ring.bufferedMs()) * 48)) * 2
+    const given = samples.length - this.#at <= room ? samples : samples.subarray(0, this.#at + room)
+    this.#at = this.#ring.write(given, this.#at)
+  }
+
+  problem(): string | undefined {
+    const { length } = this.#samples
+    return length % 2 === 0 ? undefined : `${length} samples are not of two channels`
+  }
+}

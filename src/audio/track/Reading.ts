@@ -1,0 +1,387 @@
+/**
+ * One reading of a source into a ring, of Opus frames or of samples, from a position to another one and over again when it is
+ * looped. It reads ahead as far as it may, and knows which place of the source is at the ring's reading end.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as FrameRing from "../../driver/media/FrameRing.ts"
+import * as PcmRing from "../../mixer/PcmRing.ts"
+import type * as VoiceError from "../../VoiceError.ts"
+import * as ByteSource from "../ByteSource.ts"
+import type { OpenSource } from "../OpenSource.ts"
+import * as Pump from "../player/Pump.ts"
+import type { Media } from "../player/Seat.ts"
+import * as Batch from "./Batch.ts"
+import * as ReadAhead from "./ReadAhead.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends ReadAhead.Wanted {
+  readonly clock: Clock.Clock
+  /** Name of the source, for messages. */
+  readonly name: string
+  /** The source, open for this reading. */
+  readonly opened: OpenSource
+  /** Where to begin, in milliseconds of the source; what lies before is read and left out, to the frame. */
+  readonly fromMs: number
+  /** Where the source stands, in milliseconds. */
+  readonly landedMs: number
+  /** Where each pass ends, in milliseconds of the source; `Infinity` for its end. Of what comes then nothing is read. */
+  readonly untilMs: number
+  /** Where another pass begins, in milliseconds of the source. */
+  readonly againMs: number
+  /** Opens it once more, for another pass, as near before `againMs` as the source can by itself. */
+  readonly openAgain: Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope>
+  /** Media time of the ring that was heard, in milliseconds, if that is not what was taken from it. */
+  readonly heardMs: () => number | undefined
+  /** Called when the ring holds enough to begin, or all there is; and again later, which must be harmless. */
+  readonly onReady: Effect.Effect<void, VoiceError.VoiceError>
+  /** Asked at the end of a pass, once more where it does not: whether another one follows. */
+  readonly again: Effect.Effect<boolean>
+  /** How many milliseconds of the ring are heard in one, more than 1 if it is to be filled more often. Default 1. */
+  readonly pace?: (() => number) | undefined
+  /** Media time that is taken from the ring before any of it is heard, in milliseconds. Default 0. */
+  readonly heldMs?: (() => number) | undefined
+  /** Called when {@link Pass.next} is there. */
+  readonly onPass?: (() => void) | undefined
+}
+
+/**
+ * A source that was opened for a place, and where it stands, in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Landed {
+  readonly opened: OpenSource
+  readonly landedMs: number
+}
+
+/**
+ * Where a pass begins: in the ring, and in the source. As long as nothing of it was written, the latter may still be moved, to the
+ * start of a frame or to the end of the source. It ends where the next one begins.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pass {
+  readonly atMs: number
+  readonly positionMs: number
+  /** Milliseconds of the source in one of the ring. */
+  readonly speed: number
+  readonly next: Pass | undefined
+}
+
+type OwnPass = { -readonly [key in keyof Pass]: key extends "next" ? OwnPass | undefined : Pass[key] }
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Reading {
+  readonly media: Media
+  /** Reads to the end and ends the ring. A failure is kept for {@link Reading.failure}. */
+  readonly run: Effect.Effect<void>
+  /** Takes the end of the ring back, if whoever takes from it has not come to it: more follows then, or it is ended again. */
+  readonly reopen: () => boolean
+  /** Reads another pass, if one follows, from a source that was opened for it, and those behind it. Ends the ring as `run` does. */
+  readonly readOn: (landed: Landed) => Effect.Effect<void>
+  readonly end: () => void
+  /** Fills the ring soon: {@link Options.pace} has changed. */
+  readonly hurry: () => void
+  /** Why the source did not come to its end. */
+  readonly failure: () => VoiceError.VoiceError | undefined
+  /** Media time of the ring that was heard, in milliseconds. */
+  readonly heardMs: () => number
+  /** The pass that is heard. */
+  readonly pass: () => Pass
+  /**
+   * The place in the source, in milliseconds, of what is heard next: not behind the duration that the source tells, unless more than a
+   * packet is heard there.
+   */
+  readonly positionMs: () => number
+  /** Whether the source was read to its end, and no other pass follows. */
+  readonly isComplete: () => boolean
+}
+
+const leastRefillMs = 20
+
+/** Bytes of the ring for each millisecond that is read ahead: 128 kbit/s. What is denser is read ahead for a shorter time. */
+const ringBytesPerMs = 16
+
+const longestPacketMs = 120
+
+/** Multiples of it spread evenly between 0 and 1, however many there are. */
+const goldenRatio = (Math.sqrt(5) - 1) / 2
+
+/** All readings of this process so far. */
+let readings = 0
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Reading => new OneReading(options)
+
+class OneReading implements Reading {
+  readonly media: Media
+  readonly #options: Options
+  /** What is there before it is ready. */
+  readonly #startMs: number
+  readonly #bufferMs: number
+  /** The pass that is heard, and the one that is read. */
+  #hearing: OwnPass
+  #last: OwnPass
+  /** Where the pass that is read ends, in the ring. */
+  #endMs = 0
+  #failure: VoiceError.VoiceError | undefined
+  /** The share of what it holds that has to be taken before it is filled. */
+  #share: number
+  #waiting: Pump.Waiting | undefined
+
+  constructor(options: Options) {
+    const { opened } = options
+    const { format, speed = 1 } = opened
+    this.#options = options
+    const [pace, heldMs] = [this.#pace(), this.#heldMs()]
+    this.#startMs = ReadAhead.startMs(opened, options, pace, heldMs)
+    this.#bufferMs = ReadAhead.bufferMs(opened, options, this.#startMs, pace, heldMs)
+    this.media = format === "opus"
+      ? { format, ring: FrameRing.make({ capacityBytes: this.#bufferMs * ringBytesPerMs }) }
+      : { format, ring: PcmRing.make(this.#bufferMs) }
+    this.#hearing = { atMs: 0, positionMs: Math.min(options.fromMs, options.untilMs), speed, next: undefined }
+    this.#last = this.#hearing
+    // tracks that begin together shall not be refilled together ever after: the beat would stand still meanwhile
+    this.#share = 0.25 + ((readings++ * goldenRatio) % 1) / 2
+  }
+
+  get run(): Effect.Effect<void> {
+    const { landedMs, opened } = this.#options
+    return this.#toEnd(Effect.flatMap(this.#readPass({ opened, landedMs }, this.#last), (writtenMs) => {
+      this.#endMs = writtenMs
+      return this.#readOthers()
+    }))
+  }
+
+  reopen(): boolean {
+    return this.media.ring.reopen()
+  }
+
+  readOn(landed: Landed): Effect.Effect<void> {
+    return this.#toEnd(Effect.gen({ self: this }, function*() {
+      if ((yield* this.#options.again) && (yield* this.#readAgain(Effect.succeed(landed)))) yield* this.#readOthers()
+    }))
+  }
+
+  end(): void {
+    this.media.ring.end()
+  }
+
+  hurry(): void {
+    this.#waiting?.hurry()
+  }
+
+  failure(): VoiceError.VoiceError | undefined {
+    return this.#failure
+  }
+
+  heardMs(): number {
+    return this.#options.heardMs() ?? this.media.ring.positionMs()
+  }
+
+  /** Forgets the passes that are over. */
+  pass(): Pass {
+    this.#hearing = this.#passAt(this.heardMs())
+    return this.#hearing
+  }
+
+  positionMs(): number {
+    const { atMs } = this.pass()
+    const heardMs = this.heardMs()
+    const place = this.#placeOf(heardMs)
+    const { durationMs = Infinity } = this.#options.opened
+    // the last packet may hold more than counts, and not every source knows that a seek has led behind its end
+    return heardMs > atMs && place > durationMs + longestPacketMs ? place : Math.min(place, durationMs)
+  }
+
+  isComplete(): boolean {
+    return this.media.ring.isEnded() && this.#failure === undefined
+  }
+
+  #pace(): number {
+    return Math.max(1, this.#options.pace?.() ?? 1)
+  }
+
+  #heldMs(): number {
+    return this.#options.heldMs?.() ?? 0
+  }
+
+  #passAt(at: number): OwnPass {
+    let pass = this.#hearing
+    while (pass.next !== undefined && pass.next.atMs <= at) pass = pass.next
+    return pass
+  }
+
+  /** Media time of the ring as a place in the source. */
+  #placeOf(at: number): number {
+    const { atMs, positionMs, speed } = this.#passAt(at)
+    return positionMs + (at - atMs) * speed
+  }
+
+  /** The place in the source up to which it was read. */
+  #reachedMs(): number {
+    const { ring } = this.media
+    return this.#placeOf(ring.positionMs() + ring.bufferedMs())
+  }
+
+  #failed(kind: VoiceError.SourceFailed["kind"], detail: string, cause?: unknown): VoiceError.VoiceError {
+    return ByteSource.failure(this.#options.name, kind, detail, { positionMs: this.#reachedMs(), cause })
+  }
+
+  /**
+   * When to fill up the ring. It can be full by its bytes long before it holds all the media time that is wanted. One of
+   * samples is filled more often: it is short.
+   */
+  #refillMs(): number {
+    const { format, ring } = this.media
+    const share = this.#share * (format === "pcm" ? 0.5 : 1)
+    this.#share = 0.5
+    return Math.max(
+      leastRefillMs,
+      (Math.min(this.#bufferMs, ring.bufferedMs()) - this.#heldMs()) * share / this.#pace()
+    )
+  }
+
+  /** Writes as much of what waits for room as there is, now and again, until nothing of it is left. */
+  #refill(batch: Batch.Batch): Effect.Effect<void> {
+    const fill = () => {
+      batch.write()
+      return batch.isOver() || batch.problem() !== undefined ? 0 : this.#refillMs()
+    }
+    return Pump.refill(this.#options.clock, this.#refillMs(), fill, (waiting) => {
+      this.#waiting = waiting
+    })
+  }
+
+  /** Reads one pass of a source that stands at `landedMs`. Gives the media time that was written, in milliseconds. */
+  #readPass({ landedMs, opened }: Landed, into: OwnPass): Effect.Effect<number, VoiceError.VoiceError> {
+    const { media } = this
+    const { speed } = into
+    return Effect.gen({ self: this }, function*() {
+      /** In the source; all else is counted as it is written. */
+      const wanted = Math.round(into.positionMs * 48)
+      let skip = Math.max(0, Math.round((wanted - Math.round(landedMs * 48)) / speed))
+      let left = Math.round((Math.round(this.#options.untilMs * 48) - wanted) / speed)
+      let written = 0
+      while (left > 0) {
+        let batch: Batch.Batch | undefined
+        if (opened.format === "opus" && media.format === "opus") {
+          const frames = yield* nextOf(opened.pull)
+          if (frames !== undefined) batch = new Batch.OpusBatch(media.ring, this.#bufferMs, frames)
+        } else if (opened.format === "pcm" && media.format === "pcm") {
+          const samples = yield* nextOf(opened.pull)
+          if (samples !== undefined) batch = new Batch.PcmBatch(media.ring, this.#bufferMs, samples)
+        } else return yield* this.#failed("Failed", `it was ${media.format} before and is ${opened.format} now`)
+        if (batch === undefined) {
+          // the source is shorter than that
+          if (skip > 0) into.positionMs = Math.max(0, wanted - skip * speed) / 48
+          break
+        }
+        skip = batch.skip(skip)
+        if (batch.isOver()) continue
+        if (skip > 0) {
+          // the frame that holds the position is played whole
+          into.positionMs = (wanted - skip * speed) / 48
+          left += skip
+          skip = 0
+        }
+        const isLast = batch.samples() > left
+        if (isLast) batch.limit(left)
+        const samples = batch.samples()
+        batch.write()
+        while (!batch.isOver()) {
+          const problem = batch.problem()
+          if (problem !== undefined) return yield* this.#failed("Corrupt", problem)
+          yield* this.#options.onReady
+          yield* this.#refill(batch)
+        }
+        written += samples
+        left = isLast ? 0 : left - samples
+        if (media.ring.bufferedMs() >= this.#startMs) yield* this.#options.onReady
+      }
+      return written / 48
+    })
+  }
+
+  /** Hands over what there is, if it has to, and asks once more: that can take a while, in which somebody may want another pass. */
+  #another(): Effect.Effect<boolean> {
+    const { again, onReady } = this.#options
+    return Effect.flatMap(
+      again,
+      (follows) => follows ? Effect.succeed(true) : Effect.andThen(Effect.ignore(onReady), again)
+    )
+  }
+
+  #readAgain(landing: Options["openAgain"]): Effect.Effect<boolean, VoiceError.VoiceError> {
+    return Effect.gen({ self: this }, function*() {
+      this.pass()
+      const next: OwnPass = {
+        atMs: this.#endMs,
+        positionMs: this.#options.againMs,
+        speed: this.#last.speed,
+        next: undefined
+      }
+      this.#last.next = next
+      this.#last = next
+      this.#options.onPass?.()
+      const writtenMs = yield* Effect.scoped(Effect.flatMap(landing, (landed) => this.#readPass(landed, next)))
+      if (writtenMs === 0) yield* Effect.ignore(this.#options.onReady)
+      this.#endMs += writtenMs
+      return writtenMs > 0
+    })
+  }
+
+  #readOthers(): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.gen({ self: this }, function*() {
+      while ((yield* this.#another()) && (yield* this.#readAgain(this.#options.openAgain)));
+    })
+  }
+
+  /** A source that dies, or interrupts itself, is the failure of a track and not of the program. */
+  #failureOf(cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError {
+    return Option.match(Cause.findErrorOption(cause), {
+      onNone: () => {
+        const defect = Cause.squash(cause)
+        return this.#failed("Failed", defect instanceof Error ? defect.message : String(defect), defect)
+      },
+      onSome: (error) => {
+        const { reason } = error
+        // a stream that fails knows nothing of places
+        return reason._tag === "SourceFailed" && reason.positionMs === 0
+          ? this.#failed(reason.kind, reason.detail, reason.cause)
+          : error
+      }
+    })
+  }
+
+  #toEnd(reading: Effect.Effect<void, VoiceError.VoiceError>): Effect.Effect<void> {
+    return Effect.matchCauseEffect(reading, {
+      onSuccess: () => Effect.sync(() => this.end()),
+      onFailure: (cause) => {
+        this.#failure = this.#failureOf(cause)
+        return Effect.andThen(Effect.ignore(this.#options.onReady), Effect.sync(() => this.end()))
+      }
+    })
+  }
+}
+
+/** What a source gives next; nothing behind its end. */
+const nextOf = <A>(pull: Effect.Effect<A, VoiceError.VoiceError | Cause.Done>) =>
+  Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)

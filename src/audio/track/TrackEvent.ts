@@ -1,0 +1,50 @@
+/**
+ * What a track is doing, what happens to it, and how it ends.
+ *
+ * @since 0.1.0
+ */
+import type { VoiceError } from "../../VoiceError.ts"
+import type { Tags } from "../OpenSource.ts"
+
+/**
+ * How a track ended. `Starved` means that the source gave nothing for longer than it was allowed to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TrackEnd =
+  | { readonly _tag: "Finished" }
+  | { readonly _tag: "Stopped" }
+  | { readonly _tag: "Starved"; readonly silentMs: number }
+  | { readonly _tag: "Failed"; readonly error: VoiceError }
+
+/**
+ * What a track is doing. `Buffering`: the source has not given enough yet.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TrackState =
+  | { readonly _tag: "Buffering" }
+  | { readonly _tag: "Playing" }
+  | { readonly _tag: "Paused" }
+  | { readonly _tag: "Ended"; readonly end: TrackEnd }
+
+/**
+ * What happens to a track. Positions are in milliseconds of the source. `Looped` is told when the source is read from its start
+ * again, which is heard up to `buffer` later, and so is `Tagged`, when the source says something new of itself, such as the `title` of
+ * what a station plays now.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TrackEvent =
+  | { readonly _tag: "Started" }
+  | { readonly _tag: "Paused"; readonly positionMs: number }
+  | { readonly _tag: "Resumed"; readonly positionMs: number }
+  | { readonly _tag: "Stalled"; readonly positionMs: number }
+  | { readonly _tag: "Recovered"; readonly positionMs: number }
+  | { readonly _tag: "Looped"; readonly times: number }
+  | { readonly _tag: "Sought"; readonly positionMs: number }
+  | { readonly _tag: "Tagged"; readonly tags: Tags; readonly positionMs: number }
+  | { readonly _tag: "Ended"; readonly end: TrackEnd }

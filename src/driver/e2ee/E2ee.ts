@@ -1,0 +1,395 @@
+/**
+ * The end-to-end encryption of one connection: what the voice gateway says of it (ops 4, 11, 13, 21, 22, 24, 25, 27, 29, 30),
+ * what we answer (ops 23, 26, 28, 31), and what it means for audio (DAVE whitepaper, Protocol Overview).
+ *
+ * A group begins with a key package of ours. Others are added and removed by commits, of which the voice gateway chooses
+ * one; a transition makes the change valid for all at the same time. A transition with the id 0 is valid at once. When a
+ * commit or Welcome cannot be used, we ask to be added anew (op 31), with a new key package; and with another key package
+ * when one leads to nothing for a while although somebody is there.
+ *
+ * Until we are in a group nothing can be encrypted, and nothing but silence is sent. A track waits for the group while
+ * somebody else is there, for a few seconds at most, and goes on unheard where nobody is.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type * as Dave from "../../Dave.ts"
+import type * as DaveFrame from "../../protocol/DaveFrame.ts"
+import type { UserId } from "../../protocol/Identifier.ts"
+import type * as VoicePayload from "../../protocol/VoicePayload.ts"
+import * as VoiceError from "../../VoiceError.ts"
+import type * as Line from "../Line.ts"
+import type { FrameRing, FrameSource } from "../media/FrameRing.ts"
+import type { Gate } from "../media/MediaSender.ts"
+import * as Patience from "../Patience.ts"
+import type * as SsrcMap from "../SsrcMap.ts"
+import { E2eeGate } from "./E2eeGate.ts"
+import { E2eeGroup, type Options as GroupOptions } from "./E2eeGroup.ts"
+import * as E2eeMedia from "./E2eeMedia.ts"
+import { E2eeRecovery, maxRecoveries } from "./E2eeRecovery.ts"
+import * as E2eeVersions from "./E2eeVersions.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly group: Dave.Group
+  readonly self: UserId
+  readonly maxVersion: number
+  readonly users: SsrcMap.SsrcMap
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  /** Sends a message; it may be lost with its socket, {@link E2ee.resumed} sends again what was not answered. */
+  readonly send: (message: VoicePayload.ClientMessage | DaveFrame.ClientFrame) => void
+  readonly onGate: (gate: Gate) => void
+  /** Called at once when it changes whether what we send has to be encrypted. It need not be at first. */
+  readonly onEncrypting: (isEncrypting: boolean) => void
+  readonly onPacket: (packet: Line.AudioPacket) => void
+  readonly onChange: (e2ee: Line.E2ee) => void
+  /** It has failed for good. */
+  readonly onFailed: (error: VoiceError.VoiceError) => void
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Statistics extends E2eeMedia.Statistics {
+  readonly transitions: number
+  readonly rejections: number
+  readonly recoveries: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface E2ee {
+  /** Takes every message of the voice gateway; those that have nothing to do with encryption are left alone. */
+  readonly onMessage: (message: VoicePayload.ServerMessage) => Effect.Effect<void>
+  readonly onFrame: (frame: DaveFrame.ServerFrame) => Effect.Effect<void>
+  /** The socket is lost, and is being replaced. */
+  readonly lost: () => void
+  /** The socket was replaced: what was lost with the former one is said again. */
+  readonly resumed: () => void
+  readonly protect: E2eeMedia.E2eeMedia["protect"]
+  /** May be handed on by itself. */
+  readonly receive: E2eeMedia.E2eeMedia["receive"]
+  readonly statistics: () => Statistics
+}
+
+/** The messages that have to do with the group. */
+type E2eeOp = 4 | 11 | 13 | 21 | 22 | 24
+
+/** The whole, which its parts ask and tell, too. */
+class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
+  readonly group: Dave.Group
+  readonly users: SsrcMap.SsrcMap
+  readonly now: () => number
+  readonly send: Options["send"]
+  readonly onPacket: Options["onPacket"]
+  readonly onFailed: Options["onFailed"]
+  readonly receive: E2ee["receive"]
+  readonly #self: UserId
+  readonly #maxVersion: number
+  readonly #onGate: Options["onGate"]
+  readonly #onChange: Options["onChange"]
+  readonly #scope: Scope.Scope
+  readonly #context: Context.Context<never>
+  readonly #patience: Patience.Patience<Uint8Array>
+  // recovery comes from the packets, everything else from the voice gateway
+  readonly #mutex = Semaphore.makeUnsafe(1)
+  readonly #versions: E2eeVersions.E2eeVersions
+  /** In the group. */
+  readonly #part: E2eeGroup
+  readonly #gate = new E2eeGate()
+  readonly #recovery = new E2eeRecovery()
+  readonly #media: E2eeMedia.E2eeMedia
+  /** Who else is in the channel: those whom proposals may add. */
+  #others: Set<UserId> | undefined = undefined
+  #recoveries = 0
+  #isRecovering = false
+  #shown = ""
+
+  constructor(
+    options: Options,
+    scope: Scope.Scope,
+    context: Context.Context<never>,
+    patience: Patience.Patience<Uint8Array>
+  ) {
+    this.group = options.group
+    this.users = options.users
+    this.now = options.now
+    this.send = options.send
+    this.onPacket = options.onPacket
+    this.onFailed = options.onFailed
+    this.#self = options.self
+    this.#maxVersion = options.maxVersion
+    this.#onGate = options.onGate
+    this.#onChange = options.onChange
+    this.#scope = scope
+    this.#context = context
+    this.#patience = patience
+    this.#versions = E2eeVersions.make(options.now, options.onEncrypting)
+    this.#part = new E2eeGroup(this)
+    this.#media = E2eeMedia.make(this)
+    this.receive = this.#media.receive
+  }
+
+  onMessage(message: VoicePayload.ServerMessage): Effect.Effect<void> {
+    switch (message.op) {
+      case 5:
+      case 12:
+        return Effect.sync(() => this.#media.onSender())
+      case 13:
+        // at once, and not behind what is being processed: all others are told in this turn
+        return Effect.andThen(
+          Effect.sync(() => this.#media.forget(message.d.user_id)),
+          this.#handled(() => this.#handleMessage(message))
+        )
+      case 4:
+      case 11:
+      case 21:
+      case 22:
+      case 24:
+        return this.#handled(() => this.#handleMessage(message))
+      default:
+        return Effect.void
+    }
+  }
+
+  onFrame(frame: DaveFrame.ServerFrame): Effect.Effect<void> {
+    return this.#handled(() => this.#handleFrame(frame))
+  }
+
+  lost(): void {
+    this.#media.lose()
+  }
+
+  resumed(): void {
+    this.#media.regain()
+    this.#part.resend()
+    for (const transition of this.#versions.announced()) this.send({ op: 23, d: { transition_id: transition } })
+  }
+
+  protect(ring: FrameRing): FrameSource {
+    return this.#media.protect(ring)
+  }
+
+  statistics(): Statistics {
+    return {
+      ...this.#media.statistics(),
+      transitions: this.#versions.executions(),
+      rejections: this.#part.rejections(),
+      recoveries: this.#recoveries
+    }
+  }
+
+  endWithScope(): Effect.Effect<void> {
+    return Scope.addFinalizerExit(this.#scope, () => Effect.sync(() => this.#media.close()))
+  }
+
+  /** A server may have refused a key package, or have lost track of us: it does not say so. */
+  again(unanswered: Uint8Array): Effect.Effect<void> {
+    return this.#handled(() => {
+      if (this.#part.keyPackage() !== unanswered) return Effect.void
+      this.#recoveries++
+      return this.#part.begin(this.#part.version())
+    })
+  }
+
+  onBegin(): void {
+    // a group may take its time, and audio must know at once
+    this.#show()
+  }
+
+  onJoined(transition: number, isNew: boolean): void {
+    this.#recovery.joined()
+    this.#gate.joined(isNew, this.now())
+    this.#prepare(transition, this.#part.version())
+  }
+
+  isEncrypting(): boolean {
+    return this.#versions.inForce() > 0
+  }
+
+  takesPlain(nowMs: number): boolean {
+    return this.#versions.takesPlain(nowMs)
+  }
+
+  isMember(): boolean {
+    return this.#part.membership() !== undefined
+  }
+
+  isPlainCall(): boolean {
+    return this.#versions.inForce() === 0 && !this.#isPart() && this.#versions.announced().length === 0
+  }
+
+  onDecrypted(isReadable: boolean): void {
+    this.#recovery.onDecrypted(isReadable)
+    if (isReadable || this.#part.isBeginning() || this.#isRecovering || !this.#recovery.isDue(this.now())) return
+    if (this.#versions.announced().length > 0) return
+    this.#recovery.backOff()
+    this.#isRecovering = true
+    Effect.runForkWith(this.#context)(
+      this.#handled(() => this.#part.isBeginning() ? Effect.void : this.#recover(this.#versions.lastExecuted())).pipe(
+        Effect.ensuring(Effect.sync(() => {
+          this.#isRecovering = false
+        })),
+        Effect.forkIn(this.#scope)
+      )
+    )
+  }
+
+  #show(): void {
+    const version = this.#versions.inForce()
+    const membership = this.#part.membership()
+    const call = { version, isMember: membership !== undefined, isAlone: this.#isAlone() }
+    this.#onGate(this.#gate.gate(call, this.now()))
+    const e2ee: Line.E2ee = {
+      version,
+      // at version 0 there may be a former group, or one that is being made; its codes would say that nobody listens in
+      ...(membership === undefined || version === 0 ? {} : { membership }),
+      transitioning: this.#versions.announced().length > 0
+    }
+    const text = JSON.stringify(e2ee)
+    if (text !== this.#shown) {
+      this.#shown = text
+      this.#onChange(e2ee)
+    }
+  }
+
+  #isAlone(): boolean {
+    return this.#others === undefined || this.#others.size === 0
+  }
+
+  #handled(effect: () => Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.suspend(effect).pipe(
+      Effect.andThen(Effect.sync(() => {
+        this.#show()
+        this.#patience.await(this.#isAlone() ? undefined : this.#part.keyPackage())
+      })),
+      this.#mutex.withPermit
+    )
+  }
+
+  #isKnown(wanted: number): boolean {
+    if (wanted <= this.#maxVersion) return true
+    const detail = `the voice gateway wants version ${wanted} of DAVE, and this library knows ${this.#maxVersion}`
+    this.onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Version", detail })))
+    return false
+  }
+
+  #recover(transition: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.#recovery.begin(this.now())) {
+        const detail = `no commit or welcome could be used after asking ${maxRecoveries} times to be added anew`
+        this.onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Group", detail })))
+        return Effect.void
+      }
+      this.#recoveries++
+      this.#versions.forget(false)
+      return this.#part.askAnew(transition)
+    })
+  }
+
+  /** Whether we are in a group, or on our way into one. */
+  #isPart(): boolean {
+    return this.#part.isBeginning() || this.isMember()
+  }
+
+  /** A transition was announced that leads to a version. */
+  #prepare(transition: number, next: number): void {
+    if (this.#versions.announce(transition, next)) this.#gate.executed()
+    else this.send({ op: 23, d: { transition_id: transition } })
+  }
+
+  #onDescription(wanted: number): Effect.Effect<void> {
+    // a later description brings a new transport key; the group has nothing to do with it
+    if (!this.#isKnown(wanted) || (wanted === this.#part.version() && this.#isPart())) return Effect.void
+    this.#versions.begin(wanted)
+    return this.#part.begin(wanted)
+  }
+
+  #onPrepareEpoch(epoch: number, wanted: number): Effect.Effect<void> {
+    if (!this.#isKnown(wanted)) return Effect.void
+    if (epoch !== 1) {
+      this.#part.goOn(wanted)
+      return Effect.void
+    }
+    this.#versions.forget(true)
+    // where nobody encrypts yet, that goes on until a transition to the new group
+    if (this.#versions.inForce() > 0) this.#versions.enforce(wanted)
+    return this.#part.beginForAll(wanted)
+  }
+
+  #onPrepareTransition(transition: number, wanted: number): void {
+    if (!this.#isKnown(wanted)) return
+    // the reset of a sole member is executed at once, and says nothing of the version: Prepare Epoch has
+    const isReset = transition === 0 && this.#part.isBeginning() && this.#isAlone()
+    this.#prepare(transition, isReset ? this.#part.version() : wanted)
+  }
+
+  #onEpoch(frame: Extract<DaveFrame.ServerFrame, { op: 29 | 30 }>): Effect.Effect<void> {
+    const taking = this.#part.take(frame)
+    this.#media.beginEpoch()
+    return taking.pipe(
+      Effect.flatMap((isUsed) => isUsed ? Effect.void : this.#recover(frame.transitionId)),
+      Effect.ensuring(Effect.sync(() => this.#media.endEpoch()))
+    )
+  }
+
+  #handleMessage(message: Extract<VoicePayload.ServerMessage, { op: E2eeOp }>): Effect.Effect<void> {
+    switch (message.op) {
+      case 4:
+        return this.#onDescription(message.d.dave_protocol_version ?? 0)
+      case 11:
+        for (const userId of message.d.user_ids) {
+          if (userId !== this.#self) (this.#others ??= new Set()).add(userId)
+        }
+        return Effect.void
+      case 13:
+        this.#others?.delete(message.d.user_id)
+        return Effect.void
+      case 21:
+        this.#onPrepareTransition(message.d.transition_id, message.d.protocol_version)
+        return Effect.void
+      case 22:
+        if (this.#versions.execute(message.d.transition_id)) this.#gate.executed()
+        return Effect.void
+      case 24:
+        return this.#onPrepareEpoch(message.d.epoch, message.d.protocol_version)
+    }
+  }
+
+  #handleFrame(frame: DaveFrame.ServerFrame): Effect.Effect<void> {
+    switch (frame.op) {
+      case 25:
+        return this.#part.setExternalSender(frame.externalSender)
+      case 27:
+        return this.#part.propose(frame, [this.#self, ...this.#others ?? []])
+      case 29:
+      case 30:
+        return this.#onEpoch(frame)
+    }
+  }
+}
+
+/**
+ * Without a group, at version 0, until Session Description (op 4) says otherwise.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<E2ee, never, Scope.Scope> {
+  const scope = yield* Effect.scope
+  const context = yield* Effect.context<never>()
+  const patience = yield* Patience.make((unanswered: Uint8Array) => made.again(unanswered))
+  const made: Encryption = new Encryption(options, scope, context, patience)
+  yield* made.endWithScope()
+  return made
+})

@@ -1,0 +1,172 @@
+/**
+ * Our part in the group of a call: it begins with a key package of ours, goes on with commits and Welcomes, and is asked for
+ * anew (op 31) where one of them cannot be used (DAVE whitepaper, Voice Gateway Opcodes). What the voice gateway has not
+ * answered yet is kept, to be said again on another socket. What all this means for the call is decided in `E2ee`.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Dave from "../../Dave.ts"
+import type * as DaveFrame from "../../protocol/DaveFrame.ts"
+import type { UserId } from "../../protocol/Identifier.ts"
+import type * as VoicePayload from "../../protocol/VoicePayload.ts"
+import * as VoiceError from "../../VoiceError.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly group: Dave.Group
+  readonly send: (message: VoicePayload.ClientMessage | DaveFrame.ClientFrame) => void
+  /** We have left the former group, and the next one may take its time. */
+  readonly onBegin: () => void
+  /** A transition took us to another epoch; `isNew`: of a group that we were not in before. */
+  readonly onJoined: (transition: number, isNew: boolean) => void
+  /** There can be no group. */
+  readonly onFailed: (error: VoiceError.VoiceError) => void
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export class E2eeGroup {
+  readonly #options: Options
+  /** Of the group that is being made or that we are in. */
+  #version = 0
+  #membership: Dave.Membership | undefined = undefined
+  #isBeginning = false
+  #rejections = 0
+
+  /** What the voice gateway has not answered yet. */
+  #keyPackage: Uint8Array | undefined = undefined
+  #commit: Uint8Array | undefined = undefined
+  #invalid: number | undefined = undefined
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  version(): number {
+    return this.#version
+  }
+
+  /** Nothing while we are in no group. */
+  membership(): Dave.Membership | undefined {
+    return this.#membership
+  }
+
+  /** Whether a group began anew and there was no commit or Welcome since. */
+  isBeginning(): boolean {
+    return this.#isBeginning
+  }
+
+  /** That with which the others can add us, as long as they have not. */
+  keyPackage(): Uint8Array | undefined {
+    return this.#keyPackage
+  }
+
+  /** Messages of the voice gateway that the group did not take. */
+  rejections(): number {
+    return this.#rejections
+  }
+
+  /** Begins a group: the voice gateway gets a key package. Version 0 is none. */
+  begin(version: number): Effect.Effect<void> {
+    this.#membership = undefined
+    this.#commit = undefined
+    this.#keyPackage = undefined
+    this.#version = version
+    if (version === 0) {
+      this.#isBeginning = false
+      return Effect.void
+    }
+    this.#options.onBegin()
+    return this.#options.group.create(version).pipe(
+      Effect.map((made) => {
+        this.#isBeginning = true
+        this.#keyPackage = made
+        this.#options.send({ op: 26, keyPackage: made })
+      }),
+      Effect.catch((error) =>
+        Effect.sync(() =>
+          this.#options.onFailed(
+            VoiceError.make(new VoiceError.E2eeFailed({ kind: "Engine", detail: error.detail }))
+          )
+        )
+      )
+    )
+  }
+
+  /** The same where everybody begins anew: then nothing of the former group has to be said any more. */
+  beginForAll(version: number): Effect.Effect<void> {
+    this.#invalid = undefined
+    return this.begin(version)
+  }
+
+  /** The group goes on at another version. */
+  goOn(version: number): void {
+    this.#version = version
+  }
+
+  /** Asks to be added anew, because what a transition brought cannot be used. */
+  askAnew(transition: number): Effect.Effect<void> {
+    this.#invalid = transition
+    this.#options.send({ op: 31, d: { transition_id: transition } })
+    return this.begin(this.#version)
+  }
+
+  setExternalSender(externalSender: Uint8Array): Effect.Effect<void> {
+    return Effect.catch(this.#options.group.setExternalSender(externalSender), (error) => this.#rejected(error))
+  }
+
+  /** Answers proposals with a commit, where they call for one. `members` are those whom they may add. */
+  propose(
+    { operation, payload }: Extract<DaveFrame.ServerFrame, { op: 27 }>,
+    members: ReadonlyArray<UserId>
+  ): Effect.Effect<void> {
+    return this.#options.group.proposals(operation, payload, members).pipe(
+      Effect.map((payload) => {
+        this.#commit = payload
+        if (payload !== undefined) this.#options.send({ op: 28, payload })
+      }),
+      Effect.catch((error) => this.#rejected(error))
+    )
+  }
+
+  /** Takes a commit or Welcome. Gives false if it is for us and cannot be used. */
+  take(frame: Extract<DaveFrame.ServerFrame, { op: 29 | 30 }>): Effect.Effect<boolean> {
+    const { group } = this.#options
+    const taking = frame.op === 29 ? group.commit(frame.commit) : group.welcome(frame.welcome)
+    return taking.pipe(
+      Effect.map(() => {
+        const isNew = this.#membership === undefined
+        this.#membership = group.membership()
+        this.#keyPackage = undefined
+        this.#commit = undefined
+        this.#invalid = undefined
+        this.#isBeginning = false
+        this.#options.onJoined(frame.transitionId, isNew)
+        return true
+      }),
+      Effect.catch((error) =>
+        // a commit of the group that we have asked to be added to anew is not for us
+        Effect.map(this.#rejected(error), () => frame.op === 29 && this.#isBeginning && this.#invalid !== undefined)
+      )
+    )
+  }
+
+  /** Says again what was not answered. */
+  resend(): void {
+    const options = this.#options
+    if (this.#invalid !== undefined) options.send({ op: 31, d: { transition_id: this.#invalid } })
+    if (this.#keyPackage !== undefined) options.send({ op: 26, keyPackage: this.#keyPackage })
+    if (this.#commit !== undefined) options.send({ op: 28, payload: this.#commit })
+  }
+
+  #rejected(error: Dave.DaveError): Effect.Effect<void> {
+    this.#rejections++
+    return Effect.logDebug(error.message)
+  }
+}

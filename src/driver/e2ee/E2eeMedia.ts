@@ -1,0 +1,389 @@
+/**
+ * End-to-end encryption of the frames of a connection, in both directions (DAVE whitepaper, Payload Format). Plain code for
+ * the beat. Which version is in force and whether plain frames are taken is decided in `E2ee`.
+ *
+ * Frames of silence (`F8 FF FE`) are never encrypted, and always taken.
+ *
+ * @since 0.1.0
+ */
+import type * as Dave from "../../Dave.ts"
+import * as E2eeFrame from "../../protocol/E2eeFrame.ts"
+import type { UserId } from "../../protocol/Identifier.ts"
+import * as OpusPacket from "../../protocol/OpusPacket.ts"
+import type { AudioPacket } from "../Line.ts"
+import type { FrameRing, FrameSource } from "../media/FrameRing.ts"
+import type * as SsrcMap from "../SsrcMap.ts"
+import * as Hold from "./Hold.ts"
+
+/**
+ * What the two directions have to know.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly group: Dave.Group
+  readonly users: SsrcMap.SsrcMap
+  readonly now: () => number
+  /** Whether what we send has to be encrypted. */
+  readonly isEncrypting: () => boolean
+  /** Whether a plain frame may be passed on at this time. */
+  readonly takesPlain: (nowMs: number) => boolean
+  /** Whether we are in a group, so that encrypted frames can be read. */
+  readonly isMember: () => boolean
+  /** Whether nobody encrypts, nor is about to: what looks encrypted is not. */
+  readonly isPlainCall: () => boolean
+  readonly onPacket: (packet: AudioPacket) => void
+  /** An encrypted frame was read, or could not be. */
+  readonly onDecrypted: (isReadable: boolean) => void
+}
+
+/**
+ * Counts of frames.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Statistics {
+  readonly encrypted: number
+  readonly failedToEncrypt: number
+  readonly decrypted: number
+  readonly undecryptable: number
+  /** Those too who have left before their frames could be read. */
+  readonly fromNonMembers: number
+  readonly unencrypted: number
+  readonly unknownSenders: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface E2eeMedia {
+  /** What stands in front of a ring that is played: its frames, encrypted while they have to be, until it is closed. */
+  readonly protect: (ring: FrameRing) => FrameSource
+  /**
+   * Takes a received packet and passes it on decrypted, now or when it is known whose it is, with the time that it has waited; or
+   * counts why not.
+   */
+  readonly receive: (packet: AudioPacket) => void
+  /**
+   * A commit or Welcome is being processed, maybe in another thread: what comes from now on waits for that, because an engine
+   * that has read a frame of an epoch takes none of that epoch that was sent before.
+   */
+  readonly beginEpoch: () => void
+  /** It was processed, or refused: what came too early is tried again, and then what has come meanwhile. */
+  readonly endEpoch: () => void
+  /** The WebSocket is lost: what would be said by it, whose an SSRC is and what the next epoch is, comes with the resume. */
+  readonly lose: () => void
+  /** It was resumed, and what was missed has been said. */
+  readonly regain: () => void
+  /** The connection is over. */
+  readonly close: () => void
+  /** Somebody's SSRC has become known. */
+  readonly onSender: () => void
+  /** Somebody has left: what still waits of theirs, or is being decrypted, is passed on to nobody who has been told so. */
+  readonly forget: (userId: UserId) => void
+  readonly statistics: () => Statistics
+}
+
+/** Packets of unknown senders that wait, and for how long. */
+const waitingBounds: Hold.Bounds = { ms: 1_000, packets: 100 }
+
+/**
+ * Unreadable packets that wait for the next epoch, and for how long. A sender is in the new epoch as soon as it has processed
+ * a commit, and its frames overtake that commit on its way to us.
+ */
+const earlyBounds: Hold.Bounds = { ms: 1_000, packets: 250 }
+
+/** Packets that wait while a commit is being processed; those beyond take their chance. */
+const heldPackets = 1_000
+
+/** A packet that was given up later than that was given up because nothing has come since: it says nothing of our keys now. */
+const promptMs = 200
+
+/** What another thread takes to decrypt a frame is no wait, in milliseconds. */
+const noticeableMs = 5
+
+/** Frames that are closed once, whoever closes them first. */
+class Guarded implements FrameSource {
+  readonly #frames: Dave.ProtectedFrames
+  /** All that are not closed yet. */
+  readonly #open: Set<Dave.ProtectedFrames>
+
+  constructor(frames: Dave.ProtectedFrames, open: Set<Dave.ProtectedFrames>) {
+    this.#frames = frames
+    this.#open = open
+    open.add(frames)
+  }
+
+  get plain(): FrameRing | undefined {
+    return this.#frames.plain
+  }
+
+  prefetch(step: number): number {
+    return this.#frames.prefetch(step)
+  }
+
+  next(): number {
+    return this.#frames.next()
+  }
+
+  read(into: Uint8Array, offset: number): number {
+    return this.#frames.read(into, offset)
+  }
+
+  discard(): void {
+    this.#frames.discard()
+  }
+
+  samples(): number {
+    return this.#frames.samples()
+  }
+
+  isDrained(): boolean {
+    return this.#frames.isDrained()
+  }
+
+  framesRead(): number {
+    return this.#frames.framesRead()
+  }
+
+  close(): void {
+    if (this.#open.delete(this.#frames)) this.#frames.close()
+  }
+}
+
+type Attributed = AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }
+
+interface Early {
+  readonly packet: AudioPacket
+  readonly failure: Dave.DecryptFailure | "none"
+}
+
+/** A frame that is being decrypted, maybe in another thread, with the silence that came behind it. */
+type Flight = Pick<Attributed, "ssrc" | "userId"> & { readonly silence: Array<AudioPacket> }
+
+const isAttributed = (packet: AudioPacket): packet is Attributed => packet.userId !== undefined
+
+/** Sets are there from their first need: most calls need none of them. */
+class Media implements E2eeMedia {
+  readonly #options: Options
+  #encrypted = 0
+  #failedToEncrypt = 0
+  #decrypted = 0
+  #undecryptable = 0
+  #fromNonMembers = 0
+  #unencrypted = 0
+  #unknownSenders = 0
+  #waiting: Array<AudioPacket> = []
+  readonly #waitingHold = Hold.make(waitingBounds)
+  readonly #earlyHold = Hold.make(earlyBounds)
+  /** Unreadable frames, and silence that came behind them. */
+  #early: Array<Early> = []
+  /** What has come while a commit is being processed. */
+  #held: Array<AudioPacket> | undefined = undefined
+  #flying: Set<Flight> | undefined = undefined
+  #open: Set<Dave.ProtectedFrames> | undefined = undefined
+  #isOver = false
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  protect(ring: FrameRing): FrameSource {
+    const frames = this.#options.group.protect(ring, {
+      isEncrypting: () => this.#options.isEncrypting(),
+      onFrame: (isEncrypted) => {
+        if (isEncrypted) this.#encrypted++
+        else this.#failedToEncrypt++
+      }
+    })
+    this.#open ??= new Set()
+    return new Guarded(frames, this.#open)
+  }
+
+  // a function of its own: it is handed on to whoever opens packets
+  readonly receive = (packet: AudioPacket): void => {
+    const nowMs = this.#options.now()
+    if (OpusPacket.isSilence(packet.payload)) {
+      this.#dropEarly(nowMs)
+      this.#dropStale(nowMs)
+      return this.#takeSilence(packet)
+    }
+    if (!E2eeFrame.isProtected(packet.payload)) {
+      if (this.#options.takesPlain(nowMs)) return this.#options.onPacket(packet)
+      this.#unencrypted++
+      return
+    }
+    if (this.#options.isPlainCall()) return this.#options.onPacket(packet)
+    this.#dropEarly(nowMs)
+    if (isAttributed(packet)) return this.#take(packet)
+    this.#waiting.push(packet)
+    this.#dropStale(nowMs)
+  }
+
+  beginEpoch(): void {
+    this.#held ??= []
+  }
+
+  endEpoch(): void {
+    const later = this.#held ?? []
+    this.#held = undefined
+    for (const { packet } of this.#early.splice(0)) this.#take(packet)
+    for (const packet of later) this.#take(packet)
+  }
+
+  lose(): void {
+    this.#waitingHold.lose()
+    this.#earlyHold.lose()
+  }
+
+  regain(): void {
+    const nowMs = this.#options.now()
+    this.#waitingHold.regain(nowMs)
+    this.#earlyHold.regain(nowMs)
+  }
+
+  close(): void {
+    this.#isOver = true
+    for (const frames of this.#open ?? []) frames.close()
+    this.#open?.clear()
+  }
+
+  onSender(): void {
+    if (this.#waiting.length === 0) return
+    this.#dropStale(this.#options.now())
+    const packets = this.#waiting.splice(0)
+    for (const packet of packets) {
+      const userId = this.#options.users.userOf(packet.ssrc)
+      if (userId === undefined) this.#waiting.push(packet)
+      else this.#take({ ...packet, userId })
+    }
+  }
+
+  forget(userId: UserId): void {
+    const isOfOthers = (packet: AudioPacket) => packet.userId !== userId
+    const before = this.#early.length + (this.#held?.length ?? 0)
+    this.#early = this.#early.filter(({ packet }) => isOfOthers(packet))
+    this.#held = this.#held?.filter(isOfOthers)
+    this.#fromNonMembers += before - this.#early.length - (this.#held?.length ?? 0)
+    for (const flight of this.#flying ?? []) {
+      if (flight.userId !== userId) continue
+      this.#flying?.delete(flight)
+      this.#fromNonMembers += 1 + flight.silence.length
+    }
+  }
+
+  statistics(): Statistics {
+    const nowMs = this.#options.now()
+    this.#dropEarly(nowMs)
+    this.#dropStale(nowMs)
+    return {
+      encrypted: this.#encrypted,
+      failedToEncrypt: this.#failedToEncrypt,
+      decrypted: this.#decrypted,
+      undecryptable: this.#undecryptable,
+      fromNonMembers: this.#fromNonMembers,
+      unencrypted: this.#unencrypted,
+      unknownSenders: this.#unknownSenders
+    }
+  }
+
+  /** By what came at once a listener learns how our clocks differ. */
+  #pass(packet: AudioPacket): void {
+    const waitedMs = this.#options.now() - packet.arrivalMs
+    this.#options.onPacket(waitedMs < noticeableMs ? packet : { ...packet, waitedMs })
+  }
+
+  #giveUp(failure: Dave.DecryptFailure, waitedMs: number, nowMs: number): void {
+    if (failure === "NotMember") this.#fromNonMembers++
+    else this.#undecryptable++
+    // while the WebSocket is lost, our keys are behind because nobody could tell us of the next ones
+    if (waitedMs <= earlyBounds.ms + promptMs && !this.#earlyHold.isStretched(nowMs)) this.#options.onDecrypted(false)
+  }
+
+  #drop({ failure, packet }: Early, nowMs: number): void {
+    if (failure === "none") this.#pass(packet)
+    else this.#giveUp(failure, nowMs - packet.arrivalMs, nowMs)
+  }
+
+  #dropEarly(nowMs: number): void {
+    const { ms, packets } = this.#earlyHold.bounds(nowMs)
+    while (true) {
+      const [oldest] = this.#early
+      // a commit that is being processed may be what they wait for
+      if (oldest === undefined || nowMs - oldest.packet.arrivalMs <= ms || this.#held !== undefined) break
+      this.#early.shift()
+      this.#drop(oldest, nowMs)
+    }
+    if (this.#early.length <= packets) return
+    const [kept, tooMany] = Hold.part(this.#early, ({ packet }) => packet.ssrc, packets)
+    this.#early = kept
+    for (const one of tooMany) this.#drop(one, nowMs)
+  }
+
+  #wait(packet: AudioPacket, failure: Dave.DecryptFailure | "none"): void {
+    this.#early.push({ packet, failure })
+    this.#dropEarly(this.#options.now())
+  }
+
+  #decrypt(packet: Attributed): void {
+    const silence: Array<AudioPacket> = []
+    const flight: Flight = { ssrc: packet.ssrc, userId: packet.userId, silence }
+    this.#flying ??= new Set()
+    this.#flying.add(flight)
+    this.#options.group.decrypt(packet.userId, packet.payload, (payload) => {
+      if (this.#flying?.delete(flight) !== true || this.#isOver) return
+      if (typeof payload === "string") this.#wait(packet, payload)
+      else {
+        this.#decrypted++
+        this.#pass({ ...packet, payload })
+        this.#options.onDecrypted(true)
+      }
+      for (const one of silence) this.#passSilence(one)
+    })
+  }
+
+  #take(packet: AudioPacket): void {
+    if (OpusPacket.isSilence(packet.payload)) return this.#takeSilence(packet)
+    if (this.#held !== undefined && this.#held.length < heldPackets) this.#held.push(packet)
+    else if (this.#options.isMember() && isAttributed(packet)) this.#decrypt(packet)
+    else this.#wait(packet, "Undecryptable")
+  }
+
+  /** Silence can always be read, but closes what came before it: it stays behind what waits of the same sender. */
+  #takeSilence(packet: AudioPacket): void {
+    const isOfIt = ({ ssrc }: Pick<AudioPacket, "ssrc">) => ssrc === packet.ssrc
+    if (this.#waiting.some(isOfIt)) this.#waiting.push(packet)
+    else if (this.#held?.some(isOfIt) === true && this.#held.length < heldPackets) this.#held.push(packet)
+    else {
+      const flight = Array.from(this.#flying ?? []).findLast(isOfIt)
+      if (flight === undefined) this.#passSilence(packet)
+      else flight.silence.push(packet)
+    }
+  }
+
+  #passSilence(packet: AudioPacket): void {
+    if (this.#early.some((one) => one.packet.ssrc === packet.ssrc)) this.#wait(packet, "none")
+    else this.#pass(packet)
+  }
+
+  #dropStale(nowMs: number): void {
+    const { ms, packets } = this.#waitingHold.bounds(nowMs)
+    while (this.#waiting[0] !== undefined && nowMs - this.#waiting[0].arrivalMs > ms) {
+      this.#waiting.shift()
+      this.#unknownSenders++
+    }
+    if (this.#waiting.length <= packets) return
+    const [kept, tooMany] = Hold.part(this.#waiting, ({ ssrc }) => ssrc, packets)
+    this.#waiting = kept
+    this.#unknownSenders += tooMany.length
+  }
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): E2eeMedia => new Media(options)

@@ -1,0 +1,106 @@
+/**
+ * The heartbeat of a voice gateway connection (op 3, op 6): one beat at once and one in every interval of Hello, and the
+ * round trip by the monotonic clock. A beat that was not answered when the next is due means that the connection is dead.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as VoiceError from "../../VoiceError.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Heartbeat {
+  /** Beats for ever at `intervalMs`, with nothing owed from before; fails with `HeartbeatUnanswered`, or with what `send` fails with. */
+  readonly run: (intervalMs: number) => Effect.Effect<never, VoiceError.VoiceError>
+  /** Takes the nonce of an acknowledgement. Returns the round trip in milliseconds, or -1 if no beat waits for it. */
+  readonly acknowledge: (nonce: number) => number
+  readonly sent: () => number
+  readonly roundTripMs: () => number | undefined
+}
+
+const millis = (nanos: bigint): number => Number(nanos) / 1_000_000
+
+class Beating implements Heartbeat {
+  readonly #clock: Clock.Clock
+  readonly #send: (nonce: number) => Effect.Effect<void, VoiceError.VoiceError>
+  #nonce = 0
+  #sent = 0
+  #missed = 0
+  #sentAt: bigint
+  #answeredAt: bigint
+  #isWaiting = false
+  #roundTripMs: number | undefined
+
+  constructor(clock: Clock.Clock, send: (nonce: number) => Effect.Effect<void, VoiceError.VoiceError>) {
+    this.#clock = clock
+    this.#send = send
+    this.#sentAt = this.#answeredAt = clock.monotonicTimeNanosUnsafe()
+  }
+
+  run(intervalMs: number): Effect.Effect<never, VoiceError.VoiceError> {
+    return Effect.suspend(() => {
+      this.#isWaiting = false
+      return Effect.andThen(Effect.repeat(this.#beat(), Schedule.spaced(Duration.millis(intervalMs))), Effect.never)
+    })
+  }
+
+  acknowledge(nonce: number): number {
+    if (!this.#isWaiting || nonce !== this.#nonce) return -1
+    this.#isWaiting = false
+    this.#missed = 0
+    this.#answeredAt = this.#clock.monotonicTimeNanosUnsafe()
+    this.#roundTripMs = millis(this.#answeredAt - this.#sentAt)
+    return this.#roundTripMs
+  }
+
+  sent(): number {
+    return this.#sent
+  }
+
+  roundTripMs(): number | undefined {
+    return this.#roundTripMs
+  }
+
+  #beat(): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.suspend(() => {
+      if (this.#isWaiting) {
+        this.#missed++
+        const silentMs = millis(this.#clock.monotonicTimeNanosUnsafe() - this.#answeredAt)
+        return VoiceError.fail(new VoiceError.HeartbeatUnanswered({ missed: this.#missed, silentMs }))
+      }
+      this.#nonce = Math.max(this.#nonce + 1, Math.trunc(this.#clock.currentTimeMillisUnsafe()))
+      this.#sentAt = this.#clock.monotonicTimeNanosUnsafe()
+      if (this.#sent === 0) this.#answeredAt = this.#sentAt
+      this.#isWaiting = true
+      this.#sent++
+      return this.#send(this.#nonce)
+    })
+  }
+}
+
+/**
+ * Makes a heartbeat that sends an integer nonce through `send`. Nonces are wall-clock milliseconds, as official clients
+ * send them, and strictly increasing.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeUnsafe = (
+  clock: Clock.Clock,
+  send: (nonce: number) => Effect.Effect<void, VoiceError.VoiceError>
+): Heartbeat => new Beating(clock, send)
+
+/**
+ * {@link makeUnsafe} on the clock of the fiber.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  send: (nonce: number) => Effect.Effect<void, VoiceError.VoiceError>
+): Effect.Effect<Heartbeat> => Effect.map(Clock.Clock, (clock) => makeUnsafe(clock, send))

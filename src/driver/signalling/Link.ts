@@ -1,0 +1,230 @@
+/**
+ * One WebSocket of a voice connection, from Hello to its end: it reads, keeps the heartbeat and answers the gateway's, and
+ * hands on what the connection has to know. A connection may need several, one after another.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import type * as DaveFrame from "../../protocol/DaveFrame.ts"
+import type * as VoicePayload from "../../protocol/VoicePayload.ts"
+import * as VoiceError from "../../VoiceError.ts"
+import type * as VoiceSocket from "../../VoiceSocket.ts"
+import * as Heartbeat from "./Heartbeat.ts"
+
+/**
+ * What a link hands on. All but `onMessage` is plain.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Listener {
+  /** Every message but heartbeats, their acknowledgements, Hello and Resumed. */
+  readonly onMessage: (message: VoicePayload.ServerMessage) => Effect.Effect<unknown>
+  /** Every binary message. */
+  readonly onDave: (frame: DaveFrame.ServerFrame) => Effect.Effect<unknown>
+  /** The sequence number of a message that was handled. */
+  readonly onSequence: (sequence: number) => void
+  /** The last sequence number handled, over all links; -1 if there is none. */
+  readonly lastSequence: () => number
+  readonly onHeartbeat: () => void
+  readonly onRoundTrip: (milliseconds: number) => void
+  /** `op` is absent where it could not be read. */
+  readonly onMalformed: (detail: string, op: number | undefined) => Effect.Effect<void>
+  readonly onUnknown: () => void
+  /** A link has ended, and {@link Link.ended} says why. */
+  readonly onEnded?: (() => void) | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Link {
+  /** Waits for Hello (op 8). One that is malformed ends the link. */
+  readonly hello: Effect.Effect<void>
+  /** Waits for Resumed (op 9). */
+  readonly resumed: Effect.Effect<void>
+  /** Starts the heartbeat at Hello's interval, and of itself anew whenever Hello comes again. */
+  readonly startHeartbeat: Effect.Effect<void>
+  /** Sends, and waits until the message has left. */
+  readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
+  readonly sendDave: (frame: DaveFrame.ClientFrame) => Effect.Effect<void, VoiceError.VoiceError>
+  readonly close: (code: number) => Effect.Effect<void>
+  /** Fails with the reason when the socket or the heartbeat dies. */
+  readonly ended: Deferred.Deferred<never, VoiceError.VoiceError>
+}
+
+/**
+ * A message is malformed that nothing can go on without.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const unusable = (name: string, detail: string): VoiceError.VoiceError =>
+  VoiceError.make(
+    new VoiceError.ProtocolViolated({ detail: `its ${name} cannot be used: ${detail.replace(/\.$/, "")}` })
+  )
+
+/** A server that asks for more than a beat a second is not obeyed. */
+const leastHeartbeatMs = 1_000
+
+const atOnce = { startImmediately: true } as const
+
+class Open implements Link {
+  readonly ended = Deferred.makeUnsafe<never, VoiceError.VoiceError>()
+  readonly #hello = Deferred.makeUnsafe<void>()
+  readonly #resumed = Deferred.makeUnsafe<void>()
+  readonly #socket: VoiceSocket.Connection
+  readonly #listener: Listener
+  readonly #scope: Scope.Scope
+  readonly #heartbeat: Heartbeat.Heartbeat
+  #intervalMs: number | undefined
+  #beating: Fiber.Fiber<unknown, unknown> | undefined
+  #isBeating = false
+
+  constructor(socket: VoiceSocket.Connection, listener: Listener, scope: Scope.Scope, clock: Clock.Clock) {
+    this.#socket = socket
+    this.#listener = listener
+    this.#scope = scope
+    this.#heartbeat = Heartbeat.makeUnsafe(clock, (t) => {
+      listener.onHeartbeat()
+      return socket.send({ op: 3, d: socket.version >= 8 ? { t, seq_ack: listener.lastSequence() } : { t } })
+    })
+  }
+
+  get hello(): Effect.Effect<void> {
+    return Deferred.await(this.#hello)
+  }
+
+  get resumed(): Effect.Effect<void> {
+    return Deferred.await(this.#resumed)
+  }
+
+  get startHeartbeat(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#isBeating = true
+      if (this.#intervalMs === undefined) return Effect.void
+      const former = this.#beating
+      return this.#run(this.#heartbeat.run(this.#intervalMs)).pipe(
+        Effect.tap((fiber) =>
+          Effect.sync(() => {
+            this.#beating = fiber
+          })
+        ),
+        // Hello may come again; there is never more than one heartbeat
+        Effect.andThen(former === undefined ? Effect.void : Fiber.interrupt(former)),
+        Effect.asVoid
+      )
+    })
+  }
+
+  send(message: VoicePayload.ClientMessage): Effect.Effect<void, VoiceError.VoiceError> {
+    return this.#socket.send(message)
+  }
+
+  sendDave(frame: DaveFrame.ClientFrame): Effect.Effect<void, VoiceError.VoiceError> {
+    return this.#socket.sendDave(frame)
+  }
+
+  close(code: number): Effect.Effect<void> {
+    return this.#socket.close(code, "")
+  }
+
+  /** Reads what comes, and hands it on. */
+  get read(): Effect.Effect<void> {
+    return Effect.asVoid(
+      this.#run(Effect.forever(Effect.flatMap(this.#socket.take, (incoming) => this.#onIncoming(incoming))))
+    )
+  }
+
+  /** Goes on until the scope closes. What fails ends the link. */
+  #run(effect: Effect.Effect<never, VoiceError.VoiceError>): Effect.Effect<Fiber.Fiber<unknown>> {
+    // `Effect.catch` would keep three functions more
+    return Effect.forkIn(Effect.catchCause(effect, (cause) => this.#onFailure(cause)), this.#scope, atOnce)
+  }
+
+  #onFailure(cause: Cause.Cause<VoiceError.VoiceError>): Effect.Effect<void> {
+    const error = Cause.findError(cause)
+    return Result.isSuccess(error) ? this.#end(error.success) : Effect.failCause(error.failure)
+  }
+
+  #end(error: VoiceError.VoiceError): Effect.Effect<void> {
+    return Effect.sync(() => {
+      if (Deferred.doneUnsafe(this.ended, Exit.fail(error))) this.#listener.onEnded?.()
+    })
+  }
+
+  #onIncoming(incoming: VoiceSocket.Incoming): Effect.Effect<unknown> {
+    switch (incoming._tag) {
+      case "Malformed": {
+        const { detail, op } = incoming
+        const told = this.#listener.onMalformed(detail, op)
+        return op === 8 && !Deferred.isDoneUnsafe(this.#hello)
+          ? Effect.andThen(told, this.#end(unusable("Hello", detail)))
+          : told
+      }
+      case "Dave":
+        return Effect.andThen(this.#listener.onDave(incoming.frame), this.#handled(incoming.frame.seq))
+      case "Message": {
+        const { message } = incoming
+        // only what was handled is acknowledged: a resume has the rest sent again
+        if (message.op !== "unknown") return Effect.andThen(this.#onMessage(message), this.#handled(message.seq))
+        this.#listener.onUnknown()
+        return this.#handled(message.seq)
+      }
+    }
+  }
+
+  #onMessage(message: VoicePayload.ServerMessage): Effect.Effect<unknown> {
+    switch (message.op) {
+      case 8:
+        this.#intervalMs = Math.max(leastHeartbeatMs, message.d.heartbeat_interval)
+        // in this order: whoever waits for Hello starts the first heartbeat itself
+        return Effect.andThen(
+          this.#isBeating ? this.startHeartbeat : Effect.void,
+          Deferred.succeed(this.#hello, undefined)
+        )
+      case 3: {
+        const t = message.d?.t ?? 0
+        return Effect.ignore(this.#socket.send({ op: 3, d: { t, seq_ack: this.#listener.lastSequence() } }))
+      }
+      case 6: {
+        const roundTripMs = this.#heartbeat.acknowledge(message.d.t)
+        if (roundTripMs >= 0) this.#listener.onRoundTrip(roundTripMs)
+        return Effect.void
+      }
+      case 9:
+        return Deferred.succeed(this.#resumed, undefined)
+      default:
+        return this.#listener.onMessage(message)
+    }
+  }
+
+  #handled(sequence: number | undefined): Effect.Effect<void> {
+    return Effect.sync(() => {
+      if (sequence !== undefined) this.#listener.onSequence(sequence)
+    })
+  }
+}
+
+/**
+ * Takes over an open socket until the scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  socket: VoiceSocket.Connection,
+  listener: Listener
+): Effect.fn.Return<Link, never, Scope.Scope> {
+  const link = new Open(socket, listener, yield* Effect.scope, yield* Clock.Clock)
+  yield* link.read
+  return link
+})

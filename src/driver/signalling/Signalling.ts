@@ -1,0 +1,378 @@
+/**
+ * The voice gateway's half of a connection: what it says, over as many sockets as it takes. A socket that is lost is
+ * replaced beneath the connection by Resume (op 7) where Discord allows it, while media goes on; it knows nothing of media
+ * itself.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import * as CloseCode from "../../protocol/CloseCode.ts"
+import type * as DaveFrame from "../../protocol/DaveFrame.ts"
+import type { Ssrc } from "../../protocol/Identifier.ts"
+import type * as VoicePayload from "../../protocol/VoicePayload.ts"
+import type * as VoiceError from "../../VoiceError.ts"
+import type * as VoiceSocket from "../../VoiceSocket.ts"
+import type * as Line from "../Line.ts"
+import * as Hearing from "./Hearing.ts"
+import * as Link from "./Link.ts"
+import { within } from "./Phase.ts"
+import * as Span from "./Span.ts"
+
+/**
+ * What Ready (op 2) says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Ready = Hearing.Ready
+
+/**
+ * What a Session Description (op 4) says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Description = Hearing.Description
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Signalling {
+  /** Waits for Ready (op 2). One that is malformed, and a first Session Description (op 4) that is, end the connection. */
+  readonly ready: Effect.Effect<Ready>
+  /** Sends on the socket of the moment, and waits until the message has left. */
+  readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Sends from plain code, in order, on the socket of the moment; what is lost with its socket stays lost. */
+  readonly post: (message: Outgoing) => void
+  /** Announces speaking flags (op 5), from plain code; again after each resume. */
+  readonly setSpeaking: (flags: number, ssrc: Ssrc) => void
+  /** From now on a lost socket is resumed. */
+  readonly established: Effect.Effect<void>
+  /** Why the last message that was malformed could not be used. */
+  readonly lastMalformed: () => string | undefined
+  readonly statistics: () => {
+    readonly heartbeatsSent: number
+    readonly roundTripMs: number | undefined
+    readonly resumes: number
+    readonly malformedMessages: number
+    readonly unknownOpcodes: number
+  }
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends Hearing.Options {
+  readonly info: Line.ConnectionInfo
+  readonly version: VoicePayload.VoiceVersion
+  readonly sockets: VoiceSocket.VoiceSocket["Service"]
+  /** Fails when the connection is over. */
+  readonly ended: Deferred.Deferred<never, VoiceError.VoiceError>
+  /** Called when a lost socket has been replaced. */
+  readonly onResumed: () => void
+  readonly phaseTimeoutMs: number
+  /** How often to try to resume after a loss. 0: never. */
+  readonly resumeAttempts: number
+  /** The highest version of end-to-end encryption to announce; 0 is none. */
+  readonly maxDaveVersion: number
+}
+
+/**
+ * What can be sent without waiting for it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outgoing = VoicePayload.ClientMessage | DaveFrame.ClientFrame
+
+/** How long to wait for the other side's close frame when we leave. */
+const closeTimeoutMs = 1_000
+
+/** A resumed socket that was lost again sooner counts as a failed attempt. */
+const stableMs = 10_000
+
+/** The first attempt is made at once. */
+const retryDelay = Duration.millis(500)
+const greatestRetryDelay = Duration.seconds(10)
+
+const retries = Schedule.min([Schedule.exponential(retryDelay, 2), Schedule.spaced(greatestRetryDelay)]).pipe(
+  Schedule.jittered
+)
+
+/**
+ * Whether Resume (op 7) is the answer to the loss of a socket (Discord docs, Voice Close Event Codes, and {@link CloseCode}).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isResumable = ({ reason }: VoiceError.VoiceError): boolean =>
+  reason._tag === "HeartbeatUnanswered" ||
+  ("code" in reason && reason._tag !== "GatewayClosed" && CloseCode.voice(reason.code).reaction === "resume")
+
+/** Whether another attempt to resume may fare better. One that the gateway refuses, or does not answer, never will. */
+const isPassing = (error: VoiceError.VoiceError): boolean => {
+  const { reason } = error
+  return isResumable(error) ||
+    (reason._tag === "SocketOpenFailed" && reason.kind !== "InvalidUrl") ||
+    (reason._tag === "PhaseTimedOut" && reason.phase !== "resume") ||
+    // the Hello of one socket was malformed
+    reason._tag === "ProtocolViolated"
+}
+
+/** A link and the scope that it lives in. */
+interface Current {
+  readonly link: Link.Link
+  readonly scope: Scope.Closeable
+}
+
+/** Tells a socket that is alive that we go. One that is lost must not hear of it: 1000 could end the voice session. */
+const leave = (link: Link.Link) =>
+  Effect.suspend(() => Deferred.isDoneUnsafe(link.ended) ? Effect.void : link.close(1000)).pipe(
+    Effect.andThen(Deferred.await(link.ended)),
+    Effect.timeoutOption(Duration.millis(closeTimeoutMs)),
+    Effect.ignore
+  )
+
+/** What all sockets of a connection have in common. */
+interface Lasting {
+  readonly options: Options
+  readonly hearing: Hearing.Hearing
+  readonly scope: Scope.Scope
+  /** Later sockets are closed as late as the first one: behind the last packets. */
+  readonly links: Scope.Scope
+  readonly context: Context.Context<never>
+}
+
+/** One on which a resume has failed is cut: 1000 would say that we leave, while audio still flows. */
+const farewell =
+  (kind: "identify" | "resume", link: Link.Link, context: Context.Context<never>) =>
+  (exit: Exit.Exit<unknown, unknown>) =>
+    kind === "resume" && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
+      ? Effect.void
+      : Effect.provideContext(leave(link), context)
+
+/** Opens a socket, waits for Hello and introduces us; the socket is gone if any of it fails. */
+const open = Effect.fnUntraced(function*(
+  { context, hearing, links, options }: Lasting,
+  kind: "identify" | "resume",
+  introduce: (link: Link.Link) => Effect.Effect<void, VoiceError.VoiceError>
+): Effect.fn.Return<Current, VoiceError.VoiceError> {
+  const { ended, info, phaseTimeoutMs, sockets, version } = options
+  const scope = yield* Scope.fork(links)
+  const opening = Effect.gen(function*() {
+    hearing.lastMalformed = undefined
+    const socket = yield* within("open", phaseTimeoutMs, ended, sockets.open({ endpoint: info.endpoint, version }))
+    const link = yield* Link.make(socket, hearing)
+    yield* Scope.addFinalizerExit(scope, farewell(kind, link, context))
+    yield* within("hello", phaseTimeoutMs, link.ended, link.hello, () => hearing.lastMalformed)
+    yield* introduce(link)
+    yield* link.startHeartbeat
+    return link
+  })
+  const link = yield* opening.pipe(
+    Scope.provide(scope),
+    Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
+  )
+  return { link, scope }
+})
+
+class Conversation implements Signalling {
+  readonly #lasting: Lasting
+  readonly #clock: Clock.Clock
+  #current: Current
+  #speaking: VoicePayload.ClientMessage | undefined
+  #isEstablished = false
+  /** What is to be sent, while that is being done. */
+  #waiting: Array<Outgoing> | undefined
+  #isReplacing = false
+  #replacing: Fiber.Fiber<void> | undefined
+  /** When the link of the moment came to be. */
+  #sinceMs: number
+  /** Sockets in a row that were lost soon after they were resumed. */
+  #unstable = 0
+  #resumes = 0
+
+  constructor(lasting: Lasting, clock: Clock.Clock, first: Current) {
+    this.#lasting = lasting
+    this.#clock = clock
+    this.#current = first
+    this.#sinceMs = this.#nowMs()
+    lasting.hearing.onEnded = () => this.#onEnded()
+    this.#onEnded()
+  }
+
+  get ready(): Effect.Effect<Ready> {
+    return Deferred.await(this.#lasting.hearing.ready)
+  }
+
+  get established(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.#isEstablished = true
+    })
+  }
+
+  send(message: VoicePayload.ClientMessage): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.suspend(() => this.#current.link.send(message))
+  }
+
+  /** In order, one at a time. What fails is lost with its socket; what still matters is said again on the next. */
+  post(message: Outgoing): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) this.#fork(this.#sendAll(this.#waiting = [message]))
+    else {
+      if (message.op === 5 && waiting.at(-1)?.op === 5) waiting.pop()
+      waiting.push(message)
+    }
+  }
+
+  setSpeaking(flags: number, ssrc: Ssrc): void {
+    this.#speaking = { op: 5, d: { speaking: flags, delay: 0, ssrc } }
+    this.post(this.#speaking)
+  }
+
+  lastMalformed(): string | undefined {
+    return this.#lasting.hearing.lastMalformed
+  }
+
+  statistics(): ReturnType<Signalling["statistics"]> {
+    const { heartbeatsSent, malformedMessages, roundTripMs, unknownOpcodes } = this.#lasting.hearing
+    return { heartbeatsSent, roundTripMs, resumes: this.#resumes, malformedMessages, unknownOpcodes }
+  }
+
+  #nowMs(): number {
+    return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
+  #fork(effect: Effect.Effect<void>): void {
+    const { context, scope } = this.#lasting
+    Effect.runForkWith(context)(Effect.forkIn(effect, scope))
+  }
+
+  #sendAll(waiting: Array<Outgoing>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const { link } = this.#current
+        yield* Effect.ignore(next.op === 26 || next.op === 28 ? link.sendDave(next) : link.send(next))
+      }
+      this.#waiting = undefined
+    })
+  }
+
+  /** There is a fiber only while a socket is replaced: one that waited for that would be a large part of a connection. */
+  #onEnded(): void {
+    if (this.#isReplacing || !Deferred.isDoneUnsafe(this.#current.link.ended)) return
+    this.#isReplacing = true
+    this.#replacing = Effect.runForkWith(this.#lasting.context)(this.#replace())
+  }
+
+  /** No socket is replaced any more. */
+  stop(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#isReplacing = true
+      return this.#replacing === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.#replacing))
+    })
+  }
+
+  /** Replaces lost sockets until one is alive; tells if one cannot be. */
+  #replace(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { e2ee, emit, info, onLost, onResumed, resumeAttempts } = this.#lasting.options
+      while (Deferred.isDoneUnsafe(this.#current.link.ended)) {
+        const error = yield* Effect.flip(Deferred.await(this.#current.link.ended))
+        yield* Scope.close(this.#current.scope, Exit.void)
+        if (!this.#isEstablished || !isResumable(error)) return onLost(error)
+        const lostMs = this.#nowMs()
+        this.#unstable = this.#resumes > 0 && lostMs - this.#sinceMs < stableMs ? this.#unstable + 1 : 0
+        if (this.#unstable >= resumeAttempts) return onLost(error)
+        e2ee?.lost()
+        emit({ _tag: "Resuming", error })
+        yield* Effect.logDebug(`the voice gateway was lost and is being resumed: ${error.message}`)
+        if (this.#unstable > 0) yield* Effect.sleep(Duration.times(retryDelay, this.#unstable))
+        const place = { guild: info.serverId, channel: info.channelId, endpoint: info.endpoint }
+        const next = yield* resume(this.#lasting).pipe(
+          Effect.retry({ while: isPassing, schedule: Schedule.upTo(retries, { times: resumeAttempts - 1 }) }),
+          Span.around("VoiceDriver.resume", { root: true, attributes: { ...place, reason: error.reason._tag } }),
+          Effect.result
+        )
+        if (next._tag === "Failure") return onLost(next.failure)
+        this.#current = next.success
+        // only now: what is announced from here on goes to this socket, too
+        if (this.#speaking !== undefined) this.post(this.#speaking)
+        e2ee?.resumed()
+        onResumed()
+        this.#resumes++
+        this.#sinceMs = this.#nowMs()
+        emit({ _tag: "Resumed", elapsedMs: this.#sinceMs - lostMs })
+      }
+      this.#isReplacing = false
+    })
+  }
+}
+
+const credentials = ({ info, version }: Options) => ({
+  server_id: info.serverId,
+  session_id: Redacted.value(info.sessionId),
+  token: Redacted.value(info.token),
+  ...(version >= 9 ? { channel_id: info.channelId } : {})
+})
+
+const identify = (lasting: Lasting) =>
+  open(lasting, "identify", (link) => {
+    const { options } = lasting
+    return link.send({
+      op: 0,
+      d: {
+        ...credentials(options),
+        user_id: options.info.userId,
+        ...(options.version >= 8 ? { max_dave_protocol_version: options.maxDaveVersion } : {})
+      }
+    })
+  })
+
+const resume = (lasting: Lasting) =>
+  open(lasting, "resume", (link) =>
+    Effect.gen(function*() {
+      const { hearing, options } = lasting
+      const position = options.version >= 8 ? { seq_ack: hearing.lastSequence() } : {}
+      yield* link.send({ op: 7, d: { ...credentials(options), ...position } })
+      yield* within("resume", options.phaseTimeoutMs, link.ended, link.resumed, () => hearing.lastMalformed)
+    }))
+
+/**
+ * Opens the socket, waits for Hello and identifies. From then on it goes on by itself until the scope closes, which closes
+ * the socket with 1000. `onLost` is called when a socket is lost that cannot be resumed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<Signalling, VoiceError.VoiceError, Scope.Scope> {
+  const scope = yield* Effect.scope
+  const lasting: Lasting = {
+    options,
+    hearing: new Hearing.Hearing(options),
+    scope,
+    links: yield* Scope.fork(scope),
+    context: yield* Effect.context<never>()
+  }
+  const clock = yield* Clock.Clock
+  const first = yield* identify(lasting)
+  // behind the last packets, as the sockets
+  return yield* Effect.uninterruptible(Effect.suspend(() => {
+    const conversation = new Conversation(lasting, clock, first)
+    return Effect.as(Scope.addFinalizerExit(scope, () => conversation.stop()), conversation)
+  }))
+})

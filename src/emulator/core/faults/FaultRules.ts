@@ -1,0 +1,211 @@
+/**
+ * Faults as data: which messages and datagrams a rule is about, and what becomes of them.
+ *
+ * @since 0.1.0
+ */
+import type { UserId } from "../../../protocol/Identifier.ts"
+import type { Fault, FaultAction, FaultPoint, FaultSubject, Random } from "../CoreContext.ts"
+
+/**
+ * What a rule is about. Everything that is left out fits; all that is given has to. `nth`, `from` and `to` count what the
+ * rest fits, from 1, since the rule was made.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface When {
+  readonly point: FaultPoint | ReadonlyArray<FaultPoint>
+  /** A name or an id. Without it, connections and datagrams that are nobody's fit too. */
+  readonly user?: string | undefined
+  /**
+   * The opcode of a message, the name of a dispatch ("VOICE_SERVER_UPDATE"), the kind of a datagram ("rtp", "rtcp",
+   * "discovery", "ping", "keepalive"), or method and path of a request ("GET /gateway/bot").
+   */
+  readonly op?: number | string | ReadonlyArray<number | string> | undefined
+  /** Asked last of the conditions that are counted. It runs within the emulator: it has to be fast and pure. */
+  readonly test?: ((subject: FaultSubject) => boolean) | undefined
+  /** Only the one with this number. */
+  readonly nth?: number | undefined
+  /** Only the ones from this number on. */
+  readonly from?: number | undefined
+  /** Only the ones up to this number. */
+  readonly to?: number | undefined
+  /** The chance of each, in [0, 1], by the emulator's seed. */
+  readonly rate?: number | undefined
+}
+
+/**
+ * What becomes of what a rule is about:
+ *
+ * - `"drop"`: it never arrives.
+ * - `"corrupt"`: one bit of a datagram is turned, one character of a message is no JSON any more.
+ * - `delayMs`: it arrives later, by up to `jitterMs` more; later ones may overtake it.
+ * - `duplicate`: it arrives that many times more.
+ * - `holdBehind`: it arrives behind that many later ones of its kind, or after `atMostMs` (1000).
+ * - `replaceWith`: something else arrives.
+ * - `cut`: its WebSocket ends without a close frame, before it arrives or just after.
+ * - `close`: its WebSocket is closed with a code, before it arrives (unless given) or just after.
+ *
+ * A datagram has the voice WebSocket of its user. To `cut` or `close` without a WebSocket drops.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type What =
+  | "drop"
+  | "corrupt"
+  | { readonly delayMs: number; readonly jitterMs?: number | undefined }
+  | { readonly duplicate: number }
+  | { readonly holdBehind: number; readonly atMostMs?: number | undefined }
+  | { readonly replaceWith: string | Uint8Array | ((frame: string | Uint8Array) => string | Uint8Array) }
+  | { readonly cut: "before" | "after" }
+  | { readonly close: number; readonly reason?: string | undefined; readonly at?: "before" | "after" | undefined }
+
+/**
+ * How datagrams are treated, in both directions or in one. Each of the chances, in [0, 1], is asked in this order until one
+ * comes true; what is not disturbed by then is delayed, if that is wanted. Default: nothing happens.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DatagramFaults {
+  readonly direction?: "in" | "out" | "both" | undefined
+  readonly loss?: number | undefined
+  readonly corrupt?: number | undefined
+  readonly duplicate?: number | undefined
+  /** Held back behind the next two of its kind. */
+  readonly reorder?: number | undefined
+  readonly delayMs?: number | undefined
+  /** Greatest addition to the delay, uniform. */
+  readonly jitterMs?: number | undefined
+}
+
+const heldAtMostMs = 1_000
+
+const corrupted = (frame: string | Uint8Array, random: Random): string | Uint8Array => {
+  if (typeof frame === "string") {
+    const at = random.int(frame.length)
+    return `${frame.slice(0, at)}\0${frame.slice(at + 1)}`
+  }
+  const bytes = new Uint8Array(frame)
+  const at = random.int(bytes.length)
+  bytes[at] = (bytes[at] ?? 0) ^ (1 << random.int(8))
+  return bytes
+}
+
+const later = (delayMs: number, jitterMs: number | undefined, random: Random): FaultAction => ({
+  _tag: "Delay",
+  ms: jitterMs === undefined ? delayMs : delayMs + random.next() * jitterMs
+})
+
+const actionOf = (what: What, subject: FaultSubject, random: Random): FaultAction => {
+  if (what === "drop") return { _tag: "Drop" }
+  if (what === "corrupt") return { _tag: "Replace", frame: corrupted(subject.frame, random) }
+  if ("delayMs" in what) return later(what.delayMs, what.jitterMs, random)
+  if ("duplicate" in what) return { _tag: "Duplicate", copies: what.duplicate }
+  if ("holdBehind" in what) return { _tag: "Hold", behind: what.holdBehind, ms: what.atMostMs ?? heldAtMostMs }
+  if ("cut" in what) return { _tag: "Terminate", at: what.cut }
+  if ("close" in what) return { _tag: "Close", code: what.close, reason: what.reason ?? "", at: what.at }
+  const { replaceWith } = what
+  return { _tag: "Replace", frame: typeof replaceWith === "function" ? replaceWith(subject.frame) : replaceWith }
+}
+
+/** Whether a value is wanted; without a wish, every one is. */
+const among = <A extends number | string>(
+  wanted: A | ReadonlyArray<A> | undefined
+): (value: A | undefined) => boolean => {
+  if (wanted === undefined) return () => true
+  const set = new Set<A | undefined>(typeof wanted === "object" ? wanted : [wanted])
+  return (value) => set.has(value)
+}
+
+/**
+ * Makes the fault of a rule. `userId` is that of `when.user`, `onHit` runs for everything that the rule has acted on, after
+ * the action was decided.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  when: When,
+  userId: UserId | undefined,
+  what: What,
+  onHit: () => void
+): Fault => {
+  const points = among(when.point)
+  const ops = among(when.op)
+  const { nth, rate, test } = when
+  const from = nth ?? when.from ?? 1
+  const to = nth ?? when.to ?? Number.POSITIVE_INFINITY
+  let count = 0
+  return (subject, random) => {
+    if (!points(subject.point) || !ops(subject.op)) return undefined
+    if (userId !== undefined && subject.userId !== userId) return undefined
+    if (test !== undefined && !test(subject)) return undefined
+    count++
+    if (count < from || count > to) return undefined
+    if (rate !== undefined && random.next() >= rate) return undefined
+    onHit()
+    return actionOf(what, subject, random)
+  }
+}
+
+/**
+ * The acknowledgements of heartbeats on the voice gateway or on the main one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const acknowledgements = (on: "voice" | "gateway"): When =>
+  on === "voice" ? { point: "voice-out", op: 6 } : { point: "gateway-out", op: 11 }
+
+/**
+ * The answers to IP discovery, or only those from a number on.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const discoveryAnswers = (from?: number): When => ({ point: "datagram-out", op: "discovery", from })
+
+/**
+ * VOICE_SERVER_UPDATE.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const serverUpdates: When = { point: "gateway-out", op: "VOICE_SERVER_UPDATE" }
+
+/**
+ * The two events of the main gateway that answer Update Voice State (op 4).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const voiceEvents: When = { point: "gateway-out", op: ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"] }
+
+/**
+ * Makes the fault of a bad network between a user and the voice servers.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeDatagrams = (options: DatagramFaults, userId: UserId, onHit: () => void): Fault => {
+  const { corrupt = 0, delayMs = 0, direction = "both", duplicate = 0, jitterMs = 0, loss = 0, reorder = 0 } = options
+  const choose = (subject: FaultSubject, random: Random): What | undefined => {
+    const happens = (chance: number) => chance > 0 && random.next() < chance
+    if (happens(loss)) return "drop"
+    if (happens(corrupt)) return "corrupt"
+    if (happens(duplicate)) return { duplicate: 1 }
+    if (happens(reorder)) return { holdBehind: 2 }
+    return delayMs > 0 || jitterMs > 0 ? { delayMs, jitterMs } : undefined
+  }
+  return (subject, random) => {
+    const isIn = subject.point === "datagram-in"
+    if ((!isIn && subject.point !== "datagram-out") || subject.userId !== userId) return undefined
+    if (direction !== "both" && direction !== (isIn ? "in" : "out")) return undefined
+    const what = choose(subject, random)
+    if (what === undefined) return undefined
+    onHit()
+    return actionOf(what, subject, random)
+  }
+}

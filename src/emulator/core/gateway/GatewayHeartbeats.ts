@@ -1,0 +1,73 @@
+/**
+ * The supervision of heartbeats on a connection to the main gateway: that they come, in time, and are answered.
+ *
+ * @since 0.1.0
+ */
+import type { CoreContext } from "../CoreContext.ts"
+import type { GatewayConnection } from "./GatewayConnection.ts"
+import type { GatewayWire } from "./GatewayWire.ts"
+
+/**
+ * What a connection tells its supervision.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GatewayHeartbeats {
+  /** The first interval begins: sends Hello (op 10). */
+  readonly start: (connection: GatewayConnection) => void
+  /** A heartbeat has left the client; whether it gets through the faults is another matter. */
+  readonly sent: (connection: GatewayConnection) => void
+  /** A heartbeat has arrived: acknowledges it (op 11). */
+  readonly arrived: (connection: GatewayConnection) => void
+}
+
+/** Intervals after which a heartbeat is late. */
+const lateness = 1.25
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (context: CoreContext, wire: GatewayWire): GatewayHeartbeats => {
+  const { gatewayHeartbeatIntervalMs, gatewayHeartbeatTolerance } = context.profile
+
+  const watch = (connection: GatewayConnection) => {
+    connection.cancelSupervision()
+    connection.cancelSupervision = context.timers.at(
+      context.now() + gatewayHeartbeatIntervalMs * gatewayHeartbeatTolerance,
+      () =>
+        wire.blame(
+          connection,
+          4009,
+          "Session timed out.",
+          "heartbeat-missing",
+          `The main gateway got no heartbeat for ${gatewayHeartbeatTolerance} intervals.`
+        )
+    )
+  }
+
+  return {
+    start: (connection) => {
+      watch(connection)
+      wire.control(connection, 10, { heartbeat_interval: gatewayHeartbeatIntervalMs })
+    },
+    sent: (connection) => {
+      const since = context.now() - connection.sentBeatMs
+      connection.sentBeatMs = context.now()
+      if (since <= gatewayHeartbeatIntervalMs * lateness) return
+      wire.judge(
+        connection,
+        "advice",
+        "late-heartbeat",
+        `A main gateway heartbeat came ${
+          Math.round(since)
+        } ms after the one before; the interval is ${gatewayHeartbeatIntervalMs} ms.`
+      )
+    },
+    arrived: (connection) => {
+      watch(connection)
+      wire.control(connection, 11, null)
+    }
+  }
+}

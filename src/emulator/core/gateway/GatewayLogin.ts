@@ -1,0 +1,130 @@
+/**
+ * Who may identify at the main gateway: token, shard, intents, and how often.
+ *
+ * @since 0.1.0
+ */
+import type { Identify } from "../../../protocol/GatewayPayload.ts"
+import type { UserId } from "../../../protocol/Identifier.ts"
+import type { User, World } from "../World.ts"
+import { knownIntents, privilegedIntents } from "./GatewaySession.ts"
+
+/**
+ * Why an Identify closes its connection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Refusal {
+  readonly closeCode: 4004 | 4010 | 4013 | 4014
+  readonly reason: string
+  readonly verdict: string
+  readonly message: string
+}
+
+/**
+ * The user of a token, with or without the prefix `Bot`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const userOf = (world: World, token: string): User | undefined => world.tokens.get(token.replace(/^Bot /, ""))
+
+/**
+ * Whose Identify this is, or why it is refused (Discord docs, Gateway Close Event Codes).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const examine = (world: World, d: Identify): User | Refusal => {
+  const user = userOf(world, d.token)
+  if (user === undefined) {
+    return {
+      closeCode: 4004,
+      reason: "Authentication failed.",
+      verdict: "bad-token",
+      message: "Identify has a token that nobody owns."
+    }
+  }
+  const [shardId, shards] = d.shard ?? [0, 1]
+  if (shardId >= shards) {
+    return {
+      closeCode: 4010,
+      reason: "Invalid shard.",
+      verdict: "invalid-shard",
+      message: `There is no shard ${shardId} of ${shards}.`
+    }
+  }
+  if (d.intents > 0x7fff_ffff || (d.intents & ~knownIntents) !== 0) {
+    return {
+      closeCode: 4013,
+      reason: "Invalid intent(s).",
+      verdict: "invalid-intents",
+      message: `Intents ${d.intents} do not exist.`
+    }
+  }
+  if ((d.intents & privilegedIntents) !== 0 && !user.privilegedIntents) {
+    return {
+      closeCode: 4014,
+      reason: "Disallowed intent(s).",
+      verdict: "disallowed-intents",
+      message: `Intents ${d.intents} have privileged ones that this bot does not have.`
+    }
+  }
+  return user
+}
+
+/**
+ * Identifies that a bot has in 24 hours (Discord docs, Gateway, Session Start Limit).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const identifyLimit = 1000
+
+const dayMs = 86_400_000
+
+/**
+ * How often each bot has identified.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Budget {
+  readonly spend: (userId: UserId) => "granted" | "too-early" | "exhausted"
+  readonly left: (userId: UserId) => { readonly remaining: number; readonly resetAfterMs: number }
+}
+
+/**
+ * Makes a budget; `intervalMs` is the least time between two Identify of one bot.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeBudget = (now: () => number, intervalMs: number): Budget => {
+  const starts = new Map<UserId, { readonly windowStartMs: number; count: number; lastMs: number }>()
+  const startOf = (userId: UserId) => {
+    let start = starts.get(userId)
+    if (start === undefined || now() - start.windowStartMs >= dayMs) {
+      start = { windowStartMs: now(), count: 0, lastMs: Number.NEGATIVE_INFINITY }
+      starts.set(userId, start)
+    }
+    return start
+  }
+  return {
+    spend: (userId) => {
+      const start = startOf(userId)
+      if (start.count >= identifyLimit) return "exhausted"
+      start.count++
+      if (now() - start.lastMs < intervalMs) return "too-early"
+      start.lastMs = now()
+      return "granted"
+    },
+    left: (userId) => {
+      const start = startOf(userId)
+      return {
+        remaining: identifyLimit - start.count,
+        resetAfterMs: Math.ceil(start.windowStartMs + dayMs - now())
+      }
+    }
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The application commands that bots register at login (Discord docs, Application Commands): kept and given back.
+ *
+ * @since 0.1.0
+ */
+import type { Json } from "../DiscordObject.ts"
+import * as Body from "../http/Body.ts"
+import { badLength, noChoice, type Problem, required } from "../http/FormProblems.ts"
+
+/**
+ * Where commands are registered: everywhere, or in one guild.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Scope {
+  readonly applicationId: string
+  readonly guildId: string | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Commands {
+  readonly list: (scope: Scope) => ReadonlyArray<Json>
+  /**
+   * One more, or in place of the one with its name and type; `undefined` if it has no name, a type that there is not, or, in a context
+   * menu, a description or options.
+   */
+  readonly put: (scope: Scope, command: unknown) => Json | undefined
+  /** All that there are from now on, with the ids that they had; `undefined`, and nothing changes, if one could not be `put`. */
+  readonly replace: (scope: Scope, commands: ReadonlyArray<unknown>) => ReadonlyArray<Json> | undefined
+  /** Whether there was one with this id. */
+  readonly remove: (scope: Scope, id: string | undefined) => boolean
+}
+
+const keyOf = ({ name, type = 1 }: Json): string => `${String(type)}/${String(name)}`
+
+/** Of a slash command, of the menus of a user and of a message, and of an activity (Discord docs, Application Command Types). */
+const types: ReadonlySet<unknown> = new Set([1, 2, 3, 4])
+
+const menus: ReadonlySet<unknown> = new Set([2, 3])
+
+/** Discord's schema lets all but the name be `null`, which says no more than leaving it out. */
+const withoutNulls = (command: unknown): Json =>
+  typeof command === "object" && command !== null
+    ? Object.fromEntries(Object.entries(command).filter(([, value]) => value !== null))
+    : {}
+
+/**
+ * What is wrong with a command; `path` stands before the names of its fields, with a dot.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const problemsOf = (path: string, command: unknown): ReadonlyArray<Problem> => {
+  const { description = "", name, options, type = 1 } = withoutNulls(command)
+  const isMenu = menus.has(type)
+  return [
+    ...(typeof name !== "string" || name === "" ? [required(`${path}name`)] : []),
+    ...(types.has(type) ? [] : [noChoice(`${path}type`, types)]),
+    ...(isMenu && description !== "" ? [badLength(`${path}description`, 0)] : []),
+    ...(isMenu && Body.itemsOf(options).length > 0 ? [badLength(`${path}options`, 0)] : [])
+  ]
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (nextId: () => string): Commands => {
+  const registered = new Map<string, Map<string, Json>>()
+
+  const commandsOf = ({ applicationId, guildId = "" }: Scope): Map<string, Json> =>
+    registered.get(`${applicationId}/${guildId}`) ?? new Map<string, Json>()
+
+  const keep = ({ applicationId, guildId = "" }: Scope, commands: Map<string, Json>) =>
+    registered.set(`${applicationId}/${guildId}`, commands)
+
+  const read = ({ applicationId, guildId }: Scope, command: unknown, known: Map<string, Json>): Json | undefined => {
+    const given = withoutNulls(command)
+    if (problemsOf("", command).length > 0) return undefined
+    return {
+      type: 1,
+      description: "",
+      name_localizations: null,
+      description_localizations: null,
+      default_member_permissions: null,
+      nsfw: false,
+      contexts: null,
+      integration_types: [0],
+      ...given,
+      id: known.get(keyOf(given))?.["id"] ?? nextId(),
+      application_id: applicationId,
+      version: nextId(),
+      ...(guildId === undefined ? { dm_permission: given["dm_permission"] ?? true } : { guild_id: guildId })
+    }
+  }
+
+  return {
+    list: (scope) => Array.from(commandsOf(scope).values()),
+    put: (scope, command) => {
+      const commands = commandsOf(scope)
+      const one = read(scope, command, commands)
+      if (one !== undefined) keep(scope, commands.set(keyOf(one), one))
+      return one
+    },
+    replace: (scope, items) => {
+      const known = commandsOf(scope)
+      const commands = new Map<string, Json>()
+      for (const item of items) {
+        const one = read(scope, item, known)
+        if (one === undefined) return undefined
+        commands.set(keyOf(one), one)
+      }
+      keep(scope, commands)
+      return Array.from(commands.values())
+    },
+    remove: (scope, id) => {
+      const commands = commandsOf(scope)
+      for (const [key, command] of commands) if (command["id"] === id) return commands.delete(key)
+      return false
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Commands in the context menu of a user or of a message (Discord docs, Application Commands, User Commands and Message Commands).
+ *
+ * @since 0.1.0
+ */
+import type { Json } from "../DiscordObject.ts"
+import type * as Message from "../messages/Message.ts"
+import type * as World from "../World.ts"
+import * as Resolved from "./Resolved.ts"
+
+/**
+ * Discord docs, Application Command Types.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const typeOf = (on: Message.On): 2 | 3 => "user" in on ? 2 : 3
+
+/**
+ * What an interaction says of the target; or why there is none. `find` gives the message of an id as the bot reads it: what a command is
+ * chosen on it may read whatever its intents.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const target = (
+  world: World.World,
+  guild: World.Guild,
+  on: Message.On,
+  find: (id: string) => Json | undefined
+): { readonly id: string; readonly resolved: Json | undefined } | { readonly problem: string } => {
+  if ("message" in on) {
+    const message = find(on.message)
+    if (message === undefined) return { problem: `no message there has the id ${on.message}` }
+    return { id: on.message, resolved: { messages: { [on.message]: message } } }
+  }
+  const resolved = Resolved.make(world, guild)
+  const problem = resolved.add("user", on.user)
+  return problem === undefined ? { id: on.user, resolved: resolved.json() } : { problem }
+}

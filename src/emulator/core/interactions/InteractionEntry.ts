@@ -1,0 +1,75 @@
+/**
+ * An interaction between a user and a bot, from both sides.
+ *
+ * @since 0.1.0
+ */
+import type * as Attachments from "../messages/Attachments.ts"
+import type * as Message from "../messages/Message.ts"
+import type * as Places from "../messages/Places.ts"
+import type * as World from "../World.ts"
+import type * as Choices from "./Choices.ts"
+import type * as Modal from "./Modal.ts"
+
+/**
+ * How far a bot has come: it has said nothing, that it is thinking, something, or nothing in time.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Progress = "waiting" | "deferred" | "answered" | "expired"
+
+/**
+ * Discord docs, Interaction Type.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const types = { command: 2, component: 3, typing: 4, modal: 5 } as const
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Type = typeof types[keyof typeof types]
+
+/**
+ * What the emulator keeps of an interaction, for as long as its token holds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Entry {
+  readonly id: string
+  readonly token: string
+  readonly bot: World.User
+  readonly begunMs: number
+  readonly type: Type
+  /** On what it was chosen in a context menu. */
+  readonly on: Message.On | undefined
+  /** What the component belongs to, or the one that opened the form. */
+  readonly pressed: Message.Message | undefined
+  readonly where: Places.Where
+  /** Who began it. */
+  readonly user: World.User
+  /** What was sent to the bot with it. */
+  readonly files: ReadonlyArray<Attachments.Attachment>
+  readonly messages: Array<Message.Message>
+  readonly watchers: Set<() => void>
+  progress: Progress
+  /** What the bot calls its original answer: a message of its own, or the one that was pressed. */
+  original: Message.Message | undefined
+  /** What it suggests for an option that is being typed. */
+  choices: ReadonlyArray<Choices.Choice> | undefined
+  /** The form that the bot has opened. */
+  modal: Modal.Modal | undefined
+  isSubmitted: boolean
+}
+
+/**
+ * @category combinators
+ * @since 0.1.0
+ */
+export const become = (entry: Entry, progress: Progress): void => {
+  entry.progress = progress
+  for (const f of Array.from(entry.watchers)) f()
+}

@@ -1,0 +1,45 @@
+/**
+ * Where an interaction was begun, and by whom, as INTERACTION_CREATE says it (Discord docs, Receiving and Responding, Interaction Object).
+ *
+ * @since 0.1.0
+ */
+import * as DiscordObject from "../DiscordObject.ts"
+import type * as Places from "../messages/Places.ts"
+import type * as World from "../World.ts"
+
+type Json = DiscordObject.Json
+
+/**
+ * @category codecs
+ * @since 0.1.0
+ */
+export const place = (
+  world: World.World,
+  { channel, guild }: Places.Where,
+  user: World.User,
+  bot: World.User
+): Json => {
+  if (guild === undefined) {
+    return {
+      channel_id: channel.id,
+      channel: DiscordObject.direct(channel, bot),
+      user: DiscordObject.user(user),
+      app_permissions: DiscordObject.everyone,
+      authorizing_integration_owners: { 0: "0" },
+      context: 1
+    }
+  }
+  const [member, mine] = [guild.members.get(user.id), guild.members.get(bot.id)]
+  const permissions = member === undefined ? "0" : DiscordObject.permissions(member)
+  return {
+    guild_id: guild.id,
+    guild: { id: guild.id, locale: "en-US", features: [] },
+    channel_id: channel.id,
+    channel: { ...DiscordObject.channel(channel), permissions },
+    ...(member === undefined ? {} : { member: { ...DiscordObject.member(world, member), permissions } }),
+    guild_locale: "en-US",
+    app_permissions: mine === undefined ? "0" : DiscordObject.permissions(mine),
+    authorizing_integration_owners: { 0: guild.id },
+    context: 0
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The users, channels and files that an interaction names, as Discord sends them beside it (Discord docs, Receiving and Responding, Resolved
+ * Data Structure).
+ *
+ * @since 0.1.0
+ */
+import * as DiscordObject from "../DiscordObject.ts"
+import * as Attachments from "../messages/Attachments.ts"
+import type * as World from "../World.ts"
+
+type Json = DiscordObject.Json
+
+/**
+ * What an id may be of. There are no roles here but everybody's.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Kind = "user" | "role" | "channel"
+
+/**
+ * The menus whose values are ids, by type (Discord docs, Component Types: user, role, mentionable and channel select).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const menus: ReadonlyMap<unknown, Kind> = new Map([[5, "user"], [6, "role"], [7, "user"], [8, "channel"]])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Resolved {
+  /** Adds what an id names, or says that it names nothing of that kind. */
+  readonly add: (kind: Kind, id: string) => string | undefined
+  readonly addFile: (file: Attachments.Attachment) => void
+  /** `undefined` while there is nothing in it. */
+  readonly json: () => Json | undefined
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (world: World.World, guild: World.Guild | undefined): Resolved => {
+  const users: Record<string, unknown> = {}
+  const members: Record<string, unknown> = {}
+  const channels: Record<string, unknown> = {}
+  const attachments: Record<string, unknown> = {}
+  return {
+    add: (kind, id) => {
+      if (kind === "role") return `no role has the id ${id}`
+      if (kind === "channel") {
+        const channel = Array.from(guild?.channels.values() ?? []).find((one) => one.id === id)
+        if (channel === undefined) return `no channel has the id ${id}`
+        channels[id] = DiscordObject.channel(channel)
+        return undefined
+      }
+      const user = Array.from(world.users.values()).find((one) => one.id === id)
+      if (user === undefined) return `no user has the id ${id}`
+      users[id] = DiscordObject.user(user)
+      const member = guild?.members.get(user.id)
+      if (member !== undefined) members[id] = DiscordObject.member(world, member)
+      return undefined
+    },
+    addFile: (file) => {
+      attachments[file.id] = { ...Attachments.json(file), ephemeral: true }
+    },
+    json: () => {
+      const resolved = {
+        ...(Object.keys(users).length === 0 ? {} : { users, members }),
+        ...(Object.keys(channels).length === 0 ? {} : { channels }),
+        ...(Object.keys(attachments).length === 0 ? {} : { attachments })
+      }
+      return Object.keys(resolved).length === 0 ? undefined : resolved
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * The emoji of reactions, as REST writes them: itself, or `name:id` for one of a guild, which moves with `a:` before it (Discord docs,
+ * Resources, Message, Create Reaction).
+ *
+ * @since 0.1.0
+ */
+import type { Json } from "../DiscordObject.ts"
+
+const ofGuild = /^(a:)?([^:]+):(\d+)$/
+
+/** One of Unicode has a picture in it, a letter of a flag, or a keycap. */
+const ofUnicode = /\p{Extended_Pictographic}|\p{Regional_Indicator}|[0-9#*]\ufe0f?\u20e3/u
+
+/**
+ * So many different ones has a message at most.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const most = 20
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isEmoji = (text: string): boolean => ofGuild.test(text) || ofUnicode.test(text)
+
+/**
+ * As Discord shows one.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const json = (text: string): Json => {
+  const [, moves, name, id] = ofGuild.exec(text) ?? []
+  if (name === undefined) return { id: null, name: text }
+  return { id, name, ...(moves === undefined ? {} : { animated: true }) }
+}
+
+/** What is the same however one is written: the id, or the characters without those that ask for colours. */
+const plain = (text: string): string => ofGuild.exec(text)?.[3] ?? text.replaceAll("\ufe0f", "")
+
+/**
+ * As an emoji is written among others already, or as it is.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const among = (all: Iterable<string>, text: string): string => {
+  for (const one of all) if (plain(one) === plain(text)) return one
+  return text
+}
+
+/**
+ * Whether there is room for one beside those that a message has.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const fits = (reactions: ReadonlyMap<string, unknown>, text: string): boolean =>
+  reactions.size < most || reactions.has(among(reactions.keys(), text))

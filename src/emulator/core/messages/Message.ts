@@ -1,0 +1,303 @@
+/**
+ * What somebody has written in a channel, and what a bot says in answer to an interaction (Discord docs, Message Object).
+ *
+ * @since 0.1.0
+ */
+import type { UserId } from "../../../protocol/Identifier.ts"
+import * as DiscordObject from "../DiscordObject.ts"
+import * as Body from "../http/Body.ts"
+import { emptyMessage, type RestResponse } from "../http/RestAnswer.ts"
+import { msOf, timeOf } from "../Snowflakes.ts"
+import type * as World from "../World.ts"
+import * as Attachments from "./Attachments.ts"
+import * as Emoji from "./Emoji.ts"
+import type * as Places from "./Places.ts"
+import * as Poll from "./Poll.ts"
+import * as Sent from "./Sent.ts"
+
+type Json = DiscordObject.Json
+
+/**
+ * On whom or on what a command of a context menu is chosen: a user, or the message with an id.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type On = { readonly user: UserId } | { readonly message: string }
+
+/**
+ * The interaction that a message answers: of what type it is, and who began it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Answered {
+  readonly id: string
+  readonly type: number
+  readonly user: World.User
+  /** On what it was chosen in a context menu. */
+  readonly on?: On | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Nonce = string | number
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Message {
+  readonly id: string
+  /** When it was written, in the core's time. */
+  readonly writtenMs: number
+  readonly author: World.User
+  readonly where: Places.Where
+  readonly interaction: Answered | undefined
+  readonly replyTo: Message | undefined
+  /** Whether it says that `replyTo` was pinned, which nobody has written. */
+  readonly isOfPin: boolean
+  /** Whether nobody but who began the interaction sees it. */
+  readonly isEphemeral: boolean
+  /** Emoji by the name that REST has for them, with the users who reacted with them. */
+  readonly reactions: Map<string, Set<string>>
+  /** By which who has written it knows it again, as it was sent. */
+  readonly nonce: Nonce | undefined
+  /** What the bot has said in flags that stay, as bits. */
+  flags: number
+  content: string
+  embeds: ReadonlyArray<unknown>
+  components: ReadonlyArray<unknown>
+  attachments: ReadonlyArray<Attachments.Attachment>
+  /** As Discord shows it; nobody votes. */
+  readonly poll: Json | undefined
+  /** "... is thinking". */
+  isThinking: boolean
+  /** When it was edited last, in the core's time. */
+  editedMs: number | undefined
+  /** When it was pinned, in milliseconds of Unix time; `undefined` unless it is. */
+  pinnedMs: number | undefined
+  isDeleted: boolean
+}
+
+/** SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, IS_VOICE_MESSAGE and IS_COMPONENTS_V2 (Discord docs, Message Flags). */
+const [withoutEmbeds, quiet, ofVoice, ofComponents] = [1 << 2, 1 << 12, 1 << 13, 1 << 15]
+const ephemeral = 1 << 6
+const loading = 1 << 7
+
+const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags : 0
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  of:
+    & Pick<Message, "id" | "writtenMs" | "author" | "where">
+    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments" | "nonce" | "isOfPin">>,
+  body: Json
+): Message => ({
+  id: of.id,
+  writtenMs: of.writtenMs,
+  author: of.author,
+  where: of.where,
+  interaction: of.interaction,
+  replyTo: of.replyTo,
+  isOfPin: of.isOfPin ?? false,
+  // nobody but who has begun an interaction can be spoken to alone
+  isEphemeral: of.interaction !== undefined && (flagsOf(body) & ephemeral) !== 0,
+  flags: flagsOf(body) & (withoutEmbeds | quiet | ofVoice | ofComponents),
+  nonce: of.nonce,
+  reactions: new Map(),
+  content: typeof body["content"] === "string" ? body["content"] : "",
+  embeds: Body.itemsOf(body["embeds"]),
+  components: Body.itemsOf(body["components"]),
+  attachments: of.attachments ?? [],
+  poll: Body.isObject(body["poll"]) ? Poll.make(body["poll"], msOf(of.id)) : undefined,
+  isThinking: of.isThinking ?? false,
+  editedMs: undefined,
+  pinnedMs: undefined,
+  isDeleted: false
+})
+
+/**
+ * Changes what is named, and adds files, which `keep` keeps; or says what is wrong, as that nothing would be left, and changes nothing. The
+ * answer that was waited for is no edit.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const edit = (
+  message: Message,
+  { body, files }: Sent.Sent,
+  keep: (files: ReadonlyArray<Sent.SentFile>) => ReadonlyArray<Attachments.Attachment>,
+  nowMs: number
+): RestResponse | undefined => {
+  const content = typeof body["content"] === "string" || body["content"] === null ? body["content"] : message.content
+  const embeds = body["embeds"] === undefined ? message.embeds : Body.itemsOf(body["embeds"])
+  const components = body["components"] === undefined ? message.components : Body.itemsOf(body["components"])
+  const left = Attachments.left(message.attachments, body)
+  const isEmpty = [embeds, components, left, files].every(({ length }) => length === 0)
+  if (isEmpty && !Sent.hasText(content) && message.poll === undefined) return emptyMessage
+  if (left.length + files.length > Sent.mostFiles) return Sent.tooManyFiles
+  message.content = content ?? ""
+  message.embeds = embeds
+  message.components = components
+  message.attachments = [...left, ...keep(files)]
+  if (typeof body["flags"] === "number") {
+    message.flags = (message.flags & ~withoutEmbeds) | (flagsOf(body) & (withoutEmbeds | ofComponents))
+  }
+  if (!message.isThinking) message.editedMs = nowMs
+  message.isThinking = false
+  return undefined
+}
+
+/**
+ * The component of a message with this `custom_id`, in rows, sections and containers.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const componentOf = ({ components }: Message, customId: string): Json | undefined => {
+  const waiting: Array<unknown> = [...components]
+  for (const one of waiting) {
+    if (typeof one !== "object" || one === null) continue
+    const component: Json = { ...one }
+    if (component["custom_id"] === customId) return component
+    // one by one: a call cannot have as many arguments as a bot can send components
+    for (const inner of Body.itemsOf(component["components"])) waiting.push(inner)
+    waiting.push(component["accessory"])
+  }
+  return undefined
+}
+
+/**
+ * Whom a message names (`<@id>`), or replies to.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const mentions = (world: World.World, message: Message): ReadonlyArray<World.User> => {
+  const ids = new Set(Array.from(message.content.matchAll(/<@!?(\d+)>/g), ([, id]) => id))
+  const repliedTo = message.isOfPin ? undefined : message.replyTo?.author.id
+  return Array.from(world.users.values()).filter(({ id }) => ids.has(id) || id === repliedTo)
+}
+
+/**
+ * A moment of the core's time in milliseconds of Unix time, as the id of a message tells when it was written.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const wallMs = ({ id, writtenMs }: Message, ms: number): number => msOf(id) + ms - writtenMs
+
+const types = { plain: 0, pinned: 6, reply: 19, command: 20, menu: 23 } as const
+
+/**
+ * Of what type it is (Discord docs, Message Types).
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const typeOf = ({ interaction, isOfPin, replyTo }: Message): number => {
+  if (isOfPin) return types.pinned
+  if (interaction?.on !== undefined) return types.menu
+  if (interaction !== undefined) return interaction.type === 2 ? types.command : types.plain
+  return replyTo === undefined ? types.plain : types.reply
+}
+
+const reactionsOf = ({ reactions }: Message, viewer: string | undefined) =>
+  Array.from(reactions, ([name, users]) => ({
+    emoji: Emoji.json(name),
+    count: users.size,
+    count_details: { burst: 0, normal: users.size },
+    me: viewer !== undefined && users.has(viewer),
+    me_burst: false,
+    burst_colors: []
+  }))
+
+const chosenOn = (world: World.World, { on }: Answered): Json => {
+  if (on === undefined) return {}
+  if ("message" in on) return { target_message_id: on.message }
+  const user = world.users.get(on.user)
+  return user === undefined ? {} : { target_user: DiscordObject.user(user) }
+}
+
+/**
+ * All of it, as REST and the gateway give it to the user `viewer`; `referenced` is what it is as the one that another one replies to.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const json = (world: World.World, message: Message, viewer?: string, referenced = false): Json => {
+  const { author, interaction, replyTo, where } = message
+  const { components, embeds, loose } = Attachments.shown(message)
+  const guildId = where.guild?.id
+  const owners = { 0: guildId ?? "0" }
+  return {
+    id: message.id,
+    type: typeOf(message),
+    channel_id: where.channel.id,
+    author: DiscordObject.user(author),
+    content: message.content,
+    embeds,
+    components,
+    attachments: loose.map(Attachments.json),
+    mentions: mentions(world, message).map(DiscordObject.user),
+    mention_roles: [],
+    mention_everyone: false,
+    pinned: message.pinnedMs !== undefined,
+    tts: false,
+    timestamp: timeOf(message.id),
+    edited_timestamp: message.editedMs === undefined ? null : new Date(wallMs(message, message.editedMs)).toISOString(),
+    flags: message.flags | (message.isEphemeral ? ephemeral : 0) | (message.isThinking ? loading : 0),
+    ...(message.reactions.size === 0 ? {} : { reactions: reactionsOf(message, viewer) }),
+    ...(message.poll === undefined ? {} : { poll: message.poll }),
+    ...(interaction === undefined ? {} : {
+      application_id: author.id,
+      webhook_id: author.id,
+      interaction_metadata: {
+        id: interaction.id,
+        type: interaction.type,
+        user: DiscordObject.user(interaction.user),
+        authorizing_integration_owners: owners,
+        ...chosenOn(world, interaction)
+      }
+    }),
+    ...(replyTo === undefined ? {} : {
+      message_reference: {
+        type: 0,
+        message_id: replyTo.id,
+        channel_id: where.channel.id,
+        ...(guildId === undefined ? {} : { guild_id: guildId })
+      },
+      // that of a reply to a reply is left out there, and of what was pinned only that it is there is told
+      ...(referenced || message.isOfPin
+        ? {}
+        : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
+    })
+  }
+}
+
+/**
+ * As it is given to a user: one who `reads` reads all, others no more than direct messages, their own, and what names them.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const shown = (world: World.World, message: Message, { id }: World.User, reads: boolean): Json => {
+  const readable = (one: Message, whole: Json): Json => {
+    const isOpen = reads || one.where.guild === undefined || one.author.id === id ||
+      mentions(world, one).some((user) => user.id === id)
+    if (isOpen) return whole
+    const { poll: _, ...rest } = whole
+    return { ...rest, content: "", embeds: [], components: [], attachments: [] }
+  }
+  const { replyTo } = message
+  const own = readable(message, json(world, message, id))
+  const { referenced_message: referenced } = own
+  if (replyTo === undefined || !Body.isObject(referenced)) return own
+  return { ...own, referenced_message: readable(replyTo, referenced) }
+}

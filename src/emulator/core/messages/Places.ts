@@ -1,0 +1,85 @@
+/**
+ * Where people write: in a channel of a guild, or in the direct messages between two of them.
+ *
+ * @since 0.1.0
+ */
+import type { UserId } from "../../../protocol/Identifier.ts"
+import { type GatewaySession, sees } from "../gateway/GatewaySession.ts"
+import type * as World from "../World.ts"
+
+/**
+ * A channel of a guild, or direct messages, which belong to none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Where =
+  | { readonly guild: World.Guild; readonly channel: World.Channel }
+  | { readonly guild: undefined; readonly channel: World.DirectChannel }
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isThere = (world: World.World, { channel }: Where): boolean =>
+  world.channels.has(channel.id) || world.directs.has(channel.id)
+
+/**
+ * Direct messages by their id, if they are a user's.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const directOf = (
+  world: World.World,
+  id: string | undefined,
+  { id: userId }: Pick<World.User, "id">
+): World.DirectChannel | undefined => {
+  for (const direct of world.directs.values()) {
+    if (direct.id === id && (direct.from.id === userId || direct.to.id === userId)) return direct
+  }
+  return undefined
+}
+
+/**
+ * What is there with an id.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const find = (world: World.World, id: string): Where | undefined => {
+  for (const channel of world.channels.values()) {
+    const guild = channel.id === id ? world.guilds.get(channel.guildId) : undefined
+    if (guild !== undefined) return { guild, channel }
+  }
+  for (const channel of world.directs.values()) if (channel.id === id) return { guild: undefined, channel }
+  return undefined
+}
+
+/**
+ * Why somebody cannot do anything there, if so; `does` says what it was to be.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const problemOf = ({ channel, guild }: Where, userId: UserId, does: string): string | undefined => {
+  if (guild === undefined) {
+    const isIn = channel.from.id === userId || channel.to.id === userId
+    return isIn ? undefined : `who ${does} is not one of the two`
+  }
+  if (!guild.available) return "the guild cannot be reached"
+  if (!guild.members.has(userId)) return `who ${does} is no member of the guild`
+  return channel.denials.get(userId)?.view === true ? `who ${does} does not see the channel` : undefined
+}
+
+/**
+ * Whether a session hears of what is said there. Of direct messages the first shard does (Discord docs, Gateway, Sharding).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const hears = (world: World.World, session: GatewaySession, { channel, guild }: Where): boolean => {
+  const { shard, user } = session
+  if (guild !== undefined) return channel.denials.get(user.id)?.view !== true && sees(world, session, guild.id)
+  return (channel.from.id === user.id || channel.to.id === user.id) && (shard === undefined || shard[0] === 0)
+}

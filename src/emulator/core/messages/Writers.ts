@@ -1,0 +1,126 @@
+/**
+ * What people do in the text of channels: they write and react, where Discord's client lets them.
+ *
+ * @since 0.1.0
+ */
+import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
+import type * as World from "../World.ts"
+import * as Emoji from "./Emoji.ts"
+import type * as Message from "./Message.ts"
+import type { Messages } from "./Messages.ts"
+import * as Places from "./Places.ts"
+import * as Sent from "./Sent.ts"
+
+/**
+ * What somebody writes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Written {
+  readonly userId: UserId
+  readonly channelId: ChannelId
+  readonly content: string
+  readonly files?: ReadonlyArray<Sent.SentFile> | undefined
+  /** The id of a message in that channel. */
+  readonly replyTo?: string | undefined
+}
+
+/**
+ * Somebody's reaction to a message, or that it is taken back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Reacting {
+  readonly userId: UserId
+  readonly channelId: ChannelId
+  readonly messageId: string
+  /** Itself, or `name:id` for one of a guild. */
+  readonly emoji: string
+  readonly isOn: boolean
+}
+
+/**
+ * What came of it, or why Discord's client would not let anybody do it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Done = Message.Message | { readonly problem: string }
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Writers {
+  readonly write: (written: Written) => Done
+  readonly react: (reacting: Reacting) => Done
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (world: World.World, messages: Pick<Messages, "of" | "make" | "add" | "react">): Writers => {
+  /** Who does something where. */
+  const find = (
+    { channelId, userId }: Pick<Written, "channelId" | "userId">,
+    does: string
+  ): { readonly author: World.User; readonly where: Places.Where } | { readonly problem: string } => {
+    const where = Places.find(world, channelId)
+    const author = world.users.get(userId)
+    if (where === undefined) return { problem: "the channel is gone" }
+    const problem = Places.problemOf(where, userId, does)
+    if (author === undefined || problem !== undefined) return { problem: problem ?? `who ${does} is nobody` }
+    return { author, where }
+  }
+
+  return {
+    write: (written) => {
+      const { channelId, content, files = [], replyTo: repliedId } = written
+      const sent = { body: { content }, files }
+      const found = find(written, "writes")
+      if ("problem" in found) return found
+      if (!Sent.saysSomething(sent)) return { problem: "there is nothing in the message" }
+      if (content.length > Sent.longest) return { problem: `a message has ${Sent.longest} characters at most` }
+      if (files.length > Sent.mostFiles) return { problem: `a message has ${Sent.mostFiles} files at most` }
+      const problem = files.map(problemOfFile).find((one) => one !== undefined)
+      if (problem !== undefined) return { problem }
+      if (Sent.problemOf(sent) !== undefined) return { problem: `all files have ${Sent.largestInAll} bytes at most` }
+      const replyTo = messages.of(channelId).find(({ id }) => id === repliedId)
+      if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
+      const message = messages.make({ ...found, replyTo }, sent)
+      messages.add(message)
+      return message
+    },
+    react: (reacting) => {
+      const { channelId, emoji, isOn, messageId } = reacting
+      const found = find(reacting, "reacts")
+      if ("problem" in found) return found
+      const message = messages.of(channelId).find(({ id }) => id === messageId)
+      if (message === undefined) return { problem: `no message there has the id ${messageId}` }
+      if (emoji === "") return { problem: "there is no emoji" }
+      if (!Emoji.isEmoji(emoji)) return { problem: `"${emoji}" is no emoji` }
+      if (isOn && !Emoji.fits(message.reactions, emoji)) {
+        return { problem: `a message has ${Emoji.most} different reactions at most` }
+      }
+      messages.react(message, emoji, found.author, isOn)
+      return message
+    }
+  }
+}
+
+/**
+ * Why Discord's client would not let anybody send a file, if so.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const problemOfFile = (
+  { data, description }: Pick<Sent.SentFile, "data" | "description">
+): string | undefined => {
+  if (data.length > Sent.largestFile) return `a file has ${Sent.largestFile} bytes at most`
+  if (description === undefined || description.length <= Sent.longestDescription) return undefined
+  return `the description of a file has ${Sent.longestDescription} characters at most`
+}

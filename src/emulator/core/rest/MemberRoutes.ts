@@ -1,0 +1,152 @@
+/**
+ * The members of a guild and their voice states, over REST: bots look for them, move, mute and disconnect them, let them speak in a
+ * stage, and give them nicknames (Discord docs, Resources, Guild and Voice).
+ *
+ * @since 0.1.0
+ */
+import type { Actions } from "../Actions.ts"
+import * as DiscordObject from "../DiscordObject.ts"
+import * as Body from "../http/Body.ts"
+import { badLength, invalidForm, type Problem } from "../http/FormProblems.ts"
+import { error, missingPermissions, nothing, ok, type RestResponse, unknownChannel } from "../http/RestAnswer.ts"
+import type { Memberships } from "../Memberships.ts"
+import type { VoiceStates } from "../states/VoiceStates.ts"
+import * as World from "../World.ts"
+import * as RestRoute from "./RestRoute.ts"
+
+const unknownMember = error(404, 10007, "Unknown Member")
+const unknownVoiceState = error(404, 10065, "Unknown Voice State")
+const wrongKind = error(400, 50024, "Cannot execute action on this channel type")
+const notInVoice = error(400, 40032, "Target user is not connected to voice.")
+
+/** So many characters has a nickname at most (Discord docs, Usernames and Nicknames). */
+const longestNick = 32
+
+/** Where the member is to be, and how; each is left out where it stays as it is. */
+interface Change {
+  readonly channel: World.Channel | null | undefined
+  readonly mute: boolean | undefined
+  readonly deaf: boolean | undefined
+  /** `null` or empty: none. */
+  readonly nick: string | null | undefined
+}
+
+const noFlag = (path: string): Problem => ({
+  path,
+  code: "BOOLEAN_TYPE_CONVERT",
+  message: "Must be either true or false."
+})
+
+const notThere: Problem = {
+  path: "channel_id",
+  code: "GUILD_VOICE_STATE_CHANNEL_INVALID",
+  message: "The channel has to be the stage that the member is in."
+}
+
+/**
+ * The routes under `/guilds/:/members` and `/guilds/:/voice-states`. `inGuild` finds the guild and our member in it, or says what is
+ * wrong.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  { actions, memberships, voiceStates, world }: {
+    readonly world: World.World
+    readonly actions: Pick<Actions, "kick" | "moveUser" | "muteUser">
+    readonly memberships: Pick<Memberships, "setNick">
+    readonly voiceStates: Pick<VoiceStates, "changed">
+  },
+  inGuild: (
+    call: RestRoute.Call,
+    f: (guild: World.Guild, me: World.Member) => RestResponse
+  ) => RestResponse
+): ReadonlyArray<RestRoute.Route> => {
+  const memberOf = (guild: World.Guild, id: string | undefined, f: (member: World.Member) => RestResponse) => {
+    for (const member of guild.members.values()) if (member.userId === id) return f(member)
+    return unknownMember
+  }
+
+  const get = (call: RestRoute.Call) =>
+    inGuild(call, (guild) => memberOf(guild, call.ids[1], (member) => ok(DiscordObject.member(world, member))))
+
+  /** What is wrong with a change is said before anything is changed. */
+  const read = (guild: World.Guild, member: World.Member, body: DiscordObject.Json): Change | RestResponse => {
+    const { channel_id: channelId, deaf, mute, nick } = body
+    const isOfVoice = channelId !== undefined || mute !== undefined || deaf !== undefined
+    if (isOfVoice && World.voiceState(world, guild.id, member.userId) === undefined) return notInVoice
+    if (mute !== undefined && typeof mute !== "boolean") return invalidForm(noFlag("mute"))
+    if (deaf !== undefined && typeof deaf !== "boolean") return invalidForm(noFlag("deaf"))
+    if (nick !== undefined && nick !== null && !Body.isText(nick, 0, longestNick)) {
+      return invalidForm(badLength("nick", longestNick))
+    }
+    if (channelId === undefined || channelId === null) return { channel: channelId, mute, deaf, nick }
+    const id = Body.idOf(channelId)
+    const channel = Array.from(guild.channels.values()).find((one) => one.id === id)
+    if (channel === undefined) return unknownChannel
+    return channel.kind === "text" ? wrongKind : { channel, mute, deaf, nick }
+  }
+
+  const modify = (call: RestRoute.Call) =>
+    inGuild(call, (guild, me) =>
+      memberOf(guild, call.ids[1], (member) => {
+        if (!me.moderator) return missingPermissions
+        const change = read(guild, member, call.body)
+        if ("status" in change) return change
+        const { channel, deaf, mute, nick } = change
+        if (channel === null) actions.kick(member.userId, guild.id)
+        else if (channel !== undefined) actions.moveUser(member.userId, channel.id)
+        if (mute !== undefined || deaf !== undefined) actions.muteUser(member.userId, { mute, deaf }, guild.id)
+        if (nick !== undefined) memberships.setNick(member.userId, nick || undefined, guild.id)
+        return ok(DiscordObject.member(world, member))
+      }))
+
+  /** Everybody may call itself as it likes. */
+  const modifySelf = (answer: (me: World.Member) => DiscordObject.Json) => (call: RestRoute.Call) =>
+    inGuild(call, (guild, me) => {
+      const change = read(guild, me, { nick: call.body["nick"] })
+      if ("status" in change) return change
+      if (change.nick !== undefined) memberships.setNick(me.userId, change.nick || undefined, guild.id)
+      return ok(answer(me))
+    })
+
+  const getVoiceState = (call: RestRoute.Call, own: boolean) =>
+    inGuild(call, (guild) => {
+      const id = own ? call.user.id : call.ids[1]
+      const states = world.voiceStates.get(guild.id)?.values() ?? []
+      for (const state of states) if (state.userId === id) return ok(DiscordObject.voiceState(world, state))
+      return unknownVoiceState
+    })
+
+  const modifyVoiceState = (call: RestRoute.Call, own: boolean) =>
+    inGuild(call, (guild, me) =>
+      memberOf(guild, own ? call.user.id : call.ids[1], (member) => {
+        const { channel_id: channelId, request_to_speak_timestamp: request, suppress } = call.body
+        const state = World.voiceState(world, guild.id, member.userId)
+        if (state === undefined) return unknownVoiceState
+        const channel = world.channels.get(state.channelId)
+        const isThere = channelId === undefined || Body.idOf(channelId) === channel?.id
+        if (channel?.kind !== "stage" || !isThere) return invalidForm(notThere)
+        // Only stage moderators let somebody speak; anyone may go back to the audience.
+        if ((!own || suppress === false) && !me.moderator) return missingPermissions
+        if (typeof suppress === "boolean") state.suppress = suppress
+        if (request === null || typeof request === "string") state.requestToSpeak = request ?? undefined
+        if (suppress === true) state.requestToSpeak = undefined
+        voiceStates.changed(state)
+        return nothing
+      }))
+
+  const one = "/guilds/:/members/:"
+  const [own, others] = ["/guilds/:/voice-states/@me", "/guilds/:/voice-states/:"]
+  return [
+    RestRoute.make("PATCH", "/guilds/:/members/@me", modifySelf((me) => DiscordObject.member(world, me))),
+    // what was before it, which discord.py uses
+    RestRoute.make("PATCH", "/guilds/:/members/@me/nick", modifySelf(({ nick = null }) => ({ nick }))),
+    RestRoute.make("GET", one, get),
+    RestRoute.make("PATCH", one, modify),
+    RestRoute.make("GET", own, (call) => getVoiceState(call, true)),
+    RestRoute.make("GET", others, (call) => getVoiceState(call, false)),
+    RestRoute.make("PATCH", own, (call) => modifyVoiceState(call, true)),
+    RestRoute.make("PATCH", others, (call) => modifyVoiceState(call, false))
+  ]
+}

@@ -1,0 +1,175 @@
+/**
+ * What a bot writes in the text of a channel, over REST (Discord docs, Resources, Message).
+ *
+ * @since 0.1.0
+ */
+import type { Json } from "../DiscordObject.ts"
+import * as Body from "../http/Body.ts"
+import { badLength, invalidForm, ofInteger, type Problem } from "../http/FormProblems.ts"
+import {
+  emptyMessage,
+  error,
+  nothing,
+  ofSystem,
+  ok,
+  type RestResponse,
+  unknownChannel,
+  unknownMessage
+} from "../http/RestAnswer.ts"
+import type * as Message from "../messages/Message.ts"
+import type { Messages } from "../messages/Messages.ts"
+import * as Places from "../messages/Places.ts"
+import * as Sent from "../messages/Sent.ts"
+import type * as World from "../World.ts"
+import * as PinRoutes from "./PinRoutes.ts"
+import { forbidden, type InMessage, type InPlace } from "./PlaceRoutes.ts"
+import * as ReactionRoutes from "./ReactionRoutes.ts"
+import * as RestRoute from "./RestRoute.ts"
+
+const notToThem = error(403, 50007, "Cannot send messages to this user")
+const notYours = error(403, 50005, "Cannot edit a message authored by another user")
+
+const unknownReply = invalidForm({
+  path: "message_reference",
+  code: "REPLIES_UNKNOWN_MESSAGE",
+  message: "Unknown message"
+})
+
+/** Discord gives so many messages where nothing else is asked for, and so many at most. */
+const [usual, most] = [50, 100]
+
+/** So many characters has a nonce at most (Discord docs, Create Message). */
+const longestNonce = 25
+
+const longNonce: Problem = {
+  path: "nonce",
+  code: "NONCE_TYPE_TOO_LONG",
+  message: `Nonce must be ${longestNonce} characters or fewer.`
+}
+
+/** A nonce is not used twice for some minutes, where it is enforced: nobody documents for how many. */
+const enforcedMs = 5 * 60_000
+
+const isText = (value: unknown): value is string => typeof value === "string"
+
+const nonceOf = ({ nonce }: Json): Message.Nonce | undefined =>
+  isText(nonce) || typeof nonce === "number" ? nonce : undefined
+
+/**
+ * The routes under `/channels/:`. `inChannel` finds the channel and our member in it, or says what is wrong; `now` is the core's time.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  world: World.World,
+  messages: Messages,
+  now: () => number,
+  inChannel: (
+    call: RestRoute.Call,
+    f: (channel: World.Channel, me: World.Member) => RestResponse
+  ) => RestResponse
+): ReadonlyArray<RestRoute.Route> => {
+  const inPlace: InPlace = (call, f) => {
+    const direct = Places.directOf(world, call.ids[0], call.user)
+    if (direct !== undefined) return f({ guild: undefined, channel: direct }, false)
+    return inChannel(call, (channel, me) => {
+      const guild = world.guilds.get(channel.guildId)
+      return guild === undefined ? unknownChannel : f({ guild, channel }, me.moderator)
+    })
+  }
+
+  const inMessage: InMessage = (call, f) =>
+    inPlace(call, ({ channel }, moderates) => {
+      const message = messages.of(channel.id).find(({ id }) => id === call.ids[1])
+      return message === undefined ? unknownMessage : f(message, moderates)
+    })
+
+  const create = (call: RestRoute.Call) =>
+    inPlace(call, (where) => {
+      const problem = Sent.problemOf(call) ?? (Sent.saysSomething(call) ? undefined : emptyMessage)
+      if (problem !== undefined) return problem
+      if (isText(call.body["nonce"]) && call.body["nonce"].length > longestNonce) return invalidForm(longNonce)
+      const { channel, guild } = where
+      // bots have nothing to say to each other
+      if (guild === undefined && channel.from.bot && channel.to.bot) return notToThem
+      const reference = call.body["message_reference"]
+      const replied = Body.isObject(reference) ? reference : undefined
+      const repliedId = Body.idOf(replied?.["message_id"])
+      const replyTo = messages.of(channel.id).find(({ id }) => id === repliedId)
+      if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return unknownReply
+      const nonce = nonceOf(call.body)
+      const isOfNonce = (one: Message.Message) => one.author === call.user && String(one.nonce) === String(nonce)
+      const before = nonce !== undefined && call.body["enforce_nonce"] === true
+        ? messages.of(channel.id).findLast((one) => isOfNonce(one) && now() - one.writtenMs < enforcedMs)
+        : undefined
+      if (before !== undefined) return ok({ ...messages.shown(before, call.user), nonce: before.nonce })
+      const message = messages.make({ author: call.user, where, replyTo, nonce }, call)
+      messages.add(message)
+      return ok({ ...messages.shown(message, call.user), ...(nonce === undefined ? {} : { nonce }) })
+    })
+
+  const list = (call: RestRoute.Call) =>
+    inPlace(call, ({ channel }) => {
+      const limit = Number(call.query.get("limit") ?? usual)
+      const problems = ofInteger("limit", limit, 1, most)
+      if (problems.length > 0) return invalidForm(...problems)
+      const [after, around, before] = ["after", "around", "before"].map((side) => call.query.get(side))
+      const isWanted = (id: string) => (!before || compare(id, before) < 0) && (!after || compare(id, after) > 0)
+      const all = messages.of(channel.id).filter(({ id }) => isWanted(id))
+      // the newest first, and with `after` those that follow next
+      const wanted = after ? all.slice(0, limit) : around ? about(all, around, limit) : all.slice(-limit)
+      return ok(wanted.toReversed().map((message) => messages.shown(message, call.user)))
+    })
+
+  const edit = (call: RestRoute.Call) =>
+    inMessage(call, (message) => {
+      if (message.author !== call.user) return notYours
+      if (message.isOfPin) return ofSystem
+      return Sent.problemOf(call, message) ?? messages.edit(message, call) ?? ok(messages.shown(message, call.user))
+    })
+
+  const remove = (call: RestRoute.Call) =>
+    inMessage(call, (message, moderates) => {
+      if (message.author !== call.user && !moderates) return forbidden(message.where)
+      messages.remove(message)
+      return nothing
+    })
+
+  const removeAll = (call: RestRoute.Call) =>
+    inPlace(call, (where, moderates) => {
+      if (!moderates) return forbidden(where)
+      const { channel } = where
+      const ids = new Set(Body.itemsOf(call.body["messages"]).map(Body.idOf))
+      if (ids.size < 2 || ids.size > most) return invalidForm(badLength("messages", most, 2))
+      messages.removeAll(channel.id, messages.of(channel.id).filter(({ id }) => ids.has(id)))
+      return nothing
+    })
+
+  const path = "/channels/:/messages"
+  return [
+    ...PinRoutes.make(messages, inPlace, inMessage),
+    ...ReactionRoutes.make(world, messages, inMessage),
+    RestRoute.make("POST", path, create, "message"),
+    RestRoute.make("GET", path, list),
+    RestRoute.make(
+      "GET",
+      `${path}/:`,
+      (call) => inMessage(call, (message) => ok(messages.shown(message, call.user)))
+    ),
+    RestRoute.make("PATCH", `${path}/:`, edit, "message"),
+    RestRoute.make("DELETE", `${path}/:`, remove),
+    RestRoute.make("POST", `${path}/bulk-delete`, removeAll),
+    RestRoute.make("POST", "/channels/:/typing", (call) => inPlace(call, () => nothing))
+  ]
+}
+
+/** As many as fit on both sides of an id, and the message that has it. */
+const about = (all: ReadonlyArray<Message.Message>, around: string, limit: number) => {
+  const before = all.filter(({ id }) => compare(id, around) < 0).length
+  const start = before - Math.floor(limit / 2)
+  return all.slice(Math.max(start, 0), Math.max(start + limit, 0))
+}
+
+/** Ids are numbers of more digits than a number has. */
+const compare = (one: string, other: string): number => one.length - other.length || (one < other ? -1 : +(one > other))

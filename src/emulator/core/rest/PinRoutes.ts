@@ -1,0 +1,86 @@
+/**
+ * Pinned messages, over REST, at the paths of today and at those of before 2025, which libraries use still (Discord docs, Resources,
+ * Message).
+ *
+ * @since 0.1.0
+ */
+import { invalidForm, ofInteger, type Problem } from "../http/FormProblems.ts"
+import { error, missingPermissions, nothing, ofSystem, ok } from "../http/RestAnswer.ts"
+import type { Messages } from "../messages/Messages.ts"
+import type * as Places from "../messages/Places.ts"
+import type { InMessage, InPlace } from "./PlaceRoutes.ts"
+import * as RestRoute from "./RestRoute.ts"
+
+/** So many pins has a channel at most, and so many are given at once. */
+const [most, mostListed] = [250, 50]
+
+const tooMany = error(400, 30003, `Maximum number of pins reached for the channel (${most})`)
+
+const noTime = (path: string, value: string): Problem => ({
+  path,
+  code: "DATE_TIME_TYPE_PARSE",
+  message: `Could not parse ${value.slice(0, 100)}. Should be ISO8601.`
+})
+
+/**
+ * The routes for pins. `inPlace` and `inMessage` find what they are about.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  messages: Messages,
+  inPlace: InPlace,
+  inMessage: InMessage
+): ReadonlyArray<RestRoute.Route> => {
+  /** Who was pinned last is first. */
+  const pinsOf = ({ channel }: Places.Where) =>
+    messages.of(channel.id)
+      .flatMap((message) => message.pinnedMs === undefined ? [] : [{ message, ms: message.pinnedMs }])
+      .toSorted((one, other) => other.ms - one.ms)
+
+  const pin = (isOn: boolean) => (call: RestRoute.Call) =>
+    inMessage(call, (message, moderates) => {
+      // in direct messages both may
+      if (!moderates && message.where.guild !== undefined) return missingPermissions
+      const isPinned = message.pinnedMs !== undefined
+      if (isOn && !isPinned && pinsOf(message.where).length >= most) return tooMany
+      if (message.isOfPin) return ofSystem
+      if (isOn !== isPinned) messages.pin(message, call.user, isOn)
+      return nothing
+    })
+
+  const list = (call: RestRoute.Call) =>
+    inPlace(call, (where) => {
+      const limit = Number(call.query.get("limit") ?? mostListed)
+      const before = call.query.get("before")
+      const beforeMs = before === null ? Number.POSITIVE_INFINITY : Date.parse(before)
+      const problems = ofInteger("limit", limit, 1, mostListed)
+      if (problems.length > 0) return invalidForm(...problems)
+      if (Number.isNaN(beforeMs)) return invalidForm(noTime("before", String(before)))
+      const pins = pinsOf(where).filter(({ ms }) => ms < beforeMs)
+      return ok({
+        items: pins.slice(0, limit).map(({ message, ms }) => ({
+          pinned_at: new Date(ms).toISOString(),
+          message: messages.shown(message, call.user)
+        })),
+        has_more: pins.length > limit
+      })
+    })
+
+  const listAll = (call: RestRoute.Call) =>
+    inPlace(
+      call,
+      (where) => ok(pinsOf(where).slice(0, mostListed).map(({ message }) => messages.shown(message, call.user)))
+    )
+
+  const [today, before] = ["/channels/:/messages/pins", "/channels/:/pins"]
+  return [
+    RestRoute.make("GET", today, list),
+    RestRoute.make("GET", before, listAll),
+    ...[today, before].flatMap((path) => [
+      RestRoute.make("PUT", `${path}/:`, pin(true)),
+      RestRoute.make("DELETE", `${path}/:`, pin(false))
+    ])
+  ]
+}

@@ -1,0 +1,317 @@
+/**
+ * The part of Discord's REST API that voice bots touch before and beside the gateway, the same in versions 9 and 10: where
+ * the gateway is, who we are, guilds, channels, members, moving members, and registering commands. Errors have Discord's bodies.
+ *
+ * @since 0.1.0
+ */
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import type { Actions } from "../Actions.ts"
+import type { CoreContext } from "../CoreContext.ts"
+import * as DiscordObject from "../DiscordObject.ts"
+import type { Decision, Faults } from "../faults/Faults.ts"
+import { identifyLimit } from "../gateway/GatewayLogin.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import * as Body from "../http/Body.ts"
+import { invalidForm } from "../http/FormProblems.ts"
+import {
+  error,
+  missingPermissions,
+  nothing,
+  ok,
+  type RestResponse,
+  unknownChannel,
+  wrongMethod
+} from "../http/RestAnswer.ts"
+import * as Commands from "../interactions/Commands.ts"
+import type { Interactions } from "../interactions/Interactions.ts"
+import type { Memberships } from "../Memberships.ts"
+import type { Attachments } from "../messages/Attachments.ts"
+import type { Messages } from "../messages/Messages.ts"
+import * as Places from "../messages/Places.ts"
+import * as Sent from "../messages/Sent.ts"
+import type { VoiceStates } from "../states/VoiceStates.ts"
+import * as World from "../World.ts"
+import * as MemberRoutes from "./MemberRoutes.ts"
+import * as MessageRoutes from "./MessageRoutes.ts"
+import type { Refusals } from "./Refusals.ts"
+import * as RestRoute from "./RestRoute.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RestRequest {
+  readonly method: string
+  /** With the query, with or without `/api/v10` before it. */
+  readonly path: string
+  /** The value of the header. */
+  readonly authorization: string | undefined
+  /** The value of the header, by which a part of a file is asked for. */
+  readonly range?: string | undefined
+  /** Text, or the bytes of a form with files (`multipart/form-data`). */
+  readonly body: string | Uint8Array | undefined
+}
+
+export type { RestResponse } from "../http/RestAnswer.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly context: CoreContext
+  readonly world: World.World
+  readonly gateway: GatewayServer
+  readonly voiceStates: VoiceStates
+  readonly actions: Actions
+  readonly memberships: Pick<Memberships, "setNick">
+  readonly faults: Faults
+  readonly commands: Commands.Commands
+  readonly interactions: Pick<Interactions, "rest">
+  readonly messages: Messages
+  readonly attachments: Pick<Attachments, "rest">
+  readonly refusals: Pick<Refusals, "add">
+}
+
+const notFound = error(404, 0, "404: Not Found")
+const unauthorized = error(401, 0, "401: Unauthorized")
+const unknownGuild = error(404, 10004, "Unknown Guild")
+const notAuthorized = error(403, 20012, "You are not authorized to perform this action on this application")
+const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
+const unknownCommand = error(404, 10063, "Unknown application command")
+
+/**
+ * Makes the answerer. Requests without a route are answered 404 and counted as `rest-unknown:METHOD path`, with ids
+ * replaced by `:`; a token that nobody owns is a violation. Never throws.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): (request: RestRequest) => RestResponse => {
+  const { actions, commands, context, faults, gateway, interactions, memberships, messages, voiceStates, world } =
+    options
+
+  const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
+    for (const thing of things) if (thing.id === id) return thing
+    return undefined
+  }
+
+  const inGuild = (
+    { ids, user }: RestRoute.Call,
+    f: (guild: World.Guild, me: World.Member) => RestResponse
+  ): RestResponse => {
+    const guild = find(world.guilds.values(), ids[0])
+    const me = guild?.members.get(user.id)
+    return guild === undefined || me === undefined ? unknownGuild : f(guild, me)
+  }
+
+  const inChannel = (
+    { ids, user }: RestRoute.Call,
+    f: (channel: World.Channel, me: World.Member) => RestResponse
+  ): RestResponse => {
+    const channel = find(world.channels.values(), ids[0])
+    const me = channel === undefined ? undefined : world.guilds.get(channel.guildId)?.members.get(user.id)
+    if (channel === undefined || me === undefined) return unknownChannel
+    return channel.denials.get(user.id)?.view === true ? error(403, 50001, "Missing Access") : f(channel, me)
+  }
+
+  const modifyChannel = (call: RestRoute.Call) =>
+    inChannel(call, (channel, me) => {
+      if (!me.moderator) return missingPermissions
+      const { bitrate, name, rtc_region: region, user_limit: userLimit } = call.body
+      if (typeof name === "string") channel.name = name
+      if (typeof bitrate === "number") channel.bitrate = bitrate
+      if (typeof userLimit === "number") channel.userLimit = userLimit
+      if (region === null || typeof region === "string") {
+        const before = World.serverFor(world, channel)
+        channel.region = region ?? undefined
+        const after = World.serverFor(world, { ...channel, server: undefined })
+        if (after !== undefined && after.id !== before?.id) actions.moveServer(channel.id, { server: after.id })
+      }
+      gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_UPDATE", DiscordObject.channel(channel))
+      return ok(DiscordObject.channel(channel))
+    })
+
+  const gatewayBot = ({ user }: RestRoute.Call) => {
+    const left = gateway.identifiesLeft(user.id)
+    return ok({
+      url: gateway.url(),
+      shards: 1,
+      session_start_limit: {
+        total: identifyLimit,
+        remaining: left.remaining,
+        reset_after: left.resetAfterMs,
+        max_concurrency: 1
+      }
+    })
+  }
+
+  const regions = () =>
+    ok(
+      Array.from(
+        new Set(Array.from(world.servers.values(), (server) => server.region)),
+        (id, i) => ({ id, name: id, optimal: i === 0, deprecated: false, custom: false })
+      )
+    )
+
+  const inScope = (call: RestRoute.Call, f: (scope: Commands.Scope) => RestResponse): RestResponse => {
+    const [applicationId, guildId] = call.ids
+    if (applicationId !== call.user.id) return notAuthorized
+    const scope = { applicationId, guildId }
+    return guildId === undefined ? f(scope) : inGuild({ ...call, ids: [guildId] }, () => f(scope))
+  }
+
+  /** The routes for commands, everywhere or in a guild. */
+  const commandRoutes = (path: string, idAt: number) => [
+    RestRoute.make("GET", path, (call) => inScope(call, (scope) => ok(commands.list(scope)))),
+    RestRoute.make("PUT", path, (call) =>
+      inScope(call, (scope) => {
+        const all = commands.replace(scope, call.items)
+        if (all !== undefined) return ok(all)
+        return invalidForm(...call.items.flatMap((one, i) => Commands.problemsOf(`${i}.`, one)))
+      }), "array"),
+    RestRoute.make("POST", path, (call) =>
+      inScope(call, (scope) => {
+        const one = commands.put(scope, call.body)
+        return one === undefined ? invalidForm(...Commands.problemsOf("", call.body)) : { status: 201, body: one }
+      })),
+    RestRoute.make(
+      "DELETE",
+      `${path}/:`,
+      (call) =>
+        inScope(
+          { ...call, ids: call.ids.slice(0, idAt) },
+          (scope) => commands.remove(scope, call.ids[idAt]) ? nothing : unknownCommand
+        )
+    )
+  ]
+
+  const routes = [
+    ...MessageRoutes.make(world, messages, context.now, inChannel),
+    ...MemberRoutes.make({ world, actions, memberships, voiceStates }, inGuild),
+    RestRoute.make("GET", "/gateway/bot", gatewayBot),
+    RestRoute.make("GET", "/users/@me", ({ user }) => ok(DiscordObject.self(user))),
+    RestRoute.make("GET", "/users/:", ({ ids }) => {
+      const user = find(world.users.values(), ids[0])
+      return user === undefined ? error(404, 10013, "Unknown User") : ok(DiscordObject.user(user))
+    }),
+    RestRoute.make("GET", "/users/@me/guilds", ({ user }) =>
+      ok(
+        Array.from(world.guilds.values()).filter((guild) => guild.members.has(user.id))
+          .map((guild) => DiscordObject.guild(world, guild))
+      )),
+    RestRoute.make("GET", "/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
+    RestRoute.make("GET", "/oauth2/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
+    ...commandRoutes("/applications/:/commands", 1),
+    ...commandRoutes("/applications/:/guilds/:/commands", 2),
+    RestRoute.make("GET", "/voice/regions", regions),
+    // py-cord is not ready before it has them
+    RestRoute.make("GET", "/soundboard-default-sounds", () => ok([DiscordObject.quack])),
+    RestRoute.make("GET", "/guilds/:", (call) => inGuild(call, (guild) => ok(DiscordObject.guild(world, guild)))),
+    RestRoute.make(
+      "GET",
+      "/guilds/:/channels",
+      (call) => inGuild(call, (guild) => ok(Array.from(guild.channels.values(), DiscordObject.channel)))
+    ),
+    RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
+    RestRoute.make("POST", "/users/@me/channels", (call) => {
+      const recipient = find(world.users.values(), Body.idOf(call.body["recipient_id"]))
+      if (recipient === undefined || recipient === call.user) return invalidRecipient
+      return ok(DiscordObject.direct(World.openDirect(world, call.user, recipient), call.user))
+    }),
+    RestRoute.make("GET", "/channels/:", (call) => {
+      const direct = Places.directOf(world, call.ids[0], call.user)
+      if (direct !== undefined) return ok(DiscordObject.direct(direct, call.user))
+      return inChannel(call, (channel) => ok(DiscordObject.channel(channel)))
+    }),
+    RestRoute.make("PATCH", "/channels/:", modifyChannel),
+    RestRoute.make("DELETE", "/channels/:", (call) => {
+      // whoever closes direct messages deletes nothing of them
+      const direct = Places.directOf(world, call.ids[0], call.user)
+      if (direct !== undefined) return ok(DiscordObject.direct(direct, call.user))
+      return inChannel(call, (channel, me) => {
+        if (!me.moderator) return missingPermissions
+        const json = DiscordObject.channel(channel)
+        actions.deleteChannel(channel.id)
+        return ok(json)
+      })
+    })
+  ]
+
+  const respond = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
+    if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
+    // need no token of a bot
+    const file = options.attachments.rest(request.method, path, request.range)
+    if (file !== undefined) return file
+    if (request.body !== undefined && Sent.isTooLarge(request.body)) return Sent.tooLarge
+    const query = request.path.split("?", 2)[1] ?? ""
+    const interaction = interactions.rest(request.method, path, query, request.body)
+    if (interaction !== undefined) return interaction
+    const parts = path.split("/").slice(1)
+    let other = false
+    for (const entry of routes) {
+      const ids = RestRoute.match(entry.parts, parts)
+      if (ids === undefined) continue
+      if (entry.method !== request.method) {
+        other = true
+        continue
+      }
+      if (user === undefined) {
+        context.judge("violation", "bad-token", `${request.method} ${entry.path} without a token that is known.`, user)
+        return unauthorized
+      }
+      const parsed = RestRoute.parseBody(request.body, entry.takes)
+      return "status" in parsed ? parsed : entry.run({ user, ids, query: new URLSearchParams(query), ...parsed })
+    }
+    context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
+    return other ? wrongMethod : notFound
+  }
+
+  const answer: typeof respond = (request, path, user) => {
+    const response = respond(request, path, user)
+    options.refusals.add({ method: request.method, path }, user, response)
+    return response
+  }
+
+  return (request) => {
+    context.count("rest")
+    // discord.js writes %40me
+    const path = (request.path.split("?", 1)[0] ?? "").replace(/^\/api(\/v\d+)?(?=\/)/, "").replace(/(?<=.)\/$/, "")
+      .replaceAll("%40", "@")
+    const user = world.tokens.get((request.authorization ?? "").replace(/^(Bot|Bearer) /, ""))
+    const decision = faults.decide({
+      point: "rest",
+      userId: user?.id,
+      op: `${request.method} ${path}`,
+      frame: request.body ?? ""
+    })
+    if (decision === undefined) return answer(request, path, user)
+    const response = disturbed(decision.action, () => answer(request, path, user))
+    return decision.delayMs === undefined ? response : { ...response, delayMs: decision.delayMs }
+  }
+}
+
+/** What becomes of an answer. To hold a request behind others, or to answer it twice, makes no sense: nothing happens. */
+const disturbed = (action: Decision["action"], answer: () => RestResponse): RestResponse => {
+  switch (action?._tag) {
+    case undefined:
+    case "Duplicate":
+    case "Hold":
+      return answer()
+    case "Replace":
+      return {
+        status: 200,
+        body: undefined,
+        text: typeof action.frame === "string" ? action.frame : utf8.decode(action.frame)
+      }
+    case "Terminate":
+      // what is cut off afterwards has done its work
+      if (action.at === "after") answer()
+      return { status: 0, body: undefined }
+    case "Drop":
+    case "Close":
+      return { status: 0, body: undefined }
+  }
+}
+
+const utf8 = new TextDecoder()

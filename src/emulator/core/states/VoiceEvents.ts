@@ -1,0 +1,105 @@
+/**
+ * What the main gateway says about voice, and when: VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE, in which order and how late,
+ * and whether the close of a voice connection comes before or after them.
+ *
+ * @since 0.1.0
+ */
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import type { UserId } from "../../../protocol/Identifier.ts"
+import type { CoreContext } from "../CoreContext.ts"
+import * as DiscordObject from "../DiscordObject.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import type { VoiceState, World } from "../World.ts"
+
+/**
+ * One half of what a removal or a move of the server shows to a client: the close of the voice connection, or the events of
+ * the main gateway.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Half = "close" | "event"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceEvents {
+  /** Tells the guild a member's state as it is now, or what is given, without the user `except`. */
+  readonly state: (state: VoiceState, json?: DiscordObject.Json, except?: UserId) => void
+  /** Tells a member its voice server; `null` while there is none. */
+  readonly server: (state: VoiceState, token: string, endpoint: string | null) => void
+  /** The two events that answer a member on its way into a channel. A scripted one gets no server. */
+  readonly entered: (
+    state: VoiceState,
+    server: { readonly token: string; readonly endpoint: string | null } | undefined
+  ) => void
+  /** Does both in the order of the profile; the close waits for events that are late. */
+  readonly around: (close: () => void, events: () => void) => void
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  context: CoreContext,
+  world: World,
+  gateway: Pick<GatewayServer, "session" | "dispatch" | "broadcast">
+): VoiceEvents => {
+  const { profile, random } = context
+  const lastDueMs = { state: 0, server: 0 }
+
+  // Events of one kind never overtake each other, whatever the order of the two kinds.
+  const later = (kind: "state" | "server", afterMs: number, action: () => void) => {
+    const due = Math.max(context.now() + profile.voiceEventDelayMs + afterMs, lastDueMs[kind])
+    if (due <= context.now()) return action()
+    lastDueMs[kind] = due
+    context.timers.at(due, action)
+  }
+
+  const stateLater = (afterMs: number, { guildId }: VoiceState, json: DiscordObject.Json, except?: UserId) =>
+    later(
+      "state",
+      afterMs,
+      () => gateway.broadcast(guildId, Intents.GuildVoiceStates, "VOICE_STATE_UPDATE", json, except)
+    )
+
+  const sendServer = (state: VoiceState, token: string, endpoint: string | null) => {
+    const session = state.owner === undefined ? undefined : gateway.session(state.owner)
+    // another one has taken the place of its token, or the member has left
+    if (session === undefined || (endpoint !== null && state.grant?.token !== token)) return
+    if (world.guilds.get(state.guildId)?.available === false) return
+    gateway.dispatch(session, "VOICE_SERVER_UPDATE", { token, guild_id: state.guildId, endpoint })
+  }
+
+  return {
+    state: (state, json = DiscordObject.voiceState(world, state), except) => stateLater(0, state, json, except),
+    server: (state, token, endpoint) => later("server", 0, () => sendServer(state, token, endpoint)),
+    entered: (state, server) => {
+      const order = profile.voiceEventOrder
+      const gap = profile.voiceEventGapMs
+      const send = () => {
+        if (server !== undefined) sendServer(state, server.token, server.endpoint)
+      }
+      if (order === "server-first" || (order === "random" && random.int(2) === 1)) {
+        later("server", 0, send)
+        stateLater(gap, state, DiscordObject.voiceState(world, state))
+      } else {
+        stateLater(0, state, DiscordObject.voiceState(world, state))
+        later("server", gap, send)
+      }
+    },
+    around: (close, events) => {
+      const order = profile.voiceCloseOrder
+      if (order === "close-first" || (order === "random" && random.int(2) === 0)) {
+        close()
+        return events()
+      }
+      events()
+      const due = Math.max(lastDueMs.state, lastDueMs.server)
+      if (due <= context.now()) close()
+      else context.timers.at(due, close)
+    }
+  }
+}

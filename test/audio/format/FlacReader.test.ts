@@ -1,0 +1,167 @@
+import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
+import { Effect } from "effect"
+import { spawnSync } from "node:child_process"
+import * as AudioSource from "../../../src/audio/AudioSource.ts"
+import * as FlacReader from "../../../src/audio/format/FlacReader.ts"
+import { collect } from "../listen.ts"
+import { ascii, concat } from "../samples.ts"
+import { signal, signalToNoise, wav16 } from "../signal.ts"
+
+const seconds = 3
+
+const encoded = (frameSize: number): Uint8Array => {
+  const args = ["-v", "error", "-i", "pipe:0", "-c:a", "flac", "-frame_size", `${frameSize}`, "-f", "flac", "pipe:1"]
+  return new Uint8Array(spawnSync(ffmpeg, args, { input: wav16(signal(44_100, seconds), 44_100) }).stdout)
+}
+
+/** The checksums of RFC 9639, bit by bit. */
+const crc = (bytes: Uint8Array, bits: number, polynomial: number): number => {
+  let sum = 0
+  for (const byte of bytes) {
+    sum ^= byte << (bits - 8)
+    for (let bit = 0; bit < 8; bit++) {
+      sum = ((sum << 1) ^ (((sum >> (bits - 1)) & 1) === 1 ? polynomial : 0)) & (2 ** bits - 1)
+    }
+  }
+  return sum
+}
+
+/** A number as a character of UTF-8 would be, of four bytes. */
+const numberOf = (value: number) =>
+  Uint8Array.of(0xf0 | (value >> 18), ...[12, 6, 0].map((shift) => 0x80 | ((value >> shift) & 63)))
+
+/** The same frame under another number: that of its first sample where blocks are of several sizes, else its own. */
+const renumbered = (frame: Uint8Array, value: number, isVariable: boolean): Uint8Array => {
+  const numberBytes = (frame[4] ?? 0) < 0x80 ? 1 : (frame[4] ?? 0) < 0xe0 ? 2 : 3
+  const sizeCode = (frame[2] ?? 0) >> 4
+  const behind = 4 + numberBytes
+  const sized = behind + (sizeCode === 6 ? 1 : sizeCode === 7 ? 2 : 0)
+  const head = concat(
+    Uint8Array.of(0xff, isVariable ? 0xf9 : 0xf8, frame[2] ?? 0, frame[3] ?? 0),
+    numberOf(value),
+    frame.subarray(behind, sized)
+  )
+  const whole = concat(head, Uint8Array.of(crc(head, 8, 0x07)), frame.subarray(sized + 1, -2))
+  const sum = crc(whole, 16, 0x8005)
+  return concat(whole, Uint8Array.of(sum >> 8, sum & 255))
+}
+
+/** Its frames and its stream information; nothing else is needed to play it. */
+const taken = (file: Uint8Array) => {
+  const reader = FlacReader.make()
+  reader.push(file)
+  reader.end()
+  assert.isUndefined(reader.problem())
+  return { frames: reader.take(), info: file.slice(8, 42) }
+}
+
+const fileOf = (info: Uint8Array, frames: ReadonlyArray<Uint8Array>): Uint8Array =>
+  concat(ascii("fLaC"), Uint8Array.of(0x80, 0, 0, 34), info, ...frames)
+
+/** Stream information with another smallest and largest block, and without a count of samples, if it is so wished. */
+const withInfo = (info: Uint8Array, smallest: number, largest: number, counted = true): Uint8Array => {
+  const changed = info.slice()
+  const view = new DataView(changed.buffer)
+  view.setUint16(0, smallest)
+  view.setUint16(2, largest)
+  if (!counted) {
+    changed[13] = (changed[13] ?? 0) & 0xf0
+    view.setUint32(14, 0)
+  }
+  return changed
+}
+
+const play = (bytes: Uint8Array, seekMs?: number) =>
+  collect(AudioSource.fromBytes(bytes, { ffmpeg: false }), seekMs === undefined ? {} : { seekMs })
+
+const { frames, info } = taken(encoded(1152))
+
+describe("FLAC", () => {
+  it.live("of blocks of several sizes is played, and sought in to the sample", () =>
+    Effect.gen(function*() {
+      const small = taken(encoded(576)).frames
+      const mixed: Array<Uint8Array> = []
+      for (const [i, frame] of frames.entries()) {
+        const parts = i % 3 === 1 ? small.slice(2 * i, 2 * i + 2) : [frame]
+        mixed.push(...parts.map(({ data, start }) => renumbered(data, start, true)))
+      }
+      for (const counted of [true, false]) {
+        const file = fileOf(withInfo(info, 576, 1152, counted), mixed)
+        const whole = yield* play(file)
+        assert.deepStrictEqual([whole.end, whole.durationMs], ["Done", 1_000 * seconds])
+        assert.strictEqual(whole.pcm.length, 96_000 * seconds)
+        assert.isAbove(signalToNoise(whole.pcm, seconds), 80)
+        for (const seekMs of [0, 1_234, 2_900]) {
+          const { pcm } = yield* play(file, seekMs)
+          assert.strictEqual(pcm.length, 96 * (1_000 * seconds - seekMs))
+          assert.isAbove(signalToNoise(pcm, seconds, 48 * seekMs, 48), 80)
+        }
+      }
+    }))
+
+  it.live("of blocks of one size is played where the smallest that is told is that of the last one", () =>
+    Effect.gen(function*() {
+      for (const smallest of [16, 960]) {
+        const file = fileOf(withInfo(info, smallest, 1152), frames.map(({ data }) => data))
+        const whole = yield* play(file)
+        assert.deepStrictEqual([whole.end, whole.pcm.length], ["Done", 96_000 * seconds])
+        const { pcm } = yield* play(file, 2_000)
+        assert.isAbove(signalToNoise(pcm, seconds, 96_000, 48), 80)
+      }
+    }))
+
+  it.live("whose first frame is not the first one of its stream begins with it", () =>
+    Effect.gen(function*() {
+      const cut = frames.slice(10).map(({ data }, i) => renumbered(data, i + 10, false))
+      const file = fileOf(withInfo(info, 1152, 1152, false), cut)
+      const whole = yield* play(file)
+      const lengthMs = 1_000 * (seconds - 10 * 1152 / 44_100)
+      assert.strictEqual(whole.end, "Done")
+      assert.closeTo(whole.durationMs ?? 0, lengthMs, 0.001)
+      assert.closeTo(whole.pcm.length / 96, lengthMs, 0.03)
+      const { pcm } = yield* play(file, 1_000)
+      assert.closeTo(pcm.length / 96, lengthMs - 1_000, 0.03)
+      const rest = whole.pcm.subarray(96_000)
+      assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 2e-3))
+    }))
+
+  it.live("without a count of samples is as long as its last frame says, also before a tag", () =>
+    Effect.gen(function*() {
+      const file = fileOf(withInfo(info, 1152, 1152, false), frames.map(({ data }) => data))
+      for (const trailer of [new Uint8Array(0), concat(ascii("TAG"), new Uint8Array(125))]) {
+        const { durationMs, end, pcm } = yield* play(concat(file, trailer))
+        assert.deepStrictEqual([end, durationMs, pcm.length], ["Done", 1_000 * seconds, 96_000 * seconds])
+      }
+      // nobody knows what stands there, but it can be sought in
+      const cut = yield* play(file.subarray(0, -50), 1_000)
+      assert.deepStrictEqual([cut.end, cut.durationMs, cut.soughtMs], ["Truncated", undefined, 1_000])
+    }))
+
+  it.live("whose first frame is damaged is sought in to the sample", () =>
+    Effect.gen(function*() {
+      const damaged = fileOf(info, frames.map(({ data }) => data))
+      assert.isAbove(damaged.length, 65_536)
+      damaged[42 + 1] = 0
+      assert.strictEqual((yield* play(damaged)).end, "Corrupt")
+      for (const seekMs of [1_700, 2_500]) {
+        const { end, pcm } = yield* play(damaged, seekMs)
+        assert.deepStrictEqual([end, pcm.length], ["Done", 96 * (1_000 * seconds - seekMs)])
+        assert.isAbove(signalToNoise(pcm, seconds, 48 * seekMs, 48), 80)
+      }
+    }))
+
+  it("that is full of headers without frames is Corrupt, and costs no time", () => {
+    const header = Uint8Array.of(0xff, 0xf8, 0x79, 0x18, 0, 0xff, 0xfe)
+    const fake = concat(header, Uint8Array.of(crc(header, 8, 0x07), 1, 2))
+    const reader = FlacReader.make()
+    const file = fileOf(withInfo(info, 1152, 1152, false), frames.map(({ data }) => data))
+    reader.push(file)
+    const many = new Uint8Array(Buffer.alloc(2_000_000, fake))
+    assert.isUndefined(reader.durationByTail(many.subarray(0, reader.tailBytes), many.length))
+    reader.restart({ offset: file.length, start: 0 })
+    for (let at = 0; at < many.length; at += 16_384) reader.push(many.subarray(at, at + 16_384))
+    assert.strictEqual(reader.problem()?.kind, "Corrupt")
+    assert.deepStrictEqual(reader.take(), [])
+  })
+})

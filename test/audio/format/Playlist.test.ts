@@ -1,0 +1,132 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Playlist from "../../../src/audio/format/Playlist.ts"
+
+const bytes = (text: string, encoding: BufferEncoding = "utf8") => new Uint8Array(Buffer.from(text, encoding))
+
+const parsed = (text: string, encoding?: BufferEncoding) => Playlist.parse(bytes(text, encoding))
+
+const places = (text: string) => parsed(text).entries.map(({ location }) => location)
+
+describe("a playlist", () => {
+  it("of lines is M3U, with comments, blank lines and any kind of line end", () => {
+    const text = "\uFEFF#EXTM3U\r\n# mine\r\n\r\n  http://a/1 \rsongs/two.mp3\n\n#EXTGRP:x\n\tC:\\three.mp3"
+    assert.deepStrictEqual(parsed(text), {
+      kind: "M3U",
+      entries: ["http://a/1", "songs/two.mp3", "C:\\three.mp3"].map((location) => ({ location, title: undefined }))
+    })
+    assert.deepStrictEqual(places("http://a/1"), ["http://a/1"])
+    assert.deepStrictEqual(parsed(""), { kind: "M3U", entries: [] })
+  })
+
+  it("has the titles of extended M3U, whatever stands in front of them", () => {
+    const text =
+      "#EXTM3U\n#EXTINF:123,A, B - C\none\n#EXTINF:-1 logo=\"x,y\" group=\"\",Radio\n#EXTVLCOPT:z\ntwo\nthree\n" +
+      "#EXTINF:1\nfour\n#EXTINF:2, \nfive\n#EXTINF:3,\"open\nsix"
+    assert.deepStrictEqual(parsed(text).entries.map(({ title }) => title), [
+      "A, B - C",
+      "Radio",
+      undefined,
+      undefined,
+      undefined,
+      "\"open"
+    ])
+  })
+
+  it("of PLS is in the order of its numbers, in any order of its lines", () => {
+    const text =
+      "\n[Playlist]\nNumberOfEntries=9\nfile10=ten\nTitle2=Two\nFILE2 = two\nFile2=again\nLength2=-1\nFile1=\n" +
+      "Filex=no\nFile=no\nTitle3=nothing\nVersion=2"
+    assert.deepStrictEqual(parsed(text), {
+      kind: "PLS",
+      entries: [{ location: "two", title: "Two" }, { location: "ten", title: undefined }]
+    })
+  })
+
+  it("of HLS is told by its tags: live, all there, or of variants", () => {
+    const media = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\na.ts\n"
+    const entries = [{ location: "a.ts", title: undefined }]
+    assert.deepStrictEqual(parsed(media), { kind: "HLS", entries, hasVariants: false, isEnded: false })
+    for (const end of ["#EXT-X-ENDLIST", "#EXT-X-PLAYLIST-TYPE:VOD", "#EXT-X-PLAYLIST-TYPE: VOD"]) {
+      assert.deepStrictEqual(parsed(media + end), { kind: "HLS", entries, hasVariants: false, isEnded: true })
+    }
+    assert.deepInclude(parsed(`${media}#EXT-X-PLAYLIST-TYPE:EVENT`), { isEnded: false })
+    assert.deepInclude(parsed("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8"), { kind: "HLS", hasVariants: true })
+    assert.deepInclude(parsed(`${media}${"#EXTINF:4,\nb.ts\n".repeat(10_000)}`), { kind: "HLS", isEnded: true })
+  })
+
+  it("is UTF-8, or else Latin-1", () => {
+    const text = "#EXTM3U\n#EXTINF:1,Mötley\nhttp://a/ü"
+    assert.deepStrictEqual(parsed(text, "utf8").entries, [{ location: "http://a/ü", title: "Mötley" }])
+    assert.deepStrictEqual(parsed(text, "latin1").entries, [{ location: "http://a/ü", title: "Mötley" }])
+  })
+
+  it("that is too long is read as far as its whole lines go", () => {
+    const line = `http://a/${"é".repeat(100)}`
+    const whole = `${line}\n`.repeat(1_000)
+    const { entries } = parsed(whole)
+    assert.strictEqual(entries.length, Math.floor(Playlist.maxBytes / Buffer.byteLength(`${line}\n`)))
+    assert.isTrue(entries.every(({ location }) => location === line))
+    assert.deepStrictEqual(parsed("x".repeat(Playlist.maxBytes + 1)).entries, [])
+    assert.strictEqual(places("x\n".repeat(2_000)).length, 1_000)
+    // no address is that long
+    assert.deepStrictEqual(places(`${"x".repeat(5_000)}\ny`), ["y"])
+  })
+
+  it("is known by its beginning, or by its type where it is text at least", () => {
+    for (
+      const text of [
+        "#EXTM3U",
+        "\uFEFF#EXTM3U8",
+        "\r\n [playlist]",
+        "[Playlist]",
+        "https://a",
+        "#EXTINF:1,x",
+        "#EXT-X-"
+      ]
+    ) {
+      assert.isTrue(Playlist.isPlaylist(bytes(text)), text)
+    }
+    for (const text of ["song.mp3\n", "# mine\nsong.mp3", "[other]", ""]) {
+      assert.isFalse(Playlist.isPlaylist(bytes(text)), text)
+      assert.strictEqual(Playlist.isPlaylist(bytes(text), "audio/x-mpegurl; charset=utf-8"), text !== "", text)
+      assert.isFalse(Playlist.isPlaylist(bytes(text), "audio/mpeg"), text)
+    }
+    const types = [
+      "audio/mpegurl",
+      "application/vnd.apple.mpegurl",
+      "Application/X-MPEGURL",
+      "audio/x-scpls",
+      "audio/scpls"
+    ]
+    for (const type of types) assert.isTrue(Playlist.isPlaylist(bytes("song.mp3"), type), type)
+    // servers say so of sound and of pages as well
+    for (const text of ["ID3\x03\0\0\0", "OggS\0\x02", "<html>", "\xff\xfb\x90\x44"]) {
+      assert.isFalse(Playlist.isPlaylist(bytes(text, "latin1"), "audio/mpegurl"), text)
+    }
+  })
+
+  it("names places of HTTP only, and those from where it is", () => {
+    const base = new URL("https://user:word@host/radio/list.m3u?token=1")
+    const at = (location: string) => Playlist.resolve({ location, title: undefined }, base)?.href
+    assert.strictEqual(at("http://other/a b"), "http://other/a%20b")
+    assert.strictEqual(at("HTTP://other/"), "http://other/")
+    assert.strictEqual(at("song.mp3?x=1"), "https://user:word@host/radio/song.mp3?x=1")
+    assert.strictEqual(at("/song.mp3"), "https://user:word@host/song.mp3")
+    assert.strictEqual(at("//other/song.mp3"), "https://other/song.mp3")
+    for (
+      const location of [
+        "file:///etc/passwd",
+        "FILE:/etc/passwd",
+        "C:\\music\\song.mp3",
+        "c:/music/song.mp3",
+        "\\\\server\\share\\song.mp3",
+        "ftp://host/x",
+        "rtsp://host/x",
+        "data:audio/mpeg;base64,AAAA",
+        "concat:a|b",
+        "javascript:alert(1)",
+        "http://[broken"
+      ]
+    ) assert.isUndefined(at(location), location)
+  })
+})

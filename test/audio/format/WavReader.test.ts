@@ -1,0 +1,260 @@
+import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
+import { Effect, Stream } from "effect"
+import { spawnSync } from "node:child_process"
+import * as AudioSource from "../../../src/audio/AudioSource.ts"
+import { collect } from "../listen.ts"
+import { signal, signalToNoise, type Stereo } from "../signal.ts"
+
+interface Encoding {
+  readonly tag: number
+  readonly bits: number
+  readonly write: (view: DataView, offset: number, sample: number) => void
+}
+
+const encodings: { readonly [name: string]: Encoding } = {
+  u8: { tag: 1, bits: 8, write: (view, offset, sample) => view.setUint8(offset, Math.round(sample * 127) + 128) },
+  s16: { tag: 1, bits: 16, write: (view, offset, sample) => view.setInt16(offset, Math.round(sample * 32_767), true) },
+  s24: {
+    tag: 1,
+    bits: 24,
+    write: (view, offset, sample) => {
+      const value = Math.round(sample * 8_388_607)
+      view.setUint16(offset, value & 0xffff, true)
+      view.setInt8(offset + 2, value >> 16)
+    }
+  },
+  s32: {
+    tag: 1,
+    bits: 32,
+    write: (view, offset, sample) => view.setInt32(offset, Math.round(sample * 2_147_483_647), true)
+  },
+  f32: { tag: 3, bits: 32, write: (view, offset, sample) => view.setFloat32(offset, sample, true) },
+  f64: { tag: 3, bits: 64, write: (view, offset, sample) => view.setFloat64(offset, sample, true) }
+}
+
+interface Options {
+  readonly encoding?: string
+  readonly rate?: number
+  readonly channels?: number
+  readonly extensible?: boolean
+  readonly riff?: string
+  readonly size?: number
+  readonly before?: Uint8Array
+  readonly after?: Uint8Array
+}
+
+const chunk = (id: string, body: Uint8Array, size = body.length): Uint8Array => {
+  const header = new Uint8Array(8)
+  header.set(Buffer.from(id, "latin1"))
+  new DataView(header.buffer).setUint32(4, size, true)
+  return new Uint8Array(Buffer.concat([header, body, new Uint8Array(body.length & 1)]))
+}
+
+/** The left channel goes to the even channels, the right one to the odd ones. */
+const wav = ({ left, right }: Stereo, options: Options = {}): Uint8Array => {
+  const { after, before, channels = 2, extensible = false, rate = 44_100, riff = "RIFF" } = options
+  const encoding = encodings[options.encoding ?? "s16"]
+  if (encoding === undefined) throw new Error("no such encoding")
+  const bytes = encoding.bits / 8
+  const sound = new Uint8Array(left.length * channels * bytes)
+  const view = new DataView(sound.buffer)
+  for (let i = 0; i < left.length; i++) {
+    for (let c = 0; c < channels; c++) {
+      encoding.write(view, (i * channels + c) * bytes, (c % 2 === 0 ? left[i] : right[i]) ?? 0)
+    }
+  }
+  const format = new Uint8Array(extensible ? 40 : 16)
+  const fields = new DataView(format.buffer)
+  fields.setUint16(0, extensible ? 0xfffe : encoding.tag, true)
+  fields.setUint16(2, channels, true)
+  fields.setUint32(4, rate, true)
+  fields.setUint32(8, rate * channels * bytes, true)
+  fields.setUint16(12, channels * bytes, true)
+  fields.setUint16(14, encoding.bits, true)
+  if (extensible) {
+    fields.setUint16(16, 22, true)
+    fields.setUint16(18, encoding.bits, true)
+    fields.setUint16(24, encoding.tag, true)
+  }
+  const parts = [
+    chunk(riff, Buffer.from("WAVE"), 0xffffffff).subarray(0, 12),
+    before ?? new Uint8Array(0),
+    chunk("fmt ", format),
+    chunk("data", sound, options.size ?? sound.length),
+    after ?? new Uint8Array(0)
+  ]
+  return new Uint8Array(Buffer.concat(parts))
+}
+
+describe("WAV", () => {
+  const quality: { readonly [name: string]: number } = { u8: 30, s16: 80, s24: 80, s32: 80, f32: 80, f64: 80 }
+
+  for (const encoding of Object.keys(encodings)) {
+    it.live(`plays ${encoding}, plain and extensible`, () =>
+      Effect.gen(function*() {
+        for (const extensible of [false, true]) {
+          const played = yield* collect(AudioSource.fromBytes(wav(signal(44_100, 0.3), { encoding, extensible })))
+          assert.deepStrictEqual([played.end, played.durationMs, played.pcm.length], ["Done", 300, 2 * 14_400])
+          assert.isAbove(signalToNoise(played.pcm, 0.3), quality[encoding] ?? 0)
+        }
+      }))
+  }
+
+  it.live("plays any rate at its pitch, and to the sample as long", () =>
+    Effect.gen(function*() {
+      for (const rate of [16_000, 22_050, 24_000, 48_000, 96_000]) {
+        const played = yield* collect(AudioSource.fromBytes(wav(signal(rate, 0.2), { rate, encoding: "f32" })))
+        assert.strictEqual(played.pcm.length, 2 * 9600)
+        assert.isAbove(signalToNoise(played.pcm, 0.2), 75, `${rate}`)
+      }
+    }))
+
+  it.live("plays one channel on both sides, and mixes more down so that nothing clips", () =>
+    Effect.gen(function*() {
+      const loud = { left: new Float32Array(4800).fill(1), right: new Float32Array(4800).fill(-1) }
+      const same = { left: loud.left, right: loud.left }
+      for (const channels of [1, 3, 4, 5, 6, 7, 8]) {
+        const options = { channels, rate: 48_000, encoding: "f32" }
+        const played = yield* collect(AudioSource.fromBytes(wav(same, options)))
+        assert.strictEqual(played.pcm.length, 9600)
+        assert.strictEqual(played.pcm[4000], played.pcm[4001])
+        // all speakers at full scale, but for the deepest: as loud as it can be
+        assert.isAtMost(played.pcm[4000] ?? 2, 1 + 1e-6, `${channels}`)
+        assert.isAbove(played.pcm[4000] ?? 0, 0.99, `${channels}`)
+        const sides = yield* collect(AudioSource.fromBytes(wav(loud, options)))
+        assert.isAbove(sides.pcm[4000] ?? 0, channels === 1 ? 0.99 : 0.3, `${channels}`)
+      }
+    }))
+
+  it.live("takes the sizes of those who cannot go back to the header, and RF64", () =>
+    Effect.gen(function*() {
+      const sound = signal(44_100, 0.1)
+      for (const size of [0, 0xffffffff]) {
+        const bytes = wav(sound, { size })
+        const streamed = yield* collect(AudioSource.fromStream(Stream.make(bytes)))
+        assert.deepStrictEqual([streamed.end, streamed.durationMs, streamed.pcm.length], ["Done", undefined, 9600])
+        assert.strictEqual((yield* collect(AudioSource.fromBytes(bytes))).durationMs, 100)
+      }
+      const ds64 = new Uint8Array(28)
+      new DataView(ds64.buffer).setUint32(8, 4 * 4410, true)
+      const wide = wav(sound, {
+        riff: "RF64",
+        size: 0xffffffff,
+        before: chunk("ds64", ds64),
+        after: chunk("junk", new Uint8Array(99))
+      })
+      const played = yield* collect(AudioSource.fromBytes(wide))
+      assert.deepStrictEqual([played.end, played.durationMs, played.pcm.length], ["Done", 100, 9600])
+    }))
+
+  it.live("takes RF64 whose writer did not know its size", () =>
+    Effect.gen(function*() {
+      for (const fill of [0, 0xff]) {
+        const wide = wav(signal(44_100, 0.1), {
+          riff: "RF64",
+          size: 0xffffffff,
+          before: chunk("ds64", new Uint8Array(28).fill(fill))
+        })
+        const played = yield* collect(AudioSource.fromBytes(wide))
+        assert.deepStrictEqual([played.end, played.durationMs, played.pcm.length], ["Done", 100, 9600])
+      }
+    }))
+
+  it.live("plays G.711 as ffmpeg does, to the sample", () =>
+    Effect.gen(function*() {
+      for (const codec of ["pcm_alaw", "pcm_mulaw"]) {
+        // every byte there is
+        const every = Uint8Array.from({ length: 4_800 }, (_, i) => i & 255)
+        const run = (input: Uint8Array, ...args: ReadonlyArray<string>) =>
+          new Uint8Array(spawnSync(ffmpeg, ["-v", "error", ...args], { input }).stdout)
+        const raw = ["-f", codec.slice(4), "-ar", "48000", "-ac", "1", "-i", "pipe:0"]
+        const file = run(every, ...raw, "-c:a", "copy", "-f", "wav", "pipe:1")
+        const theirs = run(every, ...raw, "-f", "s16le", "pipe:1")
+        const played = yield* collect(AudioSource.fromBytes(file, { ffmpeg: false }))
+        assert.deepStrictEqual([played.end, played.pcm.length], ["Done", 2 * every.length])
+        const ours = played.pcm.filter((_, i) => i % 2 === 0).map((sample) => sample * 32_768)
+        assert.deepStrictEqual([...ours], [...new Int16Array(theirs.buffer, theirs.byteOffset, theirs.length / 2)])
+      }
+    }))
+
+  it.live("goes by the bits of a sample where the bytes of all channels are not told", () =>
+    Effect.gen(function*() {
+      const bytes = wav(signal(44_100, 0.1))
+      new DataView(bytes.buffer).setUint16(32, 0, true)
+      const played = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
+      assert.deepStrictEqual([played.end, played.pcm.length], ["Done", 9600])
+    }))
+
+  it.live("is played whether or not a byte follows on a chunk of an odd size", () =>
+    Effect.gen(function*() {
+      const sound = signal(44_100, 0.1)
+      const info = Buffer.concat([Buffer.from("INFO"), chunk("INAM", Buffer.from("odd")).subarray(0, 11)])
+      const list = chunk("LIST", info)
+      const padded = chunk("bext", new Uint8Array(603))
+      const plain = yield* collect(AudioSource.fromBytes(wav(sound)))
+      for (const pad of [0, 7]) {
+        const other = list.slice()
+        other[other.length - 1] = pad
+        for (
+          const before of [
+            other,
+            list.subarray(0, -1),
+            padded.subarray(0, -1),
+            Buffer.concat([padded.subarray(0, -1), list.subarray(0, -1)]),
+            Buffer.concat([padded, list.subarray(0, -1)])
+          ]
+        ) {
+          const bytes = wav(sound, { before })
+          const { end, pcm, tags } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
+          assert.deepStrictEqual([end, pcm], ["Done", plain.pcm])
+          assert.strictEqual(tags["title"], before.includes(0x4c) ? "odd" : undefined)
+          const pieces = Array.from({ length: bytes.length / 5 }, (_, i) => bytes.slice(5 * i, 5 * (i + 1)))
+          const last = bytes.slice(5 * pieces.length)
+          const streamed = yield* collect(AudioSource.fromStream(Stream.fromIterable([...pieces, last])))
+          assert.strictEqual(streamed.pcm.length, pcm.length)
+        }
+      }
+    }))
+
+  it.live("reads the tags, and skips what it does not know", () =>
+    Effect.gen(function*() {
+      const info = Buffer.from("INFOINAM\x05\0\0\0Title\0IART\x06\0\0\0Artist", "latin1")
+      const before = Buffer.concat([chunk("JUNK", new Uint8Array(33)), chunk("LIST", info)])
+      const played = yield* collect(AudioSource.fromBytes(wav(signal(44_100, 0.1), { before })))
+      assert.deepStrictEqual([played.end, played.tags], ["Done", { title: "Title", artist: "Artist" }])
+    }))
+
+  it.live("seeks to the sample", () =>
+    Effect.gen(function*() {
+      const bytes = wav(signal(44_100, 0.5))
+      const played = yield* collect(AudioSource.fromBytes(bytes), { seekMs: 123.4 })
+      assert.strictEqual(played.soughtMs, Math.round(123.4 * 48) / 48)
+      assert.isAbove(signalToNoise(played.pcm, 0.5, Math.round(123.4 * 48), 48), 75)
+      const behind = yield* collect(AudioSource.fromBytes(bytes), { seekMs: 600 })
+      assert.deepStrictEqual([behind.end, behind.pcm.length], ["Done", 0])
+    }))
+
+  it.live("ends in a typed error where it is cut, and refuses what it cannot play", () =>
+    Effect.gen(function*() {
+      const bytes = wav(signal(44_100, 0.2))
+      for (const size of [1, 2, 10_000]) {
+        const cut = yield* collect(AudioSource.fromBytes(bytes.slice(0, -size)))
+        assert.strictEqual(cut.end, "Truncated")
+        assert.strictEqual(cut.pcm.length, 2 * Math.round((8820 - Math.ceil(size / 4)) * 48_000 / 44_100))
+      }
+      const headers = yield* collect(AudioSource.fromBytes(bytes.slice(0, 40)))
+      assert.strictEqual(headers.end, "Truncated")
+      const cases: ReadonlyArray<readonly [offset: number, value: number, kind: string]> = [
+        [20, 6, "Unsupported"],
+        [22, 9, "Unsupported"],
+        [22, 0, "Unsupported"],
+        [24, 7, "Unsupported"]
+      ]
+      for (const [offset, value, kind] of cases) {
+        const changed = bytes.slice()
+        new DataView(changed.buffer).setUint32(offset, value, true)
+        assert.strictEqual((yield* collect(AudioSource.fromBytes(changed, { ffmpeg: false }))).end, kind)
+      }
+    }))
+})

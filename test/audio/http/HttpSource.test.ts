@@ -1,0 +1,382 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Queue, Schedule } from "effect"
+import { TestClock } from "effect/testing"
+import { readFileSync } from "node:fs"
+import * as Net from "node:net"
+import type { AddressInfo } from "node:net"
+import * as AudioSource from "../../../src/audio/AudioSource.ts"
+import * as HttpSource from "../../../src/audio/http/HttpSource.ts"
+import * as HttpTrouble from "../../../src/audio/http/HttpTrouble.ts"
+import type { VoiceError } from "../../../src/VoiceError.ts"
+import { serve, song } from "../httpServer.ts"
+import { collect } from "../listen.ts"
+import { site } from "../sites.ts"
+
+const mp3 = readFileSync(new URL("../files/chirp.mp3", import.meta.url))
+const m4a = readFileSync(new URL("../files/chirp.m4a", import.meta.url))
+
+const quick = {
+  reconnect: Schedule.spaced("5 millis").pipe(Schedule.upTo({ times: 4 })),
+  stallTimeout: "5 seconds"
+} as const
+
+/** For servers that stall. */
+const hasty = { ...quick, stallTimeout: "200 millis" } as const
+
+const whole = Effect.map(collect(AudioSource.fromBytes(song)), ({ frames }) => frames)
+
+describe("fromUrl", () => {
+  it.live("plays, knows the duration and the tags, and is named without what is secret", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({})
+      const source = AudioSource.fromUrl(server.url)
+      assert.strictEqual(source.name, "a song.ogg")
+      const played = yield* collect(source)
+      assert.strictEqual(played.end, "Done", played.message)
+      assert.deepStrictEqual(played.frames, yield* whole)
+      assert.strictEqual(played.durationMs, 3000)
+      assert.deepInclude(played.tags, { title: "A Chirp" })
+    }))
+
+  it.live("seeks by ranges, in Ogg and in an MP4 whose index stands at its end", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({})
+      const played = yield* collect(AudioSource.fromUrl(server.url, quick), { seekMs: 2010 })
+      assert.deepStrictEqual([played.end, played.soughtMs], ["Done", 2000])
+      assert.deepStrictEqual(played.frames, (yield* whole).slice(100))
+      const other = yield* serve({ body: m4a })
+      const decoded = yield* collect(AudioSource.fromUrl(other.url, quick), { seekMs: 1000 })
+      assert.deepStrictEqual([decoded.end, decoded.soughtMs, decoded.pcm.length], ["Done", 1000, 2 * 96_000])
+    }))
+
+  for (const ranges of [true, false]) {
+    it.live(`goes on where it was when the connection drops, ${ranges ? "by a range" : "reading anew without ranges"}`, () =>
+      Effect.gen(function*() {
+        const server = yield* serve({ ranges, cuts: [20_000, 33_000] })
+        const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+        assert.strictEqual(played.end, "Done", played.message)
+        assert.deepStrictEqual(played.frames, yield* whole)
+        assert.strictEqual(played.seekable, ranges)
+        if (ranges) assert.include(server.asked, "bytes=20000-")
+      }))
+  }
+
+  it.live("replaces a connection that stalls", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ cuts: [10_000], atCut: "stall", ranges: false })
+      const played = yield* collect(AudioSource.fromUrl(server.url, hasty))
+      assert.strictEqual(played.end, "Done", played.message)
+      assert.deepStrictEqual(played.frames, yield* whole)
+    }))
+
+  it.live("gives up when the schedule does, says why, and plays what there is before", () =>
+    Effect.gen(function*() {
+      const dropping = yield* serve({ ranges: false, cuts: Array.from({ length: 50 }, () => 30_000) })
+      const dropped = yield* collect(AudioSource.fromUrl(dropping.url, quick))
+      assert.strictEqual(dropped.end, "Failed")
+      assert.match(dropped.message, /cut at byte 30000 of 60847|cut/)
+      assert.isAbove(dropped.frames.length, 50)
+      assert.strictEqual(dropping.asked.length, 5)
+      const stalling = yield* serve({ ranges: false, cuts: Array.from({ length: 50 }, () => 30_000), atCut: "stall" })
+      const stalled = yield* collect(AudioSource.fromUrl(stalling.url, hasty))
+      assert.match(stalled.message, /sent nothing for 0\.\d s/)
+    }))
+
+  it.live("does not go on in something else", () =>
+    Effect.gen(function*() {
+      for (const ranges of [true, false]) {
+        const server = yield* serve({ ranges, cuts: [20_000] })
+        const source = AudioSource.fromUrl(server.url, quick)
+        const opening = Effect.map(source.open, (opened) => {
+          server.conduct.etag = "\"two\""
+          server.conduct.body = Buffer.concat([song.subarray(0, 50_000), mp3])
+          return opened
+        })
+        const played = yield* collect({ name: "it", open: opening })
+        assert.deepStrictEqual([played.end, played.frames.length > 20], ["Failed", true])
+        assert.match(played.message, /changed on the server/)
+      }
+    }))
+
+  describe("tries an address where nobody is", () => {
+    /** Where a server was a moment ago. */
+    const nowhere = Effect.map(Effect.scoped(serve({})), ({ url }) => url)
+
+    /** How often it is tried until it fails; each delay is over at once. */
+    const triesOf = Effect.fnUntraced(function*(options: HttpSource.UrlOptions) {
+      const failures: Array<VoiceError> = []
+      const failed = yield* Queue.unbounded<void>()
+      const opening = yield* HttpSource.open(yield* nowhere, options).pipe(
+        Effect.provideService(HttpTrouble.Witness, (error) => {
+          failures.push(error)
+          Queue.offerUnsafe(failed, undefined)
+        }),
+        Effect.flip,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const passTime = Effect.forever(Effect.andThen(Queue.take(failed), TestClock.adjust("5 seconds")))
+      const { message } = yield* Effect.raceFirst(Fiber.join(opening), passTime)
+      assert.include(message, "ECONNREFUSED")
+      return failures.length
+    })
+
+    it.effect("for a second and a half by default: whoever waits for it is to hear of it", () =>
+      Effect.gen(function*() {
+        assert.strictEqual(yield* triesOf({}), 4)
+      }))
+
+    it.effect("as often as it is told", () =>
+      Effect.gen(function*() {
+        assert.strictEqual(yield* triesOf({ reconnect: Schedule.recurs(6) }), 7)
+      }))
+  })
+
+  it.live("names what the server answers, and tries again only where that can help", () =>
+    Effect.gen(function*() {
+      const cases = [[404, "NotFound"], [410, "NotFound"], [401, "Unreadable"], [403, "Unreadable"], [
+        418,
+        "Failed"
+      ]] as const
+      for (const [status, kind] of cases) {
+        const server = yield* serve({ status: [status] })
+        const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+        assert.strictEqual(played.end, kind)
+        assert.match(played.message, new RegExp(`answered ${status}`))
+        assert.notMatch(played.message, /secret/)
+        assert.strictEqual(server.asked.length, 1)
+      }
+      const busy = yield* serve({ status: [503, 429, 500] })
+      assert.strictEqual((yield* collect(AudioSource.fromUrl(busy.url, quick))).end, "Done")
+      const refused = yield* collect(AudioSource.fromUrl("http://127.0.0.1:9/x.mp3", quick))
+      assert.strictEqual(refused.end, "Failed")
+      assert.match(refused.message, /connection failed/)
+      for (const url of ["file:///etc/passwd", "not a url", "ftp://x/y"]) {
+        assert.strictEqual((yield* collect(AudioSource.fromUrl(url))).end, "Unsupported")
+      }
+      const empty = yield* serve({ body: Buffer.alloc(0) })
+      assert.strictEqual((yield* collect(AudioSource.fromUrl(empty.url, quick))).end, "Empty")
+    }))
+
+  it.live("takes a station as live, which cannot be gone back in, and ends with it", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({
+        body: mp3,
+        ranges: false,
+        lengths: false,
+        headers: { "icy-name": "a station" },
+        cuts: [30_000]
+      })
+      const once = { ...quick, reconnect: Schedule.recurs(0) }
+      const played = yield* collect(AudioSource.fromUrl(server.url, once))
+      assert.deepStrictEqual([played.live, played.seekable, played.end], [true, false, "Failed"])
+      assert.match(played.message, /connection was cut/)
+      assert.isAbove(played.pcm.length, 96 * 1500)
+    }))
+
+  it.live("joins a station again whose connection was cut, has ended, or is not there for a moment", () =>
+    Effect.gen(function*() {
+      for (const body of [mp3, song]) {
+        const server = yield* serve({
+          body,
+          ranges: false,
+          lengths: false,
+          headers: { "icy-name": "a station" },
+          // the second connection ends as the station wants it, the third is refused twice
+          cuts: [30_000],
+          status: [200, 200, 404, 503]
+        })
+        const played = yield* collect(AudioSource.fromUrl(server.url, quick), { limitMs: 7_000 })
+        assert.strictEqual(played.end, "Done", played.message)
+        const heardMs = played.pcm.length / 96 + played.frames.reduce((sum, { samples }) => sum + samples / 48, 0)
+        assert.isAtLeast(heardMs, 7_000)
+        assert.isAtLeast(server.asked.length, 5)
+        while (server.open() > 0) yield* Effect.sleep("10 millis")
+      }
+    }))
+
+  it.live("joins a station again that sends a page, other bytes or nothing in between, by one request for each try", () =>
+    Effect.gen(function*() {
+      const page = Buffer.from("<html>We are back soon</html>".repeat(500))
+      const server = yield* serve({
+        body: mp3,
+        bodies: [mp3, page, Buffer.alloc(80_000, 0x5a), Buffer.alloc(0)],
+        ranges: false,
+        lengths: false,
+        headers: { "icy-name": "a station" },
+        cuts: [30_000]
+      })
+      // as far as the first two connections to sound go
+      const played = yield* collect(AudioSource.fromUrl(server.url, quick), { limitMs: 2_500 })
+      assert.strictEqual(played.end, "Done", played.message)
+      assert.strictEqual(server.asked.length, 5)
+
+      const down = yield* serve({
+        body: mp3,
+        ranges: false,
+        lengths: false,
+        headers: { "icy-name": "a station" },
+        cuts: [30_000],
+        status: [200, ...Array.from({ length: 50 }, () => 503)]
+      })
+      const ended = yield* collect(AudioSource.fromUrl(down.url, quick))
+      assert.strictEqual(ended.end, "Failed")
+      assert.match(ended.message, /503/)
+      assert.strictEqual(down.asked.length, 1 + 4)
+    }))
+
+  it.live("gives a station up when the schedule ends, and at once where no other try can help", () =>
+    Effect.gen(function*() {
+      const station = { body: mp3, ranges: false, lengths: false, headers: { "icy-name": "a station" } }
+      const gone = yield* serve({ ...station, status: [200, 404, 404, 404, 404, 404] })
+      const twice = { ...quick, reconnect: Schedule.spaced("10 millis").pipe(Schedule.upTo({ times: 2 })) }
+      assert.strictEqual((yield* collect(AudioSource.fromUrl(gone.url, twice))).end, "NotFound")
+      assert.strictEqual(gone.asked.length, 3)
+      const closed = yield* serve({ ...station, status: [200, 403] })
+      assert.strictEqual((yield* collect(AudioSource.fromUrl(closed.url, quick))).end, "Unreadable")
+      assert.strictEqual(closed.asked.length, 2)
+    }))
+
+  it.live("leaves no connection behind", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ body: Buffer.concat([song, Buffer.alloc(8_000_000)]) })
+      yield* collect(AudioSource.fromUrl(server.url, quick), { limitMs: 100 })
+      yield* collect(AudioSource.fromUrl(server.url, quick), { seekMs: 500, limitMs: 100 })
+      while (server.open() > 0) yield* Effect.sleep("10 millis")
+    }))
+
+  it.live("says user and password to the server, and nobody else", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({})
+      const secret = server.url.replace("http://", "http://bob:hunter%202@")
+      const played = yield* collect(AudioSource.fromUrl(secret, quick))
+      assert.strictEqual(played.end, "Done")
+      assert.deepStrictEqual(new Set(server.authorizations), new Set([`Basic ${btoa("bob:hunter 2")}`]))
+      const own = { ...quick, headers: { authorization: "Bearer mine" } }
+      yield* collect(AudioSource.fromUrl(secret, own))
+      assert.strictEqual(server.authorizations.at(-1), "Bearer mine")
+      server.conduct.status = [401]
+      const { message } = yield* Effect.flip(Effect.scoped(AudioSource.fromUrl(secret, quick).open))
+      for (const part of ["bob", "hunter", "token", "secret"]) assert.notInclude(message, part)
+    }))
+
+  it.live("does not try again what cannot become right", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({})
+      const patient = { reconnect: Schedule.spaced("1 hour") }
+      const wrong = { ...patient, headers: { "x-odd": "line\nbreak" } }
+      const { reason } = yield* Effect.flip(Effect.scoped(AudioSource.fromUrl(server.url, wrong).open))
+      assert.strictEqual(reason._tag, "SourceFailed")
+      const sockets = new Set<Net.Socket>()
+      const old = yield* Effect.acquireRelease(
+        Effect.callback<Net.Server>((resume) => {
+          const server = Net.createServer((socket) => {
+            sockets.add(socket)
+            socket.write("ICY 200 OK\r\nicy-name: x\r\n\r\nabc")
+          })
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) =>
+          Effect.callback<void>((resume) => {
+            for (const socket of sockets) socket.destroy()
+            server.close(() => resume(Effect.void))
+          })
+      )
+      // a server that listens on TCP has an address of this kind
+      const { port } = old.address() as AddressInfo
+      const { message } = yield* Effect.flip(
+        Effect.scoped(AudioSource.fromUrl(`http://127.0.0.1:${port}/`, patient).open)
+      )
+      assert.include(message, "SHOUTcast")
+    }))
+
+  it.live("takes parts that are shorter than it has asked for, at once and to the end", () =>
+    Effect.gen(function*() {
+      for (const most of [1_000, 20_000]) {
+        const server = yield* serve({ most })
+        const never = { ...quick, reconnect: Schedule.spaced("1 hour") }
+        const played = yield* collect(AudioSource.fromUrl(server.url, never))
+        assert.deepStrictEqual([played.end, played.frames], ["Done", yield* whole])
+        const other = yield* serve({ body: m4a, most })
+        assert.strictEqual((yield* collect(AudioSource.fromUrl(other.url, never))).end, "Done")
+      }
+    }))
+
+  it.live("asks on where the server sends parts and does not say how much there is", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ most: 10_000, sizes: false, cuts: [10_000, 4_000] })
+      const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+      assert.deepStrictEqual([played.end, played.frames], ["Done", yield* whole])
+      assert.strictEqual(server.asked.at(-1), `bytes=${song.length}-`)
+    }))
+
+  it.live("does not ask over and over again for what a server has sent already", () =>
+    Effect.gen(function*() {
+      for (const size of ["*", `${mp3.length}`]) {
+        const headers = { "content-range": `bytes 0-7999/${size}` }
+        const part = { status: 206, headers, body: mp3.subarray(0, 8_000) }
+        const { asked, url } = yield* site(() => ({ "/song": [part, part, part, part, { status: 403 }] }))
+        const { end, message } = yield* collect(AudioSource.fromUrl(`${url}/song`, quick))
+        assert.deepStrictEqual([end, asked.length], ["Failed", 2], message)
+        assert.match(message, /another part/)
+      }
+    }))
+
+  it.live("takes a part that does not say its validator again for one of the same content", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ isRepeated: false, cuts: [9_000, 9_000] })
+      const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+      assert.deepStrictEqual([played.end, played.frames], ["Done", yield* whole])
+    }))
+
+  it.live("reads any part, and goes on from any place, at which it asks only if it is not there", () =>
+    Effect.gen(function*() {
+      const body = Buffer.from(Uint8Array.from({ length: 2_000_000 }, (_, i) => i % 251))
+      const { length } = body
+      for (const most of [Infinity, 7_000]) {
+        const server = yield* serve({ body, most })
+        const source = yield* HttpSource.open(server.url, quick)
+        const { next, random, seek } = source
+        assert(random !== undefined && seek !== undefined)
+        assert.strictEqual(random.size, length)
+        const parts = [[0, 1], [9_000, 20_000], [length - 5, length], [length - 5, length + 5], [-3, 4], [
+          5,
+          5
+        ]] as const
+        for (const [start, end] of parts) {
+          const part = yield* random.read(start, end)
+          assert.deepStrictEqual([...part], [...body.subarray(Math.max(0, start), end)], `${start} to ${end}`)
+        }
+        let at = 0
+        for (const place of [0, 1_000, length - 10, 20_000]) {
+          yield* seek(place)
+          at = place
+          const bytes = (yield* next) ?? new Uint8Array()
+          assert.isAbove(bytes.length, 0)
+          assert.deepStrictEqual([...bytes], [...body.subarray(at, at + bytes.length)])
+          at += bytes.length
+        }
+        const { length: asked } = server.asked
+        yield* seek(at)
+        assert.deepStrictEqual((yield* next)?.slice(0, 1), new Uint8Array(body.subarray(at, at + 1)))
+        // it stands there already
+        if (most === Infinity) assert.strictEqual(server.asked.length, asked)
+        yield* seek(length)
+        assert.isUndefined(yield* next)
+        assert.isUndefined(yield* next)
+        yield* seek(length - 1)
+        assert.deepStrictEqual(yield* next, new Uint8Array(body.subarray(-1)))
+      }
+    }).pipe(Effect.scoped))
+
+  it.live("does not pass over in a station what was heard of it", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ body: mp3, ranges: false, lengths: false, cuts: [30_000] })
+      const source = yield* HttpSource.open(server.url, { ...quick, live: true })
+      assert.deepStrictEqual([source.live, source.random, source.seek], [true, undefined, undefined])
+      const all = Effect.gen(function*() {
+        while ((yield* source.next) !== undefined) { /* to its end */ }
+      })
+      assert.match((yield* Effect.flip(all)).message, /the connection was cut/)
+      assert.strictEqual(server.asked.length, 1)
+    }).pipe(Effect.scoped))
+})

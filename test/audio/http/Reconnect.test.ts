@@ -1,0 +1,149 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Clock, Effect, Fiber, Schedule } from "effect"
+import { TestClock } from "effect/testing"
+import type { OpenSource, OpusFrame } from "../../../src/audio/AudioSource.ts"
+import * as ByteSource from "../../../src/audio/ByteSource.ts"
+import * as Reconnect from "../../../src/audio/http/Reconnect.ts"
+import type { VoiceError } from "../../../src/VoiceError.ts"
+import { frameOf, indexOf } from "../numbers.ts"
+
+type Kind = Parameters<typeof ByteSource.failure>[1]
+
+/** What a connection gives: the numbers of its frames, and how it ends; or why there is none. */
+type Connection = Kind | { readonly frames: ReadonlyArray<number>; readonly end: "Done" | Kind; readonly pcm?: true }
+
+const failure = (kind: Kind) => ByteSource.failure("radio", kind, "so it is")
+
+/** A station whose connections are these, one after another. `openedAt`: when each was asked for, in milliseconds. */
+const station = (connections: ReadonlyArray<Connection>, live = true) => {
+  const openedAt: Array<number> = []
+  const mostOpen = { now: 0, ever: 0 }
+  const open = Effect.gen(function*() {
+    const connection = connections[openedAt.length] ?? "Unreadable"
+    openedAt.push(yield* Clock.currentTimeMillis)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        mostOpen.now++
+        mostOpen.ever = Math.max(mostOpen.ever, mostOpen.now)
+      }),
+      () => Effect.sync(() => void mostOpen.now--)
+    )
+    if (typeof connection === "string") return yield* failure(connection)
+    const left = [...connection.frames]
+    const { end } = connection
+    const next = Effect.suspend((): Effect.Effect<number, VoiceError | Cause.Done> => {
+      const number = left.shift()
+      if (number !== undefined) return Effect.succeed(number)
+      return end === "Done" ? Cause.done() : Effect.fail(failure(end))
+    })
+    const base = { durationMs: undefined, tags: { of: `${openedAt.length}` }, live }
+    const opened: OpenSource = connection.pcm === true
+      ? { ...base, format: "pcm", pull: Effect.map(next, (number) => Float32Array.of(number, number)) }
+      : {
+        ...base,
+        format: "opus",
+        channels: 2,
+        pull: Effect.map(next, (number): ReadonlyArray<OpusFrame> => [frameOf(number)])
+      }
+    return opened
+  })
+  return { open: { first: open, again: open }, openedAt, mostOpen }
+}
+
+/** Takes what comes until it ends, however long that takes, and says what came and how it ended. */
+const listen = (opened: OpenSource) =>
+  Effect.gen(function*() {
+    const heard: Array<number> = []
+    const one = Effect.gen(function*() {
+      if (opened.format === "opus") heard.push(...(yield* opened.pull).map(indexOf))
+      else heard.push((yield* opened.pull)[0] ?? NaN)
+    })
+    const fiber = yield* Effect.forkChild(Effect.flip(Effect.forever(one)), { startImmediately: true })
+    yield* TestClock.adjust("1 hour")
+    const end = yield* Fiber.join(fiber)
+    return { heard, end: Cause.isDone(end) ? "Done" : end }
+  })
+
+const kindOf = (end: unknown): unknown => {
+  assert(typeof end === "object" && end !== null && "reason" in end)
+  const { reason } = end
+  assert(typeof reason === "object" && reason !== null && "kind" in reason)
+  return reason.kind
+}
+
+/** After 100 ms, and then twice as long each time, three times. */
+const schedule = Schedule.exponential("100 millis", 2).pipe(Schedule.upTo({ times: 3 }))
+
+describe("a station that is joined again", () => {
+  it.effect("goes on after the delays of the schedule, which begin anew once sound has come", () =>
+    Effect.gen(function*() {
+      const { mostOpen, open, openedAt } = station([
+        { frames: [1, 2], end: "Done" },
+        "NotFound",
+        "Failed",
+        { frames: [3], end: "Truncated" },
+        "Corrupt",
+        { frames: [4, 5], end: "Unreadable" }
+      ])
+      const { end, heard } = yield* Effect.flatMap(Reconnect.open("radio", open, schedule), listen)
+      assert.deepStrictEqual(heard, [1, 2, 3, 4, 5])
+      assert.deepStrictEqual(openedAt, [0, 100, 300, 700, 800, 1_000])
+      // what it is not let into any more is not tried again
+      assert.strictEqual(kindOf(end), "Unreadable")
+      assert.deepStrictEqual(mostOpen, { now: 0, ever: 1 })
+    }).pipe(Effect.scoped))
+
+  it.effect("counts on where a connection gave no sound", () =>
+    Effect.gen(function*() {
+      const silent = { frames: [], end: "Done" } as const
+      const { open, openedAt } = station([{ frames: [1], end: "Done" }, silent, silent, silent, silent])
+      const { end, heard } = yield* Effect.flatMap(Reconnect.open("radio", open, schedule), listen)
+      assert.deepStrictEqual(heard, [1])
+      assert.deepStrictEqual(openedAt, [0, 100, 300, 700])
+      assert.strictEqual(kindOf(end), "Failed")
+      assert.match(String(end), /the connection to the station has ended/)
+    }).pipe(Effect.scoped))
+
+  it.effect("fails with the last reason when the schedule is over", () =>
+    Effect.gen(function*() {
+      const { mostOpen, open, openedAt } = station([
+        { frames: [1], end: "Truncated" },
+        "Failed",
+        "Failed",
+        "NotFound",
+        { frames: [2], end: "Done" }
+      ])
+      const { end, heard } = yield* Effect.flatMap(Reconnect.open("radio", open, schedule), listen)
+      assert.deepStrictEqual(heard, [1])
+      assert.deepStrictEqual(openedAt, [0, 100, 300, 700])
+      assert.strictEqual(kindOf(end), "NotFound")
+      assert.strictEqual(mostOpen.now, 0)
+    }).pipe(Effect.scoped))
+
+  it.effect("does not become another thing than it was, and is tried again instead", () =>
+    Effect.gen(function*() {
+      const opus = { frames: [1], end: "Done" } as const
+      const pcm = { ...opus, pcm: true } as const
+      for (const [one, other] of [[opus, pcm], [pcm, opus]] as const) {
+        const back = station([one, other, { ...one, frames: [2], end: "Unreadable" }])
+        const { heard } = yield* Effect.flatMap(Reconnect.open("radio", back.open, schedule), listen)
+        assert.deepStrictEqual(heard, [1, 2])
+        const gone = station([one, other, other, other])
+        const { end } = yield* Effect.flatMap(Reconnect.open("radio", gone.open, schedule), listen)
+        assert.strictEqual(kindOf(end), "Unsupported")
+      }
+      const again = station([pcm, { ...pcm, frames: [2], end: "Unreadable" }])
+      const { heard } = yield* Effect.flatMap(Reconnect.open("radio", again.open, schedule), listen)
+      assert.deepStrictEqual(heard, [1, 2])
+    }).pipe(Effect.scoped))
+
+  it.effect("is as it is where it is not live, or cannot be opened at all", () =>
+    Effect.gen(function*() {
+      const { open, openedAt } = station([{ frames: [1], end: "Done" }], false)
+      const { end, heard } = yield* Effect.flatMap(Reconnect.open("file", open, schedule), listen)
+      assert.deepStrictEqual([heard, end, openedAt], [[1], "Done", [0]])
+      const none = station(["NotFound"])
+      assert.strictEqual(kindOf(yield* Effect.flip(Reconnect.open("radio", none.open, schedule))), "NotFound")
+      assert.deepStrictEqual([none.openedAt.length, none.mostOpen.now], [1, 0])
+    }).pipe(Effect.scoped))
+})

@@ -1,0 +1,44 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as WebmTimeline from "../../../src/audio/matroska/WebmTimeline.ts"
+
+/** Counts packets of 20 ms at 48 kHz, each in a block at its time, and gives where they begin. */
+const at = (line: WebmTimeline.WebmTimeline, ...times: ReadonlyArray<number>) =>
+  times.map((timeMs) => {
+    line.onBlock(timeMs, 48_000, Math.round)
+    const start = line.next() / 48
+    line.pass(960)
+    return start
+  })
+
+describe("WebmTimeline", () => {
+  it("counts, and follows the times from 40 ms on that are missing", () => {
+    assert.deepStrictEqual(at(WebmTimeline.make(), 500, 520, 579, 599, 659, 679), [0, 20, 40, 60, 159, 179])
+  })
+
+  it("takes no time for one that is not, or that only counting could tell", () => {
+    assert.deepStrictEqual(at(WebmTimeline.make(), 0, 20, 2 ** 60, 40), [0, 20, 40, 60])
+    const line = WebmTimeline.make()
+    for (const timeMs of [0, 5_000]) {
+      line.onBlock(timeMs, 48_000, undefined)
+      line.pass(960)
+    }
+    assert.strictEqual(line.next(), 1_920)
+  })
+
+  it("counts on in a segment whose times begin anew, and after a restart in the first one", () => {
+    const line = WebmTimeline.make()
+    at(line, 100, 120)
+    line.onSegment()
+    assert.deepStrictEqual(at(line, 7_000, 7_100), [40, 140])
+    assert.strictEqual(line.sampleAt(1_100, 48_000), 48_000)
+    line.restart(0)
+    assert.deepStrictEqual(at(line, 600, 620, 720), [500, 520, 620])
+  })
+
+  it("counts what is cut off as missing where the next block does not follow on it", () => {
+    const line = WebmTimeline.make()
+    at(line, 0)
+    line.pass(-480)
+    assert.deepStrictEqual(at(line, 10, 30, 100), [10, 30, 100])
+  })
+})

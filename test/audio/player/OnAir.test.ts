@@ -1,0 +1,30 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as OnAir from "../../../src/audio/player/OnAir.ts"
+import { entryOf, ringOf } from "../seats.ts"
+
+describe("OnAir", () => {
+  it("tells those that wait from those that play", () => {
+    const air = OnAir.make()
+    const [playing, waiting] = [entryOf({ place: "direct" }), entryOf({ place: "waiting" })]
+    air.entries.add(playing).add(waiting)
+    assert.deepStrictEqual(OnAir.live(air), [playing])
+    assert.deepStrictEqual(OnAir.waiting(air), [waiting])
+  })
+
+  it("keeps what was heard and counts what was sent of what is left out", () => {
+    const air = OnAir.make()
+    const ring = ringOf(10)
+    const entry = entryOf({ place: "direct", media: { format: "opus", ring } })
+    air.entries.add(entry)
+    air.lane = { _tag: "direct", entry, number: 1, next: undefined }
+    for (let i = 0; i < 3; i++) ring.discard()
+    assert.strictEqual(OnAir.heardMs(air, entry), 60)
+    OnAir.leaveOut(air, entry)
+    assert.strictEqual(entry.place, "out")
+    assert.strictEqual(entry.seat.sent, 3)
+    assert.strictEqual(air.entries.size, 0)
+    // what is read of its ring afterwards is not its own
+    ring.discard()
+    assert.strictEqual(OnAir.heardMs(air, entry), 60)
+  })
+})

@@ -1,0 +1,79 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Seat from "../../../src/audio/player/Seat.ts"
+import * as FrameRing from "../../../src/driver/media/FrameRing.ts"
+import * as VoiceError from "../../../src/VoiceError.ts"
+import { entryOf, seatOf } from "../seats.ts"
+
+/** An entry that has not begun, and what is told of it. */
+const make = (change: Partial<Seat.Entry> = {}) => {
+  const told: Array<string> = []
+  const seat = seatOf({
+    observers: new Set([{
+      onEvent: ({ _tag, track }) => void told.push(`${_tag} ${track}`),
+      onOver: ({ reason }) => void told.push(reason._tag)
+    }])
+  })
+  const media = { format: "opus", ring: FrameRing.make() } as const
+  const entry = entryOf({ number: 5, media, seat, place: "direct", slot: -1, ...change })
+  return { entry, seat, told }
+}
+
+describe("Seat", () => {
+  it("tells once that its ring has begun, and each time that it starves and does no more", () => {
+    const { entry, told } = make()
+    Seat.starving(entry, 0)
+    assert.deepStrictEqual(told, [], "what has not begun does not starve")
+    Seat.flowing(entry, 100)
+    Seat.flowing(entry, 120)
+    Seat.starving(entry, 200)
+    Seat.starving(entry, 220)
+    assert.strictEqual(entry.starvingMs, 200)
+    Seat.flowing(entry, 300)
+    Seat.starving(entry, 400)
+    assert.deepStrictEqual(told, ["TrackStarted 5", "TrackStarving 5", "TrackRecovered 5", "TrackStarving 5"])
+  })
+
+  it("knows nothing of what it waited for once it has begun", () => {
+    const { entry, seat } = make()
+    seat.after = seatOf()
+    Seat.flowing(entry, 0)
+    assert.isUndefined(seat.after)
+  })
+
+  it("tells that it starves no more also where it was paused meanwhile", () => {
+    const { entry, seat, told } = make({ isStarted: true })
+    Seat.starving(entry, 0)
+    // as a place does it
+    entry.isPaused = true
+    entry.starvingMs = undefined
+    entry.isPaused = false
+    Seat.starving(entry, 1_000)
+    Seat.flowing(entry, 1_040)
+    Seat.flowing(entry, 1_060)
+    assert.deepStrictEqual(told, ["TrackStarving 5", "TrackRecovered 5"])
+    assert.strictEqual(seat.late, 2)
+  })
+
+  it("does not starve while it is paused", () => {
+    const { entry, told } = make({ isStarted: true, isPaused: true })
+    Seat.starving(entry, 0)
+    assert.deepStrictEqual(told, [])
+  })
+
+  it("counts the frames that came too late, where no mix does", () => {
+    for (const [place, late] of [["direct", 5], ["mix", 0]] as const) {
+      const { entry, seat } = make({ isStarted: true, place })
+      Seat.starving(entry, 1_000)
+      Seat.flowing(entry, 1_051)
+      Seat.starving(entry, 2_000)
+      Seat.flowing(entry, 2_040)
+      assert.strictEqual(seat.late, late)
+    }
+  })
+
+  it("tells that nothing plays any more", () => {
+    const { seat, told } = make()
+    Seat.fail(seat, VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" })))
+    assert.deepStrictEqual(told, ["NotConnected"])
+  })
+})

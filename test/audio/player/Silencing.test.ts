@@ -1,0 +1,71 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Scope } from "effect"
+import type * as Desk from "../../../src/audio/player/Desk.ts"
+import * as OnAir from "../../../src/audio/player/OnAir.ts"
+import * as Silencing from "../../../src/audio/player/Silencing.ts"
+import { entryOf } from "../seats.ts"
+
+const make = () => {
+  const detached: Array<number> = []
+  const air = OnAir.make()
+  const silencing = Silencing.make({
+    attach: () => Effect.succeed(1),
+    detach: (number) => Effect.sync(() => detached.push(number))
+  }, air)
+  const direct = (number: number) => {
+    const entry = entryOf({ place: "direct" })
+    air.entries.add(entry)
+    return air.lane = { _tag: "direct", entry, number, next: undefined }
+  }
+  return { air, detached, direct, silencing }
+}
+
+describe("Silencing", () => {
+  it.effect("lets the driver read nothing at once, and takes it out when it is cleared", () =>
+    Effect.gen(function*() {
+      const { air, detached, direct, silencing } = make()
+      const { entry } = direct(7)
+      const waiting = entryOf({ place: "waiting" })
+      air.entries.add(waiting)
+      yield* silencing.all
+      assert.deepStrictEqual(detached, [7])
+      assert.strictEqual(silencing.times(), 1)
+      assert.strictEqual(entry.place, "direct")
+      const later = entryOf()
+      air.entries.add(later)
+      yield* silencing.clear
+      assert.deepStrictEqual([entry.place, waiting.place, later.place], ["out", "out", "ready"])
+      assert.deepStrictEqual(OnAir.live(air), [later])
+      assert.strictEqual(air.lane._tag, "nothing")
+    }))
+
+  it.effect("silences what is left of a mix whose tracks have ended, and closes it", () =>
+    Effect.gen(function*() {
+      const { air, detached, silencing } = make()
+      const scope = yield* Scope.make()
+      let isClosed = false
+      yield* Scope.addFinalizer(scope, Effect.sync(() => void (isClosed = true)))
+      // nothing is asked of it
+      const desk = {} as Desk.Desk
+      air.lane = { _tag: "mix", desk, scope, number: 3, from: undefined, after: undefined, successor: undefined }
+      yield* silencing.all
+      yield* silencing.clear
+      assert.deepStrictEqual(detached, [3, 3])
+      assert.isTrue(isClosed)
+      assert.strictEqual(air.lane._tag, "nothing")
+    }))
+
+  it.effect("silences one track alone, and does nothing where there is nothing to do", () =>
+    Effect.gen(function*() {
+      const { air, detached, direct, silencing } = make()
+      const passed = direct(4)
+      const waiting = entryOf({ place: "waiting" })
+      air.entries.add(waiting)
+      yield* silencing.clear
+      assert.strictEqual(air.lane, passed)
+      yield* silencing.passed(passed)
+      assert.deepStrictEqual(detached, [4])
+      yield* silencing.clear
+      assert.deepStrictEqual(Array.from(air.entries), [waiting])
+    }))
+})

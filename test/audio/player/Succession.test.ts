@@ -1,0 +1,147 @@
+import { assert, describe, it } from "@effect/vitest"
+import type * as Seat from "../../../src/audio/player/Seat.ts"
+import * as Succession from "../../../src/audio/player/Succession.ts"
+import * as PcmRing from "../../../src/mixer/PcmRing.ts"
+import { entryOf, ringOf, seatOf } from "../seats.ts"
+
+const opus = (frames: number): Seat.Media => ({ format: "opus", ring: ringOf(frames) })
+
+/** Of which all has been read: the rest of it is known. */
+const endedOpus = (frames: number): Seat.Media => {
+  const media = opus(frames)
+  media.ring.end()
+  return media
+}
+
+const aheadMs = 60
+
+/** Whether what waits for an entry is due, and who begins to fade. */
+const look = (playing: Seat.Entry | undefined, waiting: Partial<Seat.Seat>, media: Seat.Media = opus(10)) => {
+  const former = playing?.seat ?? seatOf()
+  const seat = seatOf({ after: former, ...waiting })
+  const faded: Array<Seat.Entry> = []
+  const isDue = Succession.isDue(entryOf({ seat, media, place: "waiting" }), aheadMs, (entry) => faded.push(entry))
+  return { isDue, seat, former, faded }
+}
+
+describe("where a mix takes a ring over", () => {
+  it("is behind 160 ms of it, and where it ends if that is sooner", () => {
+    for (
+      const [frames, frameMs, expected] of [[50, 20, 8], [50, 60, 3], [100, 2.5, 64], [3, 20, 3], [0, 20, 0]] as const
+    ) {
+      assert.strictEqual(
+        Succession.changeOverAt(ringOf(frames, frameMs), false),
+        expected,
+        `${frames} of ${frameMs} ms`
+      )
+    }
+    const read = ringOf(50)
+    for (let i = 0; i < 5; i++) read.discard()
+    assert.strictEqual(Succession.changeOverAt(read, false), 13)
+  })
+
+  it("is at once where nothing of it is sent", () => {
+    const ring = ringOf(50)
+    for (let i = 0; i < 5; i++) ring.discard()
+    assert.strictEqual(Succession.changeOverAt(ring, true), 5)
+  })
+})
+
+describe("an entry is plain", () => {
+  it("if it is Opus at its own level from its first sample on", () => {
+    assert.isTrue(Succession.isPlain(entryOf()))
+    assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ level: { gain: 0.5, rampMs: 0 } }) })))
+    assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ fadeInMs: 20 }) })))
+    assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ effects: [{ _tag: "Rotation", hz: 1 }] }) })))
+    assert.isFalse(Succession.isPlain(entryOf({ media: { format: "pcm", ring: PcmRing.make(100) } })))
+  })
+})
+
+describe("what waits for another", () => {
+  it("is due when that is over, or if it waits for nobody", () => {
+    assert.isTrue(look(undefined, { after: undefined }).isDue)
+    assert.isTrue(look(entryOf({ seat: seatOf({ isOver: true }), place: "out" }), {}).isDue)
+    assert.isTrue(look(entryOf({ seat: seatOf({ isOver: true }) }), { crossfadeMs: 1_000 }).isDue)
+  })
+
+  it("is not while that has not begun, waits itself, or is between two places", () => {
+    for (const crossfadeMs of [0, 60_000]) {
+      assert.isFalse(look(undefined, { crossfadeMs }).isDue)
+      for (const place of ["waiting", "out"] as const) {
+        assert.isFalse(
+          look(entryOf({ place, media: endedOpus(2) }), { crossfadeMs, level: { gain: 0.5, rampMs: 0 } }).isDue
+        )
+      }
+    }
+  })
+
+  describe("without a crossfade", () => {
+    it("goes into the mix as soon as the end of the other is read", () => {
+      for (const place of ["mix", "direct"] as const) {
+        assert.isFalse(look(entryOf({ place }), { level: { gain: 0.5, rampMs: 0 } }).isDue)
+        assert.isTrue(look(entryOf({ place, media: endedOpus(10) }), { level: { gain: 0.5, rampMs: 0 } }).isDue)
+      }
+      assert.isTrue(look(entryOf({ place: "mix", media: endedOpus(10) }), {}).isDue)
+      assert.isTrue(
+        look(entryOf({ place: "direct", media: endedOpus(10) }), {}, { format: "pcm", ring: PcmRing.make(100) }).isDue
+      )
+    })
+
+    it("needs none where both are passed through", () => {
+      assert.isFalse(look(entryOf({ place: "direct", media: endedOpus(10) }), {}).isDue)
+    })
+  })
+
+  describe("with a crossfade", () => {
+    it("is due that long before the end, and what a mix needs to begin", () => {
+      // of one that is passed through, a mix that takes over has to be made: 160 ms and one look more
+      for (
+        const [place, leftMs, expected] of [
+          ["direct", 1_181, false],
+          ["direct", 1_180, true],
+          // what was mixed ahead is past changing
+          ["mix", 1_081, false],
+          ["mix", 1_080, true]
+        ] as const
+      ) {
+        const { faded, former, isDue, seat } = look(
+          entryOf({ place, remainingMs: () => leftMs }),
+          { crossfadeMs: 1_000 }
+        )
+        assert.strictEqual(isDue, expected, `${place} ${leftMs}`)
+        assert.lengthOf(faded, expected ? 1 : 0)
+        if (!expected) continue
+        assert.deepStrictEqual([former.level.gain, former.fadeOutMs], [1, 1_000])
+        assert.deepStrictEqual([seat.fadeInMs, seat.curve, seat.after], [1_000, "power", undefined])
+      }
+    })
+
+    it("is as long as what is left, where that is shorter", () => {
+      const { former, seat } = look(entryOf({ place: "direct", remainingMs: () => 680 }), { crossfadeMs: 1_000 })
+      assert.deepStrictEqual([former.fadeOutMs, seat.fadeInMs], [500, 500])
+      const mixed = look(entryOf({ place: "mix", remainingMs: () => 580 }), { crossfadeMs: 1_000 })
+      assert.deepStrictEqual([mixed.former.fadeOutMs, mixed.seat.fadeInMs], [500, 500])
+      const late = look(entryOf({ place: "direct", remainingMs: () => 100 }), { crossfadeMs: 1_000 })
+      assert.deepStrictEqual([late.former.fadeOutMs, late.seat.fadeInMs], [20, 20])
+    })
+
+    it("goes by what is in the ring where all was read, and waits where the end is not known", () => {
+      const read = look(entryOf({ place: "direct", media: endedOpus(34), remainingMs: () => 60_000 }), {
+        crossfadeMs: 1_000
+      })
+      assert.isTrue(read.isDue)
+      assert.strictEqual(read.seat.fadeInMs, 500)
+      // at another speed it has taken more from there than is mixed
+      const effects = [{ _tag: "Timescale", speed: 2, pitch: 1 }] as const
+      const media = endedOpus(34)
+      for (let i = 0; i < 10; i++) if (media.format === "opus") media.ring.discard()
+      const fast = look(entryOf({ place: "mix", media, heardMs: 80, seat: seatOf({ effects }) }), {
+        crossfadeMs: 1_000
+      })
+      assert.strictEqual(fast.seat.fadeInMs, (680 - 80) / 2 - aheadMs - 20)
+      for (const place of ["direct", "mix"] as const) {
+        assert.isFalse(look(entryOf({ place }), { crossfadeMs: 1_000 }).isDue)
+      }
+    })
+  })
+})

@@ -1,0 +1,302 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as TrackQueue from "../../../src/audio/TrackQueue.ts"
+import * as VoiceError from "../../../src/VoiceError.ts"
+import { makePlayer, minute, names, setup, shown, source } from "../FakePlayer.ts"
+
+const openings = (log: ReadonlyArray<string>) => log.filter((line) => line.startsWith("opening"))
+
+/** What was told so far. */
+const told = (queue: TrackQueue.TrackQueue) =>
+  Effect.gen(function*() {
+    const seen: Array<string> = []
+    const fiber = yield* queue.events.pipe(
+      Stream.runForEach((event) =>
+        Effect.sync(() => seen.push("entry" in event ? `${event._tag} ${event.entry.name}` : event._tag))
+      ),
+      Effect.forkChild({ startImmediately: true })
+    )
+    yield* TestClock.adjust(0)
+    yield* Fiber.interrupt(fiber)
+    return seen
+  })
+
+const over = VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" }))
+
+describe("what a queue asks of its player", () => {
+  it.effect("is to tell when it is lost, also where it dies; that it was left, the next entry finds out", () =>
+    Effect.gen(function*() {
+      for (
+        const [closing, halts] of [[Effect.fail(over), true], [Effect.die(new Error("dead")), true], [
+          Effect.void,
+          false
+        ]] as const
+      ) {
+        const rig = makePlayer({ a: minute })
+        const closed = yield* Deferred.make<void, VoiceError.VoiceError>()
+        const queue = yield* TrackQueue.make({ ...rig.player, awaitClosed: Deferred.await(closed) })
+        assert.deepStrictEqual(yield* told(queue), [])
+        yield* Deferred.complete(closed, closing)
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(yield* told(queue), halts ? ["Halted"] : [])
+      }
+    }))
+
+  it.effect("is the level of each entry times its own, and of all that plays when that changes", () =>
+    Effect.gen(function*() {
+      const rig = makePlayer({ a: minute, b: minute, c: minute })
+      const queue = yield* TrackQueue.make(rig.player, { gain: 0.5 })
+      yield* queue.add(source("a"), { gain: 0.5 })
+      yield* queue.add(source("b"), { gain: 2 })
+      yield* queue.add(source("c"))
+      yield* TestClock.adjust("55 seconds")
+      // 1 is the level that a track has of itself
+      assert.deepStrictEqual(rig.asked, [
+        { name: "a", gain: 0.25, crossfade: undefined },
+        { name: "b", gain: undefined, crossfade: 0 }
+      ])
+      yield* queue.setGain(3)
+      assert.deepStrictEqual(rig.log.filter((line) => line.startsWith("volume")), ["volume a 1.5", "volume b 6"])
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(rig.asked.at(-1), { name: "c", gain: 3, crossfade: 0 })
+    }))
+
+  it.effect("is the level and the effects also of what is being opened when they change", () =>
+    Effect.gen(function*() {
+      const slow = { lengthMs: 60_000, opensMs: 4_000 }
+      const { log, player } = makePlayer({ a: slow, b: slow })
+      const queue = yield* TrackQueue.make(player)
+      const changes = () => log.filter((line) => /^(volume|effects)/.test(line))
+      yield* Effect.forkChild(queue.add(source("a"), { gain: 2 }), { startImmediately: true })
+      yield* queue.add(source("b"))
+      yield* TestClock.adjust("1 second")
+      yield* queue.setEffects([{ _tag: "Rotation" }])
+      yield* queue.setGain(0.5)
+      yield* TestClock.adjust("4 seconds")
+      assert.deepStrictEqual(changes(), ["volume a 1", "effects a Rotation"])
+      // b is opened ahead meanwhile
+      yield* TestClock.adjust("51 seconds")
+      assert.strictEqual(log.at(-1), "opening b")
+      yield* queue.setEffects([])
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual(changes().slice(2), ["effects a ", "effects b "])
+      // and of none that has ended
+      yield* TestClock.adjust("10 seconds")
+      yield* queue.setGain(1)
+      assert.deepStrictEqual(changes().slice(4), ["volume b 1"])
+    }))
+
+  it.effect("is to open the next as long ahead as it was told to, with the crossfade that counts then", () =>
+    Effect.gen(function*() {
+      const { asked, log, queue } = yield* setup({ a: minute, b: minute }, { openAhead: "30 seconds" })
+      yield* queue.setCrossfade("5 seconds")
+      yield* TestClock.adjust("1 minute")
+      assert.include(log, "open b at 25000")
+      assert.deepStrictEqual(asked.at(-1), { name: "b", gain: undefined, crossfade: 5_000 })
+    }))
+
+  it.effect("goes on when those who want something of it wait for it no longer", () =>
+    Effect.gen(function*() {
+      const slow = { lengthMs: 60_000, opensMs: 4_000 }
+      const { log, player } = makePlayer({ a: slow, b: slow, c: slow })
+      const queue = yield* TrackQueue.make(player)
+      const impatient = <A>(effect: Effect.Effect<A>) =>
+        Effect.gen(function*() {
+          const asking = yield* Effect.forkChild(effect, { startImmediately: true })
+          yield* TestClock.adjust("1 second")
+          yield* Fiber.interrupt(asking)
+          yield* TestClock.adjust("4 seconds")
+          return yield* shown(queue)
+        })
+      assert.strictEqual(yield* impatient(queue.add(source("a"))), "|a|")
+      yield* queue.add(source("b"))
+      yield* queue.add(source("c"))
+      assert.strictEqual(yield* impatient(queue.skip), "a|b|c")
+      assert.strictEqual(yield* impatient(queue.back), "|a|bc")
+      assert.deepStrictEqual(openings(log), ["a", "b", "a"].map((name) => `opening ${name}`))
+      yield* TestClock.adjust("5 minutes")
+      yield* queue.awaitIdle
+    }))
+
+  it.effect("is to open each only once, whatever is added and taken out meanwhile", () =>
+    Effect.gen(function*() {
+      const slow = { lengthMs: 60_000, opensMs: 4_000 }
+      const rig = makePlayer({ a: slow, b: slow, c: slow, d: slow })
+      const queue = yield* TrackQueue.make(rig.player)
+      yield* Effect.forkChild(queue.add(source("a")), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      const b = yield* queue.add(source("b"))
+      const c = yield* queue.add(source("c"))
+      yield* queue.move(c.id, 0)
+      yield* queue.remove(c.id)
+      yield* TestClock.adjust("4 seconds")
+      assert.strictEqual(yield* shown(queue), "|a|b")
+      assert.deepStrictEqual(openings(rig.log), ["opening a"])
+      yield* TestClock.adjust("50 seconds")
+      assert.deepStrictEqual(openings(rig.log), ["opening a", "opening b"])
+      const d = yield* queue.add(source("d"))
+      yield* queue.remove(d.id)
+      yield* TestClock.adjust("4 seconds")
+      assert.deepStrictEqual(openings(rig.log), ["opening a", "opening b"])
+      assert.deepStrictEqual([...rig.open], ["a", "b"])
+      // it is not what is next any more
+      assert.isTrue(yield* queue.remove(b.id))
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual([...rig.open], ["a"])
+    }))
+})
+
+describe("the order of a queue", () => {
+  it.effect("does not wait for what is taken out while it is opened", () =>
+    Effect.gen(function*() {
+      const rig = makePlayer({ a: { lengthMs: undefined, says: "hangs" }, b: minute })
+      const queue = yield* TrackQueue.make(rig.player)
+      const adding = yield* Effect.forkChild(queue.add(source("a")), { startImmediately: true })
+      const idle = yield* Effect.forkChild(queue.awaitIdle, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(idle.pollUnsafe())
+      yield* queue.add(source("b"))
+      assert.isTrue(yield* queue.remove((yield* queue.contents).upcoming[0]?.id ?? 0))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(adding)).name, "a")
+      assert.strictEqual(yield* shown(queue), "|b|")
+    }))
+
+  it.effect("goes back while something is opened, which is next then", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({ a: minute, b: { lengthMs: undefined, says: "hangs" } })
+      const queue = yield* TrackQueue.make(player)
+      yield* queue.add(source("a"))
+      yield* TestClock.adjust("61 seconds")
+      yield* Effect.forkChild(queue.add(source("b")), { startImmediately: true })
+      assert.strictEqual((yield* queue.back)?.name, "a")
+      assert.strictEqual(yield* shown(queue), "|a|b")
+    }))
+
+  it.effect("says what is not there, and changes nothing for it", () =>
+    Effect.gen(function*() {
+      const { id, queue } = yield* setup({ a: minute, b: minute, c: minute })
+      // nothing was played before a, which itself does not wait
+      assert.strictEqual((yield* queue.back)?.name, "a")
+      assert.isFalse(yield* queue.move(id("a"), 0))
+      assert.isFalse(yield* queue.move(99, 0))
+      assert.isFalse(yield* queue.remove(id("a")))
+      assert.strictEqual(yield* shown(queue), "|a|bc")
+      assert.isTrue(yield* queue.move(id("c"), 0))
+      assert.strictEqual(yield* shown(queue), "|a|cb")
+      yield* queue.stop
+      assert.strictEqual(yield* queue.skip, undefined)
+      const empty = yield* TrackQueue.make(makePlayer({}).player)
+      assert.strictEqual(yield* empty.back, undefined)
+      yield* empty.awaitIdle
+    }))
+
+  it.effect("repeats what was skipped where all is repeated, also at its very beginning", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* setup({ a: minute, b: minute }, { repeat: "all" })
+      assert.strictEqual((yield* queue.skip)?.name, "b")
+      assert.strictEqual(yield* shown(queue), "a|b|a")
+      assert.strictEqual((yield* queue.skip)?.name, "a")
+      assert.strictEqual(yield* shown(queue), "ab|a|b")
+    }))
+
+  it.effect("plays what was opened ahead only if it is the next after a shuffle", () =>
+    Effect.gen(function*() {
+      const discs = Object.fromEntries("abcdefgh".split("").map((name) => [name, minute]))
+      const { open, queue } = yield* setup(discs)
+      yield* TestClock.adjust("55 seconds")
+      assert.deepStrictEqual([...open], ["a", "b"])
+      for (let i = 0; i < 5; i++) {
+        yield* queue.shuffle
+        yield* TestClock.adjust(0)
+        const [first] = (yield* queue.contents).upcoming
+        assert.deepStrictEqual([...open], ["a", first?.name ?? ""])
+      }
+    }))
+})
+
+describe("what a queue tells", () => {
+  it.effect("names what breaks after it was opened ahead, and opens the next in its place", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup({ a: minute, b: { lengthMs: 60_000, says: "rots" }, c: minute })
+      yield* TestClock.adjust("55 seconds")
+      assert.include(log, "open c at 51000")
+      const { failures, upcoming } = yield* queue.contents
+      assert.strictEqual(names(failures.map(({ entry }) => entry)), "b")
+      assert.strictEqual(names(upcoming), "c")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* shown(queue), "a|c|")
+      assert.include(log, "play c at 60000")
+    }))
+
+  it.effect("says when what waits has changed, and by what it ended", () =>
+    Effect.gen(function*() {
+      const { id, queue } = yield* setup({ a: minute, b: minute, c: minute })
+      assert.deepStrictEqual(yield* told(queue), ["Changed", "Started a", "Changed", "Changed"])
+      yield* queue.move(id("c"), 0)
+      yield* queue.shuffle
+      yield* queue.setRepeat("off")
+      yield* queue.skip
+      yield* queue.back
+      yield* queue.stop
+      assert.deepStrictEqual((yield* told(queue)).slice(4).map((line) => line.split(" ")[0]), [
+        "Changed",
+        "Changed",
+        "Changed",
+        "Ended",
+        "Started",
+        "Changed",
+        "Ended",
+        "Started",
+        "Changed",
+        "Ended",
+        "Idle"
+      ])
+    }))
+
+  it.effect("keeps the last hundred failures, and the last 64 events", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({ x: { lengthMs: 0, says: "fails" } })
+      const queue = yield* TrackQueue.make(player)
+      for (let i = 0; i < 105; i++) yield* queue.add(source("x"))
+      const { failures } = yield* queue.contents
+      assert.deepStrictEqual(failures.map(({ entry }) => entry.id), Array.from({ length: 100 }, (_, i) => i + 6))
+      assert.strictEqual((yield* told(queue)).length, 64)
+    }))
+
+  it.effect("is halted once by a session that ends while the next is open already, which waits on", () =>
+    Effect.gen(function*() {
+      const { log, lose, queue } = yield* setup({ a: minute, b: minute })
+      yield* TestClock.adjust("55 seconds")
+      assert.include(log, "open b at 50000")
+      yield* lose(over)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(
+        (yield* told(queue)).filter((line) => line !== "Changed"),
+        ["Started a", "Ended a", "Halted"]
+      )
+      assert.strictEqual(yield* Effect.flip(queue.awaitIdle), over)
+      const { failures, upcoming } = yield* queue.contents
+      assert.deepStrictEqual(failures, [])
+      assert.strictEqual(names(upcoming), "b")
+      // and nothing takes it out that was not asked to
+      assert.strictEqual(yield* queue.skip, undefined)
+      assert.strictEqual(names((yield* queue.contents).upcoming), "b")
+    }))
+
+  it.effect("is halted once where it finds that out when it opens the next", () =>
+    Effect.gen(function*() {
+      const { end, lose, queue } = yield* setup({ a: minute, b: minute })
+      end(over)
+      yield* TestClock.adjust("55 seconds")
+      assert.deepStrictEqual((yield* told(queue)).at(-1), "Halted")
+      const later = VoiceError.make(new VoiceError.NotConnected({ operation: "later" }))
+      yield* lose(later)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual((yield* told(queue)).filter((line) => line === "Halted"), ["Halted"])
+      assert.strictEqual(yield* Effect.flip(queue.awaitIdle), over)
+      assert.strictEqual(yield* queue.skip, undefined)
+      assert.strictEqual(names((yield* queue.contents).upcoming), "b")
+    }))
+})

@@ -1,0 +1,362 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Fiber, Queue, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import type { AudioSource, OpusFrame } from "../../../src/audio/AudioSource.ts"
+import type { Track } from "../../../src/audio/Track.ts"
+import * as Marks from "../../../src/audio/track/Marks.ts"
+import type { Pass, Reading } from "../../../src/audio/track/Reading.ts"
+import * as FakeConnection from "../FakeConnection.ts"
+import { frameOf, liveOf, play, sourceOf } from "../numbers.ts"
+
+/** What a fiber came to, or that it still waits. */
+const told = <A, E>(fiber: Fiber.Fiber<A, E>) =>
+  Effect.sync(() => {
+    const exit = fiber.pollUnsafe()
+    return exit === undefined ? "waits" : exit._tag === "Success" ? exit.value : "failed"
+  })
+
+const wait = (track: Track, positionMs: number) =>
+  Effect.forkScoped(track.reached(positionMs), { startImmediately: true })
+
+/** All that is told from now on. */
+const listen = Effect.fnUntraced(function*(track: Track, interval: number) {
+  const all: Array<number> = []
+  const fiber = yield* track.every(interval).pipe(
+    Stream.runForEach((positionMs) => Effect.sync(() => void all.push(positionMs))),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return { all, fiber }
+})
+
+/** Plays until a fiber has an answer, and says where the track is then. */
+const playUntil = <A, E>(
+  fake: Effect.Success<typeof FakeConnection.make>,
+  track: Track,
+  fiber: Fiber.Fiber<A, E>
+) =>
+  Effect.gen(function*() {
+    for (let i = 0; i < 1_000 && fiber.pollUnsafe() === undefined; i++) yield* play(fake, 1)
+    return yield* track.position
+  })
+
+describe("marks on a track", () => {
+  it.effect("are reached when so much was sent, within a frame", () =>
+    Effect.gen(function*() {
+      for (const mark of [20, 1_000, 1_010, 2_345, 3_980]) {
+        const fake = yield* FakeConnection.make
+        const track = yield* fake.play(sourceOf(200))
+        const fiber = yield* wait(track, mark)
+        const positionMs = yield* playUntil(fake, track, fiber)
+        assert.isTrue(yield* told(fiber))
+        assert.isAtLeast(positionMs, mark)
+        assert.isAtMost(positionMs, mark + 40)
+      }
+    }))
+
+  it.effect("are reached with the first frame where they are at the start, and with the last at the end", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(20), { from: 100 })
+      const start = yield* wait(track, 0)
+      const end = yield* wait(track, 400)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* told(start), "waits")
+      yield* play(fake, 1)
+      yield* TestClock.adjust("20 millis")
+      assert.isTrue(yield* told(start))
+      yield* play(fake, 20)
+      assert.isTrue(yield* told(end))
+      // an end is one for whoever asks afterwards
+      assert.isTrue(yield* track.reached(400))
+      assert.isFalse(yield* track.reached(401))
+    }))
+
+  it.effect("are not reached where the track ends before", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(200), { until: "2 seconds" })
+      const [behind, stopped] = [yield* wait(track, 2_001), yield* wait(track, 1_900)]
+      yield* play(fake, 40)
+      yield* track.stop
+      assert.isFalse(yield* Fiber.join(behind))
+      assert.isFalse(yield* Fiber.join(stopped))
+      const empty = yield* (yield* FakeConnection.make).play(sourceOf(0))
+      yield* TestClock.adjust("20 millis")
+      assert.isFalse(yield* empty.reached(0))
+      assert.deepStrictEqual(yield* Stream.runCollect(empty.every(1_000)), [])
+    }))
+
+  it.effect("wait while it is paused, and while its source has nothing", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const queue = yield* Queue.unbounded<OpusFrame>()
+      yield* Queue.offerAll(queue, Array.from({ length: 50 }, (_, i) => frameOf(i)))
+      const track = yield* fake.play(liveOf(queue))
+      const [first, second] = [yield* wait(track, 500), yield* wait(track, 1_500)]
+      yield* play(fake, 20)
+      yield* track.pause
+      yield* play(fake, 500)
+      assert.strictEqual(yield* told(first), "waits")
+      yield* track.resume
+      assert.closeTo(yield* playUntil(fake, track, first), 520, 20)
+      yield* play(fake, 500)
+      assert.strictEqual(yield* track.position, 1_000)
+      assert.strictEqual(yield* told(second), "waits")
+      yield* Queue.offerAll(queue, Array.from({ length: 50 }, (_, i) => frameOf(i)))
+      assert.closeTo(yield* playUntil(fake, track, second), 1_520, 20)
+      assert.isTrue(yield* told(second))
+    }))
+
+  it.effect("are reached by a seek over them, with what is sent there, and wait after one back", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(500))
+      yield* play(fake, 100)
+      assert.isTrue(yield* track.reached("1 second"))
+      const jumped = yield* wait(track, 4_000)
+      yield* track.pause
+      yield* track.seek("5 seconds")
+      yield* play(fake, 100)
+      assert.strictEqual(yield* told(jumped), "waits")
+      yield* track.resume
+      assert.closeTo(yield* playUntil(fake, track, jumped), 5_040, 20)
+      // what was sent before the seek counts, though nobody has looked at it
+      const last = yield* wait(track, (yield* track.position) + 20)
+      yield* fake.step
+      yield* track.seek(0)
+      yield* Effect.yieldNow
+      assert.isTrue(yield* told(last))
+      const back = yield* wait(track, 6_000)
+      yield* track.seek("1 second")
+      yield* play(fake, 200)
+      assert.strictEqual(yield* told(back), "waits")
+      assert.closeTo(yield* playUntil(fake, track, back), 6_020, 20)
+      assert.isTrue(yield* told(back))
+    }))
+
+  it.effect("are reached in the pass that comes to them, at its very end too", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(200), { from: "1 second", until: "2 seconds", loop: 3 })
+      const [last, never] = [yield* wait(track, 2_000), yield* wait(track, 2_020)]
+      // asking where it is does not make anybody miss anything
+      for (let i = 0; i < 52; i++) yield* Effect.andThen(play(fake, 1), track.position)
+      assert.isTrue(yield* told(last))
+      const again = yield* wait(track, 1_500)
+      assert.closeTo(yield* playUntil(fake, track, again), 1_520, 20)
+      yield* play(fake, 200)
+      assert.isFalse(yield* Fiber.join(never))
+    }))
+
+  it.effect("are refused where they are none", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(10))
+      for (const place of [NaN, -1, Infinity]) {
+        assert.strictEqual((yield* Effect.flip(track.reached(place))).reason._tag, "Unsupported")
+      }
+      for (const interval of [NaN, -1, Infinity, 0]) {
+        const { reason } = yield* Effect.flip(Stream.runDrain(track.every(interval)))
+        assert.strictEqual(reason._tag, "Unsupported")
+      }
+    }))
+})
+
+describe("the places that a track tells", () => {
+  it.effect("are the multiples of an interval, to its end", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(155))
+      const [seconds, odd] = [yield* listen(track, 1_000), yield* listen(track, 333.3)]
+      yield* play(fake, 75)
+      const late = yield* listen(track, 500)
+      yield* play(fake, 100)
+      yield* Fiber.join(seconds.fiber)
+      yield* Fiber.join(late.fiber)
+      assert.deepStrictEqual(seconds.all, [0, 1_000, 2_000, 3_000])
+      assert.deepStrictEqual(odd.all, Array.from({ length: 10 }, (_, i) => i * 333.3))
+      // where it was is told as well
+      assert.deepStrictEqual(late.all, [1_500, 2_000, 2_500, 3_000])
+    }))
+
+  it.effect("are one for each frame at most", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(30))
+      const { all, fiber } = yield* listen(track, 1)
+      yield* play(fake, 40)
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(all, Array.from({ length: 30 }, (_, i) => 20 + i * 20))
+    }))
+
+  it.effect("begin anew in each pass", () =>
+    Effect.gen(function*() {
+      for (const times of [1, 7]) {
+        const fake = yield* FakeConnection.make
+        const track = yield* fake.play(sourceOf(200), { from: 500, until: 1_100, loop: times })
+        const { all, fiber } = yield* listen(track, 250)
+        yield* play(fake, 30 * (times + 1) + 10)
+        yield* Fiber.join(fiber)
+        assert.deepStrictEqual(all, Array.from({ length: times + 1 }, () => [500, 750, 1_000]).flat())
+        // an interval that the pass is shorter than
+        const other = yield* FakeConnection.make
+        const short = yield* other.play(sourceOf(30), { loop: times, buffer: 120 })
+        const starts = yield* listen(short, 10_000)
+        yield* play(other, 35)
+        assert.deepStrictEqual(starts.all, [0, 0])
+        yield* play(other, 30 * times + 5)
+        yield* Fiber.join(starts.fiber)
+        assert.deepStrictEqual(starts.all, Array.from({ length: times + 1 }, () => 0))
+      }
+    }))
+
+  it.effect("go on behind where it was sought, and miss none when it is told to loop", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(200))
+      const { all, fiber } = yield* listen(track, 500)
+      yield* play(fake, 60)
+      yield* track.seek(3_210)
+      yield* play(fake, 20)
+      yield* track.seek(2_000)
+      yield* play(fake, 10)
+      assert.deepStrictEqual(all, [0, 500, 1_000, 3_500, 2_000])
+      yield* track.seek(3_400)
+      yield* play(fake, 3)
+      yield* track.loop(1)
+      yield* play(fake, 240)
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(
+        all.slice(5),
+        [3_500, 4_000, 0, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 3_500, 4_000]
+      )
+    }))
+
+  it.effect("are in the frame with which it begins, though that is found late", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const slow: AudioSource = {
+        name: "slow",
+        open: Effect.map(sourceOf(200).open, (opened) => {
+          assert(opened.format === "opus")
+          return { ...opened, pull: Effect.delay(opened.pull, "20 millis") }
+        })
+      }
+      const track = yield* fake.play(slow, { from: 1_010 })
+      const { all } = yield* listen(track, 500)
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual(all, [])
+      yield* play(fake, 40)
+      assert.deepStrictEqual(all, [1_000, 1_500])
+    }))
+
+  it.effect("keep the last of them for who is slow", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(200))
+      const fiber = yield* track.every(20).pipe(
+        Stream.mapEffect((positionMs) => Effect.as(Effect.sleep("10 seconds"), positionMs)),
+        Stream.runCollect,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* play(fake, 210)
+      yield* TestClock.adjust("1 hour")
+      const all = yield* Fiber.join(fiber)
+      assert.isAtMost(all.length, 70)
+      assert.deepStrictEqual(all.slice(-64), Array.from({ length: 64 }, (_, i) => 4_000 - (63 - i) * 20))
+    }))
+})
+
+describe("when marks are looked at", () => {
+  /** A reading that is heard as time passes, and how often it was asked. */
+  const rig = Effect.gen(function*() {
+    const clock = yield* Clock.Clock
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const counts = { asked: 0 }
+    const state = { paused: false, heardMs: 0 }
+    const pass: Pass = { atMs: 0, positionMs: 0, speed: 1, next: undefined }
+    const parts: Pick<Reading, "heardMs" | "pass" | "positionMs"> = {
+      heardMs: () => {
+        counts.asked++
+        return state.heardMs
+      },
+      pass: () => pass,
+      positionMs: () => state.heardMs
+    }
+    const marks = Marks.make({ clock, fork, isPaused: () => state.paused })
+    // nothing else of a reading is used
+    const reading = parts as Reading
+    marks.follow(reading)
+    const pass20 = (frames: number) =>
+      Effect.gen(function*() {
+        for (let i = 0; i < frames; i++) {
+          if (!state.paused) state.heardMs += 20
+          yield* TestClock.adjust(20)
+        }
+      })
+    return { counts, marks, pass20, reading, state }
+  })
+
+  it.effect("is nothing while nobody waits, and little until it is time", () =>
+    Effect.gen(function*() {
+      const { counts, marks, pass20, state } = yield* rig
+      yield* pass20(500)
+      marks.wake()
+      assert.strictEqual(counts.asked, 0)
+      const fiber = yield* Effect.forkScoped(marks.reached(70_000), { startImmediately: true })
+      yield* pass20(2_900)
+      assert.isAtMost(counts.asked, 2)
+      yield* pass20(120)
+      assert.isTrue(yield* told(fiber))
+      assert.isAtMost(counts.asked, 12)
+      const before = counts.asked
+      yield* pass20(500)
+      assert.strictEqual(counts.asked, before)
+
+      const left = yield* Effect.forkScoped(marks.reached(state.heardMs + 100), { startImmediately: true })
+      yield* Fiber.interrupt(left)
+      const { asked } = counts
+      yield* pass20(500)
+      assert.strictEqual(counts.asked, asked)
+    }))
+
+  it.effect("is in time for packets that are long", () =>
+    Effect.gen(function*() {
+      const { marks, state } = yield* rig
+      state.heardMs = 120
+      yield* TestClock.adjust(118)
+      // at the end of its time: the next one is sent at once
+      const fiber = yield* Effect.forkScoped(marks.reached(1_000), { startImmediately: true })
+      for (let packets = 2; packets <= 9; packets++) {
+        assert.strictEqual(yield* told(fiber), "waits")
+        state.heardMs = packets * 120
+        yield* TestClock.adjust(packets === 9 ? 20 : 120)
+      }
+      assert.isTrue(yield* told(fiber))
+    }))
+
+  it.effect("is nothing while it is paused, once what is mixed already was heard", () =>
+    Effect.gen(function*() {
+      const { counts, marks, pass20, state } = yield* rig
+      const fiber = yield* Effect.forkScoped(marks.reached(200), { startImmediately: true })
+      yield* pass20(4)
+      state.paused = true
+      marks.wake()
+      // as late as it may be mixed ahead
+      const next = yield* Effect.forkScoped(marks.reached(240), { startImmediately: true })
+      yield* pass20(28)
+      assert.strictEqual(yield* told(fiber), "waits")
+      state.heardMs += 120
+      yield* pass20(2)
+      assert.isTrue(yield* told(fiber))
+      yield* pass20(1_000)
+      const { asked } = counts
+      yield* pass20(1_000)
+      assert.strictEqual(counts.asked, asked)
+      assert.strictEqual(yield* told(next), "waits")
+      state.paused = false
+      marks.wake()
+      yield* pass20(4)
+      assert.isTrue(yield* told(next))
+    }))
+})

@@ -1,0 +1,290 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Clock, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import type * as AudioSource from "../../../src/audio/AudioSource.ts"
+import * as FrameSource from "../../../src/audio/source/FrameSource.ts"
+import * as Reading from "../../../src/audio/track/Reading.ts"
+
+describe("Reading", () => {
+  it.effect("reads ahead as far as it may and no further, and fills up what was taken", () =>
+    Effect.gen(function*() {
+      for (const bufferMs of [200, 400, 1_000, 3_000]) {
+        const frame = { data: Uint8Array.of(0xfc, 1, 2, 3), samples: 960 }
+        const endless: Iterable<typeof frame> = {
+          [Symbol.iterator]: () => ({ next: () => ({ done: false, value: frame }) })
+        }
+        const open = FrameSource.open<never, never>(endless, "endless")
+        const reading = Reading.make({
+          clock: yield* Clock.Clock,
+          name: "endless",
+          opened: yield* open,
+          openAgain: Effect.map(open, (again) => ({ opened: again, landedMs: 0 })),
+          fromMs: 0,
+          landedMs: 0,
+          untilMs: Infinity,
+          againMs: 0,
+          bufferMs,
+          leadMs: undefined,
+          heardMs: () => undefined,
+          onReady: Effect.void,
+          again: Effect.succeed(false)
+        })
+        yield* Effect.forkScoped(reading.run, { startImmediately: true })
+        const { media } = reading
+        assert(media.format === "opus")
+        const { ring } = media
+        for (let i = 0; i < 200; i++) {
+          yield* TestClock.adjust("20 millis")
+          assert.isTrue(ring.bufferedMs() <= bufferMs, `${ring.bufferedMs()} of ${bufferMs} ms`)
+          assert.isAtLeast(ring.bufferedMs(), Math.min(bufferMs, 1_000) * 0.2)
+          ring.discard()
+        }
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("is at no place behind the end of its source", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const frame = { data: Uint8Array.of(0xfc, 1), samples: 960 }
+      /** The places where it is, from frame to frame, in a source that says that it is so long. */
+      const places = Effect.fnUntraced(function*(durationMs: number, frames: number, fromMs: number, landedMs: number) {
+        const open = FrameSource.open<never, never>(Array.from({ length: frames }, () => frame), "frames")
+        const opened = { ...yield* open, durationMs }
+        const reading = Reading.make({
+          clock,
+          name: "frames",
+          opened,
+          openAgain: Effect.succeed({ opened, landedMs: 0 }),
+          fromMs,
+          landedMs,
+          untilMs: Infinity,
+          againMs: 0,
+          bufferMs: 1_000,
+          leadMs: undefined,
+          heardMs: () => undefined,
+          onReady: Effect.void,
+          again: Effect.succeed(false)
+        })
+        const before = reading.positionMs()
+        yield* reading.run
+        const at = [before, reading.positionMs()]
+        for (let i = 0; i < frames; i++) {
+          if (reading.media.format === "opus") reading.media.ring.discard()
+          at.push(reading.positionMs())
+        }
+        return at
+      })
+      // the last frame is sent whole, of which the source counts 5 ms
+      assert.deepStrictEqual(yield* places(45, 3, 0, 0), [0, 0, 20, 40, 45])
+      // a seek behind the end, by a source that cannot tell
+      assert.deepStrictEqual(yield* places(45, 0, 1_000, 1_000), [45, 45])
+      // there is more than was said
+      assert.deepStrictEqual(yield* places(20, 3, 1_000, 1_000), [20, 20, 1_020, 1_040, 1_060])
+    }).pipe(Effect.scoped))
+
+  it.effect("is ready when as much is there as is wanted, or as the source wants", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      /** When it is ready, of a source that gives 20 ms of sound each 20 ms, from now on. */
+      const readyMs = Effect.fnUntraced(function*(
+        format: "opus" | "pcm",
+        leadMs: number | undefined,
+        hints: { readonly leadMs?: number; readonly live?: boolean } = {},
+        bufferMs?: number,
+        pieces = 100
+      ) {
+        let given = 0
+        const wait = Effect.andThen(
+          Effect.sleep("20 millis"),
+          Effect.suspend(() => given++ < pieces ? Effect.void : Cause.done())
+        )
+        const base = { durationMs: undefined, tags: {}, ...hints }
+        const opened: AudioSource.OpenSource = format === "opus"
+          ? { ...base, format, channels: 2, pull: Effect.as(wait, [{ data: Uint8Array.of(0xfc, 1), samples: 960 }]) }
+          : { ...base, format, pull: Effect.map(wait, () => new Float32Array(1_920)) }
+        const fromMs = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+        const readyAtMs: Array<number> = []
+        const reading = Reading.make({
+          clock,
+          name: "speech",
+          opened,
+          openAgain: Effect.succeed({ opened, landedMs: 0 }),
+          fromMs: 0,
+          landedMs: 0,
+          untilMs: Infinity,
+          againMs: 0,
+          bufferMs,
+          leadMs,
+          heardMs: () => undefined,
+          onReady: Effect.sync(() => {
+            readyAtMs.push(Number(clock.monotonicTimeNanosUnsafe()) / 1e6 - fromMs)
+          }),
+          again: Effect.succeed(false)
+        })
+        const fiber = yield* Effect.forkScoped(reading.run, { startImmediately: true })
+        for (let i = 0; i < 1_000 && readyAtMs.length === 0; i++) yield* TestClock.adjust("20 millis")
+        yield* Fiber.interrupt(fiber)
+        return readyAtMs[0]
+      })
+      for (const format of ["opus", "pcm"] as const) {
+        for (
+          const [leadMs, expected] of [[0, 20], [20, 20], [50, 60], [120, 120], [900, 900], [undefined, 200]] as const
+        ) {
+          assert.strictEqual(yield* readyMs(format, leadMs), expected)
+        }
+        // what is asked for goes before what the source wants, and makes room for itself
+        assert.strictEqual(yield* readyMs(format, undefined, { leadMs: 120 }), 120)
+        assert.strictEqual(yield* readyMs(format, 40, { leadMs: 120 }), 40)
+        assert.strictEqual(yield* readyMs(format, undefined, { live: true }), format === "opus" ? 60 : 80)
+        assert.strictEqual(yield* readyMs(format, 1_500, {}, 300), 1_500)
+        // 10 seconds at most, and never more than there is
+        assert.strictEqual(yield* readyMs(format, Infinity, {}, undefined, 1_000), 10_000)
+        assert.strictEqual(yield* readyMs(format, 400, {}, undefined, 3), 80)
+      }
+    }).pipe(Effect.scoped))
+
+  describe("of PCM", () => {
+    /** Samples whose value is their place, in pieces of 100 ms. */
+    const counting = (totalMs: number, landedMs: number): AudioSource.OpenPcm => {
+      let atMs = landedMs
+      return {
+        format: "pcm",
+        durationMs: totalMs,
+        tags: {},
+        pull: Effect.suspend(() => {
+          if (atMs >= totalMs) return Cause.done()
+          const from = atMs * 48
+          atMs += 100
+          return Effect.succeed(Float32Array.from({ length: 9_600 }, (_, i) => from + (i >> 1)))
+        })
+      }
+    }
+
+    const read = (
+      opened: AudioSource.OpenSource,
+      fromMs: number,
+      landedMs: number,
+      passes = 0,
+      { againMs = 0, untilMs = Infinity }: { readonly againMs?: number; readonly untilMs?: number } = {}
+    ) =>
+      Effect.gen(function*() {
+        let left = passes
+        const reading = Reading.make({
+          clock: yield* Clock.Clock,
+          name: "counting",
+          opened,
+          openAgain: Effect.sync(() => ({ opened: counting(500, 0), landedMs: 0 })),
+          fromMs,
+          landedMs,
+          untilMs,
+          againMs,
+          bufferMs: 300,
+          leadMs: undefined,
+          heardMs: () => undefined,
+          onReady: Effect.void,
+          again: Effect.sync(() => left-- > 0)
+        })
+        yield* Effect.forkScoped(reading.run, { startImmediately: true })
+        const { media } = reading
+        assert(media.format === "pcm")
+        const { ring } = media
+        const firstMs = reading.positionMs()
+        const values: Array<number> = []
+        const into = new Float32Array(1_920)
+        while (!ring.isDrained()) {
+          assert.isAtMost(ring.bufferedMs(), 300)
+          const count = ring.read(into, 0, 960)
+          for (let i = 0; i < count; i++) {
+            assert.strictEqual(into[i * 2], into[i * 2 + 1])
+            values.push(into[i * 2] ?? NaN)
+          }
+          yield* TestClock.adjust("20 millis")
+        }
+        return { reading, firstMs, values }
+      })
+
+    it.effect("begins with the sample that was sought, and goes on without a hole", () =>
+      Effect.gen(function*() {
+        const { firstMs, reading, values } = yield* read(counting(1_000, 200), 315, 200)
+        assert.strictEqual(firstMs, 315)
+        assert.deepStrictEqual(values, Array.from({ length: 685 * 48 }, (_, i) => 315 * 48 + i))
+        assert.strictEqual(reading.positionMs(), 1_000)
+        assert.isTrue(reading.isComplete())
+      }).pipe(Effect.scoped))
+
+    it.effect("is at the end of a source that is shorter than the place that was sought", () =>
+      Effect.gen(function*() {
+        const { firstMs, values } = yield* read(counting(500, 0), 2_000, 0)
+        assert.deepStrictEqual([firstMs, values.length], [500, 0])
+      }).pipe(Effect.scoped))
+
+    it.effect("ends with the sample before its end, and begins each pass at its start", () =>
+      Effect.gen(function*() {
+        const places = (fromMs: number, untilMs: number) =>
+          Array.from({ length: (untilMs - fromMs) * 48 }, (_, i) => fromMs * 48 + i)
+        let pulls = 0
+        const counted = counting(1_000, 0)
+        const opened: AudioSource.OpenPcm = {
+          ...counted,
+          pull: Effect.andThen(Effect.sync(() => void pulls++), counted.pull)
+        }
+        const one = yield* read(opened, 115, 0, 0, { againMs: 115, untilMs: 330 })
+        assert.deepStrictEqual(one.values, places(115, 330))
+        assert.strictEqual(one.reading.positionMs(), 330)
+        assert.isTrue(one.reading.isComplete())
+        // what comes behind the end is not asked for
+        assert.strictEqual(pulls, 4)
+
+        const three = yield* read(counting(500, 0), 50, 0, 2, { againMs: 115, untilMs: 330 })
+        assert.deepStrictEqual(three.values, [...places(50, 330), ...places(115, 330), ...places(115, 330)])
+        assert.strictEqual(three.reading.positionMs(), 330)
+
+        // at the end of a piece, behind the end of the source, and behind its own end
+        assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 200 })).values, places(0, 200))
+        assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 700 })).values, places(0, 500))
+        const behind = yield* read(counting(500, 0), 400, 0, 1, { againMs: 100, untilMs: 200 })
+        assert.deepStrictEqual([behind.firstMs, behind.values], [100, places(100, 200)])
+      }).pipe(Effect.scoped))
+
+    it.effect("tells places anew in each pass", () =>
+      Effect.gen(function*() {
+        const { reading, values } = yield* read(counting(500, 0), 200, 0, 2)
+        assert.strictEqual(values.length, 1_300 * 48)
+        const start = values.lastIndexOf(0)
+        assert.strictEqual(start, 800 * 48)
+        assert.strictEqual(reading.positionMs(), 500)
+      }).pipe(Effect.scoped))
+
+    it.effect("refuses samples that are not of two channels, and another format in the next pass", () =>
+      Effect.gen(function*() {
+        const odd: AudioSource.OpenPcm = { ...counting(500, 0), pull: Effect.succeed(new Float32Array(961)) }
+        const { reading } = yield* read(odd, 0, 0)
+        assert.match(String(reading.failure()), /961 samples are not of two channels/)
+        assert.isFalse(reading.isComplete())
+        const opus: AudioSource.OpenOpus = {
+          format: "opus",
+          channels: 2,
+          durationMs: undefined,
+          tags: {},
+          pull: Cause.done()
+        }
+        const other = Reading.make({
+          clock: yield* Clock.Clock,
+          name: "changing",
+          opened: opus,
+          openAgain: Effect.sync(() => ({ opened: counting(500, 0), landedMs: 0 })),
+          fromMs: 0,
+          landedMs: 0,
+          untilMs: Infinity,
+          againMs: 0,
+          bufferMs: undefined,
+          leadMs: undefined,
+          heardMs: () => undefined,
+          onReady: Effect.void,
+          again: Effect.succeed(true)
+        })
+        yield* other.run
+        assert.match(String(other.failure()), /it was opus before and is pcm now/)
+      }).pipe(Effect.scoped))
+  })
+})

@@ -1,0 +1,20 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import * as TrackBroadcast from "../../../src/audio/track/TrackBroadcast.ts"
+
+describe("TrackBroadcast", () => {
+  it.effect("tells the state and all events, up to and including the end", () =>
+    Effect.gen(function*() {
+      const broadcast = TrackBroadcast.make({ _tag: "Buffering" })
+      broadcast.tell({ _tag: "Started" })
+      broadcast.become({ _tag: "Playing" })
+      assert.isFalse(broadcast.isOver())
+      broadcast.end({ _tag: "Stopped" })
+      assert.isTrue(broadcast.isOver())
+      const ended = { _tag: "Ended", end: { _tag: "Stopped" } } as const
+      assert.deepStrictEqual(broadcast.state(), ended)
+      // whoever comes late is told the end, and does not wait
+      assert.deepStrictEqual(yield* Stream.runCollect(broadcast.changes), [ended])
+      assert.deepStrictEqual(yield* Stream.runCollect(broadcast.events), [{ _tag: "Started" }, ended])
+    }))
+})

@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as E2eeVersions from "../../../src/driver/e2ee/E2eeVersions.ts"
+
+const make = () => {
+  const clock = { nowMs: 1_000_000 }
+  const encrypting: Array<boolean> = []
+  const versions = E2eeVersions.make(() => clock.nowMs, (isEncrypting) => encrypting.push(isEncrypting))
+  return { clock, encrypting, versions, takesPlain: () => versions.takesPlain(clock.nowMs) }
+}
+
+describe("E2eeVersions", () => {
+  it("takes plain frames where nobody encrypts, and none where all do", () => {
+    const { takesPlain, versions } = make()
+    assert.isTrue(takesPlain())
+    versions.begin(1)
+    assert.isFalse(takesPlain())
+    versions.begin(0)
+    assert.isTrue(takesPlain())
+  })
+
+  it("takes none again because of a transition among those who encrypt", () => {
+    const { clock, takesPlain, versions } = make()
+    versions.begin(1)
+    versions.announce(5, 1)
+    versions.execute(5)
+    assert.isFalse(takesPlain())
+    versions.begin(0)
+    versions.enforce(1)
+    clock.nowMs += 9_000
+    versions.announce(0, 1)
+    clock.nowMs += 1_001
+    assert.isFalse(takesPlain())
+  })
+
+  it("tells at once when what we send has to be encrypted, and when no more", () => {
+    const { encrypting, versions } = make()
+    versions.begin(0)
+    assert.deepStrictEqual(encrypting, [])
+    versions.begin(1)
+    assert.deepStrictEqual(encrypting, [true])
+    versions.announce(5, 0)
+    versions.enforce(2)
+    assert.deepStrictEqual(encrypting, [true])
+    versions.execute(5)
+    assert.deepStrictEqual(encrypting, [true, false])
+    versions.announce(0, 1)
+    assert.deepStrictEqual(encrypting, [true, false, true])
+  })
+
+  it("executes what was announced, once, and 0 at once", () => {
+    const { versions } = make()
+    versions.begin(1)
+    assert.isTrue(versions.announce(0, 1))
+    assert.isFalse(versions.announce(3, 1))
+    assert.isFalse(versions.announce(4, 0))
+    assert.deepStrictEqual(versions.announced(), [3, 4])
+    assert.isFalse(versions.execute(9))
+    assert.isTrue(versions.execute(3))
+    assert.isFalse(versions.execute(3))
+    assert.deepStrictEqual([versions.inForce(), versions.lastExecuted(), versions.executions()], [1, 3, 2])
+  })
+
+  it("takes plain frames from the announcement of a downgrade on, until ten seconds after an upgrade", () => {
+    const { clock, takesPlain, versions } = make()
+    versions.begin(1)
+    versions.announce(3, 1)
+    versions.announce(4, 0)
+    assert.isTrue(takesPlain())
+    versions.execute(3)
+    clock.nowMs += 10_001
+    assert.isTrue(takesPlain(), "it is still to come")
+    versions.announce(5, 1)
+    versions.execute(4)
+    assert.deepStrictEqual(versions.announced(), [], "what it overtakes is over")
+    assert.strictEqual(versions.inForce(), 0)
+    versions.announce(6, 1)
+    assert.isTrue(takesPlain())
+    versions.execute(6)
+    clock.nowMs += 10_000
+    assert.isTrue(takesPlain())
+    clock.nowMs += 1
+    assert.isFalse(takesPlain())
+  })
+
+  it("forgets with a call what was announced in the one before", () => {
+    const { versions } = make()
+    versions.begin(1)
+    versions.announce(3, 1)
+    versions.announce(4, 0)
+    versions.begin(0)
+    assert.deepStrictEqual(versions.announced(), [])
+    versions.execute(3)
+    assert.strictEqual(versions.inForce(), 0)
+  })
+
+  it("forgets transitions of a group, a downgrade only with the call", () => {
+    const { versions } = make()
+    versions.begin(1)
+    versions.announce(3, 1)
+    versions.announce(4, 0)
+    versions.forget(false)
+    assert.deepStrictEqual(versions.announced(), [4])
+    versions.forget(true)
+    assert.deepStrictEqual(versions.announced(), [])
+  })
+})

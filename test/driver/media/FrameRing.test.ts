@@ -1,0 +1,294 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as FrameRing from "../../../src/driver/media/FrameRing.ts"
+
+const frame = (length: number, seed: number) => Uint8Array.from({ length }, (_, i) => (seed + i) & 0xff)
+
+const take = (ring: FrameRing.FrameRing): { readonly data: Uint8Array; readonly samples: number } | undefined => {
+  const into = new Uint8Array(FrameRing.maxFrameBytes + 12)
+  const length = ring.read(into, 12)
+  return length < 0 ? undefined : { data: into.slice(12, 12 + length), samples: ring.samples() }
+}
+
+const Step = Schema.Struct({
+  write: Schema.Boolean,
+  length: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: FrameRing.maxFrameBytes }))),
+  units: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 48 })))
+})
+
+describe("FrameRing", () => {
+  it("takes what just fits, also where room has just been made, and never a frame that is too long", () => {
+    const ring = FrameRing.make({ capacityBytes: 16_384 })
+    const quarter = new Uint8Array(4_092)
+    for (let i = 0; i < 4; i++) assert.isTrue(ring.write(quarter, 960))
+    assert.isFalse(ring.write(new Uint8Array(0), 960))
+    const behind = FrameRing.follow(ring.buffer, true)
+    for (let i = 0; i < 4; i++) ring.discard()
+    assert.strictEqual(behind.take(new Uint8Array(FrameRing.maxFrameBytes)), 4_092, "it is not written over yet")
+    for (let i = 0; i < 4; i++) assert.isTrue(ring.write(quarter, 960))
+    ring.discard()
+    assert.isTrue(ring.write(quarter, 960))
+    const large = FrameRing.make({ capacityBytes: 65_536 })
+    assert.isFalse(large.write(new Uint8Array(FrameRing.maxFrameBytes + 1), 960))
+    assert.isTrue(large.write(new Uint8Array(FrameRing.maxFrameBytes), 960))
+  })
+
+  it("counts frames on from where it is told", () => {
+    const ring = FrameRing.make({ first: 7 })
+    ring.write(Uint8Array.of(1), 960)
+    assert.deepStrictEqual([ring.framesRead(), ring.framesWritten()], [7, 8])
+  })
+
+  it("gives back what was written, in order, seen from the other side", () => {
+    const producer = FrameRing.make()
+    const consumer = FrameRing.fromBuffer(producer.buffer)
+    assert.isTrue(producer.write(frame(160, 1), 960))
+    assert.isTrue(producer.write(frame(3, 9), 120))
+    assert.strictEqual(consumer.bufferedMs(), 22.5)
+    assert.strictEqual(consumer.next(), 160)
+    assert.deepStrictEqual(take(consumer), { data: frame(160, 1), samples: 960 })
+    assert.deepStrictEqual(take(consumer), { data: frame(3, 9), samples: 120 })
+    assert.isUndefined(take(consumer))
+    assert.strictEqual(consumer.next(), -1)
+    assert.strictEqual(producer.positionMs(), 22.5)
+    assert.strictEqual(producer.framesRead(), 2)
+  })
+
+  it("refuses what does not fit, and takes it when there is room again", () => {
+    const ring = FrameRing.make()
+    let written = 0
+    while (ring.write(frame(1_000, written), 960)) written++
+    assert.isAbove(written, 10)
+    assert.isFalse(ring.write(frame(1_000, 0), 960))
+    assert.isDefined(take(ring))
+    assert.isDefined(take(ring))
+    assert.isTrue(ring.write(frame(1_000, 0), 960))
+    assert.isFalse(ring.write(new Uint8Array(FrameRing.maxFrameBytes + 1), 960))
+  })
+
+  it("is drained when its producer has ended and all was read", () => {
+    const ring = FrameRing.make()
+    assert.isFalse(ring.isDrained())
+    ring.write(frame(10, 0), 960)
+    ring.end()
+    assert.isTrue(ring.isEnded())
+    assert.isFalse(ring.isDrained())
+    take(ring)
+    assert.isTrue(ring.isDrained())
+  })
+
+  it("is open again where its end was not come to, and for good not where it was", () => {
+    const ring = FrameRing.make()
+    const consumer = FrameRing.fromBuffer(ring.buffer)
+    assert.isFalse(ring.reopen())
+    assert.isFalse(consumer.isFinal())
+    ring.write(frame(10, 0), 960)
+    ring.end()
+    assert.isFalse(consumer.isDrained())
+    assert.isTrue(ring.reopen())
+    assert.isFalse(consumer.isEnded())
+    take(consumer)
+    assert.isFalse(consumer.isDrained())
+    ring.write(frame(10, 1), 960)
+    ring.end()
+    assert.isTrue(consumer.isFinal())
+    assert.isFalse(ring.reopen())
+    assert.isFalse(consumer.isDrained())
+    take(consumer)
+    assert.isTrue(consumer.isDrained())
+    assert.isTrue(ring.isEnded())
+  })
+
+  it("copies to any offset, and up to the end of the buffer", () => {
+    for (let offset = 0; offset < 8; offset++) {
+      for (let length = 1; length <= 9; length++) {
+        for (const base of [0, 1, 2, 4]) {
+          const ring = FrameRing.make()
+          ring.write(frame(length, 7), 960)
+          // not a byte longer than it has to be
+          const into = new Uint8Array(new ArrayBuffer(base + offset + length), base).fill(0xee)
+          assert.strictEqual(ring.read(into, offset), length)
+          assert.deepStrictEqual(
+            into,
+            Uint8Array.of(...Array.from({ length: offset }, () => 0xee), ...frame(length, 7))
+          )
+        }
+      }
+    }
+  })
+
+  it("overwrites at most three bytes behind the frame, and none before it", () => {
+    const ring = FrameRing.make()
+    for (let length = 1; length <= 8; length++) ring.write(frame(length, 1), 960)
+    for (let length = 1; length <= 8; length++) {
+      const into = new Uint8Array(64).fill(0xee)
+      ring.read(into, 12)
+      assert.isTrue(into.subarray(0, 12).every((byte) => byte === 0xee))
+      assert.deepStrictEqual(into.slice(12, 12 + length), frame(length, 1))
+      assert.isTrue(into.subarray(12 + length + 3).every((byte) => byte === 0xee))
+    }
+  })
+
+  it("copies into one buffer after another", () => {
+    const ring = FrameRing.make()
+    const buffers = [new Uint8Array(32), new Uint8Array(new ArrayBuffer(64), 2, 32), new Uint8Array(32)]
+    for (let i = 0; i < 9; i++) ring.write(frame(10, i), 960)
+    for (let i = 0; i < 9; i++) {
+      const into = buffers[i % 3]
+      assert.isDefined(into)
+      ring.read(into, 12)
+      assert.deepStrictEqual(into.slice(12, 22), frame(10, i))
+    }
+  })
+
+  it.prop("behaves as a bounded queue for any order of writes and reads", [Schema.Array(Step)], ([steps]) => {
+    const ring = FrameRing.make({ capacityBytes: 1 })
+    const model: Array<{ readonly data: Uint8Array; readonly samples: number }> = []
+    let seed = 0
+    // the steps are repeated so that the indices go around the arena many times
+    for (let round = 0; round < 20; round++) {
+      for (const step of steps) {
+        if (step.write) {
+          const data = frame(step.length, seed++)
+          if (ring.write(data, step.units * 120)) model.push({ data, samples: step.units * 120 })
+          else assert.isAbove(model.length, 0, "an empty ring takes every frame")
+        } else {
+          assert.deepStrictEqual(take(ring), model.shift())
+        }
+        assert.strictEqual(ring.next(), model[0]?.data.length ?? -1)
+        assert.strictEqual(ring.bufferedMs(), model.reduce((ms, { samples }) => ms + samples / 48, 0))
+      }
+    }
+  })
+
+  it("numbers its frames for whoever follows it, and keeps every duration", () => {
+    const ring = FrameRing.make()
+    const follower = FrameRing.follow(ring.buffer)
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    let ms = 0
+    for (let i = 0; i < 3_000; i++) {
+      const samples = 120 * (1 + (i % 48))
+      assert.isTrue(ring.write(frame(i % 50, i), samples))
+      assert.strictEqual(follower.take(into), i % 50)
+      assert.strictEqual(follower.number(), i & 0x3ff)
+      assert.strictEqual(follower.samples(), samples)
+      ms += samples / 48
+      assert.closeTo(follower.positionMs(), ms, 1e-6)
+      ring.discard()
+      assert.strictEqual(ring.samples(), samples)
+      assert.strictEqual(ring.framesWritten(), ring.framesRead())
+    }
+  })
+
+  it("goes on counting its media time after 62 days and after 124 days", () => {
+    for (const units of [0x8000_0000, 0x1_0000_0000]) {
+      const { buffer } = FrameRing.make()
+      // the fourth and the fifth word of the header: what was written and what was read
+      new Int32Array(buffer).fill((units - 10) | 0, 3, 5)
+      const ring = FrameRing.fromBuffer(buffer)
+      const early = FrameRing.follow(buffer)
+      const into = new Uint8Array(FrameRing.maxFrameBytes)
+      for (let i = 0; i < 4; i++) ring.write(frame(10, i), 960)
+      for (let i = 0; i < 4; i++) {
+        assert.strictEqual(ring.positionMs(), (units - 10 + 8 * i) * 2.5)
+        early.take(into)
+        assert.strictEqual(early.positionMs(), (units - 10 + 8 * (i + 1)) * 2.5)
+        assert.strictEqual(early.aheadMs(), 20)
+        const late = FrameRing.follow(buffer)
+        late.take(into)
+        assert.strictEqual(late.positionMs(), early.positionMs())
+        ring.discard()
+      }
+      assert.strictEqual(ring.bufferedMs(), 0)
+    }
+  })
+
+  /** A ring whose two indices, which count bytes modulo 2^32, stand at `index` already. */
+  const usedRing = (index: number) => {
+    const { buffer } = FrameRing.make()
+    new Int32Array(buffer).fill(index, 0, 2)
+    return buffer
+  }
+
+  for (const [name, limit] of [["2^31", 0x8000_0000], ["2^32", 0x1_0000_0000]] as const) {
+    it(`refuses what does not fit and gives back the rest when its indices pass ${name}`, () => {
+      const ring = FrameRing.fromBuffer(usedRing((limit - 0x1000) | 0))
+      let taken = 0
+      for (let round = 0, written = 0; round < 3; round++) {
+        const before = written
+        while (written - before < 100 && ring.write(frame(1_000, written), 960)) written++
+        assert.isAbove(written - before, 10)
+        assert.isBelow(written - before, 17)
+        for (; taken < written; taken++) {
+          assert.strictEqual(ring.next(), 1_000)
+          assert.deepStrictEqual(take(ring), { data: frame(1_000, taken), samples: 960 })
+        }
+        assert.strictEqual(ring.next(), -1)
+        assert.isUndefined(take(ring))
+      }
+    })
+
+    it(`is followed when its indices pass ${name}`, () => {
+      const buffer = usedRing((limit - 0x1000) | 0)
+      const ring = FrameRing.fromBuffer(buffer)
+      const follower = FrameRing.follow(buffer)
+      const into = new Uint8Array(FrameRing.maxFrameBytes)
+      const write = (from: number, to: number) => {
+        for (let i = from; i < to; i++) assert.isTrue(ring.write(frame(500, i), 960))
+      }
+      // ahead of the consumer, over the limit
+      write(0, 12)
+      for (let i = 0; i < 12; i++) {
+        assert.strictEqual(follower.take(into), 500)
+        assert.deepStrictEqual(into.slice(0, 500), frame(500, i))
+      }
+      assert.strictEqual(follower.take(into), -1)
+      // behind the consumer: it goes on where that is
+      for (let i = 0; i < 12; i++) ring.discard()
+      write(12, 24)
+      for (let i = 12; i < 20; i++) ring.discard()
+      assert.strictEqual(follower.take(into), 500)
+      assert.deepStrictEqual(into.slice(0, 500), frame(500, 20))
+      assert.strictEqual(follower.index(), ring.index())
+    })
+  }
+
+  it("goes on behind a consumer that passes the limit of its index before the follower does", () => {
+    const buffer = usedRing(0x7fff_f800)
+    const ring = FrameRing.fromBuffer(buffer)
+    const follower = FrameRing.follow(buffer)
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    for (let i = 0; i < 12; i++) assert.isTrue(ring.write(frame(500, i), 960))
+    assert.strictEqual(follower.take(into), 500)
+    for (let i = 0; i < 8; i++) ring.discard()
+    assert.isBelow(ring.index(), 0)
+    assert.strictEqual(follower.take(into), 500)
+    assert.deepStrictEqual(into.slice(0, 500), frame(500, 8))
+  })
+
+  it("refuses what does not fit at an end that is made when the index of writing has passed the limit alone", () => {
+    const buffer = usedRing(-0x1000)
+    const former = FrameRing.fromBuffer(buffer)
+    for (let i = 0; i < 8; i++) assert.isTrue(former.write(frame(1_000, i), 960))
+    const another = FrameRing.fromBuffer(buffer)
+    let written = 8
+    while (written < 100 && another.write(frame(1_000, written), 960)) written++
+    for (let i = 0; i < written; i++) assert.deepStrictEqual(take(former), { data: frame(1_000, i), samples: 960 })
+    assert.isUndefined(take(former))
+  })
+
+  it("is empty when an end is made of a ring that was used and is empty", () => {
+    const producer = FrameRing.make()
+    const consumer = FrameRing.fromBuffer(producer.buffer)
+    for (let i = 0; i < 3; i++) {
+      assert.isTrue(producer.write(frame(100, i), 960))
+      consumer.discard()
+    }
+    const another = FrameRing.fromBuffer(producer.buffer)
+    assert.strictEqual(another.next(), -1)
+    assert.isUndefined(take(another))
+    assert.strictEqual(another.framesRead(), 3)
+    assert.isTrue(producer.write(frame(7, 1), 960))
+    assert.strictEqual(another.next(), 7)
+  })
+})

@@ -1,0 +1,237 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Queue, Result, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as Link from "../../../src/driver/signalling/Link.ts"
+import type * as DaveFrame from "../../../src/protocol/DaveFrame.ts"
+import { UserId } from "../../../src/protocol/Identifier.ts"
+import * as VoicePayload from "../../../src/protocol/VoicePayload.ts"
+import * as MockVoiceSocket from "../../../src/testing/MockVoiceSocket.ts"
+import * as Time from "../../../src/testing/Time.ts"
+import * as VoiceError from "../../../src/VoiceError.ts"
+import * as VoiceSocket from "../../../src/VoiceSocket.ts"
+
+const rig = Effect.fnUntraced(function*(
+  options: {
+    readonly version?: VoicePayload.VoiceVersion
+    readonly lastSequence?: number
+    readonly onMessage?: (message: VoicePayload.ServerMessage) => Effect.Effect<unknown>
+    readonly send?: VoiceSocket.Connection["send"]
+  } = {}
+) {
+  const version = options.version ?? 8
+  const sockets = yield* VoiceSocket.VoiceSocket
+  const network = yield* MockVoiceSocket.MockVoiceSocket
+  const opened = yield* sockets.open({ endpoint: "voice.example:443", version })
+  const socket = { ...opened, send: options.send ?? opened.send }
+  const peer = yield* network.accept
+  const log: Array<string> = []
+  let lastSequence = options.lastSequence ?? -1
+  const link = yield* Link.make(socket, {
+    onMessage: options.onMessage ?? (({ op }) => Effect.sync(() => log.push(`message ${op}`))),
+    onDave: ({ op }) => Effect.sync(() => log.push(`dave ${op}`)),
+    onSequence: (sequence) => {
+      lastSequence = sequence
+      log.push(`handled ${sequence}`)
+    },
+    lastSequence: () => lastSequence,
+    onHeartbeat: () => log.push("beat"),
+    onRoundTrip: (milliseconds) => log.push(`round trip ${milliseconds}`),
+    onMalformed: (detail) => Effect.sync(() => log.push(`malformed ${detail}`)),
+    onUnknown: () => log.push("unknown")
+  })
+  /** The server answers every beat from now on; counts them. */
+  const answered = { count: 0 }
+  const answer = Effect.flatMap(peer.take, (message) => {
+    if (message.op !== 3) return Effect.void
+    answered.count++
+    return peer.push({ op: 6, d: { t: message.d.t } })
+  }).pipe(Effect.forever, Effect.forkScoped({ startImmediately: true }))
+  return { peer, log, link, answer, answered }
+})
+
+const hello = (heartbeat_interval: number): VoicePayload.ServerMessage => ({ op: 8, d: { v: 8, heartbeat_interval } })
+const connected = (seq: number): VoicePayload.ServerMessage => ({ op: 11, d: { user_ids: [UserId.make("31")] }, seq })
+const dave: DaveFrame.ServerFrame = { op: 25, seq: 7, externalSender: Uint8Array.of(1) }
+
+const settle = Time.advance("1 millis")
+
+describe("Link", () => {
+  it.effect("waits for Hello, and beats at once and in its interval when it is told to", () =>
+    Effect.gen(function*() {
+      const { answer, answered, link, log, peer } = yield* rig()
+      const waiting = yield* Effect.forkScoped(link.hello, { startImmediately: true })
+      yield* settle
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* peer.push(hello(10_000))
+      yield* Fiber.join(waiting)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* peer.waiting, 0)
+      yield* answer
+      yield* link.startHeartbeat
+      yield* TestClock.adjust("59 seconds")
+      assert.strictEqual(answered.count, 6)
+      assert.strictEqual(log.filter((line) => line === "beat").length, 6)
+      assert.include(log, "round trip 0")
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("has one heartbeat however often Hello comes, at the newest interval", () =>
+    Effect.gen(function*() {
+      const { answer, answered, link, peer } = yield* rig()
+      yield* answer
+      yield* peer.push(hello(10_000))
+      yield* link.hello
+      yield* link.startHeartbeat
+      for (const interval of [5_000, 3_000, 2_000]) yield* peer.push(hello(interval))
+      yield* settle
+      const before = answered.count
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(answered.count - before, 10)
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("never beats faster than once a second", () =>
+    Effect.gen(function*() {
+      const { answer, answered, link, peer } = yield* rig()
+      yield* answer
+      yield* peer.push(hello(1))
+      yield* link.hello
+      yield* link.startHeartbeat
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(answered.count, 11)
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("ends when a beat is not answered until the next", () =>
+    Effect.gen(function*() {
+      const { link, peer } = yield* rig()
+      yield* peer.push(hello(10_000))
+      yield* link.hello
+      yield* link.startHeartbeat
+      yield* TestClock.adjust("9 seconds")
+      assert.isFalse(Deferred.isDoneUnsafe(link.ended))
+      yield* TestClock.adjust("1 seconds")
+      const { reason } = yield* Effect.flip(Deferred.await(link.ended))
+      assert.strictEqual(reason._tag, "HeartbeatUnanswered")
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("counts a message as handled when it was, in order, binary ones too", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const { log, peer } = yield* rig({
+        onMessage: () => Deferred.await(gate)
+      })
+      yield* peer.push(connected(0))
+      yield* peer.pushDave(dave)
+      yield* peer.pushMalformed("spoilt")
+      yield* settle
+      assert.deepStrictEqual(log, [])
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      assert.deepStrictEqual(log, ["handled 0", "dave 25", "handled 7", "malformed spoilt"])
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  for (const [lastSequence, version] of [[-1, 8], [0, 8], [41, 9], [41, 7]] as const) {
+    it.effect(`acknowledges ${lastSequence} at version ${version}`, () =>
+      Effect.gen(function*() {
+        const { link, peer } = yield* rig({ lastSequence, version })
+        yield* peer.push(hello(10_000))
+        yield* link.hello
+        yield* link.startHeartbeat
+        const beat = yield* peer.take
+        assert(beat.op === 3)
+        assert.strictEqual(beat.d.seq_ack, version < 8 ? undefined : lastSequence)
+      }).pipe(Effect.provide(MockVoiceSocket.layer)))
+  }
+
+  it.effect("acknowledges what it does not know, too: it would come again with each resume", () =>
+    Effect.gen(function*() {
+      const sockets = yield* VoiceSocket.VoiceSocket
+      const socket = yield* sockets.open({ endpoint: "voice.example:443", version: 8 })
+      const incoming = yield* Queue.unbounded<VoiceSocket.Incoming, VoiceError.VoiceError>()
+      const log: Array<string> = []
+      yield* Link.make({ ...socket, take: Queue.take(incoming) }, {
+        onMessage: () => Effect.void,
+        onDave: () => Effect.void,
+        onSequence: (sequence) => log.push(`handled ${sequence}`),
+        lastSequence: () => -1,
+        onHeartbeat: () => {},
+        onRoundTrip: () => {},
+        onMalformed: () => Effect.void,
+        onUnknown: () => log.push("unknown")
+      })
+      const unknown = Result.getOrThrow(VoicePayload.decodeServer(8, "{\"op\":200,\"d\":{},\"seq\":42}"))
+      assert.strictEqual(unknown.op, "unknown")
+      yield* Queue.offer(incoming, { _tag: "Message", message: unknown })
+      yield* settle
+      assert.deepStrictEqual(log, ["unknown", "handled 42"])
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("measures no round trip by an answer that it does not wait for", () =>
+    Effect.gen(function*() {
+      const { link, log, peer } = yield* rig()
+      yield* peer.push(hello(10_000))
+      yield* peer.push({ op: 6, d: { t: 1 } })
+      yield* link.hello
+      yield* link.startHeartbeat
+      const beat = yield* peer.take
+      assert(beat.op === 3)
+      for (const t of [beat.d.t + 1, beat.d.t, beat.d.t]) yield* peer.push({ op: 6, d: { t } })
+      yield* settle
+      assert.deepStrictEqual(log, ["beat", "round trip 0"])
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("says when the session was resumed, behind what was replayed", () =>
+    Effect.gen(function*() {
+      const { link, log, peer } = yield* rig()
+      const resumed = yield* Effect.forkScoped(Effect.andThen(link.resumed, Effect.sync(() => [...log])))
+      yield* peer.push(connected(3))
+      yield* peer.push({ op: 9, d: null })
+      yield* settle
+      assert.deepStrictEqual(yield* Fiber.join(resumed), ["message 11", "handled 3"])
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("answers the gateway's heartbeat", () =>
+    Effect.gen(function*() {
+      const { peer } = yield* rig({ lastSequence: 5 })
+      yield* peer.push({ op: 3, d: { t: 77 } })
+      assert.deepStrictEqual(yield* peer.take, { op: 3, d: { t: 77, seq_ack: 5 } })
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("goes on where the answer to the gateway's heartbeat cannot be sent", () =>
+    Effect.gen(function*() {
+      const { link, log, peer } = yield* rig({
+        send: () => VoiceError.fail(new VoiceError.Unsupported({ feature: "Such a nonce", detail: "it is none" }))
+      })
+      yield* peer.push({ op: 3, d: { t: 77 } })
+      yield* peer.push(connected(3))
+      yield* settle
+      assert.deepStrictEqual(log, ["message 11", "handled 3"])
+      assert.isFalse(Deferred.isDoneUnsafe(link.ended))
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("ends with the close code, and sends nothing any more", () =>
+    Effect.gen(function*() {
+      const { link, peer } = yield* rig()
+      yield* peer.push(hello(10_000))
+      yield* link.hello
+      yield* link.startHeartbeat
+      yield* peer.close(4015, "crashed")
+      const { reason } = yield* Effect.flip(Deferred.await(link.ended))
+      assert.strictEqual(reason._tag, "ServerCrashed")
+      const error = yield* Effect.flip(link.send({ op: 3, d: { t: 1 } }))
+      assert.strictEqual(error.reason._tag, "ServerCrashed")
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("beats no more when its scope has closed", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { answer, answered, link, peer } = yield* Scope.provide(rig(), scope)
+      yield* answer
+      yield* peer.push(hello(1_000))
+      yield* link.hello
+      yield* link.startHeartbeat
+      yield* TestClock.adjust("5 seconds")
+      yield* Scope.close(scope, Exit.void)
+      const { count } = answered
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(answered.count, count)
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+})

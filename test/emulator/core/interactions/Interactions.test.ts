@@ -1,0 +1,607 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Begun, Typed } from "../../../../src/emulator/core/interactions/Interactions.ts"
+import * as Harness from "../Harness.ts"
+
+type Json = { readonly [key: string]: unknown }
+
+const setup = () => {
+  const h = Harness.make()
+  const guest = h.core.createUser({ name: "guest" })
+  const client = h.login()
+  const call = (method: string, path: string, body?: unknown, authorization?: string) => {
+    const { body: answer, status } = h.core.rest({
+      method,
+      path: `/api/v10${path}`,
+      authorization,
+      body: typeof body === "string" || body === undefined ? body : JSON.stringify(body)
+    })
+    const json: Json = typeof answer === "object" ? { ...answer } : {}
+    return { status, json }
+  }
+  const register = (...commands: ReadonlyArray<Json>) =>
+    call("PUT", `/applications/${h.bot.id}/commands`, commands, `Bot ${h.bot.token}`)
+  const type = (path: ReadonlyArray<string>, values: Typed["values"] = {}) =>
+    h.core.type({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path, values })
+  /** An interaction that was begun last, and how the bot answers. */
+  const following = (begun: Begun) => {
+    if ("problem" in begun) return assert.fail(begun.problem)
+    const created: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    const { data, id, token } = created
+    const answer = (body: unknown, query = "") => call("POST", `/interactions/${id}/${token}/callback${query}`, body)
+    const webhook = `/webhooks/${h.bot.id}/${token}`
+    const contents = () => begun.messages().map(({ content }) => content)
+    return { begun, created, data: { ...(data as Json) }, answer, webhook, contents }
+  }
+  const typed = (path: ReadonlyArray<string> = ["play"], values?: Typed["values"]) => following(type(path, values))
+  const suggest = (path: ReadonlyArray<string>, focused: string, values: Typed["values"] = {}) =>
+    h.core.suggest({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path, values, focused })
+  const problem = (path: ReadonlyArray<string>, values?: Typed["values"]) => {
+    const begun = type(path, values)
+    return "problem" in begun ? begun.problem : ""
+  }
+  return { h, guest, client, call, register, type, typed, suggest, following, problem }
+}
+
+describe("Interactions", () => {
+  it("a command reaches the bot, and its answer who typed it", () => {
+    const { call, guest, h, typed } = setup()
+    const { answer, begun, contents, created, data, webhook } = typed(["play"], {
+      song: "x",
+      loud: true,
+      times: 2,
+      gain: 0.5
+    })
+    assert.deepInclude(created, { type: 2, guild_id: h.guildId, channel_id: h.lobby, application_id: h.bot.id })
+    assert.deepInclude((created["member"] as Json)["user"], { id: guest.id })
+    assert.deepStrictEqual(data["options"], [
+      { name: "song", type: 3, value: "x" },
+      { name: "loud", type: 5, value: true },
+      { name: "times", type: 4, value: 2 },
+      { name: "gain", type: 10, value: 0.5 }
+    ])
+    const seen: Array<unknown> = []
+    begun.watch(() => seen.push([begun.progress(), contents()]))
+    assert.strictEqual(answer({ type: 4, data: { content: "Playing x", flags: 64 } }).status, 204)
+    assert.deepStrictEqual(seen, [["answered", ["Playing x"]]])
+    assert.isTrue(begun.messages()[0]?.isEphemeral)
+    // once only
+    assert.strictEqual(answer({ type: 4, data: { content: "again" } }).json["code"], 40060)
+    const { json } = call("PATCH", `${webhook}/messages/@original`, { content: "Playing y" })
+    assert.deepInclude(json, { content: "Playing y", flags: 64, application_id: h.bot.id })
+    const more = call("POST", webhook, { content: "and z" })
+    assert.deepStrictEqual(contents(), ["Playing y", "and z"])
+    const id = String(more.json["id"])
+    assert.deepInclude(call("GET", `${webhook}/messages/${id}`).json, { id, content: "and z", edited_timestamp: null })
+    assert.strictEqual(call("DELETE", `${webhook}/messages/%40original`).status, 204)
+    assert.deepStrictEqual(contents(), ["and z"])
+    assert.strictEqual(call("GET", `${webhook}/messages/@original`).json["code"], 10008)
+    assert.deepStrictEqual(h.violations(), [])
+  })
+
+  it("a bot that is thinking says nothing yet, and its first edit is none", () => {
+    const { call, typed } = setup()
+    const { answer, begun, contents, webhook } = typed()
+    const { json, status } = answer({ type: 5 }, "?with_response=true")
+    assert.strictEqual(status, 200)
+    assert.deepInclude(json["interaction"], { type: 2, response_message_loading: true })
+    assert.deepInclude((json["resource"] as Json)["message"], { flags: 128 })
+    assert.strictEqual(begun.progress(), "deferred")
+    assert.isTrue(begun.messages()[0]?.isThinking)
+    call("PATCH", `${webhook}/messages/@original`, { content: "done" })
+    assert.deepStrictEqual(contents(), ["done"])
+    assert.isUndefined(begun.messages()[0]?.editedMs)
+    call("PATCH", `${webhook}/messages/@original`, { content: "done!" })
+    assert.isDefined(begun.messages()[0]?.editedMs)
+  })
+
+  it("an answer is not edited to nothing, neither by itself nor by a button", () => {
+    const { call, client, guest, typed } = setup()
+    const thinking = typed()
+    thinking.answer({ type: 5 })
+    assert.strictEqual(call("PATCH", `${thinking.webhook}/messages/@original`, {}).json["code"], 50006)
+    assert.strictEqual(thinking.begun.progress(), "deferred")
+    const { answer, begun, contents, webhook } = typed()
+    const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "clear" }] }]
+    answer({ type: 4, data: { content: "x", components } })
+    assert.strictEqual(
+      call("PATCH", `${webhook}/messages/@original`, { content: "", components: [] }).json["code"],
+      50006
+    )
+    const pressed = begun.press(guest.id, "clear", [])
+    assert(!("problem" in pressed))
+    const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    const update = (data: Json) => call("POST", `/interactions/${id}/${token}/callback`, { type: 7, data })
+    assert.strictEqual(update({ content: "", components: [] }).json["code"], 50006)
+    assert.strictEqual(pressed.progress(), "waiting")
+    assert.strictEqual(update({ content: "cleared", components: [] }).status, 204)
+    assert.deepStrictEqual(contents(), ["cleared"])
+  })
+
+  it("what a bot says first after it was thinking is what it has thought of", () => {
+    const { call, typed } = setup()
+    const { answer, begun, contents, webhook } = typed()
+    answer({ type: 5, data: { flags: 64 } })
+    const { json } = call("POST", webhook, { content: "done" })
+    assert.deepInclude(json, { id: begun.messages()[0]?.id, content: "done", flags: 64 })
+    assert.isUndefined(begun.messages()[0]?.editedMs)
+    call("POST", webhook, { content: "and more" })
+    assert.deepStrictEqual(contents(), ["done", "and more"])
+  })
+
+  it("a bot says no more than 2000 characters", () => {
+    const { call, typed } = setup()
+    const { answer, begun, contents, webhook } = typed()
+    const long = "x".repeat(2_001)
+    assert.strictEqual(answer({ type: 4, data: { content: long } }).json["code"], 50035)
+    assert.strictEqual(begun.progress(), "waiting")
+    answer({ type: 4, data: { content: "x" } })
+    assert.strictEqual(call("POST", webhook, { content: long }).json["code"], 50035)
+    assert.strictEqual(call("PATCH", `${webhook}/messages/@original`, { content: long }).json["code"], 50035)
+    assert.deepStrictEqual(contents(), ["x"])
+  })
+
+  it("nothing is begun or said in a channel that is gone, or by who does not see it", () => {
+    const { call, client, guest, h, problem, typed } = setup()
+    const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }]
+    const { answer, begun, webhook } = typed()
+    answer({ type: 4, data: { content: "x", flags: 64, components } })
+    h.core.deny({ userId: guest.id, channelId: h.lobby, view: true })
+    assert.strictEqual(problem(["play"]), "who begins it does not see the channel")
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "who begins it does not see the channel" })
+    h.core.deny({ userId: guest.id, channelId: h.lobby })
+    const late = typed()
+    h.core.deleteChannel(h.lobby)
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "its channel is gone" })
+    const before = client.events("MESSAGE_CREATE").length
+    assert.strictEqual(late.answer({ type: 4, data: { content: "x" } }).json["code"], 10003)
+    assert.strictEqual(call("POST", webhook, { content: "x" }).json["code"], 10003)
+    assert.lengthOf(client.events("MESSAGE_CREATE"), before)
+  })
+
+  it("has three seconds to answer, and a quarter of an hour for what follows", () => {
+    const { call, h, typed } = setup()
+    const late = typed()
+    assert.strictEqual(call("POST", late.webhook, { content: "too early" }).json["code"], 10015)
+    h.core.advance(3_000)
+    assert.strictEqual(late.begun.progress(), "expired")
+    assert.strictEqual(late.answer({ type: 4, data: { content: "late" } }).json["code"], 10062)
+    const { answer, contents, webhook } = typed()
+    answer({ type: 4, data: { content: "in time" } })
+    h.core.advance(903_000 - 1)
+    assert.strictEqual(call("POST", webhook, { content: "still" }).status, 200)
+    h.core.advance(903_000)
+    assert.strictEqual(call("POST", webhook, { content: "over" }).json["code"], 50027)
+    assert.deepStrictEqual(contents(), ["in time", "still"])
+  })
+
+  it("takes what the bot has registered, with subcommands, choices, users and channels", () => {
+    const { guest, h, problem, register, typed } = setup()
+    const option = (type: number, name: string, more: Json = {}) => ({ type, name, description: "it", ...more })
+    register(
+      { name: "play", options: [option(3, "song", { required: true }), option(10, "gain")] },
+      { name: "mode", options: [option(3, "mode", { choices: [{ name: "Off", value: "off" }] })] },
+      {
+        name: "queue",
+        options: [
+          option(1, "clear"),
+          option(2, "entry", { options: [option(1, "move", { options: [option(4, "to")] })] })
+        ]
+      },
+      { name: "who", options: [option(6, "user"), option(7, "channel")] },
+      {
+        name: "level",
+        options: [
+          option(4, "percent", { min_value: 0, max_value: 200 }),
+          option(3, "why", { min_length: 2, max_length: 4 })
+        ]
+      }
+    )
+    assert.deepStrictEqual(typed(["play"], { song: "x", gain: 2 }).data["options"], [
+      { name: "song", type: 3, value: "x" },
+      { name: "gain", type: 10, value: 2 }
+    ])
+    assert.deepStrictEqual(typed(["queue", "clear"]).data["options"], [{ name: "clear", type: 1, options: [] }])
+    assert.deepStrictEqual(typed(["queue", "entry", "move"], { to: 3 }).data["options"], [
+      { name: "entry", type: 2, options: [{ name: "move", type: 1, options: [{ name: "to", type: 4, value: 3 }] }] }
+    ])
+    const { data } = typed(["who"], { user: guest.id, channel: h.lobby })
+    const resolved = data["resolved"] as { readonly [kind: string]: Json }
+    assert.deepInclude(resolved["users"]?.[guest.id], { username: "guest" })
+    assert.isDefined(resolved["members"]?.[guest.id])
+    assert.deepInclude(resolved["channels"]?.[h.lobby], { id: h.lobby })
+    assert.include(problem(["skip"]), "registered no such command")
+    assert.include(problem(["play"]), "\"song\" is missing")
+    assert.include(problem(["play"], { song: "x", speed: 2 }), "no option \"speed\"")
+    assert.include(problem(["play"], { song: 1 }), "has to be a text")
+    assert.include(problem(["play"], { song: "x", gain: true }), "has to be a number")
+    assert.include(problem(["queue", "entry", "move"], { to: 0.5 }), "a whole number")
+    assert.include(problem(["mode"], { mode: "on" }), "no choice \"on\"")
+    assert.deepStrictEqual(typed(["level"], { percent: 200, why: "four" }).data["options"], [
+      { name: "percent", type: 4, value: 200 },
+      { name: "why", type: 3, value: "four" }
+    ])
+    assert.include(problem(["level"], { percent: -1 }), "\"percent\" has to be 0 at least")
+    assert.include(problem(["level"], { percent: 201 }), "\"percent\" has to be 200 at most")
+    assert.include(problem(["level"], { why: "x" }), "\"why\" has to be 2 characters at least")
+    assert.include(problem(["level"], { why: "fiver" }), "\"why\" has to be 4 characters at most")
+    assert.include(problem(["queue"]), "none is named")
+    assert.include(problem(["queue", "drop"]), "no subcommand \"drop\"")
+    assert.include(problem(["who"], { user: "1" }), "no user has the id 1")
+    assert.include(problem(["who"], { channel: "1" }), "no channel has the id 1")
+  })
+
+  it("a command without a kind is one that is typed, and one of a kind that there is not is refused", () => {
+    const { call, h, problem, register, typed } = setup()
+    assert.strictEqual(register({ name: "play", type: null, description: null, options: null }).status, 200)
+    assert.strictEqual(typed(["play"]).data["type"], 1)
+    const commands = `/applications/${h.bot.id}/commands`
+    const bot = `Bot ${h.bot.token}`
+    const skip = call("POST", commands, { name: "skip", type: null, integration_types: null, contexts: null }, bot)
+    assert.deepInclude(skip.json, { type: 1, description: "", integration_types: [0], contexts: null })
+    const again = call("POST", commands, { name: "skip" }, bot)
+    assert.strictEqual(again.json["id"], skip.json["id"])
+    for (const type of [0, 5, 1.5, "1", true, {}]) {
+      assert.strictEqual(call("POST", commands, { name: "no", type }, bot).json["code"], 50035)
+      assert.strictEqual(register({ name: "no", type }).json["code"], 50035)
+    }
+    assert.strictEqual(register({ name: "play" }, { name: "Look at", type: 2 }, { name: "start", type: 4 }).status, 200)
+    assert.strictEqual(problem(["Look at"]), "the bot has registered no such command")
+  })
+
+  it("lets somebody press a button of what the bot has said, which changes it", () => {
+    const { client, h, typed } = setup()
+    const { answer, begun, contents } = typed()
+    const button = { type: 2, style: 1, custom_id: "pause", label: "Pause" }
+    const menu = { type: 3, custom_id: "which", options: [{ label: "A", value: "a" }] }
+    const components = [{ type: 1, components: [button, { ...button, custom_id: "no", disabled: true }] }, {
+      type: 1,
+      components: [menu]
+    }]
+    answer({ type: 4, data: { content: "Playing", components } })
+    const pressed = begun.press(h.bot.id, "pause", [])
+    assert(!("problem" in pressed))
+    const { id, token, ...created }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    assert.deepInclude(created, { type: 3 })
+    assert.deepInclude(created["data"], { custom_id: "pause", component_type: 2 })
+    assert.deepInclude(created["message"], { content: "Playing" })
+    const reply = h.core.rest({
+      method: "POST",
+      path: `/interactions/${id}/${token}/callback`,
+      authorization: undefined,
+      body: JSON.stringify({ type: 7, data: { content: "Paused" } })
+    })
+    assert.strictEqual(reply.status, 204)
+    assert.deepStrictEqual(contents(), ["Paused"])
+    assert.strictEqual(pressed.progress(), "answered")
+    assert.deepStrictEqual(pressed.messages(), [])
+    begun.press(h.bot.id, "which", ["a"])
+    assert.deepInclude(client.events("INTERACTION_CREATE").at(-1)?.["data"], { component_type: 3, values: ["a"] })
+    for (const [customId, said] of [["no", "is disabled"], ["none", "has a component"]] as const) {
+      const refused = begun.press(h.bot.id, customId, [])
+      assert.include("problem" in refused ? refused.problem : "", said)
+    }
+  })
+
+  it("refuses what Discord refuses", () => {
+    const { call, h, problem, typed } = setup()
+    const one = typed()
+    for (const type of [0, 1, 6, 7, 8, 9, "4", undefined]) {
+      assert.strictEqual(one.answer({ type }).json["code"], 50035)
+    }
+    assert.strictEqual(one.answer({ type: 4, data: { content: "" } }).json["code"], 50006)
+    for (const body of ["{", "[]", "1", "--form\r\nno json"]) assert.strictEqual(one.answer(body).json["code"], 50109)
+    assert.strictEqual(call("POST", "/interactions/1/none/callback", { type: 5 }).json["code"], 10062)
+    assert.strictEqual(call("POST", `/webhooks/${h.bot.id}/none`, { content: "x" }).json["code"], 50027)
+    assert.strictEqual(call("POST", one.webhook, { content: "too early" }).json["code"], 10015)
+    const form =
+      "--b\r\nContent-Disposition: form-data; name=\"payload_json\"\r\nContent-Type: application/json\r\n\r\n" +
+      `${JSON.stringify({ type: 4, data: { content: "with a file" } })}\r\n--b\r\nbytes\r\n--b--`
+    assert.strictEqual(one.answer(form).status, 204)
+    assert.deepStrictEqual(one.contents(), ["with a file"])
+    h.core.closeGateway(h.bot.id, 1000, "")
+    h.core.removeFromGuild(h.bot.id)
+    assert.include(problem(["play"]), "is not logged in")
+  })
+
+  it("a command can have a file, which is there for as long as the bot can answer", () => {
+    const { call, h, problem, register, typed } = setup()
+    register({ name: "play", options: [{ name: "song", type: 11, required: true }] })
+    const song = { name: "song.ogg", description: "It", contentType: undefined, data: Uint8Array.of(1, 2, 3) }
+    assert.strictEqual(problem(["play"], { song: "song.ogg" }), "its option \"song\" has to be a file")
+    const large = { ...song, data: new Uint8Array(10 * 1024 * 1024 + 1) }
+    assert.strictEqual(problem(["play"], { song: large }), "a file has 10485760 bytes at most")
+    const { data } = typed(["play"], { song })
+    const [option] = data["options"] as ReadonlyArray<Json>
+    const { attachments } = data["resolved"] as { readonly attachments: { readonly [id: string]: Json } }
+    const file = attachments[String(option?.["value"])]
+    assert.deepInclude(option, { name: "song", type: 11, value: file?.["id"] })
+    assert.deepInclude(file, { filename: "song.ogg", description: "It", size: 3, ephemeral: true })
+    const { pathname } = new URL(String(file?.["url"]))
+    assert.strictEqual(call("GET", pathname, undefined).status, 200)
+    h.core.advance(15 * 60_000)
+    assert.strictEqual(call("GET", pathname, undefined).status, 404)
+  })
+
+  it("a file needs no option that was registered, and is not kept where nobody is sent it", () => {
+    const { h, problem, typed } = setup()
+    const song = { name: "song.ogg", description: undefined, contentType: undefined, data: Uint8Array.of(1) }
+    const { data } = typed(["play"], { song })
+    assert.deepInclude((data["options"] as ReadonlyArray<Json>)[0], { name: "song", type: 11 })
+    h.core.closeGateway(h.bot.id, 1000, "")
+    h.core.removeFromGuild(h.bot.id)
+    assert.include(problem(["play"], { song }), "is not logged in")
+  })
+
+  it("never throws because of what a bot sends", () => {
+    const { call, guest, h, problem, register, typed } = setup()
+    const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`
+    const rows = (depth: number) =>
+      `${"{\"type\":1,\"components\":[".repeat(depth)}{"type":2,"style":1,"custom_id":"go"}${"]}".repeat(depth)}`
+    const { answer, begun, webhook } = typed()
+    const asJson = (response: { readonly json: unknown }) => JSON.stringify(response.json)
+    // it could be read, and neither answered nor shown to the bot again
+    for (const body of [rows(2_000), nested(30_000), rows(60)]) {
+      const response = answer(`{"type":4,"data":{"content":"x","components":[${body}]}}`, "?with_response=true")
+      assert.include(asJson(response), "50109")
+    }
+    assert.strictEqual(begun.progress(), "waiting")
+    const brackets = nested(400).replaceAll("[", "[\\\"")
+    const many = Array.from({ length: 30_000 }, () => 0)
+    const refused = answer({ type: 4, data: { content: brackets, components: [null, { type: 1, components: many }] } })
+    assert.strictEqual(refused.json["code"], 50035)
+    answer({ type: 4, data: { content: brackets, embeds: [] } })
+    assert.strictEqual(call("POST", webhook, `{"content":"y","components":[${rows(40)}]}`).json["code"], 50035)
+    call("POST", webhook, `{"content":"y","components":[${rows(1)}]}`)
+    assert.strictEqual(begun.messages()[0]?.content, brackets)
+    assert.notProperty(begun.press(guest.id, "go", []), "problem")
+    assert.property(begun.press(guest.id, "stop", []), "problem")
+    const commands = `/applications/${h.bot.id}/commands`
+    const all = call("PUT", commands, `[{"name":"play","options":${nested(30_000)}}]`, `Bot ${h.bot.token}`)
+    assert.strictEqual(all.json["code"], 50109)
+    register({ name: "play", options: [null, 1, { name: {}, type: [] }, { name: "constructor", required: true }] })
+    assert.strictEqual(problem(["play"]), "its option \"constructor\" is missing")
+    assert.strictEqual(problem(["play"], { constructor: "x" }), "")
+  })
+
+  it("a message that is gone cannot be changed by its button", () => {
+    const { call, client, guest, typed } = setup()
+    const { answer, begun, contents, webhook } = typed()
+    answer({
+      type: 4,
+      data: { content: "x", components: [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }] }
+    })
+    assert.notProperty(begun.press(guest.id, "go", []), "problem")
+    const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    call("DELETE", `${webhook}/messages/@original`)
+    assert.strictEqual(call("POST", `/interactions/${id}/${token}/callback`, { type: 7, data: {} }).json["code"], 10008)
+    assert.deepStrictEqual(contents(), [])
+  })
+
+  it("nobody presses what only another one sees", () => {
+    const { guest, h, typed } = setup()
+    const { answer, begun } = typed()
+    const other = h.core.createUser({ name: "other" })
+    const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }]
+    answer({ type: 4, data: { content: "x", flags: 64, components } })
+    assert.deepStrictEqual(begun.press(other.id, "go", []), {
+      problem: "no message of the bot has a component \"go\" that this user sees"
+    })
+    assert.notProperty(begun.press(guest.id, "go", []), "problem")
+  })
+
+  it("nothing is typed or pressed while the guild cannot be reached", () => {
+    const { client, guest, h, problem, typed } = setup()
+    const { answer, begun } = typed()
+    answer({
+      type: 4,
+      data: { content: "x", components: [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }] }
+    })
+    h.core.setAvailable(h.guildId, false)
+    const before = client.events("INTERACTION_CREATE").length
+    assert.strictEqual(problem(["play"]), "the guild cannot be reached")
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "the guild cannot be reached" })
+    assert.lengthOf(client.events("INTERACTION_CREATE"), before)
+    h.core.setAvailable(h.guildId, true)
+    assert.strictEqual(problem(["play"]), "")
+  })
+
+  it("asks the bot what it suggests while somebody types", () => {
+    const { call, following, guest, problem, register, suggest, typed } = setup()
+    register({
+      name: "queue",
+      options: [{
+        type: 1,
+        name: "play",
+        options: [
+          { type: 3, name: "song", required: true, autocomplete: true, min_length: 3 },
+          { type: 4, name: "at", required: true, autocomplete: true },
+          { type: 6, name: "who" },
+          { type: 3, name: "plain" }
+        ]
+      }]
+    })
+    const path = ["queue", "play"]
+    const { answer, begun, created, data, webhook } = following(suggest(path, "song", { song: "ne", who: guest.id }))
+    assert.deepInclude(created, { type: 4 })
+    assert.deepStrictEqual(data["options"], [{
+      name: "play",
+      type: 1,
+      options: [{ name: "song", type: 3, value: "ne", focused: true }, { name: "who", type: 6, value: guest.id }]
+    }])
+    assert.notProperty(data, "resolved")
+    assert.isUndefined(begun.choices())
+    const choices = [{ name: "Never", value: "never" }, { name: "Next", value: 2 }]
+    // no message, no form, and nothing that is no list of choices
+    const long = "x".repeat(101)
+    const wrong = [
+      { type: 4, data: { content: "x" } },
+      { type: 5 },
+      { type: 9, data: {} },
+      { type: 8 },
+      { type: 8, data: { choices: {} } },
+      { type: 8, data: { choices: Array.from({ length: 26 }, () => choices[0]) } },
+      { type: 8, data: { choices: [...choices, null] } },
+      { type: 8, data: { choices: [{ name: "", value: "x" }] } },
+      { type: 8, data: { choices: [{ name: long, value: "x" }] } },
+      { type: 8, data: { choices: [{ name: "x", value: long }] } },
+      { type: 8, data: { choices: [{ name: "x", value: true }] } }
+    ]
+    for (const body of wrong) assert.strictEqual(answer(body).json["code"], 50035, JSON.stringify(body))
+    assert.strictEqual(begun.progress(), "waiting")
+    assert.strictEqual(answer({ type: 8, data: { choices } }).status, 204)
+    assert.deepStrictEqual(begun.choices(), choices)
+    assert.strictEqual(answer({ type: 8, data: { choices } }).json["code"], 40060)
+    assert.strictEqual(call("POST", webhook, { content: "x" }).json["code"], 10015)
+    // a number is a text while it is typed, and nothing of it may be there yet
+    const typing = (values: Typed["values"]) => following(suggest(path, "at", values)).data["options"]
+    for (const [at, value] of [[undefined, ""], [1, "1"], ["1x", "1x"]] as const) {
+      assert.deepStrictEqual(typing(at === undefined ? {} : { at }), [{
+        name: "play",
+        type: 1,
+        options: [{ name: "at", type: 4, value, focused: true }]
+      }])
+    }
+    const refused = (focused: string, values?: Typed["values"]) => {
+      const begun = suggest(path, focused, values)
+      return "problem" in begun ? begun.problem : ""
+    }
+    assert.include(refused("plain"), "without autocompletion")
+    assert.include(refused("constructor"), "no option \"constructor\"")
+    assert.include(refused("none"), "no option \"none\"")
+    assert.include(refused("song", { at: "x" }), "a whole number")
+    assert.include(problem(path), "\"song\" is missing")
+    // what is typed to its end need not be one of the choices
+    assert.deepInclude(typed(path, { song: "another", at: 0 }).created, { type: 2 })
+  })
+
+  it("a bot that has registered nothing may suggest for any option, and suggestions have three seconds", () => {
+    const { following, h, suggest } = setup()
+    const { answer, begun, data } = following(suggest(["play"], "song"))
+    assert.deepStrictEqual(data["options"], [{ name: "song", type: 3, value: "", focused: true }])
+    h.core.advance(3_000)
+    assert.strictEqual(begun.progress(), "expired")
+    assert.strictEqual(answer({ type: 8, data: { choices: [] } }).json["code"], 10062)
+  })
+
+  it("lets who has typed a command fill in the form that the bot opens", () => {
+    const { call, following, guest, typed } = setup()
+    const command = typed()
+    const components = [
+      { type: 1, components: [{ type: 4, style: 1, custom_id: "song", label: "Song", min_length: 2, max_length: 4 }] },
+      { type: 10, content: "and" },
+      { type: 18, label: "Who", component: { type: 5, custom_id: "who", required: false } }
+    ]
+    const modal = { custom_id: "form", title: "Play", components }
+    assert.deepStrictEqual(command.begun.submit({}), { problem: "the bot has opened no form" })
+    assert.strictEqual(command.answer({ type: 9, data: { ...modal, title: "" } }).json["code"], 50035)
+    assert.strictEqual(command.answer({ type: 9, data: modal }).status, 204)
+    assert.deepStrictEqual(command.begun.modal(), { customId: "form", title: "Play", components })
+    assert.strictEqual(command.begun.progress(), "answered")
+    assert.deepStrictEqual(command.begun.submit({ song: "x" }), {
+      problem: "its input \"song\" has to be 2 characters at least"
+    })
+    const form = following(command.begun.submit({ song: "abc", who: [guest.id] }))
+    assert.deepInclude(form.created, { type: 5 })
+    assert.notProperty(form.created, "message")
+    assert.deepInclude(form.data, {
+      custom_id: "form",
+      components: [
+        { type: 1, id: 1, components: [{ type: 4, id: 1, custom_id: "song", value: "abc" }] },
+        { type: 10, id: 2 },
+        { type: 18, id: 3, component: { type: 5, id: 3, custom_id: "who", values: [guest.id] } }
+      ]
+    })
+    assert.deepInclude((form.data["resolved"] as Json)["users"], {
+      [guest.id]: (form.created["member"] as Json)["user"]
+    })
+    assert.deepStrictEqual(command.begun.submit({ song: "abc" }), { problem: "the form was sent before" })
+    // nothing that was pressed can be updated, and no form opens another
+    for (const type of [6, 7, 9]) assert.strictEqual(form.answer({ type, data: modal }).json["code"], 50035)
+    form.answer({ type: 4, data: { content: "Playing abc" } })
+    assert.deepStrictEqual(form.contents(), ["Playing abc"])
+    // the command itself can be followed, too
+    assert.strictEqual(call("POST", command.webhook, { content: "more" }).status, 200)
+    assert.deepStrictEqual(command.contents(), ["more"])
+  })
+
+  it("a form that a button opens can change the message of the button", () => {
+    const { following, guest, typed } = setup()
+    const { answer, begun, contents } = typed()
+    const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "ask" }] }]
+    answer({ type: 4, data: { content: "x", components } })
+    const button = following(begun.press(guest.id, "ask", []))
+    button.answer({
+      type: 9,
+      data: {
+        custom_id: "form",
+        title: "Ask",
+        components: [{ type: 1, components: [{ type: 4, custom_id: "what", required: false }] }]
+      }
+    })
+    const form = following(button.begun.submit({}))
+    assert.deepInclude(form.created["message"], { content: "x" })
+    form.answer({ type: 7, data: { content: "y", components: [] } })
+    assert.deepStrictEqual(contents(), ["y"])
+  })
+
+  it("the original answer to a button is the bot's message, or the one that it changes", () => {
+    const { call, following, guest, typed } = setup()
+    const { answer, begun, contents } = typed()
+    answer({
+      type: 4,
+      data: { content: "x", components: [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }] }
+    })
+    const edited = (type: number, content: string) => {
+      const press = following(begun.press(guest.id, "go", []))
+      press.answer({ type, data: { content: "first" } })
+      assert.strictEqual(call("PATCH", `${press.webhook}/messages/@original`, { content }).status, 200)
+      return press.contents()
+    }
+    assert.deepStrictEqual(edited(5, "done"), ["done"])
+    assert.deepStrictEqual(edited(4, "said"), ["said"])
+    assert.deepStrictEqual(contents(), ["x"])
+    assert.deepStrictEqual(edited(6, "silently"), [])
+    assert.deepStrictEqual(contents(), ["silently"])
+    assert.deepStrictEqual(edited(7, "updated"), [])
+    assert.deepStrictEqual(contents(), ["updated"])
+  })
+
+  it("a menu of users or channels names them", () => {
+    const { following, guest, h, typed } = setup()
+    const { answer, begun } = typed()
+    const menus = [5, 6, 7, 8].map((type) => ({ type: 1, components: [{ type, custom_id: `menu${type}` }] }))
+    answer({ type: 4, data: { content: "x", components: menus } })
+    const named = (customId: string, id: string) => following(begun.press(guest.id, customId, [id])).data["resolved"]
+    assert.property((named("menu5", guest.id) as Json)["users"], guest.id)
+    assert.property((named("menu7", guest.id) as Json)["members"], guest.id)
+    assert.property((named("menu8", h.lobby) as Json)["channels"], h.lobby)
+    const problem = (customId: string, values: ReadonlyArray<string>) => {
+      const pressed = begun.press(guest.id, customId, values)
+      return "problem" in pressed ? pressed.problem : ""
+    }
+    assert.include(problem("menu5", [h.lobby]), `no user has the id ${h.lobby}`)
+    assert.include(problem("menu6", ["1"]), "no role has the id 1")
+    assert.strictEqual(problem("menu5", []), "its component \"menu5\" has to have 1 at least")
+    assert.strictEqual(problem("menu5", [guest.id, h.bot.id]), "its component \"menu5\" has to have 1 at most")
+  })
+
+  it("nobody chooses what is not in a menu", () => {
+    const { guest, typed } = setup()
+    const { answer, begun } = typed()
+    const menu = { type: 3, custom_id: "which", min_values: 0, options: [{ label: "A", value: "a" }] }
+    answer({ type: 4, data: { content: "x", components: [{ type: 1, components: [menu] }] } })
+    assert.deepStrictEqual(begun.press(guest.id, "which", ["b"]), {
+      problem: "its component \"which\" has no choice \"b\""
+    })
+    assert.notProperty(begun.press(guest.id, "which", ["a"]), "problem")
+    assert.notProperty(begun.press(guest.id, "which", []), "problem")
+  })
+
+  it("nobody types a number that JSON does not have", () => {
+    const { problem, typed } = setup()
+    for (const gain of [NaN, Infinity, -Infinity]) {
+      assert.strictEqual(problem(["play"], { gain }), "its option \"gain\" has to be a number")
+    }
+    assert.deepStrictEqual(typed(["play"], { gain: -0.5 }).data["options"], [{ name: "gain", type: 10, value: -0.5 }])
+  })
+})

@@ -1,0 +1,146 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as Body from "../../../../src/emulator/core/http/Body.ts"
+import * as Choices from "../../../../src/emulator/core/interactions/Choices.ts"
+import * as Modal from "../../../../src/emulator/core/interactions/Modal.ts"
+import * as Random from "../../../../src/emulator/core/Random.ts"
+import * as World from "../../../../src/emulator/core/World.ts"
+import { ChannelId, GuildId, UserId } from "../../../../src/protocol/Identifier.ts"
+
+type Json = { readonly [key: string]: unknown }
+
+const setup = () => {
+  const world = World.make(Random.make(1))
+  const guild = World.addGuild(world, { id: GuildId.make("100"), name: "guild" })
+  const lobby = ChannelId.make("200")
+  World.addChannel(world, {
+    id: lobby,
+    guildId: guild.id,
+    name: "lobby",
+    kind: "voice",
+    e2ee: "optional",
+    userLimit: 0,
+    bitrate: 64_000
+  })
+  const guest = UserId.make("300")
+  World.addUser(world, {
+    id: guest,
+    name: "guest",
+    bot: false,
+    moderator: false,
+    privilegedIntents: true,
+    token: undefined,
+    guilds: undefined
+  })
+  return { world, guild, lobby, guest }
+}
+
+const label = (component: Json) => ({ type: 18, label: "It", component: { custom_id: "it", ...component } })
+
+const row = (input: Json) => ({ type: 1, components: [{ type: 4, custom_id: "it", ...input }] })
+
+const form = (...components: ReadonlyArray<unknown>) =>
+  Modal.read({ custom_id: "form", title: "Form", components }) ?? assert.fail("it is a form")
+
+const options = [{ label: "A", value: "a" }, { label: "B", value: "b", default: true }, { label: "C", value: "c" }]
+
+describe("Modal", () => {
+  it("is read as Discord takes it", () => {
+    const components = [row({}), { type: 10, content: "text" }]
+    assert.deepStrictEqual(Modal.read({ custom_id: "form", title: "Form", components }), {
+      customId: "form",
+      title: "Form",
+      components
+    })
+    const of = (...components: ReadonlyArray<unknown>) => ({ custom_id: "form", title: "Form", components })
+    const wrong = [
+      undefined,
+      [],
+      { ...of(row({})), custom_id: "" },
+      { ...of(row({})), custom_id: "x".repeat(101) },
+      { ...of(row({})), title: "x".repeat(46) },
+      { ...of(), components: {} },
+      of(),
+      of(...Array.from({ length: 6 }, () => ({ type: 10, content: "text" }))),
+      of(row({}), null),
+      of(row({}), row({})),
+      of({ type: 4, custom_id: "it" }),
+      of({ type: 1, components: [] }),
+      of({ type: 1, components: [{ type: 4, custom_id: "a" }, { type: 4, custom_id: "b" }] }),
+      of(row({ type: 3 })),
+      of(row({ custom_id: "" })),
+      of(label({ type: 2 })),
+      of(label({ type: 3, custom_id: undefined }))
+    ]
+    for (const data of wrong) assert.isUndefined(Modal.read(data), JSON.stringify(data))
+  })
+
+  it("is filled in with what somebody gives, or with what the bot has filled in", () => {
+    const { guest, guild, lobby, world } = setup()
+    const answer = (component: unknown, value?: Modal.Values[string]) => {
+      const filled = Modal.fill(world, guild, form(component), value === undefined ? {} : { it: value })
+      if ("problem" in filled) return filled.problem
+      const [only] = filled.components
+      const inner = only?.["component"] ?? Body.itemsOf(only?.["components"])[0]
+      const { custom_id: _, id: __, type: ___, ...given }: Json = { ...(inner as Json) }
+      return given
+    }
+    // texts
+    assert.deepStrictEqual(answer(row({}), "x"), { value: "x" })
+    assert.deepStrictEqual(answer(row({ value: "y" })), { value: "y" })
+    assert.deepStrictEqual(answer(row({ value: "y" }), "x"), { value: "x" })
+    assert.deepStrictEqual(answer(label({ type: 4, required: false })), { value: "" })
+    assert.deepStrictEqual(answer(row({ required: false, min_length: 2 }), ""), { value: "" })
+    assert.strictEqual(answer(row({})), "its input \"it\" is missing")
+    assert.strictEqual(answer(row({ min_length: 2 }), "x"), "its input \"it\" has to be 2 characters at least")
+    assert.strictEqual(answer(row({ max_length: 2 }), "xyz"), "its input \"it\" has to be 2 characters at most")
+    assert.strictEqual(answer(row({}), "x".repeat(4_001)), "its input \"it\" has to be 4000 characters at most")
+    assert.strictEqual(answer(row({}), ["x"]), "its input \"it\" has to be a text")
+    // one or several of some
+    const menu = label({ type: 3, options })
+    assert.deepStrictEqual(answer(menu), { values: ["b"] })
+    assert.deepStrictEqual(answer(menu, ["a"]), { values: ["a"] })
+    assert.strictEqual(answer(menu, ["a", "b"]), "its input \"it\" has to have 1 at most")
+    assert.strictEqual(answer(menu, ["d"]), "its input \"it\" has no choice \"d\"")
+    assert.strictEqual(answer(menu, []), "its input \"it\" is missing")
+    assert.strictEqual(answer(menu, "a"), "its input \"it\" has to be a list")
+    assert.deepStrictEqual(answer(label({ type: 3, options, required: false }), []), { values: [] })
+    const two = label({ type: 3, options, min_values: 2, max_values: 3 })
+    assert.strictEqual(answer(two, ["a"]), "its input \"it\" has to have 2 at least")
+    assert.deepStrictEqual(answer(two, ["a", "c"]), { values: ["a", "c"] })
+    assert.deepStrictEqual(answer(label({ type: 22, options }), ["a", "b", "c"]), { values: ["a", "b", "c"] })
+    const radio = label({ type: 21, options })
+    assert.deepStrictEqual(answer(radio), { value: "b" })
+    assert.deepStrictEqual(answer(radio, "c"), { value: "c" })
+    assert.strictEqual(answer(radio, "d"), "its input \"it\" has no choice \"d\"")
+    assert.strictEqual(answer(radio, true), "its input \"it\" has to be a text")
+    assert.strictEqual(answer(label({ type: 21, options: [] })), "its input \"it\" is missing")
+    assert.deepStrictEqual(answer(label({ type: 21, options: [], required: false })), { value: null })
+    assert.deepStrictEqual(answer(label({ type: 23 })), { value: false })
+    assert.deepStrictEqual(answer(label({ type: 23, default: true })), { value: true })
+    assert.deepStrictEqual(answer(label({ type: 23, default: true }), false), { value: false })
+    assert.strictEqual(answer(label({ type: 23 }), "x"), "its input \"it\" has to be true or false")
+    // who and where
+    const who = label({ type: 5, default_values: [{ id: guest, type: "user" }] })
+    assert.deepStrictEqual(answer(who), { values: [guest] })
+    assert.strictEqual(answer(who, ["1"]), "its input \"it\" names nothing: no user has the id 1")
+    assert.deepStrictEqual(answer(label({ type: 8 }), [lobby]), { values: [lobby] })
+    assert.strictEqual(answer(label({ type: 6 }), ["1"]), "its input \"it\" names nothing: no role has the id 1")
+    // files, which nobody has
+    assert.deepStrictEqual(answer(label({ type: 19, required: false })), { values: [] })
+    assert.include(answer(label({ type: 19 })), "is missing, and takes files")
+    assert.include(answer(label({ type: 19 }), ["x"]), "takes files")
+    assert.deepStrictEqual(Modal.fill(world, guild, form(row({})), { it: "x", other: "y" }), {
+      problem: "it has no input \"other\""
+    })
+  })
+
+  it.prop("never throws because of what a bot sends", [Schema.Json], ([data]) => {
+    const { guild, world } = setup()
+    assert.doesNotThrow(() => Choices.read(data))
+    for (const component of [data, label({ type: 3, options: data }), row({ value: data, min_length: data })]) {
+      const modal = Modal.read({ custom_id: "form", title: "Form", components: [component] })
+      if (modal !== undefined) assert.doesNotThrow(() => Modal.fill(world, guild, modal, { it: "x" }))
+    }
+  })
+})

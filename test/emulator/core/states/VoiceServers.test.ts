@@ -1,0 +1,31 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Harness from "../Harness.ts"
+import { token } from "../Harness.ts"
+
+describe("VoiceServers join", () => {
+  it("with a voice server that is still being found says so first", () => {
+    const h = Harness.make({ profile: { allocationMs: 2000 } })
+    const client = h.login()
+    h.join(client, h.lobby)
+    assert.deepInclude(client.events("VOICE_SERVER_UPDATE")[0], { endpoint: null })
+    const early = token(client)
+    assert.isUndefined(h.grant(early))
+    h.core.advance(2000)
+    assert.strictEqual(client.events("VOICE_SERVER_UPDATE").length, 2)
+    assert.deepInclude(client.events("VOICE_SERVER_UPDATE")[1], { endpoint: "voice1.test:2048" })
+    assert.notStrictEqual(token(client), early)
+    assert.isDefined(h.grant(token(client)))
+    // Who leaves in the meantime hears no more of it, and who comes back waits anew.
+    h.join(client, h.other)
+    h.join(client, null)
+    client.take()
+    h.core.advance(3000)
+    h.join(client, h.other)
+    client.take()
+    h.core.advance(4999)
+    assert.deepStrictEqual(client.take(), [])
+    h.core.advance(5000)
+    assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE"])
+    assert.strictEqual(h.core.snapshot().channels.find((channel) => channel.id === h.other)?.server, 1)
+  })
+})
