@@ -17,8 +17,8 @@ import * as Davey from "./dave/Davey.ts"
 import type { Ask } from "./dave/messages.ts"
 import * as Protected from "./dave/Protected.ts"
 import * as Thread from "./dave/Thread.ts"
-import type { FrameRing } from "./driver/media/FrameRing.ts"
 import type { ChannelId, UserId } from "./protocol/Identifier.ts"
+import type { FrameRing } from "./ring/FrameRing.ts"
 import * as VoiceError from "./VoiceError.ts"
 
 /**

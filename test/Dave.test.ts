@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, type Layer, type Scope } from "effect"
 import * as Dave from "../src/Dave.ts"
-import * as FrameRing from "../src/driver/media/FrameRing.ts"
 import * as E2eeFrame from "../src/protocol/E2eeFrame.ts"
 import { ChannelId, UserId } from "../src/protocol/Identifier.ts"
 import * as OpusPacket from "../src/protocol/OpusPacket.ts"
+import * as FrameRing from "../src/ring/FrameRing.ts"
 import * as Server from "./dave/server.ts"
 
 const ann = UserId.make("1001")

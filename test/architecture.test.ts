@@ -32,16 +32,18 @@ const target = (file: string, specifier: string) =>
 const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   [/^protocol\//],
   [/^VoiceError\.ts$/, /^reason\//, /^voiceClose\.ts$/],
-  [/^Transport\.ts$/, /^transport\//, /^AudioClock\.ts$/, /^clock\//, /^NewSpace\.ts$/],
+  [/^Transport\.ts$/, /^transport\//, /^AudioClock\.ts$/, /^clock\//, /^ring\//, /^NewSpace\.ts$/],
   [
-    /^(Gateway|VoiceSocket|VoiceUdp|VoiceCrypto|OpusEncoder|OpusDecoder)\.ts$/,
+    /^(Gateway|VoiceSocket|VoiceUdp|VoiceCrypto|OpusEncoder|OpusDecoder|Dave)\.ts$/,
     /^gateway\//,
     /^udp\//,
     /^crypto\//,
-    /^codec\//
+    /^codec\//,
+    /^dave\//
   ],
-  [/^driver\//, /^VoiceDriver\.ts$/, /^dave\//, /^Dave\.ts$/],
-  [/^audio\//, /^receive\//, /^mixer\//, /^(Mixer|SoundEffect)\.ts$/],
+  [/^driver\//, /^VoiceDriver\.ts$/],
+  [/^mixer\//, /^(Mixer|SoundEffect)\.ts$/],
+  [/^audio\//, /^receive\//],
   [/^VoiceSessions?\.ts$/, /^Station\.ts$/, /^session\//],
   [/^Voice\.ts$/, /^Metrics\.ts$/, /^metrics\//, /^Doctor\.ts$/, /^doctor\//],
   [/^index\.ts$/, /^cli\//, /^testing\//, /^emulator\/(Emulator|index)\.ts$/]

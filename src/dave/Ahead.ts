@@ -9,8 +9,8 @@
  *
  * @since 0.1.0
  */
-import * as FrameRing from "../driver/media/FrameRing.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
+import * as FrameRing from "../ring/FrameRing.ts"
 import type { ProtectedFrames, ProtectOptions } from "./Protected.ts"
 
 const headerInts = 4

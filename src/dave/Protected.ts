@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as FrameRing from "../driver/media/FrameRing.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
+import * as FrameRing from "../ring/FrameRing.ts"
 
 /**
  * The frames of a ring, encrypted while they have to be.

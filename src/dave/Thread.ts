@@ -5,8 +5,8 @@
  *
  * @since 0.1.0
  */
-import type { FrameRing } from "../driver/media/FrameRing.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
+import type { FrameRing } from "../ring/FrameRing.ts"
 import * as HelperThread from "../transport/HelperThread.ts"
 import * as Ahead from "./Ahead.ts"
 import * as Groups from "./Groups.ts"

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { FloatDecoder } from "../codec/FloatCodec.ts"
-import * as FrameRing from "../driver/media/FrameRing.ts"
+import * as FrameRing from "../ring/FrameRing.ts"
 import type { PcmRing } from "./PcmRing.ts"
 
 /**

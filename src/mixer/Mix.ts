@@ -11,8 +11,8 @@
  * @since 0.1.0
  */
 import type { FloatCodec } from "../codec/FloatCodec.ts"
-import * as FrameRing from "../driver/media/FrameRing.ts"
 import type { EncoderSettings } from "../OpusEncoder.ts"
+import * as FrameRing from "../ring/FrameRing.ts"
 import * as Duck from "./Duck.ts"
 import * as Feed from "./Feed.ts"
 import * as Heard from "./Heard.ts"

@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Line from "../driver/Line.ts"
-import type * as FrameRing from "../driver/media/FrameRing.ts"
+import type * as FrameRing from "../ring/FrameRing.ts"
 import type { VoiceConnection } from "../VoiceDriver.ts"
 
 /**

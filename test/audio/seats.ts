@@ -1,5 +1,5 @@
 import type * as Seat from "../../src/audio/player/Seat.ts"
-import * as FrameRing from "../../src/driver/media/FrameRing.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 
 /** A ring of so many frames of one byte. */
 export const ringOf = (frames: number, frameMs = 20): FrameRing.FrameRing => {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import * as Ahead from "../../src/dave/Ahead.ts"
-import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 import { uint } from "../protocol/arbitraries.ts"
 
 /** Both sides in one thread. A frame is "encrypted" by the epoch in front of it. */

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Thread from "../../src/dave/Thread.ts"
-import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import { ChannelId, UserId } from "../../src/protocol/Identifier.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 
 const ann = UserId.make("1001")
 const channelId = ChannelId.make("3001")

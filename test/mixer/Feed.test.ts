@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import * as Feed from "../../src/mixer/Feed.ts"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 import { decoderOf, packetOf } from "./fakeCodec.ts"
 
 /** A ring of frames of which the first is 0.01, the second 0.02, and so on. */

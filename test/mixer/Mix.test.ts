@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import * as Heard from "../../src/mixer/Heard.ts"
 import * as Mix from "../../src/mixer/Mix.ts"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 import * as FakeCodec from "./fakeCodec.ts"
 import { inputOf } from "./inputs.ts"
 

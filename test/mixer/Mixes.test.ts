@@ -1,10 +1,10 @@
 import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
 import { codec } from "../../src/codec/FloatCodec.ts"
-import * as FrameRing from "../../src/driver/media/FrameRing.ts"
 import * as Heard from "../../src/mixer/Heard.ts"
 import type { FromMixes } from "../../src/mixer/messages.ts"
 import * as Mixes from "../../src/mixer/Mixes.ts"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 
 /** Mixes by their messages, and how many encoders they have. */
 const make = () => {

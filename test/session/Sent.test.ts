@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import * as FrameRing from "../../src/driver/media/FrameRing.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 import * as Conduit from "../../src/session/Conduit.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 

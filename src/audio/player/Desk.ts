@@ -5,10 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { FrameRing } from "../../driver/media/FrameRing.ts"
 import type { Cut, Mixer, MixOptions } from "../../Mixer.ts"
 import * as Heard from "../../mixer/Heard.ts"
 import type { EncoderSettings } from "../../OpusEncoder.ts"
+import type { FrameRing } from "../../ring/FrameRing.ts"
 import * as VoiceError from "../../VoiceError.ts"
 import * as Seat from "./Seat.ts"
 

@@ -4,10 +4,10 @@
  * @since 0.1.0
  */
 import type { TrackNumber } from "../../driver/Line.ts"
-import type * as FrameRing from "../../driver/media/FrameRing.ts"
 import type { Ducking } from "../../mixer/messages.ts"
 import type * as PcmRing from "../../mixer/PcmRing.ts"
 import type { Curve } from "../../mixer/Ramp.ts"
+import type * as FrameRing from "../../ring/FrameRing.ts"
 import type { Complete } from "../../SoundEffect.ts"
 import type { Observer } from "../../VoiceDriver.ts"
 import type { VoiceError } from "../../VoiceError.ts"

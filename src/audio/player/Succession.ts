@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as FrameRing from "../../driver/media/FrameRing.ts"
+import type * as FrameRing from "../../ring/FrameRing.ts"
 import * as SoundEffect from "../../SoundEffect.ts"
 import type * as Seat from "./Seat.ts"
 

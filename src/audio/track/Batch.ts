@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as FrameRing from "../../driver/media/FrameRing.ts"
 import type * as PcmRing from "../../mixer/PcmRing.ts"
+import * as FrameRing from "../../ring/FrameRing.ts"
 import type { OpusFrame } from "../OpenSource.ts"
 
 /**

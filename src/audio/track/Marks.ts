@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import * as Pump from "../player/Pump.ts"
+import * as Pump from "../../ring/Pump.ts"
 import type { Pass, Reading } from "./Reading.ts"
 
 /**

@@ -14,9 +14,9 @@ import { type AudioClock, frameMs, type Outlet, type Registration } from "../../
 import type { Ssrc } from "../../protocol/Identifier.ts"
 import * as OpusPacket from "../../protocol/OpusPacket.ts"
 import * as RtpPacket from "../../protocol/RtpPacket.ts"
+import * as FrameRing from "../../ring/FrameRing.ts"
 import type { PacketCipher } from "../../VoiceCrypto.ts"
 import type { TrackNumber } from "../Line.ts"
-import * as FrameRing from "./FrameRing.ts"
 import * as Lateness from "./Lateness.ts"
 
 /**

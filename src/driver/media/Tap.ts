@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import * as FrameRing from "./FrameRing.ts"
+import * as FrameRing from "../../ring/FrameRing.ts"
 
 /**
  * An Opus frame that was sent.

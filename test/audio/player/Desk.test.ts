@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Desk from "../../../src/audio/player/Desk.ts"
 import type * as Seat from "../../../src/audio/player/Seat.ts"
-import * as FrameRing from "../../../src/driver/media/FrameRing.ts"
 import type { Mixer } from "../../../src/Mixer.ts"
 import * as Heard from "../../../src/mixer/Heard.ts"
 import type { Command } from "../../../src/mixer/messages.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import { entryOf, ringOf, seatOf } from "../seats.ts"
 
 /** A desk, whose mix is made by hand: `mixed` is what its inputs have done in the next frame, which the driver takes. */

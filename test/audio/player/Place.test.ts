@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import * as Place from "../../../src/audio/player/Place.ts"
 import type * as Seat from "../../../src/audio/player/Seat.ts"
-import * as FrameRing from "../../../src/driver/media/FrameRing.ts"
 import * as PcmRing from "../../../src/mixer/PcmRing.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
 
 const broken = VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" }))

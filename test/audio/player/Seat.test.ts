@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Seat from "../../../src/audio/player/Seat.ts"
-import * as FrameRing from "../../../src/driver/media/FrameRing.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
 import { entryOf, seatOf } from "../seats.ts"
 

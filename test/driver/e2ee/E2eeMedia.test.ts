@@ -3,11 +3,11 @@ import { Effect, type Scope } from "effect"
 import * as Dave from "../../../src/Dave.ts"
 import * as E2eeMedia from "../../../src/driver/e2ee/E2eeMedia.ts"
 import type * as Line from "../../../src/driver/Line.ts"
-import * as FrameRing from "../../../src/driver/media/FrameRing.ts"
 import * as SsrcMap from "../../../src/driver/SsrcMap.ts"
 import * as E2eeFrame from "../../../src/protocol/E2eeFrame.ts"
 import { ChannelId, Ssrc, UserId } from "../../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../../src/protocol/OpusPacket.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import * as MockDave from "../../../src/testing/MockDave.ts"
 
 const self = UserId.make("30")

@@ -2,10 +2,10 @@ import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Redacted, type Scope } from "effect"
 import * as AudioClock from "../../../src/AudioClock.ts"
 import * as Workspaces from "../../../src/crypto/Workspaces.ts"
-import * as FrameRing from "../../../src/driver/media/FrameRing.ts"
 import * as MediaSender from "../../../src/driver/media/MediaSender.ts"
 import { Ssrc } from "../../../src/protocol/Identifier.ts"
 import * as RtpPacket from "../../../src/protocol/RtpPacket.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import * as VoiceCrypto from "../../../src/VoiceCrypto.ts"
 
 interface Sent {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as FrameRing from "../../../src/driver/media/FrameRing.ts"
 import * as Tap from "../../../src/driver/media/Tap.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
 
 const into = new Uint8Array(FrameRing.maxFrameBytes)
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as Pump from "../../../src/audio/player/Pump.ts"
+import * as Pump from "../../src/ring/Pump.ts"
 
 describe("Pump", () => {
   it.effect("fills each ring when it wants to be filled, until it has no more", () =>

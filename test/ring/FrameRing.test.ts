@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import * as FrameRing from "../../../src/driver/media/FrameRing.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 
 const frame = (length: number, seed: number) => Uint8Array.from({ length }, (_, i) => (seed + i) & 0xff)
 

@@ -7,7 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as AudioClock from "../../AudioClock.ts"
+import * as AudioClock from "../AudioClock.ts"
 
 /** Rings that are due within the same frame are refilled in one turn. */
 const turnMs = AudioClock.frameMs
