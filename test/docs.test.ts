@@ -147,6 +147,17 @@ describe("documents", () => {
     assert.sameMembers(rowsOf(read("docs/errors.md")), reasons)
   })
 
+  it("name everything that a reason can be more closely", () => {
+    const text = read("docs/errors.md")
+    const words = VoiceError.Reason.members.flatMap(({ fields }) =>
+      Object.values(fields).flatMap((field) =>
+        "literals" in field && Array.isArray(field.literals) ? field.literals.map(String) : []
+      )
+    )
+    assert.isAbove(words.length, 30)
+    assert.deepStrictEqual(words.filter((word) => !new RegExp(`\\b${word}\\b`).test(text)), [])
+  })
+
   it("give each close code the name that the table gives it", () => {
     const rows = [...read("docs/errors.md").matchAll(/^\| `(\w+)` \| (\d{4}) \|/gm)]
     assert.deepStrictEqual(

@@ -120,7 +120,8 @@ export const gatewayUrl = Effect.fnUntraced(function*(options: Access) {
     Effect.fail(End.make(
       next,
       new VoiceError.GatewayUnreachable({
-        url,
+        // it is printed: neither user nor password
+        url: url.replace(/\/\/[^/]*@/, "//"),
         detail,
         ...(more.status === undefined ? {} : { status: more.status })
       }),

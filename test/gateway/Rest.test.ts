@@ -105,6 +105,13 @@ describe("Rest", () => {
       }))
   }
 
+  it.effect("tells where it has asked without user and password", () =>
+    Effect.gen(function*() {
+      const { access } = make(() => new Response(null, { status: 404 }))
+      const end = yield* Effect.flip(Rest.gatewayUrl({ ...access, restUrl: "https://user:secret@rest.example/api" }))
+      assert.deepInclude(end.error.reason, { url: "https://rest.example/api/gateway/bot" })
+    }))
+
   it.effect("tells in whole minutes when a session may be started again", () =>
     Effect.gen(function*() {
       const limit = { total: 1_000, remaining: 0, reset_after: 60_001 }
