@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import * as AudioSource from "../src/audio/AudioSource.ts"
 import * as Emulator from "../src/emulator/Emulator.ts"
 import * as OpusPacket from "../src/protocol/OpusPacket.ts"
@@ -53,6 +53,21 @@ describe("Station", () => {
       assert.strictEqual(station.dropped(), 0)
       for (const { state } of tracks) assert.strictEqual((yield* state)._tag, "Buffering")
       yield* Rig.blameless
+    })).pipe(Effect.provide(world)))
+
+  it.effect("opens nothing any more when it ends, and plays nothing that was interrupted meanwhile", () =>
+    Rig.run(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const station = yield* Scope.provide(Station.make(), scope)
+      const hanging: AudioSource.AudioSource = { name: "hanging", open: Effect.never }
+      const first = yield* Effect.forkChild(station.play(hanging), { startImmediately: true })
+      assert.deepStrictEqual(yield* station.interrupt, [])
+      assert.deepStrictEqual(yield* (yield* Fiber.join(first)).awaitEnd, { _tag: "Stopped" })
+      const second = yield* Effect.forkChild(Effect.flip(station.play(hanging)), { startImmediately: true })
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual((yield* Fiber.join(second)).reason._tag, "NotConnected")
+      assert.strictEqual((yield* Effect.flip(station.play(hanging))).reason._tag, "NotConnected")
+      assert.deepStrictEqual(yield* station.tracks, [])
     })).pipe(Effect.provide(world)))
 
   it.effect("mixes and encodes once: all hear the same packets", () =>

@@ -102,16 +102,16 @@ export interface Track {
   /**
    * Goes on at a position, to the frame that holds it. What plays goes on until the source is open there; where that fails,
    * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another. Behind the end of
-   * the source, or `until`, this pass ends as it would have there: with `Truncated`, say, where a file is cut; and so does one of
-   * which the last 120 ms are mixed, with what waits for its end behind them. It may go before `from`. Fails with `Unsupported` for what is no place in a source (a negative time, infinity, or no number), and where the track
-   * has ended, or does before the source is open.
+   * the source, or `until`, this pass ends as it would have there: with `Truncated`, say, where a file is cut. It ends, too, where
+   * what waits for its end is mixed behind it already. It may go before `from`. Fails with `Unsupported` for what is no place in a
+   * source (a negative time, infinity, or no number), and where the track has ended, or does before the source is open.
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /**
    * How often to play again after the current pass. Where that was read to its end already, this waits until the source is open
    * again; what is mixed to its end, and not heard yet, is followed after a short gap, or not at all where what waits for its end is
-   * mixed behind it. Fails with `Unsupported` for what is no whole
-   * number from 0 on; and with `SourceFailed`, and plays no more than this pass, where the source cannot be opened again.
+   * mixed behind it. Fails with `Unsupported` for what is no whole number from 0 on; and with `SourceFailed`, and plays no more than
+   * this pass, where the source cannot be opened again.
    */
   readonly loop: (times: number | "forever") => Effect.Effect<void, VoiceError.VoiceError>
   /**
