@@ -22,8 +22,8 @@ export interface Desk {
   readonly leave: (entry: Seat.Entry) => void
   /** The same, but it is not heard any more: what waits for it waits on. */
   readonly hold: (entry: Seat.Entry) => void
-  /** No other one takes its place, if none has. */
-  readonly dismiss: (entry: Seat.Entry) => void
+  /** No other one takes the place of what was left, if none has. */
+  readonly dismiss: (seat: Seat.Seat) => void
   /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
   readonly cut: (entries: ReadonlyArray<Seat.Entry>, nowMs: number) => Cut
   readonly setGain: (entry: Seat.Entry) => void
@@ -174,8 +174,9 @@ export const open = Effect.fnUntraced(function*(
       command({ _tag: "Pause", input: entry.input, paused: true })
       leave(entry)
     },
-    dismiss: ({ input, seat }) => {
-      if (left.delete(seat)) command({ _tag: "Remove", input })
+    dismiss: (seat) => {
+      const input = left.get(seat)
+      if (left.delete(seat) && input !== undefined) command({ _tag: "Remove", input })
     },
     cut: (entries, nowMs) => {
       last = cut(entries.map(({ input }) => input))

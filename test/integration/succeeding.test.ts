@@ -96,6 +96,45 @@ describe("a track behind another one, both of them mixed", () => {
       }
     }))
 
+  it.effect("waits for it also where that one waits and is sought in, and goes on to wait", () =>
+    Effect.gen(function*() {
+      for (const opensMs of [0, 30]) {
+        for (const isStopped of [false, true]) {
+          const { sound, value } = yield* playing((session) =>
+            Effect.gen(function*() {
+              const first = yield* session.play(Hearing.pcm(Hearing.sine(440), 600))
+              const second = yield* session.play(slowAgain(Hearing.pcm(Hearing.sine(1_000), 600), opensMs, 0), {
+                after: first
+              })
+              const third = yield* session.play(Hearing.pcm(Hearing.sine(2_000), 600), { after: second })
+              yield* Effect.sleep("400 millis")
+              // all of it was read, so that those behind it are in the mix, and now more is
+              yield* first.loop(1)
+              yield* second.seek("200 millis")
+              yield* Effect.sleep("200 millis")
+              if (isStopped) yield* second.stop
+              return (yield* Effect.forEach([first, second, third], ({ awaitEnd }) => awaitEnd)).map(({ _tag }) => _tag)
+            })
+          )
+          assert.deepStrictEqual(value, ["Finished", isStopped ? "Stopped" : "Finished", "Finished"])
+          const at = (hz: number, ms: number) => Hearing.levelOf(sound.left, hz, 48 * ms, 1_920)
+          const levels = (ms: number) => [440, 1_000, 2_000].map((hz) => at(hz, ms) > 0.1)
+          assert.deepStrictEqual(levels(550), [true, false, false], "before")
+          if (isStopped) {
+            assert.deepStrictEqual(levels(1_000), [true, false, true], "one that has ended is waited for no more")
+          } else {
+            for (let ms = 550; ms < 1_150; ms += 50) {
+              assert.deepStrictEqual(levels(ms), [true, false, false], `at ${ms} ms`)
+            }
+            for (let ms = 1_250; ms < 1_550; ms += 50) {
+              assert.deepStrictEqual(levels(ms), [false, true, false], `at ${ms} ms`)
+            }
+            assert.deepStrictEqual(levels(1_700), [false, false, true])
+          }
+        }
+      }
+    }))
+
   it.effect("waits for it also where it is sought in itself", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
