@@ -62,6 +62,8 @@ export const open = Effect.fnUntraced(function*(
   const inputs = new Map<number, Seat.Entry>()
   /** Inputs whose places are to be taken. */
   const left = new Map<Seat.Seat, number>()
+  /** The last ones, also those that are over: what waited for their end may have begun in the mix, or may still wait. */
+  const latest = new WeakMap<Seat.Seat, number>()
   const slots = Array.from({ length: Heard.maxInputs }, (_, slot) => slot)
   let lastInput = 0
   /** Frames that were looked at. */
@@ -150,12 +152,13 @@ export const open = Effect.fnUntraced(function*(
           curve: seat.curve,
           from: from === undefined ? undefined : from & 0x3ff,
           after: former?.place === "mix" ? former.input : undefined,
-          replaces: left.get(seat),
+          replaces: latest.get(seat),
           duck: seat.duck,
           effects: isHeard ? [] : seat.effects
         }
       })
       left.delete(seat)
+      latest.set(seat, entry.input)
       seat.fadeInMs = 0
       // it was heard without them
       if (isHeard && seat.effects.length > 0) {

@@ -156,13 +156,18 @@ describe("a track behind another one, both of them mixed", () => {
     it.effect(`is never heard together with it, however late that one is ${what}`, () =>
       Effect.gen(function*() {
         const opus = AudioSource.fromFrames(yield* Hearing.encode(Hearing.sine(1_000), 1_000))
-        for (const [opensMs, pullMs] of [[0, 0], [30, 0], [0, 30], [0, 400]] as const) {
-          // a mix gives way to one of Opus behind a whole frame
-          const isLate = pullMs > 100
-          const [behind, ms] = isLate
-            ? [opus, 1_000] as const
-            : [Hearing.pcm(Hearing.sine(1_000), 1_000), 1_010] as const
-          for (const atMs of isLate ? [940, 980, 1_010] : [880, 940, 980, 1_010, 1_030]) {
+        const pcm = Hearing.pcm(Hearing.sine(1_000), 1_000)
+        const cases = [
+          { opensMs: 0, pullMs: 0, ms: 1_010, behind: pcm, times: [880, 940, 980, 1_010, 1_030] },
+          { opensMs: 30, pullMs: 0, ms: 1_010, behind: pcm, times: [880, 940, 980, 1_010, 1_030] },
+          { opensMs: 0, pullMs: 30, ms: 1_010, behind: pcm, times: [880, 940, 980, 1_010, 1_030] },
+          // that one is over with a whole frame, and this one begins with the next
+          { opensMs: 0, pullMs: 0, ms: 1_000, behind: pcm, times: [860, 870, 880, 890] },
+          // a mix gives way to one of Opus there
+          { opensMs: 0, pullMs: 400, ms: 1_000, behind: opus, times: [940, 980, 1_010] }
+        ]
+        for (const { behind, ms, opensMs, pullMs, times } of cases) {
+          for (const atMs of times) {
             const { sound, value } = yield* playing((session) =>
               Effect.gen(function*() {
                 const first = yield* session.play(slowAgain(Hearing.pcm(Hearing.sine(440), ms), opensMs, pullMs))
@@ -174,7 +179,7 @@ describe("a track behind another one, both of them mixed", () => {
                 return { ends: ends.map(({ _tag }) => _tag), tracks: yield* session.tracks }
               })
             )
-            const when = `at ${atMs} ms, each piece in ${pullMs} ms, opened in ${opensMs}`
+            const when = `of ${ms} ms at ${atMs} ms, each piece in ${pullMs} ms, opened in ${opensMs}`
             assert.deepStrictEqual(value, { ends: ["Finished", "Finished"], tracks: [] }, when)
             const levels = Array.from(
               { length: Math.floor(sound.left.length / 960) },
