@@ -49,7 +49,7 @@ export class Input {
   /** It waited for the end of this one, and has begun. */
   behind: number | undefined
   paused: boolean
-  isOver: boolean
+  isOver = false
   isStarving = false
   /** What it did in the unit that was made last. */
   flags = 0
@@ -77,14 +77,13 @@ export class Input {
   #lastLeft = 0
   #lastRight = 0
 
-  constructor(input: NewInput, feed: Feed.Feed, isOver = false) {
+  constructor(input: NewInput, feed: Feed.Feed) {
     this.id = input.input
     this.slot = input.slot
     this.feed = feed
     this.duck = input.duck
     this.after = input.after
     this.paused = input.paused
-    this.isOver = isOver
     this.#isHeard = input.from !== undefined
     this.#isCutIn = input.fadeInMs > 0
     this.#source = new Timescale(feed, this.#isHeard)

@@ -190,26 +190,24 @@ class Mixing implements Mix {
   #insert(input: NewInput, feed: Feed.Feed): void {
     if (this.#isEnded) return feed.free()
     this.#plain = 0
-    this.#replace(input)
     const after = input.after !== undefined && this.#inputs.has(input.after) ? input.after : undefined
-    this.#inputs.set(input.input, new Input({ ...input, after }, feed, this.#isFollowed(input)))
+    const next = new Input({ ...input, after }, feed)
+    this.#replace(input.replaces, next)
+    this.#inputs.set(input.input, next)
   }
 
-  #replace({ input, replaces }: NewInput): void {
-    const former = replaces === undefined ? undefined : this.#inputs.get(replaces)
-    if (former === undefined) return
+  #replace(id: number | undefined, next: Input): void {
+    if (id === undefined) return
+    const former = this.#inputs.get(id)
+    next.behind = former?.behind
     for (const other of this.#inputs.values()) {
-      if (other.after === replaces) other.after = input
-      if (other.behind === replaces) other.behind = input
+      if (other.after === id) other.after = next.id
+      if (other.behind !== id) continue
+      if (former !== undefined) other.behind = next.id
+      // what waited for its end has begun: it is too late for another one
+      else next.isOver = true
     }
-    former.remove()
-  }
-
-  /** What waited for the end of the one before it has begun: it is too late for another one. */
-  #isFollowed({ replaces }: NewInput): boolean {
-    if (replaces === undefined || this.#inputs.has(replaces)) return false
-    for (const { behind } of this.#inputs.values()) if (behind === replaces) return true
-    return false
+    former?.remove()
   }
 
   /** Makes the frames from `from` on anew, for a ring that follows the one before at that frame. */

@@ -96,6 +96,45 @@ describe("a track behind another one, both of them mixed", () => {
       }
     }))
 
+  it.effect("waits for it also where that one waits and is sought in, and goes on to wait", () =>
+    Effect.gen(function*() {
+      for (const opensMs of [0, 30]) {
+        for (const isStopped of [false, true]) {
+          const { sound, value } = yield* playing((session) =>
+            Effect.gen(function*() {
+              const first = yield* session.play(Hearing.pcm(Hearing.sine(440), 600))
+              const second = yield* session.play(slowAgain(Hearing.pcm(Hearing.sine(1_000), 600), opensMs, 0), {
+                after: first
+              })
+              const third = yield* session.play(Hearing.pcm(Hearing.sine(2_000), 600), { after: second })
+              yield* Effect.sleep("400 millis")
+              // all of it was read, so that those behind it are in the mix, and now more is
+              yield* first.loop(1)
+              yield* second.seek("200 millis")
+              yield* Effect.sleep("200 millis")
+              if (isStopped) yield* second.stop
+              return (yield* Effect.forEach([first, second, third], ({ awaitEnd }) => awaitEnd)).map(({ _tag }) => _tag)
+            })
+          )
+          assert.deepStrictEqual(value, ["Finished", isStopped ? "Stopped" : "Finished", "Finished"])
+          const at = (hz: number, ms: number) => Hearing.levelOf(sound.left, hz, 48 * ms, 1_920)
+          const levels = (ms: number) => [440, 1_000, 2_000].map((hz) => at(hz, ms) > 0.1)
+          assert.deepStrictEqual(levels(550), [true, false, false], "before")
+          if (isStopped) {
+            assert.deepStrictEqual(levels(1_000), [true, false, true], "one that has ended is waited for no more")
+          } else {
+            for (let ms = 550; ms < 1_150; ms += 50) {
+              assert.deepStrictEqual(levels(ms), [true, false, false], `at ${ms} ms`)
+            }
+            for (let ms = 1_250; ms < 1_550; ms += 50) {
+              assert.deepStrictEqual(levels(ms), [false, true, false], `at ${ms} ms`)
+            }
+            assert.deepStrictEqual(levels(1_700), [false, false, true])
+          }
+        }
+      }
+    }))
+
   it.effect("waits for it also where it is sought in itself", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
@@ -117,13 +156,18 @@ describe("a track behind another one, both of them mixed", () => {
     it.effect(`is never heard together with it, however late that one is ${what}`, () =>
       Effect.gen(function*() {
         const opus = AudioSource.fromFrames(yield* Hearing.encode(Hearing.sine(1_000), 1_000))
-        for (const [opensMs, pullMs] of [[0, 0], [30, 0], [0, 30], [0, 400]] as const) {
-          // a mix gives way to one of Opus behind a whole frame
-          const isLate = pullMs > 100
-          const [behind, ms] = isLate
-            ? [opus, 1_000] as const
-            : [Hearing.pcm(Hearing.sine(1_000), 1_000), 1_010] as const
-          for (const atMs of isLate ? [940, 980, 1_010] : [880, 940, 980, 1_010, 1_030]) {
+        const pcm = Hearing.pcm(Hearing.sine(1_000), 1_000)
+        const cases = [
+          { opensMs: 0, pullMs: 0, ms: 1_010, behind: pcm, times: [880, 940, 980, 1_010, 1_030] },
+          { opensMs: 30, pullMs: 0, ms: 1_010, behind: pcm, times: [880, 940, 980, 1_010, 1_030] },
+          { opensMs: 0, pullMs: 30, ms: 1_010, behind: pcm, times: [880, 940, 980, 1_010, 1_030] },
+          // that one is over with a whole frame, and this one begins with the next
+          { opensMs: 0, pullMs: 0, ms: 1_000, behind: pcm, times: [860, 870, 880, 890] },
+          // a mix gives way to one of Opus there
+          { opensMs: 0, pullMs: 400, ms: 1_000, behind: opus, times: [940, 980, 1_010] }
+        ]
+        for (const { behind, ms, opensMs, pullMs, times } of cases) {
+          for (const atMs of times) {
             const { sound, value } = yield* playing((session) =>
               Effect.gen(function*() {
                 const first = yield* session.play(slowAgain(Hearing.pcm(Hearing.sine(440), ms), opensMs, pullMs))
@@ -135,7 +179,7 @@ describe("a track behind another one, both of them mixed", () => {
                 return { ends: ends.map(({ _tag }) => _tag), tracks: yield* session.tracks }
               })
             )
-            const when = `at ${atMs} ms, each piece in ${pullMs} ms, opened in ${opensMs}`
+            const when = `of ${ms} ms at ${atMs} ms, each piece in ${pullMs} ms, opened in ${opensMs}`
             assert.deepStrictEqual(value, { ends: ["Finished", "Finished"], tracks: [] }, when)
             const levels = Array.from(
               { length: Math.floor(sound.left.length / 960) },

@@ -79,6 +79,29 @@ describe("a mix", () => {
     assert.deepStrictEqual(all(), [[50, 50, 40], [40, 30, 30], [30, 30, 30]])
   })
 
+  it("lets one wait as long as it has not begun, also where what it waits for is over by then", async () => {
+    const { all, mix, ring } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 2_880)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 960), { after: 1 }) })
+    ring.discard()
+    mix.fill()
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.3, 960), { replaces: 1 }) })
+    assert.deepStrictEqual(all().map(([value]) => value), [10, 10, 30, 20])
+  })
+
+  it("leaves out what takes the place of another when what waited for that has begun, or what is in its place", async () => {
+    const { all, mix, ring } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 9_600), { after: 1 }) })
+    ring.discard()
+    mix.fill()
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.5, 960), { replaces: 1 }) })
+    mix.command({ _tag: "Add", input: inputOf(4, pcmOf(0.3, 1_920), { after: 1, replaces: 2 }) })
+    mix.command({ _tag: "Add", input: inputOf(5, pcmOf(0.6, 960), { replaces: 1 }) })
+    // the one whose place is taken ends with the next frame
+    assert.deepStrictEqual(all().map(([, , value]) => value), [20, 20, 20, 30, 30])
+  })
+
   it("gives its encoder what sounds, by its lookahead earlier", async () => {
     const { all, mix } = await make(480)
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })

@@ -22,8 +22,8 @@ export interface Desk {
   readonly leave: (entry: Seat.Entry) => void
   /** The same, but it is not heard any more: what waits for it waits on. */
   readonly hold: (entry: Seat.Entry) => void
-  /** No other one takes its place, if none has. */
-  readonly dismiss: (entry: Seat.Entry) => void
+  /** No other one takes the place of what was left, if none has. */
+  readonly dismiss: (seat: Seat.Seat) => void
   /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
   readonly cut: (entries: ReadonlyArray<Seat.Entry>, nowMs: number) => Cut
   readonly setGain: (entry: Seat.Entry) => void
@@ -62,6 +62,8 @@ export const open = Effect.fnUntraced(function*(
   const inputs = new Map<number, Seat.Entry>()
   /** Inputs whose places are to be taken. */
   const left = new Map<Seat.Seat, number>()
+  /** The last ones, also those that are over: what waited for their end may have begun in the mix, or may still wait. */
+  const latest = new WeakMap<Seat.Seat, number>()
   const slots = Array.from({ length: Heard.maxInputs }, (_, slot) => slot)
   let lastInput = 0
   /** Frames that were looked at. */
@@ -150,12 +152,13 @@ export const open = Effect.fnUntraced(function*(
           curve: seat.curve,
           from: from === undefined ? undefined : from & 0x3ff,
           after: former?.place === "mix" ? former.input : undefined,
-          replaces: left.get(seat),
+          replaces: latest.get(seat),
           duck: seat.duck,
           effects: isHeard ? [] : seat.effects
         }
       })
       left.delete(seat)
+      latest.set(seat, entry.input)
       seat.fadeInMs = 0
       // it was heard without them
       if (isHeard && seat.effects.length > 0) {
@@ -174,8 +177,9 @@ export const open = Effect.fnUntraced(function*(
       command({ _tag: "Pause", input: entry.input, paused: true })
       leave(entry)
     },
-    dismiss: ({ input, seat }) => {
-      if (left.delete(seat)) command({ _tag: "Remove", input })
+    dismiss: (seat) => {
+      const input = left.get(seat)
+      if (left.delete(seat) && input !== undefined) command({ _tag: "Remove", input })
     },
     cut: (entries, nowMs) => {
       last = cut(entries.map(({ input }) => input))

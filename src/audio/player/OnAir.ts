@@ -16,13 +16,20 @@ export interface OnAir {
 /** @internal */
 export const make = (): OnAir => ({ lane: { _tag: "nothing" }, entries: new Set() })
 
+/** How many it waits for, one behind another. */
+const depthOf = ({ seat }: Seat.Entry): number => {
+  let depth = 0
+  for (let { after } = seat; after !== undefined; { after } = after) depth++
+  return depth
+}
+
 /**
- * Those that do not wait for another one.
+ * Those that do not wait for the driver or a mix to come to them. A mix has to have what others begin behind before it has those.
  *
  * @internal
  */
 export const live = ({ entries }: OnAir): Array<Seat.Entry> =>
-  Array.from(entries).filter(({ place }) => place !== "waiting")
+  Array.from(entries).filter(({ place }) => place !== "waiting").sort((one, other) => depthOf(one) - depthOf(other))
 
 /** @internal */
 export const waiting = ({ entries }: OnAir): Array<Seat.Entry> =>

@@ -165,7 +165,8 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
       entry.place = seat.after === undefined ? "ready" : "waiting"
       air.entries.add(entry)
       yield* this.#settle.pipe(Effect.tapError(() => Effect.sync(() => OnAir.leaveOut(air, entry))))
-      if (former !== undefined && air.lane._tag === "mix") air.lane.desk.dismiss(former)
+      // where it waits, its place is kept for it, so that what waits for it waits on
+      if (air.lane._tag === "mix" && entry.place !== "waiting") air.lane.desk.dismiss(seat)
     }))
   }
 
@@ -207,7 +208,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     return this.#alone(Effect.gen({ self: this }, function*() {
       // one that came in while its track ended
       if (entry !== undefined && air.entries.has(entry)) yield* Removal.remove(outlet, air, entry)
-      if (entry !== undefined && air.lane._tag === "mix") air.lane.desk.dismiss(entry)
+      if (air.lane._tag === "mix") air.lane.desk.dismiss(seat)
       yield* Effect.ignore(this.#settled)
     }))
   }

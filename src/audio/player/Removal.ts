@@ -64,7 +64,9 @@ export const makeRoom = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): E
   }
   if (lane._tag === "mix" && entry.place === "mix" && lane.successor?.entry !== entry && !lane.desk.isEnded()) {
     OnAir.leaveOut(air, entry)
-    lane.desk.leave(entry)
+    // what follows may have to wait, and this must not begin meanwhile
+    if (entry.seat.after === undefined) lane.desk.leave(entry)
+    else lane.desk.hold(entry)
     return Effect.void
   }
   return remove(outlet, air, entry)

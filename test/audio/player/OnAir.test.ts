@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as OnAir from "../../../src/audio/player/OnAir.ts"
-import { entryOf, ringOf } from "../seats.ts"
+import { entryOf, ringOf, seatOf } from "../seats.ts"
 
 describe("OnAir", () => {
   it("tells those that wait from those that play", () => {
@@ -9,6 +9,16 @@ describe("OnAir", () => {
     air.entries.add(playing).add(waiting)
     assert.deepStrictEqual(OnAir.live(air), [playing])
     assert.deepStrictEqual(OnAir.waiting(air), [waiting])
+  })
+
+  it("has those first for which others wait, also where they came in later", () => {
+    const air = OnAir.make()
+    const seats = [seatOf()]
+    for (let i = 1; i < 3; i++) seats.push(seatOf({ after: seats[i - 1] }))
+    const entries = seats.map((seat) => entryOf({ seat }))
+    const other = entryOf()
+    for (const entry of [entries[2], other, entries[1], entries[0]]) if (entry !== undefined) air.entries.add(entry)
+    assert.deepStrictEqual(OnAir.live(air), [other, entries[0], entries[1], entries[2]])
   })
 
   it("keeps what was heard and counts what was sent of what is left out", () => {
