@@ -88,9 +88,9 @@ const isStepped = (told: Foreign.Told): told is Foreign.Told & Stepped => told._
 
 /** A sender that plays and a sink that hears it. */
 const playing = Effect.gen(function*() {
-  const sink = yield* Foreign.start("./blocked/sink.ts", { args: { heartbeatMs } })
+  const sink = yield* Foreign.start("../integration/blocked/sink.ts", { args: { heartbeatMs } })
   const { endpoint } = yield* sink.untilTag("Listening")
-  const sender = yield* Foreign.start("./blocked/sender.ts", {
+  const sender = yield* Foreign.start("../integration/blocked/sender.ts", {
     args: { endpoint },
     execArgv: ["--import", fileURLToPath(new URL("blocked/date.ts", import.meta.url))]
   })

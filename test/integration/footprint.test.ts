@@ -24,7 +24,7 @@ describe("what a connection keeps of objects", () => {
         first: places.slice(0, 10),
         rest: places.slice(10)
       }
-      const bot = yield* Foreign.start("./process/crowd.ts", { args: crowd })
+      const bot = yield* Foreign.start("../integration/process/crowd.ts", { args: crowd })
       const { idle, playing } = yield* bot.untilTag("Measured")
       assert.isBelow(Number(idle), 80 * kib)
       assert.isBelow(Number(playing), 120 * kib)

@@ -17,7 +17,7 @@ const playing = Effect.gen(function*() {
     channelId: yield* discord.channel("lobby")
   }
   const guest = yield* Rig.guest()
-  const bot = yield* Foreign.start("./process/bot.ts", { args: place })
+  const bot = yield* Foreign.start("../integration/process/bot.ts", { args: place })
   yield* bot.untilTag("Playing")
   yield* guest.awaitFrames(10)
   return { bot, discord, guest, id }
