@@ -29,7 +29,7 @@ const depthOf = ({ seat }: Seat.Entry): number => {
  * @internal
  */
 export const live = ({ entries }: OnAir): Array<Seat.Entry> =>
-  Array.from(entries).filter(({ place }) => place !== "waiting").sort((one, other) => depthOf(one) - depthOf(other))
+  Array.from(entries).filter(({ place }) => place !== "waiting").toSorted((one, other) => depthOf(one) - depthOf(other))
 
 /** @internal */
 export const waiting = ({ entries }: OnAir): Array<Seat.Entry> =>
