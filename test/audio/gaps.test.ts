@@ -154,7 +154,7 @@ describe("a part that is missing", () => {
     }))
 
   /** Packets of Opus in MP4. */
-  const mp4 = (packets: ReadonlyArray<Timed>, options: Mediabunny.Mp4OutputFormatOptions = {}) =>
+  const mp4 = (packets: ReadonlyArray<Timed>, options: Mediabunny.IsobmffOutputFormatOptions = {}) =>
     Effect.promise(async () => {
       const target = new Mediabunny.BufferTarget()
       const output = new Mediabunny.Output({ format: new Mediabunny.Mp4OutputFormat(options), target })
