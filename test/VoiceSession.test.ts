@@ -1,5 +1,5 @@
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Latch, Layer, Option, PubSub, Redacted, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Layer, Option, PubSub, Redacted, Scheduler, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import * as AudioSource from "../src/audio/AudioSource.ts"
@@ -465,6 +465,29 @@ describe("VoiceSession", () => {
         assert.isUndefined(track.durationMs)
       }))
   }
+
+  it.effect("interrupts what has begun to be opened, wherever that is in its turn", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both))
+      yield* (yield* session.play(source)).stop
+      const isStopped: Array<boolean> = []
+      for (let isDone = false; !isDone && isStopped.length < 300;) {
+        // others have their turn behind a few steps
+        const playing = yield* session.play(source).pipe(
+          Effect.provideService(Scheduler.MaxOpsBeforeYield, 4),
+          Effect.forkScoped
+        )
+        for (let i = 0; i < isStopped.length; i++) yield* Effect.yieldNow
+        isDone = playing.pollUnsafe() !== undefined
+        yield* session.interrupt
+        const track = yield* Fiber.join(playing)
+        isStopped.push((yield* track.state)._tag === "Ended")
+        yield* track.stop
+      }
+      assert.isAbove(isStopped.length, 10)
+      assert.notInclude(isStopped.slice(isStopped.indexOf(true)), false)
+    }))
 
   it.effect("plays beside a source that is being opened", () =>
     Effect.gen(function*() {

@@ -141,7 +141,9 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
       return [restart(packet, after)]
     }
     const step = sequenceDelta(packet.sequence, after.sequence)
-    const isBehind = wasDeaf && step !== 1
+    // what was under way when we became deaf may still come late, or twice
+    const wasUnderWay = isDeaf && step <= 0 && step >= -maxMisorder
+    const isBehind = wasDeaf && step !== 1 && !wasUnderWay
     wasDeaf = isDeaf
     if (isBehind) {
       if (suspect !== undefined) strays++

@@ -158,9 +158,13 @@ export const make = Effect.fnUntraced(function*(
     options: PlayOptions,
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   ) =>
-    Effect.flatMap(Track.prepare(source, place, options), (track) => {
-      opening.add(track)
-      return Effect.ensuring(restore(track.begin), Effect.sync(() => opening.delete(track)))
+    Effect.flatMap(Track.prepare(source, place, options), (prepared) => {
+      opening.add(prepared)
+      return restore(prepared.begin).pipe(
+        // an interruption that comes between the two has to find it in one of them
+        Effect.tap((track) => Effect.sync(() => playing.set(Track.numberOf(track), { track, place }))),
+        Effect.ensuring(Effect.sync(() => opening.delete(prepared)))
+      )
     })
 
   const play = <R>(source: AudioSource<R>, options: PlayOptions = {}) =>
@@ -185,11 +189,9 @@ export const make = Effect.fnUntraced(function*(
             Scope.provide(trackScope),
             Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
           )
-          const number = Track.numberOf(track)
-          playing.set(number, { track, place })
           yield* Traces.track(source.name, track.awaitEnd).pipe(
             // also where the end of the session is the end of this fiber
-            Effect.ensuring(Effect.sync(() => playing.delete(number))),
+            Effect.ensuring(Effect.sync(() => playing.delete(Track.numberOf(track)))),
             Effect.andThen(Scope.close(trackScope, Exit.void)),
             Effect.interruptible,
             Effect.forkIn(scope, { startImmediately: true })

@@ -153,27 +153,45 @@ describe("a part that is missing", () => {
       assert.closeTo(pcm[96 * 1_000] ?? 0, 0.5, 0.01)
     }))
 
-  it.live("is silence in Opus of MP4, too", () =>
-    Effect.gen(function*() {
+  /** Packets of Opus in MP4. */
+  const mp4 = (packets: ReadonlyArray<Timed>, options: Mediabunny.IsobmffOutputFormatOptions = {}) =>
+    Effect.promise(async () => {
       const target = new Mediabunny.BufferTarget()
-      const output = new Mediabunny.Output({ format: new Mediabunny.Mp4OutputFormat(), target })
+      const output = new Mediabunny.Output({ format: new Mediabunny.Mp4OutputFormat(options), target })
       const track = new Mediabunny.EncodedAudioPacketSource("opus")
       output.addAudioTrack(track)
-      yield* Effect.promise(() => output.start())
-      for (const { atMs, data } of [...run(0, 50), ...run(1_500, 50)]) {
-        const meta = {
-          decoderConfig: {
-            codec: "opus",
-            numberOfChannels: 2,
-            sampleRate: 48_000,
-            description: opusHead({ preSkip: 0 })
-          }
-        }
-        yield* Effect.promise(() => track.add(new Mediabunny.EncodedPacket(data, "key", atMs / 1_000, 0.02), meta))
+      await output.start()
+      const description = opusHead({ preSkip: 0 })
+      const meta = { decoderConfig: { codec: "opus", numberOfChannels: 2, sampleRate: 48_000, description } }
+      for (const { atMs, data } of packets) {
+        await track.add(new Mediabunny.EncodedPacket(data, "key", atMs / 1_000, 0.02), meta)
       }
-      yield* Effect.promise(() => output.finalize())
-      const { end, frames } = yield* played(new Uint8Array(target.buffer ?? new ArrayBuffer(0)))
+      await output.finalize()
+      return new Uint8Array(target.buffer ?? new ArrayBuffer(0))
+    })
+
+  it.live("is silence in Opus of MP4, too", () =>
+    Effect.gen(function*() {
+      const { end, frames } = yield* played(yield* mp4([...run(0, 50), ...run(1_500, 50)]))
       assert.deepStrictEqual([end, shape(frames)], ["Done", ["sound 1000", "silence 500", "sound 1000"]])
+      const late = yield* played(yield* mp4(run(500, 50)))
+      assert.deepStrictEqual([late.end, shape(late.frames)], ["Done", ["silence 500", "sound 1000"]])
+    }))
+
+  it.live("is none before an MP4 whose times are those of the stream that it was cut from", () =>
+    Effect.gen(function*() {
+      for (const fromMs of [15_000, 5_000_000]) {
+        for (const options of [{}, { fastStart: "fragmented" }] as const) {
+          const packets = [...run(fromMs, 50), ...run(fromMs + 1_500, 50, 50)]
+          const bytes = yield* mp4(packets, options)
+          const { durationMs = 0, end, frames } = yield* played(bytes)
+          assert.deepStrictEqual([end, shape(frames)], ["Done", ["sound 1000", "silence 500", "sound 1000"]])
+          assert.closeTo(durationMs, 2_500, 1)
+          const sought = yield* played(bytes, 2_010)
+          assert.closeTo(sought.soughtMs ?? -1, 2_000, 1)
+          assert.deepStrictEqual(sought.frames.map(({ data }) => data), packets.slice(75).map(({ data }) => data))
+        }
+      }
     }))
 
   it.live("of more than an hour is Corrupt, and one of less is not made at once", () =>

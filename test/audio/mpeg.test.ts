@@ -244,7 +244,16 @@ describe("MP3 and AAC", () => {
       // headers that are alike, of frames that nothing follows
       const header = Buffer.from(bytes.subarray(offset(60), offset(60) + 7))
       const headers = Buffer.alloc(3_000, Buffer.concat([Buffer.alloc(5, 0x55), header]))
-      const junk = [noise(1, 1), noise(2, 700), noise(3, 60_000), headers, Buffer.from("TAX and what else is in it")]
+      // letters that a tag begins with, among others
+      const chance = concat(noise(5, 20), Buffer.from("TAG"), noise(6, 400))
+      const junk = [
+        noise(1, 1),
+        noise(2, 700),
+        noise(3, 60_000),
+        headers,
+        Buffer.from("TAX and what else is in it"),
+        chance
+      ]
       const expected = (lost: number) => whole.data.filter((_, i) => i < 60 || i >= 60 + lost)
       for (const piece of [bytes.length + 100_000, 997, 13]) {
         for (const [index, between] of junk.entries()) {
@@ -278,7 +287,29 @@ describe("MP3 and AAC", () => {
     })
   }
 
-  it("the last frame of MP3 and AAC is known behind what is none by the tag that follows", () => {
+  it("the last frames of MP3 and AAC are found behind what claims to be a frame that is longer than all that follows", () => {
+    const cases = [
+      ["chirp.mp3", Mp3Reader.make, 2, Uint8Array.of(0xff, 0xfb, 0xe0, 0x44)],
+      ["chirp.aac", AdtsReader.make, 5, undefined]
+    ] as const
+    for (const [name, make, count, claim] of cases) {
+      const bytes = bytesOf(name)
+      const reader = make()
+      reader.push(bytes)
+      const packets = reader.take()
+      const at = packets.at(-count)?.offset ?? 0
+      const header = bytes.slice(at, at + 7)
+      header[3] = (header[3] ?? 0) | 3
+      header[4] = header[5] = 0xff
+      const damaged = make()
+      damaged.push(concat(bytes.subarray(0, at), noise(1, 300), claim ?? header, bytes.subarray(at)))
+      damaged.end()
+      assert.deepStrictEqual(damaged.take().map(({ data }) => data), packets.map(({ data }) => data), name)
+      assert.isUndefined(damaged.problem(), name)
+    }
+  })
+
+  it("the last frame of MP3 and AAC is known behind what is none by the end, or the tag, that follows", () => {
     const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
     for (const [name, make] of [["chirp.mp3", Mp3Reader.make], ["chirp.aac", AdtsReader.make]] as const) {
       const reader = make()
@@ -287,10 +318,12 @@ describe("MP3 and AAC", () => {
       const packets = reader.take()
       const last = packets.at(-1)?.offset ?? 0
       const bytes = bytesOf(name)
-      const damaged = make()
-      damaged.push(concat(bytes.subarray(0, last), noise(1, 300), bytes.subarray(last), id3v1))
-      damaged.end()
-      assert.deepStrictEqual([damaged.take().length, damaged.problem()], [packets.length, undefined])
+      for (const behind of [id3v1, new Uint8Array(0)]) {
+        const damaged = make()
+        damaged.push(concat(bytes.subarray(0, last), noise(1, 300), bytes.subarray(last), behind))
+        damaged.end()
+        assert.deepStrictEqual([damaged.take().length, damaged.problem()], [packets.length, undefined])
+      }
     }
   })
 

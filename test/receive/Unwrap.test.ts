@@ -37,6 +37,18 @@ describe("Unwrap", () => {
     }
   })
 
+  it("keeps what was under way out of order, or twice, when we became deaf at its place", () => {
+    const { place, setDeaf } = make()
+    place(10)
+    place(12)
+    setDeaf(true)
+    assert.deepStrictEqual(place(11), [[11, 11 * 960]])
+    assert.deepStrictEqual(place(12), [[12, 12 * 960]])
+    assert.deepStrictEqual(place(13), [[13, 13 * 960]])
+    setDeaf(false)
+    assert.deepStrictEqual(place(5_000), [[14, 5_000 * 960]])
+  })
+
   it("does not believe a timestamp that runs ahead of the clock, or stands still", () => {
     const { place, statistics } = make()
     place(10)

@@ -120,6 +120,10 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     }
   }
 
+  /** The frame behind one that waits first. */
+  const secondOf = ({ bytes }: Frame): Frame | undefined =>
+    available() < bytes + 7 ? undefined : frameAt(input.bytes, input.start + bytes)
+
   const step = (): boolean => {
     if (around.isEnded()) {
       around.passEnd()
@@ -130,9 +134,9 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     const frame = frameAt(input.bytes, input.start)
     if (frame === undefined || (model !== undefined && !alike(frame, model))) return around.pass(model === undefined)
     if (model === undefined || around.isLost()) {
-      if (available() < frame.bytes + 7) return false
-      const second = frameAt(input.bytes, input.start + frame.bytes)
-      const follows = second === undefined ? model !== undefined && around.isTagAt(frame.bytes) : alike(frame, second)
+      if (around.mayCome(frame.bytes + 7) || (model === undefined && available() < frame.bytes + 7)) return false
+      const second = secondOf(frame)
+      const follows = second === undefined ? model !== undefined && around.isLast(frame.bytes) : alike(frame, second)
       if (!follows) return around.pass(model === undefined)
       if (model === undefined) onFirst(frame)
     }
@@ -147,6 +151,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
 
   return {
     step,
+    onLast: around.onLast,
     end: () => {
       if (header === undefined) {
         if (around.isTagRead()) fail("UnknownFormat", "there is no AAC in it")

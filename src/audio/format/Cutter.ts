@@ -35,7 +35,8 @@ export interface Cutter {
 
 /**
  * What is particular about a format. `step` does what it can with the bytes that wait, and says whether there may be more to
- * do; `end` and `restart` do what the format needs besides.
+ * do; it is asked once more behind `onLast`, since no more bytes come than wait then. `end` and `restart` do what the format needs
+ * besides.
  *
  * @category models
  * @since 0.1.0
@@ -46,6 +47,7 @@ export interface Format
     Partial<Pick<PacketReader, "onSize" | "placeOf" | "placeIn">>
 {
   readonly step: () => boolean
+  readonly onLast?: () => void
 }
 
 /**
@@ -89,13 +91,21 @@ export const make = (formatOf: (cutter: Cutter) => Format): PacketReader => {
     return bytes > 0
   }
 
+  const read = (): void => {
+    while (step()) { /* goes on as far as there are bytes */ }
+  }
+
   return {
     push: (bytes) => {
       if (problem !== undefined) return
       append(input, bytes)
-      while (step()) { /* goes on as far as there are bytes */ }
+      read()
     },
     end: () => {
+      if (problem === undefined && format.onLast !== undefined) {
+        format.onLast()
+        read()
+      }
       if (problem === undefined) format.end()
     },
     take: () => {
@@ -247,8 +257,12 @@ export interface Surroundings {
   readonly passEnd: () => void
   /** Whether what waits is zeros, the beginning of a tag, or both, and no frame that was cut. */
   readonly isTrailer: () => boolean
-  /** Whether a tag begins so many bytes behind what waits first. */
-  readonly isTagAt: (offset: number) => boolean
+  /** Whether what waits first is followed, behind so many bytes, by the beginning of a tag, or by nothing any more. */
+  readonly isLast: (bytes: number) => boolean
+  /** No more bytes come than those that wait. */
+  readonly onLast: () => void
+  /** Whether so many bytes may come yet that do not wait. */
+  readonly mayCome: (bytes: number) => boolean
   readonly restart: () => void
 }
 
@@ -270,6 +284,7 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
   let isPadding = false
   /** A tag was the last that came. */
   let isBehindTag = false
+  let isAtEnd = false
 
   const ascii = (at: number, length: number): string =>
     String.fromCharCode(...input.bytes.subarray(at, Math.min(at + length, input.end)))
@@ -355,8 +370,8 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
       const tag = id3 === 0 ? tagBytes() : id3
       if (tag === undefined) return false
       if (tag > 0) {
-        // what follows on one of ID3v2 is sound, since it says for itself where it ends
-        isBehindTag ||= id3 === 0
+        // what follows on one of ID3v2 is sound, since it says for itself where it ends; what is damaged may hold the letters of one
+        isBehindTag ||= id3 === 0 && passed === 0
         skip(tag)
         return true
       }
@@ -388,9 +403,14 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
       else consume(available())
     },
     isTrailer,
-    isTagAt: (offset) => trailers.has(ascii(input.start + offset, 3)),
+    isLast: (bytes) => trailers.has(ascii(input.start + bytes, 3)) || (isAtEnd && available() === bytes),
+    onLast: () => {
+      isAtEnd = true
+    },
+    mayCome: (bytes) => !isAtEnd && available() < bytes,
     restart: () => {
-      ended =
+      isAtEnd =
+        ended =
         isPadding =
         isBehindTag =
         hasFrame =

@@ -212,6 +212,10 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     return true
   }
 
+  /** The frame behind one that waits first. */
+  const secondOf = ({ bytes }: Frame): Frame | undefined =>
+    available() < bytes + 4 ? undefined : frameAt(input.bytes, input.start + bytes)
+
   const step = (): boolean => {
     if (around.isEnded()) {
       around.passEnd()
@@ -225,11 +229,11 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       if (refuseFree()) return false
     }
     if (frame === undefined || (model !== undefined && !alike(frame, model))) return around.pass(model === undefined)
-    // a header is too easily found by chance: the first one counts only if a second one follows, or a tag does
+    // a header is too easily found by chance: the first one counts only if a second one follows, or a tag or the end does
     if (model === undefined || around.isLost()) {
-      if (available() < frame.bytes + 4) return false
-      const second = frameAt(input.bytes, input.start + frame.bytes)
-      const follows = second === undefined ? model !== undefined && around.isTagAt(frame.bytes) : alike(frame, second)
+      if (around.mayCome(frame.bytes + 4) || (model === undefined && available() < frame.bytes + 4)) return false
+      const second = secondOf(frame)
+      const follows = second === undefined ? model !== undefined && around.isLast(frame.bytes) : alike(frame, second)
       if (!follows) return around.pass(model === undefined)
     }
     if (available() < frame.bytes) return false
@@ -255,6 +259,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
 
   return {
     step,
+    onLast: around.onLast,
     end: () => {
       const frame = model === undefined ? frameAt(input.bytes, input.start) : undefined
       // a single frame has no second one that speaks for it

@@ -32,6 +32,9 @@ const packetsAtOnce = 16
 /** Samples to decode before a place: what a frame of MP3 takes bits from can lie twelve before it. */
 const warmUps = { opus: 80 * 48, aac: 2048, mp3: 12 * 1152, flac: 0, pcm: 0 }
 
+/** A video may be so long before its sound. What begins later has the times of the stream that it was cut from. */
+const maxLateSeconds = 10
+
 /** What describes a track of FLAC is the beginning of a file of it. */
 const flacInfoAt = 8
 
@@ -227,7 +230,8 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     const found = yield* attempt(() => input.getMetadataTags())
     const resolution = yield* attempt(() => track.getTimeResolution())
     const firstTime = yield* attempt(() => track.getFirstTimestamp())
-    const duration = yield* attempt(() => track.computeDuration())
+    const origin = firstTime > maxLateSeconds ? firstTime : 0
+    const duration = (yield* attempt(() => track.computeDuration())) - origin
     const rate = codec === "opus" ? 48_000 : track.sampleRate
     const channels = track.numberOfChannels
     const description = config?.description
@@ -312,7 +316,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       if (data.length === 0) return { kind: "Truncated", detail: "it is shorter than it says" }
       const samples = samplesOf(data, Math.round(packet.duration * rate))
       if (samples < 0) return { kind: "Corrupt", detail: `${data.length} bytes are not a valid Opus packet` }
-      const told = Math.round(packet.timestamp * rate) + shift
+      const told = Math.round((packet.timestamp - origin) * rate) + shift
       const start = following !== undefined && Math.abs(told - following) <= slack ? following : told
       following = start + samples
       return { data, samples, start, offset: -1 }
@@ -345,7 +349,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     })
 
     const seek = (sample: number) =>
-      Effect.map(attempt(() => sink.getPacket((sample - shift) / rate)), (packet) => {
+      Effect.map(attempt(() => sink.getPacket(origin + (sample - shift) / rate)), (packet) => {
         problem = undefined
         begun = false
         current = undefined

@@ -31,6 +31,9 @@ const decodePackets = 256
 /** The longest silence that a file may have between two of its packets, in minutes: more is a file that is malformed. */
 const maxGapMinutes = 60
 
+/** What is missing of a live source for so long has passed by the time that the next packet comes: it would all be late by it from then on. */
+const liveGapMs = 40
+
 /** In which order the channels of a codec come, if it has its own. Opus has that of Vorbis (RFC 7845, 5.1.1.2). */
 const orders: { readonly [codec in Header["codec"]]?: Samples.ChannelOrder } = {
   aac: "aac",
@@ -84,6 +87,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       const from = Math.max(0, wanted - start)
       const to = Math.min(block.count, total - start)
       if (to <= from) return true
+      if (packets.live && start + from - wanted >= rate * liveGapMs / 1000) wanted = start + from
       const gap = start + from - wanted
       if (gap > 60 * maxGapMinutes * rate) {
         end(corrupt("a part of it is missing"))

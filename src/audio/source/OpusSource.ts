@@ -2,7 +2,8 @@
  * Packets of Opus as they are: a source that is passed through untouched. Pre-skip and end trimming, which are for a decoder,
  * are not applied, so that a position is that of a packet.
  *
- * Where a part is missing between two of them, as in a recording of somebody who was silent, there is silence of that length.
+ * Where a part is missing between two of them, as in a recording of somebody who was silent, there is silence of that length. Of what
+ * is live it has passed by the time that the next packet comes.
  *
  * A stream may follow in the same file that has to be decoded. It is, then, with all that comes behind it, and encoded again,
  * because what is open as Opus stays Opus.
@@ -98,7 +99,7 @@ export const make = Effect.fnUntraced(function*(packets: PacketSource): Effect.f
       if (encoded !== undefined) return yield* encoded.pull
       const pulled = held.length > 0 ? held : yield* packets.pull
       held = []
-      const gap = (pulled[0]?.start ?? 0) - reached
+      const gap = packets.live ? 0 : (pulled[0]?.start ?? 0) - reached
       if (gap > maxGapSamples) {
         const detail = "a part of it is missing"
         return yield* ByteSource.failure(packets.name, "Corrupt", detail, { positionMs: reached / 48 })

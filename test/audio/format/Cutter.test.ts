@@ -297,11 +297,11 @@ describe("Cutter.surroundings", () => {
   })
 
   it("are passed up to the next byte that a frame or a tag can begin with", () => {
-    const { cutter, isDamaged, isLost, isTagAt, onFrame, pass, problem, push, skipped } = make()
+    const { cutter, isDamaged, isLost, isLast, onFrame, pass, problem, push, skipped } = make()
     onFrame()
     push(concat(Buffer.from("what else 0.5"), Uint8Array.of(0xff, 0, 0, 0), tag("one", 50)))
-    assert.isTrue(isTagAt(17))
-    assert.isFalse(isTagAt(16))
+    assert.isTrue(isLast(17))
+    assert.isFalse(isLast(16))
     for (const at of [13, 17]) {
       assert.isTrue(pass(false))
       assert.deepStrictEqual([cutter.position(), skipped.length], [at, 0])
@@ -310,6 +310,16 @@ describe("Cutter.surroundings", () => {
     assert.deepStrictEqual([skipped, isLost(), isDamaged()], [[50], true, false])
     onFrame()
     assert.deepStrictEqual([isLost(), isDamaged(), problem()], [false, true, undefined])
+  })
+
+  it("wait for nothing behind what waits at the end", () => {
+    const { isLast, mayCome, onLast, push, restart } = make()
+    push(Uint8Array.of(1, 2, 3))
+    assert.deepStrictEqual([mayCome(3), mayCome(4), isLast(3)], [false, true, false])
+    onLast()
+    assert.deepStrictEqual([mayCome(4), isLast(3), isLast(2)], [false, true, false])
+    restart()
+    assert.deepStrictEqual([mayCome(4), isLast(3)], [true, false])
   })
 
   it("go on where a tag stands behind zeros, and are passed where anything else does", () => {
