@@ -20,13 +20,24 @@ const setup = () => {
   const post = (body: unknown) => call("POST", path, body)
   /** What is wrong, as libraries print it. */
   const wrong = (body: unknown) => said(post(body).json)
-  const answer = (body: unknown) => {
+  const begin = () => {
     const begun = h.core.type({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path: ["play"], values: {} })
-    assert(!("problem" in begun))
+    return "problem" in begun ? assert.fail(begun.problem) : begun
+  }
+  /** Answers the last interaction. */
+  const callback = (body: unknown) => {
     const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
     return call("POST", `/interactions/${id}/${token}/callback`, body)
   }
-  return { h, call, path, post, wrong, answer }
+  const answer = (body: unknown) => {
+    begin()
+    return callback(body)
+  }
+  const edit = (body: unknown) => {
+    const { token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    return call("PATCH", `/webhooks/${h.bot.id}/${token}/messages/@original`, body)
+  }
+  return { h, guest, call, path, post, wrong, begin, callback, answer, edit }
 }
 
 const said = ({ code, errors }: Json): ReadonlyArray<string> => {
@@ -205,6 +216,33 @@ describe("limits of messages", () => {
     ])
     assert.lengthOf(of(...Array.from({ length: 41 }, () => text("x"))), 1)
     assert.lengthOf(wrong({ components: [text("x")] }), 1)
+  })
+
+  it("hold for what a message has already when it becomes one of components", () => {
+    const { begin, call, callback, edit: editAnswer, guest, path, post } = setup()
+    const flags = 1 << 15
+    const components = [{ type: 10, content: "x" }]
+    const refused = (field: string) =>
+      `${field}[MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2]: The '${field.replace("data.", "")}' field cannot ` +
+      "be used when using MessageFlags.IS_COMPONENTS_V2"
+    const poll = { question: { text: "Again?" }, answers: [{ poll_media: { text: "Yes" } }] }
+    const { id } = post({ content: "x", embeds: [{ title: "x" }] }).json
+    const { id: ofPoll } = post({ poll }).json
+    const edit = (id: unknown, body: unknown) => call("PATCH", `${path}/${id}`, body)
+    assert.deepStrictEqual(said(edit(id, { flags, components }).json), [refused("content"), refused("embeds")])
+    assert.deepStrictEqual(said(edit(id, { flags, components, content: null }).json), [refused("embeds")])
+    assert.deepInclude(edit(id, { flags, components, content: null, embeds: [] }).json, { content: "", flags })
+    assert.deepStrictEqual(said(edit(ofPoll, { flags, components }).json), [refused("poll")])
+    assert.notProperty(edit(ofPoll, { flags, components, poll: null }).json, "poll")
+    assert.strictEqual(edit(ofPoll, { components: [{ type: 10, content: "y" }] }).status, 200)
+
+    const typed = begin()
+    callback({ type: 4, data: { content: "x", components: [row(button())] } })
+    assert.deepStrictEqual(said(editAnswer({ flags, components }).json), [refused("content")])
+    assert.notProperty(typed.press(guest.id, "skip", []), "problem")
+    const update = { flags, components }
+    assert.deepStrictEqual(said(callback({ type: 7, data: update }).json), [refused("data.content")])
+    assert.strictEqual(callback({ type: 7, data: { ...update, content: null } }).status, 204)
   })
 
   it("hold for polls, which are shown as they were sent, and no sticker is there", () => {

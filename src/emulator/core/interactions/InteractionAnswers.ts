@@ -93,9 +93,9 @@ export const make = (
       return kind === callback.choices ? invalidForm(...Choices.problemsOf(data)) : wrongKind
     }
     const content: Sent.Sent = { body: typeof data === "object" ? { ...data } : {}, files }
-    const flags = kind === callback.update ? entry.pressed?.flags ?? 0 : 0
+    const before = kind === callback.update ? entry.pressed : undefined
     // what a form has in it is no part of a message
-    const problem = kind === callback.modal ? undefined : Sent.problemOf(content, { path: "data.", flags })
+    const problem = kind === callback.modal ? undefined : Sent.problemOf(content, { ...before, path: "data." })
     if (problem !== undefined) return problem
     let message: Message.Message | undefined
     if (kind === callback.message) {
@@ -136,7 +136,7 @@ export const make = (
     const isAnswered = entry.progress === "deferred" || entry.progress === "answered"
     if (!isAnswered || entry.type === InteractionEntry.types.typing) return unknownWebhook
     const message = id === "@original" ? entry.original : entry.messages.find((one) => one.id === id)
-    const problem = Sent.problemOf(sent, { flags: method === "PATCH" ? message?.flags ?? 0 : 0 })
+    const problem = Sent.problemOf(sent, method === "PATCH" ? message : {})
     if (problem !== undefined) return problem
     if (id === undefined) {
       if (method !== "POST") return wrongMethod

@@ -72,7 +72,7 @@ export interface Message {
   components: ReadonlyArray<unknown>
   attachments: ReadonlyArray<Attachments.Attachment>
   /** As Discord shows it; nobody votes. */
-  readonly poll: Json | undefined
+  poll: Json | undefined
   /** "... is thinking". */
   isThinking: boolean
   /** When it was edited last, in the core's time. */
@@ -146,6 +146,8 @@ export const edit = (
   message.embeds = embeds
   message.components = components
   message.attachments = [...left, ...keep(files)]
+  // what becomes a message of components gives its poll up
+  if ((flagsOf(body) & ofComponents) !== 0 && body["poll"] === null) message.poll = undefined
   if (typeof body["flags"] === "number") {
     message.flags = (message.flags & ~withoutEmbeds) | (flagsOf(body) & (withoutEmbeds | ofComponents))
   }
