@@ -9,6 +9,7 @@ import { error, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
 import * as Emoji from "../messages/Emoji.ts"
 import type * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
+import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import { forbidden, type InMessage } from "./PlaceRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
@@ -77,10 +78,11 @@ export const make = (
       if (problems.length > 0) return invalidForm(...problems)
       const after = call.query.get("after")
       const ids = Array.from(message.reactions.get(Emoji.among(message.reactions.keys(), emoji)) ?? [])
-      const from = after === null ? 0 : ids.indexOf(after) + 1
+        .filter((id) => after === null || compare(id, after) > 0)
+        .toSorted(compare)
       const users = Array.from(world.users.values())
       return ok(
-        ids.slice(from, from + limit).flatMap((id) => users.filter((user) => user.id === id).map(DiscordObject.user))
+        ids.slice(0, limit).flatMap((id) => users.filter((user) => user.id === id).map(DiscordObject.user))
       )
     })
 
