@@ -12,7 +12,7 @@ const setup = () => {
       method,
       path: `/api/v10${path}`,
       authorization: `Bot ${h.bot.token}`,
-      body: JSON.stringify(body)
+      body: typeof body === "string" ? body : JSON.stringify(body)
     })
     return { status, json: { ...(typeof answer === "object" ? answer : {}) } as Json }
   }
@@ -23,6 +23,10 @@ const setup = () => {
   const begin = () => {
     const begun = h.core.type({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path: ["play"], values: {} })
     return "problem" in begun ? assert.fail(begun.problem) : begun
+  }
+  const suggest = () => {
+    const named = { userId: guest.id, botId: h.bot.id, channelId: h.lobby, path: ["play"] }
+    assert.notProperty(h.core.suggest({ ...named, values: {}, focused: "what" }), "problem")
   }
   /** Answers the last interaction. */
   const callback = (body: unknown) => {
@@ -37,7 +41,7 @@ const setup = () => {
     const { token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
     return call("PATCH", `/webhooks/${h.bot.id}/${token}/messages/@original`, body)
   }
-  return { h, guest, call, path, post, wrong, begin, callback, answer, edit }
+  return { h, guest, call, path, post, wrong, begin, suggest, callback, answer, edit }
 }
 
 const said = ({ code, errors }: Json): ReadonlyArray<string> => {
@@ -62,7 +66,7 @@ const menu = (more: Json = {}) => ({ type: 3, custom_id: "menu", options: [{ lab
 
 describe("limits of messages", () => {
   it("are told field by field", () => {
-    const { call, h, path, post, wrong } = setup()
+    const { call, guest, h, path, post, wrong } = setup()
     assert.deepStrictEqual(post({ content: "x", embeds: [{ title: x(257) }] }), {
       status: 400,
       json: {
@@ -81,6 +85,11 @@ describe("limits of messages", () => {
     ])
     // two places in a text are one character
     assert.strictEqual(post({ content: "🎵".repeat(2_000) }).status, 200)
+    const written = { userId: guest.id, channelId: h.lobby, content: "🎵".repeat(2_000) }
+    assert.notProperty(h.core.write(written), "problem")
+    assert.deepStrictEqual(h.core.write({ ...written, content: "🎵".repeat(2_001) }), {
+      problem: "a message has 2000 characters at most"
+    })
     const { id } = post({ content: "x" }).json
     assert.deepStrictEqual(said(call("PATCH", `${path}/${id}`, { embeds: [{ title: x(257) }] }).json), [
       tooLong("embeds.0.title", 256)
@@ -289,10 +298,33 @@ describe("limits of messages", () => {
         "data.components.2[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"
       ]
     )
+    const text = (custom_id: unknown) => ({ type: 4, custom_id, label: "It", style: 1 })
+    const label = (component?: unknown) => ({ type: 18, label: "It", component })
+    const form = [row(text(x(101))), row(text("a"), text("b")), label(), label(text(undefined)), { type: 2 }]
+    assert.deepStrictEqual(said(answer({ type: 9, data: { custom_id: 5, title: "x", components: form } }).json), [
+      missing("data.custom_id"),
+      badLength("data.components.0.components.0.custom_id", 1, 100),
+      badLength("data.components.1.components", 1, 1),
+      missing("data.components.2.component"),
+      missing("data.components.3.component.custom_id"),
+      "data.components.4.type[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1, 10, 18)."
+    ])
+    assert.strictEqual(answer({ type: 9, data: { custom_id: "x", title: "🎵".repeat(45), components: [input] } }).status, 204)
     assert.deepStrictEqual(said(answer({ type: 1 }).json), [
       "type[BASE_TYPE_CHOICES]: Value must be one of {4, 5, 6, 7, 8, 9}."
     ])
     assert.strictEqual(answer({ type: 9, data: { custom_id: "form", title: "Form", components: [input] } }).status, 204)
+  })
+
+  it("hold for suggestions", () => {
+    const { callback, h, suggest } = setup()
+    suggest()
+    assert.deepStrictEqual(said(callback("{\"type\":8,\"data\":{\"choices\":[{\"name\":\"x\",\"value\":1e999}]}}").json), [
+      missing("data.choices.0.value")
+    ])
+    const choices = [{ name: "🎵".repeat(100), value: "🎵".repeat(100) }]
+    assert.strictEqual(callback({ type: 8, data: { choices } }).status, 204)
+    assert.strictEqual(h.core.counters().get("rest-refused:50035"), 1)
   })
 
   it("hold for commands", () => {

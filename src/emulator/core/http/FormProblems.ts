@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Body from "./Body.ts"
 import type { RestResponse } from "./RestAnswer.ts"
 
 /**
@@ -104,9 +105,6 @@ export const noObject = (path: string): Problem => ({
   message: "Only dictionaries may be used in a DictType"
 })
 
-/** In characters as people count them: what takes two places in a text is one. */
-const lengthOf = (text: string): number => Array.from(text).length
-
 /**
  * What is wrong with a text; a value of another kind is left to the rest. One that is needed has more than spaces in it.
  *
@@ -126,7 +124,7 @@ export const ofText = (
     return [required(path)]
   }
   if (typeof value !== "string" || (value.length <= most && value.length >= least)) return []
-  const length = lengthOf(value)
+  const length = Body.lengthOf(value)
   return length > most || length < least ? [badLength(path, most, least)] : []
 }
 

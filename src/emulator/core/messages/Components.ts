@@ -165,7 +165,7 @@ export const problemsOf = (path: string, value: unknown, isAlone: boolean): Read
         ? [required(`${at}.content`)]
         : ofText(`${at}.content`, content, { least: 1, most: longest.text })
     )
-    if (typeof content === "string") characters += Array.from(content).length
+    if (typeof content === "string") characters += Body.lengthOf(content)
   }
 
   const media = (at: string, { description, media: shown }: Json) => {

@@ -87,7 +87,7 @@ export const problemsOf = (path: string, value: unknown): ReadonlyArray<Problem>
   )
   if (problems.length > 0) return problems
   const characters = Body.objectsOf(embeds).flatMap(textsOf).reduce<number>(
-    (sum, text) => sum + (typeof text === "string" ? Array.from(text).length : 0),
+    (sum, text) => sum + (typeof text === "string" ? Body.lengthOf(text) : 0),
     0
   )
   return characters <= most.characters ? [] : [{
