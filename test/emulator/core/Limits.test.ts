@@ -188,6 +188,10 @@ describe("limits of messages", () => {
       missing(`${at}.options.2.value`),
       tooLong(`${at}.options.2.description`, 100)
     ])
+    assert.deepStrictEqual(inRow(menu({ options: [{ label: null, value: null }] })), [
+      missing(`${at}.options.0.label`),
+      missing(`${at}.options.0.value`)
+    ])
     assert.strictEqual(post({ components: [row({ type: 5, custom_id: "who" })] }).status, 200)
   })
 
@@ -219,6 +223,9 @@ describe("limits of messages", () => {
       badLength("components.0.items", 1, 10),
       missing("components.1.items.0.media"),
       "components.1.items.1[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"
+    ])
+    assert.deepStrictEqual(of({ type: 13 }, { type: 13, file: { url: "attachment://a.txt" } }), [
+      missing("components.0.file")
     ])
     assert.deepStrictEqual(of(text(x(2_001)), text(x(2_000))), [
       "components[COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED]: Displayable text size exceeds maximum size of 4000"
