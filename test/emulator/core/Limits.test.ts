@@ -116,6 +116,9 @@ describe("limits of messages", () => {
     assert.deepStrictEqual(wrong({ embeds: ["x"] }), [
       "embeds.0[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"
     ])
+    const noItem = "[LIST_ITEM_VALUE_REQUIRED]: List item values of ModelType are required"
+    assert.deepStrictEqual(wrong({ embeds: [null] }), [`embeds.0${noItem}`])
+    assert.deepStrictEqual(embed({ fields: [null] }), [`embeds.0.fields.0${noItem}`])
     assert.deepStrictEqual(embed({ description: x(4_097) }), [tooLong("embeds.0.description", 4_096)])
     assert.deepStrictEqual(embed({ footer: { text: x(2_049) } }), [tooLong("embeds.0.footer.text", 2_048)])
     assert.deepStrictEqual(embed({ author: { name: x(257) } }), [tooLong("embeds.0.author.name", 256)])
@@ -155,10 +158,10 @@ describe("limits of messages", () => {
     assert.deepStrictEqual(inRow(...buttons(6)), [badLength("components.0.components", 1, 5)])
     assert.deepStrictEqual(inRow(), [badLength("components.0.components", 1, 5)])
     assert.deepStrictEqual(wrong({ components: [button()] }), [
-      "components.0.type[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1)."
+      "components.0[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1,)."
     ])
     assert.deepStrictEqual(inRow({ type: 4, custom_id: "x" }), [
-      `${at}.type[UNION_TYPE_CHOICES]: Value of field "type" must be one of (2, 3, 5, 6, 7, 8).`
+      `${at}[UNION_TYPE_CHOICES]: Value of field "type" must be one of (2, 3, 5, 6, 7, 8).`
     ])
     assert.deepStrictEqual(inRow(button(), button()), [
       "components.0.components.1.custom_id[COMPONENT_CUSTOM_ID_DUPLICATED]: Component custom id cannot be duplicated"
@@ -213,7 +216,7 @@ describe("limits of messages", () => {
     assert.strictEqual(call("PATCH", `${path}/${json["id"]}`, { components: [text("y")] }).status, 200)
     const of = (...components: ReadonlyArray<unknown>) => wrong({ flags, components })
     assert.deepStrictEqual(of({ ...container, components: [container] }), [
-      "components.0.components.0.type[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1, 9, 10, 12, 13, 14)."
+      "components.0.components.0[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1, 9, 10, 12, 13, 14)."
     ])
     assert.deepStrictEqual(of({ ...section, components: [], accessory: undefined }), [
       badLength("components.0.components", 1, 3),
@@ -314,7 +317,7 @@ describe("limits of messages", () => {
       badLength("data.components.1.components", 1, 1),
       missing("data.components.2.component"),
       missing("data.components.3.component.custom_id"),
-      "data.components.4.type[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1, 10, 18)."
+      "data.components.4[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1, 10, 18)."
     ])
     assert.strictEqual(answer({ type: 9, data: { custom_id: "x", title: "🎵".repeat(45), components: [input] } }).status, 204)
     assert.deepStrictEqual(said(answer({ type: 1 }).json), [

@@ -82,15 +82,27 @@ export const noChoice = (path: string, choices: Iterable<unknown>): Problem => (
 })
 
 /**
- * Of an object of a type that cannot be there.
+ * Of an object of a type that cannot be there. Discord says it of the object, in a tuple of Python.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const wrongType = (path: string, types: Iterable<unknown>): Problem => ({
-  path: `${path}.type`,
-  code: "UNION_TYPE_CHOICES",
-  message: `Value of field "type" must be one of (${Array.from(types).join(", ")}).`
+export const wrongType = (path: string, types: Iterable<unknown>): Problem => {
+  const [only, ...more] = types
+  const tuple = more.length === 0 ? `${only},` : [only, ...more].join(", ")
+  return { path, code: "UNION_TYPE_CHOICES", message: `Value of field "type" must be one of (${tuple}).` }
+}
+
+/**
+ * Of `null` in a list of objects.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const noItem = (path: string): Problem => ({
+  path,
+  code: "LIST_ITEM_VALUE_REQUIRED",
+  message: "List item values of ModelType are required"
 })
 
 /**

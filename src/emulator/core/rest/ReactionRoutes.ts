@@ -15,7 +15,7 @@ import { forbidden, type InMessage } from "./PlaceRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 
 const unknownEmoji = error(400, 10014, "Unknown Emoji")
-const tooMany = error(400, 30010, `Maximum number of reactions reached (${Emoji.most})`)
+const tooMany = error(403, 30010, `Maximum number of reactions reached (${Emoji.most})`)
 const unknownUser = error(404, 10013, "Unknown User")
 
 /** Discord gives so many users where nothing else is asked for, and so many at most. */
