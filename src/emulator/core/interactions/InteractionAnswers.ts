@@ -101,8 +101,10 @@ export const make = (
     if (kind === callback.message) {
       if (!Sent.saysSomething(content)) return emptyMessage
       message = entry.original = say(entry, content)
-    } else if (kind === callback.thinking) message = entry.original = say(entry, content, true)
-    else if (kind === callback.silently && entry.pressed !== undefined) {
+    } else if (kind === callback.thinking) {
+      // nothing but the flags counts: what it has thought of is still to come
+      message = entry.original = say(entry, { body: { flags: content.body["flags"] }, files: [] }, true)
+    } else if (kind === callback.silently && entry.pressed !== undefined) {
       entry.original = entry.pressed
       InteractionEntry.become(entry, "deferred")
     } else if (kind === callback.update && entry.pressed !== undefined) {

@@ -140,20 +140,28 @@ export const edit = (
   const components = body["components"] === undefined ? message.components : Body.itemsOf(body["components"])
   const left = Attachments.left(message.attachments, body)
   const isEmpty = [embeds, components, left, files].every(({ length }) => length === 0)
-  if (isEmpty && !Sent.hasText(content) && message.poll === undefined) return emptyMessage
+  const poll = pollAfter(message, body, nowMs)
+  if (isEmpty && !Sent.hasText(content) && poll === undefined) return emptyMessage
   if (left.length + files.length > Sent.mostFiles) return Sent.tooManyFiles
   message.content = content ?? ""
   message.embeds = embeds
   message.components = components
   message.attachments = [...left, ...keep(files)]
-  // what becomes a message of components gives its poll up
-  if ((flagsOf(body) & ofComponents) !== 0 && body["poll"] === null) message.poll = undefined
+  message.poll = poll
   if (typeof body["flags"] === "number") {
     message.flags = (message.flags & ~withoutEmbeds) | (flagsOf(body) & (withoutEmbeds | ofComponents))
   }
   if (!message.isThinking) message.editedMs = nowMs
   message.isThinking = false
   return undefined
+}
+
+const pollAfter = (message: Message, body: Json, nowMs: number): Json | undefined => {
+  const { poll } = body
+  // only the answer that was waited for can bring one
+  if (message.isThinking && Body.isObject(poll)) return Poll.make(poll, wallMs(message, nowMs))
+  // what becomes a message of components gives its poll up
+  return poll === null && (flagsOf(body) & ofComponents) !== 0 ? undefined : message.poll
 }
 
 /**
