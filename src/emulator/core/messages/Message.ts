@@ -56,7 +56,7 @@ export interface Message {
   readonly author: World.User
   readonly where: Places.Where
   readonly interaction: Answered | undefined
-  readonly replyTo: Message | undefined
+  replyTo: Message | undefined
   /** Whether it says that `replyTo` was pinned, which nobody has written. */
   readonly isOfPin: boolean
   /** Whether nobody but who began the interaction sees it. */
