@@ -101,7 +101,7 @@ describe("limits of messages", () => {
       "limit[NUMBER_TYPE_MAX]: int value should be less than or equal to 100."
     ])
     assert.deepStrictEqual(said(call("GET", `${path}?limit=x`, undefined).json), [
-      "limit[NUMBER_TYPE_COERCE]: Value \"NaN\" is not int."
+      "limit[NUMBER_TYPE_COERCE]: Value \"x\" is not int."
     ])
     assert.strictEqual(h.core.counters().get("rest-refused:50035"), 6)
   })
@@ -242,7 +242,9 @@ describe("limits of messages", () => {
     const flags = 1 << 15
     const components = [{ type: 10, content: "x" }]
     const refused = (field: string) =>
-      `${field}[MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2]: The '${field.replace("data.", "")}' field cannot ` +
+      `${field}[MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2]: The '${
+        field.replace("data.", "")
+      }' field cannot ` +
       "be used when using MessageFlags.IS_COMPONENTS_V2"
     const poll = { question: { text: "Again?" }, answers: [{ poll_media: { text: "Yes" } }] }
     const { id } = post({ content: "x", embeds: [{ title: "x" }] }).json
@@ -319,7 +321,10 @@ describe("limits of messages", () => {
       missing("data.components.3.component.custom_id"),
       "data.components.4[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1, 10, 18)."
     ])
-    assert.strictEqual(answer({ type: 9, data: { custom_id: "x", title: "🎵".repeat(45), components: [input] } }).status, 204)
+    assert.strictEqual(
+      answer({ type: 9, data: { custom_id: "x", title: "🎵".repeat(45), components: [input] } }).status,
+      204
+    )
     assert.deepStrictEqual(said(answer({ type: 1 }).json), [
       "type[BASE_TYPE_CHOICES]: Value must be one of {4, 5, 6, 7, 8, 9}."
     ])
@@ -329,9 +334,12 @@ describe("limits of messages", () => {
   it("hold for suggestions", () => {
     const { callback, h, suggest } = setup()
     suggest()
-    assert.deepStrictEqual(said(callback("{\"type\":8,\"data\":{\"choices\":[{\"name\":\"x\",\"value\":1e999}]}}").json), [
-      missing("data.choices.0.value")
-    ])
+    assert.deepStrictEqual(
+      said(callback("{\"type\":8,\"data\":{\"choices\":[{\"name\":\"x\",\"value\":1e999}]}}").json),
+      [
+        missing("data.choices.0.value")
+      ]
+    )
     const choices = [{ name: "🎵".repeat(100), value: "🎵".repeat(100) }]
     assert.strictEqual(callback({ type: 8, data: { choices } }).status, 204)
     assert.strictEqual(h.core.counters().get("rest-refused:50035"), 1)

@@ -160,6 +160,23 @@ export const ofInteger = (path: string, value: unknown, least: number, most: num
     : []
 }
 
+/**
+ * How many things a request asks for, and what is wrong with that; `usual` where it says nothing.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const limitIn = (
+  query: URLSearchParams,
+  usual: number,
+  most: number
+): { readonly limit: number; readonly problems: ReadonlyArray<Problem> } => {
+  const given = query.get("limit")
+  const limit = Number(given ?? usual)
+  // what is no number is told as it was written
+  return { limit, problems: ofInteger("limit", Number.isInteger(limit) ? limit : given, 1, most) }
+}
+
 const webSchemes = ["http", "https"]
 
 /**

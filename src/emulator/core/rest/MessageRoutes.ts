@@ -5,7 +5,7 @@
  */
 import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
-import { badLength, invalidForm, ofInteger, type Problem } from "../http/FormProblems.ts"
+import { badLength, invalidForm, limitIn, type Problem } from "../http/FormProblems.ts"
 import {
   emptyMessage,
   error,
@@ -120,8 +120,7 @@ export const make = (
 
   const list = (call: RestRoute.Call) =>
     inPlace(call, ({ channel }) => {
-      const limit = Number(call.query.get("limit") ?? usual)
-      const problems = ofInteger("limit", limit, 1, most)
+      const { limit, problems } = limitIn(call.query, usual, most)
       if (problems.length > 0) return invalidForm(...problems)
       const [after, around, before] = ["after", "around", "before"].map((side) => call.query.get(side))
       const isWanted = (id: string) => (!before || compare(id, before) < 0) && (!after || compare(id, after) > 0)

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as DiscordObject from "../DiscordObject.ts"
-import { invalidForm, ofInteger } from "../http/FormProblems.ts"
+import { invalidForm, limitIn } from "../http/FormProblems.ts"
 import { error, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
 import * as Emoji from "../messages/Emoji.ts"
 import type * as Message from "../messages/Message.ts"
@@ -73,8 +73,7 @@ export const make = (
 
   const list = (call: RestRoute.Call) =>
     inReaction(call, (message, emoji) => {
-      const limit = Number(call.query.get("limit") ?? usual)
-      const problems = ofInteger("limit", limit, 1, most)
+      const { limit, problems } = limitIn(call.query, usual, most)
       if (problems.length > 0) return invalidForm(...problems)
       const after = call.query.get("after")
       const ids = Array.from(message.reactions.get(Emoji.among(message.reactions.keys(), emoji)) ?? [])
