@@ -40,3 +40,12 @@ export const msOf = (id: string): number => Number(BigInt(id) >> 22n) + epochMs
  * @since 0.1.0
  */
 export const timeOf = (id: string): string => new Date(msOf(id)).toISOString()
+
+/**
+ * The order of two ids, which are numbers of more digits than a number has: negative where `one` is the earlier one.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const compare = (one: string, other: string): number =>
+  one.length - other.length || (one < other ? -1 : +(one > other))

@@ -32,6 +32,14 @@ export interface Verdicts {
 export const limit = 10_000
 
 /**
+ * How many names are counted. What has a later one is counted as `others`: bots can ask for paths without end.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const mostNames = 1_000
+
+/**
  * Makes an empty list. `now` is in milliseconds. Every verdict also counts under `violation:code` or `advice:code`, and
  * goes to `onVerdict`, whether it is kept or not.
  *
@@ -42,7 +50,8 @@ export const make = (now: () => number, onVerdict: (verdict: Verdict) => void = 
   const kept: Array<Verdict> = []
   const counters = new Map<string, number>()
   const count = (name: string) => {
-    counters.set(name, (counters.get(name) ?? 0) + 1)
+    const counted = counters.has(name) || counters.size < mostNames ? name : "others"
+    counters.set(counted, (counters.get(counted) ?? 0) + 1)
   }
   return {
     judge: (severity, code, message, userId) => {

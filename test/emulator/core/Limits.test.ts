@@ -12,7 +12,7 @@ const setup = () => {
       method,
       path: `/api/v10${path}`,
       authorization: `Bot ${h.bot.token}`,
-      body: JSON.stringify(body)
+      body: typeof body === "string" ? body : JSON.stringify(body)
     })
     return { status, json: { ...(typeof answer === "object" ? answer : {}) } as Json }
   }
@@ -20,13 +20,28 @@ const setup = () => {
   const post = (body: unknown) => call("POST", path, body)
   /** What is wrong, as libraries print it. */
   const wrong = (body: unknown) => said(post(body).json)
-  const answer = (body: unknown) => {
+  const begin = () => {
     const begun = h.core.type({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path: ["play"], values: {} })
-    assert(!("problem" in begun))
+    return "problem" in begun ? assert.fail(begun.problem) : begun
+  }
+  const suggest = () => {
+    const named = { userId: guest.id, botId: h.bot.id, channelId: h.lobby, path: ["play"] }
+    assert.notProperty(h.core.suggest({ ...named, values: {}, focused: "what" }), "problem")
+  }
+  /** Answers the last interaction. */
+  const callback = (body: unknown) => {
     const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
     return call("POST", `/interactions/${id}/${token}/callback`, body)
   }
-  return { h, call, path, post, wrong, answer }
+  const answer = (body: unknown) => {
+    begin()
+    return callback(body)
+  }
+  const edit = (body: unknown) => {
+    const { token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    return call("PATCH", `/webhooks/${h.bot.id}/${token}/messages/@original`, body)
+  }
+  return { h, guest, call, path, post, wrong, begin, suggest, callback, answer, edit }
 }
 
 const said = ({ code, errors }: Json): ReadonlyArray<string> => {
@@ -51,7 +66,7 @@ const menu = (more: Json = {}) => ({ type: 3, custom_id: "menu", options: [{ lab
 
 describe("limits of messages", () => {
   it("are told field by field", () => {
-    const { call, h, path, post, wrong } = setup()
+    const { call, guest, h, path, post, wrong } = setup()
     assert.deepStrictEqual(post({ content: "x", embeds: [{ title: x(257) }] }), {
       status: 400,
       json: {
@@ -70,6 +85,11 @@ describe("limits of messages", () => {
     ])
     // two places in a text are one character
     assert.strictEqual(post({ content: "🎵".repeat(2_000) }).status, 200)
+    const written = { userId: guest.id, channelId: h.lobby, content: "🎵".repeat(2_000) }
+    assert.notProperty(h.core.write(written), "problem")
+    assert.deepStrictEqual(h.core.write({ ...written, content: "🎵".repeat(2_001) }), {
+      problem: "a message has 2000 characters at most"
+    })
     const { id } = post({ content: "x" }).json
     assert.deepStrictEqual(said(call("PATCH", `${path}/${id}`, { embeds: [{ title: x(257) }] }).json), [
       tooLong("embeds.0.title", 256)
@@ -81,7 +101,7 @@ describe("limits of messages", () => {
       "limit[NUMBER_TYPE_MAX]: int value should be less than or equal to 100."
     ])
     assert.deepStrictEqual(said(call("GET", `${path}?limit=x`, undefined).json), [
-      "limit[NUMBER_TYPE_COERCE]: Value \"NaN\" is not int."
+      "limit[NUMBER_TYPE_COERCE]: Value \"x\" is not int."
     ])
     assert.strictEqual(h.core.counters().get("rest-refused:50035"), 6)
   })
@@ -96,6 +116,9 @@ describe("limits of messages", () => {
     assert.deepStrictEqual(wrong({ embeds: ["x"] }), [
       "embeds.0[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"
     ])
+    const noItem = "[LIST_ITEM_VALUE_REQUIRED]: List item values of ModelType are required"
+    assert.deepStrictEqual(wrong({ embeds: [null] }), [`embeds.0${noItem}`])
+    assert.deepStrictEqual(embed({ fields: [null] }), [`embeds.0.fields.0${noItem}`])
     assert.deepStrictEqual(embed({ description: x(4_097) }), [tooLong("embeds.0.description", 4_096)])
     assert.deepStrictEqual(embed({ footer: { text: x(2_049) } }), [tooLong("embeds.0.footer.text", 2_048)])
     assert.deepStrictEqual(embed({ author: { name: x(257) } }), [tooLong("embeds.0.author.name", 256)])
@@ -135,10 +158,10 @@ describe("limits of messages", () => {
     assert.deepStrictEqual(inRow(...buttons(6)), [badLength("components.0.components", 1, 5)])
     assert.deepStrictEqual(inRow(), [badLength("components.0.components", 1, 5)])
     assert.deepStrictEqual(wrong({ components: [button()] }), [
-      "components.0.type[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1)."
+      "components.0[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1,)."
     ])
     assert.deepStrictEqual(inRow({ type: 4, custom_id: "x" }), [
-      `${at}.type[UNION_TYPE_CHOICES]: Value of field "type" must be one of (2, 3, 5, 6, 7, 8).`
+      `${at}[UNION_TYPE_CHOICES]: Value of field "type" must be one of (2, 3, 5, 6, 7, 8).`
     ])
     assert.deepStrictEqual(inRow(button(), button()), [
       "components.0.components.1.custom_id[COMPONENT_CUSTOM_ID_DUPLICATED]: Component custom id cannot be duplicated"
@@ -168,6 +191,10 @@ describe("limits of messages", () => {
       missing(`${at}.options.2.value`),
       tooLong(`${at}.options.2.description`, 100)
     ])
+    assert.deepStrictEqual(inRow(menu({ options: [{ label: null, value: null }] })), [
+      missing(`${at}.options.0.label`),
+      missing(`${at}.options.0.value`)
+    ])
     assert.strictEqual(post({ components: [row({ type: 5, custom_id: "who" })] }).status, 200)
   })
 
@@ -189,7 +216,7 @@ describe("limits of messages", () => {
     assert.strictEqual(call("PATCH", `${path}/${json["id"]}`, { components: [text("y")] }).status, 200)
     const of = (...components: ReadonlyArray<unknown>) => wrong({ flags, components })
     assert.deepStrictEqual(of({ ...container, components: [container] }), [
-      "components.0.components.0.type[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1, 9, 10, 12, 13, 14)."
+      "components.0.components.0[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1, 9, 10, 12, 13, 14)."
     ])
     assert.deepStrictEqual(of({ ...section, components: [], accessory: undefined }), [
       badLength("components.0.components", 1, 3),
@@ -200,11 +227,43 @@ describe("limits of messages", () => {
       missing("components.1.items.0.media"),
       "components.1.items.1[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"
     ])
+    assert.deepStrictEqual(of({ type: 13 }, { type: 13, file: { url: "attachment://a.txt" } }), [
+      missing("components.0.file")
+    ])
     assert.deepStrictEqual(of(text(x(2_001)), text(x(2_000))), [
       "components[COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED]: Displayable text size exceeds maximum size of 4000"
     ])
     assert.lengthOf(of(...Array.from({ length: 41 }, () => text("x"))), 1)
     assert.lengthOf(wrong({ components: [text("x")] }), 1)
+  })
+
+  it("hold for what a message has already when it becomes one of components", () => {
+    const { begin, call, callback, edit: editAnswer, guest, path, post } = setup()
+    const flags = 1 << 15
+    const components = [{ type: 10, content: "x" }]
+    const refused = (field: string) =>
+      `${field}[MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2]: The '${
+        field.replace("data.", "")
+      }' field cannot ` +
+      "be used when using MessageFlags.IS_COMPONENTS_V2"
+    const poll = { question: { text: "Again?" }, answers: [{ poll_media: { text: "Yes" } }] }
+    const { id } = post({ content: "x", embeds: [{ title: "x" }] }).json
+    const { id: ofPoll } = post({ poll }).json
+    const edit = (id: unknown, body: unknown) => call("PATCH", `${path}/${id}`, body)
+    assert.deepStrictEqual(said(edit(id, { flags, components }).json), [refused("content"), refused("embeds")])
+    assert.deepStrictEqual(said(edit(id, { flags, components, content: null }).json), [refused("embeds")])
+    assert.deepInclude(edit(id, { flags, components, content: null, embeds: [] }).json, { content: "", flags })
+    assert.deepStrictEqual(said(edit(ofPoll, { flags, components }).json), [refused("poll")])
+    assert.notProperty(edit(ofPoll, { flags, components, poll: null }).json, "poll")
+    assert.strictEqual(edit(ofPoll, { components: [{ type: 10, content: "y" }] }).status, 200)
+
+    const typed = begin()
+    callback({ type: 4, data: { content: "x", components: [row(button())] } })
+    assert.deepStrictEqual(said(editAnswer({ flags, components }).json), [refused("content")])
+    assert.notProperty(typed.press(guest.id, "skip", []), "problem")
+    const update = { flags, components }
+    assert.deepStrictEqual(said(callback({ type: 7, data: update }).json), [refused("data.content")])
+    assert.strictEqual(callback({ type: 7, data: { ...update, content: null } }).status, 204)
   })
 
   it("hold for polls, which are shown as they were sent, and no sticker is there", () => {
@@ -251,10 +310,39 @@ describe("limits of messages", () => {
         "data.components.2[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"
       ]
     )
+    const text = (custom_id: unknown) => ({ type: 4, custom_id, label: "It", style: 1 })
+    const label = (component?: unknown) => ({ type: 18, label: "It", component })
+    const form = [row(text(x(101))), row(text("a"), text("b")), label(), label(text(undefined)), { type: 2 }]
+    assert.deepStrictEqual(said(answer({ type: 9, data: { custom_id: 5, title: "x", components: form } }).json), [
+      missing("data.custom_id"),
+      badLength("data.components.0.components.0.custom_id", 1, 100),
+      badLength("data.components.1.components", 1, 1),
+      missing("data.components.2.component"),
+      missing("data.components.3.component.custom_id"),
+      "data.components.4[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1, 10, 18)."
+    ])
+    assert.strictEqual(
+      answer({ type: 9, data: { custom_id: "x", title: "🎵".repeat(45), components: [input] } }).status,
+      204
+    )
     assert.deepStrictEqual(said(answer({ type: 1 }).json), [
       "type[BASE_TYPE_CHOICES]: Value must be one of {4, 5, 6, 7, 8, 9}."
     ])
     assert.strictEqual(answer({ type: 9, data: { custom_id: "form", title: "Form", components: [input] } }).status, 204)
+  })
+
+  it("hold for suggestions", () => {
+    const { callback, h, suggest } = setup()
+    suggest()
+    assert.deepStrictEqual(
+      said(callback("{\"type\":8,\"data\":{\"choices\":[{\"name\":\"x\",\"value\":1e999}]}}").json),
+      [
+        missing("data.choices.0.value")
+      ]
+    )
+    const choices = [{ name: "🎵".repeat(100), value: "🎵".repeat(100) }]
+    assert.strictEqual(callback({ type: 8, data: { choices } }).status, 204)
+    assert.strictEqual(h.core.counters().get("rest-refused:50035"), 1)
   })
 
   it("hold for commands", () => {

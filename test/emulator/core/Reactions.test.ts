@@ -49,6 +49,11 @@ describe("reactions", () => {
     react(guest.id, false)
     assert.deepStrictEqual(users(), [friend.id])
     assert.lengthOf(client.events("MESSAGE_REACTION_REMOVE"), 1)
+    // by their ids, and not by when they have reacted
+    call("PUT", `${path}/@me`, h.bot)
+    assert.deepStrictEqual(users(), [h.bot.id, friend.id])
+    assert.deepStrictEqual(users(`?after=${h.bot.id}`), [friend.id])
+    assert.deepStrictEqual(users(`?after=${dj.id}`), [])
     assert.deepStrictEqual(react(guest.id, true, ""), { problem: "there is no emoji" })
     h.core.deny({ userId: friend.id, channelId: h.lobby, view: true })
     assert.deepStrictEqual(react(friend.id), { problem: "who reacts does not see the channel" })
@@ -99,7 +104,7 @@ describe("emoji", () => {
     for (const emoji of ["⏭", "❤️", "👩🏽‍🚀", "🇩🇪", "3️⃣", "#⃣", "dance:1", "a:jump:2"]) {
       assert.strictEqual(put(emoji).status, 204, emoji)
     }
-    for (const none of ["ok", "3", " ", ":1", "dance:", "dance:x", "\ufe0f"]) {
+    for (const none of ["ok", "3", " ", ":1", "dance:", "dance:x", "\ufe0f", "ok👍", "👍👍"]) {
       assert.deepInclude(put(none), { status: 400 }, none)
       assert.strictEqual(put(none).json["code"], 10014, none)
       assert.strictEqual(call("GET", `${path}/${encodeURIComponent(none)}`).json["code"], 10014, none)
@@ -138,7 +143,7 @@ describe("emoji", () => {
     const { id } = write()
     const path = `${messages}/${id}/reactions`
     for (let i = 1; i <= 20; i++) assert.strictEqual(call("PUT", `${path}/e:${i}/@me`).status, 204)
-    assert.deepInclude(call("PUT", `${path}/e:21/@me`), { status: 400 })
+    assert.deepInclude(call("PUT", `${path}/e:21/@me`), { status: 403 })
     assert.strictEqual(call("PUT", `${path}/e:21/@me`).json["code"], 30010)
     const react = (emoji: string) =>
       h.core.react({ userId: guest.id, channelId: h.lobby, messageId: id, emoji, isOn: true })
@@ -201,6 +206,15 @@ describe("pins", () => {
     assert.deepInclude(told?.["author"], { id: dj.id })
     assert.strictEqual(call("PATCH", `${messages}/${told?.["id"]}`, undefined).json["code"], 50021)
     assert.strictEqual(call("PUT", `${messages}/pins/${told?.["id"]}`).json["code"], 50021)
+    const reply = h.core.rest({
+      method: "POST",
+      path: messages,
+      authorization: dj.token,
+      body: JSON.stringify({ content: "x", message_reference: { message_id: told?.["id"] } })
+    })
+    assert.deepNestedInclude(reply.body, {
+      "errors.message_reference._errors[0].message": "Cannot reply to a system message"
+    })
     assert.strictEqual(call("DELETE", `${messages}/pins/${id}`).status, 204)
     assert.strictEqual(call("DELETE", `${messages}/${told?.["id"]}`).status, 204)
     assert.lengthOf(h.core.messagesOf(h.lobby), 1)

@@ -30,4 +30,13 @@ describe("Verdicts", () => {
     assert.strictEqual(verdicts.counters().get("verdicts-not-kept"), 3)
     assert.strictEqual(verdicts.counters().get("violation:malformed"), Verdicts.limit + 3)
   })
+
+  it("counts so many names and no more, and all else together", () => {
+    const verdicts = Verdicts.make(() => 0)
+    for (let i = 0; i < Verdicts.mostNames + 3; i++) verdicts.count(`rest-unknown:GET /${i}`)
+    verdicts.count("rest-unknown:GET /0")
+    assert.strictEqual(verdicts.counters().size, Verdicts.mostNames + 1)
+    assert.strictEqual(verdicts.counters().get("rest-unknown:GET /0"), 2)
+    assert.strictEqual(verdicts.counters().get("others"), 3)
+  })
 })

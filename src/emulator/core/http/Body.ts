@@ -78,10 +78,18 @@ export const idOf = (value: unknown): string | undefined => {
 }
 
 /**
+ * In characters as people count them: what takes two places in a text is one.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const lengthOf = (text: string): number => Array.from(text).length
+
+/**
  * Whether it is a text of so many characters.
  *
  * @category guards
  * @since 0.1.0
  */
 export const isText = (value: unknown, least: number, most: number): value is string =>
-  typeof value === "string" && value.length >= least && value.length <= most
+  typeof value === "string" && lengthOf(value) >= least && lengthOf(value) <= most

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Body from "./Body.ts"
 import type { RestResponse } from "./RestAnswer.ts"
 
 /**
@@ -81,15 +82,27 @@ export const noChoice = (path: string, choices: Iterable<unknown>): Problem => (
 })
 
 /**
- * Of an object of a type that cannot be there.
+ * Of an object of a type that cannot be there. Discord says it of the object, in a tuple of Python.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const wrongType = (path: string, types: Iterable<unknown>): Problem => ({
-  path: `${path}.type`,
-  code: "UNION_TYPE_CHOICES",
-  message: `Value of field "type" must be one of (${Array.from(types).join(", ")}).`
+export const wrongType = (path: string, types: Iterable<unknown>): Problem => {
+  const [only, ...more] = types
+  const tuple = more.length === 0 ? `${only},` : [only, ...more].join(", ")
+  return { path, code: "UNION_TYPE_CHOICES", message: `Value of field "type" must be one of (${tuple}).` }
+}
+
+/**
+ * Of `null` in a list of objects.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const noItem = (path: string): Problem => ({
+  path,
+  code: "LIST_ITEM_VALUE_REQUIRED",
+  message: "List item values of ModelType are required"
 })
 
 /**
@@ -103,9 +116,6 @@ export const noObject = (path: string): Problem => ({
   code: "DICT_TYPE_CONVERT",
   message: "Only dictionaries may be used in a DictType"
 })
-
-/** In characters as people count them: what takes two places in a text is one. */
-const lengthOf = (text: string): number => Array.from(text).length
 
 /**
  * What is wrong with a text; a value of another kind is left to the rest. One that is needed has more than spaces in it.
@@ -126,7 +136,7 @@ export const ofText = (
     return [required(path)]
   }
   if (typeof value !== "string" || (value.length <= most && value.length >= least)) return []
-  const length = lengthOf(value)
+  const length = Body.lengthOf(value)
   return length > most || length < least ? [badLength(path, most, least)] : []
 }
 
@@ -148,6 +158,23 @@ export const ofInteger = (path: string, value: unknown, least: number, most: num
   return value > most
     ? [{ path, code: "NUMBER_TYPE_MAX", message: `int value should be less than or equal to ${most}.` }]
     : []
+}
+
+/**
+ * How many things a request asks for, and what is wrong with that; `usual` where it says nothing.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const limitIn = (
+  query: URLSearchParams,
+  usual: number,
+  most: number
+): { readonly limit: number; readonly problems: ReadonlyArray<Problem> } => {
+  const given = query.get("limit")
+  const limit = Number(given ?? usual)
+  // what is no number is told as it was written
+  return { limit, problems: ofInteger("limit", Number.isInteger(limit) ? limit : given, 1, most) }
 }
 
 const webSchemes = ["http", "https"]

@@ -54,6 +54,8 @@ const problemsOfOne = (path: string, choice: unknown): ReadonlyArray<Problem> =>
   const length = { least: 1, most: 100, isRequired: true }
   return [
     ...ofText(`${path}.name`, name, length),
-    ...(typeof value === "number" ? [] : ofText(`${path}.value`, typeof value === "string" ? value : null, length))
+    ...(typeof value === "number" && Number.isFinite(value)
+      ? []
+      : ofText(`${path}.value`, typeof value === "string" ? value : null, length))
   ]
 }

@@ -93,16 +93,18 @@ export const make = (
       return kind === callback.choices ? invalidForm(...Choices.problemsOf(data)) : wrongKind
     }
     const content: Sent.Sent = { body: typeof data === "object" ? { ...data } : {}, files }
-    const flags = kind === callback.update ? entry.pressed?.flags ?? 0 : 0
+    const before = kind === callback.update ? entry.pressed : undefined
     // what a form has in it is no part of a message
-    const problem = kind === callback.modal ? undefined : Sent.problemOf(content, { path: "data.", flags })
+    const problem = kind === callback.modal ? undefined : Sent.problemOf(content, { ...before, path: "data." })
     if (problem !== undefined) return problem
     let message: Message.Message | undefined
     if (kind === callback.message) {
       if (!Sent.saysSomething(content)) return emptyMessage
       message = entry.original = say(entry, content)
-    } else if (kind === callback.thinking) message = entry.original = say(entry, content, true)
-    else if (kind === callback.silently && entry.pressed !== undefined) {
+    } else if (kind === callback.thinking) {
+      // nothing but the flags counts: what it has thought of is still to come
+      message = entry.original = say(entry, { body: { flags: content.body["flags"] }, files: [] }, true)
+    } else if (kind === callback.silently && entry.pressed !== undefined) {
       entry.original = entry.pressed
       InteractionEntry.become(entry, "deferred")
     } else if (kind === callback.update && entry.pressed !== undefined) {
@@ -136,7 +138,7 @@ export const make = (
     const isAnswered = entry.progress === "deferred" || entry.progress === "answered"
     if (!isAnswered || entry.type === InteractionEntry.types.typing) return unknownWebhook
     const message = id === "@original" ? entry.original : entry.messages.find((one) => one.id === id)
-    const problem = Sent.problemOf(sent, { flags: method === "PATCH" ? message?.flags ?? 0 : 0 })
+    const problem = Sent.problemOf(sent, method === "PATCH" ? message : {})
     if (problem !== undefined) return problem
     if (id === undefined) {
       if (method !== "POST") return wrongMethod

@@ -6,7 +6,7 @@
  */
 import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
-import { badLength, noObject, ofText, type Problem, wrongType } from "../http/FormProblems.ts"
+import { badLength, noObject, ofText, type Problem, required, wrongType } from "../http/FormProblems.ts"
 import type * as World from "../World.ts"
 import * as Resolved from "./Resolved.ts"
 
@@ -63,8 +63,18 @@ const inLabel: ReadonlySet<unknown> = new Set([
   ...Resolved.menus.keys()
 ])
 
+/** A text, or nothing in place of all else. */
+const textIn = (value: unknown): string | null => typeof value === "string" ? value : null
+
+const problemsOfInput = (path: string, value: unknown, allowed: ReadonlySet<unknown>): ReadonlyArray<Problem> => {
+  if (value === undefined || value === null) return [required(path)]
+  if (!Body.isObject(value)) return [noObject(path)]
+  if (!allowed.has(value["type"])) return [wrongType(path, allowed)]
+  return ofText(`${path}.custom_id`, textIn(value["custom_id"]), { least: 1, most: 100, isRequired: true })
+}
+
 const isInput = (value: unknown, allowed: ReadonlySet<unknown>): value is Json =>
-  Body.isObject(value) && allowed.has(value["type"]) && Body.isText(value["custom_id"], 1, 100)
+  problemsOfInput("", value, allowed).length === 0
 
 const inRow: ReadonlySet<unknown> = new Set([types.text])
 
@@ -222,20 +232,30 @@ export const problemsOf = (data: unknown): ReadonlyArray<Problem> => {
   const path = "data.components"
   const ids = new Set<unknown>()
   return [
-    ...ofText("data.custom_id", given["custom_id"], { least: 1, most: 100, isRequired: true }),
-    ...ofText("data.title", given["title"], { least: 1, most: 45, isRequired: true }),
+    ...ofText("data.custom_id", textIn(given["custom_id"]), { least: 1, most: 100, isRequired: true }),
+    ...ofText("data.title", textIn(given["title"]), { least: 1, most: 45, isRequired: true }),
     ...(components.length < 1 || components.length > 5 ? [badLength(path, 5, 1)] : []),
     ...components.slice(0, 5).flatMap((component, i): ReadonlyArray<Problem> => {
       if (!Body.isObject(component)) return [noObject(`${path}.${i}`)]
       if (component["type"] === types.paragraph) return []
       const input = inputOf(component)
-      if (input === undefined) return [wrongType(`${path}.${i}`, [types.row, types.paragraph, types.label])]
+      if (input === undefined) return problemsOfComponent(`${path}.${i}`, component)
       const id = input["custom_id"]
       if (ids.has(id)) return [duplicated(`${path}.${i}`)]
       ids.add(id)
       return []
     })
   ]
+}
+
+/** What is wrong with one that has no input. */
+const problemsOfComponent = (path: string, { component, components, type }: Json): ReadonlyArray<Problem> => {
+  if (type === types.label) return problemsOfInput(`${path}.component`, component, inLabel)
+  if (type !== types.row) return [wrongType(path, [types.row, types.paragraph, types.label])]
+  const inner = Body.itemsOf(components)
+  return inner.length === 1
+    ? problemsOfInput(`${path}.components.0`, inner[0], inRow)
+    : [badLength(`${path}.components`, 1, 1)]
 }
 
 const duplicated = (path: string): Problem => ({

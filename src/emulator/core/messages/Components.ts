@@ -107,8 +107,10 @@ export const problemsOf = (path: string, value: unknown, isAlone: boolean): Read
         continue
       }
       const { description, label, value } = option
-      add(label === undefined ? [required(`${where}.label`)] : ofText(`${where}.label`, label, ofOption))
-      add(value === undefined ? [required(`${where}.value`)] : ofText(`${where}.value`, value, ofOption))
+      for (const [name, given] of [["label", label], ["value", value]] as const) {
+        const field = `${where}.${name}`
+        add(given === undefined || given === null ? [required(field)] : ofText(field, given, ofOption))
+      }
       add(ofText(`${where}.description`, description, { most: longest.ofOption }))
       if (values.has(value)) {
         problems.push({
@@ -165,24 +167,24 @@ export const problemsOf = (path: string, value: unknown, isAlone: boolean): Read
         ? [required(`${at}.content`)]
         : ofText(`${at}.content`, content, { least: 1, most: longest.text })
     )
-    if (typeof content === "string") characters += Array.from(content).length
+    if (typeof content === "string") characters += Body.lengthOf(content)
+  }
+
+  const item = (at: string, one: unknown) => {
+    const url = Body.isObject(one) ? one["url"] : undefined
+    add(url === undefined || url === null || url === "" ? [required(at)] : ofUrl(`${at}.url`, url, ["attachment"]))
   }
 
   const media = (at: string, { description, media: shown }: Json) => {
     add(ofText(`${at}.description`, description, { most: longest.description }))
-    const url = Body.isObject(shown) ? shown["url"] : undefined
-    add(
-      url === undefined || url === null || url === ""
-        ? [required(`${at}.media`)]
-        : ofUrl(`${at}.media.url`, url, ["attachment"])
-    )
+    item(`${at}.media`, shown)
   }
 
   const gallery = (at: string, one: Json) => {
     const items = Body.itemsOf(one["items"])
     if (items.length < 1 || items.length > most.items) problems.push(badLength(`${at}.items`, most.items, 1))
-    for (const [i, item] of items.slice(0, most.items).entries()) {
-      if (Body.isObject(item)) media(`${at}.items.${i}`, item)
+    for (const [i, one] of items.slice(0, most.items).entries()) {
+      if (Body.isObject(one)) media(`${at}.items.${i}`, one)
       else problems.push(noObject(`${at}.items.${i}`))
     }
   }
@@ -195,6 +197,7 @@ export const problemsOf = (path: string, value: unknown, isAlone: boolean): Read
     [types.text, text],
     [types.thumbnail, media],
     [types.gallery, gallery],
+    [types.file, (at, one) => item(`${at}.file`, one["file"])],
     [types.container, (at, one) => each(`${at}.components`, Body.itemsOf(one["components"]), inContainer)]
   ])
 

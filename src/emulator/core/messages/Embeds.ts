@@ -5,7 +5,7 @@
  */
 import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
-import { badLength, noObject, ofInteger, ofText, ofUrl, type Problem, required } from "../http/FormProblems.ts"
+import { badLength, noItem, noObject, ofInteger, ofText, ofUrl, type Problem, required } from "../http/FormProblems.ts"
 
 const most = { embeds: 10, fields: 25, characters: 6_000 } as const
 
@@ -31,13 +31,15 @@ const inside = (object: Json, field: string): Json => {
   return Body.isObject(value) ? value : {}
 }
 
+const notIn = (path: string, value: unknown): Problem => value === null ? noItem(path) : noObject(path)
+
 const problemsOfField = (path: string, field: unknown): ReadonlyArray<Problem> =>
   Body.isObject(field)
     ? [
       ...ofText(`${path}.name`, field["name"], { most: longest.name, isRequired: true }),
       ...ofText(`${path}.value`, field["value"], { most: longest.value, isRequired: true })
     ]
-    : [noObject(path)]
+    : [notIn(path, field)]
 
 const problemsOfOne = (path: string, embed: Json): ReadonlyArray<Problem> => {
   const fields = Body.itemsOf(embed["fields"])
@@ -83,11 +85,11 @@ export const problemsOf = (path: string, value: unknown): ReadonlyArray<Problem>
   const embeds = Body.itemsOf(value)
   if (embeds.length > most.embeds) return [badLength(path, most.embeds)]
   const problems = embeds.flatMap((embed, i) =>
-    Body.isObject(embed) ? problemsOfOne(`${path}.${i}`, embed) : [noObject(`${path}.${i}`)]
+    Body.isObject(embed) ? problemsOfOne(`${path}.${i}`, embed) : [notIn(`${path}.${i}`, embed)]
   )
   if (problems.length > 0) return problems
   const characters = Body.objectsOf(embeds).flatMap(textsOf).reduce<number>(
-    (sum, text) => sum + (typeof text === "string" ? Array.from(text).length : 0),
+    (sum, text) => sum + (typeof text === "string" ? Body.lengthOf(text) : 0),
     0
   )
   return characters <= most.characters ? [] : [{

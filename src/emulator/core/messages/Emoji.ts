@@ -11,6 +11,9 @@ const ofGuild = /^(a:)?([^:]+):(\d+)$/
 /** One of Unicode has a picture in it, a letter of a flag, or a keycap. */
 const ofUnicode = /\p{Extended_Pictographic}|\p{Regional_Indicator}|[0-9#*]\ufe0f?\u20e3/u
 
+/** What people take for one sign, of however many characters. */
+const signs = new Intl.Segmenter()
+
 /**
  * So many different ones has a message at most.
  *
@@ -23,7 +26,8 @@ export const most = 20
  * @category guards
  * @since 0.1.0
  */
-export const isEmoji = (text: string): boolean => ofGuild.test(text) || ofUnicode.test(text)
+export const isEmoji = (text: string): boolean =>
+  ofGuild.test(text) || (ofUnicode.test(text) && Array.from(signs.segment(text)).length === 1)
 
 /**
  * As Discord shows one.

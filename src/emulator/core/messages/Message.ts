@@ -56,7 +56,7 @@ export interface Message {
   readonly author: World.User
   readonly where: Places.Where
   readonly interaction: Answered | undefined
-  readonly replyTo: Message | undefined
+  replyTo: Message | undefined
   /** Whether it says that `replyTo` was pinned, which nobody has written. */
   readonly isOfPin: boolean
   /** Whether nobody but who began the interaction sees it. */
@@ -72,7 +72,7 @@ export interface Message {
   components: ReadonlyArray<unknown>
   attachments: ReadonlyArray<Attachments.Attachment>
   /** As Discord shows it; nobody votes. */
-  readonly poll: Json | undefined
+  poll: Json | undefined
   /** "... is thinking". */
   isThinking: boolean
   /** When it was edited last, in the core's time. */
@@ -140,18 +140,28 @@ export const edit = (
   const components = body["components"] === undefined ? message.components : Body.itemsOf(body["components"])
   const left = Attachments.left(message.attachments, body)
   const isEmpty = [embeds, components, left, files].every(({ length }) => length === 0)
-  if (isEmpty && !Sent.hasText(content) && message.poll === undefined) return emptyMessage
+  const poll = pollAfter(message, body, nowMs)
+  if (isEmpty && !Sent.hasText(content) && poll === undefined) return emptyMessage
   if (left.length + files.length > Sent.mostFiles) return Sent.tooManyFiles
   message.content = content ?? ""
   message.embeds = embeds
   message.components = components
   message.attachments = [...left, ...keep(files)]
+  message.poll = poll
   if (typeof body["flags"] === "number") {
     message.flags = (message.flags & ~withoutEmbeds) | (flagsOf(body) & (withoutEmbeds | ofComponents))
   }
   if (!message.isThinking) message.editedMs = nowMs
   message.isThinking = false
   return undefined
+}
+
+const pollAfter = (message: Message, body: Json, nowMs: number): Json | undefined => {
+  const { poll } = body
+  // only the answer that was waited for can bring one
+  if (message.isThinking && Body.isObject(poll)) return Poll.make(poll, wallMs(message, nowMs))
+  // what becomes a message of components gives its poll up
+  return poll === null && (flagsOf(body) & ofComponents) !== 0 ? undefined : message.poll
 }
 
 /**

@@ -84,9 +84,16 @@ export const make = (
 
   const of = (channelId: ChannelId) => Array.from(channels.get(channelId) ?? [])
 
+  /** One that is gone may still be shown as what others reply to, but none before it: each would hold on to all of a talk. */
+  const letGo = (message: Message.Message) => {
+    files.forget(message.attachments)
+    const { replyTo } = message
+    if (replyTo !== undefined) message.replyTo = { ...replyTo, replyTo: undefined }
+  }
+
   const drop = (message: Message.Message) => {
     message.isDeleted = true
-    files.forget(message.attachments)
+    letGo(message)
     const messages = channels.get(message.where.channel.id) ?? []
     const at = messages.indexOf(message)
     if (at >= 0) messages.splice(at, 1)
@@ -144,7 +151,8 @@ export const make = (
     const messages = channels.get(where.channel.id) ?? []
     channels.set(where.channel.id, messages)
     messages.push(message)
-    if (messages.length > kept) files.forget(messages.shift()?.attachments ?? [])
+    const oldest = messages.length > kept ? messages.shift() : undefined
+    if (oldest !== undefined) letGo(oldest)
     // nobody is told of it again
     const nonce = message.nonce === undefined ? {} : { nonce: message.nonce }
     tell(where, "messages", "MESSAGE_CREATE", (session) => ({ ...shown(message)(session), ...nonce }))

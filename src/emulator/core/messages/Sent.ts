@@ -212,7 +212,7 @@ export const saysSomething = ({ body, files }: Sent): boolean =>
   ["embeds", "components"].some((field) => Body.itemsOf(body[field]).length > 0)
 
 /**
- * Where a message stands in the body of a request, with a dot behind it; and the flags that it has already.
+ * Where a message stands in the body of a request, with a dot behind it; and what it has already.
  *
  * @category models
  * @since 0.1.0
@@ -220,6 +220,9 @@ export const saysSomething = ({ body, files }: Sent): boolean =>
 export interface Place {
   readonly path?: string
   readonly flags?: number
+  readonly content?: string
+  readonly embeds?: ReadonlyArray<unknown>
+  readonly poll?: Json | undefined
 }
 
 /** IS_COMPONENTS_V2: the message consists of its components (Discord docs, Message Flags). */
@@ -257,12 +260,14 @@ const inAttachments = (path: string, value: unknown): ReadonlyArray<Problem> =>
  * @category guards
  * @since 0.1.0
  */
-export const problemOf = ({ body, files }: Sent, { flags = 0, path = "" }: Place = {}): RestResponse | undefined => {
+export const problemOf = ({ body, files }: Sent, place: Place = {}): RestResponse | undefined => {
+  const { content, embeds, flags = 0, path = "", poll } = place
   if (files.length > mostFiles) return tooManyFiles
   const isAlone = ((typeof body["flags"] === "number" ? body["flags"] : 0) | flags) & ofComponents
   const problems = [
     ...ofText(`${path}content`, body["content"], { most: longest }),
-    ...(isAlone ? legacyIn(path, body) : []),
+    // what it has already and keeps counts, too (Discord docs, Edit Message)
+    ...(isAlone ? legacyIn(path, { content, embeds, poll, ...body }) : []),
     ...Embeds.problemsOf(`${path}embeds`, body["embeds"]),
     ...Components.problemsOf(`${path}components`, body["components"], isAlone !== 0),
     ...inAttachments(`${path}attachments`, body["attachments"]),

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
+import * as Body from "../http/Body.ts"
 import type * as World from "../World.ts"
 import * as Emoji from "./Emoji.ts"
 import type * as Message from "./Message.ts"
@@ -83,7 +84,7 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
       const found = find(written, "writes")
       if ("problem" in found) return found
       if (!Sent.saysSomething(sent)) return { problem: "there is nothing in the message" }
-      if (content.length > Sent.longest) return { problem: `a message has ${Sent.longest} characters at most` }
+      if (Body.lengthOf(content) > Sent.longest) return { problem: `a message has ${Sent.longest} characters at most` }
       if (files.length > Sent.mostFiles) return { problem: `a message has ${Sent.mostFiles} files at most` }
       const problem = files.map(problemOfFile).find((one) => one !== undefined)
       if (problem !== undefined) return { problem }
@@ -121,6 +122,6 @@ export const problemOfFile = (
   { data, description }: Pick<Sent.SentFile, "data" | "description">
 ): string | undefined => {
   if (data.length > Sent.largestFile) return `a file has ${Sent.largestFile} bytes at most`
-  if (description === undefined || description.length <= Sent.longestDescription) return undefined
+  if (description === undefined || Body.lengthOf(description) <= Sent.longestDescription) return undefined
   return `the description of a file has ${Sent.longestDescription} characters at most`
 }

@@ -5,7 +5,7 @@
  */
 import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
-import { badLength, invalidForm, ofInteger, type Problem } from "../http/FormProblems.ts"
+import { badLength, invalidForm, limitIn, type Problem } from "../http/FormProblems.ts"
 import {
   emptyMessage,
   error,
@@ -20,6 +20,7 @@ import type * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
 import * as Places from "../messages/Places.ts"
 import * as Sent from "../messages/Sent.ts"
+import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import * as PinRoutes from "./PinRoutes.ts"
 import { forbidden, type InMessage, type InPlace } from "./PlaceRoutes.ts"
@@ -33,6 +34,12 @@ const unknownReply = invalidForm({
   path: "message_reference",
   code: "REPLIES_UNKNOWN_MESSAGE",
   message: "Unknown message"
+})
+
+const replyToSystem = invalidForm({
+  path: "message_reference",
+  code: "REPLIES_CANNOT_REPLY_TO_SYSTEM_MESSAGE",
+  message: "Cannot reply to a system message"
 })
 
 /** Discord gives so many messages where nothing else is asked for, and so many at most. */
@@ -98,8 +105,10 @@ export const make = (
       const repliedId = Body.idOf(replied?.["message_id"])
       const replyTo = messages.of(channel.id).find(({ id }) => id === repliedId)
       if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return unknownReply
+      if (replyTo?.isOfPin === true) return replyToSystem
       const nonce = nonceOf(call.body)
-      const isOfNonce = (one: Message.Message) => one.author === call.user && String(one.nonce) === String(nonce)
+      const isOfNonce = (one: Message.Message) =>
+        one.author === call.user && one.nonce !== undefined && String(one.nonce) === String(nonce)
       const before = nonce !== undefined && call.body["enforce_nonce"] === true
         ? messages.of(channel.id).findLast((one) => isOfNonce(one) && now() - one.writtenMs < enforcedMs)
         : undefined
@@ -111,8 +120,7 @@ export const make = (
 
   const list = (call: RestRoute.Call) =>
     inPlace(call, ({ channel }) => {
-      const limit = Number(call.query.get("limit") ?? usual)
-      const problems = ofInteger("limit", limit, 1, most)
+      const { limit, problems } = limitIn(call.query, usual, most)
       if (problems.length > 0) return invalidForm(...problems)
       const [after, around, before] = ["after", "around", "before"].map((side) => call.query.get(side))
       const isWanted = (id: string) => (!before || compare(id, before) < 0) && (!after || compare(id, after) > 0)
@@ -170,6 +178,3 @@ const about = (all: ReadonlyArray<Message.Message>, around: string, limit: numbe
   const start = before - Math.floor(limit / 2)
   return all.slice(Math.max(start, 0), Math.max(start + limit, 0))
 }
-
-/** Ids are numbers of more digits than a number has. */
-const compare = (one: string, other: string): number => one.length - other.length || (one < other ? -1 : +(one > other))

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { invalidForm, ofInteger, type Problem } from "../http/FormProblems.ts"
+import { invalidForm, limitIn, type Problem } from "../http/FormProblems.ts"
 import { error, missingPermissions, nothing, ofSystem, ok } from "../http/RestAnswer.ts"
 import type { Messages } from "../messages/Messages.ts"
 import type * as Places from "../messages/Places.ts"
@@ -52,10 +52,9 @@ export const make = (
 
   const list = (call: RestRoute.Call) =>
     inPlace(call, (where) => {
-      const limit = Number(call.query.get("limit") ?? mostListed)
+      const { limit, problems } = limitIn(call.query, mostListed, mostListed)
       const before = call.query.get("before")
       const beforeMs = before === null ? Number.POSITIVE_INFINITY : Date.parse(before)
-      const problems = ofInteger("limit", limit, 1, mostListed)
       if (problems.length > 0) return invalidForm(...problems)
       if (Number.isNaN(beforeMs)) return invalidForm(noTime("before", String(before)))
       const pins = pinsOf(where).filter(({ ms }) => ms < beforeMs)

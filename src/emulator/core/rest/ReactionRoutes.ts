@@ -4,17 +4,18 @@
  * @since 0.1.0
  */
 import * as DiscordObject from "../DiscordObject.ts"
-import { invalidForm, ofInteger } from "../http/FormProblems.ts"
+import { invalidForm, limitIn } from "../http/FormProblems.ts"
 import { error, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
 import * as Emoji from "../messages/Emoji.ts"
 import type * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
+import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import { forbidden, type InMessage } from "./PlaceRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 
 const unknownEmoji = error(400, 10014, "Unknown Emoji")
-const tooMany = error(400, 30010, `Maximum number of reactions reached (${Emoji.most})`)
+const tooMany = error(403, 30010, `Maximum number of reactions reached (${Emoji.most})`)
 const unknownUser = error(404, 10013, "Unknown User")
 
 /** Discord gives so many users where nothing else is asked for, and so many at most. */
@@ -72,15 +73,15 @@ export const make = (
 
   const list = (call: RestRoute.Call) =>
     inReaction(call, (message, emoji) => {
-      const limit = Number(call.query.get("limit") ?? usual)
-      const problems = ofInteger("limit", limit, 1, most)
+      const { limit, problems } = limitIn(call.query, usual, most)
       if (problems.length > 0) return invalidForm(...problems)
       const after = call.query.get("after")
       const ids = Array.from(message.reactions.get(Emoji.among(message.reactions.keys(), emoji)) ?? [])
-      const from = after === null ? 0 : ids.indexOf(after) + 1
+        .filter((id) => after === null || compare(id, after) > 0)
+        .toSorted(compare)
       const users = Array.from(world.users.values())
       return ok(
-        ids.slice(from, from + limit).flatMap((id) => users.filter((user) => user.id === id).map(DiscordObject.user))
+        ids.slice(0, limit).flatMap((id) => users.filter((user) => user.id === id).map(DiscordObject.user))
       )
     })
 

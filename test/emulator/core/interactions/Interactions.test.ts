@@ -92,6 +92,27 @@ describe("Interactions", () => {
     assert.isUndefined(begun.messages()[0]?.editedMs)
     call("PATCH", `${webhook}/messages/@original`, { content: "done!" })
     assert.isDefined(begun.messages()[0]?.editedMs)
+    // what it says beside that is no part of what comes
+    const early = typed()
+    early.answer({ type: 5, data: { content: "Wait", embeds: [{ title: "x" }] } })
+    const edited = call("PATCH", `${early.webhook}/messages/@original`, { embeds: [{ title: "y" }] }).json
+    assert.deepInclude(edited, { content: "", embeds: [{ title: "y" }] })
+  })
+
+  it("what a bot has thought of may be a poll, and nothing else becomes one", () => {
+    const { call, typed } = setup()
+    const poll = { question: { text: "Again?" }, answers: [{ poll_media: { text: "Yes" } }] }
+    for (const [method, path] of [["PATCH", "/messages/@original"], ["POST", ""]] as const) {
+      const { answer, begun, webhook } = typed()
+      answer({ type: 5 })
+      const { json, status } = call(method, webhook + path, { poll })
+      assert.strictEqual(status, 200)
+      assert.deepNestedInclude(json, { "poll.question.text": "Again?" })
+      assert.lengthOf(begun.messages(), 1)
+      const other = { ...poll, question: { text: "Really?" } }
+      const edited = call("PATCH", `${webhook}/messages/@original`, { content: "x", poll: other }).json
+      assert.deepNestedInclude(edited, { content: "x", "poll.question.text": "Again?" })
+    }
   })
 
   it("an answer is not edited to nothing, neither by itself nor by a button", () => {

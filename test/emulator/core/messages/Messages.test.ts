@@ -191,6 +191,21 @@ describe("Messages", () => {
     assert.strictEqual(contents()[0], "10")
   })
 
+  it("hold on to what they reply to, and to none before it that is gone", () => {
+    const { call, h, path, write } = setup()
+    let last = write("first")
+    for (let i = 0; i < 2_000; i++) last = write(`reply ${i}`, undefined, last.id)
+    let length = 0
+    for (let one = last.replyTo; one !== undefined; one = one.replyTo) length++
+    // those of the channel, the last one that is gone, and what that one replied to
+    assert.strictEqual(length, 999 + 2)
+    const [oldest] = h.core.messagesOf(h.lobby)
+    const { json } = call("GET", `${path}/${oldest?.id}`)
+    assert.deepInclude(json, { type: 19, content: "reply 1000" })
+    assert.deepInclude(json["referenced_message"], { type: 19, content: "reply 999" })
+    assert.deepNestedInclude(json, { "referenced_message.message_reference.message_id": oldest?.replyTo?.replyTo?.id })
+  })
+
   it("that are gone leave room for the others", () => {
     const { call, contents, path, write } = setup()
     write("kept")

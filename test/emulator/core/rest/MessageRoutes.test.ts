@@ -77,6 +77,10 @@ describe("messages over REST", () => {
     h.core.advance(5 * 60_000)
     assert.deepInclude(call("POST", path, enforced).json, { content: "e" })
     assert.deepStrictEqual(contents(), ["c", "b", "d", "f", "e"])
+    // what has no nonce is not known by any
+    const without = { content: "g", nonce: "undefined", enforce_nonce: true }
+    call("POST", path, { content: "without" })
+    assert.deepInclude(call("POST", path, without).json, { content: "g" })
 
     assert.deepStrictEqual(call("POST", path, { content: "x", nonce: "x".repeat(26) }).json["errors"], {
       nonce: { _errors: [{ code: "NONCE_TYPE_TOO_LONG", message: "Nonce must be 25 characters or fewer." }] }
