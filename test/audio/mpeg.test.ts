@@ -245,7 +245,8 @@ describe("MP3 and AAC", () => {
       const header = Buffer.from(bytes.subarray(offset(60), offset(60) + 7))
       const headers = Buffer.alloc(3_000, Buffer.concat([Buffer.alloc(5, 0x55), header]))
       // letters that a tag begins with, among others
-      const chance = concat(noise(5, 20), Buffer.from("TAG"), noise(6, 400))
+      const id3 = Uint8Array.of(0x49, 0x44, 0x33, 4, 0, 0, 0x10, 0x90, 0, 0)
+      const chance = concat(noise(5, 20), Buffer.from("TAG"), noise(6, 200), id3, noise(7, 200))
       const junk = [
         noise(1, 1),
         noise(2, 700),

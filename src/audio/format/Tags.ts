@@ -130,6 +130,8 @@ const syncsafe = (bytes: Uint8Array, offset: number): number =>
  */
 export const id3Bytes = (bytes: Uint8Array, offset: number): number => {
   if (bytes[offset] !== 0x49 || bytes[offset + 1] !== 0x44 || bytes[offset + 2] !== 0x33) return 0
+  // none of the bytes of a length has its first bit: what has is no tag
+  if (bytes.subarray(offset + 6, offset + 10).some((byte) => byte >= 0x80)) return 0
   const footer = ((bytes[offset + 5] ?? 0) & 0x10) === 0 ? 0 : 10
   return 10 + syncsafe(bytes, offset + 6) + footer
 }
