@@ -362,7 +362,7 @@ describe("Recorder", () => {
         folder,
         mixed: "opus"
       }
-      const bot = yield* Foreign.start("../integration/process/recorder.ts", { args: place })
+      const bot = yield* Foreign.start("../receive/process/recorder.ts", { args: place })
       yield* bot.untilTag("Recording")
       const sound = yield* Kit.clicks(150, Array.from({ length: 6 }, (_, i) => i * 24_000 + 4_800))
       yield* Effect.forkScoped(Effect.forever(ada.speak(sound)))
