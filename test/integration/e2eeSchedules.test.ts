@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Schedules from "./e2eeSchedules.ts"
 
-const block = 50
+const block = 30
 const blocks = 2
 const seed = process.env["SEED"]
 const most = 10

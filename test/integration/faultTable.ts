@@ -52,9 +52,9 @@ const someFaults = faults.filter((fault) =>
 /** The messages of end-to-end encryption. */
 const groupOps: ReadonlySet<number | string> = new Set([21, 22, 23, 24, 25, 26, 27, 28, 29, 30])
 
-/** The faults that are played at a step. */
+/** The faults that are played at a step: all of them once for each message that is not of the group, behind it. */
 export const faultsAt = ({ at }: Step): ReadonlyArray<Fault> =>
-  at !== undefined && groupOps.has(at.op) ? someFaults : faults
+  at !== undefined && (at.side === "before" || groupOps.has(at.op)) ? someFaults : faults
 
 const messages = [
   ["Hello", "voice-out", 8],
@@ -370,8 +370,8 @@ export const document = (outcomeOf: (step: Step, fault: Fault) => Outcome): stri
     "code that nobody knows. The table is written by the test that plays each cell on virtual time",
     "(`test/integration/faultTable.test.ts`), and the test fails when something else comes of it. The call is end-to-end",
     "encrypted, and in every cell where it goes on all are in one group afterwards and nothing was said in the clear. At the",
-    "messages of that group (from External Sender to Welcome and from Proposals to the second Welcome) one code of each column",
-    "is played.",
+    "messages of that group (from External Sender to Welcome and from Proposals to the second Welcome), and before any other",
+    "message, one code of each column is played.",
     "",
     "- *resumes*: the WebSocket is replaced beneath the connection, audio goes on.",
     "- *rejoins*: the session asks the main gateway for new credentials and connects anew; tracks go on where they were.",

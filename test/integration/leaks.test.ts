@@ -10,10 +10,10 @@ import * as Tap from "./tap.ts"
 import * as VirtualTime from "./virtualTime.ts"
 import * as Visits from "./visits.ts"
 
-describe("a thousand visits", () => {
+describe("hundreds of visits", () => {
   for (
     const [what, count, stay, seed] of [
-      ["nothing behind in memory", 1_000, undefined, 5],
+      ["nothing behind in memory", 500, undefined, 5],
       ["nothing to the next when they are short", 300, Visits.hasty, 1],
       ["nothing to the next when they are short", 300, Visits.hasty, 2]
     ] as const

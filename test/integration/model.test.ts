@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import * as FaultSchedule from "../../src/emulator/core/faults/FaultSchedule.ts"
 import * as Model from "./model.ts"
 
-const block = 250
+const block = 150
 const blocks = 2
 const seed = process.env["SEED"]
 
