@@ -184,12 +184,18 @@ export const open = (
 
     const durationMs = yield* duration(source, reader)
     const seekable = source.seek !== undefined && reader.canSeek?.() !== false
-    /** Leaves out what lies before a sample, but for the last of it where it ends there. How it ends, the next pull says again. */
+    /**
+     * Leaves out what lies before a sample, but for the last of it where it ends there. How it ends, the next pull says again; what
+     * keeps it from being read may be over by then.
+     */
     const skipTo = (sample: number) =>
       Effect.gen(function*() {
         let last: ReadonlyArray<Packet> = []
         while (true) {
-          const pulled = yield* Effect.catch(pull, () => Effect.undefined)
+          const pulled = yield* Effect.catch(
+            pull,
+            (error) => error._tag === "VoiceError" && goesOn() ? Effect.fail(error) : Effect.undefined
+          )
           if (pulled === undefined) {
             held = last
             return

@@ -113,18 +113,30 @@ export const entryOf = <A>({ data, id, name }: Entry<A>): Entry<A> =>
  * @category conversions
  * @since 0.1.0
  */
-export const printed = <R, A>(playing: Playing<R, A> | undefined, context: Context.Context<never>): object => {
+export const printed = (
+  playing: {
+    readonly item: Pick<Entry, "id" | "name">
+    readonly track: Pick<Track, "state" | "position" | "durationMs">
+  } | undefined,
+  context: Context.Context<never>
+): object => {
   if (playing === undefined) return {}
   const { item: { id, name }, track } = playing
-  const look = Effect.runSyncExitWith(context)
+  const run = Effect.runForkWith(context)
+  const look = <Shown>(effect: Effect.Effect<Shown>): Exit.Exit<Shown> | undefined => {
+    const fiber = run(effect)
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) fiber.interruptUnsafe()
+    return exit
+  }
   const state = look(track.state)
   const position = look(track.position)
   return {
     current: {
       id,
       name,
-      ...(Exit.isSuccess(state) ? { state: state.value } : {}),
-      ...(Exit.isSuccess(position) ? { positionMs: position.value } : {}),
+      ...(state !== undefined && Exit.isSuccess(state) ? { state: state.value } : {}),
+      ...(position !== undefined && Exit.isSuccess(position) ? { positionMs: position.value } : {}),
       ...(track.durationMs === undefined ? {} : { durationMs: track.durationMs })
     }
   }
