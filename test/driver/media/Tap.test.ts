@@ -113,6 +113,20 @@ describe("Tap", () => {
     assert.closeTo(times(frames)[0] ?? 0, 1_015, 1)
   })
 
+  it("leaves out of the next ring what one had not enough of", () => {
+    const tap = Tap.make()
+    const [first, second, third] = [ringOf(1, 2, 3, 4, 5), ringOf(11, 12), ringOf(21, 22, 23)]
+    tap.attach(first, undefined)
+    take(first, 5)
+    assert.lengthOf(tap.look(1_000), 5)
+    tap.attach(second, 2)
+    take(second, 2)
+    assert.deepStrictEqual(tap.look(1_020), [])
+    tap.attach(third, 2)
+    take(third, 3)
+    assert.deepStrictEqual(numbers(tap.look(1_060)), [22, 23])
+  })
+
   it("leaves out nothing of what plays when what it followed on is taken away", () => {
     const tap = Tap.make()
     const [first, second] = [ringOf(1, 2, 3), ringOf(11, 12)]
