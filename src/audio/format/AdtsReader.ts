@@ -9,6 +9,7 @@
  */
 import * as Cutter from "./Cutter.ts"
 import type { Header, PacketReader } from "./PacketReader.ts"
+import * as Surroundings from "./Surroundings.ts"
 import type * as Tags from "./Tags.ts"
 
 /**
@@ -94,7 +95,7 @@ export const make = (): PacketReader => Cutter.make(formatOf)
 const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   const { available, consume, fail, give, input, position } = cutter
   const tags: Tags.MutableTags = {}
-  const around = Cutter.surroundings(cutter, "AAC", tags)
+  const around = Surroundings.make(cutter, "AAC", tags)
   let model: Frame | undefined
   let header: Header | undefined
   let start = 0

@@ -13,6 +13,7 @@
  */
 import * as Cutter from "./Cutter.ts"
 import type { Header, PacketReader } from "./PacketReader.ts"
+import * as Surroundings from "./Surroundings.ts"
 import type * as Tags from "./Tags.ts"
 
 /** Samples that a decoder of layer III is late (the filter bank and the overlap), as LAME counts it. */
@@ -165,7 +166,7 @@ export const make = (): PacketReader => Cutter.make(formatOf)
 const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   const { available, consume, fail, give, input, position } = cutter
   const tags: Tags.MutableTags = {}
-  const around = Cutter.surroundings(cutter, "MP3", tags)
+  const around = Surroundings.make(cutter, "MP3", tags)
   let model: Frame | undefined
   let header: { -readonly [key in keyof Header]: Header[key] } | undefined
   let info: Info | undefined
@@ -296,7 +297,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     // without a count there is one answer only if all frames are of one size
     durationByTail: (tail, size) => {
       const bitrate = model === undefined ? undefined : oneBitrate(model, tail)
-      const bytes = size - soundAt - Cutter.trailingBytes(tail)
+      const bytes = size - soundAt - Surroundings.trailingBytes(tail)
       return bitrate === undefined ? undefined : Math.max(0, bytes) * 8 / bitrate
     },
     tailBytes: 16_384,

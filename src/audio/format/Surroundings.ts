@@ -1,0 +1,245 @@
+/**
+ * What stands around the frames of a stream that is nothing but frames, as MP3 and ADTS are: the tags of players and of stations, zeros,
+ * and what is damaged.
+ *
+ * @since 0.1.0
+ */
+import type { Cutter } from "./Cutter.ts"
+import * as Tags from "./Tags.ts"
+
+/** Tags are read up to this size: what is larger is a picture. */
+const maxTagBytes = 256 * 1024
+
+/** What is looked over for a frame: for the first one, since a station is joined in the middle of one, and behind one that is damaged. */
+const maxJoinBytes = 65_536
+
+const id3v1Bytes = 128
+const id3HeaderBytes = 10
+
+/** What begins a tag behind the sound. */
+const trailers = new Set(["TAG", "APE", "LYR", "ID3"])
+
+/** What a frame begins with, and a tag that says how long it is. */
+const beginnings = new Set([0xff, ...["T", "A", "I"].map((letter) => letter.charCodeAt(0))])
+
+/** Of a tag of APE: its header, and the bits of its flags that say that it is none of an end, and that there is one. */
+const apeHeaderBytes = 32
+const apeIsHeader = 0x20000000
+const apeHasHeader = 0x80000000
+
+/** How long a tag of APE is by its header or its end: the one is not counted in what they say. */
+const apeBytes = (bytes: Uint8Array, at: number, isHeader: boolean): number => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, apeHeaderBytes)
+  const hasHeader = isHeader || (view.getUint32(20, true) & apeHasHeader) !== 0
+  return view.getUint32(12, true) + (hasHeader ? apeHeaderBytes : 0)
+}
+
+/**
+ * How many of the last bytes of a file are tags of ID3v1 and APE.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const trailingBytes = (tail: Uint8Array): number => {
+  const has = (magic: string, at: number) => at >= 0 && Buffer.from(magic).equals(tail.subarray(at, at + magic.length))
+  const id3v1 = has("TAG", tail.length - id3v1Bytes) ? id3v1Bytes : 0
+  const ape = tail.length - id3v1 - apeHeaderBytes
+  return id3v1 + (has("APETAGEX", ape) ? apeBytes(tail, ape, false) : 0)
+}
+
+/**
+ * What stands before the first frame of a stream that is nothing but frames, between them, and behind the last one: tags of
+ * ID3 and APE, and zeros.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Surroundings {
+  /** Whether an ID3v2 tag before the first frame has been looked for. */
+  readonly isTagRead: () => boolean
+  /** Looks for it; `false` if more bytes are needed. */
+  readonly readTag: () => boolean
+  /**
+   * Something that is no frame. `isJoining`: there was none yet. A tag is skipped. One that does not say its length is the end, and so
+   * is anything behind a tag, and zeros as long as nothing but a tag follows. Anything else is passed byte by byte until a frame comes,
+   * and `Corrupt` from 64 KiB on.
+   */
+  readonly pass: (isJoining: boolean) => boolean
+  /** A frame has come. */
+  readonly onFrame: () => void
+  /** Whether something was passed since the last frame that is no tag: what looks like a frame may be none. */
+  readonly isLost: () => boolean
+  /** Whether that was so between two frames, so that there may be fewer than there were. */
+  readonly isDamaged: () => boolean
+  /** Says what the bytes end with, where no frame has come behind what was passed. */
+  readonly failLost: () => void
+  /**
+   * Whether the sound has ended. What comes then is taken by {@link Surroundings.passEnd}, but for a tag or sound behind zeros: with
+   * that it has not.
+   */
+  readonly isEnded: () => boolean
+  readonly passEnd: () => void
+  /** Whether what waits is zeros, the beginning of a tag, or both, and no frame that was cut. */
+  readonly isTrailer: () => boolean
+  /** Whether what waits first is followed, behind so many bytes, by the beginning of a tag, or by nothing any more. */
+  readonly isLast: (bytes: number) => boolean
+  /** No more bytes come than those that wait. */
+  readonly onLast: () => void
+  /** Whether so many bytes may come yet that do not wait. */
+  readonly mayCome: (bytes: number) => boolean
+  readonly restart: () => void
+}
+
+/**
+ * `name` is that of the format, for messages.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surroundings => {
+  const { available, consume, fail, input, skip } = cutter
+  let isTagRead = false
+  /** Bytes that were passed since the last frame and are no tag. */
+  let passed = 0
+  let isDamaged = false
+  let hasFrame = false
+  let ended = false
+  /** It has ended with zeros. */
+  let isPadding = false
+  /** A tag was the last that came. */
+  let isBehindTag = false
+  let isAtEnd = false
+
+  const ascii = (at: number, length: number): string =>
+    String.fromCharCode(...input.bytes.subarray(at, Math.min(at + length, input.end)))
+  const text = (length: number): string => ascii(input.start, length)
+
+  /** The length of an ID3v2 tag that begins here, or 0, or `undefined` if more bytes are needed. */
+  const id3Bytes = (): number | undefined =>
+    text(3) === "ID3" && available() < id3HeaderBytes ? undefined : Tags.id3Bytes(input.bytes, input.start)
+
+  const isZero = (): boolean => available() > 0 && input.bytes[input.start] === 0
+
+  const isTrailer = (): boolean => {
+    let at = input.start
+    while (at < input.end && input.bytes[at] === 0) at++
+    return (at > input.start && at === input.end) || trailers.has(ascii(at, 3))
+  }
+
+  const foreign = () => fail("Corrupt", `something that is no frame stands between the ${name} frames`)
+
+  /** Passes over zeros, up to a tag or something else, behind which the sound may go on. */
+  const passZeros = (): void => {
+    while (isZero()) {
+      consume(1)
+      passed++
+    }
+    const magic = text(3)
+    if (trailers.has(magic)) {
+      ended = isPadding = false
+      passed = 0
+    } else if (passed > maxJoinBytes && magic.startsWith("\xff")) {
+      fail("Corrupt", `a part of the ${name} frames was overwritten with zeros`)
+    } else if (![...trailers].some((trailer) => trailer.startsWith(magic))) {
+      ended = isPadding = false
+    }
+  }
+
+  /** The length of a tag that begins here and says it, or 0, or `undefined` if more bytes are needed; sound may follow. */
+  const tagBytes = (): number | undefined => {
+    const magic = text(8)
+    if (magic.startsWith("TAG") && magic[3] !== "+") return id3v1Bytes
+    if (!magic.startsWith("APE")) return 0
+    if (available() < apeHeaderBytes) return undefined
+    if (magic !== "APETAGEX") return 0
+    const view = new DataView(input.bytes.buffer, input.bytes.byteOffset + input.start, apeHeaderBytes)
+    // what is no header is the end of one
+    return (view.getUint32(20, true) & apeIsHeader) === 0
+      ? apeHeaderBytes
+      : apeBytes(input.bytes, input.start, true)
+  }
+
+  /** How many bytes lie before the next one that a frame or a tag can begin with, or the end of what waits. */
+  const toNext = (): number => {
+    let at = input.start + 1
+    while (at < input.end && !beginnings.has(input.bytes[at] ?? 0)) at++
+    return at - input.start
+  }
+
+  return {
+    isTagRead: () => isTagRead,
+    readTag: () => {
+      if (available() < id3HeaderBytes) return false
+      const bytes = Tags.id3Bytes(input.bytes, input.start)
+      if (bytes === 0) {
+        isTagRead = true
+        return true
+      }
+      const wanted = Math.min(bytes, maxTagBytes)
+      if (available() < wanted) return false
+      Tags.id3(input.bytes.slice(input.start, input.start + wanted), tags)
+      skip(bytes)
+      return true
+    },
+    pass: (isJoining) => {
+      if (isJoining) {
+        if (++passed > maxJoinBytes) {
+          fail("UnknownFormat", `there is no ${name} in it`)
+          return false
+        }
+        consume(1)
+        return true
+      }
+      const id3 = id3Bytes()
+      const tag = id3 === 0 ? tagBytes() : id3
+      if (tag === undefined) return false
+      if (tag > 0) {
+        // what follows on one of ID3v2 is sound, since it says for itself where it ends; what is damaged may hold the letters of one
+        isBehindTag ||= id3 === 0 && passed === 0
+        skip(tag)
+        return true
+      }
+      const isLost = passed > 0
+      isPadding = !isLost && !isBehindTag && isZero()
+      ended = isBehindTag || isPadding || (!isLost && trailers.has(text(3)))
+      if (ended) return true
+      const bytes = toNext()
+      passed += bytes
+      if (passed > maxJoinBytes) {
+        foreign()
+        return false
+      }
+      consume(bytes)
+      return true
+    },
+    onFrame: () => {
+      isDamaged ||= passed > 0 && hasFrame
+      hasFrame = true
+      passed = 0
+      isBehindTag = false
+    },
+    isLost: () => passed > 0,
+    isDamaged: () => isDamaged,
+    failLost: foreign,
+    isEnded: () => ended,
+    passEnd: () => {
+      if (isPadding) passZeros()
+      else consume(available())
+    },
+    isTrailer,
+    isLast: (bytes) => trailers.has(ascii(input.start + bytes, 3)) || (isAtEnd && available() === bytes),
+    onLast: () => {
+      isAtEnd = true
+    },
+    mayCome: (bytes) => !isAtEnd && available() < bytes,
+    restart: () => {
+      isAtEnd =
+        ended =
+        isPadding =
+        isBehindTag =
+        hasFrame =
+          false
+      passed = 0
+    }
+  }
+}
