@@ -81,6 +81,9 @@ export const isNobody = (cause: unknown): boolean => {
   return inner !== undefined && "code" in inner && typeof inner.code === "string" && nobody.has(inner.code)
 }
 
+/** A port that `fetch` asks nobody at (Fetch Standard, 2.9, "bad port"), for which Node has no code. */
+const isBadPort = (cause: Error): boolean => cause.message === "bad port"
+
 /**
  * Whether the network has no part in it, so that the same request fails in the same way.
  *
@@ -88,7 +91,7 @@ export const isNobody = (cause: unknown): boolean => {
  * @since 0.1.0
  */
 export const isOfRequest = (cause: unknown): boolean =>
-  cause instanceof TypeError && (!(cause.cause instanceof Error) || isNoHttp(cause.cause))
+  cause instanceof TypeError && (!(cause.cause instanceof Error) || isNoHttp(cause.cause) || isBadPort(cause.cause))
 
 /**
  * Is told why a try has failed, each time: for whoever waits no longer, and has to say for what.

@@ -125,6 +125,20 @@ describe("fromUrl", () => {
         assert.strictEqual(yield* triesOf({}), 4)
       }))
 
+    it.effect("not at all again where the port is one that nobody is asked at", () =>
+      Effect.gen(function*() {
+        let tries = 0
+        const { message } = yield* HttpSource.open("http://127.0.0.1:9/song.mp3", {}).pipe(
+          Effect.provideService(HttpTrouble.Witness, () => {
+            tries++
+          }),
+          Effect.flip,
+          Effect.scoped
+        )
+        assert.include(message, "bad port")
+        assert.strictEqual(tries, 1)
+      }))
+
     it.effect("as often as it is told", () =>
       Effect.gen(function*() {
         assert.strictEqual(yield* triesOf({ reconnect: Schedule.recurs(6) }), 7)
