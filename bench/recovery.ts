@@ -35,6 +35,8 @@ export interface Options {
   readonly seconds: number
   /** In how many cycles the event loop is blocked once. */
   readonly blockEvery: number
+  /** How long a session may be without audio before it is given up. */
+  readonly patienceMs: number
 }
 
 export type Done = Extract<FromEmulator, { readonly _tag: "Done" }>
@@ -86,8 +88,8 @@ export const recovery: Bench = {
   run: async ({ progress, quick, rounds: wanted }) => {
     const rounds = wanted ?? (quick ? 1 : 5)
     const options: Options = quick
-      ? { sessions: 3, seconds: 10, blockEvery: 1 }
-      : { sessions: 20, seconds: 60, blockEvery: 2 }
+      ? { sessions: 3, seconds: 10, blockEvery: 1, patienceMs: 10_000 }
+      : { sessions: 20, seconds: 60, blockEvery: 2, patienceMs: 10_000 }
     const results = players.map((player) => ({ player, outcomes: Array<Outcome>(), violations: 0 }))
     const folder = mkdtempSync(joinPath(tmpdir(), "recovery-"))
     try {

@@ -11,14 +11,14 @@ interface Arguments {
   readonly seconds: number
   /** In how many cycles the event loop is blocked once. */
   readonly blockEvery: number
+  /** How long a session may be without audio before it is given up. */
+  readonly patienceMs: number
 }
 
-const { blockEvery, seconds, sessions }: Arguments = JSON.parse(process.argv[2] ?? "")
+const { blockEvery, patienceMs, seconds, sessions }: Arguments = JSON.parse(process.argv[2] ?? "")
 
 const everyMs = 2_000
 const blockMs = 3_000
-/** How long a session may be without audio before it is given up. */
-const patienceMs = 10_000
 /** Frames that have to be heard at the end of a fault's time. */
 const steadyFrames = 5
 
