@@ -42,9 +42,14 @@ const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+  const { id } = yield* discord.createUser({ name: "parrot", bot: true })
   yield* Effect.forkScoped(parrot(where).pipe(Effect.provide(discord.layerVoice("parrot"))))
-  // until the parrot sits on its perch, and in the guest's group
-  yield* Effect.sleep("1 second")
+  // until the parrot sits on its perch, and in the guest's group, however long a busy machine takes
+  yield* Effect.repeat(Effect.andThen(Effect.sleep("100 millis"), guest.e2ee), {
+    until: (group) => group?.members.includes(id) === true
+  })
+  // and listens
+  yield* Effect.sleep("200 millis")
 
   const said = yield* tone.frames(1)
   yield* guest.speak(said)

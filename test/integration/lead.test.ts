@@ -70,3 +70,44 @@ describe("The lead of speech at the pace of time", () => {
       }))
   }
 })
+
+/** A sound of thinking, and speech that is made at once when it has been thought of. */
+const thought = Effect.fnUntraced(function*(isOpus: boolean, stops: boolean, phaseMs: number) {
+  yield* (yield* Emulator.Emulator).join({ user: "ada", channel: "lobby" })
+  const session = yield* Rig.join("lobby")
+  const tone = AudioSource.tone({ frequency: 220, duration: "1 second" })
+  const hum = yield* session.play(isOpus ? yield* AudioSource.preloaded(tone) : tone, { loop: "forever" })
+  const thinking = Stream.drain(Stream.fromEffect(Effect.sleep(500 + phaseMs)))
+  let firstMs = 0
+  const pieces = Stream.range(1, 20).pipe(
+    Stream.map(() => new Int16Array(1_200).fill(3_000)),
+    Stream.onFirst(Effect.fnUntraced(function*() {
+      firstMs = yield* nowMs
+      if (stops) yield* session.cut([hum])
+    }))
+  )
+  const speech = AudioSource.fromPcm(Stream.concat(thinking, pieces), { channels: 1, rate: 24_000 })
+  const track = yield* session.play(speech)
+  while ((yield* track.position) === 0) yield* Effect.sleep(1)
+  return (yield* nowMs) - firstMs
+})
+
+describe("Speech behind a sound of thinking", () => {
+  for (
+    const [name, isOpus, stops, frames] of [
+      ["that is mixed, goes on with it", false, false, 7],
+      ["that is passed through, goes on with it", true, false, 9],
+      ["that is mixed, stops with its first piece", false, true, 1],
+      ["that is passed through, stops with its first piece", true, true, 1]
+    ] as const
+  ) {
+    it.effect(`${name}: ${frames} frames`, () =>
+      Effect.gen(function*() {
+        const waits = yield* Effect.forEach(
+          [0, 7, 13, 19],
+          (phaseMs) => Rig.run(thought(isOpus, stops, phaseMs)).pipe(Effect.provide([Rig.memory(), OpusEncoder.layer]))
+        )
+        assert.strictEqual(Math.ceil(Math.max(...waits) / 20), frames, `${waits.join(", ")} ms`)
+      }))
+  }
+})
