@@ -103,9 +103,9 @@ export {
  */
 export class VoiceDriver extends Context.Service<VoiceDriver, {
   /**
-   * Connects. Fails with the reason of the gateway's close code, `SocketOpenFailed`, `PhaseTimedOut`,
-   * `DiscoveryUnanswered`, `UdpFailed`, `NoCommonMode`, `CryptoFailed`, `ProtocolViolated`, or `Unsupported` for an option that
-   * makes no sense.
+   * Connects. Fails with the reason of the gateway's close code, `SocketOpenFailed`, `PhaseTimedOut`, `HeartbeatUnanswered`,
+   * `DiscoveryUnanswered`, `UdpFailed`, `UdpLost`, `NoCommonMode`, `CryptoFailed`, `E2eeFailed`, `ProtocolViolated`, or `Unsupported` for
+   * an option that makes no sense.
    */
   readonly connect: (
     info: Line.ConnectionInfo,
@@ -161,7 +161,7 @@ const over = <R>(
 export const layerThreadWith = (options: ThreadOptions): Layer.Layer<VoiceDriver> => over(Thread.make(options))
 
 /**
- * {@link layerThreadWith} with its defaults: what `Voice.layer` has.
+ * {@link layerThreadWith} with its defaults: what `Voice.layerThread` has.
  *
  * @category layers
  * @since 0.1.0

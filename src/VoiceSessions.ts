@@ -21,7 +21,7 @@ import * as VoiceError from "./VoiceError.ts"
 import * as VoiceSession from "./VoiceSession.ts"
 
 /**
- * A session of a guild has ended: successfully if it was let leave, with the reason if Discord, the network or its beginning ended it.
+ * A session of a guild that had begun has ended: successfully if it was let leave, with the reason if Discord or the network ended it.
  *
  * @category models
  * @since 0.1.0

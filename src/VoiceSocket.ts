@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -58,11 +59,12 @@ export interface Connection {
 export class VoiceSocket extends Context.Service<VoiceSocket, {
   /**
    * Opens `wss://<endpoint>/?v=<version>`. The endpoint's port is kept; an endpoint that starts with `ws://` or `wss://`
-   * keeps its scheme. Fails with `SocketOpenFailed`.
+   * keeps its scheme. `openTimeout` is how long it may take, 10 seconds by default. Fails with `SocketOpenFailed`.
    */
   readonly open: (options: {
     readonly endpoint: string
     readonly version: VoicePayload.VoiceVersion
+    readonly openTimeout?: Duration.Input | undefined
   }) => Effect.Effect<Connection, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/VoiceSocket") {}
 
@@ -122,9 +124,10 @@ const make = Effect.gen(function*() {
   const open = Effect.fnUntraced(function*(options: {
     readonly endpoint: string
     readonly version: VoicePayload.VoiceVersion
+    readonly openTimeout?: Duration.Input | undefined
   }) {
-    const { endpoint, version } = options
-    const socket = yield* transport.connect(gatewayUrl(endpoint, version), { maxPayloadBytes }).pipe(
+    const { endpoint, openTimeout, version } = options
+    const socket = yield* transport.connect(gatewayUrl(endpoint, version), { maxPayloadBytes, openTimeout }).pipe(
       Effect.mapError(({ detail, kind, status }) =>
         VoiceError.make(
           new VoiceError.SocketOpenFailed({ endpoint, kind, detail, ...(status === undefined ? {} : { status }) })

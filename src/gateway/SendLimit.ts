@@ -17,7 +17,7 @@ const windowMs = 60_000
 export const total = 115
 
 /**
- * Messages other than heartbeats in 60 seconds.
+ * Messages in 60 seconds, heartbeats among them, beyond which none but heartbeats are sent.
  *
  * @category constants
  * @since 0.1.0

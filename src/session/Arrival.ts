@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import type * as Gateway from "../Gateway.ts"
 import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
+import { Deadline } from "./Deadline.ts"
 import type { Flags, Known, Now, Place } from "./Known.ts"
 
 /**
@@ -60,13 +61,12 @@ export interface Arrival {
     channelId: ChannelId,
     unansweredSince: () => bigint | undefined
   ) => Effect.Effect<never, VoiceError.VoiceError>
+  /** For a request that begins now. */
+  readonly deadline: (timeout: Duration.Duration) => Deadline
 }
 
 /** A voice state without a voice server for so long means that Discord sends none: we leave and come again. */
 const stuckAfter = Duration.seconds(5)
-
-/** How long what waits for the limit of messages waits to be looked at again. */
-const heldBackWaitMs = 1_000
 
 /** Discord grants a request within a second at most; silence for so long is worth a question. */
 const obstacleWait = Duration.seconds(2)
@@ -98,6 +98,8 @@ export const make = (
   { clock, gateway, goAway, guildId, isUnrecognized, known, settle }: Options
 ): Arrival => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
+
+  const startDeadline: Arrival["deadline"] = (timeout) => new Deadline(clock, timeout, isHeldBack)
 
   const refused: Arrival["refused"] = Effect.fnUntraced(function*(channelId, unansweredSince) {
     const { obstacle: find } = gateway
@@ -133,17 +135,12 @@ export const make = (
 
   const request: Arrival["request"] = ({ anew, channelId, flags, timeout }) =>
     Effect.gen(function*() {
-      const startedAt = clock.monotonicTimeNanosUnsafe()
-      const elapsedMs = () => Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
-      const timeoutMs = Duration.toMillis(timeout)
-      let deadlineMs = timeoutMs
-      let asked: bigint | undefined
-      let wasHeldBack = false
+      const deadline = startDeadline(timeout)
       let wasStuck = false
       let before = known.now()
 
       const whatIsMissing = (): VoiceError.JoinTimedOut["missing"] => {
-        if (asked === undefined) return "gateway"
+        if (deadline.askedAt === undefined) return "gateway"
         if (isUnrecognized()) return "userId"
         return missing(before, known.now(), channelId, wasStuck) ?? "endpoint"
       }
@@ -160,28 +157,16 @@ export const make = (
       }
 
       const ask = Effect.gen(function*() {
-        asked = undefined
-        wasHeldBack = isHeldBack()
+        deadline.asking()
         // what comes before that is the answer to somebody who asked before us
         yield* settle
         before = known.now()
         yield* known.tell(channelId, flags)
-        asked = clock.monotonicTimeNanosUnsafe()
-        // Discord has not had its time until it was asked
-        if (wasHeldBack || isHeldBack()) deadlineMs = elapsedMs() + timeoutMs
-      })
-
-      const expiry = Effect.gen(function*() {
-        for (let leftMs = deadlineMs; leftMs > 0; leftMs = deadlineMs - elapsedMs()) {
-          yield* Effect.sleep(leftMs)
-          if (asked !== undefined || elapsedMs() < deadlineMs || !isHeldBack()) continue
-          wasHeldBack = true
-          deadlineMs = elapsedMs() + heldBackWaitMs
-        }
+        deadline.asked()
       })
 
       const isStuck = ({ channelId: current, servers, states }: Now) =>
-        asked !== undefined && states > before.states && current === channelId && servers === before.servers
+        deadline.askedAt !== undefined && states > before.states && current === channelId && servers === before.servers
           ? true
           : undefined
 
@@ -216,13 +201,13 @@ export const make = (
         }
       })
 
-      const expired = Effect.flatMap(expiry, () =>
+      const expired = Effect.flatMap(deadline.expiry, () =>
         VoiceError.fail(
-          new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs: elapsedMs() })
+          new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs: deadline.elapsedMs() })
         ))
-      const unansweredSince = () => whatIsMissing() === "both" ? asked : undefined
+      const unansweredSince = () => whatIsMissing() === "both" ? deadline.askedAt : undefined
       return yield* Effect.raceAllFirst([run, expired, refused(channelId, unansweredSince)])
     })
 
-  return { request, refused }
+  return { request, refused, deadline: startDeadline }
 }

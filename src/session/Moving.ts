@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -69,9 +68,12 @@ export const make = (options: MovingOptions): Moving => {
     let former = target.channelId
     let before = whereabouts.now()
     let asked = false
-    let askedAt: bigint | undefined
     let isRefused = false
-    const missing = () => Arrival.missing(before, whereabouts.now(), channelId) ?? "connection"
+    const deadline = whereabouts.deadline(joinTimeout)
+    const missing = () =>
+      asked && deadline.askedAt === undefined
+        ? "gateway"
+        : Arrival.missing(before, whereabouts.now(), channelId) ?? "connection"
 
     /** Nobody waits to be there any more: where we are counts, and a moderator may have moved us meanwhile. */
     const giveUp = () => {
@@ -80,7 +82,10 @@ export const make = (options: MovingOptions): Moving => {
 
     /** Where nothing has come of the request by then, we are where we were, and what plays goes on there. */
     const playOn = Effect.sleep(heldFor).pipe(
-      Effect.andThen(Effect.suspend(() => missing() === "both" ? conduit.release : Effect.void))
+      Effect.andThen(Effect.suspend(() => {
+        const what = missing()
+        return what === "both" || what === "gateway" ? conduit.release : Effect.void
+      }))
     )
 
     /** Follows the session until it is in the channel, and asks Discord for it wherever the session does not by itself. */
@@ -95,20 +100,17 @@ export const make = (options: MovingOptions): Moving => {
             return Effect.succeed(now._tag === "Ready" && now.channelId === channelId)
           }
           asked = true
-          askedAt = undefined
+          deadline.asking()
           return Effect.andThen(
             Effect.andThen(conduit.hold, Effect.forkChild(playOn)),
             Effect.suspend(() => {
               // silence has taken its time, and what has happened since is looked at next
               if (state() === now) {
                 before = whereabouts.now()
-                return Effect.andThen(
-                  whereabouts.tell(channelId, flags()),
-                  Effect.map(Clock.monotonicTimeNanos, (nanos) => {
-                    askedAt = nanos
-                    return false
-                  })
-                )
+                return Effect.map(whereabouts.tell(channelId, flags()), () => {
+                  deadline.asked()
+                  return false
+                })
               }
               asked = false
               return Effect.succeed(false)
@@ -123,7 +125,7 @@ export const make = (options: MovingOptions): Moving => {
     }
 
     const arrived = states().pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
-    const refused = whereabouts.refused(channelId, () => asked && missing() === "both" ? askedAt : undefined)
+    const refused = whereabouts.refused(channelId, () => asked && missing() === "both" ? deadline.askedAt : undefined)
     const refusedMeanwhile = Effect.callback<never, VoiceError.VoiceError>((resume) => {
       fail = (error) => {
         isRefused = true
@@ -132,19 +134,11 @@ export const make = (options: MovingOptions): Moving => {
       }
     })
     to = channelId
-    return Effect.raceAllFirst([arrived, refused, refusedMeanwhile]).pipe(
-      Effect.timeoutOrElse({
-        duration: joinTimeout,
-        orElse: () =>
-          VoiceError.fail(
-            new VoiceError.JoinTimedOut({
-              guildId,
-              channelId,
-              missing: missing(),
-              elapsedMs: Duration.toMillis(joinTimeout)
-            })
-          )
-      }),
+    const expired = Effect.flatMap(deadline.expiry, () =>
+      VoiceError.fail(
+        new VoiceError.JoinTimedOut({ guildId, channelId, missing: missing(), elapsedMs: deadline.elapsedMs() })
+      ))
+    return Effect.raceAllFirst([arrived, refused, refusedMeanwhile, expired]).pipe(
       Effect.onExit((exit) =>
         Effect.suspend(() => {
           to = undefined

@@ -17,6 +17,7 @@ import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import * as VoiceDriver from "../VoiceDriver.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import * as Arrival from "./Arrival.ts"
+import type { Deadline } from "./Deadline.ts"
 import * as Farewell from "./Farewell.ts"
 import * as GuildEvents from "./GuildEvents.ts"
 import type { Flags, Known, Now, Place } from "./Known.ts"
@@ -291,6 +292,10 @@ class Guild implements Whereabouts, GuildEvents.Listener {
 
   refused(...asked: Parameters<Arrival.Arrival["refused"]>): Effect.Effect<never, VoiceError.VoiceError> {
     return Effect.suspend(() => this.#arriving().refused(...asked))
+  }
+
+  deadline(timeout: Duration.Duration): Deadline {
+    return this.#arriving().deadline(timeout)
   }
 
   handOver(): void {

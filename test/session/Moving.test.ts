@@ -107,6 +107,57 @@ describe("Moving", () => {
   )
 
   Gateway.test(
+    "does not wait for Discord while it waits for the limit of messages, and what plays goes on meanwhile",
+    Effect.gen(function*() {
+      const { become, conduit, hold, moving, release, take } = yield* rig
+      yield* hold
+      const moved = yield* Gateway.start(moving.move(other))
+      yield* Time.advance("2 seconds")
+      assert.strictEqual(conduit.releases, 1)
+      yield* Time.advance("1 minute")
+      assert.isUndefined(moved.pollUnsafe())
+      yield* release
+      assert.strictEqual((yield* take).channel_id, other)
+      yield* Time.advance("14 seconds")
+      assert.isUndefined(moved.pollUnsafe())
+      yield* become(ready(other))
+      yield* Fiber.join(moved)
+    })
+  )
+
+  Gateway.test(
+    "gives Discord its time from when it was asked on",
+    Effect.gen(function*() {
+      const { hold, move, release } = yield* rig
+      yield* hold
+      const failed = yield* move
+      yield* Time.advance("1 minute")
+      yield* release
+      yield* Time.advance("14900 millis")
+      assert.isUndefined(failed.pollUnsafe())
+      yield* Time.advance("100 millis")
+      const { reason } = yield* Fiber.join(failed)
+      assert.deepInclude(reason, { _tag: "JoinTimedOut", missing: "both" })
+    })
+  )
+
+  Gateway.test(
+    "says that the gateway has not taken the request",
+    Effect.gen(function*() {
+      const { block, conduit, move } = yield* rig
+      yield* block
+      const failed = yield* move
+      yield* Time.advance("15 seconds")
+      assert.deepInclude((yield* Fiber.join(failed)).reason, {
+        _tag: "JoinTimedOut",
+        missing: "gateway",
+        elapsedMs: 15_000
+      })
+      assert.strictEqual(conduit.releases, 2)
+    })
+  )
+
+  Gateway.test(
     "says that the connection is missing where Discord has let the session in",
     Effect.gen(function*() {
       const { move, say } = yield* rig

@@ -33,6 +33,8 @@ export const rig = Effect.fnUntraced(function*(userId?: Gateway.Gateway["Service
       isHeldBack = true
       return room.close
     }),
+    /** The gateway takes no requests, and does not say that it is for the limit. */
+    block: room.close,
     release: Effect.suspend(() => {
       isHeldBack = false
       return room.open

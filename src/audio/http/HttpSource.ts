@@ -38,8 +38,8 @@ export interface UrlOptions {
   readonly name?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   /**
-   * When to try again after a connection has failed, was cut, or has stalled, and after an answer of 408, 425, 429 or 5xx. It
-   * begins anew once bytes have come. Default: after 200 ms, then twice as long each time up to 5 seconds, 8 times; but 3 times where
+   * When to try again after a connection has failed, was cut, or has stalled, and after an answer of 408, 425, 429, 500, 502,
+   * 503 or 504. It begins anew once bytes have come. Default: after 200 ms, then twice as long each time up to 5 seconds, 8 times; but 3 times where
    * nothing has come yet and nobody is at the address, which is most likely a wrong one.
    */
   readonly reconnect?: Schedule.Schedule<unknown, unknown> | undefined

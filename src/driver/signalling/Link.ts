@@ -72,6 +72,19 @@ export const unusable = (name: string, detail: string): VoiceError.VoiceError =>
     new VoiceError.ProtocolViolated({ detail: `its ${name} cannot be used: ${detail.replace(/\.$/, "")}` })
   )
 
+/**
+ * Somebody's code has thrown where a connection is kept, its own or that of a part: nothing else would tell. It is logged, and the socket
+ * is as lost.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const died = (cause: Cause.Cause<never>): Effect.Effect<VoiceError.VoiceError> =>
+  Effect.as(
+    Effect.logError("A socket of the voice gateway has died", cause),
+    VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "a defect, which is in the log" }))
+  )
+
 /** A server that asks for more than a beat a second is not obeyed. */
 const leastHeartbeatMs = 1_000
 
@@ -152,7 +165,10 @@ class Open implements Link {
 
   #onFailure(cause: Cause.Cause<VoiceError.VoiceError>): Effect.Effect<void> {
     const error = Cause.findError(cause)
-    return Result.isSuccess(error) ? this.#end(error.success) : Effect.failCause(error.failure)
+    if (Result.isSuccess(error)) return this.#end(error.success)
+    return Cause.hasInterruptsOnly(error.failure)
+      ? Effect.failCause(error.failure)
+      : Effect.flatMap(died(error.failure), (lost) => this.#end(lost))
   }
 
   #end(error: VoiceError.VoiceError): Effect.Effect<void> {

@@ -173,7 +173,9 @@ const open = Effect.fnUntraced(function*(
   const scope = yield* Scope.fork(links)
   const opening = Effect.gen(function*() {
     hearing.lastMalformed = undefined
-    const socket = yield* within("open", phaseTimeoutMs, ended, sockets.open({ endpoint: info.endpoint, version }))
+    // the phase has a deadline of its own
+    const opened = sockets.open({ endpoint: info.endpoint, version, openTimeout: Duration.infinity })
+    const socket = yield* within("open", phaseTimeoutMs, ended, opened)
     const link = yield* Link.make(socket, hearing)
     yield* Scope.addFinalizerExit(scope, farewell(kind, link, context))
     yield* within("hello", phaseTimeoutMs, link.ended, link.hello, () => hearing.lastMalformed)
@@ -274,7 +276,14 @@ class Conversation implements Signalling {
   #onEnded(): void {
     if (this.#isReplacing || !Deferred.isDoneUnsafe(this.#current.link.ended)) return
     this.#isReplacing = true
-    this.#replacing = Effect.runForkWith(this.#lasting.context)(this.#replace())
+    const { onLost } = this.#lasting.options
+    this.#replacing = Effect.runForkWith(this.#lasting.context)(
+      Effect.catchCauseIf(
+        this.#replace(),
+        (cause) => !Cause.hasInterruptsOnly(cause),
+        (cause) => Effect.map(Link.died(cause), onLost)
+      )
+    )
   }
 
   /** No socket is replaced any more. */

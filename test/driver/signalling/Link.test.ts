@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Queue, Result, Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Logger, Queue, Result, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Link from "../../../src/driver/signalling/Link.ts"
 import type * as DaveFrame from "../../../src/protocol/DaveFrame.ts"
@@ -72,6 +72,21 @@ describe("Link", () => {
       assert.strictEqual(answered.count, 6)
       assert.strictEqual(log.filter((line) => line === "beat").length, 6)
       assert.include(log, "round trip 0")
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("is lost, and says why in the log, where what is done with a message dies", () =>
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ cause }) => void logged.push(Cause.pretty(cause)))
+      const { link, peer } = yield* rig({ onMessage: () => Effect.die(new Error("no such epoch")) }).pipe(
+        Effect.provide(Logger.layer([logger]))
+      )
+      yield* peer.push(connected(1))
+      yield* settle
+      assert.isTrue(Deferred.isDoneUnsafe(link.ended))
+      const { reason } = yield* Effect.flip(Deferred.await(link.ended))
+      assert.deepInclude(reason, { _tag: "ConnectionLost", code: 1006 })
+      assert.match(logged.join(), /no such epoch/)
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
   it.effect("has one heartbeat however often Hello comes, at the newest interval", () =>

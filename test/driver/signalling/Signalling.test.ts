@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Logger, Redacted, References, Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Redacted, References, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import * as Net from "node:net"
 import type * as Line from "../../../src/driver/Line.ts"
 import * as Signalling from "../../../src/driver/signalling/Signalling.ts"
 import * as SsrcMap from "../../../src/driver/SsrcMap.ts"
@@ -9,7 +10,9 @@ import { Ssrc, UserId } from "../../../src/protocol/Identifier.ts"
 import type * as VoicePayload from "../../../src/protocol/VoicePayload.ts"
 import * as MockVoiceSocket from "../../../src/testing/MockVoiceSocket.ts"
 import * as Time from "../../../src/testing/Time.ts"
+import * as Transport from "../../../src/Transport.ts"
 import { voiceCloseReason } from "../../../src/voiceClose.ts"
+import * as VoiceDriver from "../../../src/VoiceDriver.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
 import * as VoiceSocket from "../../../src/VoiceSocket.ts"
 import * as Mock from "../mockServer.ts"
@@ -39,6 +42,8 @@ const attend = Effect.fnUntraced(function*(peer: MockVoiceSocket.Peer) {
 })
 
 interface Options {
+  readonly endpoint?: string
+  readonly phaseTimeoutMs?: number
   readonly version?: VoicePayload.VoiceVersion
   readonly resumeAttempts?: number
   readonly maxDaveVersion?: number
@@ -58,7 +63,7 @@ const begin = Effect.fnUntraced(function*(options: Options = {}) {
   const { onE2ee, wrap = (socket) => socket } = options
   const making = yield* Effect.forkScoped(
     Signalling.make({
-      info,
+      info: new VoiceDriver.ConnectionInfo({ ...info, endpoint: options.endpoint ?? info.endpoint }),
       version: options.version ?? 8,
       sockets: { open: (to) => Effect.map(sockets.open(to), wrap) },
       users,
@@ -67,7 +72,7 @@ const begin = Effect.fnUntraced(function*(options: Options = {}) {
       ended,
       onLost: (error) => void Deferred.doneUnsafe(ended, Effect.fail(error)),
       onResumed: () => {},
-      phaseTimeoutMs: 5_000,
+      phaseTimeoutMs: options.phaseTimeoutMs ?? 5_000,
       resumeAttempts: options.resumeAttempts ?? 5,
       maxDaveVersion: options.maxDaveVersion ?? 0,
       e2ee: onE2ee === undefined ? undefined : {
@@ -780,6 +785,48 @@ describe("Signalling", () => {
       assert.strictEqual((yield* reason)._tag, "PhaseTimedOut")
     })
   )
+
+  test(
+    "ends with the connection, and says so, where the socket that is to replace another one dies of a defect",
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ cause, message }) => void logged.push(`${String(message)} ${Cause.pretty(cause)}`))
+      let opened = 0
+      const { ended, first, gateway, reason } = yield* rig({
+        wrap: (socket) => {
+          if (opened++ > 0) throw new Error("a part of one's own")
+          return socket
+        }
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      yield* gateway.established
+      yield* first.terminate
+      yield* Time.advance("1 millis")
+      assert.isTrue(Deferred.isDoneUnsafe(ended))
+      assert.deepInclude(yield* reason, { _tag: "ConnectionLost", code: 1006 })
+      assert.match(logged.join(), /a part of one's own/)
+    })
+  )
+
+  it.effect("gives a socket as long to open as each phase has", () =>
+    Effect.gen(function*() {
+      const server = yield* Effect.acquireRelease(
+        Effect.callback<Net.Server>((resume) => {
+          // it takes connections, and never answers
+          const made = Net.createServer(() => {}).listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
+        }),
+        (made) => Effect.sync(() => made.close())
+      )
+      const address = server.address()
+      assert(typeof address === "object" && address !== null)
+      const { making } = yield* begin({ endpoint: `ws://127.0.0.1:${address.port}`, phaseTimeoutMs: 30_000 })
+      yield* TestClock.adjust("29 seconds")
+      assert.isUndefined(making.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      const { reason } = yield* Effect.flip(Fiber.join(making))
+      assert.deepInclude(reason, { _tag: "PhaseTimedOut", phase: "open" })
+    }).pipe(
+      Effect.provide([MockVoiceSocket.layer, VoiceSocket.layer.pipe(Layer.provide(Transport.layerWebSocket))])
+    ))
 
   test(
     "shows no secret in its errors",
