@@ -10,6 +10,7 @@
  * @since 0.1.0
  */
 import * as OpusPacket from "../protocol/OpusPacket.ts"
+import * as Follower from "../ring/Follower.ts"
 import * as FrameRing from "../ring/FrameRing.ts"
 import type { ProtectedFrames, ProtectOptions } from "./Protected.ts"
 
@@ -59,7 +60,7 @@ const plain: Uint8Array = Buffer.alloc(FrameRing.maxFrameBytes)
  * @since 0.1.0
  */
 export const writer = (ring: SharedArrayBuffer, ahead: SharedArrayBuffer): Writer => {
-  const follower = FrameRing.follow(ring)
+  const follower = Follower.follow(ring)
   const words = new Int32Array(ahead)
   const arena = new Uint8Array(ahead, headerBytes)
   let isWanted = false

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { FloatDecoder } from "../codec/FloatCodec.ts"
+import * as Follower from "../ring/Follower.ts"
 import * as FrameRing from "../ring/FrameRing.ts"
 import type { PcmRing } from "./PcmRing.ts"
 
@@ -75,7 +76,7 @@ export const opus = (
   onBefore: (samples: Float32Array) => void
 ): OpusFeed => {
   const ring = FrameRing.fromBuffer(buffer)
-  const follower = FrameRing.follow(buffer)
+  const follower = Follower.follow(buffer)
   let owned = from === undefined
   const ready = new Float32Array(capacity * 2)
   let start = 0

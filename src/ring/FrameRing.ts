@@ -1,59 +1,44 @@
 /**
  * A ring of Opus frames that are ready to be sent, with one producer (a track, on the session's side) and one consumer
  * (the beat, on the driver's side). It lives on a buffer that can be shared between threads, so that nothing but this
- * buffer has to cross from one side to the other.
- *
- * Records lie one after another behind a header: a 32-bit word (`length << 16 | number << 6 | units`: the frame's number modulo
- * 1024, and its duration in units of 120 samples) and `length` bytes, padded to 4 bytes; a record never wraps around the end.
- * The header is eight 32-bit integers in the byte order of the machine.
+ * buffer has to cross from one side to the other. What lies where in it, `RingLayout.ts` says.
  *
  * @since 0.1.0
  */
+import {
+  endIndex,
+  framesReadIndex,
+  framesWrittenIndex,
+  headerBytes,
+  headerInts,
+  maxFrameBytes,
+  msOf,
+  numberMask,
+  numberShift,
+  readIndex,
+  readUnits,
+  recordBytes,
+  samplesOf,
+  skipMarker,
+  unitSamples,
+  unitsRead,
+  wrapsIndex,
+  writeIndex,
+  writtenUnits
+} from "./RingLayout.ts"
 
-const headerInts = 8
-const headerBytes = headerInts * 4
-
-/** Bytes ever written and ever read, modulo 2^32. */
-const writeIndex = 0
-const readIndex = 1
-/** 1 when the producer has said that it writes no more; 2 when that cannot be taken back. */
-const endIndex = 2
-/** Media time ever written and ever read, in units of 120 samples (2.5 ms), modulo 2^32. */
-const writtenUnits = 3
-const readUnits = 4
-const framesReadIndex = 5
-const framesWrittenIndex = 6
-/** How often the count of what was read has begun anew: every 124 days. */
-const wrapsIndex = 7
-
-/** Media time ever read, in units; also of a station that is played for years. */
-const unitsRead = (words: Int32Array): number =>
-  Atomics.load(words, wrapsIndex) * 0x1_0000_0000 + (Atomics.load(words, readUnits) >>> 0)
-
-/**
- * The greatest packet a ring takes, in bytes: 120 ms of Opus at its highest bitrate (RFC 6716, 3.2.5: six frames of 1275
- * bytes and their lengths).
- *
- * @category constants
- * @since 0.1.0
- */
-export const maxFrameBytes = 7_680
-
-/**
- * The least unit of Opus media time, in samples at 48 kHz (2.5 ms).
- *
- * @category constants
- * @since 0.1.0
- */
-export const unitSamples = 120
-
-const skipMarker = 0xffff
-
-const unitsMask = 0x3f
-const numberShift = 6
-const numberMask = 0x3ff
-
-const samplesOf = (record: number): number => (record & unitsMask) * unitSamples
+export {
+  /**
+   * @category constants
+   * @since 0.1.0
+   */
+  maxFrameBytes,
+  /**
+   * @category constants
+   * @since 0.1.0
+   */
+  unitSamples
+} from "./RingLayout.ts"
 
 /** The buffer that was read into last, and its view as 32-bit words: all senders of a process use the same few. */
 let lastInto: Uint8Array | undefined
@@ -146,30 +131,6 @@ export interface FrameSource
 export const growthBytes = 64
 
 /**
- * Looks at the frames of a ring before its consumer takes them, from any thread. What it gives of a frame that the consumer
- * took meanwhile may be damaged: {@link Follower.index} tells which frame it was.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Follower {
-  /** Copies the next frame to the start of `into`, and gives its length, or -1 if there is none. */
-  readonly take: (into: Uint8Array) => number
-  /** Names the frame that was taken last, as {@link FrameRing.index} does. */
-  readonly index: () => number
-  /** The number of that frame among all of the ring, modulo 1024. */
-  readonly number: () => number
-  /** The duration of that frame in samples. */
-  readonly samples: () => number
-  /** Media time of the ring up to the end of that frame, in milliseconds. */
-  readonly positionMs: () => number
-  /** Media time between the consumer and the follower, in milliseconds. */
-  readonly aheadMs: () => number
-  /** Goes back to where the consumer is. */
-  readonly restart: () => void
-}
-
-/**
  * Makes an empty ring. `capacityBytes` is rounded up to a power of two; the default, 16 KiB, holds about two seconds of
  * music at 64 kbit/s. Frames are counted from `first` on, 0 by default: it may go on for another ring.
  *
@@ -214,7 +175,7 @@ class Ring implements FrameRing {
     const length = data.length
     if (length > maxFrameBytes) return false
     const words = this.#words
-    const size = (4 + length + 3) & ~3
+    const size = recordBytes(length)
     // only this side writes what it reads here; the store of the index publishes it
     const index = words[writeIndex] ?? 0
     let at = index & (this.#capacity - 1)
@@ -330,7 +291,7 @@ class Ring implements FrameRing {
     const after = before + this.#lastSamples / unitSamples
     words[readUnits] = after
     if (before < 0 && after >= 0) words[wrapsIndex] = (words[wrapsIndex] ?? 0) + 1
-    Atomics.store(words, readIndex, (index + ((4 + length + 3) & ~3)) | 0)
+    Atomics.store(words, readIndex, (index + recordBytes(length)) | 0)
     return length
   }
 
@@ -365,8 +326,6 @@ class Ring implements FrameRing {
   }
 }
 
-const msOf = (units: number): number => (units * unitSamples) / 48
-
 /**
  * The ring that lies in a buffer made by {@link make}, on this side or another.
  *
@@ -374,61 +333,3 @@ const msOf = (units: number): number => (units * unitSamples) / 48
  * @since 0.1.0
  */
 export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => new Ring(buffer)
-
-/**
- * Follows the ring in a buffer, from where its consumer is: ahead of it, or also `behind`, as long as frames are not written over.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const follow = (buffer: ArrayBufferLike, behind = false): Follower => {
-  const words = new Int32Array(buffer)
-  const arena = new Uint8Array(buffer, headerBytes)
-  const capacity = arena.length
-  const since = (index: number) => (Atomics.load(words, index) - cursor) | 0
-  let cursor = 0
-  let units = 0
-  let lastIndex = 0
-  let lastSamples = 0
-  let lastNumber = 0
-
-  const restart = (): void => {
-    // the consumer moves the two one after the other
-    do {
-      cursor = Atomics.load(words, readIndex)
-      units = unitsRead(words)
-    } while (cursor !== Atomics.load(words, readIndex))
-  }
-  restart()
-
-  return {
-    take: (into) => {
-      if (behind ? since(writeIndex) >>> 0 > capacity : since(readIndex) > 0) restart()
-      if (cursor === Atomics.load(words, writeIndex)) return -1
-      let at = cursor & (capacity - 1)
-      let skipped = 0
-      let record = words[headerInts + (at >>> 2)] ?? 0
-      if (record >>> 16 === skipMarker) {
-        skipped = capacity - at
-        at = 0
-        record = words[headerInts] ?? 0
-      }
-      const length = record >>> 16
-      // overwritten under our eyes: the consumer is past it
-      if (length > maxFrameBytes || at + 4 + length > capacity) return -1
-      into.set(arena.subarray(at + 4, at + 4 + length))
-      lastIndex = cursor
-      lastSamples = samplesOf(record)
-      lastNumber = (record >>> numberShift) & numberMask
-      cursor = (cursor + skipped + ((4 + length + 3) & ~3)) | 0
-      units += lastSamples / unitSamples
-      return length
-    },
-    index: () => lastIndex,
-    number: () => lastNumber,
-    samples: () => lastSamples,
-    positionMs: () => msOf(units),
-    aheadMs: () => msOf((units - Atomics.load(words, readUnits)) | 0),
-    restart
-  }
-}

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import * as Follower from "../../src/ring/Follower.ts"
 import * as FrameRing from "../../src/ring/FrameRing.ts"
-
-const frame = (length: number, seed: number) => Uint8Array.from({ length }, (_, i) => (seed + i) & 0xff)
+import { frame, usedRing } from "./rings.ts"
 
 const take = (ring: FrameRing.FrameRing): { readonly data: Uint8Array; readonly samples: number } | undefined => {
   const into = new Uint8Array(FrameRing.maxFrameBytes + 12)
@@ -22,9 +22,7 @@ describe("FrameRing", () => {
     const quarter = new Uint8Array(4_092)
     for (let i = 0; i < 4; i++) assert.isTrue(ring.write(quarter, 960))
     assert.isFalse(ring.write(new Uint8Array(0), 960))
-    const behind = FrameRing.follow(ring.buffer, true)
     for (let i = 0; i < 4; i++) ring.discard()
-    assert.strictEqual(behind.take(new Uint8Array(FrameRing.maxFrameBytes)), 4_092, "it is not written over yet")
     for (let i = 0; i < 4; i++) assert.isTrue(ring.write(quarter, 960))
     ring.discard()
     assert.isTrue(ring.write(quarter, 960))
@@ -161,32 +159,13 @@ describe("FrameRing", () => {
     }
   })
 
-  it("numbers its frames for whoever follows it, and keeps every duration", () => {
-    const ring = FrameRing.make()
-    const follower = FrameRing.follow(ring.buffer)
-    const into = new Uint8Array(FrameRing.maxFrameBytes)
-    let ms = 0
-    for (let i = 0; i < 3_000; i++) {
-      const samples = 120 * (1 + (i % 48))
-      assert.isTrue(ring.write(frame(i % 50, i), samples))
-      assert.strictEqual(follower.take(into), i % 50)
-      assert.strictEqual(follower.number(), i & 0x3ff)
-      assert.strictEqual(follower.samples(), samples)
-      ms += samples / 48
-      assert.closeTo(follower.positionMs(), ms, 1e-6)
-      ring.discard()
-      assert.strictEqual(ring.samples(), samples)
-      assert.strictEqual(ring.framesWritten(), ring.framesRead())
-    }
-  })
-
   it("goes on counting its media time after 62 days and after 124 days", () => {
     for (const units of [0x8000_0000, 0x1_0000_0000]) {
       const { buffer } = FrameRing.make()
       // the fourth and the fifth word of the header: what was written and what was read
       new Int32Array(buffer).fill((units - 10) | 0, 3, 5)
       const ring = FrameRing.fromBuffer(buffer)
-      const early = FrameRing.follow(buffer)
+      const early = Follower.follow(buffer)
       const into = new Uint8Array(FrameRing.maxFrameBytes)
       for (let i = 0; i < 4; i++) ring.write(frame(10, i), 960)
       for (let i = 0; i < 4; i++) {
@@ -194,7 +173,7 @@ describe("FrameRing", () => {
         early.take(into)
         assert.strictEqual(early.positionMs(), (units - 10 + 8 * (i + 1)) * 2.5)
         assert.strictEqual(early.aheadMs(), 20)
-        const late = FrameRing.follow(buffer)
+        const late = Follower.follow(buffer)
         late.take(into)
         assert.strictEqual(late.positionMs(), early.positionMs())
         ring.discard()
@@ -202,13 +181,6 @@ describe("FrameRing", () => {
       assert.strictEqual(ring.bufferedMs(), 0)
     }
   })
-
-  /** A ring whose two indices, which count bytes modulo 2^32, stand at `index` already. */
-  const usedRing = (index: number) => {
-    const { buffer } = FrameRing.make()
-    new Int32Array(buffer).fill(index, 0, 2)
-    return buffer
-  }
 
   for (const [name, limit] of [["2^31", 0x8000_0000], ["2^32", 0x1_0000_0000]] as const) {
     it(`refuses what does not fit and gives back the rest when its indices pass ${name}`, () => {
@@ -227,44 +199,7 @@ describe("FrameRing", () => {
         assert.isUndefined(take(ring))
       }
     })
-
-    it(`is followed when its indices pass ${name}`, () => {
-      const buffer = usedRing((limit - 0x1000) | 0)
-      const ring = FrameRing.fromBuffer(buffer)
-      const follower = FrameRing.follow(buffer)
-      const into = new Uint8Array(FrameRing.maxFrameBytes)
-      const write = (from: number, to: number) => {
-        for (let i = from; i < to; i++) assert.isTrue(ring.write(frame(500, i), 960))
-      }
-      // ahead of the consumer, over the limit
-      write(0, 12)
-      for (let i = 0; i < 12; i++) {
-        assert.strictEqual(follower.take(into), 500)
-        assert.deepStrictEqual(into.slice(0, 500), frame(500, i))
-      }
-      assert.strictEqual(follower.take(into), -1)
-      // behind the consumer: it goes on where that is
-      for (let i = 0; i < 12; i++) ring.discard()
-      write(12, 24)
-      for (let i = 12; i < 20; i++) ring.discard()
-      assert.strictEqual(follower.take(into), 500)
-      assert.deepStrictEqual(into.slice(0, 500), frame(500, 20))
-      assert.strictEqual(follower.index(), ring.index())
-    })
   }
-
-  it("goes on behind a consumer that passes the limit of its index before the follower does", () => {
-    const buffer = usedRing(0x7fff_f800)
-    const ring = FrameRing.fromBuffer(buffer)
-    const follower = FrameRing.follow(buffer)
-    const into = new Uint8Array(FrameRing.maxFrameBytes)
-    for (let i = 0; i < 12; i++) assert.isTrue(ring.write(frame(500, i), 960))
-    assert.strictEqual(follower.take(into), 500)
-    for (let i = 0; i < 8; i++) ring.discard()
-    assert.isBelow(ring.index(), 0)
-    assert.strictEqual(follower.take(into), 500)
-    assert.deepStrictEqual(into.slice(0, 500), frame(500, 8))
-  })
 
   it("refuses what does not fit at an end that is made when the index of writing has passed the limit alone", () => {
     const buffer = usedRing(-0x1000)

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import * as Follower from "../../ring/Follower.ts"
 import * as FrameRing from "../../ring/FrameRing.ts"
 
 /**
@@ -67,7 +68,7 @@ interface Followed {
   readonly ring: FrameRing.FrameRing
   /** Frames of the ring before it, as it was attached. */
   readonly after: number | "drained" | undefined
-  readonly follower: FrameRing.Follower
+  readonly follower: Follower.Follower
   /** Frames that lie ready. */
   readonly ready: Array<Ready>
 }
@@ -134,7 +135,7 @@ export const make = (): Tap => {
         rings = []
         owed = 0
       }
-      const followed: Followed = { ring, after, follower: FrameRing.follow(ring.buffer, true), ready: [] }
+      const followed: Followed = { ring, after, follower: Follower.follow(ring.buffer, true), ready: [] }
       readAhead(followed)
       rings.push(followed)
     },

@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Follower from "../../src/ring/Follower.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
+import { frame, usedRing } from "./rings.ts"
+
+describe("Follower", () => {
+  it("reads behind the consumer what is not written over yet, also where the ring is full", () => {
+    const ring = FrameRing.make({ capacityBytes: 16_384 })
+    for (let i = 0; i < 4; i++) assert.isTrue(ring.write(frame(4_092, i), 960))
+    const behind = Follower.follow(ring.buffer, true)
+    for (let i = 0; i < 4; i++) ring.discard()
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    for (let i = 0; i < 4; i++) {
+      assert.strictEqual(behind.take(into), 4_092)
+      assert.deepStrictEqual(into.slice(0, 4_092), frame(4_092, i))
+    }
+    assert.strictEqual(behind.take(into), -1)
+  })
+
+  it("numbers its frames for whoever follows it, and keeps every duration", () => {
+    const ring = FrameRing.make()
+    const follower = Follower.follow(ring.buffer)
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    let ms = 0
+    for (let i = 0; i < 3_000; i++) {
+      const samples = 120 * (1 + (i % 48))
+      assert.isTrue(ring.write(frame(i % 50, i), samples))
+      assert.strictEqual(follower.take(into), i % 50)
+      assert.strictEqual(follower.number(), i & 0x3ff)
+      assert.strictEqual(follower.samples(), samples)
+      ms += samples / 48
+      assert.closeTo(follower.positionMs(), ms, 1e-6)
+      ring.discard()
+      assert.strictEqual(ring.samples(), samples)
+      assert.strictEqual(ring.framesWritten(), ring.framesRead())
+    }
+  })
+
+  for (const [name, limit] of [["2^31", 0x8000_0000], ["2^32", 0x1_0000_0000]] as const) {
+    it(`is followed when its indices pass ${name}`, () => {
+      const buffer = usedRing((limit - 0x1000) | 0)
+      const ring = FrameRing.fromBuffer(buffer)
+      const follower = Follower.follow(buffer)
+      const into = new Uint8Array(FrameRing.maxFrameBytes)
+      const write = (from: number, to: number) => {
+        for (let i = from; i < to; i++) assert.isTrue(ring.write(frame(500, i), 960))
+      }
+      // ahead of the consumer, over the limit
+      write(0, 12)
+      for (let i = 0; i < 12; i++) {
+        assert.strictEqual(follower.take(into), 500)
+        assert.deepStrictEqual(into.slice(0, 500), frame(500, i))
+      }
+      assert.strictEqual(follower.take(into), -1)
+      // behind the consumer: it goes on where that is
+      for (let i = 0; i < 12; i++) ring.discard()
+      write(12, 24)
+      for (let i = 12; i < 20; i++) ring.discard()
+      assert.strictEqual(follower.take(into), 500)
+      assert.deepStrictEqual(into.slice(0, 500), frame(500, 20))
+      assert.strictEqual(follower.index(), ring.index())
+    })
+  }
+
+  it("goes on behind a consumer that passes the limit of its index before the follower does", () => {
+    const buffer = usedRing(0x7fff_f800)
+    const ring = FrameRing.fromBuffer(buffer)
+    const follower = Follower.follow(buffer)
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    for (let i = 0; i < 12; i++) assert.isTrue(ring.write(frame(500, i), 960))
+    assert.strictEqual(follower.take(into), 500)
+    for (let i = 0; i < 8; i++) ring.discard()
+    assert.isBelow(ring.index(), 0)
+    assert.strictEqual(follower.take(into), 500)
+    assert.deepStrictEqual(into.slice(0, 500), frame(500, 8))
+  })
+})
