@@ -19,9 +19,9 @@ import type * as VoiceUdp from "../VoiceUdp.ts"
 import type * as E2ee from "./e2ee/E2ee.ts"
 import type * as Line from "./Line.ts"
 import type * as MediaReceiver from "./media/MediaReceiver.ts"
-import type * as MediaSender from "./media/MediaSender.ts"
 import type * as Reception from "./media/Reception.ts"
 import type * as Rtcp from "./media/Rtcp.ts"
+import type * as Sending from "./media/Sending.ts"
 import type * as Signalling from "./signalling/Signalling.ts"
 import type * as SsrcMap from "./SsrcMap.ts"
 import * as Statistics from "./Statistics.ts"
@@ -75,7 +75,7 @@ export class Told {
   description: Signalling.Description | undefined
   udp: VoiceUdp.Socket | undefined
   #onDescribed: ((description: Effect.Effect<Signalling.Description>) => void) | undefined
-  #gate: MediaSender.Gate = { _tag: "open" }
+  #gate: Sending.Gate = { _tag: "open" }
   #isEncrypting = false
   #early: Array<Signalling.Outgoing> | undefined
   #gateway: Signalling.Signalling | undefined
@@ -102,7 +102,7 @@ export class Told {
     else (this.#early ??= []).push(message)
   }
 
-  setGate(gate: MediaSender.Gate): void {
+  setGate(gate: Sending.Gate): void {
     this.#gate = gate
     this.#connected?.setGate(gate)
   }
@@ -161,7 +161,7 @@ export interface Parts {
   readonly reception: Reception.Reception
   readonly udp: VoiceUdp.Socket
   readonly media: MediaReceiver.MediaReceiver
-  readonly sender: MediaSender.MediaSender
+  readonly sender: Sending.MediaSender
   readonly rtcp: Rtcp.Rtcp
 }
 
@@ -203,7 +203,7 @@ export class Connected {
     this.#parts.sender.close()
   }
 
-  setGate(gate: MediaSender.Gate): void {
+  setGate(gate: Sending.Gate): void {
     this.#parts.sender.setGate(gate)
   }
 

@@ -7,8 +7,8 @@ import type * as VoiceUdp from "../VoiceUdp.ts"
 import type * as E2ee from "./e2ee/E2ee.ts"
 import type * as Line from "./Line.ts"
 import type * as MediaReceiver from "./media/MediaReceiver.ts"
-import type * as MediaSender from "./media/MediaSender.ts"
 import type * as Rtcp from "./media/Rtcp.ts"
+import type * as Sending from "./media/Sending.ts"
 import type { Signalling } from "./signalling/Signalling.ts"
 
 /**
@@ -18,7 +18,7 @@ import type { Signalling } from "./signalling/Signalling.ts"
  * @since 0.1.0
  */
 export interface Parts {
-  readonly sender: MediaSender.Statistics
+  readonly sender: Sending.Statistics
   readonly receiver: MediaReceiver.Statistics
   /** Packets lost and reordered on their way to us, of all sources, and those that are known. */
   readonly lost: number

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { Gate } from "../media/MediaSender.ts"
+import type { Gate } from "../media/Sending.ts"
 
 /**
  * How a call stands.

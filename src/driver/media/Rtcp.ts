@@ -17,8 +17,8 @@ import * as RtpPacket from "../../protocol/RtpPacket.ts"
 import type { PacketCipher } from "../../VoiceCrypto.ts"
 import type { Reports } from "../Line.ts"
 import type * as SsrcMap from "../SsrcMap.ts"
-import type { MediaSender } from "./MediaSender.ts"
 import type { Reception } from "./Reception.ts"
+import type { MediaSender } from "./Sending.ts"
 
 /**
  * What a receiver of our audio has said last.

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { E2eeGate } from "../../../src/driver/e2ee/E2eeGate.ts"
-import type { Gate } from "../../../src/driver/media/MediaSender.ts"
+import type { Gate } from "../../../src/driver/media/Sending.ts"
 
 const plain = { version: 0, isMember: false, isAlone: false }
 const outside = { version: 1, isMember: false, isAlone: false }
