@@ -72,9 +72,6 @@ export const unusable = (name: string, detail: string): VoiceError.VoiceError =>
     new VoiceError.ProtocolViolated({ detail: `its ${name} cannot be used: ${detail.replace(/\.$/, "")}` })
   )
 
-/** A server that asks for more than a beat a second is not obeyed. */
-const leastHeartbeatMs = 1_000
-
 const atOnce = { startImmediately: true } as const
 
 class Open implements Link {
@@ -185,7 +182,7 @@ class Open implements Link {
   #onMessage(message: VoicePayload.ServerMessage): Effect.Effect<unknown> {
     switch (message.op) {
       case 8:
-        this.#intervalMs = Math.max(leastHeartbeatMs, message.d.heartbeat_interval)
+        this.#intervalMs = message.d.heartbeat_interval
         // in this order: whoever waits for Hello starts the first heartbeat itself
         return Effect.andThen(
           this.#isBeating ? this.startHeartbeat : Effect.void,

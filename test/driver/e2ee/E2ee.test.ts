@@ -575,6 +575,20 @@ describe("E2ee", () => {
   )
 
   test(
+    "no more are looked through with each proposal than there are in any call, however many a server names",
+    Effect.gen(function*() {
+      const { commit, propose, say, state } = yield* member()
+      const named = Array.from({ length: 15_000 }, (_, i) => UserId.make(String(1_000 + i)))
+      yield* say({ op: 11, d: { user_ids: named } })
+      yield* propose
+      yield* commit(2)
+      const members = state()?.membership?.members ?? []
+      assert.isAtMost(members.length, 10_001)
+      assert.deepStrictEqual([members[0], members.at(-1)], [self, named.at(-1)])
+    })
+  )
+
+  test(
     "who has gone is not to be added",
     Effect.gen(function*() {
       const { commit, propose, say, state } = yield* member()
