@@ -232,8 +232,8 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
     return this.#versions.inForce() === 0 && !this.#isPart() && this.#versions.announced().length === 0
   }
 
-  onDecrypted(isReadable: boolean): void {
-    this.#recovery.onDecrypted(isReadable)
+  onDecrypted(isReadable: boolean, arrivalMs: number): void {
+    this.#recovery.onDecrypted(isReadable, arrivalMs)
     if (isReadable || this.#part.isBeginning() || this.#isRecovering || !this.#recovery.isDue(this.now())) return
     if (this.#versions.announced().length > 0) return
     this.#recovery.backOff()
