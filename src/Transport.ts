@@ -51,6 +51,7 @@ export class WebSocketTransport extends Context.Service<WebSocketTransport, {
  * @since 0.1.0
  */
 export class DatagramTransport extends Context.Service<DatagramTransport, {
+  /** To an IPv4 or IPv6 address: names are not looked up. */
   readonly connect: (
     remote: { readonly address: string; readonly port: number }
   ) => Effect.Effect<DatagramSocket, DatagramError, Scope.Scope>

@@ -155,13 +155,6 @@ const fileFailure = (name: string, path: string | URL, cause: unknown): VoiceErr
   return failure(name, "Unreadable", describe(cause), { cause })
 }
 
-const concat = (first: Uint8Array, second: Uint8Array): Uint8Array => {
-  const bytes = new Uint8Array(first.length + second.length)
-  bytes.set(first)
-  bytes.set(second, first.length)
-  return bytes
-}
-
 /**
  * A source of bytes that can be read at any place.
  *
@@ -284,12 +277,15 @@ export const peek = (
   length: number
 ): Effect.Effect<readonly [first: Uint8Array, source: ByteSource], VoiceError.VoiceError> =>
   Effect.gen(function*() {
-    let first: Uint8Array = new Uint8Array(0)
-    while (first.length < length) {
+    const parts: Array<Uint8Array> = []
+    for (let size = 0; size < length;) {
       const bytes = yield* source.next
       if (bytes === undefined) break
-      first = first.length === 0 ? bytes : concat(first, bytes)
+      parts.push(bytes)
+      size += bytes.length
     }
+    // once, and not for each part: a server may send a byte at a time
+    const first = parts.length === 1 && parts[0] !== undefined ? parts[0] : new Uint8Array(Buffer.concat(parts))
     let given = first.length === 0
     const next = Effect.suspend(() => {
       if (given) return source.next

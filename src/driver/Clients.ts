@@ -31,6 +31,9 @@ export interface Clients {
   readonly all: ReadonlyMap<UserId, Client>
 }
 
+/** Bounds what a server can make us remember, beyond the listeners of any stage: who was told of first goes. */
+const mostClients = 100_000
+
 /** Of most of those who come nothing is known at first. */
 const unknown: Client = {}
 
@@ -71,13 +74,22 @@ class Others implements Clients {
       case "Described":
         // it may come before anything else is said of who it is
         if (event.userId !== this.#self) {
-          this.all.set(event.userId, described(this.all.get(event.userId) ?? unknown, event))
+          this.#set(event.userId, described(this.all.get(event.userId) ?? unknown, event))
         }
     }
   }
 
   #add(userId: UserId): void {
-    if (userId !== this.#self && !this.all.has(userId)) this.all.set(userId, unknown)
+    if (userId !== this.#self && !this.all.has(userId)) this.#set(userId, unknown)
+  }
+
+  #set(userId: UserId, client: Client): void {
+    this.all.set(userId, client)
+    if (this.all.size <= mostClients) return
+    for (const first of this.all.keys()) {
+      this.all.delete(first)
+      break
+    }
   }
 }
 

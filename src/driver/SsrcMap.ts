@@ -33,6 +33,9 @@ export const freedMs = 1_000
 /** How many of those who have left last are remembered. */
 const freedKept = 256
 
+/** Bounds what a server can make us remember, beyond the listeners of any stage: who was named first goes. */
+const mostUsers = 100_000
+
 /**
  * @category models
  * @since 0.1.0
@@ -71,6 +74,11 @@ class Known implements SsrcMap {
     this.#freed?.delete(ssrc)
     ssrcs.set(userId, ssrc)
     users.set(ssrc, userId)
+    if (ssrcs.size <= mostUsers) return
+    for (const first of ssrcs.keys()) {
+      this.forget(first)
+      break
+    }
   }
 
   forget(userId: UserId): void {

@@ -75,12 +75,14 @@ export interface Hub {
 }
 
 /**
- * Which of so many shards gets the events of a guild (Discord docs, Gateway, Sharding).
+ * Which of so many shards gets the events of a guild (Discord docs, Gateway, Sharding). The first one has all where there is one, or
+ * where a gateway says that there are none.
  *
  * @category sharding
  * @since 0.1.0
  */
-export const shardOf = (guildId: GuildId, shards: number): number => Number((BigInt(guildId) >> 22n) % BigInt(shards))
+export const shardOf = (guildId: GuildId, shards: number): number =>
+  shards <= 1 ? 0 : Number((BigInt(guildId) >> 22n) % BigInt(shards))
 
 /**
  * A subscriber that falls 4096 events behind loses the oldest.

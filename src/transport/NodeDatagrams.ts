@@ -57,6 +57,8 @@ export const make = (layerOptions: DatagramLayerOptions) => {
   const receiveBufferBytes = layerOptions.receiveBufferBytes ?? defaultReceiveBufferBytes
 
   const connect = Effect.fnUntraced(function*(remote: Address) {
+    // a name would be looked up without a deadline, and one with a NUL in it ends the process
+    if (Net.isIP(remote.address) === 0) return yield* failed(remote, "this is no IP address")
     let connected: ConnectedUdp | undefined
     const scope = yield* Effect.scope
     const socket = yield* Effect.suspend(() => {

@@ -108,4 +108,46 @@ describe("large headers", () => {
       const { frames: rest } = yield* played(ogg(packets, { tags, segments: 200 }), 1_000)
       assert.strictEqual(rest.length, 50)
     }))
+
+  it.live("an MP4 whose index says that it is of gigabytes is refused before they are read", () =>
+    Effect.gen(function*() {
+      const box = (size: number, type: string) => {
+        const head = Buffer.alloc(8)
+        head.writeUInt32BE(size)
+        head.write(type, 4, "latin1")
+        return head
+      }
+      const head = concat(box(24, "ftyp"), ascii("isom\0\0\0\0isomiso2"), box(3_000_000_000, "moov"))
+      const asked: Array<number> = []
+      const source = ByteSource.ofRandomAccess("hollow", {
+        size: 1e12,
+        read: (start, end) => {
+          asked.push(end - start)
+          // what a server sends without end
+          if (end - start > 1e9) return Effect.never
+          const bytes = new Uint8Array(end - start)
+          bytes.set(head.subarray(start, end))
+          return Effect.succeed(bytes)
+        }
+      })
+      const error = yield* Container.open(source, () => assert.fail("it is known")).pipe(
+        Effect.flip,
+        Effect.timeout("5 seconds")
+      )
+      assert.include(error.message, "Corrupt")
+      assert.isBelow(Math.max(...asked), 1e8)
+    }).pipe(Effect.scoped))
+
+  it.live("what a server sends a byte at a time takes no longer for each byte the more there is", () =>
+    Effect.gen(function*() {
+      const one = Uint8Array.of(65)
+      let left = 400_000
+      const source = ByteSource.ofRandomAccess("dripping", { size: left, read: () => Effect.succeed(one) })
+      const dripping = { ...source, next: Effect.sync(() => left-- > 0 ? one : undefined) }
+      const before = process.cpuUsage()
+      const [first] = yield* ByteSource.peek(dripping, 350_000)
+      const { user, system } = process.cpuUsage(before)
+      assert.strictEqual(first.length, 350_000)
+      assert.isBelow((user + system) / 1e6, 5)
+    }))
 })

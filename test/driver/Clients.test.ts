@@ -41,4 +41,12 @@ describe("Clients", () => {
     onEvent({ _tag: "UsersConnected", userIds: [ann] })
     assert.deepStrictEqual(all.get(ann), {})
   })
+
+  it("are so many and no more, however many a server names", () => {
+    const { ids, onEvent } = make()
+    onEvent({ _tag: "UsersConnected", userIds: Array.from({ length: 120_000 }, (_, i) => UserId.make(String(10 + i))) })
+    onEvent({ _tag: "Described", userId: ann, flags: 1 })
+    assert.strictEqual(ids().length, 100_000)
+    assert.strictEqual(ids().at(-1), ann)
+  })
 })

@@ -94,4 +94,12 @@ describe("SsrcMap", () => {
       }
     }
   })
+
+  it("remembers so many users and no more, and forgets whom it has known for longest", () => {
+    const users = SsrcMap.make()
+    for (let i = 0; i < 120_000; i++) users.assign(Ssrc.make(i), UserId.make(String(i)))
+    const known = Array.from({ length: 120_000 }, (_, i) => users.userOf(Ssrc.make(i))).filter((id) => id !== undefined)
+    assert.strictEqual(known.length, 100_000)
+    assert.strictEqual(known[0], "20000")
+  })
 })

@@ -63,6 +63,21 @@ describe("Hub", () => {
       assert.deepStrictEqual(counts(), [0, 0])
     }))
 
+  it.effect("takes all guilds for those of the one shard there is where a gateway says that there are no shards", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      const channelId = ChannelId.make("20")
+      const ready = { user: { id: UserId.make("1") }, guilds: [{ id: guildId }], shard: [0, 0] } as const
+      yield* hub.onReady(ready)
+      yield* hub.onGuildCreate({
+        id: guildId,
+        voice_states: [{ ...stateOf(channelId), user_id: UserId.make("2") }]
+      })
+      assert.strictEqual(hub.occupants(guildId, channelId), 1)
+      yield* hub.onReady(ready)
+      assert.strictEqual(hub.occupants(guildId, channelId), 0)
+    }))
+
   it.effect("gives up a guild that we are removed from, and none that cannot be reached", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make

@@ -41,6 +41,9 @@ const flacInfoAt = 8
 /** A file that cannot be read at any place is read as a whole up to this size. */
 const maxSpoolBytes = 256 * 1024 * 1024
 
+/** The longest index is that of an audiobook of a hundred hours. What says that it is longer would fill the memory. */
+const maxPartBytes = 128 * 1024 * 1024
+
 /** Work that takes longer than this, without the waiting for bytes, is that of a file that leads in circles. */
 const patienceMs = 20_000
 
@@ -199,7 +202,10 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
           formats: [bunny.MP4, bunny.QTFF],
           source: new bunny.CustomSource({
             getSize: () => random.size,
-            read: (start, end) => patience.read(() => run(random.read(start, end))),
+            read: (start, end) =>
+              end - start > maxPartBytes
+                ? Promise.reject(failure({ kind: "Corrupt", detail: `a part of the MP4 is ${end - start} bytes long` }))
+                : patience.read(() => run(random.read(start, end))),
             prefetchProfile: "network",
             handleUnhandledError: () => undefined
           })

@@ -82,6 +82,9 @@ export interface E2ee {
   readonly statistics: () => Statistics
 }
 
+/** Bounds what a server can make us remember, and look through with each proposal: more than there are in any call. */
+const mostOthers = 10_000
+
 /** The messages that have to do with the group. */
 type E2eeOp = 4 | 11 | 13 | 21 | 22 | 24
 
@@ -229,8 +232,8 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
     return this.#versions.inForce() === 0 && !this.#isPart() && this.#versions.announced().length === 0
   }
 
-  onDecrypted(isReadable: boolean): void {
-    this.#recovery.onDecrypted(isReadable)
+  onDecrypted(isReadable: boolean, arrivalMs: number): void {
+    this.#recovery.onDecrypted(isReadable, arrivalMs)
     if (isReadable || this.#part.isBeginning() || this.#isRecovering || !this.#recovery.isDue(this.now())) return
     if (this.#versions.announced().length > 0) return
     this.#recovery.backOff()
@@ -350,6 +353,10 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
       case 11:
         for (const userId of message.d.user_ids) {
           if (userId !== this.#self) (this.#others ??= new Set()).add(userId)
+        }
+        for (const first of this.#others ?? []) {
+          if ((this.#others?.size ?? 0) <= mostOthers) break
+          this.#others?.delete(first)
         }
         return Effect.void
       case 13:

@@ -35,7 +35,7 @@ export interface Options {
   readonly isPlainCall: () => boolean
   readonly onPacket: (packet: AudioPacket) => void
   /** An encrypted frame was read, or could not be. */
-  readonly onDecrypted: (isReadable: boolean) => void
+  readonly onDecrypted: (isReadable: boolean, arrivalMs: number) => void
 }
 
 /**
@@ -300,7 +300,8 @@ class Media implements E2eeMedia {
     if (failure === "NotMember") this.#fromNonMembers++
     else this.#undecryptable++
     // while the WebSocket is lost, our keys are behind because nobody could tell us of the next ones
-    if (waitedMs <= earlyBounds.ms + promptMs && !this.#earlyHold.isStretched(nowMs)) this.#options.onDecrypted(false)
+    if (waitedMs > earlyBounds.ms + promptMs || this.#earlyHold.isStretched(nowMs)) return
+    this.#options.onDecrypted(false, nowMs - waitedMs)
   }
 
   #drop({ failure, packet }: Early, nowMs: number): void {
@@ -339,7 +340,7 @@ class Media implements E2eeMedia {
       else {
         this.#decrypted++
         this.#pass({ ...packet, payload })
-        this.#options.onDecrypted(true)
+        this.#options.onDecrypted(true, packet.arrivalMs)
       }
       for (const one of silence) this.#passSilence(one)
     })

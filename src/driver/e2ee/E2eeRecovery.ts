@@ -21,6 +21,12 @@ export const failureTolerance = 36
  */
 export const maxRecoveries = 5
 
+/**
+ * They have to have come over so many milliseconds: what a member sends as a burst says nothing of our keys. Where several speak, there
+ * are 36 in less.
+ */
+const leastStretchMs = 500
+
 /** The least time between a recovery and one for unreadable frames. */
 const intervalMs = 10_000
 const maxIntervalMs = 300_000
@@ -31,21 +37,34 @@ const maxIntervalMs = 300_000
  */
 export class E2eeRecovery {
   #unreadable = 0
+  /** When the first and the last of them came. */
+  #firstMs = 0
+  #lastUnreadableMs = 0
+  /** When the last frame came that was read. */
+  #readMs = -Infinity
   #inRow = 0
   #lastMs = -Infinity
   #intervalMs = intervalMs
 
-  /** An encrypted frame was read, or could not be. */
-  onDecrypted(isReadable: boolean): void {
+  /**
+   * An encrypted frame was read, or could not be. That it cannot be is known when it has waited for another key, and counts at
+   * the time that it came: if one that came later was read, our keys are right.
+   */
+  onDecrypted(isReadable: boolean, arrivalMs: number): void {
     if (isReadable) {
       this.#unreadable = 0
+      this.#readMs = Math.max(this.#readMs, arrivalMs)
       this.#intervalMs = intervalMs
-    } else this.#unreadable++
+    } else if (arrivalMs > this.#readMs) {
+      if (this.#unreadable++ === 0) this.#firstMs = arrivalMs
+      this.#lastUnreadableMs = arrivalMs
+    }
   }
 
   /** Whether so many frames in a row were unreadable that our keys must be to blame, and the last recovery is long enough ago. */
   isDue(nowMs: number): boolean {
-    return this.#unreadable >= failureTolerance && nowMs - this.#lastMs >= this.#intervalMs
+    return this.#unreadable >= failureTolerance && this.#lastUnreadableMs - this.#firstMs >= leastStretchMs &&
+      nowMs - this.#lastMs >= this.#intervalMs
   }
 
   /** Waits twice as long with the next one: a member who sends rubbish must not make us leave and come back for ever. */

@@ -35,6 +35,9 @@ export interface E2eeVersions {
 
 const graceMs = 10_000
 
+/** Bounds what a server can make us remember, and look through with each message: what was announced first goes. */
+const mostPending = 100
+
 class Versions implements E2eeVersions {
   readonly #now: () => number
   readonly #onEncrypting: (isEncrypting: boolean) => void
@@ -72,7 +75,12 @@ class Versions implements E2eeVersions {
 
   announce(transition: number, version: number): boolean {
     this.#pending ??= new Map()
+    this.#pending.delete(transition)
     this.#pending.set(transition, version)
+    for (const first of this.#pending.keys()) {
+      if (this.#pending.size <= mostPending) break
+      this.#pending.delete(first)
+    }
     if (version === 0) this.#plainUntilMs = Infinity
     return transition === 0 && this.execute(0)
   }

@@ -1,6 +1,7 @@
 /**
  * The heartbeat of a voice gateway connection (op 3, op 6): one beat at once and one in every interval of Hello, and the
- * round trip by the monotonic clock. A beat that was not answered when the next is due means that the connection is dead.
+ * round trip by the monotonic clock. A beat that was not answered when the next is due, or has not even left, means that the
+ * connection is dead.
  *
  * @since 0.1.0
  */
@@ -15,13 +16,32 @@ import * as VoiceError from "../../VoiceError.ts"
  * @since 0.1.0
  */
 export interface Heartbeat {
-  /** Beats for ever at `intervalMs`, with nothing owed from before; fails with `HeartbeatUnanswered`, or with what `send` fails with. */
+  /**
+   * Beats for ever at `intervalMs`, with nothing owed from before; fails with `HeartbeatUnanswered`, or with what `send` fails with.
+   * Between two beats there is {@link leastMs} at least, also where it is run anew, and {@link mostMs} at most.
+   */
   readonly run: (intervalMs: number) => Effect.Effect<never, VoiceError.VoiceError>
   /** Takes the nonce of an acknowledgement. Returns the round trip in milliseconds, or -1 if no beat waits for it. */
   readonly acknowledge: (nonce: number) => number
   readonly sent: () => number
   readonly roundTripMs: () => number | undefined
 }
+
+/**
+ * The shortest interval, in milliseconds: a server that asks for more than a beat a second is not obeyed.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const leastMs = 1_000
+
+/**
+ * The longest one: with a server that asks for a beat in a year, nobody would notice that the connection is dead.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const mostMs = 300_000
 
 const millis = (nanos: bigint): number => Number(nanos) / 1_000_000
 
@@ -45,7 +65,12 @@ class Beating implements Heartbeat {
   run(intervalMs: number): Effect.Effect<never, VoiceError.VoiceError> {
     return Effect.suspend(() => {
       this.#isWaiting = false
-      return Effect.andThen(Effect.repeat(this.#beat(), Schedule.spaced(Duration.millis(intervalMs))), Effect.never)
+      const duration = Duration.millis(Math.min(mostMs, Math.max(leastMs, intervalMs)))
+      // a peer that reads nothing more would hold it up for ever
+      const beat = Effect.timeoutOrElse(this.#beat(), { duration, orElse: () => this.#unanswered() })
+      const sinceMs = this.#sent === 0 ? Infinity : millis(this.#clock.monotonicTimeNanosUnsafe() - this.#sentAt)
+      const beats = Effect.andThen(Effect.repeat(beat, Schedule.spaced(duration)), Effect.never)
+      return sinceMs >= leastMs ? beats : Effect.andThen(Effect.sleep(Duration.millis(leastMs - sinceMs)), beats)
     })
   }
 
@@ -66,13 +91,17 @@ class Beating implements Heartbeat {
     return this.#roundTripMs
   }
 
+  #unanswered(): Effect.Effect<never, VoiceError.VoiceError> {
+    return Effect.suspend(() => {
+      this.#missed++
+      const silentMs = millis(this.#clock.monotonicTimeNanosUnsafe() - this.#answeredAt)
+      return VoiceError.fail(new VoiceError.HeartbeatUnanswered({ missed: this.#missed, silentMs }))
+    })
+  }
+
   #beat(): Effect.Effect<void, VoiceError.VoiceError> {
     return Effect.suspend(() => {
-      if (this.#isWaiting) {
-        this.#missed++
-        const silentMs = millis(this.#clock.monotonicTimeNanosUnsafe() - this.#answeredAt)
-        return VoiceError.fail(new VoiceError.HeartbeatUnanswered({ missed: this.#missed, silentMs }))
-      }
+      if (this.#isWaiting) return this.#unanswered()
       this.#nonce = Math.max(this.#nonce + 1, Math.trunc(this.#clock.currentTimeMillisUnsafe()))
       this.#sentAt = this.#clock.monotonicTimeNanosUnsafe()
       if (this.#sent === 0) this.#answeredAt = this.#sentAt

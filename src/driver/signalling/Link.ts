@@ -85,9 +85,6 @@ export const died = (cause: Cause.Cause<never>): Effect.Effect<VoiceError.VoiceE
     VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "a defect, which is in the log" }))
   )
 
-/** A server that asks for more than a beat a second is not obeyed. */
-const leastHeartbeatMs = 1_000
-
 const atOnce = { startImmediately: true } as const
 
 class Open implements Link {
@@ -201,7 +198,7 @@ class Open implements Link {
   #onMessage(message: VoicePayload.ServerMessage): Effect.Effect<unknown> {
     switch (message.op) {
       case 8:
-        this.#intervalMs = Math.max(leastHeartbeatMs, message.d.heartbeat_interval)
+        this.#intervalMs = message.d.heartbeat_interval
         // in this order: whoever waits for Hello starts the first heartbeat itself
         return Effect.andThen(
           this.#isBeating ? this.startHeartbeat : Effect.void,

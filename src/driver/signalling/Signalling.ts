@@ -103,6 +103,9 @@ const closeTimeoutMs = 1_000
 /** A resumed socket that was lost again sooner counts as a failed attempt. */
 const stableMs = 10_000
 
+/** Messages that wait to be sent: more do only where the other side does not read, and the heartbeat finds that out. */
+const mostWaiting = 1_000
+
 /** The first attempt is made at once. */
 const retryDelay = Duration.millis(500)
 const greatestRetryDelay = Duration.seconds(10)
@@ -236,6 +239,7 @@ class Conversation implements Signalling {
     else {
       if (message.op === 5 && waiting.at(-1)?.op === 5) waiting.pop()
       waiting.push(message)
+      if (waiting.length > mostWaiting) waiting.shift()
     }
   }
 

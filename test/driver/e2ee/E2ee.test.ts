@@ -575,6 +575,20 @@ describe("E2ee", () => {
   )
 
   test(
+    "no more are looked through with each proposal than there are in any call, however many a server names",
+    Effect.gen(function*() {
+      const { commit, propose, say, state } = yield* member()
+      const named = Array.from({ length: 15_000 }, (_, i) => UserId.make(String(1_000 + i)))
+      yield* say({ op: 11, d: { user_ids: named } })
+      yield* propose
+      yield* commit(2)
+      const members = state()?.membership?.members ?? []
+      assert.isAtMost(members.length, 10_001)
+      assert.deepStrictEqual([members[0], members.at(-1)], [self, named.at(-1)])
+    })
+  )
+
+  test(
     "who has gone is not to be added",
     Effect.gen(function*() {
       const { commit, propose, say, state } = yield* member()
@@ -607,7 +621,8 @@ describe("E2ee", () => {
       yield* commit(2)
       yield* e2ee.onMessage(execute(2))
       assert.deepStrictEqual(take(), ["23:2"])
-      hearSpoilt(35)
+      // 16 of those that still wait had come before the one that was read
+      hearSpoilt(16 + 35)
       yield* settle
       assert.deepStrictEqual(take(), [], "and so does another epoch")
       hearSpoilt(1)
@@ -637,6 +652,25 @@ describe("E2ee", () => {
       assert.isAtLeast(recoveries, 4)
       assert.isAtMost(recoveries, 7)
       assert.deepInclude(e2ee.statistics(), { recoveries: recoveries + 1 })
+    })
+  )
+
+  test(
+    "a member who sends bursts of rubbish does not make us leave the group, whether others speak or not",
+    Effect.gen(function*() {
+      const { clock, e2ee, hear, take } = yield* member()
+      const spoilt = MockDave.protect(frame, 99)
+      for (let second = 0; second < 60; second++) {
+        for (let i = 0; i < (second % 2 === 0 ? 60 : 400); i++) hear(spoilt)
+        for (let i = 0; i < 50; i++) {
+          clock.nowMs += 20
+          if (second % 10 < 5 || i === 49) hear(MockDave.protect(frame, 1))
+        }
+        e2ee.statistics()
+        yield* settle
+      }
+      assert.deepStrictEqual(take(), [])
+      assert.deepInclude(e2ee.statistics(), { recoveries: 0 })
     })
   )
 

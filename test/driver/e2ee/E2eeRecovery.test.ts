@@ -1,37 +1,50 @@
 import { assert, describe, it } from "@effect/vitest"
 import { E2eeRecovery, failureTolerance } from "../../../src/driver/e2ee/E2eeRecovery.ts"
 
-const fail = (recovery: E2eeRecovery, frames = failureTolerance) => {
-  for (let n = 0; n < frames; n++) recovery.onDecrypted(false)
+/** Frames of 20 ms that cannot be read, from a time on. */
+const fail = (recovery: E2eeRecovery, fromMs: number, frames = failureTolerance) => {
+  for (let n = 0; n < frames; n++) recovery.onDecrypted(false, fromMs + 20 * n)
 }
 
 describe("E2eeRecovery", () => {
   it("is due for 36 unreadable frames in a row, and not for fewer", () => {
     const recovery = new E2eeRecovery()
-    fail(recovery, 35)
-    assert.isFalse(recovery.isDue(0))
-    recovery.onDecrypted(true)
-    fail(recovery, 35)
-    assert.isFalse(recovery.isDue(0))
-    recovery.onDecrypted(false)
-    assert.isTrue(recovery.isDue(0))
+    fail(recovery, 0, 35)
+    assert.isFalse(recovery.isDue(1_000))
+    recovery.onDecrypted(true, 1_000)
+    fail(recovery, 2_000, 35)
+    assert.isFalse(recovery.isDue(3_000))
+    recovery.onDecrypted(false, 3_000)
+    assert.isTrue(recovery.isDue(3_000))
+  })
+
+  it("is not due for frames that came before one that could be read, nor for as many as no voice makes in the time", () => {
+    const recovery = new E2eeRecovery()
+    recovery.onDecrypted(true, 5_000)
+    fail(recovery, 4_000)
+    assert.isFalse(recovery.isDue(6_000))
+    for (let n = 0; n < 1_000; n++) recovery.onDecrypted(false, 6_000)
+    assert.isFalse(recovery.isDue(6_000))
+    // five who speak at the same time
+    for (let n = 0; n < 5 * 26; n++) recovery.onDecrypted(false, 6_000 + 20 * Math.floor(n / 5))
+    assert.isTrue(recovery.isDue(7_000))
   })
 
   it("is not due again for twice as long each time, from 10 s up to 5 minutes, until a frame can be read", () => {
     const recovery = new E2eeRecovery()
-    fail(recovery)
-    let nowMs = 0
+    let nowMs = 1_000
+    fail(recovery, 0)
     for (const waitMs of [20_000, 40_000, 80_000, 160_000, 300_000, 300_000]) {
       assert.isTrue(recovery.isDue(nowMs))
       recovery.backOff()
       recovery.begin(nowMs)
       recovery.joined()
-      fail(recovery)
+      fail(recovery, nowMs)
       assert.isFalse(recovery.isDue(nowMs + waitMs - 1))
       nowMs += waitMs
     }
-    recovery.onDecrypted(true)
-    fail(recovery)
+    recovery.onDecrypted(true, nowMs)
+    fail(recovery, nowMs + 20)
     recovery.begin(nowMs)
     assert.isFalse(recovery.isDue(nowMs + 9_999))
     assert.isTrue(recovery.isDue(nowMs + 10_000))
@@ -39,7 +52,7 @@ describe("E2eeRecovery", () => {
 
   it("is not due for what could not be read before there was a group again", () => {
     const recovery = new E2eeRecovery()
-    fail(recovery)
+    fail(recovery, 0)
     recovery.begin(0)
     recovery.joined()
     assert.isFalse(recovery.isDue(1_000_000))

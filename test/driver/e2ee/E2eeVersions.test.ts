@@ -103,4 +103,13 @@ describe("E2eeVersions", () => {
     versions.forget(true)
     assert.deepStrictEqual(versions.announced(), [])
   })
+
+  it("remembers the transitions that were announced last, however many are never executed", () => {
+    const { versions } = make()
+    versions.begin(1)
+    for (let id = 1; id <= 5_000; id++) versions.announce(id, 1)
+    assert.isAtMost(versions.announced().length, 200)
+    assert.isTrue(versions.execute(5_000))
+    assert.isFalse(versions.execute(1))
+  })
 })

@@ -114,6 +114,16 @@ describe("Link", () => {
       assert.strictEqual(answered.count, 11)
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
+  it.effect("notices a dead connection though Hello asks for a beat in some years", () =>
+    Effect.gen(function*() {
+      const { link, peer } = yield* rig()
+      yield* peer.push(hello(1e12))
+      yield* link.hello
+      yield* link.startHeartbeat
+      yield* TestClock.adjust("6 minutes")
+      assert.isTrue(Deferred.isDoneUnsafe(link.ended))
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
   it.effect("ends when a beat is not answered until the next", () =>
     Effect.gen(function*() {
       const { link, peer } = yield* rig()
@@ -125,6 +135,37 @@ describe("Link", () => {
       yield* TestClock.adjust("1 seconds")
       const { reason } = yield* Effect.flip(Deferred.await(link.ended))
       assert.strictEqual(reason._tag, "HeartbeatUnanswered")
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("ends when a beat does not even leave until the next is due", () =>
+    Effect.gen(function*() {
+      const { link, peer } = yield* rig({ send: () => Effect.never })
+      yield* peer.push(hello(10_000))
+      yield* link.hello
+      yield* link.startHeartbeat
+      yield* TestClock.adjust("9 seconds")
+      assert.isFalse(Deferred.isDoneUnsafe(link.ended))
+      yield* TestClock.adjust("1 seconds")
+      assert.isTrue(Deferred.isDoneUnsafe(link.ended))
+      const { reason } = yield* Effect.flip(Deferred.await(link.ended))
+      assert.strictEqual(reason._tag, "HeartbeatUnanswered")
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("does not beat each time that Hello comes", () =>
+    Effect.gen(function*() {
+      const { answer, answered, link, peer } = yield* rig()
+      yield* answer
+      yield* peer.push(hello(10_000))
+      yield* link.hello
+      yield* link.startHeartbeat
+      for (let i = 0; i < 30; i++) {
+        yield* peer.push(hello(10_000 + i))
+        yield* TestClock.adjust("100 millis")
+      }
+      assert.isAtMost(answered.count, 4)
+      const before = answered.count
+      yield* TestClock.adjust("21 seconds")
+      assert.isAtLeast(answered.count - before, 2)
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
   it.effect("counts a message as handled when it was, in order, binary ones too", () =>

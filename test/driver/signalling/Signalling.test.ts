@@ -764,6 +764,30 @@ describe("Signalling", () => {
     })
   )
 
+  test(
+    "keeps so many messages and no more for a server that does not read",
+    Effect.gen(function*() {
+      const sent: Array<number> = []
+      const held = yield* Deferred.make<void>()
+      const { gateway } = yield* rig({
+        wrap: (socket) => ({
+          ...socket,
+          send: (message) =>
+            message.op !== 23 ? socket.send(message) : Effect.andThen(
+              Deferred.await(held),
+              Effect.sync(() => sent.push(message.d.transition_id))
+            )
+        })
+      })
+      for (let id = 0; id < 5_000; id++) gateway.post({ op: 23, d: { transition_id: id } })
+      yield* Time.advance("1 millis")
+      yield* Deferred.succeed(held, undefined)
+      yield* Time.advance("1 millis")
+      assert.isAtMost(sent.length, 1_001)
+      assert.strictEqual(sent.at(-1), 4_999)
+    })
+  )
+
   it("takes no close code of the main gateway for one of its own", () => {
     for (const code of [1006, 4013, 4015]) {
       const reason = new VoiceError.GatewayClosed({ code, name: "UnknownError", remedy: "", detail: "" })
