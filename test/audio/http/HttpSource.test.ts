@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
 import * as Net from "node:net"
 import type { AddressInfo } from "node:net"
+import { gzipSync } from "node:zlib"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
 import * as HttpSource from "../../../src/audio/http/HttpSource.ts"
 import * as HttpTrouble from "../../../src/audio/http/HttpTrouble.ts"
@@ -58,6 +59,20 @@ describe("fromUrl", () => {
         assert.deepStrictEqual(played.frames, yield* whole)
         assert.strictEqual(played.seekable, ranges)
         if (ranges) assert.include(server.asked, "bytes=20000-")
+      }))
+  }
+
+  for (const ranges of [true, false]) {
+    it.live(`takes what is compressed against its wish by its own length, from a server ${ranges ? "with" : "without"} ranges`, () =>
+      Effect.gen(function*() {
+        // at this level it is longer than what it holds
+        const body = gzipSync(song, { level: 0 })
+        const server = yield* serve({ body, ranges, headers: { "content-encoding": "gzip" }, cuts: [20_000] })
+        const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+        assert.strictEqual(played.end, "Done", played.message)
+        assert.deepStrictEqual(played.frames, yield* whole)
+        assert.isFalse(played.seekable)
+        assert.deepStrictEqual(server.asked, ["bytes=0-", "bytes=0-"])
       }))
   }
 
