@@ -202,6 +202,19 @@ describe("fromUrl", () => {
       assert.isAbove(played.pcm.length, 96 * 1500)
     }))
 
+  it.live("takes no length of what a station begins with for that of the station", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({
+        body: mp3,
+        ranges: false,
+        lengths: false,
+        headers: { "icy-name": "a station" }
+      })
+      const played = yield* collect(AudioSource.fromUrl(server.url, { ...quick, reconnect: Schedule.recurs(0) }))
+      assert.isUndefined(played.durationMs)
+      assert.lengthOf(played.pcm, 96 * 3_000)
+    }))
+
   it.live("joins a station again whose connection was cut, has ended, or is not there for a moment", () =>
     Effect.gen(function*() {
       for (const body of [mp3, song]) {
