@@ -282,11 +282,6 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     play
   })
 
-  const playingNow = (): Entry<A> | undefined => {
-    const playing = order.current()
-    return playing === undefined ? undefined : entryOf(playing.item)
-  }
-
   const waiting = (id: number) => line.upcoming().find((one) => one.id === id)
 
   const prototype = Accessors.printedAs(() => ({
@@ -323,18 +318,8 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
         line.insert(item, at)
         return Effect.as(order.revise, true)
       }),
-    skip: order.end("skip"),
-    back: Effect.gen(function*() {
-      const last = line.recall()
-      if (last === undefined) return playingNow()
-      if (order.current() === undefined) {
-        // at once: what is being opened, and may hang, would be opened again before it
-        line.return(last, undefined)
-        order.expect()
-        journal.changed()
-      } else yield* order.replace(() => line.return(last, order.current()?.item))
-      return yield* order.end("back")
-    }),
+    skip: order.skip,
+    back: order.back,
     shuffle: Effect.gen(function*() {
       line.arrange(yield* Random.shuffle(line.upcoming()))
       yield* order.revise
@@ -344,11 +329,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
       order.leave()
       return order.revise
     }),
-    stop: Effect.gen(function*() {
-      line.clear()
-      yield* order.replace(line.clear)
-      yield* order.end("stop")
-    }),
+    stop: order.stop,
     setRepeat: (value) =>
       Effect.suspend(() => {
         line.setRepeat(value)

@@ -426,6 +426,22 @@ describe("Track", () => {
       assert.strictEqual((yield* Effect.flip(track.seek(0))).reason._tag, "Unsupported")
     }))
 
+  it.effect("goes nowhere in what is live, which would be silent for as long, and plays on", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const live: AudioSource = {
+        name: "live",
+        open: Effect.map(sourceOf(500).open, (opened) => ({ ...opened, live: true }))
+      }
+      const track = yield* fake.play(live)
+      yield* play(fake, 10)
+      const { length } = fake.taken
+      assert.strictEqual((yield* Effect.flip(track.seek("5 seconds"))).reason._tag, "Unsupported")
+      yield* play(fake, 10)
+      assert.strictEqual(indexOf(fake.taken[length] ?? frameOf(0)), indexOf(fake.taken[length - 1] ?? frameOf(0)) + 1)
+      assert.strictEqual((yield* Effect.flip(fake.play(live, { from: "5 seconds" }))).reason._tag, "Unsupported")
+    }))
+
   it.effect("plays again as often as it is told to", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make

@@ -262,6 +262,16 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(queue), "a|-|")
     }))
 
+  it.effect("goes on to open the next where somebody who asked for something else had nothing to do", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup({ a: minute, b: { ...minute, opensMs: 3_000 } })
+      yield* TestClock.adjust("51 seconds")
+      // there is nothing before it
+      assert.strictEqual((yield* queue.back)?.name, "a")
+      yield* TestClock.adjust("10 seconds")
+      assert.include(log, "play b at 60000")
+    }))
+
   it.effect("goes on behind what hangs while it is opened when its time is over, and nobody waits to add others", () =>
     Effect.gen(function*() {
       const hanging = { lengthMs: undefined, says: "hangs" } as const

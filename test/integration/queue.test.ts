@@ -98,6 +98,34 @@ describe("a queue in a session", () => {
       assert.deepStrictEqual(sound.gaps, [])
     }))
 
+  it.effect("has no entry twice, and plays none again, where two ask for something at once", () =>
+    Rig.run(Effect.gen(function*() {
+      const queue = yield* TrackQueue.make(yield* Rig.join("lobby"), { repeat: "all" })
+      for (const [i, name] of Array.from("abcd").entries()) {
+        yield* queue.add(AudioSource.fromFrames(Rig.frames(500, i), { name }))
+      }
+      const shown = Effect.map(
+        queue.contents,
+        ({ current, history, upcoming }) =>
+          [history, current === undefined ? [] : [current.entry], upcoming]
+            .map((entries) => entries.map(({ name }) => name).join(""))
+            .join("|")
+      )
+      const both = (...asked: ReadonlyArray<Effect.Effect<unknown>>) =>
+        Effect.andThen(Effect.all(asked, { concurrency: "unbounded", discard: true }), shown)
+      yield* queue.skip
+      yield* queue.skip
+      assert.strictEqual(yield* shown, "ab|c|dab")
+      assert.strictEqual(yield* both(queue.back, queue.back), "|a|bcd")
+      assert.strictEqual(yield* both(queue.skip, queue.skip), "a|b|cda")
+      // a skip means what plays when it is asked for
+      assert.strictEqual(yield* both(queue.back, queue.skip), "|a|bcd")
+      yield* queue.skip
+      assert.strictEqual(yield* both(queue.skip, queue.back), "a|b|cda")
+      assert.strictEqual(yield* both(queue.stop, queue.skip), "a||")
+      assert.strictEqual(yield* both(queue.back, queue.stop), "||")
+    })).pipe(Effect.provide(Rig.memory())))
+
   it.effect("plays what is shorter than the crossfade once, and what is empty not at all", () =>
     Effect.gen(function*() {
       const opens = { jingle: 0, nothing: 0 }

@@ -19,6 +19,8 @@ export interface Answer {
   readonly end: number | undefined
   readonly size: number | undefined
   readonly ranges: boolean
+  /** The server has compressed it though it was told not to: its numbers count other bytes than those that are read. */
+  readonly isEncoded: boolean
   readonly validator: string | undefined
   readonly live: boolean
   readonly from: string
@@ -50,16 +52,18 @@ export const answerOf = (
   const range = status === 206 ? contentRange.exec(headers.get("content-range") ?? "") : null
   if (status === 206 && range === null) return undefined
   const interval = Icy.intervalOf(headers)
+  const isEncoded = (headers.get("content-encoding") ?? "identity").toLowerCase() !== "identity"
   const length = Number(headers.get("content-length") ?? "NaN")
   // what it has of metadata is counted in its length
-  const size = interval !== undefined ? NaN : range === null ? length : Number(range[3])
+  const size = interval !== undefined || isEncoded ? NaN : range === null ? length : Number(range[3])
   return {
     ...reading,
     status,
     start: range === null ? 0 : Number(range[1]),
-    end: range === null ? undefined : Number(range[2]) + 1,
+    end: range === null || isEncoded ? undefined : Number(range[2]) + 1,
     size: Number.isFinite(size) ? size : undefined,
-    ranges: status === 206 && interval === undefined,
+    ranges: status === 206 && interval === undefined && !isEncoded,
+    isEncoded,
     validator: validatorOf(headers),
     live: [...headers.keys()].some((header) => header.startsWith("icy-")),
     from: url,

@@ -222,7 +222,7 @@ export const open = (
 
     /** Connects so that the next bytes are those at `position`. */
     const connect: Effect.Effect<Answer, Trouble> = Effect.gen(function*() {
-      const answer = yield* request(position, undefined)
+      const answer = yield* request(known?.isEncoded === true ? 0 : position, undefined)
       current = answer
       if (answer.status === 416) {
         // there is nothing behind the last byte, and of no bytes no first one

@@ -148,14 +148,18 @@ export const open = (
       ByteSource.failure(name, "Unsupported", `it was ${first.format} before and is ${format} now`)
 
     const tagChanges = first.tagChanges === undefined ? undefined : changes.stream
+    // what it begins with may say how long it is, as an announcement from a file does
+    const durationMs = undefined
     return first.format === "opus"
       ? {
         ...first,
+        durationMs,
         tagChanges,
         pull: follow((opened) => opened.format === "opus" ? opened.pull : Effect.fail(another(opened.format)))
       }
       : {
         ...first,
+        durationMs,
         tagChanges,
         pull: follow((opened) => opened.format === "pcm" ? opened.pull : Effect.fail(another(opened.format)))
       }

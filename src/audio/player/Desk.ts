@@ -145,9 +145,9 @@ export const open = Effect.fnUntraced(function*(
           slot,
           format: media.format,
           ring: buffer,
-          // what fades to its end from another place is not heard again
+          // what fades to its end is not heard from another place: it is over then
           gain: isHeard ? 1 : fadeOutMs === undefined ? level.gain : 0,
-          paused: entry.isPaused,
+          paused: Seat.isHeld(entry),
           fadeInMs: seat.fadeInMs > 0 ? seat.fadeInMs : entry.cutIn && !isHeard ? cutInMs : 0,
           curve: seat.curve,
           from: from === undefined ? undefined : from & 0x3ff,
@@ -165,7 +165,9 @@ export const open = Effect.fnUntraced(function*(
         command({ _tag: "Effects", input: entry.input, effects: seat.effects })
       }
       if (isHeard && level.gain !== 1) command({ _tag: "Gain", input: entry.input, ...level })
-      if (fadeOutMs !== undefined) command({ _tag: "FadeOut", input: entry.input, rampMs: fadeOutMs })
+      if (fadeOutMs !== undefined) {
+        command({ _tag: "FadeOut", input: entry.input, rampMs: isHeard ? fadeOutMs : 0 })
+      }
       return undefined
     },
     remove: (entry) => {
@@ -192,7 +194,7 @@ export const open = Effect.fnUntraced(function*(
     setGain: ({ input, seat }) => command({ _tag: "Gain", input, ...seat.level }),
     fadeOut: ({ input, seat }) => command({ _tag: "FadeOut", input, rampMs: seat.fadeOutMs ?? 0 }),
     setEffects: ({ input, seat }) => command({ _tag: "Effects", input, effects: seat.effects }),
-    setPaused: ({ input, isPaused }) => command({ _tag: "Pause", input, paused: isPaused }),
+    setPaused: (entry) => command({ _tag: "Pause", input: entry.input, paused: Seat.isHeld(entry) }),
     own: ({ input }) => command({ _tag: "Own", input }),
     configure: (settings) => command({ _tag: "Encoder", settings }),
     look: (nowMs, onDrained) => {

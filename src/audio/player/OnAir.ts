@@ -36,6 +36,14 @@ export const waiting = ({ entries }: OnAir): Array<Seat.Entry> =>
   Array.from(entries).filter(({ place }) => place === "waiting")
 
 /**
+ * Those that come up in a mix while this one fades to its end.
+ *
+ * @internal
+ */
+export const crossing = ({ entries }: OnAir, seat: Seat.Seat): Array<Seat.Entry> =>
+  Array.from(entries).filter((entry) => entry.place === "mix" && entry.seat.crossing === seat)
+
+/**
  * How much of its media was heard, in milliseconds; of one that is out, until then.
  *
  * @internal

@@ -181,7 +181,10 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
       const follower = lane._tag === "direct" ? lane.next : lane.successor
       if (follower?.entry === entry) return this.outlet.setPaused(follower.number, entry.isPaused)
       if (lane._tag === "direct" && lane.entry === entry) return this.outlet.setPaused(lane.number, entry.isPaused)
-      if (lane._tag === "mix" && entry.place === "mix") lane.desk.setPaused(entry)
+      if (lane._tag === "mix" && entry.place === "mix") {
+        lane.desk.setPaused(entry)
+        for (const other of OnAir.crossing(this.air, entry.seat)) lane.desk.setPaused(other)
+      }
       return Effect.void
     }))
   }
@@ -208,7 +211,16 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     return this.#alone(Effect.gen({ self: this }, function*() {
       // one that came in while its track ended
       if (entry !== undefined && air.entries.has(entry)) yield* Removal.remove(outlet, air, entry)
-      if (air.lane._tag === "mix") air.lane.desk.dismiss(seat)
+      // nothing takes its place while the other one fades: a seek of that leads somewhere again
+      if (seat.crossing !== undefined) seat.crossing.fadeOutMs = undefined
+      seat.crossing = undefined
+      if (air.lane._tag === "mix") {
+        air.lane.desk.dismiss(seat)
+        for (const other of OnAir.crossing(air, seat)) {
+          other.seat.crossing = undefined
+          air.lane.desk.setPaused(other)
+        }
+      }
       yield* Effect.ignore(this.#settled)
     }))
   }

@@ -105,6 +105,8 @@ export interface Seat {
   readonly duck: Ducking | undefined
   after: Seat | undefined
   readonly crossfadeMs: number
+  /** The one that fades to its end while this one comes up. */
+  crossing: Seat | undefined
   /** Its track has ended: nothing of it plays any more. */
   isOver: boolean
   /** What waited for its end is heard. */
@@ -137,6 +139,14 @@ const frameMs = 20
  */
 export const isFed = ({ format, ring }: Media): boolean =>
   format === "opus" || ring.isEnded() ? ring.bufferedMs() > 0 : ring.bufferedMs() >= frameMs
+
+/**
+ * Whether nothing of it is to be heard: two that cross are held together.
+ *
+ * @internal
+ */
+export const isHeld = ({ isPaused, seat: { crossing } }: Entry): boolean =>
+  isPaused || (crossing !== undefined && !crossing.isOver && crossing.isPaused)
 
 /**
  * It waits for no other one any more, whose end has come.

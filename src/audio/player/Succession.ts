@@ -69,6 +69,8 @@ export const isDue = (entry: Seat.Entry, aheadMs: number, fadeOut: (fading: Seat
   if (playing === undefined || playing.place === "waiting" || playing.place === "out") return false
   // the mix begins with the sample behind its last one
   if (crossfadeMs === 0) return playing.media.ring.isEnded() && (playing.place === "mix" || !isPlain(entry))
+  // the end does not come nearer
+  if (playing.isPaused) return false
   const soonMs = playing.place === "mix" ? lookMs : leadMs + lookMs
   const leftMs = remainingMs(playing, aheadMs)
   if (leftMs > crossfadeMs + soonMs) return false
@@ -77,6 +79,7 @@ export const isDue = (entry: Seat.Entry, aheadMs: number, fadeOut: (fading: Seat
   fadeOut(playing)
   entry.seat.fadeInMs = rampMs
   entry.seat.curve = "power"
+  entry.seat.crossing = former
   entry.seat.after = undefined
   return true
 }

@@ -45,10 +45,12 @@ export interface QueueOrder<R, A> {
   readonly expect: () => void
   /** Tells that what waits has changed, and does what that needs. Waits for no opening but its own. */
   readonly revise: Effect.Effect<void>
-  /** Ends the current entry for a reason, and waits until the next one plays, which it gives. */
-  readonly end: (why: "skip" | "back" | "stop") => Effect.Effect<Entry<A> | undefined>
-  /** Changes what waits at once, and drops what was opened ahead for what waited before. */
-  readonly replace: (change: () => void) => Effect.Effect<void>
+  /** Ends the current entry, and waits until the next one plays, which it gives. */
+  readonly skip: Effect.Effect<Entry<A> | undefined>
+  /** Puts the latest of the history in the place of the current entry, waits until it plays, and gives what plays. */
+  readonly back: Effect.Effect<Entry<A> | undefined>
+  /** Ends the current entry, and takes out all that waits. */
+  readonly stop: Effect.Effect<void>
   /** Waits no longer for what is being opened, if it is this entry, or whatever it is. */
   readonly leave: (item?: Item<R, A>) => void
   readonly awaitIdle: Effect.Effect<void, VoiceError.VoiceError>
@@ -84,8 +86,8 @@ export const make = Effect.fnUntraced(function*<R, A>(
   let current: Playing<R, A> | undefined
   /** The one after the current one, opened already; it begins by itself. */
   let prepared: Playing<R, A> | undefined
-  /** What the end of the current entry is due to, if it is not its own. */
-  let skipping: "skip" | "back" | "stop" | undefined
+  /** What the end of an entry is due to, if it is not its own. */
+  let skipping: { readonly playing: Playing<R, A>; readonly why: "skip" | "back" | "stop" } | undefined
   let preparing: Fiber.Fiber<void> | undefined
   /** How many wait for the lock who do not want to wait for a source. */
   let urgent = 0
@@ -227,13 +229,15 @@ export const make = Effect.fnUntraced(function*<R, A>(
       preparing = yield* Effect.forkIn(wait, scope, { startImmediately: true })
     })
 
+  /** Sees to what follows, also where what was being opened ahead was left. */
+  const goOn = Effect.suspend(() => current === undefined ? advance : prepareInTime(current))
+
   /** What is opened ahead may not be the next any more. */
   const revise = Effect.gen(function*() {
     const isKept = prepared === undefined || prepared.item === next() ||
       (line.upcoming().includes(prepared.item) && (yield* isHeard(prepared)))
     if (!isKept) yield* dropPrepared
-    if (current !== undefined) yield* prepareInTime(current)
-    else yield* advance
+    yield* goOn
   })
 
   /** What waits has changed. Waits for no opening but its own. */
@@ -284,8 +288,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     if (current !== playing) return
     const { item, track } = playing
     journal.ended(item, end)
-    const why = skipping
-    skipping = undefined
+    const why = skipping?.playing === playing ? skipping.why : undefined
     const played = end._tag === "Finished" || (why !== undefined && end._tag === "Stopped")
     // what gives nothing would be repeated without end in no time
     const isRepeatable = played && ((yield* track.position) > 0 || why !== undefined)
@@ -311,24 +314,61 @@ export const make = Effect.fnUntraced(function*<R, A>(
     yield* advance
   })
 
-  /** Ends the current entry for a reason, and waits until the next one plays. */
-  const end = (why: "skip" | "back" | "stop") =>
+  /** Ends what plays, and goes on with what is next, for those who have the lock. */
+  const endNow = (playing: Playing<R, A>) =>
     Effect.gen(function*() {
-      const former = current
-      if (former === undefined) {
-        const opened = opening.item()
-        if (opened !== undefined && why === "skip") line.remove(opened)
-        yield* urgently(advance)
-        return playingNow()
-      }
-      skipping = why
-      yield* urgently(Effect.gen(function*() {
-        if (prepared?.item !== line.upcoming()[0] && !(yield* isHeard(prepared))) yield* dropPrepared
-        yield* former.track.stop
-        yield* onEnd(former, { _tag: "Stopped" })
-      }))
-      return playingNow()
+      if (prepared?.item !== line.upcoming()[0] && !(yield* isHeard(prepared))) yield* dropPrepared
+      yield* playing.track.stop
+      yield* onEnd(playing, { _tag: "Stopped" })
     })
+
+  const skip = Effect.suspend(() => {
+    const former = current
+    if (former === undefined) {
+      const opened = opening.item()
+      if (opened !== undefined) line.remove(opened)
+      return urgently(advance)
+    }
+    // now, since it may end by itself before the lock is free
+    if (skipping?.playing !== former) skipping = { playing: former, why: "skip" }
+    return urgently(Effect.suspend(() => isCurrent(former) ? endNow(former) : goOn))
+  })
+
+  /** In one step: of two who ask at once, each means what the other has left. */
+  const goBack: Effect.Effect<void> = Effect.gen(function*() {
+    const last = line.recall()
+    if (last === undefined) return yield* goOn
+    const former = current
+    line.return(last, former?.item)
+    journal.changed()
+    yield* dropPrepared
+    if (former === undefined) return yield* advance
+    skipping = { playing: former, why: "back" }
+    yield* endNow(former)
+  })
+
+  const back = Effect.suspend(() => {
+    if (current !== undefined) return urgently(goBack)
+    const last = line.recall()
+    // at once: what is being opened, and may hang, would be opened again before it
+    if (last === undefined) return Effect.void
+    line.return(last, undefined)
+    expect()
+    journal.changed()
+    return urgently(advance)
+  })
+
+  const stop = Effect.suspend(() => {
+    line.clear()
+    return urgently(Effect.gen(function*() {
+      line.clear()
+      journal.changed()
+      yield* dropPrepared
+      if (current === undefined) return yield* advance
+      skipping = { playing: current, why: "stop" }
+      yield* endNow(current)
+    }))
+  })
 
   if (options.awaitClosed !== undefined) {
     yield* options.awaitClosed.pipe(
@@ -356,13 +396,9 @@ export const make = Effect.fnUntraced(function*<R, A>(
     current: () => current,
     expect,
     revise: revising,
-    end,
-    replace: (change) =>
-      urgently(Effect.suspend(() => {
-        change()
-        journal.changed()
-        return dropPrepared
-      })),
+    skip: Effect.map(skip, playingNow),
+    back: Effect.map(back, playingNow),
+    stop,
     leave: (item) => {
       if (item === undefined || opening.item() === item) opening.leave()
     },

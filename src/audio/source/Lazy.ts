@@ -3,11 +3,13 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { VoiceError } from "../../VoiceError.ts"
 import * as ByteSource from "../ByteSource.ts"
-import type { AudioSource } from "../OpenSource.ts"
+import type { AudioSource, OpenOpus, OpenPcm, OpenSource } from "../OpenSource.ts"
 
 /**
  * @category models
@@ -18,9 +20,115 @@ export interface UnwrapOptions {
   readonly name?: string | undefined
 }
 
+/** How a URL that has expired is answered. */
+const isExpired = ({ reason }: VoiceError): boolean =>
+  reason._tag === "SourceFailed" && (reason.kind === "Unreadable" || reason.kind === "NotFound")
+
+/**
+ * What a resampler has to have heard before its first sample is right, in milliseconds, and also the steps in which it is begun again: a
+ * whole number of samples at any usual rate.
+ */
+const leadInMs = 10
+
+/** Opens it again where it is refused in the middle, as a URL is that has expired by the time its connection breaks. */
+const renewed = <R>(opening: Effect.Effect<OpenSource, VoiceError, R | Scope.Scope>) =>
+  Effect.gen(function*() {
+    const outer = yield* Effect.scope
+    const context = yield* Effect.context<R>()
+    const connect = Effect.gen(function*() {
+      const scope = yield* Scope.fork(outer)
+      const opened = yield* opening.pipe(
+        Scope.provide(scope),
+        Effect.provideContext(context),
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+      )
+      return { opened, scope }
+    })
+    let current = yield* connect
+    const first = current.opened
+    const { seek, speed = 1 } = first
+    if (seek === undefined || first.live === true) return first
+    /** The place of what is pulled next, in milliseconds of the source, and where it was opened last. */
+    let placeMs = 0
+    let openedMs = 0
+    /** Samples at 48 kHz that were given before it was opened anew. */
+    let surplus = 0
+
+    const goTo = (positionMs: number) => Effect.suspend(() => current.opened.seek?.(positionMs) ?? Effect.succeed(0))
+
+    const renew = (error: VoiceError): Effect.Effect<void, VoiceError> =>
+      Effect.gen(function*() {
+        // what gives nothing more is refused for another reason
+        if (!isExpired(error) || placeMs <= openedMs) return yield* error
+        const next = yield* connect
+        if (next.opened.format !== first.format || next.opened.seek === undefined) return yield* error
+        yield* Scope.close(current.scope, Exit.void)
+        current = next
+        openedMs = placeMs
+        const landedMs = yield* goTo(
+          first.format === "opus" ? placeMs : Math.max(0, Math.floor(placeMs / leadInMs) - 1) * leadInMs
+        )
+        surplus = Math.max(0, Math.round((placeMs - landedMs) * 48 / speed))
+      })
+
+    const follow = <A extends { readonly length: number }>(
+      pull: (opened: OpenSource) => Effect.Effect<A, VoiceError | Cause.Done> | undefined,
+      trim: (pulled: A) => A
+    ): Effect.Effect<A, VoiceError | Cause.Done> =>
+      Effect.suspend(() => pull(current.opened) ?? Cause.done()).pipe(
+        Effect.map(trim),
+        // never none
+        Effect.flatMap((pulled) => pulled.length > 0 ? Effect.succeed(pulled) : follow(pull, trim)),
+        Effect.catchIf(
+          (end): end is VoiceError => !Cause.isDone(end),
+          (error) => Effect.andThen(renew(error), follow(pull, trim))
+        )
+      )
+
+    /** Counts a packet, unless most of it was given before. */
+    const isNew = (samples: number): boolean => {
+      const isGiven = surplus > samples / 2
+      if (isGiven) surplus = Math.max(0, surplus - samples)
+      else {
+        surplus = 0
+        placeMs += samples / 48 * speed
+      }
+      return !isGiven
+    }
+
+    const seekable = {
+      seek: (positionMs: number) =>
+        Effect.map(goTo(positionMs), (landedMs) => {
+          placeMs = openedMs = landedMs
+          surplus = 0
+          return landedMs
+        })
+    }
+    return first.format === "opus"
+      ? {
+        ...first,
+        ...seekable,
+        pull: follow(
+          (opened) => opened.format === "opus" ? opened.pull : undefined,
+          (frames) => frames.filter(({ samples }) => isNew(samples))
+        )
+      } satisfies OpenOpus
+      : {
+        ...first,
+        ...seekable,
+        pull: follow((opened) => opened.format === "pcm" ? opened.pull : undefined, (samples) => {
+          const given = Math.min(surplus, samples.length / 2)
+          surplus -= given
+          placeMs += (samples.length / 2 - given) / 48 * speed
+          return samples.subarray(given * 2)
+        })
+      } satisfies OpenPcm
+  })
+
 /**
  * A source that an effect gives when it is opened: one whose URL has to be found first, and expires. The effect is run at each opening:
- * when a track begins, when it is looped, and for each seek of a track. Whoever wants it less often gives it what `Effect.cached` or
+ * when a track begins, when it is looped, for each seek of a track, and where the source is refused in the middle (`Unreadable` or
+ * `NotFound`) and can be sought in: it goes on there. Whoever wants it less often gives it what `Effect.cached` or
  * `Effect.cachedWithTTL` makes of it. It may be interrupted, and its scope is that of the opening.
  *
  * Opening fails as the source does, and as the effect does: with its `VoiceError`, or with `SourceFailed`, `Failed`, for what else it
@@ -50,6 +158,8 @@ export const unwrap = <R = never, E = never, R2 = never>(
   const find = Effect.mapError(source, failureOf)
   return {
     name,
-    open: Effect.flatMap(Effect.scope, (scope) => Effect.flatMap(Scope.provide(find, scope), (found) => found.open))
+    open: renewed(
+      Effect.flatMap(Effect.scope, (scope) => Effect.flatMap(Scope.provide(find, scope), (found) => found.open))
+    )
   }
 }

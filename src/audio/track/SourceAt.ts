@@ -35,6 +35,11 @@ export interface Options {
 export const hasEnded = (): VoiceError.VoiceError =>
   VoiceError.make(new VoiceError.Unsupported({ feature: "seeking", detail: "the track has ended" }))
 
+const isLive = new VoiceError.Unsupported({
+  feature: "seeking",
+  detail: "the source is live, and has no places to go to"
+})
+
 /**
  * Whether what a track was to be played in is over.
  *
@@ -59,7 +64,7 @@ export const awaitEnd = (
 
 /**
  * Opens it and goes to a place, as far as the source can by itself. Fails with `SourceFailed` where either takes too long, or
- * dies.
+ * dies, and with `Unsupported` for a place in what is live.
  *
  * @category constructors
  * @since 0.1.0
@@ -69,13 +74,17 @@ export const make = (
   options: Options
 ) =>
 (fromMs: number): Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope> =>
-  Effect.flatMap(inTime(source, "open", options), (opened) =>
-    fromMs === 0 || opened.seek === undefined
+  Effect.flatMap(inTime(source, "open", options), (opened) => {
+    if (fromMs === 0) return Effect.succeed({ opened, landedMs: 0 })
+    // what comes as it happens would be left out for as long
+    if (opened.live === true) return VoiceError.fail(isLive)
+    return opened.seek === undefined
       ? Effect.succeed({ opened, landedMs: 0 })
       : Effect.map(
         inTime(opened.seek(fromMs), `go to ${fromMs / 1_000} s`, options),
         (landedMs) => ({ opened, landedMs })
-      ))
+      )
+  })
 
 const inTime = <A, R>(
   effect: Effect.Effect<A, VoiceError.VoiceError, R>,

@@ -34,7 +34,7 @@ export interface TrackOptions {
   readonly starveTimeout?: Duration.Input | undefined
   /**
    * Where in the source to begin: at the sample of PCM, at the frame of Opus that holds it. Nothing before it is heard; a source that
-   * cannot seek is read up to there. Behind the end of the source the track is over at once. Default 0.
+   * cannot seek is read up to there, and one that is live fails with `Unsupported`. Behind the end of the source the track is over at once. Default 0.
    */
   readonly from?: Duration.Input | undefined
   /**
@@ -104,7 +104,7 @@ export interface Track {
    * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another. Behind the end of
    * the source, or `until`, this pass ends as it would have there: with `Truncated`, say, where a file is cut. It ends, too, where
    * what waits for its end is mixed behind it already. It may go before `from`. Fails with `Unsupported` for what is no place in a
-   * source (a negative time, infinity, or no number), and where the track has ended, or does before the source is open.
+   * source (a negative time, infinity, or no number, or another than 0 of a live one), and where the track has ended, or does before the source is open.
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /**

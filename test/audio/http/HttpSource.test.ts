@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
 import * as Net from "node:net"
 import type { AddressInfo } from "node:net"
+import { gzipSync } from "node:zlib"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
 import * as HttpSource from "../../../src/audio/http/HttpSource.ts"
 import * as HttpTrouble from "../../../src/audio/http/HttpTrouble.ts"
@@ -58,6 +59,20 @@ describe("fromUrl", () => {
         assert.deepStrictEqual(played.frames, yield* whole)
         assert.strictEqual(played.seekable, ranges)
         if (ranges) assert.include(server.asked, "bytes=20000-")
+      }))
+  }
+
+  for (const ranges of [true, false]) {
+    it.live(`takes what is compressed against its wish by its own length, from a server ${ranges ? "with" : "without"} ranges`, () =>
+      Effect.gen(function*() {
+        // at this level it is longer than what it holds
+        const body = gzipSync(song, { level: 0 })
+        const server = yield* serve({ body, ranges, headers: { "content-encoding": "gzip" }, cuts: [20_000] })
+        const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+        assert.strictEqual(played.end, "Done", played.message)
+        assert.deepStrictEqual(played.frames, yield* whole)
+        assert.isFalse(played.seekable)
+        assert.deepStrictEqual(server.asked, ["bytes=0-", "bytes=0-"])
       }))
   }
 
@@ -185,6 +200,19 @@ describe("fromUrl", () => {
       assert.deepStrictEqual([played.live, played.seekable, played.end], [true, false, "Failed"])
       assert.match(played.message, /connection was cut/)
       assert.isAbove(played.pcm.length, 96 * 1500)
+    }))
+
+  it.live("takes no length of what a station begins with for that of the station", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({
+        body: mp3,
+        ranges: false,
+        lengths: false,
+        headers: { "icy-name": "a station" }
+      })
+      const played = yield* collect(AudioSource.fromUrl(server.url, { ...quick, reconnect: Schedule.recurs(0) }))
+      assert.isUndefined(played.durationMs)
+      assert.lengthOf(played.pcm, 96 * 3_000)
     }))
 
   it.live("joins a station again whose connection was cut, has ended, or is not there for a moment", () =>

@@ -137,7 +137,7 @@ describe("what a desk asks of its mix", () => {
       ])
       desk.add(entryOf({ seat: seatOf({ level, fadeOutMs: 700 }) }), undefined)
       assert.strictEqual(added(commands).gain, 0)
-      assert.deepStrictEqual(commands.at(-1), { _tag: "FadeOut", input: 2, rampMs: 700 })
+      assert.deepStrictEqual(commands.at(-1), { _tag: "FadeOut", input: 2, rampMs: 0 })
       desk.fadeOut(entryOf({ input: 9, seat: seatOf({ fadeOutMs: 300 }) }))
       assert.deepStrictEqual(commands.at(-1), { _tag: "FadeOut", input: 9, rampMs: 300 })
     }))

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Data, Effect, Fiber, Layer } from "effect"
+import { readFileSync } from "node:fs"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
 import * as FakeConnection from "../FakeConnection.ts"
+import { serve } from "../httpServer.ts"
 import { collect } from "../listen.ts"
 import { indexOf, play, sourceOf } from "../numbers.ts"
 import { mixed, shown } from "../samples.ts"
@@ -98,6 +100,37 @@ describe("AudioSource.unwrap", () => {
       assert.notProperty(sought, "cause")
       yield* play(fake, 90)
       assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+    }))
+
+  for (const file of ["chirp.opus.ogg", "chirp.opus.webm", "chirp.flac", "chirp.mp3"]) {
+    it.live(`is run anew where its URL has expired by the time the connection breaks, and goes on there: ${file}`, () =>
+      Effect.gen(function*() {
+        const body = readFileSync(new URL(`../files/${file}`, import.meta.url))
+        const server = yield* serve({ body, cuts: [Math.round(body.length / 2), Infinity] })
+        let found = 0
+        const lazy = AudioSource.unwrap(Effect.sync(() => AudioSource.fromUrl(`${server.url}&at=${++found}`)))
+        // the first answers hold the sound, and in Ogg its end
+        server.conduct.status = [...file.endsWith(".ogg") ? [200] : [], 200, 403]
+        const played = yield* collect(lazy)
+        const whole = yield* collect(AudioSource.fromBytes(body))
+        assert.deepStrictEqual([played.end, found], ["Done", 2], played.message)
+        assert.deepStrictEqual(shown(played.frames), shown(whole.frames))
+        assert.strictEqual(played.pcm.length, whole.pcm.length)
+        // a resampler that does not hear what follows is off in its last samples
+        const off = played.pcm.filter((sample, i) => Math.abs(sample - (whole.pcm[i] ?? NaN)) > 0.001)
+        assert.isAtMost(off.length, 48)
+      }))
+  }
+
+  it.live("is not run anew over and over again where nothing comes of it", () =>
+    Effect.gen(function*() {
+      const body = readFileSync(new URL("../files/chirp.opus.webm", import.meta.url))
+      const server = yield* serve({ body, cuts: Array.from({ length: 9 }, () => 20_000) })
+      let found = 0
+      const lazy = AudioSource.unwrap(Effect.sync(() => AudioSource.fromUrl(`${server.url}&at=${++found}`)))
+      server.conduct.status = [200, 403, 200, 403, 403, 403]
+      const played = yield* collect(lazy)
+      assert.deepStrictEqual([played.end, found], ["Unreadable", 2])
     }))
 
   it.effect("is interrupted with its opening", () =>
