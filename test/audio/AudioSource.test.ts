@@ -189,7 +189,7 @@ describe("AudioSource", () => {
           [new Uint8Array(0), "Empty", /no bytes/]
         ] as const
         for (const [bytes, kind, detail] of cases) {
-          const [actual, message] = yield* failureOf(AudioSource.fromBytes(bytes, { name: "it" }))
+          const [actual, message] = yield* failureOf(AudioSource.fromBytes(bytes, { name: "it", ffmpeg: false }))
           assert.strictEqual(actual, kind, message)
           assert.match(message, detail)
           assert.match(message, /source it failed/)
