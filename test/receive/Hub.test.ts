@@ -263,6 +263,24 @@ describe("Hub", () => {
       assert.deepStrictEqual([...hub.participants()], [])
     }))
 
+  it.effect("goes on for who listens to one user when whoever listened to all leaves", () =>
+    Effect.gen(function*() {
+      const { advance, hub, listen, say } = yield* rig()
+      const bob = UserId.make("100000000000000002")
+      const heard: Array<number> = []
+      yield* listen({ userId: ada, onFrame: ({ sequence }) => heard.push(sequence) })
+      const { leave } = yield* listen()
+      say(ada, 0)
+      say(bob, 0, 2)
+      yield* leave
+      assert.isUndefined(hub.statistics(bob))
+      advance(20)
+      say(ada, 1)
+      advance(100)
+      assert.deepStrictEqual(heard, [0, 1])
+      assert.strictEqual(hub.statistics(ada)?.received, 2)
+    }))
+
   it.effect("tells who begins to listen that it is over, while another is still there", () =>
     Effect.gen(function*() {
       const { end, listen } = yield* rig()
