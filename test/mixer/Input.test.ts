@@ -73,6 +73,18 @@ describe("Input", () => {
     assert.isTrue(input.isPlain)
   })
 
+  it("is paused, or is over, also where nothing comes any more when it would fade out", () => {
+    for (const way of ["pause", "remove"] as const) {
+      const { input, render, state } = make()
+      render()
+      if (way === "pause") input.setPaused(true)
+      else input.remove()
+      state.left = 0
+      render()
+      assert.deepStrictEqual([input.paused, input.isOver], [way === "pause", way === "remove"])
+    }
+  })
+
   it("has nothing to fade out while nothing comes: it pauses and goes at once", () => {
     for (const way of ["pause", "remove"] as const) {
       const { input, render, state } = make()

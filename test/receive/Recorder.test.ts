@@ -311,6 +311,9 @@ describe("Recorder", () => {
       yield* recording.stop
       const again = yield* Effect.flip(start(session, disk))
       assert.deepInclude(again.reason, { _tag: "RecordingFailed", kind: "Exists" })
+      const unreadable = Object.assign(new Error("EACCES: said by the test"), { code: "EACCES" })
+      const unknown = yield* Effect.flip(start(session, { ...Kit.disk(), read: () => Promise.reject(unreadable) }))
+      assert.deepInclude(unknown.reason, { _tag: "RecordingFailed", kind: "Unwritable" })
       const full = yield* Effect.flip(start(session, Kit.disk(0), { mixed: "none" }))
       assert.deepInclude(full.reason, { _tag: "RecordingFailed", kind: "DiskFull" })
       const nothing = yield* Effect.flip(Effect.provideService(Recorder.repair("/nothing"), Recorder.Storage, disk))

@@ -112,6 +112,7 @@ describe("limits of messages", () => {
     assert.deepStrictEqual(wrong({ embeds: Array.from({ length: 11 }, () => ({ title: "x" })) }), [
       tooLong("embeds", 10)
     ])
+    assert.strictEqual(post({ embeds: Array.from({ length: 10 }, () => ({ title: "x" })) }).status, 200)
     assert.deepStrictEqual(wrong({ embeds: [{ color: 1 }] }), [missing("embeds.0.description")])
     assert.deepStrictEqual(wrong({ embeds: ["x"] }), [
       "embeds.0[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"

@@ -83,6 +83,14 @@ describe("Faders", () => {
       assert.strictEqual((yield* faders.controls.levels).size, 0)
     }))
 
+  it.effect("are known still for sound that belongs a little before what is settled", () =>
+    Effect.gen(function*() {
+      const { faders, gain, set } = make()
+      yield* set(0, { gain: 0 })
+      faders.forget(3_360)
+      assert.deepStrictEqual([0, 480, 960, 3_000].map(gain), [1, 0.5, 0, 0])
+    }))
+
   it.effect("need a mixed file, and a gain that can be", () =>
     Effect.gen(function*() {
       const { faders, set } = make()

@@ -208,6 +208,7 @@ describe("Interactions", () => {
           option(2, "entry", { options: [option(1, "move", { options: [option(4, "to")] })] })
         ]
       },
+      { name: "radio", options: [option(1, "on"), option(1, "off")] },
       { name: "who", options: [option(6, "user"), option(7, "channel")] },
       {
         name: "level",
@@ -246,6 +247,7 @@ describe("Interactions", () => {
     assert.include(problem(["level"], { why: "x" }), "\"why\" has to be 2 characters at least")
     assert.include(problem(["level"], { why: "fiver" }), "\"why\" has to be 4 characters at most")
     assert.include(problem(["queue"]), "none is named")
+    assert.include(problem(["radio"]), "none is named")
     assert.include(problem(["queue", "drop"]), "no subcommand \"drop\"")
     assert.include(problem(["who"], { user: "1" }), "no user has the id 1")
     assert.include(problem(["who"], { channel: "1" }), "no channel has the id 1")
