@@ -310,6 +310,15 @@ describe("Recorder", () => {
       const recording = yield* start(session, disk)
       yield* recording.stop
       const again = yield* Effect.flip(start(session, disk))
+      // it may have ended with nothing left to be written but that
+      const [path = "", bytes = new Uint8Array()] = Array.from(disk.files).find(([path]) => path.endsWith(".json")) ??
+        []
+      const whole = disk.file("mixed.ogg")
+      const text = new TextDecoder().decode(bytes)
+      disk.files.set(path, new TextEncoder().encode(text.replace("\"complete\"", "\"recording\"")))
+      const repaired = yield* Effect.provideService(Recorder.repair("/recording"), Recorder.Storage, disk)
+      assert.strictEqual(repaired.state, "repaired")
+      assert.deepStrictEqual(disk.file("mixed.ogg"), whole)
       assert.deepInclude(again.reason, { _tag: "RecordingFailed", kind: "Exists" })
       const unreadable = Object.assign(new Error("EACCES: said by the test"), { code: "EACCES" })
       const unknown = yield* Effect.flip(start(session, { ...Kit.disk(), read: () => Promise.reject(unreadable) }))

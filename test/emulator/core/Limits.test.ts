@@ -145,6 +145,8 @@ describe("limits of messages", () => {
       "embeds[MAX_EMBED_SIZE_EXCEEDED]: Embed size exceeds maximum size of 6000"
     ])
     assert.strictEqual(post({ embeds: [whole, { description: x(2_995) }] }).status, 200)
+    assert.lengthOf(wrong({ embeds: [whole, { description: x(2_996) }] }), 1)
+    assert.strictEqual(post({ embeds: [{ fields: whole.fields }] }).status, 200)
   })
 
   it("hold for rows of buttons and menus", () => {

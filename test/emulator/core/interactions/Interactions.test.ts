@@ -305,6 +305,16 @@ describe("Interactions", () => {
     }
   })
 
+  it("lets somebody press a button that stands beside a text, however deep", () => {
+    const { client, h, typed } = setup()
+    const { answer, begun } = typed()
+    const button = { type: 2, style: 1, custom_id: "more", label: "More" }
+    const section = { type: 9, components: [{ type: 10, content: "Playing" }], accessory: button }
+    answer({ type: 4, data: { flags: 1 << 15, components: [{ type: 17, components: [section] }] } })
+    assert.notProperty(begun.press(h.bot.id, "more", []), "problem")
+    assert.deepInclude(client.events("INTERACTION_CREATE").at(-1)?.["data"], { custom_id: "more", component_type: 2 })
+  })
+
   it("refuses what Discord refuses", () => {
     const { call, h, problem, typed } = setup()
     const one = typed()

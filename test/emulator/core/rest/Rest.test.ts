@@ -165,6 +165,14 @@ describe("Rest", () => {
     const time = "2026-01-01T00:00:00.000Z"
     assert.strictEqual(call("PATCH", mine, { channel_id: stage, request_to_speak_timestamp: time }).status, 204)
     assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { request_to_speak_timestamp: time, suppress: true })
+    // elsewhere nobody asks for it any more
+    h.join(client, h.lobby)
+    assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), {
+      request_to_speak_timestamp: null,
+      suppress: false
+    })
+    h.join(client, stage)
+    assert.strictEqual(call("PATCH", mine, { channel_id: stage, request_to_speak_timestamp: time }).status, 204)
     assert.strictEqual(codeOf(call("PATCH", mine, { suppress: false })), 50013)
     h.core.setModerator(h.bot.id, true)
     assert.deepStrictEqual(call("PATCH", mine, { suppress: false }), { status: 204, body: undefined })
