@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { vi } from "vitest"
 import * as Groups from "../../src/dave/Groups.ts"
 import type { FromGroups } from "../../src/dave/messages.ts"
 import { ChannelId, UserId } from "../../src/protocol/Identifier.ts"
@@ -47,6 +48,33 @@ describe("Groups", () => {
     await create(1)
     assert.deepStrictEqual(Array.from(words), last)
     groups.close()
+  })
+
+  it("looks at its lanes while there are any, and at none", () => {
+    const { groups, open } = rig()
+    const { buffer } = FrameRing.make()
+    assert(buffer instanceof SharedArrayBuffer)
+    const protect = (group: number) =>
+      groups.receive({ _tag: "Protect", group, lane: 1, ring: buffer, ahead: new SharedArrayBuffer(65_536) })
+    vi.useFakeTimers()
+    try {
+      open(1)
+      open(2)
+      assert.strictEqual(vi.getTimerCount(), 0)
+      protect(1)
+      protect(2)
+      assert.strictEqual(vi.getTimerCount(), 1)
+      groups.receive({ _tag: "Unprotect", group: 1, lane: 1 })
+      assert.strictEqual(vi.getTimerCount(), 1)
+      groups.receive({ _tag: "Close", group: 2 })
+      assert.strictEqual(vi.getTimerCount(), 0)
+      protect(1)
+      assert.strictEqual(vi.getTimerCount(), 1)
+      groups.close()
+      assert.strictEqual(vi.getTimerCount(), 0)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it("knows nothing of a group that is closed, and keeps the others", async () => {

@@ -579,7 +579,7 @@ describe("Recorder", () => {
     })).pipe(Effect.provide(memory())))
 
   it.effect(
-    "closes all files though one of them cannot be synced, and leaves nothing where it could not begin",
+    "closes all files though one of them cannot be synced, or takes no more, and leaves nothing where it could not begin",
     () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -595,6 +595,7 @@ describe("Recorder", () => {
             open.add(path)
             return {
               ...file,
+              append: (bytes) => isFull ? Promise.reject(new Error("EIO")) : file.append(bytes),
               sync: () => path.endsWith(".ogg") ? Promise.reject(new Error("EIO")) : file.sync(),
               close: async () => void open.delete(path)
             }
@@ -613,6 +614,15 @@ describe("Recorder", () => {
         yield* Effect.sleep("1 second")
         assert.lengthOf([...open], 3)
         assert.deepInclude((yield* Effect.flip(recording.stop)).reason, { _tag: "RecordingFailed" })
+        assert.deepStrictEqual([...open], [])
+
+        const other = yield* Recorder.start(session, { folder: "/other" }).pipe(
+          Effect.provideService(Recorder.Storage, failing)
+        )
+        yield* Effect.sleep("100 millis")
+        isFull = true
+        for (const guest of guests) yield* Effect.forkScoped(guest.speak(Rig.frames(100)))
+        assert.deepInclude((yield* Effect.flip(other.awaitEnd)).reason, { _tag: "RecordingFailed" })
         assert.deepStrictEqual([...open], [])
       })).pipe(Effect.provide(memory()))
   )
