@@ -7,7 +7,7 @@ const file = fileURLToPath(new URL("process/mixing.ts", import.meta.url))
 
 /** A program of its own, and the first line that it says. */
 const run = async (what: string) => {
-  const child = spawn(process.execPath, [file, what], { stdio: ["ignore", "pipe", "inherit"] })
+  const child = spawn(process.execPath, [file, what], { stdio: ["ignore", "pipe", "inherit"], timeout: 30_000 })
   const ended = once(child, "exit")
   const [said] = await once(child.stdout, "data")
   return { child, ended, said: String(said).trim() }

@@ -253,6 +253,19 @@ describe("Interactions", () => {
     assert.include(problem(["who"], { channel: "1" }), "no channel has the id 1")
   })
 
+  it("a command of the guild goes before one of the same name that is everywhere", () => {
+    const { call, h, register, typed } = setup()
+    register({ name: "play" }, { name: "stop" })
+    const { json } = call(
+      "POST",
+      `/applications/${h.bot.id}/guilds/${h.guildId}/commands`,
+      { name: "play" },
+      `Bot ${h.bot.token}`
+    )
+    assert.deepInclude(typed(["play"]).data, { id: json["id"], guild_id: h.guildId })
+    assert.notProperty(typed(["stop"]).data, "guild_id")
+  })
+
   it("a command without a kind is one that is typed, and one of a kind that there is not is refused", () => {
     const { call, h, problem, register, typed } = setup()
     assert.strictEqual(register({ name: "play", type: null, description: null, options: null }).status, 200)
@@ -269,6 +282,13 @@ describe("Interactions", () => {
     }
     assert.strictEqual(register({ name: "play" }, { name: "Look at", type: 2 }, { name: "start", type: 4 }).status, 200)
     assert.strictEqual(problem(["Look at"]), "the bot has registered no such command")
+    // one of another kind is another one
+    register({ name: "play" }, { name: "play", type: 2 })
+    assert.lengthOf(
+      h.core.rest({ method: "GET", path: commands, authorization: bot, body: undefined })
+        .body as unknown as ReadonlyArray<Json>,
+      2
+    )
   })
 
   it("lets somebody press a button of what the bot has said, which changes it", () => {

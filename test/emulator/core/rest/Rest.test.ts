@@ -192,6 +192,9 @@ describe("Rest", () => {
     })
     assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE", "CHANNEL_UPDATE"])
     assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice2.test:1" })
+    // the same one is no other
+    assert.deepInclude(call("PATCH", `/channels/${h.lobby}`, { rtc_region: "there" }).body, { rtc_region: "there" })
+    assert.deepStrictEqual(Harness.names(client.take()), ["CHANNEL_UPDATE"])
     assert.strictEqual(call("DELETE", `/channels/${h.lobby}`).status, 200)
     assert.strictEqual(codeOf(call("GET", `/channels/${h.lobby}`)), 10003)
   })
