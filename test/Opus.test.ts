@@ -274,6 +274,8 @@ for (const { layer, name, recovers } of libraries) {
             { expectedLossPercent: 101 },
             { expectedLossPercent: -1 },
             // what a program in plain JavaScript may say
+            { fec: "yes" as unknown as boolean },
+            { dtx: 1 as unknown as boolean },
             { application: "music" as "audio" },
             { bandwidth: "wide" as "wideband" },
             { bandwidth: "toString" as "wideband" },

@@ -289,6 +289,12 @@ describe("limits of messages", () => {
       "poll.duration[NUMBER_TYPE_MAX]: int value should be less than or equal to 768.",
       missing("poll.answers.0.poll_media")
     ])
+    for (const count of [0, 11]) {
+      const many = Array.from({ length: count }, () => answers[0])
+      assert.deepStrictEqual(wrong({ poll: { question: { text: "Again?" }, answers: many } }), [
+        badLength("poll.answers", 1, 10)
+      ])
+    }
     assert.deepStrictEqual(post({ content: "x", sticker_ids: ["1"] }), {
       status: 400,
       json: { message: "Invalid sticker sent", code: 50081 }

@@ -66,6 +66,35 @@ describe("MixedFile", () => {
       assert.strictEqual(decoding.undecodable(), 1)
     }).pipe(Effect.scoped, Effect.provide(MockOpusDecoder.layer)))
 
+  it.effect("loses nothing of what is settled while its end is still to come", () =>
+    Effect.gen(function*() {
+      let bytes = Buffer.alloc(0)
+      const mixed = yield* MixedFile.make({
+        format: "wav",
+        outputs: {
+          create: (name) => ({
+            append: (part) => void (bytes = Buffer.concat([bytes, part])),
+            overwrite: (part, position) => void bytes.set(part, position),
+            resize: (to) => void (bytes = Buffer.concat([bytes.subarray(0, to)], to)),
+            written: () => ({ name, bytes: bytes.length })
+          })
+        },
+        isOpen: () => true,
+        tags: {},
+        encoders
+      })
+      // what a decoder gives is later by its look-ahead
+      const even = new Int16Array(1_920).fill(1_000)
+      for (let n = 0; n < 50; n++) {
+        mixed.add(even, n * 960 - 312)
+        yield* mixed.advance((n + 1) * 960)
+      }
+      yield* mixed.finish(50 * 960 - 312)
+      const left = leftOf(bytes)
+      assert.strictEqual(left.length, 50 * 960 - 312)
+      assert.deepStrictEqual([...new Set(left)], [1_000 / 32_768])
+    }).pipe(Effect.scoped))
+
   for (const format of ["opus", "wav"] as const) {
     it.effect(`has silence where there was no room, and all else at its time, as ${format}`, () =>
       Effect.gen(function*() {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { UserId } from "../../../src/protocol/Identifier.ts"
+import * as Silence from "../../../src/receive/record/Silence.ts"
 import * as UserFile from "../../../src/receive/record/UserFile.ts"
 import { dataBytes, leftOf } from "./recording.ts"
 
@@ -64,6 +65,27 @@ describe("a user's file in WAV", () => {
 })
 
 describe("a user's file in Ogg", () => {
+  it("has no more bytes when it is complete than it says that it needs, and not many less", () => {
+    for (const seconds of [1, 10, 600]) {
+      const { of, users } = rig("opus")
+      const length = seconds * 48_000
+      const least = users.least(ada, length)
+      const file = users.open(ada)
+      file.give(new Uint8Array(300).fill(0xfc), 960, 0, true)
+      const [before, due] = [of(`${ada}.ogg`).length, file.due(length, 0, 0)]
+      let at = 960
+      Silence.fill(length + UserFile.preSkip - 960, (data, samples) => {
+        file.give(data, samples, at, false)
+        at += samples
+      })
+      file.finish(length)
+      const { length: after } = of(`${ada}.ogg`)
+      assert.isAtMost(after - before, due)
+      assert.isAbove(after - before, due / 3 - 300)
+      assert.isAtMost(after, least + 400)
+    }
+  })
+
   it("has a serial number of its own, so that files can be put together", () => {
     const { of, users } = rig("opus")
     const serials = [ada, bob].map((user) => {
