@@ -91,6 +91,15 @@ describe("Faders", () => {
       assert.deepStrictEqual([0, 480, 960, 3_000].map(gain), [1, 0.5, 0, 0])
     }))
 
+  it.effect("are heard also where they are over before the end of what is asked for", () =>
+    Effect.gen(function*() {
+      const { faders, set } = make()
+      yield* set(1_000, { gain: 0 })
+      yield* set(2_000, { gain: 1 })
+      const gains = faders.gains(ada, 0, 5_760)
+      assert.deepStrictEqual([0, 1_960, 5_000].map((at) => gains?.[at]), [1, 0, 1])
+    }))
+
   it.effect("need a mixed file, and a gain that can be", () =>
     Effect.gen(function*() {
       const { faders, set } = make()
