@@ -104,6 +104,31 @@ for (const [where, layer] of layers) {
     )
 
     test(
+      "what was encrypted ahead of a change can be read by all who are there when it is sent",
+      Effect.gen(function*() {
+        const server = yield* Server.make(ids)
+        yield* server.add(bob)
+        const ring = FrameRing.make()
+        const source = server.group(ann).protect(ring, { isEncrypting: () => true, onFrame: () => {} })
+        yield* Effect.addFinalizer(() => Effect.sync(source.close))
+        for (const frame of frames.slice(0, 4)) assert.isTrue(ring.write(frame, 960))
+        const sent = Effect.fnUntraced(function*() {
+          while (source.next() < 0) yield* Effect.sleep("1 millis")
+          const into = new Uint8Array(2_048)
+          return into.slice(0, source.read(into, 0))
+        })
+        assert.deepStrictEqual(yield* decrypted(server.group(bob), ann, yield* sent()), frames[0])
+        yield* server.add(cid)
+        for (let i = 1; i < 4; i++) {
+          const frame = yield* sent()
+          for (const listener of [bob, cid]) {
+            assert.deepStrictEqual(yield* decrypted(server.group(listener), ann, frame), frames[i])
+          }
+        }
+      })
+    )
+
+    test(
       "who begins anew is added again, and knows the voice gateway from before",
       Effect.gen(function*() {
         const server = yield* Server.make(ids)

@@ -274,6 +274,8 @@ for (const { layer, name, recovers } of libraries) {
             { expectedLossPercent: 101 },
             { expectedLossPercent: -1 },
             // what a program in plain JavaScript may say
+            { fec: "yes" as unknown as boolean },
+            { dtx: 1 as unknown as boolean },
             { application: "music" as "audio" },
             { bandwidth: "wide" as "wideband" },
             { bandwidth: "toString" as "wideband" },
@@ -495,6 +497,24 @@ for (const { layer, name, recovers } of libraries) {
               return ratio(original, recovered) - ratio(original, yield* concealing.conceal(960))
             }))
           assert.isAbove(gains.reduce((sum, gain) => sum + gain, 0) / gains.length, 3)
+        }))
+
+      it.effect("recovers at every rate", () =>
+        Effect.gen(function*() {
+          const decoders = yield* OpusDecoder.OpusDecoder
+          const options = {
+            application: "voip",
+            channels: 1,
+            bitrate: 32_000,
+            fec: true,
+            expectedLossPercent: 30
+          } as const
+          const packets = yield* encodeAll(options, 10, voices)
+          for (const rate of [8_000, 16_000, 48_000] as const) {
+            const decoder = yield* decoders.make({ channels: 1, rate })
+            yield* decoder.decode(packets[7] ?? new Uint8Array(0))
+            assert.lengthOf(yield* decoder.recover(packets[9] ?? new Uint8Array(0), 960), rate / 50)
+          }
         }))
 
       it.effect("refuses to recover from nothing or for no time", () =>

@@ -205,7 +205,7 @@ export const events = (
       const { atMs, samples, timestamp } = frame
       // a pause has no sound, and a long loss none that could be made up
       const isPause = frame.packets === 0 || frame.packets > 1 || samples === 0
-      const data = frame.kind === "lost" || frame.data.length === 0 ? undefined : frame.data
+      const data = frame.data.length === 0 ? undefined : frame.data
       if (isPause) {
         // it belongs to what was said before, and is not to be heard in front of what comes
         yield* decoder.trail(samples)

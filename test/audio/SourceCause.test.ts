@@ -50,6 +50,21 @@ describe("SourceFailed", () => {
       assert.notProperty(yield* failureOf(Effect.scoped(ByteSource.file(".", "x"))), "cause")
     }))
 
+  it.effect("is also what becomes of a source that dies where it is opened, or sought in, without what is secret", () =>
+    Effect.gen(function*() {
+      const options = { name: "a", limitMs: 5_000, awaitEnd: Effect.never }
+      const opened = yield* failureOf(Effect.scoped(SourceAt.make(Effect.die(thrown), options)(0)))
+      assert.deepStrictEqual([opened.kind, opened.detail, opened.cause], ["Failed", "said by the test", thrown])
+      const { open } = AudioSource.fromFrames([{ data: Uint8Array.of(0xfc, 1), samples: 960 }])
+      const seeking = Effect.map(open, (source) => ({
+        ...source,
+        seek: () => Effect.die(new Error("there is no https://example.com/a?key=secret"))
+      }))
+      const sought = yield* failureOf(Effect.scoped(SourceAt.make(seeking, options)(1_000)))
+      assert.include(sought.detail, "there is no https://example.com/a")
+      assert.notInclude(inspect(sought, { depth: 9 }), "secret")
+    }))
+
   it.effect("says why it was tried in vain where a track waits no longer for it to open", () =>
     Effect.gen(function*() {
       const tried = yield* Deferred.make<void>()

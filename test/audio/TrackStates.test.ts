@@ -103,9 +103,15 @@ describe("what a track tells", () => {
       assert.strictEqual((yield* track.state)._tag, "Playing")
       assert.deepStrictEqual(fake.taken.map(indexOf), numbers(0, 50))
 
-      const other = yield* fake.play(liveOf(queue), { lead: "3 seconds", starveTimeout: "1 second" })
-      yield* Queue.offer(queue, frameOf(0))
-      yield* TestClock.adjust("2 seconds")
+      const few = yield* Queue.unbounded<OpusFrame>()
+      const other = yield* fake.play(liveOf(few), { lead: "3 seconds", starveTimeout: "1 second" })
+      yield* Queue.offer(few, frameOf(0))
+      yield* TestClock.adjust("900 millis")
+      yield* Queue.offer(few, frameOf(1))
+      yield* TestClock.adjust("900 millis")
+      assert.strictEqual((yield* other.state)._tag, "Buffering")
+      yield* TestClock.adjust("300 millis")
+      assert.deepInclude(yield* other.state, { _tag: "Ended" })
       assert.strictEqual((yield* other.awaitEnd)._tag, "Starved")
     }))
 

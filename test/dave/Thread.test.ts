@@ -23,6 +23,8 @@ describe("Thread", () => {
       assert.match(yield* Effect.promise(() => pending), /ended|NoEstablishedGroup/)
       assert.strictEqual(yield* Effect.promise(() => decrypting), "Undecryptable")
       assert.lengthOf(lost, 1)
+      yield* Effect.promise(thread.close)
+      assert.lengthOf(lost, 1, "once")
       assert.match(
         yield* Effect.promise(() => group.ask({ _tag: "create", version: 1 }).then(String, String)),
         /ended/
@@ -63,6 +65,30 @@ describe("Thread", () => {
       assert.match(asked, /closed/)
       yield* Effect.promise(thread.close)
       assert.strictEqual(threads, 2)
+    }))
+
+  it.live("decrypts frames for as long as it answers, and no more than so many ahead of that", () =>
+    Effect.gen(function*() {
+      const thread = make()
+      const group = thread.open(ann, channelId, () => {})
+      yield* Effect.promise(() => group.ask({ _tag: "create", version: 1 }))
+      const decrypt = (count: number) =>
+        Effect.promise(async () => {
+          const results = await Promise.all(
+            Array.from({ length: count }, () =>
+              new Promise((resolve) => group.decrypt(ann, Uint8Array.of(1, 2, 3), resolve)))
+          )
+          return [
+            results.filter((result) =>
+              result === "NotMember"
+            ).length,
+            new Set(results).size
+          ]
+        })
+      for (let i = 0; i < 3; i++) assert.deepStrictEqual(yield* decrypt(2_000), [2_000, 1])
+      assert.deepStrictEqual(yield* decrypt(5_010), [5_000, 2])
+      assert.deepStrictEqual(yield* decrypt(1), [1, 1])
+      yield* Effect.promise(thread.close)
     }))
 
   it.live("does not send a frame in the clear from a ring that cannot be shared", () =>

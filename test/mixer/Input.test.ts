@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Heard from "../../src/mixer/Heard.ts"
 import { Input, unit } from "../../src/mixer/Input.ts"
+import type { Ducking } from "../../src/mixer/messages.ts"
 
 /** An input whose source gives half of full scale on its left, as long as there is something. */
-const make = (gain = 1, fadeInMs = 0, made?: Float32Array) => {
+const make = (gain = 1, fadeInMs = 0, made?: Float32Array, duck?: Ducking) => {
   const state = { left: Infinity, concealed: 0 }
   const input = new Input({
     input: 1,
@@ -13,7 +14,8 @@ const make = (gain = 1, fadeInMs = 0, made?: Float32Array) => {
     gain,
     paused: false,
     fadeInMs,
-    curve: "linear"
+    curve: "linear",
+    duck
   }, {
     prepare: (count) => Math.min(count, state.left),
     take: (into, at, count) => {
@@ -73,6 +75,18 @@ describe("Input", () => {
     assert.isTrue(input.isPlain)
   })
 
+  it("is paused, or is over, also where nothing comes any more when it would fade out", () => {
+    for (const way of ["pause", "remove"] as const) {
+      const { input, render, state } = make()
+      render()
+      if (way === "pause") input.setPaused(true)
+      else input.remove()
+      state.left = 0
+      render()
+      assert.deepStrictEqual([input.paused, input.isOver], [way === "pause", way === "remove"])
+    }
+  })
+
   it("has nothing to fade out while nothing comes: it pauses and goes at once", () => {
     for (const way of ["pause", "remove"] as const) {
       const { input, render, state } = make()
@@ -93,6 +107,16 @@ describe("Input", () => {
     input.setPaused(false)
     state.left = 0
     assert.isTrue(isSilent(render()))
+  })
+
+  it("makes others step back by how loud it is heard, whatever its source is", () => {
+    const duck = { gain: 0.2, attackMs: 40, releaseMs: 80, holdMs: 60, threshold: 0.01 }
+    for (const gain of [1, 0.1, 0]) {
+      const { input } = make(gain, 0, undefined, duck)
+      assert.closeTo(input.render(new Float32Array(unit * 2), 0, 1, 1), 0.5 * gain, 1e-6)
+    }
+    const { input } = make()
+    assert.strictEqual(input.render(new Float32Array(unit * 2), 0, 1, 1), 0)
   })
 
   it("steps back by its place within the unit", () => {

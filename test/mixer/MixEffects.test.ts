@@ -175,6 +175,11 @@ describe("a mix of inputs with effects", () => {
     voice.mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.2, 10)) })
     voice.mix.command({ _tag: "Add", input: inputOf(2, ringOf(() => 0.4, 2), { duck, effects: complete(echo) }) })
     assert.closeTo(voice.all()[6.5 * unit] ?? 0, 0.6, 1e-6)
+    // what a voice has said does not step back from another one
+    const two = await make()
+    two.mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.4, 2), { duck, effects: complete(echo) }) })
+    two.mix.command({ _tag: "Add", input: inputOf(2, ringOf(() => 0.1, 10), { duck }) })
+    assert.closeTo(two.all()[6.5 * unit] ?? 0, 0.5, 1e-6)
   })
 
   for (const way of ["Remove", "Cut"] as const) {

@@ -13,8 +13,10 @@ const over = VoiceError.make(new VoiceError.NotConnected({ operation: "Listening
 const rig = Effect.fnUntraced(function*() {
   const hand = Intake.make()
   const clock = { nowMs: 1_000, rings: 0, clears: 0 }
+  const asked = { rereads: 0 }
   let armed: { readonly atMs: number; readonly ring: () => void } | undefined
-  const hub = yield* Hub.make(hand.intake, {}, {
+  const reread = Effect.sync(() => void asked.rereads++)
+  const hub = yield* Hub.make({ ...hand.intake, reread }, {}, {
     now: () => clock.nowMs,
     set: (atMs, ring) => {
       armed = { atMs, ring }
@@ -57,7 +59,7 @@ const rig = Effect.fnUntraced(function*() {
       hand.tell({ _tag: "UserDisconnected", userId })
     }
   }
-  return { ...hand, advance, clock, hub, isArmed: () => armed !== undefined, listen, pass, say }
+  return { ...hand, advance, asked, clock, hub, isArmed: () => armed !== undefined, listen, pass, say }
 })
 
 describe("Hub", () => {
@@ -261,6 +263,83 @@ describe("Hub", () => {
       assert.deepStrictEqual([...hub.participants()], [ada])
       yield* leave
       assert.deepStrictEqual([...hub.participants()], [])
+    }))
+
+  it.effect("goes on for who listens to one user when whoever listened to all leaves", () =>
+    Effect.gen(function*() {
+      const { advance, hub, listen, say } = yield* rig()
+      const bob = UserId.make("100000000000000002")
+      const heard: Array<number> = []
+      yield* listen({ userId: ada, onFrame: ({ sequence }) => heard.push(sequence) })
+      const { leave } = yield* listen()
+      say(ada, 0)
+      say(bob, 0, 2)
+      yield* leave
+      assert.isUndefined(hub.statistics(bob))
+      advance(20)
+      say(ada, 1)
+      advance(100)
+      assert.deepStrictEqual(heard, [0, 1])
+      assert.strictEqual(hub.statistics(ada)?.received, 2)
+    }))
+
+  it.effect("has packets opened of those who are listened to, whoever comes and goes", () =>
+    Effect.gen(function*() {
+      const { asked, listen, readers } = yield* rig()
+      const bob = UserId.make("100000000000000002")
+      const only = () => Array.from(readers, (reader) => reader.only())
+      yield* listen({ userId: ada })
+      assert.deepStrictEqual(only(), [new Set([ada])])
+      const other = yield* listen({ userId: bob })
+      assert.deepStrictEqual([only(), asked.rereads], [[new Set([ada, bob])], 1])
+      yield* other.leave
+      assert.deepStrictEqual([only(), asked.rereads], [[new Set([ada])], 2])
+    }))
+
+  it.effect("takes what was not sent while we were deaf for no loss", () =>
+    Effect.gen(function*() {
+      const { advance, deafen, hub, listen, say } = yield* rig()
+      yield* listen()
+      say(ada, 0)
+      deafen(true)
+      advance(1_000)
+      deafen(false)
+      say(ada, 50)
+      advance(100)
+      assert.deepInclude(hub.statistics(ada), { delivered: 2, lost: 0 })
+    }))
+
+  it.effect("accounts for packets that nobody has named, and for those that nobody waits for any more", () =>
+    Effect.gen(function*() {
+      const { advance, clock, hub, listen, push, say } = yield* rig()
+      const { leave } = yield* listen()
+      push({
+        ssrc: Ssrc.make(5),
+        sequence: 1,
+        timestamp: 960,
+        payload: Schedule.opus(960, 1),
+        arrivalMs: clock.nowMs
+      })
+      // also where nothing else happens
+      advance(2_100)
+      assert.strictEqual(hub.totals().unknownSenders, 1)
+      say(ada)
+      yield* leave
+      assert.deepInclude(hub.totals(), { received: 1, delivered: 0, overflowed: 1, waiting: 0 })
+    }))
+
+  it.effect("rings once for what is due at about the same time", () =>
+    Effect.gen(function*() {
+      const { advance, clock, listen, say } = yield* rig()
+      let heard = 0
+      yield* listen({ onFrame: () => heard++ })
+      for (let n = 0; n < 30; n++) {
+        say(UserId.make(String(200_000_000_000_000_000n + BigInt(n))), 0, n + 10)
+        advance(1)
+      }
+      advance(1_000)
+      assert.strictEqual(heard, 30)
+      assert.isAtMost(clock.rings, 8)
     }))
 
   it.effect("tells who begins to listen that it is over, while another is still there", () =>

@@ -45,6 +45,25 @@ const run = (
 }
 
 describe("JitterBuffer", () => {
+  it("waits for what is missing as long as ever where packets have become shorter", () => {
+    const buffer = JitterBuffer.make(user)
+    const push = (sequence: number, timestamp: number, samples: number, arrivalMs: number) =>
+      buffer.push({ ssrc: Ssrc.make(1), sequence, timestamp, payload: Schedule.opus(samples, sequence) }, arrivalMs)
+    const popped = (nowMs: number) => {
+      const kinds: Array<string> = []
+      for (let frame = buffer.pop(nowMs); frame !== undefined; frame = buffer.pop(nowMs)) kinds.push(frame.kind)
+      return kinds
+    }
+    push(0, 0, 2_880, 0)
+    assert.deepStrictEqual(popped(60), ["audio"])
+    push(2, 3_840, 960, 80)
+    assert.deepStrictEqual(popped(99), [])
+    // 40 ms late, and its time has not come
+    push(1, 2_880, 960, 100)
+    assert.deepStrictEqual(popped(200), ["audio", "audio"])
+    assert.strictEqual(buffer.statistics().lost, 0)
+  })
+
   for (const samples of [120, 240, 480, 960, 1920, 2880, 5760]) {
     it(`gives packets of ${samples / 48} ms in order, in their time and whole`, () => {
       const sent = Schedule.many(200, { sequence: 65_500, timestamp: 0xffff_f000 }, samples)

@@ -131,6 +131,87 @@ describe("PcmTicks", () => {
       assert.lengthOf(second, 1_920)
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
+  it.effect("lets what was said come to its end where who has said it leaves", () =>
+    Effect.gen(function*() {
+      const [packet = new Uint8Array(0)] = yield* encoded(1, 960)
+      const toPcm = yield* PcmTicks.make()
+      yield* toPcm({
+        index: 0,
+        atMs: 0,
+        participants: new Map([[user, { kind: "audio", frames: [frameOf(packet, 0)], aheadSamples: 0 }]])
+      })
+      const gone = (index: number) => toPcm({ index, atMs: index * 20, participants: new Map() })
+      const { participants: last } = yield* gone(1)
+      assert.isTrue(last.get(user)?.pcm.some((sample) => sample !== 0))
+      assert.strictEqual((yield* gone(2)).participants.size, 0)
+    }).pipe(Effect.scoped, Effect.provide(codecs)))
+
+  for (const [rate, channels] of [[48_000, 2], [16_000, 1]] as const) {
+    it.effect(`leaves out what is ahead by more than is said, at ${rate} Hz`, () =>
+      Effect.gen(function*() {
+        const packets = yield* encoded(4, 480)
+        const toPcm = yield* PcmTicks.make({ rate, channels })
+        const frames = packets.map((data, i) => frameOf(data, i * 10, { samples: 480 }))
+        const first = yield* toPcm({
+          index: 0,
+          atMs: 0,
+          participants: new Map([[user, { kind: "audio", frames, aheadSamples: 480 }]])
+        })
+        const second = yield* toPcm({
+          index: 1,
+          atMs: 20,
+          participants: new Map([[user, { kind: "silence", frames: [], aheadSamples: 0 }]])
+        })
+        const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ rate, channels })
+        const expected = joined(yield* Effect.forEach(packets, decoder.decode))
+        const ms = rate / 1_000 * channels
+        assert.deepStrictEqual(first.participants.get(user), {
+          kind: "concealed",
+          pcm: expected.slice(10 * ms, 30 * ms)
+        })
+        assert.deepStrictEqual(second.participants.get(user)?.pcm.subarray(0, 10 * ms), expected.slice(30 * ms))
+      }).pipe(Effect.scoped, Effect.provide(codecs)))
+  }
+
+  it.effect("says of what a packet behind a loss tells of it that it was made up for", () =>
+    Effect.gen(function*() {
+      const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({
+        application: "voip",
+        bitrate: 24_000,
+        fec: true,
+        expectedLossPercent: 30,
+        signal: "voice"
+      })
+      const packets = yield* Effect.forEach(
+        Array.from({ length: 10 }, (_, n) => n),
+        (n) => encoder.encode(Int16Array.from({ length: 1_920 }, (_, i) => 8_000 * Math.sin((n * 960 + (i >> 1)) / 20)))
+      )
+      const toPcm = yield* PcmTicks.make()
+      const last = packets.at(-1) ?? new Uint8Array(0)
+      const frame = frameOf(new Uint8Array(0), 0, { kind: "lost", recovery: last })
+      const { participants } = yield* toPcm({
+        index: 0,
+        atMs: 0,
+        participants: new Map([[user, { kind: "audio", frames: [frame], aheadSamples: 0 }]])
+      })
+      assert.strictEqual(participants.get(user)?.kind, "concealed")
+    }).pipe(Effect.scoped, Effect.provide(codecs)))
+
+  it.effect("keeps the decoder of somebody who sends silence for long", () =>
+    Effect.gen(function*() {
+      const mock = yield* MockOpusDecoder.MockOpusDecoder
+      const toPcm = yield* PcmTicks.make()
+      const silence = frameOf(Uint8Array.of(0xf8, 0xff, 0xfe), 0, { kind: "silence" })
+      for (let index = 0; index < 600; index++) {
+        yield* toPcm({
+          index,
+          atMs: index * 20,
+          participants: new Map([[user, { kind: "silence", frames: [silence], aheadSamples: 0 }]])
+        })
+      }
+      assert.strictEqual(yield* mock.live, 1)
+    }).pipe(Effect.scoped, Effect.provide(MockOpusDecoder.layer)))
+
   it.effect("makes a decoder for who speaks, and frees it for who is long silent or gone", () =>
     Effect.gen(function*() {
       const mock = yield* MockOpusDecoder.MockOpusDecoder

@@ -310,7 +310,19 @@ describe("Recorder", () => {
       const recording = yield* start(session, disk)
       yield* recording.stop
       const again = yield* Effect.flip(start(session, disk))
+      // it may have ended with nothing left to be written but that
+      const [path = "", bytes = new Uint8Array()] = Array.from(disk.files).find(([path]) => path.endsWith(".json")) ??
+        []
+      const whole = disk.file("mixed.ogg")
+      const text = new TextDecoder().decode(bytes)
+      disk.files.set(path, new TextEncoder().encode(text.replace("\"complete\"", "\"recording\"")))
+      const repaired = yield* Effect.provideService(Recorder.repair("/recording"), Recorder.Storage, disk)
+      assert.strictEqual(repaired.state, "repaired")
+      assert.deepStrictEqual(disk.file("mixed.ogg"), whole)
       assert.deepInclude(again.reason, { _tag: "RecordingFailed", kind: "Exists" })
+      const unreadable = Object.assign(new Error("EACCES: said by the test"), { code: "EACCES" })
+      const unknown = yield* Effect.flip(start(session, { ...Kit.disk(), read: () => Promise.reject(unreadable) }))
+      assert.deepInclude(unknown.reason, { _tag: "RecordingFailed", kind: "Unwritable" })
       const full = yield* Effect.flip(start(session, Kit.disk(0), { mixed: "none" }))
       assert.deepInclude(full.reason, { _tag: "RecordingFailed", kind: "DiskFull" })
       const nothing = yield* Effect.flip(Effect.provideService(Recorder.repair("/nothing"), Recorder.Storage, disk))
@@ -567,7 +579,7 @@ describe("Recorder", () => {
     })).pipe(Effect.provide(memory())))
 
   it.effect(
-    "closes all files though one of them cannot be synced, and leaves nothing where it could not begin",
+    "closes all files though one of them cannot be synced, or takes no more, and leaves nothing where it could not begin",
     () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -583,6 +595,7 @@ describe("Recorder", () => {
             open.add(path)
             return {
               ...file,
+              append: (bytes) => isFull ? Promise.reject(new Error("EIO")) : file.append(bytes),
               sync: () => path.endsWith(".ogg") ? Promise.reject(new Error("EIO")) : file.sync(),
               close: async () => void open.delete(path)
             }
@@ -601,6 +614,15 @@ describe("Recorder", () => {
         yield* Effect.sleep("1 second")
         assert.lengthOf([...open], 3)
         assert.deepInclude((yield* Effect.flip(recording.stop)).reason, { _tag: "RecordingFailed" })
+        assert.deepStrictEqual([...open], [])
+
+        const other = yield* Recorder.start(session, { folder: "/other" }).pipe(
+          Effect.provideService(Recorder.Storage, failing)
+        )
+        yield* Effect.sleep("100 millis")
+        isFull = true
+        for (const guest of guests) yield* Effect.forkScoped(guest.speak(Rig.frames(100)))
+        assert.deepInclude((yield* Effect.flip(other.awaitEnd)).reason, { _tag: "RecordingFailed" })
         assert.deepStrictEqual([...open], [])
       })).pipe(Effect.provide(memory()))
   )

@@ -196,11 +196,14 @@ describe("Recorder, in WAV", () => {
         // what the header does not know of yet
         assert.isAtMost(dataBytes(bytes), bytes.length - 44)
       }
+      const longest = Math.max(...names.map((name) => file(name).length))
       const manifest = yield* Recorder.repair(folder)
       assert.strictEqual(manifest.state, "repaired")
       const described = [manifest.users[0]?.file, manifest.mixed]
       for (const [i, name] of names.entries()) {
         const bytes = file(name)
+        // no whole sample is lost, and the shorter ones are as long as the longest
+        assert.strictEqual(bytes.length, longest - longest % 4)
         assert.deepStrictEqual(described[i], { name, bytes: bytes.length, sha256: sha256(bytes) })
         assert.strictEqual(dataBytes(bytes), bytes.length - 44)
         assert.closeTo(dataBytes(bytes), manifest.durationMs * 192, 20)

@@ -99,4 +99,37 @@ describe("Utterances of those who leave", () => {
       assert.strictEqual(opus.filter(({ data }) => Schedule.numberOf(data) >= 0 && data.at(-1) === 0x55).length, 89)
       assert.strictEqual(ended[0]?.pcm.length, 100 * 320)
     }).pipe(Effect.provide(Layer.merge(MockOpusDecoder.layer, Voiced))))
+
+  it.effect("and of nobody who is silent for less than an utterance may be", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const ended: Array<Utterances.Utterance> = []
+      yield* Utterances.make({ receive, events: Effect.succeed(Stream.never) }, { silence: "20 seconds" }).pipe(
+        Stream.runForEach((utterance) => Effect.sync(() => ended.push(utterance))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const userId = UserId.make("100000000000000001")
+      const say = Effect.fnUntraced(function*(from: number, later: number) {
+        for (let n = from; n < from + 20; n++) {
+          const arrivalMs = Number(yield* Clock.monotonicTimeNanos) / 1e6
+          hand.push({
+            ssrc: Ssrc.make(1),
+            userId,
+            sequence: n,
+            timestamp: (n + later) * 960,
+            payload: Schedule.opus(960, n),
+            arrivalMs
+          })
+          yield* TestClock.adjust(20)
+        }
+      })
+      yield* say(0, 0)
+      yield* TestClock.adjust("15 seconds")
+      assert.deepStrictEqual(ended, [])
+      yield* say(20, 750)
+      yield* TestClock.adjust("21 seconds")
+      assert.deepStrictEqual(ended.map(({ reason }) => reason), ["silence"])
+      assert.isAbove((ended[0]?.endMs ?? 0) - (ended[0]?.startMs ?? 0), 15_000)
+    }).pipe(Effect.provide(Layer.merge(MockOpusDecoder.layer, Voiced))))
 })

@@ -9,7 +9,10 @@ import type { VoiceError } from "../../src/VoiceError.ts"
 export const make = () => {
   const readers = new Set<Hub.Reader>()
   const observers = new Set<
-    Observer<Event | { readonly _tag: "Moved" }> & { readonly onConnection?: (() => void) | undefined }
+    Observer<Event | { readonly _tag: "Moved" }> & {
+      readonly onConnection?: (() => void) | undefined
+      readonly onDeaf?: ((deaf: boolean) => void) | undefined
+    }
   >()
   const members = new Set<UserId>()
   const intake: Hub.Intake = {
@@ -36,6 +39,9 @@ export const make = () => {
     },
     connect: () => {
       for (const { onConnection } of observers) onConnection?.()
+    },
+    deafen: (deaf: boolean) => {
+      for (const { onDeaf } of observers) onDeaf?.(deaf)
     },
     tell: (event: Event | { readonly _tag: "Moved" }) => {
       for (const { onEvent } of observers) onEvent(event)

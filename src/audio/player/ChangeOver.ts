@@ -96,7 +96,6 @@ class BetweenFrames implements ChangeOver {
       const all = OnAir.live(air)
       const direct = air.lane._tag === "direct" && air.entries.has(air.lane.entry) ? air.lane : undefined
       if (all.length === 0 || this.#options.silences() !== before) return yield* Scope.close(ofMix, Exit.void)
-      if (direct?.next !== undefined) direct.next.entry.place = "waiting"
       // a change that came meanwhile still waits to be told: what is paused goes over at once, all else when its frames are read
       if (direct !== undefined) yield* outlet.setPaused(direct.number, direct.entry.isPaused)
       const after = direct?.entry.media.format === "opus"
@@ -134,7 +133,6 @@ class BetweenFrames implements ChangeOver {
       if (direct.next !== undefined) {
         if (air.entries.has(direct.next.entry) && Succession.isPlain(direct.next.entry)) return
         yield* outlet.detach(direct.next.number)
-        direct.next.entry.place = air.entries.has(direct.next.entry) ? "waiting" : "out"
         direct.next = undefined
       }
       const entry = OnAir.waiting(air).find(({ seat }) => seat.after === direct.entry.seat && seat.crossfadeMs === 0)

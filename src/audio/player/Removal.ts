@@ -30,10 +30,7 @@ export const remove = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): Eff
         return yield* outlet.detach(number)
       }
       if (former.entry !== entry) return
-      if (former.next !== undefined) {
-        yield* outlet.detach(former.next.number)
-        former.next.entry.place = "waiting"
-      }
+      if (former.next !== undefined) yield* outlet.detach(former.next.number)
       air.lane = { _tag: "nothing" }
       return yield* outlet.detach(former.number)
     }
@@ -57,7 +54,6 @@ export const makeRoom = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): E
   const { lane } = air
   if (lane._tag === "direct" && lane.entry === entry) {
     // what is attached next takes its place, and that of what waits
-    if (lane.next !== undefined) lane.next.entry.place = "waiting"
     OnAir.leaveOut(air, entry)
     air.lane = { _tag: "nothing" }
     return Effect.void

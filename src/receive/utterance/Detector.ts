@@ -178,7 +178,6 @@ export const make = (options: {
     if (speech === undefined) return
     const { confirmed, lastVoiced, start, startedMs } = speech
     speech = undefined
-    onset = []
     const endMs = timeOf(lastVoiced)
     if (lastVoiced - start < limits.minimum * perMs) onDiscard(startedMs, endMs)
     else {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as OnAir from "../../../src/audio/player/OnAir.ts"
+import * as VoiceError from "../../../src/VoiceError.ts"
 import { entryOf, ringOf, seatOf } from "../seats.ts"
 
 describe("OnAir", () => {
@@ -36,5 +37,19 @@ describe("OnAir", () => {
     // what is read of its ring afterwards is not its own
     ring.discard()
     assert.strictEqual(OnAir.heardMs(air, entry), 60)
+  })
+
+  it("lets what is passed through go on where nothing can be mixed", () => {
+    const air = OnAir.make()
+    const error = VoiceError.make(new VoiceError.CodecUnavailable({ codec: "Opus", detail: "said by the test" }))
+    const failed: Array<string> = []
+    const observed = (name: string, place: "direct" | "ready" | "waiting") =>
+      entryOf({ place, seat: seatOf({ observers: new Set([{ onEvent: () => {}, onOver: () => failed.push(name) }]) }) })
+    const [entry, other, waiting] = [observed("direct", "direct"), observed("ready", "ready"), observed("w", "waiting")]
+    air.entries.add(entry).add(other).add(waiting)
+    air.lane = { _tag: "direct", entry, number: 1, next: undefined }
+    OnAir.fail(air, error)
+    assert.deepStrictEqual(failed, ["ready"])
+    assert.deepStrictEqual([...air.entries], [entry, waiting])
   })
 })

@@ -80,6 +80,15 @@ describe("LineUp", () => {
     assert.isUndefined(line.recall())
   })
 
+  it("goes back to what is repeated once", () => {
+    const line = of("one", "b")
+    line.played("a", played)
+    line.remove("a")
+    const recalled = line.recall() ?? ""
+    line.return(recalled, "a")
+    assert.deepStrictEqual(line.upcoming(), ["a", "b"])
+  })
+
   it("remembers a hundred", () => {
     const line = LineUp.make<number>("off")
     for (let i = 0; i < 150; i++) line.played(i, played)

@@ -82,6 +82,38 @@ describe("Reading", () => {
       assert.deepStrictEqual(yield* places(20, 3, 1_000, 1_000), [20, 20, 1_020, 1_040, 1_060])
     }).pipe(Effect.scoped))
 
+  it.effect("reads as much of a source that is faster than time as lies between its bounds", () =>
+    Effect.gen(function*() {
+      const frames = Array.from({ length: 100 }, (_, i) => ({ data: Uint8Array.of(0xfc, i), samples: 960 }))
+      const open = FrameSource.open<never, never>(frames, "fast")
+      const opened = { ...yield* open, speed: 2 }
+      const reading = Reading.make({
+        clock: yield* Clock.Clock,
+        name: "fast",
+        opened,
+        openAgain: Effect.succeed({ opened, landedMs: 0 }),
+        fromMs: 210,
+        landedMs: 0,
+        untilMs: 1_000,
+        againMs: 210,
+        bufferMs: 5_000,
+        leadMs: undefined,
+        heardMs: () => undefined,
+        onReady: Effect.void,
+        again: Effect.succeed(false)
+      })
+      yield* reading.run
+      const { media } = reading
+      assert(media.format === "opus")
+      assert.deepStrictEqual([media.ring.bufferedMs(), reading.positionMs()], [400, 200])
+      // 5 frames lie before the one that holds the beginning
+      const into = new Uint8Array(2)
+      media.ring.read(into, 0)
+      assert.strictEqual(into[1], 5)
+      for (let i = 1; i < 20; i++) media.ring.discard()
+      assert.strictEqual(reading.positionMs(), 1_000)
+    }).pipe(Effect.scoped))
+
   it.effect("is ready when as much is there as is wanted, or as the source wants", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock

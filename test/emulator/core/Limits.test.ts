@@ -112,6 +112,7 @@ describe("limits of messages", () => {
     assert.deepStrictEqual(wrong({ embeds: Array.from({ length: 11 }, () => ({ title: "x" })) }), [
       tooLong("embeds", 10)
     ])
+    assert.strictEqual(post({ embeds: Array.from({ length: 10 }, () => ({ title: "x" })) }).status, 200)
     assert.deepStrictEqual(wrong({ embeds: [{ color: 1 }] }), [missing("embeds.0.description")])
     assert.deepStrictEqual(wrong({ embeds: ["x"] }), [
       "embeds.0[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"
@@ -144,6 +145,8 @@ describe("limits of messages", () => {
       "embeds[MAX_EMBED_SIZE_EXCEEDED]: Embed size exceeds maximum size of 6000"
     ])
     assert.strictEqual(post({ embeds: [whole, { description: x(2_995) }] }).status, 200)
+    assert.lengthOf(wrong({ embeds: [whole, { description: x(2_996) }] }), 1)
+    assert.strictEqual(post({ embeds: [{ fields: whole.fields }] }).status, 200)
   })
 
   it("hold for rows of buttons and menus", () => {
@@ -286,6 +289,12 @@ describe("limits of messages", () => {
       "poll.duration[NUMBER_TYPE_MAX]: int value should be less than or equal to 768.",
       missing("poll.answers.0.poll_media")
     ])
+    for (const count of [0, 11]) {
+      const many = Array.from({ length: count }, () => answers[0])
+      assert.deepStrictEqual(wrong({ poll: { question: { text: "Again?" }, answers: many } }), [
+        badLength("poll.answers", 1, 10)
+      ])
+    }
     assert.deepStrictEqual(post({ content: "x", sticker_ids: ["1"] }), {
       status: 400,
       json: { message: "Invalid sticker sent", code: 50081 }

@@ -189,6 +189,7 @@ describe("pins", () => {
       assert.strictEqual(call("GET", `${messages}/pins?${query}`).json["code"], 50035)
     }
     assert.strictEqual(call("DELETE", `${messages}/pins/${first.id}`).status, 204)
+    assert.deepInclude(client.events("CHANNEL_PINS_UPDATE").at(-1), { last_pin_timestamp: items[1]?.["pinned_at"] })
     assert.strictEqual(call("DELETE", `${old}/${second.id}`).status, 204)
     assert.deepInclude(client.events("CHANNEL_PINS_UPDATE").at(-1), { last_pin_timestamp: null })
     assert.deepStrictEqual(call("GET", old).json, [] as unknown as Json)

@@ -54,6 +54,14 @@ describe("Effects", () => {
     assert.isFalse(effects.isPlain)
   })
 
+  it("sound on as long as all of them do, one behind another", () => {
+    const [echo, filter] = [{ _tag: "Echo", delayMs: 200 }, { _tag: "LowPass", hz: 100 }] as const
+    const tailOf = (...effects: ReadonlyArray<SoundEffect.SoundEffect>) => new Effects(shapings(...effects)).tail
+    assert.isAbove(tailOf(echo), 0)
+    assert.isAbove(tailOf(filter), 0)
+    assert.strictEqual(tailOf(echo, filter), tailOf(echo) + tailOf(filter))
+  })
+
   it("wait for a change to be over, and take the last of those that were wanted meanwhile", () => {
     const effects = new Effects([])
     const gain = (value: number) => shapings({ _tag: "ChannelMix", leftToLeft: value, rightToRight: value })

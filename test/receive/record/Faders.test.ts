@@ -83,6 +83,23 @@ describe("Faders", () => {
       assert.strictEqual((yield* faders.controls.levels).size, 0)
     }))
 
+  it.effect("are known still for sound that belongs a little before what is settled", () =>
+    Effect.gen(function*() {
+      const { faders, gain, set } = make()
+      yield* set(0, { gain: 0 })
+      faders.forget(3_360)
+      assert.deepStrictEqual([0, 480, 960, 3_000].map(gain), [1, 0.5, 0, 0])
+    }))
+
+  it.effect("are heard also where they are over before the end of what is asked for", () =>
+    Effect.gen(function*() {
+      const { faders, set } = make()
+      yield* set(1_000, { gain: 0 })
+      yield* set(2_000, { gain: 1 })
+      const gains = faders.gains(ada, 0, 5_760)
+      assert.deepStrictEqual([0, 1_960, 5_000].map((at) => gains?.[at]), [1, 0, 1])
+    }))
+
   it.effect("need a mixed file, and a gain that can be", () =>
     Effect.gen(function*() {
       const { faders, set } = make()

@@ -1,17 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { OpusDecoder } from "../../../src/OpusDecoder.ts"
-import type { OpusEncoder } from "../../../src/OpusEncoder.ts"
+import * as OpusEncoders from "../../../src/OpusEncoder.ts"
 import { UserId } from "../../../src/protocol/Identifier.ts"
 import * as Decoding from "../../../src/receive/record/Decoding.ts"
 import * as MixedFile from "../../../src/receive/record/MixedFile.ts"
 import { MockOpusDecoder } from "../../../src/testing/index.ts"
+import * as Kit from "./kit.ts"
+import { leftOf } from "./recording.ts"
 import * as Speaker from "./speaker.ts"
 
 const second = 48_000
 
 /** A WAV file is not encoded. */
-const encoders: OpusEncoder["Service"] = { make: () => Effect.die("nothing is encoded") }
+const encoders: OpusEncoders.OpusEncoder["Service"] = { make: () => Effect.die("nothing is encoded") }
 
 describe("MixedFile", () => {
   it.effect("keeps decoders of those who speak, and frees those of the others", () =>
@@ -63,4 +65,70 @@ describe("MixedFile", () => {
       assert.strictEqual(bytes, 44 + 4 * 201 * second)
       assert.strictEqual(decoding.undecodable(), 1)
     }).pipe(Effect.scoped, Effect.provide(MockOpusDecoder.layer)))
+
+  it.effect("loses nothing of what is settled while its end is still to come", () =>
+    Effect.gen(function*() {
+      let bytes = Buffer.alloc(0)
+      const mixed = yield* MixedFile.make({
+        format: "wav",
+        outputs: {
+          create: (name) => ({
+            append: (part) => void (bytes = Buffer.concat([bytes, part])),
+            overwrite: (part, position) => void bytes.set(part, position),
+            resize: (to) => void (bytes = Buffer.concat([bytes.subarray(0, to)], to)),
+            written: () => ({ name, bytes: bytes.length })
+          })
+        },
+        isOpen: () => true,
+        tags: {},
+        encoders
+      })
+      // what a decoder gives is later by its look-ahead
+      const even = new Int16Array(1_920).fill(1_000)
+      for (let n = 0; n < 50; n++) {
+        mixed.add(even, n * 960 - 312)
+        yield* mixed.advance((n + 1) * 960)
+      }
+      yield* mixed.finish(50 * 960 - 312)
+      const left = leftOf(bytes)
+      assert.strictEqual(left.length, 50 * 960 - 312)
+      assert.deepStrictEqual([...new Set(left)], [1_000 / 32_768])
+    }).pipe(Effect.scoped))
+
+  for (const format of ["opus", "wav"] as const) {
+    it.effect(`has silence where there was no room, and all else at its time, as ${format}`, () =>
+      Effect.gen(function*() {
+        let bytes = Buffer.alloc(0)
+        let isOpen = true
+        const mixed = yield* MixedFile.make({
+          format,
+          outputs: {
+            create: (name) => ({
+              append: (part) => void (bytes = Buffer.concat([bytes, part])),
+              overwrite: (part, position) => void bytes.set(part, position),
+              resize: (to) => void (bytes = Buffer.concat([bytes.subarray(0, to)], to)),
+              written: () => ({ name, bytes: bytes.length })
+            })
+          },
+          isOpen: () => isOpen,
+          tags: {},
+          encoders: yield* OpusEncoders.OpusEncoder
+        })
+        const tone = Int16Array.from({ length: 2 * second }, (_, i) => 8_000 * Math.sin((i >> 1) / 20))
+        for (let from = 0; from < 4; from++) {
+          mixed.add(tone, from * second)
+          isOpen = from === 0 || from === 3
+          // the end of a second is settled with the next one
+          yield* mixed.advance((from + 1) * second)
+        }
+        yield* mixed.finish(4 * second)
+        const left = format === "wav" ? leftOf(bytes) : (yield* Kit.decode(bytes)).left
+        assert.strictEqual(left.length, 4 * second)
+        const loudness = [0, 1, 2, 3].map((at) => {
+          const part = left.slice((at + 0.1) * second, (at + 0.9) * second)
+          return Math.max(...Array.from({ length: 80 }, (_, i) => Math.abs(part[i] ?? 0))) > 0.1
+        })
+        assert.deepStrictEqual(loudness, [true, false, false, true])
+      }).pipe(Effect.scoped, Effect.provide(OpusEncoders.layer)))
+  }
 })

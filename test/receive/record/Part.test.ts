@@ -49,6 +49,18 @@ const worst = (values: ReadonlyArray<number>) => values.reduce((most, value) => 
 const hour = Array.from({ length: 30 }, (_, i) => [i * 120 + 3, i * 120 + 13] as const)
 
 describe("Part", () => {
+  it("counts all gaps, and keeps the first five hundred", () => {
+    const { part } = live()
+    for (let n = 0; n < 1_301; n += 2) {
+      part.take(plain(n))
+      part.advance((n + 1) * 960)
+    }
+    part.finish(1_301 * 960)
+    assert.deepInclude(part.counts, { written: 651, lost: 650 })
+    assert.deepStrictEqual([part.gaps.length, part.gapsOmitted()], [500, 150])
+    assert.deepStrictEqual(part.gaps[0], { at: 960, samples: 960, packets: 1, cause: "lost" })
+  })
+
   for (const ppm of [-100, 0, 100]) {
     it(`keeps a sender whose clock is off by ${ppm} ppm in its place for an hour`, () => {
       const packets = Speaker.speak({ ppm, speech: hour, silenceFrames: true })

@@ -33,6 +33,15 @@ describe("Senders", () => {
     assert.strictEqual(senders.unknown(), 0)
   })
 
+  it("gives what has waited before the packet that comes with the name", () => {
+    const { given, senders } = rig()
+    senders.take(packet(1), 0)
+    senders.take(packet(2, ada), 0)
+    assert.deepStrictEqual(given, [[ada, 1], [ada, 2]])
+    senders.expire(6 * seconds)
+    assert.strictEqual(senders.unknown(), 0)
+  })
+
   it("does not take another who is given the SSRC of somebody who has left for them", () => {
     const { given, senders } = rig()
     senders.name(7, ada)

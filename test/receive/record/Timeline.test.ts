@@ -23,6 +23,18 @@ describe("Timeline", () => {
     assert.strictEqual(offAfter(11), 1_440)
   })
 
+  it("puts nothing anywhere else for a packet or two whose time is a second off, either way", () => {
+    for (const off of [48_000, -144_000]) {
+      const timeline = Timeline.make()
+      let seen = timeline.see(0, 0)
+      for (let at = 960; at < 96_000; at += 960) seen = timeline.see(at, at)
+      assert.isUndefined(timeline.see(96_000 + off, 96_000))
+      assert.isUndefined(timeline.see(96_960 + off, 96_960))
+      seen = timeline.see(97_920, 97_920)
+      assert.strictEqual(seen === undefined ? NaN : timeline.timeOf(seen), 97_920)
+    }
+  })
+
   it("needs many packets to believe it", () => {
     // ten seconds of them are 25
     assert.isBelow(longer(19_200)(20), 300)

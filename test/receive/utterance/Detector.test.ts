@@ -136,6 +136,66 @@ describe("Detector", () => {
     assert.deepStrictEqual(ended.map(({ pcm }) => pcm.length), [(200 + 100) * 16])
   })
 
+  it("has no more sound behind than that in front of a pause either, however long the pause is", () => {
+    const { ended, rest, say } = make({ silence: 100 })
+    say("x".repeat(20))
+    rest(5_000)
+    assert.deepStrictEqual(ended.map(({ pcm }) => pcm.length), [(200 + 100) * 16])
+  })
+
+  it("has all the sound before that it may have, also where that is longer than the silence that ends it", () => {
+    const { detector, ended, say } = make({ silence: 100, preRoll: 300 })
+    say(".".repeat(100))
+    say("x".repeat(40))
+    detector.end("left")
+    const [first] = ended
+    assert.strictEqual(first?.audioStartMs, 2_000 - 300 - delay)
+    assert.strictEqual(first?.pcm.length, (300 + 400) * 16)
+  })
+
+  it("counts no more in that comes before than 400 ms, however often something was voiced", () => {
+    const { say, started } = make()
+    say("x.........".repeat(20))
+    say("xxx.")
+    assert.deepStrictEqual(started, [3_000 + 20 - 400 - delay])
+  })
+
+  it("counts what was silent before nothing came any more", () => {
+    const { detector, ended, say } = make()
+    say("x".repeat(20) + ".".repeat(20))
+    detector.pass(1_400 + 199)
+    assert.lengthOf(ended, 0)
+    detector.pass(1_400 + 200)
+    assert.deepStrictEqual(ended.map(({ endMs }) => endMs), [1_200 - delay])
+  })
+
+  it("begins no other one at a cut where nothing is said", () => {
+    const { ended, say, started } = make({ maximum: 500 })
+    say("x".repeat(49) + "." + ".".repeat(60))
+    assert.deepStrictEqual(ended.map(({ endMs, reason }) => [endMs, reason]), [[1_490 - delay, "maximum"]])
+    assert.lengthOf(started, 1)
+  })
+
+  for (const what of ["a pause", "a loss"] as const) {
+    it(`takes half a window in front of ${what} for no part of the one behind it`, () => {
+      const { detector, started } = make()
+      const half = (timestamp: number, voiced: boolean) =>
+        detector.hear({
+          timestamp,
+          samples: 240,
+          atMs: 1_000 + timestamp / 48,
+          pcm: new Int16Array(80).fill(voiced ? 1 : 0),
+          data: undefined
+        }, 1_005 + timestamp / 48)
+      half(0, true)
+      if (what === "a pause") {
+        detector.hear({ timestamp: 240, samples: 4_560, atMs: 1_005, pcm: new Int16Array(), data: undefined }, 1_100)
+      }
+      for (let i = 0; i < 20; i++) half(4_800 + i * 240, i >= 4)
+      assert.deepStrictEqual(started, [1_120 - delay])
+    })
+  }
+
   it("confirms as soon as so much was voiced, whatever pauses there are, and once", () => {
     const { detector, ended, say, told } = make()
     say("xxxxxxxxxx" + ".".repeat(20) + "xxxxxxxxxx" + ".".repeat(20) + "xxxxxxxxx.")

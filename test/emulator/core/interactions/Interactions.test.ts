@@ -208,6 +208,7 @@ describe("Interactions", () => {
           option(2, "entry", { options: [option(1, "move", { options: [option(4, "to")] })] })
         ]
       },
+      { name: "radio", options: [option(1, "on"), option(1, "off")] },
       { name: "who", options: [option(6, "user"), option(7, "channel")] },
       {
         name: "level",
@@ -246,9 +247,23 @@ describe("Interactions", () => {
     assert.include(problem(["level"], { why: "x" }), "\"why\" has to be 2 characters at least")
     assert.include(problem(["level"], { why: "fiver" }), "\"why\" has to be 4 characters at most")
     assert.include(problem(["queue"]), "none is named")
+    assert.include(problem(["radio"]), "none is named")
     assert.include(problem(["queue", "drop"]), "no subcommand \"drop\"")
     assert.include(problem(["who"], { user: "1" }), "no user has the id 1")
     assert.include(problem(["who"], { channel: "1" }), "no channel has the id 1")
+  })
+
+  it("a command of the guild goes before one of the same name that is everywhere", () => {
+    const { call, h, register, typed } = setup()
+    register({ name: "play" }, { name: "stop" })
+    const { json } = call(
+      "POST",
+      `/applications/${h.bot.id}/guilds/${h.guildId}/commands`,
+      { name: "play" },
+      `Bot ${h.bot.token}`
+    )
+    assert.deepInclude(typed(["play"]).data, { id: json["id"], guild_id: h.guildId })
+    assert.notProperty(typed(["stop"]).data, "guild_id")
   })
 
   it("a command without a kind is one that is typed, and one of a kind that there is not is refused", () => {
@@ -267,6 +282,13 @@ describe("Interactions", () => {
     }
     assert.strictEqual(register({ name: "play" }, { name: "Look at", type: 2 }, { name: "start", type: 4 }).status, 200)
     assert.strictEqual(problem(["Look at"]), "the bot has registered no such command")
+    // one of another kind is another one
+    register({ name: "play" }, { name: "play", type: 2 })
+    assert.lengthOf(
+      h.core.rest({ method: "GET", path: commands, authorization: bot, body: undefined })
+        .body as unknown as ReadonlyArray<Json>,
+      2
+    )
   })
 
   it("lets somebody press a button of what the bot has said, which changes it", () => {
@@ -301,6 +323,16 @@ describe("Interactions", () => {
       const refused = begun.press(h.bot.id, customId, [])
       assert.include("problem" in refused ? refused.problem : "", said)
     }
+  })
+
+  it("lets somebody press a button that stands beside a text, however deep", () => {
+    const { client, h, typed } = setup()
+    const { answer, begun } = typed()
+    const button = { type: 2, style: 1, custom_id: "more", label: "More" }
+    const section = { type: 9, components: [{ type: 10, content: "Playing" }], accessory: button }
+    answer({ type: 4, data: { flags: 1 << 15, components: [{ type: 17, components: [section] }] } })
+    assert.notProperty(begun.press(h.bot.id, "more", []), "problem")
+    assert.deepInclude(client.events("INTERACTION_CREATE").at(-1)?.["data"], { custom_id: "more", component_type: 2 })
   })
 
   it("refuses what Discord refuses", () => {

@@ -130,6 +130,9 @@ describe("Modal", () => {
     assert.deepStrictEqual(answer(label({ type: 19, required: false })), { values: [] })
     assert.include(answer(label({ type: 19 })), "is missing, and takes files")
     assert.include(answer(label({ type: 19 }), ["x"]), "takes files")
+    // what all objects have is nothing that somebody gives
+    const named = Modal.fill(world, guild, form(row({ custom_id: "toString", required: false })), {})
+    assert.notProperty(named, "problem")
     assert.deepStrictEqual(Modal.fill(world, guild, form(row({})), { it: "x", other: "y" }), {
       problem: "it has no input \"other\""
     })

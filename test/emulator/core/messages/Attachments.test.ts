@@ -177,6 +177,25 @@ describe("files of messages", () => {
     assert.deepInclude("problem" in written ? {} : written.attachments[0], { name: "a.mp3", contentType: "audio/mpeg" })
   })
 
+  it("are of no type that could be no header", () => {
+    const { get, guest, h } = setup()
+    const written = h.core.write({
+      userId: guest.id,
+      channelId: h.lobby,
+      content: "",
+      files: ["text/html\r\nset-cookie: a=b", "text/\u00e9", "x".repeat(201), "text/plain"].map((contentType) => ({
+        name: "a",
+        description: undefined,
+        contentType,
+        data: lyrics
+      }))
+    })
+    const unknown = "application/octet-stream"
+    const attachments = "problem" in written ? [] : written.attachments
+    assert.deepStrictEqual(attachments.map(({ contentType }) => contentType), [unknown, unknown, unknown, "text/plain"])
+    assert.deepInclude(get(attachments[0]?.url).headers, { "content-type": unknown })
+  })
+
   it("are no more than ten after an edit, those that stay among them", () => {
     const { call, dj, filesOf, get, guest, h, client, messages, post } = setup()
     const file = ["a.txt", "text/plain", lyrics] as const

@@ -165,6 +165,14 @@ describe("Rest", () => {
     const time = "2026-01-01T00:00:00.000Z"
     assert.strictEqual(call("PATCH", mine, { channel_id: stage, request_to_speak_timestamp: time }).status, 204)
     assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { request_to_speak_timestamp: time, suppress: true })
+    // elsewhere nobody asks for it any more
+    h.join(client, h.lobby)
+    assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), {
+      request_to_speak_timestamp: null,
+      suppress: false
+    })
+    h.join(client, stage)
+    assert.strictEqual(call("PATCH", mine, { channel_id: stage, request_to_speak_timestamp: time }).status, 204)
     assert.strictEqual(codeOf(call("PATCH", mine, { suppress: false })), 50013)
     h.core.setModerator(h.bot.id, true)
     assert.deepStrictEqual(call("PATCH", mine, { suppress: false }), { status: 204, body: undefined })
@@ -184,6 +192,9 @@ describe("Rest", () => {
     })
     assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE", "CHANNEL_UPDATE"])
     assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice2.test:1" })
+    // the same one is no other
+    assert.deepInclude(call("PATCH", `/channels/${h.lobby}`, { rtc_region: "there" }).body, { rtc_region: "there" })
+    assert.deepStrictEqual(Harness.names(client.take()), ["CHANNEL_UPDATE"])
     assert.strictEqual(call("DELETE", `/channels/${h.lobby}`).status, 200)
     assert.strictEqual(codeOf(call("GET", `/channels/${h.lobby}`)), 10003)
   })

@@ -28,4 +28,17 @@ describe("VoiceServers join", () => {
     assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE"])
     assert.strictEqual(h.core.snapshot().channels.find((channel) => channel.id === h.other)?.server, 1)
   })
+
+  it("with the token of a server that is left is over at once, also before there is another", () => {
+    const h = Harness.make()
+    const client = h.login()
+    h.join(client, h.lobby)
+    const former = token(client)
+    assert.isDefined(h.grant(former))
+    assert.isTrue(h.core.moveServer(h.lobby, { nullEndpointFirst: true, delayMs: 1_000 }))
+    assert.isUndefined(h.grant(former))
+    h.core.advance(1_000)
+    assert.isDefined(h.grant(token(client)))
+    assert.isUndefined(h.grant(former))
+  })
 })

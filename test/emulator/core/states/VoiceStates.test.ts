@@ -150,6 +150,9 @@ describe("VoiceStates again", () => {
       assert.strictEqual(sessionId(client), before[0])
       assert.strictEqual(token(client) === before[1], rejoinSameChannel === "never")
       assert.strictEqual(h.grant(String(before[1])) === undefined, rejoinSameChannel === "when-disconnected")
+      // once: who mutes itself before it is there again needs no other one
+      h.join(client, h.lobby, { mute: true })
+      assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_STATE_UPDATE"])
     }
   })
 

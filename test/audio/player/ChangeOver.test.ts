@@ -1,0 +1,139 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber } from "effect"
+import * as ChangeOver from "../../../src/audio/player/ChangeOver.ts"
+import * as OnAir from "../../../src/audio/player/OnAir.ts"
+import type * as Seat from "../../../src/audio/player/Seat.ts"
+import * as VoiceError from "../../../src/VoiceError.ts"
+import { entryOf, seatOf } from "../seats.ts"
+import { mixerOf, mixOf, outletOf } from "./mixes.ts"
+
+const rig = Effect.fnUntraced(function*(...entries: ReadonlyArray<Seat.Entry>) {
+  const air = OnAir.make()
+  for (const entry of entries) air.entries.add(entry)
+  const state = { silences: 0 }
+  const { log, outlet } = outletOf()
+  const made = mixerOf()
+  const broken: { error: VoiceError.VoiceError | undefined } = { error: undefined }
+  const gate = yield* Deferred.make<void>()
+  const changeOver = ChangeOver.make({
+    outlet,
+    air,
+    scope: yield* Effect.scope,
+    // it takes a while to open one
+    mixer: {
+      ...made.mixer,
+      open: (options) =>
+        Effect.tap(Effect.andThen(Deferred.await(gate), made.mixer.open(options)), () =>
+          Effect.sync(() => {
+            if (broken.error !== undefined) options.onBroken(broken.error)
+          }))
+    },
+    encoder: () => ({}),
+    silences: () => state.silences,
+    onBroken: () => assert.fail("nothing breaks")
+  })
+  return { air, broken, changeOver, gate, log, made, outlet, state }
+})
+
+describe("a change to a mix", () => {
+  it.effect("is none where nothing plays any more, or something was silenced, when the mix is open", () =>
+    Effect.gen(function*() {
+      for (const what of ["gone", "silenced"] as const) {
+        const entry = entryOf()
+        const { air, changeOver, gate, log, made, state } = yield* rig(entry)
+        const opening = yield* Effect.forkChild(changeOver.toMix, { startImmediately: true })
+        if (what === "gone") air.entries.delete(entry)
+        else state.silences++
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(opening)
+        assert.deepStrictEqual([made.state.open, air.lane._tag, log], [0, "nothing", []], what)
+      }
+    }))
+
+  it.effect("lets what is passed through go on meanwhile, as it is paused by then", () =>
+    Effect.gen(function*() {
+      const entry = entryOf()
+      const next = entryOf({ place: "waiting", seat: seatOf({ after: entry.seat }) })
+      const { air, changeOver, gate, log, made } = yield* rig(entry, next)
+      assert(entry.media.format === "opus")
+      yield* changeOver.pass(entry, entry.media.ring)
+      const { lane } = air
+      assert(lane._tag === "direct")
+      yield* changeOver.prepareNext(lane)
+      assert.strictEqual(lane.next?.entry, next)
+      const opening = yield* Effect.forkChild(changeOver.toMix, { startImmediately: true })
+      entry.isPaused = true
+      log.length = 0
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(opening)
+      assert.deepStrictEqual(log, [["pause", 101, true], ["attach", { after: 0 }]])
+      assert.strictEqual(next.place, "waiting")
+      assert.deepInclude(air.lane, { _tag: "mix", from: lane })
+      assert.strictEqual(made.state.open, 1)
+    }))
+})
+
+describe("a change to a mix that breaks", () => {
+  it.effect("fails, and leaves nothing open", () =>
+    Effect.gen(function*() {
+      const { air, broken, changeOver, gate, log, made } = yield* rig(entryOf())
+      broken.error = VoiceError.make(new VoiceError.CodecUnavailable({ codec: "mixer", detail: "said by the test" }))
+      yield* Deferred.succeed(gate, undefined)
+      assert.strictEqual(yield* Effect.flip(changeOver.toMix), broken.error)
+      assert.deepStrictEqual([made.state.open, air.lane._tag, log], [0, "nothing", []])
+    }))
+})
+
+describe("a change back", () => {
+  it.effect("waits until the mix is heard, and for one that is still there", () =>
+    Effect.gen(function*() {
+      const entry = entryOf({ isPaused: true })
+      const { air, changeOver, log } = yield* rig(entry)
+      const { mix, ring, writer } = yield* mixOf([entry])
+      air.lane = mix
+      writer.end(entry.input)
+      yield* changeOver.handOver(mix)
+      assert.deepStrictEqual(log, [])
+      ring.write(Uint8Array.of(0), 960)
+      ring.discard()
+      air.entries.delete(entry)
+      yield* changeOver.handOver(mix)
+      assert.deepStrictEqual(log, [])
+      air.entries.add(entry)
+      yield* changeOver.handOver(mix)
+      assert.deepStrictEqual(log, [["attach", { paused: true, after: "drained" }]])
+      assert.strictEqual(mix.successor?.entry, entry)
+    }))
+})
+
+describe("what follows without a gap", () => {
+  it.effect("is what waits for what plays, sounds as its source does and does not cross", () =>
+    Effect.gen(function*() {
+      const entry = entryOf()
+      const waiting = (seat: Partial<Seat.Seat>) =>
+        entryOf({ place: "waiting", isPaused: true, seat: seatOf({ after: entry.seat, ...seat }) })
+      const { air, changeOver, log } = yield* rig(entry)
+      assert(entry.media.format === "opus")
+      yield* changeOver.pass(entry, entry.media.ring)
+      const lane = air.lane
+      assert(lane._tag === "direct")
+      log.length = 0
+      for (const seat of [{ crossfadeMs: 100 }, { level: { gain: 0.5, rampMs: 0 } }, { after: seatOf() }]) {
+        const other = waiting(seat)
+        air.entries.add(other)
+        yield* changeOver.prepareNext(lane)
+        assert.deepStrictEqual([log, lane.next], [[], undefined])
+        air.entries.delete(other)
+      }
+      const next = waiting({})
+      air.entries.add(next)
+      yield* changeOver.prepareNext(lane)
+      assert.deepStrictEqual(log.splice(0), [["attach", { paused: true, after: "drained" }]])
+      // another level is no reason to begin anew, unless it has one of its own then
+      yield* changeOver.prepareNext(lane)
+      assert.deepStrictEqual(log, [])
+      next.seat.level = { gain: 0.5, rampMs: 0 }
+      yield* changeOver.prepareNext(lane)
+      assert.deepStrictEqual([log, lane.next, next.place], [[["detach", 102]], undefined, "waiting"])
+    }))
+})

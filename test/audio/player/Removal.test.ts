@@ -1,0 +1,114 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as OnAir from "../../../src/audio/player/OnAir.ts"
+import * as Removal from "../../../src/audio/player/Removal.ts"
+import type * as Seat from "../../../src/audio/player/Seat.ts"
+import { entryOf, seatOf } from "../seats.ts"
+import { mixOf, outletOf } from "./mixes.ts"
+
+const airOf = (...entries: ReadonlyArray<Seat.Entry>) => {
+  const air = OnAir.make()
+  for (const entry of entries) air.entries.add(entry)
+  return air
+}
+
+/** One that is passed through, and one that is to follow it without a gap. */
+const passing = () => {
+  const entry = entryOf({ place: "direct" })
+  const next = entryOf({ place: "waiting", seat: seatOf({ after: entry.seat }) })
+  const air = airOf(entry, next)
+  air.lane = { _tag: "direct", entry, number: 1, next: { entry: next, number: 2 } }
+  return { air, entry, next, ...outletOf() }
+}
+
+/** Two in a mix. */
+const mixed = Effect.fnUntraced(function*(second: Partial<Seat.Entry> = {}) {
+  const [one, other] = [entryOf(), entryOf(second)]
+  const air = airOf(one, other)
+  const { commands, mix, state } = yield* mixOf([one, other])
+  air.lane = mix
+  return { air, commands, mix, one, other, state, ...outletOf() }
+})
+
+describe("what is taken out", () => {
+  it.effect("takes what waits for it out of the driver, but not off the air", () =>
+    Effect.gen(function*() {
+      const { air, entry, log, next, outlet } = passing()
+      yield* Removal.remove(outlet, air, entry)
+      assert.deepStrictEqual(log, [["detach", 2], ["detach", 1]])
+      assert.deepStrictEqual([air.lane._tag, entry.place, next.place], ["nothing", "out", "waiting"])
+      assert.deepStrictEqual([...air.entries], [next])
+    }))
+
+  it.effect("is what waits alone, and what plays goes on", () =>
+    Effect.gen(function*() {
+      const { air, log, next, outlet } = passing()
+      yield* Removal.remove(outlet, air, next)
+      assert.deepStrictEqual(log, [["detach", 2]])
+      assert.deepInclude(air.lane, { _tag: "direct", number: 1, next: undefined })
+    }))
+
+  it.effect("leaves its place to another one of its track, and that of what waits too", () =>
+    Effect.gen(function*() {
+      const { air, entry, log, next, outlet } = passing()
+      yield* Removal.makeRoom(outlet, air, entry)
+      assert.deepStrictEqual([log, air.lane._tag, next.place], [[], "nothing", "waiting"])
+    }))
+
+  it.effect("closes a mix with the last one in it, or with the one that goes on by itself", () =>
+    Effect.gen(function*() {
+      const last = yield* mixed()
+      yield* Removal.remove(last.outlet, last.air, last.one)
+      assert.deepStrictEqual(last.commands, [{ _tag: "Remove", input: 1 }])
+      assert.strictEqual(last.state.open, 1)
+      yield* Removal.remove(last.outlet, last.air, last.other)
+      assert.deepStrictEqual([last.state.open, last.air.lane._tag], [0, "nothing"])
+
+      const handed = yield* mixed()
+      handed.mix.successor = { entry: handed.one, number: 7 }
+      yield* Removal.remove(handed.outlet, handed.air, handed.one)
+      assert.deepStrictEqual([handed.state.open, handed.air.lane._tag], [0, "nothing"])
+    }))
+
+  it.effect("is kept in a mix, unheard, for what waits there for the end of its track", () =>
+    Effect.gen(function*() {
+      const seat = seatOf()
+      const one = entryOf({ seat })
+      const other = entryOf({ seat: seatOf({ after: seat }) })
+      const air = airOf(one, other)
+      const { commands, mix } = yield* mixOf([one, other])
+      air.lane = mix
+      yield* Removal.remove(outletOf().outlet, air, one)
+      assert.deepStrictEqual(commands.splice(0), [{ _tag: "Pause", input: 1, paused: true }])
+      seat.isOver = true
+      mix.desk.dismiss(seat)
+      assert.deepStrictEqual(commands, [{ _tag: "Remove", input: 1 }])
+    }))
+
+  it.effect("goes on in a mix until another one of its track is there, unless that may have to wait", () =>
+    Effect.gen(function*() {
+      const going = yield* mixed()
+      yield* Removal.makeRoom(going.outlet, going.air, going.one)
+      assert.deepStrictEqual([going.commands, going.one.place], [[], "out"])
+      const waiting = yield* mixed({ seat: seatOf({ after: seatOf() }) })
+      yield* Removal.makeRoom(waiting.outlet, waiting.air, waiting.other)
+      assert.deepStrictEqual(waiting.commands, [{ _tag: "Pause", input: 2, paused: true }])
+    }))
+
+  it.effect("is cut out of what was mixed ahead, unless nothing else is left, or it goes on by itself", () =>
+    Effect.gen(function*() {
+      const cutting = Effect.fnUntraced(function*(
+        isCut: (entry: Seat.Entry, one: Seat.Entry) => boolean,
+        isSuccessor = false
+      ) {
+        const { air, log, mix, one, outlet } = yield* mixed()
+        if (isSuccessor) mix.successor = { entry: one, number: 7 }
+        yield* Removal.cutMix(outlet, air, (entry) => isCut(entry, one), () => 0)
+        return [log.length, one.place, air.entries.size]
+      })
+      assert.deepStrictEqual(yield* cutting((entry, one) => entry === one), [1, "out", 1])
+      assert.deepStrictEqual(yield* cutting(() => true), [0, "mix", 2])
+      assert.deepStrictEqual(yield* cutting(() => false), [0, "mix", 2])
+      assert.deepStrictEqual(yield* cutting((entry, one) => entry === one, true), [0, "mix", 2])
+    }))
+})

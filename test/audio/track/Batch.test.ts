@@ -1,0 +1,74 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Batch from "../../../src/audio/track/Batch.ts"
+import * as PcmRing from "../../../src/mixer/PcmRing.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
+
+/** So many samples, each of which has its number on both sides. */
+const numbered = (count: number) => Float32Array.from({ length: count * 2 }, (_, i) => i >> 1)
+
+describe("a batch of samples", () => {
+  it("gives what lies between two places of it", () => {
+    const ring = PcmRing.make(100)
+    const batch = new Batch.PcmBatch(ring, 100, numbered(10))
+    assert.strictEqual(batch.skip(3), 0)
+    assert.strictEqual(batch.samples(), 7)
+    batch.limit(4)
+    assert.strictEqual(batch.samples(), 4)
+    batch.write()
+    assert.isTrue(batch.isOver())
+    const read = new Float32Array(20)
+    assert.strictEqual(ring.read(read, 0, 10), 4)
+    assert.deepStrictEqual(read.slice(0, 8), numbered(7).slice(6))
+  })
+
+  it("gives nothing where all of it lies before, and no more than there is room for", () => {
+    const ring = PcmRing.make(1)
+    const all = new Batch.PcmBatch(ring, 1, numbered(10))
+    assert.strictEqual(all.skip(25), 15)
+    assert.isTrue(all.isOver())
+    const some = new Batch.PcmBatch(ring, 1, numbered(100))
+    some.write()
+    assert.deepStrictEqual([ring.available(), some.samples(), some.isOver()], [48, 52, false])
+    assert.match(new Batch.PcmBatch(ring, 1, new Float32Array(3)).problem() ?? "", /not of two channels/)
+  })
+})
+
+describe("a batch of frames", () => {
+  const make = (...samples: ReadonlyArray<number>) => {
+    const ring = FrameRing.make()
+    const frames = samples.map((samples, i) => ({ data: Uint8Array.of(0xfc, i), samples }))
+    return { ring, batch: new Batch.OpusBatch(ring, 1_000, frames) }
+  }
+
+  it("gives whole frames: the one that holds its beginning, and those that end by its end", () => {
+    const { batch, ring } = make(960, 480, 960, 960)
+    assert.strictEqual(batch.skip(1_000), 40)
+    assert.strictEqual(batch.samples(), 480 + 2 * 960)
+    batch.limit(480 + 960 + 959)
+    assert.strictEqual(batch.samples(), 480 + 960)
+    batch.write()
+    assert.isTrue(batch.isOver())
+    assert.strictEqual(ring.bufferedMs(), 30)
+  })
+
+  it("has nothing left where its first frame is too long", () => {
+    const { batch } = make(960)
+    batch.limit(959)
+    assert.isTrue(batch.isOver())
+    const { batch: exact } = make(960)
+    exact.limit(960)
+    assert.strictEqual(exact.samples(), 960)
+  })
+
+  it("stops at what is no Opus, and says so", () => {
+    for (const wrong of [0, -120, 100, 5_880]) {
+      const { batch, ring } = make(960, wrong, 960)
+      assert.isUndefined(batch.problem())
+      batch.write()
+      assert.strictEqual(ring.bufferedMs(), 20)
+      assert.match(batch.problem() ?? "", /is not Opus/)
+    }
+    const { batch } = make(5_760)
+    assert.isUndefined(batch.problem())
+  })
+})

@@ -1,0 +1,42 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause } from "effect"
+import type { OpenSource } from "../../../src/audio/OpenSource.ts"
+import * as ReadAhead from "../../../src/audio/track/ReadAhead.ts"
+
+const base = { durationMs: undefined, tags: {}, pull: Cause.done() }
+const opus: OpenSource = { ...base, format: "opus", channels: 2 }
+const pcm: OpenSource = { ...base, format: "pcm" }
+
+/** What is there before it begins, and what is read ahead then. */
+const ofSource = (
+  source: OpenSource,
+  wanted: Partial<ReadAhead.Wanted> = {},
+  pace = 1,
+  heldMs = 0
+): readonly [startMs: number, bufferMs: number] => {
+  const all = { bufferMs: undefined, leadMs: undefined, ...wanted }
+  const startMs = ReadAhead.startMs(source, all, pace, heldMs)
+  return [startMs, ReadAhead.bufferMs(source, all, startMs, pace, heldMs)]
+}
+
+describe("what is read ahead", () => {
+  it("fits the source where nobody says how much", () => {
+    assert.deepStrictEqual(ofSource(opus), [200, 1_000])
+    assert.deepStrictEqual(ofSource(pcm), [200, 680])
+    assert.deepStrictEqual(ofSource({ ...opus, live: true }), [60, 200])
+    assert.deepStrictEqual(ofSource({ ...pcm, live: true }), [80, 200])
+    assert.deepStrictEqual(ofSource({ ...pcm, leadMs: 120 }), [120, 680])
+  })
+
+  it("is what is wanted, as far as that can be, and no less than is there before it begins", () => {
+    assert.deepStrictEqual(ofSource({ ...opus, leadMs: 120 }, { leadMs: 300, bufferMs: 2_000 }), [300, 2_000])
+    assert.deepStrictEqual(ofSource(opus, { leadMs: 3_000, bufferMs: 500 }), [3_000, 3_000])
+    assert.deepStrictEqual(ofSource(opus, { leadMs: 60_000 }), [10_000, 10_000])
+    assert.deepStrictEqual(ofSource(opus, { leadMs: 0, bufferMs: 0 }), [0, 120])
+  })
+
+  it("is as much more as it is played faster, and as is held back of it", () => {
+    assert.deepStrictEqual(ofSource(opus, { leadMs: 100, bufferMs: 0 }, 2, 80), [280, 320])
+    assert.deepStrictEqual(ofSource({ ...opus, live: true }, {}, 2, 80), [200, 320])
+  })
+})

@@ -1,0 +1,50 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import * as Closing from "../../../src/receive/record/Closing.ts"
+import type { Manifest } from "../../../src/receive/record/Manifest.ts"
+import * as VoiceError from "../../../src/VoiceError.ts"
+import * as Kit from "./kit.ts"
+
+const full = VoiceError.make(
+  new VoiceError.RecordingFailed({ path: "/folder", kind: "DiskFull", detail: "by the test" })
+)
+
+// nothing of it is looked at here
+const manifest = { users: [] } as unknown as Manifest
+
+const rig = Effect.fnUntraced(function*(writing: Effect.Effect<never, VoiceError.VoiceError>) {
+  const disk = Kit.disk()
+  const state = { closed: 0 }
+  const close = Effect.sync(() => void state.closed++)
+  const fiber = yield* Effect.forkChild(writing, { startImmediately: true })
+  return { closing: Closing.make(disk, "/folder", { drained: Effect.never, close }, fiber), disk, state }
+})
+
+describe("Closing", () => {
+  it.effect("says at once why nothing more is written", () =>
+    Effect.gen(function*() {
+      const { closing } = yield* rig(Effect.fail(full))
+      assert.strictEqual(yield* Effect.flip(closing.drain), full)
+    }))
+
+  it.effect("gives a disk up that takes nothing within ten seconds", () =>
+    Effect.gen(function*() {
+      const { closing } = yield* rig(Effect.never)
+      const draining = yield* Effect.forkChild(Effect.flip(closing.drain), { startImmediately: true })
+      yield* TestClock.adjust("9 seconds")
+      assert.isUndefined(draining.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.deepInclude((yield* Fiber.join(draining)).reason, { _tag: "RecordingFailed", kind: "Failed" })
+    }))
+
+  it.effect("closes what has failed, whether its manifest can be written or not", () =>
+    Effect.gen(function*() {
+      const { closing, disk, state } = yield* rig(Effect.fail(full))
+      yield* closing.abandon(manifest)
+      assert.deepStrictEqual([state.closed, disk.files.size], [1, 1])
+      disk.room = 0
+      yield* closing.abandon(manifest)
+      assert.strictEqual(state.closed, 2)
+    }))
+})

@@ -1,0 +1,73 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { EncoderOptions } from "../../src/codec/options.ts"
+import * as Mixer from "../../src/Mixer.ts"
+import * as Playing from "../../src/session/Playing.ts"
+import * as FakeConnection from "../audio/FakeConnection.ts"
+import { play, sourceOf } from "../audio/numbers.ts"
+
+/** What plays on a connection, and how each of its mixes was to encode. */
+const rig = Effect.gen(function*() {
+  const fake = yield* FakeConnection.make
+  const real = yield* Effect.provide(Mixer.Mixer, Mixer.layer)
+  const encoders: Array<EncoderOptions | undefined> = []
+  const mixer: Mixer.Mixer["Service"] = {
+    ...real,
+    open: (options) => {
+      encoders.push(options?.encoder)
+      return real.open(options)
+    }
+  }
+  const playing = yield* Playing.make(fake.connection, mixer, { bitrate: 32_000, fec: true, complexity: 3 })
+  return { encoders, fake, playing }
+})
+
+describe("Playing", () => {
+  it.effect("lets nothing begin that waits for what is interrupted", () =>
+    Effect.gen(function*() {
+      const { fake, playing } = yield* rig
+      const track = yield* playing.play(sourceOf(1_000))
+      const waiting = yield* playing.play(sourceOf(1_000), { after: track, gain: 0.5 })
+      yield* play(fake, 10)
+      const before = fake.log.filter((line) => line.startsWith("attach")).length
+      const interrupted = yield* playing.interrupt
+      assert.deepStrictEqual(interrupted.map(({ positionMs }) => positionMs), [200, 0])
+      assert.deepStrictEqual(yield* playing.tracks, [])
+      yield* play(fake, 5)
+      assert.lengthOf(fake.log.filter((line) => line.startsWith("attach")), before)
+      assert.deepStrictEqual(yield* waiting.awaitEnd, { _tag: "Stopped" })
+    }))
+
+  it.effect("encodes each mix as it was told last", () =>
+    Effect.gen(function*() {
+      const { encoders, playing } = yield* rig
+      yield* playing.setEncoder({ bandwidth: "wideband" })
+      const track = yield* playing.play(sourceOf(100), { gain: 0.5 })
+      yield* playing.setEncoder({ bitrate: "auto", fec: false, dtx: true, signal: "voice", expectedLossPercent: 5 })
+      yield* track.stop
+      yield* playing.play(sourceOf(100), { gain: 0.5 })
+      const first = { bitrate: 32_000, fec: true, complexity: 3, bandwidth: "wideband" } as const
+      assert.lengthOf(encoders, 2)
+      assert.deepInclude(encoders[0], first)
+      assert.deepInclude(encoders[1], {
+        ...first,
+        bitrate: undefined,
+        fec: false,
+        dtx: true,
+        signal: "voice",
+        expectedLossPercent: 5
+      })
+      const refused = yield* Effect.flip(playing.setEncoder({ complexity: 11 }))
+      assert.strictEqual(refused.reason._tag, "Unsupported")
+    }))
+
+  it.effect("cuts no track of anybody else's", () =>
+    Effect.gen(function*() {
+      const [one, other] = [yield* rig, yield* rig]
+      yield* one.playing.play(sourceOf(100))
+      const foreign = yield* other.playing.play(sourceOf(100))
+      assert.deepStrictEqual(yield* one.playing.cut([foreign]), [])
+      assert.lengthOf(yield* one.playing.tracks, 1)
+      assert.lengthOf(yield* other.playing.tracks, 1)
+    }))
+})
