@@ -261,7 +261,7 @@ export const make = (options: {
     for (const packet of held) {
       if (packet.lane === first.lane) fresh = Math.min(fresh, packet.arrival - packet.extended)
     }
-    first.lane.timeline.settle(fresh)
+    first.lane.timeline.settle(first.epoch, fresh)
   }
 
   /** Whether it goes right behind what was written last. A sender whose timestamps stand still in pauses only seems to. */
