@@ -293,7 +293,8 @@ describe("Recorder", () => {
 
         const recording = yield* start(session, disk, {
           mixed: "none",
-          onStart: ada.speak(Rig.frames(50)).pipe(Effect.orDie)
+          // the last frame is still on its way when all are sent
+          onStart: ada.speak(Rig.frames(50)).pipe(Effect.andThen(Effect.sleep("20 millis")), Effect.orDie)
         })
         const said = Rig.frames(20, 5)
         yield* ada.speak(said)

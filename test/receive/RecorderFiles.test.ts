@@ -3,6 +3,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as OggPage from "../../src/audio/ogg/OggPage.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import * as Recorder from "../../src/receive/Recorder.ts"
@@ -12,7 +13,43 @@ import type { Place } from "./process/recorder.ts"
 import * as Kit from "./record/kit.ts"
 import { dataBytes, layer, leftOf, lobby, sha256, start } from "./record/recording.ts"
 
+/** Where the pages of an Ogg file end, in samples. */
+const pageEnds = (bytes: Uint8Array): ReadonlyArray<number> => {
+  const ends: Array<number> = []
+  for (let offset = 0; offset < bytes.length;) {
+    const page = OggPage.decode(bytes, offset, bytes.length)
+    if (typeof page !== "object") assert.fail("there is something that is no page")
+    ends.push(page.granule)
+    offset = page.end
+  }
+  return ends
+}
+
 describe("Recorder, files of users", () => {
+  for (const frames of [1, 3, 6]) {
+    it.effect(`end with the recording where somebody is speaking, in packets of ${20 * frames} ms`, () =>
+      Rig.run(Effect.gen(function*() {
+        const { ada, session } = yield* lobby
+        const data = Uint8Array.of(0xff, frames, ...Array.from({ length: frames * 40 }, (_, i) => i))
+        yield* Effect.forkScoped(ada.speak(Array.from({ length: 1_000 }, () => ({ data, samples: frames * 960 }))))
+        yield* Effect.sleep("1 second")
+        for (let i = 0; i < 10; i++) {
+          const disk = Kit.disk()
+          const recording = yield* start(session, disk)
+          // pages are written each half second, and so some have just been
+          yield* Effect.sleep("1001 millis")
+          const { durationMs, users } = yield* recording.stop
+          assert.isAbove(users[0]?.packets.written ?? 0, 5)
+          for (const name of [`${ada.userId}.ogg`, "mixed.ogg"]) {
+            const ends = pageEnds(disk.file(name))
+            assert.deepStrictEqual(ends, ends.toSorted((a, b) => a - b), name)
+            assert.strictEqual(ends.at(-1), durationMs * 48 + 312, name)
+          }
+          yield* Effect.sleep("7 millis")
+        }
+      })).pipe(Effect.provide(layer)))
+  }
+
   it.effect(
     "are WAV where that is wanted, in step with the mixed file, and playable while it runs",
     () =>

@@ -102,8 +102,9 @@ const opusSink = (output: Output, encoder: Encoder, tags: Readonly<Record<string
       return open + oggBytes(frames, frames * maxFrameBytes) + oggBytes(skipped, 3 * skipped)
     },
     finish: (length) => {
-      // the last page has to have a packet
-      const missing = Math.max(Silence.unitSamples, length + preSkip - at)
+      // what was skipped is silence up to the end, and no more than that: the last page has to reach as far as those before it
+      at = writer.writtenSamples()
+      const missing = length + preSkip - at
       Silence.fill(Math.ceil(missing / Silence.unitSamples) * Silence.unitSamples, put)
       output.append(writer.finish(length))
     }

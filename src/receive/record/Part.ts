@@ -65,9 +65,9 @@ export interface Gap {
  */
 export interface Part {
   readonly take: (packet: Received) => void
-  /** Gives what has its place now, and silence up to what may still be reached by a packet. */
+  /** Gives what has its place and is over by now, and silence up to what may still be reached by a packet. */
   readonly advance: (now: number) => void
-  /** Gives all that is there, and silence up to `length`. */
+  /** Gives all that is there and begins before `length`, and silence up to it. */
   readonly finish: (length: number) => void
   /** Where the next packet goes. */
   readonly written: () => number
@@ -261,12 +261,15 @@ export const make = (options: {
     for (const packet of held) {
       if (packet.lane === first.lane) fresh = Math.min(fresh, packet.arrival - packet.extended)
     }
-    first.lane.timeline.settle(fresh)
+    first.lane.timeline.settle(first.epoch, fresh)
   }
 
   /** Whether it goes right behind what was written last. A sender whose timestamps stand still in pauses only seems to. */
   const follows = ({ afterPause, extended, lane }: Held): boolean =>
     extended === lane.end && !afterPause && written === lane.endAt && leftOut === 0 && !isBroken
+
+  /** Where it goes, at least: nothing is written over. */
+  const placeOf = (packet: Held): number => follows(packet) ? written : Math.max(written, timeOf(packet))
 
   const write = (packet: Held): void => {
     const { extended, lane, payload, samples, sequence } = packet
@@ -329,9 +332,12 @@ export const make = (options: {
     }
     for (let first = held[0]; first !== undefined; first = held[0]) {
       if (!follows(first) && first.arrival + hold > now) break
+      // a page behind the end could not be cut off, where this is the end
+      if (placeOf(first) + first.samples > now) break
       writeFirst()
     }
     const first = held[0]
+    if (first !== undefined && follows(first)) return
     const reachable = first === undefined ? now - hold : Math.min(now - hold, timeOf(first))
     const units = Math.floor((reachable - written) / Silence.unitSamples)
     if (units > 0 && leftOut > 0) {
@@ -345,7 +351,8 @@ export const make = (options: {
     take,
     advance,
     finish: (length) => {
-      while (held.length > 0) writeFirst()
+      for (let first = held[0]; first !== undefined && placeOf(first) < length; first = held[0]) writeFirst()
+      held.length = 0
       counts.malformed += doubtful.length
       doubtful = []
       if (leftOut > 0) noteGap(length - written, leftOut, "dropped")

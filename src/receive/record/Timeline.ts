@@ -32,12 +32,12 @@ export interface Timeline {
    */
   readonly see: (timestamp: number, arrival: number) => Seen | undefined
   /**
-   * The time of a packet by what is known now. `fresh` is the least of arrival minus timestamp among the packets that began to
-   * come after a pause: where all of them are later than expected, the sender has stood still meanwhile, or the way has
+   * The time of a packet by what is known now. `fresh` is the least of arrival minus timestamp among the packets of an epoch that
+   * began to come after a pause: where all of them are later than expected, the sender has stood still meanwhile, or the way has
    * become longer.
    */
   readonly timeOf: (seen: Seen) => number
-  readonly settle: (fresh: number) => void
+  readonly settle: (epoch: number, fresh: number) => void
   /** The mean delay above the least one, of late: how far the estimate may be off at most, where there is jitter. */
   readonly jitter: () => number
 }
@@ -127,11 +127,15 @@ export const make = (): Timeline => {
     return { epoch, extended: at }
   }
 
+  const baseOf = (of: number): number => of === epoch ? base : formerBases[of] ?? base
+
   return {
     see,
-    timeOf: (seen) => seen.extended + (seen.epoch === epoch ? base : formerBases[seen.epoch] ?? base),
-    settle: (fresh) => {
-      if (fresh > base + settleChange + 2 * spread) base = fresh
+    timeOf: (seen) => seen.extended + baseOf(seen.epoch),
+    settle: (of, fresh) => {
+      if (fresh <= baseOf(of) + settleChange + 2 * spread) return
+      if (of === epoch) base = fresh
+      else formerBases[of] = fresh
     },
     jitter: () => spread
   }

@@ -512,6 +512,7 @@ describe("faults.play and faults.random", () => {
           yield* discord.settle
           yield* Fiber.join(speaking)
           yield* discord.settle
+          yield* TestClock.adjust("20 millis")
         })
         yield* Effect.scoped(Effect.gen(function*() {
           const playing = yield* discord.faults.play([

@@ -172,6 +172,17 @@ describe("Part", () => {
     assert.isBelow(worst(Speaker.errors(packets, written)), unit / 2 + 1)
   })
 
+  it("goes on in its place where timestamps jump while the first words still wait", () => {
+    const before = Speaker.speak({ speech: [[1, 1.1]] })
+    const jumped = Speaker.speak({ speech: [[1.2, 3]], firstTimestamp: 1_900_000_000, firstSequence: 65_505 })
+    const packets = [...before, ...jumped].map((packet, i) => changed(packet, { payload: Speaker.sound(i) }))
+    const { length, part, written } = Speaker.record(packets)
+    isSeamless(written)
+    assert.strictEqual(part.counts.written, packets.length)
+    assert.isBelow(worst(Speaker.errors(packets, written)), unit / 2 + 1)
+    assert.isBelow(part.written() - length, unit)
+  })
+
   for (const pause of [0.3, 1, 7]) {
     it(`goes on in its place when a sender's timestamps stand still in a pause of ${pause} s`, () => {
       const packets = Speaker.speak({ speech: [[1, 3], [3 + pause, 5 + pause]] }).map((packet, i) =>

@@ -159,6 +159,8 @@ export const make = (
     let speaking = false
     /** Frames of the first. */
     let said = 0
+    /** When what was sent last is over. */
+    let overMs = epochMs
     let cancel: (() => void) | undefined
 
     const hear = (packet: Uint8Array, box: Sealing.Box): void => {
@@ -251,6 +253,7 @@ export const make = (
             return schedule(step, beginMs)
           }
           samples += frame.samples
+          overMs = beginMs + samples / 48 / clockRate
         }
         index++
         // A listener may have made this participant leave or move.
@@ -291,7 +294,7 @@ export const make = (
           onDone: options?.onDone,
           onCut: options?.onCut
         })
-        if (!speaking) next(context.now())
+        if (!speaking) next(Math.max(context.now(), overMs))
       },
       setSpeaking: (flags) => {
         if (!seat.session.ended) roster.setSpeaking(seat.session, flags)

@@ -80,6 +80,22 @@ describe("Participants", () => {
     )
   })
 
+  it("say nothing while the last frame of what they said is still heard", () => {
+    const { join, world } = make()
+    const { guest } = join("8")
+    const { heard } = join("9")
+    const start = world.timers.now()
+    guest.speak(frames(2, 2_880), { trailingSilence: false })
+    world.wait(60)
+    guest.speak(frames(1), { trailingSilence: false })
+    world.wait(1_000)
+    const [first] = heard
+    assert.deepStrictEqual(
+      heard.map(({ arrivalMs, timestamp }) => [arrivalMs - start, (timestamp - (first?.timestamp ?? 0)) >>> 0]),
+      [[0, 0], [60, 2_880], [120, 5_760]]
+    )
+  })
+
   it("are heard by clients, which learn of them", () => {
     const { join, world } = make()
     const client = makeClient(world, "1")
