@@ -133,6 +133,7 @@ export const make = (options: {
         goneListeners.push(listener)
       },
       undecryptable: () => new Map(undecryptable),
+      reaches: (other) => handle?.reaches(other) === true,
       membership: () => handle?.membership(),
       verificationCode: (other) => handle?.verificationCode(other) ?? Promise.resolve(undefined),
       misbehave: (how) => {

@@ -52,6 +52,12 @@ export interface Participant {
    */
   readonly awaitFrames: (count: number) => Effect.Effect<ReadonlyArray<HeardFrame>, EmulatorError>
   /**
+   * Waits until what it says reaches a user (a name or an id): who is in its channel with UDP and Speaking, not deaf, and in the same
+   * end-to-end encrypted group. A bot whose handler is there later than that misses the beginning all the same. It has no deadline of
+   * its own; it can be interrupted. Fails with `UnknownName`, and with `NotInVoice` when it has left or was removed.
+   */
+  readonly awaitHeardBy: (user: string) => Effect.Effect<void, EmulatorError>
+  /**
    * Sends Opus packets at their media time, after what it is still saying, and returns when the last one was sent. Fails
    * with `NotInVoice` if it is on no voice server, and as soon as it leaves, is removed or (unless `throughMoves`) is moved, or its
    * voice server is, before the end; when the emulator closes, too. Interruption stops the waiting, not the speaking.
@@ -94,7 +100,7 @@ export interface Participant {
   readonly leave: Effect.Effect<void>
 }
 
-/** How often a speaker who is on the way looks whether it has arrived, in milliseconds. */
+/** How often one who waits for somebody's arrival looks, in milliseconds. */
 const lookMs = 10
 
 /**
@@ -172,6 +178,17 @@ export const make = Effect.fnUntraced(
       senderReports: Effect.sync(() => reports.slice()),
       awaitFrames: (count) =>
         Effect.map(Effect.raceFirst(frames.reach(count), Deferred.await(gone)), () => voiced.slice(0, count)),
+      awaitHeardBy: Effect.fnUntraced(function*(other: string) {
+        const { id } = yield* find(other)
+        const arrival = Effect.gen(function*() {
+          while (!(yield* driver.call(() => scripted.reaches(id)))) yield* Effect.sleep(lookMs)
+        })
+        yield* Effect.raceAllFirst([
+          arrival,
+          Deferred.await(gone),
+          Effect.andThen(driver.closed, Effect.fail(notInVoice("the emulator has closed")))
+        ])
+      }),
       speak: Effect.fnUntraced(function*(frames: ReadonlyArray<SpokenFrame>, options: SpeakOptions = {}) {
         let rest = frames
         while (true) {

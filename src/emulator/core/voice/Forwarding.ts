@@ -47,6 +47,8 @@ export interface Forwarding {
    * where there is a group, are in it: what of a packet is encrypted end to end it does not say.
    */
   readonly video: (sender: Session, header: RtpHeader, plain: Uint8Array, from: number, to: number) => void
+  /** Whether what a member says now goes to another one, who can read it. */
+  readonly reaches: (sender: Session, listener: Session) => boolean
   /** Sends a plain RTCP packet to one member. */
   readonly control: (to: Session, packet: Uint8Array) => void
   /** Sends a plain RTCP packet to all others in the sender's channel. */
@@ -201,6 +203,14 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
         const clear = Sealing.rtpClearBytes(media.box.mode, plain, length)
         dispatch(listener, media.box.seal(plain, length, clear, sealed), "rtp")
       }
+    },
+    reaches: (sender, listener) => {
+      const { guildId, media, userId } = listener
+      if (media === undefined || (listener.hear === undefined && listener.target === undefined)) return false
+      if (hooks.speaks?.(sender.userId, sender.guildId) === false || hooks.hears?.(userId, guildId) === false) return false
+      const group = dave.group(sender.room)
+      return listening.wouldAdmit(listener) &&
+        (group === undefined || group.version() === 0 || group.reads(sender, listener))
     },
     control,
     controlOthers: (sender, packet) => {

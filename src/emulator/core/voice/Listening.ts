@@ -19,6 +19,8 @@ export interface Listening {
   readonly beacon: (server: VoiceServerId, from: Address) => void
   /** Whether audio may go to a member now, to which it is about to be sent. */
   readonly admits: (listener: Session) => boolean
+  /** The same, without judging it. */
+  readonly wouldAdmit: (listener: Session) => boolean
 }
 
 /** How long after the first session description Speaking (op 5) may be under way, in milliseconds. */
@@ -79,7 +81,12 @@ export const make = (context: CoreContext, roster: Roster): Listening => {
     )
   }
 
+  /** Scripted members have no connection, and need not say Speaking. */
+  const wouldAdmit = ({ credentials, speaking }: Session): boolean =>
+    credentials === undefined || speaking !== undefined || profile.audioToUnannounced === "forward"
+
   return {
+    wouldAdmit,
     sent: (session) => {
       session.sentMs = context.now()
     },
@@ -94,7 +101,7 @@ export const make = (context: CoreContext, roster: Roster): Listening => {
       judgeKeepalive(listener)
       if (listener.speaking !== undefined) return true
       judgeIntroduction(listener)
-      if (profile.audioToUnannounced === "forward") return true
+      if (wouldAdmit(listener)) return true
       context.count("rtp-withheld")
       return false
     }

@@ -106,6 +106,8 @@ export interface ParticipantHandle {
   readonly onReport: (listener: (report: HeardReport) => void) => void
   /** Calls `listener` for every frame that is not heard from now on, because it cannot be decrypted. */
   readonly onUndecryptable: (listener: (cause: Undecryptable, userId: UserId) => void) => void
+  /** Whether what it says now goes to a user, who can read it. */
+  readonly reaches: (userId: UserId) => boolean
   /** The end-to-end encrypted group as it knows it; `undefined` while it is in none. */
   readonly membership: () => Membership | undefined
   /** 45 digits that both sides see; `undefined` if the other is not in its group. */

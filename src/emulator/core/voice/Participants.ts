@@ -317,6 +317,9 @@ export const make = (
       onUndecryptable: (listener) => {
         undecryptable.push(listener)
       },
+      reaches: (userId) =>
+        !seat.session.ended &&
+        seat.session.room.members.some((other) => other.userId === userId && relay.reaches(seat.session, other)),
       membership: () => seat.session.member?.membership(),
       verificationCode: (userId) => seat.session.member?.verificationCode(userId) ?? Promise.resolve(undefined),
       misbehave: (how) => {

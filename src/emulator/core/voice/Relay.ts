@@ -34,6 +34,8 @@ export interface Relay {
   readonly datagram: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
   /** Takes a sealed RTP packet of a scripted participant, which is not judged. */
   readonly scripted: (session: Session, packet: Uint8Array) => void
+  /** Whether what a member says now goes to another one, who can read it. */
+  readonly reaches: (sender: Session, listener: Session) => boolean
   /** Forwards the audio that has overtaken the first Speaking (op 5) of a session. */
   readonly release: (session: Session) => void
 }
@@ -340,6 +342,7 @@ export const make = (
         if (nowKind !== "rtp" && nowKind !== "rtcp") onOther(server, source, nowKind, frame, frame === bytes)
       })
     },
+    reaches: forwarding.reaches,
     scripted: (session, packet) =>
       context.through(
         "datagram-in",
