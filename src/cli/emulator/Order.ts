@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { Misbehaviour } from "../../emulator/core/dave/Misbehaviour.ts"
 import * as FaultSchedule from "../../emulator/core/faults/FaultSchedule.ts"
+import * as Permissions from "../../emulator/core/Permissions.ts"
 
 const id = Schema.optionalKey(Schema.Unknown)
 const user = Schema.String
@@ -154,11 +155,17 @@ export const Order = Schema.Union([
   }),
   order("replies", { command: Schema.Int, text: Schema.optionalKey(Schema.String), timeoutMs: count }),
   // the world
+  order("createRole", {
+    name: Schema.String,
+    guild,
+    permissions: Schema.optionalKey(Schema.Array(Schema.Literals(Permissions.names)))
+  }),
   order("createUser", { name: Schema.String, bot: flag, moderator: flag, privilegedIntents: flag }),
   order("createChannel", {
     name: Schema.String,
     guild,
-    kind: Schema.optionalKey(Schema.Literals(["voice", "stage", "text"])),
+    kind: Schema.optionalKey(Schema.Literals(["voice", "stage", "text", "category"])),
+    category: Schema.optionalKey(channel),
     e2ee: Schema.optionalKey(Schema.Literals(["required", "optional"])),
     userLimit: count
   }),
@@ -167,10 +174,11 @@ export const Order = Schema.Union([
   order("removeFromGuild", { user, guild }),
   order("addToGuild", { user, guild }),
   order("setNick", { user, guild, nick: Schema.NullOr(Schema.String) }),
+  order("setRoles", { user, guild, roles: Schema.Array(Schema.String) }),
   order("moveUser", { user, channel }),
   order("muteUser", { user, guild, mute: flag, deaf: flag }),
   order("suppressUser", { user, guild, suppress: Schema.Boolean }),
-  order("deny", { user, channel, connect: flag, view: flag, speak: flag }),
+  order("deny", { user, channel, connect: flag, view: flag, speak: flag, send: flag }),
   order("moveServer", {
     channel,
     region: Schema.optionalKey(Schema.String),

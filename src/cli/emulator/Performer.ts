@@ -132,7 +132,7 @@ export const make = Effect.fnUntraced(function*(
 
   // An `id` that a channel shall have is something else than the `id` of an order.
   const createChannel = Effect.fnUntraced(function*(
-    { e2ee, guild = "guild", kind, name, userLimit }: Extract<Order, { readonly do: "createChannel" }>
+    { category, e2ee, guild = "guild", kind, name, userLimit }: Extract<Order, { readonly do: "createChannel" }>
   ) {
     const guildId = yield* Effect.catchReason(
       discord.guild(guild),
@@ -141,7 +141,7 @@ export const make = Effect.fnUntraced(function*(
       // what looks like an id is not the name of a guild to come
       (_, error) => /^\d{15,20}$/.test(guild) ? Effect.fail(error) : discord.createGuild({ name: guild })
     )
-    const channel = yield* discord.createChannel({ guild: guildId, name, kind, e2ee, userLimit })
+    const channel = yield* discord.createChannel({ guild: guildId, name, kind, category, e2ee, userLimit })
     return { channel, guild: guildId }
   })
 
@@ -298,6 +298,11 @@ export const make = Effect.fnUntraced(function*(
           }),
           ({ id, token }) => ({ user: id, token: Redacted.value(token) })
         )
+      case "createRole":
+        return Effect.map(
+          discord.createRole({ name: order.name, guild: order.guild, permissions: order.permissions }),
+          (role) => ({ role })
+        )
       case "createChannel":
         return createChannel(order)
       case "kick":
@@ -308,6 +313,8 @@ export const make = Effect.fnUntraced(function*(
         return done(faults.addToGuild(order.user, order))
       case "setNick":
         return done(faults.setNick(order.user, order.nick, order))
+      case "setRoles":
+        return done(faults.setRoles(order.user, order.roles, order))
       case "moveUser":
         return done(faults.moveUser(order.user, order.channel))
       case "muteUser":
@@ -316,7 +323,12 @@ export const make = Effect.fnUntraced(function*(
         return done(faults.suppressUser(order.user, order.suppress, order))
       case "deny":
         return done(
-          faults.deny(order.user, order.channel, { connect: order.connect, view: order.view, speak: order.speak })
+          faults.deny(order.user, order.channel, {
+            connect: order.connect,
+            view: order.view,
+            speak: order.speak,
+            send: order.send
+          })
         )
       case "moveServer":
         return done(faults.moveServer(order.channel, order))

@@ -31,6 +31,8 @@ export interface Commands {
   readonly put: (scope: Scope, command: unknown) => Json | undefined
   /** All that there are from now on, with the ids that they had; `undefined`, and nothing changes, if one could not be `put`. */
   readonly replace: (scope: Scope, commands: ReadonlyArray<unknown>) => ReadonlyArray<Json> | undefined
+  /** The one with this id is another one from now on; `undefined`, and nothing changes, if that could not be `put`. */
+  readonly change: (scope: Scope, id: string, command: Json) => Json | undefined
   /** Whether there was one with this id. */
   readonly remove: (scope: Scope, id: string | undefined) => boolean
 }
@@ -116,6 +118,15 @@ export const make = (nextId: () => string): Commands => {
       }
       keep(scope, commands)
       return Array.from(commands.values())
+    },
+    change: (scope, id, command) => {
+      const commands = commandsOf(scope)
+      const one = read(scope, command, commands)
+      if (one === undefined) return undefined
+      const changed = { ...one, id }
+      for (const [key, before] of commands) if (before["id"] === id) commands.delete(key)
+      keep(scope, commands.set(keyOf(changed), changed))
+      return changed
     },
     remove: (scope, id) => {
       const commands = commandsOf(scope)

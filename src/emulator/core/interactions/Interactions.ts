@@ -196,7 +196,7 @@ export const make = (
     const { bot, data, files = [], on, pressed, type, userId, where } = options
     const user = world.users.get(userId)
     if (!Places.isThere(world, where)) return { problem: "its channel is gone" }
-    const problem = Places.problemOf(where, userId, "begins it")
+    const problem = Places.problemOf(world, where, userId, "begins it")
     if (user === undefined || problem !== undefined) return { problem: problem ?? "who begins it is nobody" }
     const session = sessionOf(bot.id, where)
     if (session === undefined) return { problem: `"${bot.name}" is not logged in` }
