@@ -73,11 +73,19 @@ export type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
 export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
 export type { DatagramFaults, What, When } from "./core/faults/FaultRules.ts"
 export type { Choice } from "./core/interactions/Choices.ts"
-export type { Modal, Values as ModalValues } from "./core/interactions/Modal.ts"
+export type { Modal } from "./core/interactions/Modal.ts"
 export type { Attachment } from "./core/messages/Attachments.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
 export type { Chat, ChatMessage, DirectOptions } from "./shell/Chat.ts"
-export type { Command, CommandOptions, FileOptions, MenuOptions, Reply, SuggestOptions } from "./shell/Command.ts"
+export type {
+  Command,
+  CommandOptions,
+  FileOptions,
+  MenuOptions,
+  ModalValues,
+  Reply,
+  SuggestOptions
+} from "./shell/Command.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
 export type { Faults, InGuild } from "./shell/Faults.ts"

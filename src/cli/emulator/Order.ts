@@ -96,6 +96,7 @@ export const Order = Schema.Union([
     user: Schema.optionalKey(user),
     bot: Schema.optionalKey(user),
     channel: Schema.optionalKey(channel),
+    direct,
     timeoutMs: count
   }),
   order("menu", {
@@ -104,6 +105,7 @@ export const Order = Schema.Union([
     user: Schema.optionalKey(user),
     bot: Schema.optionalKey(user),
     channel: Schema.optionalKey(channel),
+    direct,
     timeoutMs: count
   }),
   order("press", {
@@ -144,13 +146,15 @@ export const Order = Schema.Union([
     options: Schema.optionalKey(values),
     user: Schema.optionalKey(user),
     bot: Schema.optionalKey(user),
-    channel: Schema.optionalKey(channel)
+    channel: Schema.optionalKey(channel),
+    direct
   }),
   order("submit", {
     command: Schema.Int,
     values: Schema.optionalKey(
       Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Boolean, Schema.Array(Schema.String)]))
     ),
+    files: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(file))),
     timeoutMs: count
   }),
   order("replies", { command: Schema.Int, text: Schema.optionalKey(Schema.String), timeoutMs: count }),

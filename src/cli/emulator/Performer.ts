@@ -61,6 +61,10 @@ const patienceMs = 10_000
 
 const nothing: Answer = {}
 
+/** Whose direct messages are meant is who acts in them. */
+const inDirect = <A extends { readonly direct?: string; readonly user?: string }>({ direct, ...order }: A) =>
+  direct === undefined ? { ...order, direct: false } : { ...order, user: direct, direct: true }
+
 const saysIn = (messages: ReadonlyArray<{ readonly content: string }>, text: string): boolean =>
   messages.some(({ content }) => content.includes(text))
 
@@ -185,12 +189,21 @@ export const make = Effect.fnUntraced(function*(
 
   const command = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "command" }>) {
     // an `options` of the order is that of the command
-    const { files = {}, options, timeoutMs = patienceMs, ...named } = order
+    const { files = {}, options, timeoutMs = patienceMs, ...named } = inDirect(order)
     const read = yield* Effect.forEach(
       Object.entries(files),
       ([option, path]) => Effect.map(Upload.read(path), (file) => [option, file] as const)
     )
     return yield* typist.type({ ...named, options: { ...options, ...Object.fromEntries(read) } }, timeoutMs)
+  })
+
+  const submit = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "submit" }>) {
+    const { command, files = {}, timeoutMs = patienceMs, values } = order
+    const read = yield* Effect.forEach(
+      Object.entries(files),
+      ([input, paths]) => Effect.map(Effect.forEach(paths, Upload.read), (sent) => [input, sent] as const)
+    )
+    return yield* ofCommand(command, typist.submit(command, { ...values, ...Object.fromEntries(read) }, timeoutMs))
   })
 
   const write = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "write" }>) {
@@ -270,7 +283,7 @@ export const make = Effect.fnUntraced(function*(
       case "command":
         return command(order)
       case "menu":
-        return typist.choose(order, order.timeoutMs ?? patienceMs)
+        return typist.choose(inDirect(order), order.timeoutMs ?? patienceMs)
       case "press":
         return press(order)
       case "write":
@@ -280,12 +293,9 @@ export const make = Effect.fnUntraced(function*(
       case "messages":
         return Effect.map(messages(order), (messages) => ({ messages }))
       case "suggest":
-        return Effect.map(discord.suggest(order), (choices) => ({ choices }))
+        return Effect.map(discord.suggest(inDirect(order)), (choices) => ({ choices }))
       case "submit":
-        return ofCommand(
-          order.command,
-          typist.submit(order.command, order.values ?? {}, order.timeoutMs ?? patienceMs)
-        )
+        return submit(order)
       case "replies":
         return replies(order)
       case "createUser":

@@ -105,7 +105,7 @@ const outsideOf = (option: Json, value: unknown): string | undefined => {
  */
 export const fill = (
   world: World.World,
-  guild: World.Guild,
+  guild: World.Guild | undefined,
   path: ReadonlyArray<string>,
   values: Values,
   registered: Json | undefined,
@@ -159,7 +159,7 @@ export const fill = (
     if (problem !== undefined) return { problem }
     const channelTypes = Body.itemsOf(option?.["channel_types"])
     if (type === types.channel && channelTypes.length > 0) {
-      const channel = Array.from(guild.channels.values()).find(({ id }) => id === value)
+      const channel = Array.from(guild?.channels.values() ?? []).find(({ id }) => id === value)
       if (channel !== undefined && !channelTypes.includes(DiscordObject.channelTypes[channel.kind])) {
         return { problem: `its option "${name}" takes no channel of that type` }
       }

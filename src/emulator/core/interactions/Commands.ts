@@ -5,7 +5,8 @@
  */
 import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
-import { badLength, noChoice, type Problem, required } from "../http/FormProblems.ts"
+import { badLength, noChoice, ofText, type Problem } from "../http/FormProblems.ts"
+import * as CommandForm from "./CommandForm.ts"
 
 /**
  * Where commands are registered: everywhere, or in one guild.
@@ -50,6 +51,12 @@ const withoutNulls = (command: unknown): Json =>
     ? Object.fromEntries(Object.entries(command).filter(([, value]) => value !== null))
     : {}
 
+const noPermissions = (path: string): Problem => ({
+  path: `${path}default_member_permissions`,
+  code: "PERMISSIONS_TYPE_CONVERT",
+  message: "Permissions must be a number in a string."
+})
+
 /**
  * What is wrong with a command; `path` stands before the names of its fields, with a dot.
  *
@@ -57,11 +64,14 @@ const withoutNulls = (command: unknown): Json =>
  * @since 0.1.0
  */
 export const problemsOf = (path: string, command: unknown): ReadonlyArray<Problem> => {
-  const { description = "", name, options, type = 1 } = withoutNulls(command)
+  const { default_member_permissions: permissions, description = "", name, options, type = 1 } = withoutNulls(command)
   const isMenu = menus.has(type)
   return [
-    ...(typeof name !== "string" || name === "" ? [required(`${path}name`)] : []),
+    ...(type === 1
+      ? CommandForm.problemsOf(path, { name, description, options })
+      : ofText(`${path}name`, typeof name === "string" ? name : null, { least: 1, most: 32, isRequired: true })),
     ...(types.has(type) ? [] : [noChoice(`${path}type`, types)]),
+    ...(permissions === undefined || /^\d{1,20}$/.test(String(permissions)) ? [] : [noPermissions(path)]),
     ...(isMenu && description !== "" ? [badLength(`${path}description`, 0)] : []),
     ...(isMenu && Body.itemsOf(options).length > 0 ? [badLength(`${path}options`, 0)] : [])
   ]

@@ -25,7 +25,7 @@ export const typeOf = (on: Message.On): 2 | 3 => "user" in on ? 2 : 3
  */
 export const target = (
   world: World.World,
-  guild: World.Guild,
+  guild: World.Guild | undefined,
   on: Message.On,
   find: (id: string) => Json | undefined
 ): { readonly id: string; readonly resolved: Json | undefined } | { readonly problem: string } => {
