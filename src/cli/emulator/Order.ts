@@ -47,6 +47,7 @@ const what = Schema.Union([
   Schema.Struct({ duplicate: Schema.Finite }),
   Schema.Struct({ holdBehind: Schema.Finite, atMostMs: number }),
   Schema.Struct({ replaceWith: Schema.String }),
+  Schema.Struct({ status: Schema.Int, retryAfterMs: number }),
   Schema.Struct({ cut: Schema.Literals(["before", "after"]) }),
   Schema.Struct({ close: Schema.Int, reason, at: Schema.optionalKey(Schema.Literals(["before", "after"])) })
 ])

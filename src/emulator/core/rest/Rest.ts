@@ -235,9 +235,30 @@ const disturbed = (action: Decision["action"], answer: () => RestResponse): Rest
       // what is cut off afterwards has done its work
       if (action.at === "after") answer()
       return { status: 0, body: undefined }
+    case "Refuse":
+      return refused(action.status, action.retryAfterMs / 1000)
     case "Drop":
     case "Close":
       return { status: 0, body: undefined }
+  }
+}
+
+/** What Discord says to who asks too often, with the headers that libraries go by, and where it is broken itself. */
+const refused = (status: number, retryAfter: number): RestResponse => {
+  if (status !== 429) return error(status, 0, `${status}: ${status < 500 ? "Refused" : "Internal Server Error"}`)
+  return {
+    status,
+    body: { message: "You are being rate limited.", retry_after: retryAfter, global: false },
+    headers: {
+      // without it discord.py takes the answer for one of the firewall before Discord, and does not come again
+      via: "1.1 google",
+      "retry-after": String(Math.ceil(retryAfter)),
+      "x-ratelimit-limit": "5",
+      "x-ratelimit-remaining": "0",
+      "x-ratelimit-reset-after": String(retryAfter),
+      "x-ratelimit-bucket": "emulated",
+      "x-ratelimit-scope": "user"
+    }
   }
 }
 
