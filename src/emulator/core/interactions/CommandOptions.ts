@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { UserId } from "../../../protocol/Identifier.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import type * as Attachments from "../messages/Attachments.ts"
@@ -106,13 +107,14 @@ const outsideOf = (option: Json, value: unknown): string | undefined => {
 export const fill = (
   world: World.World,
   guild: World.Guild | undefined,
+  userId: UserId,
   path: ReadonlyArray<string>,
   values: Values,
   registered: Json | undefined,
   keep: (files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachments.Attachment>,
   focused?: string
 ): Filled => {
-  const resolved = Resolved.make(world, guild)
+  const resolved = Resolved.make(world, guild, userId)
 
   // Down to the subcommand that is called.
   let declared = registered

@@ -93,6 +93,7 @@ export const make = (nextId: () => string): Commands => {
   const read = ({ applicationId, guildId }: Scope, command: unknown, known: Map<string, Json>): Json | undefined => {
     const given = withoutNulls(command)
     if (problemsOf("", command).length > 0) return undefined
+    const { default_member_permissions: needed } = given
     return {
       type: 1,
       description: "",
@@ -103,6 +104,8 @@ export const make = (nextId: () => string): Commands => {
       contexts: null,
       integration_types: [0],
       ...given,
+      // some libraries write a number
+      ...(needed === undefined ? {} : { default_member_permissions: String(needed) }),
       id: known.get(keyOf(given))?.["id"] ?? nextId(),
       application_id: applicationId,
       version: nextId(),

@@ -236,7 +236,7 @@ export const make = (
     }
     if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
     const { author: bot, where } = message
-    const resolved = Resolved.make(world, where.guild)
+    const resolved = Resolved.make(world, where.guild, userId)
     const isButton = component["type"] === button
     const problem = isButton ? undefined : Modal.problemOfChoice(component, resolved, values)
     if (problem !== undefined) return { problem: `its component "${customId}" ${problem}` }
@@ -288,7 +288,7 @@ export const make = (
       if (modal === undefined) return { problem: "the bot has opened no form" }
       if (entry.isSubmitted) return { problem: "the form was sent before" }
       const { files, keep } = keeping(where)
-      const filled = Modal.fill(world, where.guild, modal, values, keep)
+      const filled = Modal.fill(world, where.guild, user.id, modal, values, keep)
       const begun = "problem" in filled ? filled : begin({
         userId: user.id,
         bot,
@@ -318,7 +318,7 @@ export const make = (
     if ("problem" in known) return known
     const { registered } = known
     const { files, keep } = keeping(where)
-    const filled = CommandOptions.fill(world, guild, path, values, registered, keep, focused)
+    const filled = CommandOptions.fill(world, guild, userId, path, values, registered, keep, focused)
     const begun = "problem" in filled ? filled : begin({
       userId,
       bot,
@@ -344,7 +344,7 @@ export const make = (
     const type = ContextMenu.typeOf(on)
     const known = usable.find(userId, botId, where, name, type)
     if ("problem" in known) return known
-    const target = ContextMenu.target(world, guild, on, (id) => {
+    const target = ContextMenu.target(world, guild, userId, on, (id) => {
       const message = messages.of(channelId).find((one) => one.id === id)
       return message && messages.json(message, botId)
     })

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { UserId } from "../../../protocol/Identifier.ts"
 import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, noObject, ofText, type Problem, required, wrongType } from "../http/FormProblems.ts"
@@ -222,11 +223,12 @@ const answerOf = (input: Json, resolved: Resolved.Resolved, keep: Keep, value: V
 export const fill = (
   world: World.World,
   guild: World.Guild | undefined,
+  userId: UserId,
   modal: Modal,
   values: Values,
   keep: Keep
 ): Filled => {
-  const resolved = Resolved.make(world, guild)
+  const resolved = Resolved.make(world, guild, userId)
   const components: Array<Json> = []
   const known = new Set<string>()
   for (const [index, component] of modal.components.entries()) {

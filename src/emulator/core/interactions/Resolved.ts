@@ -4,8 +4,11 @@
  *
  * @since 0.1.0
  */
+import type { UserId } from "../../../protocol/Identifier.ts"
+import * as Admission from "../Admission.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import * as Attachments from "../messages/Attachments.ts"
+import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 
 type Json = DiscordObject.Json
@@ -42,7 +45,9 @@ export interface Resolved {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (world: World.World, guild: World.Guild | undefined): Resolved => {
+export const make = (world: World.World, guild: World.Guild | undefined, userId: UserId): Resolved => {
+  /** What who names a channel may do there. */
+  const permissionsOf = (channel: World.Channel) => String(Admission.permissions(world, channel, userId))
   const users: Record<string, unknown> = {}
   const members: Record<string, unknown> = {}
   const channels: Record<string, unknown> = {}
@@ -60,14 +65,17 @@ export const make = (world: World.World, guild: World.Guild | undefined): Resolv
       if (kind === "channel") {
         const channel = Array.from(guild?.channels.values() ?? []).find((one) => one.id === id)
         if (channel === undefined) return `no channel has the id ${id}`
-        channels[id] = DiscordObject.channel(channel)
+        channels[id] = { ...DiscordObject.channel(channel), permissions: permissionsOf(channel) }
         return undefined
       }
       const user = Array.from(world.users.values()).find((one) => one.id === id)
       if (user === undefined) return `no user has the id ${id}`
       users[id] = DiscordObject.user(user)
       const member = guild?.members.get(user.id)
-      if (member !== undefined) members[id] = DiscordObject.member(world, member)
+      if (guild !== undefined && member !== undefined) {
+        const permissions = String(Permissions.inGuild(guild, member))
+        members[id] = { ...DiscordObject.member(world, member), permissions }
+      }
       return undefined
     },
     addFile: (file) => {

@@ -90,7 +90,7 @@ describe("Modal", () => {
   it("is filled in with what somebody gives, or with what the bot has filled in", () => {
     const { guest, guild, lobby, world } = setup()
     const answer = (component: unknown, value?: Modal.Values[string]) => {
-      const filled = Modal.fill(world, guild, form(component), value === undefined ? {} : { it: value }, keep)
+      const filled = Modal.fill(world, guild, guest, form(component), value === undefined ? {} : { it: value }, keep)
       if ("problem" in filled) return filled.problem
       const [only] = filled.components
       const inner = only?.["component"] ?? Body.itemsOf(only?.["components"])[0]
@@ -149,17 +149,17 @@ describe("Modal", () => {
     assert.strictEqual(answer(menu, [song]), "its input \"it\" takes no files")
     const large = { ...song, data: new Uint8Array(10 * 1024 * 1024 + 1) }
     assert.include(answer(label({ type: 19 }), [large]), "a file has")
-    assert.deepStrictEqual(Modal.fill(world, guild, form(row({})), { it: "x", other: "y" }, keep), {
+    assert.deepStrictEqual(Modal.fill(world, guild, guest, form(row({})), { it: "x", other: "y" }, keep), {
       problem: "it has no input \"other\""
     })
   })
 
   it.prop("never throws because of what a bot sends", [Schema.Json], ([data]) => {
-    const { guild, world } = setup()
+    const { guest, guild, world } = setup()
     assert.doesNotThrow(() => Choices.read(data))
     for (const component of [data, label({ type: 3, options: data }), row({ value: data, min_length: data })]) {
       const modal = Modal.read({ custom_id: "form", title: "Form", components: [component] })
-      if (modal !== undefined) assert.doesNotThrow(() => Modal.fill(world, guild, modal, { it: "x" }, keep))
+      if (modal !== undefined) assert.doesNotThrow(() => Modal.fill(world, guild, guest, modal, { it: "x" }, keep))
     }
   })
 })
