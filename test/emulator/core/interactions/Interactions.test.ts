@@ -93,6 +93,15 @@ describe("Interactions", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
+  it("says what has become of an answer to who wants to know, in either spelling", () => {
+    const { typed } = setup()
+    const status = (query: string) => typed().answer({ type: 5 }, query).status
+    assert.deepStrictEqual(
+      ["?with_response=true", "?with_response=1", "?with_response=false", "?with_response=0", ""].map(status),
+      [200, 200, 204, 204, 204]
+    )
+  })
+
   it("a bot that is thinking says nothing yet, and its first edit is none", () => {
     const { call, typed } = setup()
     const { answer, begun, contents, webhook } = typed()
