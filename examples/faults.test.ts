@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Redacted } from "effect"
 import { Emulator, FaultSchedule } from "effect-discord-voice/emulator"
 import { Time } from "effect-discord-voice/testing"
 import { greeter } from "./greeter.ts"
@@ -81,5 +81,35 @@ describe("faults at once", () => {
       assert.isAtLeast((yield* discord.counters).get("datagram-to-former-mapping") ?? 0, 10)
       yield* discord.faults.healNat("bot")
       assert.isUndefined(bot.pollUnsafe())
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+})
+
+describe("permissions", () => {
+  it.effect("lets the bot move somebody only while it may, and silences it where it may not speak", () =>
+    Effect.gen(function*() {
+      const { discord, guest } = yield* setup
+      const mover = `/guilds/${yield* discord.guild("guild")}/members/${guest.userId}`
+      const { id, token } = yield* discord.user("bot")
+      const move = Effect.gen(function*() {
+        const body = JSON.stringify({ channel_id: yield* discord.channel("secure") })
+        return (yield* discord.rest({
+          method: "PATCH",
+          path: mover,
+          authorization: `Bot ${Redacted.value(token)}`,
+          body
+        })).status
+      })
+      assert.strictEqual(yield* move, 403)
+
+      yield* discord.createRole({ name: "DJ" })
+      yield* discord.createRole({ name: "mover", permissions: ["MOVE_MEMBERS"] })
+      yield* discord.faults.setRoles("guest", ["DJ"])
+      yield* discord.faults.setRoles("bot", ["mover"])
+      assert.strictEqual(yield* move, 200)
+
+      yield* Time.advance("100 millis")
+      yield* discord.faults.deny("bot", "lobby", { speak: true })
+      const { voiceStates } = yield* discord.snapshot
+      assert.isTrue(voiceStates.find(({ userId }) => userId === id)?.suppress)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 })

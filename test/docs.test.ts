@@ -186,6 +186,7 @@ describe("documents", () => {
           holdBehind: { holdBehind: 1 },
           replaceWith: { replaceWith: "" },
           cut: { cut: "before" },
+          status: { status: 429 },
           close: { close: 4000 }
         } satisfies { readonly [name in NameOf<Emulator.What>]: Emulator.What }
       )

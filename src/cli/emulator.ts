@@ -189,6 +189,10 @@ const report = Effect.fnUntraced(function*(say: Say, startMs: number, onDefect: 
   yield* discord.happenings.pipe(
     Stream.runForEach(Effect.fnUntraced(function*(happening) {
       names.learn(yield* discord.snapshot)
+      // it may be gone again by now
+      if (happening._tag === "ChannelCreated") {
+        names.learn({ channels: [{ id: happening.channelId, name: happening.name }], users: [] })
+      }
       yield* say(Report.line(happening, names, startMs))
     })),
     Effect.catchCause(onDefect),

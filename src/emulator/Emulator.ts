@@ -57,6 +57,7 @@ import {
   type ChannelOptions,
   type JoinOptions,
   make as makeWorld,
+  type RoleOptions,
   type User,
   type UserOptions,
   type WorldOptions
@@ -72,16 +73,24 @@ export type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
 export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
 export type { DatagramFaults, What, When } from "./core/faults/FaultRules.ts"
 export type { Choice } from "./core/interactions/Choices.ts"
-export type { Modal, Values as ModalValues } from "./core/interactions/Modal.ts"
+export type { Modal } from "./core/interactions/Modal.ts"
 export type { Attachment } from "./core/messages/Attachments.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
 export type { Chat, ChatMessage, DirectOptions } from "./shell/Chat.ts"
-export type { Command, CommandOptions, FileOptions, MenuOptions, Reply, SuggestOptions } from "./shell/Command.ts"
+export type {
+  Command,
+  CommandOptions,
+  FileOptions,
+  MenuOptions,
+  ModalValues,
+  Reply,
+  SuggestOptions
+} from "./shell/Command.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
 export type { Faults, InGuild } from "./shell/Faults.ts"
 export type { Ports } from "./shell/Loopback.ts"
-export type { ChannelOptions, JoinOptions, User, UserOptions, WorldOptions } from "./shell/NamedWorld.ts"
+export type { ChannelOptions, JoinOptions, RoleOptions, User, UserOptions, WorldOptions } from "./shell/NamedWorld.ts"
 export type { NetworkOptions } from "./shell/Network.ts"
 export type { Participant, SpeakOptions } from "./shell/Participant.ts"
 export { EmulatorError }
@@ -161,6 +170,8 @@ export class Emulator extends Context.Service<Emulator, {
     options: { readonly name: string; readonly id?: string | undefined }
   ) => Effect.Effect<GuildId, EmulatorError>
   readonly createChannel: (options: ChannelOptions) => Effect.Effect<ChannelId, EmulatorError>
+  /** A role, by whose id bots know it. Fails with `UnknownName` for its guild. */
+  readonly createRole: (options: RoleOptions) => Effect.Effect<string, EmulatorError>
   /** A member of every guild. */
   readonly createUser: (options: UserOptions) => Effect.Effect<User, EmulatorError>
   /** The id behind a name. Fails with `UnknownName`, like the other two. */
@@ -289,6 +300,7 @@ const makeEmulator = Effect.fnUntraced(function*(
     },
     createGuild: named.createGuild,
     createChannel: named.createChannel,
+    createRole: named.createRole,
     createUser: named.createUser,
     guild: (name) => Effect.map(guilds.find(name), ({ id }) => id),
     channel: (name) => Effect.map(channels.find(name), ({ id }) => id),

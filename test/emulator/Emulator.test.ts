@@ -32,6 +32,40 @@ describe("Emulator", () => {
       assert.strictEqual(yield* discord.guild("guild"), guilds[0]?.id)
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
+  it.effect("knows channels that a bot makes by their names, until they are gone", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const { token } = yield* discord.createUser({ name: "maker", bot: true, moderator: true })
+      const guild = yield* discord.guild("guild")
+      const category = yield* discord.createChannel({ name: "Rooms", kind: "category" })
+      yield* discord.createChannel({ name: "music", kind: "text", category: "Rooms" })
+      const call = (method: string, path: string, body?: unknown) => {
+        const authorization = `Bot ${Redacted.value(token)}`
+        return discord.rest({
+          method,
+          path,
+          authorization,
+          body: body === undefined ? undefined : JSON.stringify(body)
+        })
+      }
+      const create = (name: string) => call("POST", `/guilds/${guild}/channels`, { name, type: 2, parent_id: category })
+      assert.strictEqual((yield* create("room")).status, 201)
+      assert.strictEqual((yield* create("room")).status, 201)
+      const room = yield* discord.channel("room")
+      const guest = yield* discord.join({ user: "guest", channel: "room" })
+      const there = Effect.map(
+        discord.snapshot,
+        ({ voiceStates }) => voiceStates.find(({ userId }) => userId === guest.userId)?.channelId
+      )
+      assert.strictEqual(yield* there, room)
+      const another = (yield* discord.snapshot).channels.find(({ id, name }) => name === "room" && id !== room)
+      assert.strictEqual(yield* discord.channel(another?.id ?? ""), another?.id)
+      assert.strictEqual((yield* call("DELETE", `/channels/${room}`)).status, 200)
+      assert.deepInclude(yield* reason(discord.channel("room")), { _tag: "UnknownName", name: "room" })
+      assert.isUndefined(yield* there)
+      yield* discord.createChannel({ name: "room" })
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
   it.effect("gives what happens as a stream", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { Misbehaviour } from "../../emulator/core/dave/Misbehaviour.ts"
 import * as FaultSchedule from "../../emulator/core/faults/FaultSchedule.ts"
+import * as Permissions from "../../emulator/core/Permissions.ts"
 
 const id = Schema.optionalKey(Schema.Unknown)
 const user = Schema.String
@@ -46,6 +47,7 @@ const what = Schema.Union([
   Schema.Struct({ duplicate: Schema.Finite }),
   Schema.Struct({ holdBehind: Schema.Finite, atMostMs: number }),
   Schema.Struct({ replaceWith: Schema.String }),
+  Schema.Struct({ status: Schema.Int, retryAfterMs: number }),
   Schema.Struct({ cut: Schema.Literals(["before", "after"]) }),
   Schema.Struct({ close: Schema.Int, reason, at: Schema.optionalKey(Schema.Literals(["before", "after"])) })
 ])
@@ -95,6 +97,7 @@ export const Order = Schema.Union([
     user: Schema.optionalKey(user),
     bot: Schema.optionalKey(user),
     channel: Schema.optionalKey(channel),
+    direct,
     timeoutMs: count
   }),
   order("menu", {
@@ -103,6 +106,7 @@ export const Order = Schema.Union([
     user: Schema.optionalKey(user),
     bot: Schema.optionalKey(user),
     channel: Schema.optionalKey(channel),
+    direct,
     timeoutMs: count
   }),
   order("press", {
@@ -143,22 +147,30 @@ export const Order = Schema.Union([
     options: Schema.optionalKey(values),
     user: Schema.optionalKey(user),
     bot: Schema.optionalKey(user),
-    channel: Schema.optionalKey(channel)
+    channel: Schema.optionalKey(channel),
+    direct
   }),
   order("submit", {
     command: Schema.Int,
     values: Schema.optionalKey(
       Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Boolean, Schema.Array(Schema.String)]))
     ),
+    files: Schema.optionalKey(Schema.Record(Schema.String, Schema.Array(file))),
     timeoutMs: count
   }),
   order("replies", { command: Schema.Int, text: Schema.optionalKey(Schema.String), timeoutMs: count }),
   // the world
+  order("createRole", {
+    name: Schema.String,
+    guild,
+    permissions: Schema.optionalKey(Schema.Array(Schema.Literals(Permissions.names)))
+  }),
   order("createUser", { name: Schema.String, bot: flag, moderator: flag, privilegedIntents: flag }),
   order("createChannel", {
     name: Schema.String,
     guild,
-    kind: Schema.optionalKey(Schema.Literals(["voice", "stage", "text"])),
+    kind: Schema.optionalKey(Schema.Literals(["voice", "stage", "text", "category"])),
+    category: Schema.optionalKey(channel),
     e2ee: Schema.optionalKey(Schema.Literals(["required", "optional"])),
     userLimit: count
   }),
@@ -167,10 +179,11 @@ export const Order = Schema.Union([
   order("removeFromGuild", { user, guild }),
   order("addToGuild", { user, guild }),
   order("setNick", { user, guild, nick: Schema.NullOr(Schema.String) }),
+  order("setRoles", { user, guild, roles: Schema.Array(Schema.String) }),
   order("moveUser", { user, channel }),
   order("muteUser", { user, guild, mute: flag, deaf: flag }),
   order("suppressUser", { user, guild, suppress: Schema.Boolean }),
-  order("deny", { user, channel, connect: flag, view: flag, speak: flag }),
+  order("deny", { user, channel, connect: flag, view: flag, speak: flag, send: flag }),
   order("moveServer", {
     channel,
     region: Schema.optionalKey(Schema.String),

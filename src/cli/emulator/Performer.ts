@@ -61,6 +61,10 @@ const patienceMs = 10_000
 
 const nothing: Answer = {}
 
+/** Whose direct messages are meant is who acts in them. */
+const inDirect = <A extends { readonly direct?: string; readonly user?: string }>({ direct, ...order }: A) =>
+  direct === undefined ? { ...order, direct: false } : { ...order, user: direct, direct: true }
+
 const saysIn = (messages: ReadonlyArray<{ readonly content: string }>, text: string): boolean =>
   messages.some(({ content }) => content.includes(text))
 
@@ -132,7 +136,7 @@ export const make = Effect.fnUntraced(function*(
 
   // An `id` that a channel shall have is something else than the `id` of an order.
   const createChannel = Effect.fnUntraced(function*(
-    { e2ee, guild = "guild", kind, name, userLimit }: Extract<Order, { readonly do: "createChannel" }>
+    { category, e2ee, guild = "guild", kind, name, userLimit }: Extract<Order, { readonly do: "createChannel" }>
   ) {
     const guildId = yield* Effect.catchReason(
       discord.guild(guild),
@@ -141,7 +145,7 @@ export const make = Effect.fnUntraced(function*(
       // what looks like an id is not the name of a guild to come
       (_, error) => /^\d{15,20}$/.test(guild) ? Effect.fail(error) : discord.createGuild({ name: guild })
     )
-    const channel = yield* discord.createChannel({ guild: guildId, name, kind, e2ee, userLimit })
+    const channel = yield* discord.createChannel({ guild: guildId, name, kind, category, e2ee, userLimit })
     return { channel, guild: guildId }
   })
 
@@ -185,12 +189,21 @@ export const make = Effect.fnUntraced(function*(
 
   const command = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "command" }>) {
     // an `options` of the order is that of the command
-    const { files = {}, options, timeoutMs = patienceMs, ...named } = order
+    const { files = {}, options, timeoutMs = patienceMs, ...named } = inDirect(order)
     const read = yield* Effect.forEach(
       Object.entries(files),
       ([option, path]) => Effect.map(Upload.read(path), (file) => [option, file] as const)
     )
     return yield* typist.type({ ...named, options: { ...options, ...Object.fromEntries(read) } }, timeoutMs)
+  })
+
+  const submit = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "submit" }>) {
+    const { command, files = {}, timeoutMs = patienceMs, values } = order
+    const read = yield* Effect.forEach(
+      Object.entries(files),
+      ([input, paths]) => Effect.map(Effect.forEach(paths, Upload.read), (sent) => [input, sent] as const)
+    )
+    return yield* ofCommand(command, typist.submit(command, { ...values, ...Object.fromEntries(read) }, timeoutMs))
   })
 
   const write = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "write" }>) {
@@ -270,7 +283,7 @@ export const make = Effect.fnUntraced(function*(
       case "command":
         return command(order)
       case "menu":
-        return typist.choose(order, order.timeoutMs ?? patienceMs)
+        return typist.choose(inDirect(order), order.timeoutMs ?? patienceMs)
       case "press":
         return press(order)
       case "write":
@@ -280,12 +293,9 @@ export const make = Effect.fnUntraced(function*(
       case "messages":
         return Effect.map(messages(order), (messages) => ({ messages }))
       case "suggest":
-        return Effect.map(discord.suggest(order), (choices) => ({ choices }))
+        return Effect.map(discord.suggest(inDirect(order)), (choices) => ({ choices }))
       case "submit":
-        return ofCommand(
-          order.command,
-          typist.submit(order.command, order.values ?? {}, order.timeoutMs ?? patienceMs)
-        )
+        return submit(order)
       case "replies":
         return replies(order)
       case "createUser":
@@ -298,6 +308,11 @@ export const make = Effect.fnUntraced(function*(
           }),
           ({ id, token }) => ({ user: id, token: Redacted.value(token) })
         )
+      case "createRole":
+        return Effect.map(
+          discord.createRole({ name: order.name, guild: order.guild, permissions: order.permissions }),
+          (role) => ({ role })
+        )
       case "createChannel":
         return createChannel(order)
       case "kick":
@@ -308,6 +323,8 @@ export const make = Effect.fnUntraced(function*(
         return done(faults.addToGuild(order.user, order))
       case "setNick":
         return done(faults.setNick(order.user, order.nick, order))
+      case "setRoles":
+        return done(faults.setRoles(order.user, order.roles, order))
       case "moveUser":
         return done(faults.moveUser(order.user, order.channel))
       case "muteUser":
@@ -316,7 +333,12 @@ export const make = Effect.fnUntraced(function*(
         return done(faults.suppressUser(order.user, order.suppress, order))
       case "deny":
         return done(
-          faults.deny(order.user, order.channel, { connect: order.connect, view: order.view, speak: order.speak })
+          faults.deny(order.user, order.channel, {
+            connect: order.connect,
+            view: order.view,
+            speak: order.speak,
+            send: order.send
+          })
         )
       case "moveServer":
         return done(faults.moveServer(order.channel, order))

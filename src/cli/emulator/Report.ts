@@ -26,7 +26,10 @@ export interface Names {
   /** The name of a user or a channel; an id without a name stays as it is. */
   readonly of: (id: string) => string
   /** Remembers all names, also of what will be gone later. */
-  readonly learn: (snapshot: Pick<Emulator.Snapshot, "channels" | "users">) => void
+  readonly learn: (of: {
+    readonly channels: ReadonlyArray<{ readonly id: string; readonly name: string }>
+    readonly users: ReadonlyArray<{ readonly id: string; readonly name: string }>
+  }) => void
 }
 
 /**
@@ -76,6 +79,10 @@ export const line = (happening: Emulator.Happening, names: Names, startMs: numbe
       }
     case "Left":
       return { event: "leave", user: names.of(happening.userId), channel: names.of(happening.channelId) }
+    case "ChannelCreated":
+      return { event: "channel-created", channel: happening.name, id: happening.channelId }
+    case "ChannelDeleted":
+      return { event: "channel-deleted", channel: happening.name, id: happening.channelId }
     case "VoiceConnected":
       return { event: "voice-connected", user: names.of(happening.userId) }
     case "VoiceEnded":

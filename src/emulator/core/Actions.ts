@@ -3,12 +3,11 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import * as Admission from "./Admission.ts"
+import type { Channels } from "./Channels.ts"
 import type { CoreContext, VoiceServerId } from "./CoreContext.ts"
-import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./gateway/GatewayServer.ts"
-import type { Messages } from "./messages/Messages.ts"
 import type { Nat } from "./Nat.ts"
 import type { Half } from "./states/VoiceEvents.ts"
 import type { VoiceStates } from "./states/VoiceStates.ts"
@@ -106,10 +105,10 @@ export const make = (options: {
   readonly gateway: GatewayServer
   readonly voice: VoiceHalf
   readonly voiceStates: VoiceStates
-  readonly messages: Pick<Messages, "forget">
+  readonly channels: Pick<Channels, "remove" | "permitted">
   readonly nat: Nat
 }): Actions => {
-  const { gateway, messages, nat, voice, voiceStates, world } = options
+  const { channels, gateway, nat, voice, voiceStates, world } = options
 
   const statesOf = (userId: UserId, guildId: GuildId | undefined) =>
     World.voiceStatesOf(world, userId).filter((state) => guildId === undefined || state.guildId === guildId)
@@ -124,12 +123,12 @@ export const make = (options: {
   /** A channel in which there is voice. */
   const voiceChannel = (channelId: ChannelId): World.Channel | undefined => {
     const channel = world.channels.get(channelId)
-    return channel?.kind === "text" ? undefined : channel
+    return channel !== undefined && Admission.hasVoice(channel) ? channel : undefined
   }
 
   const channelsOf = (target: ChannelId | GuildId): Array<World.Channel> => {
     for (const channel of world.channels.values()) {
-      if (channel.id === target) return channel.kind === "text" ? [] : [channel]
+      if (channel.id === target) return Admission.hasVoice(channel) ? [channel] : []
     }
     const found: Array<World.Channel> = []
     for (const channel of world.channels.values()) {
@@ -154,12 +153,7 @@ export const make = (options: {
     deleteChannel: (channelId) => {
       const channel = world.channels.get(channelId)
       if (channel === undefined) return false
-      for (const state of World.occupants(world, channel)) {
-        voiceStates.remove(state, { code: 4022, reason: "Call terminated." })
-      }
-      World.removeChannel(world, channel)
-      messages.forget(channelId)
-      gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_DELETE", DiscordObject.channel(channel))
+      channels.remove(channel)
       return true
     },
     moveServer: (target, { code = 4022, delayMs = 1000, nullEndpointFirst = false, only, server } = {}) => {
@@ -243,7 +237,9 @@ export const make = (options: {
       for (const guild of world.guilds.values()) {
         const member = guildId === undefined || guild.id === guildId ? guild.members.get(userId) : undefined
         if (member === undefined) continue
-        member.moderator = moderator
+        if (moderator) member.roles.add(World.moderatorRole(guild.id))
+        else member.roles.delete(World.moderatorRole(guild.id))
+        channels.permitted(guild.id, userId)
         found = true
       }
       return found

@@ -5,10 +5,11 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { Channels } from "./Channels.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./gateway/GatewayServer.ts"
+import * as Permissions from "./Permissions.ts"
 import type { Profile } from "./Profile.ts"
-import type { VoiceStates } from "./states/VoiceStates.ts"
 import * as World from "./World.ts"
 
 /**
@@ -30,6 +31,7 @@ export interface Administration {
     readonly e2ee?: "required" | "optional" | undefined
     readonly userLimit?: number | undefined
     readonly bitrate?: number | undefined
+    readonly parentId?: ChannelId | undefined
   }) => ChannelId | undefined
   /** A member of the given guilds, or of every guild (those of the future too). Any user can log in with its token. */
   readonly createUser: (options: {
@@ -43,15 +45,18 @@ export interface Administration {
     /** Whether it may ask for privileged intents; not unless given. */
     readonly privilegedIntents?: boolean | undefined
   }) => { readonly id: UserId; readonly token: string }
-  /** Denies CONNECT, VIEW_CHANNEL or SPEAK; all false allows again. Whether there is such a channel. */
+  /** Denies CONNECT, VIEW_CHANNEL, SPEAK or SEND_MESSAGES; all false allows again. Whether there is such a channel. */
   readonly deny: (options: {
     readonly userId: UserId
     readonly channelId: ChannelId
     readonly connect?: boolean | undefined
     readonly view?: boolean | undefined
     readonly speak?: boolean | undefined
+    readonly send?: boolean | undefined
   }) => boolean
 }
+
+const deniable = Permissions.of("CONNECT", "VIEW_CHANNEL", "SPEAK", "SEND_MESSAGES")
 
 /**
  * @category constructors
@@ -61,7 +66,7 @@ export const make = (
   profile: Profile,
   world: World.World,
   gateway: Pick<GatewayServer, "broadcast" | "showGuild">,
-  voiceStates: Pick<VoiceStates, "permitted">
+  channels: Pick<Channels, "create" | "overwrite">
 ): Administration => ({
   createGuild: ({ id, name }) => {
     // Ids from the counter are decimal, as the brand wants.
@@ -69,19 +74,18 @@ export const make = (
     gateway.showGuild(guild.id)
     return guild.id
   },
-  createChannel: ({ bitrate = 64_000, e2ee, guildId, id, kind = "voice", name, userLimit = 0 }) => {
-    const channel = World.addChannel(world, {
+  createChannel: ({ bitrate = 64_000, e2ee, guildId, id, kind = "voice", name, parentId, userLimit = 0 }) => {
+    const channel = channels.create({
       id: id ?? ChannelId.make(world.nextId()),
       guildId,
       name,
       kind,
       e2ee: kind === "voice" ? e2ee ?? profile.channelE2ee : "never",
       userLimit,
-      bitrate
+      bitrate,
+      parentId
     })
-    if (channel === undefined) return undefined
-    gateway.broadcast(guildId, Intents.Guilds, "CHANNEL_CREATE", DiscordObject.channel(channel))
-    return channel.id
+    return channel?.id
   },
   createUser: ({ bot = false, guilds, id, moderator = false, name, privilegedIntents = false, token }) => {
     const user = World.addUser(world, {
@@ -93,15 +97,28 @@ export const make = (
       moderator,
       privilegedIntents
     })
+    for (const guild of world.guilds.values()) {
+      const member = guild.members.get(user.id)
+      if (member === undefined) continue
+      const json = { ...DiscordObject.member(world, member), guild_id: guild.id }
+      gateway.broadcast(guild.id, Intents.GuildMembers, "GUILD_MEMBER_ADD", json, user.id)
+    }
     return { id: user.id, token: user.token }
   },
-  deny: ({ channelId, connect = false, speak = false, userId, view = false }) => {
+  deny: ({ channelId, connect = false, send = false, speak = false, userId, view = false }) => {
     const channel = world.channels.get(channelId)
     if (channel === undefined) return false
-    if (connect || view || speak) channel.denials.set(userId, { connect, view, speak })
-    else channel.denials.delete(userId)
-    gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_UPDATE", DiscordObject.channel(channel))
-    voiceStates.permitted(channel, userId)
+    const denied = Permissions.of(
+      ...(connect ? ["CONNECT"] as const : []),
+      ...(view ? ["VIEW_CHANNEL"] as const : []),
+      ...(speak ? ["SPEAK"] as const : []),
+      ...(send ? ["SEND_MESSAGES"] as const : [])
+    )
+    const before = channel.overwrites.get(userId)
+    const allow = (before?.allow ?? 0n) & ~denied
+    const deny = ((before?.deny ?? 0n) & ~deniable) | denied
+    const isAnything = (allow | deny) !== 0n
+    channels.overwrite(channel, userId, isAnything ? { type: "member", allow, deny } : undefined)
     return true
   }
 })

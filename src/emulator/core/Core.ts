@@ -9,6 +9,8 @@ import * as Result from "effect/Result"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import * as Actions from "./Actions.ts"
 import * as Administration from "./Administration.ts"
+import type * as Admission from "./Admission.ts"
+import * as Channels from "./Channels.ts"
 import type { Address, ConnectionId, CoreContext, Fault, Output, Verdict, VoiceServerId } from "./CoreContext.ts"
 import * as Member from "./dave/Member.ts"
 import * as Faults from "./faults/Faults.ts"
@@ -24,9 +26,11 @@ import { demandsE2ee, type Profile } from "./Profile.ts"
 import * as Random from "./Random.ts"
 import * as Refusals from "./rest/Refusals.ts"
 import * as Rest from "./rest/Rest.ts"
+import * as Roles from "./Roles.ts"
 import type { Participant } from "./Scripted.ts"
 import * as Snapshot from "./Snapshot.ts"
 import * as Snowflakes from "./Snowflakes.ts"
+import * as Stages from "./Stages.ts"
 import * as VoiceStates from "./states/VoiceStates.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
@@ -83,7 +87,7 @@ export type ConnectionKind =
  * @category models
  * @since 0.1.0
  */
-export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel" | "e2ee-required" | "logged-in"
+export type JoinRefusal = Admission.Refusal | "unknown-user" | "unknown-channel" | "e2ee-required" | "logged-in"
 
 /**
  * The core as its shell sees it. Frames, datagrams and requests may be anything: nothing here throws because of them.
@@ -96,6 +100,7 @@ export interface Core
     Actions.Actions,
     Administration.Administration,
     Memberships.Memberships,
+    Roles.Roles,
     Pick<Interactions.Interactions, "type" | "choose" | "suggest" | "pressIn">
 {
   /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
@@ -247,10 +252,13 @@ export const make = (options: CoreOptions): Core => {
   const nextId = Snowflakes.make(() => wallMs + timers.now() - startMs, world.nextId)
   const attachments = Attachments.make(nextId, () => new URL(gateway.url().replace(/^ws/, "http")).origin)
   const messages = Messages.make(world, gateway, attachments, nextId, timers.now)
-  const actions = Actions.make({ context, world, gateway, voice, voiceStates, messages, nat })
+  const channels = Channels.make(world, gateway, voiceStates, messages, observers.tell)
+  const stages = Stages.make(world, gateway)
+  const roles = Roles.make(world, gateway, channels)
+  const actions = Actions.make({ context, world, gateway, voice, voiceStates, channels, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
-  const memberships = Memberships.make(world, gateway, voiceStates)
+  const memberships = Memberships.make(world, gateway, voiceStates, channels)
   const refusals = Refusals.make(context)
   const rest = Rest.make({
     context,
@@ -258,6 +266,9 @@ export const make = (options: CoreOptions): Core => {
     gateway,
     voiceStates,
     actions,
+    channels,
+    roles,
+    stages,
     memberships,
     faults,
     commands,
@@ -274,7 +285,8 @@ export const make = (options: CoreOptions): Core => {
 
   return {
     ...actions,
-    ...Administration.make(options.profile, world, gateway, voiceStates),
+    ...Administration.make(options.profile, world, gateway, channels),
+    ...roles,
     ...memberships,
     type: interactions.type,
     choose: interactions.choose,

@@ -106,7 +106,7 @@ export interface FaultSubject {
  * order; `Duplicate` counts extra copies; `Replace` sends something
  * else; `Hold` keeps it back until `behind` later ones of its kind have passed, or for `ms` milliseconds; `Close` and
  * `Terminate` end the WebSocket it came from or goes to, before the subject passes (which it then does not) unless said
- * otherwise.
+ * otherwise. `Refuse` answers a request to the REST API with a status and does nothing of it; all else passes.
  *
  * @category models
  * @since 0.1.0
@@ -124,6 +124,7 @@ export type FaultAction =
     readonly at?: "before" | "after" | undefined
   }
   | { readonly _tag: "Terminate"; readonly at?: "before" | "after" | undefined }
+  | { readonly _tag: "Refuse"; readonly status: number; readonly retryAfterMs: number }
 
 /**
  * Decides about a subject; `undefined` lets it pass.

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { GuildId } from "../../protocol/Identifier.ts"
+import { inGuild, type Role } from "./Permissions.ts"
 import type { Channel, DirectChannel, Guild, Member, User, VoiceState, World } from "./World.ts"
 
 /**
@@ -16,20 +16,6 @@ import type { Channel, DirectChannel, Guild, Member, User, VoiceState, World } f
 export type Json = { readonly [key: string]: unknown }
 
 const joinedAt = "2023-01-01T00:00:00.000000+00:00"
-
-const bits = (places: ReadonlyArray<bigint>) => String(places.reduce((all, place) => all | (1n << place), 0n))
-
-/**
- * What everybody may do: ADD_REACTIONS, VIEW_CHANNEL, SEND_MESSAGES, EMBED_LINKS, ATTACH_FILES, READ_MESSAGE_HISTORY, CONNECT, SPEAK,
- * USE_VAD, CHANGE_NICKNAME, USE_APPLICATION_COMMANDS.
- *
- * @category constants
- * @since 0.1.0
- */
-export const everyone: string = bits([6n, 10n, 11n, 14n, 15n, 16n, 20n, 21n, 25n, 26n, 31n])
-
-/** MANAGE_CHANNELS, MANAGE_MESSAGES, MUTE_MEMBERS, DEAFEN_MEMBERS, MOVE_MEMBERS, MANAGE_NICKNAMES, PIN_MESSAGES. */
-const moderator = bits([4n, 13n, 22n, 23n, 24n, 27n, 51n])
 
 /**
  * @category codecs
@@ -83,21 +69,23 @@ export const application = (u: User): Json => ({
   bot: user(u)
 })
 
-const moderatorRole = (guildId: GuildId): string => String(BigInt(guildId) + 1n)
-
-const role = (id: string, name: string, position: number, permissions: string): Json => ({
+/**
+ * @category codecs
+ * @since 0.1.0
+ */
+export const role = ({ color, hoist, id, mentionable, name, permissions, position }: Role): Json => ({
   id,
   name,
   description: null,
-  color: 0,
-  colors: { primary_color: 0, secondary_color: null, tertiary_color: null },
-  hoist: false,
+  color,
+  colors: { primary_color: color, secondary_color: null, tertiary_color: null },
+  hoist,
   icon: null,
   unicode_emoji: null,
   position,
-  permissions,
+  permissions: String(permissions),
   managed: false,
-  mentionable: false,
+  mentionable,
   flags: 0
 })
 
@@ -112,7 +100,7 @@ export const member = (world: World, m: Member): Json => {
     nick: m.nick ?? null,
     avatar: null,
     banner: null,
-    roles: m.moderator ? [moderatorRole(m.guildId)] : [],
+    roles: Array.from(m.roles),
     joined_at: joinedAt,
     premium_since: null,
     communication_disabled_until: null,
@@ -124,17 +112,15 @@ export const member = (world: World, m: Member): Json => {
 }
 
 /**
- * What a member may do, as a number in a text.
+ * Discord docs, Channel Types.
  *
- * @category codecs
+ * @category constants
  * @since 0.1.0
  */
-export const permissions = (m: Member): string => m.moderator ? String(BigInt(everyone) | BigInt(moderator)) : everyone
-
-const channelTypes = { text: 0, voice: 2, stage: 13 } as const
+export const channelTypes = { text: 0, voice: 2, category: 4, stage: 13 } as const
 
 /**
- * A text channel (type 0), voice channel (type 2) or stage channel (type 13), with denied permissions as overwrites.
+ * A text channel (type 0), voice channel (type 2), category (type 4) or stage channel (type 13).
  *
  * @category codecs
  * @since 0.1.0
@@ -144,23 +130,42 @@ export const channel = (c: Channel): Json => ({
   type: channelTypes[c.kind],
   guild_id: c.guildId,
   name: c.name,
-  position: 0,
-  parent_id: null,
-  topic: null,
-  nsfw: false,
-  last_message_id: null,
-  rate_limit_per_user: 0,
-  ...(c.kind === "text" ? {} : { bitrate: c.bitrate, user_limit: c.userLimit, rtc_region: c.region ?? null }),
+  position: c.position,
+  parent_id: c.parentId ?? null,
+  ...(c.kind === "category" ? {} : {
+    topic: c.topic ?? null,
+    nsfw: false,
+    last_message_id: null,
+    rate_limit_per_user: 0
+  }),
+  ...(c.kind === "voice" || c.kind === "stage"
+    ? { bitrate: c.bitrate, user_limit: c.userLimit, rtc_region: c.region ?? null }
+    : {}),
   flags: 0,
-  permission_overwrites: Array.from(c.denials, ([id, denial]) => ({
+  permission_overwrites: Array.from(c.overwrites, ([id, { allow, deny, type }]) => ({
     id,
-    type: 1,
-    allow: "0",
-    deny: String(
-      (denial.connect ? 1n << 20n : 0n) | (denial.view ? 1n << 10n : 0n) | (denial.speak ? 1n << 21n : 0n)
-    )
+    type: type === "role" ? 0 : 1,
+    allow: String(allow),
+    deny: String(deny)
   }))
 })
+
+/**
+ * What a stage is about, once it has begun.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const stageInstance = ({ guildId, id, stage }: Channel): ReadonlyArray<Json> =>
+  stage === undefined ? [] : [{
+    id: stage.id,
+    guild_id: guildId,
+    channel_id: id,
+    topic: stage.topic,
+    privacy_level: 2,
+    discoverable_disabled: false,
+    guild_scheduled_event_id: null
+  }]
 
 /**
  * Direct messages (type 1), as one of the two sees them.
@@ -226,10 +231,7 @@ export const guild = (world: World, g: Guild): Json => ({
   verification_level: 0,
   default_message_notifications: 0,
   explicit_content_filter: 0,
-  roles: [
-    role(g.id, "@everyone", 0, everyone),
-    role(moderatorRole(g.id), "moderators", 1, moderator)
-  ],
+  roles: Array.from(g.roles.values(), role),
   emojis: [],
   stickers: [],
   features: [],
@@ -253,6 +255,24 @@ export const guild = (world: World, g: Guild): Json => ({
   hub_type: null,
   region: world.servers.values().next().value?.region ?? "emulated",
   incidents_data: null
+})
+
+/**
+ * A guild in the list of one's own, with what one may do in it.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const ownGuild = (g: Guild, m: Member): Json => ({
+  id: g.id,
+  name: g.name,
+  icon: null,
+  banner: null,
+  owner: false,
+  permissions: String(inGuild(g, m)),
+  features: [],
+  approximate_member_count: g.members.size,
+  approximate_presence_count: g.members.size
 })
 
 /**
@@ -288,7 +308,7 @@ export const guildCreate = (
     channels: Array.from(g.channels.values(), channel),
     threads: [],
     presences: [],
-    stage_instances: [],
+    stage_instances: Array.from(g.channels.values()).flatMap(stageInstance),
     guild_scheduled_events: [],
     soundboard_sounds: []
   }

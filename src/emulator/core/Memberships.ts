@@ -6,6 +6,7 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { Channels } from "./Channels.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./gateway/GatewayServer.ts"
 import { sees } from "./gateway/GatewaySession.ts"
@@ -32,6 +33,10 @@ export interface Memberships {
    */
   readonly setNick: (userId: UserId, nick: string | undefined, guildId?: GuildId) => boolean
   /**
+   * Gives a member these roles, by name or id, and no others, in one guild or in all that have them: GUILD_MEMBER_UPDATE.
+   */
+  readonly setRoles: (userId: UserId, roles: ReadonlyArray<string>, guildId?: GuildId) => boolean
+  /**
    * An outage of a guild begins or ends: GUILD_DELETE with `unavailable`, and GUILD_CREATE when it is over. In between its members
    * hear nothing of it and op 4 is ignored; voice connections stay.
    */
@@ -45,10 +50,27 @@ export interface Memberships {
 export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch" | "broadcast" | "showGuild">,
-  voiceStates: Pick<VoiceStates, "remove">
+  voiceStates: Pick<VoiceStates, "remove">,
+  channels: Pick<Channels, "permitted">
 ): Memberships => {
   const guildsOf = (guildId: GuildId | undefined) =>
     Array.from(world.guilds.values()).filter(({ id }) => guildId === undefined || guildId === id)
+
+  const roleOf = (guild: World.Guild, role: string) =>
+    guild.roles.get(role) ?? Array.from(guild.roles.values()).find(({ name }) => name === role)
+
+  /** Those with the intent for members are told, and the member itself in any case. */
+  const changed = (guild: World.Guild, member: World.Member) => {
+    const { userId } = member
+    const json = { ...DiscordObject.member(world, member), guild_id: guild.id }
+    gateway.broadcast(guild.id, Intents.GuildMembers, "GUILD_MEMBER_UPDATE", json, userId)
+    if (!guild.available) return
+    for (const session of gateway.sessions()) {
+      if (session.user.id === userId && sees(world, session, guild.id)) {
+        gateway.dispatch(session, "GUILD_MEMBER_UPDATE", json)
+      }
+    }
+  }
 
   const remove = (guild: World.Guild, userId: UserId) => {
     const state = World.voiceState(world, guild.id, userId)
@@ -90,14 +112,21 @@ export const make = (
         if (member === undefined) continue
         member.nick = nick
         found = true
-        const json = { ...DiscordObject.member(world, member), guild_id: guild.id }
-        gateway.broadcast(guild.id, Intents.GuildMembers, "GUILD_MEMBER_UPDATE", json, userId)
-        if (!guild.available) continue
-        for (const session of gateway.sessions()) {
-          if (session.user.id === userId && sees(world, session, guild.id)) {
-            gateway.dispatch(session, "GUILD_MEMBER_UPDATE", json)
-          }
-        }
+        changed(guild, member)
+      }
+      return found
+    },
+    setRoles: (userId, roles, guildId) => {
+      let found = false
+      for (const guild of guildsOf(guildId)) {
+        const member = guild.members.get(userId)
+        const ids = roles.flatMap((role) => roleOf(guild, role)?.id ?? [])
+        if (member === undefined || ids.length < roles.length) continue
+        found = true
+        member.roles.clear()
+        for (const id of ids) if (id !== guild.id) member.roles.add(id)
+        changed(guild, member)
+        channels.permitted(guild.id, userId)
       }
       return found
     },

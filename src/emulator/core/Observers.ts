@@ -12,6 +12,7 @@ import type { Verdict } from "./CoreContext.ts"
  * - `Verdict`: a violation or an advice;
  * - `LoggedIn`, `LoggedOut`: a session of the main gateway began (READY), or is over for good;
  * - `Joined`, `Moved`, `Left`: a member entered voice, went or was taken to another channel, or is in voice no more;
+ * - `ChannelCreated`, `ChannelDeleted`: a channel is there or gone, by whomever;
  * - `VoiceConnected`, `VoiceEnded`: a client has identified to a voice server, or its session there is over; `code` is the
  *   close code, 1006 if the connection was lost and not resumed.
  *
@@ -31,6 +32,12 @@ export type Happening =
     readonly channelId: ChannelId
   }
   | { readonly _tag: "Left"; readonly userId: UserId; readonly guildId: GuildId; readonly channelId: ChannelId }
+  | {
+    readonly _tag: "ChannelCreated" | "ChannelDeleted"
+    readonly guildId: GuildId
+    readonly channelId: ChannelId
+    readonly name: string
+  }
   | { readonly _tag: "VoiceConnected"; readonly userId: UserId; readonly guildId: GuildId }
   | { readonly _tag: "VoiceEnded"; readonly userId: UserId; readonly guildId: GuildId; readonly code: number }
 

@@ -23,7 +23,7 @@ export interface Snapshot {
     readonly id: ChannelId
     readonly guildId: GuildId
     readonly name: string
-    readonly kind: "voice" | "stage" | "text"
+    readonly kind: "voice" | "stage" | "text" | "category"
     readonly e2ee: VoiceGrant["e2ee"]
     readonly userLimit: number
     readonly server: VoiceServerId | undefined

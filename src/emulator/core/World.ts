@@ -6,6 +6,7 @@
  */
 import { ChannelId, type GuildId, type UserId } from "../../protocol/Identifier.ts"
 import type { Address, Random, VoiceGrant, VoiceServerId } from "./CoreContext.ts"
+import * as Permissions from "./Permissions.ts"
 import { base64 } from "./Random.ts"
 
 /**
@@ -40,20 +41,8 @@ export interface Member {
   nick: string | undefined
   mute: boolean
   deaf: boolean
-  /** Whether the member holds MOVE_MEMBERS, MUTE_MEMBERS, MANAGE_CHANNELS, MANAGE_MESSAGES and MANAGE_NICKNAMES. */
-  moderator: boolean
-}
-
-/**
- * What a member may not do in a channel.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Denial {
-  readonly connect: boolean
-  readonly view: boolean
-  readonly speak: boolean
+  /** The ids of its roles, without everybody's. */
+  readonly roles: Set<string>
 }
 
 /**
@@ -64,8 +53,8 @@ export interface Channel {
   readonly id: ChannelId
   readonly guildId: GuildId
   name: string
-  /** In a text channel people write and nobody speaks. */
-  readonly kind: "voice" | "stage" | "text"
+  /** In a text channel people write and nobody speaks; a category has other channels in it. */
+  readonly kind: "voice" | "stage" | "text" | "category"
   readonly e2ee: VoiceGrant["e2ee"]
   /** 0: no limit. */
   userLimit: number
@@ -77,7 +66,15 @@ export interface Channel {
   region: string | undefined
   /** Where the call is, once there has been one. */
   server: VoiceServerId | undefined
-  readonly denials: Map<UserId, Denial>
+  readonly overwrites: Map<string, Permissions.Overwrite>
+  /** The category that it is in. */
+  parentId: ChannelId | undefined
+  position: number
+  topic: string | undefined
+  /** What is said beside the name of a voice channel. */
+  status: string | undefined
+  /** What a stage is about, while somebody holds it. */
+  stage: { readonly id: string; readonly topic: string } | undefined
 }
 
 /**
@@ -102,6 +99,7 @@ export interface Guild {
   readonly name: string
   readonly channels: Map<ChannelId, Channel>
   readonly members: Map<UserId, Member>
+  readonly roles: Map<string, Permissions.Role>
   /** Whether it can be reached: there is no outage. */
   available: boolean
 }
@@ -195,14 +193,23 @@ export const make = (random: Random): World => {
 }
 
 /**
+ * The id of the role that moderators have.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const moderatorRole = (guildId: GuildId): string => String(BigInt(guildId) + 1n)
+
+/**
  * Makes a user a member of a guild, unless it is one already.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const join = (guild: Guild, { id: userId, moderator }: User): Member => {
+  const roles = new Set(moderator ? [moderatorRole(guild.id)] : [])
   const member = guild.members.get(userId) ??
-    { userId, guildId: guild.id, nick: undefined, mute: false, deaf: false, moderator }
+    { userId, guildId: guild.id, nick: undefined, mute: false, deaf: false, roles }
   guild.members.set(userId, member)
   return member
 }
@@ -216,7 +223,13 @@ export const join = (guild: Guild, { id: userId, moderator }: User): Member => {
 export const addGuild = (world: World, options: { readonly id: GuildId; readonly name: string }): Guild => {
   const existing = world.guilds.get(options.id)
   if (existing !== undefined) return existing
-  const guild: Guild = { ...options, channels: new Map(), members: new Map(), available: true }
+  const plain = { color: 0, hoist: false, mentionable: false }
+  const moderators = moderatorRole(options.id)
+  const roles = new Map([
+    [options.id, { id: options.id, name: "@everyone", permissions: Permissions.everyone, position: 0, ...plain }],
+    [moderators, { id: moderators, name: "moderators", permissions: Permissions.moderator, position: 1, ...plain }]
+  ])
+  const guild: Guild = { ...options, channels: new Map(), members: new Map(), roles, available: true }
   world.guilds.set(guild.id, guild)
   for (const userId of world.everywhere) {
     const user = world.users.get(userId)
@@ -233,13 +246,26 @@ export const addGuild = (world: World, options: { readonly id: GuildId; readonly
  */
 export const addChannel = (
   world: World,
-  options: Pick<Channel, "id" | "guildId" | "name" | "kind" | "e2ee" | "userLimit" | "bitrate">
+  options:
+    & Pick<Channel, "id" | "guildId" | "name" | "kind" | "e2ee" | "userLimit" | "bitrate">
+    & Partial<Pick<Channel, "overwrites" | "parentId" | "position" | "region" | "topic">>
 ): Channel | undefined => {
   const existing = world.channels.get(options.id)
   if (existing !== undefined) return existing
   const guild = world.guilds.get(options.guildId)
   if (guild === undefined) return undefined
-  const channel: Channel = { ...options, full: false, region: undefined, server: undefined, denials: new Map() }
+  const channel: Channel = {
+    overwrites: new Map(),
+    parentId: undefined,
+    position: guild.channels.size,
+    region: undefined,
+    topic: undefined,
+    ...options,
+    full: false,
+    server: undefined,
+    status: undefined,
+    stage: undefined
+  }
   world.channels.set(channel.id, channel)
   guild.channels.set(channel.id, channel)
   return channel
@@ -298,7 +324,7 @@ export const addUser = (
 }
 
 /**
- * Takes a channel out of the world. Its voice states have to be gone before.
+ * Takes a channel out of the world. Its voice states have to be gone before, and what is in a category no longer is.
  *
  * @category constructors
  * @since 0.1.0
@@ -342,34 +368,6 @@ export const occupants = (world: World, channel: Channel): Array<VoiceState> => 
     if (state.channelId === channel.id) found.push(state)
   }
   return found
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type Refusal = "text-channel" | "not-a-member" | "no-permission" | "channel-full"
-
-/**
- * Why a user may not enter a channel, if so. Needs VIEW_CHANNEL and CONNECT; a full channel takes only members who hold
- * MOVE_MEMBERS (Discord docs, Gateway Events, Update Voice State).
- *
- * @category guards
- * @since 0.1.0
- */
-export const refusal = (world: World, channel: Channel, userId: UserId): Refusal | undefined => {
-  if (channel.kind === "text") return "text-channel"
-  const member = world.guilds.get(channel.guildId)?.members.get(userId)
-  if (member === undefined) return "not-a-member"
-  const denial = channel.denials.get(userId)
-  if (denial !== undefined && (denial.connect || denial.view)) return "no-permission"
-  if (channel.full && !member.moderator) return "channel-full"
-  if (channel.userLimit > 0 && !member.moderator) {
-    let others = 0
-    for (const state of occupants(world, channel)) if (state.userId !== userId) others++
-    if (others >= channel.userLimit) return "channel-full"
-  }
-  return undefined
 }
 
 /**

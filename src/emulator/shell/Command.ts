@@ -56,6 +56,8 @@ export interface CommandOptions {
   readonly bot?: string | undefined
   /** Where it is typed: in a text channel, or in the text of a voice channel. Default "lobby". */
   readonly channel?: string | undefined
+  /** Whether it is typed in the direct messages with the bot, and in no channel. Default false. */
+  readonly direct?: boolean | undefined
 }
 
 /**
@@ -75,6 +77,8 @@ export interface MenuOptions {
   readonly bot?: string | undefined
   /** Where it is chosen. Default "lobby". */
   readonly channel?: string | undefined
+  /** Whether it is chosen in the direct messages with the bot, and in no channel. Default false. */
+  readonly direct?: boolean | undefined
 }
 
 /**
@@ -145,11 +149,29 @@ export interface Command {
   }) => Effect.Effect<Command, EmulatorError>
   /**
    * Sends the form that the bot has opened, with `values` by the `custom_id` of its inputs: a text for a text input and for radio
-   * buttons, true or false for a checkbox, a list for all else; users and channels are ids. What is left out is as the bot has filled it
+   * buttons, true or false for a checkbox, a list for all else; users, channels and roles are ids, files as in a command. What is left out is as the bot has filled it
    * in. Fails with `CommandFailed` where there is no form, Discord would not let anybody send it, or it was sent before.
    */
-  readonly submit: (values: Values) => Effect.Effect<Command, EmulatorError>
+  readonly submit: (values: ModalValues) => Effect.Effect<Command, EmulatorError>
 }
+
+/**
+ * What somebody fills into a form, by the `custom_id` of the input.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ModalValues = Readonly<Record<string, string | boolean | ReadonlyArray<string | FileOptions>>>
+
+const filled = (values: ModalValues): Values =>
+  Object.fromEntries(
+    Object.entries(values).map(([input, value]) => [
+      input,
+      typeof value === "string" || typeof value === "boolean"
+        ? value
+        : value.map((one) => typeof one === "string" ? one : sent(one))
+    ])
+  )
 
 /**
  * What a message shows besides its text, with the addresses of files that it names.
@@ -270,7 +292,8 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
           user === undefined ? Effect.succeed({ id: userId }) : names.userOrNew({ name: user }),
           ({ id }) => next(customId, id, () => interaction.press(id, customId, values))
         ),
-      submit: (values) => next(interaction.modal()?.customId ?? "form", userId, () => interaction.submit(values))
+      submit: (values) =>
+        next(interaction.modal()?.customId ?? "form", userId, () => interaction.submit(filled(values)))
     }
   }
 
@@ -284,10 +307,12 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
 
   /** Who asks which bot, and where. */
   const find = Effect.fnUntraced(
-    function*({ bot = "bot", channel = "lobby", user = "guest" }: Omit<MenuOptions, "name" | "on">) {
+    function*({ bot = "bot", channel = "lobby", direct = false, name, user = "guest" }: Omit<MenuOptions, "on">) {
       const { id: userId } = yield* names.userOrNew({ name: user })
       const { id: botId } = yield* names.users.find(bot)
-      const { id: channelId } = yield* names.channels.find(channel)
+      if (!direct) return { userId, botId, channelId: (yield* names.channels.find(channel)).id }
+      const channelId = yield* driver.call((core) => userId === botId ? undefined : core.direct(userId, botId))
+      if (channelId === undefined) return yield* failed(name, "nobody writes to itself")
       return { userId, botId, channelId }
     }
   )

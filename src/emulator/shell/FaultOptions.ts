@@ -61,6 +61,12 @@ const what = (action: What): Problems => {
   if ("holdBehind" in action) {
     return [...number("holdBehind", action.holdBehind, 1, { whole: true }), ...number("atMostMs", action.atMostMs, 0)]
   }
+  if ("status" in action) {
+    return [
+      ...number("status", action.status, 400, { greatest: 599, whole: true }),
+      ...number("retryAfterMs", action.retryAfterMs, 0)
+    ]
+  }
   return "close" in action ? closeFrame("close", action.close, action.reason) : []
 }
 
@@ -75,6 +81,8 @@ const notForRest = ["duplicate", "holdBehind", "close"]
  */
 export const rule = (when: When, action: What): Problems => {
   const whole = { whole: true }
+  const isElsewhere = typeof action === "object" && "status" in action &&
+    [when.point].flat().some((point) => point !== "rest")
   const impossible = [when.point].flat().every((point) => point === "rest") && typeof action === "object"
     ? notForRest.find((name) => name in action)
     : undefined
@@ -84,6 +92,7 @@ export const rule = (when: When, action: What): Problems => {
     ...number("to", when.to, 1, whole),
     ...number("rate", when.rate, 0, { greatest: 1 }),
     ...what(action),
+    ...(isElsewhere ? problem("status", "only a request to the REST API is answered with a status") : []),
     ...(impossible === undefined
       ? []
       : problem(impossible, "a request to the REST API has one answer, which can be late, another or none"))

@@ -86,6 +86,15 @@ export interface Faults extends LastingFaults.LastingFaults {
    */
   readonly setNick: (user: string, nick: string | null, options?: InGuild) => Effect.Effect<void, EmulatorError>
   /**
+   * A user has these roles, by name or id, and no others, in one guild or in all that have them: GUILD_MEMBER_UPDATE, and what it may
+   * do follows. "moderators" is what a `moderator` has.
+   */
+  readonly setRoles: (
+    user: string,
+    roles: ReadonlyArray<string>,
+    options?: InGuild
+  ) => Effect.Effect<void, EmulatorError>
+  /**
    * A guild cannot be reached until the scope closes: GUILD_DELETE with `unavailable`, and GUILD_CREATE afterwards. In between nothing
    * of it comes and op 4 is not answered; voice connections stay. Without a name it is the usual guild.
    */
@@ -115,11 +124,12 @@ export interface Faults extends LastingFaults.LastingFaults {
   ) => Effect.Effect<void, EmulatorError>
   /** In a stage: puts a user into the audience (true) or among the speakers (false). */
   readonly suppressUser: (user: string, suppress: boolean, options?: InGuild) => Effect.Effect<void, EmulatorError>
-  /** Denies a user to connect to a channel, to see it or to speak in it; all false allows again. */
+  /** Denies a user to connect to a channel, to see it, to speak in it or to write in it; all false allows again. */
   readonly deny: (user: string, channel: string, what: {
     readonly connect?: boolean | undefined
     readonly view?: boolean | undefined
     readonly speak?: boolean | undefined
+    readonly send?: boolean | undefined
   }) => Effect.Effect<void, EmulatorError>
 
   /** Sends Reconnect (op 7): the main gateway session is to be resumed. */
@@ -271,6 +281,14 @@ export const make = (shell: Shell, names: {
         guild,
         "it is no member",
         (core, id, guildId) => core.setNick(id, nick ?? undefined, guildId)
+      ),
+    setRoles: (user, roles, { guild } = {}) =>
+      actInGuild(
+        "setRoles",
+        user,
+        guild,
+        "it is no member, or there is no such role",
+        (core, id, guildId) => core.setRoles(id, roles, guildId)
       ),
     guildOutage: (guild = "guild") =>
       Effect.flatMap(guilds.find(guild), ({ id }) =>

@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type * as Core from "../core/Core.ts"
 import type { Misbehaviour } from "../core/dave/Misbehaviour.ts"
+import * as Permissions from "../core/Permissions.ts"
 import type { AudioOptions } from "../core/voice/VoiceHalf.ts"
 import { type EmulatorError, InvalidOption, make as makeError, NotJoinable } from "./EmulatorError.ts"
 import * as Names from "./Names.ts"
@@ -27,8 +28,10 @@ export interface ChannelOptions {
   readonly name: string
   /** Default: a fresh id. */
   readonly id?: string | undefined
-  /** In a "text" channel people and bots write, and nobody joins. Default "voice". */
-  readonly kind?: "voice" | "stage" | "text" | undefined
+  /** In a "text" channel people and bots write, and nobody joins; a "category" has other channels in it. Default "voice". */
+  readonly kind?: "voice" | "stage" | "text" | "category" | undefined
+  /** The category that it is in, by name or id. Default none. */
+  readonly category?: string | undefined
   /**
    * Whether end-to-end encryption is demanded, so that clients without it are closed with 4017, or only allowed. Default: what
    * the profile says, "required" in that of today. A stage never has it, and a text channel has no voice.
@@ -38,6 +41,20 @@ export interface ChannelOptions {
   readonly userLimit?: number | undefined
   /** Bits per second. Default 64000. */
   readonly bitrate?: number | undefined
+}
+
+/**
+ * A role to create.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RoleOptions {
+  readonly name: string
+  /** The guild's name or id. Default "guild". */
+  readonly guild?: string | undefined
+  /** What its members may do besides, by Discord's names: `["MOVE_MEMBERS"]`. Default nothing. */
+  readonly permissions?: ReadonlyArray<Permissions.Name> | undefined
 }
 
 /**
@@ -56,7 +73,7 @@ export interface UserOptions {
   readonly token?: string | undefined
   /**
    * Whether it may move, mute and disconnect others, give them nicknames, change channels, delete what others write, remove their
-   * reactions, and pin messages over REST, and enter full channels. Default false: such requests are answered with 403.
+   * reactions, pin messages, and make channels and roles and say who may do what in them, over REST, and enter full channels. Default false: such requests are answered with 403.
    */
   readonly moderator?: boolean | undefined
   /**
@@ -126,6 +143,8 @@ export interface NamedWorld {
     options: { readonly name: string; readonly id?: string | undefined }
   ) => Effect.Effect<GuildId, EmulatorError>
   readonly createChannel: (options: ChannelOptions) => Effect.Effect<ChannelId, EmulatorError>
+  /** Below all other roles. */
+  readonly createRole: (options: RoleOptions) => Effect.Effect<string, EmulatorError>
   /** A member of every guild. */
   readonly createUser: (options: UserOptions) => Effect.Effect<User, EmulatorError>
   /** The user with this name or id, or a new one. */
@@ -154,7 +173,7 @@ const override = <A extends { readonly name: string }>(
 ]
 
 const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
-  "text-channel": "it is a text channel, in which there is no voice",
+  "text-channel": "it is a text channel or a category, in which there is no voice",
   "not-a-member": "it is not a member of the guild",
   "no-permission": "it has no permission to connect there",
   "channel-full": "the channel is full",
@@ -181,6 +200,16 @@ export const make = Effect.fnUntraced(function*(
   const users = Names.make<User>("user")
   const tokens = new Set<string>()
 
+  // bots make channels and delete them, too; one whose name is taken has its id alone
+  yield* driver.call((core) =>
+    core.observe((happening) => {
+      if (happening._tag === "ChannelDeleted") channels.remove(happening.channelId)
+      if (happening._tag !== "ChannelCreated") return
+      const { channelId: id, guildId: guild, name } = happening
+      channels.add(channels.get(name) === undefined ? name : id, { id, guild })
+    })
+  )
+
   const createGuild: NamedWorld["createGuild"] = Effect.fnUntraced(function*({ id, name }) {
     yield* guilds.claim(name)
     const checked = yield* Names.freshId(GuildId, guilds, id)
@@ -193,11 +222,25 @@ export const make = Effect.fnUntraced(function*(
     yield* channels.claim(options.name)
     const guild = yield* guilds.find(options.guild ?? "guild")
     const checked = yield* Names.freshId(ChannelId, channels, options.id)
-    const id = yield* driver.call((core) => core.createChannel({ ...options, guildId: guild.id, id: checked }))
+    const parent = options.category === undefined ? undefined : yield* channels.find(options.category)
+    const id = yield* driver.call((core) =>
+      core.createChannel({ ...options, guildId: guild.id, id: checked, parentId: parent?.id })
+    )
     if (id === undefined) return yield* Effect.die(new Error(`The emulator has lost the guild ${guild.id}.`))
     channels.add(options.name, { id, guild: guild.id })
     return id
   })
+
+  const createRole: NamedWorld["createRole"] = Effect.fnUntraced(
+    function*({ guild = "guild", name, permissions = [] }) {
+      const { id } = yield* guilds.find(guild)
+      const role = yield* driver.call((core) =>
+        core.createRole(id, { name, permissions: Permissions.of(...permissions) })
+      )
+      if (role === undefined) return yield* Effect.die(new Error(`The emulator has lost the guild ${id}.`))
+      return role.id
+    }
+  )
 
   const createUser: NamedWorld["createUser"] = Effect.fnUntraced(function*(options) {
     yield* users.claim(options.name)
@@ -254,5 +297,5 @@ export const make = Effect.fnUntraced(function*(
     if (user.name === "bot" && user.bot === true) theBot = id
   }
 
-  return { guilds, channels, users, createGuild, createChannel, createUser, userOrNew, join, privacyCodes }
+  return { guilds, channels, users, createGuild, createChannel, createRole, createUser, userOrNew, join, privacyCodes }
 })

@@ -185,6 +185,7 @@ export const make = (options: {
               onReport: () => undefined,
               onHeard: (listener) => void listeners.push(listener),
               onUndecryptable: (listener) => void undecryptable.push(listener),
+              reaches: () => false,
               membership: () => undefined,
               verificationCode: () => Promise.resolve(`code of ${where.userId}`),
               misbehave: (how) => void calls.push(`misbehave ${Object.keys(how).join()}`),

@@ -360,6 +360,35 @@ describe("limits of messages", () => {
     assert.deepStrictEqual(said(call("POST", path, { name: "x", type: 5 }).json), [
       "type[BASE_TYPE_CHOICES]: Value must be one of {1, 2, 3, 4}."
     ])
-    assert.deepStrictEqual(said(call("PUT", path, [{ name: "x" }, {}]).json), [missing("1.name")])
+    assert.deepStrictEqual(said(call("PUT", path, [{ name: "x", description: "It" }, {}]).json), [
+      missing("1.name"),
+      missing("1.description")
+    ])
+    const option = { name: "what", description: "It", type: 3 }
+    const wrong = (command: object) => said(call("POST", path, { name: "x", description: "It", ...command }).json)
+    const invalid = (at: string) => `${at}name[APPLICATION_COMMAND_INVALID_NAME]: Command name is invalid`
+    for (const name of ["Play", "play it", "x".repeat(33)]) assert.deepStrictEqual(wrong({ name }), [invalid("")])
+    assert.deepStrictEqual(wrong({ options: [{ ...option, name: "What" }] }), [invalid("options.0.")])
+    assert.deepStrictEqual(wrong({ description: "x".repeat(101) }), [
+      "description[BASE_TYPE_BAD_LENGTH]: Must be between 1 and 100 in length."
+    ])
+    assert.deepStrictEqual(wrong({ options: Array.from({ length: 26 }, (_, i) => ({ ...option, name: `${i}` })) }), [
+      "options[BASE_TYPE_MAX_LENGTH]: Must be 25 or fewer in length."
+    ])
+    assert.deepStrictEqual(wrong({ options: [option, option] }), [
+      "options[APPLICATION_COMMAND_OPTIONS_NAME_INVALID]: Option names must be unique"
+    ])
+    assert.deepStrictEqual(wrong({ options: [option, { ...option, name: "how", required: true }] }), [
+      "options.1[APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID]: Required options must be placed before non-required options"
+    ])
+    assert.deepStrictEqual(wrong({ options: [{ ...option, choices: [{ name: "x" }] }] }), [
+      missing("options.0.choices.0.value")
+    ])
+    assert.deepStrictEqual(wrong({ options: [{ ...option, type: 12 }] }), [
+      "options.0.type[BASE_TYPE_CHOICES]: Value must be one of {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}."
+    ])
+    assert.deepStrictEqual(wrong({ options: [{ ...option, type: 1, options: [{ ...option, name: "" }] }] }), [
+      missing("options.0.options.0.name")
+    ])
   })
 })

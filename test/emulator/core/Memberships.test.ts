@@ -54,6 +54,8 @@ describe("Memberships", () => {
   it("setNick: GUILD_MEMBER_UPDATE for the member and for those with the intent, and voice states have it", () => {
     const { client, h, other } = setup()
     const guest = h.core.createUser({ name: "guest" })
+    assert.deepInclude(other.events("GUILD_MEMBER_ADD").at(-1), { guild_id: h.guildId })
+    other.take()
     assert.isTrue(h.core.setNick(guest.id, "The guest", h.guildId))
     assert.deepStrictEqual(Harness.names(other.take()), ["GUILD_MEMBER_UPDATE"])
     assert.deepStrictEqual(client.take(), [])

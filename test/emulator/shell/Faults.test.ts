@@ -195,6 +195,11 @@ describe("faults.when", () => {
         option: "reason"
       })
       assert.deepInclude(yield* reason(faults.when({ point: "rest" }, { duplicate: 1 })), { option: "duplicate" })
+      assert.deepInclude(yield* reason(faults.when({ point: "rest" }, { status: 200 })), { option: "status" })
+      assert.deepInclude(yield* reason(faults.when({ point: "voice-in" }, { status: 500 })), { option: "status" })
+      assert.deepInclude(yield* reason(faults.when({ point: "rest" }, { status: 429, retryAfterMs: -1 })), {
+        option: "retryAfterMs"
+      })
       assert.deepInclude(yield* reason(faults.closeGateway("bot", 99)), { option: "code" })
       assert.deepInclude(yield* reason(faults.startSequence("bot", 65_536)), { option: "first" })
       assert.deepInclude(yield* reason(faults.loseServerUpdate("bot", { times: 0 })), { option: "times" })

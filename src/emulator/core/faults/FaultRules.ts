@@ -19,7 +19,8 @@ export interface When {
   readonly user?: string | undefined
   /**
    * The opcode of a message, the name of a dispatch ("VOICE_SERVER_UPDATE"), the kind of a datagram ("rtp", "rtcp",
-   * "discovery", "ping", "keepalive"), or method and path of a request ("GET /gateway/bot").
+   * "discovery", "ping", "keepalive"), or method and path of a request ("GET /gateway/bot"), in which `:` stands for any part:
+   * "POST /channels/:/messages".
    */
   readonly op?: number | string | ReadonlyArray<number | string> | undefined
   /** Asked last of the conditions that are counted. It runs within the emulator: it has to be fast and pure. */
@@ -45,6 +46,8 @@ export interface When {
  * - `replaceWith`: something else arrives.
  * - `cut`: its WebSocket ends without a close frame, before it arrives or just after.
  * - `close`: its WebSocket is closed with a code, before it arrives (unless given) or just after.
+ * - `status`: a request to the REST API is answered with that, as Discord does, and nothing is done of it: 429 says when to come again
+ *   (`retryAfterMs`, 1000 unless given), 500 to 599 that Discord is broken.
  *
  * A datagram has the voice WebSocket of its user. To `cut` or `close` without a WebSocket drops.
  *
@@ -59,6 +62,7 @@ export type What =
   | { readonly holdBehind: number; readonly atMostMs?: number | undefined }
   | { readonly replaceWith: string | Uint8Array | ((frame: string | Uint8Array) => string | Uint8Array) }
   | { readonly cut: "before" | "after" }
+  | { readonly status: number; readonly retryAfterMs?: number | undefined }
   | { readonly close: number; readonly reason?: string | undefined; readonly at?: "before" | "after" | undefined }
 
 /**
@@ -106,6 +110,7 @@ const actionOf = (what: What, subject: FaultSubject, random: Random): FaultActio
   if ("holdBehind" in what) return { _tag: "Hold", behind: what.holdBehind, ms: what.atMostMs ?? heldAtMostMs }
   if ("cut" in what) return { _tag: "Terminate", at: what.cut }
   if ("close" in what) return { _tag: "Close", code: what.close, reason: what.reason ?? "", at: what.at }
+  if ("status" in what) return { _tag: "Refuse", status: what.status, retryAfterMs: what.retryAfterMs ?? 1_000 }
   const { replaceWith } = what
   return { _tag: "Replace", frame: typeof replaceWith === "function" ? replaceWith(subject.frame) : replaceWith }
 }
@@ -117,6 +122,19 @@ const among = <A extends number | string>(
   if (wanted === undefined) return () => true
   const set = new Set<A | undefined>(typeof wanted === "object" ? wanted : [wanted])
   return (value) => set.has(value)
+}
+
+/** In the path of a request a colon stands for what nobody knows before: an id or a token. */
+const opsOf = (wanted: When["op"]): (op: number | string | undefined) => boolean => {
+  const [isAmong, all] = [among(wanted), [wanted].flat()]
+  const patterns = all.flatMap((op) => typeof op === "string" && op.includes("/:") ? [op.split("/")] : [])
+  if (patterns.length === 0) return isAmong
+  return (op) => {
+    const parts = typeof op === "string" ? op.split("/") : []
+    const isLike = (pattern: ReadonlyArray<string>) =>
+      pattern.length === parts.length && pattern.every((part, i) => part === ":" || part === parts[i])
+    return isAmong(op) || patterns.some(isLike)
+  }
 }
 
 /**
@@ -133,7 +151,7 @@ export const make = (
   onHit: () => void
 ): Fault => {
   const points = among(when.point)
-  const ops = among(when.op)
+  const ops = opsOf(when.op)
   const { nth, rate, test } = when
   const from = nth ?? when.from ?? 1
   const to = nth ?? when.to ?? Number.POSITIVE_INFINITY

@@ -238,6 +238,8 @@ export const make = (options: Options): Faults => {
       case "Terminate":
         if (action.at === "after") pass(frame)
         return end(connection, action)
+      case "Refuse":
+        return pass(frame)
     }
   }
 

@@ -87,4 +87,16 @@ export const missingPermissions: RestResponse = error(403, 50013, "Missing Permi
  * @category constants
  * @since 0.1.0
  */
+export const missingAccess: RestResponse = error(403, 50001, "Missing Access")
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const wrongKind: RestResponse = error(400, 50024, "Cannot execute action on this channel type")
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
 export const wrongMethod: RestResponse = error(405, 0, "405: Method Not Allowed")

@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
+import type { UserId } from "../../../protocol/Identifier.ts"
+import * as DiscordObject from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import type * as Attachments from "../messages/Attachments.ts"
 import type { SentFile } from "../messages/Sent.ts"
@@ -12,8 +13,10 @@ import * as Writers from "../messages/Writers.ts"
 import type * as World from "../World.ts"
 import * as Resolved from "./Resolved.ts"
 
+type Json = DiscordObject.Json
+
 /**
- * What somebody types: values by name. Users and channels are their ids.
+ * What somebody types: values by name. Users, channels and roles are their ids.
  *
  * @category models
  * @since 0.1.0
@@ -40,6 +43,8 @@ const types = {
   boolean: 5,
   user: 6,
   channel: 7,
+  role: 8,
+  mentionable: 9,
   number: 10,
   file: 11
 } as const
@@ -73,7 +78,12 @@ const typeNames = new Map<unknown, string>([
   [types.file, "a file"]
 ])
 
-const resolvedAs = new Map<unknown, Resolved.Kind>([[types.user, "user"], [types.channel, "channel"]])
+const resolvedAs = new Map<unknown, Resolved.Kind>([
+  [types.user, "user"],
+  [types.channel, "channel"],
+  [types.role, "role"],
+  [types.mentionable, "mentionable"]
+])
 
 /** What a value has to be by the limits that an option was registered with (Discord docs, Application Command Option Structure). */
 const outsideOf = (option: Json, value: unknown): string | undefined => {
@@ -96,14 +106,15 @@ const outsideOf = (option: Json, value: unknown): string | undefined => {
  */
 export const fill = (
   world: World.World,
-  guild: World.Guild,
+  guild: World.Guild | undefined,
+  userId: UserId,
   path: ReadonlyArray<string>,
   values: Values,
   registered: Json | undefined,
   keep: (files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachments.Attachment>,
   focused?: string
 ): Filled => {
-  const resolved = Resolved.make(world, guild)
+  const resolved = Resolved.make(world, guild, userId)
 
   // Down to the subcommand that is called.
   let declared = registered
@@ -148,6 +159,13 @@ export const fill = (
     const kind = resolvedAs.get(type)
     const problem = kind === undefined ? undefined : resolved.add(kind, String(value))
     if (problem !== undefined) return { problem }
+    const channelTypes = Body.itemsOf(option?.["channel_types"])
+    if (type === types.channel && channelTypes.length > 0) {
+      const channel = Array.from(guild?.channels.values() ?? []).find(({ id }) => id === value)
+      if (channel !== undefined && !channelTypes.includes(DiscordObject.channelTypes[channel.kind])) {
+        return { problem: `its option "${name}" takes no channel of that type` }
+      }
+    }
     if (typeof value === "object") {
       const tooLarge = Writers.problemOfFile(value)
       if (tooLarge !== undefined) return { problem: tooLarge }

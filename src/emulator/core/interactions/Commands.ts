@@ -5,7 +5,8 @@
  */
 import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
-import { badLength, noChoice, type Problem, required } from "../http/FormProblems.ts"
+import { badLength, noChoice, ofText, type Problem } from "../http/FormProblems.ts"
+import * as CommandForm from "./CommandForm.ts"
 
 /**
  * Where commands are registered: everywhere, or in one guild.
@@ -31,6 +32,8 @@ export interface Commands {
   readonly put: (scope: Scope, command: unknown) => Json | undefined
   /** All that there are from now on, with the ids that they had; `undefined`, and nothing changes, if one could not be `put`. */
   readonly replace: (scope: Scope, commands: ReadonlyArray<unknown>) => ReadonlyArray<Json> | undefined
+  /** The one with this id is another one from now on; `undefined`, and nothing changes, if that could not be `put`. */
+  readonly change: (scope: Scope, id: string, command: Json) => Json | undefined
   /** Whether there was one with this id. */
   readonly remove: (scope: Scope, id: string | undefined) => boolean
 }
@@ -48,6 +51,12 @@ const withoutNulls = (command: unknown): Json =>
     ? Object.fromEntries(Object.entries(command).filter(([, value]) => value !== null))
     : {}
 
+const noPermissions = (path: string): Problem => ({
+  path: `${path}default_member_permissions`,
+  code: "PERMISSIONS_TYPE_CONVERT",
+  message: "Permissions must be a number in a string."
+})
+
 /**
  * What is wrong with a command; `path` stands before the names of its fields, with a dot.
  *
@@ -55,11 +64,14 @@ const withoutNulls = (command: unknown): Json =>
  * @since 0.1.0
  */
 export const problemsOf = (path: string, command: unknown): ReadonlyArray<Problem> => {
-  const { description = "", name, options, type = 1 } = withoutNulls(command)
+  const { default_member_permissions: permissions, description = "", name, options, type = 1 } = withoutNulls(command)
   const isMenu = menus.has(type)
   return [
-    ...(typeof name !== "string" || name === "" ? [required(`${path}name`)] : []),
+    ...(type === 1
+      ? CommandForm.problemsOf(path, { name, description, options })
+      : ofText(`${path}name`, typeof name === "string" ? name : null, { least: 1, most: 32, isRequired: true })),
     ...(types.has(type) ? [] : [noChoice(`${path}type`, types)]),
+    ...(permissions === undefined || /^\d{1,20}$/.test(String(permissions)) ? [] : [noPermissions(path)]),
     ...(isMenu && description !== "" ? [badLength(`${path}description`, 0)] : []),
     ...(isMenu && Body.itemsOf(options).length > 0 ? [badLength(`${path}options`, 0)] : [])
   ]
@@ -81,6 +93,7 @@ export const make = (nextId: () => string): Commands => {
   const read = ({ applicationId, guildId }: Scope, command: unknown, known: Map<string, Json>): Json | undefined => {
     const given = withoutNulls(command)
     if (problemsOf("", command).length > 0) return undefined
+    const { default_member_permissions: needed } = given
     return {
       type: 1,
       description: "",
@@ -91,6 +104,8 @@ export const make = (nextId: () => string): Commands => {
       contexts: null,
       integration_types: [0],
       ...given,
+      // some libraries write a number
+      ...(needed === undefined ? {} : { default_member_permissions: String(needed) }),
       id: known.get(keyOf(given))?.["id"] ?? nextId(),
       application_id: applicationId,
       version: nextId(),
@@ -116,6 +131,15 @@ export const make = (nextId: () => string): Commands => {
       }
       keep(scope, commands)
       return Array.from(commands.values())
+    },
+    change: (scope, id, command) => {
+      const commands = commandsOf(scope)
+      const one = read(scope, command, commands)
+      if (one === undefined) return undefined
+      const changed = { ...one, id }
+      for (const [key, before] of commands) if (before["id"] === id) commands.delete(key)
+      keep(scope, commands.set(keyOf(changed), changed))
+      return changed
     },
     remove: (scope, id) => {
       const commands = commandsOf(scope)

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { UserId } from "../../../protocol/Identifier.ts"
 import type { Json } from "../DiscordObject.ts"
 import type * as Message from "../messages/Message.ts"
 import type * as World from "../World.ts"
@@ -25,7 +26,8 @@ export const typeOf = (on: Message.On): 2 | 3 => "user" in on ? 2 : 3
  */
 export const target = (
   world: World.World,
-  guild: World.Guild,
+  guild: World.Guild | undefined,
+  userId: UserId,
   on: Message.On,
   find: (id: string) => Json | undefined
 ): { readonly id: string; readonly resolved: Json | undefined } | { readonly problem: string } => {
@@ -34,7 +36,7 @@ export const target = (
     if (message === undefined) return { problem: `no message there has the id ${on.message}` }
     return { id: on.message, resolved: { messages: { [on.message]: message } } }
   }
-  const resolved = Resolved.make(world, guild)
+  const resolved = Resolved.make(world, guild, userId)
   const problem = resolved.add("user", on.user)
   return problem === undefined ? { id: on.user, resolved: resolved.json() } : { problem }
 }

@@ -24,6 +24,9 @@ import * as InteractionEntry from "./InteractionEntry.ts"
 import type { Entry } from "./InteractionEntry.ts"
 import * as Modal from "./Modal.ts"
 
+/** discord.py writes `1`. */
+const isYes = (value: string | null) => value !== null && /^(true|1)$/i.test(value)
+
 /** The kinds of callback (Discord docs, Interaction Callback Type). */
 const callback = { message: 4, thinking: 5, silently: 6, update: 7, choices: 8, modal: 9 } as const
 
@@ -177,6 +180,6 @@ export const make = (
     const sent = Sent.parse(body)
     if ("status" in sent) return sent
     if (!isCallback) return follow(entry, method, id, sent)
-    return answer(entry, sent, new URLSearchParams(query).get("with_response") === "true")
+    return answer(entry, sent, isYes(new URLSearchParams(query).get("with_response")))
   }
 }

@@ -3,8 +3,10 @@
  *
  * @since 0.1.0
  */
+import * as Admission from "../Admission.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import type * as Places from "../messages/Places.ts"
+import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 
 type Json = DiscordObject.Json
@@ -24,13 +26,13 @@ export const place = (
       channel_id: channel.id,
       channel: DiscordObject.direct(channel, bot),
       user: DiscordObject.user(user),
-      app_permissions: DiscordObject.everyone,
+      app_permissions: String(Permissions.everyone),
       authorizing_integration_owners: { 0: "0" },
       context: 1
     }
   }
-  const [member, mine] = [guild.members.get(user.id), guild.members.get(bot.id)]
-  const permissions = member === undefined ? "0" : DiscordObject.permissions(member)
+  const member = guild.members.get(user.id)
+  const permissions = String(Admission.permissions(world, channel, user.id))
   return {
     guild_id: guild.id,
     guild: { id: guild.id, locale: "en-US", features: [] },
@@ -38,7 +40,7 @@ export const place = (
     channel: { ...DiscordObject.channel(channel), permissions },
     ...(member === undefined ? {} : { member: { ...DiscordObject.member(world, member), permissions } }),
     guild_locale: "en-US",
-    app_permissions: mine === undefined ? "0" : DiscordObject.permissions(mine),
+    app_permissions: String(Admission.permissions(world, channel, bot.id)),
     authorizing_integration_owners: { 0: guild.id },
     context: 0
   }

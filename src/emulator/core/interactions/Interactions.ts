@@ -25,6 +25,7 @@ import * as InteractionEntry from "./InteractionEntry.ts"
 import * as InteractionEvent from "./InteractionEvent.ts"
 import * as Modal from "./Modal.ts"
 import * as Resolved from "./Resolved.ts"
+import * as UsableCommands from "./UsableCommands.ts"
 
 type Json = DiscordObject.Json
 
@@ -138,29 +139,8 @@ export const make = (
   messages: Messages,
   nextId: () => string
 ): Interactions => {
+  const usable = UsableCommands.make(world, commands)
   const byToken = new Map<string, InteractionEntry.Entry>()
-
-  /** A command as the bot has registered it, if it has; or that it has not. */
-  const registeredOf = (
-    botId: UserId,
-    guildId: string,
-    name: string | undefined,
-    type: number
-  ): { readonly registered: Json | undefined } | { readonly problem: string } => {
-    const all = [undefined, guildId].flatMap((scope) => commands.list({ applicationId: botId, guildId: scope }))
-    const registered = all.findLast((command) => command["name"] === name && command["type"] === type)
-    // a bot that has registered nothing here has done it elsewhere, once
-    if (registered === undefined && all.length > 0) return { problem: "the bot has registered no such command" }
-    return { registered }
-  }
-
-  /** What all commands have in their data. */
-  const commandData = (registered: Json | undefined, guild: World.Guild, name: string | undefined, type: number) => ({
-    id: registered?.["id"] ?? world.nextId(),
-    name,
-    type,
-    ...(registered?.["guild_id"] === undefined ? {} : { guild_id: guild.id })
-  })
 
   /** The session of a bot that is told of what happens there, whether the bot itself sees the channel or not. */
   const sessionOf = (botId: UserId, where: Places.Where) =>
@@ -196,7 +176,7 @@ export const make = (
     const { bot, data, files = [], on, pressed, type, userId, where } = options
     const user = world.users.get(userId)
     if (!Places.isThere(world, where)) return { problem: "its channel is gone" }
-    const problem = Places.problemOf(where, userId, "begins it")
+    const problem = Places.problemOf(world, where, userId, "begins it")
     if (user === undefined || problem !== undefined) return { problem: problem ?? "who begins it is nobody" }
     const session = sessionOf(bot.id, where)
     if (session === undefined) return { problem: `"${bot.name}" is not logged in` }
@@ -256,7 +236,7 @@ export const make = (
     }
     if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
     const { author: bot, where } = message
-    const resolved = Resolved.make(world, where.guild)
+    const resolved = Resolved.make(world, where.guild, userId)
     const isButton = component["type"] === button
     const problem = isButton ? undefined : Modal.problemOfChoice(component, resolved, values)
     if (problem !== undefined) return { problem: `its component "${customId}" ${problem}` }
@@ -275,6 +255,17 @@ export const make = (
       },
       pressed: message
     })
+  }
+
+  /** Keeps the files that somebody sends with an interaction. */
+  const keeping = ({ channel }: Places.Where) => {
+    const files: Array<Attachments.Attachment> = []
+    const keep = (sent: ReadonlyArray<SentFile>) => {
+      const kept = messages.keepFiles(channel.id, sent)
+      files.push(...kept)
+      return kept
+    }
+    return { files, keep }
   }
 
   const view = (entry: InteractionEntry.Entry): Interaction => ({
@@ -296,44 +287,45 @@ export const make = (
       const { bot, modal, pressed, user, where } = entry
       if (modal === undefined) return { problem: "the bot has opened no form" }
       if (entry.isSubmitted) return { problem: "the form was sent before" }
-      const filled = Modal.fill(world, where.guild, modal, values)
-      if ("problem" in filled) return filled
-      const { components, resolved } = filled
-      const begun = begin({
+      const { files, keep } = keeping(where)
+      const filled = Modal.fill(world, where.guild, user.id, modal, values, keep)
+      const begun = "problem" in filled ? filled : begin({
         userId: user.id,
         bot,
         where,
         type: InteractionEntry.types.modal,
-        data: { custom_id: modal.customId, components, ...(resolved === undefined ? {} : { resolved }) },
-        ...(pressed === undefined ? {} : { pressed })
+        data: {
+          custom_id: modal.customId,
+          components: filled.components,
+          ...(filled.resolved === undefined ? {} : { resolved: filled.resolved })
+        },
+        ...(pressed === undefined ? {} : { pressed }),
+        files
       })
+      // nobody was sent them
+      if ("problem" in begun) messages.forgetFiles({ attachments: files })
       entry.isSubmitted = !("problem" in begun)
       return begun
     }
   })
 
   const typed = ({ botId, channelId, path, userId, values }: Typed, focused?: string): Begun => {
-    const channel = world.channels.get(channelId)
-    const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
-    const bot = world.users.get(botId)
-    if (channel === undefined || guild === undefined || bot === undefined) return { problem: "its channel is gone" }
-    const known = registeredOf(botId, guild.id, path[0], 1)
+    const place = usable.placeOf(channelId, botId)
+    if ("problem" in place) return place
+    const { bot, where } = place
+    const { guild } = where
+    const known = usable.find(userId, botId, where, path[0], 1)
     if ("problem" in known) return known
     const { registered } = known
-    const files: Array<Attachments.Attachment> = []
-    const keep = (sent: ReadonlyArray<SentFile>) => {
-      const kept = messages.keepFiles(channelId, sent)
-      files.push(...kept)
-      return kept
-    }
-    const filled = CommandOptions.fill(world, guild, path, values, registered, keep, focused)
+    const { files, keep } = keeping(where)
+    const filled = CommandOptions.fill(world, guild, userId, path, values, registered, keep, focused)
     const begun = "problem" in filled ? filled : begin({
       userId,
       bot,
-      where: { guild, channel },
+      where,
       type: focused === undefined ? InteractionEntry.types.command : InteractionEntry.types.typing,
       data: {
-        ...commandData(registered, guild, path[0], 1),
+        ...usable.dataOf(registered, guild, path[0], 1),
         ...(filled.options.length === 0 ? {} : { options: filled.options }),
         ...(filled.resolved === undefined ? {} : { resolved: filled.resolved })
       },
@@ -345,14 +337,14 @@ export const make = (
   }
 
   const choose = ({ botId, channelId, name, on, userId }: Chosen): Begun => {
-    const channel = world.channels.get(channelId)
-    const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
-    const bot = world.users.get(botId)
-    if (channel === undefined || guild === undefined || bot === undefined) return { problem: "its channel is gone" }
+    const place = usable.placeOf(channelId, botId)
+    if ("problem" in place) return place
+    const { bot, where } = place
+    const { guild } = where
     const type = ContextMenu.typeOf(on)
-    const known = registeredOf(botId, guild.id, name, type)
+    const known = usable.find(userId, botId, where, name, type)
     if ("problem" in known) return known
-    const target = ContextMenu.target(world, guild, on, (id) => {
+    const target = ContextMenu.target(world, guild, userId, on, (id) => {
       const message = messages.of(channelId).find((one) => one.id === id)
       return message && messages.json(message, botId)
     })
@@ -360,11 +352,11 @@ export const make = (
     return begin({
       userId,
       bot,
-      where: { guild, channel },
+      where,
       type: InteractionEntry.types.command,
       on,
       data: {
-        ...commandData(known.registered, guild, name, type),
+        ...usable.dataOf(known.registered, guild, name, type),
         target_id: target.id,
         ...(target.resolved === undefined ? {} : { resolved: target.resolved })
       }

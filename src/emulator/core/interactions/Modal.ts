@@ -4,9 +4,13 @@
  *
  * @since 0.1.0
  */
+import type { UserId } from "../../../protocol/Identifier.ts"
 import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, noObject, ofText, type Problem, required, wrongType } from "../http/FormProblems.ts"
+import type * as Attachments from "../messages/Attachments.ts"
+import type { SentFile } from "../messages/Sent.ts"
+import * as Writers from "../messages/Writers.ts"
 import type * as World from "../World.ts"
 import * as Resolved from "./Resolved.ts"
 
@@ -23,12 +27,15 @@ export interface Modal {
 
 /**
  * What somebody fills in, by the `custom_id` of the input. A text input and a group of radio buttons take a text, a checkbox true
- * or false, all others a list; users and channels are their ids. What is left out is as the bot has filled it in.
+ * or false, all others a list; users, channels and roles are their ids. What is left out is as the bot has filled it in.
  *
  * @category models
  * @since 0.1.0
  */
-export type Values = Readonly<Record<string, string | boolean | ReadonlyArray<string>>>
+export type Values = Readonly<Record<string, string | boolean | ReadonlyArray<string | SentFile>>>
+
+/** Keeps files that are sent. */
+type Keep = (files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachments.Attachment>
 
 /**
  * What was filled in, as Discord sends it; or what Discord's client would not let anybody send.
@@ -139,7 +146,8 @@ const listOf = (
     : chosenBefore(input).map(({ value }) => String(value))
 ): Answer => {
   if (typeof values === "string" || typeof values === "boolean") return { problem: "has to be a list" }
-  if (values.length === 0) return isRequired(input) ? { problem: "is missing" } : { values }
+  if (values.length === 0) return isRequired(input) ? { problem: "is missing" } : { values: [] }
+  if (!values.every((value) => typeof value === "string")) return { problem: "takes no files" }
   const problem = problemOfChoice(input, resolved, values)
   return problem === undefined ? { values } : { problem }
 }
@@ -155,15 +163,20 @@ export const problemOfChoice = (
   resolved: Resolved.Resolved,
   values: ReadonlyArray<string>
 ): string | undefined => {
-  const least = numberOr(menu["min_values"], 1)
-  const most = numberOr(menu["max_values"], menu["type"] === types.checkboxes ? Infinity : 1)
-  if (values.length < least) return `has to have ${least} at least`
-  if (values.length > most) return `has to have ${most} at most`
+  const outside = outsideOf(menu, values.length)
+  if (outside !== undefined) return outside
   for (const value of values) {
     const problem = problemOf(menu, resolved, value)
     if (problem !== undefined) return problem
   }
   return undefined
+}
+
+const outsideOf = (input: Json, count: number): string | undefined => {
+  const least = numberOr(input["min_values"], 1)
+  const most = numberOr(input["max_values"], input["type"] === types.checkboxes ? Infinity : 1)
+  if (count < least) return `has to have ${least} at least`
+  return count > most ? `has to have ${most} at most` : undefined
 }
 
 const problemOf = (input: Json, resolved: Resolved.Resolved, value: string): string | undefined => {
@@ -173,7 +186,18 @@ const problemOf = (input: Json, resolved: Resolved.Resolved, value: string): str
   return problem === undefined ? undefined : `names nothing: ${problem}`
 }
 
-const answerOf = (input: Json, resolved: Resolved.Resolved, value: Value): Answer => {
+const filesOf = (input: Json, resolved: Resolved.Resolved, keep: Keep, files: Value = []): Answer => {
+  if (typeof files === "string" || typeof files === "boolean") return { problem: "has to be a list" }
+  if (files.length === 0) return isRequired(input) ? { problem: "is missing" } : { values: [] }
+  if (!files.every((file) => typeof file !== "string")) return { problem: "takes files" }
+  const problem = outsideOf(input, files.length) ?? files.map(Writers.problemOfFile).find((one) => one !== undefined)
+  if (problem !== undefined) return { problem }
+  const kept = keep(files)
+  for (const file of kept) resolved.addFile(file)
+  return { values: kept.map(({ id }) => id) }
+}
+
+const answerOf = (input: Json, resolved: Resolved.Resolved, keep: Keep, value: Value): Answer => {
   switch (input["type"]) {
     case types.text:
       return textOf(input, value)
@@ -184,21 +208,27 @@ const answerOf = (input: Json, resolved: Resolved.Resolved, value: Value): Answe
       return typeof checked === "boolean" ? { value: checked } : { problem: "has to be true or false" }
     }
     case types.files:
-      if (value !== undefined) return { problem: "takes files, which nobody has here" }
-      return isRequired(input) ? { problem: "is missing, and takes files, which nobody has here" } : { values: [] }
+      return filesOf(input, resolved, keep, value)
     default:
       return listOf(input, resolved, value)
   }
 }
 
 /**
- * Fills in a form.
+ * Fills in a form. `keep` keeps files that are sent.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const fill = (world: World.World, guild: World.Guild | undefined, modal: Modal, values: Values): Filled => {
-  const resolved = Resolved.make(world, guild)
+export const fill = (
+  world: World.World,
+  guild: World.Guild | undefined,
+  userId: UserId,
+  modal: Modal,
+  values: Values,
+  keep: Keep
+): Filled => {
+  const resolved = Resolved.make(world, guild, userId)
   const components: Array<Json> = []
   const known = new Set<string>()
   for (const [index, component] of modal.components.entries()) {
@@ -210,7 +240,7 @@ export const fill = (world: World.World, guild: World.Guild | undefined, modal: 
     }
     const customId = String(input["custom_id"])
     known.add(customId)
-    const answer = answerOf(input, resolved, Object.hasOwn(values, customId) ? values[customId] : undefined)
+    const answer = answerOf(input, resolved, keep, Object.hasOwn(values, customId) ? values[customId] : undefined)
     if ("problem" in answer) return { problem: `its input "${customId}" ${answer.problem}` }
     const given = { type: input["type"], id: input["id"] ?? index + 1, custom_id: customId, ...answer }
     components.push({ type, id, ...(type === types.label ? { component: given } : { components: [given] }) })

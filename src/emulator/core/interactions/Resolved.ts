@@ -4,19 +4,22 @@
  *
  * @since 0.1.0
  */
+import type { UserId } from "../../../protocol/Identifier.ts"
+import * as Admission from "../Admission.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import * as Attachments from "../messages/Attachments.ts"
+import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 
 type Json = DiscordObject.Json
 
 /**
- * What an id may be of. There are no roles here but everybody's.
+ * What an id may be of.
  *
  * @category models
  * @since 0.1.0
  */
-export type Kind = "user" | "role" | "channel"
+export type Kind = "user" | "role" | "mentionable" | "channel"
 
 /**
  * The menus whose values are ids, by type (Discord docs, Component Types: user, role, mentionable and channel select).
@@ -24,7 +27,7 @@ export type Kind = "user" | "role" | "channel"
  * @category constants
  * @since 0.1.0
  */
-export const menus: ReadonlyMap<unknown, Kind> = new Map([[5, "user"], [6, "role"], [7, "user"], [8, "channel"]])
+export const menus: ReadonlyMap<unknown, Kind> = new Map([[5, "user"], [6, "role"], [7, "mentionable"], [8, "channel"]])
 
 /**
  * @category models
@@ -42,25 +45,37 @@ export interface Resolved {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (world: World.World, guild: World.Guild | undefined): Resolved => {
+export const make = (world: World.World, guild: World.Guild | undefined, userId: UserId): Resolved => {
+  /** What who names a channel may do there. */
+  const permissionsOf = (channel: World.Channel) => String(Admission.permissions(world, channel, userId))
   const users: Record<string, unknown> = {}
   const members: Record<string, unknown> = {}
   const channels: Record<string, unknown> = {}
+  const roles: Record<string, unknown> = {}
   const attachments: Record<string, unknown> = {}
   return {
     add: (kind, id) => {
-      if (kind === "role") return `no role has the id ${id}`
+      const role = guild?.roles.get(id)
+      const isUser = Array.from(world.users.values()).some((one) => one.id === id)
+      if (kind === "role" || (kind === "mentionable" && !isUser)) {
+        if (role === undefined) return `no ${kind === "role" ? "role" : "user or role"} has the id ${id}`
+        roles[id] = DiscordObject.role(role)
+        return undefined
+      }
       if (kind === "channel") {
         const channel = Array.from(guild?.channels.values() ?? []).find((one) => one.id === id)
         if (channel === undefined) return `no channel has the id ${id}`
-        channels[id] = DiscordObject.channel(channel)
+        channels[id] = { ...DiscordObject.channel(channel), permissions: permissionsOf(channel) }
         return undefined
       }
       const user = Array.from(world.users.values()).find((one) => one.id === id)
       if (user === undefined) return `no user has the id ${id}`
       users[id] = DiscordObject.user(user)
       const member = guild?.members.get(user.id)
-      if (member !== undefined) members[id] = DiscordObject.member(world, member)
+      if (guild !== undefined && member !== undefined) {
+        const permissions = String(Permissions.inGuild(guild, member))
+        members[id] = { ...DiscordObject.member(world, member), permissions }
+      }
       return undefined
     },
     addFile: (file) => {
@@ -70,6 +85,7 @@ export const make = (world: World.World, guild: World.Guild | undefined): Resolv
       const resolved = {
         ...(Object.keys(users).length === 0 ? {} : { users, members }),
         ...(Object.keys(channels).length === 0 ? {} : { channels }),
+        ...(Object.keys(roles).length === 0 ? {} : { roles }),
         ...(Object.keys(attachments).length === 0 ? {} : { attachments })
       }
       return Object.keys(resolved).length === 0 ? undefined : resolved

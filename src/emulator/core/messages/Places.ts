@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { UserId } from "../../../protocol/Identifier.ts"
+import * as Admission from "../Admission.ts"
 import { type GatewaySession, sees } from "../gateway/GatewaySession.ts"
 import type * as World from "../World.ts"
 
@@ -62,14 +63,20 @@ export const find = (world: World.World, id: string): Where | undefined => {
  * @category guards
  * @since 0.1.0
  */
-export const problemOf = ({ channel, guild }: Where, userId: UserId, does: string): string | undefined => {
+export const problemOf = (
+  world: World.World,
+  { channel, guild }: Where,
+  userId: UserId,
+  does: string
+): string | undefined => {
   if (guild === undefined) {
     const isIn = channel.from.id === userId || channel.to.id === userId
     return isIn ? undefined : `who ${does} is not one of the two`
   }
   if (!guild.available) return "the guild cannot be reached"
   if (!guild.members.has(userId)) return `who ${does} is no member of the guild`
-  return channel.denials.get(userId)?.view === true ? `who ${does} does not see the channel` : undefined
+  if (channel.kind === "category") return "nobody writes in a category"
+  return Admission.may(world, channel, userId, "VIEW_CHANNEL") ? undefined : `who ${does} does not see the channel`
 }
 
 /**
@@ -80,6 +87,8 @@ export const problemOf = ({ channel, guild }: Where, userId: UserId, does: strin
  */
 export const hears = (world: World.World, session: GatewaySession, { channel, guild }: Where): boolean => {
   const { shard, user } = session
-  if (guild !== undefined) return channel.denials.get(user.id)?.view !== true && sees(world, session, guild.id)
+  if (guild !== undefined) {
+    return Admission.may(world, channel, user.id, "VIEW_CHANNEL") && sees(world, session, guild.id)
+  }
   return (channel.from.id === user.id || channel.to.id === user.id) && (shard === undefined || shard[0] === 0)
 }

@@ -72,7 +72,7 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
     const where = Places.find(world, channelId)
     const author = world.users.get(userId)
     if (where === undefined) return { problem: "the channel is gone" }
-    const problem = Places.problemOf(where, userId, does)
+    const problem = Places.problemOf(world, where, userId, does)
     if (author === undefined || problem !== undefined) return { problem: problem ?? `who ${does} is nobody` }
     return { author, where }
   }

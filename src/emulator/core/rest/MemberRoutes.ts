@@ -5,18 +5,30 @@
  * @since 0.1.0
  */
 import type { Actions } from "../Actions.ts"
+import * as Admission from "../Admission.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
-import { badLength, invalidForm, type Problem } from "../http/FormProblems.ts"
-import { error, missingPermissions, nothing, ok, type RestResponse, unknownChannel } from "../http/RestAnswer.ts"
+import { badLength, invalidForm, limitIn, type Problem } from "../http/FormProblems.ts"
+import {
+  error,
+  missingAccess,
+  missingPermissions,
+  nothing,
+  ok,
+  type RestResponse,
+  unknownChannel,
+  wrongKind
+} from "../http/RestAnswer.ts"
 import type { Memberships } from "../Memberships.ts"
+import * as Permissions from "../Permissions.ts"
+import { compare } from "../Snowflakes.ts"
 import type { VoiceStates } from "../states/VoiceStates.ts"
 import * as World from "../World.ts"
 import * as RestRoute from "./RestRoute.ts"
+import * as RoleRoutes from "./RoleRoutes.ts"
 
 const unknownMember = error(404, 10007, "Unknown Member")
 const unknownVoiceState = error(404, 10065, "Unknown Voice State")
-const wrongKind = error(400, 50024, "Cannot execute action on this channel type")
 const notInVoice = error(400, 40032, "Target user is not connected to voice.")
 
 /** So many characters has a nickname at most (Discord docs, Usernames and Nicknames). */
@@ -29,13 +41,24 @@ interface Change {
   readonly deaf: boolean | undefined
   /** `null` or empty: none. */
   readonly nick: string | null | undefined
+  readonly roles: ReadonlyArray<string> | undefined
 }
+
+const neededFor = new Map<string, Permissions.Name>([
+  ["channel_id", "MOVE_MEMBERS"],
+  ["mute", "MUTE_MEMBERS"],
+  ["deaf", "DEAFEN_MEMBERS"],
+  ["nick", "MANAGE_NICKNAMES"],
+  ["roles", "MANAGE_ROLES"]
+])
 
 const noFlag = (path: string): Problem => ({
   path,
   code: "BOOLEAN_TYPE_CONVERT",
   message: "Must be either true or false."
 })
+
+const noRole = (path: string): Problem => ({ path, code: "TYPE_INVALID_ROLE", message: "Unknown Role" })
 
 const notThere: Problem = {
   path: "channel_id",
@@ -54,7 +77,7 @@ export const make = (
   { actions, memberships, voiceStates, world }: {
     readonly world: World.World
     readonly actions: Pick<Actions, "kick" | "moveUser" | "muteUser">
-    readonly memberships: Pick<Memberships, "setNick">
+    readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "removeFromGuild">
     readonly voiceStates: Pick<VoiceStates, "changed">
   },
   inGuild: (
@@ -73,6 +96,8 @@ export const make = (
   /** What is wrong with a change is said before anything is changed. */
   const read = (guild: World.Guild, member: World.Member, body: DiscordObject.Json): Change | RestResponse => {
     const { channel_id: channelId, deaf, mute, nick } = body
+    const wanted = body["roles"] === undefined ? undefined : Body.itemsOf(body["roles"]).map(Body.idOf)
+    const roles = wanted?.flatMap((id) => id !== undefined && guild.roles.has(id) ? [id] : [])
     const isOfVoice = channelId !== undefined || mute !== undefined || deaf !== undefined
     if (isOfVoice && World.voiceState(world, guild.id, member.userId) === undefined) return notInVoice
     if (mute !== undefined && typeof mute !== "boolean") return invalidForm(noFlag("mute"))
@@ -80,26 +105,72 @@ export const make = (
     if (nick !== undefined && nick !== null && !Body.isText(nick, 0, longestNick)) {
       return invalidForm(badLength("nick", longestNick))
     }
-    if (channelId === undefined || channelId === null) return { channel: channelId, mute, deaf, nick }
+    if (roles !== undefined && roles.length !== wanted?.length) return invalidForm(noRole("roles"))
+    if (channelId === undefined || channelId === null) return { channel: channelId, mute, deaf, nick, roles }
     const id = Body.idOf(channelId)
     const channel = Array.from(guild.channels.values()).find((one) => one.id === id)
     if (channel === undefined) return unknownChannel
-    return channel.kind === "text" ? wrongKind : { channel, mute, deaf, nick }
+    return Admission.hasVoice(channel) ? { channel, mute, deaf, nick, roles } : wrongKind
+  }
+
+  /** Each of what is changed needs a permission of its own. */
+  const mayModify = (guild: World.Guild, me: World.Member, member: World.Member, body: DiscordObject.Json): boolean => {
+    const mine = Permissions.inGuild(guild, me)
+    const needed = Object.keys(body).flatMap((field) => neededFor.get(field) ?? [])
+    if (!needed.every((name) => Permissions.has(mine, name))) return false
+    const changed = new Set(Body.itemsOf(body["roles"] ?? Array.from(member.roles)).map(Body.idOf))
+    const others = Array.from(guild.roles.values()).filter(({ id }) => changed.has(id) !== member.roles.has(id))
+    return others.every((role) => RoleRoutes.mayGive(guild, me, role))
   }
 
   const modify = (call: RestRoute.Call) =>
     inGuild(call, (guild, me) =>
       memberOf(guild, call.ids[1], (member) => {
-        if (!me.moderator) return missingPermissions
+        if (!mayModify(guild, me, member, call.body)) return missingPermissions
         const change = read(guild, member, call.body)
         if ("status" in change) return change
-        const { channel, deaf, mute, nick } = change
+        const { channel, deaf, mute, nick, roles } = change
+        // who moves somebody has to be able to get there
+        if (channel && !Admission.may(world, channel, me.userId, "CONNECT")) return missingAccess
         if (channel === null) actions.kick(member.userId, guild.id)
         else if (channel !== undefined) actions.moveUser(member.userId, channel.id)
         if (mute !== undefined || deaf !== undefined) actions.muteUser(member.userId, { mute, deaf }, guild.id)
         if (nick !== undefined) memberships.setNick(member.userId, nick || undefined, guild.id)
+        if (roles !== undefined) memberships.setRoles(member.userId, roles, guild.id)
         return ok(DiscordObject.member(world, member))
       }))
+
+  const remove = (call: RestRoute.Call) =>
+    inGuild(call, (guild, me) =>
+      memberOf(guild, call.ids[1], (member) => {
+        const isBelow = Permissions.highest(guild, member) < Permissions.highest(guild, me)
+        if (!Permissions.has(Permissions.inGuild(guild, me), "KICK_MEMBERS") || !isBelow) return missingPermissions
+        memberships.removeFromGuild(member.userId, guild.id)
+        return nothing
+      }))
+
+  /** All of a guild, in the order of their ids; a bot needs the intent for members. */
+  const list = (call: RestRoute.Call) =>
+    inGuild(call, (guild) => {
+      const { limit, problems } = limitIn(call.query, 1, 1000)
+      if (problems.length > 0) return invalidForm(...problems)
+      if (!call.user.privilegedIntents) return missingAccess
+      const after = call.query.get("after") ?? "0"
+      const found = Array.from(guild.members.values()).filter(({ userId }) => compare(userId, after) > 0)
+        .toSorted((one, other) => compare(one.userId, other.userId))
+      return ok(found.slice(0, limit).map((member) => DiscordObject.member(world, member)))
+    })
+
+  const search = (call: RestRoute.Call) =>
+    inGuild(call, (guild) => {
+      const { limit, problems } = limitIn(call.query, 1, 1000)
+      if (problems.length > 0) return invalidForm(...problems)
+      const start = (call.query.get("query") ?? "").toLowerCase()
+      const found = Array.from(guild.members.values()).filter(({ nick, userId }) =>
+        [nick, world.users.get(userId)?.name].some((name) => name?.toLowerCase().startsWith(start) === true)
+      )
+      return ok(found.slice(0, limit).map((member) => DiscordObject.member(world, member)))
+    })
 
   /** Everybody may call itself as it likes. */
   const modifySelf = (answer: (me: World.Member) => DiscordObject.Json) => (call: RestRoute.Call) =>
@@ -128,7 +199,9 @@ export const make = (
         const isThere = channelId === undefined || Body.idOf(channelId) === channel?.id
         if (channel?.kind !== "stage" || !isThere) return invalidForm(notThere)
         // Only stage moderators let somebody speak; anyone may go back to the audience.
-        if ((!own || suppress === false) && !me.moderator) return missingPermissions
+        if (
+          (!own || suppress === false) && !Admission.may(world, channel, me.userId, "MUTE_MEMBERS")
+        ) return missingPermissions
         if (typeof suppress === "boolean") state.suppress = suppress
         if (request === null || typeof request === "string") state.requestToSpeak = request ?? undefined
         if (suppress === true) state.requestToSpeak = undefined
@@ -142,7 +215,11 @@ export const make = (
     RestRoute.make("PATCH", "/guilds/:/members/@me", modifySelf((me) => DiscordObject.member(world, me))),
     // what was before it, which discord.py uses
     RestRoute.make("PATCH", "/guilds/:/members/@me/nick", modifySelf(({ nick = null }) => ({ nick }))),
+    RestRoute.make("GET", "/guilds/:/members", list),
+    // before the member, of whom it could be the id
+    RestRoute.make("GET", "/guilds/:/members/search", search),
     RestRoute.make("GET", one, get),
+    RestRoute.make("DELETE", one, remove),
     RestRoute.make("PATCH", one, modify),
     RestRoute.make("GET", own, (call) => getVoiceState(call, true)),
     RestRoute.make("GET", others, (call) => getVoiceState(call, false)),

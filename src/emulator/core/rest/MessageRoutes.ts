@@ -9,12 +9,14 @@ import { badLength, invalidForm, limitIn, type Problem } from "../http/FormProbl
 import {
   emptyMessage,
   error,
+  missingPermissions,
   nothing,
   ofSystem,
   ok,
   type RestResponse,
   unknownChannel,
-  unknownMessage
+  unknownMessage,
+  wrongKind
 } from "../http/RestAnswer.ts"
 import type * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
@@ -23,7 +25,7 @@ import * as Sent from "../messages/Sent.ts"
 import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import * as PinRoutes from "./PinRoutes.ts"
-import { forbidden, type InMessage, type InPlace } from "./PlaceRoutes.ts"
+import { forbidden, type InMessage, type InPlace, type May } from "./PlaceRoutes.ts"
 import * as ReactionRoutes from "./ReactionRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 
@@ -57,6 +59,8 @@ const longNonce: Problem = {
 /** A nonce is not used twice for some minutes, where it is enforced: nobody documents for how many. */
 const enforcedMs = 5 * 60_000
 
+const nobodyMay: May = () => false
+
 const isText = (value: unknown): value is string => typeof value === "string"
 
 const nonceOf = ({ nonce }: Json): Message.Nonce | undefined =>
@@ -74,26 +78,28 @@ export const make = (
   now: () => number,
   inChannel: (
     call: RestRoute.Call,
-    f: (channel: World.Channel, me: World.Member) => RestResponse
+    f: (channel: World.Channel, may: May) => RestResponse
   ) => RestResponse
 ): ReadonlyArray<RestRoute.Route> => {
   const inPlace: InPlace = (call, f) => {
     const direct = Places.directOf(world, call.ids[0], call.user)
-    if (direct !== undefined) return f({ guild: undefined, channel: direct }, false)
-    return inChannel(call, (channel, me) => {
+    if (direct !== undefined) return f({ guild: undefined, channel: direct }, nobodyMay)
+    return inChannel(call, (channel, may) => {
+      if (channel.kind === "category") return wrongKind
       const guild = world.guilds.get(channel.guildId)
-      return guild === undefined ? unknownChannel : f({ guild, channel }, me.moderator)
+      return guild === undefined ? unknownChannel : f({ guild, channel }, may)
     })
   }
 
   const inMessage: InMessage = (call, f) =>
-    inPlace(call, ({ channel }, moderates) => {
+    inPlace(call, ({ channel }, may) => {
       const message = messages.of(channel.id).find(({ id }) => id === call.ids[1])
-      return message === undefined ? unknownMessage : f(message, moderates)
+      return message === undefined ? unknownMessage : f(message, may)
     })
 
   const create = (call: RestRoute.Call) =>
-    inPlace(call, (where) => {
+    inPlace(call, (where, may) => {
+      if (where.guild !== undefined && !may("SEND_MESSAGES")) return missingPermissions
       const problem = Sent.problemOf(call) ?? (Sent.saysSomething(call) ? undefined : emptyMessage)
       if (problem !== undefined) return problem
       if (isText(call.body["nonce"]) && call.body["nonce"].length > longestNonce) return invalidForm(longNonce)
@@ -138,15 +144,15 @@ export const make = (
     })
 
   const remove = (call: RestRoute.Call) =>
-    inMessage(call, (message, moderates) => {
-      if (message.author !== call.user && !moderates) return forbidden(message.where)
+    inMessage(call, (message, may) => {
+      if (message.author !== call.user && !may("MANAGE_MESSAGES")) return forbidden(message.where)
       messages.remove(message)
       return nothing
     })
 
   const removeAll = (call: RestRoute.Call) =>
-    inPlace(call, (where, moderates) => {
-      if (!moderates) return forbidden(where)
+    inPlace(call, (where, may) => {
+      if (!may("MANAGE_MESSAGES")) return forbidden(where)
       const { channel } = where
       const ids = new Set(Body.itemsOf(call.body["messages"]).map(Body.idOf))
       if (ids.size < 2 || ids.size > most) return invalidForm(badLength("messages", most, 2))

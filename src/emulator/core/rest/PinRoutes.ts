@@ -40,9 +40,9 @@ export const make = (
       .toSorted((one, other) => other.ms - one.ms)
 
   const pin = (isOn: boolean) => (call: RestRoute.Call) =>
-    inMessage(call, (message, moderates) => {
+    inMessage(call, (message, may) => {
       // in direct messages both may
-      if (!moderates && message.where.guild !== undefined) return missingPermissions
+      if (!may("PIN_MESSAGES") && message.where.guild !== undefined) return missingPermissions
       const isPinned = message.pinnedMs !== undefined
       if (isOn && !isPinned && pinsOf(message.where).length >= most) return tooMany
       if (message.isOfPin) return ofSystem

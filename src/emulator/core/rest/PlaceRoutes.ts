@@ -6,17 +6,26 @@
 import { error, missingPermissions, type RestResponse } from "../http/RestAnswer.ts"
 import type * as Message from "../messages/Message.ts"
 import type * as Places from "../messages/Places.ts"
+import type * as Permissions from "../Permissions.ts"
 import type * as RestRoute from "./RestRoute.ts"
 
 /**
- * Finds a place that the caller sees, and says whether the caller is a moderator there; or says what is wrong.
+ * Whether the caller may do something in a place. Nobody moderates direct messages.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type May = (what: Permissions.Name) => boolean
+
+/**
+ * Finds a place that the caller sees, and says what the caller may do there; or says what is wrong.
  *
  * @category models
  * @since 0.1.0
  */
 export type InPlace = (
   call: RestRoute.Call,
-  f: (where: Places.Where, moderates: boolean) => RestResponse
+  f: (where: Places.Where, may: May) => RestResponse
 ) => RestResponse
 
 /**
@@ -27,7 +36,7 @@ export type InPlace = (
  */
 export type InMessage = (
   call: RestRoute.Call,
-  f: (message: Message.Message, moderates: boolean) => RestResponse
+  f: (message: Message.Message, may: May) => RestResponse
 ) => RestResponse
 
 const notInDirect = error(403, 50003, "Cannot execute action on a DM channel")

@@ -11,7 +11,7 @@ import type * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
 import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
-import { forbidden, type InMessage } from "./PlaceRoutes.ts"
+import { forbidden, type InMessage, type May } from "./PlaceRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 
 const unknownEmoji = error(400, 10014, "Unknown Emoji")
@@ -34,11 +34,11 @@ export const make = (
 ): ReadonlyArray<RestRoute.Route> => {
   const inReaction = (
     call: RestRoute.Call,
-    f: (message: Message.Message, emoji: string, moderates: boolean) => RestResponse
+    f: (message: Message.Message, emoji: string, may: May) => RestResponse
   ) =>
-    inMessage(call, (message, moderates) => {
+    inMessage(call, (message, may) => {
       const emoji = decoded(call.ids[2] ?? "")
-      return emoji === undefined || !Emoji.isEmoji(emoji) ? unknownEmoji : f(message, emoji, moderates)
+      return emoji === undefined || !Emoji.isEmoji(emoji) ? unknownEmoji : f(message, emoji, may)
     })
 
   const react = (isOn: boolean) => (call: RestRoute.Call) =>
@@ -49,24 +49,24 @@ export const make = (
     })
 
   const removeOf = (call: RestRoute.Call) =>
-    inReaction(call, (message, emoji, moderates) => {
+    inReaction(call, (message, emoji, may) => {
       const user = Array.from(world.users.values()).find(({ id }) => id === call.ids[3])
       if (user === undefined) return unknownUser
-      if (user !== call.user && !moderates) return forbidden(message.where)
+      if (user !== call.user && !may("MANAGE_MESSAGES")) return forbidden(message.where)
       messages.react(message, emoji, user, false)
       return nothing
     })
 
   const removeEmoji = (call: RestRoute.Call) =>
-    inReaction(call, (message, emoji, moderates) => {
-      if (!moderates) return forbidden(message.where)
+    inReaction(call, (message, emoji, may) => {
+      if (!may("MANAGE_MESSAGES")) return forbidden(message.where)
       messages.clearReactions(message, emoji)
       return nothing
     })
 
   const removeAll = (call: RestRoute.Call) =>
-    inMessage(call, (message, moderates) => {
-      if (!moderates) return forbidden(message.where)
+    inMessage(call, (message, may) => {
+      if (!may("MANAGE_MESSAGES")) return forbidden(message.where)
       messages.clearReactions(message)
       return nothing
     })

@@ -4,37 +4,33 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../../protocol/GatewayPayload.ts"
 import type { Actions } from "../Actions.ts"
+import type { Channels } from "../Channels.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import type { Decision, Faults } from "../faults/Faults.ts"
 import { identifyLimit } from "../gateway/GatewayLogin.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
 import * as Body from "../http/Body.ts"
-import { invalidForm } from "../http/FormProblems.ts"
-import {
-  error,
-  missingPermissions,
-  nothing,
-  ok,
-  type RestResponse,
-  unknownChannel,
-  wrongMethod
-} from "../http/RestAnswer.ts"
-import * as Commands from "../interactions/Commands.ts"
+import { error, nothing, ok, type RestResponse, wrongMethod } from "../http/RestAnswer.ts"
+import type * as Commands from "../interactions/Commands.ts"
 import type { Interactions } from "../interactions/Interactions.ts"
 import type { Memberships } from "../Memberships.ts"
 import type { Attachments } from "../messages/Attachments.ts"
 import type { Messages } from "../messages/Messages.ts"
-import * as Places from "../messages/Places.ts"
 import * as Sent from "../messages/Sent.ts"
+import type { Roles } from "../Roles.ts"
+import type { Stages } from "../Stages.ts"
 import type { VoiceStates } from "../states/VoiceStates.ts"
 import * as World from "../World.ts"
+import * as ChannelRoutes from "./ChannelRoutes.ts"
+import * as CommandRoutes from "./CommandRoutes.ts"
 import * as MemberRoutes from "./MemberRoutes.ts"
 import * as MessageRoutes from "./MessageRoutes.ts"
 import type { Refusals } from "./Refusals.ts"
 import * as RestRoute from "./RestRoute.ts"
+import * as RoleRoutes from "./RoleRoutes.ts"
+import * as StageRoutes from "./StageRoutes.ts"
 
 /**
  * @category models
@@ -64,7 +60,10 @@ export interface Options {
   readonly gateway: GatewayServer
   readonly voiceStates: VoiceStates
   readonly actions: Actions
-  readonly memberships: Pick<Memberships, "setNick">
+  readonly channels: Channels
+  readonly roles: Roles
+  readonly stages: Stages
+  readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "removeFromGuild">
   readonly faults: Faults
   readonly commands: Commands.Commands
   readonly interactions: Pick<Interactions, "rest">
@@ -76,9 +75,7 @@ export interface Options {
 const notFound = error(404, 0, "404: Not Found")
 const unauthorized = error(401, 0, "401: Unauthorized")
 const unknownGuild = error(404, 10004, "Unknown Guild")
-const notAuthorized = error(403, 20012, "You are not authorized to perform this action on this application")
 const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
-const unknownCommand = error(404, 10063, "Unknown application command")
 
 /**
  * Makes the answerer. Requests without a route are answered 404 and counted as `rest-unknown:METHOD path`, with ids
@@ -88,8 +85,8 @@ const unknownCommand = error(404, 10063, "Unknown application command")
  * @since 0.1.0
  */
 export const make = (options: Options): (request: RestRequest) => RestResponse => {
-  const { actions, commands, context, faults, gateway, interactions, memberships, messages, voiceStates, world } =
-    options
+  const { actions, channels, context, faults, gateway, interactions, memberships, messages, roles, stages } = options
+  const { voiceStates, world } = options
 
   const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
     for (const thing of things) if (thing.id === id) return thing
@@ -105,32 +102,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     return guild === undefined || me === undefined ? unknownGuild : f(guild, me)
   }
 
-  const inChannel = (
-    { ids, user }: RestRoute.Call,
-    f: (channel: World.Channel, me: World.Member) => RestResponse
-  ): RestResponse => {
-    const channel = find(world.channels.values(), ids[0])
-    const me = channel === undefined ? undefined : world.guilds.get(channel.guildId)?.members.get(user.id)
-    if (channel === undefined || me === undefined) return unknownChannel
-    return channel.denials.get(user.id)?.view === true ? error(403, 50001, "Missing Access") : f(channel, me)
-  }
-
-  const modifyChannel = (call: RestRoute.Call) =>
-    inChannel(call, (channel, me) => {
-      if (!me.moderator) return missingPermissions
-      const { bitrate, name, rtc_region: region, user_limit: userLimit } = call.body
-      if (typeof name === "string") channel.name = name
-      if (typeof bitrate === "number") channel.bitrate = bitrate
-      if (typeof userLimit === "number") channel.userLimit = userLimit
-      if (region === null || typeof region === "string") {
-        const before = World.serverFor(world, channel)
-        channel.region = region ?? undefined
-        const after = World.serverFor(world, { ...channel, server: undefined })
-        if (after !== undefined && after.id !== before?.id) actions.moveServer(channel.id, { server: after.id })
-      }
-      gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_UPDATE", DiscordObject.channel(channel))
-      return ok(DiscordObject.channel(channel))
-    })
+  const inChannel = ChannelRoutes.inChannel(world)
 
   const gatewayBot = ({ user }: RestRoute.Call) => {
     const left = gateway.identifiesLeft(user.id)
@@ -154,41 +126,11 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       )
     )
 
-  const inScope = (call: RestRoute.Call, f: (scope: Commands.Scope) => RestResponse): RestResponse => {
-    const [applicationId, guildId] = call.ids
-    if (applicationId !== call.user.id) return notAuthorized
-    const scope = { applicationId, guildId }
-    return guildId === undefined ? f(scope) : inGuild({ ...call, ids: [guildId] }, () => f(scope))
-  }
-
-  /** The routes for commands, everywhere or in a guild. */
-  const commandRoutes = (path: string, idAt: number) => [
-    RestRoute.make("GET", path, (call) => inScope(call, (scope) => ok(commands.list(scope)))),
-    RestRoute.make("PUT", path, (call) =>
-      inScope(call, (scope) => {
-        const all = commands.replace(scope, call.items)
-        if (all !== undefined) return ok(all)
-        return invalidForm(...call.items.flatMap((one, i) => Commands.problemsOf(`${i}.`, one)))
-      }), "array"),
-    RestRoute.make("POST", path, (call) =>
-      inScope(call, (scope) => {
-        const one = commands.put(scope, call.body)
-        return one === undefined ? invalidForm(...Commands.problemsOf("", call.body)) : { status: 201, body: one }
-      })),
-    RestRoute.make(
-      "DELETE",
-      `${path}/:`,
-      (call) =>
-        inScope(
-          { ...call, ids: call.ids.slice(0, idAt) },
-          (scope) => commands.remove(scope, call.ids[idAt]) ? nothing : unknownCommand
-        )
-    )
-  ]
-
   const routes = [
     ...MessageRoutes.make(world, messages, context.now, inChannel),
     ...MemberRoutes.make({ world, actions, memberships, voiceStates }, inGuild),
+    ...RoleRoutes.make(roles, memberships, inGuild),
+    ...StageRoutes.make(stages, inChannel),
     RestRoute.make("GET", "/gateway/bot", gatewayBot),
     RestRoute.make("GET", "/users/@me", ({ user }) => ok(DiscordObject.self(user))),
     RestRoute.make("GET", "/users/:", ({ ids }) => {
@@ -197,45 +139,30 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     }),
     RestRoute.make("GET", "/users/@me/guilds", ({ user }) =>
       ok(
-        Array.from(world.guilds.values()).filter((guild) => guild.members.has(user.id))
-          .map((guild) => DiscordObject.guild(world, guild))
+        Array.from(world.guilds.values()).flatMap((guild) => {
+          const me = guild.members.get(user.id)
+          return me === undefined ? [] : [DiscordObject.ownGuild(guild, me)]
+        })
       )),
+    RestRoute.make("DELETE", "/users/@me/guilds/:", (call) =>
+      inGuild(call, ({ id }) => {
+        memberships.removeFromGuild(call.user.id, id)
+        return nothing
+      })),
     RestRoute.make("GET", "/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
     RestRoute.make("GET", "/oauth2/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
-    ...commandRoutes("/applications/:/commands", 1),
-    ...commandRoutes("/applications/:/guilds/:/commands", 2),
+    ...CommandRoutes.make(options.commands, inGuild),
     RestRoute.make("GET", "/voice/regions", regions),
     // py-cord is not ready before it has them
     RestRoute.make("GET", "/soundboard-default-sounds", () => ok([DiscordObject.quack])),
     RestRoute.make("GET", "/guilds/:", (call) => inGuild(call, (guild) => ok(DiscordObject.guild(world, guild)))),
-    RestRoute.make(
-      "GET",
-      "/guilds/:/channels",
-      (call) => inGuild(call, (guild) => ok(Array.from(guild.channels.values(), DiscordObject.channel)))
-    ),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
     RestRoute.make("POST", "/users/@me/channels", (call) => {
       const recipient = find(world.users.values(), Body.idOf(call.body["recipient_id"]))
       if (recipient === undefined || recipient === call.user) return invalidRecipient
       return ok(DiscordObject.direct(World.openDirect(world, call.user, recipient), call.user))
     }),
-    RestRoute.make("GET", "/channels/:", (call) => {
-      const direct = Places.directOf(world, call.ids[0], call.user)
-      if (direct !== undefined) return ok(DiscordObject.direct(direct, call.user))
-      return inChannel(call, (channel) => ok(DiscordObject.channel(channel)))
-    }),
-    RestRoute.make("PATCH", "/channels/:", modifyChannel),
-    RestRoute.make("DELETE", "/channels/:", (call) => {
-      // whoever closes direct messages deletes nothing of them
-      const direct = Places.directOf(world, call.ids[0], call.user)
-      if (direct !== undefined) return ok(DiscordObject.direct(direct, call.user))
-      return inChannel(call, (channel, me) => {
-        if (!me.moderator) return missingPermissions
-        const json = DiscordObject.channel(channel)
-        actions.deleteChannel(channel.id)
-        return ok(json)
-      })
-    })
+    ...ChannelRoutes.make({ world, profile: context.profile, actions, channels }, inGuild, inChannel)
   ]
 
   const respond = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
@@ -308,9 +235,30 @@ const disturbed = (action: Decision["action"], answer: () => RestResponse): Rest
       // what is cut off afterwards has done its work
       if (action.at === "after") answer()
       return { status: 0, body: undefined }
+    case "Refuse":
+      return refused(action.status, action.retryAfterMs / 1000)
     case "Drop":
     case "Close":
       return { status: 0, body: undefined }
+  }
+}
+
+/** What Discord says to who asks too often, with the headers that libraries go by, and where it is broken itself. */
+const refused = (status: number, retryAfter: number): RestResponse => {
+  if (status !== 429) return error(status, 0, `${status}: ${status < 500 ? "Refused" : "Internal Server Error"}`)
+  return {
+    status,
+    body: { message: "You are being rate limited.", retry_after: retryAfter, global: false },
+    headers: {
+      // without it discord.py takes the answer for one of the firewall before Discord, and does not come again
+      via: "1.1 google",
+      "retry-after": String(Math.ceil(retryAfter)),
+      "x-ratelimit-limit": "5",
+      "x-ratelimit-remaining": "0",
+      "x-ratelimit-reset-after": String(retryAfter),
+      "x-ratelimit-bucket": "emulated",
+      "x-ratelimit-scope": "user"
+    }
   }
 }
 

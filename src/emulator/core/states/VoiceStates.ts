@@ -5,6 +5,7 @@
  */
 import { Intents, type UpdateVoiceState } from "../../../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../../../protocol/Identifier.ts"
+import * as Admission from "../Admission.ts"
 import type { CoreContext, Grants } from "../CoreContext.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
@@ -48,7 +49,7 @@ export interface VoiceStates {
     channel: World.Channel,
     userId: UserId,
     encryption: EncryptionOptions
-  ) => Scripted.Participant | World.Refusal
+  ) => Scripted.Participant | Admission.Refusal
   /** The scripted participants of a channel, in the order in which they came. */
   readonly scriptedIn: (channelId: ChannelId) => ReadonlyArray<Scripted.Participant>
   /** Into another channel of the guild, past limits and permissions. */
@@ -107,8 +108,8 @@ export const make = (options: Options): VoiceStates => {
   const suppressed = (channel: World.Channel, userId: UserId, isScripted: boolean) =>
     channel.kind === "stage"
       ? !isScripted && profile.stageAudience &&
-        world.guilds.get(channel.guildId)?.members.get(userId)?.moderator !== true
-      : channel.denials.get(userId)?.speak === true
+        !Admission.may(world, channel, userId, "MUTE_MEMBERS")
+      : !Admission.may(world, channel, userId, "SPEAK")
 
   const statesOf = (guildId: GuildId) => {
     let states = world.voiceStates.get(guildId)
@@ -116,10 +117,19 @@ export const make = (options: Options): VoiceStates => {
     return states
   }
 
+  /** Nothing is said beside the name of a channel in which nobody is. */
+  const vacated = (channel: World.Channel) => {
+    servers.vacated(channel)
+    if (channel.status === undefined || World.occupants(world, channel).length > 0) return
+    channel.status = undefined
+    const json = { id: channel.id, guild_id: channel.guildId, status: null }
+    gateway.broadcast(channel.guildId, Intents.Guilds, "VOICE_CHANNEL_STATUS_UPDATE", json)
+  }
+
   const leaveChannel = (state: World.VoiceState) => {
     statesOf(state.guildId).delete(state.userId)
     const channel = world.channels.get(state.channelId)
-    if (channel !== undefined) servers.vacated(channel)
+    if (channel !== undefined) vacated(channel)
   }
 
   const tellLeft = ({ channelId, guildId, userId }: World.VoiceState) =>
@@ -205,7 +215,7 @@ export const make = (options: Options): VoiceStates => {
     state.channelId = channel.id
     state.requestToSpeak = undefined
     state.suppress = suppressed(channel, state.userId, state.owner === undefined)
-    if (left !== undefined) servers.vacated(left)
+    if (left !== undefined) vacated(left)
     events.around(
       () => {
         if (!scripted.has(state)) revoke(profile.moveCloseCode, "Disconnected.", false)
@@ -243,7 +253,7 @@ export const make = (options: Options): VoiceStates => {
       if (own.disconnected && profile.rejoinSameChannel === "when-disconnected") return announce(own, channel)
       return events.state(own)
     }
-    const refusal = World.refusal(world, channel, userId)
+    const refusal = Admission.refusal(world, channel, userId)
     if (refusal !== undefined) return context.count(`voice-state-ignored:${refusal}`)
     if (own !== undefined) {
       own.selfMute = o.self_mute
@@ -256,7 +266,7 @@ export const make = (options: Options): VoiceStates => {
   }
 
   const place: VoiceStates["place"] = (channel, userId, encryption) => {
-    const refusal = World.refusal(world, channel, userId)
+    const refusal = Admission.refusal(world, channel, userId)
     if (refusal !== undefined) return refusal
     const current = World.voiceState(world, channel.guildId, userId)
     if (current !== undefined) replace(current)
@@ -271,7 +281,7 @@ export const make = (options: Options): VoiceStates => {
       where: () => present() ? state.channelId : undefined,
       move: (channelId) => {
         const to = world.channels.get(channelId)
-        if (to === undefined || to.kind === "text" || to.guildId !== state.guildId || !present()) return false
+        if (to === undefined || !Admission.hasVoice(to) || to.guildId !== state.guildId || !present()) return false
         move(state, to)
         return true
       },

@@ -207,7 +207,9 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
     reaches: (sender, listener) => {
       const { guildId, media, userId } = listener
       if (media === undefined || (listener.hear === undefined && listener.target === undefined)) return false
-      if (hooks.speaks?.(sender.userId, sender.guildId) === false || hooks.hears?.(userId, guildId) === false) return false
+      if (hooks.speaks?.(sender.userId, sender.guildId) === false || hooks.hears?.(userId, guildId) === false) {
+        return false
+      }
       const group = dave.group(sender.room)
       return listening.wouldAdmit(listener) &&
         (group === undefined || group.version() === 0 || group.reads(sender, listener))

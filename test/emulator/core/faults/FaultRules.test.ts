@@ -38,6 +38,16 @@ describe("FaultRules.make", () => {
     assert.strictEqual(hits(), 2)
   })
 
+  it("fits requests by a pattern of their path", () => {
+    const { ask } = make({ point: "rest", op: ["POST /channels/:/messages", "GET /users/@me"] }, { status: 429 })
+    const refused = { _tag: "Refuse", status: 429, retryAfterMs: 1_000 } as const
+    assert.deepStrictEqual(ask(subject("rest", "POST /channels/123/messages")), refused)
+    assert.deepStrictEqual(ask(subject("rest", "GET /users/@me")), refused)
+    assert.isUndefined(ask(subject("rest", "GET /channels/123/messages")))
+    assert.isUndefined(ask(subject("rest", "POST /channels/123/messages/4")))
+    assert.isUndefined(ask(subject("rest", "POST /channels/:")))
+  })
+
   it("fits what is nobody's only without a user", () => {
     const fault = FaultRules.make({ point: "voice-out" }, undefined, "drop", () => {})
     assert.deepStrictEqual(fault(subject("voice-out", 8, { userId: undefined }), Random.make(1)), dropped)

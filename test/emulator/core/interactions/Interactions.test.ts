@@ -1,8 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Body from "../../../../src/emulator/core/http/Body.ts"
 import type { Begun, Typed } from "../../../../src/emulator/core/interactions/Interactions.ts"
 import * as Harness from "../Harness.ts"
 
 type Json = { readonly [key: string]: unknown }
+
+/** With the descriptions that Discord wants of slash commands and of options. */
+const described = (one: Json, isOption = false): Json => ({
+  ...(isOption || one["type"] === undefined ? { description: "It" } : {}),
+  ...one,
+  ...(Array.isArray(one["options"])
+    ? { options: one["options"].map((option: unknown) => Body.isObject(option) ? described(option, true) : option) }
+    : {})
+})
 
 const setup = () => {
   const h = Harness.make()
@@ -19,7 +29,12 @@ const setup = () => {
     return { status, json }
   }
   const register = (...commands: ReadonlyArray<Json>) =>
-    call("PUT", `/applications/${h.bot.id}/commands`, commands, `Bot ${h.bot.token}`)
+    call(
+      "PUT",
+      `/applications/${h.bot.id}/commands`,
+      commands.map((command) => described(command)),
+      `Bot ${h.bot.token}`
+    )
   const type = (path: ReadonlyArray<string>, values: Typed["values"] = {}) =>
     h.core.type({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path, values })
   /** An interaction that was begun last, and how the bot answers. */
@@ -76,6 +91,15 @@ describe("Interactions", () => {
     assert.deepStrictEqual(contents(), ["and z"])
     assert.strictEqual(call("GET", `${webhook}/messages/@original`).json["code"], 10008)
     assert.deepStrictEqual(h.violations(), [])
+  })
+
+  it("says what has become of an answer to who wants to know, in either spelling", () => {
+    const { typed } = setup()
+    const status = (query: string) => typed().answer({ type: 5 }, query).status
+    assert.deepStrictEqual(
+      ["?with_response=true", "?with_response=1", "?with_response=false", "?with_response=0", ""].map(status),
+      [200, 200, 204, 204, 204]
+    )
   })
 
   it("a bot that is thinking says nothing yet, and its first edit is none", () => {
@@ -253,13 +277,96 @@ describe("Interactions", () => {
     assert.include(problem(["who"], { channel: "1" }), "no channel has the id 1")
   })
 
+  it("takes roles, whoever can be mentioned, and channels of the right type", () => {
+    const { guest, h, problem, register, typed } = setup()
+    const option = (name: string, type: number, more: Json = {}) => ({ name, type, ...more })
+    register({
+      name: "allow",
+      options: [option("role", 8), option("who", 9), option("where", 7, { channel_types: [0, 13] })]
+    })
+    const role = h.core.createRole(h.guildId, { name: "DJ" })
+    assert.isDefined(role)
+    const { data } = typed(["allow"], { role: role.id, who: guest.id })
+    assert.deepNestedInclude(data["resolved"], {
+      [`roles.${role.id}.name`]: "DJ",
+      [`users.${guest.id}.username`]: "guest"
+    })
+    const where = { where: String(h.core.createChannel({ guildId: h.guildId, name: "stage", kind: "stage" })) }
+    // discord.py needs them
+    const { channels } = typed(["allow"], where).data["resolved"] as {
+      readonly channels: Readonly<Record<string, Json>>
+    }
+    assert.match(String(channels[where.where]?.["permissions"]), /^\d+$/)
+    assert.deepNestedInclude(typed(["allow"], { who: role.id }).data["resolved"], { [`roles.${role.id}.name`]: "DJ" })
+    assert.strictEqual(problem(["allow"], { role: guest.id }), `no role has the id ${guest.id}`)
+    assert.strictEqual(problem(["allow"], { who: "1" }), "no user or role has the id 1")
+    assert.strictEqual(problem(["allow"], { where: h.lobby }), "its option \"where\" takes no channel of that type")
+  })
+
+  it("shows a command to those alone who have the permissions for it", () => {
+    const { guest, h, problem, register } = setup()
+    register(
+      { name: "skip", default_member_permissions: 16_777_216 },
+      { name: "reset", default_member_permissions: "0" }
+    )
+    const others = "the bot has registered it for those who have other permissions"
+    assert.deepStrictEqual([problem(["skip"]), problem(["reset"])], [others, others])
+    h.core.createRole(h.guildId, { name: "DJ", permissions: 1n << 24n })
+    h.core.setRoles(guest.id, ["DJ"])
+    assert.deepStrictEqual([problem(["skip"]), problem(["reset"])], ["", others])
+    h.core.createRole(h.guildId, { name: "admin", permissions: 1n << 3n })
+    h.core.setRoles(guest.id, ["admin"])
+    assert.deepStrictEqual([problem(["skip"]), problem(["reset"])], ["", ""])
+    assert.strictEqual(register({ name: "skip", default_member_permissions: "all" }).json["code"], 50035)
+  })
+
+  it("is typed in direct messages with the bot, where the bot has registered it for them", () => {
+    const { following, guest, h, register } = setup()
+    register({ name: "help" }, { name: "play", contexts: [0] }, { name: "skip", dm_permission: false })
+    const channelId = h.core.direct(guest.id, h.bot.id)
+    assert.isDefined(channelId)
+    const type = (name: string, user = guest) =>
+      h.core.type({ userId: user.id, botId: h.bot.id, channelId, path: [name], values: {} })
+    const { answer, contents, created } = following(type("help"))
+    assert.deepInclude(created, { channel_id: channelId, context: 1 })
+    assert.deepInclude(created["user"], { id: guest.id })
+    assert.notProperty(created, "member")
+    assert.notProperty(created, "guild_id")
+    assert.strictEqual(answer({ type: 4, data: { content: "Help", flags: 64 } }).status, 204)
+    assert.deepStrictEqual(contents(), ["Help"])
+    const elsewhere = { problem: "the bot has not registered it for direct messages" }
+    assert.deepStrictEqual([type("play"), type("skip")], [elsewhere, elsewhere])
+    const stranger = h.core.createUser({ name: "stranger" })
+    assert.deepStrictEqual(type("help", stranger), { problem: "who begins it is not one of the two" })
+  })
+
+  it("a form takes files, which are there for as long as the bot can answer", () => {
+    const { following, h, typed } = setup()
+    const { answer, begun } = typed()
+    const components = [{ type: 18, label: "Song", component: { type: 19, custom_id: "song" } }]
+    assert.strictEqual(answer({ type: 9, data: { custom_id: "form", title: "Form", components } }).status, 204)
+    const data = new TextEncoder().encode("song")
+    const song = { name: "song.ogg", data, contentType: undefined, description: undefined }
+    assert.deepInclude(begun.submit({ song: [] }), { problem: "its input \"song\" is missing" })
+    const sent = following(begun.submit({ song: [song] }))
+    const labels = sent.data["components"] as ReadonlyArray<{ readonly component: { readonly values: [string] } }>
+    const id = labels[0]?.component.values[0]
+    const attachments = (sent.data["resolved"] as Json)["attachments"] as Readonly<Record<string, Json>>
+    assert.deepInclude(attachments[id ?? ""], { filename: "song.ogg", size: 4 })
+    const path = new URL(String(attachments[id ?? ""]?.["url"])).pathname
+    const get = () => h.core.rest({ method: "GET", path, authorization: undefined, body: undefined })
+    assert.deepStrictEqual(get().bytes, data)
+    h.core.advance(15 * 60_000)
+    assert.strictEqual(get().status, 404)
+  })
+
   it("a command of the guild goes before one of the same name that is everywhere", () => {
     const { call, h, register, typed } = setup()
     register({ name: "play" }, { name: "stop" })
     const { json } = call(
       "POST",
       `/applications/${h.bot.id}/guilds/${h.guildId}/commands`,
-      { name: "play" },
+      { name: "play", description: "plays" },
       `Bot ${h.bot.token}`
     )
     assert.deepInclude(typed(["play"]).data, { id: json["id"], guild_id: h.guildId })
@@ -268,13 +375,14 @@ describe("Interactions", () => {
 
   it("a command without a kind is one that is typed, and one of a kind that there is not is refused", () => {
     const { call, h, problem, register, typed } = setup()
-    assert.strictEqual(register({ name: "play", type: null, description: null, options: null }).status, 200)
+    assert.strictEqual(register({ name: "play", type: null, description: "It", options: null }).status, 200)
     assert.strictEqual(typed(["play"]).data["type"], 1)
     const commands = `/applications/${h.bot.id}/commands`
     const bot = `Bot ${h.bot.token}`
-    const skip = call("POST", commands, { name: "skip", type: null, integration_types: null, contexts: null }, bot)
-    assert.deepInclude(skip.json, { type: 1, description: "", integration_types: [0], contexts: null })
-    const again = call("POST", commands, { name: "skip" }, bot)
+    const skipping = { name: "skip", description: "It" }
+    const skip = call("POST", commands, { ...skipping, type: null, integration_types: null, contexts: null }, bot)
+    assert.deepInclude(skip.json, { type: 1, integration_types: [0], contexts: null })
+    const again = call("POST", commands, skipping, bot)
     assert.strictEqual(again.json["id"], skip.json["id"])
     for (const type of [0, 5, 1.5, "1", true, {}]) {
       assert.strictEqual(call("POST", commands, { name: "no", type }, bot).json["code"], 50035)
@@ -411,7 +519,7 @@ describe("Interactions", () => {
     const commands = `/applications/${h.bot.id}/commands`
     const all = call("PUT", commands, `[{"name":"play","options":${nested(30_000)}}]`, `Bot ${h.bot.token}`)
     assert.strictEqual(all.json["code"], 50109)
-    register({ name: "play", options: [null, 1, { name: {}, type: [] }, { name: "constructor", required: true }] })
+    register({ name: "play", options: [null, 1, { name: "constructor", type: 3, required: true }] })
     assert.strictEqual(problem(["play"]), "its option \"constructor\" is missing")
     assert.strictEqual(problem(["play"], { constructor: "x" }), "")
   })

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import * as Body from "../../../../src/emulator/core/http/Body.ts"
 import * as Choices from "../../../../src/emulator/core/interactions/Choices.ts"
 import * as Modal from "../../../../src/emulator/core/interactions/Modal.ts"
+import type { SentFile } from "../../../../src/emulator/core/messages/Sent.ts"
 import * as Random from "../../../../src/emulator/core/Random.ts"
 import * as World from "../../../../src/emulator/core/World.ts"
 import { ChannelId, GuildId, UserId } from "../../../../src/protocol/Identifier.ts"
@@ -34,6 +35,17 @@ const setup = () => {
   })
   return { world, guild, lobby, guest }
 }
+
+const keep = (files: ReadonlyArray<SentFile>) =>
+  files.map(({ name }) => ({
+    id: `kept ${name}`,
+    name,
+    description: undefined,
+    more: {},
+    contentType: "audio/ogg",
+    size: 1,
+    url: ""
+  }))
 
 const label = (component: Json) => ({ type: 18, label: "It", component: { custom_id: "it", ...component } })
 
@@ -78,7 +90,7 @@ describe("Modal", () => {
   it("is filled in with what somebody gives, or with what the bot has filled in", () => {
     const { guest, guild, lobby, world } = setup()
     const answer = (component: unknown, value?: Modal.Values[string]) => {
-      const filled = Modal.fill(world, guild, form(component), value === undefined ? {} : { it: value })
+      const filled = Modal.fill(world, guild, guest, form(component), value === undefined ? {} : { it: value }, keep)
       if ("problem" in filled) return filled.problem
       const [only] = filled.components
       const inner = only?.["component"] ?? Body.itemsOf(only?.["components"])[0]
@@ -126,24 +138,31 @@ describe("Modal", () => {
     assert.strictEqual(answer(who, ["1"]), "its input \"it\" names nothing: no user has the id 1")
     assert.deepStrictEqual(answer(label({ type: 8 }), [lobby]), { values: [lobby] })
     assert.strictEqual(answer(label({ type: 6 }), ["1"]), "its input \"it\" names nothing: no role has the id 1")
-    // files, which nobody has
+    // files
+    const song = { name: "song.ogg", data: Uint8Array.of(1), contentType: undefined, description: undefined }
     assert.deepStrictEqual(answer(label({ type: 19, required: false })), { values: [] })
-    assert.include(answer(label({ type: 19 })), "is missing, and takes files")
-    assert.include(answer(label({ type: 19 }), ["x"]), "takes files")
+    assert.deepStrictEqual(answer(label({ type: 19 }), [song]), { values: ["kept song.ogg"] })
+    assert.strictEqual(answer(label({ type: 19 })), "its input \"it\" is missing")
+    assert.strictEqual(answer(label({ type: 19 }), ["x"]), "its input \"it\" takes files")
+    assert.strictEqual(answer(label({ type: 19 }), true), "its input \"it\" has to be a list")
+    assert.strictEqual(answer(label({ type: 19 }), [song, song]), "its input \"it\" has to have 1 at most")
+    assert.strictEqual(answer(menu, [song]), "its input \"it\" takes no files")
+    const large = { ...song, data: new Uint8Array(10 * 1024 * 1024 + 1) }
+    assert.include(answer(label({ type: 19 }), [large]), "a file has")
     // what all objects have is nothing that somebody gives
-    const named = Modal.fill(world, guild, form(row({ custom_id: "toString", required: false })), {})
+    const named = Modal.fill(world, guild, guest, form(row({ custom_id: "toString", required: false })), {}, keep)
     assert.notProperty(named, "problem")
-    assert.deepStrictEqual(Modal.fill(world, guild, form(row({})), { it: "x", other: "y" }), {
+    assert.deepStrictEqual(Modal.fill(world, guild, guest, form(row({})), { it: "x", other: "y" }, keep), {
       problem: "it has no input \"other\""
     })
   })
 
   it.prop("never throws because of what a bot sends", [Schema.Json], ([data]) => {
-    const { guild, world } = setup()
+    const { guest, guild, world } = setup()
     assert.doesNotThrow(() => Choices.read(data))
     for (const component of [data, label({ type: 3, options: data }), row({ value: data, min_length: data })]) {
       const modal = Modal.read({ custom_id: "form", title: "Form", components: [component] })
-      if (modal !== undefined) assert.doesNotThrow(() => Modal.fill(world, guild, modal, { it: "x" }))
+      if (modal !== undefined) assert.doesNotThrow(() => Modal.fill(world, guild, guest, modal, { it: "x" }, keep))
     }
   })
 })

@@ -213,4 +213,22 @@ describe("Rest", () => {
     h.core.addFault(() => ({ _tag: "Replace", frame: "{\"url\":\"wss://elsewhere\"}" }))
     assert.deepInclude(call("GET", "/gateway/bot"), { status: 200, text: "{\"url\":\"wss://elsewhere\"}" })
   })
+
+  it("refuses with a status what a fault says, and does nothing of it", () => {
+    const { call, h } = setup()
+    const path = `/channels/${h.lobby}/messages`
+    const end = h.core.addFault(() => ({ _tag: "Refuse", status: 429, retryAfterMs: 1_500 }))
+    const { body, headers, status } = call("POST", path, { content: "Hello" })
+    assert.strictEqual(status, 429)
+    assert.deepStrictEqual(body, { message: "You are being rate limited.", retry_after: 1.5, global: false })
+    assert.deepInclude(headers, { "retry-after": "2", "x-ratelimit-remaining": "0", via: "1.1 google" })
+    end()
+    const broken = h.core.addFault(() => ({ _tag: "Refuse", status: 503, retryAfterMs: 0 }))
+    assert.deepStrictEqual(call("POST", path, { content: "Hello" }), {
+      status: 503,
+      body: { message: "503: Internal Server Error", code: 0 }
+    })
+    broken()
+    assert.deepStrictEqual(call("GET", path), { status: 200, body: [] })
+  })
 })

@@ -1,0 +1,58 @@
+/**
+ * What a member may do in a channel, and whether it is let into its voice.
+ *
+ * @since 0.1.0
+ */
+import type { UserId } from "../../protocol/Identifier.ts"
+import * as Permissions from "./Permissions.ts"
+import * as World from "./World.ts"
+
+/**
+ * What a user may do in a channel; nothing for who is no member of its guild.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const permissions = (world: World.World, channel: World.Channel, userId: UserId): bigint => {
+  const guild = world.guilds.get(channel.guildId)
+  const member = guild?.members.get(userId)
+  return guild === undefined || member === undefined ? 0n : Permissions.inChannel(guild, member, channel)
+}
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const may = (world: World.World, channel: World.Channel, userId: UserId, what: Permissions.Name): boolean =>
+  Permissions.has(permissions(world, channel, userId), what)
+
+/**
+ * Whether there can be voice in a channel.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const hasVoice = ({ kind }: Pick<World.Channel, "kind">): boolean => kind === "voice" || kind === "stage"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Refusal = "text-channel" | "not-a-member" | "no-permission" | "channel-full"
+
+/**
+ * Why a user may not enter a channel, if so. Needs VIEW_CHANNEL and CONNECT; a full channel takes only members who hold
+ * MOVE_MEMBERS (Discord docs, Gateway Events, Update Voice State).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const refusal = (world: World.World, channel: World.Channel, userId: UserId): Refusal | undefined => {
+  if (!hasVoice(channel)) return "text-channel"
+  if (world.guilds.get(channel.guildId)?.members.has(userId) !== true) return "not-a-member"
+  if (!may(world, channel, userId, "CONNECT")) return "no-permission"
+  if (may(world, channel, userId, "MOVE_MEMBERS")) return undefined
+  if (channel.full) return "channel-full"
+  const others = World.occupants(world, channel).filter((state) => state.userId !== userId)
+  return channel.userLimit > 0 && others.length >= channel.userLimit ? "channel-full" : undefined
+}

@@ -1,0 +1,96 @@
+/**
+ * The channels of guilds as they are made, changed and deleted, by whomever, and what is said of it.
+ *
+ * @since 0.1.0
+ */
+import { Intents } from "../../protocol/GatewayPayload.ts"
+import type { GuildId, UserId } from "../../protocol/Identifier.ts"
+import * as DiscordObject from "./DiscordObject.ts"
+import type { GatewayServer } from "./gateway/GatewayServer.ts"
+import type { Messages } from "./messages/Messages.ts"
+import type { Observers } from "./Observers.ts"
+import type * as Permissions from "./Permissions.ts"
+import type { VoiceStates } from "./states/VoiceStates.ts"
+import * as World from "./World.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Channels {
+  /** CHANNEL_CREATE. `undefined` if there is no such guild. */
+  readonly create: (options: Parameters<typeof World.addChannel>[1]) => World.Channel | undefined
+  /** CHANNEL_UPDATE; who may not speak there any more, is not heard. */
+  readonly changed: (channel: World.Channel) => void
+  /** What a role or a member may do there; `undefined` takes it away. */
+  readonly overwrite: (channel: World.Channel, id: string, overwrite: Permissions.Overwrite | undefined) => void
+  /** VOICE_CHANNEL_STATUS_UPDATE. */
+  readonly setStatus: (channel: World.Channel, status: string | undefined) => void
+  /** Null states and close 4022 for all in it, CHANNEL_DELETE; what is in a category is in none any more. */
+  readonly remove: (channel: World.Channel) => void
+  /** What the roles of a guild, or of one member, permit has changed. */
+  readonly permitted: (guildId: GuildId, userId?: UserId) => void
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  world: World.World,
+  gateway: Pick<GatewayServer, "broadcast">,
+  voiceStates: Pick<VoiceStates, "permitted" | "remove">,
+  messages: Pick<Messages, "forget">,
+  tell: Observers["tell"]
+): Channels => {
+  const say = (channel: World.Channel, event: string) =>
+    gateway.broadcast(channel.guildId, Intents.Guilds, event, DiscordObject.channel(channel))
+
+  const changed = (channel: World.Channel) => {
+    say(channel, "CHANNEL_UPDATE")
+    for (const { userId } of World.occupants(world, channel)) voiceStates.permitted(channel, userId)
+  }
+
+  return {
+    create: (options) => {
+      const channel = World.addChannel(world, options)
+      if (channel === undefined) return undefined
+      tell({ _tag: "ChannelCreated", guildId: channel.guildId, channelId: channel.id, name: channel.name })
+      say(channel, "CHANNEL_CREATE")
+      return channel
+    },
+    changed,
+    overwrite: (channel, id, overwrite) => {
+      if (overwrite === undefined) channel.overwrites.delete(id)
+      else channel.overwrites.set(id, overwrite)
+      changed(channel)
+    },
+    setStatus: (channel, status) => {
+      channel.status = status
+      const json = { id: channel.id, guild_id: channel.guildId, status: status ?? null }
+      gateway.broadcast(channel.guildId, Intents.Guilds, "VOICE_CHANNEL_STATUS_UPDATE", json)
+    },
+    remove: (channel) => {
+      for (const state of World.occupants(world, channel)) {
+        voiceStates.remove(state, { code: 4022, reason: "Call terminated." })
+      }
+      World.removeChannel(world, channel)
+      messages.forget(channel.id)
+      tell({ _tag: "ChannelDeleted", guildId: channel.guildId, channelId: channel.id, name: channel.name })
+      say(channel, "CHANNEL_DELETE")
+      for (const inner of world.channels.values()) {
+        if (inner.parentId !== channel.id) continue
+        inner.parentId = undefined
+        changed(inner)
+      }
+    },
+    permitted: (guildId, userId) => {
+      for (const state of world.voiceStates.get(guildId)?.values() ?? []) {
+        const channel = world.channels.get(state.channelId)
+        if (channel !== undefined && (userId ?? state.userId) === state.userId) {
+          voiceStates.permitted(channel, state.userId)
+        }
+      }
+    }
+  }
+}

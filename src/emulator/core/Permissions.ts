@@ -1,0 +1,241 @@
+/**
+ * Roles, overwrites of channels, and what a member may do by them (Discord docs, Topics, Permissions).
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Permissions by Discord's names, as bits (Discord docs, Permissions, Bitwise Permission Flags).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const bits = {
+  CREATE_INSTANT_INVITE: 1n << 0n,
+  KICK_MEMBERS: 1n << 1n,
+  BAN_MEMBERS: 1n << 2n,
+  ADMINISTRATOR: 1n << 3n,
+  MANAGE_CHANNELS: 1n << 4n,
+  MANAGE_GUILD: 1n << 5n,
+  ADD_REACTIONS: 1n << 6n,
+  VIEW_AUDIT_LOG: 1n << 7n,
+  PRIORITY_SPEAKER: 1n << 8n,
+  STREAM: 1n << 9n,
+  VIEW_CHANNEL: 1n << 10n,
+  SEND_MESSAGES: 1n << 11n,
+  SEND_TTS_MESSAGES: 1n << 12n,
+  MANAGE_MESSAGES: 1n << 13n,
+  EMBED_LINKS: 1n << 14n,
+  ATTACH_FILES: 1n << 15n,
+  READ_MESSAGE_HISTORY: 1n << 16n,
+  MENTION_EVERYONE: 1n << 17n,
+  USE_EXTERNAL_EMOJIS: 1n << 18n,
+  VIEW_GUILD_INSIGHTS: 1n << 19n,
+  CONNECT: 1n << 20n,
+  SPEAK: 1n << 21n,
+  MUTE_MEMBERS: 1n << 22n,
+  DEAFEN_MEMBERS: 1n << 23n,
+  MOVE_MEMBERS: 1n << 24n,
+  USE_VAD: 1n << 25n,
+  CHANGE_NICKNAME: 1n << 26n,
+  MANAGE_NICKNAMES: 1n << 27n,
+  MANAGE_ROLES: 1n << 28n,
+  MANAGE_WEBHOOKS: 1n << 29n,
+  MANAGE_GUILD_EXPRESSIONS: 1n << 30n,
+  USE_APPLICATION_COMMANDS: 1n << 31n,
+  REQUEST_TO_SPEAK: 1n << 32n,
+  MANAGE_EVENTS: 1n << 33n,
+  MANAGE_THREADS: 1n << 34n,
+  CREATE_PUBLIC_THREADS: 1n << 35n,
+  CREATE_PRIVATE_THREADS: 1n << 36n,
+  USE_EXTERNAL_STICKERS: 1n << 37n,
+  SEND_MESSAGES_IN_THREADS: 1n << 38n,
+  USE_EMBEDDED_ACTIVITIES: 1n << 39n,
+  MODERATE_MEMBERS: 1n << 40n,
+  VIEW_CREATOR_MONETIZATION_ANALYTICS: 1n << 41n,
+  USE_SOUNDBOARD: 1n << 42n,
+  CREATE_GUILD_EXPRESSIONS: 1n << 43n,
+  CREATE_EVENTS: 1n << 44n,
+  USE_EXTERNAL_SOUNDS: 1n << 45n,
+  SEND_VOICE_MESSAGES: 1n << 46n,
+  SET_VOICE_CHANNEL_STATUS: 1n << 48n,
+  SEND_POLLS: 1n << 49n,
+  USE_EXTERNAL_APPS: 1n << 50n,
+  PIN_MESSAGES: 1n << 51n,
+  BYPASS_SLOWMODE: 1n << 52n
+} as const
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Name = keyof typeof bits
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+// the keys of an object that was just written out
+export const names = Object.keys(bits) as ReadonlyArray<Name>
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const of = (...names: ReadonlyArray<Name>): bigint => names.reduce((all, name) => all | bits[name], 0n)
+
+/**
+ * What everybody may do at first.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const everyone: bigint = of(
+  "ADD_REACTIONS",
+  "STREAM",
+  "VIEW_CHANNEL",
+  "SEND_MESSAGES",
+  "EMBED_LINKS",
+  "ATTACH_FILES",
+  "READ_MESSAGE_HISTORY",
+  "CONNECT",
+  "SPEAK",
+  "USE_VAD",
+  "CHANGE_NICKNAME",
+  "USE_APPLICATION_COMMANDS",
+  "REQUEST_TO_SPEAK",
+  "USE_EMBEDDED_ACTIVITIES",
+  "USE_SOUNDBOARD",
+  "USE_EXTERNAL_SOUNDS",
+  "SET_VOICE_CHANNEL_STATUS"
+)
+
+/**
+ * What a moderator may do besides.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const moderator: bigint = of(
+  "MANAGE_CHANNELS",
+  "MANAGE_MESSAGES",
+  "MUTE_MEMBERS",
+  "DEAFEN_MEMBERS",
+  "MOVE_MEMBERS",
+  "MANAGE_NICKNAMES",
+  "MANAGE_ROLES",
+  "PIN_MESSAGES"
+)
+
+/**
+ * A role of a guild. That of everybody has the guild's id.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Role {
+  readonly id: string
+  name: string
+  permissions: bigint
+  color: number
+  hoist: boolean
+  mentionable: boolean
+  /** Who has a role above another one may give that and change it; everybody's is at 0. */
+  position: number
+}
+
+/**
+ * What a role or a member may do in a channel, or may not, whatever else is said.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Overwrite {
+  readonly type: "role" | "member"
+  readonly allow: bigint
+  readonly deny: bigint
+}
+
+/**
+ * By the id of the role or member.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Overwrites = ReadonlyMap<string, Overwrite>
+
+interface Guild {
+  readonly id: string
+  readonly roles: ReadonlyMap<string, Role>
+}
+
+interface Member {
+  readonly userId: string
+  /** The ids of the roles, without everybody's. */
+  readonly roles: ReadonlySet<string>
+}
+
+interface Channel {
+  readonly kind: string
+  readonly overwrites: Overwrites
+}
+
+const all = (1n << 53n) - 1n
+
+/**
+ * Whether something is among permissions.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const has = (permissions: bigint, name: Name): boolean => (permissions & bits[name]) !== 0n
+
+/**
+ * By all roles together. An administrator may do everything.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const inGuild = (guild: Guild, member: Member): bigint => {
+  let permissions = guild.roles.get(guild.id)?.permissions ?? 0n
+  for (const id of member.roles) permissions |= guild.roles.get(id)?.permissions ?? 0n
+  return has(permissions, "ADMINISTRATOR") ? all : permissions
+}
+
+/**
+ * By the roles, and then the overwrites of everybody, those of the member's roles together, and its own, each denying first and allowing
+ * then. Who does not see a channel may do nothing in it; who may not connect to one with voice, may not manage it either.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const inChannel = (guild: Guild, member: Member, channel: Channel): bigint => {
+  let permissions = inGuild(guild, member)
+  if (has(permissions, "ADMINISTRATOR")) return permissions
+  const apply = (ids: Iterable<string>) => {
+    let [allow, deny] = [0n, 0n]
+    for (const id of ids) {
+      const overwrite = channel.overwrites.get(id)
+      allow |= overwrite?.allow ?? 0n
+      deny |= overwrite?.deny ?? 0n
+    }
+    permissions = (permissions & ~deny) | allow
+  }
+  apply([guild.id])
+  apply(member.roles)
+  apply([member.userId])
+  if (!has(permissions, "VIEW_CHANNEL")) return 0n
+  const hasVoice = channel.kind === "voice" || channel.kind === "stage"
+  return hasVoice && !has(permissions, "CONNECT")
+    ? permissions & ~of("MANAGE_CHANNELS", "MANAGE_ROLES", "MUTE_MEMBERS", "DEAFEN_MEMBERS", "MOVE_MEMBERS")
+    : permissions
+}
+
+/**
+ * The position of a member's highest role.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const highest = (guild: Guild, member: Member): number =>
+  Math.max(0, ...Array.from(member.roles, (id) => guild.roles.get(id)?.position ?? 0))

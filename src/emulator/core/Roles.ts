@@ -1,0 +1,82 @@
+/**
+ * The roles of guilds as they are made and deleted, and what is said of it (Discord docs, Gateway Events, Guild Role Create).
+ *
+ * @since 0.1.0
+ */
+import { Intents } from "../../protocol/GatewayPayload.ts"
+import type { GuildId } from "../../protocol/Identifier.ts"
+import type { Channels } from "./Channels.ts"
+import * as DiscordObject from "./DiscordObject.ts"
+import type { GatewayServer } from "./gateway/GatewayServer.ts"
+import type * as Permissions from "./Permissions.ts"
+import type * as World from "./World.ts"
+
+/**
+ * What can be said of a role; nothing but the name is shown here, and what it permits done.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Looks = Partial<Omit<Permissions.Role, "id">>
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Roles {
+  /** Below all others but everybody's, whose permissions it has unless said otherwise. `undefined` if there is no such guild. */
+  readonly createRole: (guildId: GuildId, looks: Looks) => Permissions.Role | undefined
+  readonly changeRole: (guild: World.Guild, role: Permissions.Role, looks: Looks) => void
+  /** Nobody has it any more, and no channel says anything of it. */
+  readonly deleteRole: (guild: World.Guild, role: Permissions.Role) => void
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  world: World.World,
+  gateway: Pick<GatewayServer, "broadcast">,
+  channels: Pick<Channels, "permitted" | "overwrite">
+): Roles => {
+  const say = (guild: World.Guild, event: string, role: Permissions.Role) =>
+    gateway.broadcast(guild.id, Intents.Guilds, event, { guild_id: guild.id, role: DiscordObject.role(role) })
+
+  return {
+    createRole: (guildId, looks) => {
+      const guild = world.guilds.get(guildId)
+      if (guild === undefined) return undefined
+      const above = Array.from(guild.roles.values()).filter(({ position }) => position > 0)
+      for (const role of above) role.position++
+      const role: Permissions.Role = {
+        name: "new role",
+        permissions: guild.roles.get(guild.id)?.permissions ?? 0n,
+        color: 0,
+        hoist: false,
+        mentionable: false,
+        ...looks,
+        id: world.nextId(),
+        position: 1
+      }
+      guild.roles.set(role.id, role)
+      say(guild, "GUILD_ROLE_CREATE", role)
+      for (const one of above) say(guild, "GUILD_ROLE_UPDATE", one)
+      return role
+    },
+    changeRole: (guild, role, looks) => {
+      Object.assign(role, looks)
+      say(guild, "GUILD_ROLE_UPDATE", role)
+      channels.permitted(guild.id)
+    },
+    deleteRole: (guild, role) => {
+      guild.roles.delete(role.id)
+      for (const member of guild.members.values()) member.roles.delete(role.id)
+      gateway.broadcast(guild.id, Intents.Guilds, "GUILD_ROLE_DELETE", { guild_id: guild.id, role_id: role.id })
+      for (const channel of guild.channels.values()) {
+        if (channel.overwrites.has(role.id)) channels.overwrite(channel, role.id, undefined)
+      }
+      channels.permitted(guild.id)
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What is held in stages: it begins with a topic, may get another one, and ends (Discord docs, Resources, Stage Instance).
+ *
+ * @since 0.1.0
+ */
+import { Intents } from "../../protocol/GatewayPayload.ts"
+import * as DiscordObject from "./DiscordObject.ts"
+import type { GatewayServer } from "./gateway/GatewayServer.ts"
+import type * as World from "./World.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stages {
+  /** STAGE_INSTANCE_CREATE, or STAGE_INSTANCE_UPDATE where it is held already. */
+  readonly setTopic: (channel: World.Channel, topic: string) => void
+  /** STAGE_INSTANCE_DELETE. */
+  readonly end: (channel: World.Channel) => void
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (world: World.World, gateway: Pick<GatewayServer, "broadcast">): Stages => {
+  const say = (channel: World.Channel, event: string) => {
+    for (const json of DiscordObject.stageInstance(channel)) {
+      gateway.broadcast(channel.guildId, Intents.Guilds, event, json)
+    }
+  }
+  return {
+    setTopic: (channel, topic) => {
+      const before = channel.stage
+      channel.stage = { id: before?.id ?? world.nextId(), topic }
+      say(channel, before === undefined ? "STAGE_INSTANCE_CREATE" : "STAGE_INSTANCE_UPDATE")
+    },
+    end: (channel) => {
+      say(channel, "STAGE_INSTANCE_DELETE")
+      channel.stage = undefined
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The commands of a bot that somebody finds in a client, by where it is and what it may do (Discord docs, Application Commands, Contexts
+ * and Permissions).
+ *
+ * @since 0.1.0
+ */
+import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
+import * as Admission from "../Admission.ts"
+import type * as DiscordObject from "../DiscordObject.ts"
+import * as Places from "../messages/Places.ts"
+import * as Permissions from "../Permissions.ts"
+import type * as World from "../World.ts"
+import type { Commands } from "./Commands.ts"
+
+type Json = DiscordObject.Json
+
+interface Problem {
+  readonly problem: string
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface UsableCommands {
+  /** Where somebody uses a command of a bot: direct messages are those of the two. */
+  readonly placeOf: (
+    channelId: ChannelId,
+    botId: UserId
+  ) => { readonly where: Places.Where; readonly bot: World.User } | Problem
+  /** A command as the bot has registered it, if it has registered any; or why the user does not find it there. */
+  readonly find: (
+    userId: UserId,
+    botId: UserId,
+    where: Places.Where,
+    name: string | undefined,
+    type: number
+  ) => { readonly registered: Json | undefined } | Problem
+  /** What all commands have in their data. */
+  readonly dataOf: (
+    registered: Json | undefined,
+    guild: World.Guild | undefined,
+    name: string | undefined,
+    type: number
+  ) => Json
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (world: World.World, commands: Pick<Commands, "list">): UsableCommands => {
+  const problemOfUse = (registered: Json, userId: UserId, { channel, guild }: Places.Where): string | undefined => {
+    const { contexts, default_member_permissions: needed, dm_permission: isDirect } = registered
+    const isHere = Array.isArray(contexts)
+      ? contexts.includes(guild === undefined ? 1 : 0)
+      : guild !== undefined || isDirect !== false
+    if (!isHere) return `the bot has not registered it for ${guild === undefined ? "direct messages" : "guilds"}`
+    if (guild === undefined || typeof needed !== "string") return undefined
+    const mine = Admission.permissions(world, channel, userId)
+    // none at all are those of an administrator
+    const isAllowed = needed === "0" ? Permissions.has(mine, "ADMINISTRATOR") : (BigInt(needed) & ~mine) === 0n
+    return isAllowed ? undefined : "the bot has registered it for those who have other permissions"
+  }
+
+  return {
+    placeOf: (channelId, botId) => {
+      const where = Places.find(world, channelId)
+      const bot = world.users.get(botId)
+      if (where === undefined || bot === undefined) return { problem: "its channel is gone" }
+      const isTheirs = where.guild !== undefined || where.channel.from === bot || where.channel.to === bot
+      return isTheirs ? { where, bot } : { problem: "the bot is not one of the two" }
+    },
+    find: (userId, botId, where, name, type) => {
+      const scopes = where.guild === undefined ? [undefined] : [undefined, where.guild.id]
+      const all = scopes.flatMap((guildId) => commands.list({ applicationId: botId, guildId }))
+      const registered = all.findLast((command) => command["name"] === name && command["type"] === type)
+      // a bot that has registered nothing here has done it elsewhere, once
+      if (registered === undefined && all.length > 0) return { problem: "the bot has registered no such command" }
+      const problem = registered && problemOfUse(registered, userId, where)
+      return problem === undefined ? { registered } : { problem }
+    },
+    dataOf: (registered, guild, name, type) => ({
+      id: registered?.["id"] ?? world.nextId(),
+      name,
+      type,
+      ...(registered?.["guild_id"] === undefined || guild === undefined ? {} : { guild_id: guild.id })
+    })
+  }
+}

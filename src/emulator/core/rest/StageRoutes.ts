@@ -1,0 +1,84 @@
+/**
+ * What is held in stages, over REST (Discord docs, Resources, Stage Instance). The moderators of a stage may mute and move members and manage
+ * the channel.
+ *
+ * @since 0.1.0
+ */
+import * as DiscordObject from "../DiscordObject.ts"
+import * as Body from "../http/Body.ts"
+import { invalidForm, ofText, type Problem } from "../http/FormProblems.ts"
+import {
+  error,
+  missingPermissions,
+  nothing,
+  ok,
+  type RestResponse,
+  unknownChannel,
+  wrongKind
+} from "../http/RestAnswer.ts"
+import type { Stages } from "../Stages.ts"
+import type * as World from "../World.ts"
+import type { InChannel } from "./ChannelRoutes.ts"
+import type { May } from "./PlaceRoutes.ts"
+import * as RestRoute from "./RestRoute.ts"
+
+const unknownInstance = error(404, 10067, "Unknown Stage Instance")
+const alreadyOpen = error(400, 150006, "The Stage is already open")
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (stages: Stages, inChannel: InChannel): ReadonlyArray<RestRoute.Route> => {
+  const answer = (channel: World.Channel) => {
+    const [json] = DiscordObject.stageInstance(channel)
+    return json === undefined ? unknownInstance : ok(json)
+  }
+
+  const moderates = (may: May) => may("MANAGE_CHANNELS") && may("MUTE_MEMBERS") && may("MOVE_MEMBERS")
+
+  const problemsOf = ({ topic }: DiscordObject.Json): ReadonlyArray<Problem> =>
+    ofText("topic", topic, { least: 1, most: 120, isRequired: true })
+
+  const create = (call: RestRoute.Call) => {
+    const id = Body.idOf(call.body["channel_id"])
+    if (id === undefined) return unknownChannel
+    return inChannel({ ...call, ids: [id] }, (channel, may) => {
+      if (channel.kind !== "stage") return wrongKind
+      if (!moderates(may)) return missingPermissions
+      const problems = problemsOf(call.body)
+      if (problems.length > 0) return invalidForm(...problems)
+      if (channel.stage !== undefined) return alreadyOpen
+      stages.setTopic(channel, String(call.body["topic"]))
+      return answer(channel)
+    })
+  }
+
+  const inHeld = (call: RestRoute.Call, f: (channel: World.Channel) => RestResponse) =>
+    inChannel(call, (channel, may) => {
+      if (channel.stage === undefined) return unknownInstance
+      return moderates(may) ? f(channel) : missingPermissions
+    })
+
+  const modify = (call: RestRoute.Call) =>
+    inHeld(call, (channel) => {
+      const problems = call.body["topic"] === undefined ? [] : problemsOf(call.body)
+      if (problems.length > 0) return invalidForm(...problems)
+      if (typeof call.body["topic"] === "string") stages.setTopic(channel, call.body["topic"])
+      return answer(channel)
+    })
+
+  const end = (call: RestRoute.Call) =>
+    inHeld(call, (channel) => {
+      stages.end(channel)
+      return nothing
+    })
+
+  const one = "/stage-instances/:"
+  return [
+    RestRoute.make("POST", "/stage-instances", create),
+    RestRoute.make("GET", one, (call) => inChannel(call, answer)),
+    RestRoute.make("PATCH", one, modify),
+    RestRoute.make("DELETE", one, end)
+  ]
+}
