@@ -8,7 +8,7 @@ import { musicBot } from "./music-bot.ts"
 const library: Record<string, AudioSource.AudioSource> = {
   long: AudioSource.tone({ frequency: 440, duration: "1 minute" }),
   short: AudioSource.tone({ frequency: 660, duration: "1 second" }),
-  broken: AudioSource.fromBytes(new TextEncoder().encode("<!doctype html>"), { name: "a page" })
+  broken: AudioSource.fromBytes(new TextEncoder().encode("<!doctype html>"), { name: "a page", ffmpeg: false })
 }
 
 /** The bot, logged in, with a guest who types commands. */
