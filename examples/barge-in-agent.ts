@@ -94,11 +94,8 @@ const program = Effect.gen(function*() {
       Effect.map((step) => assert.equal(step, expected))
     )
 
-  // until it is in ada's group, however long a busy machine takes, and listens
-  const { id } = yield* discord.user("bot")
-  yield* Effect.repeat(Effect.andThen(Effect.sleep("100 millis"), ada.e2ee), {
-    until: (group) => group?.members.includes(id) === true
-  })
+  // however long a busy machine takes for it; and then it listens
+  yield* ada.awaitHeardBy("bot")
   yield* Effect.sleep("200 millis")
   yield* ada.speak(yield* tone.frames(0.6))
   yield* next("answers")

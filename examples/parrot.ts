@@ -42,12 +42,10 @@ const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
-  const { id } = yield* discord.createUser({ name: "parrot", bot: true })
+  yield* discord.createUser({ name: "parrot", bot: true })
   yield* Effect.forkScoped(parrot(where).pipe(Effect.provide(discord.layerVoice("parrot"))))
-  // until the parrot sits on its perch, and in the guest's group, however long a busy machine takes
-  yield* Effect.repeat(Effect.andThen(Effect.sleep("100 millis"), guest.e2ee), {
-    until: (group) => group?.members.includes(id) === true
-  })
+  // until the parrot sits on its perch, however long a busy machine takes
+  yield* guest.awaitHeardBy("parrot")
   // and listens
   yield* Effect.sleep("200 millis")
 

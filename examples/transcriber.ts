@@ -41,7 +41,9 @@ const program = Effect.gen(function*() {
     Effect.provide(discord.layerVoice("bot")),
     Effect.forkScoped
   )
-  yield* Effect.sleep("1 second")
+  // however long a busy machine takes for it; and then it listens
+  yield* ada.awaitHeardBy("bot")
+  yield* Effect.sleep("200 millis")
   yield* ada.speak(yield* tone.frames(1))
   yield* Effect.sleep("1 second")
   // it is stopped while she speaks

@@ -47,6 +47,8 @@ export interface Guest {
     count: number,
     timeoutMs: number
   ) => Effect.Effect<Option.Option<ReadonlyArray<Emulator.HeardFrame>>>
+  /** Whether what it says reaches a user, at the latest after `timeoutMs`, and before it leaves or is removed. */
+  readonly reaches: (user: string, timeoutMs: number) => Effect.Effect<boolean, Emulator.EmulatorError>
   /** What was heard so far counts no more. */
   readonly forget: Effect.Effect<void>
 }
@@ -83,6 +85,11 @@ const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope, gone: 
       Effect.raceFirst(
         Effect.as(gone, Option.none()),
         Effect.timeoutOption(awaitVoiced(userId, count), timeoutMs).pipe(Effect.catch(() => Effect.succeedNone))
+      ),
+    reaches: (user, timeoutMs) =>
+      Effect.raceFirst(
+        Effect.as(gone, false),
+        Effect.map(Effect.timeoutOption(participant.awaitHeardBy(user), timeoutMs), Option.isSome)
       ),
     forget: Effect.map(participant.heard, (frames) => {
       forgotten = frames.length

@@ -76,7 +76,7 @@ export const Order = Schema.Union([
   // guests
   order("join", { user, channel: Schema.optionalKey(channel), e2ee: flag, audio: Schema.optionalKey(audio) }),
   order("leave", { user }),
-  order("speak", { user, file, loop: flag, silence: flag }),
+  order("speak", { user, file, to: Schema.optionalKey(user), timeoutMs: count, loop: flag, silence: flag }),
   order("heard", {
     user,
     from: Schema.optionalKey(user),

@@ -129,6 +129,9 @@ export const make = Effect.fnUntraced(function*(
   const speak = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "speak" }>) {
     const speaker = yield* guest(order.user)
     const frames = yield* Speech.read(order.file)
+    if (order.to !== undefined && !(yield* speaker.reaches(order.to, order.timeoutMs ?? patienceMs))) {
+      return yield* new OrderFailed({ detail: `What "${order.user}" says does not reach "${order.to}".` })
+    }
     if (order.loop === true) yield* speaker.loop(frames)
     else yield* speaker.participant.speak(frames, { trailingSilence: order.silence })
     return { frames: frames.length }
