@@ -7,10 +7,16 @@
  */
 const peers = /'(?:effect|@effect\/platform-node)'/
 
+const isDoctor = process.argv.slice(2).find((arg) => !arg.startsWith("-")) === "doctor"
+
 /** The doctor has told by now what is missing. */
-const more = process.argv.slice(2).find((arg) => !arg.startsWith("-")) === "doctor"
-  ? ""
-  : "; \"effect-discord-voice doctor\" says what is missing"
+const more = isDoctor ? "" : "; \"effect-discord-voice doctor\" says what is missing"
+
+/** As `engines` of package.json has it. Older ones round the ids of Discord that a client sends as numbers. */
+const leastNode = "22.19.0"
+
+/** The doctor says it itself. */
+const isTooOld = !isDoctor && process.versions.node.localeCompare(leastNode, "en", { numeric: true }) < 0
 
 /** In a sentence or two: a stack of what could not be loaded tells nobody what to install. */
 const explain = (cause: unknown): string => {
@@ -23,13 +29,19 @@ const explain = (cause: unknown): string => {
     }. Install it anew where it runs (npm ci, without --omit=optional)${more}.`
 }
 
-try {
-  const { run } = await import("./main.ts")
-  await run()
-} catch (cause) {
-  const message = explain(cause)
+const fail = (message: string): void => {
   // as Usage.failed writes it, which needs effect
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ event: "failed", message })}\n`)
   process.stderr.write(`${message}\n`)
   process.exitCode = 1
+}
+
+if (isTooOld) fail(`effect-discord-voice needs Node ${leastNode} or later, and this is ${process.versions.node}.`)
+else {
+  try {
+    const { run } = await import("./main.ts")
+    await run()
+  } catch (cause) {
+    fail(explain(cause))
+  }
 }

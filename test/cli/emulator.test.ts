@@ -37,6 +37,18 @@ const run = (args: ReadonlyArray<string>, stdin: Stream.Stream<Uint8Array> = Str
   )
 
 const bin = Path.resolve(import.meta.dirname, "../../src/cli/bin.ts")
+const manifest = Path.resolve(import.meta.dirname, "../../package.json")
+
+/** Runs Node, without a terminal. */
+const execute = (...args: ReadonlyArray<string>) =>
+  Effect.callback<{ code: number | null; out: string; err: string }>((resume) => {
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] })
+    const [out, err]: [Array<string>, Array<string>] = [[], []]
+    child.stdout.on("data", (part) => out.push(String(part)))
+    child.stderr.on("data", (part) => err.push(String(part)))
+    child.on("close", (code) => resume(Effect.succeed({ code, out: out.join(""), err: err.join("") })))
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
 
 const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
@@ -244,16 +256,7 @@ describe("emulator", () => {
 
   it.live("exits with 1 for wrong usage, and where a package is missing, with a line of JSON for a program", () =>
     Effect.gen(function*() {
-      const execute = (file: string, ...args: ReadonlyArray<string>) =>
-        Effect.callback<{ code: number | null; out: string; err: string }>((resume) => {
-          const child = spawn(process.execPath, [file, "emulator", ...args], { stdio: ["ignore", "pipe", "pipe"] })
-          const [out, err]: [Array<string>, Array<string>] = [[], []]
-          child.stdout.on("data", (part) => out.push(String(part)))
-          child.stderr.on("data", (part) => err.push(String(part)))
-          child.on("close", (code) => resume(Effect.succeed({ code, out: out.join(""), err: err.join("") })))
-          return Effect.sync(() => child.kill("SIGKILL"))
-        })
-      const wrong = yield* execute(bin, "--json", "--port", "99999")
+      const wrong = yield* execute(bin, "emulator", "--json", "--port", "99999")
       assert.strictEqual(wrong.code, 1)
       assert.deepInclude(JSON.parse(wrong.out), { event: "failed" })
       assert.lengthOf(wrong.err.trim().split("\n"), 2)
@@ -263,13 +266,30 @@ describe("emulator", () => {
         const directory = yield* temporary
         yield* Effect.promise(() => Fs.copyFile(bin, Path.join(directory, "bin.ts")))
         yield* Effect.promise(() => Fs.writeFile(Path.join(directory, "main.ts"), `import "${name}/x"\n`))
-        const missing = yield* execute(Path.join(directory, "bin.ts"), "--json")
+        const missing = yield* execute(Path.join(directory, "bin.ts"), "emulator", "--json")
         assert.strictEqual(missing.code, 1)
         assert.include(JSON.parse(missing.out).message, "npm install effect @effect/platform-node")
         assert.include(missing.err, "npm install effect @effect/platform-node")
-        assert.strictEqual((yield* execute(Path.join(directory, "bin.ts"))).out, "")
+        assert.strictEqual((yield* execute(Path.join(directory, "bin.ts"), "emulator")).out, "")
       }
     }).pipe(Effect.scoped))
+
+  it.live("does nothing on a Node that is too old, but for the doctor, and says which is not", () =>
+    Effect.gen(function*() {
+      const least = JSON.parse(yield* Effect.promise(() => Fs.readFile(manifest, "utf8"))).engines.node.slice(2)
+      const on = (version: string, ...command: ReadonlyArray<string>) => {
+        const pretend = `Object.defineProperty(process,"versions",{value:{...process.versions,node:"${version}"}})`
+        return execute("--import", `data:text/javascript,${encodeURIComponent(pretend)}`, bin, ...command, "--json")
+      }
+      const old = yield* on("22.9.0", "emulator")
+      assert.deepStrictEqual([old.code, old.err], [
+        1,
+        `effect-discord-voice needs Node ${least} or later, and this is 22.9.0.\n`
+      ])
+      assert.deepStrictEqual(JSON.parse(old.out), { event: "failed", message: old.err.trim() })
+      assert.include((yield* on("22.9.0", "doctor")).out, "\"status\":\"missing\"")
+      assert.include((yield* on(least, "demo", "--no-such-flag")).err, "no-such-flag")
+    }))
 
   // 130 is what runMain gives an interrupted program
   it.live.each([["SIGTERM", 130, []], ["SIGINT", 0, ["--strict"]], ["stop", 0, []]] as const)(
