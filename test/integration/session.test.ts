@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -87,6 +87,24 @@ describe("session", () => {
         const discord = yield* Emulator.Emulator
         yield* discord.createChannel({ name: "full", userLimit: 1 })
         yield* Rig.run(Effect.andThen(Rig.guest("full"), notAdmitted("Full", "full")))
+      }).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("with a time-out, which also takes it out of where it is", () =>
+      Effect.gen(function*() {
+        const { timeOut } = yield* faults
+        yield* timeOut("bot", Duration.infinity)
+        yield* Rig.run(notAdmitted("TimedOut", "lobby"))
+        yield* timeOut("bot", null)
+        yield* Rig.run(Effect.gen(function*() {
+          // until then what comes may answer our leaving the place that was refused
+          yield* Effect.sleep("11 seconds")
+          const session = yield* Rig.join("lobby")
+          yield* timeOut("bot", "1 minute")
+          assert.strictEqual((yield* Rig.reasonOf(session.awaitClosed))._tag, "Kicked")
+          yield* notAdmitted("TimedOut", "lobby")
+          yield* Effect.sleep("1 minute")
+          yield* Rig.join("lobby")
+        }))
       }).pipe(Effect.provide(Rig.memory())))
 
     for (const what of [{ connect: true }, { view: true }]) {

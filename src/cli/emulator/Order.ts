@@ -180,6 +180,7 @@ export const Order = Schema.Union([
   order("addToGuild", { user, guild }),
   order("setNick", { user, guild, nick: Schema.NullOr(Schema.String) }),
   order("setRoles", { user, guild, roles: Schema.Array(Schema.String) }),
+  order("timeOut", { user, guild, forMs }),
   order("moveUser", { user, channel }),
   order("muteUser", { user, guild, mute: flag, deaf: flag }),
   order("suppressUser", { user, guild, suppress: Schema.Boolean }),

@@ -328,6 +328,8 @@ export const make = Effect.fnUntraced(function*(
         return done(faults.setNick(order.user, order.nick, order))
       case "setRoles":
         return done(faults.setRoles(order.user, order.roles, order))
+      case "timeOut":
+        return done(faults.timeOut(order.user, order.forMs ?? null, order))
       case "moveUser":
         return done(faults.moveUser(order.user, order.channel))
       case "muteUser":

@@ -249,7 +249,8 @@ export const make = (options: CoreOptions): Core => {
     tell: observers.tell
   })
   const { nowMs: startMs, wallMs = 0 } = options
-  const nextId = Snowflakes.make(() => wallMs + timers.now() - startMs, world.nextId)
+  const wall = () => wallMs + timers.now() - startMs
+  const nextId = Snowflakes.make(wall, world.nextId)
   const attachments = Attachments.make(nextId, () => new URL(gateway.url().replace(/^ws/, "http")).origin)
   const messages = Messages.make(world, gateway, attachments, nextId, timers.now)
   const channels = Channels.make(world, gateway, voiceStates, messages, observers.tell)
@@ -258,7 +259,7 @@ export const make = (options: CoreOptions): Core => {
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, channels, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
-  const memberships = Memberships.make(world, gateway, voiceStates, channels)
+  const memberships = Memberships.make(world, gateway, voiceStates, channels, timers, wall)
   const refusals = Refusals.make(context)
   const rest = Rest.make({
     context,
@@ -275,7 +276,8 @@ export const make = (options: CoreOptions): Core => {
     interactions,
     messages,
     attachments,
-    refusals
+    refusals,
+    wall
   })
 
   const lost = (connection: ConnectionId, code: number) => {

@@ -103,7 +103,7 @@ export const member = (world: World, m: Member): Json => {
     roles: Array.from(m.roles),
     joined_at: joinedAt,
     premium_since: null,
-    communication_disabled_until: null,
+    communication_disabled_until: m.timedOutUntilMs === undefined ? null : new Date(m.timedOutUntilMs).toISOString(),
     pending: false,
     flags: 0,
     mute: m.mute,

@@ -10,8 +10,18 @@ import type { Channels } from "./Channels.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./gateway/GatewayServer.ts"
 import { sees } from "./gateway/GatewaySession.ts"
+import * as Permissions from "./Permissions.ts"
 import type { VoiceStates } from "./states/VoiceStates.ts"
+import type { Timers } from "./Surroundings.ts"
 import * as World from "./World.ts"
+
+/**
+ * A time-out is over after four weeks at the latest (Discord docs, Modify Guild Member).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const longestTimeOutMs = 28 * 24 * 3_600_000
 
 /**
  * Every method says whether there was something to act on.
@@ -37,6 +47,12 @@ export interface Memberships {
    */
   readonly setRoles: (userId: UserId, roles: ReadonlyArray<string>, guildId?: GuildId) => boolean
   /**
+   * A moderator gives a member a time-out of so many milliseconds, four weeks at most, or ends it: it may read alone, is out of voice (close 4014), and is
+   * let in no more before it is over. GUILD_MEMBER_UPDATE; nothing tells of its end (Discord docs, Resources, Guild, Modify Guild Member,
+   * and Topics, Permissions, Permissions for Timed Out Members).
+   */
+  readonly timeOut: (userId: UserId, ms: number | undefined, guildId?: GuildId) => boolean
+  /**
    * An outage of a guild begins or ends: GUILD_DELETE with `unavailable`, and GUILD_CREATE when it is over. In between its members
    * hear nothing of it and op 4 is ignored; voice connections stay.
    */
@@ -51,7 +67,10 @@ export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch" | "broadcast" | "showGuild">,
   voiceStates: Pick<VoiceStates, "remove">,
-  channels: Pick<Channels, "permitted">
+  channels: Pick<Channels, "permitted">,
+  timers: Timers & { readonly now: () => number },
+  /** Milliseconds of Unix time. */
+  wall: () => number
 ): Memberships => {
   const guildsOf = (guildId: GuildId | undefined) =>
     Array.from(world.guilds.values()).filter(({ id }) => guildId === undefined || guildId === id)
@@ -127,6 +146,31 @@ export const make = (
         for (const id of ids) if (id !== guild.id) member.roles.add(id)
         changed(guild, member)
         channels.permitted(guild.id, userId)
+      }
+      return found
+    },
+    timeOut: (userId, forMs, guildId) => {
+      const ms = forMs === undefined ? undefined : Math.min(forMs, longestTimeOutMs)
+      let found = false
+      for (const guild of guildsOf(guildId)) {
+        const member = guild.members.get(userId)
+        if (member === undefined) continue
+        found = true
+        const untilMs = ms === undefined ? undefined : wall() + ms
+        member.timedOutUntilMs = untilMs
+        member.isTimedOut = ms !== undefined && ms > 0
+        if (ms !== undefined && member.isTimedOut) {
+          timers.at(timers.now() + ms, () => {
+            // another one may have taken its place
+            if (member.timedOutUntilMs === untilMs) member.isTimedOut = false
+          })
+        }
+        changed(guild, member)
+        const state = World.voiceState(world, guild.id, userId)
+        const isSent = member.isTimedOut && !Permissions.has(Permissions.inGuild(guild, member), "CONNECT")
+        if (state !== undefined && isSent) {
+          voiceStates.remove(state, { code: 4014, reason: "Disconnected.", kicked: true })
+        }
       }
       return found
     },

@@ -124,6 +124,7 @@ export const moderator: bigint = of(
   "MOVE_MEMBERS",
   "MANAGE_NICKNAMES",
   "MANAGE_ROLES",
+  "MODERATE_MEMBERS",
   "PIN_MESSAGES"
 )
 
@@ -173,6 +174,8 @@ interface Member {
   readonly userId: string
   /** The ids of the roles, without everybody's. */
   readonly roles: ReadonlySet<string>
+  /** A moderator has given it a time-out, and it may read alone, whatever its roles are. */
+  readonly isTimedOut: boolean
 }
 
 interface Channel {
@@ -190,16 +193,26 @@ const all = (1n << 53n) - 1n
  */
 export const has = (permissions: bigint, name: Name): boolean => (permissions & bits[name]) !== 0n
 
+const reading = of("VIEW_CHANNEL", "READ_MESSAGE_HISTORY")
+
+const withTimeOut = (permissions: bigint, { isTimedOut }: Member): bigint =>
+  isTimedOut ? permissions & reading : permissions
+
+const byRoles = (guild: Guild, member: Member): bigint => {
+  let permissions = guild.roles.get(guild.id)?.permissions ?? 0n
+  for (const id of member.roles) permissions |= guild.roles.get(id)?.permissions ?? 0n
+  return has(permissions, "ADMINISTRATOR") ? all : permissions
+}
+
 /**
- * By all roles together. An administrator may do everything.
+ * By all roles together. An administrator may do everything, and whoever has a time-out may read alone.
  *
  * @category getters
  * @since 0.1.0
  */
 export const inGuild = (guild: Guild, member: Member): bigint => {
-  let permissions = guild.roles.get(guild.id)?.permissions ?? 0n
-  for (const id of member.roles) permissions |= guild.roles.get(id)?.permissions ?? 0n
-  return has(permissions, "ADMINISTRATOR") ? all : permissions
+  const permissions = byRoles(guild, member)
+  return permissions === all ? all : withTimeOut(permissions, member)
 }
 
 /**
@@ -210,8 +223,8 @@ export const inGuild = (guild: Guild, member: Member): bigint => {
  * @since 0.1.0
  */
 export const inChannel = (guild: Guild, member: Member, channel: Channel): bigint => {
-  let permissions = inGuild(guild, member)
-  if (has(permissions, "ADMINISTRATOR")) return permissions
+  let permissions = byRoles(guild, member)
+  if (permissions === all) return permissions
   const apply = (ids: Iterable<string>) => {
     let [allow, deny] = [0n, 0n]
     for (const id of ids) {
@@ -224,6 +237,7 @@ export const inChannel = (guild: Guild, member: Member, channel: Channel): bigin
   apply([guild.id])
   apply(member.roles)
   apply([member.userId])
+  permissions = withTimeOut(permissions, member)
   if (!has(permissions, "VIEW_CHANNEL")) return 0n
   const hasVoice = channel.kind === "voice" || channel.kind === "stage"
   return hasVoice && !has(permissions, "CONNECT")

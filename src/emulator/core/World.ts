@@ -43,6 +43,9 @@ export interface Member {
   deaf: boolean
   /** The ids of its roles, without everybody's. */
   readonly roles: Set<string>
+  /** When its time-out ends or has ended, in milliseconds of Unix time; `undefined` if it was given none. */
+  timedOutUntilMs: number | undefined
+  isTimedOut: boolean
 }
 
 /**
@@ -200,6 +203,8 @@ export const make = (random: Random): World => {
  */
 export const moderatorRole = (guildId: GuildId): string => String(BigInt(guildId) + 1n)
 
+const noTimeOut = { timedOutUntilMs: undefined, isTimedOut: false }
+
 /**
  * Makes a user a member of a guild, unless it is one already.
  *
@@ -209,7 +214,7 @@ export const moderatorRole = (guildId: GuildId): string => String(BigInt(guildId
 export const join = (guild: Guild, { id: userId, moderator }: User): Member => {
   const roles = new Set(moderator ? [moderatorRole(guild.id)] : [])
   const member = guild.members.get(userId) ??
-    { userId, guildId: guild.id, nick: undefined, mute: false, deaf: false, roles }
+    { userId, guildId: guild.id, nick: undefined, mute: false, deaf: false, roles, ...noTimeOut }
   guild.members.set(userId, member)
   return member
 }

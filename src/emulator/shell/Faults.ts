@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
@@ -92,6 +93,15 @@ export interface Faults extends LastingFaults.LastingFaults {
   readonly setRoles: (
     user: string,
     roles: ReadonlyArray<string>,
+    options?: InGuild
+  ) => Effect.Effect<void, EmulatorError>
+  /**
+   * A moderator gives a member a time-out of four weeks at most, in one guild or in all of its guilds; `null` ends one: it may read alone, is out of voice
+   * (close 4014), and is let in no more before it is over. GUILD_MEMBER_UPDATE; nothing tells of its end.
+   */
+  readonly timeOut: (
+    user: string,
+    duration: Duration.Input | null,
     options?: InGuild
   ) => Effect.Effect<void, EmulatorError>
   /**
@@ -289,6 +299,14 @@ export const make = (shell: Shell, names: {
         guild,
         "it is no member, or there is no such role",
         (core, id, guildId) => core.setRoles(id, roles, guildId)
+      ),
+    timeOut: (user, duration, { guild } = {}) =>
+      actInGuild(
+        "timeOut",
+        user,
+        guild,
+        "it is no member",
+        (core, id, guildId) => core.timeOut(id, duration === null ? undefined : Duration.toMillis(duration), guildId)
       ),
     guildOutage: (guild = "guild") =>
       Effect.flatMap(guilds.find(guild), ({ id }) =>

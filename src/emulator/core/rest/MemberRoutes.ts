@@ -19,7 +19,7 @@ import {
   unknownChannel,
   wrongKind
 } from "../http/RestAnswer.ts"
-import type { Memberships } from "../Memberships.ts"
+import { longestTimeOutMs, type Memberships } from "../Memberships.ts"
 import * as Permissions from "../Permissions.ts"
 import { compare } from "../Snowflakes.ts"
 import type { VoiceStates } from "../states/VoiceStates.ts"
@@ -42,6 +42,8 @@ interface Change {
   /** `null` or empty: none. */
   readonly nick: string | null | undefined
   readonly roles: ReadonlyArray<string> | undefined
+  /** How long a time-out lasts, in milliseconds; `null` ends it. */
+  readonly timeOutMs: number | null | undefined
 }
 
 const neededFor = new Map<string, Permissions.Name>([
@@ -49,7 +51,8 @@ const neededFor = new Map<string, Permissions.Name>([
   ["mute", "MUTE_MEMBERS"],
   ["deaf", "DEAFEN_MEMBERS"],
   ["nick", "MANAGE_NICKNAMES"],
-  ["roles", "MANAGE_ROLES"]
+  ["roles", "MANAGE_ROLES"],
+  ["communication_disabled_until", "MODERATE_MEMBERS"]
 ])
 
 const noFlag = (path: string): Problem => ({
@@ -57,6 +60,12 @@ const noFlag = (path: string): Problem => ({
   code: "BOOLEAN_TYPE_CONVERT",
   message: "Must be either true or false."
 })
+
+const noTimeOut: Problem = {
+  path: "communication_disabled_until",
+  code: "INVALID_COMMUNICATION_DISABLED_TIMESTAMP",
+  message: "The time must be within 28 days from now."
+}
 
 const noRole = (path: string): Problem => ({ path, code: "TYPE_INVALID_ROLE", message: "Unknown Role" })
 
@@ -74,11 +83,13 @@ const notThere: Problem = {
  * @since 0.1.0
  */
 export const make = (
-  { actions, memberships, voiceStates, world }: {
+  { actions, memberships, voiceStates, wall, world }: {
     readonly world: World.World
     readonly actions: Pick<Actions, "kick" | "moveUser" | "muteUser">
-    readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "removeFromGuild">
+    readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "timeOut" | "removeFromGuild">
     readonly voiceStates: Pick<VoiceStates, "changed">
+    /** Milliseconds of Unix time. */
+    readonly wall: () => number
   },
   inGuild: (
     call: RestRoute.Call,
@@ -95,7 +106,8 @@ export const make = (
 
   /** What is wrong with a change is said before anything is changed. */
   const read = (guild: World.Guild, member: World.Member, body: DiscordObject.Json): Change | RestResponse => {
-    const { channel_id: channelId, deaf, mute, nick } = body
+    const { channel_id: channelId, communication_disabled_until: until, deaf, mute, nick } = body
+    const timeOutMs = until === undefined || until === null ? until : Date.parse(String(until)) - wall()
     const wanted = body["roles"] === undefined ? undefined : Body.itemsOf(body["roles"]).map(Body.idOf)
     const roles = wanted?.flatMap((id) => id !== undefined && guild.roles.has(id) ? [id] : [])
     const isOfVoice = channelId !== undefined || mute !== undefined || deaf !== undefined
@@ -106,18 +118,27 @@ export const make = (
       return invalidForm(badLength("nick", longestNick))
     }
     if (roles !== undefined && roles.length !== wanted?.length) return invalidForm(noRole("roles"))
-    if (channelId === undefined || channelId === null) return { channel: channelId, mute, deaf, nick, roles }
+    // also none that is no time
+    if (typeof timeOutMs === "number" && !(timeOutMs <= longestTimeOutMs)) return invalidForm(noTimeOut)
+    const others = { mute, deaf, nick, roles, timeOutMs }
+    if (channelId === undefined || channelId === null) return { channel: channelId, ...others }
     const id = Body.idOf(channelId)
     const channel = Array.from(guild.channels.values()).find((one) => one.id === id)
     if (channel === undefined) return unknownChannel
-    return Admission.hasVoice(channel) ? { channel, mute, deaf, nick, roles } : wrongKind
+    return Admission.hasVoice(channel) ? { channel, ...others } : wrongKind
   }
+
+  /** Nobody gives one to an administrator, or to a member whose highest role is not below its own. */
+  const mayTimeOut = (guild: World.Guild, me: World.Member, member: World.Member): boolean =>
+    !Permissions.has(Permissions.inGuild(guild, member), "ADMINISTRATOR") &&
+    Permissions.highest(guild, member) < Permissions.highest(guild, me)
 
   /** Each of what is changed needs a permission of its own. */
   const mayModify = (guild: World.Guild, me: World.Member, member: World.Member, body: DiscordObject.Json): boolean => {
     const mine = Permissions.inGuild(guild, me)
     const needed = Object.keys(body).flatMap((field) => neededFor.get(field) ?? [])
     if (!needed.every((name) => Permissions.has(mine, name))) return false
+    if (body["communication_disabled_until"] !== undefined && !mayTimeOut(guild, me, member)) return false
     const changed = new Set(Body.itemsOf(body["roles"] ?? Array.from(member.roles)).map(Body.idOf))
     const others = Array.from(guild.roles.values()).filter(({ id }) => changed.has(id) !== member.roles.has(id))
     return others.every((role) => RoleRoutes.mayGive(guild, me, role))
@@ -129,7 +150,7 @@ export const make = (
         if (!mayModify(guild, me, member, call.body)) return missingPermissions
         const change = read(guild, member, call.body)
         if ("status" in change) return change
-        const { channel, deaf, mute, nick, roles } = change
+        const { channel, deaf, mute, nick, roles, timeOutMs } = change
         // who moves somebody has to be able to get there
         if (channel && !Admission.may(world, channel, me.userId, "CONNECT")) return missingAccess
         if (channel === null) actions.kick(member.userId, guild.id)
@@ -137,6 +158,7 @@ export const make = (
         if (mute !== undefined || deaf !== undefined) actions.muteUser(member.userId, { mute, deaf }, guild.id)
         if (nick !== undefined) memberships.setNick(member.userId, nick || undefined, guild.id)
         if (roles !== undefined) memberships.setRoles(member.userId, roles, guild.id)
+        if (timeOutMs !== undefined) memberships.timeOut(member.userId, timeOutMs ?? undefined, guild.id)
         return ok(DiscordObject.member(world, member))
       }))
 

@@ -63,13 +63,15 @@ export interface Options {
   readonly channels: Channels
   readonly roles: Roles
   readonly stages: Stages
-  readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "removeFromGuild">
+  readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "timeOut" | "removeFromGuild">
   readonly faults: Faults
   readonly commands: Commands.Commands
   readonly interactions: Pick<Interactions, "rest">
   readonly messages: Messages
   readonly attachments: Pick<Attachments, "rest">
   readonly refusals: Pick<Refusals, "add">
+  /** Milliseconds of Unix time. */
+  readonly wall: () => number
 }
 
 const notFound = error(404, 0, "404: Not Found")
@@ -86,7 +88,7 @@ const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
  */
 export const make = (options: Options): (request: RestRequest) => RestResponse => {
   const { actions, channels, context, faults, gateway, interactions, memberships, messages, roles, stages } = options
-  const { voiceStates, world } = options
+  const { voiceStates, wall, world } = options
 
   const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
     for (const thing of things) if (thing.id === id) return thing
@@ -128,7 +130,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
 
   const routes = [
     ...MessageRoutes.make(world, messages, context.now, inChannel),
-    ...MemberRoutes.make({ world, actions, memberships, voiceStates }, inGuild),
+    ...MemberRoutes.make({ world, actions, memberships, voiceStates, wall }, inGuild),
     ...RoleRoutes.make(roles, memberships, inGuild),
     ...StageRoutes.make(stages, inChannel),
     RestRoute.make("GET", "/gateway/bot", gatewayBot),

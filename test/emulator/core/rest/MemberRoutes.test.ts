@@ -53,6 +53,53 @@ describe("a member", () => {
     assert.deepStrictEqual(patch("@me/nick", { nick: "" }, h.bot).json, { nick: null })
   })
 
+  it("has a time-out: it is out of voice, may read alone, and is let in when it is over", () => {
+    const { client, guest, h, moderator, patch } = setup()
+    const join = () => h.core.participants.join({ userId: guest.id, channelId: h.lobby })
+    const joined = join()
+    assert(Result.isSuccess(joined))
+    const at = (ms: number) => ({ communication_disabled_until: new Date(ms).toISOString() })
+    assert.strictEqual(patch(guest.id, at(60_000), h.bot).json["code"], 50013)
+    assert.strictEqual(patch(guest.id, at(28 * 24 * 3_600_000 + 1)).json["code"], 50035)
+    assert.strictEqual(patch(guest.id, { communication_disabled_until: "soon" }).json["code"], 50035)
+    assert.strictEqual(joined.success.channelId, h.lobby)
+    // nor one who stands as high
+    assert.strictEqual(patch(moderator.id, at(60_000)).json["code"], 50013)
+
+    const until = { communication_disabled_until: "1970-01-01T00:01:00.000Z" }
+    assert.deepInclude(patch(guest.id, at(60_000)).json, until)
+    assert.deepInclude(client.events("GUILD_MEMBER_UPDATE").at(-1), until)
+    assert.isUndefined(joined.success.channelId)
+    assert.deepStrictEqual(join(), Result.fail("no-permission"))
+    h.core.advance(59_999)
+    assert.deepStrictEqual(join(), Result.fail("no-permission"))
+    h.core.advance(60_000)
+    assert.isTrue(Result.isSuccess(join()))
+    assert.lengthOf(client.events("GUILD_MEMBER_UPDATE"), 1)
+
+    // one that takes the place of another ends when it says itself, or when it is taken back
+    patch(guest.id, at(70_000))
+    patch(guest.id, at(90_000))
+    h.core.advance(80_000)
+    assert.deepStrictEqual(join(), Result.fail("no-permission"))
+    assert.deepInclude(patch(guest.id, { communication_disabled_until: null }).json, {
+      communication_disabled_until: null
+    })
+    assert.isTrue(Result.isSuccess(join()))
+    // one that is over already does nothing
+    assert.deepInclude(patch(guest.id, at(10)).json, { communication_disabled_until: "1970-01-01T00:00:00.010Z" })
+    assert.isTrue(Result.isSuccess(join()))
+  })
+
+  it("that is an administrator has no time-out, whoever gives it", () => {
+    const { guest, h, patch } = setup()
+    h.core.createRole(h.guildId, { name: "admin", permissions: 1n << 3n })
+    h.core.setRoles(guest.id, ["admin"])
+    assert.strictEqual(patch(guest.id, { communication_disabled_until: null }).json["code"], 50013)
+    assert.isTrue(h.core.timeOut(guest.id, 60_000))
+    assert.isTrue(Result.isSuccess(h.core.participants.join({ userId: guest.id, channelId: h.lobby })))
+  })
+
   it("is moved to a channel whose id is a number", () => {
     const { guest, h, patch } = setup()
     const joined = h.core.participants.join({ userId: guest.id, channelId: h.lobby })
