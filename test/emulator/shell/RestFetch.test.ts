@@ -59,7 +59,11 @@ describe("RestFetch", () => {
     Effect.promise(async () => {
       const headers = { authorization: `Bot ${bot.token}` }
       const commands = `${rest}/applications/${bot.id}/commands`
-      const made = await ask(commands, { method: "POST", headers, body: JSON.stringify({ name: "play" }) })
+      const made = await ask(commands, {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ name: "play", description: "plays" })
+      })
       assert.deepStrictEqual([made.status, made.headers.get("content-type")], [201, "application/json"])
       const { id } = Schema.decodeUnknownSync(Schema.Struct({ id: Schema.String }))(await made.json())
       const gone = await ask(`${commands}/${id}`, { method: "DELETE", headers })
