@@ -79,7 +79,7 @@ const flags = {
   moderator: Flag.Boolean("moderator").pipe(
     Flag.withDefault(false),
     Flag.withDescription(
-      "The bot may move, mute, disconnect and rename others, change channels, delete and pin messages, clear reactions"
+      "The bot may move, mute, disconnect and rename others, make channels and roles, delete and pin messages, clear reactions"
     )
   ),
   strict: Flag.Boolean("strict").pipe(
