@@ -119,6 +119,10 @@ const aheadOf = ({ ahead }: Options): number =>
     )
   )
 
+/** What is no number, as a variable that is not set becomes, is the default. */
+const threadsOf = ({ threads = NaN }: ThreadOptions): number =>
+  Number.isFinite(threads) ? threads : Math.min(4, os.availableParallelism() - 1)
+
 interface Opened {
   /** Commands are done when `command` returns. */
   readonly isHere: boolean
@@ -241,7 +245,7 @@ export const layerThreadWith = (options: ThreadOptions): Layer.Layer<Mixer> =>
       const aheadMs = aheadOf(options)
       const use = options.use ?? "further"
       if (use !== "always") yield* Effect.promise(codec.prepare)
-      const count = Math.max(1, options.threads ?? Math.min(4, os.availableParallelism() - 1))
+      const count = Math.max(1, threadsOf(options))
       const fork = Effect.runForkWith(yield* Effect.context<never>())
       let isTold = false
       const onUnavailable = (detail: string) => {

@@ -95,6 +95,12 @@ describe("Mixer", () => {
       }).pipe(Effect.scoped, Effect.provide(layer)))
   }
 
+  it.live("has as many threads as ever where the number of them is none", () =>
+    Effect.gen(function*() {
+      const { ring } = yield* opened()
+      assert.strictEqual(ring.framesWritten(), 0)
+    }).pipe(Effect.scoped, Effect.provide(Mixer.layerThreadWith({ use: "always", threads: Number("two") }))))
+
   it.live("uses a thread for all but the first mix at a time", () =>
     Effect.gen(function*() {
       const workers = () => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length

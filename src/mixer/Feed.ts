@@ -186,8 +186,21 @@ export const opus = (
   }
 }
 
+/** Makes silence of what is no number: whatever it is mixed with would be none, either. */
+const repair = (samples: Float32Array, from: number, to: number): void => {
+  // their sum tells whether there is any, and costs less
+  let left = 0
+  let right = 0
+  for (let i = from; i < to; i += 2) {
+    left += samples[i] ?? 0
+    right += samples[i + 1] ?? 0
+  }
+  if (Number.isFinite(left + right)) return
+  for (let i = from; i < to; i++) if (!Number.isFinite(samples[i])) samples[i] = 0
+}
+
 /**
- * Takes samples as they are.
+ * Takes samples as they are, if they are any.
  *
  * @category constructors
  * @since 0.1.0
@@ -199,7 +212,10 @@ export const pcm = (ring: PcmRing): Feed => {
       isExhausted = ring.available() < count && ring.isFinal() && ring.available() < count
       return Math.min(count, ring.available())
     },
-    take: (into, at, count) => void ring.read(into, at, count),
+    take: (into, at, count) => {
+      ring.read(into, at, count)
+      repair(into, at, at + count * 2)
+    },
     isEnding: () => isExhausted,
     isDrained: ring.isDrained,
     positionMs: ring.positionMs,

@@ -6,9 +6,10 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { channelsProblem, rateProblem } from "../codec/limits.ts"
 import { type Decoder, OpusDecoder } from "../OpusDecoder.ts"
 import type { UserId } from "../protocol/Identifier.ts"
-import type { VoiceError } from "../VoiceError.ts"
+import * as VoiceError from "../VoiceError.ts"
 import * as Pcm from "./Pcm.ts"
 import type { PcmOptions, PcmPart, PcmTick, Tick, TickPart } from "./ReceivedFrame.ts"
 
@@ -46,7 +47,8 @@ const joined = (chunks: ReadonlyArray<Int16Array>): Int16Array => {
 }
 
 /**
- * Makes what turns one tick after another into PCM. It belongs to the scope.
+ * Makes what turns one tick after another into PCM. It belongs to the scope. Fails with `Unsupported` for a rate or channels that no
+ * decoder gives, which would be seen when somebody speaks only.
  *
  * @category constructors
  * @since 0.1.0
@@ -54,14 +56,18 @@ const joined = (chunks: ReadonlyArray<Int16Array>): Int16Array => {
 export const make = Effect.fnUntraced(function*(
   options: PcmOptions = {}
 ): Effect.fn.Return<
-  (tick: Tick) => Effect.Effect<PcmTick, VoiceError>,
-  never,
+  (tick: Tick) => Effect.Effect<PcmTick, VoiceError.VoiceError>,
+  VoiceError.VoiceError,
   OpusDecoder | Scope.Scope
 > {
   const decoders = yield* OpusDecoder
   const outer = yield* Effect.scope
   const channels = options.channels ?? 2
   const rate = options.rate ?? 48_000
+  const problem = rateProblem(rate) ?? channelsProblem(channels)
+  if (problem !== undefined) {
+    return yield* VoiceError.fail(new VoiceError.Unsupported({ feature: "to hear ticks as such PCM", detail: problem }))
+  }
   const length = tickSamples * rate / 48_000 * channels
   const voices = new Map<UserId, Voice>()
   const silent: PcmPart = { kind: "silence", pcm: new Int16Array(length) }
@@ -128,7 +134,7 @@ export const make = Effect.fnUntraced(function*(
     }
   })
 
-  const heardOf = (userId: UserId, part: TickPart, index: number): Effect.Effect<PcmPart, VoiceError> =>
+  const heardOf = (userId: UserId, part: TickPart, index: number): Effect.Effect<PcmPart, VoiceError.VoiceError> =>
     Effect.map(
       partOf(userId, part, index),
       ({ kind, pcm }) => ({ kind: kind === "missing" ? "concealed" : kind, pcm })

@@ -97,7 +97,9 @@ export const make = (options: {
       waiting.shift()
       frames.push(head)
       line.isQuiet = head.kind === "silence"
-      if (!isBehind) line.untilMs += head.samples / 48
+      const lastsMs = head.samples / 48
+      // no more of a long one makes room than it takes to be on time again
+      line.untilMs += isBehind ? Math.max(0, Math.round((offMs + lastsMs) / tickMs)) * tickMs : lastsMs
     }
     if (line.untilMs === undefined) {
       if (slipped) return { kind: "missing", frames, aheadSamples: 0 }

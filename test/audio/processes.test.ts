@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { readFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
@@ -89,6 +91,21 @@ describe("fromProcess", () => {
         assert.isAbove(seen.length, 0)
         for (const pid of seen) assert.isFalse(isAlive(pid))
       }
+    }))
+
+  it.live("is left to end by itself, however long that may take", () =>
+    Effect.gen(function*() {
+      const folder = mkdtempSync(join(tmpdir(), "effect-discord-voice-test-"))
+      const end = `setTimeout(() => fs.writeFileSync(${JSON.stringify(join(folder, "last"))}, "words"), 100)`
+      const source = program(
+        `process.once("SIGTERM", () => { clearInterval(idle); ${end} });
+        const idle = setInterval(() => {}, 1000); fs.writeSync(1, Buffer.alloc(8000))`,
+        { pcm: { format: "u8", rate: 8000, channels: 1 }, killAfterMs: Infinity }
+      )
+      const { end: how } = yield* collect(source, { limitMs: 1 })
+      assert.strictEqual(how, "Done")
+      assert.deepStrictEqual(readdirSync(folder), ["last"])
+      rmSync(folder, { recursive: true })
     }))
 
   it.live("is heard to its end, though it has ended before it was read", () =>

@@ -128,6 +128,15 @@ describe("a mix", () => {
     ])
   })
 
+  it("hears the others where one gives what is no number", async () => {
+    const { all, mix } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
+    for (const [i, value] of [NaN, Infinity, -Infinity].entries()) {
+      mix.command({ _tag: "Add", input: inputOf(i + 2, pcmOf(value, 960)) })
+    }
+    assert.deepStrictEqual(all(), [[10, 10, 10]])
+  })
+
   it("breaks with what its codec throws, once", async () => {
     const { all, broken, mix, ring } = await make()
     // so loud that it is bent to full scale

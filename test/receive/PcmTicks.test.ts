@@ -46,6 +46,16 @@ const joined = (pieces: ReadonlyArray<Int16Array>) => Int16Array.from(pieces.fla
 const codecs = Layer.merge(OpusEncoder.layer, OpusDecoder.layer)
 
 describe("PcmTicks", () => {
+  it.effect("refuses what no decoder gives before anybody speaks", () =>
+    Effect.gen(function*() {
+      // as a program without types may ask for it
+      for (const options of [{ rate: 44_100 as 48_000 }, { channels: 3 as 2 }]) {
+        const { message, reason } = yield* Effect.flip(PcmTicks.make(options))
+        assert.strictEqual(reason._tag, "Unsupported")
+        assert.match(message, /the rate is 44100, not 8000|there are 3 channels, not 1 or 2/)
+      }
+    }).pipe(Effect.scoped, Effect.provide(codecs)))
+
   for (const samples of [120, 480, 960, 1_920, 2_880]) {
     it.effect(`gives the samples of packets of ${samples / 48} ms as a decoder gives them, cut into ticks`, () =>
       Effect.gen(function*() {

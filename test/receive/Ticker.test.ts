@@ -146,6 +146,24 @@ describe("Ticker", () => {
     assert.deepStrictEqual([4, 5].map((i) => part(i)?.frames.length), [1, 1])
   })
 
+  it("makes no hole behind long frames that come closer and closer", () => {
+    for (const [lengthMs, apartMs] of [[20, 18], [40, 36], [60, 54], [120, 110]] as const) {
+      const { part, ticker } = make()
+      const frames = 20
+      for (let i = 0; i < frames; i++) ticker.onFrame(frame(900 + i * apartMs, { samples: lengthMs * 48 }))
+      ticker.advance(1_000 + frames * apartMs)
+      const parts = Array.from({ length: Math.floor(frames * apartMs / 20) }, (_, i) => part(i))
+      assert.deepStrictEqual(parts.filter((part) => part?.kind !== "audio"), [])
+      // nor is any of them heard much later than at its time
+      for (const [i, part] of parts.entries()) {
+        const { atMs = 0, samples = 0 } = part?.frames.at(-1) ?? {}
+        if (samples > 0) {
+          assert.isAtMost(Math.abs(920 + i * 20 + (part?.aheadSamples ?? 0) / 48 - atMs - samples / 48), 15)
+        }
+      }
+    }
+  })
+
   it("lists who is silent, and hears out who has left", () => {
     const { part, ticker, ticks } = make([other])
     ticker.onFrame(frame(900))

@@ -5,7 +5,7 @@
  * What ends how:
  * - The bytes end inside a frame, or before the number of samples that the header says: `Truncated`.
  * - A frame with a wrong checksum, or something that is no frame: `Corrupt`.
- * - Behind the last frame, tags and zeros are ignored, and anything else behind the last sample.
+ * - Behind the last frame, tags, zeros and another file are ignored.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ import * as Tags from "./Tags.ts"
 const maxCommentBytes = 4 * 1024 * 1024
 
 /** What a trailer begins with, in as many bytes as are needed to tell. */
-const trailers = ["TAG", "APETAGEX", "ID3", "LYRICS", "\0\0\0\0\0\0\0\0"]
+const trailers = ["TAG", "APETAGEX", "ID3", "LYRICS", "fLaC", "\0\0\0\0\0\0\0\0"]
 const trailerBytes = 8
 
 const isTagAt = (bytes: Uint8Array, at: number): boolean =>

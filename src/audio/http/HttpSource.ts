@@ -7,12 +7,13 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../../VoiceError.ts"
+import * as Bounds from "../Bounds.ts"
 import * as ByteSource from "../ByteSource.ts"
 import type { Tags } from "../OpenSource.ts"
 import * as TagChanges from "../TagChanges.ts"
@@ -99,7 +100,7 @@ export const name = (url: string | URL, options?: UrlOptions): string => {
 /**
  * Connects, by the schedule `opening` if that is another one than `reconnect`; the scope closes what is open.
  *
- * `Unsupported` for another scheme, `NotFound` for 404 and 410, `Unreadable` for 401 and 403, `Failed` for other answers, when the
+ * `Unsupported` for another scheme, and for a time to wait that is none, `NotFound` for 404 and 410, `Unreadable` for 401 and 403, `Failed` for other answers, when the
  * schedule has ended, and when the content has changed.
  *
  * @category constructors
@@ -117,7 +118,10 @@ export const open = (
       return yield* ByteSource.failure(source, "Unsupported", "it is no URL of http or https")
     }
     const { authorization, target } = HttpUrl.split(parsed)
-    const stallMs = Duration.toMillis(options.stallTimeout ?? "10 seconds")
+    const stallMs = yield* Bounds.positive(
+      yield* Bounds.patience(options.stallTimeout ?? "10 seconds", "a stall timeout"),
+      "a stall timeout"
+    )
     const schedule = options.reconnect ?? defaultReconnect
     const failed = (retry: boolean) => (detail: string, cause?: unknown): Trouble => ({
       retry,

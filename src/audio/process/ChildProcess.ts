@@ -35,6 +35,9 @@ const stderrBytes = 4096
 /** How long what it said may come behind its end, in milliseconds. */
 const lingerMs = 500
 
+/** A timer for longer than this rings at once. */
+const longestTimerMs = 2 ** 31 - 1
+
 /** What is shown of it. */
 const shownLines = 5
 
@@ -199,7 +202,7 @@ const stop = (child: Child, killAfterMs: number): Effect.Effect<void> =>
       destroy(child)
       return resume(Effect.void)
     }
-    const timer = setTimeout(() => child.kill("SIGKILL"), killAfterMs)
+    const timer = setTimeout(() => child.kill("SIGKILL"), Math.min(killAfterMs, longestTimerMs))
     child.once("exit", () => {
       clearTimeout(timer)
       destroy(child)

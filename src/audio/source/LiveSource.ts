@@ -165,7 +165,8 @@ const pcm = (opened: OpenPcm, options: LiveOptions, numbers: Counts) => {
   const pull = relay(
     opened.pull,
     (samples) => {
-      for (let at = 0; at < samples.length; at += pieceSamples) pieces.offer(samples.subarray(at, at + pieceSamples))
+      // it waits here while more is pulled, and a filter may give the same array each time
+      for (let at = 0; at < samples.length; at += pieceSamples) pieces.offer(samples.slice(at, at + pieceSamples))
     },
     pieces.takeOne
   )

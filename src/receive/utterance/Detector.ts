@@ -239,7 +239,12 @@ export const make = (options: {
     filled = 0
     windowAt = at + samples
     onset = []
-    if (speech !== undefined && windowAt - speech.lastVoiced >= limits.silence * perMs) close("silence", windowAt)
+    if (speech === undefined) return
+    if (windowAt - speech.lastVoiced >= limits.silence * perMs) close("silence", windowAt)
+    else if (windowAt - speech.start >= limits.maximum * perMs) {
+      close("maximum", windowAt)
+      usedUntil = windowAt
+    }
   }
 
   const listen = ({ pcm, timestamp }: Heard): void => {
@@ -265,6 +270,7 @@ export const make = (options: {
         kept = []
         filled = 0
         onset = []
+        chain = undefined
       }
       end = heard.timestamp + heard.samples
       kept.push(heard)

@@ -111,6 +111,17 @@ describe("FLAC", () => {
       }
     }))
 
+  it.live("that another one was put behind is played to its own end", () =>
+    Effect.gen(function*() {
+      const counted = info.slice()
+      new DataView(counted.buffer).setUint32(14, 44_100 * seconds)
+      const file = fileOf(counted, frames.map(({ data }) => data))
+      for (const seekMs of [undefined, 2_900]) {
+        const { end, pcm } = yield* play(concat(file, file), seekMs)
+        assert.deepStrictEqual([end, pcm.length], ["Done", 96 * (1_000 * seconds - (seekMs ?? 0))])
+      }
+    }))
+
   it.live("whose first frame is not the first one of its stream begins with it", () =>
     Effect.gen(function*() {
       const cut = frames.slice(10).map(({ data }, i) => renumbered(data, i + 10, false))

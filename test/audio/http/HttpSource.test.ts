@@ -39,6 +39,18 @@ describe("fromUrl", () => {
       assert.deepInclude(played.tags, { title: "A Chirp" })
     }))
 
+  it.live("refuses a time to wait for bytes that is none, where the server would be blamed", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({})
+      for (const stallTimeout of [NaN, -1, 0]) {
+        const { end, message } = yield* collect(AudioSource.fromUrl(server.url, { ...quick, stallTimeout }))
+        assert.strictEqual(end, "Unsupported")
+        assert.match(message, /a stall timeout of/)
+      }
+      const { end } = yield* collect(AudioSource.fromUrl(server.url, { ...quick, stallTimeout: Infinity }))
+      assert.strictEqual(end, "Done")
+    }))
+
   it.live("seeks by ranges, in Ogg and in an MP4 whose index stands at its end", () =>
     Effect.gen(function*() {
       const server = yield* serve({})

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Queue, Stream } from "effect"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
+import * as OpusDecoder from "../../../src/OpusDecoder.ts"
 import { collect } from "../listen.ts"
 import { packet, shown } from "../samples.ts"
 
@@ -73,6 +74,17 @@ describe("live", () => {
       assert.strictEqual(played.pcm.length, 96_000)
       assert.strictEqual((yield* source.statistics).droppedMs, 4000)
     }))
+
+  it.effect("keeps what a filter gives that has one array for all", () =>
+    Effect.gen(function*() {
+      const given = new Float32Array(9_600)
+      let value = 0
+      const counting = AudioSource.mapPcm(AudioSource.silence("500 millis"), () => () => given.fill(value++))
+      const opened = yield* AudioSource.live(counting).open
+      for (let i = 0; i < 200; i++) yield* Effect.yieldNow
+      const { pcm } = yield* collect({ name: "it", open: Effect.succeed(opened) })
+      assert.deepStrictEqual([0, 1, 2, 3, 4].map((at) => pcm[at * 9_600]), [0, 1, 2, 3, 4])
+    }).pipe(Effect.provide(OpusDecoder.layer)))
 
   it.effect("keeps the last of a burst that comes in one piece longer than the buffer", () =>
     Effect.gen(function*() {

@@ -300,6 +300,27 @@ describe("Detector", () => {
     assert.deepStrictEqual(ended.map(({ endMs }) => endMs), [1_200 - delay, 1_500 - delay])
   })
 
+  it("begins with nothing that was voiced in front of what was lost on the way to it", () => {
+    const { detector, ended, say, skip } = make()
+    say("..x...")
+    skip(960)
+    say("xxxxxxxxxxxxxx")
+    detector.end("left")
+    assert.deepStrictEqual(ended.map(({ audioStartMs, startMs }) => [startMs, audioStartMs]), [[1_073.5, 1_073.5]])
+  })
+
+  it("is no longer than it may be where its end is a pause", () => {
+    const { ended, rest, say } = make({ silence: 1_000, maximum: 1_000, preRoll: 0 })
+    say("x".repeat(60))
+    rest(800)
+    say("x".repeat(60))
+    rest(1_000)
+    assert.deepStrictEqual(ended.map(({ pcm, reason }) => [pcm.length / 16, reason]), [
+      [600, "maximum"],
+      [600, "silence"]
+    ])
+  })
+
   it("has packets of silence no longer than the pauses around what was said", () => {
     const { ended, rest, say } = make({ preRoll: 101 })
     rest(2_000)
