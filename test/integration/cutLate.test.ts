@@ -185,6 +185,25 @@ describe("what is told of a voice that is silenced", () => {
       }))
   }
 
+  for (const afterMs of [0, 30, 150, 165, 175, 190, 210, 300]) {
+    it.effect(`is what was heard of it where it was passed through until a mix came, ${afterMs} ms after music began`, () =>
+      Effect.gen(function*() {
+        const frames = yield* Hearing.encode(Hearing.sine(hz), 3_000)
+        for (const options of late) {
+          const { heard, told } = yield* trial((session) =>
+            Effect.gen(function*() {
+              const track = yield* session.play(AudioSource.fromFrames(frames))
+              yield* Effect.sleep("490 millis")
+              yield* session.play(music)
+              yield* Effect.sleep(afterMs)
+              const [one] = yield* session.cut([track])
+              return one?.positionMs
+            }), options)
+          assert.strictEqual(told, heard, JSON.stringify(options))
+        }
+      }))
+  }
+
   it.effect("is final a little later, where a track is stopped and the driver is late", () =>
     Effect.gen(function*() {
       const frames = yield* Hearing.encode(Hearing.sine(hz), 3_000)

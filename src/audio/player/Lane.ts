@@ -59,13 +59,13 @@ const passing = (entry: Seat.Entry): () => boolean => () => {
 }
 
 /**
- * The driver shall take no more of an entry that was taken out: what it takes until then still counts.
+ * The driver shall take no more of an entry that was taken out of its place: what it takes until then still counts.
  *
  * @internal
  */
-export const leaving = (lane: Lane, entry: Seat.Entry): void => {
+export const leaving = (lane: Lane, entry: Seat.Entry, place: Seat.Entry["place"]): void => {
   if (lane._tag === "direct") entry.settle = passing(entry)
-  if (lane._tag !== "mix" || entry.input === 0) return
+  if (lane._tag !== "mix" || place !== "mix") return
   lane.desk.leaving(entry)
   if (lane.from?.entry === entry) alsoPassed(entry)
 }

@@ -32,13 +32,13 @@ export const remove = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): Eff
       if (former.entry !== entry) return
       if (former.next !== undefined) yield* outlet.detach(former.next.number)
       air.lane = { _tag: "nothing" }
-      Lane.leaving(former, entry)
+      Lane.leaving(former, entry, before)
       return yield* outlet.detach(former.number)
     }
     if (former._tag !== "mix" || before !== "mix") return
     if (former.successor?.entry === entry || others.length === 0) {
       air.lane = { _tag: "nothing" }
-      Lane.leaving(former, entry)
+      Lane.leaving(former, entry, before)
       return yield* Lane.close(outlet, former)
     }
     // another one of its track follows

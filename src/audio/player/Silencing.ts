@@ -68,8 +68,9 @@ class AtOnce implements Silencing {
       const former = this.#air.lane
       for (const entry of this.#silenced) {
         if (!this.#air.entries.has(entry)) continue
+        const { place } = entry
         OnAir.leaveOut(this.#air, entry)
-        Lane.leaving(former, entry)
+        Lane.leaving(former, entry, place)
       }
       this.#silenced = none
       this.#air.lane = { _tag: "nothing" }
