@@ -123,15 +123,20 @@ const aheadOf = ({ ahead }: Options): number =>
 const threadsOf = ({ threads = NaN }: ThreadOptions): number =>
   Number.isFinite(threads) ? threads : Math.min(4, os.availableParallelism() - 1)
 
-interface Opened {
+/** @internal */
+export interface Opened {
   /** Commands are done when `command` returns. */
   readonly isHere: boolean
   readonly command: (command: Command) => void
   readonly close: () => void
 }
 
-/** Opens a mix; rejects with what is thrown. */
-type Opener = (setup: Setup, onBroken: (detail: string) => void) => Promise<Opened>
+/**
+ * Opens a mix; rejects with what is thrown.
+ *
+ * @internal
+ */
+export type Opener = (setup: Setup, onBroken: (detail: string) => void) => Promise<Opened>
 
 const unavailable = (cause: unknown) =>
   VoiceError.make(
@@ -150,7 +155,8 @@ const makeRing = (aheadMs: number, first: number): readonly [FrameRing.FrameRing
   return [ring, buffer]
 }
 
-const openWith = Effect.fnUntraced(function*(
+/** @internal */
+export const openWith = Effect.fnUntraced(function*(
   aheadMs: number,
   { encoder = {}, onBroken }: MixOptions,
   open: Opener

@@ -20,6 +20,7 @@ import {
   recordBytes,
   samplesOf,
   skipMarker,
+  takersIndex,
   unitSamples,
   unitsRead,
   wrapsIndex,
@@ -77,6 +78,12 @@ export interface FrameRing {
   readonly reopen: () => boolean
   /** Whether no more frames come than are there. From then on that is so for good. */
   readonly isFinal: () => boolean
+  /** The consumer takes frames from it, or will when it is its turn, until it closes it. */
+  readonly open: () => void
+  /** The consumer has taken its last frame. */
+  readonly close: () => void
+  /** Whether a consumer has it open: when none has, `framesRead` and `positionMs` stay as they are. */
+  readonly isTaken: () => boolean
   /** Reads what taking the oldest frame needs ahead of its time, step by step, and returns a number without meaning. */
   readonly prefetch: (step: number) => number
   /** Length in bytes of the oldest frame, or -1 when the ring is empty. */
@@ -118,6 +125,8 @@ export interface FrameSource
 {
   /** What frames may be taken from instead as long as they need not be encrypted. */
   readonly plain?: FrameRing | undefined
+  /** Frames will be taken from it, until it is closed. */
+  readonly open?: (() => void) | undefined
   /** Nobody will take frames from it any more. */
   readonly close?: (() => void) | undefined
 }
@@ -157,6 +166,7 @@ class Ring implements FrameRing {
   readonly #arena: Uint8Array
   readonly #capacity: number
   #lastSamples = 0
+  #isOpen = false
   /** The writer's index as it was last seen: as long as it is ahead of the reader's there is no need to look again. */
   #seenWrite: number
   /** The reader's index as it was last seen: as long as there is room before it there is no need to look again. */
@@ -227,6 +237,22 @@ class Ring implements FrameRing {
 
   end(): void {
     Atomics.store(this.#words, endIndex, 1)
+  }
+
+  open(): void {
+    if (this.#isOpen) return
+    this.#isOpen = true
+    Atomics.add(this.#words, takersIndex, 1)
+  }
+
+  close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    Atomics.sub(this.#words, takersIndex, 1)
+  }
+
+  isTaken(): boolean {
+    return Atomics.load(this.#words, takersIndex) > 0
   }
 
   reopen(): boolean {

@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { AudioSource } from "../audio/AudioSource.ts"
 import * as Bounds from "../audio/Bounds.ts"
-import type { Place } from "../audio/player/Place.ts"
+import * as Place from "../audio/player/Place.ts"
 import * as Player from "../audio/player/Player.ts"
 import * as Track from "../audio/Track.ts"
 import * as limits from "../codec/limits.ts"
@@ -72,7 +72,7 @@ export interface PlayOptions extends Track.TrackOptions {
  */
 export interface Interrupted {
   readonly track: Track.Track
-  /** Milliseconds of the source. */
+  /** What was sent of it, in milliseconds of the source: all frames that it was in. */
   readonly positionMs: number
 }
 
@@ -148,13 +148,13 @@ export const make = Effect.fnUntraced(function*(
     )
   )
   /** Those that have not ended, by their numbers: whoever asks for one may hold a copy. */
-  const playing = new Map<number | undefined, { readonly track: Track.Track; readonly place: Place }>()
+  const playing = new Map<number | undefined, { readonly track: Track.Track; readonly place: Place.Place }>()
   /** Tracks whose sources are being opened. */
   const opening = new Set<Track.Prepared>()
 
   const begin = <R>(
     source: AudioSource<R>,
-    place: Place,
+    place: Place.Place,
     options: PlayOptions,
     restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   ) =>
@@ -203,32 +203,39 @@ export const make = Effect.fnUntraced(function*(
 
   const tracks = Effect.sync(() => Array.from(playing.values(), ({ track }) => track))
 
-  /** Ends tracks that are not heard any more, and says how much of them was. */
-  const stopAll = Effect.fnUntraced(function*(all: ReadonlyArray<Track.Track>) {
-    const positions = yield* Effect.forEach(
-      all,
-      (track) => Effect.map(track.position, (positionMs): Interrupted => ({ track, positionMs }))
+  /** Silences tracks, ends them, and says how much of them was heard when the driver had taken the last of them. */
+  const silenced = (
+    silencing: Effect.Effect<void>,
+    those: () => ReadonlyArray<{ readonly track: Track.Track; readonly place: Place.Place }>
+  ) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        yield* silencing
+        const all = those()
+        // those that wait for others would begin
+        yield* Effect.forEach(all.toReversed(), ({ track }) => track.stop, { discard: true })
+        yield* restore(Place.settled(all.map(({ place }) => place)))
+        return yield* Effect.forEach(
+          all,
+          ({ track }) => Effect.map(track.position, (positionMs): Interrupted => ({ track, positionMs }))
+        )
+      })
     )
-    // those that wait for others would begin
-    yield* Effect.forEach(all.toReversed(), (track) => track.stop, { discard: true })
-    return positions
+
+  const interrupt = Effect.suspend(() => {
+    if (player === undefined) return Effect.succeed([])
+    // one whose source is open by the time that the others have ended would be heard
+    const stopOpening = Effect.suspend(() => Effect.forEach(Array.from(opening), ({ stop }) => stop, { discard: true }))
+    return silenced(Effect.andThen(player.silence, stopOpening), () => Array.from(playing.values()))
   })
 
-  const interrupt = Effect.gen(function*() {
-    if (player === undefined) return []
-    yield* player.silence
-    // one whose source is open by the time that the others have ended would be heard
-    yield* Effect.forEach(Array.from(opening), ({ stop }) => stop, { discard: true })
-    return yield* stopAll(yield* tracks)
-  }).pipe(Effect.uninterruptible)
-
   const cut: Playing["cut"] = (wanted) =>
-    Effect.uninterruptible(Effect.suspend(() => {
+    Effect.suspend(() => {
       const those = new Set(Array.from(wanted, Track.numberOf))
       const all = Array.from(playing.values()).filter(({ track }) => those.has(Track.numberOf(track)))
       if (player === undefined || all.length === 0) return Effect.succeed([])
-      return Effect.andThen(player.cut(all.map(({ place }) => place)), stopAll(all.map(({ track }) => track)))
-    }))
+      return silenced(player.cut(all.map(({ place }) => place)), () => all)
+    })
 
   const setEncoder: Playing["setEncoder"] = (
     { bandwidth, bitrate, complexity, dtx, expectedLossPercent, fec, signal }

@@ -54,12 +54,13 @@ export interface VoiceSession {
   readonly tracks: Effect.Effect<ReadonlyArray<Track.Track>>
   /**
    * Stops all tracks within one frame, and tells how much of each was heard: for agents that are spoken over. They end
-   * `Stopped`, also those that wait for others, and those whose sources are being opened: `play` gives these back at once.
+   * `Stopped`, also those that wait for others, and those whose sources are being opened: `play` gives these back at once. It gives
+   * when the driver has come to it, where that is in another thread, and waits half a second at most.
    */
   readonly interrupt: Effect.Effect<ReadonlyArray<Playing.Interrupted>>
   /**
    * The same for some tracks: the others go on as if those had not been there. What is mixed ahead is made anew, so that they are
-   * silent within two frames, without a click.
+   * silent within two frames, without a click. It gives when they are, where anything of it is done in another thread.
    */
   readonly cut: (tracks: Iterable<Track.Track>) => Effect.Effect<ReadonlyArray<Playing.Interrupted>>
   /**

@@ -49,6 +49,7 @@ export const entryOf = (entry: Partial<Seat.Entry> = {}): Seat.Entry => {
     overAt: undefined,
     counted: 0,
     heardMs: 0,
+    settle: undefined,
     ...entry
   }
   made.seat.entry = made

@@ -33,7 +33,9 @@ const playing = <A>(
     const heard = yield* guest.heard
     yield* Rig.blameless
     return { value, heard, sound: yield* Hearing.decode(heard) }
-  })).pipe(Effect.provide(Rig.inMemory(Layer.merge(Rig.bot, Mixer.layerWith(options.mixer ?? {})), options)))
+  })).pipe(
+    Effect.provide(Layer.merge(Rig.inMemory(Rig.bot, options), Mixer.layerWith(options.mixer ?? {})))
+  )
 
 const music = Hearing.sine(440)
 

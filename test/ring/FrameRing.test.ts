@@ -75,6 +75,22 @@ describe("FrameRing", () => {
     assert.isTrue(ring.isDrained())
   })
 
+  it("is taken while a consumer has it open, however often each says so", () => {
+    const ring = FrameRing.make()
+    const [one, other] = [FrameRing.fromBuffer(ring.buffer), FrameRing.fromBuffer(ring.buffer)]
+    assert.isFalse(ring.isTaken())
+    one.close()
+    one.open()
+    one.open()
+    assert.isTrue(ring.isTaken())
+    other.open()
+    one.close()
+    one.close()
+    assert.isTrue(ring.isTaken())
+    other.close()
+    assert.isFalse(ring.isTaken())
+  })
+
   it("is open again where its end was not come to, and for good not where it was", () => {
     const ring = FrameRing.make()
     const consumer = FrameRing.fromBuffer(ring.buffer)

@@ -11,6 +11,7 @@ import type { EncoderSettings } from "../../OpusEncoder.ts"
 import type { FrameRing } from "../../ring/FrameRing.ts"
 import * as VoiceError from "../../VoiceError.ts"
 import * as Seat from "./Seat.ts"
+import * as Splice from "./Splice.ts"
 
 /** @internal */
 export interface Desk {
@@ -25,7 +26,9 @@ export interface Desk {
   /** No other one takes the place of what was left, if none has. */
   readonly dismiss: (seat: Seat.Seat) => void
   /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
-  readonly cut: (entries: ReadonlyArray<Seat.Entry>, nowMs: number) => Cut
+  readonly cut: (entries: ReadonlyArray<Seat.Entry>) => Cut
+  /** The driver shall take no more of an entry that was taken out: what it takes until then still counts. */
+  readonly leaving: (entry: Seat.Entry) => void
   readonly setGain: (entry: Seat.Entry) => void
   readonly fadeOut: (entry: Seat.Entry) => void
   readonly setEffects: (entry: Seat.Entry) => void
@@ -58,7 +61,7 @@ export const open = Effect.fnUntraced(function*(
   const { command, cut, heard, ring } = yield* mixer.open({ encoder, onBroken })
   /** How many frames behind the one that is read next are remembered: those that are made ahead are written over others. */
   const memory = Heard.depth - 1 - Math.ceil(mixer.aheadMs / 20)
-  let last: Cut = { ring, from: 0 }
+  let last = Splice.make(ring, 0)
   const inputs = new Map<number, Seat.Entry>()
   /** Inputs whose places are to be taken. */
   const left = new Map<Seat.Seat, number>()
@@ -109,9 +112,21 @@ export const open = Effect.fnUntraced(function*(
   }
 
   const heardMs = (entry: Seat.Entry): number | undefined => {
-    const read = last.ring.framesRead()
+    const read = Splice.taken(last)
     if (read === 0 || heard.flags(read - 1, entry.slot, entry.input) === 0) return undefined
     return heard.positionMs(read - 1, entry.slot)
+  }
+
+  const leaving: Desk["leaving"] = (entry) => {
+    const part = last
+    let next = seen
+    entry.settle = () => {
+      const isOver = Splice.isOver(part)
+      const taken = Splice.taken(part)
+      // its times are of no interest any more
+      for (next = Math.max(next, taken - memory); next < taken; next++) lookAt(next, entry, 0)
+      return isOver
+    }
   }
 
   return {
@@ -183,14 +198,16 @@ export const open = Effect.fnUntraced(function*(
       const input = left.get(seat)
       if (left.delete(seat) && input !== undefined) command({ _tag: "Remove", input })
     },
-    cut: (entries, nowMs) => {
-      last = cut(entries.map(({ input }) => input))
+    cut: (entries) => {
+      const following = cut(entries.map(({ input }) => input))
       for (const entry of entries) {
-        for (let frame = Math.max(seen, last.from - memory); frame < last.from; frame++) lookAt(frame, entry, nowMs)
+        leaving(entry)
         forget(entry)
       }
-      return last
+      last = Splice.make(following.ring, following.from, last)
+      return following
     },
+    leaving,
     setGain: ({ input, seat }) => command({ _tag: "Gain", input, ...seat.level }),
     fadeOut: ({ input, seat }) => command({ _tag: "FadeOut", input, rampMs: seat.fadeOutMs ?? 0 }),
     setEffects: ({ input, seat }) => command({ _tag: "Effects", input, effects: seat.effects }),
@@ -198,7 +215,7 @@ export const open = Effect.fnUntraced(function*(
     own: ({ input }) => command({ _tag: "Own", input }),
     configure: (settings) => command({ _tag: "Encoder", settings }),
     look: (nowMs, onDrained) => {
-      const read = last.ring.framesRead()
+      const read = Splice.taken(last)
       if (read > seen && missingSince !== undefined) {
         const missed = Math.round((nowMs - missingSince) / 20)
         for (const { isPaused, seat } of inputs.values()) if (!isPaused) seat.missed += missed

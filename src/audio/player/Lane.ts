@@ -10,7 +10,8 @@ import type { TrackNumber } from "../../driver/Line.ts"
 import type { VoiceConnection } from "../../VoiceDriver.ts"
 import type * as VoiceError from "../../VoiceError.ts"
 import type * as Desk from "./Desk.ts"
-import type * as Seat from "./Seat.ts"
+import * as Seat from "./Seat.ts"
+import * as Splice from "./Splice.ts"
 
 /**
  * An entry whose ring is passed through before or behind something else.
@@ -47,6 +48,37 @@ export interface Mix {
 /** @internal */
 export type Lane = { readonly _tag: "nothing" } | Direct | Mix
 
+/** The driver reads the ring of an entry until it comes to what it was told. */
+const passing = (entry: Seat.Entry): () => boolean => () => {
+  const { ring } = entry.media
+  const isLeft = entry.media.format !== "opus" || Splice.isLeft(entry.media.ring)
+  // behind it, it may have been mixed
+  entry.heardMs = Math.max(entry.heardMs, ring.positionMs())
+  Seat.count(entry)
+  return isLeft
+}
+
+/**
+ * The driver shall take no more of an entry that was taken out of its place: what it takes until then still counts.
+ *
+ * @internal
+ */
+export const leaving = (lane: Lane, entry: Seat.Entry, place: Seat.Entry["place"]): void => {
+  if (lane._tag === "direct") entry.settle = passing(entry)
+  if (lane._tag !== "mix" || place !== "mix") return
+  lane.desk.leaving(entry)
+  if (lane.from?.entry === entry) alsoPassed(entry)
+}
+
+const alsoPassed = (entry: Seat.Entry): void => {
+  const { settle: mixed } = entry
+  const passed = passing(entry)
+  entry.settle = () => {
+    const isLeft = passed()
+    return mixed?.() !== false && isLeft
+  }
+}
+
 type Outlet = Pick<VoiceConnection, "attach" | "detach">
 
 /**
@@ -81,14 +113,16 @@ export const close = (outlet: Outlet, lane: Lane): Effect.Effect<void> =>
 export const cut = Effect.fnUntraced(function*(
   outlet: Outlet,
   mix: Mix,
-  entries: ReadonlyArray<Seat.Entry>,
-  nowMs: number
+  entries: ReadonlyArray<Seat.Entry>
 ): Effect.fn.Return<void, VoiceError.VoiceError> {
   const { desk, from } = mix
   const isWaiting = from !== undefined && !desk.isBegun()
   const isPassing = from !== undefined && entries.includes(from.entry)
-  const following = desk.cut(entries, nowMs)
-  if (isPassing) mix.from = undefined
+  const following = desk.cut(entries)
+  if (isPassing) {
+    alsoPassed(from.entry)
+    mix.from = undefined
+  }
   // what waited is replaced, and will be handed over anew
   mix.successor = undefined
   // a mix that has not begun does so at once instead of what is cut

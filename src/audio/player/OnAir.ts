@@ -44,14 +44,18 @@ export const crossing = ({ entries }: OnAir, seat: Seat.Seat): Array<Seat.Entry>
   Array.from(entries).filter((entry) => entry.place === "mix" && entry.seat.crossing === seat)
 
 /**
- * How much of its media was heard, in milliseconds; of one that is out, until then.
+ * How much of its media was heard, in milliseconds; of one that is out, until the driver took it no more.
  *
  * @internal
  */
 export const heardMs = ({ lane }: OnAir, entry: Seat.Entry): number => {
-  if (entry.place === "mix" && lane._tag === "mix" && lane.from?.entry !== entry) {
-    entry.heardMs = lane.desk.heardMs(entry) ?? entry.heardMs
-  } else if (entry.place !== "out") entry.heardMs = entry.media.ring.positionMs()
+  if (entry.place === "out") {
+    // brings it up to date
+    Seat.isSettled(entry)
+  } else if (entry.place === "mix" && lane._tag === "mix") {
+    const isPassed = lane.from?.entry === entry
+    entry.heardMs = lane.desk.heardMs(entry) ?? (isPassed ? entry.media.ring.positionMs() : entry.heardMs)
+  } else entry.heardMs = entry.media.ring.positionMs()
   return entry.heardMs
 }
 

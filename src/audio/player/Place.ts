@@ -89,6 +89,29 @@ const seats = new WeakMap<Place, Seat.Seat>()
  */
 export const seatOf = (place: Place): Seat.Seat | undefined => seats.get(place)
 
+/** How often it is looked whether the driver has come to it, in milliseconds. */
+const settlingMs = 2
+
+/** One that does not for so long, in milliseconds, is not waited for: its thread may have ended, or what it sends is held. */
+const patienceMs = 500
+
+/**
+ * Waits until the driver takes no more of places that were left: how much was heard of them is final then. That is so at once where
+ * neither it, nor what follows, is made in another thread.
+ *
+ * @internal
+ */
+export const settled = (places: ReadonlyArray<Place>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const isSettled = (place: Place): boolean => {
+      const entry = seatOf(place)?.entry
+      return entry === undefined || Seat.isSettled(entry)
+    }
+    for (let waitedMs = 0; waitedMs < patienceMs && !places.every(isSettled); waitedMs += settlingMs) {
+      yield* Effect.sleep(settlingMs)
+    }
+  })
+
 /** Of all players: a number names an entry of its seat. */
 let numbers = 0
 
@@ -153,7 +176,8 @@ class Taken implements Place {
         isStalled: false,
         overAt: undefined,
         counted: 0,
-        heardMs: 0
+        heardMs: 0,
+        settle: undefined
       }
       return Effect.as(this.#host.enter(entry), entry.number)
     })

@@ -131,7 +131,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
         // at once, also while a mix is being opened
         inTheWay === undefined ? Effect.void : this.#silencing.passed(inTheWay),
         this.#alone(Effect.gen({ self: this }, function*() {
-          yield* Effect.ignore(Removal.cutMix(outlet, air, isCut, () => this.#nowMs()))
+          yield* Effect.ignore(Removal.cutMix(outlet, air, isCut))
           for (const entry of Array.from(entries).filter(isCut)) yield* Removal.remove(outlet, air, entry)
           yield* Effect.ignore(this.#settled)
         }))
@@ -221,6 +221,8 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
           air.lane.desk.setPaused(other)
         }
       }
+      // where the driver has left it already, no mix is kept for it any longer
+      if (entry !== undefined) Seat.isSettled(entry)
       yield* Effect.ignore(this.#settled)
     }))
   }

@@ -32,11 +32,13 @@ export const remove = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): Eff
       if (former.entry !== entry) return
       if (former.next !== undefined) yield* outlet.detach(former.next.number)
       air.lane = { _tag: "nothing" }
+      Lane.leaving(former, entry, before)
       return yield* outlet.detach(former.number)
     }
     if (former._tag !== "mix" || before !== "mix") return
     if (former.successor?.entry === entry || others.length === 0) {
       air.lane = { _tag: "nothing" }
+      Lane.leaving(former, entry, before)
       return yield* Lane.close(outlet, former)
     }
     // another one of its track follows
@@ -76,8 +78,7 @@ export const makeRoom = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): E
 export const cutMix = (
   outlet: Outlet,
   air: OnAir.OnAir,
-  isCut: (entry: Seat.Entry) => boolean,
-  nowMs: () => number
+  isCut: (entry: Seat.Entry) => boolean
 ): Effect.Effect<void, VoiceError.VoiceError> =>
   Effect.gen(function*() {
     const mix = air.lane
@@ -85,5 +86,5 @@ export const cutMix = (
     const those = OnAir.live(air).filter((entry) => entry.place === "mix" && isCut(entry))
     if (those.length === 0 || OnAir.live(air).every(isCut)) return
     for (const entry of those) OnAir.leaveOut(air, entry)
-    yield* Lane.cut(outlet, mix, those, nowMs())
+    yield* Lane.cut(outlet, mix, those)
   })

@@ -92,6 +92,11 @@ export interface Entry extends AttachOptions {
   /** Frames of its ring that were counted. */
   counted: number
   heardMs: number
+  /**
+   * Notes what was heard of it since it was taken out, until the driver takes it no more, and gives whether that is so. The driver may
+   * be in another thread, or go on with what there is until what follows is ready.
+   */
+  settle: (() => boolean) | undefined
 }
 
 /** @internal */
@@ -188,6 +193,16 @@ export const starving = (entry: Entry, nowMs: number): void => {
   if (entry.isStalled) return
   entry.isStalled = true
   tell(entry, "TrackStarving")
+}
+
+/**
+ * Whether the driver takes no more of it; until then more of it may be heard.
+ *
+ * @internal
+ */
+export const isSettled = (entry: Entry): boolean => {
+  if (entry.settle?.() !== false) entry.settle = undefined
+  return entry.settle === undefined
 }
 
 /**

@@ -65,9 +65,14 @@ class AtOnce implements Silencing {
     return Effect.suspend(() => {
       if (this.#silenced.length === 0 && !this.#isHushed) return Effect.void
       this.#isHushed = false
-      for (const entry of this.#silenced) if (this.#air.entries.has(entry)) OnAir.leaveOut(this.#air, entry)
-      this.#silenced = none
       const former = this.#air.lane
+      for (const entry of this.#silenced) {
+        if (!this.#air.entries.has(entry)) continue
+        const { place } = entry
+        OnAir.leaveOut(this.#air, entry)
+        Lane.leaving(former, entry, place)
+      }
+      this.#silenced = none
       this.#air.lane = { _tag: "nothing" }
       return Lane.close(this.#outlet, former)
     })

@@ -72,8 +72,6 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   #isLate = false
   /** Whoever waits for the end may interrupt the fiber that brings it about. */
   #isEnding = false
-  /** Where it ended. */
-  #lastMs: number | undefined
   /** What is to be dealt with, while there is anything. */
   #happenings: Array<Seat.Happening> | undefined
 
@@ -123,7 +121,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   }
 
   positionMs(): number {
-    return this.#lastMs ?? this.#current?.reading.positionMs() ?? 0
+    return this.#current?.reading.positionMs() ?? 0
   }
 
   /** Media time to the end, as it will be heard, where it is known. */
@@ -169,7 +167,6 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
       if (this.#isEnding) return
       this.#isEnding = true
-      this.#lastMs = this.positionMs()
       this.marks.end()
       if (this.#current !== undefined) yield* place.detach(this.#current.number)
       this.broadcast.end(how)

@@ -107,11 +107,13 @@ const noticeableMs = 5
 
 /** Frames that are closed once, whoever closes them first. */
 class Guarded implements FrameSource {
+  readonly #ring: FrameRing
   readonly #frames: Dave.ProtectedFrames
   /** All that are not closed yet. */
   readonly #open: Set<Dave.ProtectedFrames>
 
-  constructor(frames: Dave.ProtectedFrames, open: Set<Dave.ProtectedFrames>) {
+  constructor(ring: FrameRing, frames: Dave.ProtectedFrames, open: Set<Dave.ProtectedFrames>) {
+    this.#ring = ring
     this.#frames = frames
     this.#open = open
     open.add(frames)
@@ -149,8 +151,13 @@ class Guarded implements FrameSource {
     return this.#frames.framesRead()
   }
 
+  open(): void {
+    this.#ring.open()
+  }
+
   close(): void {
     if (this.#open.delete(this.#frames)) this.#frames.close()
+    this.#ring.close()
   }
 }
 
@@ -200,7 +207,7 @@ class Media implements E2eeMedia {
       }
     })
     this.#open ??= new Set()
-    return new Guarded(frames, this.#open)
+    return new Guarded(ring, frames, this.#open)
   }
 
   // a function of its own: it is handed on to whoever opens packets

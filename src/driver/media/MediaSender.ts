@@ -187,17 +187,21 @@ class Sender implements MediaSender, Outlet {
   attach(track: TrackNumber, ring: FrameRing.FrameSource, paused: boolean): void {
     if (this.#closed) return ring.close?.()
     this.#forget()
+    ring.open?.()
     this.#begin(track, ring, paused)
   }
 
   attachAfter(track: TrackNumber, frames: FrameRing.FrameSource, paused: boolean, after: number | "drained"): void {
     if (this.#closed) return frames.close?.()
     this.#forget()
+    frames.open?.()
     const waiting = { track, frames, paused, after: after === "drained" ? Infinity : after }
     if (this.#source === undefined) return this.#begin(track, frames, paused)
     this.#waiting = waiting
-    // nobody asks for the time of what is paused
-    if (this.#paused) this.#changeOver(waiting)
+    // nobody asks for the time of what is paused; and where it is sure already, it is known at once what was taken of the former one
+    if (this.#paused || (after !== "drained" && frames.next() >= 0 && !this.#source.isDrained())) {
+      this.#changeOver(waiting)
+    }
   }
 
   detach(track: TrackNumber): void {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Desk from "../../../src/audio/player/Desk.ts"
-import type * as Seat from "../../../src/audio/player/Seat.ts"
+import * as Seat from "../../../src/audio/player/Seat.ts"
 import type { Mixer } from "../../../src/Mixer.ts"
 import * as Heard from "../../../src/mixer/Heard.ts"
 import type { Command } from "../../../src/mixer/messages.ts"
@@ -104,7 +104,8 @@ describe("what a desk asks of its mix", () => {
       for (const ms of [20, 40]) mixed([first, ms, Playing], [second, ms, Playing])
       look()
       mixed([first, 60, Playing | Over], [second, 60, Playing])
-      desk.cut(entries, 0)
+      desk.cut(entries)
+      assert.isTrue(entries.every((entry) => Seat.isSettled(entry)))
       assert.deepStrictEqual(cuts, [[1, 2]])
       assert.deepStrictEqual(entries.map(({ heardMs, seat }) => [heardMs, seat.sent]), [[60, 3], [60, 3]])
       assert.isFalse(desk.isBegun())

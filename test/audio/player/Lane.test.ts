@@ -30,15 +30,15 @@ describe("Lane", () => {
       const [passed, cut] = [entryOf(), entryOf()]
       const { log, outlet } = outletOf()
       const waiting = yield* mixOf([passed, cut], { from: { entry: passed, number: 9 }, after: 5 })
-      yield* Lane.cut(outlet, waiting.mix, [cut], 0)
+      yield* Lane.cut(outlet, waiting.mix, [cut])
       assert.strictEqual(waiting.mix.from?.entry, passed)
-      yield* Lane.cut(outlet, waiting.mix, [passed], 0)
+      yield* Lane.cut(outlet, waiting.mix, [passed])
       assert.isUndefined(waiting.mix.from)
 
       const begun = yield* mixOf([entryOf(), cut], { successor: { entry: passed, number: 8 } })
       begun.ring.write(Uint8Array.of(0), 960)
       begun.ring.discard()
-      yield* Lane.cut(outlet, begun.mix, [cut], 0)
+      yield* Lane.cut(outlet, begun.mix, [cut])
       assert.isUndefined(begun.mix.successor, "it is handed over anew")
       assert.deepStrictEqual(log, [["attach", { after: 5 }], ["attach", {}], ["attach", { after: 3 }]])
       assert.strictEqual(begun.mix.number, 103)

@@ -83,7 +83,8 @@ describe("Place", () => {
         isStalled: false,
         overAt: undefined,
         counted: 0,
-        heardMs: 0
+        heardMs: 0,
+        settle: undefined
       })
       assert.deepInclude(seat, {
         level: { gain: 0.5, rampMs: 0 },

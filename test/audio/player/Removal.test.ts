@@ -103,7 +103,7 @@ describe("what is taken out", () => {
       ) {
         const { air, log, mix, one, outlet } = yield* mixed()
         if (isSuccessor) mix.successor = { entry: one, number: 7 }
-        yield* Removal.cutMix(outlet, air, (entry) => isCut(entry, one), () => 0)
+        yield* Removal.cutMix(outlet, air, (entry) => isCut(entry, one))
         return [log.length, one.place, air.entries.size]
       })
       assert.deepStrictEqual(yield* cutting((entry, one) => entry === one), [1, "out", 1])

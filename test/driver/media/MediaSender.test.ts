@@ -698,6 +698,41 @@ describe("MediaSender", () => {
       }
     }))
 
+  test("goes over at once where that is sure, and says of each ring whether it takes frames from it", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      const [first, late, third] = [numbered(0, 20), FrameRing.make(), numbered(0x30, 10)]
+      const consumer = (ring: FrameRing.FrameRing) => FrameRing.fromBuffer(ring.buffer)
+      const taken = () => [first, late, third].map((ring) => ring.isTaken())
+      it.sender.attach(1, consumer(first), false)
+      it.run(it.now() + 100)
+      const read = first.framesRead()
+      // not yet
+      it.sender.attachAfter(2, consumer(third), false, read + 1)
+      assert.deepStrictEqual(taken(), [true, false, true])
+      // not ready
+      it.sender.attachAfter(3, consumer(late), false, read)
+      assert.deepStrictEqual(taken(), [true, true, false])
+      it.sender.attachAfter(4, consumer(third), false, read)
+      assert.deepStrictEqual(taken(), [false, false, true])
+      assert.strictEqual(first.framesRead(), read)
+      it.run(it.now() + 40)
+      assert.strictEqual(numbersOf(it.sent)[read], "30")
+      assertTruthful(it.sent)
+      // its end is told in its own time
+      third.end()
+      while (third.bufferedMs() > 0) third.discard()
+      it.sender.attachAfter(5, consumer(first), false, 0)
+      assert.deepStrictEqual(it.events.filter((event) => event.startsWith("TrackDrained")), [])
+      it.run(it.now() + 20)
+      assert.deepStrictEqual(it.events.filter((event) => event.startsWith("TrackDrained")), ["TrackDrained 4"])
+      it.sender.detach(5)
+      assert.deepStrictEqual(taken(), [false, false, false])
+      it.sender.attach(6, consumer(first), false)
+      it.sender.close()
+      assert.deepStrictEqual(taken(), [false, false, false])
+    }))
+
   test("goes on with a ring where the one that follows at a frame is not ready, and leaves out as much of it", () =>
     Effect.gen(function*() {
       const it = yield* rig()
