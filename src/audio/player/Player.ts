@@ -161,7 +161,8 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
       const former = seat.entry
       seat.entry = entry
       entry.isPaused = seat.isPaused
-      if (former !== undefined && air.entries.has(former)) yield* Removal.makeRoom(outlet, air, former)
+      if (former === undefined) seat.lengthMs = entry.remainingMs() ?? Infinity
+      else if (air.entries.has(former)) yield* Removal.makeRoom(outlet, air, former)
       entry.place = seat.after === undefined ? "ready" : "waiting"
       air.entries.add(entry)
       yield* this.#settle.pipe(Effect.tapError(() => Effect.sync(() => OnAir.leaveOut(air, entry))))
@@ -222,6 +223,8 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
         }
       }
       yield* Effect.ignore(this.#settled)
+      // whoever keeps the track, as the events of a queue do, keeps its seat, and shall not keep a ring
+      seat.entry = undefined
     }))
   }
 
