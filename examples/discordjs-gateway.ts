@@ -1,5 +1,6 @@
 /**
- * A main gateway of a client of discord.js: its voice adapters, and what they do not tell. To be copied into a bot as it is.
+ * A main gateway of a client of discord.js: its voice adapters, and what they do not tell. To be copied into a bot as it is; where its
+ * package.json says `"type": "commonjs"`, with the ending `.mts`.
  */
 import { type Client, Events, type Guild, type GuildMember, type VoiceState } from "discord.js"
 import { type ChannelId, Gateway, type GuildId } from "effect-discord-voice"

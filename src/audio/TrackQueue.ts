@@ -63,7 +63,7 @@ export interface Contents<A = unknown> {
     }
     | undefined
   readonly upcoming: ReadonlyArray<Entry<A>>
-  /** What was played, the latest last: a hundred at most. */
+  /** What was played, the latest last: a hundred at most. What repeats by itself is not in it until that is over. */
   readonly history: ReadonlyArray<Entry<A>>
   /** What could not be played, and why, the latest last: a hundred at most. */
   readonly failures: ReadonlyArray<QueueJournal.Failure<A>>
@@ -79,7 +79,10 @@ export interface Contents<A = unknown> {
  * @since 0.1.0
  */
 export interface QueueOptions {
-  /** How long the end of an entry and the beginning of the next one sound together. Default 0: one follows the other. */
+  /**
+   * How long the end of an entry and the beginning of the next one sound together, at most half of each. Default 0: one follows the
+   * other.
+   */
   readonly crossfade?: Duration.Input | undefined
   /** How long before the end of an entry the next one is opened; at once where the end is not known. Default 10 seconds. */
   readonly openAhead?: Duration.Input | undefined

@@ -77,6 +77,12 @@ export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: UR
     events.emit("error", new Error(detail))
   }
 
+  /** All calls of the process are interrupted, and nobody else would say why. */
+  const onLost = (detail: string): void => {
+    fork(Effect.logWarning(`The driver's thread has ended: ${detail}. The next connection starts another one.`))
+    onEnd(detail)
+  }
+
   const onUnavailable = (detail: string): void => {
     if (isTold) return
     isTold = true
@@ -100,10 +106,10 @@ export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: UR
             return void fork(Effect.logWithLevel(message.level)(message.text))
           case "Died":
             void next.close()
-            return onEnd(message.detail)
+            return onLost(message.detail)
         }
       },
-      onEnded: onEnd,
+      onEnded: onLost,
       onUnavailable
     })
     thread = next

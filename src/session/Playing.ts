@@ -56,7 +56,7 @@ export interface PlayOptions extends Track.TrackOptions {
    */
   readonly after?: Track.Track | undefined
   /**
-   * With `after`: how long before its end to begin, fading in while that one fades out, at equal power. If the end is known
+   * With `after`: how long before its end to begin, fading in while that one fades out, at equal power; at most half of each. If the end is known
    * too late (no duration, or a loop), as much as was read ahead remains for it: see `buffer`. Default 0.
    */
   readonly crossfade?: Duration.Input | undefined

@@ -1,5 +1,5 @@
 import { assert } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, Scope } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, Scope, Stream } from "effect"
 import type { AudioSource } from "../../src/audio/AudioSource.ts"
 import type { Track, TrackEnd } from "../../src/audio/Track.ts"
 import * as TrackQueue from "../../src/audio/TrackQueue.ts"
@@ -45,6 +45,7 @@ export const makePlayer = (discs: Record<string, Disc>) => {
       }
       open.add(name)
       log.push(`open ${name} at ${yield* Clock.currentTimeMillis}`)
+      const fromMs = Duration.toMillis(Duration.fromInputUnsafe(options.from ?? 0))
       const ended = yield* Deferred.make<TrackEnd>()
       let startedMs: number | undefined
       let end: TrackEnd | undefined
@@ -80,13 +81,15 @@ export const makePlayer = (discs: Record<string, Disc>) => {
         durationMs: disc.lengthMs === undefined ? undefined : disc.lengthMs * (disc.speed ?? 1),
         speed: disc.speed ?? 1,
         state: Effect.sync(() => end === undefined ? { _tag: "Playing" } : { _tag: "Ended", end }),
-        position: Effect.map(Clock.currentTimeMillis, (now) =>
-          startedMs === undefined ? 0 : (now - startedMs) * (disc.speed ?? 1)),
+        position: Effect.map(
+          Clock.currentTimeMillis,
+          (now) => fromMs + (startedMs === undefined ? 0 : (now - startedMs) * (disc.speed ?? 1))
+        ),
         stop: finish({ _tag: "Stopped" }),
-        volume: (gain) =>
-          Effect.sync(() => void log.push(`volume ${name} ${gain}`)),
+        volume: (gain) => Effect.sync(() => void log.push(`volume ${name} ${gain}`)),
         setEffects: (effects) =>
           Effect.sync(() => void log.push(`effects ${name} ${effects.map(({ _tag }) => _tag).join(" ")}`)),
+        events: Stream.empty,
         awaitEnd: Deferred.await(ended)
       }
       // nothing else of a track is used

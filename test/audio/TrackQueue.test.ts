@@ -159,6 +159,22 @@ describe("TrackQueue", () => {
       assert.strictEqual(played().slice(0, 9), "aaabbabab")
     }))
 
+  it.effect("goes back to what was played before the one that repeats, however often it has", () =>
+    Effect.gen(function*() {
+      for (const repeat of ["one", "all"] as const) {
+        const { queue } = yield* setup({ a: minute, b: minute })
+        yield* TestClock.adjust("61 seconds")
+        yield* queue.setRepeat(repeat)
+        yield* TestClock.adjust("150 minutes")
+        if (repeat === "one") assert.strictEqual(yield* shown(queue), "a|b|")
+        assert.strictEqual((yield* queue.back)?.name, "a", repeat)
+        yield* queue.setRepeat("off")
+        yield* queue.skip
+        yield* queue.skip
+        assert.strictEqual(yield* shown(queue), "ab|-|", "it is there once it is over")
+      }
+    }))
+
   it.effect("leaves out what cannot be opened and what breaks, also when it repeats", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup(
@@ -178,7 +194,7 @@ describe("TrackQueue", () => {
       )
       yield* TestClock.adjust("2 minutes")
       assert.deepStrictEqual(log.filter((line) => line.startsWith("Failed")), ["Failed z"])
-      assert.strictEqual(yield* shown(queue), "azaa|a|")
+      assert.strictEqual(yield* shown(queue), "az|a|")
     }))
 
   it.effect("is not in a circle when nothing it repeats gives anything", () =>

@@ -18,6 +18,7 @@ export const seatOf = (seat: Partial<Seat.Seat> = {}): Seat.Seat => ({
   duck: undefined,
   after: undefined,
   crossfadeMs: 0,
+  lengthMs: Infinity,
   crossing: undefined,
   isOver: false,
   isFollowed: false,

@@ -130,6 +130,7 @@ export const make = (host: Host, options: PlaceOptions): Place => {
     duck: options.duck,
     after: options.after === undefined ? undefined : seatOf(options.after),
     crossfadeMs: options.crossfadeMs,
+    lengthMs: Infinity,
     crossing: undefined,
     isOver: false,
     isFollowed: false,

@@ -161,7 +161,8 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
       const former = seat.entry
       seat.entry = entry
       entry.isPaused = seat.isPaused
-      if (former !== undefined && air.entries.has(former)) yield* Removal.makeRoom(outlet, air, former)
+      if (former === undefined) seat.lengthMs = entry.remainingMs() ?? Infinity
+      else if (air.entries.has(former)) yield* Removal.makeRoom(outlet, air, former)
       entry.place = seat.after === undefined ? "ready" : "waiting"
       air.entries.add(entry)
       yield* this.#settle.pipe(Effect.tapError(() => Effect.sync(() => OnAir.leaveOut(air, entry))))
@@ -224,6 +225,8 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
       // where the driver has left it already, no mix is kept for it any longer
       if (entry !== undefined) Seat.isSettled(entry)
       yield* Effect.ignore(this.#settled)
+      // whoever keeps the track, as the events of a queue do, keeps its seat, and shall not keep a ring
+      seat.entry = undefined
     }))
   }
 

@@ -110,6 +110,8 @@ export interface Seat {
   readonly duck: Ducking | undefined
   after: Seat | undefined
   readonly crossfadeMs: number
+  /** All that is to be heard of it, in milliseconds; `Infinity` where that is not known. */
+  lengthMs: number
   /** The one that fades to its end while this one comes up. */
   crossing: Seat | undefined
   /** Its track has ended: nothing of it plays any more. */

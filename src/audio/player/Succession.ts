@@ -69,12 +69,14 @@ export const isDue = (entry: Seat.Entry, aheadMs: number, fadeOut: (fading: Seat
   if (playing === undefined || playing.place === "waiting" || playing.place === "out") return false
   // the mix begins with the sample behind its last one
   if (crossfadeMs === 0) return playing.media.ring.isEnded() && (playing.place === "mix" || !isPlain(entry))
-  // the end does not come nearer
-  if (playing.isPaused) return false
+  // the end does not come nearer, or not yet
+  if (playing.isPaused || playing.place === "ready") return false
   const soonMs = playing.place === "mix" ? lookMs : leadMs + lookMs
   const leftMs = remainingMs(playing, aheadMs)
-  if (leftMs > crossfadeMs + soonMs) return false
-  const rampMs = Math.max(lookMs, Math.min(crossfadeMs, leftMs - soonMs))
+  // one that is short comes up in its first half, and goes in its second
+  const sharedMs = Math.min(crossfadeMs, former.lengthMs / 2, entry.seat.lengthMs / 2)
+  if (leftMs > sharedMs + soonMs) return false
+  const rampMs = Math.max(lookMs, Math.min(sharedMs, leftMs - soonMs))
   former.fadeOutMs = rampMs
   fadeOut(playing)
   entry.seat.fadeInMs = rampMs

@@ -34,8 +34,8 @@ export interface LineUp<A> {
   /** What comes after `current`. */
   readonly next: (current: A | undefined) => A | undefined
   /**
-   * What is no longer current goes to the history, and waits again where it is repeated: `all` at the end, `one` in front
-   * unless it was skipped.
+   * What is no longer current goes to the history, and waits again where all is repeated. What is next itself, as where `one` is
+   * repeated and it was not skipped, waits again and is not in the history yet.
    */
   readonly played: (item: A, how: { readonly isRepeatable: boolean; readonly isSkipped: boolean }) => void
   /** Takes the latest out of the history, for {@link LineUp.return}. */
@@ -81,11 +81,12 @@ export const make = <A>(initialRepeat: Repeat): LineUp<A> => {
       return upcoming[0] ?? (repeat === "all" ? current : undefined)
     },
     played: (item, { isRepeatable, isSkipped }) => {
+      // one that comes again by itself is not over: what was before it stays the latest
+      const comesNext = isRepeatable && (repeat === "one" ? !isSkipped : repeat === "all" && upcoming.length === 0)
+      if (comesNext) return void upcoming.unshift(item)
       history.push(item)
       if (history.length > historyKept) history.shift()
-      if (!isRepeatable) return
-      if (repeat === "all") upcoming.push(item)
-      if (repeat === "one" && !isSkipped) upcoming.unshift(item)
+      if (isRepeatable && repeat === "all") upcoming.push(item)
     },
     recall: () => history.pop(),
     return: (recalled, current) => {

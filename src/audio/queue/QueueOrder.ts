@@ -6,7 +6,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -16,6 +15,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as VoiceError from "../../VoiceError.ts"
 import type { TrackEnd } from "../Track.ts"
 import type { LineUp } from "./LineUp.ts"
+import * as QueueAhead from "./QueueAhead.ts"
 import { type Entry, entryOf, type Item, type Journal, type Playing } from "./QueueJournal.ts"
 import * as QueueOpening from "./QueueOpening.ts"
 
@@ -80,15 +80,12 @@ const ofSource: ReadonlySet<VoiceError.Reason["_tag"]> = new Set([
 export const make = Effect.fnUntraced(function*<R, A>(
   options: Options<R, A>
 ): Effect.fn.Return<QueueOrder<R, A>, never, Scope.Scope> {
-  const { crossfadeMs, journal, line, openAheadMs } = options
+  const { journal, line } = options
   const scope = yield* Effect.scope
   const lock = yield* Semaphore.make(1)
   let current: Playing<R, A> | undefined
-  /** The one after the current one, opened already; it begins by itself. */
-  let prepared: Playing<R, A> | undefined
   /** What the end of an entry is due to, if it is not its own. */
   let skipping: { readonly playing: Playing<R, A>; readonly why: "skip" | "back" | "stop" } | undefined
-  let preparing: Fiber.Fiber<void> | undefined
   /** How many wait for the lock who do not want to wait for a source. */
   let urgent = 0
   let halted: VoiceError.VoiceError | undefined
@@ -96,8 +93,6 @@ export const make = Effect.fnUntraced(function*<R, A>(
   Deferred.doneUnsafe(idle, Effect.void)
 
   const playingNow = (): Entry<A> | undefined => current === undefined ? undefined : entryOf(current.item)
-
-  const next = (): Item<R, A> | undefined => line.next(current?.item)
 
   /** The player is gone. What waits would be played by nobody. */
   const halt = (error: VoiceError.VoiceError): void => {
@@ -126,12 +121,16 @@ export const make = Effect.fnUntraced(function*<R, A>(
       expect()
       line.remove(playing.item)
       journal.started(playing.item, playing.track)
-      return prepareInTime(playing)
+      return Effect.andThen(ahead.prepareInTime(playing), ahead.followSeeks(playing))
     })
 
   const watch = (playing: Playing<R, A>): Effect.Effect<void> =>
     playing.track.awaitEnd.pipe(
-      Effect.flatMap((end) => lock.withPermit(onEnd(playing, end))),
+      Effect.flatMap((end) => {
+        // what is heard by now has its turn, however long it takes to open the one behind it
+        if (ahead.first() !== undefined) opening.leave()
+        return lock.withPermit(onEnd(playing, end))
+      }),
       Effect.forkIn(scope, { startImmediately: true }),
       Effect.asVoid
     )
@@ -164,11 +163,15 @@ export const make = Effect.fnUntraced(function*<R, A>(
     }))
 
   const isFree = () => current === undefined && halted === undefined
-  /** It is heard already, in a crossfade. */
-  const isHeard = (playing: Playing<R, A> | undefined) =>
-    playing === undefined ? Effect.succeed(false) : Effect.map(playing.track.position, (positionMs) => positionMs > 0)
-  const isCurrent = (playing: Playing<R, A>) => current === playing
-  const canPrepare = () => prepared === undefined && halted === undefined && urgent === 0
+
+  const ahead = yield* QueueAhead.make<R, A>({
+    ...options,
+    opening,
+    current: () => current,
+    mayOpen: () => halted === undefined && urgent === 0,
+    inTurn: (effect) => lock.withPermit(effect),
+    watch: (playing) => watch(playing)
+  })
 
   /** Plays the next entry, where nothing plays. */
   const advance: Effect.Effect<void> = Effect.gen(function*() {
@@ -183,68 +186,17 @@ export const make = Effect.fnUntraced(function*<R, A>(
     if (current === undefined) yield* beIdle
   })
 
-  const dropPrepared = Effect.suspend(() => {
-    const former = prepared
-    prepared = undefined
-    return former === undefined ? Effect.void : former.track.stop
-  })
-
-  const prepare: Effect.Effect<void> = Effect.gen(function*() {
-    const playing = current
-    if (playing === undefined) return
-    while (canPrepare()) {
-      const item = next()
-      if (item === undefined) return
-      const opened = yield* opening.open(item, playing.track)
-      if (opened === "left") return
-      if (opened === undefined) {
-        // the current entry, repeated, cannot be opened a second time
-        if (item === playing.item) return
-        continue
-      }
-      prepared = opened
-      yield* watch(opened)
-    }
-  })
-
-  /** Opens the next entry when the current one is about to end. */
-  const prepareInTime = (playing: Playing<R, A>): Effect.Effect<void> =>
-    Effect.gen(function*() {
-      preparing?.interruptUnsafe()
-      const wait = Effect.gen(function*() {
-        while (isCurrent(playing)) {
-          const { durationMs = Infinity, speed, untilMs = Infinity } = playing.track
-          const endMs = Math.min(durationMs, untilMs)
-          const state = yield* playing.track.state
-          if (state._tag === "Ended") return
-          const leftMs = endMs === Infinity ? 0 : (endMs - (yield* playing.track.position)) / speed
-          const waitMs = leftMs - openAheadMs - crossfadeMs()
-          if (waitMs <= 0) {
-            return yield* lock.withPermit(Effect.suspend(() => isCurrent(playing) ? prepare : Effect.void))
-          }
-          // a pause or a seek moves the end
-          yield* Effect.sleep(Duration.millis(Math.max(20, Math.min(waitMs, 1_000))))
-        }
-      })
-      preparing = yield* Effect.forkIn(wait, scope, { startImmediately: true })
-    })
-
   /** Sees to what follows, also where what was being opened ahead was left. */
-  const goOn = Effect.suspend(() => current === undefined ? advance : prepareInTime(current))
+  const goOn = Effect.suspend(() => current === undefined ? advance : ahead.prepareInTime(current))
 
   /** What is opened ahead may not be the next any more. */
-  const revise = Effect.gen(function*() {
-    const isKept = prepared === undefined || prepared.item === next() ||
-      (line.upcoming().includes(prepared.item) && (yield* isHeard(prepared)))
-    if (!isKept) yield* dropPrepared
-    yield* goOn
-  })
+  const revise = Effect.andThen(ahead.revise, goOn)
 
   /** What waits has changed. Waits for no opening but its own. */
   const revising = Effect.suspend(() => {
     journal.changed()
     const opened = opening.item()
-    const isRight = opened !== undefined && (current === undefined || opened === next())
+    const isRight = opened !== undefined && (current === undefined || opened === ahead.next())
     return isRight ? Effect.asVoid(Effect.forkIn(lock.withPermit(revise), scope)) : urgently(revise)
   })
 
@@ -253,23 +205,23 @@ export const make = Effect.fnUntraced(function*<R, A>(
 
   /** An entry has come and gone while the one before it still plays. */
   const passed = (playing: Playing<R, A>, end: TrackEnd) =>
-    Effect.map(playing.track.position, (positionMs) => {
+    Effect.map(QueueAhead.isHeard(playing), (isHeard) => {
       const { item, track } = playing
       line.remove(item)
       const tell = () => {
         journal.started(item, track)
         journal.ended(item, end)
-        line.played(item, { isRepeatable: end._tag === "Finished" && positionMs > 0, isSkipped: false })
+        line.played(item, { isRepeatable: end._tag === "Finished" && isHeard, isSkipped: false })
       }
-      if (positionMs > 0) tell()
+      if (isHeard) tell()
       else empty.push(tell)
       journal.changed()
     })
 
   const onEnd = Effect.fnUntraced(function*(playing: Playing<R, A>, end: TrackEnd): Effect.fn.Return<void> {
     const isHalt = end._tag === "Failed" && !ofSource.has(end.error.reason._tag)
-    if (prepared === playing) {
-      prepared = undefined
+    const place = ahead.take(playing)
+    if (place !== -1) {
       // it goes on waiting, and the end of the current one says why the player is gone
       if (isHalt) return
       if (end._tag === "Failed") {
@@ -282,42 +234,48 @@ export const make = Effect.fnUntraced(function*<R, A>(
         // the current one, repeated, is opened again when it has ended
         else return
       }
-      if (current !== undefined) yield* prepareInTime(current)
+      // what waited for one that was never heard would begin now
+      if (!(yield* QueueAhead.isHeard(playing))) yield* ahead.drop(place)
+      if (current !== undefined) yield* ahead.prepareInTime(current)
       return
     }
     if (current !== playing) return
-    const { item, track } = playing
+    const { item } = playing
     journal.ended(item, end)
     const why = skipping?.playing === playing ? skipping.why : undefined
     const played = end._tag === "Finished" || (why !== undefined && end._tag === "Stopped")
     // what gives nothing would be repeated without end in no time
-    const isRepeatable = played && ((yield* track.position) > 0 || why !== undefined)
+    const isRepeatable = played && ((yield* QueueAhead.isHeard(playing)) || why !== undefined)
     if (why !== "back" && why !== "stop") line.played(item, { isRepeatable, isSkipped: why === "skip" })
     const told = empty
     empty = []
     for (const tell of told) tell()
     current = undefined
-    const follower = prepared
-    prepared = undefined
     if (isHalt) {
       halt(end.error)
-      if (follower !== undefined) yield* follower.track.stop
+      yield* ahead.drop()
       yield* beIdle
       return
     }
-    if (
-      follower !== undefined && why !== "stop" && (follower.item === line.upcoming()[0] || (yield* isHeard(follower)))
-    ) {
-      return yield* begin(follower)
+    const follower = ahead.first()
+    if (follower !== undefined && why !== "stop") {
+      const isNext = follower.item === line.upcoming()[0] || (yield* QueueAhead.isHeard(follower))
+      if (isNext) {
+        ahead.shift()
+        return yield* begin(follower)
+      }
     }
-    if (follower !== undefined) yield* follower.track.stop
+    yield* ahead.drop()
     yield* advance
   })
 
   /** Ends what plays, and goes on with what is next, for those who have the lock. */
   const endNow = (playing: Playing<R, A>) =>
     Effect.gen(function*() {
-      if (prepared?.item !== line.upcoming()[0] && !(yield* isHeard(prepared))) yield* dropPrepared
+      const follower = ahead.first()
+      const isNext = follower === undefined || follower.item === line.upcoming()[0] ||
+        (yield* QueueAhead.isHeard(follower))
+      if (!isNext) yield* ahead.drop()
       yield* playing.track.stop
       yield* onEnd(playing, { _tag: "Stopped" })
     })
@@ -331,7 +289,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     }
     // now, since it may end by itself before the lock is free
     if (skipping?.playing !== former) skipping = { playing: former, why: "skip" }
-    return urgently(Effect.suspend(() => isCurrent(former) ? endNow(former) : goOn))
+    return urgently(Effect.suspend(() => current === former ? endNow(former) : goOn))
   })
 
   /** In one step: of two who ask at once, each means what the other has left. */
@@ -341,7 +299,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     const former = current
     line.return(last, former?.item)
     journal.changed()
-    yield* dropPrepared
+    yield* ahead.drop()
     if (former === undefined) return yield* advance
     skipping = { playing: former, why: "back" }
     yield* endNow(former)
@@ -363,7 +321,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     return urgently(Effect.gen(function*() {
       line.clear()
       journal.changed()
-      yield* dropPrepared
+      yield* ahead.drop()
       if (current === undefined) return yield* advance
       skipping = { playing: current, why: "stop" }
       yield* endNow(current)
@@ -387,7 +345,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     Effect.gen(function*() {
       line.clear()
       opening.leave()
-      yield* dropPrepared
+      yield* ahead.drop()
       if (current !== undefined) yield* current.track.stop
     })
   )

@@ -42,6 +42,14 @@ export interface Marks {
   readonly end: () => void
 }
 
+type Heard = Pick<Reading, "heardMs" | "pass" | "positionMs">
+
+/** Where it is now, without its ring: an ended track may be kept for long. */
+const standing = (reading: Heard): Heard => {
+  const [heardMs, pass, positionMs] = [reading.heardMs(), reading.pass(), reading.positionMs()]
+  return { heardMs: () => heardMs, pass: () => pass, positionMs: () => positionMs }
+}
+
 interface Watcher {
   /** What was sent up to a time of the ring. Gives the time at which there can be something new. */
   readonly look: (heardMs: number) => number
@@ -136,7 +144,7 @@ class Watching implements Marks {
   readonly #options: Options
   /** Most tracks have none, ever. */
   #watchers: Set<Watcher> | undefined
-  #reading: Reading | undefined
+  #reading: Heard | undefined
   #looking: Fiber.Fiber<void> | undefined
   #isOver = false
   #lastMs = -1
@@ -208,6 +216,7 @@ class Watching implements Marks {
   end(): void {
     this.#isOver = true
     this.wake()
+    if (this.#reading !== undefined) this.#reading = standing(this.#reading)
   }
 
   #isIdle(): boolean {

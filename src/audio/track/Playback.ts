@@ -172,6 +172,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
       this.broadcast.end(how)
       this.#reader?.interruptUnsafe()
       yield* place.leave
+      this.#current = undefined
       // last, so that whoever waited for the end finds everything at its end
       yield* Deferred.succeed(this.ended, how)
     }))

@@ -125,6 +125,21 @@ describe("what waits for another", () => {
       assert.deepStrictEqual([late.former.fadeOutMs, late.seat.fadeInMs], [20, 20])
     })
 
+    it("is half of either at most, and waits for what is about to begin itself", () => {
+      for (const [lengthMs, ofNext] of [[600, Infinity], [Infinity, 600]] as const) {
+        const left = (leftMs: number) =>
+          look(entryOf({ place: "mix", remainingMs: () => leftMs, seat: seatOf({ lengthMs }) }), {
+            crossfadeMs: 1_000,
+            lengthMs: ofNext
+          })
+        assert.isFalse(left(381).isDue)
+        const { former, isDue, seat } = left(380)
+        assert.isTrue(isDue)
+        assert.deepStrictEqual([former.fadeOutMs, seat.fadeInMs], [300, 300])
+      }
+      assert.isFalse(look(entryOf({ place: "ready", remainingMs: () => 100 }), { crossfadeMs: 1_000 }).isDue)
+    })
+
     it("goes by what is in the ring where all was read, and waits where the end is not known", () => {
       const read = look(entryOf({ place: "direct", media: endedOpus(34), remainingMs: () => 60_000 }), {
         crossfadeMs: 1_000

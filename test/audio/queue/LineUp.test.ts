@@ -37,10 +37,11 @@ describe("LineUp", () => {
   })
 
   for (
-    const [repeat, next, after] of [
-      ["off", "b", ["b"]],
-      ["one", "a", ["a", "b"]],
-      ["all", "b", ["b", "a"]]
+    const [repeat, next, after, history] of [
+      ["off", "b", ["b"], ["a"]],
+      // it is not over yet
+      ["one", "a", ["a", "b"], []],
+      ["all", "b", ["b", "a"], ["a"]]
     ] as const
   ) {
     it(`repeats ${repeat}`, () => {
@@ -48,7 +49,7 @@ describe("LineUp", () => {
       assert.strictEqual(line.next("a"), next)
       line.played("a", played)
       assert.deepStrictEqual(line.upcoming(), after)
-      assert.deepStrictEqual(line.history(), ["a"])
+      assert.deepStrictEqual(line.history(), history)
       assert.strictEqual(line.next(undefined), after[0])
     })
   }
@@ -67,7 +68,7 @@ describe("LineUp", () => {
     all.played("a", { isRepeatable: true, isSkipped: true })
     all.played("b", { isRepeatable: false, isSkipped: false })
     assert.deepStrictEqual(all.upcoming(), ["a"])
-    assert.deepStrictEqual(all.history(), ["a", "b"])
+    assert.deepStrictEqual(all.history(), ["b"], "alone it is next itself")
   })
 
   it("goes back to what was played last, with what is current behind it", () => {
@@ -82,8 +83,9 @@ describe("LineUp", () => {
 
   it("goes back to what is repeated once", () => {
     const line = of("one", "b")
+    line.setRepeat("off")
     line.played("a", played)
-    line.remove("a")
+    line.setRepeat("one")
     const recalled = line.recall() ?? ""
     line.return(recalled, "a")
     assert.deepStrictEqual(line.upcoming(), ["a", "b"])

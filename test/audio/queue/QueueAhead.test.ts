@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { minute, setup, shown, source } from "../FakePlayer.ts"
+
+const crossfade = "1 second"
+const short = { lengthMs: 700 }
+
+describe("behind an entry that is shorter than the crossfade", () => {
+  it.effect("the next is opened with it, and those behind that as long as they are short", () =>
+    Effect.gen(function*() {
+      const { log, open, queue } = yield* setup({ a: minute, b: short, c: short, d: minute, e: minute }, { crossfade })
+      yield* TestClock.adjust("50 seconds")
+      assert.deepStrictEqual([...open], ["a", "b", "c", "d"])
+      yield* TestClock.adjust("70 seconds")
+      assert.strictEqual(yield* shown(queue), "abc|d|e")
+      const played = log.filter((line) => line.startsWith("play"))
+      assert.deepStrictEqual(played, ["play a at 0", "play b at 60000", "play c at 60700", "play d at 61400"])
+    }))
+
+  for (const [options, expected] of [[{}, "a,b"], [{ crossfade, repeat: "one" }, "a"]] as const) {
+    it.effect(`nothing is opened with it without a crossfade, nor where it is repeated: ${JSON.stringify(options)}`, () =>
+      Effect.gen(function*() {
+        const { open } = yield* setup({ a: short, b: short, c: minute }, options)
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual([...open].join(), expected)
+      }))
+  }
+
+  for (const change of ["remove", "move", "break"] as const) {
+    it.effect(`nothing begins before its turn where the short one does not play: ${change}`, () =>
+      Effect.gen(function*() {
+        const b = { ...short, ...(change === "break" ? { says: "rots" } as const : {}) }
+        const { id, log, open, queue } = yield* setup({ a: minute, b, c: minute }, { crossfade })
+        yield* TestClock.adjust("49500 millis")
+        if (change === "remove") yield* queue.remove(id("b"))
+        if (change === "move") yield* queue.move(id("b"), 1)
+        yield* TestClock.adjust("5 seconds")
+        assert.deepStrictEqual([...open], ["a", "c"])
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(log.filter((line) => line.startsWith("play")), ["play a at 0", "play c at 60000"])
+        assert.strictEqual(yield* shown(queue), change === "move" ? "a|c|b" : "a|c|")
+      }))
+  }
+
+  it.effect("what is put before the one behind it is opened in its place", () =>
+    Effect.gen(function*() {
+      const { id, open, queue } = yield* setup({ a: minute, b: short, c: minute, x: minute }, { crossfade })
+      yield* TestClock.adjust("50 seconds")
+      yield* queue.move(id("x"), 1)
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual([...open], ["a", "b", "x"])
+    }))
+
+  it.effect("one that takes long to open holds nothing up: the short one has its turn", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* setup({ a: minute, b: short, c: { lengthMs: 60_000, says: "hangs" }, d: minute }, {
+        crossfade,
+        starveTimeout: "30 seconds"
+      })
+      yield* TestClock.adjust("60100 millis")
+      assert.strictEqual(yield* shown(queue), "a|b|cd")
+    }))
+})
+
+describe("what is opened ahead", () => {
+  it.effect("is not taken for heard because it begins in the middle of its source", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup({ a: minute, x: minute })
+      yield* queue.clear
+      yield* queue.add(source("x"), { from: "10 seconds" })
+      yield* TestClock.adjust("55 seconds")
+      yield* queue.add(source("x"), { at: 0, data: "first" })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* queue.contents).current?.entry.data, "first", log.join())
+    }))
+})

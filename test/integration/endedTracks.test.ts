@@ -1,0 +1,41 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Rig from "./rig.ts"
+
+// it is not a global of a process that was not started with it
+setFlagsFromString("--expose-gc")
+const collect: () => void = runInNewContext("gc")
+
+/** What is in buffers of memory, in KiB, when what nobody holds is gone. */
+const buffered = Effect.promise(async () => {
+  for (let i = 0; i < 5; i++) {
+    collect()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return process.memoryUsage().arrayBuffers / 1_024
+})
+
+describe("a track that has ended", () => {
+  it.effect("keeps nothing of what it has read, whoever keeps the track", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* Rig.join("lobby")
+      const play = Effect.gen(function*() {
+        const track = yield* session.play(AudioSource.fromFrames(Rig.frames(50, 1)))
+        yield* track.awaitEnd
+        return track
+      })
+      const first = yield* play
+      const before = yield* buffered
+      const tracks = yield* Effect.replicateEffect(play, 50)
+      assert.isBelow((yield* buffered) - before, 200)
+      for (const track of [first, ...tracks]) {
+        assert.strictEqual(yield* track.position, 1_000)
+        assert.isTrue(yield* track.reached("500 millis"))
+        assert.isFalse(yield* track.reached("2 seconds"))
+        assert.strictEqual((yield* track.metrics).sent, 50)
+      }
+    })).pipe(Effect.provide(Rig.memory())))
+})
