@@ -96,20 +96,43 @@ const settlingMs = 2
 const patienceMs = 500
 
 /**
- * Waits until the driver takes no more of places that were left: how much was heard of them is final then. That is so at once where
- * neither it, nor what follows, is made in another thread.
+ * Whether the driver takes no more of a place that was left: how much was heard of it is final then.
+ *
+ * @internal
+ */
+export const isSettled = (place: Place): boolean => {
+  const entry = seatOf(place)?.entry
+  return entry === undefined || Seat.isSettled(entry)
+}
+
+/**
+ * Waits for that. It is so at once where neither the driver, nor what follows, is made in another thread.
  *
  * @internal
  */
 export const settled = (places: ReadonlyArray<Place>): Effect.Effect<void> =>
   Effect.gen(function*() {
-    const isSettled = (place: Place): boolean => {
-      const entry = seatOf(place)?.entry
-      return entry === undefined || Seat.isSettled(entry)
-    }
     for (let waitedMs = 0; waitedMs < patienceMs && !places.every(isSettled); waitedMs += settlingMs) {
       yield* Effect.sleep(settlingMs)
     }
+  })
+
+/** A driver that has taken no notice for so many seconds never will. */
+const looks = 60
+
+/**
+ * Forgets what was read of a place that was left, when the driver takes no more of it: whoever keeps the track, as the events of a queue
+ * do, keeps its place, and shall not keep a ring. `note` is called before.
+ *
+ * @internal
+ */
+export const release = (place: Place, note: () => void): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    yield* settled([place])
+    for (let look = 0; look < looks && !isSettled(place); look++) yield* Effect.sleep("1 second")
+    note()
+    const seat = seatOf(place)
+    if (seat !== undefined) seat.entry = undefined
   })
 
 /** Of all players: a number names an entry of its seat. */

@@ -225,8 +225,6 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
       // where the driver has left it already, no mix is kept for it any longer
       if (entry !== undefined) Seat.isSettled(entry)
       yield* Effect.ignore(this.#settled)
-      // whoever keeps the track, as the events of a queue do, keeps its seat, and shall not keep a ring
-      seat.entry = undefined
     }))
   }
 

@@ -40,6 +40,8 @@ export interface Marks {
   readonly wake: () => void
   /** The track has ended. */
   readonly end: () => void
+  /** Nothing more of it is sent. */
+  readonly release: () => void
 }
 
 type Heard = Pick<Reading, "heardMs" | "pass" | "positionMs">
@@ -216,6 +218,9 @@ class Watching implements Marks {
   end(): void {
     this.#isOver = true
     this.wake()
+  }
+
+  release(): void {
     if (this.#reading !== undefined) this.#reading = standing(this.#reading)
   }
 

@@ -16,7 +16,7 @@ import * as SoundEffect from "../../SoundEffect.ts"
 import type { Observer } from "../../VoiceDriver.ts"
 import type * as VoiceError from "../../VoiceError.ts"
 import type { AudioSource, Tags } from "../OpenSource.ts"
-import type { Place } from "../player/Place.ts"
+import * as Place from "../player/Place.ts"
 import * as Seat from "../player/Seat.ts"
 import * as Hunger from "./Hunger.ts"
 import * as Marks from "./Marks.ts"
@@ -34,7 +34,7 @@ import type { TrackEnd } from "./TrackEvent.ts"
 export interface Options<R> {
   readonly source: AudioSource<R>
   readonly context: Context.Context<R | Scope.Scope>
-  readonly place: Place
+  readonly place: Place.Place
   readonly clock: Clock.Clock
   /** That of the track. */
   readonly scope: Scope.Scope
@@ -72,6 +72,8 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   #isLate = false
   /** Whoever waits for the end may interrupt the fiber that brings it about. */
   #isEnding = false
+  /** Where it was at its end, when nothing more of it is sent. */
+  #lastMs: number | undefined
   /** What is to be dealt with, while there is anything. */
   #happenings: Array<Seat.Happening> | undefined
 
@@ -121,7 +123,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   }
 
   positionMs(): number {
-    return this.#current?.reading.positionMs() ?? 0
+    return this.#lastMs ?? this.#current?.reading.positionMs() ?? 0
   }
 
   /** Media time to the end, as it will be heard, where it is known. */
@@ -172,7 +174,11 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
       this.broadcast.end(how)
       this.#reader?.interruptUnsafe()
       yield* place.leave
-      this.#current = undefined
+      this.fork(Place.release(place, () => {
+        this.#lastMs = this.positionMs()
+        this.marks.release()
+        this.#current = undefined
+      }))
       // last, so that whoever waited for the end finds everything at its end
       yield* Deferred.succeed(this.ended, how)
     }))
