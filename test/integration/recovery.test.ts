@@ -1,6 +1,6 @@
 /**
- * The script of the recovery bench, for half a minute of real time: twenty sessions of one process over real sockets and TLS,
- * a fault every two seconds for each. How long they take is for the bench to say.
+ * The script of the recovery bench, each fault once: twenty sessions of one process over real sockets and TLS, a fault every two
+ * seconds for each. How long they take is for the bench to say.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -18,13 +18,13 @@ describe("twenty sessions under faults", () => {
       const { outcomes, violations } = await round(
         "ours",
         // whether they come back is the question, not when
-        { sessions, seconds: 30, blockEvery: 2, patienceMs: 60_000 },
+        { sessions, seconds: 5, blockEvery: 1, patienceMs: 60_000 },
         join(folder, "ca.pem")
       )
       assert.strictEqual(violations, 0)
       assert.deepStrictEqual(outcomes.filter(({ silentMs }) => silentMs === null), [])
       assert.sameMembers([...new Set(outcomes.map(({ kind }) => kind))], [...kinds])
-      // two cycles and more fit into the time, if the machine is not very busy; one always does
+      // no cycle begins after the first one
       assert.isAtLeast(outcomes.length, sessions * kinds.length)
     } finally {
       rmSync(folder, { recursive: true })

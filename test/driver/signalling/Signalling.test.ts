@@ -833,12 +833,19 @@ describe("Signalling", () => {
 
   it.effect("gives a socket as long to open as each phase has", () =>
     Effect.gen(function*() {
+      const taken: Array<Net.Socket> = []
       const server = yield* Effect.acquireRelease(
         Effect.callback<Net.Server>((resume) => {
           // it takes connections, and never answers
-          const made = Net.createServer(() => {}).listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
+          const made = Net.createServer((socket) => void taken.push(socket))
+          made.listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
         }),
-        (made) => Effect.sync(() => made.close())
+        (made) =>
+          Effect.sync(() => {
+            made.close()
+            // one that reads nothing does not see that its client has gone
+            for (const socket of taken) socket.destroy()
+          })
       )
       const address = server.address()
       assert(typeof address === "object" && address !== null)
