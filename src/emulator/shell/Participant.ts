@@ -52,8 +52,8 @@ export interface Participant {
    */
   readonly awaitFrames: (count: number) => Effect.Effect<ReadonlyArray<HeardFrame>, EmulatorError>
   /**
-   * Waits until what it says reaches a user (a name or an id): who is in its channel with UDP and Speaking, not deaf, and in the same
-   * end-to-end encrypted group. A bot whose handler is there later than that misses the beginning all the same. It has no deadline of
+   * Waits until what it says reaches a user (a name or an id): who is in its channel with UDP, not deaf, in the same end-to-end
+   * encrypted group, and has said Speaking where the profile's `audioToUnannounced` is "withhold". A bot whose handler is there later than that misses the beginning all the same. It has no deadline of
    * its own; it can be interrupted. Fails with `UnknownName`, and with `NotInVoice` when it has left or was removed.
    */
   readonly awaitHeardBy: (user: string) => Effect.Effect<void, EmulatorError>

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FaultRules from "../../../../src/emulator/core/faults/FaultRules.ts"
 import { type Profile, today } from "../../../../src/emulator/core/Profile.ts"
 import { silentMs } from "../../../../src/emulator/core/voice/Listening.ts"
-import { makeClient, makeWorld, opus } from "./kit.ts"
+import { UserId } from "../../../../src/protocol/Identifier.ts"
+import { channelId, guildId, makeClient, makeWorld, opus, server } from "./kit.ts"
 
 const mode = "aead_aes256_gcm_rtpsize"
 
@@ -63,6 +64,23 @@ describe("a listener without Speaking", () => {
     assert.lengthOf(listener.heard(), 50)
     assert.deepStrictEqual(world.advice(), ["listening-before-speaking"])
   })
+
+  for (const audioToUnannounced of ["withhold", "forward"] as const) {
+    it(`is reached by a participant when it has an address, and where the profile is "${audioToUnannounced}" has said Speaking`, () => {
+      const { enter, listener, world } = scene({ audioToUnannounced })
+      const guest = world.half.participants.join({ userId: UserId.make("3"), guildId, channelId, server }, {
+        e2ee: false
+      })
+      const reached = () => guest.reaches(UserId.make("2"))
+      assert.isFalse(reached())
+      enter()
+      assert.strictEqual(reached(), audioToUnannounced === "forward")
+      listener.speaking(0)
+      assert.isTrue(reached())
+      guest.leave()
+      assert.isFalse(reached())
+    })
+  }
 
   it("is told nothing when it comes in time, when nobody speaks, and when a fault has swallowed it", () => {
     const inTime = scene()
