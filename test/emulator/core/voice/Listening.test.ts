@@ -67,13 +67,19 @@ describe("a listener without Speaking", () => {
 
   for (const audioToUnannounced of ["withhold", "forward"] as const) {
     it(`is reached by a participant when it has an address, and where the profile is "${audioToUnannounced}" has said Speaking`, () => {
-      const { enter, listener, world } = scene({ audioToUnannounced })
+      const { listener, world } = scene({ audioToUnannounced })
       const guest = world.half.participants.join({ userId: UserId.make("3"), guildId, channelId, server }, {
         e2ee: false
       })
       const reached = () => guest.reaches(UserId.make("2"))
       assert.isFalse(reached())
-      enter()
+      listener.connect()
+      listener.identify()
+      listener.takeReady()
+      assert.isFalse(reached())
+      listener.datagram(listener.discoveryRequest())
+      assert.isFalse(reached())
+      listener.select(mode)
       assert.strictEqual(reached(), audioToUnannounced === "forward")
       listener.speaking(0)
       assert.isTrue(reached())
