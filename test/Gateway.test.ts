@@ -312,15 +312,64 @@ describe("Gateway", () => {
         assert.strictEqual((yield* Effect.flatMap(accept, greet)).op, 6)
       })))
 
-    it.effect("is young for a minute", () =>
+    it.effect("is young for ten seconds", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
-        yield* TestClock.adjust(interval / 2)
-        yield* say(peer, { op: 11, d: null })
-        yield* TestClock.adjust(59_000 - interval / 2)
+        yield* TestClock.adjust(9_999)
         yield* say(peer, { op: 7, d: null })
         yield* peer.closed
         assert.strictEqual(yield* connections, 0)
+        yield* TestClock.adjust("1 second")
+        const next = yield* accept
+        yield* greet(next)
+        yield* say(next, resumed(2))
+        yield* TestClock.adjust("10 seconds")
+        yield* say(next, { op: 7, d: null })
+        yield* next.closed
+        assert.strictEqual((yield* Effect.flatMap(accept, greet)).op, 6)
+      })))
+
+    it.effect("comes back soon, and with its session, where something cuts it twice a minute", () =>
+      run(Effect.gen(function*() {
+        const waits: Array<number> = []
+        let { peer } = yield* connected()
+        for (let cut = 0; cut < 20; cut++) {
+          yield* TestClock.adjust("25 seconds")
+          assert.strictEqual((yield* take(peer)).op, 1)
+          yield* say(peer, { op: 11, d: null })
+          yield* TestClock.adjust("5 seconds")
+          yield* peer.terminate
+          let seconds = 0
+          while ((yield* connections) === 0) {
+            yield* TestClock.adjust("1 second")
+            seconds++
+          }
+          waits.push(seconds)
+          peer = yield* accept
+          assert.strictEqual((yield* greet(peer)).op, 6)
+          yield* say(peer, resumed(2 + cut))
+          yield* settle
+        }
+        // the session is old enough after two minutes
+        assert.deepStrictEqual(waits, [1, 2, 4, ...Array.from({ length: 17 }, () => 1)])
+      })))
+
+    it.effect("begins fewer sessions than Discord allows, where each is over after a minute", () =>
+      run(Effect.gen(function*() {
+        let begun = 0
+        const end = (yield* Clock.monotonicTimeNanos) + 3_600_000_000_000n
+        while ((yield* Clock.monotonicTimeNanos) < end) {
+          if ((yield* connections) === 0) {
+            yield* TestClock.adjust("1 second")
+            continue
+          }
+          const { peer } = yield* connected()
+          begun++
+          yield* last(peer)
+          yield* peer.close(4009)
+        }
+        // 1000 a day
+        assert.isBelow(begun, 1_000 / 24)
       })))
 
     it.effect("forgets its failures with each connection that has lasted, resumed ones too", () =>

@@ -18,7 +18,7 @@ export interface End {
   readonly error: VoiceError.VoiceError
   /** The backoff is not to be shorter, in milliseconds. */
   readonly minDelayMs: number
-  /** Discord asked for it: no backoff, if the connection was up long enough. */
+  /** Discord asked for it: no backoff, if the connection was up for 10 seconds. */
   readonly immediately: boolean
 }
 
