@@ -480,7 +480,7 @@ describe("Gateway", () => {
             (yield* collectEvents(gateway)).fiber
           ]
           const lifecycle = yield* collectLifecycle(gateway)
-          yield* peer.close(code, "said so")
+          yield* peer.close(code, "said\n\u001b[2J so")
           const late = [
             gateway.userId,
             gateway.updateVoiceState(request(2)),
@@ -491,7 +491,7 @@ describe("Gateway", () => {
             assert(reason._tag === "GatewayClosed")
             assert.deepStrictEqual(
               { code: reason.code, name: reason.name, remedy: reason.remedy, detail: reason.detail },
-              { code, name, remedy, detail: "said so" }
+              { code, name, remedy, detail: "said\\u{a}\\u{1b}[2J so" }
             )
           }
           yield* Fiber.join(lifecycle.fiber)
@@ -563,6 +563,28 @@ describe("Gateway", () => {
         { reconnect: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) }
       ))
 
+    it.effect("shows no more of a URL that it was given than can be read", () =>
+      run(
+        Effect.gen(function*() {
+          const peer = yield* accept
+          yield* greet(peer)
+          const session = ready()
+          assert(session.op === 0 && session.t === "READY")
+          const evil = `\u001b[2J${"u".repeat(10_000)}`
+          yield* say(peer, { ...session, d: { ...session.d, resume_gateway_url: evil } })
+          const network = yield* MockTransport.MockWebSockets
+          yield* network.refuse("Refused")
+          const gateway = yield* Gateway.Gateway
+          const events = yield* collectEvents(gateway)
+          yield* peer.terminate
+          yield* TestClock.adjust("1 second")
+          const reason = yield* reasonOf(Fiber.join(events.fiber))
+          assert(reason._tag === "GatewayUnreachable")
+          assert.strictEqual(reason.url, `\\u{1b}[2J${"u".repeat(196)}…`)
+        }),
+        { reconnect: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 })) }
+      ))
+
     it.effect("takes another schedule, which sees what went wrong", () =>
       run(
         Effect.gen(function*() {
@@ -597,6 +619,18 @@ describe("Gateway", () => {
           }))
         }
       ))
+
+    it.effect("begins a new session where READY has brought a resume URL that is none", () =>
+      run(Effect.gen(function*() {
+        const { peer } = yield* connected()
+        const network = yield* MockTransport.MockWebSockets
+        yield* network.refuse("InvalidUrl")
+        yield* peer.terminate
+        yield* TestClock.adjust("3 seconds")
+        const next = yield* accept
+        assert.match(next.url, /^wss:\/\/gateway\./)
+        assert.strictEqual((yield* greet(next)).op, 2)
+      })))
 
     it.effect.each([[2, 7, 6, /^wss:\/\/resume\./], [3, 15, 2, /^wss:\/\/gateway\./]] as const)(
       "gives a session up whose resume URL does not answer three times (%d times, %d s: op %d)",
