@@ -20,7 +20,7 @@ import * as VoiceError from "./VoiceError.ts"
 export { voiceCloseReason } from "./voiceClose.ts"
 
 /**
- * What arrives, in order. `Malformed` is a message that broke its schema; `op` is its opcode, if that could be read. It is no
+ * What arrives, in order. A message with an opcode that is not known is a `Message`, also a binary one. `Malformed` is a message that broke its schema; `op` is its opcode, if that could be read. It is no
  * reason to end the connection, unless nothing can go on without it.
  *
  * @category models
@@ -90,8 +90,11 @@ const decode = (version: VoicePayload.VoiceVersion, frame: Transport.Frame): Inc
       : malformed(decoded.failure)
   }
   const decoded = DaveFrame.decodeServer(frame)
-  return Result.isSuccess(decoded)
-    ? { _tag: "Dave", frame: decoded.success }
+  if (Result.isSuccess(decoded)) return { _tag: "Dave", frame: decoded.success }
+  const { kind, op } = decoded.failure
+  const [high = 0, low = 0] = frame
+  return kind === "UnknownOp" && op !== undefined
+    ? { _tag: "Message", message: { op: "unknown", code: op, d: undefined, seq: (high << 8) | low } }
     : malformed(decoded.failure)
 }
 

@@ -124,6 +124,17 @@ describe("VoiceSocket", () => {
       assert.strictEqual(yield* after(externalSender(0)), 0)
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("takes a binary message with an opcode that nobody knows for one that is to be ignored", () =>
+    Effect.gen(function*() {
+      const { connection, peer } = yield* pair
+      yield* peer.send(Uint8Array.of(1, 2, 33, 9))
+      assert.deepStrictEqual(yield* connection.take, {
+        _tag: "Message",
+        message: { op: "unknown", code: 33, d: undefined, seq: 0x0102 }
+      })
+      assert.strictEqual(connection.lastSequence(), 0x0102)
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("sends binary messages of the client", () =>
     Effect.gen(function*() {
       const { connection, peer } = yield* pair

@@ -9,12 +9,13 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Lenient from "../protocol/internal/lenient.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as End from "./End.ts"
 
 const GatewayBot = Schema.Struct({
   url: Schema.String,
-  session_start_limit: Schema.optionalKey(Schema.Struct({ remaining: Schema.Finite, reset_after: Schema.Finite }))
+  session_start_limit: Lenient.orAbsent(Schema.Struct({ remaining: Schema.Finite, reset_after: Schema.Finite }))
 })
 
 const decode = Schema.decodeUnknownResult(Schema.fromJsonString(GatewayBot))

@@ -112,6 +112,14 @@ describe("Rest", () => {
       assert.deepInclude(end.error.reason, { url: "https://rest.example/api/gateway/bot" })
     }))
 
+  it.effect("asks for no more than a URL, whatever else the answer says", () =>
+    Effect.gen(function*() {
+      for (const limit of [null, {}, { remaining: null, reset_after: 1 }]) {
+        const { access } = make(() => Response.json({ url: "wss://gateway.example", session_start_limit: limit }))
+        assert.strictEqual(yield* Rest.gatewayUrl(access), "wss://gateway.example")
+      }
+    }))
+
   it.effect("tells in whole minutes when a session may be started again", () =>
     Effect.gen(function*() {
       const limit = { total: 1_000, remaining: 0, reset_after: 60_001 }

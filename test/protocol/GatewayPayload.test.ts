@@ -321,6 +321,17 @@ describe("tolerance", () => {
     }
   })
 
+  it("leaves guilds of READY out that it cannot read", () => {
+    const text = "{\"op\":0,\"t\":\"READY\",\"s\":1,\"d\":{\"user\":{\"id\":\"1\"},\"session_id\":\"s\","
+      + "\"resume_gateway_url\":\"u\",\"guilds\":[null,{\"id\":\"2\"},{\"id\":3},{}]}}"
+    assert.deepStrictEqual<unknown>(succeed(GatewayPayload.decodeServer(text)), {
+      op: 0,
+      t: "READY",
+      s: 1,
+      d: { user: { id: "1" }, session_id: "s", resume_gateway_url: "u", guilds: [{ id: "2" }] }
+    })
+  })
+
   it("reads flags of a voice state that are absent as false", () => {
     const text = "{\"op\":0,\"t\":\"VOICE_STATE_UPDATE\",\"s\":1,\"d\":"
       + "{\"channel_id\":null,\"user_id\":\"1\",\"session_id\":\"s\",\"discoverable\":true}}"

@@ -474,6 +474,37 @@ describe("tolerance", () => {
     assert.strictEqual(speaking.op, 5)
   })
 
+  it("leaves out of a list what it cannot read, and keeps the rest", () => {
+    assert.deepStrictEqual<unknown>(
+      server("{\"op\":2,\"d\":{\"ssrc\":1,\"ip\":\"::1\",\"port\":1,\"modes\":[null,{\"name\":\"x\"},\"y\"]}}"),
+      { op: 2, d: { ssrc: 1, ip: "::1", port: 1, modes: ["y"] } }
+    )
+    assert.deepStrictEqual<unknown>(
+      server("{\"op\":11,\"d\":{\"user_ids\":[\"1\",null,7,\"x\",\"2\"]}}"),
+      { op: 11, d: { user_ids: [UserId.make("1"), UserId.make("2")] } }
+    )
+  })
+
+  it("reads of somebody's video what there is", () => {
+    for (const audio of ["", ",\"audio_ssrc\":null", ",\"audio_ssrc\":-1"]) {
+      assert.deepStrictEqual<unknown>(
+        server(`{"op":12,"d":{"user_id":"1","video_ssrc":5${audio}}}`),
+        { op: 12, d: { user_id: UserId.make("1"), video_ssrc: 5 } }
+      )
+    }
+  })
+
+  it("takes a boolean Speaking in every version, as clients of Discord's send it", () => {
+    for (const version of versions) {
+      assert.deepStrictEqual<unknown>(
+        [true, false].map((speaking) =>
+          succeed(VoicePayload.decodeClient(version, JSON.stringify({ op: 5, d: { speaking, delay: 0 } })))
+        ),
+        [{ op: 5, d: { speaking: 1, delay: 0 } }, { op: 5, d: { speaking: 0, delay: 0 } }]
+      )
+    }
+  })
+
   it("takes 64-bit nonces, as clients send them that draw them at random", () => {
     const message = succeed(VoicePayload.decodeClient(7, "{\"op\":3,\"d\":9007199254740993000}"))
     assert.deepStrictEqual(message, { op: 3, d: { t: 9007199254740993000 } })
@@ -507,7 +538,7 @@ describe("refusals", () => {
     "object nonce in version 7": [7, { op: 3, d: { t: 1 } }, "d.t"],
     "seq_ack below -1": [8, { op: 3, d: { t: 1, seq_ack: -2 } }, "d.seq_ack"],
     "bits of Speaking in version 3": [3, { op: 5, d: { speaking: 1, delay: 0, ssrc: 1 } }, "d.speaking"],
-    "boolean Speaking in version 4": [4, { op: 5, d: { speaking: true, delay: 0, ssrc: 1 } }, "d.speaking"],
+    "Speaking as text": [8, { op: 5, d: { speaking: "true", delay: 0, ssrc: 1 } }, "d.speaking"],
     "ssrc of 33 bits": [8, { op: 5, d: { speaking: 1, delay: 0, ssrc: 2 ** 32 } }, "d.ssrc"],
     "port of 17 bits": [
       8,

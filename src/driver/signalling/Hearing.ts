@@ -134,7 +134,7 @@ export class Hearing implements Link.Listener {
         return Effect.void
       case 12: {
         const { audio_ssrc: ssrc, user_id: userId, video_ssrc: video } = message.d
-        if (ssrc !== 0) {
+        if (ssrc !== undefined && ssrc !== 0) {
           users.assign(ssrc, userId)
           emit({ _tag: "Announced", userId, ssrc })
         }

@@ -83,7 +83,8 @@ export const User = Schema.Struct({
 export type User = typeof User.Type
 
 /**
- * The body of READY: a new session. `resume_gateway_url` is where to resume it, with the same query string.
+ * The body of READY: a new session. `resume_gateway_url` is where to resume it, with the same query string. Malformed guilds are
+ * left out.
  *
  * @category schemas
  * @since 0.1.0
@@ -91,7 +92,7 @@ export type User = typeof User.Type
 export const Ready = Schema.Struct({
   v: Lenient.orAbsent(Schema.Natural),
   user: User,
-  guilds: Schema.Array(Schema.Struct({ id: GuildId, unavailable: Lenient.orAbsent(Schema.Boolean) })),
+  guilds: Lenient.items(Schema.Struct({ id: GuildId, unavailable: Lenient.orAbsent(Schema.Boolean) })),
   session_id: Schema.String,
   resume_gateway_url: Schema.String,
   shard: Lenient.nullIsAbsent(Schema.Tuple([Schema.Natural, Schema.Natural])),

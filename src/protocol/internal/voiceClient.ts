@@ -101,8 +101,8 @@ export const ClientHeartbeat = message(3, Schema.Struct({ t: Nonce, seq_ack: Sch
 export type ClientHeartbeat = typeof ClientHeartbeat.Type
 
 /**
- * Opcode 5: what we are about to send. Needed once before the first audio packet. Below version 4 the wire has a boolean. Clients
- * that leave `ssrc` out are heard, but not in every stage (Rapptz/discord.py#9301).
+ * Opcode 5: what we are about to send. Needed once before the first audio packet. Below version 4 the wire has a boolean, which is
+ * read from later ones, too. Clients that leave `ssrc` out are heard, but not in every stage (Rapptz/discord.py#9301).
  *
  * @category schemas
  * @since 0.1.0

@@ -40,6 +40,14 @@ const booleanSpeaking: Rule = {
   lower: (d) => isWire(d) && "speaking" in d ? { ...d, speaking: d["speaking"] !== 0 } : d
 }
 
+/** Clients of versions that have bits for it go on sending a boolean, and Discord takes it: those that descend from discordgo. */
+const eitherSpeaking: Rule = {
+  op: 5,
+  below: always,
+  lift: (d) => isWire(d) && typeof d["speaking"] === "boolean" ? { ...d, speaking: Number(d["speaking"]) } : d,
+  lower: same
+}
+
 const emptyObject = (op: number): Rule => ({ op, below: always, lift: (d) => d ?? {}, lower: same })
 
 /** Nothing of it is needed. */
@@ -50,6 +58,7 @@ const isNonce = (d: unknown): boolean => isWire(d) && Number.isInteger(d["t"])
 const clientRules: ReadonlyArray<Rule> = [
   bareNonce(3),
   booleanSpeaking,
+  eitherSpeaking,
   { op: 7, below: 8, lift: without("seq_ack"), lower: without("seq_ack") },
   { op: 0, below: 9, lift: without("channel_id"), lower: without("channel_id") },
   { op: 7, below: 9, lift: without("channel_id"), lower: without("channel_id") },

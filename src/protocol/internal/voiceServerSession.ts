@@ -22,7 +22,7 @@ export const Ready = message(
     ssrc: Ssrc,
     ip: Schema.String,
     port: Uint16,
-    modes: Schema.Array(Schema.String),
+    modes: Lenient.items(Schema.String),
     experiments: Lenient.orAbsent(Schema.Array(Schema.String)),
     streams: Lenient.orAbsent(ServerVideoStreams),
     heartbeat_interval: Schema.optionalKey(Schema.Unknown)

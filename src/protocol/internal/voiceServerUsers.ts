@@ -37,7 +37,7 @@ export type ServerSpeaking = typeof ServerSpeaking.Type
  * @category schemas
  * @since 0.1.0
  */
-export const ClientsConnect = message(11, Schema.Struct({ user_ids: Schema.Array(UserId) }))
+export const ClientsConnect = message(11, Schema.Struct({ user_ids: Lenient.items(UserId) }))
 
 /**
  * @category models
@@ -55,7 +55,7 @@ export const ServerVideo = message(
   12,
   Schema.Struct({
     user_id: UserId,
-    audio_ssrc: Ssrc,
+    audio_ssrc: Lenient.orAbsent(Ssrc),
     video_ssrc: Lenient.orAbsent(Ssrc),
     streams: Lenient.orAbsent(ServerVideoStreams)
   })

@@ -34,6 +34,15 @@ export const read = (frame: string | Uint8Array): Envelope => {
 }
 
 /**
+ * Whether it is a Speaking (op 5) with a boolean, as versions below 4 have it.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isBooleanSpeaking = ({ d, op }: Envelope): boolean =>
+  op === 5 && typeof d === "object" && d !== null && "speaking" in d && typeof d.speaking === "boolean"
+
+/**
  * The token of an Identify or a Resume.
  *
  * @category combinators

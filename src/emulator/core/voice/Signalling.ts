@@ -290,6 +290,14 @@ export const make = (
     context.judge("advice", "unknown-binary", message, session.userId)
   }
 
+  /** Discord takes it: so do clients speak that are heard there. */
+  const adviseBits = (connection: Connection, envelope: Envelope.Envelope): void => {
+    const code = "boolean-speaking"
+    if (!Envelope.isBooleanSpeaking(envelope) || connection.advised.has(code)) return
+    connection.advised.add(code)
+    context.judge("advice", code, "Speaking is a boolean: from version 4 on it has bits", connection.session?.userId)
+  }
+
   const onFrame = (connection: Connection, frame: string | Uint8Array): void => {
     if (connection.closed) return
     if (typeof frame !== "string") return onBinary(connection, frame)
@@ -300,6 +308,7 @@ export const make = (
         : expel(connection, 4002, "Failed to decode payload.", "malformed")
     }
     if (decoded.success.op === "unknown") return expel(connection, 4001, "Unknown opcode.", "unknown-opcode")
+    if (decoded.success.op === 5 && connection.version >= 4) adviseBits(connection, Envelope.read(frame))
     onMessage(connection, decoded.success)
   }
 

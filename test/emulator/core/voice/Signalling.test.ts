@@ -258,6 +258,21 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.violations(), ["wrong-ssrc"])
     })
 
+    it("takes a boolean Speaking from version 4 on, and advises against it once", () => {
+      for (const version of [1, 3, 4, 8]) {
+        const world = makeWorld(everyVersion)
+        const client = makeClient(world, "1", { version })
+        client.join()
+        const listener = makeClient(world, "2")
+        listener.join()
+        for (const speaking of [true, false, true]) client.send(5, { speaking, delay: 0, ssrc: client.state.ssrc })
+        assert.isUndefined(client.closed())
+        assert.deepInclude(listener.last(5), { user_id: client.userId, speaking: 1 })
+        assert.deepStrictEqual(world.violations(), [])
+        assert.deepStrictEqual(world.advice(), version < 4 ? [] : ["boolean-speaking"])
+      }
+    })
+
     it("takes Speaking without an SSRC, and advises against it once", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")
