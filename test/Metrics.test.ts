@@ -106,6 +106,9 @@ describe("Metrics", () => {
       state.statistics = { ...zeroStatistics, packetsSent: 110, packetsLost: 5, mediaRoundTripMs: 7 }
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* series("discord_voice_media_round_trip_seconds"), new Map([["20", 0.007]]))
+      state.statistics = { ...zeroStatistics, packetsSent: 110, packetsLost: 6 }
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* series("discord_voice_packets_lost_total"), new Map([["20", 7]]))
       state.statistics = undefined
       state.session = { _tag: "AwaitingServer" }
       yield* TestClock.adjust("1 second")
