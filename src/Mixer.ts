@@ -80,7 +80,8 @@ export class Mixer extends Context.Service<Mixer, {
  */
 export interface Options {
   /**
-   * How far ahead frames are made, 60 to 600 ms; a change of level is heard so much later. Default 120 ms.
+   * How far ahead frames are made; a change of level is heard so much later. Default 120 ms. What is beyond 60 to 600 ms, or no number,
+   * is taken for the nearest of them, or the least.
    */
   readonly ahead?: Duration.Input | undefined
 }
@@ -90,7 +91,10 @@ export interface Options {
  * @since 0.1.0
  */
 export interface ThreadOptions extends Options {
-  /** How many threads there can be. Default: one less than the machine has processors, at least 1 and at most 4. */
+  /**
+   * How many threads there can be, at least 1. Default, also in place of what is no number: one less than the machine has processors,
+   * at least 1 and at most 4.
+   */
   readonly threads?: number | undefined
   /**
    * When a mix is made in a thread: "further" for all but the first that is open at a time, "always" or "never". Default

@@ -16,6 +16,7 @@ import * as registry from "./crypto/registry.ts"
 import * as SodiumMemory from "./crypto/SodiumMemory.ts"
 import * as Workspaces from "./crypto/Workspaces.ts"
 import { type EncryptionMode, isEncryptionMode } from "./protocol/EncryptionMode.ts"
+import { printable } from "./protocol/internal/printable.ts"
 import * as VoiceError from "./VoiceError.ts"
 
 export type { Mode, PacketCipher, Workspace } from "./crypto/PacketCipher.ts"
@@ -71,6 +72,9 @@ const loadSodium: Effect.Effect<SodiumMemory.SodiumMemory | string> = Effect.try
   catch: (cause) => `libsodium's WebAssembly module could not be loaded (${String(cause)})`
 }).pipe(Effect.catch((reason) => Effect.as(Effect.logWarning(reason), reason)))
 
+/** Discord has never offered as many. */
+const mostShown = 20
+
 const make = Effect.fnUntraced(function*(wanted: ReadonlyArray<EncryptionMode>) {
   const engines: registry.Engines = { sodium: yield* loadSodium }
   const preference = wanted.filter((mode) => registry.isAvailable(mode, engines))
@@ -84,7 +88,9 @@ const make = Effect.fnUntraced(function*(wanted: ReadonlyArray<EncryptionMode>) 
           offered.includes(mode) && isEncryptionMode(mode) && registry.isAvailable(mode, engines)
         )
         return mode === undefined
-          ? VoiceError.fail(new VoiceError.NoCommonMode({ offered, accepted }))
+          ? VoiceError.fail(
+            new VoiceError.NoCommonMode({ offered: offered.slice(0, mostShown).map(printable), accepted })
+          )
           : Effect.succeed(mode)
       }),
 

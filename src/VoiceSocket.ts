@@ -11,6 +11,7 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as DaveFrame from "./protocol/DaveFrame.ts"
+import { printable } from "./protocol/internal/printable.ts"
 import * as VoicePayload from "./protocol/VoicePayload.ts"
 import * as Transport from "./Transport.ts"
 import { voiceCloseReason } from "./voiceClose.ts"
@@ -133,7 +134,12 @@ const make = Effect.gen(function*() {
     const socket = yield* transport.connect(gatewayUrl(endpoint, version), { maxPayloadBytes, openTimeout }).pipe(
       Effect.mapError(({ detail, kind, status }) =>
         VoiceError.make(
-          new VoiceError.SocketOpenFailed({ endpoint, kind, detail, ...(status === undefined ? {} : { status }) })
+          new VoiceError.SocketOpenFailed({
+            endpoint: printable(endpoint),
+            kind,
+            detail: printable(detail),
+            ...(status === undefined ? {} : { status })
+          })
         )
       )
     )

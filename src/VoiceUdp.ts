@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Datagram from "./protocol/Datagram.ts"
 import type { Ssrc } from "./protocol/Identifier.ts"
+import { printable } from "./protocol/internal/printable.ts"
 import * as Transport from "./Transport.ts"
 import * as Discovery from "./udp/Discovery.ts"
 import { Pings } from "./udp/Pings.ts"
@@ -203,7 +204,9 @@ const make = Effect.gen(function*() {
     const { address, port, ssrc } = options
     const clock = yield* Clock.Clock
     const socket = yield* transport.connect({ address, port }).pipe(
-      Effect.mapError(({ detail }) => VoiceError.make(new VoiceError.UdpFailed({ address, port, detail })))
+      Effect.mapError(({ detail }) =>
+        VoiceError.make(new VoiceError.UdpFailed({ address: printable(address), port, detail: printable(detail) }))
+      )
     )
     return new Udp(socket, clock, { address, port }, ssrc)
   })

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as CloseCode from "./protocol/CloseCode.ts"
+import { printable } from "./protocol/internal/printable.ts"
 import * as VoiceError from "./VoiceError.ts"
 
 type Close = { readonly code: number; readonly detail: string }
@@ -34,11 +35,12 @@ const reasons: { readonly [Name in CloseCode.VoiceCloseName]: (close: Close) => 
 }
 
 /**
- * The reason of a close code of the voice gateway; `detail` is the text of the close frame. Total: codes below 4000 give
+ * The reason of a close code of the voice gateway; `detail` is the text of the close frame, of which the reason has the first 200
+ * characters, with control characters written out. Total: codes below 4000 give
  * `ConnectionLost`, undocumented ones `UnknownCloseCode`.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const voiceCloseReason = (code: number, detail: string): VoiceError.Reason =>
-  reasons[CloseCode.voice(code).name]({ code, detail })
+  reasons[CloseCode.voice(code).name]({ code, detail: printable(detail) })

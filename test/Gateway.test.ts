@@ -312,15 +312,64 @@ describe("Gateway", () => {
         assert.strictEqual((yield* Effect.flatMap(accept, greet)).op, 6)
       })))
 
-    it.effect("is young for a minute", () =>
+    it.effect("is young for ten seconds", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
-        yield* TestClock.adjust(interval / 2)
-        yield* say(peer, { op: 11, d: null })
-        yield* TestClock.adjust(59_000 - interval / 2)
+        yield* TestClock.adjust(9_999)
         yield* say(peer, { op: 7, d: null })
         yield* peer.closed
         assert.strictEqual(yield* connections, 0)
+        yield* TestClock.adjust("1 second")
+        const next = yield* accept
+        yield* greet(next)
+        yield* say(next, resumed(2))
+        yield* TestClock.adjust("10 seconds")
+        yield* say(next, { op: 7, d: null })
+        yield* next.closed
+        assert.strictEqual((yield* Effect.flatMap(accept, greet)).op, 6)
+      })))
+
+    it.effect("comes back soon, and with its session, where something cuts it twice a minute", () =>
+      run(Effect.gen(function*() {
+        const waits: Array<number> = []
+        let { peer } = yield* connected()
+        for (let cut = 0; cut < 20; cut++) {
+          yield* TestClock.adjust("25 seconds")
+          assert.strictEqual((yield* take(peer)).op, 1)
+          yield* say(peer, { op: 11, d: null })
+          yield* TestClock.adjust("5 seconds")
+          yield* peer.terminate
+          let seconds = 0
+          while ((yield* connections) === 0) {
+            yield* TestClock.adjust("1 second")
+            seconds++
+          }
+          waits.push(seconds)
+          peer = yield* accept
+          assert.strictEqual((yield* greet(peer)).op, 6)
+          yield* say(peer, resumed(2 + cut))
+          yield* settle
+        }
+        // the session is old enough after two minutes
+        assert.deepStrictEqual(waits, [1, 2, 4, ...Array.from({ length: 17 }, () => 1)])
+      })))
+
+    it.effect("begins fewer sessions than Discord allows, where each is over after a minute", () =>
+      run(Effect.gen(function*() {
+        let begun = 0
+        const end = (yield* Clock.monotonicTimeNanos) + 3_600_000_000_000n
+        while ((yield* Clock.monotonicTimeNanos) < end) {
+          if ((yield* connections) === 0) {
+            yield* TestClock.adjust("1 second")
+            continue
+          }
+          const { peer } = yield* connected()
+          begun++
+          yield* last(peer)
+          yield* peer.close(4009)
+        }
+        // 1000 a day
+        assert.isBelow(begun, 1_000 / 24)
       })))
 
     it.effect("forgets its failures with each connection that has lasted, resumed ones too", () =>
@@ -431,7 +480,7 @@ describe("Gateway", () => {
             (yield* collectEvents(gateway)).fiber
           ]
           const lifecycle = yield* collectLifecycle(gateway)
-          yield* peer.close(code, "said so")
+          yield* peer.close(code, "said\n\u001b[2J so")
           const late = [
             gateway.userId,
             gateway.updateVoiceState(request(2)),
@@ -442,7 +491,7 @@ describe("Gateway", () => {
             assert(reason._tag === "GatewayClosed")
             assert.deepStrictEqual(
               { code: reason.code, name: reason.name, remedy: reason.remedy, detail: reason.detail },
-              { code, name, remedy, detail: "said so" }
+              { code, name, remedy, detail: "said\\u{a}\\u{1b}[2J so" }
             )
           }
           yield* Fiber.join(lifecycle.fiber)
@@ -514,6 +563,28 @@ describe("Gateway", () => {
         { reconnect: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) }
       ))
 
+    it.effect("shows no more of a URL that it was given than can be read", () =>
+      run(
+        Effect.gen(function*() {
+          const peer = yield* accept
+          yield* greet(peer)
+          const session = ready()
+          assert(session.op === 0 && session.t === "READY")
+          const evil = `\u001b[2J${"u".repeat(10_000)}`
+          yield* say(peer, { ...session, d: { ...session.d, resume_gateway_url: evil } })
+          const network = yield* MockTransport.MockWebSockets
+          yield* network.refuse("Refused")
+          const gateway = yield* Gateway.Gateway
+          const events = yield* collectEvents(gateway)
+          yield* peer.terminate
+          yield* TestClock.adjust("1 second")
+          const reason = yield* reasonOf(Fiber.join(events.fiber))
+          assert(reason._tag === "GatewayUnreachable")
+          assert.strictEqual(reason.url, `\\u{1b}[2J${"u".repeat(196)}…`)
+        }),
+        { reconnect: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 })) }
+      ))
+
     it.effect("takes another schedule, which sees what went wrong", () =>
       run(
         Effect.gen(function*() {
@@ -548,6 +619,18 @@ describe("Gateway", () => {
           }))
         }
       ))
+
+    it.effect("begins a new session where READY has brought a resume URL that is none", () =>
+      run(Effect.gen(function*() {
+        const { peer } = yield* connected()
+        const network = yield* MockTransport.MockWebSockets
+        yield* network.refuse("InvalidUrl")
+        yield* peer.terminate
+        yield* TestClock.adjust("3 seconds")
+        const next = yield* accept
+        assert.match(next.url, /^wss:\/\/gateway\./)
+        assert.strictEqual((yield* greet(next)).op, 2)
+      })))
 
     it.effect.each([[2, 7, 6, /^wss:\/\/resume\./], [3, 15, 2, /^wss:\/\/gateway\./]] as const)(
       "gives a session up whose resume URL does not answer three times (%d times, %d s: op %d)",

@@ -106,6 +106,13 @@ describe("Metrics", () => {
       state.statistics = { ...zeroStatistics, packetsSent: 110, packetsLost: 5, mediaRoundTripMs: 7 }
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* series("discord_voice_media_round_trip_seconds"), new Map([["20", 0.007]]))
+      state.statistics = { ...zeroStatistics, packetsSent: 110, packetsLost: 6 }
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* series("discord_voice_packets_lost_total"), new Map([["20", 7]]))
+      const error = VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "" }))
+      state.session = { _tag: "Resuming", endpoint: "voice.example", channelId: ChannelId.make("20"), error }
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* series("discord_voice_session_up"), new Map([["20", 1]]))
       state.statistics = undefined
       state.session = { _tag: "AwaitingServer" }
       yield* TestClock.adjust("1 second")
@@ -135,6 +142,22 @@ describe("Metrics", () => {
       yield* TestClock.adjust("5 seconds")
       assert.deepStrictEqual(yield* series("discord_voice_session_up"), new Map())
     }).pipe(Effect.scoped, fresh))
+
+  it.effect("keep nobody waiting at the end for a connection that gives no answer", () =>
+    Effect.gen(function*() {
+      const { session, state } = fake()
+      state.buffering = buffering
+      const scope = yield* Scope.make()
+      let answer = session.statistics
+      yield* Scope.provide(Metrics.observe({ ...session, statistics: Effect.suspend(() => answer) }), scope)
+      answer = Effect.never
+      const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* TestClock.adjust("999 millis")
+      assert.isUndefined(closing.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.isDefined(closing.pollUnsafe())
+      assert.deepStrictEqual(yield* series("discord_voice_session_up"), new Map())
+    }).pipe(fresh))
 
   it.effect("are there for every session that is joined with the layer, and for no other", () =>
     Rig.run(Effect.gen(function*() {

@@ -50,6 +50,15 @@ layer(VoiceCrypto.layer)("VoiceCrypto", (it) => {
       assert.include(error.message, "plain, unheard_of, toString")
     }))
 
+  it.effect("says no more of what was offered than can be read", () =>
+    Effect.gen(function*() {
+      const crypto = yield* VoiceCrypto.VoiceCrypto
+      const offered = Array.from({ length: 10_000 }, () => `\u001b[2J${"m".repeat(100)}`)
+      const { message } = yield* Effect.flip(crypto.choose(offered))
+      assert.notInclude(message, "\u001b")
+      assert.isBelow(message.length, 5_000)
+    }))
+
   it.effect.each([...modes, "plain" as const])(
     "%s: one side opens what the other seals",
     (mode) =>

@@ -72,6 +72,20 @@ describe("VoiceSocket", () => {
       assert.strictEqual(reason.endpoint, endpoint)
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("says what others have said so that it can be read", () =>
+    Effect.gen(function*() {
+      const network = yield* MockTransport.MockWebSockets
+      yield* network.refuse("Refused")
+      const refused = yield* reasonOf(open({ endpoint: `\u001b[2J${"e".repeat(1_000)}` }))
+      assert(refused._tag === "SocketOpenFailed")
+      assert.strictEqual(refused.endpoint, `\\u{1b}[2J${"e".repeat(196)}…`)
+      const { connection, peer } = yield* pair
+      yield* peer.close(4006, `\u001b[2J${"r".repeat(1_000)}`)
+      const closed = yield* reasonOf(connection.take)
+      assert(closed._tag === "SessionInvalid")
+      assert.strictEqual(closed.detail, `\\u{1b}[2J${"r".repeat(196)}…`)
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("delivers text, binary, unknown and malformed messages in order", () =>
     Effect.gen(function*() {
       const { connection, peer } = yield* pair

@@ -146,7 +146,8 @@ export interface ProcessOptions extends ChildProcess.Command, ContainerOptions {
  * after `killAfterMs` (2 seconds by default). There is no shell. The name is that of the program by default.
  *
  * Fails like {@link fromStream}, with `NotFound` if there is no such program, and with `Failed` if it ends by a signal or with
- * another exit code than 0, after all sound that it gave; the end of its standard error is in the message.
+ * another exit code than 0, after all sound that it gave; the end of its standard error is in the message. With `Unsupported` for a
+ * `killAfterMs` that is negative or none.
  *
  * @category constructors
  * @since 0.1.0
@@ -183,33 +184,38 @@ export const fromFfmpeg = (
 export { readFrames } from "./source/Frames.ts"
 
 /**
- * Silence, without end by default.
+ * Silence, without end by default. Opening fails with `Unsupported` for a duration that is negative or none.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const silence = (duration?: Duration.Input): AudioSource => ({
   name: "silence",
-  open: Effect.sync(() => Generated.silence(duration))
+  open: Effect.map(Bounds.patience(duration ?? Infinity, "a duration"), Generated.silence)
 })
 
 /**
- * A sine, without end by default. Opening fails with `Unsupported` if the frequency is not between 0 and 24 kHz, or the gain not
- * a number from 0 on.
+ * A sine, without end by default. Opening fails with `Unsupported` if the frequency is not between 0 and 24 kHz, the gain not
+ * a number from 0 on, the duration or the ramp negative or none, or the ramp without end.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const tone = (options: Generated.ToneOptions): AudioSource => ({
   name: `${options.frequency} Hz`,
-  open: Effect.suspend(() => {
-    const { frequency, gain = 0 } = options
+  open: Effect.gen(function*() {
+    const { duration = Infinity, frequency, gain = 0.25, ramp = 5 } = options
     if (!(frequency >= 0 && frequency <= 24_000)) {
-      return VoiceError.fail(
+      return yield* VoiceError.fail(
         new VoiceError.Unsupported({ feature: `a tone of ${frequency} Hz`, detail: "it has to be between 0 and 24000" })
       )
     }
-    return Effect.as(Bounds.gain(gain), Generated.tone(options))
+    return Generated.tone({
+      frequency,
+      durationMs: yield* Bounds.patience(duration, "a duration"),
+      gain: yield* Bounds.gain(gain),
+      rampMs: yield* Bounds.span(ramp, "a ramp")
+    })
   })
 })
 
@@ -287,7 +293,8 @@ export interface LiveAudioSource<out R = never> extends AudioSource<R> {
  * Makes a source live: it has no end that is known and no seek, and it is read as fast as it comes, into a buffer of so many
  * seconds at most. For what comes as it happens, at the pace of time and in bursts: a microphone, a station, a voice that is
  * made while it is heard. Do not give it a file: of that, all but the last seconds would be dropped. A source that never ends
- * and never waits would be read, and dropped, without a pause.
+ * and never waits would be read, and dropped, without a pause. Opening fails with `Unsupported` for a buffer that is negative,
+ * longer than 10 minutes, or none.
  *
  * @category constructors
  * @since 0.1.0
@@ -296,7 +303,10 @@ export const live = <R>(source: AudioSource<R>, options: LiveSource.LiveOptions 
   const counts = LiveSource.counts()
   return {
     name: source.name,
-    open: Effect.flatMap(source.open, (opened) => LiveSource.make(opened, options, counts)),
+    open: Effect.gen(function*() {
+      const bufferMs = yield* Bounds.buffer(options.buffer ?? "2 seconds")
+      return yield* LiveSource.make(yield* source.open, { bufferMs, overflow: options.overflow }, counts)
+    }),
     statistics: Effect.sync(() => ({ ...counts }))
   }
 }

@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import type * as Dave from "../Dave.ts"
 import type { EncryptionMode } from "../protocol/EncryptionMode.ts"
 import type { UserId } from "../protocol/Identifier.ts"
+import { printable } from "../protocol/internal/printable.ts"
 import * as FrameRing from "../ring/FrameRing.ts"
 import type * as VoiceCrypto from "../VoiceCrypto.ts"
 import * as VoiceError from "../VoiceError.ts"
@@ -53,7 +54,7 @@ export const makeKey = Effect.fnUntraced(function*(
   }
   if (d.mode !== mode) {
     return yield* VoiceError.fail(
-      new VoiceError.ProtocolViolated({ detail: `mode ${d.mode} was given though ${mode} was selected` })
+      new VoiceError.ProtocolViolated({ detail: `mode ${printable(d.mode)} was given though ${mode} was selected` })
     )
   }
   const scope = yield* Scope.fork(keys)

@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as VoiceError from "../VoiceError.ts"
 import * as Engine from "./Engine.ts"
+import { HandedOver } from "./HandedOver.ts"
 import * as Line from "./Line.ts"
 
 /**
@@ -96,6 +97,7 @@ interface Opening {
   readonly emit: (event: Line.Event) => void
   readonly opened: Deferred.Deferred<Line.Established, VoiceError.VoiceError>
   readonly closed: Deferred.Deferred<void>
+  readonly rings: HandedOver
 }
 
 /**
@@ -136,6 +138,7 @@ export const makeClient = Effect.fnUntraced(function*(port: Port, stoppedDetail:
       case "Failed":
         return void Deferred.doneUnsafe(opening.opened, Exit.fail(decoded.value.error))
       case "Event":
+        opening.rings.onEvent(decoded.value.event)
         return opening.emit(decoded.value.event)
       case "Closed":
         return void Deferred.doneUnsafe(opening.closed, Exit.void)
@@ -143,9 +146,15 @@ export const makeClient = Effect.fnUntraced(function*(port: Port, stoppedDetail:
   }
   yield* listen(port, "message", onMessage)
   yield* listen(port, "close", () => onStop())
-  yield* listen(port, "exit", () => onStop())
+  /** Its thread has ended: it takes no frame any more, and closes nothing. The other end of a port that closes still does. */
+  const onDeath = (detail?: string): void => {
+    // before anybody attaches them elsewhere
+    for (const { rings } of openings.values()) rings.release()
+    onStop(detail)
+  }
+  yield* listen(port, "exit", () => onDeath())
   yield* listen(port, "error", (error) => {
-    onStop(`${stoppedDetail}: ${error instanceof Error ? error.message : String(error)}`)
+    onDeath(`${stoppedDetail}: ${error instanceof Error ? error.message : String(error)}`)
   })
   const post = (message: typeof Downward.Type) => port.postMessage(encodeDownward(message))
 
@@ -160,7 +169,8 @@ export const makeClient = Effect.fnUntraced(function*(port: Port, stoppedDetail:
       endpoint: info.endpoint,
       emit,
       opened: Deferred.makeUnsafe(),
-      closed: Deferred.makeUnsafe()
+      closed: Deferred.makeUnsafe(),
+      rings: new HandedOver()
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
@@ -185,7 +195,13 @@ export const makeClient = Effect.fnUntraced(function*(port: Port, stoppedDetail:
           } s; does it run VoiceDriver.serve?`
         ))
     })
-    return { established, command: (command) => post({ _tag: "Command", id, command }) }
+    return {
+      established,
+      command: (command) => {
+        if (!stopped) opening.rings.onCommand(command)
+        post({ _tag: "Command", id, command })
+      }
+    }
   })
   return {
     open,

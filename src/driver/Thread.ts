@@ -138,8 +138,9 @@ export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: UR
     Effect.promise(async () => {
       isClosed = true
       const former = thread
-      onEnd("its layer is closed")
+      thread = undefined
       await former?.close()
+      onEnd("its layer is closed")
     })
   )
 

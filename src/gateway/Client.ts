@@ -34,8 +34,13 @@ const defaultRestUrl = "https://discord.com/api/v10"
 const library = "effect-discord-voice"
 /** A bot may ask for a place in each of its guilds at once; beyond this something asks without end. */
 const waitingRequests = 4096
-/** A connection that was up this long has nothing to do with the failures before it. */
-const stableMs = 60_000
+/** A connection that was up this long was a healthy one: its session is worth to be resumed, which costs no Identify. */
+const healthyMs = 10_000
+/**
+ * A session that is this old has nothing to do with the failures before it. A thousand sessions a day are one every 86 seconds: where each
+ * is lost as soon as it may, fewer begin.
+ */
+const stableMs = 120_000
 /** After an answer that there were too many requests, unless it names a longer time. */
 const leastQuietMs = 5_000
 /** After so many attempts a session is given up: its resume URL may be gone. */
@@ -85,6 +90,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   const dispatches = yield* Dispatches.make
   const outbox = Outbox.make(waitingRequests)
   let session: Connection.Session | undefined
+  let sessionSinceMs = Infinity
   let upSinceMs: number | undefined
   let roundTripMs: number | undefined
   const onRoundTrip = (milliseconds: number): void => {
@@ -102,7 +108,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
 
   const onReady = Effect.fnUntraced(function*(next: Connection.Session, ready: GatewayPayload.Ready) {
     session = next
-    upSinceMs = yield* nowMs
+    sessionSinceMs = upSinceMs = yield* nowMs
     yield* Effect.logDebug("The main gateway has begun a session")
     yield* hub.onReady(ready)
   })
@@ -173,10 +179,11 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
       const end = yield* attempt
       const wasUp: number | undefined = upSinceMs
       if (wasUp !== undefined) yield* hub.publishLifecycle("Lost")
-      const wasStable = wasUp !== undefined && (yield* nowMs) - wasUp >= stableMs
-      if (wasStable) {
-        step = yield* Schedule.toStep(reconnect)
+      const endedMs = yield* nowMs
+      const wasHealthy = wasUp !== undefined && endedMs - wasUp >= healthyMs
+      if (wasHealthy) {
         failures = 0
+        if (endedMs - sessionSinceMs >= stableMs) step = yield* Schedule.toStep(reconnect)
       }
       failures++
       if (end.next === "stop") {
@@ -194,7 +201,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
         yield* Effect.logError(`The main gateway is given up: ${end.error.message}`)
         return yield* finish(end.error)
       }
-      const delayMs = end.immediately && wasStable ? 0 : Math.max(Duration.toMillis(backoff), end.minDelayMs)
+      const delayMs = end.immediately && wasHealthy ? 0 : Math.max(Duration.toMillis(backoff), end.minDelayMs)
       yield* Effect.logWarning(
         `Connecting to the main gateway again in ${Math.round(delayMs)} ms: ${end.error.message}`
       )

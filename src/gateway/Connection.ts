@@ -15,6 +15,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as GatewayPayload from "../protocol/GatewayPayload.ts"
+import { printable } from "../protocol/internal/printable.ts"
 import type * as Transport from "../Transport.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as End from "./End.ts"
@@ -238,9 +239,15 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
     yield* socket.close(end.next === "resume" ? resumableClose : 1000, "")
     return end
   },
-  Effect.catchTag("WebSocketOpenError", ({ detail, kind, status, url }) =>
-    Effect.succeed(End.make(
-      kind === "InvalidUrl" ? "stop" : "resume",
-      new VoiceError.GatewayUnreachable({ url, detail, ...(status === undefined ? {} : { status }) })
-    )))
+  (running, { session }) =>
+    Effect.catchTag(running, "WebSocketOpenError", ({ detail, kind, status, url }) =>
+      Effect.succeed(End.make(
+        // READY may have brought one that is none
+        kind !== "InvalidUrl" ? "resume" : session === undefined ? "stop" : "new-session",
+        new VoiceError.GatewayUnreachable({
+          url: printable(url),
+          detail: printable(detail),
+          ...(status === undefined ? {} : { status })
+        })
+      )))
 )

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as CloseCode from "../protocol/CloseCode.ts"
+import { printable } from "../protocol/internal/printable.ts"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
@@ -18,7 +19,7 @@ export interface End {
   readonly error: VoiceError.VoiceError
   /** The backoff is not to be shorter, in milliseconds. */
   readonly minDelayMs: number
-  /** Discord asked for it: no backoff, if the connection was up long enough. */
+  /** Discord asked for it: no backoff, if the connection was up for 10 seconds. */
   readonly immediately: boolean
 }
 
@@ -45,7 +46,7 @@ export const make = (
  */
 export const closedReason = (code: number, detail: string): VoiceError.Reason => {
   const { name, remedy } = CloseCode.gateway(code)
-  return new VoiceError.GatewayClosed({ code, name, remedy, detail })
+  return new VoiceError.GatewayClosed({ code, name, remedy, detail: printable(detail) })
 }
 
 /**

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
 import type { GuildId } from "../protocol/Identifier.ts"
+import { printable } from "../protocol/internal/printable.ts"
 import * as VoiceError from "../VoiceError.ts"
 import { shardOf } from "./Hub.ts"
 import * as SendLimit from "./SendLimit.ts"
@@ -52,7 +53,7 @@ export const defaultRetry: Schedule.Schedule<unknown, VoiceError.VoiceError> = S
  * @since 0.1.0
  */
 export const describe = (thrown: unknown): string =>
-  thrown instanceof Error ? thrown.message || thrown.name : "something that is no Error"
+  thrown instanceof Error ? printable(thrown.message || thrown.name) : "something that is no Error"
 
 /**
  * @category models

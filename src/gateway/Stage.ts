@@ -6,6 +6,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import { printable } from "../protocol/internal/printable.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type * as Rest from "./Rest.ts"
 import type { StageRequest } from "./Service.ts"
@@ -13,7 +14,7 @@ import type { StageRequest } from "./Service.ts"
 const failed = (detail: string) => VoiceError.make(new VoiceError.GatewayFailed({ detail }))
 
 const reasonIn = (body: unknown) =>
-  Predicate.hasProperty(body, "message") && typeof body.message === "string" ? `: ${body.message}` : ""
+  Predicate.hasProperty(body, "message") && typeof body.message === "string" ? `: ${printable(body.message)}` : ""
 
 /**
  * Asks Discord for a part in a stage. Fails with `GatewayFailed` in Discord's words, and where it could not be asked.

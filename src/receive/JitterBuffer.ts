@@ -171,9 +171,31 @@ export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuff
     else held.splice(at, 0, packet)
   }
 
+  /** How much time there is for what is missing in front of a packet. */
+  const spanTo = (head: Unwrap.Packet): number => Math.max(0, head.position - nextPosition)
+
+  /**
+   * How many of the missing packets are as long as the last one that came, where those and others that are as long as the one behind
+   * them fill the time between the two; `undefined` where they do not.
+   */
+  const formerAmong = (head: Unwrap.Packet): number | undefined => {
+    if (head.samples === lastSamples) return undefined
+    const missing = head.index - nextIndex
+    const former = (spanTo(head) - missing * head.samples) / (lastSamples - head.samples)
+    return Number.isInteger(former) && former >= 0 && former <= missing ? former : undefined
+  }
+
+  /** How long a missing packet is taken to be where that is not known: where there is a pause as well, it may be on either side of it. */
+  const usualSamples = (head: Unwrap.Packet): number =>
+    spanTo(head) > (head.index - nextIndex) * Math.max(lastSamples, head.samples)
+      ? Math.min(lastSamples, head.samples)
+      : lastSamples
+
   /** Where what is missing in front of a packet begins: right behind what was given out, or right before the packet. */
   const missingFrom = (head: Unwrap.Packet): number =>
-    Math.max(nextPosition, head.position - (head.index - nextIndex) * lastSamples)
+    formerAmong(head) === undefined
+      ? Math.max(nextPosition, head.position - (head.index - nextIndex) * usualSamples(head))
+      : nextPosition
 
   const nextDueMs = (): number => {
     const [head] = held
@@ -213,10 +235,15 @@ export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuff
 
   const giveUp = (head: Unwrap.Packet): ReceivedFrame => {
     const missing = head.index - nextIndex
-    const span = Math.max(0, head.position - nextPosition)
+    const span = spanTo(head)
+    const former = formerAmong(head)
+    const usual = usualSamples(head)
     lost += missing > maxRun ? missing : 1
-    if (missing > maxRun) return give(head, "lost", Math.min(span, missing * lastSamples), missing, nothing)
-    const samples = span >= missing * lastSamples ? lastSamples : Math.floor(span / missing / unit) * unit
+    if (missing > maxRun) {
+      return give(head, "lost", former === undefined ? Math.min(span, missing * usual) : span, missing, nothing)
+    }
+    const share = span >= missing * usual ? usual : Math.floor(span / missing / unit) * unit
+    const samples = former === undefined ? share : former > 0 ? lastSamples : head.samples
     const output = give(head, "lost", samples, 1, nothing)
     if (missing > 1 || head.isSilence || nextPosition !== head.position || samples === 0) return output
     recoverable++

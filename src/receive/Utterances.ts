@@ -59,7 +59,7 @@ export interface Options {
   readonly rate?: Rate | undefined
   /** Whom to listen to. Default all. */
   readonly users?: ((userId: UserId) => boolean) | undefined
-  /** Events that are held for a slow reader, who loses the oldest beyond. Default 256. */
+  /** Events, or utterances for who reads these alone, that are held for a slow reader, who loses the oldest beyond. Default 256. */
   readonly capacity?: number | undefined
 }
 
@@ -88,6 +88,8 @@ export interface Utterance {
   readonly reason: Detector.EndReason
   /** Whether it was `Confirmed`: as much of it was voiced as `confirm` says. */
   readonly confirmed: boolean
+  /** How many utterances a reader of {@link make} has lost right before, because it was too slow. Of {@link events}, the event says it. */
+  readonly dropped?: number | undefined
 }
 
 /**
@@ -135,17 +137,12 @@ const toOpus = (frames: ReadonlyArray<Detector.Heard>): ReadonlyArray<Detector.O
   return pieces
 }
 
-/**
- * What begins and ends. Fails with the reason of the session's end; what was being said then ends as `left` before. Fails with
- * `Unsupported` for an option that makes no sense, and dies of what `users` or the detector throws.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const events = (
+/** Of all events, those of which `pick` makes something: nothing else takes room from what waits for the reader. */
+const listen = <A extends { readonly dropped?: number | undefined }>(
   session: Session,
-  options: Options = {}
-): Stream.Stream<Event, VoiceError.VoiceError, OpusDecoder> =>
+  options: Options,
+  pick: (event: Event) => A | undefined
+): Stream.Stream<A, VoiceError.VoiceError, OpusDecoder> =>
   Stream.unwrap(Effect.gen(function*() {
     const { rate = defaultRate, users: isWanted = () => true } = options
     const problem = rateProblem(rate)
@@ -167,7 +164,11 @@ export const events = (
     const clock = yield* Clock.Clock
     const scope = yield* Effect.scope
     const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-    const inbox = Inbox.make<Event>(capacity, () => {})
+    const inbox = Inbox.make<A>(capacity, () => {})
+    const tell = (event: Event): void => {
+      const picked = pick(event)
+      if (picked !== undefined) inbox.offer(picked)
+    }
 
     const open = Effect.fnUntraced(function*(userId: UserId) {
       const own = yield* Scope.fork(scope)
@@ -177,12 +178,12 @@ export const events = (
         rate,
         limits,
         activity,
-        onStart: (startMs) => inbox.offer({ _tag: "Started", userId, startMs }),
-        onConfirm: (startMs) => inbox.offer({ _tag: "Confirmed", userId, startMs }),
-        onDiscard: (startMs, endMs) => inbox.offer({ _tag: "Discarded", userId, startMs, endMs }),
+        onStart: (startMs) => tell({ _tag: "Started", userId, startMs }),
+        onConfirm: (startMs) => tell({ _tag: "Confirmed", userId, startMs }),
+        onDiscard: (startMs, endMs) => tell({ _tag: "Discarded", userId, startMs, endMs }),
         onEnd: ({ frames, ...stretch }) => {
           const utterance = { ...stretch, userId, rate, opus: toOpus(frames) }
-          inbox.offer({ _tag: "Ended", userId, utterance })
+          tell({ _tag: "Ended", userId, utterance })
         }
       })
       return { scope: own, decoder: Pcm.make(decoder), detector, heardMs: nowMs(), leavesMs: Infinity }
@@ -271,7 +272,19 @@ export const events = (
   }))
 
 /**
- * The utterances of all users, each when it has ended.
+ * What begins and ends. Fails with the reason of the session's end; what was being said then ends as `left` before. Fails with
+ * `Unsupported` for an option that makes no sense, and dies of what `users` or the detector throws.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const events = (
+  session: Session,
+  options: Options = {}
+): Stream.Stream<Event, VoiceError.VoiceError, OpusDecoder> => listen(session, options, (event) => event)
+
+/**
+ * The utterances of all users, each when it has ended. Fails like {@link events}.
  *
  * @example
  * ```ts
@@ -287,12 +300,9 @@ export const events = (
  */
 export const make = (
   session: Session,
-  options?: Options
+  options: Options = {}
 ): Stream.Stream<Utterance, VoiceError.VoiceError, OpusDecoder> =>
-  events(session, options).pipe(
-    Stream.filter((event) => event._tag === "Ended"),
-    Stream.map(({ utterance }) => utterance)
-  )
+  listen(session, options, (event) => event._tag === "Ended" ? event.utterance : undefined)
 
 /**
  * An utterance as an Ogg Opus file, bit for bit as it came.

@@ -248,7 +248,8 @@ class Ring implements FrameRing {
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
-    Atomics.sub(this.#words, takersIndex, 1)
+    // it may have been released, by somebody who took us for dead
+    if (this.isTaken()) Atomics.sub(this.#words, takersIndex, 1)
   }
 
   isTaken(): boolean {
@@ -359,3 +360,13 @@ class Ring implements FrameRing {
  * @since 0.1.0
  */
 export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => new Ring(buffer)
+
+/**
+ * Closes the ring that lies in a buffer for a consumer that has died with it open.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const release = (buffer: ArrayBufferLike): void => {
+  Atomics.store(new Int32Array(buffer, 0, headerInts), takersIndex, 0)
+}

@@ -3,13 +3,18 @@
  * first that it is in none, and must not take it for a moderator's doing. Sessions follow one another in a guild, and a late
  * answer to one may come to the next.
  *
+ * Who leaves after a request that was not granted may get no answer, since there is nothing to leave. Discord's order tells so where
+ * the next request is for another channel and is granted. For the same channel nothing on the wire does: that state could be a late
+ * answer to the first request, which the answer to the leaving follows, and a moderator's doing looks like that. What comes next
+ * decides then: the second grant comes at once, or none at all.
+ *
  * @since 0.1.0
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Gateway from "../Gateway.ts"
-import type { GuildId } from "../protocol/Identifier.ts"
+import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
 
 /**
  * Once that we said that we leave.
@@ -31,8 +36,11 @@ export interface Leave {
  * @since 0.1.0
  */
 export interface Leaves {
-  /** We say that we leave. */
-  readonly say: () => Leave
+  /**
+   * We say that we leave. `former` is what was asked for before and has not been granted, where we are in no channel: whether there is
+   * something to leave is not known then.
+   */
+  readonly say: (former?: ChannelId) => Leave
   /**
    * We are going to ask for a channel: waits until nothing that was said waits to be sent. Until then, what comes answers somebody who
    * asked before that.
@@ -40,6 +48,8 @@ export interface Leaves {
   readonly settle: Effect.Effect<void>
   /** We ask for a channel: what was said before is answered before that. */
   readonly asked: () => void
+  /** Discord says that we are in a channel. */
+  readonly granted: (channelId: ChannelId) => void
   /** Discord says that we are in no channel. Whether that is the answer to our own leaving, which a request has followed already. */
   readonly answered: () => boolean
   /** The main gateway was lost: what waits from now on is sent in the session that follows. */
@@ -52,6 +62,7 @@ export interface Leaves {
 }
 
 interface Open {
+  readonly former: ChannelId | undefined
   sentAtNanos: bigint | undefined
   isAskedSince: boolean
   isVoid: boolean
@@ -89,8 +100,9 @@ class Said implements Leaves {
     )
   }
 
-  say(): Leave {
+  say(former?: ChannelId): Leave {
     const leave: Open = {
+      former,
       sentAtNanos: undefined,
       isAskedSince: false,
       isVoid: false,
@@ -119,6 +131,19 @@ class Said implements Leaves {
 
   asked(): void {
     for (const leave of this.#open) leave.isAskedSince = true
+  }
+
+  granted(channelId: ChannelId): void {
+    this.#expire()
+    // what was asked for later is granted: of what was said before, no answer will come
+    while (this.#isBefore(channelId)) this.#open = this.#open.slice(1)
+  }
+
+  /** Whether the first that is open was said before that channel was asked for, and where there was nothing to leave. */
+  #isBefore(channelId: ChannelId): boolean {
+    const first = this.#open[0]
+    return first !== undefined && first.isAskedSince && first.sentAtNanos !== undefined &&
+      first.former !== undefined && first.former !== channelId
   }
 
   answered(): boolean {

@@ -134,9 +134,13 @@ class Supervisor implements Stay.Keeper {
           orElse: () => Effect.undefined
         })
       }
+      const { channelId, failure } = whereabouts.now()
       // a main gateway that has ended says no more, and why it has ended is what there is to know
-      if (word === undefined || word === "over") return yield* whereabouts.now().failure ?? expired
-      return word === "removed" ? yield* removed() : yield* this.#follow(word, since)
+      if (failure !== undefined && (word === undefined || word === "over")) return yield* failure
+      // what looked like the answer to our own leaving was none: the channel that was asked for behind it would have come since
+      const isOut = channelId === null && Number.isFinite(since.states)
+      if (word === "removed" || (word === undefined && isOut)) return yield* removed()
+      return word === undefined || word === "over" ? yield* expired : yield* this.#follow(word, since)
     })
   }
 

@@ -72,8 +72,8 @@ class Guild implements Whereabouts, GuildEvents.Listener {
   #watchers: ReadonlyArray<() => void> = []
   /** Whether the gateway has given the guild up, and nothing has come or was asked for since. */
   #isDetached = false
-  /** The last request for a channel while we were in none: when it was made, and how many voice states had come by then. */
-  #requested: { atNanos: bigint; readonly states: number } | undefined
+  /** The last request for a channel while we were in none: for which, when it was made, and how many voice states had come by then. */
+  #requested: { atNanos: bigint; readonly channelId: ChannelId; readonly states: number } | undefined
   #told: Flags | undefined
   #farewell: Farewell.Farewell | undefined
 
@@ -119,6 +119,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     const { channel_id: channelId, session_id: sessionId } = state
     const { restrictions: former, states } = this.#now
     const restrictions = channelId === null ? former : Restrictions.of(state)
+    if (channelId !== null) this.#leaves.granted(channelId)
     const isEcho = channelId === null && this.#leaves.answered()
     this.#set({ channelId, sessionId, restrictions, states: isEcho ? states : states + 1 })
   }
@@ -178,13 +179,15 @@ class Guild implements Whereabouts, GuildEvents.Listener {
   tell(channelId: ChannelId | null, flags: Flags): Effect.Effect<void, VoiceError.VoiceError> {
     return Effect.suspend(() => {
       const atNanos = this.#clock.monotonicTimeNanosUnsafe()
-      const leave = channelId === null && (this.#isInVoice() || this.#requested?.states === this.#now.states)
-        ? this.#leaves.say()
+      const former = this.#requested?.states === this.#now.states ? this.#requested.channelId : undefined
+      const isInVoice = this.#isInVoice()
+      const leave = channelId === null && (isInVoice || former !== undefined)
+        ? this.#leaves.say(isInVoice ? undefined : former)
         : undefined
       if (channelId !== null) {
         this.#isDetached = false
         this.#leaves.asked()
-        if (!this.#isInVoice()) this.#requested = { atNanos, states: this.#now.states }
+        if (!isInVoice) this.#requested = { atNanos, channelId, states: this.#now.states }
       }
       this.#told = flags
       const { deaf, mute } = flags

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { printable } from "../protocol/internal/printable.ts"
 
 /**
  * A WebSocket could not be opened. `status` is the HTTP status of a refused upgrade.
@@ -21,7 +22,7 @@ export class WebSocketOpenError extends Schema.TaggedError<WebSocketOpenError>(
 }) {
   override get message() {
     const status = this.status === undefined ? "" : ` with HTTP ${this.status}`
-    return `WebSocket to ${this.url} could not be opened (${this.kind}${status}): ${this.detail}`
+    return `WebSocket to ${this.url} could not be opened (${this.kind}${status}): ${printable(this.detail)}`
   }
 }
 
@@ -38,7 +39,7 @@ export class WebSocketClosed extends Schema.TaggedError<WebSocketClosed>(
   reason: Schema.String
 }) {
   override get message() {
-    return `WebSocket closed: ${this.code}${this.reason === "" ? "" : ` ${this.reason}`}`
+    return `WebSocket closed: ${this.code}${this.reason === "" ? "" : ` ${printable(this.reason)}`}`
   }
 }
 

@@ -75,6 +75,7 @@ describe("Sending", () => {
   it("tells in short what was thrown, and nothing of what is no error", () => {
     assert.strictEqual(Sending.describe(new Error("boom")), "boom")
     assert.strictEqual(Sending.describe(new TypeError()), "TypeError")
+    assert.strictEqual(Sending.describe(new Error("\u001b[2J")), "\\u{1b}[2J")
     assert.strictEqual(Sending.describe({ message: "secret", name: "secret" }), "something that is no Error")
   })
 })

@@ -43,6 +43,7 @@ describe("Stage", () => {
       for (
         const [status, body, told] of [
           [403, { message: "Missing Permissions" }, "(403): Missing Permissions"],
+          [403, { message: `\u001b[2J${"m".repeat(1_000)}` }, `(403): \\u{1b}[2J${"m".repeat(196)}…`],
           [500, { message: 7 }, "(500)"],
           [502, undefined, "(502)"],
           [300, {}, "(300)"]

@@ -27,6 +27,36 @@ describe("a track, and others", () => {
       assert.isAbove(Hearing.ratio(sound.left, Hearing.music, 65 * frame, 80 * frame), 25)
     }))
 
+  for (const [what, isOpus] of [["PCM", false], ["Opus that was passed through", true]] as const) {
+    for (const afterMs of [0, 40, 160, 1_007]) {
+      it.effect(`of ${what} is where it was heard to, when it is stopped beside others, ${afterMs} ms after they began`, () =>
+        Effect.gen(function*() {
+          const { sound, value } = yield* Rig.run(Effect.gen(function*() {
+            const guest = yield* Rig.guest()
+            const session = yield* Rig.join("lobby")
+            const tone = Hearing.sine(3_000, 0.3)
+            const track = yield* session.play(
+              isOpus ? AudioSource.fromFrames(yield* Hearing.encode(tone, 4_000)) : Hearing.pcm(tone, 4_000)
+            )
+            yield* Effect.sleep("500 millis")
+            yield* session.play(Hearing.pcm(Hearing.sine(440), 3_000))
+            yield* Effect.sleep(afterMs)
+            yield* track.stop
+            yield* Effect.sleep("1 second")
+            const value = [yield* track.position, yield* track.metrics] as const
+            yield* Effect.sleep("4 seconds")
+            return { value, sound: yield* Hearing.decode(yield* guest.heard) }
+          })).pipe(Effect.provide(Rig.memory()))
+          const [positionMs, metrics] = value
+          const isHeard = (at: number) => Hearing.levelOf(sound.left, 3_000, at * frame, frame) > 0.02
+          const heard = Array.from({ length: 150 }, (_, at) => at).filter(isHeard).length
+          // an edge of a frame may be heard in another one
+          assert.closeTo(positionMs, heard * 20, 20)
+          assert.deepStrictEqual(metrics, { sent: positionMs / 20, late: 0, missed: 0, concealed: 0 })
+        }))
+    }
+  }
+
   it.effect("crosses with the next also where both are passed through before and afterwards", () =>
     Effect.gen(function*() {
       const { heard, sound, value } = yield* Rig.run(Effect.gen(function*() {

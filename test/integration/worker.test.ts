@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { BroadcastChannel, Worker } from "node:worker_threads"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
@@ -56,6 +57,31 @@ describe("a driver in a worker thread", () => {
           (yield* Rig.reasonOf(Rig.join("lobby", { policy: VoiceSession.policyNever })))._tag,
           "SocketOpenFailed"
         )
+      }).pipe(Effect.scoped, Effect.provide(VoiceDriver.layerMessagePort(thread)))
+    }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
+
+  it.live("has no ring open any more when it has died, so that what was sent of it is known", () =>
+    Effect.gen(function*() {
+      const thread = yield* worker
+      const info = yield* Rig.grant("lobby")
+      yield* Effect.gen(function*() {
+        const driver = yield* VoiceDriver.VoiceDriver
+        const connection = yield* driver.connect(info)
+        const events = yield* connection.events
+        // of 20 seconds, so that it plays for as long as this takes
+        const playing = FrameRing.make({ capacityBytes: 1_000_000 })
+        for (const { data, samples } of Rig.frames(1_000)) assert.isTrue(playing.write(data, samples))
+        const waiting = Rig.ringOf(Rig.frames(50))
+        const started = yield* Effect.forkChild(
+          Stream.runHead(Stream.filter(events, ({ _tag }) => _tag === "TrackStarted"))
+        )
+        yield* connection.attach(playing)
+        yield* Fiber.join(started)
+        yield* connection.attach(waiting, { after: "drained" })
+        yield* Rig.settled(Effect.sync(() => assert.isTrue(playing.isTaken() && waiting.isTaken())))
+        yield* Effect.promise(() => thread.terminate())
+        yield* Rig.reasonOf(connection.awaitEnd)
+        assert.deepStrictEqual([playing.isTaken(), waiting.isTaken()], [false, false])
       }).pipe(Effect.scoped, Effect.provide(VoiceDriver.layerMessagePort(thread)))
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 

@@ -305,6 +305,52 @@ describe("JitterBuffer", () => {
     assert.deepStrictEqual(lost.map(({ output }) => output.samples), [120, 240])
   })
 
+  const changes = [
+    { from: 2_880, to: 120 },
+    { from: 120, to: 2_880 },
+    { from: 960, to: 2_880 },
+    { from: 2_880, to: 960 }
+  ]
+  for (const { from: before, to: after } of changes) {
+    for (const [former, latter] of [[1, 0], [0, 1], [1, 2], [3, 3], [20, 20]] as const) {
+      const what = `${former} of ${before / 48} ms and ${latter} of ${after / 48} ms`
+      it(`gives lost packets the times that they had where the length changes among them: ${what}`, () => {
+        const from = Schedule.sender()
+        const samples = [
+          ...Array.from({ length: 5 + former }, () => before),
+          ...Array.from({ length: latter + 5 }, () => after)
+        ]
+        const sent = samples.map((length) => from.send(length))
+        const count = former + latter
+        const { given, statistics } = run(
+          Schedule.through(sent.filter((_, i) => i < 5 || i >= 5 + count), perfect),
+          undefined,
+          { stepMs: 1 }
+        )
+        const lost = given.filter(({ output }) => output.kind === "lost").map(({ output }) => output.samples)
+        const told = sent.slice(5, 5 + count).map(({ samples: length }) => length)
+        assert.deepStrictEqual(lost, count > 25 ? [told.reduce((sum, length) => sum + length)] : told)
+        assert.deepStrictEqual(given.filter(({ output }) => output.kind === "silence"), [])
+        assert.deepInclude(statistics, { lost: count, delivered: 10, late: 0 })
+      })
+    }
+  }
+
+  it("waits for what is missing behind a pause as long as its time is, where packets have become shorter", () => {
+    const from = Schedule.sender()
+    const words = Array.from({ length: 20 }, () => from.send(2_880))
+    from.pause(24_000)
+    words.push(...Array.from({ length: 20 }, () => from.send(120)))
+    // overtaken by others, and in time
+    const arrivals = Schedule.through(words, perfect).map(({ atMs, sent }): Schedule.Arrival => ({
+      sent,
+      atMs: sent.number === 20 ? atMs + 25 : atMs
+    })).toSorted((one, other) => one.atMs - other.atMs)
+    const { given, statistics } = run(arrivals, undefined, { stepMs: 1 })
+    assert.deepInclude(statistics, { lost: 0, late: 0, delivered: 40 })
+    assert.deepStrictEqual(numbers(given), words.map(({ number }) => number))
+  })
+
   it("finds nothing of a lost packet in the silence behind it", () => {
     const buffer = JitterBuffer.make(user)
     const [first, , third] = Schedule.many(3)

@@ -224,6 +224,38 @@ describe("Utterances", () => {
       })).pipe(Effect.provide(memory()))
   )
 
+  it.effect("holds as many utterances for a slow reader as it may, whatever else happened, and says how many are lost", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
+      const words = frames.slice(0, 50)
+      const read: Array<Utterances.Utterance> = []
+      yield* session.receive.utterances({ capacity: 3 }).pipe(
+        Stream.runForEach((utterance) =>
+          Effect.andThen(Effect.sleep("20 seconds"), Effect.sync(() => read.push(utterance)))
+        ),
+        Effect.ignore,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const starts: Array<number> = []
+      yield* Utterances.make(session).pipe(
+        Stream.runForEach(({ startMs }) => Effect.sync(() => starts.push(startMs))),
+        Effect.ignore,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      for (let i = 0; i < 6; i++) {
+        yield* ada.speak(words)
+        yield* Effect.sleep("1 second")
+      }
+      yield* Effect.sleep("2 minutes")
+      assert.lengthOf(starts, 6)
+      // the first was being read; of the five behind it three had room
+      assert.deepStrictEqual(read.map(({ startMs }) => startMs), [0, 3, 4, 5].map((i) => starts[i] ?? 0))
+      assert.deepStrictEqual(read.map(({ dropped }) => dropped), [undefined, 2, undefined, undefined])
+    })).pipe(Effect.provide(memory())))
+
   it.effect("is not torn by what the network loses", () =>
     Rig.run(Effect.gen(function*() {
       const { frames, stretches } = yield* Speech.withPauses("speech-1.ogg", pauses["speech-1.ogg"])

@@ -52,4 +52,28 @@ describe("VoiceActivity", () => {
       assert.isFalse(detector(new Int16Array(160).fill(1_000)))
       assert.isTrue(detector(new Int16Array(160).fill(20_000)))
     }).pipe(Effect.scoped, Effect.provide(VoiceActivity.layerEnergy({ least: -20, most: -10 }))))
+
+  it.effect("refuses thresholds that are none, with which nothing would ever be speech, or all of it", () =>
+    Effect.gen(function*() {
+      const none = [
+        ...[NaN, Infinity, -1].flatMap((value) => [{ margin: value }, { rise: value }]),
+        ...[NaN, Infinity, -Infinity].flatMap((value) => [{ least: value }, { most: value }])
+      ]
+      for (const options of none) {
+        const { reason } = yield* Effect.flip(Effect.scoped(Layer.build(VoiceActivity.layerEnergy(options))))
+        assert.strictEqual(reason._tag, "Unsupported")
+        const [name = "", value] = Object.entries(options)[0] ?? []
+        assert.include(reason.message, `${name} is ${value}`)
+      }
+    }))
+
+  it.effect("refuses a mode that WebRTC does not have", () =>
+    Effect.gen(function*() {
+      for (const mode of [4, -1, NaN, 1.5]) {
+        // as from a program in plain JavaScript
+        const layer = VoiceActivity.layerWebRtc({ mode: mode as 0 })
+        const { reason } = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
+        assert.strictEqual(reason._tag, "Unsupported")
+      }
+    }))
 })

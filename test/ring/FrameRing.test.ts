@@ -91,6 +91,21 @@ describe("FrameRing", () => {
     assert.isFalse(ring.isTaken())
   })
 
+  it("is released where a consumer has died, whoever takes from it afterwards", () => {
+    const ring = FrameRing.make()
+    const [dead, next] = [FrameRing.fromBuffer(ring.buffer), FrameRing.fromBuffer(ring.buffer)]
+    dead.open()
+    FrameRing.release(ring.buffer)
+    assert.isFalse(ring.isTaken())
+    // one that was not quite dead
+    dead.close()
+    assert.isFalse(ring.isTaken())
+    next.open()
+    assert.isTrue(ring.isTaken())
+    next.close()
+    assert.isFalse(ring.isTaken())
+  })
+
   it("is open again where its end was not come to, and for good not where it was", () => {
     const ring = FrameRing.make()
     const consumer = FrameRing.fromBuffer(ring.buffer)

@@ -208,6 +208,21 @@ describe("Conduit", () => {
       }
     }))
 
+  it.effect("listens once to a connection that comes up while somebody begins to read", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      let listening = 0
+      const listen: VoiceDriver.VoiceConnection["listen"] = () =>
+        Effect.acquireRelease(Effect.sync(() => listening++), () => Effect.sync(() => listening--))
+      const reader = { onPacket: () => {}, only: () => undefined, onOver: () => {} }
+      const scope = yield* Effect.scope
+      const { fake } = yield* using(conduit)
+      const e2ee = Effect.andThen(Scope.provide(conduit.read(reader), scope), fake.connection.e2ee)
+      yield* using(conduit, { listen, e2ee })
+      yield* turns
+      assert.strictEqual(listening, 1)
+    }))
+
   it.effect("leaves the connection of the moment alone when a former one ends late", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)

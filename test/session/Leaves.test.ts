@@ -4,7 +4,7 @@ import * as Gateway from "../../src/Gateway.ts"
 import { GuildId } from "../../src/protocol/Identifier.ts"
 import * as Leaves from "../../src/session/Leaves.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
-import { guildId } from "./rig.ts"
+import { guildId, home, other } from "./rig.ts"
 
 const second = 1_000_000_000n
 
@@ -97,6 +97,34 @@ describe("Leaves", () => {
     leaves.resumed()
     leaves.newSession()
     assert.isFalse(open())
+  })
+
+  test("expects no answer any more where another channel was let into than the one asked for in vain before", ({ make }) => {
+    const former = make()
+    former.say(home).sent()
+    former.say(other).sent()
+    former.handOver()
+    const leaves = make()
+    leaves.granted(other)
+    leaves.asked()
+    // the second request, which comes late, or the third
+    leaves.granted(other)
+    assert.deepStrictEqual([leaves.answered(), leaves.answered()], [true, false])
+    leaves.say(home).sent()
+    leaves.asked()
+    leaves.granted(home)
+    leaves.granted(other)
+    assert.isFalse(leaves.answered())
+    // one that was said in a channel is answered, wherever a moderator has moved us before
+    leaves.say().sent()
+    leaves.asked()
+    leaves.granted(other)
+    assert.isTrue(leaves.answered())
+    const waits = leaves.say(home)
+    leaves.asked()
+    leaves.granted(other)
+    waits.sent()
+    assert.isTrue(leaves.answered())
   })
 
   test("hands over what is open to the next session in the guild, and to no other", ({ make, pass }) => {

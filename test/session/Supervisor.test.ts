@@ -225,6 +225,29 @@ describe("Supervisor", () => {
         }))
     }
 
+    for (const wanted of [Rig.home, Rig.other]) {
+      const where = wanted === Rig.home ? "the same channel" : "another channel"
+      it.effect(`no channel, then 4014, soon after a refusal, in ${where}: Kicked`, () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make({ joinTimeout: "3 seconds" })
+          const answer = it.discord.answer
+          it.discord.answer = () => []
+          const refused = yield* Effect.forkScoped(Effect.flip(Effect.scoped(it.join)), { startImmediately: true })
+          yield* TestClock.adjust("3 seconds")
+          assert.strictEqual((yield* Fiber.join(refused)).reason._tag, "JoinTimedOut")
+          it.discord.answer = answer
+          const session = yield* it.joinIn(wanted)
+          assert.deepStrictEqual(it.channels(), [Rig.home, null, wanted])
+          yield* it.say(Rig.voiceState(null))
+          yield* TestClock.adjust("100 millis")
+          yield* it.lose(4014)
+          assert.deepStrictEqual(
+            yield* Rig.endOf(session),
+            new VoiceError.Kicked({ guildId: Rig.guildId, channelId: wanted })
+          )
+        }))
+    }
+
     it.effect("no channel and nothing else: Disconnected", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()

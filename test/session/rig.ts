@@ -95,21 +95,23 @@ export const make = Effect.fnUntraced(function*(
     context
   )
   const connects = Context.get(context, VoiceDriver.VoiceDriver)
-  const join = VoiceSession.join({ guildId, channelId: home, ...options }).pipe(
-    Effect.provideService(VoiceDriver.VoiceDriver, {
-      connect: (...record) =>
-        Effect.addFinalizer(() => closing).pipe(
-          Effect.andThen(opening(record[0])),
-          Effect.andThen(connects.connect(...record))
-        )
-    }),
-    Effect.provideContext(context)
-  )
+  const joinIn = (channelId: ChannelId) =>
+    VoiceSession.join({ guildId, channelId, ...options }).pipe(
+      Effect.provideService(VoiceDriver.VoiceDriver, {
+        connect: (...record) =>
+          Effect.addFinalizer(() => closing).pipe(
+            Effect.andThen(opening(record[0])),
+            Effect.andThen(connects.connect(...record))
+          )
+      }),
+      Effect.provideContext(context)
+    )
   return {
     ...gateway,
     discord,
     driver,
-    join,
+    join: joinIn(home),
+    joinIn,
     say: (...events: ReadonlyArray<Gateway.GatewayEvent>) => Effect.forEach(events, gateway.push, { discard: true }),
     channels: () => discord.requests.map(({ channel_id }) => channel_id),
     /** The tokens of the connections that were asked for. */

@@ -99,6 +99,29 @@ describe("HelperThread", () => {
       assert.deepStrictEqual(log, ["unavailable: it has not started within 300 ms", "a"])
     }).pipe(Effect.scoped))
 
+  it.live("leaves no thread behind that has not started in time", () =>
+    Effect.gen(function*() {
+      let ticks = 0
+      const signal = new BroadcastChannel("unstarted")
+      signal.onmessage = () => ticks++
+      yield* Effect.addFinalizer(() => Effect.sync(() => signal.close()))
+      const file = script(
+        `import { BroadcastChannel } from "node:worker_threads"
+        const signal = new BroadcastChannel("unstarted")
+        setInterval(() => signal.postMessage(1), 1)`
+      )
+      const { until } = yield* start(file, { deadlineMs: 1_000 })
+      yield* until(1)
+      /** Looks in a row without a tick. */
+      let silent = 0
+      for (let look = 0, before = ticks; look < 500 && silent < 20; look++) {
+        yield* Effect.sleep("10 millis")
+        silent = ticks === before ? silent + 1 : 0
+        before = ticks
+      }
+      assert.strictEqual(silent, 20)
+    }).pipe(Effect.scoped))
+
   it.live("waits for what it has said while this thread was busy", () =>
     Effect.gen(function*() {
       const signal = new BroadcastChannel("started")
@@ -123,11 +146,19 @@ describe("HelperThread", () => {
       for (const url of [helper, new URL("./nowhere.js", import.meta.url)]) {
         const { log, thread, until } = yield* start(url, { onUnavailable: () => {} })
         thread.post("throw")
+        thread.post("throw")
         yield* until(1)
         thread.post("lost")
         yield* Effect.sleep("20 millis")
         assert.deepStrictEqual(log, ["ended: the engine is worn out"])
       }
+      let closed = 0
+      const own = yield* start(new URL("./nowhere.js", import.meta.url), {
+        here: (post) => ({ ...echo(post), close: () => void closed++ })
+      })
+      own.thread.post("throw")
+      yield* own.until(2)
+      assert.strictEqual(closed, 1)
       const { log, thread, until } = yield* start(helper)
       thread.post("exit")
       yield* until(1)

@@ -62,6 +62,11 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   let strays = 0
   let scanned = 0
   let crc = 0
+  /**
+   * How long a frame is that is the last one if no other one follows, or 0: where nobody has told the length, a checksum may be right
+   * by chance, and what begins a tag may stand in a frame.
+   */
+  let whole = 0
   const tags: Tags.MutableTags = {}
 
   const onStart = (): boolean => {
@@ -137,6 +142,11 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     frame = undefined
   }
 
+  const giveLast = (current: FlacFrame.Frame): void => {
+    giveFrame(current, whole)
+    state = "ended"
+  }
+
   /** A frame, counted from the first one of the file. */
   const frameIn = (
     bytes: Uint8Array,
@@ -160,6 +170,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       if (found !== undefined && (searching || found.start === expected)) {
         frame = found
         scanned = 1
+        whole = 0
         crc = FlacFrame.nextCrc16(0, input.bytes[input.start] ?? 0)
         return true
       }
@@ -196,12 +207,14 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     const isLast = stream.total !== undefined && current.start + current.samples >= stream.total
     while (input.start + scanned < input.end) {
       const at = input.start + scanned
-      if (isLast && crc === 0 && scanned > 8) {
+      if (crc === 0 && scanned > 8 && whole === 0 && (isLast || stream.total === undefined)) {
         if (input.end - at < trailerBytes) return false
         if (isTrailer(at)) {
-          giveFrame(current, scanned)
-          state = "ended"
-          return true
+          whole = scanned
+          if (isLast) {
+            giveLast(current)
+            return true
+          }
         }
       }
       const byte = input.bytes[at] ?? 0
@@ -213,7 +226,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
             giveFrame(current, scanned)
             return true
           }
-          if (!searching && next.start === current.start + current.samples) {
+          if (!searching && whole === 0 && next.start === current.start + current.samples) {
             fail("Corrupt", "a FLAC frame is damaged: its checksum is wrong")
             return false
           }
@@ -222,6 +235,10 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       crc = FlacFrame.nextCrc16(crc, byte)
       scanned++
       if (scanned > limit) {
+        if (whole > 0) {
+          giveLast(current)
+          return true
+        }
         if (searching && ++strays < maxStray) {
           frame = undefined
           consume(1)
@@ -255,10 +272,9 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       return
     }
     const length = isTag(input.end - 128) && held > 128 ? held - 128 : held
-    if (FlacFrame.crc16(input.bytes, input.start, input.start + length) !== 0) {
-      return fail("Truncated", "it ends inside a FLAC frame")
-    }
-    giveFrame(current, length)
+    const isWhole = FlacFrame.crc16(input.bytes, input.start, input.start + length) === 0
+    if (!isWhole && whole === 0) return fail("Truncated", "it ends inside a FLAC frame")
+    giveFrame(current, isWhole ? length : whole)
     if (info?.total !== undefined && expected < info.total) fail("Truncated", "it is shorter than it says")
   }
 

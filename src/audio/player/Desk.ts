@@ -29,6 +29,8 @@ export interface Desk {
   readonly cut: (entries: ReadonlyArray<Seat.Entry>) => Cut
   /** The driver shall take no more of an entry that was taken out: what it takes until then still counts. */
   readonly leaving: (entry: Seat.Entry) => void
+  /** An entry was taken out while others go on: what was made of it ahead is sent, and counts. */
+  readonly fading: (entry: Seat.Entry) => void
   readonly setGain: (entry: Seat.Entry) => void
   readonly fadeOut: (entry: Seat.Entry) => void
   readonly setEffects: (entry: Seat.Entry) => void
@@ -62,6 +64,8 @@ export const open = Effect.fnUntraced(function*(
   /** How many frames behind the one that is read next are remembered: those that are made ahead are written over others. */
   const memory = Heard.depth - 1 - Math.ceil(mixer.aheadMs / 20)
   let last = Splice.make(ring, 0)
+  /** What the mix writes into. */
+  let written: Pick<FrameRing, "framesWritten"> = ring
   const inputs = new Map<number, Seat.Entry>()
   /** Inputs whose places are to be taken. */
   const left = new Map<Seat.Seat, number>()
@@ -72,6 +76,12 @@ export const open = Effect.fnUntraced(function*(
   /** Frames that were looked at. */
   let seen = 0
   let missingSince: number | undefined
+  let isClosed = false
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isClosed = true
+    })
+  )
 
   const lookAt = (frame: number, entry: Seat.Entry, nowMs: number): void => {
     const flags = heard.flags(frame, entry.slot, entry.input)
@@ -125,6 +135,23 @@ export const open = Effect.fnUntraced(function*(
       const taken = Splice.taken(part)
       // its times are of no interest any more
       for (next = Math.max(next, taken - memory); next < taken; next++) lookAt(next, entry, 0)
+      return isOver
+    }
+  }
+
+  const fading: Desk["fading"] = (entry) => {
+    const made = written.framesWritten()
+    let next = seen
+    entry.settle = () => {
+      const isOver = isClosed && Splice.isOver(last)
+      const taken = Splice.taken(last)
+      for (next = Math.max(next, taken - memory); next < taken; next++) {
+        lookAt(next, entry, 0)
+        // it has ended, or was never in it
+        if (entry.overAt !== undefined || (next >= made && heard.flags(next, entry.slot, entry.input) === 0)) {
+          return true
+        }
+      }
       return isOver
     }
   }
@@ -205,9 +232,11 @@ export const open = Effect.fnUntraced(function*(
         forget(entry)
       }
       last = Splice.make(following.ring, following.from, last)
+      written = following.ring
       return following
     },
     leaving,
+    fading,
     setGain: ({ input, seat }) => command({ _tag: "Gain", input, ...seat.level }),
     fadeOut: ({ input, seat }) => command({ _tag: "FadeOut", input, rampMs: seat.fadeOutMs ?? 0 }),
     setEffects: ({ input, seat }) => command({ _tag: "Effects", input, effects: seat.effects }),

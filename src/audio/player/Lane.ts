@@ -70,6 +70,16 @@ export const leaving = (lane: Lane, entry: Seat.Entry, place: Seat.Entry["place"
   if (lane.from?.entry === entry) alsoPassed(entry)
 }
 
+/**
+ * An entry was taken out of a mix that goes on with others: what it has been mixed into is sent.
+ *
+ * @internal
+ */
+export const fading = (mix: Mix, entry: Seat.Entry): void => {
+  mix.desk.fading(entry)
+  if (mix.from?.entry === entry) alsoPassed(entry)
+}
+
 const alsoPassed = (entry: Seat.Entry): void => {
   const { settle: mixed } = entry
   const passed = passing(entry)

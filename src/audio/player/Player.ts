@@ -390,7 +390,8 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     const { air } = this
     if (mix.from !== undefined) {
       Seat.count(mix.from.entry)
-      mix.desk.own(mix.from.entry)
+      // one that fades has no more of its ring to be taken
+      if (Seat.isSettled(mix.from.entry)) mix.desk.own(mix.from.entry)
       mix.from = undefined
     }
     mix.desk.look(this.#nowMs(), this.#drained)

@@ -45,6 +45,7 @@ export const remove = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): Eff
     if (!entry.seat.isOver && others.some(({ place, seat }) => place === "mix" && seat.after === entry.seat)) {
       former.desk.hold(entry)
     } else former.desk.remove(entry)
+    Lane.fading(former, entry)
   })
 
 /**

@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import * as Process from "node:child_process"
 import type { Readable, Writable } from "node:stream"
 import type { VoiceError } from "../../VoiceError.ts"
+import * as Bounds from "../Bounds.ts"
 import * as ByteSource from "../ByteSource.ts"
 
 /**
@@ -76,7 +77,7 @@ const startFailure = (name: string, command: string, cause: unknown, hint: strin
  * is taken; without it there is none. What it writes is given as it comes, and it is held up when that is not taken.
  *
  * `NotFound` if there is no such program, `Failed` if it ends by a signal or with another exit code than 0, with the code or
- * the signal and the end of its standard error.
+ * the signal and the end of its standard error. `Unsupported` for a `killAfterMs` that is negative or none.
  *
  * @category constructors
  * @since 0.1.0
@@ -94,7 +95,7 @@ export const open = (
   }
 ): Effect.Effect<ByteSource.ByteSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
-    const killAfterMs = command.killAfterMs ?? 2000
+    const killAfterMs = yield* Bounds.patience(command.killAfterMs ?? 2000, "to kill after a time")
     const input = options?.input
     const child = yield* Effect.acquireRelease(start(command, name, input !== undefined, options?.hint), (child) =>
       stop(child, killAfterMs))

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { OpenPcm } from "../OpenSource.ts"
 import { pullSamples } from "./DecodedSource.ts"
@@ -23,9 +23,6 @@ export interface ToneOptions {
   /** How long it takes to come and to go, so that it does not click. Default 5 ms. */
   readonly ramp?: Duration.Input | undefined
 }
-
-const samplesOf = (duration: Duration.Input | undefined): number =>
-  duration === undefined ? Infinity : Math.round(Duration.toMillis(duration) * 48)
 
 /** PCM of which each sample depends on its place only. */
 const open = (total: number, write: (out: Float32Array, at: number) => void): OpenPcm => {
@@ -54,17 +51,21 @@ const open = (total: number, write: (out: Float32Array, at: number) => void): Op
  * @category constructors
  * @since 0.1.0
  */
-export const silence = (duration: Duration.Input | undefined): OpenPcm => open(samplesOf(duration), () => undefined)
+export const silence = (durationMs: number): OpenPcm => open(Math.round(durationMs * 48), () => undefined)
 
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const tone = (options: ToneOptions): OpenPcm => {
-  const total = samplesOf(options.duration)
-  const gain = options.gain ?? 0.25
-  const ramp = Math.max(1, Math.min(total / 2, Math.round(Duration.toMillis(options.ramp ?? 5) * 48)))
-  const step = 2 * Math.PI * options.frequency / 48_000
+export const tone = ({ durationMs, frequency, gain, rampMs }: {
+  readonly frequency: number
+  readonly durationMs: number
+  readonly gain: number
+  readonly rampMs: number
+}): OpenPcm => {
+  const total = Math.round(durationMs * 48)
+  const ramp = Math.max(1, Math.min(total / 2, Math.round(rampMs * 48)))
+  const step = 2 * Math.PI * frequency / 48_000
   return open(total, (out, from) => {
     for (let i = 0; 2 * i < out.length; i++) {
       const at = from + i

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
@@ -17,7 +17,7 @@ import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "../OpenSource.ts"
  * @since 0.1.0
  */
 export interface LiveOptions {
-  /** How much sound waits at most. Default 2 seconds. */
+  /** How much sound waits at most: up to 10 minutes, and never less than 20 ms. Default 2 seconds. */
   readonly buffer?: Duration.Input | undefined
   /**
    * What happens to sound for which there is no room: the oldest is dropped, so that what is heard is never further behind than
@@ -53,9 +53,14 @@ interface Counts {
  */
 export const counts = (): Counts => ({ receivedMs: 0, droppedMs: 0, overflows: 0 })
 
+/** Options that are checked. */
+interface Settings extends Pick<LiveOptions, "overflow"> {
+  readonly bufferMs: number
+}
+
 /** A queue of items of which each lasts for some milliseconds. */
-const buffer = <A>(options: LiveOptions, numbers: Counts, lengthMs: (item: A) => number) => {
-  const limitMs = Math.max(20, Duration.toMillis(options.buffer ?? "2 seconds"))
+const buffer = <A>(options: Settings, numbers: Counts, lengthMs: (item: A) => number) => {
+  const limitMs = Math.max(20, options.bufferMs)
   const items: Array<A> = []
   let heldMs = 0
   return {
@@ -140,12 +145,12 @@ const relay = <In, Out>(
  */
 export const make = (
   opened: OpenSource,
-  options: LiveOptions,
+  options: Settings,
   numbers: Counts
 ): Effect.Effect<OpenSource, never, Scope.Scope> =>
   opened.format === "opus" ? opus(opened, options, numbers) : pcm(opened, options, numbers)
 
-const opus = (opened: OpenOpus, options: LiveOptions, numbers: Counts) => {
+const opus = (opened: OpenOpus, options: Settings, numbers: Counts) => {
   const frames = buffer<OpusFrame>(options, numbers, (frame) => frame.samples / 48)
   const pull = relay(
     opened.pull,
@@ -160,7 +165,7 @@ const opus = (opened: OpenOpus, options: LiveOptions, numbers: Counts) => {
 /** Of both channels together: 20 ms. A burst in one piece may be longer than the buffer, and only a part of it is dropped. */
 const pieceSamples = 1_920
 
-const pcm = (opened: OpenPcm, options: LiveOptions, numbers: Counts) => {
+const pcm = (opened: OpenPcm, options: Settings, numbers: Counts) => {
   const pieces = buffer<Float32Array>(options, numbers, (samples) => samples.length / 96)
   const pull = relay(
     opened.pull,

@@ -27,7 +27,7 @@ export interface Administration {
     readonly guildId: GuildId
     readonly name: string
     readonly id?: ChannelId | undefined
-    readonly kind?: World.Channel["kind"] | undefined
+    readonly kind?: World.ChannelKind | undefined
     readonly e2ee?: "required" | "optional" | undefined
     readonly userLimit?: number | undefined
     readonly bitrate?: number | undefined

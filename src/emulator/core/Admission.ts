@@ -8,7 +8,7 @@ import * as Permissions from "./Permissions.ts"
 import * as World from "./World.ts"
 
 /**
- * What a user may do in a channel; nothing for who is no member of its guild.
+ * What a user may do in a channel or a thread; nothing for who is no member of its guild, or of a private thread.
  *
  * @category getters
  * @since 0.1.0
@@ -16,7 +16,12 @@ import * as World from "./World.ts"
 export const permissions = (world: World.World, channel: World.Channel, userId: UserId): bigint => {
   const guild = world.guilds.get(channel.guildId)
   const member = guild?.members.get(userId)
-  return guild === undefined || member === undefined ? 0n : Permissions.inChannel(guild, member, channel)
+  // a thread goes by what is said of its channel
+  const of = channel.thread === undefined ? channel : channel.parentId && world.channels.get(channel.parentId)
+  if (guild === undefined || member === undefined || of === undefined) return 0n
+  const mine = Permissions.inChannel(guild, member, of)
+  const isOpen = channel.thread?.isPrivate !== true || channel.thread.members.has(userId)
+  return isOpen || Permissions.has(mine, "MANAGE_THREADS") ? mine : 0n
 }
 
 /**

@@ -5,12 +5,13 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { GuildId, UserId } from "../../protocol/Identifier.ts"
-import * as DiscordObject from "./DiscordObject.ts"
+import * as ChannelObject from "./ChannelObject.ts"
 import type { GatewayServer } from "./gateway/GatewayServer.ts"
 import type { Messages } from "./messages/Messages.ts"
 import type { Observers } from "./Observers.ts"
 import type * as Permissions from "./Permissions.ts"
 import type { VoiceStates } from "./states/VoiceStates.ts"
+import type { Threads } from "./Threads.ts"
 import * as World from "./World.ts"
 
 /**
@@ -41,14 +42,16 @@ export const make = (
   gateway: Pick<GatewayServer, "broadcast">,
   voiceStates: Pick<VoiceStates, "permitted" | "remove">,
   messages: Pick<Messages, "forget">,
+  threads: Pick<Threads, "forget" | "sync">,
   tell: Observers["tell"]
 ): Channels => {
   const say = (channel: World.Channel, event: string) =>
-    gateway.broadcast(channel.guildId, Intents.Guilds, event, DiscordObject.channel(channel))
+    gateway.broadcast(channel.guildId, Intents.Guilds, event, ChannelObject.channel(world, channel))
 
   const changed = (channel: World.Channel) => {
     say(channel, "CHANNEL_UPDATE")
     for (const { userId } of World.occupants(world, channel)) voiceStates.permitted(channel, userId)
+    threads.sync(channel.guildId)
   }
 
   return {
@@ -78,6 +81,7 @@ export const make = (
       messages.forget(channel.id)
       tell({ _tag: "ChannelDeleted", guildId: channel.guildId, channelId: channel.id, name: channel.name })
       say(channel, "CHANNEL_DELETE")
+      threads.forget(channel)
       for (const inner of world.channels.values()) {
         if (inner.parentId !== channel.id) continue
         inner.parentId = undefined
@@ -91,6 +95,7 @@ export const make = (
           voiceStates.permitted(channel, state.userId)
         }
       }
+      threads.sync(guildId)
     }
   }
 }

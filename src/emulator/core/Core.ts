@@ -32,6 +32,7 @@ import * as Snapshot from "./Snapshot.ts"
 import * as Snowflakes from "./Snowflakes.ts"
 import * as Stages from "./Stages.ts"
 import * as VoiceStates from "./states/VoiceStates.ts"
+import * as Threads from "./Threads.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
 import { type EncryptionOptions, makeVoiceHalf, type VoiceHalf } from "./voice/VoiceHalf.ts"
@@ -252,8 +253,24 @@ export const make = (options: CoreOptions): Core => {
   const wall = () => wallMs + timers.now() - startMs
   const nextId = Snowflakes.make(wall, world.nextId)
   const attachments = Attachments.make(nextId, () => new URL(gateway.url().replace(/^ws/, "http")).origin)
-  const messages = Messages.make(world, gateway, attachments, nextId, timers.now)
-  const channels = Channels.make(world, gateway, voiceStates, messages, observers.tell)
+  const messages = Messages.make(
+    world,
+    gateway,
+    attachments,
+    nextId,
+    timers.now,
+    (message) => threads.written(message)
+  )
+  const threads: Threads.Threads = Threads.make({
+    world,
+    gateway,
+    messages,
+    nextId,
+    tell: observers.tell,
+    timers,
+    wall
+  })
+  const channels = Channels.make(world, gateway, voiceStates, messages, threads, observers.tell)
   const stages = Stages.make(world, gateway)
   const roles = Roles.make(world, gateway, channels)
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, channels, nat })
@@ -270,6 +287,7 @@ export const make = (options: CoreOptions): Core => {
     channels,
     roles,
     stages,
+    threads,
     memberships,
     faults,
     commands,

@@ -1,11 +1,11 @@
 /**
- * The world as Discord's JSON objects: users, members, channels, guilds and voice states, with the fields that bot
+ * The world as Discord's JSON objects: users, members, roles and voice states, with the fields that bot
  * libraries expect (Discord docs, the Resources chapters).
  *
  * @since 0.1.0
  */
-import { inGuild, type Role } from "./Permissions.ts"
-import type { Channel, DirectChannel, Guild, Member, User, VoiceState, World } from "./World.ts"
+import type { Role } from "./Permissions.ts"
+import type { Guild, Member, User, VoiceState, World } from "./World.ts"
 
 /**
  * A JSON object.
@@ -15,7 +15,13 @@ import type { Channel, DirectChannel, Guild, Member, User, VoiceState, World } f
  */
 export type Json = { readonly [key: string]: unknown }
 
-const joinedAt = "2023-01-01T00:00:00.000000+00:00"
+/**
+ * When everybody has joined.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const joinedAt = "2023-01-01T00:00:00.000000+00:00"
 
 /**
  * @category codecs
@@ -112,76 +118,6 @@ export const member = (world: World, m: Member): Json => {
 }
 
 /**
- * Discord docs, Channel Types.
- *
- * @category constants
- * @since 0.1.0
- */
-export const channelTypes = { text: 0, voice: 2, category: 4, stage: 13 } as const
-
-/**
- * A text channel (type 0), voice channel (type 2), category (type 4) or stage channel (type 13).
- *
- * @category codecs
- * @since 0.1.0
- */
-export const channel = (c: Channel): Json => ({
-  id: c.id,
-  type: channelTypes[c.kind],
-  guild_id: c.guildId,
-  name: c.name,
-  position: c.position,
-  parent_id: c.parentId ?? null,
-  ...(c.kind === "category" ? {} : {
-    topic: c.topic ?? null,
-    nsfw: false,
-    last_message_id: null,
-    rate_limit_per_user: 0
-  }),
-  ...(c.kind === "voice" || c.kind === "stage"
-    ? { bitrate: c.bitrate, user_limit: c.userLimit, rtc_region: c.region ?? null }
-    : {}),
-  flags: 0,
-  permission_overwrites: Array.from(c.overwrites, ([id, { allow, deny, type }]) => ({
-    id,
-    type: type === "role" ? 0 : 1,
-    allow: String(allow),
-    deny: String(deny)
-  }))
-})
-
-/**
- * What a stage is about, once it has begun.
- *
- * @category codecs
- * @since 0.1.0
- */
-export const stageInstance = ({ guildId, id, stage }: Channel): ReadonlyArray<Json> =>
-  stage === undefined ? [] : [{
-    id: stage.id,
-    guild_id: guildId,
-    channel_id: id,
-    topic: stage.topic,
-    privacy_level: 2,
-    discoverable_disabled: false,
-    guild_scheduled_event_id: null
-  }]
-
-/**
- * Direct messages (type 1), as one of the two sees them.
- *
- * @category codecs
- * @since 0.1.0
- */
-export const direct = ({ from, id, to }: DirectChannel, viewer: Pick<User, "id">): Json => ({
-  id,
-  type: 1,
-  last_message_id: null,
-  flags: 0,
-  recipients: [user(from.id === viewer.id ? to : from)]
-})
-
-/**
  * A voice state; `channelId` null says that the member has left. Without a `guild_id` it is the form of GUILD_CREATE.
  *
  * @category codecs
@@ -204,113 +140,6 @@ export const voiceState = (world: World, state: VoiceState, left = false): Json 
     ...(state.selfStream ? { self_stream: true } : undefined),
     suppress: state.suppress,
     request_to_speak_timestamp: state.requestToSpeak ?? null
-  }
-}
-
-/**
- * A guild as REST gives it.
- *
- * @category codecs
- * @since 0.1.0
- */
-export const guild = (world: World, g: Guild): Json => ({
-  id: g.id,
-  name: g.name,
-  icon: null,
-  splash: null,
-  discovery_splash: null,
-  banner: null,
-  description: null,
-  // Nobody that the world knows: an owner would have every permission.
-  owner_id: String(BigInt(g.id) + 2n),
-  application_id: null,
-  afk_channel_id: null,
-  afk_timeout: 300,
-  widget_enabled: false,
-  widget_channel_id: null,
-  verification_level: 0,
-  default_message_notifications: 0,
-  explicit_content_filter: 0,
-  roles: Array.from(g.roles.values(), role),
-  emojis: [],
-  stickers: [],
-  features: [],
-  mfa_level: 0,
-  system_channel_id: null,
-  system_channel_flags: 0,
-  rules_channel_id: null,
-  public_updates_channel_id: null,
-  safety_alerts_channel_id: null,
-  max_presences: null,
-  max_members: 500_000,
-  max_video_channel_users: 25,
-  max_stage_video_channel_users: 50,
-  vanity_url_code: null,
-  premium_tier: 0,
-  premium_subscription_count: 0,
-  premium_progress_bar_enabled: false,
-  preferred_locale: "en-US",
-  nsfw_level: 0,
-  nsfw: false,
-  hub_type: null,
-  region: world.servers.values().next().value?.region ?? "emulated",
-  incidents_data: null
-})
-
-/**
- * A guild in the list of one's own, with what one may do in it.
- *
- * @category codecs
- * @since 0.1.0
- */
-export const ownGuild = (g: Guild, m: Member): Json => ({
-  id: g.id,
-  name: g.name,
-  icon: null,
-  banner: null,
-  owner: false,
-  permissions: String(inGuild(g, m)),
-  features: [],
-  approximate_member_count: g.members.size,
-  approximate_presence_count: g.members.size
-})
-
-/**
- * A guild as GUILD_CREATE gives it. Without the intent for voice states `voice_states` is empty, without the one for
- * members `members` has only the receiver and those who are in voice.
- *
- * @category codecs
- * @since 0.1.0
- */
-export const guildCreate = (
-  world: World,
-  g: Guild,
-  receiver: User,
-  intents: { readonly voiceStates: boolean; readonly members: boolean }
-): Json => {
-  const states = Array.from(world.voiceStates.get(g.id)?.values() ?? [])
-  const shown = new Set([receiver.id, ...(intents.voiceStates ? states.map((state) => state.userId) : [])])
-  return {
-    ...guild(world, g),
-    joined_at: joinedAt,
-    large: false,
-    unavailable: false,
-    member_count: g.members.size,
-    voice_states: intents.voiceStates
-      ? states.map((state) => {
-        const { guild_id: _, ...rest } = voiceState(world, state)
-        return rest
-      })
-      : [],
-    members: Array.from(g.members.values())
-      .filter((m) => intents.members || shown.has(m.userId))
-      .map((m) => member(world, m)),
-    channels: Array.from(g.channels.values(), channel),
-    threads: [],
-    presences: [],
-    stage_instances: Array.from(g.channels.values()).flatMap(stageInstance),
-    guild_scheduled_events: [],
-    soundboard_sounds: []
   }
 }
 

@@ -99,6 +99,7 @@ export const make = (
       session.user.id === userId && sees(world, session, guild.id) && (session.intents & Intents.Guilds) !== 0
     )
     guild.members.delete(userId)
+    for (const { thread } of World.threadsOf(world, guild.id)) thread.members.delete(userId)
     for (const session of told) gateway.dispatch(session, "GUILD_DELETE", { id: guild.id })
     const user = world.users.get(userId)
     if (user === undefined) return

@@ -7,7 +7,7 @@ import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { Address, VoiceGrant, VoiceServerId } from "./CoreContext.ts"
 import type { GatewayServer } from "./gateway/GatewayServer.ts"
 import type { DaveView, SessionView, VoiceHalf } from "./voice/VoiceHalf.ts"
-import type { World } from "./World.ts"
+import type { Channel, World } from "./World.ts"
 
 /**
  * The world at one moment, as plain data for displays.
@@ -23,7 +23,7 @@ export interface Snapshot {
     readonly id: ChannelId
     readonly guildId: GuildId
     readonly name: string
-    readonly kind: "voice" | "stage" | "text" | "category"
+    readonly kind: Channel["kind"]
     readonly e2ee: VoiceGrant["e2ee"]
     readonly userLimit: number
     readonly server: VoiceServerId | undefined

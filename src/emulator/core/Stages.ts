@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
-import * as DiscordObject from "./DiscordObject.ts"
+import * as ChannelObject from "./ChannelObject.ts"
 import type { GatewayServer } from "./gateway/GatewayServer.ts"
 import type * as World from "./World.ts"
 
@@ -25,7 +25,7 @@ export interface Stages {
  */
 export const make = (world: World.World, gateway: Pick<GatewayServer, "broadcast">): Stages => {
   const say = (channel: World.Channel, event: string) => {
-    for (const json of DiscordObject.stageInstance(channel)) {
+    for (const json of ChannelObject.stageInstance(channel)) {
       gateway.broadcast(channel.guildId, Intents.Guilds, event, json)
     }
   }

@@ -5,169 +5,24 @@
  * @since 0.1.0
  */
 import { ChannelId, type GuildId, type UserId } from "../../protocol/Identifier.ts"
-import type { Address, Random, VoiceGrant, VoiceServerId } from "./CoreContext.ts"
+import type { Random } from "./CoreContext.ts"
+import type {
+  Channel,
+  ChannelKind,
+  DirectChannel,
+  Guild,
+  Member,
+  ThreadChannel,
+  User,
+  VoiceServer,
+  VoiceState,
+  World
+} from "./Model.ts"
 import * as Permissions from "./Permissions.ts"
 import { base64 } from "./Random.ts"
+import type { Thread } from "./Thread.ts"
 
-/**
- * @category models
- * @since 0.1.0
- */
-export interface User {
-  readonly id: UserId
-  readonly name: string
-  readonly bot: boolean
-  /** What Identify and `Authorization: Bot` say. */
-  readonly token: string
-  /** Whether it is a moderator in guilds that it becomes a member of. */
-  readonly moderator: boolean
-  /**
-   * Whether the privileged intents (members, presences, message content) may be asked for; otherwise 4014, and a bot does not read what
-   * others write over REST either.
-   */
-  readonly privilegedIntents: boolean
-}
-
-/**
- * A user in a guild. `mute` and `deaf` are those of the server.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Member {
-  readonly userId: UserId
-  readonly guildId: GuildId
-  /** `undefined` is none: the user's own name is shown. */
-  nick: string | undefined
-  mute: boolean
-  deaf: boolean
-  /** The ids of its roles, without everybody's. */
-  readonly roles: Set<string>
-  /** When its time-out ends or has ended, in milliseconds of Unix time; `undefined` if it was given none. */
-  timedOutUntilMs: number | undefined
-  isTimedOut: boolean
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Channel {
-  readonly id: ChannelId
-  readonly guildId: GuildId
-  name: string
-  /** In a text channel people write and nobody speaks; a category has other channels in it. */
-  readonly kind: "voice" | "stage" | "text" | "category"
-  readonly e2ee: VoiceGrant["e2ee"]
-  /** 0: no limit. */
-  userLimit: number
-  /** Whether it takes nobody, whatever its limit. */
-  full: boolean
-  /** Bits per second. */
-  bitrate: number
-  /** The region that was asked for; `undefined` is automatic. */
-  region: string | undefined
-  /** Where the call is, once there has been one. */
-  server: VoiceServerId | undefined
-  readonly overwrites: Map<string, Permissions.Overwrite>
-  /** The category that it is in. */
-  parentId: ChannelId | undefined
-  position: number
-  topic: string | undefined
-  /** What is said beside the name of a voice channel. */
-  status: string | undefined
-  /** What a stage is about, while somebody holds it. */
-  stage: { readonly id: string; readonly topic: string } | undefined
-}
-
-/**
- * The direct messages between two users, of whom at least one is a bot.
- *
- * @category models
- * @since 0.1.0
- */
-export interface DirectChannel {
-  readonly id: ChannelId
-  /** Who opened them. */
-  readonly from: User
-  readonly to: User
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Guild {
-  readonly id: GuildId
-  readonly name: string
-  readonly channels: Map<ChannelId, Channel>
-  readonly members: Map<UserId, Member>
-  readonly roles: Map<string, Permissions.Role>
-  /** Whether it can be reached: there is no outage. */
-  available: boolean
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface VoiceServer {
-  readonly id: VoiceServerId
-  readonly region: string
-  /** As VOICE_SERVER_UPDATE writes it. */
-  readonly endpoint: string
-  readonly udp: Address
-}
-
-/**
- * Where a member is and how. A user has at most one in each guild.
- *
- * @category models
- * @since 0.1.0
- */
-export interface VoiceState {
-  readonly guildId: GuildId
-  readonly userId: UserId
-  channelId: ChannelId
-  /**
-   * The id of the main gateway session that holds the state, which some libraries rely on (discord/discord-api-docs#1724); a
-   * scripted participant has one of its own.
-   */
-  readonly sessionId: string
-  selfMute: boolean
-  selfDeaf: boolean
-  selfVideo: boolean
-  selfStream: boolean
-  /** In a stage: whether the member is in the audience. */
-  suppress: boolean
-  requestToSpeak: string | undefined
-  /** The main gateway session that holds it; a scripted participant's has none. */
-  readonly owner: string | undefined
-  /** The voice session that was handed out; none while the channel has no voice server. */
-  grant: VoiceGrant | undefined
-  /** Whether the voice connection of the grant has come and gone. */
-  disconnected: boolean
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface World {
-  readonly guilds: Map<GuildId, Guild>
-  readonly channels: Map<ChannelId, Channel>
-  readonly directs: Map<ChannelId, DirectChannel>
-  readonly users: Map<UserId, User>
-  readonly tokens: Map<string, User>
-  readonly servers: Map<VoiceServerId, VoiceServer>
-  /** Users that belong to every guild, those that come later too. */
-  readonly everywhere: Set<UserId>
-  /** By guild, then by user. */
-  readonly voiceStates: Map<GuildId, Map<UserId, VoiceState>>
-  /** A fresh id. Ids look like Discord's: the upper bits are a time, and they ascend. */
-  readonly nextId: () => string
-  readonly random: Random
-}
+export type * from "./Model.ts"
 
 /**
  * An empty world. All ids and tokens come from `random`.
@@ -252,7 +107,8 @@ export const addGuild = (world: World, options: { readonly id: GuildId; readonly
 export const addChannel = (
   world: World,
   options:
-    & Pick<Channel, "id" | "guildId" | "name" | "kind" | "e2ee" | "userLimit" | "bitrate">
+    & Pick<Channel, "id" | "guildId" | "name" | "e2ee" | "userLimit" | "bitrate">
+    & { readonly kind: ChannelKind }
     & Partial<Pick<Channel, "overwrites" | "parentId" | "position" | "region" | "topic">>
 ): Channel | undefined => {
   const existing = world.channels.get(options.id)
@@ -269,12 +125,68 @@ export const addChannel = (
     full: false,
     server: undefined,
     status: undefined,
-    stage: undefined
+    stage: undefined,
+    thread: undefined
   }
   world.channels.set(channel.id, channel)
   guild.channels.set(channel.id, channel)
   return channel
 }
+
+/**
+ * Adds a thread to the world; among the channels of its guild it is none.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const addThread = (
+  world: World,
+  { id, name, parent, thread }: {
+    readonly id: ChannelId
+    readonly name: string
+    readonly parent: Channel
+    readonly thread: Thread
+  }
+): ThreadChannel => {
+  const channel: ThreadChannel = {
+    id,
+    guildId: parent.guildId,
+    name,
+    kind: "thread",
+    e2ee: "never",
+    userLimit: 0,
+    full: false,
+    bitrate: 0,
+    region: undefined,
+    server: undefined,
+    overwrites: new Map(),
+    parentId: parent.id,
+    position: 0,
+    topic: undefined,
+    status: undefined,
+    stage: undefined,
+    thread
+  }
+  world.channels.set(id, channel)
+  return channel
+}
+
+/**
+ * Whether a channel is a thread.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isThread = (channel: Channel): channel is ThreadChannel => channel.thread !== undefined
+
+/**
+ * The threads of a guild.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const threadsOf = (world: World, guildId: GuildId): ReadonlyArray<ThreadChannel> =>
+  Array.from(world.channels.values()).filter((channel) => channel.guildId === guildId).filter(isThread)
 
 /**
  * The direct messages between two users, which are opened if they are not yet.

@@ -9,6 +9,12 @@ import type * as Message from "../core/messages/Message.ts"
 /** So many messages are told, and so many characters of a text. */
 const [mostTold, longestText] = [3, 80]
 
+const tells: { readonly [system in Message.System]: string } = {
+  pinned: "has pinned a message",
+  "thread-created": "has started a thread",
+  "thread-starter": "has started this thread"
+}
+
 const quoted = (text: string): string =>
   JSON.stringify(text.length > longestText ? `${text.slice(0, longestText)}…` : text)
 
@@ -22,10 +28,10 @@ const textOf = (value: unknown, ...keys: ReadonlyArray<string>): string => {
 }
 
 const described = (message: Message.Message, nameOf: (id: string) => string): string => {
-  const { attachments, author, components, content, editedMs, embeds, isEphemeral, isOfPin, isThinking, poll } = message
+  const { attachments, author, components, content, editedMs, embeds, isEphemeral, isThinking, poll, system } = message
   return [
     nameOf(author.id),
-    ...(isOfPin ? ["has pinned a message"] : []),
+    ...(system === undefined ? [] : [tells[system]]),
     ...(isThinking ? ["is thinking"] : []),
     ...(content === "" ? [] : [quoted(content)]),
     ...embeds.map((embed) => `an embed${textOf(embed, "title", "description")}`),

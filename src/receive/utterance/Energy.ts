@@ -12,13 +12,13 @@
  * @since 0.1.0
  */
 export interface EnergyOptions {
-  /** How much louder than the floor speech has to be, in decibels. Default 10. */
+  /** How much louder than the floor speech has to be, in decibels from 0 on. Default 10. */
   readonly margin?: number | undefined
   /** What is below is never speech. Default -46. */
   readonly least?: number | undefined
   /** What is above is always speech, and no floor. Default -30. */
   readonly most?: number | undefined
-  /** How fast the floor rises, in decibels a second. Default 3. */
+  /** How fast the floor rises, in decibels a second, from 0 on. Default 3. */
   readonly rise?: number | undefined
 }
 
@@ -32,6 +32,21 @@ export const level = (window: Int16Array): number => {
   let sum = 0
   for (let i = 0; i < window.length; i++) sum += (window[i] ?? 0) ** 2
   return 10 * Math.log10(Math.max(1e-12, sum / Math.max(1, window.length) / 0x4000_0000))
+}
+
+/**
+ * Says what is wrong with options, or `undefined`.
+ *
+ * @internal
+ */
+export const problem = (options: EnergyOptions): string | undefined => {
+  for (const [name, value = 0] of [["margin", options.margin], ["rise", options.rise]] as const) {
+    if (!(Number.isFinite(value) && value >= 0)) return `${name} is ${value}, not a number from 0 on`
+  }
+  for (const [name, value = 0] of [["least", options.least], ["most", options.most]] as const) {
+    if (!Number.isFinite(value)) return `${name} is ${value}, not a number`
+  }
+  return undefined
 }
 
 /** How fast the floor falls: a fifth of the way with each window. */

@@ -13,6 +13,9 @@ const name = "@echogarden/fvad-wasm"
 
 const unavailable = (detail: string) => VoiceError.make(new VoiceError.CodecUnavailable({ codec: name, detail }))
 
+/** @internal */
+export const modes: ReadonlyArray<number> = [0, 1, 2, 3]
+
 /** It knows 8 and 16 kHz of our rates below 48; what is between is brought to 8. */
 const ownRate = (rate: Rate): 8_000 | 16_000 | 48_000 => rate === 12_000 || rate === 24_000 ? 8_000 : rate
 

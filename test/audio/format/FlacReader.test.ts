@@ -144,6 +144,23 @@ describe("FLAC", () => {
         const { durationMs, end, pcm } = yield* play(concat(file, trailer))
         assert.deepStrictEqual([end, durationMs, pcm.length], ["Done", 1_000 * seconds, 96_000 * seconds])
       }
+      // behind which another file stands, or the tags of one
+      const others = {
+        "another FLAC": fileOf(withInfo(info, 1152, 1152, false), frames.slice(0, 60).map(({ data }) => data)),
+        "a tag of APE": concat(ascii("APETAGEX"), new Uint8Array(200)),
+        "a tag of ID3": concat(ascii("ID3"), new Uint8Array(40_000)),
+        zeros: new Uint8Array(40_000),
+        "few zeros": new Uint8Array(9)
+      }
+      for (const [what, other] of Object.entries(others)) {
+        for (const seekMs of [undefined, 2_900, 2_990]) {
+          // where it has frames, too, a seek may lead there
+          if (what === "another FLAC" && seekMs !== undefined) continue
+          const { end, message, pcm } = yield* play(concat(file, other), seekMs)
+          assert.deepStrictEqual([what, end, message], [what, "Done", ""])
+          assert.strictEqual(pcm.length, 96 * (1_000 * seconds - (seekMs ?? 0)), what)
+        }
+      }
       // nobody knows what stands there, but it can be sought in
       const cut = yield* play(file.subarray(0, -50), 1_000)
       assert.deepStrictEqual([cut.end, cut.durationMs, cut.soughtMs], ["Truncated", undefined, 1_000])

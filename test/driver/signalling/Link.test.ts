@@ -197,6 +197,21 @@ describe("Link", () => {
       }).pipe(Effect.provide(MockVoiceSocket.layer)))
   }
 
+  it.effect("ends with a first Hello that is malformed, and goes on at the interval of the one before with a later one", () =>
+    Effect.gen(function*() {
+      const { link, log, peer } = yield* rig()
+      yield* peer.push(hello(10_000))
+      yield* link.hello
+      yield* peer.pushMalformed("no interval", 8)
+      yield* settle
+      assert.match(log.join(), /malformed/)
+      assert.isFalse(Deferred.isDoneUnsafe(link.ended))
+      const another = yield* rig()
+      yield* another.peer.pushMalformed("no interval", 8)
+      const { reason } = yield* Effect.flip(Deferred.await(another.link.ended))
+      assert.strictEqual(reason._tag, "ProtocolViolated")
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
   it.effect("acknowledges what it does not know, too: it would come again with each resume", () =>
     Effect.gen(function*() {
       const sockets = yield* VoiceSocket.VoiceSocket

@@ -24,11 +24,12 @@ const changed = (packet: Speaker.Spoken, changes: Partial<Speaker.Spoken>): Spea
 })
 
 /** A part whose packets and turns come by hand. */
-const live = () => {
+const live = (isWanted?: (at: number) => boolean) => {
   const given: Array<Speaker.Written> = []
   const part = Part.make({
     hold: 400 * 48,
     isOpen: () => true,
+    isWanted,
     give: (data, samples, at, sound) => given.push({ data, samples, at, sound })
   })
   return { given, part }
@@ -315,6 +316,27 @@ describe("Part", () => {
     const { part } = Speaker.record(speakers.flat())
     assert.deepStrictEqual(part.ssrcs, [1, 2, 3, 4, 5])
     assert.isAbove(part.jitter(), 10 * 48)
+  })
+
+  it("keeps the clocks of four SSRCs, and no more", () => {
+    const { part } = live()
+    const first = (ssrc: number) => ({ ...plain(ssrc), ssrc })
+    for (let ssrc = 1; ssrc <= 5; ssrc++) part.take(first(ssrc))
+    part.advance(48_000)
+    for (let ssrc = 2; ssrc <= 5; ssrc++) part.take(first(ssrc))
+    assert.strictEqual(part.counts.duplicates, 4)
+    part.take(first(1))
+    assert.strictEqual(part.counts.duplicates, 4)
+  })
+
+  it("goes on at its time behind what was not wanted, however short that was", () => {
+    const { given, part } = live((at) => at < 5 * 960 || at >= 10 * 960)
+    for (let n = 0; n < 15; n++) part.take(plain(n))
+    part.finish(15 * 960)
+    assert.deepStrictEqual(
+      given.filter(({ sound }) => sound).map(({ at }) => at / 960),
+      [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]
+    )
   })
 
   it("leaves out what was said before the start", () => {

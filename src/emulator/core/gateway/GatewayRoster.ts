@@ -6,8 +6,10 @@
  */
 import { type Identify, Intents } from "../../../protocol/GatewayPayload.ts"
 import type { GuildId, UserId } from "../../../protocol/Identifier.ts"
+import * as Admission from "../Admission.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import * as DiscordObject from "../DiscordObject.ts"
+import * as GuildObject from "../GuildObject.ts"
 import * as Random from "../Random.ts"
 import type { Guild, User, World } from "../World.ts"
 import type { GatewayConnection } from "./GatewayConnection.ts"
@@ -103,10 +105,13 @@ export const make = (
   const guildCreate = (session: GatewaySession, guildId: GuildId) => {
     const guild = world.guilds.get(guildId)
     if (guild === undefined || !guild.available || (session.intents & Intents.Guilds) === 0) return
+    for (const channel of guild.channels.values()) {
+      if (Admission.may(world, channel, session.user.id, "VIEW_CHANNEL")) session.shown.add(channel.id)
+    }
     dispatch(
       session,
       "GUILD_CREATE",
-      DiscordObject.guildCreate(world, guild, session.user, {
+      GuildObject.guildCreate(world, guild, session.user, {
         voiceStates: (session.intents & Intents.GuildVoiceStates) !== 0,
         members: (session.intents & Intents.GuildMembers) !== 0
       })
@@ -130,6 +135,7 @@ export const make = (
         replay: [],
         connection: connection.id,
         cancelExpiry: () => {},
+        shown: new Set(),
         warnedOfIntents: false,
         tampered: connection.tampered
       }

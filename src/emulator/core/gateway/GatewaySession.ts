@@ -24,6 +24,8 @@ export interface GatewaySession {
   /** None while the session waits to be resumed. */
   connection: ConnectionId | undefined
   cancelExpiry: () => void
+  /** The channels whose threads it was shown. */
+  readonly shown: Set<string>
   warnedOfIntents: boolean
   /** Whether a fault has kept back or changed a message, so that the client cannot be blamed any more. */
   tampered: boolean

@@ -5,7 +5,8 @@
  * @since 0.1.0
  */
 import type { UserId } from "../../../protocol/Identifier.ts"
-import * as DiscordObject from "../DiscordObject.ts"
+import * as ChannelObject from "../ChannelObject.ts"
+import type * as DiscordObject from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import type * as Attachments from "../messages/Attachments.ts"
 import type { SentFile } from "../messages/Sent.ts"
@@ -161,8 +162,8 @@ export const fill = (
     if (problem !== undefined) return { problem }
     const channelTypes = Body.itemsOf(option?.["channel_types"])
     if (type === types.channel && channelTypes.length > 0) {
-      const channel = Array.from(guild?.channels.values() ?? []).find(({ id }) => id === value)
-      if (channel !== undefined && !channelTypes.includes(DiscordObject.channelTypes[channel.kind])) {
+      const channel = Array.from(world.channels.values()).find(({ id }) => id === value)
+      if (channel !== undefined && !channelTypes.includes(ChannelObject.typeOf(channel))) {
         return { problem: `its option "${name}" takes no channel of that type` }
       }
     }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Admission from "../Admission.ts"
+import * as ChannelObject from "../ChannelObject.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import type * as Places from "../messages/Places.ts"
 import * as Permissions from "../Permissions.ts"
@@ -24,7 +25,7 @@ export const place = (
   if (guild === undefined) {
     return {
       channel_id: channel.id,
-      channel: DiscordObject.direct(channel, bot),
+      channel: ChannelObject.direct(channel, bot),
       user: DiscordObject.user(user),
       app_permissions: String(Permissions.everyone),
       authorizing_integration_owners: { 0: "0" },
@@ -37,7 +38,7 @@ export const place = (
     guild_id: guild.id,
     guild: { id: guild.id, locale: "en-US", features: [] },
     channel_id: channel.id,
-    channel: { ...DiscordObject.channel(channel), permissions },
+    channel: { ...ChannelObject.channel(world, channel, bot.id), permissions },
     ...(member === undefined ? {} : { member: { ...DiscordObject.member(world, member), permissions } }),
     guild_locale: "en-US",
     app_permissions: String(Admission.permissions(world, channel, bot.id)),

@@ -6,6 +6,7 @@
  */
 import type { UserId } from "../../../protocol/Identifier.ts"
 import * as Admission from "../Admission.ts"
+import * as ChannelObject from "../ChannelObject.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import * as Attachments from "../messages/Attachments.ts"
 import * as Permissions from "../Permissions.ts"
@@ -63,9 +64,9 @@ export const make = (world: World.World, guild: World.Guild | undefined, userId:
         return undefined
       }
       if (kind === "channel") {
-        const channel = Array.from(guild?.channels.values() ?? []).find((one) => one.id === id)
+        const channel = Array.from(world.channels.values()).find((one) => one.id === id && one.guildId === guild?.id)
         if (channel === undefined) return `no channel has the id ${id}`
-        channels[id] = { ...DiscordObject.channel(channel), permissions: permissionsOf(channel) }
+        channels[id] = { ...ChannelObject.channel(world, channel), permissions: permissionsOf(channel) }
         return undefined
       }
       const user = Array.from(world.users.values()).find((one) => one.id === id)

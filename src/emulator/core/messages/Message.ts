@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { UserId } from "../../../protocol/Identifier.ts"
+import * as ChannelObject from "../ChannelObject.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { emptyMessage, type RestResponse } from "../http/RestAnswer.ts"
@@ -40,6 +41,15 @@ export interface Answered {
 }
 
 /**
+ * What messages tell of that nobody has written: that `replyTo` was pinned, or is what a thread was started from, or that a `thread` is
+ * there.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type System = "pinned" | "thread-created" | "thread-starter"
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -57,8 +67,10 @@ export interface Message {
   readonly where: Places.Where
   readonly interaction: Answered | undefined
   replyTo: Message | undefined
-  /** Whether it says that `replyTo` was pinned, which nobody has written. */
-  readonly isOfPin: boolean
+  /** What it tells of, where nobody has written it. */
+  readonly system: System | undefined
+  /** The thread that was started from it, or of which it tells. */
+  thread: World.ThreadChannel | undefined
   /** Whether nobody but who began the interaction sees it. */
   readonly isEphemeral: boolean
   /** Emoji by the name that REST has for them, with the users who reacted with them. */
@@ -86,6 +98,7 @@ export interface Message {
 const [withoutEmbeds, quiet, ofVoice, ofComponents] = [1 << 2, 1 << 12, 1 << 13, 1 << 15]
 const ephemeral = 1 << 6
 const loading = 1 << 7
+const hasThread = 1 << 5
 
 const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags : 0
 
@@ -96,7 +109,7 @@ const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags :
 export const make = (
   of:
     & Pick<Message, "id" | "writtenMs" | "author" | "where">
-    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments" | "nonce" | "isOfPin">>,
+    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments" | "nonce" | "system" | "thread">>,
   body: Json
 ): Message => ({
   id: of.id,
@@ -105,7 +118,8 @@ export const make = (
   where: of.where,
   interaction: of.interaction,
   replyTo: of.replyTo,
-  isOfPin: of.isOfPin ?? false,
+  system: of.system,
+  thread: of.thread,
   // nobody but who has begun an interaction can be spoken to alone
   isEphemeral: of.interaction !== undefined && (flagsOf(body) & ephemeral) !== 0,
   flags: flagsOf(body) & (withoutEmbeds | quiet | ofVoice | ofComponents),
@@ -191,7 +205,7 @@ export const componentOf = ({ components }: Message, customId: string): Json | u
  */
 export const mentions = (world: World.World, message: Message): ReadonlyArray<World.User> => {
   const ids = new Set(Array.from(message.content.matchAll(/<@!?(\d+)>/g), ([, id]) => id))
-  const repliedTo = message.isOfPin ? undefined : message.replyTo?.author.id
+  const repliedTo = message.system === undefined ? message.replyTo?.author.id : undefined
   return Array.from(world.users.values()).filter(({ id }) => ids.has(id) || id === repliedTo)
 }
 
@@ -203,7 +217,9 @@ export const mentions = (world: World.World, message: Message): ReadonlyArray<Wo
  */
 export const wallMs = ({ id, writtenMs }: Message, ms: number): number => msOf(id) + ms - writtenMs
 
-const types = { plain: 0, pinned: 6, reply: 19, command: 20, menu: 23 } as const
+const types = { plain: 0, reply: 19, command: 20, menu: 23 } as const
+
+const systemTypes = { pinned: 6, "thread-created": 18, "thread-starter": 21 } as const
 
 /**
  * Of what type it is (Discord docs, Message Types).
@@ -211,8 +227,8 @@ const types = { plain: 0, pinned: 6, reply: 19, command: 20, menu: 23 } as const
  * @category getters
  * @since 0.1.0
  */
-export const typeOf = ({ interaction, isOfPin, replyTo }: Message): number => {
-  if (isOfPin) return types.pinned
+export const typeOf = ({ interaction, replyTo, system }: Message): number => {
+  if (system !== undefined) return systemTypes[system]
   if (interaction?.on !== undefined) return types.menu
   if (interaction !== undefined) return interaction.type === 2 ? types.command : types.plain
   return replyTo === undefined ? types.plain : types.reply
@@ -228,6 +244,10 @@ const reactionsOf = ({ reactions }: Message, viewer: string | undefined) =>
     burst_colors: []
   }))
 
+const flagsOfAll = (message: Message): number =>
+  message.flags | (message.isEphemeral ? ephemeral : 0) | (message.isThinking ? loading : 0) |
+  (message.thread !== undefined && message.system === undefined ? hasThread : 0)
+
 const chosenOn = (world: World.World, { on }: Answered): Json => {
   if (on === undefined) return {}
   if ("message" in on) return { target_message_id: on.message }
@@ -242,7 +262,7 @@ const chosenOn = (world: World.World, { on }: Answered): Json => {
  * @since 0.1.0
  */
 export const json = (world: World.World, message: Message, viewer?: string, referenced = false): Json => {
-  const { author, interaction, replyTo, where } = message
+  const { author, interaction, replyTo, system, thread, where } = message
   const { components, embeds, loose } = Attachments.shown(message)
   const guildId = where.guild?.id
   const owners = { 0: guildId ?? "0" }
@@ -262,7 +282,7 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
     tts: false,
     timestamp: timeOf(message.id),
     edited_timestamp: message.editedMs === undefined ? null : new Date(wallMs(message, message.editedMs)).toISOString(),
-    flags: message.flags | (message.isEphemeral ? ephemeral : 0) | (message.isThinking ? loading : 0),
+    flags: flagsOfAll(message),
     ...(message.reactions.size === 0 ? {} : { reactions: reactionsOf(message, viewer) }),
     ...(message.poll === undefined ? {} : { poll: message.poll }),
     ...(interaction === undefined ? {} : {
@@ -276,15 +296,18 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
         ...chosenOn(world, interaction)
       }
     }),
+    ...(thread === undefined ? {} : system === undefined
+      ? { thread: ChannelObject.channel(world, thread) }
+      : { message_reference: { type: 0, channel_id: thread.id, guild_id: thread.guildId } }),
     ...(replyTo === undefined ? {} : {
       message_reference: {
         type: 0,
         message_id: replyTo.id,
-        channel_id: where.channel.id,
+        channel_id: replyTo.where.channel.id,
         ...(guildId === undefined ? {} : { guild_id: guildId })
       },
       // that of a reply to a reply is left out there, and of what was pinned only that it is there is told
-      ...(referenced || message.isOfPin
+      ...(referenced || system === "pinned"
         ? {}
         : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
     })

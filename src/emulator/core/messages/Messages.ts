@@ -32,6 +32,8 @@ export interface Messages {
   ) => Message.Message
   /** Puts a message into its channel; one that only one user sees stands nowhere. */
   readonly add: (message: Message.Message) => void
+  /** Tells that something about a message is otherwise. */
+  readonly changed: (message: Message.Message) => void
   /** Changes what is named; or says what is wrong, as that nothing would be left of it, and nothing is changed. */
   readonly edit: (message: Message.Message, sent: Sent) => RestResponse | undefined
   readonly remove: (message: Message.Message) => void
@@ -77,7 +79,9 @@ export const make = (
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
   files: Pick<Attachments.Attachments, "keep" | "forget" | "forgetIn">,
   nextId: () => string,
-  now: () => number
+  now: () => number,
+  /** Is called before a message of somebody is in its channel. */
+  onWritten: (message: Message.Message) => void = () => {}
 ): Messages => {
   const channels = new Map<ChannelId, Array<Message.Message>>()
   const watchers = new Map<ChannelId, Set<() => void>>()
@@ -91,12 +95,21 @@ export const make = (
     if (replyTo !== undefined) message.replyTo = { ...replyTo, replyTo: undefined }
   }
 
+  /** A thread knows how many messages it has. */
+  const count = ({ system, where: { channel, guild } }: Message.Message, by: 1 | -1) => {
+    if (guild === undefined || channel.thread === undefined || system !== undefined) return
+    channel.thread.messageCount += by
+    if (by > 0) channel.thread.sentCount++
+  }
+
   const drop = (message: Message.Message) => {
     message.isDeleted = true
     letGo(message)
     const messages = channels.get(message.where.channel.id) ?? []
     const at = messages.indexOf(message)
-    if (at >= 0) messages.splice(at, 1)
+    if (at < 0) return
+    messages.splice(at, 1)
+    count(message, -1)
   }
 
   const tell = (
@@ -147,10 +160,12 @@ export const make = (
 
   const add = (message: Message.Message) => {
     if (message.isEphemeral) return
+    if (message.system === undefined) onWritten(message)
     const { where } = message
     const messages = channels.get(where.channel.id) ?? []
     channels.set(where.channel.id, messages)
     messages.push(message)
+    count(message, 1)
     const oldest = messages.length > kept ? messages.shift() : undefined
     if (oldest !== undefined) letGo(oldest)
     // nobody is told of it again
@@ -162,6 +177,7 @@ export const make = (
   return {
     of,
     add,
+    changed,
     make: (of, sent) => {
       const attachments = files.keep(of.where.channel.id, sent.files)
       return Message.make({ ...of, id: nextId(), writtenMs: now(), attachments }, sent.body)
@@ -240,7 +256,7 @@ export const make = (
       tell(message.where, "pins", "CHANNEL_PINS_UPDATE", () => ({ last_pin_timestamp: at }))
       changed(message)
       if (!isOn) return
-      const told = { author: user, where: message.where, replyTo: message, isOfPin: true }
+      const told = { author: user, where: message.where, replyTo: message, system: "pinned" as const }
       add(Message.make({ ...told, id: nextId(), writtenMs: now() }, {}))
     },
     json: (message, viewer) => Message.json(world, message, viewer),

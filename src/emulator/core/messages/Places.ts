@@ -76,6 +76,8 @@ export const problemOf = (
   if (!guild.available) return "the guild cannot be reached"
   if (!guild.members.has(userId)) return `who ${does} is no member of the guild`
   if (channel.kind === "category") return "nobody writes in a category"
+  const isLocked = channel.thread?.isLocked === true && !Admission.may(world, channel, userId, "MANAGE_THREADS")
+  if (isLocked) return "the thread is locked"
   return Admission.may(world, channel, userId, "VIEW_CHANNEL") ? undefined : `who ${does} does not see the channel`
 }
 

@@ -11,7 +11,7 @@ import { error, missingPermissions, type RestResponse } from "../http/RestAnswer
 import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 
-const kinds = new Map<unknown, World.Channel["kind"]>([[0, "text"], [2, "voice"], [4, "category"], [13, "stage"]])
+const kinds = new Map<unknown, World.ChannelKind>([[0, "text"], [2, "voice"], [4, "category"], [13, "stage"]])
 
 /**
  * Of which kind a channel is to be made; `undefined` for one that is not modelled.
@@ -19,7 +19,7 @@ const kinds = new Map<unknown, World.Channel["kind"]>([[0, "text"], [2, "voice"]
  * @category getters
  * @since 0.1.0
  */
-export const kindOf = ({ type }: Json): World.Channel["kind"] | undefined => kinds.get(type ?? 0)
+export const kindOf = ({ type }: Json): World.ChannelKind | undefined => kinds.get(type ?? 0)
 
 /**
  * @category constants

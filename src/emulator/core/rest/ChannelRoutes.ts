@@ -7,8 +7,8 @@
 import { ChannelId } from "../../../protocol/Identifier.ts"
 import type { Actions } from "../Actions.ts"
 import * as Admission from "../Admission.ts"
+import * as ChannelObject from "../ChannelObject.ts"
 import type { Channels } from "../Channels.ts"
-import * as DiscordObject from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { invalidForm, ofText } from "../http/FormProblems.ts"
 import {
@@ -28,6 +28,7 @@ import * as World from "../World.ts"
 import * as ChannelForm from "./ChannelForm.ts"
 import type { May } from "./PlaceRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
+import type { OfThread } from "./ThreadChange.ts"
 
 /** So many channels has a guild at most. */
 const most = 500
@@ -63,11 +64,12 @@ export const inChannel = (world: World.World): InChannel => (call, f) => {
  * @since 0.1.0
  */
 export const make = (
-  { actions, channels, profile, world }: {
+  { actions, channels, ofThread, profile, world }: {
     readonly world: World.World
     readonly profile: Profile
     readonly actions: Pick<Actions, "moveServer">
     readonly channels: Channels
+    readonly ofThread: OfThread
   },
   inGuild: (call: RestRoute.Call, f: (guild: World.Guild, me: World.Member) => RestResponse) => RestResponse,
   inChannel: InChannel
@@ -102,7 +104,7 @@ export const make = (
         // what says nothing of its own is as its category is
         overwrites: new Map(change.overwrites ?? parent?.overwrites)
       })
-      return channel === undefined ? unknownChannel : { status: 201, body: DiscordObject.channel(channel) }
+      return channel === undefined ? unknownChannel : { status: 201, body: ChannelObject.channel(world, channel) }
     })
 
   const moveTo = (channel: World.Channel, region: string | null) => {
@@ -132,13 +134,14 @@ export const make = (
     inChannel(call, (channel, may) => {
       const guild = world.guilds.get(channel.guildId)
       if (guild === undefined) return unknownChannel
+      if (World.isThread(channel)) return ofThread.modify(call, channel, may)
       if (!may("MANAGE_CHANNELS")) return refusalOf(channel, may)
       const mine = Admission.permissions(world, channel, call.user.id)
       const change = ChannelForm.read(world, guild, { channel, kind: channel.kind, mine }, call.body)
       if ("status" in change) return change
       if (change.overwrites !== undefined && !may("MANAGE_ROLES")) return missingPermissions
       apply(channel, change)
-      return ok(DiscordObject.channel(channel))
+      return ok(ChannelObject.channel(world, channel))
     })
 
   /** Where several channels stand, of which each may come into another category, and be as that is. */
@@ -164,6 +167,7 @@ export const make = (
 
   const overwrite = (call: RestRoute.Call) =>
     inChannel(call, (channel, may) => {
+      if (channel.kind === "thread") return wrongKind
       const guild = world.guilds.get(channel.guildId)
       const id = call.ids[1]
       if (guild === undefined || id === undefined) return unknownChannel
@@ -199,17 +203,18 @@ export const make = (
 
   const get = (call: RestRoute.Call) => {
     const direct = Places.directOf(world, call.ids[0], call.user)
-    if (direct !== undefined) return ok(DiscordObject.direct(direct, call.user))
-    return inChannel(call, (channel) => ok(DiscordObject.channel(channel)))
+    if (direct !== undefined) return ok(ChannelObject.direct(direct, call.user))
+    return inChannel(call, (channel) => ok(ChannelObject.channel(world, channel, call.user.id)))
   }
 
   const remove = (call: RestRoute.Call) => {
     // whoever closes direct messages deletes nothing of them
     const direct = Places.directOf(world, call.ids[0], call.user)
-    if (direct !== undefined) return ok(DiscordObject.direct(direct, call.user))
+    if (direct !== undefined) return ok(ChannelObject.direct(direct, call.user))
     return inChannel(call, (channel, may) => {
+      if (World.isThread(channel)) return ofThread.remove(channel, may)
       if (!may("MANAGE_CHANNELS")) return refusalOf(channel, may)
-      const json = DiscordObject.channel(channel)
+      const json = ChannelObject.channel(world, channel)
       channels.remove(channel)
       return ok(json)
     })
@@ -220,7 +225,8 @@ export const make = (
     RestRoute.make(
       "GET",
       ofGuild,
-      (call) => inGuild(call, (guild) => ok(Array.from(guild.channels.values(), DiscordObject.channel)))
+      (call) =>
+        inGuild(call, (guild) => ok(Array.from(guild.channels.values(), (one) => ChannelObject.channel(world, one))))
     ),
     RestRoute.make("POST", ofGuild, create),
     RestRoute.make("PATCH", ofGuild, arrange, "array"),

@@ -6,26 +6,14 @@
 import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, invalidForm, limitIn, type Problem } from "../http/FormProblems.ts"
-import {
-  emptyMessage,
-  error,
-  missingPermissions,
-  nothing,
-  ofSystem,
-  ok,
-  type RestResponse,
-  unknownChannel,
-  unknownMessage,
-  wrongKind
-} from "../http/RestAnswer.ts"
+import { emptyMessage, error, nothing, ofSystem, ok } from "../http/RestAnswer.ts"
 import type * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
-import * as Places from "../messages/Places.ts"
 import * as Sent from "../messages/Sent.ts"
 import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import * as PinRoutes from "./PinRoutes.ts"
-import { forbidden, type InMessage, type InPlace, type May } from "./PlaceRoutes.ts"
+import { forbidden, type InMessage, type InPlace, refusalToChange, refusalToWrite } from "./PlaceRoutes.ts"
 import * as ReactionRoutes from "./ReactionRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 
@@ -59,15 +47,13 @@ const longNonce: Problem = {
 /** A nonce is not used twice for some minutes, where it is enforced: nobody documents for how many. */
 const enforcedMs = 5 * 60_000
 
-const nobodyMay: May = () => false
-
 const isText = (value: unknown): value is string => typeof value === "string"
 
 const nonceOf = ({ nonce }: Json): Message.Nonce | undefined =>
   isText(nonce) || typeof nonce === "number" ? nonce : undefined
 
 /**
- * The routes under `/channels/:`. `inChannel` finds the channel and our member in it, or says what is wrong; `now` is the core's time.
+ * The routes under `/channels/:`. `inPlace` and `inMessage` find what they are about; `now` is the core's time.
  *
  * @category constructors
  * @since 0.1.0
@@ -76,30 +62,13 @@ export const make = (
   world: World.World,
   messages: Messages,
   now: () => number,
-  inChannel: (
-    call: RestRoute.Call,
-    f: (channel: World.Channel, may: May) => RestResponse
-  ) => RestResponse
+  inPlace: InPlace,
+  inMessage: InMessage
 ): ReadonlyArray<RestRoute.Route> => {
-  const inPlace: InPlace = (call, f) => {
-    const direct = Places.directOf(world, call.ids[0], call.user)
-    if (direct !== undefined) return f({ guild: undefined, channel: direct }, nobodyMay)
-    return inChannel(call, (channel, may) => {
-      if (channel.kind === "category") return wrongKind
-      const guild = world.guilds.get(channel.guildId)
-      return guild === undefined ? unknownChannel : f({ guild, channel }, may)
-    })
-  }
-
-  const inMessage: InMessage = (call, f) =>
-    inPlace(call, ({ channel }, may) => {
-      const message = messages.of(channel.id).find(({ id }) => id === call.ids[1])
-      return message === undefined ? unknownMessage : f(message, may)
-    })
-
   const create = (call: RestRoute.Call) =>
     inPlace(call, (where, may) => {
-      if (where.guild !== undefined && !may("SEND_MESSAGES")) return missingPermissions
+      const refusal = refusalToWrite(where, may)
+      if (refusal !== undefined) return refusal
       const problem = Sent.problemOf(call) ?? (Sent.saysSomething(call) ? undefined : emptyMessage)
       if (problem !== undefined) return problem
       if (isText(call.body["nonce"]) && call.body["nonce"].length > longestNonce) return invalidForm(longNonce)
@@ -111,7 +80,7 @@ export const make = (
       const repliedId = Body.idOf(replied?.["message_id"])
       const replyTo = messages.of(channel.id).find(({ id }) => id === repliedId)
       if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return unknownReply
-      if (replyTo?.isOfPin === true) return replyToSystem
+      if (replyTo?.system !== undefined) return replyToSystem
       const nonce = nonceOf(call.body)
       const isOfNonce = (one: Message.Message) =>
         one.author === call.user && one.nonce !== undefined && String(one.nonce) === String(nonce)
@@ -137,9 +106,11 @@ export const make = (
     })
 
   const edit = (call: RestRoute.Call) =>
-    inMessage(call, (message) => {
+    inMessage(call, (message, may) => {
       if (message.author !== call.user) return notYours
-      if (message.isOfPin) return ofSystem
+      const refusal = refusalToChange(message.where, may)
+      if (refusal !== undefined) return refusal
+      if (message.system !== undefined) return ofSystem
       return Sent.problemOf(call, message) ?? messages.edit(message, call) ?? ok(messages.shown(message, call.user))
     })
 

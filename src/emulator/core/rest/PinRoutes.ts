@@ -45,7 +45,7 @@ export const make = (
       if (!may("PIN_MESSAGES") && message.where.guild !== undefined) return missingPermissions
       const isPinned = message.pinnedMs !== undefined
       if (isOn && !isPinned && pinsOf(message.where).length >= most) return tooMany
-      if (message.isOfPin) return ofSystem
+      if (message.system !== undefined) return ofSystem
       if (isOn !== isPinned) messages.pin(message, call.user, isOn)
       return nothing
     })

@@ -3,10 +3,19 @@
  *
  * @since 0.1.0
  */
-import { error, missingPermissions, type RestResponse } from "../http/RestAnswer.ts"
+import {
+  error,
+  missingPermissions,
+  type RestResponse,
+  unknownChannel,
+  unknownMessage,
+  wrongKind
+} from "../http/RestAnswer.ts"
 import type * as Message from "../messages/Message.ts"
-import type * as Places from "../messages/Places.ts"
+import type { Messages } from "../messages/Messages.ts"
+import * as Places from "../messages/Places.ts"
 import type * as Permissions from "../Permissions.ts"
+import type * as World from "../World.ts"
 import type * as RestRoute from "./RestRoute.ts"
 
 /**
@@ -39,6 +48,38 @@ export type InMessage = (
   f: (message: Message.Message, may: May) => RestResponse
 ) => RestResponse
 
+const nobodyMay: May = () => false
+
+/**
+ * `inChannel` finds a channel and our member in it, or says what is wrong.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const finders = (
+  world: World.World,
+  messages: Pick<Messages, "of">,
+  inChannel: (call: RestRoute.Call, f: (channel: World.Channel, may: May) => RestResponse) => RestResponse
+): { readonly inPlace: InPlace; readonly inMessage: InMessage } => {
+  const inPlace: InPlace = (call, f) => {
+    const direct = Places.directOf(world, call.ids[0], call.user)
+    if (direct !== undefined) return f({ guild: undefined, channel: direct }, nobodyMay)
+    return inChannel(call, (channel, may) => {
+      if (channel.kind === "category") return wrongKind
+      const guild = world.guilds.get(channel.guildId)
+      return guild === undefined ? unknownChannel : f({ guild, channel }, may)
+    })
+  }
+
+  const inMessage: InMessage = (call, f) =>
+    inPlace(call, ({ channel }, may) => {
+      const message = messages.of(channel.id).find(({ id }) => id === call.ids[1])
+      return message === undefined ? unknownMessage : f(message, may)
+    })
+
+  return { inPlace, inMessage }
+}
+
 const notInDirect = error(403, 50003, "Cannot execute action on a DM channel")
 
 /**
@@ -49,3 +90,51 @@ const notInDirect = error(403, 50003, "Cannot execute action on a DM channel")
  */
 export const forbidden = ({ guild }: Places.Where): RestResponse =>
   guild === undefined ? notInDirect : missingPermissions
+
+/**
+ * What is answered to who changes something in a thread that is in the archive.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const threadArchived: RestResponse = error(400, 50083, "Thread is archived")
+
+/** Discord documents the code and not the status. */
+const threadLocked = error(403, 160005, "Thread is locked")
+
+/**
+ * Whether a place is a thread in the archive.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isArchived = ({ channel, guild }: Places.Where): boolean =>
+  guild !== undefined && channel.thread?.isArchived === true
+
+const isLockedFor = ({ channel, guild }: Places.Where, may: May): boolean =>
+  guild !== undefined && channel.thread?.isLocked === true && !may("MANAGE_THREADS")
+
+/**
+ * Why who sees a place may not write there, if so. In threads SEND_MESSAGES counts for nothing, and in one that is locked nobody writes but
+ * moderators (Discord docs, Topics, Threads).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const refusalToWrite = (where: Places.Where, may: May): RestResponse | undefined => {
+  const { channel, guild } = where
+  if (guild === undefined) return undefined
+  if (!may(channel.thread === undefined ? "SEND_MESSAGES" : "SEND_MESSAGES_IN_THREADS")) return missingPermissions
+  return isLockedFor(where, may) ? threadLocked : undefined
+}
+
+/**
+ * Why nobody changes there what it has written, if so.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const refusalToChange = (where: Places.Where, may: May): RestResponse | undefined => {
+  if (isArchived(where)) return threadArchived
+  return isLockedFor(where, may) ? threadLocked : undefined
+}

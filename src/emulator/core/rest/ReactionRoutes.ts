@@ -11,7 +11,7 @@ import type * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
 import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
-import { forbidden, type InMessage, type May } from "./PlaceRoutes.ts"
+import { forbidden, type InMessage, isArchived, type May, threadArchived } from "./PlaceRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 
 const unknownEmoji = error(400, 10014, "Unknown Emoji")
@@ -43,6 +43,7 @@ export const make = (
 
   const react = (isOn: boolean) => (call: RestRoute.Call) =>
     inReaction(call, (message, emoji) => {
+      if (isOn && isArchived(message.where)) return threadArchived
       if (isOn && !Emoji.fits(message.reactions, emoji)) return tooMany
       messages.react(message, emoji, call.user, isOn)
       return nothing

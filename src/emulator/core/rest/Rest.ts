@@ -5,12 +5,14 @@
  * @since 0.1.0
  */
 import type { Actions } from "../Actions.ts"
+import * as ChannelObject from "../ChannelObject.ts"
 import type { Channels } from "../Channels.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import * as DiscordObject from "../DiscordObject.ts"
 import type { Decision, Faults } from "../faults/Faults.ts"
 import { identifyLimit } from "../gateway/GatewayLogin.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import * as GuildObject from "../GuildObject.ts"
 import * as Body from "../http/Body.ts"
 import { error, nothing, ok, type RestResponse, wrongMethod } from "../http/RestAnswer.ts"
 import type * as Commands from "../interactions/Commands.ts"
@@ -22,15 +24,19 @@ import * as Sent from "../messages/Sent.ts"
 import type { Roles } from "../Roles.ts"
 import type { Stages } from "../Stages.ts"
 import type { VoiceStates } from "../states/VoiceStates.ts"
+import type { Threads } from "../Threads.ts"
 import * as World from "../World.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as CommandRoutes from "./CommandRoutes.ts"
 import * as MemberRoutes from "./MemberRoutes.ts"
 import * as MessageRoutes from "./MessageRoutes.ts"
+import * as PlaceRoutes from "./PlaceRoutes.ts"
 import type { Refusals } from "./Refusals.ts"
 import * as RestRoute from "./RestRoute.ts"
 import * as RoleRoutes from "./RoleRoutes.ts"
 import * as StageRoutes from "./StageRoutes.ts"
+import * as ThreadChange from "./ThreadChange.ts"
+import * as ThreadRoutes from "./ThreadRoutes.ts"
 
 /**
  * @category models
@@ -63,6 +69,7 @@ export interface Options {
   readonly channels: Channels
   readonly roles: Roles
   readonly stages: Stages
+  readonly threads: Threads
   readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "timeOut" | "removeFromGuild">
   readonly faults: Faults
   readonly commands: Commands.Commands
@@ -88,7 +95,7 @@ const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
  */
 export const make = (options: Options): (request: RestRequest) => RestResponse => {
   const { actions, channels, context, faults, gateway, interactions, memberships, messages, roles, stages } = options
-  const { voiceStates, wall, world } = options
+  const { threads, voiceStates, wall, world } = options
 
   const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
     for (const thing of things) if (thing.id === id) return thing
@@ -105,6 +112,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
   }
 
   const inChannel = ChannelRoutes.inChannel(world)
+  const { inMessage, inPlace } = PlaceRoutes.finders(world, messages, inChannel)
 
   const gatewayBot = ({ user }: RestRoute.Call) => {
     const left = gateway.identifiesLeft(user.id)
@@ -129,7 +137,8 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     )
 
   const routes = [
-    ...MessageRoutes.make(world, messages, context.now, inChannel),
+    ...MessageRoutes.make(world, messages, context.now, inPlace, inMessage),
+    ...ThreadRoutes.make(world, threads, inGuild, inChannel, inMessage),
     ...MemberRoutes.make({ world, actions, memberships, voiceStates, wall }, inGuild),
     ...RoleRoutes.make(roles, memberships, inGuild),
     ...StageRoutes.make(stages, inChannel),
@@ -143,7 +152,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       ok(
         Array.from(world.guilds.values()).flatMap((guild) => {
           const me = guild.members.get(user.id)
-          return me === undefined ? [] : [DiscordObject.ownGuild(guild, me)]
+          return me === undefined ? [] : [GuildObject.ownGuild(guild, me)]
         })
       )),
     RestRoute.make("DELETE", "/users/@me/guilds/:", (call) =>
@@ -157,14 +166,18 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     RestRoute.make("GET", "/voice/regions", regions),
     // py-cord is not ready before it has them
     RestRoute.make("GET", "/soundboard-default-sounds", () => ok([DiscordObject.quack])),
-    RestRoute.make("GET", "/guilds/:", (call) => inGuild(call, (guild) => ok(DiscordObject.guild(world, guild)))),
+    RestRoute.make("GET", "/guilds/:", (call) => inGuild(call, (guild) => ok(GuildObject.guild(world, guild)))),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
     RestRoute.make("POST", "/users/@me/channels", (call) => {
       const recipient = find(world.users.values(), Body.idOf(call.body["recipient_id"]))
       if (recipient === undefined || recipient === call.user) return invalidRecipient
-      return ok(DiscordObject.direct(World.openDirect(world, call.user, recipient), call.user))
+      return ok(ChannelObject.direct(World.openDirect(world, call.user, recipient), call.user))
     }),
-    ...ChannelRoutes.make({ world, profile: context.profile, actions, channels }, inGuild, inChannel)
+    ...ChannelRoutes.make(
+      { world, profile: context.profile, actions, channels, ofThread: ThreadChange.make(world, threads) },
+      inGuild,
+      inChannel
+    )
   ]
 
   const respond = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {

@@ -4,7 +4,8 @@
  *
  * @since 0.1.0
  */
-import * as DiscordObject from "../DiscordObject.ts"
+import * as ChannelObject from "../ChannelObject.ts"
+import type * as DiscordObject from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { invalidForm, ofText, type Problem } from "../http/FormProblems.ts"
 import {
@@ -31,7 +32,7 @@ const alreadyOpen = error(400, 150006, "The Stage is already open")
  */
 export const make = (stages: Stages, inChannel: InChannel): ReadonlyArray<RestRoute.Route> => {
   const answer = (channel: World.Channel) => {
-    const [json] = DiscordObject.stageInstance(channel)
+    const [json] = ChannelObject.stageInstance(channel)
     return json === undefined ? unknownInstance : ok(json)
   }
 

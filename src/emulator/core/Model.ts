@@ -1,0 +1,189 @@
+/**
+ * What the emulator's world consists of: guilds, channels, users, members, voice servers and who is where.
+ *
+ * @since 0.1.0
+ */
+import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { Address, Random, VoiceGrant, VoiceServerId } from "./CoreContext.ts"
+import type * as Permissions from "./Permissions.ts"
+import type { Thread } from "./Thread.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface User {
+  readonly id: UserId
+  readonly name: string
+  readonly bot: boolean
+  /** What Identify and `Authorization: Bot` say. */
+  readonly token: string
+  /** Whether it is a moderator in guilds that it becomes a member of. */
+  readonly moderator: boolean
+  /**
+   * Whether the privileged intents (members, presences, message content) may be asked for; otherwise 4014, and a bot does not read what
+   * others write over REST either.
+   */
+  readonly privilegedIntents: boolean
+}
+
+/**
+ * A user in a guild. `mute` and `deaf` are those of the server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Member {
+  readonly userId: UserId
+  readonly guildId: GuildId
+  /** `undefined` is none: the user's own name is shown. */
+  nick: string | undefined
+  mute: boolean
+  deaf: boolean
+  /** The ids of its roles, without everybody's. */
+  readonly roles: Set<string>
+  /** When its time-out ends or has ended, in milliseconds of Unix time; `undefined` if it was given none. */
+  timedOutUntilMs: number | undefined
+  isTimedOut: boolean
+}
+
+/**
+ * What can be made in a guild. In a text channel people write and nobody speaks; a category has other channels in it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ChannelKind = "voice" | "stage" | "text" | "category"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Channel {
+  readonly id: ChannelId
+  readonly guildId: GuildId
+  name: string
+  readonly kind: ChannelKind | "thread"
+  readonly e2ee: VoiceGrant["e2ee"]
+  /** 0: no limit. */
+  userLimit: number
+  /** Whether it takes nobody, whatever its limit. */
+  full: boolean
+  /** Bits per second. */
+  bitrate: number
+  /** The region that was asked for; `undefined` is automatic. */
+  region: string | undefined
+  /** Where the call is, once there has been one. */
+  server: VoiceServerId | undefined
+  readonly overwrites: Map<string, Permissions.Overwrite>
+  /** The category that it is in. */
+  parentId: ChannelId | undefined
+  position: number
+  topic: string | undefined
+  /** What is said beside the name of a voice channel. */
+  status: string | undefined
+  /** What a stage is about, while somebody holds it. */
+  stage: { readonly id: string; readonly topic: string } | undefined
+  /** What only threads have, whose `parentId` is the channel that they are in, and by whose overwrites they go. */
+  readonly thread: Thread | undefined
+}
+
+/**
+ * A thread in a text channel.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadChannel extends Channel {
+  readonly kind: "thread"
+  readonly thread: Thread
+}
+
+/**
+ * The direct messages between two users, of whom at least one is a bot.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DirectChannel {
+  readonly id: ChannelId
+  /** Who opened them. */
+  readonly from: User
+  readonly to: User
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Guild {
+  readonly id: GuildId
+  readonly name: string
+  readonly channels: Map<ChannelId, Channel>
+  readonly members: Map<UserId, Member>
+  readonly roles: Map<string, Permissions.Role>
+  /** Whether it can be reached: there is no outage. */
+  available: boolean
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceServer {
+  readonly id: VoiceServerId
+  readonly region: string
+  /** As VOICE_SERVER_UPDATE writes it. */
+  readonly endpoint: string
+  readonly udp: Address
+}
+
+/**
+ * Where a member is and how. A user has at most one in each guild.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceState {
+  readonly guildId: GuildId
+  readonly userId: UserId
+  channelId: ChannelId
+  /**
+   * The id of the main gateway session that holds the state, which some libraries rely on (discord/discord-api-docs#1724); a
+   * scripted participant has one of its own.
+   */
+  readonly sessionId: string
+  selfMute: boolean
+  selfDeaf: boolean
+  selfVideo: boolean
+  selfStream: boolean
+  /** In a stage: whether the member is in the audience. */
+  suppress: boolean
+  requestToSpeak: string | undefined
+  /** The main gateway session that holds it; a scripted participant's has none. */
+  readonly owner: string | undefined
+  /** The voice session that was handed out; none while the channel has no voice server. */
+  grant: VoiceGrant | undefined
+  /** Whether the voice connection of the grant has come and gone. */
+  disconnected: boolean
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface World {
+  readonly guilds: Map<GuildId, Guild>
+  readonly channels: Map<ChannelId, Channel>
+  readonly directs: Map<ChannelId, DirectChannel>
+  readonly users: Map<UserId, User>
+  readonly tokens: Map<string, User>
+  readonly servers: Map<VoiceServerId, VoiceServer>
+  /** Users that belong to every guild, those that come later too. */
+  readonly everywhere: Set<UserId>
+  /** By guild, then by user. */
+  readonly voiceStates: Map<GuildId, Map<UserId, VoiceState>>
+  /** A fresh id. Ids look like Discord's: the upper bits are a time, and they ascend. */
+  readonly nextId: () => string
+  readonly random: Random
+}
