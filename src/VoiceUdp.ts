@@ -65,8 +65,9 @@ export interface Socket {
   readonly onMedia: (handler: MediaHandler) => void
   /**
    * Sends a keepalive, and looks whether the socket is dead: it is to be called every {@link keepaliveMs}. Gives `UdpLost` if
-   * nothing could be sent for 10 seconds, the machine has lost the socket's address, or answers that came before (to pings,
-   * or receiver reports while we send) have stopped. Silence where there never was an answer proves nothing.
+   * nothing could be sent for 10 seconds, the machine has lost the socket's address, or all answers that came before (to pings,
+   * and receiver reports while we send) have stopped: those of one kind show that the way is open. Silence where there never was an
+   * answer proves nothing.
    */
   readonly keepAlive: () => VoiceError.VoiceError | undefined
   /** Sends a keepalive besides, and looks at nothing: for when the way to us may have changed. */
@@ -122,7 +123,10 @@ class Udp implements Socket {
       switch (kind) {
         case "rtp":
         case "rtcp":
-          if (kind === "rtcp" && datagram[1] === receiverReport) this.#missingReports.onReport(this.#mediaSent())
+          if (kind === "rtcp" && datagram[1] === receiverReport) {
+            this.#missingReports.onReport(this.#mediaSent())
+            this.#pings.onAnswer()
+          }
           if (this.#handler === undefined) this.#dropped++
           else this.#handler(kind, datagram)
           return
@@ -130,7 +134,8 @@ class Udp implements Socket {
           if (!this.#discovery.onDatagram(datagram)) this.#unknown++
           return
         case "ping":
-          if (!this.#pings.onDatagram(datagram)) this.#unknown++
+          if (this.#pings.onDatagram(datagram)) this.#missingReports.onAnswer()
+          else this.#unknown++
           return
         case "unknown":
           this.#unknown++

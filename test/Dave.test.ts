@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, type Layer, type Scope } from "effect"
+import { Effect, Fiber, type Layer, Result, type Scope } from "effect"
 import * as Dave from "../src/Dave.ts"
+import * as ExternalSender from "../src/emulator/core/dave/ExternalSender.ts"
+import * as KeyPackage from "../src/emulator/core/dave/KeyPackage.ts"
 import * as E2eeFrame from "../src/protocol/E2eeFrame.ts"
 import { ChannelId, UserId } from "../src/protocol/Identifier.ts"
 import * as OpusPacket from "../src/protocol/OpusPacket.ts"
@@ -204,6 +206,25 @@ for (const [where, layer] of layers) {
         assert.strictEqual(yield* decrypted(group, bob, noise), "Undecryptable")
         yield* server.add(cid)
         assert.deepStrictEqual(group.membership(), server.group(cid).membership())
+      })
+    )
+
+    test(
+      "another external sender that is told while a group stands is that of the next group",
+      Effect.gen(function*() {
+        const server = yield* Server.make(ids)
+        yield* server.add(bob)
+        const next = Server.makeSender()
+        const group = server.group(ann)
+        yield* group.setExternalSender(next.bytes)
+        // it is not that of this one
+        yield* server.add(cid)
+        assert.strictEqual(group.membership()?.epoch, 2)
+        yield* group.create(1)
+        const keyPackage = KeyPackage.decode(yield* server.group(bob).create(1), bob)
+        const proposal = next.add(Server.groupId, 0n, Result.getOrThrow(keyPackage))
+        const commit = yield* group.proposals("append", ExternalSender.appending([proposal]), ids)
+        assert.isDefined(commit)
       })
     )
 

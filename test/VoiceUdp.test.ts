@@ -368,6 +368,27 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "no-replies")
       }).pipe(Effect.provide(TestLayer)))
 
+    it.effect("is not one from which answers of one kind go on coming, though those of the other have stopped", () =>
+      Effect.gen(function*() {
+        const { peer, pong, sign, socket } = yield* watched
+        const speakOn = (answer: Effect.Effect<void>, looks: number) =>
+          Effect.gen(function*() {
+            for (let i = 0; i < looks; i++) {
+              yield* speak(socket, 250)
+              yield* answer
+              yield* TestClock.adjust("5 seconds")
+            }
+          })
+        // pings first: they are taken out of what was sent
+        yield* speakOn(Effect.andThen(pong, peer.deliver(report)), 5)
+        yield* speakOn(pong, 100)
+        assert.isUndefined(yield* sign)
+        yield* speakOn(peer.deliver(report), 100)
+        assert.isUndefined(yield* sign)
+        yield* speakOn(Effect.void, 6)
+        assert.strictEqual(yield* sign, "no-replies")
+      }).pipe(Effect.provide(TestLayer)))
+
     it.effect("is waited for by nobody who sends nothing but pings", () =>
       Effect.gen(function*() {
         const { peer, sign, socket } = yield* watched

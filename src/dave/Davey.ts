@@ -23,6 +23,7 @@ export const maxVersion = 1
 const audio = 0
 const append = 0
 const revoke = 1
+const awaiting = 2
 const active = 3
 
 interface Module {
@@ -110,7 +111,10 @@ export const make = (userId: UserId, channelId: ChannelId): Engine | { readonly 
     },
     setExternalSender: (bytes) => {
       const sender = Buffer.from(bytes)
-      session?.setExternalSender(sender)
+      // a group that stands keeps its own: this is for the one that begins next
+      const isTaken = session !== undefined && session.status as number >= awaiting
+      const taker = isTaken ? new module.DAVESession(maxVersion, userId, channelId) : session
+      taker?.setExternalSender(sender)
       externalSender = sender
     },
     proposals: (operation, payload, recognised) => {

@@ -22,6 +22,7 @@ import * as Connection from "./Connection.ts"
 import * as Dispatches from "./Dispatches.ts"
 import type * as End from "./End.ts"
 import * as Hub from "./Hub.ts"
+import * as IdentifyTurn from "./IdentifyTurn.ts"
 import type { GatewayOptions } from "./Options.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Rest from "./Rest.ts"
@@ -143,7 +144,12 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     return Rest.gatewayUrl(access)
   })
 
+  // a bot of one shard has nobody to wait for
+  const isSharded = options.shard !== undefined && options.shard[1] > 1
+  const turn = Effect.suspend(() => isSharded && session === undefined ? IdentifyTurn.take(clock, token) : Effect.void)
+
   const attempt: Effect.Effect<End.End> = gatewayUrl.pipe(
+    Effect.tap(() => turn),
     Effect.flatMap((url) =>
       Connection.run({
         transport,

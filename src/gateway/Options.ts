@@ -33,7 +33,10 @@ export interface GatewayConfig {
   readonly restUrl?: string | undefined
   /** Default 129: `Guilds` and `GuildVoiceStates`. */
   readonly intents?: number | undefined
-  /** Shard id and number of shards. Default: not sharded. */
+  /**
+   * Shard id and number of shards. Default: not sharded. Those of one bot in a process begin their sessions one after another, 5.5
+   * seconds apart.
+   */
   readonly shard?: readonly [number, number] | undefined
 }
 

@@ -14,7 +14,7 @@ const key = "effect-discord-voice/VoiceError"
  * @category models
  * @since 0.1.0
  */
-export const Phase = Schema.Literals(["open", "hello", "ready", "discovery", "session-description", "resume"])
+export const Phase = Schema.Literals(["open", "hello", "ready", "session-description", "resume"])
 
 /**
  * @category models
@@ -26,7 +26,6 @@ const phaseHelp: Record<Phase, string> = {
   open: "the WebSocket did not open: check endpoint and port, and that outgoing TCP is allowed",
   hello: "the voice gateway sent no Hello (op 8): check that the endpoint is a voice gateway",
   ready: "the voice gateway did not answer Identify with Ready (op 2): check server id, user id, session id and token",
-  discovery: "no answer to IP discovery came: check that outgoing UDP and its answers pass the firewall",
   "session-description": "the voice gateway did not answer Select Protocol (op 1) with a Session Description (op 4)",
   resume: "the voice gateway did not answer Resume (op 7) with Resumed (op 9): the session is gone, connect anew"
 }

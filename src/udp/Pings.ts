@@ -26,7 +26,7 @@ export class Pings {
   #sent = 0
   #replies = 0
   #roundTripMs: number | undefined = undefined
-  /** Looks since the last reply. */
+  /** Looks since the last reply, or another answer. */
   #unanswered = 0
 
   constructor(socket: Pick<DatagramSocket, "send">, clock: Clock.Clock) {
@@ -53,6 +53,11 @@ export class Pings {
     this.#unanswered = 0
     this.#roundTripMs = Number(this.#clock.monotonicTimeNanosUnsafe() - since) / 1e6
     return true
+  }
+
+  /** Another answer than a reply has come: the way is open. */
+  onAnswer(): void {
+    this.#unanswered = 0
   }
 
   /** Counts a look. Whether replies came before and have stopped. */

@@ -51,16 +51,27 @@ export class MissingReports {
   /** Looks since the last report at which something had been sent, and the most there were between two. */
   #looks = 0
   #longestGap = 0
+  /** The same since the last report, or another answer. */
+  #unanswered = 0
 
   onReport(mediaSent: number): void {
     if (this.#reports++ > 0) this.#longestGap = Math.max(this.#longestGap, this.#looks)
     this.#looks = 0
+    this.#unanswered = 0
     this.#sentAtLook = mediaSent
   }
 
+  /** Another answer than a report has come: the way is open. */
+  onAnswer(): void {
+    this.#unanswered = 0
+  }
+
   look(mediaSent: number): boolean {
-    if (mediaSent - this.#sentAtLook > reportedPackets) this.#looks++
+    if (mediaSent - this.#sentAtLook > reportedPackets) {
+      this.#looks++
+      this.#unanswered++
+    }
     this.#sentAtLook = mediaSent
-    return this.#reports > 1 && this.#looks > Math.max(unreportedLooks, unreportedGaps * this.#longestGap)
+    return this.#reports > 1 && this.#unanswered > Math.max(unreportedLooks, unreportedGaps * this.#longestGap)
   }
 }

@@ -9,13 +9,16 @@ import * as KeyPackage from "../../src/emulator/core/dave/KeyPackage.ts"
 import { ChannelId, type UserId } from "../../src/protocol/Identifier.ts"
 
 const channelId = ChannelId.make("3001")
-const groupId = u64(3001n)
+export const groupId = u64(3001n)
 
-const sender = ExternalSender.make({
-  bytes: (count) => new Uint8Array(randomBytes(count)),
-  int: (limit) => randomInt(limit),
-  next: () => randomInt(0x1_0000_0000) / 0x1_0000_0000
-})
+export const makeSender = () =>
+  ExternalSender.make({
+    bytes: (count) => new Uint8Array(randomBytes(count)),
+    int: (limit) => randomInt(limit),
+    next: () => randomInt(0x1_0000_0000) / 0x1_0000_0000
+  })
+
+const sender = makeSender()
 
 /** A group whose first member is `first`, and the voice gateway's part in it. */
 export const make = Effect.fnUntraced(function*(ids: ReadonlyArray<UserId>) {

@@ -16,7 +16,10 @@ export interface Profile {
   readonly name: string
   /** Voice gateway versions that are accepted. */
   readonly versions: ReadonlyArray<VoiceVersion>
-  /** The version of a connection whose URL has no `v`, or "refuse" (nobody documents how: HTTP 400 here). */
+  /**
+   * The version of a connection whose URL has no `v`, or "refuse" (nobody documents how: HTTP 400 here). The documentation demands
+   * one since November 2024; a client without was still taken a year later (bwmarrin/discordgo#1677).
+   */
   readonly defaultVersion: VoiceVersion | "refuse"
   /** Modes in the order in which Ready (op 2) lists them. */
   readonly modes: ReadonlyArray<EncryptionMode>

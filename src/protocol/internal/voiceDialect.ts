@@ -40,7 +40,7 @@ const booleanSpeaking: Rule = {
   lower: (d) => isWire(d) && "speaking" in d ? { ...d, speaking: d["speaking"] !== 0 } : d
 }
 
-/** Clients of versions that have bits for it go on sending a boolean, and Discord takes it: those that descend from discordgo. */
+/** Clients of versions that have bits for it go on sending a boolean, as those do that descend from discordgo, and are heard. */
 const eitherSpeaking: Rule = {
   op: 5,
   below: always,

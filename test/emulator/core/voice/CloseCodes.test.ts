@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Profile, today } from "../../../../src/emulator/core/Profile.ts"
 import { GuildId } from "../../../../src/protocol/Identifier.ts"
-import { guildId, makeClient, makeWorld, otherChannelId } from "./kit.ts"
+import { channelId, guildId, makeClient, makeWorld, otherChannelId } from "./kit.ts"
 
 describe("close codes", () => {
   const unready = (profile: Profile = today, version = 8) => {
@@ -106,6 +106,29 @@ describe("close codes", () => {
     client.identify()
     assert.strictEqual(client.closed(), 4006)
     assert.deepStrictEqual(world.violations(), ["identify-for-resume"])
+  })
+
+  it("4006 for Resume with another guild, session or channel than the session's", () => {
+    const refused = [
+      [8, { server_id: "101" }],
+      [8, { session_id: "x" }],
+      [9, { channel_id: otherChannelId }]
+    ] as const
+    for (const [version, other] of refused) {
+      const { client, world } = unready(today, version)
+      client.identify()
+      client.drop()
+      client.connect()
+      client.resume({ ...(version === 9 ? { channel_id: channelId } : {}), ...other })
+      assert.strictEqual(client.closed(), 4006)
+      assert.deepStrictEqual(world.violations(), ["session-mismatch"])
+    }
+    const nine = unready(today, 9)
+    nine.client.identify()
+    nine.client.drop()
+    nine.client.connect()
+    nine.client.resume({ channel_id: channelId })
+    assert.strictEqual(nine.client.messages().at(-1)?.op, 9)
   })
 
   it("4009 when heartbeats are missing", () => {

@@ -1,0 +1,34 @@
+/**
+ * Whose turn it is to identify among the shards of one bot in a process. Discord takes one Identify in five seconds, of a bot that it
+ * allows no more (`max_concurrency`), and answers others with Invalid Session (Discord docs, Gateway, Sharding, Max Concurrency): each
+ * of these is one of the thousand of a day.
+ *
+ * @since 0.1.0
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { createHash } from "node:crypto"
+
+/** Somewhat more than Discord's: a connection that takes longer to open than the next one comes later than it was sent. */
+const spacingMs = 5_500
+
+/** When each bot may identify next, in milliseconds of a clock. Tokens are not kept, but what tells them apart. */
+const nextMs = new WeakMap<Clock.Clock, Map<string, number>>()
+
+/**
+ * Waits for the turn.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const take = (clock: Clock.Clock, token: Redacted.Redacted): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const bots = nextMs.get(clock) ?? new Map<string, number>()
+    nextMs.set(clock, bots)
+    const bot = createHash("sha256").update(Redacted.value(token)).digest("base64")
+    const nowMs = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    const turnMs = Math.max(nowMs, bots.get(bot) ?? nowMs)
+    bots.set(bot, turnMs + spacingMs)
+    return turnMs > nowMs ? Effect.sleep(turnMs - nowMs) : Effect.void
+  })
