@@ -13,7 +13,8 @@ const isForProgram = (args: ReadonlyArray<string>): boolean => args.includes("--
 
 /** The parser puts what may have been meant on lines of its own. */
 const sentence = (message: string): string =>
-  message.replace(/\s*Did you mean this\?\s*/, ". Did you mean: ").replace(/\s*\n\s*/g, ", ")
+  message.replace("Expected: Invalid key=value format. ", "").replace(/\s*Did you mean this\?\s*/, ". Did you mean: ")
+    .replace(/\s*\n\s*/g, ", ")
 
 /**
  * The line of standard output that says to a program why the command did not start.

@@ -8,7 +8,6 @@ import { Argument, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
@@ -32,6 +31,7 @@ import * as Encryption from "./demo/Encryption.ts"
 import * as Recording from "./demo/Recording.ts"
 import * as Setting from "./demo/Setting.ts"
 import * as Tap from "./demo/Tap.ts"
+import * as Outputs from "./Outputs.ts"
 
 /**
  * The demo did not go well. What happened was printed before.
@@ -204,13 +204,37 @@ const perform = Effect.fnUntraced(function*(
 }, Effect.scoped)
 
 /** Writes a file, or says why it cannot be written: what was measured is worth more, and is shown in any case. */
-const write = Effect.fnUntraced(function*(to: string, bytes: () => Uint8Array) {
-  const files = yield* FileSystem.FileSystem
+const write = (to: string, bytes: () => Uint8Array) => {
   const path = resolve(to)
-  return yield* Effect.suspend(() => files.writeFile(path, bytes())).pipe(
+  return Effect.suspend(() => Outputs.write(path, bytes())).pipe(
     Effect.as(path),
-    Effect.catch((error) => Effect.as(Console.error(`No recording at ${path}: ${error.message}`), undefined))
+    Effect.catch(({ why }) => Effect.as(Console.error(`No recording at ${path}: ${why}`), undefined))
   )
+}
+
+/** Why it is not begun with these files: a recording would be lost, or one of the others written over. */
+const objection = Effect.fnUntraced(function*(
+  { answer, file, record, recordAnswer }: Paths,
+  asked: { readonly record: boolean; readonly recordAnswer: boolean }
+) {
+  if (asked.recordAnswer && answer === undefined) {
+    return "--record-answer is for what the listener answers: with a file there is an answer if --answer names one."
+  }
+  const recordings = [
+    { flag: "--record", path: record, isAsked: asked.record },
+    ...answer === undefined ? [] : [{ flag: "--record-answer", path: recordAnswer, isAsked: asked.recordAnswer }]
+  ]
+  for (const { flag, isAsked, path } of recordings) {
+    for (const read of answer === undefined ? [file] : [file, answer]) {
+      if (yield* Outputs.isSame(path, read)) return `${read} would be written over: name another file for ${flag}.`
+    }
+    // one that nobody asked for does not keep from measuring
+    const why = isAsked ? yield* Outputs.obstacle(path) : undefined
+    if (why !== undefined) return `${flag} ${path}: ${why}.`
+  }
+  return answer !== undefined && (yield* Outputs.isSame(record, recordAnswer))
+    ? `--record and --record-answer are one file, ${record}: name another one for one of them.`
+    : undefined
 })
 
 const run = Effect.fnUntraced(function*(
@@ -292,11 +316,18 @@ export const demoCommand = Command.make("demo", settings, (options) => {
       () => join(tmpdir(), "effect-discord-voice-demo-answer.ogg")
     )
   }
-  return run(paths, setting).pipe(
-    Effect.provide(Emulator.layer({
+  const asked = { record: Option.isSome(options.record), recordAnswer: Option.isSome(options.recordAnswer) }
+  return Effect.gen(function*() {
+    const why = yield* objection(paths, asked)
+    if (why !== undefined) {
+      yield* Console.error(why)
+      return yield* new DemoFailed({ detail: why })
+    }
+    yield* run(paths, setting).pipe(Effect.provide(Emulator.layer({
       profile: setting.profile,
       world: { channels: [{ name: "lobby", e2ee: setting.e2ee }] }
-    })),
+    })))
+  }).pipe(
     Effect.catch((error) =>
       Effect.andThen(
         error._tag === "DemoFailed" ? Effect.void : Console.error(error.message),

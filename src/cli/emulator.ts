@@ -9,7 +9,6 @@ import { Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -27,6 +26,7 @@ import * as Performer from "./emulator/Performer.ts"
 import * as Report from "./emulator/Report.ts"
 import * as Speech from "./emulator/Speech.ts"
 import * as ExitCode from "./ExitCode.ts"
+import * as Outputs from "./Outputs.ts"
 import * as Usage from "./Usage.ts"
 
 /**
@@ -154,8 +154,7 @@ const listening = Effect.fnUntraced(function*(json: boolean, certFile: string | 
   const discord = yield* Emulator.Emulator
   const { urls } = discord
   if (certFile !== undefined && urls.cert !== undefined) {
-    const files = yield* FileSystem.FileSystem
-    yield* files.writeFileString(certFile, urls.cert)
+    yield* Outputs.write(certFile, new TextEncoder().encode(urls.cert))
   }
   const guild = yield* discord.guild("guild")
   const channel = yield* discord.channel("lobby")
@@ -343,6 +342,11 @@ export const emulatorCommand = Command.make(
     }
     if (certFile !== undefined && !options.tls) {
       return yield* fail("--cert is for the certificate of --tls: without --tls there is none.")
+    }
+    const twice = options.users.find((name, i) => options.users.indexOf(name) !== i)
+    if (twice !== undefined) return yield* fail(`--user ${twice} is given twice: nobody is in the lobby twice.`)
+    if (Option.isSome(options.play) && options.users.includes("player")) {
+      return yield* fail("--user player is the guest of --play: give this one another name.")
     }
     const habits = Habits.read(options.habits)
     if (Result.isFailure(habits)) return yield* fail(habits.failure)

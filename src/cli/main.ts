@@ -41,18 +41,19 @@ const load = async (args: ReadonlyArray<string>) => {
 }
 
 /**
- * Ends the process when nobody reads what it writes any more, as the signal SIGPIPE ends other programs. Node ignores the
- * signal, and would end with a stack.
+ * Ends the process when nobody reads what it writes any more, as the signal SIGPIPE ends other programs, or when it cannot be
+ * written, as to a full disk. Node ignores the signal, and would end with a stack.
  */
 const endWithReader = (stream: NodeJS.WriteStream): void => {
   stream.on("error", (error) => {
-    if (!("code" in error) || error.code !== "EPIPE") throw error
-    process.exit(141)
+    if ("code" in error && error.code === "EPIPE") process.exit(141)
+    if (stream === process.stdout) process.stderr.write(`Standard output cannot be written: ${error.message}\n`)
+    process.exit(1)
   })
 }
 
 /**
- * Runs the command line of this process. Rejects if what the command needs cannot be loaded. Exit codes: 0 when all went well, 1 for a failure or wrong usage, 130 when it was
+ * Runs the command line of this process. Rejects if what the command needs cannot be loaded. Exit codes: 0 when all went well, 1 for a failure, wrong usage or output that cannot be written, 130 when it was
  * interrupted (but see the command's own options), 141 when its reader has gone.
  *
  * @category constructors

@@ -132,6 +132,44 @@ describe("demo", () => {
       assert.deepStrictEqual(recorded, [])
     }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
 
+  it.live("does not begin where a recording would be lost, or would be written over what is played", () =>
+    Effect.gen(function*() {
+      const path = yield* directory
+      const at = (name: string) => Path.join(path, name)
+      const bytes = ogg(packets)
+      for (const name of ["song.ogg", "answer.ogg"]) Fs.writeFileSync(at(name), bytes)
+      Fs.symlinkSync(at("song.ogg"), at("linked.ogg"))
+      const answer = ["--answer", at("answer.ogg")]
+      for (
+        const [args, message] of [
+          [["--record", at("song.ogg")], `${at("song.ogg")} would be written over: name another file for --record.`],
+          [["--record", at("linked.ogg")], `${at("song.ogg")} would be written over: name another file for --record.`],
+          [
+            [...answer, "--record-answer", at("answer.ogg")],
+            `${at("answer.ogg")} would be written over: name another file for --record-answer.`
+          ],
+          [
+            [...answer, "--record", at("a.ogg"), "--record-answer", at("a.ogg")],
+            `--record and --record-answer are one file, ${at("a.ogg")}: name another one for one of them.`
+          ],
+          [["--record", path], `--record ${path}: it is a folder.`],
+          [["--record", at("none/a.ogg")], `--record ${at("none/a.ogg")}: there is no folder ${at("none")}.`],
+          [["--record-answer", at("a.ogg")], "--record-answer is for what the listener answers"]
+        ] as const
+      ) {
+        const { errors, exit, lines } = yield* Effect.gen(function*() {
+          const exit = yield* Effect.result(run([at("song.ogg"), ...args]))
+          return { exit, lines: yield* TestConsole.logLines, errors: yield* TestConsole.errorLines }
+        }).pipe(Effect.provide(TestConsole.layer, { local: true }))
+        assert.strictEqual(exit._tag, "Failure", args.join(" "))
+        assert.lengthOf(lines, 0)
+        assert.lengthOf(errors, 1)
+        assert.isTrue(String(errors[0]).startsWith(message), String(errors[0]))
+      }
+      assert.deepStrictEqual(Fs.readdirSync(path).toSorted(), ["answer.ogg", "linked.ogg", "song.ogg"])
+      assert.deepStrictEqual(new Uint8Array(Fs.readFileSync(at("song.ogg"))), bytes)
+    }).pipe(Effect.provide(NodeServices.layer)))
+
   it("has music of its own: stereo, some fifteen seconds, small, well-formed", async () => {
     const bytes = new Uint8Array(Fs.readFileSync(music))
     assert.isBelow(bytes.length, 250_000)

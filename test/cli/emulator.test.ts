@@ -4,6 +4,7 @@ import { Cause, Console, Effect, Exit, Fiber, Layer, Queue, Schema, Stdio, Strea
 import { CliOutput, Command } from "effect/cli"
 import { TestClock, TestConsole } from "effect/testing"
 import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -229,6 +230,7 @@ describe("emulator", () => {
             "Invalid value for flag --user: \"bot\". Expected: a name, other than \"bot\""
           ],
           [["--user", ""], "Missing value for flag --user. Expected: a name"],
+          [["--habit", "e2ee"], "Invalid value for flag --habit: \"e2ee\". Expected format: key=value"],
           [["--prot", "1"], "Unrecognized flag: --prot in command emulator. Did you mean: --port"]
         ] as const
       ) {
@@ -776,7 +778,10 @@ describe("emulator", () => {
         const [args, message] of [
           [["--cert", "ca.pem"], "--tls"],
           [["--play", "none.ogg"], "none.ogg"],
-          [["--habit", "maxPadding=256"], "--habit maxPadding=256"]
+          [["--habit", "maxPadding=256"], "--habit maxPadding=256"],
+          [["--user", "ada", "--user", "ada"], "--user ada is given twice"],
+          [["--user", "player", "--play", song], "--user player is the guest of --play"],
+          [["--tls", "--cert", import.meta.dirname], `${import.meta.dirname} cannot be written: it is a folder.`]
         ] as const
       ) {
         const exit = yield* Effect.exit(run(["--json", ...args]))
@@ -787,6 +792,31 @@ describe("emulator", () => {
         assert.include(String((yield* TestConsole.errorLines).at(-1)), message)
       }
     }))
+
+  // a device that is always full is a thing of Linux
+  it.live.skipIf(!existsSync("/dev/full"))(
+    "says in a line that its output cannot be written",
+    () =>
+      Effect.gen(function*() {
+        const full = yield* Effect.acquireRelease(
+          Effect.promise(() => Fs.open("/dev/full", "w")),
+          (file) => Effect.promise(() => file.close())
+        )
+        const { code, errors } = yield* Effect.callback<{ readonly code: number | null; readonly errors: string }>(
+          (resume) => {
+            const child = spawn(process.execPath, [bin, "emulator"], { stdio: ["ignore", full.fd, "pipe"] })
+            let errors = ""
+            child.stderr?.on("data", (part) => {
+              errors += String(part)
+            })
+            child.on("close", (code) => resume(Effect.succeed({ code, errors })))
+            return Effect.sync(() => child.kill("SIGKILL"))
+          }
+        )
+        assert.match(errors, /^Standard output cannot be written: .*ENOSPC[^\n]*\n$/)
+        assert.strictEqual(code, 1)
+      }).pipe(Effect.scoped)
+  )
 
   it.live("ends without a word when its reader has gone", () =>
     Effect.gen(function*() {

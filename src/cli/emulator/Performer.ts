@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
@@ -15,6 +15,7 @@ import * as Emulator from "../../emulator/Emulator.ts"
 import type { VoiceError } from "../../VoiceError.ts"
 import * as Comparison from "../demo/Comparison.ts"
 import * as Recording from "../demo/Recording.ts"
+import * as Outputs from "../Outputs.ts"
 import type * as Guests from "./Guests.ts"
 import * as Lasting from "./Lasting.ts"
 import type { Order } from "./Order.ts"
@@ -53,7 +54,11 @@ export type Answer = { readonly [field: string]: unknown }
 export interface Performer {
   readonly perform: (
     order: Order
-  ) => Effect.Effect<Answer, Emulator.EmulatorError | OrderFailed | PlatformError | VoiceError, FileSystem.FileSystem>
+  ) => Effect.Effect<
+    Answer,
+    Emulator.EmulatorError | OrderFailed | Outputs.NotWritten | PlatformError | VoiceError,
+    FileSystem.FileSystem
+  >
 }
 
 /** How long an order waits for what it wants unless it is told, in milliseconds. */
@@ -120,9 +125,8 @@ export const make = Effect.fnUntraced(function*(
     const listener = yield* guest(order.user)
     const { id } = yield* discord.user(order.from ?? "bot")
     const frames = yield* listener.heard(id)
-    const files = yield* FileSystem.FileSystem
     const title = `${order.from ?? "bot"} as ${order.user} heard it`
-    yield* files.writeFile(order.file, Recording.encode(frames, { title, channels: 2 }))
+    yield* Outputs.write(order.file, Recording.encode(frames, { title, channels: 2 }))
     return { frames: frames.length }
   })
 

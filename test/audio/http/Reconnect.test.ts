@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Fiber, Schedule } from "effect"
-import { TestClock } from "effect/testing"
-import type { OpenSource, OpusFrame } from "../../../src/audio/AudioSource.ts"
+import * as AudioSource from "../../../src/audio/AudioSource.ts"
 import * as ByteSource from "../../../src/audio/ByteSource.ts"
 import * as Reconnect from "../../../src/audio/http/Reconnect.ts"
+import * as Time from "../../../src/testing/Time.ts"
 import type { VoiceError } from "../../../src/VoiceError.ts"
 import { frameOf, indexOf } from "../numbers.ts"
 
@@ -37,13 +37,13 @@ const station = (connections: ReadonlyArray<Connection>, live = true) => {
       return end === "Done" ? Cause.done() : Effect.fail(failure(end))
     })
     const base = { durationMs: undefined, tags: { of: `${openedAt.length}` }, live }
-    const opened: OpenSource = connection.pcm === true
+    const opened: AudioSource.OpenSource = connection.pcm === true
       ? { ...base, format: "pcm", pull: Effect.map(next, (number) => Float32Array.of(number, number)) }
       : {
         ...base,
         format: "opus",
         channels: 2,
-        pull: Effect.map(next, (number): ReadonlyArray<OpusFrame> => [frameOf(number)])
+        pull: Effect.map(next, (number): ReadonlyArray<AudioSource.OpusFrame> => [frameOf(number)])
       }
     return opened
   })
@@ -51,7 +51,7 @@ const station = (connections: ReadonlyArray<Connection>, live = true) => {
 }
 
 /** Takes what comes until it ends, however long that takes, and says what came and how it ended. */
-const listen = (opened: OpenSource) =>
+const listen = (opened: AudioSource.OpenSource) =>
   Effect.gen(function*() {
     const heard: Array<number> = []
     const one = Effect.gen(function*() {
@@ -59,7 +59,7 @@ const listen = (opened: OpenSource) =>
       else heard.push((yield* opened.pull)[0] ?? NaN)
     })
     const fiber = yield* Effect.forkChild(Effect.flip(Effect.forever(one)), { startImmediately: true })
-    yield* TestClock.adjust("1 hour")
+    yield* Time.advance("1 hour")
     const end = yield* Fiber.join(fiber)
     return { heard, end: Cause.isDone(end) ? "Done" : end }
   })
@@ -118,6 +118,22 @@ describe("a station that is joined again", () => {
       assert.deepStrictEqual(openedAt, [0, 100, 300, 700])
       assert.strictEqual(kindOf(end), "NotFound")
       assert.strictEqual(mostOpen.now, 0)
+    }).pipe(Effect.scoped))
+
+  it.effect("is joined again when what came before was taken, and at once where it is taken as it comes", () =>
+    Effect.gen(function*() {
+      const connections = [{ frames: [1, 2, 3], end: "Done" }, { frames: [4, 5], end: "Unreadable" }] as const
+      for (
+        const [isLive, expected] of [[false, [0]], [true, [0, 100]]] satisfies ReadonlyArray<[boolean, Array<number>]>
+      ) {
+        const { open, openedAt } = station(connections)
+        const startMs = yield* Clock.currentTimeMillis
+        const radio: AudioSource.AudioSource = { name: "radio", open: Reconnect.open("radio", open, schedule) }
+        const opened = yield* (isLive ? AudioSource.live(radio) : radio).open
+        yield* Time.advance("1 second")
+        assert.deepStrictEqual(openedAt.map((ms) => ms - startMs), expected)
+        assert.deepStrictEqual((yield* listen(opened)).heard, [1, 2, 3, 4, 5])
+      }
     }).pipe(Effect.scoped))
 
   it.effect("does not become another thing than it was, and is tried again instead", () =>
