@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as PubSub from "effect/PubSub"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Gateway } from "./Gateway.ts"
@@ -26,11 +27,11 @@ import * as VoiceSession from "./VoiceSession.ts"
  * @category models
  * @since 0.1.0
  */
-export interface End<out E = never> {
+export interface End {
   readonly guildId: GuildId
   /** Where it was last. */
   readonly channelId: ChannelId
-  readonly exit: Exit.Exit<void, VoiceError.VoiceError | E>
+  readonly exit: Exit.Exit<void, VoiceError.VoiceError>
 }
 
 /**
@@ -53,7 +54,7 @@ export interface VoiceSessions<out A, out E = never> {
   /** Leaves, and returns when that is done; also while it joins. Where there is no session that is harmless. */
   readonly leave: (guildId: GuildId) => Effect.Effect<void>
   /** Subscribes to the ends of sessions that had begun. A subscriber that falls 256 behind loses the oldest. */
-  readonly ends: Effect.Effect<Stream.Stream<End<E>>, never, Scope.Scope>
+  readonly ends: Effect.Effect<Stream.Stream<End>, never, Scope.Scope>
 }
 
 const keptEnds = 256
@@ -104,7 +105,7 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
 > {
   const context = yield* Effect.context<Exclude<R, Scope.Scope> | Gateway | Mixer | VoiceDriver>()
   const run = yield* FiberSet.makeRuntime()
-  const ends = yield* PubSub.sliding<End<E>>(keptEnds)
+  const ends = yield* PubSub.sliding<End>(keptEnds)
   const lives = new Map<GuildId, Life<A, E>>()
   let isClosed = false
   yield* Effect.addFinalizer(() =>
@@ -115,10 +116,17 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
 
   const live = (where: VoiceSession.JoinOptions, life: Life<A, E>) => {
     let channel: Effect.Effect<ChannelId> = Effect.succeed(where.channelId)
+    let refusal: Cause.Cause<E> | undefined
     const visit = Effect.gen(function*() {
       const session = yield* VoiceSession.join(where)
       channel = session.channelId
-      const value = yield* begin(session)
+      const begun = yield* Effect.result(begin(session))
+      if (Result.isFailure(begun)) {
+        // told when the session has left
+        refusal = Cause.fail(begun.failure)
+        return
+      }
+      const value = begun.success
       // closes first, so that nobody is given what is about to end
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
@@ -129,17 +137,17 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
       yield* Deferred.succeed(life.begun, value)
       yield* session.awaitClosed
     })
-    const onEnd = (exit: Exit.Exit<void, VoiceError.VoiceError | E>) =>
+    const onEnd = (exit: Exit.Exit<void, VoiceError.VoiceError>) =>
       Effect.gen(function*() {
         lives.delete(where.guildId)
         const hasLeft = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
         if (yield* Deferred.isDone(life.begun)) {
           const channelId = yield* channel
           yield* PubSub.publish(ends, { guildId: where.guildId, channelId, exit: hasLeft ? Exit.void : exit })
-        } else {yield* Deferred.failCause(
-            life.begun,
-            Exit.isFailure(exit) && !hasLeft ? exit.cause : Cause.fail(notConnected())
-          )}
+        } else {
+          const why = Exit.isFailure(exit) && !hasLeft ? exit.cause : Cause.fail(notConnected())
+          yield* Deferred.failCause(life.begun, refusal ?? why)
+        }
         yield* Deferred.succeed(life.over, undefined)
       })
     return visit.pipe(Effect.scoped, Effect.provideContext(context), Effect.onExit(onEnd), Effect.exit)

@@ -228,6 +228,30 @@ describe("Gateway", () => {
         assert.deepStrictEqual(yield* take(peer), { op: 1, d: 8 })
       })))
 
+    it.effect("beats once a second at most, whatever Hello says", () =>
+      run(Effect.gen(function*() {
+        const peer = yield* accept
+        yield* say(peer, { op: 10, d: { heartbeat_interval: 0.5 } })
+        assert.strictEqual((yield* take(peer)).op, 2)
+        yield* say(peer, ready())
+        for (let beats = 0; beats < 10; beats++) {
+          yield* TestClock.adjust("1 second")
+          yield* say(peer, { op: 11, d: null })
+          yield* settle
+        }
+        assert.strictEqual(yield* peer.waiting, 10)
+      })))
+
+    it.effect("notices within minutes that nobody answers, whatever Hello says", () =>
+      run(Effect.gen(function*() {
+        const peer = yield* accept
+        yield* say(peer, { op: 10, d: { heartbeat_interval: 1e12 } })
+        assert.strictEqual((yield* take(peer)).op, 2)
+        yield* say(peer, ready())
+        yield* TestClock.adjust("8 minutes")
+        assert.strictEqual((yield* peer.closed).code, 4900)
+      })))
+
     it.effect("tells how long the last heartbeat took to be answered", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Cause, Data, Deferred, Effect, Exit, Fiber, type Layer, Scope, Stream } from "effect"
 import * as AudioSource from "../src/audio/AudioSource.ts"
 import * as Emulator from "../src/emulator/Emulator.ts"
@@ -203,6 +203,9 @@ describe("VoiceSessions", () => {
         Effect.suspend(() => refuses ? Effect.fail(new Refused()) : Effect.succeed(session))
       )
       assert.instanceOf(yield* Effect.flip(calls.join(room)), Refused)
+      // only sessions that had begun are told of, and what begins them is over then
+      expectTypeOf<VoiceSessions.End["exit"]>().toEqualTypeOf<Exit.Exit<void, VoiceError.VoiceError>>()
+      expectTypeOf<Stream.Success<Effect.Success<typeof calls.ends>>>().toEqualTypeOf<VoiceSessions.End>()
       refuses = false
       yield* calls.join(room)
       assert.deepStrictEqual([...yield* where], [room.channelId])

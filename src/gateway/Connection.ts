@@ -65,6 +65,9 @@ const maxIncomingBytes = 32 * 1024 * 1024
 const helloDeadline = Duration.seconds(10)
 /** Half of what a session waits for a main gateway that is away: there is time for a second attempt. */
 const readyDeadline = Duration.seconds(30)
+/** More than a beat a second would be beyond the limit of messages; with one a year nobody would notice that the connection is dead. */
+const shortestBeatMs = 1_000
+const longestBeatMs = 300_000
 /** Any code but 1000 and 1001 leaves the session resumable. */
 const resumableClose = 4900
 
@@ -127,7 +130,8 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
       return sendHeartbeat
     })
 
-    const heartbeat = Effect.fnUntraced(function*(intervalMs: number) {
+    const heartbeat = Effect.fnUntraced(function*(wantedMs: number) {
+      const intervalMs = Math.min(longestBeatMs, Math.max(shortestBeatMs, wantedMs))
       yield* Effect.sleep(intervalMs * (yield* Random.next))
       yield* Effect.repeat(beat, Schedule.spaced(intervalMs))
     })

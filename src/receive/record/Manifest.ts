@@ -79,6 +79,7 @@ export const RecordedUser = Schema.Struct({
   file: Schema.optionalKey(RecordedFile),
   /** When the user was in the channel, as far as the voice gateway has told. Without an end: until the recording's. */
   present: Schema.Array(Span),
+  /** The first 500 that the user had. */
   ssrcs: Schema.Array(Schema.Int),
   packets: Schema.Struct({
     written: Count,

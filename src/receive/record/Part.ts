@@ -79,6 +79,7 @@ export interface Part {
   readonly gaps: ReadonlyArray<Gap>
   /** Gaps that are counted but not kept. */
   readonly gapsOmitted: () => number
+  /** The first 500 that there were. */
   readonly ssrcs: ReadonlyArray<number>
   /** See `Timeline.jitter`. */
   readonly jitter: () => number
@@ -123,6 +124,9 @@ const maxLost = 3_000
 const maxDoubtful = 8
 /** SSRCs whose clocks are kept: packets of the former one may still be under way. */
 const maxLanes = 4
+
+/** Whoever joins and leaves has another one each time; a server could name one with each packet. */
+const maxSsrcs = 500
 
 const timeOf = ({ lane, ...seen }: Held): number => lane.timeline.timeOf(seen)
 
@@ -177,7 +181,7 @@ export const make = (options: {
       if (lanes.size <= maxLanes) break
       lanes.delete(oldest)
     }
-    if (!ssrcs.includes(ssrc)) ssrcs.push(ssrc)
+    if (ssrcs.length < maxSsrcs && !ssrcs.includes(ssrc)) ssrcs.push(ssrc)
     return lane
   }
 

@@ -309,6 +309,15 @@ describe("Part", () => {
     assert.isBelow(worst(Speaker.errors(packets, written)), unit / 2 + 1)
   })
 
+  it("names the first five hundred SSRCs of a user who has another one with each packet", () => {
+    const { part } = live()
+    for (let n = 0; n < 600; n++) {
+      part.take({ ...plain(n), ssrc: n })
+      part.advance((n + 1) * 960)
+    }
+    assert.deepStrictEqual(part.ssrcs, Array.from({ length: 500 }, (_, n) => n))
+  })
+
   it("names an SSRC once that comes back after many others, and tells the jitter of the latest", () => {
     const speakers = [1, 2, 3, 4, 5, 1].map((ssrc, i) =>
       Speaker.speak({ speech: [[i * 3 + 1, i * 3 + 3]], ssrc, jitterMs: i === 5 ? 60 : 0 })
