@@ -92,8 +92,8 @@ export interface Options {
  */
 export interface ThreadOptions extends Options {
   /**
-   * How many threads there can be, at least 1. Default, also in place of what is no number: one less than the machine has processors,
-   * at least 1 and at most 4.
+   * How many threads there can be; what is beyond 1 to 64 is taken for the nearest of them. Default, also in place of what is no number:
+   * one less than the machine has processors, at least 1 and at most 4.
    */
   readonly threads?: number | undefined
   /**
@@ -105,6 +105,9 @@ export interface ThreadOptions extends Options {
 
 const defaultAheadMs = 120
 const leastAheadMs = 60
+
+/** Each that is started has a heap of its own. */
+const mostThreads = 64
 
 const codecName = "libopus-wasm"
 
@@ -255,7 +258,7 @@ export const layerThreadWith = (options: ThreadOptions): Layer.Layer<Mixer> =>
       const aheadMs = aheadOf(options)
       const use = options.use ?? "further"
       if (use !== "always") yield* Effect.promise(codec.prepare)
-      const count = Math.max(1, threadsOf(options))
+      const count = Math.max(1, Math.min(mostThreads, threadsOf(options)))
       const fork = Effect.runForkWith(yield* Effect.context<never>())
       let isTold = false
       const onUnavailable = (detail: string) => {

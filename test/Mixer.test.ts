@@ -95,6 +95,16 @@ describe("Mixer", () => {
       }).pipe(Effect.scoped, Effect.provide(layer)))
   }
 
+  it.live("has no more threads than a machine has room for, and one at least", () =>
+    Effect.gen(function*() {
+      for (const threads of [1e12, -3, 0.5]) {
+        const { ring } = yield* Effect.scoped(opened()).pipe(
+          Effect.provide(Mixer.layerThreadWith({ use: "always", threads }))
+        )
+        assert.strictEqual(ring.framesWritten(), 0)
+      }
+    }))
+
   it.live("has as many threads as ever where the number of them is none", () =>
     Effect.gen(function*() {
       const { ring } = yield* opened()

@@ -76,7 +76,8 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>(`${key}/Sourc
 const recordingRemedies = {
   Unwritable: "Check that the folder exists or can be made, and that this process may write there.",
   Exists: "Nothing is ever written over: choose another folder.",
-  DiskFull: "What was written stays and can be played. Make room, and start another recording in another folder.",
+  DiskFull:
+    "What was written stays and can be played. Make room, and start another recording in another folder, or repair this one.",
   NotARecording: "Check the folder.",
   Failed: "What was written stays and can be played."
 } as const

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as Http from "node:http"
 import * as Net from "node:net"
 import { Readable } from "node:stream"
 import { inspect } from "node:util"
@@ -10,6 +11,8 @@ import * as ChildProcess from "../../src/audio/process/ChildProcess.ts"
 import * as FrameSource from "../../src/audio/source/FrameSource.ts"
 import * as SourceAt from "../../src/audio/track/SourceAt.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
+import { song } from "./httpServer.ts"
+import { listen } from "./listening.ts"
 
 const thrown = new Error("said by the test")
 
@@ -76,6 +79,31 @@ describe("SourceFailed", () => {
       yield* TestClock.adjust("5 seconds")
       const { detail } = yield* Fiber.join(opening)
       assert.match(detail, /^it did not open within 5000 ms; what failed last: the connection failed: .*ECONNREFUSED/)
+    }))
+
+  it.effect("is not waited for longer by a track where its bytes trickle in, and is let go of", () =>
+    Effect.gen(function*() {
+      const [trickling, left] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const server = Http.createServer((_, response) => {
+        let given = 0
+        // each byte is soon enough for a connection that does not stall
+        const timer = setInterval(() => {
+          response.write(song.subarray(given, ++given))
+          if (given === 10) Deferred.doneUnsafe(trickling, Effect.void)
+        }, 5)
+        response.on("close", () => {
+          clearInterval(timer)
+          Deferred.doneUnsafe(left, Effect.void)
+        })
+      })
+      const source = AudioSource.fromUrl(yield* listen(server))
+      const open = SourceAt.make(source.open, { name: "a", limitMs: 5_000, awaitEnd: Effect.never })
+      const opening = yield* Effect.forkScoped(failureOf(Effect.scoped(open(0))), { startImmediately: true })
+      yield* Deferred.await(trickling)
+      yield* TestClock.adjust("5 seconds")
+      const { detail, kind } = yield* Fiber.join(opening)
+      assert.deepStrictEqual([kind, detail], ["Failed", "it did not open within 5000 ms"])
+      yield* Deferred.await(left)
     }))
 
   it.effect("says no query of a URL, which may be secret, also where that is in an error of somebody else's", () =>

@@ -29,6 +29,7 @@ import type * as SsrcMap from "../SsrcMap.ts"
 import { E2eeGate } from "./E2eeGate.ts"
 import { E2eeGroup, type Options as GroupOptions } from "./E2eeGroup.ts"
 import * as E2eeMedia from "./E2eeMedia.ts"
+import { E2eeOthers } from "./E2eeOthers.ts"
 import { E2eeRecovery, maxRecoveries } from "./E2eeRecovery.ts"
 import * as E2eeVersions from "./E2eeVersions.ts"
 
@@ -82,9 +83,6 @@ export interface E2ee {
   readonly statistics: () => Statistics
 }
 
-/** Bounds what a server can make us remember, and look through with each proposal: more than there are in any call. */
-const mostOthers = 10_000
-
 /** The messages that have to do with the group. */
 type E2eeOp = 4 | 11 | 13 | 21 | 22 | 24
 
@@ -97,7 +95,6 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
   readonly onPacket: Options["onPacket"]
   readonly onFailed: Options["onFailed"]
   readonly receive: E2ee["receive"]
-  readonly #self: UserId
   readonly #maxVersion: number
   readonly #onGate: Options["onGate"]
   readonly #onChange: Options["onChange"]
@@ -112,8 +109,7 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
   readonly #gate = new E2eeGate()
   readonly #recovery = new E2eeRecovery()
   readonly #media: E2eeMedia.E2eeMedia
-  /** Who else is in the channel: those whom proposals may add. */
-  #others: Set<UserId> | undefined = undefined
+  readonly #others: E2eeOthers
   #recoveries = 0
   #isRecovering = false
   #shown = ""
@@ -130,7 +126,7 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
     this.send = options.send
     this.onPacket = options.onPacket
     this.onFailed = options.onFailed
-    this.#self = options.self
+    this.#others = new E2eeOthers(options.self)
     this.#maxVersion = options.maxVersion
     this.#onGate = options.onGate
     this.#onChange = options.onChange
@@ -251,7 +247,7 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
   #show(): void {
     const version = this.#versions.inForce()
     const membership = this.#part.membership()
-    const call = { version, isMember: membership !== undefined, isAlone: this.#isAlone() }
+    const call = { version, isMember: membership !== undefined, isAlone: this.#others.isEmpty() }
     this.#onGate(this.#gate.gate(call, this.now()))
     const e2ee: Line.E2ee = {
       version,
@@ -266,15 +262,11 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
     }
   }
 
-  #isAlone(): boolean {
-    return this.#others === undefined || this.#others.size === 0
-  }
-
   #handled(effect: () => Effect.Effect<void>): Effect.Effect<void> {
     return Effect.suspend(effect).pipe(
       Effect.andThen(Effect.sync(() => {
         this.#show()
-        this.#patience.await(this.#isAlone() ? undefined : this.#part.keyPackage())
+        this.#patience.await(this.#others.isEmpty() ? undefined : this.#part.keyPackage())
       })),
       this.#mutex.withPermit
     )
@@ -333,7 +325,7 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
   #onPrepareTransition(transition: number, wanted: number): void {
     if (!this.#isKnown(wanted)) return
     // the reset of a sole member is executed at once, and says nothing of the version: Prepare Epoch has
-    const isReset = transition === 0 && this.#part.isBeginning() && this.#isAlone()
+    const isReset = transition === 0 && this.#part.isBeginning() && this.#others.isEmpty()
     this.#prepare(transition, isReset ? this.#part.version() : wanted)
   }
 
@@ -351,16 +343,10 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
       case 4:
         return this.#onDescription(message.d.dave_protocol_version ?? 0)
       case 11:
-        for (const userId of message.d.user_ids) {
-          if (userId !== this.#self) (this.#others ??= new Set()).add(userId)
-        }
-        for (const first of this.#others ?? []) {
-          if ((this.#others?.size ?? 0) <= mostOthers) break
-          this.#others?.delete(first)
-        }
+        this.#others.add(message.d.user_ids)
         return Effect.void
       case 13:
-        this.#others?.delete(message.d.user_id)
+        this.#others.remove(message.d.user_id)
         return Effect.void
       case 21:
         this.#onPrepareTransition(message.d.transition_id, message.d.protocol_version)
@@ -378,7 +364,7 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
       case 25:
         return this.#part.setExternalSender(frame.externalSender)
       case 27:
-        return this.#part.propose(frame, [this.#self, ...this.#others ?? []])
+        return this.#part.propose(frame, this.#others.all())
       case 29:
       case 30:
         return this.#onEpoch(frame)

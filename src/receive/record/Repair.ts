@@ -136,7 +136,13 @@ const completeOgg = Effect.fnUntraced(function*(storage: Storage, path: string, 
     const file = await storage.open(path)
     try {
       await file.truncate(whole.bytes)
-      for (const part of parts) await file.append(part)
+      try {
+        for (const part of parts) await file.append(part)
+      } catch (cause) {
+        // half a page could not be played: better none
+        await file.truncate(whole.bytes).catch(() => undefined)
+        throw cause
+      }
       await file.sync()
     } finally {
       await file.close()
@@ -174,9 +180,11 @@ export const run = Effect.fnUntraced(function*(
   const notOne = (detail: string) =>
     VoiceError.make(new VoiceError.RecordingFailed({ path: folder, kind: "NotARecording", detail }))
   const path = join(folder, Manifest.fileName)
-  const text = yield* Outputs.attempt(path, () => storage.read(path)).pipe(
-    Effect.mapError((error) => notOne(error.message))
-  )
+  const text = yield* Effect.tryPromise({
+    try: () => storage.read(path),
+    // one that cannot be read is there all the same
+    catch: (cause) => isMissing(cause) ? notOne(`there is no ${Manifest.fileName}`) : Outputs.failure(path, cause)
+  })
   const manifest = yield* Manifest.decode(new TextDecoder().decode(text)).pipe(
     Effect.mapError(() => notOne(`${Manifest.fileName} is not the manifest of a recording`))
   )

@@ -127,14 +127,20 @@ export const fileSystem: Storage = {
   },
   replace: async (path, bytes) => {
     const temporary = `${path}.tmp`
-    const handle = await Fs.open(temporary, "w")
     try {
-      await writeAll(handle, bytes, 0)
-      await handle.sync()
-    } finally {
-      await handle.close()
+      const handle = await Fs.open(temporary, "w")
+      try {
+        await writeAll(handle, bytes, 0)
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+      await Fs.rename(temporary, path)
+    } catch (cause) {
+      // on a disk that is full, it takes what room there is
+      await Fs.rm(temporary, { force: true }).catch(() => undefined)
+      throw cause
     }
-    await Fs.rename(temporary, path)
   },
   read: async (path) => new Uint8Array(await Fs.readFile(path)),
   readParts: (path) => createReadStream(path, { highWaterMark: partBytes }),

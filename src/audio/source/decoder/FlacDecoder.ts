@@ -1,0 +1,36 @@
+/**
+ * FLAC by its reference decoder.
+ *
+ * @since 0.1.0
+ */
+import type { Header } from "../../format/PacketReader.ts"
+import { blockOf, each, type Handle, quietly } from "./Decoder.ts"
+
+/**
+ * The decoder of FLAC divides by the greatest sample, not by one more as all else does: a sixteenth bit of difference. Only
+ * whole numbers come out of FLAC, so that it can be made good exactly.
+ */
+const rescale = (samples: Float32Array, bits: number): void => {
+  const divisor = 2 ** (bits - 1)
+  for (let i = 0; i < samples.length; i++) samples[i] = Math.round((samples[i] ?? 0) * (divisor - 1)) / divisor
+}
+
+/** @internal */
+export const make = async (header: Header): Promise<Handle> => {
+  const { FLACDecoder } = await import("@wasm-audio-decoders/flac")
+  const decoder = new FLACDecoder()
+  await decoder.ready
+  return {
+    decode: (packets) =>
+      each(packets, async (packet) => {
+        const output = await quietly(() => decoder.decodeFrames([packet.data]))
+        const [error] = output.errors
+        if (error !== undefined) return error.message
+        for (const samples of output.channelData) rescale(samples, output.bitDepth)
+        return blockOf(packet, output, header)
+      }),
+    // frames do not depend on each other, but one that does not follow the last is a missing one
+    reset: () => decoder.reset(),
+    free: () => decoder.free()
+  }
+}
