@@ -113,6 +113,17 @@ describe("Hub", () => {
       assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
     }))
 
+  it.effect("lets nobody wait for a guild that the next session has not", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
+      const waiting = yield* Effect.forkChild(hub.initialVoiceState(guildId), { startImmediately: true })
+      yield* Effect.yieldNow
+      yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [] })
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      assert.isDefined(waiting.pollUnsafe())
+    }))
+
   it.effect("keeps how the others are shown, and says when a guild is told anew", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make

@@ -37,6 +37,16 @@ const steepest = (pcm: Int16Array) =>
   pcm.reduce((most, value, i) => i === 0 ? 0 : Math.max(most, Math.abs(value - (pcm[i - 1] ?? 0))), 0)
 
 describe("Pcm", () => {
+  it.effect("asks for the end of a sound once, however long nothing follows it", () =>
+    Effect.gen(function*() {
+      const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ channels: 1 })
+      const reader = Pcm.make(yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1 }))
+      assert.isUndefined(yield* reader.trail(960))
+      yield* reader.decode({ ...lost(new Uint8Array()), kind: "audio", data: yield* encoder.encode(tone(0)) })
+      assert.strictEqual((yield* reader.trail(960))?.length, 960)
+      assert.isUndefined(yield* reader.trail(960))
+    }).pipe(Effect.scoped, Effect.provide(codecs)))
+
   for (const samples of [120, 480, 960, 100_000]) {
     it.effect(`neither cuts off who pauses for ${samples} samples, nor lets that be heard behind the pause`, () =>
       Effect.gen(function*() {

@@ -8,6 +8,7 @@ import * as PcmTicks from "../../src/receive/PcmTicks.ts"
 import type { ReceivedFrame, Tick, TickPart } from "../../src/receive/ReceivedFrame.ts"
 import * as Ticker from "../../src/receive/Ticker.ts"
 import { MockOpusDecoder } from "../../src/testing/index.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 
 const user = UserId.make("100000000000000001")
 
@@ -252,6 +253,22 @@ describe("PcmTicks", () => {
       yield* toPcm({ index: 503, atMs: 0, participants: new Map() })
       assert.strictEqual(yield* mock.live, 0)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
+
+  it.effect("gives back what was taken for a decoder that could not be made", () =>
+    Effect.gen(function*() {
+      let taken = 0
+      const failing = OpusDecoder.OpusDecoder.of({
+        make: () =>
+          Effect.andThen(
+            Effect.acquireRelease(Effect.sync(() => taken++), () => Effect.sync(() => taken--)),
+            VoiceError.fail(new VoiceError.CodecUnavailable({ codec: "none", detail: "there are no more" }))
+          )
+      })
+      const toPcm = yield* Effect.provideService(PcmTicks.make(), OpusDecoder.OpusDecoder, failing)
+      const part: TickPart = { kind: "audio", frames: [frameOf(Uint8Array.of(0xfc, 0), 0)], aheadSamples: 0 }
+      yield* Effect.flip(toPcm({ index: 0, atMs: 0, participants: new Map([[user, part]]) }))
+      assert.strictEqual(taken, 0)
+    }).pipe(Effect.scoped))
 })
 
 describe("Pcm", () => {

@@ -35,6 +35,8 @@ const start = (url: URL, options: Partial<HelperThread.Options<string, string>> 
     })
   )
 
+type Started = Effect.Success<ReturnType<typeof start>>
+
 describe("HelperThread", () => {
   it.live("delivers in order, what was posted before it had started, too", () =>
     Effect.gen(function*() {
@@ -99,28 +101,36 @@ describe("HelperThread", () => {
       assert.deepStrictEqual(log, ["unavailable: it has not started within 300 ms", "a"])
     }).pipe(Effect.scoped))
 
-  it.live("leaves no thread behind that has not started in time", () =>
-    Effect.gen(function*() {
-      let ticks = 0
-      const signal = new BroadcastChannel("unstarted")
-      signal.onmessage = () => ticks++
-      yield* Effect.addFinalizer(() => Effect.sync(() => signal.close()))
-      const file = script(
-        `import { BroadcastChannel } from "node:worker_threads"
-        const signal = new BroadcastChannel("unstarted")
-        setInterval(() => signal.postMessage(1), 1)`
-      )
-      const { until } = yield* start(file, { deadlineMs: 1_000 })
-      yield* until(1)
-      /** Looks in a row without a tick. */
-      let silent = 0
-      for (let look = 0, before = ticks; look < 500 && silent < 20; look++) {
-        yield* Effect.sleep("10 millis")
-        silent = ticks === before ? silent + 1 : 0
-        before = ticks
-      }
-      assert.strictEqual(silent, 20)
-    }).pipe(Effect.scoped))
+  for (
+    const [when, end] of [
+      ["has not started in time", ({ until }: Started) => until(1)],
+      ["is closed", ({ thread }: Started) => Effect.promise(thread.close)]
+    ] as const
+  ) {
+    it.live(`leaves no thread behind that ${when}`, () =>
+      Effect.gen(function*() {
+        let ticks = 0
+        const signal = new BroadcastChannel(when)
+        signal.addEventListener("message", () => ticks++)
+        yield* Effect.addFinalizer(() => Effect.sync(() => signal.close()))
+        const file = script(
+          `import { BroadcastChannel } from "node:worker_threads"
+          const signal = new BroadcastChannel("${when}")
+          setInterval(() => signal.postMessage(1), 1)`
+        )
+        const started = yield* start(file, { deadlineMs: 1_000 })
+        yield* Effect.sleep("5 millis").pipe(Effect.repeat({ until: () => ticks > 0 || started.log.length > 0 }))
+        yield* end(started)
+        /** Looks in a row without a tick. */
+        let silent = 0
+        for (let look = 0, before = ticks; look < 500 && silent < 20; look++) {
+          yield* Effect.sleep("10 millis")
+          silent = ticks === before ? silent + 1 : 0
+          before = ticks
+        }
+        assert.strictEqual(silent, 20)
+      }).pipe(Effect.scoped))
+  }
 
   it.live("waits for what it has said while this thread was busy", () =>
     Effect.gen(function*() {

@@ -10,12 +10,18 @@ const bob = UserId.make("100000000000000002")
 const seconds = 48_000
 const tick = seconds / 10
 
-const rig = (options: { readonly isWanted?: (userId: UserId) => boolean; readonly isOpen?: () => boolean } = {}) => {
+const rig = (
+  options: {
+    readonly isWanted?: (userId: UserId) => boolean
+    readonly isOpen?: () => boolean
+    readonly afford?: (bytes: number) => boolean
+  } = {}
+) => {
   const placed: Array<Book.Placed> = []
   const made: Array<Book.Placed> = []
   const book = Book.make({
-    files: UserFile.make("none", { create: () => assert.fail("there are no files") }, {}),
-    afford: () => true,
+    files: { ...UserFile.make("none", { create: () => assert.fail("there are no files") }, {}), least: () => 500 },
+    afford: options.afford ?? (() => true),
     now: () => 0,
     hold: 0.4 * seconds,
     isWanted: options.isWanted ?? (() => true),
@@ -74,6 +80,35 @@ describe("Book", () => {
     assert.isAbove(stood, 20)
     // and goes on where they have caught up
     assert.isAbove(settled, from + 9 * seconds)
+  })
+
+  it("takes no packet that there is no room for, and begins no file that there is none for", () => {
+    let room = 0
+    const { book, placed } = rig({ afford: (bytes) => bytes <= room })
+    for (const bytes of [0, 499]) {
+      room = bytes
+      book.take(packet(0, { userId: ada }), 0)
+      assert.strictEqual(book.files(), 0)
+    }
+    room = 500
+    book.take(packet(1, { userId: ada }), 960)
+    room = 1
+    book.take(packet(2, { userId: ada }), 2 * 960)
+    book.finish(seconds)
+    assert.strictEqual(book.files(), 1)
+    assert.lengthOf(placed, 1)
+  })
+
+  it("has no file for who speaks in a pause only", () => {
+    const { book, placed } = rig()
+    book.pause(0)
+    book.take(packet(0, { userId: ada }), 960)
+    book.resume(2 * 960)
+    book.take(packet(2, { userId: bob }), 2 * 960)
+    book.finish(seconds)
+    assert.strictEqual(book.files(), 1)
+    assert.deepStrictEqual(placed.map(({ userId }) => userId), [bob])
+    assert.deepStrictEqual(book.manifest(seconds).users.map(({ userId }) => userId), [ada, bob])
   })
 
   it("closes the stay of who is not there any more behind an interruption, when it began", () => {

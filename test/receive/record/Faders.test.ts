@@ -66,6 +66,15 @@ describe("Faders", () => {
       assert.strictEqual(gain(20_960), 0)
     }))
 
+  it.effect("take back no change of which the beginning was mixed already", () =>
+    Effect.gen(function*() {
+      const { faders, gain, set } = make()
+      yield* set(10_000, { gain: 0 })
+      const mixed = faders.gains(ada, 10_000, 30) ?? new Float32Array()
+      yield* set(10_020, { gain: 2 })
+      assert.closeTo(gain(10_030), mixed[29] ?? NaN, 0.002)
+    }))
+
   it.effect("forget what is not asked for any more, and who is as usual", () =>
     Effect.gen(function*() {
       const { faders, gain, set } = make()

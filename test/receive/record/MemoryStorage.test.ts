@@ -45,6 +45,11 @@ describe("MemoryStorage", () => {
           }
         }
         for (const file of files) await file.close()
+        // behind what is there
+        for (const file of await Promise.all(storages.map((storage) => storage.open(path)))) {
+          await file.append(Uint8Array.of(1, 2, 3))
+          await file.close()
+        }
       }
       yield* Effect.promise(() => apply([fileSystem, memory]))
       const [real, kept, parts] = yield* Effect.promise(() =>

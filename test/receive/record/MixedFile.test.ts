@@ -95,6 +95,32 @@ describe("MixedFile", () => {
       assert.deepStrictEqual([...new Set(left)], [1_000 / 32_768])
     }).pipe(Effect.scoped))
 
+  it.effect("has the end of a sound that silence follows, which an encoder gives with the next frame", () =>
+    Effect.gen(function*() {
+      let bytes = Buffer.alloc(0)
+      const mixed = yield* MixedFile.make({
+        format: "opus",
+        outputs: {
+          create: (name) => ({
+            append: (part) => void (bytes = Buffer.concat([bytes, part])),
+            overwrite: () => {},
+            resize: () => {},
+            written: () => ({ name, bytes: bytes.length })
+          })
+        },
+        isOpen: () => true,
+        tags: {},
+        encoders: yield* OpusEncoders.OpusEncoder
+      })
+      mixed.add(Int16Array.from({ length: 2 * second }, (_, i) => 8_000 * Math.sin((i >> 1) / 5)), 0)
+      yield* mixed.advance(2 * second)
+      yield* mixed.finish(2 * second)
+      const { left } = yield* Kit.decode(bytes)
+      const loudest = (from: number, to: number) => Math.max(...left.slice(from, to))
+      assert.isAbove(loudest(second - 100, second), 0.1)
+      assert.isBelow(loudest(second + 1_000, 2 * second), 0.001)
+    }).pipe(Effect.scoped, Effect.provide(OpusEncoders.layer)))
+
   for (const format of ["opus", "wav"] as const) {
     it.effect(`has silence where there was no room, and all else at its time, as ${format}`, () =>
       Effect.gen(function*() {

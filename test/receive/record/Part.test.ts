@@ -348,6 +348,29 @@ describe("Part", () => {
     )
   })
 
+  it("keeps an unbroken stretch in its place to the sample behind what was not wanted, whatever its clock is", () => {
+    const { given, part } = live((at) => at < 5 * 960 || at >= 9.5 * 960)
+    for (let n = 0; n < 2_000; n++) {
+      const arrival = n * 960 * 1.0001
+      part.take({ ...plain(n), arrival })
+      part.advance(arrival)
+    }
+    part.finish(2_001 * 960)
+    const places = given.filter(({ sound }) => sound).map(({ at }) => at)
+    assert.lengthOf(places, 1_995)
+    assert.deepStrictEqual(places.slice(5), places.slice(5).map((_, i) => (places[5] ?? 0) + i * 960))
+  })
+
+  it("is never ahead of the time, so that it can end at any", () => {
+    const { part } = live()
+    for (let n = 0; n < 50; n++) {
+      part.take(plain(n))
+      part.advance(n * 960)
+      assert.isAtMost(part.written(), n * 960)
+    }
+    assert.isAbove(part.written(), 40 * 960)
+  })
+
   it("leaves out what was said before the start", () => {
     const { given, part } = live()
     part.take({ ...plain(0), arrival: -1_000 })
