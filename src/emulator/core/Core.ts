@@ -36,6 +36,7 @@ import * as Threads from "./Threads.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
 import { type EncryptionOptions, makeVoiceHalf, type VoiceHalf } from "./voice/VoiceHalf.ts"
+import * as Webhooks from "./Webhooks.ts"
 
 import * as Writers from "./messages/Writers.ts"
 import * as World from "./World.ts"
@@ -288,6 +289,7 @@ export const make = (options: CoreOptions): Core => {
     roles,
     stages,
     threads,
+    webhooks: Webhooks.make(world, gateway),
     memberships,
     faults,
     commands,

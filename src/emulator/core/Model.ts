@@ -169,6 +169,21 @@ export interface VoiceState {
 }
 
 /**
+ * By which anybody writes in a channel who knows its token.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Webhook {
+  readonly id: string
+  readonly token: string
+  readonly guildId: GuildId
+  channelId: ChannelId
+  name: string
+  readonly creator: User
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -176,6 +191,7 @@ export interface World {
   readonly guilds: Map<GuildId, Guild>
   readonly channels: Map<ChannelId, Channel>
   readonly directs: Map<ChannelId, DirectChannel>
+  readonly webhooks: Map<string, Webhook>
   readonly users: Map<UserId, User>
   readonly tokens: Map<string, User>
   readonly servers: Map<VoiceServerId, VoiceServer>

@@ -129,6 +129,7 @@ export const moderator: bigint = of(
   "MANAGE_ROLES",
   "MODERATE_MEMBERS",
   "MANAGE_THREADS",
+  "MANAGE_WEBHOOKS",
   "PIN_MESSAGES"
 )
 

@@ -37,6 +37,7 @@ export const make = (random: Random): World => {
     guilds: new Map(),
     channels: new Map(),
     directs: new Map(),
+    webhooks: new Map(),
     users: new Map(),
     tokens: new Map(),
     servers: new Map(),
@@ -248,6 +249,7 @@ export const addUser = (
  */
 export const removeChannel = (world: World, channel: Channel): void => {
   world.channels.delete(channel.id)
+  for (const { channelId, id } of world.webhooks.values()) if (channelId === channel.id) world.webhooks.delete(id)
   world.guilds.get(channel.guildId)?.channels.delete(channel.id)
 }
 

@@ -25,6 +25,7 @@ import type { Roles } from "../Roles.ts"
 import type { Stages } from "../Stages.ts"
 import type { VoiceStates } from "../states/VoiceStates.ts"
 import type { Threads } from "../Threads.ts"
+import type { Webhooks } from "../Webhooks.ts"
 import * as World from "../World.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as CommandRoutes from "./CommandRoutes.ts"
@@ -37,6 +38,8 @@ import * as RoleRoutes from "./RoleRoutes.ts"
 import * as StageRoutes from "./StageRoutes.ts"
 import * as ThreadChange from "./ThreadChange.ts"
 import * as ThreadRoutes from "./ThreadRoutes.ts"
+import * as WebhookAnswers from "./WebhookAnswers.ts"
+import * as WebhookRoutes from "./WebhookRoutes.ts"
 
 /**
  * @category models
@@ -70,6 +73,7 @@ export interface Options {
   readonly roles: Roles
   readonly stages: Stages
   readonly threads: Threads
+  readonly webhooks: Webhooks
   readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "timeOut" | "removeFromGuild">
   readonly faults: Faults
   readonly commands: Commands.Commands
@@ -95,7 +99,7 @@ const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
  */
 export const make = (options: Options): (request: RestRequest) => RestResponse => {
   const { actions, channels, context, faults, gateway, interactions, memberships, messages, roles, stages } = options
-  const { threads, voiceStates, wall, world } = options
+  const { threads, voiceStates, wall, webhooks, world } = options
 
   const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
     for (const thing of things) if (thing.id === id) return thing
@@ -138,6 +142,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
 
   const routes = [
     ...MessageRoutes.make(world, messages, context.now, inPlace, inMessage),
+    ...WebhookRoutes.make(world, webhooks, inGuild, inChannel),
     ...ThreadRoutes.make(world, threads, inGuild, inChannel, inMessage),
     ...MemberRoutes.make({ world, actions, memberships, voiceStates, wall }, inGuild),
     ...RoleRoutes.make(roles, memberships, inGuild),
@@ -180,6 +185,8 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     )
   ]
 
+  const webhookAnswers = WebhookAnswers.make(world, webhooks, messages)
+
   const respond = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
     // need no token of a bot
@@ -187,6 +194,8 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     if (file !== undefined) return file
     if (request.body !== undefined && Sent.isTooLarge(request.body)) return Sent.tooLarge
     const query = request.path.split("?", 2)[1] ?? ""
+    const ofWebhook = webhookAnswers(request.method, path, query, request.body)
+    if (ofWebhook !== undefined) return ofWebhook
     const interaction = interactions.rest(request.method, path, query, request.body)
     if (interaction !== undefined) return interaction
     const parts = path.split("/").slice(1)
