@@ -122,6 +122,8 @@ export interface Guild {
   readonly channels: Map<ChannelId, Channel>
   readonly members: Map<UserId, Member>
   readonly roles: Map<string, Permissions.Role>
+  /** Who is kept out, and why. */
+  readonly bans: Map<UserId, string | undefined>
   /** Whether it can be reached: there is no outage. */
   available: boolean
 }
@@ -184,6 +186,26 @@ export interface Webhook {
 }
 
 /**
+ * By which people become members.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Invite {
+  readonly code: string
+  readonly guildId: GuildId
+  readonly channelId: ChannelId
+  readonly inviter: User
+  /** In milliseconds of Unix time. */
+  readonly createdMs: number
+  /** How long it is good for, in seconds; 0 is for ever. */
+  readonly maxAge: number
+  /** How often; 0 is without end. */
+  readonly maxUses: number
+  readonly isTemporary: boolean
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -192,6 +214,7 @@ export interface World {
   readonly channels: Map<ChannelId, Channel>
   readonly directs: Map<ChannelId, DirectChannel>
   readonly webhooks: Map<string, Webhook>
+  readonly invites: Map<string, Invite>
   readonly users: Map<UserId, User>
   readonly tokens: Map<string, User>
   readonly servers: Map<VoiceServerId, VoiceServer>

@@ -91,6 +91,7 @@ export const of = (...names: ReadonlyArray<Name>): bigint => names.reduce((all, 
  * @since 0.1.0
  */
 export const everyone: bigint = of(
+  "CREATE_INSTANT_INVITE",
   "ADD_REACTIONS",
   "STREAM",
   "VIEW_CHANNEL",
@@ -120,6 +121,9 @@ export const everyone: bigint = of(
  * @since 0.1.0
  */
 export const moderator: bigint = of(
+  "KICK_MEMBERS",
+  "BAN_MEMBERS",
+  "MANAGE_GUILD",
   "MANAGE_CHANNELS",
   "MANAGE_MESSAGES",
   "MUTE_MEMBERS",
@@ -258,3 +262,12 @@ export const inChannel = (guild: Guild, member: Member, channel: Channel): bigin
  */
 export const highest = (guild: Guild, member: Member): number =>
   Math.max(0, ...Array.from(member.roles, (id) => guild.roles.get(id)?.position ?? 0))
+
+/**
+ * Whether a member is below another one, who can then change its roles, call it otherwise, throw it out and ban it: its highest role is.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isBelow = (guild: Guild, member: Member, other: Member): boolean =>
+  highest(guild, member) < highest(guild, other)

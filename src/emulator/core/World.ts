@@ -38,6 +38,7 @@ export const make = (random: Random): World => {
     channels: new Map(),
     directs: new Map(),
     webhooks: new Map(),
+    invites: new Map(),
     users: new Map(),
     tokens: new Map(),
     servers: new Map(),
@@ -90,7 +91,7 @@ export const addGuild = (world: World, options: { readonly id: GuildId; readonly
     [options.id, { id: options.id, name: "@everyone", permissions: Permissions.everyone, position: 0, ...plain }],
     [moderators, { id: moderators, name: "moderators", permissions: Permissions.moderator, position: 1, ...plain }]
   ])
-  const guild: Guild = { ...options, channels: new Map(), members: new Map(), roles, available: true }
+  const guild: Guild = { ...options, channels: new Map(), members: new Map(), roles, bans: new Map(), available: true }
   world.guilds.set(guild.id, guild)
   for (const userId of world.everywhere) {
     const user = world.users.get(userId)
@@ -249,6 +250,7 @@ export const addUser = (
  */
 export const removeChannel = (world: World, channel: Channel): void => {
   world.channels.delete(channel.id)
+  for (const { channelId, code } of world.invites.values()) if (channelId === channel.id) world.invites.delete(code)
   for (const { channelId, id } of world.webhooks.values()) if (channelId === channel.id) world.webhooks.delete(id)
   world.guilds.get(channel.guildId)?.channels.delete(channel.id)
 }

@@ -72,7 +72,7 @@ export interface UserOptions {
   /** What Identify has to say: not empty, and nobody else's. Default: a fresh token. */
   readonly token?: string | undefined
   /**
-   * Whether it may move, mute and disconnect others, give them nicknames, change channels, delete what others write, remove their
+   * Whether it may move, mute and disconnect others, throw them out and ban them, give them nicknames, change the guild, channels, threads and webhooks, delete what others write, remove their
    * reactions, pin messages, and make channels and roles and say who may do what in them, over REST, and enter full channels. Default false: such requests are answered with 403.
    */
   readonly moderator?: boolean | undefined

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { Actions } from "../Actions.ts"
+import type { Bans } from "../Bans.ts"
 import * as ChannelObject from "../ChannelObject.ts"
 import type { Channels } from "../Channels.ts"
 import type { CoreContext } from "../CoreContext.ts"
@@ -17,6 +18,7 @@ import * as Body from "../http/Body.ts"
 import { error, nothing, ok, type RestResponse, wrongMethod } from "../http/RestAnswer.ts"
 import type * as Commands from "../interactions/Commands.ts"
 import type { Interactions } from "../interactions/Interactions.ts"
+import type { Invites } from "../Invites.ts"
 import type { Memberships } from "../Memberships.ts"
 import type { Attachments } from "../messages/Attachments.ts"
 import type { Messages } from "../messages/Messages.ts"
@@ -27,8 +29,10 @@ import type { VoiceStates } from "../states/VoiceStates.ts"
 import type { Threads } from "../Threads.ts"
 import type { Webhooks } from "../Webhooks.ts"
 import * as World from "../World.ts"
+import * as BanRoutes from "./BanRoutes.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as CommandRoutes from "./CommandRoutes.ts"
+import * as InviteRoutes from "./InviteRoutes.ts"
 import * as MemberRoutes from "./MemberRoutes.ts"
 import * as MessageRoutes from "./MessageRoutes.ts"
 import * as PlaceRoutes from "./PlaceRoutes.ts"
@@ -51,6 +55,8 @@ export interface RestRequest {
   readonly path: string
   /** The value of the header. */
   readonly authorization: string | undefined
+  /** The value of the header `X-Audit-Log-Reason`, where a library writes spaces and letters beyond ASCII in percent. */
+  readonly reason?: string | undefined
   /** The value of the header, by which a part of a file is asked for. */
   readonly range?: string | undefined
   /** Text, or the bytes of a form with files (`multipart/form-data`). */
@@ -73,6 +79,8 @@ export interface Options {
   readonly roles: Roles
   readonly stages: Stages
   readonly threads: Threads
+  readonly bans: Bans
+  readonly invites: Invites
   readonly webhooks: Webhooks
   readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "timeOut" | "removeFromGuild">
   readonly faults: Faults
@@ -99,7 +107,7 @@ const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
  */
 export const make = (options: Options): (request: RestRequest) => RestResponse => {
   const { actions, channels, context, faults, gateway, interactions, memberships, messages, roles, stages } = options
-  const { threads, voiceStates, wall, webhooks, world } = options
+  const { bans, invites, threads, voiceStates, wall, webhooks, world } = options
 
   const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
     for (const thing of things) if (thing.id === id) return thing
@@ -142,6 +150,8 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
 
   const routes = [
     ...MessageRoutes.make(world, messages, context.now, inPlace, inMessage),
+    ...BanRoutes.make({ world, bans, messages, now: context.now }, inGuild),
+    ...InviteRoutes.make({ world, invites, wall }, inGuild, inChannel),
     ...WebhookRoutes.make(world, webhooks, inGuild, inChannel),
     ...ThreadRoutes.make(world, threads, inGuild, inChannel, inMessage),
     ...MemberRoutes.make({ world, actions, memberships, voiceStates, wall }, inGuild),
@@ -212,7 +222,9 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         return unauthorized
       }
       const parsed = RestRoute.parseBody(request.body, entry.takes)
-      return "status" in parsed ? parsed : entry.run({ user, ids, query: new URLSearchParams(query), ...parsed })
+      return "status" in parsed
+        ? parsed
+        : entry.run({ user, ids, query: new URLSearchParams(query), reason: decoded(request.reason), ...parsed })
     }
     context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
     return other ? wrongMethod : notFound
@@ -283,6 +295,14 @@ const refused = (status: number, retryAfter: number): RestResponse => {
       "x-ratelimit-bucket": "emulated",
       "x-ratelimit-scope": "user"
     }
+  }
+}
+
+const decoded = (reason: string | undefined): string | undefined => {
+  try {
+    return reason === undefined ? undefined : decodeURIComponent(reason)
+  } catch {
+    return reason
   }
 }
 

@@ -110,7 +110,7 @@ describe("the members of a guild", () => {
   })
 
   it("are thrown out by who may, and a bot leaves by itself", () => {
-    const { call, client, guest, h } = setup()
+    const { call, client, guest, h } = setup(false)
     assert.strictEqual(call("DELETE", `/members/${guest.id}`).json["code"], 50013)
     h.core.createRole(h.guildId, { name: "bouncer", permissions: Permissions.of("KICK_MEMBERS") })
     h.core.setRoles(h.bot.id, ["bouncer"])
