@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ChannelType, type Client, DiscordAPIError, Events, GatewayIntentBits, type Guild } from "discord.js"
-import { Effect, Schedule } from "effect"
+import { ChannelType, Client, DiscordAPIError, Events, GatewayIntentBits, type Guild } from "discord.js"
+import { Effect, Redacted, Schedule } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as DiscordJs from "./discordjsClient.ts"
 
@@ -92,6 +92,72 @@ describe("a bot on discord.js that moderates", () => {
       })
       yield* seen(() => events.find((event) => event === `${code} is gone`))
       assert.deepStrictEqual(events, [`${code} by bot`, `${code} is gone`])
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(world)))
+
+  it.live("knows who owns the guild, finds members, and calls those otherwise who are below it", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const client = yield* DiscordJs.client(() => {}, [GatewayIntentBits.GuildMembers])
+      const guild = guildOf(client)
+      const { id } = yield* discord.createUser({ name: "guest" })
+      const { id: peer } = yield* discord.createUser({ name: "peer", moderator: true })
+      yield* Effect.promise(async () => {
+        const owner = await guild.fetchOwner()
+        assert.deepStrictEqual([owner.id, owner.user.username], [guild.ownerId, "owner of guild"])
+        assert.isTrue(owner.permissions.has("Administrator"))
+        assert.deepStrictEqual((await guild.members.fetch({ query: "gue", limit: 5 })).map((one) => one.id), [id])
+        assert.deepStrictEqual((await guild.members.fetch({ user: [id, peer] })).size, 2)
+        assert.strictEqual((await guild.members.fetch({ query: "", limit: 1 })).size, 1)
+        const guest = await guild.members.fetch(id)
+        assert.isTrue(guest.manageable && !owner.manageable)
+        assert.strictEqual((await guest.setNickname("DJ")).nickname, "DJ")
+        assert.strictEqual(await codeOf(owner.setNickname("boss")), 50013)
+        assert.strictEqual(await codeOf((await guild.members.fetch(peer)).setNickname("mate")), 50013)
+        assert.strictEqual(await codeOf(owner.kick()), 50013)
+        assert.strictEqual(await codeOf(guild.bans.create(owner.id)), 50013)
+      })
+      const chat = yield* discord.chat("music")
+      assert.strictEqual((yield* chat.write("hello", { user: "owner of guild" })).user, "owner of guild")
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(world)))
+
+  it.live("edits the guild, and says that it is typing", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const events: Array<string> = []
+      const client = yield* DiscordJs.client((client) => {
+        client.on(Events.GuildUpdate, (before, after) => events.push(`${before.name} is ${after.name}`))
+      })
+      const { token } = yield* discord.createUser({ name: "other", bot: true })
+      const other = new Client({
+        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildMessageTyping],
+        rest: { api: discord.urls.rest.replace(/\/v\d+$/, ""), version: "10" }
+      })
+      yield* Effect.addFinalizer(() => Effect.promise(() => other.destroy()))
+      other.on(Events.TypingStart, ({ channel, user }) => events.push(`${user.username} in ${channel.id}`))
+      yield* Effect.promise(async () => {
+        const isReady = new Promise((resolve) => other.once(Events.ClientReady, resolve))
+        await other.login(Redacted.value(token))
+        await isReady
+      })
+      const guild = guildOf(client)
+      const lobby = yield* discord.channel("lobby")
+      const music = yield* discord.channel("music")
+      yield* Effect.promise(async () => {
+        const edited = await guild.edit({ name: "the band", afkChannel: lobby, afkTimeout: 60, systemChannel: music })
+        assert.deepStrictEqual(
+          [edited.name, edited.afkChannelId, edited.afkTimeout, edited.systemChannelId],
+          ["the band", lobby, 60, music]
+        )
+        assert.isNull((await guild.setAFKChannel(null)).afkChannelId)
+        assert.strictEqual(await codeOf(guild.setName("x")), 50035)
+        assert.strictEqual(await codeOf(guild.setAFKChannel(music)), 50024)
+        const channel = await client.channels.fetch(music)
+        if (channel?.isSendable()) await channel.sendTyping()
+      })
+      yield* seen(() => events.find((event) => event === `bot in ${music}`))
+      assert.include(events, "guild is the band")
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
 })

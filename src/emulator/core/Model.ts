@@ -118,7 +118,16 @@ export interface DirectChannel {
  */
 export interface Guild {
   readonly id: GuildId
-  readonly name: string
+  /** What it is called; a test knows it by the name that it had first. */
+  name: string
+  /** May do everything, and nobody moderates it. */
+  readonly ownerId: UserId
+  /** Where those are taken who are away. */
+  afkChannelId: ChannelId | undefined
+  /** After how many seconds. */
+  afkSeconds: number
+  /** Where Discord tells who has come. */
+  systemChannelId: ChannelId | undefined
   readonly channels: Map<ChannelId, Channel>
   readonly members: Map<UserId, Member>
   readonly roles: Map<string, Permissions.Role>

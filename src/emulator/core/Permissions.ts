@@ -176,6 +176,7 @@ export type Overwrites = ReadonlyMap<string, Overwrite>
 
 interface Guild {
   readonly id: string
+  readonly ownerId: string
   readonly roles: ReadonlyMap<string, Role>
 }
 
@@ -208,13 +209,14 @@ const withTimeOut = (permissions: bigint, { isTimedOut }: Member): bigint =>
   isTimedOut ? permissions & reading : permissions
 
 const byRoles = (guild: Guild, member: Member): bigint => {
+  if (member.userId === guild.ownerId) return all
   let permissions = guild.roles.get(guild.id)?.permissions ?? 0n
   for (const id of member.roles) permissions |= guild.roles.get(id)?.permissions ?? 0n
   return has(permissions, "ADMINISTRATOR") ? all : permissions
 }
 
 /**
- * By all roles together. An administrator may do everything, and whoever has a time-out may read alone.
+ * By all roles together. An owner and an administrator may do everything, and whoever has a time-out may read alone.
  *
  * @category getters
  * @since 0.1.0
@@ -255,13 +257,15 @@ export const inChannel = (guild: Guild, member: Member, channel: Channel): bigin
 }
 
 /**
- * The position of a member's highest role.
+ * The position of a member's highest role; the owner is above all.
  *
  * @category getters
  * @since 0.1.0
  */
 export const highest = (guild: Guild, member: Member): number =>
-  Math.max(0, ...Array.from(member.roles, (id) => guild.roles.get(id)?.position ?? 0))
+  member.userId === guild.ownerId
+    ? Number.POSITIVE_INFINITY
+    : Math.max(0, ...Array.from(member.roles, (id) => guild.roles.get(id)?.position ?? 0))
 
 /**
  * Whether a member is below another one, who can then change its roles, call it otherwise, throw it out and ban it: its highest role is.

@@ -215,6 +215,11 @@ export const make = Effect.fnUntraced(function*(
     const checked = yield* Names.freshId(GuildId, guilds, id)
     const guild = yield* driver.call((core) => core.createGuild({ name, id: checked }))
     guilds.add(name, { id: guild })
+    const owner = yield* driver.call((core) => core.ownerOf(guild))
+    if (owner !== undefined && users.get(owner.name) === undefined) {
+      users.add(owner.name, { id: owner.id, token: Redacted.make(owner.token) })
+      tokens.add(owner.token)
+    }
     return guild
   })
 
