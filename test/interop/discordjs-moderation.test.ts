@@ -160,4 +160,30 @@ describe("a bot on discord.js that moderates", () => {
       assert.include(events, "guild is the band")
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
+
+  it.live("makes emoji, of the guild and of its own", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const events: Array<string> = []
+      const client = yield* DiscordJs.client((client) => {
+        client.on(Events.GuildEmojiCreate, ({ name }) => events.push(`+${name}`))
+        client.on(Events.GuildEmojiUpdate, (_, { name }) => events.push(`=${name}`))
+        client.on(Events.GuildEmojiDelete, ({ name }) => events.push(`-${name}`))
+      }, [GatewayIntentBits.GuildExpressions])
+      const guild = guildOf(client)
+      const attachment = Buffer.from("iVBORw0KGgo=", "base64")
+      yield* Effect.promise(async () => {
+        const emoji = await guild.emojis.create({ attachment, name: "skip" })
+        assert.deepStrictEqual((await guild.emojis.fetch()).map(({ name }) => name), ["skip"])
+        assert.strictEqual((await guild.emojis.edit(emoji, { name: "skipped" })).name, "skipped")
+        assert.strictEqual(await codeOf(guild.emojis.create({ attachment, name: "no name" })), 50035)
+        await emoji.delete()
+        assert.strictEqual(await codeOf(guild.emojis.fetch(emoji.id, { force: true })), 10014)
+        const own = await client.application?.emojis.create({ attachment, name: "pause" })
+        assert.deepStrictEqual((await client.application?.emojis.fetch())?.map(({ id }) => id), [own?.id])
+      })
+      yield* seen(() => events.length === 3 ? true : undefined)
+      assert.deepStrictEqual(events, ["+skip", "=skipped", "-skipped"])
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(world)))
 })

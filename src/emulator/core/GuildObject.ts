@@ -6,6 +6,7 @@
 import { may } from "./Admission.ts"
 import { channel, stageInstance } from "./ChannelObject.ts"
 import { joinedAt, type Json, member, role, voiceState } from "./DiscordObject.ts"
+import { all } from "./EmojiObject.ts"
 import { inGuild } from "./Permissions.ts"
 import { type Guild, type Member, threadsOf, type User, type World } from "./World.ts"
 
@@ -33,7 +34,7 @@ export const guild = (world: World, g: Guild): Json => ({
   default_message_notifications: 0,
   explicit_content_filter: 0,
   roles: Array.from(g.roles.values(), role),
-  emojis: [],
+  emojis: all(world, g.id),
   stickers: [],
   features: [],
   mfa_level: 0,

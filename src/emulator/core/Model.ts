@@ -195,6 +195,19 @@ export interface Webhook {
 }
 
 /**
+ * A picture for texts and buttons, of a guild or of an application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Emoji {
+  readonly id: string
+  name: string
+  readonly isAnimated: boolean
+  readonly creator: User
+}
+
+/**
  * By which people become members.
  *
  * @category models
@@ -224,6 +237,8 @@ export interface World {
   readonly directs: Map<ChannelId, DirectChannel>
   readonly webhooks: Map<string, Webhook>
   readonly invites: Map<string, Invite>
+  /** By the id of the guild or the application whose they are, then by their own. */
+  readonly emojis: Map<string, Map<string, Emoji>>
   readonly users: Map<UserId, User>
   readonly tokens: Map<string, User>
   readonly servers: Map<VoiceServerId, VoiceServer>

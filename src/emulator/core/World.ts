@@ -39,6 +39,7 @@ export const make = (random: Random): World => {
     directs: new Map(),
     webhooks: new Map(),
     invites: new Map(),
+    emojis: new Map(),
     users: new Map(),
     tokens: new Map(),
     servers: new Map(),

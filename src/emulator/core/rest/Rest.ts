@@ -32,6 +32,7 @@ import * as World from "../World.ts"
 import * as BanRoutes from "./BanRoutes.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as CommandRoutes from "./CommandRoutes.ts"
+import * as EmojiRoutes from "./EmojiRoutes.ts"
 import * as GuildRoutes from "./GuildRoutes.ts"
 import * as InviteRoutes from "./InviteRoutes.ts"
 import * as MemberRoutes from "./MemberRoutes.ts"
@@ -182,6 +183,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     RestRoute.make("GET", "/voice/regions", regions),
     // py-cord is not ready before it has them
     RestRoute.make("GET", "/soundboard-default-sounds", () => ok([DiscordObject.quack])),
+    ...EmojiRoutes.make(world, gateway, inGuild),
     ...GuildRoutes.make(world, gateway, inGuild),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
     RestRoute.make("POST", "/users/@me/channels", (call) => {
