@@ -27,7 +27,7 @@ describe("Emulator", () => {
         ["secure", "voice", "required"],
         ["stage", "stage", "never"]
       ])
-      assert.deepStrictEqual(users.map(({ bot, name }) => [name, bot]), [["bot", true]])
+      assert.deepStrictEqual(users.map(({ bot, name }) => [name, bot]), [["owner of guild", false], ["bot", true]])
       assert.deepStrictEqual(voiceServers.map(({ region }) => region), ["one", "two"])
       assert.strictEqual(yield* discord.guild("guild"), guilds[0]?.id)
     }).pipe(Effect.provide(Emulator.layerMemory())))
@@ -125,7 +125,7 @@ describe("Emulator", () => {
       const { channels, users } = yield* discord.snapshot
       assert.deepStrictEqual(channels.map(({ name }) => name), ["lobby", "secure", "stage", "den"])
       assert.strictEqual(channels.find(({ name }) => name === "secure")?.e2ee, "required")
-      assert.deepStrictEqual(users.map(({ bot }) => bot), [true, false])
+      assert.deepStrictEqual(users.map(({ bot }) => bot), [false, true, false])
     }).pipe(Effect.provide(Emulator.layerMemory({
       world: {
         guilds: [{ name: "guild", id: "1" }],

@@ -8,7 +8,6 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as AudioSource from "../../audio/AudioSource.ts"
 import * as Emulator from "../../emulator/Emulator.ts"
@@ -19,25 +18,9 @@ import * as Outputs from "../Outputs.ts"
 import type * as Guests from "./Guests.ts"
 import * as Lasting from "./Lasting.ts"
 import type { Order } from "./Order.ts"
+import { OrderFailed } from "./OrderFailed.ts"
 import * as Speech from "./Speech.ts"
-import * as Typist from "./Typist.ts"
-import * as Upload from "./Upload.ts"
-
-/**
- * An order could not be carried out.
- *
- * @category errors
- * @since 0.1.0
- */
-export class OrderFailed
-  extends Schema.TaggedError<OrderFailed>("effect-discord-voice/cli/OrderFailed")("OrderFailed", {
-    detail: Schema.String
-  })
-{
-  override get message(): string {
-    return this.detail
-  }
-}
+import * as Texts from "./Texts.ts"
 
 /**
  * What an answer says besides that all went well.
@@ -61,17 +44,7 @@ export interface Performer {
   >
 }
 
-/** How long an order waits for what it wants unless it is told, in milliseconds. */
-const patienceMs = 10_000
-
 const nothing: Answer = {}
-
-/** Whose direct messages are meant is who acts in them. */
-const inDirect = <A extends { readonly direct?: string; readonly user?: string }>({ direct, ...order }: A) =>
-  direct === undefined ? { ...order, direct: false } : { ...order, user: direct, direct: true }
-
-const saysIn = (messages: ReadonlyArray<{ readonly content: string }>, text: string): boolean =>
-  messages.some(({ content }) => content.includes(text))
 
 /**
  * Makes a performer in the emulator of the context. The order `stop` is left to whoever asked for it. Times are told since
@@ -87,7 +60,7 @@ export const make = Effect.fnUntraced(function*(
   const discord = yield* Emulator.Emulator
   const { faults } = discord
   const lasting = yield* Lasting.make
-  const typist = Typist.make(discord)
+  const texts = Texts.make(discord)
 
   const guest = (user: string) =>
     Effect.filterOrFail(
@@ -103,7 +76,7 @@ export const make = Effect.fnUntraced(function*(
     const listener = yield* guest(order.user)
     const { id } = yield* discord.user(order.from ?? "bot")
     const wanted = order.frames ?? 0
-    const found = yield* listener.hears(id, wanted, order.timeoutMs ?? patienceMs)
+    const found = yield* listener.hears(id, wanted, order.timeoutMs ?? Texts.patienceMs)
     const frames = Option.isSome(found) ? found.value : yield* listener.heard(id)
     const voiced = frames.filter(({ silence }) => !silence).length
     if (voiced < wanted) {
@@ -133,7 +106,7 @@ export const make = Effect.fnUntraced(function*(
   const speak = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "speak" }>) {
     const speaker = yield* guest(order.user)
     const frames = yield* Speech.read(order.file)
-    if (order.to !== undefined && !(yield* speaker.reaches(order.to, order.timeoutMs ?? patienceMs))) {
+    if (order.to !== undefined && !(yield* speaker.reaches(order.to, order.timeoutMs ?? Texts.patienceMs))) {
       return yield* new OrderFailed({ detail: `What "${order.user}" says does not reach "${order.to}".` })
     }
     if (order.loop === true) yield* speaker.loop(frames)
@@ -178,78 +151,6 @@ export const make = Effect.fnUntraced(function*(
       () => new OrderFailed({ detail: `No fault has the number ${fault}.` })
     )
 
-  const ofCommand = <E>(command: number, typed: Effect.Effect<Typist.Typed | undefined, E>) =>
-    Effect.filterOrFail(
-      typed,
-      (found) => found !== undefined,
-      () => new OrderFailed({ detail: `No command has the number ${command}, or it was forgotten.` })
-    )
-
-  const chatOf = (where: { readonly channel?: string; readonly direct?: string }) =>
-    where.direct === undefined ? discord.chat(where.channel) : discord.direct({ user: where.direct })
-
-  const press = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "press" }>) {
-    const { command, customId, timeoutMs = patienceMs } = order
-    const where = command ?? (yield* chatOf(order))
-    return yield* ofCommand(command ?? 0, typist.press(where, customId, order, timeoutMs))
-  })
-
-  const command = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "command" }>) {
-    // an `options` of the order is that of the command
-    const { files = {}, options, timeoutMs = patienceMs, ...named } = inDirect(order)
-    const read = yield* Effect.forEach(
-      Object.entries(files),
-      ([option, path]) => Effect.map(Upload.read(path), (file) => [option, file] as const)
-    )
-    return yield* typist.type({ ...named, options: { ...options, ...Object.fromEntries(read) } }, timeoutMs)
-  })
-
-  const submit = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "submit" }>) {
-    const { command, files = {}, timeoutMs = patienceMs, values } = order
-    const read = yield* Effect.forEach(
-      Object.entries(files),
-      ([input, paths]) => Effect.map(Effect.forEach(paths, Upload.read), (sent) => [input, sent] as const)
-    )
-    return yield* ofCommand(command, typist.submit(command, { ...values, ...Object.fromEntries(read) }, timeoutMs))
-  })
-
-  const write = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "write" }>) {
-    const { content, files: paths = [], replyTo, user } = order
-    const chat = yield* chatOf(order)
-    const files = yield* Effect.forEach(paths, Upload.read)
-    const { id } = yield* chat.write(content, { files, replyTo, user })
-    return { message: id }
-  })
-
-  const withText = <A>(text: string | undefined, wait: Effect.Effect<A, Emulator.EmulatorError>) =>
-    Effect.mapError(
-      wait,
-      (error) =>
-        text === undefined ? error : new OrderFailed({ detail: `Nothing has the text "${text}". ${error.message}` })
-    )
-
-  /** Those in a channel, by now or when one of them has a text. */
-  const messages = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "messages" }>) {
-    const { text, timeoutMs = patienceMs, user } = order
-    const chat = yield* chatOf(order)
-    const isWanted = (message: Emulator.ChatMessage) =>
-      user === undefined || message.user === user || message.userId === user
-    if (text === undefined) return (yield* chat.messages).filter(isWanted)
-    return yield* withText(
-      text,
-      chat.until((all) => {
-        const wanted = all.filter(isWanted)
-        return saysIn(wanted, text) ? wanted : undefined
-      }, { timeout: timeoutMs })
-    )
-  })
-
-  const replies = (order: Extract<Order, { readonly do: "replies" }>) =>
-    ofCommand(
-      order.command,
-      withText(order.text, typist.read(order.command, order.text, order.timeoutMs ?? patienceMs))
-    )
-
   const leave = Effect.fnUntraced(function*(user: string) {
     yield* guest(user)
     yield* guests.leave(user)
@@ -288,23 +189,23 @@ export const make = Effect.fnUntraced(function*(
       case "misbehave":
         return done(Effect.flatMap(guest(order.user), ({ participant }) => participant.misbehave(order.how)))
       case "command":
-        return command(order)
+        return texts.command(order)
       case "menu":
-        return typist.choose(inDirect(order), order.timeoutMs ?? patienceMs)
+        return texts.menu(order)
       case "press":
-        return press(order)
+        return texts.press(order)
       case "write":
-        return write(order)
+        return texts.write(order)
       case "react":
-        return done(Effect.flatMap(chatOf(order), (chat) => chat.react(order.message, order.emoji, order)))
+        return done(texts.react(order))
       case "messages":
-        return Effect.map(messages(order), (messages) => ({ messages }))
+        return Effect.map(texts.messages(order), (messages) => ({ messages }))
       case "suggest":
-        return Effect.map(discord.suggest(inDirect(order)), (choices) => ({ choices }))
+        return Effect.map(texts.suggest(order), (choices) => ({ choices }))
       case "submit":
-        return submit(order)
+        return texts.submit(order)
       case "replies":
-        return replies(order)
+        return texts.replies(order)
       case "createUser":
         return Effect.map(
           discord.createUser({

@@ -19,6 +19,8 @@ import * as World from "./World.ts"
 export interface Administration {
   /** Also shows it to the sessions of its members (GUILD_CREATE). An id that is taken gives the guild that has it. */
   readonly createGuild: (options: { readonly name: string; readonly id?: GuildId | undefined }) => GuildId
+  /** Who owns a guild; `undefined` if there is no such guild. */
+  readonly ownerOf: (guildId: GuildId) => World.User | undefined
   /**
    * A voice channel without limit at 64 kbit/s and with the profile's `channelE2ee`, unless said otherwise; a stage has none, and in a
    * text channel there is no voice. `undefined` if there is no such guild.
@@ -73,6 +75,10 @@ export const make = (
     const guild = World.addGuild(world, { id: id ?? GuildId.make(world.nextId()), name })
     gateway.showGuild(guild.id)
     return guild.id
+  },
+  ownerOf: (guildId) => {
+    const guild = world.guilds.get(guildId)
+    return guild && world.users.get(guild.ownerId)
   },
   createChannel: ({ bitrate = 64_000, e2ee, guildId, id, kind = "voice", name, parentId, userLimit = 0 }) => {
     const channel = channels.create({

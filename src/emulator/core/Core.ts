@@ -10,6 +10,7 @@ import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import * as Actions from "./Actions.ts"
 import * as Administration from "./Administration.ts"
 import type * as Admission from "./Admission.ts"
+import * as Bans from "./Bans.ts"
 import * as Channels from "./Channels.ts"
 import type { Address, ConnectionId, CoreContext, Fault, Output, Verdict, VoiceServerId } from "./CoreContext.ts"
 import * as Member from "./dave/Member.ts"
@@ -17,6 +18,7 @@ import * as Faults from "./faults/Faults.ts"
 import * as GatewayServer from "./gateway/GatewayServer.ts"
 import * as Commands from "./interactions/Commands.ts"
 import * as Interactions from "./interactions/Interactions.ts"
+import * as Invites from "./Invites.ts"
 import * as Memberships from "./Memberships.ts"
 import * as Attachments from "./messages/Attachments.ts"
 import * as Messages from "./messages/Messages.ts"
@@ -36,6 +38,7 @@ import * as Threads from "./Threads.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
 import { type EncryptionOptions, makeVoiceHalf, type VoiceHalf } from "./voice/VoiceHalf.ts"
+import * as Webhooks from "./Webhooks.ts"
 
 import * as Writers from "./messages/Writers.ts"
 import * as World from "./World.ts"
@@ -288,6 +291,9 @@ export const make = (options: CoreOptions): Core => {
     roles,
     stages,
     threads,
+    bans: Bans.make(gateway, memberships),
+    invites: Invites.make(world, gateway, wall),
+    webhooks: Webhooks.make(world, gateway),
     memberships,
     faults,
     commands,

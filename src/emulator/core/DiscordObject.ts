@@ -195,23 +195,27 @@ export const ready = (
  * @since 0.1.0
  */
 export const membersChunk = (world: World, g: Guild, request: unknown): Json => {
-  const { nonce, query, user_ids: userIds }: Json = typeof request === "object" ? { ...request } : {}
+  const { limit, nonce, query, user_ids: userIds }: Json = typeof request === "object" ? { ...request } : {}
   const ids: ReadonlyArray<unknown> | undefined = userIds === undefined
     ? undefined
     : Array.isArray(userIds)
     ? userIds
     : [userIds]
   const prefix = typeof query === "string" ? query.toLowerCase() : ""
-  const found = Array.from(g.members.values()).filter((m) =>
+  const isWanted = (m: Member) =>
     ids === undefined
-      ? world.users.get(m.userId)?.name.toLowerCase().startsWith(prefix) === true
+      ? [world.users.get(m.userId)?.name, m.nick].some((name) => name?.toLowerCase().startsWith(prefix) === true)
       : ids.some((id) => String(id) === m.userId)
-  )
+  const all = Array.from(g.members.values()).filter(isWanted)
+  // 0 is without end
+  const found = typeof limit === "number" && limit > 0 ? all.slice(0, limit) : all
+  const missing = ids?.map(String).filter((id) => !all.some((m) => m.userId === id)) ?? []
   return {
     guild_id: g.id,
     members: found.map((m) => member(world, m)),
     chunk_index: 0,
     chunk_count: 1,
+    ...(missing.length === 0 ? undefined : { not_found: missing }),
     ...(typeof nonce === "string" ? { nonce } : undefined)
   }
 }

@@ -6,6 +6,7 @@
 import { may } from "./Admission.ts"
 import { channel, stageInstance } from "./ChannelObject.ts"
 import { joinedAt, type Json, member, role, voiceState } from "./DiscordObject.ts"
+import { all } from "./EmojiObject.ts"
 import { inGuild } from "./Permissions.ts"
 import { type Guild, type Member, threadsOf, type User, type World } from "./World.ts"
 
@@ -23,22 +24,21 @@ export const guild = (world: World, g: Guild): Json => ({
   discovery_splash: null,
   banner: null,
   description: null,
-  // Nobody that the world knows: an owner would have every permission.
-  owner_id: String(BigInt(g.id) + 2n),
+  owner_id: g.ownerId,
   application_id: null,
-  afk_channel_id: null,
-  afk_timeout: 300,
+  afk_channel_id: g.afkChannelId ?? null,
+  afk_timeout: g.afkSeconds,
   widget_enabled: false,
   widget_channel_id: null,
   verification_level: 0,
   default_message_notifications: 0,
   explicit_content_filter: 0,
   roles: Array.from(g.roles.values(), role),
-  emojis: [],
+  emojis: all(world, g.id),
   stickers: [],
   features: [],
   mfa_level: 0,
-  system_channel_id: null,
+  system_channel_id: g.systemChannelId ?? null,
   system_channel_flags: 0,
   rules_channel_id: null,
   public_updates_channel_id: null,
@@ -70,7 +70,7 @@ export const ownGuild = (g: Guild, m: Member): Json => ({
   name: g.name,
   icon: null,
   banner: null,
-  owner: false,
+  owner: g.ownerId === m.userId,
   permissions: String(inGuild(g, m)),
   features: [],
   approximate_member_count: g.members.size,

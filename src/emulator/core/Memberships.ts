@@ -35,7 +35,10 @@ export interface Memberships {
    * the member. The others are told with a null voice state and GUILD_MEMBER_REMOVE.
    */
   readonly removeFromGuild: (userId: UserId, guildId?: GuildId) => boolean
-  /** Makes a user a member of a guild, or of all that there are: GUILD_CREATE for it, GUILD_MEMBER_ADD for the others. */
+  /**
+   * Makes a user a member of a guild, or of all that there are and have not banned it: GUILD_CREATE for it, GUILD_MEMBER_ADD for the
+   * others.
+   */
   readonly addToGuild: (userId: UserId, guildId?: GuildId) => boolean
   /**
    * Gives a member another nickname, in one guild or in all of its guilds; `undefined` takes it away. GUILD_MEMBER_UPDATE for those
@@ -116,7 +119,7 @@ export const make = (
     addToGuild: (userId, guildId) => {
       const user = world.users.get(userId)
       if (user === undefined) return false
-      const found = guildsOf(guildId).filter(({ members }) => !members.has(userId))
+      const found = guildsOf(guildId).filter(({ bans, members }) => !members.has(userId) && !bans.has(userId))
       for (const guild of found) {
         const member = World.join(guild, user)
         const json = { ...DiscordObject.member(world, member), guild_id: guild.id }

@@ -118,10 +118,21 @@ export interface DirectChannel {
  */
 export interface Guild {
   readonly id: GuildId
-  readonly name: string
+  /** What it is called; a test knows it by the name that it had first. */
+  name: string
+  /** May do everything, and nobody moderates it. */
+  readonly ownerId: UserId
+  /** Where those are taken who are away. */
+  afkChannelId: ChannelId | undefined
+  /** After how many seconds. */
+  afkSeconds: number
+  /** Where Discord tells who has come. */
+  systemChannelId: ChannelId | undefined
   readonly channels: Map<ChannelId, Channel>
   readonly members: Map<UserId, Member>
   readonly roles: Map<string, Permissions.Role>
+  /** Who is kept out, and why. */
+  readonly bans: Map<UserId, string | undefined>
   /** Whether it can be reached: there is no outage. */
   available: boolean
 }
@@ -169,6 +180,54 @@ export interface VoiceState {
 }
 
 /**
+ * By which anybody writes in a channel who knows its token.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Webhook {
+  readonly id: string
+  readonly token: string
+  readonly guildId: GuildId
+  channelId: ChannelId
+  name: string
+  readonly creator: User
+}
+
+/**
+ * A picture for texts and buttons, of a guild or of an application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Emoji {
+  readonly id: string
+  name: string
+  readonly isAnimated: boolean
+  readonly creator: User
+}
+
+/**
+ * By which people become members.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Invite {
+  readonly code: string
+  readonly guildId: GuildId
+  readonly channelId: ChannelId
+  readonly inviter: User
+  /** In milliseconds of Unix time. */
+  readonly createdMs: number
+  /** How long it is good for, in seconds; 0 is for ever. */
+  readonly maxAge: number
+  /** How often; 0 is without end. */
+  readonly maxUses: number
+  readonly isTemporary: boolean
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -176,6 +235,10 @@ export interface World {
   readonly guilds: Map<GuildId, Guild>
   readonly channels: Map<ChannelId, Channel>
   readonly directs: Map<ChannelId, DirectChannel>
+  readonly webhooks: Map<string, Webhook>
+  readonly invites: Map<string, Invite>
+  /** By the id of the guild or the application whose they are, then by their own. */
+  readonly emojis: Map<string, Map<string, Emoji>>
   readonly users: Map<UserId, User>
   readonly tokens: Map<string, User>
   readonly servers: Map<VoiceServerId, VoiceServer>

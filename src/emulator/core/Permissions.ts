@@ -91,6 +91,7 @@ export const of = (...names: ReadonlyArray<Name>): bigint => names.reduce((all, 
  * @since 0.1.0
  */
 export const everyone: bigint = of(
+  "CREATE_INSTANT_INVITE",
   "ADD_REACTIONS",
   "STREAM",
   "VIEW_CHANNEL",
@@ -120,6 +121,9 @@ export const everyone: bigint = of(
  * @since 0.1.0
  */
 export const moderator: bigint = of(
+  "KICK_MEMBERS",
+  "BAN_MEMBERS",
+  "MANAGE_GUILD",
   "MANAGE_CHANNELS",
   "MANAGE_MESSAGES",
   "MUTE_MEMBERS",
@@ -129,6 +133,9 @@ export const moderator: bigint = of(
   "MANAGE_ROLES",
   "MODERATE_MEMBERS",
   "MANAGE_THREADS",
+  "MANAGE_WEBHOOKS",
+  "MANAGE_GUILD_EXPRESSIONS",
+  "CREATE_GUILD_EXPRESSIONS",
   "PIN_MESSAGES"
 )
 
@@ -171,6 +178,7 @@ export type Overwrites = ReadonlyMap<string, Overwrite>
 
 interface Guild {
   readonly id: string
+  readonly ownerId: string
   readonly roles: ReadonlyMap<string, Role>
 }
 
@@ -203,13 +211,14 @@ const withTimeOut = (permissions: bigint, { isTimedOut }: Member): bigint =>
   isTimedOut ? permissions & reading : permissions
 
 const byRoles = (guild: Guild, member: Member): bigint => {
+  if (member.userId === guild.ownerId) return all
   let permissions = guild.roles.get(guild.id)?.permissions ?? 0n
   for (const id of member.roles) permissions |= guild.roles.get(id)?.permissions ?? 0n
   return has(permissions, "ADMINISTRATOR") ? all : permissions
 }
 
 /**
- * By all roles together. An administrator may do everything, and whoever has a time-out may read alone.
+ * By all roles together. An owner and an administrator may do everything, and whoever has a time-out may read alone.
  *
  * @category getters
  * @since 0.1.0
@@ -250,10 +259,21 @@ export const inChannel = (guild: Guild, member: Member, channel: Channel): bigin
 }
 
 /**
- * The position of a member's highest role.
+ * The position of a member's highest role; the owner is above all.
  *
  * @category getters
  * @since 0.1.0
  */
 export const highest = (guild: Guild, member: Member): number =>
-  Math.max(0, ...Array.from(member.roles, (id) => guild.roles.get(id)?.position ?? 0))
+  member.userId === guild.ownerId
+    ? Number.POSITIVE_INFINITY
+    : Math.max(0, ...Array.from(member.roles, (id) => guild.roles.get(id)?.position ?? 0))
+
+/**
+ * Whether a member is below another one, who can then change its roles, call it otherwise, throw it out and ban it: its highest role is.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isBelow = (guild: Guild, member: Member, other: Member): boolean =>
+  highest(guild, member) < highest(guild, other)

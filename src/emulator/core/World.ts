@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { ChannelId, type GuildId, type UserId } from "../../protocol/Identifier.ts"
+import { ChannelId, type GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { Random } from "./CoreContext.ts"
 import type {
   Channel,
@@ -37,6 +37,9 @@ export const make = (random: Random): World => {
     guilds: new Map(),
     channels: new Map(),
     directs: new Map(),
+    webhooks: new Map(),
+    invites: new Map(),
+    emojis: new Map(),
     users: new Map(),
     tokens: new Map(),
     servers: new Map(),
@@ -57,6 +60,18 @@ export const make = (random: Random): World => {
  * @since 0.1.0
  */
 export const moderatorRole = (guildId: GuildId): string => String(BigInt(guildId) + 1n)
+
+/** Who owns a guild: somebody who is in no other one. */
+const ownerOf = ({ id, name }: Pick<Guild, "id" | "name">): User => ({
+  // decimal, as the brand wants, and far from ids that somebody counts up by hand
+  id: UserId.make(String(BigInt(id) ^ (1n << 40n))),
+  name: `owner of ${name}`,
+  bot: false,
+  // by nothing that chance gives, so that a seed gives all others the same as ever
+  token: `owner.${id}`,
+  moderator: false,
+  privilegedIntents: true
+})
 
 const noTimeOut = { timedOutUntilMs: undefined, isTimedOut: false }
 
@@ -89,8 +104,23 @@ export const addGuild = (world: World, options: { readonly id: GuildId; readonly
     [options.id, { id: options.id, name: "@everyone", permissions: Permissions.everyone, position: 0, ...plain }],
     [moderators, { id: moderators, name: "moderators", permissions: Permissions.moderator, position: 1, ...plain }]
   ])
-  const guild: Guild = { ...options, channels: new Map(), members: new Map(), roles, available: true }
+  const owner = ownerOf(options)
+  const guild: Guild = {
+    ...options,
+    ownerId: owner.id,
+    afkChannelId: undefined,
+    afkSeconds: 300,
+    systemChannelId: undefined,
+    channels: new Map(),
+    members: new Map(),
+    roles,
+    bans: new Map(),
+    available: true
+  }
   world.guilds.set(guild.id, guild)
+  world.users.set(owner.id, owner)
+  world.tokens.set(owner.token, owner)
+  join(guild, owner)
   for (const userId of world.everywhere) {
     const user = world.users.get(userId)
     if (user !== undefined) join(guild, user)
@@ -248,7 +278,13 @@ export const addUser = (
  */
 export const removeChannel = (world: World, channel: Channel): void => {
   world.channels.delete(channel.id)
-  world.guilds.get(channel.guildId)?.channels.delete(channel.id)
+  for (const { channelId, code } of world.invites.values()) if (channelId === channel.id) world.invites.delete(code)
+  for (const { channelId, id } of world.webhooks.values()) if (channelId === channel.id) world.webhooks.delete(id)
+  const guild = world.guilds.get(channel.guildId)
+  if (guild === undefined) return
+  guild.channels.delete(channel.id)
+  if (guild.afkChannelId === channel.id) guild.afkChannelId = undefined
+  if (guild.systemChannelId === channel.id) guild.systemChannelId = undefined
 }
 
 /**

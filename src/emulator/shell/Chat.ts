@@ -26,8 +26,9 @@ export interface ChatMessage {
   readonly id: string
   /** Discord's type: 0 for what is written, 19 for a reply, 20 and 23 for answers to commands, 6 for "X pinned a message". */
   readonly type: number
-  /** The name of who has written it, or done what it tells of. */
+  /** The name of who has written it, or done what it tells of; of a webhook, the one under which it writes. */
   readonly user: string
+  /** That of a webhook is its own. */
   readonly userId: UserId
   readonly content: string
   /** All its files, those that its embeds show among them. */
@@ -139,7 +140,7 @@ export const make = (
   const view = (message: Message.Message): ChatMessage => ({
     id: message.id,
     type: Message.typeOf(message),
-    user: names.users.nameOf(message.author.id),
+    user: message.webhook === undefined ? names.users.nameOf(message.author.id) : message.author.name,
     userId: message.author.id,
     content: message.content,
     attachments: message.attachments,

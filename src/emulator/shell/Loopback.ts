@@ -240,6 +240,7 @@ export const make = Effect.fnUntraced(
             path: request.url ?? "/",
             authorization: request.headers.authorization,
             range: request.headers.range,
+            reason: request.headers["x-audit-log-reason"]?.toString(),
             body: body.length === 0 ? undefined : body
           })
           const finish = () => {

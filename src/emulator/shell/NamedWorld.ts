@@ -72,7 +72,7 @@ export interface UserOptions {
   /** What Identify has to say: not empty, and nobody else's. Default: a fresh token. */
   readonly token?: string | undefined
   /**
-   * Whether it may move, mute and disconnect others, give them nicknames, change channels, delete what others write, remove their
+   * Whether it may move, mute and disconnect others, throw them out and ban them, give them nicknames, change the guild, channels, threads and webhooks, delete what others write, remove their
    * reactions, pin messages, and make channels and roles and say who may do what in them, over REST, and enter full channels. Default false: such requests are answered with 403.
    */
   readonly moderator?: boolean | undefined
@@ -215,6 +215,11 @@ export const make = Effect.fnUntraced(function*(
     const checked = yield* Names.freshId(GuildId, guilds, id)
     const guild = yield* driver.call((core) => core.createGuild({ name, id: checked }))
     guilds.add(name, { id: guild })
+    const owner = yield* driver.call((core) => core.ownerOf(guild))
+    if (owner !== undefined && users.get(owner.name) === undefined) {
+      users.add(owner.name, { id: owner.id, token: Redacted.make(owner.token) })
+      tokens.add(owner.token)
+    }
     return guild
   })
 

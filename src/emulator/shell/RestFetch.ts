@@ -35,6 +35,7 @@ export const make = (driver: Pick<Driver, "call">): Effect.Effect<typeof globalT
             path: pathname + search,
             authorization: request.headers.get("authorization") ?? undefined,
             range: request.headers.get("range") ?? undefined,
+            reason: request.headers.get("x-audit-log-reason") ?? undefined,
             body: body.length === 0 ? undefined : body
           })
         )

@@ -28,9 +28,10 @@ const textOf = (value: unknown, ...keys: ReadonlyArray<string>): string => {
 }
 
 const described = (message: Message.Message, nameOf: (id: string) => string): string => {
-  const { attachments, author, components, content, editedMs, embeds, isEphemeral, isThinking, poll, system } = message
+  const { attachments, author, components, content, editedMs, embeds, isEphemeral, isThinking, poll, system, webhook } =
+    message
   return [
-    nameOf(author.id),
+    webhook === undefined ? nameOf(author.id) : author.name,
     ...(system === undefined ? [] : [tells[system]]),
     ...(isThinking ? ["is thinking"] : []),
     ...(content === "" ? [] : [quoted(content)]),

@@ -235,7 +235,9 @@ export const make = (
       return { problem: `no message of the bot has a component "${customId}"${toThem}` }
     }
     if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
-    const { author: bot, where } = message
+    const { author, webhook, where } = message
+    // what a bot sends by its webhook is its own
+    const bot = webhook?.creator ?? author
     const resolved = Resolved.make(world, where.guild, userId)
     const isButton = component["type"] === button
     const problem = isButton ? undefined : Modal.problemOfChoice(component, resolved, values)

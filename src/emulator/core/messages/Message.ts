@@ -69,6 +69,8 @@ export interface Message {
   replyTo: Message | undefined
   /** What it tells of, where nobody has written it. */
   readonly system: System | undefined
+  /** By which it was written, under whatever name. */
+  readonly webhook: World.Webhook | undefined
   /** The thread that was started from it, or of which it tells. */
   thread: World.ThreadChannel | undefined
   /** Whether nobody but who began the interaction sees it. */
@@ -109,7 +111,12 @@ const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags :
 export const make = (
   of:
     & Pick<Message, "id" | "writtenMs" | "author" | "where">
-    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments" | "nonce" | "system" | "thread">>,
+    & Partial<
+      Pick<
+        Message,
+        "interaction" | "replyTo" | "isThinking" | "attachments" | "nonce" | "system" | "thread" | "webhook"
+      >
+    >,
   body: Json
 ): Message => ({
   id: of.id,
@@ -120,6 +127,7 @@ export const make = (
   replyTo: of.replyTo,
   system: of.system,
   thread: of.thread,
+  webhook: of.webhook,
   // nobody but who has begun an interaction can be spoken to alone
   isEphemeral: of.interaction !== undefined && (flagsOf(body) & ephemeral) !== 0,
   flags: flagsOf(body) & (withoutEmbeds | quiet | ofVoice | ofComponents),
@@ -262,7 +270,7 @@ const chosenOn = (world: World.World, { on }: Answered): Json => {
  * @since 0.1.0
  */
 export const json = (world: World.World, message: Message, viewer?: string, referenced = false): Json => {
-  const { author, interaction, replyTo, system, thread, where } = message
+  const { author, interaction, replyTo, system, thread, webhook, where } = message
   const { components, embeds, loose } = Attachments.shown(message)
   const guildId = where.guild?.id
   const owners = { 0: guildId ?? "0" }
@@ -270,7 +278,9 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
     id: message.id,
     type: typeOf(message),
     channel_id: where.channel.id,
-    author: DiscordObject.user(author),
+    author: webhook === undefined
+      ? DiscordObject.user(author)
+      : { ...DiscordObject.user(author), discriminator: "0000" },
     content: message.content,
     embeds,
     components,
@@ -284,6 +294,10 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
     edited_timestamp: message.editedMs === undefined ? null : new Date(wallMs(message, message.editedMs)).toISOString(),
     flags: flagsOfAll(message),
     ...(message.reactions.size === 0 ? {} : { reactions: reactionsOf(message, viewer) }),
+    ...(webhook === undefined ? {} : {
+      webhook_id: webhook.id,
+      ...(webhook.creator.bot ? { application_id: webhook.creator.id } : {})
+    }),
     ...(message.poll === undefined ? {} : { poll: message.poll }),
     ...(interaction === undefined ? {} : {
       application_id: author.id,

@@ -11,6 +11,7 @@ import * as DiscordObject from "../DiscordObject.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
 import type { GatewaySession } from "../gateway/GatewaySession.ts"
 import type { RestResponse } from "../http/RestAnswer.ts"
+import { msOf } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import type * as Attachments from "./Attachments.ts"
 import * as Emoji from "./Emoji.ts"
@@ -53,6 +54,8 @@ export interface Messages {
   readonly pin: (message: Message.Message, user: World.User, isOn: boolean) => void
   /** In the order in which they were written, without those that are gone. The last thousand of a channel are kept. */
   readonly of: (channelId: ChannelId) => ReadonlyArray<Message.Message>
+  /** A user is writing: TYPING_START for all others. */
+  readonly type: (where: Places.Where, user: World.User) => void
   /** All of it, as a bot is given what is its own. */
   readonly json: (message: Message.Message, viewer: string) => Json
   /** As REST gives it to whoever asks: a bot that may not have the privileged intents reads no more than without them. */
@@ -67,6 +70,7 @@ const kept = 1_000
 const intents = {
   messages: { inGuild: Intents.GuildMessages, direct: Intents.DirectMessages },
   reactions: { inGuild: Intents.GuildMessageReactions, direct: Intents.DirectMessageReactions },
+  typing: { inGuild: Intents.GuildMessageTyping, direct: Intents.DirectMessageTyping },
   pins: { inGuild: Intents.Guilds, direct: Intents.DirectMessages }
 } as const
 
@@ -116,12 +120,14 @@ export const make = (
     where: Places.Where,
     intent: keyof typeof intents,
     t: string,
-    d: (session: GatewaySession) => Json
+    d: (session: GatewaySession) => Json,
+    except?: World.User
   ) => {
     const { channel, guild } = where
     if (guild?.available === false) return
     const wanted = intents[intent][guild === undefined ? "direct" : "inGuild"]
     for (const session of gateway.sessions()) {
+      if (session.user === except) continue
       if ((session.intents & wanted) === 0 || !Places.hears(world, session, where)) continue
       const of = guild === undefined ? {} : { guild_id: guild.id }
       gateway.dispatch(session, t, { ...d(session), channel_id: channel.id, ...of })
@@ -258,6 +264,15 @@ export const make = (
       if (!isOn) return
       const told = { author: user, where: message.where, replyTo: message, system: "pinned" as const }
       add(Message.make({ ...told, id: nextId(), writtenMs: now() }, {}))
+    },
+    type: (where, user) => {
+      const member = where.guild?.members.get(user.id)
+      const json = {
+        user_id: user.id,
+        timestamp: Math.floor(msOf(nextId()) / 1_000),
+        ...(member === undefined ? {} : { member: DiscordObject.member(world, member) })
+      }
+      tell(where, "typing", "TYPING_START", () => json, user)
     },
     json: (message, viewer) => Message.json(world, message, viewer),
     shown: (message, viewer) => Message.shown(world, message, viewer, viewer.privilegedIntents || !viewer.bot),

@@ -131,7 +131,7 @@ export const make = (
   /** Nobody gives one to an administrator, or to a member whose highest role is not below its own. */
   const mayTimeOut = (guild: World.Guild, me: World.Member, member: World.Member): boolean =>
     !Permissions.has(Permissions.inGuild(guild, member), "ADMINISTRATOR") &&
-    Permissions.highest(guild, member) < Permissions.highest(guild, me)
+    Permissions.isBelow(guild, member, me)
 
   /** Each of what is changed needs a permission of its own. */
   const mayModify = (guild: World.Guild, me: World.Member, member: World.Member, body: DiscordObject.Json): boolean => {
@@ -139,6 +139,7 @@ export const make = (
     const needed = Object.keys(body).flatMap((field) => neededFor.get(field) ?? [])
     if (!needed.every((name) => Permissions.has(mine, name))) return false
     if (body["communication_disabled_until"] !== undefined && !mayTimeOut(guild, me, member)) return false
+    if (body["nick"] !== undefined && me !== member && !Permissions.isBelow(guild, member, me)) return false
     const changed = new Set(Body.itemsOf(body["roles"] ?? Array.from(member.roles)).map(Body.idOf))
     const others = Array.from(guild.roles.values()).filter(({ id }) => changed.has(id) !== member.roles.has(id))
     return others.every((role) => RoleRoutes.mayGive(guild, me, role))
@@ -165,8 +166,8 @@ export const make = (
   const remove = (call: RestRoute.Call) =>
     inGuild(call, (guild, me) =>
       memberOf(guild, call.ids[1], (member) => {
-        const isBelow = Permissions.highest(guild, member) < Permissions.highest(guild, me)
-        if (!Permissions.has(Permissions.inGuild(guild, me), "KICK_MEMBERS") || !isBelow) return missingPermissions
+        const may = Permissions.has(Permissions.inGuild(guild, me), "KICK_MEMBERS")
+        if (!may || !Permissions.isBelow(guild, member, me)) return missingPermissions
         memberships.removeFromGuild(member.userId, guild.id)
         return nothing
       }))
@@ -194,9 +195,10 @@ export const make = (
       return ok(found.slice(0, limit).map((member) => DiscordObject.member(world, member)))
     })
 
-  /** Everybody may call itself as it likes. */
+  /** Everybody calls itself as it likes, unless its roles do not permit it. */
   const modifySelf = (answer: (me: World.Member) => DiscordObject.Json) => (call: RestRoute.Call) =>
     inGuild(call, (guild, me) => {
+      if (!Permissions.has(Permissions.inGuild(guild, me), "CHANGE_NICKNAME")) return missingPermissions
       const change = read(guild, me, { nick: call.body["nick"] })
       if ("status" in change) return change
       if (change.nick !== undefined) memberships.setNick(me.userId, change.nick || undefined, guild.id)

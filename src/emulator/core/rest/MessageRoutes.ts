@@ -145,7 +145,13 @@ export const make = (
     RestRoute.make("PATCH", `${path}/:`, edit, "message"),
     RestRoute.make("DELETE", `${path}/:`, remove),
     RestRoute.make("POST", `${path}/bulk-delete`, removeAll),
-    RestRoute.make("POST", "/channels/:/typing", (call) => inPlace(call, () => nothing))
+    RestRoute.make("POST", "/channels/:/typing", (call) =>
+      inPlace(call, (where, may) => {
+        const refusal = refusalToWrite(where, may)
+        if (refusal !== undefined) return refusal
+        messages.type(where, call.user)
+        return nothing
+      }))
   ]
 }
 

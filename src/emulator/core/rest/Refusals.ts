@@ -48,7 +48,7 @@ const wordsOf = (errors: unknown, path: string): ReadonlyArray<string> => {
 }
 
 const plain = (path: string): string =>
-  path.slice(0, longestPath).split("/").map((part) => /^(\d{15,}|[0-9a-f]{32,})$/.test(part) ? ":" : part).join("/")
+  path.slice(0, longestPath).split("/").map((part) => /^(\d{15,}|[\w-]{32,})$/.test(part) ? ":" : part).join("/")
 
 /**
  * @category constructors

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { Actions } from "../Actions.ts"
+import type { Bans } from "../Bans.ts"
 import * as ChannelObject from "../ChannelObject.ts"
 import type { Channels } from "../Channels.ts"
 import type { CoreContext } from "../CoreContext.ts"
@@ -17,6 +18,7 @@ import * as Body from "../http/Body.ts"
 import { error, nothing, ok, type RestResponse, wrongMethod } from "../http/RestAnswer.ts"
 import type * as Commands from "../interactions/Commands.ts"
 import type { Interactions } from "../interactions/Interactions.ts"
+import type { Invites } from "../Invites.ts"
 import type { Memberships } from "../Memberships.ts"
 import type { Attachments } from "../messages/Attachments.ts"
 import type { Messages } from "../messages/Messages.ts"
@@ -25,9 +27,14 @@ import type { Roles } from "../Roles.ts"
 import type { Stages } from "../Stages.ts"
 import type { VoiceStates } from "../states/VoiceStates.ts"
 import type { Threads } from "../Threads.ts"
+import type { Webhooks } from "../Webhooks.ts"
 import * as World from "../World.ts"
+import * as BanRoutes from "./BanRoutes.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as CommandRoutes from "./CommandRoutes.ts"
+import * as EmojiRoutes from "./EmojiRoutes.ts"
+import * as GuildRoutes from "./GuildRoutes.ts"
+import * as InviteRoutes from "./InviteRoutes.ts"
 import * as MemberRoutes from "./MemberRoutes.ts"
 import * as MessageRoutes from "./MessageRoutes.ts"
 import * as PlaceRoutes from "./PlaceRoutes.ts"
@@ -37,6 +44,8 @@ import * as RoleRoutes from "./RoleRoutes.ts"
 import * as StageRoutes from "./StageRoutes.ts"
 import * as ThreadChange from "./ThreadChange.ts"
 import * as ThreadRoutes from "./ThreadRoutes.ts"
+import * as WebhookAnswers from "./WebhookAnswers.ts"
+import * as WebhookRoutes from "./WebhookRoutes.ts"
 
 /**
  * @category models
@@ -48,6 +57,8 @@ export interface RestRequest {
   readonly path: string
   /** The value of the header. */
   readonly authorization: string | undefined
+  /** The value of the header `X-Audit-Log-Reason`, where a library writes spaces and letters beyond ASCII in percent. */
+  readonly reason?: string | undefined
   /** The value of the header, by which a part of a file is asked for. */
   readonly range?: string | undefined
   /** Text, or the bytes of a form with files (`multipart/form-data`). */
@@ -70,6 +81,9 @@ export interface Options {
   readonly roles: Roles
   readonly stages: Stages
   readonly threads: Threads
+  readonly bans: Bans
+  readonly invites: Invites
+  readonly webhooks: Webhooks
   readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "timeOut" | "removeFromGuild">
   readonly faults: Faults
   readonly commands: Commands.Commands
@@ -95,7 +109,7 @@ const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
  */
 export const make = (options: Options): (request: RestRequest) => RestResponse => {
   const { actions, channels, context, faults, gateway, interactions, memberships, messages, roles, stages } = options
-  const { threads, voiceStates, wall, world } = options
+  const { bans, invites, threads, voiceStates, wall, webhooks, world } = options
 
   const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
     for (const thing of things) if (thing.id === id) return thing
@@ -138,6 +152,9 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
 
   const routes = [
     ...MessageRoutes.make(world, messages, context.now, inPlace, inMessage),
+    ...BanRoutes.make({ world, bans, messages, now: context.now }, inGuild),
+    ...InviteRoutes.make({ world, invites, wall }, inGuild, inChannel),
+    ...WebhookRoutes.make(world, webhooks, inGuild, inChannel),
     ...ThreadRoutes.make(world, threads, inGuild, inChannel, inMessage),
     ...MemberRoutes.make({ world, actions, memberships, voiceStates, wall }, inGuild),
     ...RoleRoutes.make(roles, memberships, inGuild),
@@ -166,7 +183,8 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     RestRoute.make("GET", "/voice/regions", regions),
     // py-cord is not ready before it has them
     RestRoute.make("GET", "/soundboard-default-sounds", () => ok([DiscordObject.quack])),
-    RestRoute.make("GET", "/guilds/:", (call) => inGuild(call, (guild) => ok(GuildObject.guild(world, guild)))),
+    ...EmojiRoutes.make(world, gateway, inGuild),
+    ...GuildRoutes.make(world, gateway, inGuild),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
     RestRoute.make("POST", "/users/@me/channels", (call) => {
       const recipient = find(world.users.values(), Body.idOf(call.body["recipient_id"]))
@@ -180,6 +198,8 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     )
   ]
 
+  const webhookAnswers = WebhookAnswers.make(world, webhooks, messages)
+
   const respond = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
     // need no token of a bot
@@ -187,6 +207,8 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     if (file !== undefined) return file
     if (request.body !== undefined && Sent.isTooLarge(request.body)) return Sent.tooLarge
     const query = request.path.split("?", 2)[1] ?? ""
+    const ofWebhook = webhookAnswers(request.method, path, query, request.body)
+    if (ofWebhook !== undefined) return ofWebhook
     const interaction = interactions.rest(request.method, path, query, request.body)
     if (interaction !== undefined) return interaction
     const parts = path.split("/").slice(1)
@@ -203,7 +225,9 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         return unauthorized
       }
       const parsed = RestRoute.parseBody(request.body, entry.takes)
-      return "status" in parsed ? parsed : entry.run({ user, ids, query: new URLSearchParams(query), ...parsed })
+      return "status" in parsed
+        ? parsed
+        : entry.run({ user, ids, query: new URLSearchParams(query), reason: decoded(request.reason), ...parsed })
     }
     context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
     return other ? wrongMethod : notFound
@@ -274,6 +298,14 @@ const refused = (status: number, retryAfter: number): RestResponse => {
       "x-ratelimit-bucket": "emulated",
       "x-ratelimit-scope": "user"
     }
+  }
+}
+
+const decoded = (reason: string | undefined): string | undefined => {
+  try {
+    return reason === undefined ? undefined : decodeURIComponent(reason)
+  } catch {
+    return reason
   }
 }
 

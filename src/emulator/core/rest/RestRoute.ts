@@ -21,6 +21,8 @@ export interface Call {
   readonly body: DiscordObject.Json
   /** The body of a route that takes an array. */
   readonly items: ReadonlyArray<unknown>
+  /** Why it is done, as the caller says. */
+  readonly reason: string | undefined
   /** The files of a route that takes a message. */
   readonly files: ReadonlyArray<Sent.SentFile>
 }

@@ -307,7 +307,7 @@ describe("files of messages", () => {
       call("POST", `/webhooks/${owner}/${token}`, new Uint8Array(Buffer.from("--no form"))).json["code"]
     ]
     assert.deepStrictEqual(answers(id, dj.id, "nobody's"), [10062, 50027])
-    assert.deepStrictEqual(answers("1", "1", token), [10062, 50027])
+    assert.deepStrictEqual(answers("1", "1", token), [10062, 10015])
     assert.deepStrictEqual(answers(id, dj.id, token), [50109, 50109])
   })
 

@@ -110,11 +110,11 @@ describe("Rest", () => {
       body: { message: "401: Unauthorized", code: 0 }
     })
     assert.deepStrictEqual(h.violations(), ["bad-token"])
-    assert.deepStrictEqual(call("POST", `/channels/${h.lobby}/invites`), {
+    assert.deepStrictEqual(call("POST", `/channels/${h.lobby}/followers`), {
       status: 404,
       body: { message: "404: Not Found", code: 0 }
     })
-    assert.strictEqual(h.core.counters().get("rest-unknown:POST /channels/:/invites"), 1)
+    assert.strictEqual(h.core.counters().get("rest-unknown:POST /channels/:/followers"), 1)
     assert.strictEqual(call("PUT", "/users/@me").status, 405)
     assert.strictEqual(codeOf(call("GET", "/guilds/1")), 10004)
     assert.strictEqual(codeOf(call("GET", "/channels/1")), 10003)

@@ -1,0 +1,151 @@
+/**
+ * Emoji of guilds and of applications, over REST (Discord docs, Resources, Emoji). Their pictures are not kept.
+ *
+ * @since 0.1.0
+ */
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import type { Json } from "../DiscordObject.ts"
+import * as EmojiObject from "../EmojiObject.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import { invalidForm, ofText, type Problem, required } from "../http/FormProblems.ts"
+import { error, missingAccess, missingPermissions, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
+import * as Permissions from "../Permissions.ts"
+import type * as World from "../World.ts"
+import * as RestRoute from "./RestRoute.ts"
+
+/** So many has a guild at most where nobody has paid for more, and so many an application. */
+const most = { guild: 50, application: 2_000 } as const
+
+const unknownEmoji = error(404, 10014, "Unknown Emoji")
+const tooMany = error(400, 30008, `Maximum number of emojis reached (${most.guild})`)
+
+/** discord.js says "jpg" of all. */
+const picture = /^data:image\/(png|jpe?g|gif|webp|avif);base64,/
+
+const problemsOf = ({ image, name }: Json, isNew: boolean): ReadonlyArray<Problem> => [
+  ...ofText("name", name, { least: 2, most: 32, isRequired: isNew }),
+  ...(typeof name === "string" && !/^\w*$/.test(name)
+    ? [{ path: "name", code: "STRING_TYPE_REGEX", message: "String value did not match validation regex." }]
+    : []),
+  ...(isNew && (image === undefined || image === null) ? [required("image")] : []),
+  ...(typeof image === "string" && !picture.test(image)
+    ? [{ path: "image", code: "IMAGE_INVALID", message: "Invalid image data" }]
+    : [])
+]
+
+/** Whose they are, and what the caller may do with them. */
+interface Place {
+  readonly emojis: Map<string, World.Emoji>
+  readonly limit: number
+  readonly mayCreate: boolean
+  readonly mayManage: boolean
+  readonly changed: () => void
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  world: World.World,
+  gateway: Pick<GatewayServer, "broadcast">,
+  inGuild: (call: RestRoute.Call, f: (guild: World.Guild, me: World.Member) => RestResponse) => RestResponse
+): ReadonlyArray<RestRoute.Route> => {
+  type InPlace = (call: RestRoute.Call, f: (place: Place) => RestResponse) => RestResponse
+
+  const emojisOf = (owner: string) => {
+    const emojis = world.emojis.get(owner) ?? new Map<string, World.Emoji>()
+    world.emojis.set(owner, emojis)
+    return emojis
+  }
+
+  const ofGuild: InPlace = (call, f) =>
+    inGuild(call, (guild, me) => {
+      const mine = Permissions.inGuild(guild, me)
+      const mayManage = Permissions.has(mine, "MANAGE_GUILD_EXPRESSIONS")
+      return f({
+        emojis: emojisOf(guild.id),
+        limit: most.guild,
+        mayCreate: Permissions.has(mine, "CREATE_GUILD_EXPRESSIONS"),
+        mayManage,
+        changed: () =>
+          gateway.broadcast(guild.id, Intents.GuildExpressions, "GUILD_EMOJIS_UPDATE", {
+            guild_id: guild.id,
+            emojis: EmojiObject.all(world, guild.id)
+          })
+      })
+    })
+
+  const ofApplication: InPlace = (call, f) =>
+    call.ids[0] === call.user.id
+      ? f({
+        emojis: emojisOf(call.user.id),
+        limit: most.application,
+        mayCreate: true,
+        mayManage: true,
+        changed: () => {}
+      })
+      : missingAccess
+
+  const routesOf = (path: string, inPlace: InPlace, list: (emojis: ReadonlyArray<Json>) => unknown) => {
+    const inEmoji = (call: RestRoute.Call, f: (emoji: World.Emoji, place: Place) => RestResponse) =>
+      inPlace(call, (place) => {
+        const emoji = place.emojis.get(call.ids[1] ?? "")
+        return emoji === undefined ? unknownEmoji : f(emoji, place)
+      })
+
+    /** Who has made one changes it again, and who manages them all. */
+    const inOwn = (call: RestRoute.Call, f: (emoji: World.Emoji, place: Place) => RestResponse) =>
+      inEmoji(call, (emoji, place) => {
+        const may = place.mayManage || (place.mayCreate && emoji.creator === call.user)
+        return may ? f(emoji, place) : missingPermissions
+      })
+
+    const create = (call: RestRoute.Call) =>
+      inPlace(call, (place) => {
+        if (!place.mayCreate) return missingPermissions
+        const problems = problemsOf(call.body, true)
+        if (problems.length > 0) return invalidForm(...problems)
+        if (place.emojis.size >= place.limit) return tooMany
+        const { image, name } = call.body
+        const isAnimated = String(image).startsWith("data:image/gif")
+        const emoji: World.Emoji = { id: world.nextId(), name: String(name), isAnimated, creator: call.user }
+        place.emojis.set(emoji.id, emoji)
+        place.changed()
+        return { status: 201, body: EmojiObject.json(emoji) }
+      })
+
+    const modify = (call: RestRoute.Call) =>
+      inOwn(call, (emoji, place) => {
+        const problems = problemsOf(call.body, false)
+        if (problems.length > 0) return invalidForm(...problems)
+        emoji.name = typeof call.body["name"] === "string" ? call.body["name"] : emoji.name
+        place.changed()
+        return ok(EmojiObject.json(emoji))
+      })
+
+    const remove = (call: RestRoute.Call) =>
+      inOwn(call, (emoji, place) => {
+        place.emojis.delete(emoji.id)
+        place.changed()
+        return nothing
+      })
+
+    return [
+      RestRoute.make(
+        "GET",
+        path,
+        (call) => inPlace(call, ({ emojis }) => ok(list(Array.from(emojis.values(), EmojiObject.json))))
+      ),
+      RestRoute.make("POST", path, create),
+      RestRoute.make("GET", `${path}/:`, (call) => inEmoji(call, (emoji) => ok(EmojiObject.json(emoji)))),
+      RestRoute.make("PATCH", `${path}/:`, modify),
+      RestRoute.make("DELETE", `${path}/:`, remove)
+    ]
+  }
+
+  return [
+    ...routesOf("/guilds/:/emojis", ofGuild, (emojis) => emojis),
+    ...routesOf("/applications/:/emojis", ofApplication, (items) => ({ items }))
+  ]
+}

@@ -1,0 +1,42 @@
+/**
+ * What a bot says of a webhook (Discord docs, Resources, Webhook).
+ *
+ * @since 0.1.0
+ */
+import type { Json } from "../DiscordObject.ts"
+import { invalidForm, ofText, type Problem } from "../http/FormProblems.ts"
+import type { RestResponse } from "../http/RestAnswer.ts"
+
+/** So many characters has the name of one at most. */
+const longestName = 80
+
+/** Discord has none of these in the name of a webhook (Discord docs, Create Webhook). */
+const forbidden = ["clyde", "discord"]
+
+/**
+ * What is wrong with a name under which a webhook writes.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const problemsOf = (path: string, name: unknown, isRequired = false): ReadonlyArray<Problem> => {
+  const found = typeof name === "string" ? forbidden.find((word) => name.toLowerCase().includes(word)) : undefined
+  return [
+    ...ofText(path, name, { least: 1, most: longestName, isRequired }),
+    ...(found === undefined
+      ? []
+      : [{ path, code: "USERNAME_INVALID_CONTAINS", message: `Username cannot contain "${found}"` }])
+  ]
+}
+
+/**
+ * The name that one is to have; none where it keeps its own.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const read = ({ name }: Json, isNew: boolean): { readonly name?: string } | RestResponse => {
+  const problems = problemsOf("name", name, isNew)
+  if (problems.length > 0) return invalidForm(...problems)
+  return typeof name === "string" ? { name: name.trim() } : {}
+}
