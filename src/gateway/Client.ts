@@ -140,16 +140,19 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
 
   const gatewayUrl = Effect.suspend(() => {
     if (session !== undefined) return Effect.succeed(session.resumeUrl)
-    if (options.url !== undefined) return Effect.succeed(options.url)
-    return Rest.gatewayUrl(access)
+    const whither = options.url === undefined
+      ? Rest.gatewayBot(access)
+      : Effect.succeed({ url: options.url, concurrency: 1 })
+    return Effect.flatMap(whither, ({ concurrency, url }) => Effect.as(turn(concurrency), url))
   })
 
-  // a bot of one shard has nobody to wait for
-  const isSharded = options.shard !== undefined && options.shard[1] > 1
-  const turn = Effect.suspend(() => isSharded && session === undefined ? IdentifyTurn.take(clock, token) : Effect.void)
+  const turn = (concurrency: number) => {
+    const [shard, shards] = options.shard ?? [0, 1]
+    // a bot of one shard has nobody to wait for
+    return shards > 1 ? IdentifyTurn.take(clock, token, shard % concurrency) : Effect.void
+  }
 
   const attempt: Effect.Effect<End.End> = gatewayUrl.pipe(
-    Effect.tap(() => turn),
     Effect.flatMap((url) =>
       Connection.run({
         transport,

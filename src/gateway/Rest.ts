@@ -15,7 +15,11 @@ import * as End from "./End.ts"
 
 const GatewayBot = Schema.Struct({
   url: Schema.String,
-  session_start_limit: Lenient.orAbsent(Schema.Struct({ remaining: Schema.Finite, reset_after: Schema.Finite }))
+  session_start_limit: Lenient.orAbsent(Schema.Struct({
+    remaining: Schema.Finite,
+    reset_after: Schema.Finite,
+    max_concurrency: Lenient.orAbsent(Schema.Natural)
+  }))
 })
 
 const decode = Schema.decodeUnknownResult(Schema.fromJsonString(GatewayBot))
@@ -105,13 +109,24 @@ export const patch = (access: Access, path: string, change: unknown): Effect.Eff
   Effect.map(request(access, path, change), answerOf)
 
 /**
- * Asks for the URL of the gateway. Statuses of 400 to 499 but 429 stop, everything else may be tried again. Stops as well
+ * Where the gateway is, and how many shards may identify at a time (`max_concurrency`).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Whither {
+  readonly url: string
+  readonly concurrency: number
+}
+
+/**
+ * Asks where the gateway is. Statuses of 400 to 499 but 429 stop, everything else may be tried again. Stops as well
  * when no session may be started any more: Discord resets the token of a bot that goes on (1000 in 24 hours).
  *
  * @category constructors
  * @since 0.1.0
  */
-export const gatewayUrl = Effect.fnUntraced(function*(options: Access) {
+export const gatewayBot = Effect.fnUntraced(function*(options: Access) {
   const url = `${options.restUrl.replace(/\/+$/, "")}/gateway/bot`
   const fail = (
     next: End.End["next"],
@@ -150,5 +165,6 @@ export const gatewayUrl = Effect.fnUntraced(function*(options: Access) {
     const minutes = Math.ceil(limit.reset_after / 60_000)
     return yield* fail("stop", `no session may be started any more today; the limit is reset in ${minutes} minutes`)
   }
-  return decoded.success.url
+  const whither: Whither = { url: decoded.success.url, concurrency: Math.max(1, limit?.max_concurrency ?? 1) }
+  return whither
 })

@@ -14,9 +14,12 @@ const begin = Effect.fnUntraced(function*(shards: number) {
     Effect.map(Effect.orDie(discord.user("bot")), ({ token }) => ({
       token: token ?? Redacted.make(""),
       layer: (shard: number) =>
-        Gateway.layer({ token: token ?? Redacted.make(""), url: discord.urls.gateway, shard: [shard, shards] }).pipe(
-          Layer.provide(discord.transport)
-        )
+        Gateway.layer({
+          token: token ?? Redacted.make(""),
+          restUrl: discord.urls.rest,
+          shard: [shard, shards],
+          fetch: discord.fetch
+        }).pipe(Layer.provide(discord.transport))
     }))
   )
   assert.notStrictEqual(Redacted.value(token), "")
@@ -45,6 +48,22 @@ describe("IdentifyTurn", () => {
       Effect.provide(Emulator.layerMemory({ profile: { ...today, identifyIntervalMs: 5_000 } }))
     ))
 
+  it.effect("lets as many identify at a time as Discord says of the bot", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const upMs = yield* begin(8)
+      for (let i = 0; i < 8; i++) yield* TestClock.adjust("500 millis")
+      assert.lengthOf(upMs, 4)
+      for (let i = 0; i < 12; i++) yield* TestClock.adjust("500 millis")
+      assert.lengthOf(upMs, 8)
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        Emulator.layerMemory({ profile: { ...today, identifyIntervalMs: 5_000, identifyConcurrency: 4 } })
+      )
+    ))
+
   it.effect("lets a bot that is not sharded begin at once, however often", () =>
     Effect.gen(function*() {
       const upMs = [...yield* begin(1), ...yield* begin(1)]
@@ -57,7 +76,7 @@ describe("IdentifyTurn", () => {
       const clock = yield* Clock.Clock
       const turns: Array<string> = []
       const take = (name: string) =>
-        IdentifyTurn.take(clock, Redacted.make(name)).pipe(
+        IdentifyTurn.take(clock, Redacted.make(name), 0).pipe(
           Effect.andThen(nowMs),
           Effect.map((ms) => turns.push(`${name} ${ms}`)),
           Effect.forkScoped({ startImmediately: true })

@@ -99,7 +99,7 @@ describe("Rest", () => {
     it.effect(`may be asked again for the gateway, or not, after ${status}`, () =>
       Effect.gen(function*() {
         const { access } = make(() => new Response(null, { status }))
-        const end = yield* Effect.flip(Rest.gatewayUrl(access))
+        const end = yield* Effect.flip(Rest.gatewayBot(access))
         assert.strictEqual(end.next, next)
         assert.deepInclude(end.error.reason, { _tag: "GatewayUnreachable", status })
       }))
@@ -108,7 +108,7 @@ describe("Rest", () => {
   it.effect("tells where it has asked without user and password", () =>
     Effect.gen(function*() {
       const { access } = make(() => new Response(null, { status: 404 }))
-      const end = yield* Effect.flip(Rest.gatewayUrl({ ...access, restUrl: "https://user:secret@rest.example/api" }))
+      const end = yield* Effect.flip(Rest.gatewayBot({ ...access, restUrl: "https://user:secret@rest.example/api" }))
       assert.deepInclude(end.error.reason, { url: "https://rest.example/api/gateway/bot" })
     }))
 
@@ -116,7 +116,16 @@ describe("Rest", () => {
     Effect.gen(function*() {
       for (const limit of [null, {}, { remaining: null, reset_after: 1 }]) {
         const { access } = make(() => Response.json({ url: "wss://gateway.example", session_start_limit: limit }))
-        assert.strictEqual(yield* Rest.gatewayUrl(access), "wss://gateway.example")
+        assert.deepStrictEqual(yield* Rest.gatewayBot(access), { url: "wss://gateway.example", concurrency: 1 })
+      }
+    }))
+
+  it.effect("says how many shards may identify at a time", () =>
+    Effect.gen(function*() {
+      for (const [said, concurrency] of [[16, 16], [0, 1], [1.5, 1], ["16", 1]] as const) {
+        const limit = { total: 1_000, remaining: 9, reset_after: 1, max_concurrency: said }
+        const { access } = make(() => Response.json({ url: "wss://gateway.example", session_start_limit: limit }))
+        assert.deepStrictEqual(yield* Rest.gatewayBot(access), { url: "wss://gateway.example", concurrency })
       }
     }))
 
@@ -124,7 +133,7 @@ describe("Rest", () => {
     Effect.gen(function*() {
       const limit = { total: 1_000, remaining: 0, reset_after: 60_001 }
       const { access } = make(() => Response.json({ url: "wss://gateway.example", session_start_limit: limit }))
-      const { error, next } = yield* Effect.flip(Rest.gatewayUrl(access))
+      const { error, next } = yield* Effect.flip(Rest.gatewayBot(access))
       assert.strictEqual(next, "stop")
       assert.include(error.message, "in 2 minutes")
     }))

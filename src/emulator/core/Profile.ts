@@ -116,10 +116,12 @@ export interface Profile {
   /** Dispatches kept for replay in a main gateway session. */
   readonly gatewayReplayLimit: number
   /**
-   * The least time between two Identify of one bot; an earlier one is answered with Invalid Session. 0 lets all pass;
-   * Discord's `max_concurrency` of 1 means 5000.
+   * The least time between two Identify of one bot, of shards whose ids have the same remainder when divided by `identifyConcurrency`; an
+   * earlier one is answered with Invalid Session. 0 lets all pass; Discord's is 5000.
    */
   readonly identifyIntervalMs: number
+  /** How many shards of a bot may identify at a time: the `max_concurrency` that `GET /gateway/bot` tells, at least 1. */
+  readonly identifyConcurrency: number
   /** Which of VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE comes first after a join or a move; Discord promises nothing. */
   readonly voiceEventOrder: "state-first" | "server-first" | "random"
   /** Between Update Voice State (op 4) and the first of its events. */
@@ -196,6 +198,7 @@ export const today: Profile = {
   gatewayResumeWindowMs: 120_000,
   gatewayReplayLimit: 500,
   identifyIntervalMs: 0,
+  identifyConcurrency: 1,
   voiceEventOrder: "state-first",
   voiceEventDelayMs: 0,
   voiceEventGapMs: 0,

@@ -32,8 +32,8 @@ export const make = (
   wire: GatewayWire,
   roster: GatewayRoster
 ): GatewayAdmission => {
-  const { identifyIntervalMs } = context.profile
-  const budget = GatewayLogin.makeBudget(context.now, identifyIntervalMs)
+  const { identifyConcurrency, identifyIntervalMs } = context.profile
+  const budget = GatewayLogin.makeBudget(context.now, identifyIntervalMs, identifyConcurrency)
 
   return {
     identify: (connection, d) => {
@@ -42,7 +42,7 @@ export const make = (
       }
       const user = GatewayLogin.examine(world, d)
       if ("closeCode" in user) return wire.blame(connection, user.closeCode, user.reason, user.verdict, user.message)
-      switch (budget.spend(user.id)) {
+      switch (budget.spend(user.id, d.shard?.[0] ?? 0)) {
         case "exhausted":
           return wire.blame(
             connection,

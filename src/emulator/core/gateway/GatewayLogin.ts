@@ -90,33 +90,39 @@ const dayMs = 86_400_000
  * @since 0.1.0
  */
 export interface Budget {
-  readonly spend: (userId: UserId) => "granted" | "too-early" | "exhausted"
+  /** `shard` is the id of the shard that identifies. */
+  readonly spend: (userId: UserId, shard: number) => "granted" | "too-early" | "exhausted"
   readonly left: (userId: UserId) => { readonly remaining: number; readonly resetAfterMs: number }
 }
 
 /**
- * Makes a budget; `intervalMs` is the least time between two Identify of one bot.
+ * Makes a budget; `intervalMs` is the least time between two Identify of one bot, of shards whose ids have the same remainder when divided
+ * by `concurrency` (Discord docs, Gateway, Sharding, Max Concurrency).
  *
  * @category constructors
  * @since 0.1.0
  */
-export const makeBudget = (now: () => number, intervalMs: number): Budget => {
-  const starts = new Map<UserId, { readonly windowStartMs: number; count: number; lastMs: number }>()
+export const makeBudget = (now: () => number, intervalMs: number, concurrency: number): Budget => {
+  const starts = new Map<
+    UserId,
+    { readonly windowStartMs: number; count: number; readonly lastMs: Map<number, number> }
+  >()
   const startOf = (userId: UserId) => {
     let start = starts.get(userId)
     if (start === undefined || now() - start.windowStartMs >= dayMs) {
-      start = { windowStartMs: now(), count: 0, lastMs: Number.NEGATIVE_INFINITY }
+      start = { windowStartMs: now(), count: 0, lastMs: new Map() }
       starts.set(userId, start)
     }
     return start
   }
   return {
-    spend: (userId) => {
+    spend: (userId, shard) => {
       const start = startOf(userId)
       if (start.count >= identifyLimit) return "exhausted"
       start.count++
-      if (now() - start.lastMs < intervalMs) return "too-early"
-      start.lastMs = now()
+      const line = shard % concurrency
+      if (now() - (start.lastMs.get(line) ?? -Infinity) < intervalMs) return "too-early"
+      start.lastMs.set(line, now())
       return "granted"
     },
     left: (userId) => {

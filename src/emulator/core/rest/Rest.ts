@@ -137,7 +137,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         total: identifyLimit,
         remaining: left.remaining,
         reset_after: left.resetAfterMs,
-        max_concurrency: 1
+        max_concurrency: context.profile.identifyConcurrency
       }
     })
   }
