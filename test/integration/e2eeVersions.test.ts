@@ -87,7 +87,7 @@ describe("one who cannot encrypt", () => {
           assert.deepStrictEqual(yield* party.discord.violations, [])
           assert.deepStrictEqual(yield* party.discord.advice, [])
         }),
-        { profile: { ...Rig.open, daveFirstTransition } }
+        { profile: { ...Rig.open, daveFirstTransition, daveEpochTransition: daveFirstTransition === "zero" } }
       ))
   }
 })

@@ -66,7 +66,8 @@ const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K],
   daveFirstTransition: Schema.Literals(["zero", "counted"]),
   daveTransitionTimeoutMs: Schema.Natural,
   daveExternalSender: Schema.Literals(["before-description", "after-description"]),
-  daveSoleMemberVersion: Schema.Literals(["same", "zero"])
+  daveSoleMemberVersion: Schema.Literals(["same", "zero"]),
+  daveEpochTransition: Schema.Boolean
 }
 
 /**

@@ -155,6 +155,8 @@ export interface Profile {
   readonly daveExternalSender: "before-description" | "after-description"
   /** What Prepare Transition (op 21) to the last member of a group names: the "same" version, or "zero"; not documented. */
   readonly daveSoleMemberVersion: "same" | "zero"
+  /** Whether Prepare Epoch (op 24) has a `transition_id`, which is that of the first transition: 0. Sources differ, nobody documents it. */
+  readonly daveEpochTransition: boolean
 }
 
 /**
@@ -210,7 +212,8 @@ export const today: Profile = {
   daveFirstTransition: "zero",
   daveTransitionTimeoutMs: 2_000,
   daveExternalSender: "after-description",
-  daveSoleMemberVersion: "same"
+  daveSoleMemberVersion: "same",
+  daveEpochTransition: false
 }
 
 /**

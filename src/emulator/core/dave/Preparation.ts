@@ -64,7 +64,8 @@ export const make = (
     prepareEpoch: (standing) => {
       giveSender(standing)
       expectPackage(standing)
-      tell(standing.session, { op: 24, d: { protocol_version: version(), epoch: 1 } })
+      const transition = context.profile.daveEpochTransition ? { transition_id: 0 } : {}
+      tell(standing.session, { op: 24, d: { protocol_version: version(), epoch: 1, ...transition } })
     }
   }
 }

@@ -99,6 +99,7 @@ describe("Members", () => {
         daveFirstTransition: dice.int(2) === 0 ? "zero" : "counted",
         daveExternalSender: dice.int(2) === 0 ? "before-description" : "after-description",
         daveSoleMemberVersion: dice.int(2) === 0 ? "same" : "zero",
+        daveEpochTransition: dice.int(2) === 0,
         clientsConnectIncludesSelf: dice.int(2) === 0
       }
     })

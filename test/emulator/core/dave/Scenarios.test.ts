@@ -198,6 +198,16 @@ describe("The last member", () => {
   )
 })
 
+describe("An epoch", () => {
+  it("is prepared with the id of its transition, where the profile says so", () => {
+    const { a, b, world } = together(2, { ...today, daveEpochTransition: true })
+    b.drop(1000)
+    settle(a)
+    assert.deepStrictEqual(body(a, 24), [{ protocol_version: 1, epoch: 1, transition_id: 0 }])
+    assert.deepStrictEqual(world.violations(), [])
+  })
+})
+
 describe("Recovery", () => {
   it("removes and adds a member in one epoch, on the leaf that it had", () => {
     const { a, b, c, world } = together(3)
