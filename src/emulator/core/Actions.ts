@@ -5,9 +5,9 @@
  */
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import * as Admission from "./Admission.ts"
-import type { Channels } from "./Channels.ts"
 import type { CoreContext, VoiceServerId } from "./CoreContext.ts"
 import type { GatewayServer } from "./gateway/GatewayServer.ts"
+import type { Channels } from "./guilds/Channels.ts"
 import type { Nat } from "./Nat.ts"
 import type { Half } from "./states/VoiceEvents.ts"
 import type { VoiceStates } from "./states/VoiceStates.ts"

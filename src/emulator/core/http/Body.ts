@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { integerIds } from "../../../protocol/internal/PayloadError.ts"
-import type { Json } from "../DiscordObject.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 
 /** Discord's own objects are nested a dozen deep. */
 const deepest = 100

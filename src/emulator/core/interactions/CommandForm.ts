@@ -4,9 +4,9 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, noChoice, ofText, type Problem, required } from "../http/FormProblems.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 
 /** Of a subcommand and of a group of them. */
 const [subcommand, group] = [1, 2]

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, noChoice, ofText, type Problem } from "../http/FormProblems.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 import * as CommandForm from "./CommandForm.ts"
 
 /**

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import type { UserId } from "../../../protocol/Identifier.ts"
-import type { Json } from "../DiscordObject.ts"
 import type * as Message from "../messages/Message.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 import type * as World from "../World.ts"
 import * as Resolved from "./Resolved.ts"
 

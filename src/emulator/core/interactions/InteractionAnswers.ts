@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import { invalidForm, noChoice } from "../http/FormProblems.ts"
 import {
   emptyMessage,
@@ -19,6 +18,7 @@ import type * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
 import type * as Places from "../messages/Places.ts"
 import * as Sent from "../messages/Sent.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 import * as Choices from "./Choices.ts"
 import * as InteractionEntry from "./InteractionEntry.ts"
 import type { Entry } from "./InteractionEntry.ts"

@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import * as Admission from "../Admission.ts"
-import * as ChannelObject from "../ChannelObject.ts"
-import * as DiscordObject from "../DiscordObject.ts"
 import type * as Places from "../messages/Places.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
 import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 

@@ -5,12 +5,12 @@
  * @since 0.1.0
  */
 import type { UserId } from "../../../protocol/Identifier.ts"
-import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, noObject, ofText, type Problem, required, wrongType } from "../http/FormProblems.ts"
 import type * as Attachments from "../messages/Attachments.ts"
 import type { SentFile } from "../messages/Sent.ts"
 import * as Writers from "../messages/Writers.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 import type * as World from "../World.ts"
 import * as Resolved from "./Resolved.ts"
 

@@ -6,9 +6,9 @@
  */
 import type { UserId } from "../../../protocol/Identifier.ts"
 import * as Admission from "../Admission.ts"
-import * as ChannelObject from "../ChannelObject.ts"
-import * as DiscordObject from "../DiscordObject.ts"
 import * as Attachments from "../messages/Attachments.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
 import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 

@@ -6,8 +6,8 @@
  */
 import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
 import * as Admission from "../Admission.ts"
-import type * as DiscordObject from "../DiscordObject.ts"
 import * as Places from "../messages/Places.ts"
+import type * as DiscordObject from "../objects/DiscordObject.ts"
 import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 import type { Commands } from "./Commands.ts"

@@ -4,10 +4,10 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import * as ByteRange from "../http/ByteRange.ts"
 import type { RestResponse } from "../http/RestAnswer.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 import type { Said, SentFile } from "./Sent.ts"
 
 /**

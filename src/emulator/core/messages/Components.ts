@@ -4,7 +4,6 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import {
   badLength,
@@ -17,6 +16,7 @@ import {
   required,
   wrongType
 } from "../http/FormProblems.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 
 /** Discord docs, Component Types. */
 const types = {

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, noItem, noObject, ofInteger, ofText, ofUrl, type Problem, required } from "../http/FormProblems.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 
 const most = { embeds: 10, fields: 25, characters: 6_000 } as const
 

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 
 const ofGuild = /^(a:)?([^:]+):(\d+)$/
 

@@ -4,10 +4,10 @@
  * @since 0.1.0
  */
 import type { UserId } from "../../../protocol/Identifier.ts"
-import * as ChannelObject from "../ChannelObject.ts"
-import * as DiscordObject from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { emptyMessage, type RestResponse } from "../http/RestAnswer.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
 import { msOf, timeOf } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import * as Attachments from "./Attachments.ts"

@@ -7,10 +7,10 @@
  */
 import { Intents } from "../../../protocol/GatewayPayload.ts"
 import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
-import * as DiscordObject from "../DiscordObject.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
 import type { GatewaySession } from "../gateway/GatewaySession.ts"
 import type { RestResponse } from "../http/RestAnswer.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
 import { msOf } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import type * as Attachments from "./Attachments.ts"

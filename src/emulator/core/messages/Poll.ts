@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, noObject, ofInteger, ofText, type Problem, required } from "../http/FormProblems.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 
 const longest = { question: 300, answer: 55 } as const
 

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import * as Form from "../http/Form.ts"
 import { badLength, invalidForm, ofText, type Problem } from "../http/FormProblems.ts"
 import { error, invalidJson, type RestResponse } from "../http/RestAnswer.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 import * as Components from "./Components.ts"
 import * as Embeds from "./Embeds.ts"
 import * as Poll from "./Poll.ts"

@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
-import type { Bans } from "../Bans.ts"
-import * as DiscordObject from "../DiscordObject.ts"
+import type { Bans } from "../guilds/Bans.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, invalidForm, limitIn, ofInteger } from "../http/FormProblems.ts"
 import { error, missingPermissions, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
 import type { Messages } from "../messages/Messages.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
 import * as Permissions from "../Permissions.ts"
 import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"

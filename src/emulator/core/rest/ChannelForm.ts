@@ -4,10 +4,10 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, invalidForm, noChoice, ofInteger, ofText, type Problem, required } from "../http/FormProblems.ts"
 import { error, missingPermissions, type RestResponse } from "../http/RestAnswer.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 

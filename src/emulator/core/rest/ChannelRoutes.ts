@@ -7,8 +7,7 @@
 import { ChannelId } from "../../../protocol/Identifier.ts"
 import type { Actions } from "../Actions.ts"
 import * as Admission from "../Admission.ts"
-import * as ChannelObject from "../ChannelObject.ts"
-import type { Channels } from "../Channels.ts"
+import type { Channels } from "../guilds/Channels.ts"
 import * as Body from "../http/Body.ts"
 import { invalidForm, ofText } from "../http/FormProblems.ts"
 import {
@@ -22,6 +21,7 @@ import {
   wrongKind
 } from "../http/RestAnswer.ts"
 import * as Places from "../messages/Places.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
 import * as Permissions from "../Permissions.ts"
 import type { Profile } from "../Profile.ts"
 import * as World from "../World.ts"

@@ -4,11 +4,11 @@
  * @since 0.1.0
  */
 import { Intents } from "../../../protocol/GatewayPayload.ts"
-import type { Json } from "../DiscordObject.ts"
-import * as EmojiObject from "../EmojiObject.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
 import { invalidForm, ofText, type Problem, required } from "../http/FormProblems.ts"
 import { error, missingAccess, missingPermissions, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
+import type { Json } from "../objects/DiscordObject.ts"
+import * as EmojiObject from "../objects/EmojiObject.ts"
 import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 import * as RestRoute from "./RestRoute.ts"

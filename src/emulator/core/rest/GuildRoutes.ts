@@ -6,10 +6,10 @@
  */
 import { Intents } from "../../../protocol/GatewayPayload.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
-import * as GuildObject from "../GuildObject.ts"
 import * as Body from "../http/Body.ts"
 import { invalidForm, noChoice, ofText } from "../http/FormProblems.ts"
 import { missingPermissions, ok, type RestResponse, unknownChannel, wrongKind } from "../http/RestAnswer.ts"
+import * as GuildObject from "../objects/GuildObject.ts"
 import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 import * as RestRoute from "./RestRoute.ts"

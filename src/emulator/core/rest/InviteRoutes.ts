@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import * as Admission from "../Admission.ts"
+import * as Invites from "../guilds/Invites.ts"
 import { invalidForm, ofInteger } from "../http/FormProblems.ts"
 import { error, missingPermissions, ok, type RestResponse, wrongKind } from "../http/RestAnswer.ts"
-import * as Invites from "../Invites.ts"
 import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 import type { InChannel } from "./ChannelRoutes.ts"

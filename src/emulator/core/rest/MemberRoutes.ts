@@ -6,7 +6,7 @@
  */
 import type { Actions } from "../Actions.ts"
 import * as Admission from "../Admission.ts"
-import * as DiscordObject from "../DiscordObject.ts"
+import { longestTimeOutMs, type Memberships } from "../guilds/Memberships.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, invalidForm, limitIn, type Problem } from "../http/FormProblems.ts"
 import {
@@ -19,7 +19,7 @@ import {
   unknownChannel,
   wrongKind
 } from "../http/RestAnswer.ts"
-import { longestTimeOutMs, type Memberships } from "../Memberships.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
 import * as Permissions from "../Permissions.ts"
 import { compare } from "../Snowflakes.ts"
 import type { VoiceStates } from "../states/VoiceStates.ts"

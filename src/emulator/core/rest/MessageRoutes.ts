@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, invalidForm, limitIn, type Problem } from "../http/FormProblems.ts"
 import { emptyMessage, error, nothing, ofSystem, ok } from "../http/RestAnswer.ts"
 import type * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
 import * as Sent from "../messages/Sent.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import * as PinRoutes from "./PinRoutes.ts"

@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
-import * as DiscordObject from "../DiscordObject.ts"
 import { invalidForm, limitIn } from "../http/FormProblems.ts"
 import { error, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
 import * as Emoji from "../messages/Emoji.ts"
 import type * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
 import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import { forbidden, type InMessage, isArchived, type May, threadArchived } from "./PlaceRoutes.ts"

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import type * as DiscordObject from "../DiscordObject.ts"
 import * as Body from "../http/Body.ts"
 import * as Form from "../http/Form.ts"
 import { invalidJson, type RestResponse } from "../http/RestAnswer.ts"
 import * as Sent from "../messages/Sent.ts"
+import type * as DiscordObject from "../objects/DiscordObject.ts"
 import type * as World from "../World.ts"
 
 /**

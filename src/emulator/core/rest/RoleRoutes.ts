@@ -4,13 +4,13 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
-import * as DiscordObject from "../DiscordObject.ts"
+import type { Memberships } from "../guilds/Memberships.ts"
+import type { Looks, Roles } from "../guilds/Roles.ts"
 import { invalidForm, ofInteger, ofText } from "../http/FormProblems.ts"
 import { error, missingPermissions, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
-import type { Memberships } from "../Memberships.ts"
+import type { Json } from "../objects/DiscordObject.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
 import * as Permissions from "../Permissions.ts"
-import type { Looks, Roles } from "../Roles.ts"
 import type * as World from "../World.ts"
 import * as ChannelForm from "./ChannelForm.ts"
 import * as RestRoute from "./RestRoute.ts"

@@ -4,8 +4,7 @@
  *
  * @since 0.1.0
  */
-import * as ChannelObject from "../ChannelObject.ts"
-import type * as DiscordObject from "../DiscordObject.ts"
+import type { Stages } from "../guilds/Stages.ts"
 import * as Body from "../http/Body.ts"
 import { invalidForm, ofText, type Problem } from "../http/FormProblems.ts"
 import {
@@ -17,7 +16,8 @@ import {
   unknownChannel,
   wrongKind
 } from "../http/RestAnswer.ts"
-import type { Stages } from "../Stages.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
+import type * as DiscordObject from "../objects/DiscordObject.ts"
 import type * as World from "../World.ts"
 import type { InChannel } from "./ChannelRoutes.ts"
 import type { May } from "./PlaceRoutes.ts"

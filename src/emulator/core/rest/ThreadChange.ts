@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import * as ChannelObject from "../ChannelObject.ts"
+import type { Threads } from "../guilds/Threads.ts"
 import { missingPermissions, ok, type RestResponse } from "../http/RestAnswer.ts"
-import type { Threads } from "../Threads.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
 import type * as World from "../World.ts"
 import { type May, threadArchived } from "./PlaceRoutes.ts"
 import type * as RestRoute from "./RestRoute.ts"

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
+import type { Change, Start } from "../guilds/Threads.ts"
 import { invalidForm, noChoice, ofInteger, ofText } from "../http/FormProblems.ts"
 import type { RestResponse } from "../http/RestAnswer.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 import { autoArchiveMinutes } from "../Thread.ts"
-import type { Change, Start } from "../Threads.ts"
 
 /** Discord docs, Channel Types: those of threads in text channels. */
 const [publicThread, privateThread] = [11, 12]

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Admission from "../Admission.ts"
-import * as ChannelObject from "../ChannelObject.ts"
+import { mayInvite, type Threads } from "../guilds/Threads.ts"
 import { invalidForm, limitIn } from "../http/FormProblems.ts"
 import {
   error,
@@ -18,8 +18,8 @@ import {
   wrongKind
 } from "../http/RestAnswer.ts"
 import type * as Message from "../messages/Message.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
 import { compare } from "../Snowflakes.ts"
-import { mayInvite, type Threads } from "../Threads.ts"
 import * as World from "../World.ts"
 import type { InChannel } from "./ChannelRoutes.ts"
 import { type InMessage, type May, threadArchived } from "./PlaceRoutes.ts"

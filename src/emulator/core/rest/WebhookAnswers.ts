@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { UserId } from "../../../protocol/Identifier.ts"
+import * as Webhooks from "../guilds/Webhooks.ts"
 import * as Body from "../http/Body.ts"
 import { invalidForm } from "../http/FormProblems.ts"
 import {
@@ -20,7 +21,6 @@ import {
 import type { Messages } from "../messages/Messages.ts"
 import * as Places from "../messages/Places.ts"
 import * as Sent from "../messages/Sent.ts"
-import * as Webhooks from "../Webhooks.ts"
 import type * as World from "../World.ts"
 import * as WebhookForm from "./WebhookForm.ts"
 

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { Json } from "../DiscordObject.ts"
 import { invalidForm, ofText, type Problem } from "../http/FormProblems.ts"
 import type { RestResponse } from "../http/RestAnswer.ts"
+import type { Json } from "../objects/DiscordObject.ts"
 
 /** So many characters has the name of one at most. */
 const longestName = 80

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Admission from "../Admission.ts"
+import * as Webhooks from "../guilds/Webhooks.ts"
 import * as Body from "../http/Body.ts"
 import {
   error,
@@ -15,7 +16,6 @@ import {
   wrongKind
 } from "../http/RestAnswer.ts"
 import * as Permissions from "../Permissions.ts"
-import * as Webhooks from "../Webhooks.ts"
 import type * as World from "../World.ts"
 import type { InChannel } from "./ChannelRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"

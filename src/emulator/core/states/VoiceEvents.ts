@@ -7,8 +7,8 @@
 import { Intents } from "../../../protocol/GatewayPayload.ts"
 import type { UserId } from "../../../protocol/Identifier.ts"
 import type { CoreContext } from "../CoreContext.ts"
-import * as DiscordObject from "../DiscordObject.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
 import type { VoiceState, World } from "../World.ts"
 
 /**

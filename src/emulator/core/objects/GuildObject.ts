@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
-import { may } from "./Admission.ts"
+import { may } from "../Admission.ts"
+import { inGuild } from "../Permissions.ts"
+import { type Guild, type Member, threadsOf, type User, type World } from "../World.ts"
 import { channel, stageInstance } from "./ChannelObject.ts"
 import { joinedAt, type Json, member, role, voiceState } from "./DiscordObject.ts"
 import { all } from "./EmojiObject.ts"
-import { inGuild } from "./Permissions.ts"
-import { type Guild, type Member, threadsOf, type User, type World } from "./World.ts"
 
 /**
  * A guild as REST gives it.

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Permissions from "../../../src/emulator/core/Permissions.ts"
-import { Intents } from "../../../src/protocol/GatewayPayload.ts"
-import type { ChannelId } from "../../../src/protocol/Identifier.ts"
-import * as Harness from "./Harness.ts"
+import * as Permissions from "../../../../src/emulator/core/Permissions.ts"
+import { Intents } from "../../../../src/protocol/GatewayPayload.ts"
+import type { ChannelId } from "../../../../src/protocol/Identifier.ts"
+import * as Harness from "../Harness.ts"
 
 type Json = { readonly [key: string]: unknown }
 

@@ -4,16 +4,16 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../protocol/GatewayPayload.ts"
-import type { GuildId, UserId } from "../../protocol/Identifier.ts"
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import type { GuildId, UserId } from "../../../protocol/Identifier.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import { sees } from "../gateway/GatewaySession.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
+import * as Permissions from "../Permissions.ts"
+import type { VoiceStates } from "../states/VoiceStates.ts"
+import type { Timers } from "../Surroundings.ts"
+import * as World from "../World.ts"
 import type { Channels } from "./Channels.ts"
-import * as DiscordObject from "./DiscordObject.ts"
-import type { GatewayServer } from "./gateway/GatewayServer.ts"
-import { sees } from "./gateway/GatewaySession.ts"
-import * as Permissions from "./Permissions.ts"
-import type { VoiceStates } from "./states/VoiceStates.ts"
-import type { Timers } from "./Surroundings.ts"
-import * as World from "./World.ts"
 
 /**
  * A time-out is over after four weeks at the latest (Discord docs, Modify Guild Member).

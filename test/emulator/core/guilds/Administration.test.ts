@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ChannelId } from "../../../src/protocol/Identifier.ts"
-import * as Harness from "./Harness.ts"
+import { ChannelId } from "../../../../src/protocol/Identifier.ts"
+import * as Harness from "../Harness.ts"
 
 describe("Administration", () => {
   it("shows what is made to those who are members, and gives what has the id already", () => {

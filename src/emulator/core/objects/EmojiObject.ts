@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
+import type { Emoji, World } from "../World.ts"
 import { type Json, user } from "./DiscordObject.ts"
-import type { Emoji, World } from "./World.ts"
 
 /**
  * @category codecs

@@ -3,14 +3,14 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../protocol/GatewayPayload.ts"
-import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import { ChannelId, GuildId, UserId } from "../../../protocol/Identifier.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
+import * as Permissions from "../Permissions.ts"
+import type { Profile } from "../Profile.ts"
+import * as World from "../World.ts"
 import type { Channels } from "./Channels.ts"
-import * as DiscordObject from "./DiscordObject.ts"
-import type { GatewayServer } from "./gateway/GatewayServer.ts"
-import * as Permissions from "./Permissions.ts"
-import type { Profile } from "./Profile.ts"
-import * as World from "./World.ts"
 
 /**
  * @category models

@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../protocol/GatewayPayload.ts"
-import type { ChannelId, GuildId } from "../../protocol/Identifier.ts"
-import * as DiscordObject from "./DiscordObject.ts"
-import type { GatewayServer } from "./gateway/GatewayServer.ts"
-import { base64 } from "./Random.ts"
-import type * as World from "./World.ts"
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import type { ChannelId, GuildId } from "../../../protocol/Identifier.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
+import { base64 } from "../Random.ts"
+import type * as World from "../World.ts"
 
 /**
  * All changes are told to those with the intent for webhooks: WEBHOOKS_UPDATE, which says no more than in which channel.

@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../protocol/GatewayPayload.ts"
-import type { GuildId } from "../../protocol/Identifier.ts"
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import type { GuildId } from "../../../protocol/Identifier.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
+import type * as Permissions from "../Permissions.ts"
+import type * as World from "../World.ts"
 import type { Channels } from "./Channels.ts"
-import * as DiscordObject from "./DiscordObject.ts"
-import type { GatewayServer } from "./gateway/GatewayServer.ts"
-import type * as Permissions from "./Permissions.ts"
-import type * as World from "./World.ts"
 
 /**
  * What can be said of a role; nothing but the name is shown here, and what it permits done.

@@ -3,14 +3,14 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../protocol/GatewayPayload.ts"
-import * as Admission from "./Admission.ts"
-import * as ChannelObject from "./ChannelObject.ts"
-import * as DiscordObject from "./DiscordObject.ts"
-import type { GatewayServer } from "./gateway/GatewayServer.ts"
-import { sees } from "./gateway/GatewaySession.ts"
-import * as Random from "./Random.ts"
-import type * as World from "./World.ts"
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import * as Admission from "../Admission.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import { sees } from "../gateway/GatewaySession.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
+import * as Random from "../Random.ts"
+import type * as World from "../World.ts"
 
 type Json = DiscordObject.Json
 

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { UserId } from "../../protocol/Identifier.ts"
+import type { UserId } from "../../../protocol/Identifier.ts"
+import { type Channel, type DirectChannel, isThread, type ThreadChannel, type User, type World } from "../World.ts"
 import { type Json, member, user } from "./DiscordObject.ts"
-import { type Channel, type DirectChannel, isThread, type ThreadChannel, type User, type World } from "./World.ts"
 
 /**
  * Discord docs, Channel Types.

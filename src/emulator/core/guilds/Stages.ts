@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../protocol/GatewayPayload.ts"
-import * as ChannelObject from "./ChannelObject.ts"
-import type { GatewayServer } from "./gateway/GatewayServer.ts"
-import type * as World from "./World.ts"
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
+import type * as World from "../World.ts"
 
 /**
  * @category models

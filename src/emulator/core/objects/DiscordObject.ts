@@ -4,8 +4,8 @@
  *
  * @since 0.1.0
  */
-import type { Role } from "./Permissions.ts"
-import type { Guild, Member, User, VoiceState, World } from "./World.ts"
+import type { Role } from "../Permissions.ts"
+import type { Guild, Member, User, VoiceState, World } from "../World.ts"
 
 /**
  * A JSON object.

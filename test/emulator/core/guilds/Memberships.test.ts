@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Intents } from "../../../src/protocol/GatewayPayload.ts"
-import * as Harness from "./Harness.ts"
+import { Intents } from "../../../../src/protocol/GatewayPayload.ts"
+import * as Harness from "../Harness.ts"
 
 const all = Intents.Guilds | Intents.GuildVoiceStates | Intents.GuildMembers
 

@@ -4,19 +4,19 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../protocol/GatewayPayload.ts"
-import { ChannelId, type GuildId, type UserId } from "../../protocol/Identifier.ts"
-import * as Admission from "./Admission.ts"
-import * as ChannelObject from "./ChannelObject.ts"
-import type { Json } from "./DiscordObject.ts"
-import type { GatewayServer } from "./gateway/GatewayServer.ts"
-import { type GatewaySession, sees } from "./gateway/GatewaySession.ts"
-import * as Message from "./messages/Message.ts"
-import type { Messages } from "./messages/Messages.ts"
-import type { Observers } from "./Observers.ts"
-import type { Timers } from "./Surroundings.ts"
-import type { Thread } from "./Thread.ts"
-import * as World from "./World.ts"
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import { ChannelId, type GuildId, type UserId } from "../../../protocol/Identifier.ts"
+import * as Admission from "../Admission.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import { type GatewaySession, sees } from "../gateway/GatewaySession.ts"
+import * as Message from "../messages/Message.ts"
+import type { Messages } from "../messages/Messages.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
+import type { Json } from "../objects/DiscordObject.ts"
+import type { Observers } from "../Observers.ts"
+import type { Timers } from "../Surroundings.ts"
+import type { Thread } from "../Thread.ts"
+import * as World from "../World.ts"
 
 /**
  * A thread to be started, from a message or from nothing.

@@ -3,16 +3,16 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../protocol/GatewayPayload.ts"
-import type { GuildId, UserId } from "../../protocol/Identifier.ts"
-import * as ChannelObject from "./ChannelObject.ts"
-import type { GatewayServer } from "./gateway/GatewayServer.ts"
-import type { Messages } from "./messages/Messages.ts"
-import type { Observers } from "./Observers.ts"
-import type * as Permissions from "./Permissions.ts"
-import type { VoiceStates } from "./states/VoiceStates.ts"
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import type { GuildId, UserId } from "../../../protocol/Identifier.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import type { Messages } from "../messages/Messages.ts"
+import * as ChannelObject from "../objects/ChannelObject.ts"
+import type { Observers } from "../Observers.ts"
+import type * as Permissions from "../Permissions.ts"
+import type { VoiceStates } from "../states/VoiceStates.ts"
+import * as World from "../World.ts"
 import type { Threads } from "./Threads.ts"
-import * as World from "./World.ts"
 
 /**
  * @category models

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import { Intents } from "../../protocol/GatewayPayload.ts"
-import * as DiscordObject from "./DiscordObject.ts"
-import type { GatewayServer } from "./gateway/GatewayServer.ts"
+import { Intents } from "../../../protocol/GatewayPayload.ts"
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import * as DiscordObject from "../objects/DiscordObject.ts"
+import type * as World from "../World.ts"
 import type { Memberships } from "./Memberships.ts"
-import type * as World from "./World.ts"
 
 /**
  * @category models
