@@ -6,8 +6,10 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-const entries: ReadonlyArray<string> = Object.keys(JSON.parse(readFileSync(`${root}/package.json`, "utf8")).exports)
-  .filter((entry) => entry !== "./package.json")
+const { exports } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"))
+
+const entries: ReadonlyArray<string> = Object.keys(exports)
+  .filter((entry) => exports[entry].default !== undefined)
   .map((entry) => `src/${entry === "." ? "" : `${entry.slice(2)}/`}index.ts`)
 
 describe("require", () => {
