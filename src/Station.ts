@@ -5,13 +5,17 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import type { AudioSource, OpusFrame } from "./audio/AudioSource.ts"
+import * as Stream from "effect/Stream"
+import type { AudioSource, OpusFrame, Tags } from "./audio/AudioSource.ts"
+import * as Bounds from "./audio/Bounds.ts"
 import type * as Player from "./audio/player/Player.ts"
 import type * as Seat from "./audio/player/Seat.ts"
+import * as TagChanges from "./audio/TagChanges.ts"
+import type { Track } from "./audio/Track.ts"
 import { AudioClock, frameMs } from "./AudioClock.ts"
 import * as Plain from "./crypto/Plain.ts"
 import * as MediaSender from "./driver/media/MediaSender.ts"
@@ -22,6 +26,7 @@ import * as OpusPacket from "./protocol/OpusPacket.ts"
 import * as RtpPacket from "./protocol/RtpPacket.ts"
 import * as Playing from "./session/Playing.ts"
 import type { Observer } from "./VoiceDriver.ts"
+import type { VoiceError } from "./VoiceError.ts"
 
 /**
  * @category models
@@ -32,7 +37,7 @@ export interface StationOptions {
   readonly name?: string | undefined
   /** Of what is mixed. */
   readonly encoder?: EncoderOptions | undefined
-  /** How far a listener may fall behind before it loses the oldest frames. Default 2 seconds. */
+  /** How far a listener may fall behind before it loses the oldest frames, up to 10 minutes; 200 ms is the least that is made of it. Default 2 seconds. */
   readonly buffer?: Duration.Input | undefined
 }
 
@@ -45,7 +50,8 @@ export interface StationOptions {
 export interface Station extends Pick<Playing.Playing, "play" | "tracks" | "interrupt" | "cut" | "setEncoder"> {
   /**
    * What it plays from the moment of opening on: a live source that ends with the station. While nothing plays it gives
-   * nothing, so that a track of it is `Buffering`, and ends `Starved` in the end; `starveTimeout` says when.
+   * nothing, so that a track of it is `Buffering`, and ends `Starved` in the end; `starveTimeout` says when. Its tags are those of the
+   * track that was heard last to begin, of those that go on and have any; what follows is told by `Tagged`, and `{}` where nothing does.
    */
   readonly source: AudioSource
   /** How many have the source open. */
@@ -110,8 +116,50 @@ const makeOutlet = (
     }
   })
 
+/** What follows a track without a gap has begun by then, in milliseconds. */
+const changeOverMs = 5 * frameMs
+
+interface OnAir {
+  /** Of the moment. */
+  readonly tags: () => Tags
+  readonly changes: Stream.Stream<Tags>
+  /** Takes notice of a track until its end. */
+  readonly follow: (track: Track) => Effect.Effect<void>
+}
+
+/** What is on air, by what its tracks say of themselves: the one that has begun last counts, of those that say anything. */
+const makeOnAir: Effect.Effect<OnAir, never, Scope.Scope> = Effect.gen(function*() {
+  const scope = yield* Effect.scope
+  const changes = TagChanges.make()
+  /** Those that have begun and not ended, in this order. */
+  const heard = new Map<Track, Tags>()
+  let now: Tags = {}
+  const tell = Effect.sync(() => {
+    now = Array.from(heard.values()).findLast((tags) => Object.keys(tags).length > 0) ?? {}
+    changes.publish(now)
+  })
+  const follow = (track: Track) => {
+    let { tags } = track
+    const hear = Effect.suspend(() => {
+      heard.set(track, tags)
+      return tell
+    })
+    return Stream.runForEach(track.events, (event) => {
+      if (event._tag === "Started") return hear
+      if (event._tag === "Tagged") {
+        ;({ tags } = event)
+        return heard.has(track) ? hear : Effect.void
+      }
+      if (event._tag !== "Ended" || !heard.delete(track)) return Effect.void
+      return Effect.delay(tell, changeOverMs)
+    }).pipe(Effect.forkIn(scope, { startImmediately: true }), Effect.asVoid)
+  }
+  return { tags: () => now, changes: changes.stream, follow }
+})
+
 /**
- * Starts a station. It ends with its scope, and its listeners' tracks finish then.
+ * Starts a station. It ends with its scope, and its listeners' tracks finish then. Fails with `Unsupported` for a `buffer` that is
+ * negative, longer than 10 minutes, or none.
  *
  * @example
  * ```ts
@@ -132,11 +180,11 @@ const makeOutlet = (
  */
 export const make = Effect.fnUntraced(function*(
   options: StationOptions = {}
-): Effect.fn.Return<Station, never, AudioClock | Mixer | Scope.Scope> {
+): Effect.fn.Return<Station, VoiceError, AudioClock | Mixer | Scope.Scope> {
   const clock = yield* AudioClock
   const mixer = yield* Mixer
   const name = options.name ?? "station"
-  const bufferMs = Duration.toMillis(Duration.fromInputUnsafe(options.buffer ?? "2 seconds"))
+  const bufferMs = yield* Bounds.buffer(options.buffer ?? "2 seconds")
   const capacity = Math.max(2 * batch, Math.ceil(bufferMs / frameMs))
   const listeners = new Set<Queue.Queue<OpusFrame, Cause.Done>>()
   let isOver = false
@@ -155,6 +203,7 @@ export const make = Effect.fnUntraced(function*(
     }
   })
   const { cut, interrupt, play, setEncoder, tracks } = yield* Playing.make(outlet, mixer, options.encoder)
+  const onAir = yield* makeOnAir
 
   const source: AudioSource = {
     name,
@@ -169,12 +218,22 @@ export const make = Effect.fnUntraced(function*(
         format: "opus" as const,
         channels: 2 as const,
         durationMs: undefined,
-        tags: {},
+        tags: onAir.tags(),
+        tagChanges: onAir.changes,
         live: true,
         pull: Queue.takeAll(queue)
       }
     })
   }
 
-  return { play, tracks, interrupt, cut, setEncoder, source, listeners: () => listeners.size, dropped: () => dropped }
+  return {
+    play: (source, options) => Effect.tap(play(source, options), onAir.follow),
+    tracks,
+    interrupt,
+    cut,
+    setEncoder,
+    source,
+    listeners: () => listeners.size,
+    dropped: () => dropped
+  }
 })

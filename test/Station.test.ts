@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import * as AudioSource from "../src/audio/AudioSource.ts"
+import type * as Track from "../src/audio/Track.ts"
 import * as Emulator from "../src/emulator/Emulator.ts"
 import * as OpusPacket from "../src/protocol/OpusPacket.ts"
 import * as Station from "../src/Station.ts"
@@ -137,6 +138,65 @@ describe("Station", () => {
       const after = yield* early.session.play(station.source)
       assert.strictEqual((yield* after.awaitEnd)._tag, "Finished")
     })).pipe(Effect.provide(world)))
+
+  it.effect("tells its listeners what is on air, also those who come late", () =>
+    Rig.run(Effect.gen(function*() {
+      const station = yield* Station.make()
+      const [early, late] = [yield* audience("lobby"), yield* audience("garden")]
+      const titled = (
+        name: string,
+        ms: number,
+        changes?: Stream.Stream<AudioSource.Tags>
+      ): AudioSource.AudioSource => ({
+        name,
+        open: Effect.map(Hearing.pcm(Hearing.sine(440), ms).open, (opened) => ({
+          ...opened,
+          tags: { title: name },
+          ...(changes === undefined ? {} : { tagChanges: changes })
+        }))
+      })
+      const titlesOf = (track: Track.Track) =>
+        track.events.pipe(
+          Stream.filter(({ _tag }) => _tag === "Tagged"),
+          Stream.map((event) => event._tag === "Tagged" ? event.tags["title"] : undefined),
+          Stream.runCollect,
+          Effect.forkChild({ startImmediately: true })
+        )
+      const first = yield* early.session.play(station.source, patient)
+      const titles = yield* titlesOf(first)
+      assert.deepStrictEqual(first.tags, {})
+      const later = Stream.fromEffect(Effect.delay(Effect.succeed({ title: "B2" }), "1500 millis"))
+      const a = yield* station.play(titled("A", 2_000))
+      const b = yield* station.play(titled("B", 3_000, later), { after: a })
+      yield* Effect.sleep("1 second")
+      const second = yield* late.session.play(station.source, patient)
+      assert.deepStrictEqual(second.tags, { title: "A" })
+      const lateTitles = yield* titlesOf(second)
+      // neither of them has anything to say of what is on air
+      yield* station.play(Hearing.pcm(Hearing.sine(1_000), 500))
+      yield* station.play(titled("never heard", 500), { paused: true })
+      yield* b.awaitEnd
+      yield* Effect.sleep("1 second")
+      const c = yield* station.play(titled("C", 2_000))
+      yield* Effect.sleep("500 millis")
+      const over = yield* station.play(titled("over C", 500))
+      yield* over.awaitEnd
+      yield* c.awaitEnd
+      yield* Effect.sleep("1 second")
+      yield* first.stop
+      yield* second.stop
+      assert.deepStrictEqual(yield* Fiber.join(titles), ["A", "B2", undefined, "C", "over C", "C", undefined])
+      assert.deepStrictEqual(yield* Fiber.join(lateTitles), ["A", "B2", undefined, "C", "over C", "C", undefined])
+    })).pipe(Effect.provide(world)))
+
+  it.effect("refuses to keep for no time, or for too long", () =>
+    Effect.gen(function*() {
+      for (const buffer of [NaN, Infinity, -1, "11 minutes"] as const) {
+        const { reason } = yield* Effect.flip(Station.make({ buffer }))
+        assert.strictEqual(reason._tag, "Unsupported")
+        assert.include(reason.message, "a buffer of")
+      }
+    }).pipe(Effect.scoped, Effect.provide(world)))
 
   it.effect("keeps for one that falls behind the last of what it was told to, and counts the rest", () =>
     Rig.run(Effect.gen(function*() {

@@ -29,6 +29,8 @@ import * as PcmSource from "./source/PcmSource.ts"
 import * as RawPcm from "./source/RawPcm.ts"
 import * as UrlSource from "./source/UrlSource.ts"
 
+export type { Fetch, FetchAnswer, FetchHeaders, FetchReader, FetchRequest } from "./http/HttpFetch.ts"
+
 export type { ContainerOptions } from "./source/ContainerOptions.ts"
 
 export type { AudioSource, Opening, OpenOpus, OpenPcm, OpenSource, OpusFrame, Tags } from "./OpenSource.ts"
@@ -119,6 +121,7 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
  *
  * Of a playlist there (M3U, PLS), the first entry of http or https that can be opened is played; all are tried, and again by
  * `reconnect`. Headers go with them, those that hold secrets to the same place only. HLS is played by ffmpeg.
+ * All but that is asked by the option `fetch`, Node's by default.
  *
  * Fails like {@link fromFile}, and with `NotFound` for 404 and 410, `Unreadable` for 401 and 403, and `Failed` for other answers,
  * when the schedule has ended, and when the content has changed; for a playlist also with `Empty`, or as an entry of it does.

@@ -55,11 +55,11 @@ const mostBufferMs = 600_000
  * @category combinators
  * @since 0.1.0
  */
-export const buffer = (value: Duration.Input): Effect.Effect<number, VoiceError.VoiceError> => {
+export const buffer = (value: Duration.Input, what = "a buffer"): Effect.Effect<number, VoiceError.VoiceError> => {
   const ms = millis(value)
   return ms >= 0 && ms <= mostBufferMs
     ? Effect.succeed(ms)
-    : unsupported(`a buffer of ${shown(value)}`, "it has to be a time of up to 10 minutes")
+    : unsupported(`${what} of ${shown(value)}`, "it has to be a time of up to 10 minutes")
 }
 
 /**

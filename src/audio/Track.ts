@@ -98,6 +98,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
   const leadMs = options.lead === undefined
     ? undefined
     : yield* Bounds.span(options.lead, "a lead")
+  const refillMs = yield* Bounds.buffer(options.refill ?? 0, "a refill")
   const range = yield* Bounds.range(options.from, options.until)
   const starveMs = yield* Bounds.patience(options.starveTimeout ?? "30 seconds", "a starve timeout")
   const loops = yield* Bounds.times(options.loop ?? 0)
@@ -111,6 +112,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
     range,
     bufferMs,
     leadMs,
+    refillMs,
     starveMs,
     loops,
     paused

@@ -91,6 +91,8 @@ export interface QueueOptions {
    * seconds.
    */
   readonly starveTimeout?: Duration.Input | undefined
+  /** How much of an entry is there before it goes on once its source has run dry; as in `TrackOptions`. Default 0. */
+  readonly refill?: Duration.Input | undefined
   /** Default "off". */
   readonly repeat?: LineUp.Repeat | undefined
   /** The level of all entries, 1 is as they are. Default 1. */
@@ -116,6 +118,8 @@ export interface AddOptions<A = unknown> {
   readonly until?: Duration.Input | undefined
   /** Its own, in place of that of the queue. */
   readonly starveTimeout?: Duration.Input | undefined
+  /** Its own, in place of that of the queue. What is none is `Failed` with `Unsupported` when its turn comes. */
+  readonly refill?: Duration.Input | undefined
   /** What the program knows of it: it comes back in each {@link Entry}. */
   readonly data?: A | undefined
 }
@@ -136,6 +140,7 @@ export interface Player {
       readonly from?: Duration.Input | undefined
       readonly until?: Duration.Input | undefined
       readonly starveTimeout?: Duration.Input | undefined
+      readonly refill?: Duration.Input | undefined
       readonly after?: Track | undefined
       readonly crossfade?: Duration.Input | undefined
     }
@@ -231,6 +236,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   let crossfadeMs = yield* Bounds.span(options.crossfade ?? 0, "a crossfade")
   const openAheadMs = yield* Bounds.patience(options.openAhead ?? "10 seconds", "to open ahead")
   if (options.starveTimeout !== undefined) yield* Bounds.patience(options.starveTimeout, "a starve timeout")
+  if (options.refill !== undefined) yield* Bounds.buffer(options.refill, "a refill")
   let gain = yield* Bounds.gain(options.gain ?? 1)
   let effects = yield* SoundEffect.complete(options.effects ?? [])
   const line = LineUp.make<Item<R, A>>(options.repeat ?? "off")
@@ -253,7 +259,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     )
 
   const play = (
-    { from, gain: own, source, starveTimeout = options.starveTimeout, until }: Item<R, A>,
+    { from, gain: own, refill = options.refill, source, starveTimeout = options.starveTimeout, until }: Item<R, A>,
     after: Track | undefined
   ) =>
     Effect.gen(function*() {
@@ -262,6 +268,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
         from,
         until,
         starveTimeout,
+        ...(refill === undefined ? {} : { refill }),
         ...(gain * own === 1 ? {} : { gain: gain * own }),
         ...(effects.length === 0 ? {} : { effects }),
         ...(after === undefined ? {} : { after, crossfade: crossfadeMs })

@@ -23,6 +23,8 @@ export interface Feed {
   readonly isDrained: () => boolean
   /** Media time that was taken from the ring, in milliseconds. */
   readonly positionMs: () => number
+  /** Samples were wanted, and there were too few. */
+  readonly starve: () => void
   /** Something in place of what did not come, if it can make that up. */
   readonly conceal: (count: number) => Float32Array | undefined
   /** How often something was filled in since it was asked last. */
@@ -152,6 +154,7 @@ export const opus = (
     isEnding: () => isExhausted,
     isDrained: () => owned && length === 0 && ring.isDrained(),
     positionMs: () => follower.positionMs() - length / 48,
+    starve: ring.starve.bind(ring),
     conceal: (count) => {
       if (length > 0) return undefined
       concealments++
@@ -219,6 +222,7 @@ export const pcm = (ring: PcmRing): Feed => {
     isEnding: () => isExhausted,
     isDrained: ring.isDrained,
     positionMs: ring.positionMs,
+    starve: ring.starve,
     conceal: () => undefined,
     concealed: () => 0,
     free: () => {}

@@ -304,6 +304,7 @@ export class Input {
     part.fill(0)
     if (this.isStarving) return 0
     this.isStarving = true
+    if (this.#isHeard) this.feed.starve()
     const made = this.#source.conceal(unit)
     const count = unit - from
     if (made !== undefined) {

@@ -16,6 +16,8 @@ const readIndex = 1
 const endIndex = 2
 /** How often the count of what was read has begun anew. */
 const wrapsIndex = 3
+/** 1 from when samples were due and too few were there until the producer takes notice. */
+const starvingIndex = 4
 
 /**
  * Either end of a ring. The producer calls `write` and `end`, the consumer `read`; everything else is for both.
@@ -34,6 +36,12 @@ export interface PcmRing {
   readonly reopen: () => boolean
   /** Whether no more samples come than are there. From then on that is so for good. */
   readonly isFinal: () => boolean
+  /** The consumer wanted samples, and there were too few. */
+  readonly starve: () => void
+  /** Whether that has happened since {@link PcmRing.recover}. */
+  readonly isStarving: () => boolean
+  /** The producer knows that it has happened. */
+  readonly recover: () => void
   /** Takes up to `count` samples a channel to `into` from index `at` on, and gives how many there were. */
   readonly read: (into: Float32Array, at: number, count: number) => number
   /** Samples a channel that can be read. */
@@ -86,6 +94,9 @@ export const fromBuffer = (buffer: SharedArrayBuffer): PcmRing => {
     end: () => void Atomics.store(words, endIndex, 1),
     reopen: () => Atomics.compareExchange(words, endIndex, 1, 0) === 1,
     isFinal,
+    starve: () => void Atomics.store(words, starvingIndex, 1),
+    isStarving: () => Atomics.load(words, starvingIndex) === 1,
+    recover: () => void Atomics.store(words, starvingIndex, 0),
     read: (into, at, wanted) => {
       const index = Atomics.load(words, readIndex) >>> 0
       const count = Math.min(wanted, available())

@@ -305,7 +305,8 @@ export const make = (
   listen(session, options, (event) => event._tag === "Ended" ? event.utterance : undefined)
 
 /**
- * An utterance as an Ogg Opus file, bit for bit as it came.
+ * An utterance as an Ogg Opus file, bit for bit as it came. A `preSkip` (16 bits) or `serial` (32 bits) that does not fit its header is a
+ * bug of the caller and throws a `RangeError`.
  *
  * @category codecs
  * @since 0.1.0

@@ -20,6 +20,7 @@ import {
   recordBytes,
   samplesOf,
   skipMarker,
+  starvingIndex,
   takersIndex,
   unitSamples,
   unitsRead,
@@ -84,6 +85,12 @@ export interface FrameRing {
   readonly close: () => void
   /** Whether a consumer has it open: when none has, `framesRead` and `positionMs` stay as they are. */
   readonly isTaken: () => boolean
+  /** The consumer wanted a frame, and there was none. */
+  readonly starve: () => void
+  /** Whether that has happened since {@link FrameRing.recover}. */
+  readonly isStarving: () => boolean
+  /** The producer knows that it has happened. */
+  readonly recover: () => void
   /** Reads what taking the oldest frame needs ahead of its time, step by step, and returns a number without meaning. */
   readonly prefetch: (step: number) => number
   /** Length in bytes of the oldest frame, or -1 when the ring is empty. */
@@ -129,6 +136,8 @@ export interface FrameSource
   readonly open?: (() => void) | undefined
   /** Nobody will take frames from it any more. */
   readonly close?: (() => void) | undefined
+  /** A frame was wanted, and there was none. */
+  readonly starve?: (() => void) | undefined
 }
 
 /**
@@ -254,6 +263,18 @@ class Ring implements FrameRing {
 
   isTaken(): boolean {
     return Atomics.load(this.#words, takersIndex) > 0
+  }
+
+  starve(): void {
+    Atomics.store(this.#words, starvingIndex, 1)
+  }
+
+  isStarving(): boolean {
+    return Atomics.load(this.#words, starvingIndex) === 1
+  }
+
+  recover(): void {
+    Atomics.store(this.#words, starvingIndex, 0)
   }
 
   reopen(): boolean {

@@ -3,7 +3,7 @@
  *
  * Records lie one after another behind a header: a 32-bit word (`length << 16 | number << 6 | units`: the frame's number modulo
  * 1024, and its duration in units of 120 samples) and `length` bytes, padded to 4 bytes; a record never wraps around the end.
- * The header is nine 32-bit integers in the byte order of the machine.
+ * The header is ten 32-bit integers in the byte order of the machine.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@
  * @category constants
  * @since 0.1.0
  */
-export const headerInts = 9
+export const headerInts = 10
 
 /**
  * @category constants
@@ -87,6 +87,14 @@ export const wrapsIndex = 7
  * @since 0.1.0
  */
 export const takersIndex = 8
+
+/**
+ * Where 1 stands from when a frame was due and none was there until the producer takes notice.
+ *
+ * @category header
+ * @since 0.1.0
+ */
+export const starvingIndex = 9
 
 /**
  * The greatest packet a ring takes, in bytes: 120 ms of Opus at its highest bitrate (RFC 6716, 3.2.5: six frames of 1275

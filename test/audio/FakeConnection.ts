@@ -51,6 +51,7 @@ export const make = Effect.gen(function*() {
     }
     if (starving || !started) return Effect.void
     starving = true
+    ring.starve()
     return publish({ _tag: "TrackStarving", track })
   })
 

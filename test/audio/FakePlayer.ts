@@ -23,6 +23,7 @@ export const makePlayer = (discs: Record<string, Disc>) => {
   const log: Array<string> = []
   /** What each was to be played with. */
   const asked: Array<{ readonly name: string; readonly gain: unknown; readonly crossfade: unknown }> = []
+  const refills: Array<unknown> = []
   const open = new Set<string>()
   const tracks = new Set<(how: TrackEnd) => Effect.Effect<void>>()
   let over: VoiceError.VoiceError | undefined
@@ -33,6 +34,7 @@ export const makePlayer = (discs: Record<string, Disc>) => {
       const disc = discs[name] ?? assert.fail(`no disc ${name}`)
       if (over !== undefined) return yield* over
       asked.push({ name, gain: options.gain, crossfade: options.crossfade })
+      refills.push(options.refill)
       if (disc.says === "fails") return yield* failed(name)
       if (disc.says === "hangs") {
         if (options.starveTimeout === undefined) return yield* Effect.never
@@ -100,6 +102,7 @@ export const makePlayer = (discs: Record<string, Disc>) => {
     player: { play },
     log,
     asked,
+    refills,
     open,
     /** Takes no more tracks. */
     end: (error: VoiceError.VoiceError) => {

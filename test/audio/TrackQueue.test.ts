@@ -310,6 +310,21 @@ describe("TrackQueue", () => {
       assert.strictEqual(none.reason._tag, "Unsupported")
     }))
 
+  it.effect("has its entries filled up again as it is told, and each as it is told of it", () =>
+    Effect.gen(function*() {
+      const { player, refills } = makePlayer({ a: minute, b: minute, c: minute })
+      const queue = yield* TrackQueue.make(player, { refill: "2 seconds" })
+      yield* queue.add(source("a"))
+      yield* queue.add(source("b"), { refill: 0 })
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(refills, ["2 seconds", 0])
+      const plain = yield* TrackQueue.make(player)
+      yield* plain.add(source("c"))
+      assert.deepStrictEqual(refills, ["2 seconds", 0, undefined])
+      const none = yield* Effect.flip(TrackQueue.make(player, { refill: NaN }))
+      assert.strictEqual(none.reason._tag, "Unsupported")
+    }))
+
   it.effect("stops what plays with its scope, and when it is told to", () =>
     Effect.gen(function*() {
       const { open, queue } = yield* setup({ a: minute, b: minute })

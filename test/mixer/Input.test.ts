@@ -5,7 +5,7 @@ import type { Ducking } from "../../src/mixer/messages.ts"
 
 /** An input whose source gives half of full scale on its left, as long as there is something. */
 const make = (gain = 1, fadeInMs = 0, made?: Float32Array, duck?: Ducking) => {
-  const state = { left: Infinity, concealed: 0 }
+  const state = { left: Infinity, concealed: 0, starved: 0 }
   const input = new Input({
     input: 1,
     slot: 0,
@@ -25,6 +25,9 @@ const make = (gain = 1, fadeInMs = 0, made?: Float32Array, duck?: Ducking) => {
     isEnding: () => false,
     isDrained: () => false,
     positionMs: () => 0,
+    starve: () => {
+      state.starved++
+    },
     conceal: () => made,
     concealed: () => state.concealed,
     free: () => {}
@@ -66,6 +69,7 @@ describe("Input", () => {
     assert.isFalse(input.isPlain)
     assert.isTrue(isSilent(render()))
     assert.strictEqual(input.flags, Heard.Flag.Starving)
+    assert.strictEqual(state.starved, 1)
     state.left = Infinity
     const coming = render()
     assert.closeTo(coming[0] ?? 1, 0, 0.01)

@@ -263,6 +263,7 @@ describe("an input with effects", () => {
       isEnding: () => false,
       isDrained: () => false,
       positionMs: () => 0,
+      starve: () => {},
       conceal: () => made,
       concealed: () => 0,
       free: () => {}

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Tags } from "../OpenSource.ts"
+import type { FetchAnswer, FetchHeaders, FetchReader } from "./HttpFetch.ts"
 import * as Icy from "./Icy.ts"
 
 /**
@@ -11,7 +12,7 @@ import * as Icy from "./Icy.ts"
  * @since 0.1.0
  */
 export interface Answer {
-  readonly body: ReadableStreamDefaultReader<Uint8Array> | undefined
+  readonly body: FetchReader | undefined
   readonly abort: () => void
   readonly status: number
   /** The first byte of the body and the one behind its last, and the size of it all, if they are said. */
@@ -33,7 +34,7 @@ export interface Answer {
 const contentRange = /^bytes (\d+)-(\d+)\/(\d+|\*)$/
 
 /** Weak tags do not say that the bytes are the same. */
-const validatorOf = (headers: Headers): string | undefined => {
+const validatorOf = (headers: FetchHeaders): string | undefined => {
   const tag = headers.get("etag")
   if (tag !== null && !tag.startsWith("W/")) return tag
   return headers.get("last-modified") ?? undefined
@@ -46,7 +47,7 @@ const validatorOf = (headers: Headers): string | undefined => {
  * @since 0.1.0
  */
 export const answerOf = (
-  { headers, status, url }: Response,
+  { headers, status, url }: FetchAnswer,
   { onTags, ...reading }: Pick<Answer, "abort" | "body"> & { readonly onTags: (tags: Tags) => void }
 ): Answer | undefined => {
   const range = status === 206 ? contentRange.exec(headers.get("content-range") ?? "") : null

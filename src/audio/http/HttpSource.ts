@@ -18,6 +18,7 @@ import * as ByteSource from "../ByteSource.ts"
 import type { Tags } from "../OpenSource.ts"
 import * as TagChanges from "../TagChanges.ts"
 import { type Answer, answerOf } from "./HttpAnswer.ts"
+import { type Fetch, type FetchReader, headersOf } from "./HttpFetch.ts"
 import {
   causeOf,
   isNobody,
@@ -52,6 +53,11 @@ export interface UrlOptions {
    * Default: whether the server says so (`icy-` headers).
    */
   readonly live?: boolean | undefined
+  /**
+   * What it is asked with, each time: one that goes through a proxy, keeps cookies, or needs no network, for a test. What it rejects
+   * with counts as a connection that has failed. HLS is fetched by ffmpeg. Default: Node's `fetch`.
+   */
+  readonly fetch?: Fetch | undefined
 }
 
 /**
@@ -81,6 +87,8 @@ export interface HttpBytes extends ByteSource.ByteSource {
   readonly tags: Tags
   readonly tagChanges: Stream.Stream<Tags> | undefined
 }
+
+const hasFailed = "the connection failed"
 
 const wasCut = "the connection was cut"
 
@@ -144,7 +152,10 @@ export const open = (
       Effect.tryPromise({
         try: run,
         catch: (cause): Trouble => ({
-          ...(isOfRequest(cause) ? fatal : trouble)(`${what}: ${reasonOf(cause)}`, causeOf(cause)),
+          ...(options.fetch === undefined && isOfRequest(cause) ? fatal : trouble)(
+            `${what}: ${reasonOf(cause)}`,
+            causeOf(cause)
+          ),
           isNobody: isNobody(cause)
         })
       }).pipe(
@@ -157,19 +168,19 @@ export const open = (
     const request = (start: number, end: number | undefined): Effect.Effect<Answer, Trouble> =>
       Effect.gen(function*() {
         const controller = new AbortController()
+        // only a station has any, and the first answer says whether it is one
+        const metadata = options.live !== false && (known === undefined || known.sound !== undefined)
+        const wanted = { headers: options.headers, authorization, start, end, metadata, validator: known?.validator }
+        const headers = yield* Effect.try({
+          try: () => headersOf(wanted),
+          catch: (cause) => fatal(`${hasFailed}: ${reasonOf(cause)}`)
+        })
         const response = yield* patiently((signal) => {
-          // a header that is none throws
-          const headers = new Headers({ "accept-encoding": "identity", ...options.headers })
-          if (authorization !== undefined && !headers.has("authorization")) headers.set("authorization", authorization)
-          headers.set("range", `bytes=${start}-${end === undefined ? "" : end - 1}`)
-          // only a station has any, and the first answer says whether it is one
-          const asksForMetadata = options.live !== false && (known === undefined || known.sound !== undefined)
-          if (asksForMetadata && !headers.has("icy-metadata")) headers.set("icy-metadata", "1")
-          if (known?.validator !== undefined && start > 0) headers.set("if-range", known.validator)
           signal.addEventListener("abort", () => controller.abort(), { once: true })
-          return fetch(target, { headers, signal: controller.signal, redirect: "follow" })
-        }, "the connection failed")
-        const body: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader()
+          const ask: Fetch = options.fetch ?? fetch
+          return ask(target.href, { headers, signal: controller.signal, redirect: "follow" })
+        }, hasFailed)
+        const body: FetchReader | undefined = response.body?.getReader()
         const abort = () => {
           controller.abort()
           // a body that was aborted has nothing to say

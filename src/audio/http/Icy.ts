@@ -8,6 +8,7 @@
 import { concat } from "../format/PacketReader.ts"
 import * as Tag from "../format/Tags.ts"
 import type { Tags } from "../OpenSource.ts"
+import type { FetchHeaders } from "./HttpFetch.ts"
 
 /** More sound than this between two blocks is no interval that a server has. */
 const maxInterval = 16 * 1024 * 1024
@@ -18,7 +19,7 @@ const maxInterval = 16 * 1024 * 1024
  * @category codecs
  * @since 0.1.0
  */
-export const intervalOf = (headers: Headers): number | undefined => {
+export const intervalOf = (headers: Pick<FetchHeaders, "get">): number | undefined => {
   const said = headers.get("icy-metaint")
   const interval = said === null || !/^\s*\d+\s*$/.test(said) ? 0 : Number(said)
   return interval > 0 && interval <= maxInterval ? interval : undefined
@@ -44,7 +45,7 @@ const said = ["icy-name", "icy-description", "icy-genre", "icy-url", "icy-br"]
  * @category codecs
  * @since 0.1.0
  */
-export const tagsOf = (headers: Headers): Tags => {
+export const tagsOf = (headers: Pick<FetchHeaders, "get">): Tags => {
   const tags: Tag.MutableTags = {}
   // a header has one byte for each character
   for (const name of said) Tag.add(tags, name, textOf(Buffer.from(headers.get(name) ?? "", "latin1")))

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import { requireUint } from "../../protocol/internal/bytes.ts"
 import * as OpusPacket from "../../protocol/OpusPacket.ts"
 import * as OpusHead from "../format/OpusHead.ts"
 import { concat } from "../format/PacketReader.ts"
@@ -18,13 +19,13 @@ import * as OggPage from "./OggPage.ts"
 export interface WriterOptions {
   /** What a player should open. Default 2. */
   readonly channels?: 1 | 2 | undefined
-  /** Samples that a decoder drops at the start. Default 312, the look-ahead of libopus. */
+  /** Samples that a decoder drops at the start. Default 312, the look-ahead of libopus; 65535 at most. */
   readonly preSkip?: number | undefined
   /** Comments, such as TITLE and ARTIST. Default none. */
   readonly tags?: Readonly<Record<string, string>> | undefined
   /** The encoder, for the comments. Default "effect-discord-voice". */
   readonly vendor?: string | undefined
-  /** Tells this stream from others in the file. Default 1. */
+  /** Tells this stream from others in the file, in 32 bits. Default 1. */
   readonly serial?: number | undefined
   /**
    * Goes on with a file that has headers and pages already: the granule position of its last page, and the sequence number
@@ -80,14 +81,14 @@ const silences: ReadonlyArray<readonly [samples: number, packet: Uint8Array]> = 
 ]
 
 /**
- * A writer at the start of a file.
+ * A writer at the start of a file. A `preSkip` or `serial` that does not fit its header is a bug of the caller and throws a `RangeError`.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options?: WriterOptions): OggWriter => {
-  const serial = options?.serial ?? 1
-  const preSkip = options?.preSkip ?? 312
+  const serial = requireUint("serial", options?.serial ?? 1, 0xffff_ffff)
+  const preSkip = requireUint("preSkip", options?.preSkip ?? 312, 0xffff)
   let sequence = options?.resume?.sequence ?? 0
   let granule = options?.resume?.granule ?? 0
   let started = options?.resume !== undefined
@@ -180,7 +181,7 @@ export const make = (options?: WriterOptions): OggWriter => {
 }
 
 /**
- * A whole file of packets.
+ * A whole file of packets. Throws as {@link make}.
  *
  * @category codecs
  * @since 0.1.0

@@ -65,6 +65,7 @@ export interface Item<R, A = unknown> extends Entry<A> {
   readonly from?: Duration.Input | undefined
   readonly until?: Duration.Input | undefined
   readonly starveTimeout?: Duration.Input | undefined
+  readonly refill?: Duration.Input | undefined
 }
 
 /**

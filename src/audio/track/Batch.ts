@@ -3,9 +3,13 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import type * as PcmRing from "../../mixer/PcmRing.ts"
 import * as FrameRing from "../../ring/FrameRing.ts"
-import type { OpusFrame } from "../OpenSource.ts"
+import type { VoiceError } from "../../VoiceError.ts"
+import type { OpenSource, OpusFrame } from "../OpenSource.ts"
+import type { Media } from "../player/Seat.ts"
 
 /**
  * It is gone through from its start on: what was passed over or written is behind.
@@ -23,6 +27,10 @@ export interface Batch {
   readonly limit: (samples: number) => void
   /** Writes as much as there is room for. */
   readonly write: () => void
+  /** Whether all of it can be written, with time. */
+  readonly isValid: () => boolean
+  /** What is left of it, for as long as it takes: whoever gave it may use its memory again. */
+  readonly kept: () => Batch
   /** Why what is next can never be written. */
   readonly problem: () => string | undefined
 }
@@ -85,6 +93,15 @@ export class OpusBatch implements Batch {
     }
   }
 
+  isValid(): boolean {
+    return this.#frames.every(fits)
+  }
+
+  kept(): Batch {
+    const frames = this.#frames.slice(this.#at).map(({ data, samples }) => ({ data: data.slice(), samples }))
+    return new OpusBatch(this.#ring, this.#bufferMs, frames)
+  }
+
   problem(): string | undefined {
     const frame = this.#frames[this.#at]
     return frame === undefined || fits(frame)
@@ -131,8 +148,45 @@ export class PcmBatch implements Batch {
     this.#at = this.#ring.write(given, this.#at)
   }
 
+  isValid(): boolean {
+    return this.#samples.length % 2 === 0
+  }
+
+  /** As it is: samples are the reader's own. */
+  kept(): Batch {
+    return this
+  }
+
   problem(): string | undefined {
     const { length } = this.#samples
     return length % 2 === 0 ? undefined : `${length} samples are not of two channels`
   }
+}
+
+const nextOf = <A>(pull: Effect.Effect<A, VoiceError | Cause.Done>) =>
+  Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
+
+/**
+ * What a source gives next, nothing behind its end. There is no such thing where the ring is for another format.
+ *
+ * @internal
+ */
+export const next = (
+  opened: OpenSource,
+  media: Media,
+  bufferMs: number
+): Effect.Effect<Batch | undefined, VoiceError> | undefined => {
+  if (opened.format === "opus" && media.format === "opus") {
+    return Effect.map(
+      nextOf(opened.pull),
+      (frames) => frames === undefined ? undefined : new OpusBatch(media.ring, bufferMs, frames)
+    )
+  }
+  if (opened.format === "pcm" && media.format === "pcm") {
+    return Effect.map(
+      nextOf(opened.pull),
+      (samples) => samples === undefined ? undefined : new PcmBatch(media.ring, bufferMs, samples)
+    )
+  }
+  return undefined
 }

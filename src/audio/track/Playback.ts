@@ -41,6 +41,7 @@ export interface Options<R> {
   readonly range: { readonly fromMs: number; readonly untilMs: number }
   readonly bufferMs: number | undefined
   readonly leadMs: number | undefined
+  readonly refillMs: number
   readonly starveMs: number
   readonly loops: number
   readonly paused: boolean
@@ -144,8 +145,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   }
 
   givenMs(): number {
-    const ring = this.#current?.reading.media.ring
-    return ring === undefined ? 0 : ring.positionMs() + ring.bufferedMs()
+    return this.#current?.reading.givenMs() ?? 0
   }
 
   onStarved(silentMs: number): Effect.Effect<void> {

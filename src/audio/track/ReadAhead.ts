@@ -14,6 +14,8 @@ export interface Wanted {
   readonly bufferMs: number | undefined
   /** Media time that is there before it is ready, in milliseconds; what the source wants by default. */
   readonly leadMs: number | undefined
+  /** Media time that is there before it goes on when it has run dry, in milliseconds; none by default. */
+  readonly refillMs?: number | undefined
 }
 
 /** Media time in the ring before it is handed to the driver. */
@@ -46,7 +48,14 @@ export const startMs = (
 }
 
 /**
- * What is read ahead, in milliseconds: no less than is there before it is ready.
+ * What is there before it goes on when it has run dry, in milliseconds. `pace`: as for the start.
+ *
+ * @internal
+ */
+export const refillMs = ({ refillMs = 0 }: Wanted, pace: number): number => refillMs * pace
+
+/**
+ * What is read ahead, in milliseconds: no less than is there before it is ready, or goes on.
  *
  * @internal
  */
@@ -58,5 +67,22 @@ export const bufferMs = (
   heldMs: number
 ): number => {
   const standardMs = live ? defaultLiveBufferMs : format === "pcm" ? defaultPcmBufferMs : defaultBufferMs
-  return Math.max(startMs, leastBufferMs * pace + heldMs, wanted.bufferMs ?? standardMs)
+  const leastMs = leastBufferMs * pace + heldMs
+  // a piece more, so that who goes on does not wait for room before it reads on
+  const againMs = refillMs(wanted, pace)
+  return Math.max(startMs, againMs === 0 ? leastMs : againMs + leastMs, wanted.bufferMs ?? standardMs)
 }
+
+/** Multiples of it spread evenly between 0 and 1, however many there are. */
+const goldenRatio = (Math.sqrt(5) - 1) / 2
+
+/** All readings of this process so far. */
+let readings = 0
+
+/**
+ * The share of what is read ahead that has to be taken before it is filled up for the first time: tracks that begin together shall not
+ * be filled up together ever after, since the beat would stand still meanwhile.
+ *
+ * @internal
+ */
+export const firstShare = (): number => 0.25 + ((readings++ * goldenRatio) % 1) / 2

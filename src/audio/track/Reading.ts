@@ -18,6 +18,7 @@ import type { OpenSource } from "../OpenSource.ts"
 import type { Media } from "../player/Seat.ts"
 import * as Batch from "./Batch.ts"
 import * as ReadAhead from "./ReadAhead.ts"
+import * as Refill from "./Refill.ts"
 
 /**
  * @category models
@@ -100,6 +101,8 @@ export interface Reading {
   readonly failure: () => VoiceError.VoiceError | undefined
   /** Media time of the ring that was heard, in milliseconds. */
   readonly heardMs: () => number
+  /** What the source has given of what is to be heard, in milliseconds of the ring. */
+  readonly givenMs: () => number
   /** The pass that is heard. */
   readonly pass: () => Pass
   /**
@@ -117,12 +120,6 @@ const leastRefillMs = 20
 const ringBytesPerMs = 16
 
 const longestPacketMs = 120
-
-/** Multiples of it spread evenly between 0 and 1, however many there are. */
-const goldenRatio = (Math.sqrt(5) - 1) / 2
-
-/** All readings of this process so far. */
-let readings = 0
 
 /**
  * @category constructors
@@ -145,6 +142,7 @@ class OneReading implements Reading {
   /** The share of what it holds that has to be taken before it is filled. */
   #share: number
   #waiting: Pump.Waiting | undefined
+  readonly #holding: Refill.Refill | undefined
 
   constructor(options: Options) {
     const { opened } = options
@@ -156,10 +154,12 @@ class OneReading implements Reading {
     this.media = format === "opus"
       ? { format, ring: FrameRing.make({ capacityBytes: this.#bufferMs * ringBytesPerMs }) }
       : { format, ring: PcmRing.make(this.#bufferMs) }
+    if ((options.refillMs ?? 0) > 0) {
+      this.#holding = Refill.make(this.media.ring, () => ReadAhead.refillMs(options, this.#pace()))
+    }
     this.#hearing = { atMs: 0, positionMs: Math.min(options.fromMs, options.untilMs), speed, next: undefined }
     this.#last = this.#hearing
-    // tracks that begin together shall not be refilled together ever after: the beat would stand still meanwhile
-    this.#share = 0.25 + ((readings++ * goldenRatio) % 1) / 2
+    this.#share = ReadAhead.firstShare()
   }
 
   get run(): Effect.Effect<void> {
@@ -194,6 +194,11 @@ class OneReading implements Reading {
 
   heardMs(): number {
     return this.#options.heardMs() ?? this.media.ring.positionMs()
+  }
+
+  givenMs(): number {
+    const { ring } = this.media
+    return ring.positionMs() + ring.bufferedMs() + (this.#holding?.heldMs() ?? 0)
   }
 
   /** Forgets the passes that are over. */
@@ -237,8 +242,7 @@ class OneReading implements Reading {
 
   /** The place in the source up to which it was read. */
   #reachedMs(): number {
-    const { ring } = this.media
-    return this.#placeOf(ring.positionMs() + ring.bufferedMs())
+    return this.#placeOf(this.givenMs())
   }
 
   #failed(kind: VoiceError.SourceFailed["kind"], detail: string, cause?: unknown): VoiceError.VoiceError {
@@ -270,6 +274,26 @@ class OneReading implements Reading {
     })
   }
 
+  /** Writes all of it, as soon as there is room. */
+  #write(batch: Batch.Batch): Effect.Effect<void, VoiceError.VoiceError> {
+    batch.write()
+    if (batch.isOver()) return Effect.void
+    return Effect.gen({ self: this }, function*() {
+      while (!batch.isOver()) {
+        const problem = batch.problem()
+        if (problem !== undefined) return yield* this.#failed("Corrupt", problem)
+        yield* this.#options.onReady
+        yield* this.#refill(batch)
+      }
+    })
+  }
+
+  /** Writes what was held back, since nothing more comes. */
+  #release(): Effect.Effect<void, VoiceError.VoiceError> {
+    const batch = this.#holding?.next()
+    return batch === undefined ? Effect.void : Effect.flatMap(this.#write(batch), () => this.#release())
+  }
+
   /** Reads one pass of a source that stands at `landedMs`. Gives the media time that was written, in milliseconds. */
   #readPass({ landedMs, opened }: Landed, into: OwnPass): Effect.Effect<number, VoiceError.VoiceError> {
     const { media } = this
@@ -281,14 +305,11 @@ class OneReading implements Reading {
       let left = Math.round((Math.round(this.#options.untilMs * 48) - wanted) / speed)
       let written = 0
       while (left > 0) {
-        let batch: Batch.Batch | undefined
-        if (opened.format === "opus" && media.format === "opus") {
-          const frames = yield* nextOf(opened.pull)
-          if (frames !== undefined) batch = new Batch.OpusBatch(media.ring, this.#bufferMs, frames)
-        } else if (opened.format === "pcm" && media.format === "pcm") {
-          const samples = yield* nextOf(opened.pull)
-          if (samples !== undefined) batch = new Batch.PcmBatch(media.ring, this.#bufferMs, samples)
-        } else return yield* this.#failed("Failed", `it was ${media.format} before and is ${opened.format} now`)
+        const pull = Batch.next(opened, media, this.#bufferMs)
+        if (pull === undefined) {
+          return yield* this.#failed("Failed", `it was ${media.format} before and is ${opened.format} now`)
+        }
+        const batch = yield* pull
         if (batch === undefined) {
           // the source is shorter than that
           if (skip > 0) into.positionMs = Math.max(0, wanted - skip * speed) / 48
@@ -305,13 +326,8 @@ class OneReading implements Reading {
         const isLast = batch.samples() > left
         if (isLast) batch.limit(left)
         const samples = batch.samples()
-        batch.write()
-        while (!batch.isOver()) {
-          const problem = batch.problem()
-          if (problem !== undefined) return yield* this.#failed("Corrupt", problem)
-          yield* this.#options.onReady
-          yield* this.#refill(batch)
-        }
+        if (this.#holding === undefined) yield* this.#write(batch)
+        else yield* Effect.forEach(this.#holding.put(batch), (ready) => this.#write(ready), { discard: true })
         written += samples
         left = isLast ? 0 : left - samples
         if (media.ring.bufferedMs() >= this.#startMs) yield* this.#options.onReady
@@ -321,12 +337,12 @@ class OneReading implements Reading {
   }
 
   /** Hands over what there is, if it has to, and asks once more: that can take a while, in which somebody may want another pass. */
-  #another(): Effect.Effect<boolean> {
+  #another(): Effect.Effect<boolean, VoiceError.VoiceError> {
     const { again, onReady } = this.#options
-    return Effect.flatMap(
-      again,
-      (follows) => follows ? Effect.succeed(true) : Effect.andThen(Effect.ignore(onReady), again)
-    )
+    return Effect.flatMap(again, (follows) => {
+      if (follows) return Effect.succeed(true)
+      return this.#release().pipe(Effect.andThen(Effect.ignore(onReady)), Effect.andThen(again))
+    })
   }
 
   #readAgain(landing: Options["openAgain"]): Effect.Effect<boolean, VoiceError.VoiceError> {
@@ -372,16 +388,13 @@ class OneReading implements Reading {
   }
 
   #toEnd(reading: Effect.Effect<void, VoiceError.VoiceError>): Effect.Effect<void> {
-    return Effect.matchCauseEffect(reading, {
+    return Effect.matchCauseEffect(Effect.flatMap(reading, () => this.#release()), {
       onSuccess: () => Effect.sync(() => this.end()),
       onFailure: (cause) => {
         this.#failure = this.#failureOf(cause)
-        return Effect.andThen(Effect.ignore(this.#options.onReady), Effect.sync(() => this.end()))
+        const rest = Effect.flatMap(this.#options.onReady, () => this.#release())
+        return Effect.andThen(Effect.ignore(rest), Effect.sync(() => this.end()))
       }
     })
   }
 }
-
-/** What a source gives next; nothing behind its end. */
-const nextOf = <A>(pull: Effect.Effect<A, VoiceError.VoiceError | Cause.Done>) =>
-  Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)

@@ -28,6 +28,7 @@ export interface Host {
     readonly range: { readonly fromMs: number; readonly untilMs: number }
     readonly bufferMs: number | undefined
     readonly leadMs: number | undefined
+    readonly refillMs: number
   }
   readonly openAt: (fromMs: number) => Effect.Effect<Reading.Landed, VoiceError.VoiceError, Scope.Scope>
   /** Hands it over to the player, unless that has it already. */
@@ -77,6 +78,10 @@ export class Stretch implements Reading.Options {
 
   get leadMs(): number | undefined {
     return this.#host.options.leadMs
+  }
+
+  get refillMs(): number {
+    return this.#host.options.refillMs
   }
 
   get openAgain(): Effect.Effect<Reading.Landed, VoiceError.VoiceError, Scope.Scope> {

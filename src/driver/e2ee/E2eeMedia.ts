@@ -159,6 +159,10 @@ class Guarded implements FrameSource {
     if (this.#open.delete(this.#frames)) this.#frames.close()
     this.#ring.close()
   }
+
+  starve(): void {
+    this.#ring.starve()
+  }
 }
 
 type Attributed = AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }

@@ -163,6 +163,7 @@ class Sender implements MediaSender, Outlet {
       if (frames.isDrained()) this.#drained()
       else if (!this.#starving && this.#started) {
         this.#starving = true
+        this.#source?.starve?.()
         this.#options.onTrack("TrackStarving", this.#track)
       }
     }

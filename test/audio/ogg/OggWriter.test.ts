@@ -57,6 +57,18 @@ describe("OggWriter", () => {
     assert.deepStrictEqual(readPackets(file, seed).slice(2), packets.map(({ data }) => data))
   })
 
+  it("refuses numbers that do not fit a header, which would say another one", () => {
+    const { data } = packet(1)
+    for (const value of [-1, NaN, Infinity, 1.5, 65_536]) {
+      assert.throws(() => OggWriter.encode([{ data }], { preSkip: value }), RangeError, "preSkip must be")
+    }
+    for (const value of [-1, NaN, Infinity, 1.5, 2 ** 32]) {
+      assert.throws(() => OggWriter.encode([{ data }], { serial: value }), RangeError, "serial must be")
+    }
+    const [head] = readPages(OggWriter.encode([{ data }], { preSkip: 65_535, serial: 2 ** 32 - 1 }))
+    assert.strictEqual(head?.serial, 2 ** 32 - 1)
+  })
+
   it("writes packets that mediabunny reads bit for bit", async () => {
     const packets = mixed(5, 200)
     assert.deepStrictEqual(await readByMediabunny(OggWriter.encode(packets)), packets.map(({ data }) => data))

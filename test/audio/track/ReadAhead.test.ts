@@ -35,6 +35,15 @@ describe("what is read ahead", () => {
     assert.deepStrictEqual(ofSource(opus, { leadMs: 0, bufferMs: 0 }), [0, 120])
   })
 
+  it("has room for what is there before it goes on, and for a piece more", () => {
+    assert.deepStrictEqual(ofSource(opus, { refillMs: 0 }), [200, 1_000])
+    assert.deepStrictEqual(ofSource(opus, { refillMs: 500 }), [200, 1_000])
+    assert.deepStrictEqual(ofSource({ ...pcm, live: true }, { refillMs: 3_000 }), [80, 3_120])
+    assert.deepStrictEqual(ofSource(opus, { refillMs: 3_000, bufferMs: 5_000 }), [200, 5_000])
+    assert.deepStrictEqual(ofSource(opus, { refillMs: 3_000 }, 2), [400, 6_240])
+    assert.strictEqual(ReadAhead.refillMs({ bufferMs: undefined, leadMs: undefined }, 2), 0)
+  })
+
   it("is as much more as it is played faster, and as is held back of it", () => {
     assert.deepStrictEqual(ofSource(opus, { leadMs: 100, bufferMs: 0 }, 2, 80), [280, 320])
     assert.deepStrictEqual(ofSource({ ...opus, live: true }, {}, 2, 80), [200, 320])

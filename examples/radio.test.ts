@@ -1,0 +1,42 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Stream } from "effect"
+import { AudioSource, VoiceSession } from "effect-discord-voice"
+import { Emulator } from "effect-discord-voice/emulator"
+import { Time } from "effect-discord-voice/testing"
+import { readFileSync } from "node:fs"
+
+const song = readFileSync(new URL("song.ogg", import.meta.url))
+
+/** What is tested: it plays a station, and gives the names of what happens to the track. */
+const radio = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, fetch: AudioSource.Fetch) {
+  const session = yield* VoiceSession.join(where)
+  const track = yield* session.play(AudioSource.fromUrl("https://radio.example/live", { fetch }))
+  return (yield* Stream.runCollect(track.events)).map(({ _tag }) => _tag)
+}, Effect.scoped)
+
+/** A station whose connection ends behind each song, and that lets nobody in any more after some. */
+const station = (songs: number) => {
+  const asked: Array<string> = []
+  const fetch: AudioSource.Fetch = async (url, { headers }) => {
+    asked.push(`${url} ${headers["icy-metadata"]}`)
+    return asked.length > songs
+      ? new Response("", { status: 403 })
+      : new Response(song, { headers: { "icy-name": "Radio" } })
+  }
+  return { asked, fetch }
+}
+
+describe("a radio without sockets", () => {
+  it.effect("is joined again when its connection ends", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
+      const { asked, fetch } = station(3)
+      const bot = yield* radio(where, fetch).pipe(Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
+      yield* Time.advance("1 minute")
+      const events = yield* Fiber.join(bot)
+      assert.strictEqual(events[0], "Started")
+      assert.strictEqual(events.at(-1), "Ended")
+      assert.deepStrictEqual(asked, Array.from({ length: 4 }, () => "https://radio.example/live 1"))
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+})

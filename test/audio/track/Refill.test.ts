@@ -1,0 +1,84 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Batch from "../../../src/audio/track/Batch.ts"
+import * as Refill from "../../../src/audio/track/Refill.ts"
+import * as PcmRing from "../../../src/mixer/PcmRing.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
+
+describe("Refill", () => {
+  const ring = FrameRing.make()
+  const batchOf = (...numbers: ReadonlyArray<number>) =>
+    new Batch.OpusBatch(ring, 1_000, numbers.map((number) => ({ data: Uint8Array.of(0xfc, number), samples: 960 })))
+
+  it("holds nothing back of what has not run dry", () => {
+    const refill = Refill.make(ring, () => 1_000)
+    const batch = batchOf(1)
+    assert.deepStrictEqual(refill.put(batch), [batch])
+    assert.strictEqual(refill.heldMs(), 0)
+    assert.isUndefined(refill.next())
+  })
+
+  it("holds back until there is enough, and gives it in order", () => {
+    const refill = Refill.make(ring, () => 100)
+    ring.starve()
+    assert.deepStrictEqual(refill.put(batchOf(1, 2)), [])
+    assert.deepStrictEqual(refill.put(batchOf(3, 4)), [])
+    assert.strictEqual(refill.heldMs(), 80)
+    const ready = refill.put(batchOf(5))
+    assert.deepStrictEqual(ready.map((batch) => batch.samples() / 960), [2, 2, 1])
+    assert.strictEqual(refill.heldMs(), 0)
+    assert.isFalse(ring.isStarving())
+    assert.lengthOf(refill.put(batchOf(6)), 1)
+  })
+
+  it("gives what it has where nothing more comes", () => {
+    const refill = Refill.make(ring, () => 1_000)
+    ring.starve()
+    refill.put(batchOf(1))
+    refill.put(batchOf(2, 3))
+    assert.strictEqual(refill.next()?.samples(), 960)
+    assert.strictEqual(refill.heldMs(), 40)
+    assert.strictEqual(refill.next()?.samples(), 1_920)
+    assert.strictEqual(refill.heldMs(), 0)
+    assert.isUndefined(refill.next())
+    assert.isFalse(ring.isStarving())
+  })
+
+  it("keeps what is the source's to use again", () => {
+    const refill = Refill.make(ring, () => 1_000)
+    const data = Uint8Array.of(0xfc, 7)
+    ring.starve()
+    refill.put(new Batch.OpusBatch(ring, 1_000, [{ data, samples: 960 }]))
+    data.fill(0)
+    refill.next()?.write()
+    const into = new Uint8Array(2)
+    ring.read(into, 0)
+    assert.deepStrictEqual(into, Uint8Array.of(0xfc, 7))
+  })
+
+  it("does not wait with what can never be written", () => {
+    const refill = Refill.make(ring, () => 1_000)
+    for (const samples of [0, -960, NaN, 7]) {
+      ring.starve()
+      assert.lengthOf(refill.put(batchOf(1)), 0)
+      assert.lengthOf(refill.put(new Batch.OpusBatch(ring, 1_000, [{ data: Uint8Array.of(0xfc), samples }])), 2)
+    }
+    const samples = PcmRing.make(100)
+    samples.starve()
+    const odd = Refill.make(samples, () => 1_000)
+    assert.lengthOf(odd.put(new Batch.PcmBatch(samples, 100, new Float32Array(1_921))), 1)
+  })
+
+  it("is told by who takes from a ring, on the other side of it", () => {
+    for (const ring of [FrameRing.make(), PcmRing.make(100)]) {
+      const { buffer } = ring
+      const other = buffer instanceof SharedArrayBuffer && "available" in ring
+        ? PcmRing.fromBuffer(buffer)
+        : FrameRing.fromBuffer(buffer)
+      assert.isFalse(ring.isStarving())
+      other.starve()
+      assert.isTrue(ring.isStarving())
+      ring.recover()
+      assert.isFalse(other.isStarving())
+    }
+  })
+})
