@@ -68,9 +68,11 @@ for (const [where, layer] of layers) {
         const group = server.group
         assert.isUndefined(group(ann).membership())
         yield* server.add(bob)
+        const codes = [group(ann).membership()?.privacyCode]
         yield* server.add(cid)
         const membership = group(ann).membership()
         assert(membership !== undefined)
+        codes.push(membership.privacyCode)
         assert.deepStrictEqual(group(bob).membership(), membership)
         assert.deepStrictEqual(group(cid).membership(), membership)
         assert.strictEqual(membership.epoch, 2)
@@ -98,6 +100,8 @@ for (const [where, layer] of layers) {
         yield* server.remove(cid)
         assert.deepStrictEqual(group(ann).membership(), group(bob).membership())
         assert.strictEqual(group(ann).membership()?.epoch, 3)
+        codes.push(group(ann).membership()?.privacyCode)
+        assert.lengthOf(new Set(codes), 3, "one for each epoch")
         const [secret] = (yield* encrypted(group(bob), frames.slice(0, 1))).made
         assert(secret !== undefined)
         assert.strictEqual(yield* decrypted(group(cid), bob, secret), "Undecryptable")

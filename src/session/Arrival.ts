@@ -137,12 +137,15 @@ export const make = (
     Effect.gen(function*() {
       const deadline = startDeadline(timeout)
       let wasStuck = false
+      /** Discord has let us in, wherever a moderator has moved us since. */
+      let wasGranted = false
       let before = known.now()
 
       const whatIsMissing = (): VoiceError.JoinTimedOut["missing"] => {
         if (deadline.askedAt === undefined) return "gateway"
         if (isUnrecognized()) return "userId"
-        return missing(before, known.now(), channelId, wasStuck) ?? "endpoint"
+        const current = known.now()
+        return missing(before, current, channelId, wasStuck || (wasGranted && current.channelId !== null)) ?? "endpoint"
       }
 
       const answered = (current: Now): Effect.Effect<Place, VoiceError.VoiceError> | undefined => {
@@ -150,8 +153,8 @@ export const make = (
         if (current.detached !== undefined && current.detached.times > (before.detached?.times ?? 0)) {
           return Effect.fail(current.detached.error)
         }
-        if (current.servers === before.servers || current.states === before.states) return undefined
-        if (current.channelId !== channelId) return undefined
+        if (current.states > before.states && current.channelId === channelId) wasGranted = true
+        if (current.servers === before.servers || !wasGranted) return undefined
         const found = known.place()
         return found === undefined ? undefined : Effect.succeed(found)
       }
@@ -160,6 +163,7 @@ export const make = (
         deadline.asking()
         // what comes before that is the answer to somebody who asked before us
         yield* settle
+        wasGranted = false
         before = known.now()
         yield* known.tell(channelId, flags)
         deadline.asked()

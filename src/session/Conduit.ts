@@ -88,9 +88,10 @@ const nobody: ReadonlyMap<UserId, Client> = new Map()
 
 const unencrypted: Line.E2ee = { version: 0, transitioning: false }
 
+/** Each epoch of a group has a privacy code of its own. */
 const isSameE2ee = (one: Line.E2ee, other: Line.E2ee): boolean =>
   one.version === other.version && one.transitioning === other.transitioning &&
-  one.membership?.epoch === other.membership?.epoch && one.membership?.privacyCode === other.membership?.privacyCode
+  one.membership?.privacyCode === other.membership?.privacyCode
 
 const hearsNothing = (): void => {}
 
@@ -219,6 +220,7 @@ class StandIn implements Conduit {
       })
       yield* Scope.addFinalizer(yield* Effect.scope, Effect.suspend(() => this.#leave(connection)))
       this.#current = connection
+      this.#lineup.leave()
       this.#clients = connection.clients
       this.#place = connection.info.channelId
       this.#lineup.isHeld = false

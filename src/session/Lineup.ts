@@ -73,7 +73,7 @@ export class Lineup {
     return this.#attached !== undefined && !this.#attached.paused && !this.isHeld
   }
 
-  /** The connection of the moment is over. */
+  /** The connection of the moment is over, or another one takes its place. */
   leave(): void {
     for (const track of this.all()) track.inner = undefined
   }
@@ -89,14 +89,25 @@ export class Lineup {
     return { ...event, track: former.number }
   }
 
-  /** Hands a track to a connection. One that is ending takes nothing any more; the next one will. */
+  /** Hands a track to a connection that does not have it yet. One that is ending takes nothing any more; the next one will. */
   attachTo(connection: VoiceConnection, track: Attached): Effect.Effect<void> {
-    return connection.attach(track.ring, { paused: track.paused || this.isHeld, after: track.after }).pipe(
-      Effect.map((inner) => {
-        track.inner = inner
-      }),
-      Effect.ignore
-    )
+    return Effect.suspend(() => {
+      if (track.inner !== undefined) return Effect.void
+      const paused = this.#isPaused(track)
+      return connection.attach(track.ring, { paused, after: track.after }).pipe(
+        Effect.flatMap((inner) => {
+          // whoever paused it or took it away meanwhile knew no number
+          if (!this.all().includes(track)) return connection.detach(inner)
+          track.inner = inner
+          return this.#isPaused(track) === paused ? Effect.void : connection.setPaused(inner, !paused)
+        }),
+        Effect.ignore
+      )
+    })
+  }
+
+  #isPaused({ paused }: Attached): boolean {
+    return paused || this.isHeld
   }
 
   /** Hands all of them to a connection. */
@@ -111,7 +122,7 @@ export class Lineup {
   pause(connection: VoiceConnection, tracks: ReadonlyArray<Attached> = this.all()): Effect.Effect<void> {
     return Effect.forEach(
       tracks,
-      ({ inner, paused }) => inner === undefined ? Effect.void : connection.setPaused(inner, paused || this.isHeld),
+      (track) => track.inner === undefined ? Effect.void : connection.setPaused(track.inner, this.#isPaused(track)),
       { discard: true }
     )
   }

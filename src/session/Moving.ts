@@ -65,6 +65,7 @@ export const make = (options: MovingOptions): Moving => {
   let oneMove: Semaphore.Semaphore | undefined
 
   const attempt = (channelId: ChannelId) => {
+    const shown = flags()
     let former = target.channelId
     let before = whereabouts.now()
     let asked = false
@@ -79,6 +80,23 @@ export const make = (options: MovingOptions): Moving => {
     const giveUp = () => {
       if (target.channelId === channelId) target.channelId = whereabouts.now().channelId ?? former
     }
+
+    /** What was said of how we are shown there is known to nobody where we are. */
+    const showHere = Effect.suspend(() => {
+      const wanted = flags()
+      const { channelId: here } = whereabouts.now()
+      const { _tag } = state()
+      if ((_tag !== "Ready" && _tag !== "Resuming") || here === undefined || here === null || here === channelId) {
+        return Effect.void
+      }
+      return wanted.mute === shown.mute && wanted.deaf === shown.deaf
+        ? Effect.void
+        : whereabouts.tell(here, wanted)
+    }).pipe(
+      Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
+      // it may wait for the limit of messages, which the end of a move does not
+      Effect.forkDetach({ startImmediately: true })
+    )
 
     /** Where nothing has come of the request by then, we are where we were, and what plays goes on there. */
     const playOn = Effect.sleep(heldFor).pipe(
@@ -144,8 +162,9 @@ export const make = (options: MovingOptions): Moving => {
           to = undefined
           fail = undefined
           // the connection may still be on its way
-          if (Exit.isFailure(exit)) giveUp()
-          return conduit.release
+          if (Exit.isSuccess(exit)) return conduit.release
+          giveUp()
+          return Effect.andThen(showHere, conduit.release)
         })
       )
     )

@@ -65,10 +65,12 @@ class Shown implements Self {
       const now = state()
       const place = channelId()
       // a request has the flags with it, and a connection that comes up shows them where they were changed since
-      if ((now._tag === "Ready" || now._tag === "Resuming") && place !== undefined && place !== null) {
-        yield* tell(movingTo() ?? place, this.flags())
-      }
-      if (!this.#mute) yield* conduit.setMuted(false)
+      const isShown = (now._tag === "Ready" || now._tag === "Resuming") && place !== undefined && place !== null
+      // sound waits no longer where Discord cannot be told: the next connection tells it
+      yield* Effect.onExit(
+        isShown ? tell(movingTo() ?? place, this.flags()) : Effect.void,
+        () => Effect.suspend(() => this.#mute ? Effect.void : conduit.setMuted(false))
+      )
     })
   }
 }

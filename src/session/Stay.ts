@@ -152,31 +152,48 @@ export class Stay {
   #remain(): Effect.Effect<Outcome> {
     return Effect.gen({ self: this }, function*() {
       while (true) {
-        let found: Outcome | "moved" | undefined = yield* this.#next(true)
+        const outcome = yield* this.#next(({ channelId }) => channelId === null || this.#elsewhere() !== undefined)
+        if (outcome !== undefined) return outcome
         // a move brings another server, and the end of this connection; one that was here before the state is ours already
-        if (found === "moved") {
-          found = yield* Effect.timeoutOrElse(this.#next(false), {
-            duration: this.#keeper.gatewayPatience,
-            orElse: () => Effect.undefined
-          })
-        }
-        if (found !== undefined && found !== "moved") return found
+        const patience = { duration: this.#keeper.gatewayPatience, orElse: () => Effect.undefined }
+        const late = yield* Effect.timeoutOrElse(this.#next(() => false), patience)
+        if (late !== undefined) return late
         const where = this.#elsewhere()
-        if (where === undefined) continue
-        this.#keeper.enter(where)
-        this.#showReady()
+        if (where !== undefined) {
+          this.#keeper.enter(where)
+          this.#showReady()
+        } else if (this.#keeper.options.whereabouts.now().channelId === null) {
+          const answer = yield* this.#askAgain()
+          if (answer !== undefined) return answer
+        }
       }
     })
   }
 
-  /** What comes next, in one wait: a session that is up has no other fiber than this. */
-  #next(withMoves: boolean): Effect.Effect<Outcome | "moved"> {
+  /**
+   * Discord has answered a leave of ours and nothing since, though we have asked for the channel behind it. Who is removed is closed out
+   * of the voice gateway, too, and that has not happened: we may be there still, or again.
+   */
+  #askAgain(): Effect.Effect<Outcome | undefined> {
+    const { self, whereabouts } = this.#keeper.options
+    const ask = Effect.suspend(() => whereabouts.tell(this.#here(), self.flags()))
+    return Effect.raceFirst(
+      this.#next(({ channelId }) => channelId !== null),
+      Effect.andThen(Effect.ignore(ask), Effect.never)
+    )
+  }
+
+  /**
+   * What ends the stay, or nothing as soon as what is known has changed so. It is one wait: a session that is up has no other fiber than
+   * this.
+   */
+  #next(hasChanged: (now: Whereabouts.Now) => boolean): Effect.Effect<Outcome | undefined> {
     return Effect.callback((resume) => {
       const look = (): void => {
-        const found = this.#find(withMoves)
-        if (found === undefined) return
+        const outcome = this.#outcome()
+        if (outcome === undefined && !hasChanged(this.#keeper.options.whereabouts.now())) return
         stop()
-        resume(Effect.succeed(found))
+        resume(Effect.succeed(outcome))
       }
       const unwatch = this.#keeper.options.whereabouts.watch(look)
       const stop = (): void => {
@@ -189,10 +206,9 @@ export class Stay {
     })
   }
 
-  #find(withMoves: boolean): Outcome | "moved" | undefined {
+  #outcome(): Outcome | undefined {
     if (this.#lost !== undefined) return { _tag: "Lost", error: this.#lost }
     const word = Word.after(this.#place.since, this.#keeper.options.whereabouts.now())
-    if (word !== undefined) return { _tag: "Word", word }
-    return withMoves && this.#elsewhere() !== undefined ? "moved" : undefined
+    return word === undefined ? undefined : { _tag: "Word", word }
   }
 }

@@ -51,7 +51,11 @@ const stepOf = ({ backoff }: Policy) => Schedule.toStep(backoff)
 
 const disconnected = (code: number, detail: string) => VoiceError.make(new VoiceError.Disconnected({ code, detail }))
 
+const inNoChannel = () => disconnected(4014, "the main gateway says that we are in no channel")
+
 const request = (anew: boolean): Step => ({ _tag: "Request", anew: Effect.succeed(anew) })
+
+const again = () => Effect.succeed(request(true))
 
 class Supervisor implements Stay.Keeper {
   readonly options: Options
@@ -83,6 +87,7 @@ class Supervisor implements Stay.Keeper {
   #backOff(error: VoiceError.VoiceError, since: Whereabouts.Now): Effect.Effect<Step, VoiceError.VoiceError> {
     return Effect.gen({ self: this }, function*() {
       const { lifetime, policy, whereabouts } = this.options
+      const { channelId: from } = whereabouts.now()
       this.#nextDelay ??= yield* stepOf(policy)
       const delay = yield* Pull.matchEffect(this.#nextDelay(yield* Clock.currentTimeMillis, error), {
         onSuccess: ([, duration]) => Effect.succeed(duration),
@@ -102,8 +107,17 @@ class Supervisor implements Stay.Keeper {
         duration: delay,
         orElse: () => Effect.undefined
       })
-      return word === undefined ? request(true) : yield* this.#follow(word, since)
+      if (word !== undefined) return yield* this.#follow(word, since, policy.removal === "rejoin" ? again : undefined)
+      this.#followMove(from)
+      return request(true)
     })
+  }
+
+  /** Somebody may have moved us from there meanwhile. */
+  #followMove(from: Whereabouts.Now["channelId"]): void {
+    const { target, whereabouts } = this.options
+    const { channelId: where } = whereabouts.now()
+    if (where !== undefined && where !== null && where !== from) target.channelId = where
   }
 
   /** Waits for a server, or for whatever else decides. */
@@ -140,11 +154,15 @@ class Supervisor implements Stay.Keeper {
       // what looked like the answer to our own leaving was none: the channel that was asked for behind it would have come since
       const isOut = channelId === null && Number.isFinite(since.states)
       if (word === "removed" || (word === undefined && isOut)) return yield* removed()
-      return word === undefined || word === "over" ? yield* expired : yield* this.#follow(word, since)
+      return word === undefined || word === "over" ? yield* expired : yield* this.#follow(word, since, removed)
     })
   }
 
-  #follow(word: Word.Word, since: Whereabouts.Now): Effect.Effect<Step, VoiceError.VoiceError> {
+  #follow(
+    word: Word.Word,
+    since: Whereabouts.Now,
+    removed: () => Effect.Effect<Step, VoiceError.VoiceError> = () => Effect.fail(inNoChannel())
+  ): Effect.Effect<Step, VoiceError.VoiceError> {
     return Effect.gen({ self: this }, function*() {
       const { target, whereabouts } = this.options
       switch (word) {
@@ -155,7 +173,7 @@ class Supervisor implements Stay.Keeper {
         case "new-session":
           return request(false)
         case "removed":
-          return yield* disconnected(4014, "the main gateway says that we are in no channel")
+          return yield* removed()
         case "parked": {
           const gone = VoiceError.make(
             new VoiceError.JoinTimedOut({
@@ -165,7 +183,7 @@ class Supervisor implements Stay.Keeper {
               elapsedMs: Duration.toMillis(this.#serverPatience)
             })
           )
-          return yield* this.#awaitServer(since, this.#serverPatience, gone, () => this.#follow("removed", since))
+          return yield* this.#awaitServer(since, this.#serverPatience, gone, removed)
         }
         case "server": {
           // a move has a voice state, too, which may be behind the server
@@ -178,7 +196,7 @@ class Supervisor implements Stay.Keeper {
           if (latest === "server" && place !== undefined) return { _tag: "Connect", place }
           // a server without a voice state of the same main gateway session
           if (latest === "server" && whereabouts.now().sessionId === undefined) return request(true)
-          return yield* this.#follow(latest === "server" ? "removed" : latest, since)
+          return yield* this.#follow(latest === "server" ? "removed" : latest, since, removed)
         }
       }
     })
@@ -198,12 +216,11 @@ class Supervisor implements Stay.Keeper {
 
   #onLost(error: VoiceError.VoiceError, since: Whereabouts.Now): Effect.Effect<Step, VoiceError.VoiceError> {
     return Effect.gen({ self: this }, function*() {
-      const { policy, refuse, target, whereabouts } = this.options
-      const { channelId: where, failure } = whereabouts.now()
+      const { policy, refuse, whereabouts } = this.options
+      const { failure } = whereabouts.now()
       const { reason } = error
       if (this.#hasJoined) yield* this.reconnection.begin(error)
-      // somebody has moved us meanwhile
-      if (where !== undefined && where !== null && where !== since.channelId) target.channelId = where
+      this.#followMove(since.channelId)
       switch (refuse(error) ? "rejoin" : policy.react(reason)) {
         case "stop":
           return yield* error
@@ -225,14 +242,22 @@ class Supervisor implements Stay.Keeper {
   /** The main gateway says that we are in no channel: the voice gateway's close code, if it comes, says why. */
   #onRemoved(connection: VoiceDriver.VoiceConnection | undefined, since: Whereabouts.Now) {
     return Effect.gen({ self: this }, function*() {
+      const { policy, whereabouts } = this.options
       if (connection === undefined) return yield* this.#follow("removed", since)
-      const closed = yield* Effect.timeoutOrElse(Effect.flip(connection.awaitEnd), {
-        duration: closePatience,
-        orElse: () => Effect.undefined
-      })
-      return yield* closed === undefined || this.options.policy.react(closed.reason) !== "await-gateway"
-        ? this.#follow("removed", since)
-        : this.#awaitGateway(closed.reason, since)
+      // who is let in again meanwhile, by a move that was under way, need not know why
+      const isIn = whereabouts.until(({ channelId }) => channelId === null ? undefined : true)
+      const closed = yield* Effect.timeoutOrElse(
+        Effect.raceFirst(Effect.flip(connection.awaitEnd), Effect.as(isIn, undefined)),
+        { duration: closePatience, orElse: () => Effect.undefined }
+      )
+      if (closed !== undefined && policy.react(closed.reason) === "await-gateway") {
+        return yield* this.#awaitGateway(closed.reason, since)
+      }
+      const now = whereabouts.now()
+      const heard = Word.after(since, now)
+      return yield* heard === undefined && now.channelId !== null
+        ? this.#awaitServer(since, this.gatewayPatience, inNoChannel(), () => this.#follow("removed", since))
+        : this.#follow(heard ?? "removed", since)
     })
   }
 

@@ -201,7 +201,10 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         // it may have waited for the limit of messages, or for a gateway that was away
         (exit) =>
           Effect.sync(() => {
-            if (Exit.isFailure(exit)) return leave?.failed()
+            if (Exit.isFailure(exit)) {
+              if (this.#told === flags) this.#told = undefined
+              return leave?.failed()
+            }
             leave?.sent()
             if (channelId !== null && this.#requested?.atNanos === atNanos) {
               this.#requested.atNanos = this.#clock.monotonicTimeNanosUnsafe()

@@ -202,6 +202,22 @@ describe("Arrival", () => {
   )
 
   test(
+    "does not take for a refusal that its request waits for the limit of messages in a gateway that has taken it",
+    Effect.gen(function*() {
+      const { queueing, request, take } = yield* rig()
+      queueing(true)
+      const fiber = yield* request(other)
+      yield* take
+      yield* Time.advance("10 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      queueing(false)
+      yield* Time.advance("2 seconds")
+      assert.strictEqual(yield* outcome(fiber), "NotAdmitted")
+    }),
+    { obstacle: () => "Connect" }
+  )
+
+  test(
     "goes on waiting where the gateway fails to find out",
     Effect.gen(function*() {
       const { request, take } = yield* rig()

@@ -223,6 +223,40 @@ describe("Conduit", () => {
       assert.strictEqual(listening, 1)
     }))
 
+  for (const deed of ["attach", "pause", "detach"] as const) {
+    for (const when of ["is asked how it is encrypted", "takes a track"] as const) {
+      it.effect(`plays what is left as it is left: ${deed} while a connection that comes up ${when}`, () =>
+        Effect.gen(function*() {
+          const conduit = yield* Conduit.make(16)
+          const first = deed === "attach" ? undefined : yield* conduit.attach(filled(5))
+          const other = filled(5)
+          let hasHappened = false
+          const happens = Effect.suspend(() => {
+            if (hasHappened) return Effect.void
+            hasHappened = true
+            if (first === undefined) return Effect.asVoid(Effect.orDie(conduit.attach(other)))
+            return deed === "pause" ? conduit.setPaused(first, true) : conduit.detach(first)
+          })
+          const nothing = { version: 0, transitioning: false }
+          const playing = new Map<number, boolean>()
+          let attached = 0
+          yield* using(conduit, {
+            e2ee: Effect.as(when === "takes a track" ? Effect.void : happens, nothing),
+            attach: (_, options) =>
+              Effect.suspend(() => {
+                const track = ++attached
+                playing.set(track, options?.paused !== true)
+                return Effect.as(when === "takes a track" ? happens : Effect.void, track)
+              }),
+            setPaused: (track, paused) => Effect.sync(() => playing.set(track, !paused)),
+            detach: (track) => Effect.sync(() => playing.delete(track))
+          })
+          yield* happens
+          assert.deepStrictEqual([...playing.values()], { attach: [true], pause: [false], detach: [] }[deed])
+        }))
+    }
+  }
+
   it.effect("leaves the connection of the moment alone when a former one ends late", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)

@@ -315,9 +315,13 @@ describe("Supervisor", () => {
         yield* TestClock.adjust("3 seconds")
         assert.strictEqual((yield* session.state)._tag, "Ready")
         yield* it.say(Rig.voiceState(null))
+        yield* TestClock.adjust("4900 millis")
+        assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
+        // what it says is that we are in no channel, though we have asked for one since
         yield* minute
         assert.strictEqual((yield* session.state)._tag, "Ready")
-        assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
+        assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home, Rig.home])
+        it.discord.answer = answer
       }))
 
     it.effect("leaves before it asks again, where a server came without a state of its session", () =>

@@ -33,6 +33,10 @@ export const rig = Effect.fnUntraced(function*(userId?: Gateway.Gateway["Service
       isHeldBack = true
       return room.close
     }),
+    /** Whether it takes requests and has them wait for the limit by itself. */
+    queueing: (queues: boolean) => {
+      isHeldBack = queues
+    },
     /** The gateway takes no requests, and does not say that it is for the limit. */
     block: room.close,
     release: Effect.suspend(() => {

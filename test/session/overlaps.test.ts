@@ -1,0 +1,126 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as Rig from "./rig.ts"
+
+const second = TestClock.adjust("1 second")
+
+const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
+
+describe("VoiceSession, when things overlap", () => {
+  it.effect("is where a moderator moves it to before the voice server of its join is named", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      it.discord.answer = ({ channel_id }) =>
+        channel_id === null ? [Rig.voiceState(null)] : [Rig.voiceState(channel_id)]
+      const joining = yield* start(it.join)
+      yield* second
+      yield* it.say(Rig.voiceState(Rig.other), Rig.voiceServer("moved"))
+      yield* second
+      const session = yield* Fiber.join(joining)
+      assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.other })
+      assert.strictEqual(yield* session.channelId, Rig.other)
+      assert.deepStrictEqual(it.channels(), [Rig.home])
+    }))
+
+  it.effect("comes back to the channel that it is moved to while it waits for its next attempt", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.lose(4006)
+      yield* Effect.yieldNow
+      assert.strictEqual((yield* session.state)._tag, "Reconnecting")
+      yield* it.say(Rig.voiceState(Rig.other))
+      yield* second
+      assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.other])
+      assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.other })
+    }))
+
+  for (const how of ["refused", "interrupted"] as const) {
+    it.effect(`is shown where it stays as it wants to be after a move that was ${how}, during which that changed`, () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        const answer = it.discord.answer
+        it.discord.answer = (request) => request.channel_id === Rig.other ? [] : answer(request)
+        const moving = yield* start(Effect.flip(session.move(Rig.other)))
+        yield* second
+        yield* session.setSelf({ mute: true, deaf: true })
+        if (how === "interrupted") yield* Fiber.interrupt(moving)
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual(yield* session.channelId, Rig.home)
+        assert.deepInclude(it.discord.requests.at(-1), { channel_id: Rig.home, self_mute: true, self_deaf: true })
+      }))
+  }
+
+  it.effect("is heard once it wants to be, though Discord could not be told at first", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make({ selfMute: true })
+      const session = yield* it.join
+      yield* session.play(Rig.source(500))
+      yield* second
+      assert.deepStrictEqual(yield* it.driver.frames, [])
+      yield* it.refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
+      assert.strictEqual((yield* Effect.flip(session.setSelf({ mute: false }))).reason._tag, "GatewayFailed")
+      yield* it.lose(4006)
+      yield* second
+      assert.deepInclude(it.discord.requests.at(-1), { channel_id: Rig.home, self_mute: false })
+      assert.isAbove((yield* it.driver.frames).length, 30)
+    }))
+
+  it.effect("is where it was let in just after it was removed, though the voice gateway does not close", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.say(Rig.voiceState(null))
+      yield* second
+      yield* it.say(Rig.voiceState(Rig.other), Rig.voiceServer("again"))
+      yield* TestClock.adjust("5 seconds")
+      assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.other })
+    }))
+
+  it.effect("comes back where it is removed while it waits for the state that belongs to a server, after a loss", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.lose(4006)
+      yield* Effect.yieldNow
+      yield* it.say(Rig.voiceServer("other"))
+      yield* TestClock.adjust("10 millis")
+      yield* it.say(Rig.voiceState(null))
+      yield* second
+      assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.home })
+    }))
+
+  for (const how of ["an answer", "no answer", "the end of the voice gateway"] as const) {
+    it.effect(`asks again where Discord has it in no channel behind a grant, and nothing follows: ${how}`, () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const { answer } = it.discord
+        it.discord.answer = () => []
+        const first = yield* start(Effect.flip(it.join))
+        yield* TestClock.adjust("17 seconds")
+        yield* Fiber.join(first)
+        const joining = yield* start(it.join)
+        yield* it.say(Rig.voiceState(Rig.home), Rig.voiceServer("late"))
+        yield* second
+        const session = yield* Fiber.join(joining)
+        yield* it.say(Rig.voiceState(null))
+        if (how === "an answer") it.discord.answer = answer
+        yield* TestClock.adjust("4900 millis")
+        assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
+        if (how === "the end of the voice gateway") {
+          yield* it.lose(4014)
+          assert.strictEqual((yield* Rig.endOf(session))._tag, "Kicked")
+          return
+        }
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home, Rig.home])
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.lengthOf(yield* it.tokens, how === "an answer" ? 2 : 1)
+        yield* it.lose(4014)
+        if (how === "no answer") assert.strictEqual((yield* Rig.endOf(session))._tag, "Kicked")
+      }))
+  }
+})
