@@ -14,6 +14,7 @@ import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { Address, CoreContext, VoiceServerId } from "../CoreContext.ts"
 import type { Dave } from "../dave/Dave.ts"
 import * as MediaFrame from "../dave/MediaFrame.ts"
+import * as Diagnosis from "./Diagnosis.ts"
 import * as Forwarding from "./Forwarding.ts"
 import type { VoiceHooks } from "./Hooks.ts"
 import * as Judgement from "./Judgement.ts"
@@ -100,6 +101,11 @@ export const make = (
       (bytes[at + 3] ?? 0)) >>> 0
   }
 
+  const whyUnsealed = ({ media }: Session, kind: Kind, bytes: Uint8Array): string =>
+    media?.key === undefined
+      ? "there is no key before the session description (op 4)"
+      : Diagnosis.unsealed(media.box.mode, media.key, bytes, clearOf(media, kind, bytes))
+
   /** A media packet that no key opens, or whose SSRC is nobody's: finds out whose fault that is. */
   const onStranger = (
     owner: Session | undefined,
@@ -119,7 +125,7 @@ export const make = (
     if (culprit !== owner && open(culprit, kind, bytes) !== undefined) {
       return accuse(culprit, "wrong-ssrc", `a packet with SSRC ${ssrc}, Ready gave ${culprit.ssrc}`)
     }
-    accuse(culprit, "unsealed-packet", `a ${kind} packet that does not authenticate`)
+    accuse(culprit, "unsealed-packet", () => `${kind} that does not authenticate: ${whyUnsealed(culprit, kind, bytes)}`)
   }
 
   /** Finds the payload of the audio packet in `plain`; a problem is the code and text of a violation. */

@@ -69,7 +69,7 @@ const makeMedia = (
     start: context.random.int(0x1_0000_0000),
     random: context.random.bytes
   })
-  return { key, media: { box, nonces: NonceMemory.make(mode) } }
+  return { key, media: { box, nonces: NonceMemory.make(mode), key } }
 }
 
 /**
