@@ -24,6 +24,7 @@ import * as Reports from "./Reports.ts"
 import type { Roster } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
 import { learnAddress, type Media, sameAddress, type Session } from "./Session.ts"
+import * as Strays from "./Strays.ts"
 
 /**
  * What comes to the UDP side of the voice servers.
@@ -75,6 +76,8 @@ export const make = (
   let payloadEnd = 0
 
   const { accuse, judgeAddress, judgeEarly, judgeEncryption } = Judgement.make(context, dave, expel)
+
+  const strays = Strays.make(context, roster)
 
   const reports = Reports.make(context, hooks, forwarding, accuse)
 
@@ -284,10 +287,14 @@ export const make = (
 
   const onDiscovery = (server: VoiceServerId, from: Address, bytes: Uint8Array, asSent: boolean): void => {
     const decoded = IpDiscovery.decodeRequest(bytes)
-    if (Result.isFailure(decoded)) return context.count("discovery-malformed")
+    const unanswered = (counter: string): void => {
+      context.count(counter)
+      if (asSent) strays.discovery(server, bytes)
+    }
+    if (Result.isFailure(decoded)) return unanswered("discovery-malformed")
     const { form, ssrc, zeroed } = decoded.success
     const session = roster.bySsrc(server, ssrc)
-    if (session === undefined || session.ssrc !== ssrc) return context.count("discovery-unknown-ssrc")
+    if (session === undefined || session.ssrc !== ssrc) return unanswered("discovery-unknown-ssrc")
     if (!zeroed) {
       const message = "an IP discovery request with bytes that are not zero"
       if (!asSent) context.count("tampered:discovery-garbage")
@@ -295,11 +302,12 @@ export const make = (
       else context.judge("advice", "discovery-garbage", message, session.userId)
       if (profile.discoveryGarbage === "refuse") return
     }
+    if (!profile.discovery.includes(form)) unanswered("discovery-unanswered")
     session.discovered = { address: from.address, port: from.port }
     if (session.target === undefined && sameAddress(session.selected, from)) {
       learnAddress(session, from, profile.mediaTarget)
     }
-    if (!profile.discovery.includes(form)) return context.count("discovery-unanswered")
+    if (!profile.discovery.includes(form)) return
     if (from.port === 0 || from.address === "" || from.address.length > IpDiscovery.addressBytes) {
       return context.count("discovery-unanswered")
     }
@@ -332,6 +340,7 @@ export const make = (
     if (kind === "discovery") return onDiscovery(server, from, bytes, asSent)
     if (kind === "ping" || kind === "keepalive") return onBeacon(server, from, kind, bytes)
     context.count("datagram-unknown")
+    if (asSent) strays.unknown(server, from, bytes)
   }
 
   return {
