@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { Identify, Resume } from "../../../protocol/VoicePayload.ts"
+import type { UserId } from "../../../protocol/Identifier.ts"
+import type { Identify, Resume, VoiceVersion } from "../../../protocol/VoicePayload.ts"
 import type { CoreContext, Grants, VoiceGrant } from "../CoreContext.ts"
 import * as Dave from "../dave/Dave.ts"
 import { demandsE2ee } from "../Profile.ts"
@@ -22,14 +23,52 @@ export interface Refusal {
   readonly code: number
   readonly reason: string
   readonly violation: string | undefined
+  /** What was wrong, and what it should have been; empty where there is no violation. */
+  readonly detail: string
 }
 
-const refuse = (code: number, reason: string, violation?: string): Refusal => ({
+const refuse = (code: number, reason: string, violation?: string, detail = ""): Refusal => ({
   _tag: "Refusal",
   code,
   reason,
-  violation
+  violation,
+  detail
 })
+
+/**
+ * The version of the voice gateway that a connection asks for, if the profile has it. That it has not is advice: there is no
+ * close code for it.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const version = (
+  context: CoreContext,
+  search: URLSearchParams,
+  userId: UserId | undefined
+): VoiceVersion | undefined => {
+  const { defaultVersion, versions } = context.profile
+  const text = search.get("v")
+  const found = text === null && defaultVersion !== "refuse"
+    ? defaultVersion
+    : versions.find((version) => String(version) === text)
+  if (found === undefined) {
+    const asked = text === null ? "without a version (?v=8)" : "for a version that there is not"
+    const message = `the voice gateway was asked ${asked}, and has ${versions.join(", ")}`
+    context.judge("advice", "version-refused", message, userId)
+  }
+  return found
+}
+
+/** What of a message that introduces somebody is not what the main gateway has said. */
+const mismatches = (found: ReadonlyArray<readonly [wrong: boolean, what: string]>): string =>
+  found.flatMap(([wrong, what]) => wrong ? [what] : []).join("; ")
+
+const elsewhere = "this is not the endpoint of the last VOICE_SERVER_UPDATE"
+
+const otherSession = "session_id is not that of the bot's own VOICE_STATE_UPDATE"
+
+const otherChannel = "channel_id is not that of the bot's own VOICE_STATE_UPDATE"
 
 /**
  * Checks Identify.
@@ -44,25 +83,37 @@ export const identify = (
   connection: Connection,
   d: Identify["d"]
 ): Refusal | { readonly _tag: "Admitted"; readonly grant: VoiceGrant } => {
-  if (!grants.knowsServerId(d.server_id)) return refuse(4011, "Server not found.", "unknown-server")
+  if (!grants.knowsServerId(d.server_id)) {
+    const why = `server_id ${d.server_id} is no guild: it has to be the guild_id of VOICE_SERVER_UPDATE`
+    return refuse(4011, "Server not found.", "unknown-server", why)
+  }
   const grant = grants.byToken(d.token)
   if (grant === undefined) {
     return roster.knewToken(d.token) || grants.knewToken(d.token)
       ? refuse(4006, "Session is no longer valid.")
-      : refuse(4004, "Authentication failed.", "bad-token")
+      : refuse(4004, "Authentication failed.", "bad-token", "token has to be that of VOICE_SERVER_UPDATE")
   }
-  if (grant.guildId !== d.server_id) return refuse(4004, "Authentication failed.", "bad-token")
-  if (
-    grant.userId !== d.user_id || grant.sessionId !== d.session_id || grant.server !== connection.server ||
-    (d.channel_id !== undefined && d.channel_id !== grant.channelId)
-  ) return refuse(4006, "Session is no longer valid.", "session-mismatch")
+  if (grant.guildId !== d.server_id) {
+    const why = `token is that of another guild than ${d.server_id}, which server_id names`
+    return refuse(4004, "Authentication failed.", "bad-token", why)
+  }
+  const wrong = mismatches([
+    [grant.userId !== d.user_id, `user_id ${d.user_id} is not the bot's, ${grant.userId}`],
+    [grant.sessionId !== d.session_id, otherSession],
+    [grant.server !== connection.server, elsewhere],
+    [d.channel_id !== undefined && d.channel_id !== grant.channelId, otherChannel]
+  ])
+  if (wrong !== "") return refuse(4006, "Session is no longer valid.", "session-mismatch", wrong)
   // The session is still there: it is to be resumed, not begun again, unless a fault has kept Ready from the client.
   const former = roster.byToken(d.token)
   if (former !== undefined && !former.unannounced) {
-    return refuse(4006, "Session is no longer valid.", "identify-for-resume")
+    const why =
+      "the session of this token is still there: it is resumed (op 7), or VOICE_SERVER_UPDATE gives another token"
+    return refuse(4006, "Session is no longer valid.", "identify-for-resume", why)
   }
   if (demandsE2ee(context.profile, grant) && Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version) === 0) {
-    return refuse(4017, "E2EE/DAVE protocol required.", "e2ee-required")
+    const why = "Identify has to announce max_dave_protocol_version 1, unless the channel is open for clients without"
+    return refuse(4017, "E2EE/DAVE protocol required.", "e2ee-required", why)
   }
   return { _tag: "Admitted", grant }
 }
@@ -83,9 +134,12 @@ export const resume = (
   if (session === undefined || grants.byToken(d.token) === undefined) {
     return refuse(4006, "Session is no longer valid.")
   }
-  if (
-    session.guildId !== d.server_id || session.credentials?.sessionId !== d.session_id ||
-    session.server !== connection.server || (d.channel_id !== undefined && d.channel_id !== session.channelId)
-  ) return refuse(4006, "Session is no longer valid.", "session-mismatch")
+  const wrong = mismatches([
+    [session.guildId !== d.server_id, `server_id ${d.server_id} is not the guild of this token`],
+    [session.credentials?.sessionId !== d.session_id, otherSession],
+    [session.server !== connection.server, elsewhere],
+    [d.channel_id !== undefined && d.channel_id !== session.channelId, otherChannel]
+  ])
+  if (wrong !== "") return refuse(4006, "Session is no longer valid.", "session-mismatch", wrong)
   return { _tag: "Resumable", session }
 }

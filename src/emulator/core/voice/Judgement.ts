@@ -13,8 +13,8 @@ import { sameAddress, type Session } from "./Session.ts"
  * @since 0.1.0
  */
 export interface Judgement {
-  /** A violation, unless a fault may be the reason. */
-  readonly accuse: (session: Session, code: string, message: string) => void
+  /** A violation, unless a fault may be the reason. A message that takes work is a function. */
+  readonly accuse: (session: Session, code: string, message: string | (() => string)) => void
   /** Audio that a client may not send yet goes no further, whatever it is. */
   readonly judgeEarly: (session: Session, silence: boolean) => void
   /** Audio that should be encrypted end to end. */
@@ -55,13 +55,13 @@ export const make = (
 ): Judgement => {
   const { profile } = context
 
-  const accuse = (session: Session, code: string, message: string): void => {
+  const accuse = (session: Session, code: string, message: string | (() => string)): void => {
     const last = session.judgedMs.get(code)
     session.judgedMs.set(code, context.now())
     if (session.conduct === undefined) return
     if (session.tampered) return context.count(`tampered:${code}`)
     if (last !== undefined && context.now() - last < silenceBetweenVerdictsMs) return context.count(`again:${code}`)
-    context.judge("violation", code, message, session.userId)
+    context.judge("violation", code, typeof message === "string" ? message : message(), session.userId)
   }
 
   /** Audio that a client may not send yet goes no further, whatever it is. */
@@ -78,8 +78,8 @@ export const make = (
         else context.judge(severity, code, message, session.userId)
       }
       // What opens the way for receiving (discord/discord-api-docs#808) has never closed a connection.
-      if (silence) return judge("advice", "a frame of silence before Speaking (op 5)")
-      judge("violation", "audio before Speaking (op 5) with flags")
+      if (silence) return judge("advice", "a frame of silence before Speaking (op 5) with flags")
+      judge("violation", "audio before Speaking (op 5) with flags and the ssrc of Ready: nobody hears it")
       if (profile.audioBeforeSpeaking === "close") expel(session, 4020, "Invalid SSRC.")
     })
   }

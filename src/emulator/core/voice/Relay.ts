@@ -14,6 +14,7 @@ import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { Address, CoreContext, VoiceServerId } from "../CoreContext.ts"
 import type { Dave } from "../dave/Dave.ts"
 import * as MediaFrame from "../dave/MediaFrame.ts"
+import * as Diagnosis from "./Diagnosis.ts"
 import * as Forwarding from "./Forwarding.ts"
 import type { VoiceHooks } from "./Hooks.ts"
 import * as Judgement from "./Judgement.ts"
@@ -23,6 +24,7 @@ import * as Reports from "./Reports.ts"
 import type { Roster } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
 import { learnAddress, type Media, sameAddress, type Session } from "./Session.ts"
+import * as Strays from "./Strays.ts"
 
 /**
  * What comes to the UDP side of the voice servers.
@@ -75,6 +77,8 @@ export const make = (
 
   const { accuse, judgeAddress, judgeEarly, judgeEncryption } = Judgement.make(context, dave, expel)
 
+  const strays = Strays.make(context, roster)
+
   const reports = Reports.make(context, hooks, forwarding, accuse)
 
   const clearOf = (media: Media, kind: Kind, bytes: Uint8Array): number =>
@@ -100,6 +104,11 @@ export const make = (
       (bytes[at + 3] ?? 0)) >>> 0
   }
 
+  const whyUnsealed = ({ media }: Session, kind: Kind, bytes: Uint8Array): string =>
+    media?.key === undefined
+      ? "there is no key before the session description (op 4)"
+      : Diagnosis.unsealed(media.box.mode, media.key, bytes, clearOf(media, kind, bytes))
+
   /** A media packet that no key opens, or whose SSRC is nobody's: finds out whose fault that is. */
   const onStranger = (
     owner: Session | undefined,
@@ -119,7 +128,7 @@ export const make = (
     if (culprit !== owner && open(culprit, kind, bytes) !== undefined) {
       return accuse(culprit, "wrong-ssrc", `a packet with SSRC ${ssrc}, Ready gave ${culprit.ssrc}`)
     }
-    accuse(culprit, "unsealed-packet", `a ${kind} packet that does not authenticate`)
+    accuse(culprit, "unsealed-packet", () => `${kind} that does not authenticate: ${whyUnsealed(culprit, kind, bytes)}`)
   }
 
   /** Finds the payload of the audio packet in `plain`; a problem is the code and text of a violation. */
@@ -278,10 +287,14 @@ export const make = (
 
   const onDiscovery = (server: VoiceServerId, from: Address, bytes: Uint8Array, asSent: boolean): void => {
     const decoded = IpDiscovery.decodeRequest(bytes)
-    if (Result.isFailure(decoded)) return context.count("discovery-malformed")
+    const unanswered = (counter: string): void => {
+      context.count(counter)
+      if (asSent) strays.discovery(server, bytes)
+    }
+    if (Result.isFailure(decoded)) return unanswered("discovery-malformed")
     const { form, ssrc, zeroed } = decoded.success
     const session = roster.bySsrc(server, ssrc)
-    if (session === undefined || session.ssrc !== ssrc) return context.count("discovery-unknown-ssrc")
+    if (session === undefined || session.ssrc !== ssrc) return unanswered("discovery-unknown-ssrc")
     if (!zeroed) {
       const message = "an IP discovery request with bytes that are not zero"
       if (!asSent) context.count("tampered:discovery-garbage")
@@ -289,11 +302,12 @@ export const make = (
       else context.judge("advice", "discovery-garbage", message, session.userId)
       if (profile.discoveryGarbage === "refuse") return
     }
+    if (!profile.discovery.includes(form)) unanswered("discovery-unanswered")
     session.discovered = { address: from.address, port: from.port }
     if (session.target === undefined && sameAddress(session.selected, from)) {
       learnAddress(session, from, profile.mediaTarget)
     }
-    if (!profile.discovery.includes(form)) return context.count("discovery-unanswered")
+    if (!profile.discovery.includes(form)) return
     if (from.port === 0 || from.address === "" || from.address.length > IpDiscovery.addressBytes) {
       return context.count("discovery-unanswered")
     }
@@ -326,6 +340,7 @@ export const make = (
     if (kind === "discovery") return onDiscovery(server, from, bytes, asSent)
     if (kind === "ping" || kind === "keepalive") return onBeacon(server, from, kind, bytes)
     context.count("datagram-unknown")
+    if (asSent) strays.unknown(server, from, bytes)
   }
 
   return {

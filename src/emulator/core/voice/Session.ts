@@ -56,6 +56,8 @@ export interface Connection {
 export interface Media {
   readonly box: Box
   readonly nonces: NonceMemory
+  /** Of a client alone. */
+  readonly key?: Uint8Array
 }
 
 /**

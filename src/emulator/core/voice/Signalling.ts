@@ -15,14 +15,14 @@ import {
   type Identify,
   type Resume,
   type SelectProtocol,
-  type SessionDescription,
-  type VoiceVersion
+  type SessionDescription
 } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, CoreContext, Grants, VoiceServerId } from "../CoreContext.ts"
 import * as Dave from "../dave/Dave.ts"
 import * as Admission from "./Admission.ts"
 import * as Answers from "./Answers.ts"
 import * as Envelope from "./Envelope.ts"
+import * as Explain from "./Explain.ts"
 import * as Heartbeats from "./Heartbeats.ts"
 import type { VoiceHooks } from "./Hooks.ts"
 import * as NonceMemory from "./NonceMemory.ts"
@@ -69,7 +69,7 @@ const makeMedia = (
     start: context.random.int(0x1_0000_0000),
     random: context.random.bytes
   })
-  return { key, media: { box, nonces: NonceMemory.make(mode) } }
+  return { key, media: { box, nonces: NonceMemory.make(mode), key } }
 }
 
 /**
@@ -93,11 +93,11 @@ export const make = (
   const connections = new Map<ConnectionId, Connection>()
 
   /** Closes a connection for a fault of the client, and ends its session. */
-  const expel = (connection: Connection, code: number, reason: string, violation: string | undefined): void => {
+  const expel = (connection: Connection, code: number, reason: string, violation: string | undefined, detail = "") => {
     const session = connection.session
     if (violation !== undefined) {
       if (connection.tampered) context.count(`tampered:${violation}`)
-      else context.judge("violation", violation, `voice gateway: ${reason} (${code})`, session?.userId)
+      else context.judge("violation", violation, Explain.verdict(code, reason, detail), session?.userId)
     }
     wire.close(connection, code, reason)
     if (session !== undefined) roster.end(session, code)
@@ -114,17 +114,11 @@ export const make = (
 
   const heartbeats = Heartbeats.make(context, onTimeout)
 
-  const versionOf = (search: URLSearchParams): VoiceVersion | undefined => {
-    const text = search.get("v")
-    if (text === null) return profile.defaultVersion === "refuse" ? undefined : profile.defaultVersion
-    return profile.versions.find((version) => String(version) === text)
-  }
-
   const onIdentify = (connection: Connection, d: Identify["d"]): void => {
     const verdict = Admission.identify(context, grants, roster, connection, d)
     if (verdict._tag === "Refusal") {
       if (verdict.violation === undefined) context.count("voice-identify-refused")
-      return expel(connection, verdict.code, verdict.reason, verdict.violation)
+      return expel(connection, verdict.code, verdict.reason, verdict.violation, verdict.detail)
     }
     const { grant } = verdict
     // One voice connection for each guild: a session of another token is over.
@@ -149,7 +143,7 @@ export const make = (
     const verdict = Admission.resume(grants, roster, connection, d)
     if (verdict._tag === "Refusal") {
       context.count("voice-resume-refused")
-      return expel(connection, verdict.code, verdict.reason, verdict.violation)
+      return expel(connection, verdict.code, verdict.reason, verdict.violation, verdict.detail)
     }
     const { session } = verdict
     const missed = connection.version >= 8 ? session.outbox.since(d.seq_ack ?? -1) : []
@@ -172,12 +166,17 @@ export const make = (
   }
 
   const onSelectProtocol = (connection: Connection, session: Session, d: SelectProtocol["d"]): void => {
-    if (d.protocol !== "udp") return expel(connection, 4012, "Unknown protocol.", "unknown-protocol")
+    if (d.protocol !== "udp") {
+      return expel(connection, 4012, "Unknown protocol.", "unknown-protocol", "protocol has to be \"udp\"")
+    }
     const { data } = d
-    if (typeof data === "string") return expel(connection, 4002, "Failed to decode payload.", "malformed")
+    if (typeof data === "string") {
+      return expel(connection, 4002, "Failed to decode payload.", "malformed", "data of Select Protocol is no object")
+    }
     const { mode } = data
     if (!isEncryptionMode(mode) || !profile.modes.includes(mode)) {
-      return expel(connection, 4016, "Unknown encryption mode.", "unknown-mode")
+      const offer = `Ready offers ${profile.modes.join(", ")}, Select Protocol names another one`
+      return expel(connection, 4016, "Unknown encryption mode.", "unknown-mode", offer)
     }
     const selected = { address: data.address, port: data.port }
     session.selected = selected
@@ -217,7 +216,7 @@ export const make = (
     switch (message.op) {
       case 0:
       case 7:
-        return expel(connection, 4005, "Already authenticated.", "double-identify")
+        return expel(connection, 4005, "Already authenticated.", "double-identify", Explain.again(message.op))
       case 1:
         return onSelectProtocol(connection, session, message.d)
       case 3:
@@ -269,7 +268,7 @@ export const make = (
     if (session !== undefined) return onBound(connection, session, message)
     if (message.op === 0) return onIdentify(connection, message.d)
     if (message.op === 7) return onResume(connection, message.d)
-    return expel(connection, 4003, "Not authenticated.", "wrong-order")
+    return expel(connection, 4003, "Not authenticated.", "wrong-order", Explain.tooEarly(message.op))
   }
 
   /** The only one who was sent to this server and is not connected, if it is only one. */
@@ -280,7 +279,9 @@ export const make = (
 
   const onBinary = (connection: Connection, frame: Uint8Array): void => {
     const { session } = connection
-    if (session === undefined) return expel(connection, 4003, "Not authenticated.", "wrong-order")
+    if (session === undefined) {
+      return expel(connection, 4003, "Not authenticated.", "wrong-order", Explain.tooEarly(frame[0] ?? Number.NaN))
+    }
     const decoded = DaveFrame.decodeClient(frame)
     if (Result.isSuccess(decoded) && dave.receive(session, decoded.success)) return
     const reason = session.daveVersion === 0
@@ -303,11 +304,12 @@ export const make = (
     if (typeof frame !== "string") return onBinary(connection, frame)
     const decoded = decodeClient(connection.version, frame)
     if (Result.isFailure(decoded)) {
-      return decoded.failure.op === 3
-        ? expel(connection, 4020, "Bad request.", "malformed")
-        : expel(connection, 4002, "Failed to decode payload.", "malformed")
+      const [code, reason] = decoded.failure.op === 3 ? [4020, "Bad request."] : [4002, "Failed to decode payload."]
+      return expel(connection, code, reason, "malformed", Explain.malformed(decoded.failure))
     }
-    if (decoded.success.op === "unknown") return expel(connection, 4001, "Unknown opcode.", "unknown-opcode")
+    if (decoded.success.op === "unknown") {
+      return expel(connection, 4001, "Unknown opcode.", "unknown-opcode", Explain.unknown(decoded.success.code))
+    }
     if (decoded.success.op === 5 && connection.version >= 4) adviseBits(connection, Envelope.read(frame))
     onMessage(connection, decoded.success)
   }
@@ -326,7 +328,7 @@ export const make = (
 
   return {
     accept: (id, server, search) => {
-      const version = versionOf(search)
+      const version = Admission.version(context, search, expected(server))
       if (version === undefined || udpOf(server) === undefined) return { reject: version === undefined ? 400 : 404 }
       const connection: Connection = {
         id,

@@ -104,6 +104,7 @@ export const makeWorld = (
     nextConnection: () => ++lastConnection,
     violations: () => verdicts.list().filter((verdict) => verdict.severity === "violation").map(({ code }) => code),
     advice: () => verdicts.list().filter((verdict) => verdict.severity === "advice").map(({ code }) => code),
+    messages: () => verdicts.list().map(({ message }) => message),
     counter: (name: string) => verdicts.counters().get(name) ?? 0,
     wait: (ms: number) => timers.advance(timers.now() + ms)
   }

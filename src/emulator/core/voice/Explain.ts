@@ -1,0 +1,71 @@
+/**
+ * What was wrong with a message for which a client is thrown out, and what it should have been: Discord says no more than a
+ * close code. Nothing here contains a token or a session id.
+ *
+ * @since 0.1.0
+ */
+import type { PayloadError } from "../../../protocol/VoicePayload.ts"
+
+const names: { readonly [op: number]: string } = {
+  0: "Identify",
+  1: "Select Protocol",
+  3: "Heartbeat",
+  5: "Speaking",
+  7: "Resume",
+  12: "Video"
+}
+
+/**
+ * An opcode of the voice gateway with its name: `Speaking (op 5)`.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const opcode = (op: number): string => {
+  const name = names[op]
+  return name === undefined ? `op ${op}` : `${name} (op ${op})`
+}
+
+/**
+ * The text of a violation that ends a connection.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const verdict = (code: number, reason: string, detail: string): string =>
+  `voice gateway: ${reason} (${code})${detail === "" ? "" : `: ${detail}`}`
+
+/**
+ * The first field of a message that is missing or of another type.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const malformed = ({ detail, op }: PayloadError): string =>
+  op === undefined ? detail : `${opcode(op)}: ${detail}`
+
+/**
+ * A message on a connection that has no session.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const tooEarly = (op: number): string =>
+  `${opcode(op)} came before Identify (op 0) or Resume (op 7), which come first after Hello`
+
+/**
+ * Identify or Resume on a connection that has a session.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const again = (op: number): string =>
+  `${opcode(op)} came a second time on this connection: a new session, or to resume one, takes a new WebSocket`
+
+/**
+ * An opcode that only a server sends, or nobody.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const unknown = (op: number): string => `no client sends op ${op}`
