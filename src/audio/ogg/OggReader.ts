@@ -265,7 +265,8 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
 
   /** The granule of the last page says how much of its packets is sound, for those that are decoded and not sent as they are. */
   const trim = (granule: number): void => {
-    next -= OggTrim.cut(frames, next - linkAt - (granule - (linkStart ?? 0)))
+    // what a page says that is damaged or was cut out takes nothing away from the stream before
+    next -= OggTrim.cut(frames, next - linkAt - Math.max(0, granule - (linkStart ?? 0)))
   }
 
   /** The granule of the first page after a restart says where its packets are. */

@@ -179,6 +179,85 @@ describe("FLAC", () => {
       }
     }))
 
+  const read = (...parts: ReadonlyArray<Uint8Array>) => {
+    const reader = FlacReader.make()
+    for (const part of parts) reader.push(part)
+    reader.end()
+    return { count: reader.take().length, kind: reader.problem()?.kind, detail: reader.problem()?.detail, reader }
+  }
+  const datas = frames.map(({ data }) => data)
+  const first = datas.slice(0, 8)
+  const uncounted = withInfo(info, 1_152, 1_152, false)
+
+  const counted = (samples: number): Uint8Array => {
+    const changed = uncounted.slice()
+    new DataView(changed.buffer).setUint32(14, samples)
+    return changed
+  }
+
+  it("of which a frame is missing, or has something behind it, is Corrupt there", () => {
+    assert.deepInclude(read(fileOf(uncounted, first)), { count: 8, kind: undefined })
+    const missing = read(fileOf(uncounted, [...first.slice(0, 3), ...first.slice(4)]))
+    assert.deepStrictEqual([missing.count, missing.kind], [3, "Corrupt"])
+    const twice = read(fileOf(uncounted, [...first.slice(0, 4), ...first.slice(3)]))
+    assert.deepStrictEqual([twice.count, twice.kind], [4, "Corrupt"])
+    const between = read(fileOf(uncounted, [...first.slice(0, 3), new Uint8Array(20_000).fill(1), ...first.slice(3)]))
+    assert.deepStrictEqual([between.count, between.kind], [2, "Corrupt"])
+  })
+
+  it("is looked for behind a restart up to the first frame that is whole, and must follow from there on", () => {
+    const { reader } = read(fileOf(uncounted, first))
+    const again = (...parts: ReadonlyArray<Uint8Array>) => {
+      reader.restart({ offset: 1_000, start: 0 })
+      for (const part of parts) reader.push(part)
+      reader.end()
+      return [reader.take().map(({ offset, start }) => [offset, start / 1_152]), reader.problem()?.kind]
+    }
+    const [a, b, c, d] = first.slice(2)
+    assert(a !== undefined && b !== undefined && c !== undefined && d !== undefined)
+    const foreign = new Uint8Array(50)
+    const at = (...before: ReadonlyArray<Uint8Array>) => 1_000 + concat(...before).length
+    assert.deepStrictEqual(again(foreign, a, b), [[[at(foreign), 2], [at(foreign, a), 3]], undefined])
+    assert.deepStrictEqual(again(a.subarray(9), b, c), [[[at(a.subarray(9)), 3], [at(a.subarray(9), b), 4]], undefined])
+    // it was found: a frame that is left out is missing now
+    assert.deepStrictEqual(again(a, b, d), [[[at(), 2], [at(a), 3]], "Corrupt"])
+  })
+
+  it("is Truncated inside its last frame, before its count, and in its headers", () => {
+    const all = counted(44_100 * seconds)
+    const whole = fileOf(all, datas)
+    assert.deepInclude(read(whole), { count: datas.length, kind: undefined })
+    assert.deepInclude(read(whole.subarray(0, -1)), { count: datas.length - 1, kind: "Truncated" })
+    assert.deepInclude(read(fileOf(all, first)), { count: 8, kind: "Truncated", detail: "it is shorter than it says" })
+    assert.deepInclude(read(fileOf(all, [])), { count: 0, kind: "Truncated", detail: "it is shorter than it says" })
+    assert.deepInclude(read(fileOf(uncounted, [])), { count: 0, kind: undefined })
+    assert.deepInclude(read(whole.subarray(0, 20)), { kind: "Truncated", detail: "it ends in the headers" })
+    const tagged = concat(fileOf(uncounted, first), ascii("TAG"), new Uint8Array(125))
+    assert.deepInclude(read(tagged), { count: 8, kind: undefined })
+    assert.deepInclude(read(concat(fileOf(all, first), ascii("TAG"), new Uint8Array(125))), { kind: "Truncated" })
+  })
+
+  it("is refused where nothing here can decode it, and Corrupt where its headers are malformed", () => {
+    const deep = info.slice()
+    // 32 bits a sample
+    deep[12] = (deep[12] ?? 0) | 1
+    deep[13] = (deep[13] ?? 0) | 0xf0
+    assert.deepInclude(read(fileOf(deep, first)), { kind: "Unsupported", count: 0 })
+    const block = (type: number, body: Uint8Array) =>
+      concat(Uint8Array.of(type, body.length >> 16, (body.length >> 8) & 255, body.length & 255), body)
+    assert.deepInclude(read(ascii("fLaC"), block(127, new Uint8Array(4)), block(0x80, info)), { kind: "Corrupt" })
+    assert.deepInclude(read(ascii("fLaC"), block(0x81, new Uint8Array(9))), { kind: "Corrupt" })
+    const comment = (length: number) => {
+      const tags = new Uint8Array(length)
+      tags.set(concat(new Uint8Array(4), Uint8Array.of(1, 0, 0, 0, 7, 0, 0, 0), ascii("TITLE=x")))
+      return read(ascii("fLaC"), block(4, tags), block(0x80, uncounted), ...first)
+    }
+    assert.deepStrictEqual(comment(100).reader.header()?.tags, { title: "x" })
+    // so many bytes hold pictures, and are not kept
+    const large = comment(4 * 1024 * 1024 + 1)
+    assert.deepStrictEqual([large.kind, large.count, large.reader.header()?.tags], [undefined, 8, {}])
+  })
+
   it("that is full of headers without frames is Corrupt, and costs no time", () => {
     const header = Uint8Array.of(0xff, 0xf8, 0x79, 0x18, 0, 0xff, 0xfe)
     const fake = concat(header, Uint8Array.of(crc(header, 8, 0x07), 1, 2))

@@ -3,6 +3,7 @@ import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect, Stream } from "effect"
 import { spawnSync } from "node:child_process"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
+import * as WavReader from "../../../src/audio/format/WavReader.ts"
 import { collect } from "../listen.ts"
 import { signal, signalToNoise, type Stereo } from "../signal.ts"
 
@@ -257,4 +258,128 @@ describe("WAV", () => {
         assert.strictEqual((yield* collect(AudioSource.fromBytes(changed, { ffmpeg: false }))).end, kind)
       }
     }))
+
+  /** What a reader makes of a file, with all of its samples in one packet. */
+  const read = (bytes: Uint8Array) => {
+    const reader = WavReader.make()
+    reader.push(bytes)
+    reader.end()
+    const { detail, kind } = reader.problem() ?? {}
+    return {
+      reader,
+      kind,
+      detail,
+      samples: reader.take().reduce((sum, { samples }) => sum + samples, 0),
+      total: reader.header()?.total
+    }
+  }
+
+  const sound = signal(44_100, 0.01)
+
+  it("is of little-endian numbers: others are not WAV as it is read here", () => {
+    assert.strictEqual(read(wav(sound, { riff: "RIFX" })).kind, "UnknownFormat")
+    for (const riff of ["RIFF", "RF64", "BW64"]) assert.isUndefined(read(wav(sound, { riff })).kind, riff)
+    const other = wav(sound)
+    other.set(Buffer.from("AVI "), 8)
+    assert.strictEqual(read(other).kind, "UnknownFormat")
+  })
+
+  it("takes both halves of a size of 64 bits, and none of a chunk that is too short for one", () => {
+    const wide = (bytes: number, high = 0) => {
+      const ds64 = new Uint8Array(bytes)
+      const view = new DataView(ds64.buffer)
+      if (bytes >= 16) view.setUint32(8, 400, true)
+      if (bytes >= 16) view.setUint32(12, high, true)
+      return read(wav(sound, { riff: "RF64", size: 0xffffffff, before: chunk("ds64", ds64) }))
+    }
+    assert.deepInclude(wide(28), { kind: undefined, samples: 100, total: 100 })
+    assert.deepInclude(wide(16), { kind: undefined, samples: 100, total: 100 })
+    assert.deepInclude(wide(28, 2), { kind: "Truncated", samples: 441, total: 2 ** 31 + 100 })
+    for (const short of [0, 8, 12]) assert.deepInclude(wide(short), { kind: undefined, samples: 441, total: undefined })
+    // a size that is told is believed before that
+    const ds64 = new Uint8Array(28)
+    new DataView(ds64.buffer).setUint32(8, 400, true)
+    assert.deepInclude(read(wav(sound, { riff: "RF64", size: 800, before: chunk("ds64", ds64) })), { samples: 200 })
+  })
+
+  it("doubts sizes of 2 GiB and more, but for those of 64 bits", () => {
+    for (const size of [0x7ffff000, 0x7fffffff, 0x80000000, 0xfffffffe]) {
+      const { kind, reader, samples, total } = read(wav(sound, { size }))
+      assert.deepStrictEqual([kind, samples, total], [undefined, 441, undefined], `${size}`)
+      assert.strictEqual(reader.durationByTail(new Uint8Array(1), 44 + 4 * 441), 10)
+      // half a sample is no end
+      assert.strictEqual(read(wav(sound, { size }).subarray(0, -2)).detail, "it ends inside a sample")
+    }
+    const large = read(wav(sound, { size: 0x7fffefff }))
+    assert.deepStrictEqual([large.kind, large.total], ["Truncated", Math.floor(0x7fffefff / 4)])
+    const ds64 = new Uint8Array(28)
+    new DataView(ds64.buffer).setUint32(8, 0x80000000, true)
+    const wide = read(wav(sound, { riff: "RF64", size: 0xffffffff, before: chunk("ds64", ds64) }))
+    assert.deepStrictEqual([wide.kind, wide.total], ["Truncated", 0x20000000])
+  })
+
+  it("plays whole samples where its size is no whole number of them", () => {
+    const { detail, kind, samples, total } = read(wav(sound, { size: 403 }))
+    assert.deepStrictEqual([kind, detail, samples, total], [undefined, undefined, 100, 100])
+  })
+
+  it("goes by the bytes of a sample, of which fewer bits may count, where they are as many in all channels", () => {
+    const of = (block: number, bits: number, channels = 2) => {
+      const bytes = wav(sound)
+      const view = new DataView(bytes.buffer)
+      view.setUint16(22, channels, true)
+      view.setUint16(32, block, true)
+      view.setUint16(34, bits, true)
+      const { kind, reader } = read(bytes)
+      return kind === "Unsupported" ? kind : reader.header()?.sampleFormat
+    }
+    assert.deepStrictEqual([of(4, 12), of(6, 20), of(8, 24)], ["s16le", "s24le", "s32le"])
+    assert.deepStrictEqual([of(5, 16), of(3, 24), of(0, 16), of(5, 12)], ["s16le", "s24le", "s16le", "Unsupported"])
+  })
+
+  it("refuses rates that no sound has, and formats that are too short or too long", () => {
+    const rated = (rate: number) => read(wav(sound, { rate })).kind
+    assert.deepStrictEqual([999, 1_000, 768_000, 768_001].map(rated), [
+      "Unsupported",
+      undefined,
+      undefined,
+      "Unsupported"
+    ])
+    const riff = wav(sound).subarray(0, 12)
+    assert.strictEqual(read(Buffer.concat([riff, chunk("fmt ", new Uint8Array(14))])).kind, "Corrupt")
+    const large = read(Buffer.concat([riff, chunk("fmt ", new Uint8Array(16), 1024 * 1024 + 1)]))
+    assert.deepStrictEqual([large.kind, large.detail], ["Corrupt", "the WAV format chunk is too large"])
+    assert.strictEqual(read(Buffer.concat([riff, chunk("data", new Uint8Array(16))])).kind, "Corrupt")
+    // without room for what it stands for, the code for others is a code as each is
+    const extensible = new Uint8Array(24)
+    extensible.set(wav(sound, { extensible: true }).subarray(20, 44))
+    assert.strictEqual(read(Buffer.concat([riff, chunk("fmt ", extensible), chunk("data", new Uint8Array(8))])).kind, "Unsupported")
+  })
+
+  it("passes over what is too long to be of use, without keeping it", () => {
+    const list = chunk("LIST", new Uint8Array(1024 * 1024 + 2))
+    const reader = WavReader.make()
+    const bytes = wav(sound, { before: list })
+    reader.push(bytes.subarray(0, 5_000))
+    reader.push(bytes.subarray(5_000))
+    reader.end()
+    assert.isUndefined(reader.problem())
+    assert.strictEqual(reader.header()?.total, 441)
+  })
+
+  it("has places in its sound only, and ends behind it", () => {
+    const { reader } = read(wav(sound, { after: chunk("junk", new Uint8Array(9)) }))
+    assert.deepStrictEqual([0, 100, 441, 900].map((sample) => reader.placeOf?.(sample).offset), [
+      44,
+      444,
+      44 + 4 * 441,
+      44 + 4 * 441
+    ])
+    const end = reader.placeOf?.(441)
+    assert.isDefined(end)
+    reader.restart(end)
+    reader.push(chunk("junk", new Uint8Array(9)))
+    reader.end()
+    assert.deepStrictEqual([reader.take(), reader.problem()], [[], undefined])
+  })
 })

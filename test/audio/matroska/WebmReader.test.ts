@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as Mediabunny from "mediabunny"
 import type { PacketReader } from "../../../src/audio/format/PacketReader.ts"
+import * as WebmCluster from "../../../src/audio/matroska/WebmCluster.ts"
 import * as WebmReader from "../../../src/audio/matroska/WebmReader.ts"
 import {
   ascii,
@@ -270,6 +271,61 @@ describe("WebmReader", () => {
     reader.end()
     assert.isUndefined(reader.problem())
     assert.deepStrictEqual(reader.take().map(({ start }) => start), [0, 1])
+  })
+
+  it("tells of the first packet of each cluster where that begins", () => {
+    const packets = [packet(1), packet(2), packet(3)]
+    const bytes = webm(packets, { inCluster: 2 })
+    const at = (from: number) => Buffer.from(bytes).indexOf(Uint8Array.of(0x1f, 0x43, 0xb6, 0x75), from)
+    const { reader } = run(bytes)
+    reader.restart({ offset: 0, start: 0 })
+    const whole = WebmReader.make()
+    whole.push(bytes)
+    assert.deepStrictEqual(whole.take().map(({ offset }) => offset), [at(0), -1, at(at(0) + 1)])
+  })
+
+  it("has the length that its first segment tells", () => {
+    const joined = (...durations: ReadonlyArray<number>) =>
+      run(concat(...durations.map((ms) =>
+        concat(ebml(), segment([info(ms), tracks(trackEntry()), cluster([simpleBlock(1, packet(1).data)])]))
+      ))).reader.durationMs()
+    assert.strictEqual(joined(1_000, 2_000), 1_000)
+    assert.strictEqual(joined(0, 2_000), 2_000)
+    assert.isUndefined(joined(0, Number.NaN, -5, Number.POSITIVE_INFINITY))
+    // in units of half a millisecond
+    const scale = element("2ad7b1", Uint8Array.of(0x07, 0xa1, 0x20))
+    const length = element("4489", Uint8Array.of(0x44, 0x7a, 0, 0))
+    assert.strictEqual(run(concat(ebml(), segment([element("1549a966", concat(scale, length))]))).reader.durationMs(), 500)
+  })
+
+  it("says Corrupt for a block of more than 1 MiB, before it is there", () => {
+    const head = file([cluster([element("a3", blockBody(1, 0), 1024 * 1024 + 1)], "unknown")])
+    const reader = WebmReader.make()
+    reader.push(concat(head.subarray(0, head.length), packet(1).data))
+    assert.match(reader.problem()?.detail ?? "", /fit/)
+    const open = WebmReader.make()
+    open.push(
+      concat(
+        ebml(),
+        segment([tracks(trackEntry()), cluster([element("a3", blockBody(1, 0), 1024 * 1024 + 1)], "unknown")], "unknown"),
+        packet(1).data
+      )
+    )
+    assert.strictEqual(open.problem()?.detail, "a block of the track is too large")
+  })
+
+  it("finds a cluster whose time stands behind a checksum, and none whose time is cut", () => {
+    const plain = cluster([simpleBlock(1, packet(1).data)])
+    const time = element("e7", Uint8Array.of(1, 2))
+    const checked = element("1f43b675", concat(element("bf", new Uint8Array(4)), time, new Uint8Array(9)))
+    // the checksum has a size of one byte as a rule
+    const short = concat(Uint8Array.of(0x1f, 0x43, 0xb6, 0x75, 0x90, 0xbf, 0x84, 1, 2, 3, 4, 0xe7, 0x82, 1, 2), checked)
+    assert.deepStrictEqual(WebmCluster.first(concat(new Uint8Array(3), short)), { at: 3, time: 258 })
+    assert.deepStrictEqual(WebmCluster.first(concat(new Uint8Array(5), plain)), { at: 5, time: 0 })
+    const late = concat(Uint8Array.of(0x1f, 0x43, 0xb6, 0x75, 0xff, 0xe7, 0x88), new Uint8Array(8).fill(1))
+    assert.isUndefined(WebmCluster.first(concat(late.subarray(0, -1), new Uint8Array(0))))
+    assert.isUndefined(WebmCluster.first(concat(new Uint8Array(9), late.subarray(0, -1))))
+    assert.isDefined(WebmCluster.first(concat(late, new Uint8Array(1))))
   })
 
   it("says Truncated for every cut, and gives exactly the packets that are whole", () => {

@@ -41,4 +41,12 @@ describe("WebmTimeline", () => {
     line.pass(-480)
     assert.deepStrictEqual(at(line, 10, 30, 100), [10, 30, 100])
   })
+
+  it("takes for missing only what is more than it has counted ahead", () => {
+    const line = WebmTimeline.make()
+    line.onBlock(0, 48_000, Math.round)
+    // more than the time to the next block has room for
+    line.pass(1_920)
+    assert.deepStrictEqual(at(line, 20, 80, 140), [40, 60, 140])
+  })
 })

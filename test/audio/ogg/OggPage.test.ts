@@ -30,4 +30,51 @@ describe("a look for Ogg pages", () => {
     assert.isUndefined(OggPage.firstComplete(bytes, 7))
     assert.isUndefined(OggPage.lastGranule(bytes, 7))
   })
+
+  it("passes over pages of other streams, and such on which no packet ends", () => {
+    const page = (serial: number, granule: bigint, length = 10) =>
+      writePage({ flags: 0, granule, serial, sequence: 0, lacing: [length], body: new Uint8Array(length) })
+    const [mine, none, open, other] = [page(7, 5n), page(7, -1n), page(7, 9n, 255), page(8, 6n)]
+    assert.strictEqual(OggPage.lastGranule(concat(mine, none), 7), 5)
+    assert.isUndefined(OggPage.lastGranule(concat(mine, other), 7))
+    assert.isUndefined(OggPage.lastGranule(none, 7))
+    assert.strictEqual(OggPage.lastGranule(mine, 7), 5)
+    assert.strictEqual(OggPage.firstComplete(concat(other, none, open, mine), 7)?.granule, 5)
+    assert.isUndefined(OggPage.firstComplete(concat(other, none, open), 7))
+    assert.strictEqual(OggPage.firstComplete(mine, 7)?.start, 0)
+  })
+
+  it("reads granules of 64 bits, also below zero", () => {
+    for (const granule of [0, 1, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 3, -1, -2, -(2 ** 32), -(2 ** 33) + 5]) {
+      const theirs = writePage({
+        flags: 0,
+        granule: BigInt(granule),
+        serial: 1,
+        sequence: 2,
+        lacing: [1],
+        body: Uint8Array.of(1)
+      })
+      const ours = OggPage.encode({
+        flags: 0,
+        granule,
+        serial: 1,
+        sequence: 2,
+        lacing: [1],
+        body: [Uint8Array.of(1)]
+      })
+      assert.deepStrictEqual(ours, theirs)
+      assert.deepInclude(OggPage.decode(theirs, 0, theirs.length), { granule, serial: 1, sequence: 2 })
+    }
+  })
+
+  it("tells where a page begins that is cut, if it is the last thing", () => {
+    const [page] = written
+    assert.isDefined(page)
+    for (const cut of [4, 26, 27, page.length - 1]) {
+      assert.strictEqual(OggPage.lastCut(concat(new Uint8Array(9), page.subarray(0, cut))), 9)
+    }
+    assert.strictEqual(OggPage.lastCut(concat(new Uint8Array(9), page)), 0)
+    assert.strictEqual(OggPage.lastCut(page.subarray(0, 40)), 0)
+    assert.strictEqual(OggPage.lastCut(concat(new Uint8Array(9), damaged(1))), 0)
+  })
 })

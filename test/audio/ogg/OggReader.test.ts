@@ -204,7 +204,10 @@ describe("OggReader", () => {
     assert.deepStrictEqual([noEnd.frames, noEnd.kind], [shown(packets.slice(0, 2)), "Corrupt"])
     assert.strictEqual(noEnd.detail, "a packet has no end")
     const newStream = outcome(concat(numbered(pages.slice(0, 6)), ogg([packet(9)], { serial: 9 })))
-    assert.deepStrictEqual([newStream.frames, newStream.kind], [shown(packets.slice(0, 2)), "Corrupt"])
+    assert.deepStrictEqual([newStream.frames, newStream.detail], [
+      shown(packets.slice(0, 2)),
+      "a stream begins before the last packet of the one before it has ended"
+    ])
   })
 
   it("joins a live stream in the middle: any page number, and half a packet first", () => {
@@ -257,6 +260,126 @@ describe("OggReader", () => {
       assert.strictEqual(result.frames.length, 0)
       const joined = outcome(concat(ogg([packet(2)]), ogg([packet(1)], { head })))
       assert.deepStrictEqual([joined.kind, joined.frames], [kind, shown([packet(2)])])
+    }
+  })
+
+  it("tells of each link of a chained file what it holds itself", () => {
+    const stream = (body: Uint8Array, serial: number) =>
+      writePage({ flags: 2, granule: 0n, serial, sequence: 0, lacing: [body.length], body })
+    const [first = new Uint8Array(0), ...rest] = pagesOf([packet(1)], { serial: 1 }).map(writePage)
+    const mixedLink = concat(stream(ascii("Speex   "), 2), stream(opusHead({ version: 16 }), 3), first, ...rest)
+    const page = writePage({ flags: 0, granule: 0n, serial: 9, sequence: 1, lacing: [1], body: ascii("x") })
+    assert.deepStrictEqual(outcome(concat(mixedLink, stream(ascii("fishead\0"), 9), page)), {
+      frames: shown([packet(1)]),
+      kind: "Unsupported",
+      detail: "the Ogg file holds Skeleton, neither Opus, Vorbis nor FLAC"
+    })
+  })
+
+  it("decodes all links behind the first one that has to be decoded, each without its pre-skip", () => {
+    const heads = [{ gain: 256, preSkip: 1_000 }, { preSkip: 500 }, { gain: 512, preSkip: 0 }]
+    const links = (from: number, first: Packet) =>
+      concat(...heads.slice(from).map((head, i) =>
+        ogg(i === 0 ? [first] : [packet(i), packet(9)], { head: opusHead(head), serial: i })
+      ))
+    const seen = (bytes: Uint8Array) =>
+      run(bytes).frames.map(({ opus, samples, start }) => [opus?.gain === undefined, samples, start])
+    // what the first link has before its sound is longer than it is: the second one begins where that would
+    assert.deepStrictEqual(seen(links(0, packet(1, 0))), [
+      [true, 120, 0],
+      [false, 960, 500],
+      [true, 960, 1_460],
+      [false, 960, 2_420],
+      [true, 960, 3_380]
+    ])
+    assert.strictEqual(run(links(0, packet(1))).frames[1]?.opus?.gain, 1)
+    // a first link that is passed through is heard from its first sample on
+    assert.deepStrictEqual(seen(links(1, packet(1, 0))), [[true, 120, 0], [false, 960, 120], [true, 960, 1_080]])
+  })
+
+  it("knows of each link for itself where it begins, to cut off its end", () => {
+    const link = (serial: number, startGranule: number, less: number) => {
+      const pages = pagesOf([packet(1), packet(2)], { head: opusHead({ gain: 256 }), serial, startGranule, segments: 1 })
+      return concat(...pages.map((page, i) =>
+        writePage(i === pages.length - 1 ? { ...page, granule: page.granule - BigInt(less) } : page)
+      ))
+    }
+    for (const [one, other] of [[480_000, 0], [0, 480_000], [960, 1_920]] as const) {
+      const { frames } = run(concat(link(1, one, 100), link(2, other, 200)))
+      assert.deepStrictEqual(frames.map(({ samples }) => samples), [960, 860, 960, 760])
+    }
+  })
+
+  it("keeps no more than 256 KiB of the comments, and no packet that has grown longer than any of Opus", () => {
+    const comment = (text: string) => {
+      const length = Buffer.alloc(4)
+      length.writeUInt32LE(text.length)
+      return concat(length, ascii(text))
+    }
+    const tags = (...texts: ReadonlyArray<string>) =>
+      concat(ascii("OpusTags"), new Uint8Array(4), Uint8Array.of(texts.length, 0, 0, 0), ...texts.map(comment))
+    const picture = `PICTURE=${"x".repeat(400_000)}`
+    const head = { tags: tags("TITLE=early", picture, "ARTIST=late"), segments: 255 }
+    assert.deepStrictEqual(run(ogg([packet(1)], head)).reader.header()?.tags, { title: "early" })
+    const [first, second, ...pages] = pagesOf([longPacket(1, 300_000)], { segments: 255 })
+    const reader = OggReader.make()
+    for (const page of [first, second, ...pages.slice(0, 2)]) if (page !== undefined) reader.push(writePage(page))
+    assert.strictEqual(reader.problem()?.detail, "a packet is longer than any Opus packet")
+  })
+
+  it("says Corrupt for a page of another version of Ogg", () => {
+    const file = ogg([packet(1)])
+    file[4] = 1
+    assert.deepStrictEqual(outcome(file).detail, "an Ogg page has an unknown version")
+  })
+
+  it("counts pages on behind the largest number that there is", () => {
+    const pages = pagesOf([packet(1), packet(2), packet(3)], { segments: 1 })
+    for (const page of pages.slice(2)) page.sequence += 0xffff_fffc
+    const [first, second] = pages
+    assert.deepStrictEqual(pages.slice(2).map(({ sequence }) => sequence), [0xffff_fffe, 0xffff_ffff, 2 ** 32])
+    const wrapped = pages.slice(2).map((page) => ({ ...page, sequence: page.sequence % 2 ** 32 }))
+    assert.isDefined(first)
+    assert.isDefined(second)
+    assert.deepStrictEqual(
+      outcome(concat(...[first, second, ...wrapped].map(writePage))),
+      well([packet(1), packet(2), packet(3)])
+    )
+  })
+
+  it("tells of a packet where its page begins, if it is the first one in it and has begun there", () => {
+    const packets = [packet(1), packet(2), longPacket(3, 600), packet(4)]
+    const pages = pagesOf(packets, { segments: 3 }).map(writePage)
+    const at = pages.map((_, i) => pages.slice(0, i).reduce((sum, { length }) => sum + length, 0))
+    // of three segments each: two packets and a part of the third, the rest of that and the last
+    assert.deepStrictEqual(run(concat(...pages)).frames.map(({ offset }) => offset), [at[2], -1, -1, -1])
+    const whole = pagesOf(packets, { segments: 1 }).map(writePage)
+    const offsets = run(concat(...whole)).frames.map(({ offset }) => offset)
+    assert.strictEqual(offsets[1], whole.slice(0, 3).reduce((sum, { length }) => sum + length, 0))
+    assert.strictEqual(offsets[2], -1)
+  })
+
+  it("takes three bytes of a page behind the last one for padding, and four for one that is cut", () => {
+    assert.deepStrictEqual(outcome(concat(ogg([packet(1)]), ascii("Ogg"))), well([packet(1)]))
+    for (const cut of ["OggS", "OggS\0"]) {
+      assert.strictEqual(outcome(concat(ogg([packet(1)]), ascii(cut))).kind, "Truncated")
+    }
+  })
+
+  it("takes nothing away from a stream because of the one behind it, whatever that says of its end", () => {
+    const pages = readPages(readFileSync(new URL("../files/chirp.vorbis.ogg", import.meta.url)))
+    const one = concat(...pages.map(writePage))
+    const before = shown(run(one).frames)
+    // it begins at an hour, and ends at its beginning
+    const second = pages.map((page, i) => ({
+      ...page,
+      serial: 77,
+      granule: i < 2 || i === pages.length - 1 ? 0n : page.granule + 158_760_000n
+    }))
+    const file = concat(one, ...second.map(writePage))
+    for (const chunk of [file.length, 1_000]) {
+      const heard = shown(run(file, chunk).frames)
+      assert.isTrue(before.every((frame, i) => frame === heard[i]), `in pieces of ${chunk}`)
     }
   })
 
