@@ -21,6 +21,7 @@ import type { Order } from "./Order.ts"
 import { OrderFailed } from "./OrderFailed.ts"
 import * as Speech from "./Speech.ts"
 import * as Texts from "./Texts.ts"
+import * as Unheard from "./Unheard.ts"
 
 /**
  * What an answer says besides that all went well.
@@ -80,9 +81,12 @@ export const make = Effect.fnUntraced(function*(
     const frames = Option.isSome(found) ? found.value : yield* listener.heard(id)
     const voiced = frames.filter(({ silence }) => !silence).length
     if (voiced < wanted) {
-      return yield* new OrderFailed({
-        detail: `"${order.user}" has heard ${voiced} of ${wanted} frames of "${order.from ?? "bot"}".`
-      })
+      const from = order.from ?? "bot"
+      const sender = { id, name: from }
+      const hearer = { id: (yield* discord.user(order.user)).id, name: order.user }
+      const why = Unheard.why(yield* discord.snapshot, sender, hearer)
+      const detail = `"${order.user}" has heard ${voiced} of ${wanted} frames of "${from}"`
+      return yield* new OrderFailed({ detail: why === undefined ? `${detail}.` : `${detail}: ${why}.` })
     }
     const encrypted = frames.filter((frame) => frame.encrypted).length
     const answer = { frames: voiced, silence: frames.length - voiced, encrypted }
