@@ -17,6 +17,7 @@ import * as Recording from "../demo/Recording.ts"
 import * as Outputs from "../Outputs.ts"
 import type * as Guests from "./Guests.ts"
 import * as Lasting from "./Lasting.ts"
+import * as Loudness from "./Loudness.ts"
 import type { Order } from "./Order.ts"
 import { OrderFailed } from "./OrderFailed.ts"
 import * as Speech from "./Speech.ts"
@@ -89,7 +90,9 @@ export const make = Effect.fnUntraced(function*(
       return yield* new OrderFailed({ detail: why === undefined ? `${detail}.` : `${detail}: ${why}.` })
     }
     const encrypted = frames.filter((frame) => frame.encrypted).length
-    const answer = { frames: voiced, silence: frames.length - voiced, encrypted }
+    const counts = { frames: voiced, silence: frames.length - voiced, encrypted }
+    const spoken = () => frames.flatMap(({ payload, silence }) => silence ? [] : [payload])
+    const answer = order.level === true ? { ...counts, levelDb: yield* Loudness.of(spoken()) } : counts
     if (order.file === undefined) return answer
     const { foreign, heard, intact, largestGapMs, repeated, sent } = Comparison.compare(
       yield* AudioSource.readFrames(AudioSource.fromFile(order.file)),

@@ -56,11 +56,9 @@ describe("Unheard", () => {
       assert.include(as({ state: "lost" }), "has lost its connection")
       assert.include(as({ state: "ready", speaking: 0 }), "no Speaking (op 5)")
       assert.isUndefined(as({ state: "ready", speaking: 1 }))
-      const grouped = snapshot.daveGroups.map((group) => ({
-        ...group,
-        epoch: 1,
-        members: [{ userId: guest.id, leaf: 0 }]
-      }))
+      const [group] = snapshot.daveGroups
+      assert.isDefined(group)
+      const grouped = [{ ...group, epoch: 1, members: [{ userId: guest.id, leaf: 0 }] }]
       const voiceSessions = [{ ...session, userId: bot.id }]
       const why = Unheard.why({ ...inChannel, voiceSessions, daveGroups: grouped }, bot, guest)
       assert.include(why, "\"bot\" is not in the end-to-end encrypted group")
