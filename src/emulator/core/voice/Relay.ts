@@ -172,7 +172,14 @@ export const make = (
       reports.judge(session, plain.subarray(0, plainLength))
       return true
     }
-    if (ssrcOf(kind, bytes) !== session.ssrc) return true
+    const ssrc = ssrcOf(kind, bytes)
+    if (ssrc !== session.ssrc) {
+      const isAudio = ((bytes[1] ?? 0) & 0x7f) === session.payloadTypes.opus
+      if (isAudio) {
+        accuse(session, "wrong-ssrc", `audio with SSRC ${ssrc}, which is of video: Ready gave ${session.ssrc}`)
+      }
+      return true
+    }
     const problem = locate(session)
     if (problem !== undefined) {
       accuse(session, ...problem)
