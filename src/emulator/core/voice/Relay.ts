@@ -162,7 +162,9 @@ export const make = (
         media.box.tagOf(bytes, bytes.length, clear)
       )
       if (sight === "duplicate") context.count("datagram-duplicate")
-      if (sight === "repeated") accuse(session, "nonce-repeated", "a nonce was used twice under one key")
+      if (sight === "repeated") {
+        accuse(session, "nonce-repeated", "a nonce was used twice under one key: each packet has its own, RTCP, too")
+      }
       if (sight !== "fresh") return false
     }
     listening.sent(session)
