@@ -453,13 +453,15 @@ describe("OggReader", () => {
 
   it("goes back to the first link of Opus, and on as it did at first in those of its serial number", () => {
     const heads = [{ gain: 256, preSkip: 100 }, { gain: 512, preSkip: 200 }, { preSkip: 300 }]
-    const file = concat(...heads.map((head, i) =>
-      ogg([packet(i), packet(10 + i), packet(20 + i)], {
+    const file = concat(...heads.flatMap((head, i) => {
+      const pages = pagesOf([packet(i), packet(10 + i), packet(20 + i)], {
         head: opusHead(head),
         segments: 1,
         startGranule: 48_000 * (i + 1)
       })
-    ))
+      // of the last one, not all is to be heard
+      return pages.map((page) => writePage((page.flags & 4) === 0 ? page : { ...page, granule: page.granule - 100n }))
+    }))
     const { frames, reader } = run(file)
     assert.deepStrictEqual(frames.map(({ opus }) => opus?.gain === undefined), [
       true,
@@ -479,6 +481,28 @@ describe("OggReader", () => {
       reader.end()
       assert.isUndefined(reader.problem())
       assert.deepStrictEqual(reader.take(), frames.slice(index))
+    }
+  })
+
+  it("goes back to a first link that is passed through, and to one of Vorbis that others follow on", () => {
+    const opus = concat(...[{}, { gain: 256 }, {}].flatMap((head) => {
+      const pages = pagesOf([packet(1), packet(2)], { head: opusHead(head), segments: 1 })
+      return pages.map((page) => writePage((page.flags & 4) === 0 ? page : { ...page, granule: page.granule - 100n }))
+    }))
+    const pages = readPages(readFileSync(new URL("../files/chirp.vorbis.ogg", import.meta.url)))
+    // the same headers, but for a byte of zeros behind the last one
+    const other = Array.from(pages, (page, i): Page => {
+      const lacing = i === 1 ? [...page.lacing.slice(0, -1), (page.lacing.at(-1) ?? 0) + 1] : page.lacing
+      return { ...page, lacing, body: i === 1 ? concat(page.body, new Uint8Array(1)) : page.body }
+    })
+    for (const file of [opus, concat(...[...pages, ...other].map(writePage))]) {
+      const { frames, reader } = run(file)
+      const { offset = -1, start = -1 } = frames[0] ?? {}
+      reader.restart({ offset, start })
+      reader.push(file.subarray(offset))
+      const told = (list: ReadonlyArray<ReadPacket>) =>
+        list.map(({ opus, samples, vorbis }) => [samples, opus?.gain, vorbis?.length])
+      assert.deepStrictEqual(told(reader.take()), told(frames))
     }
   })
 
@@ -502,14 +526,18 @@ describe("OggReader", () => {
   })
 
   it("says Truncated where the last page ends inside a packet, whatever follows", () => {
-    const pages = pagesOf([packet(1), longPacket(2, 1_200)], { segments: 1 }).slice(0, 6)
-    const cut = pages.map((page, i) => writePage(i === 5 ? { ...page, flags: page.flags | 4 } : page))
-    for (const behind of [new Uint8Array(0), ogg([packet(3)], { serial: 9 })]) {
-      assert.deepStrictEqual(outcome(concat(...cut, behind)), {
-        frames: shown([packet(1)]),
-        kind: "Truncated",
-        detail: "the last packet has no end"
-      })
+    for (const gain of [0, 256]) {
+      const head = opusHead({ gain })
+      const pages = pagesOf([packet(1), longPacket(2, 1_200)], { head, segments: 1 }).slice(0, 6)
+      assert.strictEqual(pages[5]?.granule, -1n)
+      const cut = pages.map((page, i) => writePage(i === 5 ? { ...page, flags: page.flags | 4 } : page))
+      for (const behind of [new Uint8Array(0), ogg([packet(3)], { head, serial: 9 })]) {
+        assert.deepStrictEqual(outcome(concat(...cut, behind)), {
+          frames: shown([packet(1)]),
+          kind: "Truncated",
+          detail: "the last packet has no end"
+        })
+      }
     }
   })
 
