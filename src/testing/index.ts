@@ -1,9 +1,11 @@
 /**
  * Layers for the tests of programs that use this library: each stands for one service and brings the controls with which a
- * test plays the other side. For a whole Discord in a test use `effect-discord-voice/emulator`.
+ * test plays the other side. For a whole Discord in a test use `effect-discord-voice/emulator`, or `EmulatorProcess` where nothing is
+ * written with Effect.
  *
  * @since 0.1.0
  */
+export * as EmulatorProcess from "./EmulatorProcess.ts"
 export * as MockDave from "./MockDave.ts"
 export * as MockGateway from "./MockGateway.ts"
 export * as MockOpusDecoder from "./MockOpusDecoder.ts"

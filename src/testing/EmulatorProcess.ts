@@ -1,0 +1,324 @@
+/**
+ * The command `effect-discord-voice emulator` in a process of its own, for tests that are not written with Effect: what it says and is
+ * told are lines of JSON, and here they are values and promises. It ends with whoever has started it, also where that is killed.
+ *
+ * ```ts
+ * import { EmulatorProcess } from "effect-discord-voice/testing"
+ *
+ * await using emulator = await EmulatorProcess.start({ flags: ["--user", "guest"] })
+ * const { channel, gateway, token } = emulator.listening
+ * await emulator.tell({ do: "heard", user: "guest", frames: 150 })
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { type ChildProcessByStdio, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createInterface } from "node:readline"
+import type { Readable, Writable } from "node:stream"
+import { fileURLToPath } from "node:url"
+import type * as Orders from "../cli/emulator/Order.ts"
+import type * as Report from "../cli/emulator/Report.ts"
+import type { Typed } from "../cli/emulator/Typist.ts"
+import type { ChatMessage, Choice, Verdict } from "../emulator/Emulator.ts"
+import * as Location from "../transport/Location.ts"
+
+/**
+ * A line that the emulator has said. `event` says which it is: `login`, `join`, `violation`, `answer` and so on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Line = Report.Line
+
+/**
+ * What it says first: where it is, what is there, and who the bot is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Listening extends Line {
+  readonly event: "listening"
+  /** The URL of the main gateway. */
+  readonly gateway: string
+  /** The URL of the REST API, with the version in it. */
+  readonly rest: string
+  readonly voice: ReadonlyArray<{ readonly endpoint: string; readonly udp: string }>
+  /** In PEM, with `--tls`. */
+  readonly cert: string | null
+  readonly guild: string
+  /** The voice channel "lobby". */
+  readonly channel: string
+  /** The bot's. */
+  readonly token: string
+  /** The bot's id. */
+  readonly user: string
+}
+
+/**
+ * What it can be told, without an `id`; all of them are in docs/emulator.md.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Order = Without<typeof Orders.Order.Encoded, "id">
+
+/** From each member of a union. */
+type Without<Of, Key extends string> = Of extends unknown ? Omit<Of, Key> : never
+
+/**
+ * What is answered to those orders that are answered with more than that they are done, by their names.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Answers {
+  readonly heard: Heard
+  readonly record: { readonly frames: number }
+  readonly speak: { readonly frames: number }
+  readonly e2ee: { readonly group: Group | null }
+  readonly command: Typed
+  readonly menu: Typed
+  readonly press: Typed
+  readonly submit: Typed
+  readonly replies: Typed
+  readonly suggest: { readonly choices: ReadonlyArray<Choice> }
+  /** The id of the message. */
+  readonly write: { readonly message: string }
+  readonly messages: { readonly messages: ReadonlyArray<ChatMessage> }
+  readonly createUser: { readonly user: string; readonly token: string }
+  readonly createRole: { readonly role: string }
+  readonly createChannel: { readonly channel: string; readonly guild: string }
+  /** `atMs` are since the start. */
+  readonly verdicts: { readonly violations: ReadonlyArray<Verdict>; readonly advice: ReadonlyArray<Verdict> }
+  readonly counters: { readonly counters: Readonly<Record<string, number>> }
+}
+
+/**
+ * Frames that a guest has heard. `file` is there if one was given to compare with, `levelDb` if that was asked for: in dBFS, null for no
+ * frames.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Heard {
+  readonly frames: number
+  readonly silence: number
+  readonly encrypted: number
+  readonly levelDb?: number | null
+  readonly file?: {
+    readonly frames: number
+    readonly heard: number
+    readonly foreign: number
+    readonly repeated: number
+    readonly intact: boolean
+    readonly largestGapMs: number
+  }
+}
+
+/**
+ * The encrypted group of a call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Group {
+  readonly version: number
+  readonly epoch: number
+  readonly privacyCode: string
+  readonly members: ReadonlyArray<string>
+}
+
+/**
+ * What an order that was done is answered; of the others `{}`, beside `ok`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Answer<Name extends Order["do"] = Order["do"]> =
+  & Line
+  & { readonly event: "answer"; readonly ok: true }
+  & (Name extends keyof Answers ? Answers[Name] : unknown)
+
+/**
+ * An order that was not done. The message says why; for `heard`, also what stood in the way.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class OrderRefused extends Error {
+  override readonly name = "OrderRefused"
+  readonly order: Order
+  constructor(order: Order, message: string) {
+    super(message)
+    this.order = order
+  }
+}
+
+/**
+ * The emulator is not there any more, or has not come up. The message has its last line.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class EmulatorEnded extends Error {
+  override readonly name = "EmulatorEnded"
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmulatorProcess extends AsyncDisposable {
+  readonly listening: Listening
+  /** All lines so far, in their order. */
+  readonly said: ReadonlyArray<Line>
+  /** Gives the answer when the order is done. Rejects with `OrderRefused` where it is not, and with `EmulatorEnded`. */
+  readonly tell: <Name extends Order["do"]>(order: Extract<Order, { readonly do: Name }>) => Promise<Answer<Name>>
+  /** The first line for which `find` is true, of those said already or still to come. Rejects with `EmulatorEnded`. */
+  readonly until: (find: (line: Line) => boolean) => Promise<Line>
+  /** Stops it, if it runs, and gives its exit code; with `--strict` that is 1 where there were violations. */
+  readonly stop: () => Promise<number>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface StartOptions {
+  /** Flags of the command, such as `["--tls", "--strict", "--user", "guest"]`. `--json` and `--attached` are there already. */
+  readonly flags?: ReadonlyArray<string> | undefined
+  /** Where its log goes. Default: "inherit", to standard error. */
+  readonly log?: "inherit" | "ignore" | undefined
+  /** Told of each line. */
+  readonly onLine?: ((line: Line) => void) | undefined
+}
+
+const here = Location.of(import.meta.url)
+
+/** Beside this file, in its language: in a repository it runs as it is written. */
+const command = fileURLToPath(new URL(`../cli/bin${here.endsWith(".ts") ? ".ts" : ".js"}`, here))
+
+const isObject = (value: unknown): value is { readonly [field: string]: unknown } =>
+  typeof value === "object" && value !== null
+
+const isLine = (value: unknown): value is Line => isObject(value) && typeof value["event"] === "string"
+
+const isListening = (line: Line): line is Listening => line.event === "listening"
+
+/** What else is in it is what {@link Answers} says of the order: the command is of the same version. */
+const isDone = <Name extends Order["do"]>(line: Line): line is Answer<Name> => line["ok"] === true
+
+/** What is no JSON is no line of the emulator's. */
+const lineOf = (text: string): Line | undefined => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isLine(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+interface Waiting {
+  readonly find: (line: Line) => boolean
+  readonly resolve: (line: Line) => void
+  readonly reject: (error: EmulatorEnded) => void
+}
+
+class Running implements EmulatorProcess {
+  readonly said: Array<Line> = []
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>
+  readonly #closed: Promise<number>
+  #waiting: ReadonlyArray<Waiting> = []
+  #ended: EmulatorEnded | undefined
+  #listening: Listening | undefined
+  #orders = 0
+
+  constructor({ flags = [], log = "inherit", onLine }: StartOptions) {
+    const child = spawn(process.execPath, [command, "emulator", "--json", "--attached", ...flags], {
+      stdio: ["pipe", "pipe", log]
+    })
+    this.#child = child
+    // it may be gone when it is told something, which its end says
+    child.stdin.on("error", () => {})
+    createInterface({ input: child.stdout }).on("line", (text) => {
+      const line = lineOf(text)
+      if (line === undefined) return
+      this.#onLine(line)
+      onLine?.(line)
+    })
+    this.#closed = once(child, "close").then(
+      ([code]) => this.#onEnd(typeof code === "number" ? code : 1, ""),
+      (error) => this.#onEnd(1, `: ${String(error)}`)
+    )
+  }
+
+  get listening(): Listening {
+    // it is handed out when that has come
+    if (this.#listening === undefined) throw new EmulatorEnded("The emulator has not come up.")
+    return this.#listening
+  }
+
+  async up(): Promise<this> {
+    const line = await this.until(({ event }) => event === "listening" || event === "failed")
+    if (isListening(line)) {
+      this.#listening = line
+      return this
+    }
+    await this.#closed
+    throw new EmulatorEnded(`The emulator has not come up: ${String(line["message"])}`)
+  }
+
+  until(find: (line: Line) => boolean): Promise<Line> {
+    const line = this.said.find(find)
+    if (line !== undefined) return Promise.resolve(line)
+    if (this.#ended !== undefined) return Promise.reject(this.#ended)
+    return new Promise((resolve, reject) => {
+      this.#waiting = [...this.#waiting, { find, resolve, reject }]
+    })
+  }
+
+  async tell<Name extends Order["do"]>(order: Extract<Order, { readonly do: Name }>): Promise<Answer<Name>> {
+    const id = ++this.#orders
+    this.#child.stdin.write(`${JSON.stringify({ ...order, id })}\n`)
+    const line = await this.until((line) => line.event === "answer" && line["id"] === id)
+    if (isDone<Name>(line)) return line
+    throw new OrderRefused(order, String(line["message"]))
+  }
+
+  stop(): Promise<number> {
+    // its input ends, and so does it
+    this.#child.stdin.end()
+    return this.#closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  #onLine(line: Line): void {
+    this.said.push(line)
+    const found = this.#waiting.filter(({ find }) => find(line))
+    this.#waiting = this.#waiting.filter((waiting) => !found.includes(waiting))
+    for (const { resolve } of found) resolve(line)
+  }
+
+  #onEnd(code: number, why: string): number {
+    const last = this.said.at(-1)
+    const ended = new EmulatorEnded(
+      `The emulator has ended with ${code}${why}${last === undefined ? "" : `: ${JSON.stringify(last)}`}`
+    )
+    this.#ended = ended
+    for (const { reject } of this.#waiting) reject(ended)
+    this.#waiting = []
+    return code
+  }
+}
+
+/**
+ * Starts it, and waits until it listens. Rejects with `EmulatorEnded` where it does not come up, as with a flag that is none.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const start = (options: StartOptions = {}): Promise<EmulatorProcess> => new Running(options).up()
