@@ -353,7 +353,10 @@ describe("WAV", () => {
     // without room for what it stands for, the code for others is a code as each is
     const extensible = new Uint8Array(24)
     extensible.set(wav(sound, { extensible: true }).subarray(20, 44))
-    assert.strictEqual(read(Buffer.concat([riff, chunk("fmt ", extensible), chunk("data", new Uint8Array(8))])).kind, "Unsupported")
+    assert.strictEqual(
+      read(Buffer.concat([riff, chunk("fmt ", extensible), chunk("data", new Uint8Array(8))])).kind,
+      "Unsupported"
+    )
   })
 
   it("passes over what is too long to be of use, without keeping it", () => {

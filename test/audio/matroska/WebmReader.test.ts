@@ -286,16 +286,21 @@ describe("WebmReader", () => {
 
   it("has the length that its first segment tells", () => {
     const joined = (...durations: ReadonlyArray<number>) =>
-      run(concat(...durations.map((ms) =>
-        concat(ebml(), segment([info(ms), tracks(trackEntry()), cluster([simpleBlock(1, packet(1).data)])]))
-      ))).reader.durationMs()
+      run(
+        concat(...durations.map((ms) =>
+          concat(ebml(), segment([info(ms), tracks(trackEntry()), cluster([simpleBlock(1, packet(1).data)])]))
+        ))
+      ).reader.durationMs()
     assert.strictEqual(joined(1_000, 2_000), 1_000)
     assert.strictEqual(joined(0, 2_000), 2_000)
     assert.isUndefined(joined(0, Number.NaN, -5, Number.POSITIVE_INFINITY))
     // in units of half a millisecond
     const scale = element("2ad7b1", Uint8Array.of(0x07, 0xa1, 0x20))
     const length = element("4489", Uint8Array.of(0x44, 0x7a, 0, 0))
-    assert.strictEqual(run(concat(ebml(), segment([element("1549a966", concat(scale, length))]))).reader.durationMs(), 500)
+    assert.strictEqual(
+      run(concat(ebml(), segment([element("1549a966", concat(scale, length))]))).reader.durationMs(),
+      500
+    )
   })
 
   it("says Corrupt for a block of more than 1 MiB, before it is there", () => {
@@ -307,7 +312,10 @@ describe("WebmReader", () => {
     open.push(
       concat(
         ebml(),
-        segment([tracks(trackEntry()), cluster([element("a3", blockBody(1, 0), 1024 * 1024 + 1)], "unknown")], "unknown"),
+        segment(
+          [tracks(trackEntry()), cluster([element("a3", blockBody(1, 0), 1024 * 1024 + 1)], "unknown")],
+          "unknown"
+        ),
         packet(1).data
       )
     )

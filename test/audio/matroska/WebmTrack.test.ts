@@ -132,7 +132,12 @@ describe("WebmTrack", () => {
 
   it("refuses bytes that were left out twice", () => {
     const one = element("6240", element("5034", concat(field("4254", 3), field("4255", 9))))
-    const fields = concat(field("d7", 1), field("83", 2), element("86", ascii("A_OPUS")), element("6d80", concat(one, one)))
+    const fields = concat(
+      field("d7", 1),
+      field("83", 2),
+      element("86", ascii("A_OPUS")),
+      element("6d80", concat(one, one))
+    )
     assert.deepInclude(choose(element("ae", fields)), { kind: "Unsupported" })
   })
 

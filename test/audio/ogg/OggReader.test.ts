@@ -279,9 +279,11 @@ describe("OggReader", () => {
   it("decodes all links behind the first one that has to be decoded, each without its pre-skip", () => {
     const heads = [{ gain: 256, preSkip: 1_000 }, { preSkip: 500 }, { gain: 512, preSkip: 0 }]
     const links = (from: number, first: Packet) =>
-      concat(...heads.slice(from).map((head, i) =>
-        ogg(i === 0 ? [first] : [packet(i), packet(9)], { head: opusHead(head), serial: i })
-      ))
+      concat(
+        ...heads.slice(from).map((head, i) =>
+          ogg(i === 0 ? [first] : [packet(i), packet(9)], { head: opusHead(head), serial: i })
+        )
+      )
     const seen = (bytes: Uint8Array) =>
       run(bytes).frames.map(({ opus, samples, start }) => [opus?.gain === undefined, samples, start])
     // what the first link has before its sound is longer than it is: the second one begins where that would
@@ -299,10 +301,17 @@ describe("OggReader", () => {
 
   it("knows of each link for itself where it begins, to cut off its end", () => {
     const link = (serial: number, startGranule: number, less: number) => {
-      const pages = pagesOf([packet(1), packet(2)], { head: opusHead({ gain: 256 }), serial, startGranule, segments: 1 })
-      return concat(...pages.map((page, i) =>
-        writePage(i === pages.length - 1 ? { ...page, granule: page.granule - BigInt(less) } : page)
-      ))
+      const pages = pagesOf([packet(1), packet(2)], {
+        head: opusHead({ gain: 256 }),
+        serial,
+        startGranule,
+        segments: 1
+      })
+      return concat(
+        ...pages.map((page, i) =>
+          writePage(i === pages.length - 1 ? { ...page, granule: page.granule - BigInt(less) } : page)
+        )
+      )
     }
     for (const [one, other] of [[480_000, 0], [0, 480_000], [960, 1_920]] as const) {
       const { frames } = run(concat(link(1, one, 100), link(2, other, 200)))
@@ -338,7 +347,7 @@ describe("OggReader", () => {
     for (const page of pages.slice(2)) page.sequence += 0xffff_fffc
     const [first, second] = pages
     assert.deepStrictEqual(pages.slice(2).map(({ sequence }) => sequence), [0xffff_fffe, 0xffff_ffff, 2 ** 32])
-    const wrapped = pages.slice(2).map((page) => ({ ...page, sequence: page.sequence % 2 ** 32 }))
+    const wrapped = Array.from(pages.slice(2), (page) => ({ ...page, sequence: page.sequence % 2 ** 32 }))
     assert.isDefined(first)
     assert.isDefined(second)
     assert.deepStrictEqual(
@@ -371,7 +380,7 @@ describe("OggReader", () => {
     const one = concat(...pages.map(writePage))
     const before = shown(run(one).frames)
     // it begins at an hour, and ends at its beginning
-    const second = pages.map((page, i) => ({
+    const second = Array.from(pages, (page, i) => ({
       ...page,
       serial: 77,
       granule: i < 2 || i === pages.length - 1 ? 0n : page.granule + 158_760_000n
