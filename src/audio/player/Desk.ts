@@ -141,6 +141,8 @@ export const open = Effect.fnUntraced(function*(
 
   const fading: Desk["fading"] = (entry) => {
     const made = written.framesWritten()
+    // what is silent already ends with a frame that is sent with the next one, which may never be made
+    const shown = Seat.isHeld(entry) || entry.starvingMs !== undefined ? Heard.Flag.Playing : -1
     let next = seen
     entry.settle = () => {
       const isOver = isClosed && Splice.isOver(last)
@@ -148,7 +150,9 @@ export const open = Effect.fnUntraced(function*(
       for (next = Math.max(next, taken - memory); next < taken; next++) {
         lookAt(next, entry, 0)
         // it has ended, or was never in it
-        if (entry.overAt !== undefined || (next >= made && heard.flags(next, entry.slot, entry.input) === 0)) {
+        if (
+          entry.overAt !== undefined || (next >= made && (heard.flags(next, entry.slot, entry.input) & shown) === 0)
+        ) {
           return true
         }
       }
