@@ -180,7 +180,11 @@ export const open = (
           const ask: Fetch = options.fetch ?? fetch
           return ask(target.href, { headers, signal: controller.signal, redirect: "follow" })
         }, hasFailed)
-        const body: FetchReader | undefined = response.body?.getReader()
+        // one that somebody reads already, or that is none of the Fetch Standard, is so the next time, too
+        const body = yield* Effect.try({
+          try: (): FetchReader | undefined => response.body?.getReader(),
+          catch: (cause) => fatal(`its answer cannot be read: ${reasonOf(cause)}`)
+        })
         const abort = () => {
           controller.abort()
           // a body that was aborted has nothing to say
