@@ -76,6 +76,8 @@ export const open = Effect.fnUntraced(function*(
   /** Frames that were looked at. */
   let seen = 0
   let missingSince: number | undefined
+  /** Since when there has been nothing to mix, and so no frame that says what was late. */
+  let idleSince: number | undefined
   let isClosed = false
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -254,6 +256,13 @@ export const open = Effect.fnUntraced(function*(
         for (const { isPaused, seat } of inputs.values()) if (!isPaused) seat.missed += missed
         missingSince = undefined
       }
+      if (read > seen && idleSince !== undefined) {
+        for (const { isPaused, seat, starvingMs } of inputs.values()) {
+          if (isPaused || starvingMs === undefined) continue
+          seat.late += Math.round((nowMs - Math.max(idleSince, starvingMs)) / 20)
+        }
+        idleSince = undefined
+      }
       for (let frame = Math.max(seen, read - memory); frame < read; frame++) {
         for (const entry of inputs.values()) lookAt(frame, entry, nowMs)
       }
@@ -268,7 +277,10 @@ export const open = Effect.fnUntraced(function*(
     starving: (nowMs, onDrained) => {
       drain(onDrained)
       if (!heard.isIdle()) missingSince ??= nowMs
-      else for (const entry of inputs.values()) Seat.starving(entry, nowMs)
+      else {
+        idleSince ??= nowMs
+        for (const entry of inputs.values()) Seat.starving(entry, nowMs)
+      }
     },
     drain,
     heardMs,
