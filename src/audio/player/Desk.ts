@@ -182,6 +182,8 @@ export const open = Effect.fnUntraced(function*(
       entry.overAt = undefined
       entry.heardMs = media.ring.positionMs()
       entry.place = "mix"
+      // it ran dry while it was passed through
+      if (entry.starvingMs !== undefined) idleSince = Math.min(idleSince ?? Infinity, entry.starvingMs)
       inputs.set(entry.input, entry)
       const former = seat.after?.entry
       // one that is paused at its first frame was not
