@@ -9,7 +9,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../../VoiceError.ts"
@@ -21,6 +21,7 @@ import { type Answer, answerOf } from "./HttpAnswer.ts"
 import { type Fetch, type FetchReader, headersOf } from "./HttpFetch.ts"
 import {
   causeOf,
+  defaultReconnect,
   isNobody,
   isOfRequest,
   passing,
@@ -59,17 +60,6 @@ export interface UrlOptions {
    */
   readonly fetch?: Fetch | undefined
 }
-
-/**
- * 200 ms, doubling up to 5 seconds, 8 times.
- *
- * @category constants
- * @since 0.1.0
- */
-export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
-  Schedule.exponential("200 millis", 2),
-  Schedule.spaced("5 seconds")
-]).pipe(Schedule.upTo({ times: 8 }))
 
 /** How often an address where nobody is, and nobody was, is tried again by {@link defaultReconnect}: within a second and a half. */
 const triesOfNobody = 3
@@ -349,9 +339,7 @@ export const open = (
           if (answer.status === 416) return
           const why = changed(answer)
           if (why !== undefined) return yield* Effect.fail(fatal(why))
-          if (answer.start > start) {
-            return yield* Effect.fail(fatal(isAnotherPart))
-          }
+          if (answer.start > start) return yield* Effect.fail(fatal(isAnotherPart))
           const rest = yield* skipTo(answer, start)
           if (rest !== undefined) parts.push(rest)
           size = rest?.length ?? 0

@@ -93,7 +93,7 @@ const detailOf = ({ message, reason }: VoiceError) => reason._tag === "SourceFai
 export const open = (url: string | URL, options: Options = {}): Effect.Effect<OpenSource, VoiceError, Scope.Scope> => {
   const name = HttpSource.name(url, options)
   const fallback = Ffmpeg.fallback(options.ffmpeg)
-  const reconnect = options.reconnect ?? HttpSource.defaultReconnect
+  const reconnect = options.reconnect ?? HttpTrouble.defaultReconnect
 
   const connect = ({ headers, opening, url }: Place) =>
     HttpSource.open(url, { ...options, name, headers, reconnect }, opening)
