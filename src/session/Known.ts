@@ -28,6 +28,8 @@ export interface Now {
   readonly servers: number
   /** Main gateway sessions that have begun after the first. */
   readonly newSessions: number
+  /** Times the main gateway has gone on with its session. */
+  readonly resumes: number
   /** Whether the main gateway is away at the moment. */
   readonly isAway: boolean
   /** Why the main gateway will say nothing any more. */

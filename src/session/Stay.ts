@@ -74,6 +74,8 @@ export class Stay {
   readonly #place: Whereabouts.Place
   #lost: VoiceError.VoiceError | undefined
   #look: (() => void) | undefined
+  /** Of the main gateway, after which we have seen to how we are shown. */
+  #resumes: number
   /** There is one as soon as the handshake is done. */
   connection: VoiceDriver.VoiceConnection | undefined
   /** When audio began to flow, in nanoseconds of the clock. */
@@ -82,6 +84,7 @@ export class Stay {
   constructor(keeper: Keeper, place: Whereabouts.Place) {
     this.#keeper = keeper
     this.#place = place
+    this.#resumes = place.since.resumes
   }
 
   /** Gives what has ended it. The connection belongs to the scope. */
@@ -117,14 +120,19 @@ export class Stay {
       this.#showReady()
       yield* Deferred.succeed(options.joined, up)
       yield* reconnection.end(Exit.void)
-      yield* options.whereabouts.show(() => this.#here(), () => options.self.flags()).pipe(
-        Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
-        Effect.forkScoped({ startImmediately: true })
-      )
+      yield* Effect.forkScoped(this.#show(), { startImmediately: true })
       return undefined
     }).pipe(
       Scope.provide(scope),
       Effect.catch((error) => Effect.succeed<Outcome>({ _tag: "Lost", error }))
+    )
+  }
+
+  #show(): Effect.Effect<undefined> {
+    const { self, whereabouts } = this.#keeper.options
+    return whereabouts.show(() => this.#here(), () => self.flags()).pipe(
+      Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
+      Effect.as(undefined)
     )
   }
 
@@ -152,8 +160,18 @@ export class Stay {
   #remain(): Effect.Effect<Outcome> {
     return Effect.gen({ self: this }, function*() {
       while (true) {
-        const outcome = yield* this.#next(({ channelId }) => channelId === null || this.#elsewhere() !== undefined)
+        const outcome = yield* this.#next(({ channelId, resumes }) =>
+          resumes > this.#resumes || channelId === null || this.#elsewhere() !== undefined
+        )
         if (outcome !== undefined) return outcome
+        const { whereabouts } = this.#keeper.options
+        const { resumes } = whereabouts.now()
+        if (resumes > this.#resumes) {
+          this.#resumes = resumes
+          const meanwhile = yield* Effect.raceFirst(this.#next(() => false), this.#show())
+          if (meanwhile !== undefined) return meanwhile
+          continue
+        }
         // a move brings another server, and the end of this connection; one that was here before the state is ours already
         const patience = { duration: this.#keeper.gatewayPatience, orElse: () => Effect.undefined }
         const late = yield* Effect.timeoutOrElse(this.#next(() => false), patience)
@@ -162,7 +180,7 @@ export class Stay {
         if (where !== undefined) {
           this.#keeper.enter(where)
           this.#showReady()
-        } else if (this.#keeper.options.whereabouts.now().channelId === null) {
+        } else if (whereabouts.now().channelId === null) {
           const answer = yield* this.#askAgain()
           if (answer !== undefined) return answer
         }

@@ -54,10 +54,14 @@ const unknown: Now = {
   server: undefined,
   servers: 0,
   newSessions: 0,
+  resumes: 0,
   isAway: false,
   failure: undefined,
   detached: undefined
 }
+
+const isSame = (one: Flags | undefined, other: Flags | undefined): boolean =>
+  one?.deaf === other?.deaf && one?.mute === other?.mute
 
 /** What hears of one guild, and asks for channels of it. */
 class Guild implements Whereabouts, GuildEvents.Listener {
@@ -75,6 +79,8 @@ class Guild implements Whereabouts, GuildEvents.Listener {
   /** The last request for a channel while we were in none: for which, when it was made, and how many voice states had come by then. */
   #requested: { atNanos: bigint; readonly channelId: ChannelId; readonly states: number } | undefined
   #told: Flags | undefined
+  /** As Discord has said last. */
+  #shown: Flags | undefined
   #farewell: Farewell.Farewell | undefined
 
   constructor(gateway: Gateway.Gateway["Service"], guildId: GuildId, clock: Clock.Clock) {
@@ -119,7 +125,10 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     const { channel_id: channelId, session_id: sessionId } = state
     const { restrictions: former, states } = this.#now
     const restrictions = channelId === null ? former : Restrictions.of(state)
-    if (channelId !== null) this.#leaves.granted(channelId)
+    if (channelId !== null) {
+      this.#leaves.granted(channelId)
+      this.#shown = { mute: state.self_mute, deaf: state.self_deaf }
+    }
     const isEcho = channelId === null && this.#leaves.answered()
     this.#set({ channelId, sessionId, restrictions, states: isEcho ? states : states + 1 })
   }
@@ -155,7 +164,9 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         return this.#set({ isAway: true })
       case "Resumed":
         this.#leaves.resumed()
-        return this.#set({ isAway: false })
+        // Discord has told again what we have missed: what it does not show by now was lost with the WebSocket
+        if (this.#shown !== undefined && !isSame(this.#told, this.#shown)) this.#told = undefined
+        return this.#set({ isAway: false, resumes: this.#now.resumes + 1 })
       case "NewSession":
         this.#leaves.newSession()
         // the id of the former session is no longer ours: until a voice state brings another, there is no place
@@ -217,9 +228,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
   show(channelId: () => ChannelId, flags: () => Flags): Effect.Effect<void, VoiceError.VoiceError> {
     return Effect.suspend(() => {
       const wanted = flags()
-      return this.#told?.deaf === wanted.deaf && this.#told.mute === wanted.mute
-        ? Effect.void
-        : this.tell(channelId(), wanted)
+      return isSame(this.#told, wanted) ? Effect.void : this.tell(channelId(), wanted)
     })
   }
 

@@ -71,7 +71,8 @@ export interface MockGatewayOptions {
 }
 
 /**
- * An answer as Discord gives it: our voice state, and the voice server unless we leave.
+ * An answer as Discord gives it: our voice state, and the voice server where we join or move; not where we leave, and not where only
+ * our mute or deaf flags change.
  *
  * @category constructors
  * @since 0.1.0
@@ -81,25 +82,34 @@ export const answerWith = (options: {
   readonly sessionId: string
   readonly token: string
   readonly endpoint: string
-}): (request: Gateway.VoiceStateRequest) => ReadonlyArray<Gateway.GatewayEvent> =>
-({ channel_id, guild_id, self_deaf, self_mute }) => {
-  const state: Gateway.GatewayEvent = {
-    _tag: "VoiceState",
-    state: {
-      guild_id,
-      channel_id,
-      user_id: options.userId,
-      session_id: options.sessionId,
-      deaf: false,
-      mute: false,
-      self_deaf,
-      self_mute,
-      self_video: false,
-      suppress: false
+}): (request: Gateway.VoiceStateRequest) => ReadonlyArray<Gateway.GatewayEvent> => {
+  const requests = new Map<GuildId, Gateway.VoiceStateRequest>()
+  return (request) => {
+    const { channel_id, guild_id, self_deaf, self_mute } = request
+    const before = requests.get(guild_id)
+    requests.set(guild_id, request)
+    const isFlags = before?.channel_id === channel_id &&
+      (before.self_mute !== self_mute || before.self_deaf !== self_deaf)
+    const state: Gateway.GatewayEvent = {
+      _tag: "VoiceState",
+      state: {
+        guild_id,
+        channel_id,
+        user_id: options.userId,
+        session_id: options.sessionId,
+        deaf: false,
+        mute: false,
+        self_deaf,
+        self_mute,
+        self_video: false,
+        suppress: false
+      }
     }
+    const { endpoint, token } = options
+    return channel_id === null || isFlags
+      ? [state]
+      : [state, { _tag: "VoiceServer", server: { guild_id, token, endpoint } }]
   }
-  const { endpoint, token } = options
-  return channel_id === null ? [state] : [state, { _tag: "VoiceServer", server: { guild_id, token, endpoint } }]
 }
 
 const make = Effect.fnUntraced(function*(options: MockGatewayOptions) {

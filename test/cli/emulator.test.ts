@@ -421,6 +421,9 @@ describe("emulator", () => {
       assert.include(compared["message"], "chirp.mp3, being no Opus, is not supported: nothing is encoded here")
       assert.deepInclude(yield* order({ do: "forget", user: "guest" }), { ok: true })
       assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "late" }), { frames: 0, silence: 0 })
+      const loud = yield* order({ do: "heard", user: "guest", from: "player", frames: 20, level: true })
+      const level = Number(loud["levelDb"])
+      assert.isTrue(level > -60 && level < 0, JSON.stringify(loud))
       const missing = yield* order({ do: "heard", user: "guest", from: "late", frames: 1, timeoutMs: 1 })
       assert.deepInclude(missing, { ok: false, message: "\"guest\" has heard 0 of 1 frames of \"late\"." })
 

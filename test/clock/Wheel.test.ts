@@ -66,6 +66,27 @@ describe("Wheel", () => {
     }
   })
 
+  it("need not be turned for what is due later than it is long, before its last slot begins", () => {
+    const { insert, taken, turn, wheel } = rig()
+    insert(70_000)
+    assert.strictEqual(wheel.next(), 255 * 256)
+    turn(255 * 256)
+    assert.strictEqual(wheel.next(), 273 * 256)
+    turn(69_999)
+    assert.deepStrictEqual(taken, [])
+    turn(70_000)
+    assert.deepStrictEqual(taken, [{ atMs: 70_000, due: [70_000] }])
+  })
+
+  it("takes each slot once behind a stall, however long that was, and what is taken is in none", () => {
+    const { insert, taken, turn } = rig()
+    const one = insert(5)
+    // the last 256 ms are gone through, in which the slot of 5 is that of 9,989
+    turn(10_000)
+    assert.deepStrictEqual(taken, [{ atMs: 9_989, due: [5] }])
+    assert.strictEqual(one.slot, Wheel.noSlot)
+  })
+
   it("goes on without taking anything, and never back", () => {
     const { insert, taken, turn, wheel } = rig()
     wheel.skip(1_000_000)

@@ -536,7 +536,7 @@ export const countingFibers = () => {
 }
 
 /** The libraries of the ciphers take time of the machine to start. */
-const started = Effect.scoped(Layer.build(Layer.merge(VoiceCrypto.layer, Mixer.layer)))
+export const started = Effect.scoped(Layer.build(Layer.merge(VoiceCrypto.layer, Mixer.layer)))
 
 /** Who looks on at a run. */
 export interface Onlooker {

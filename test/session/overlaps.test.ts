@@ -69,6 +69,25 @@ describe("VoiceSession, when things overlap", () => {
       assert.isAbove((yield* it.driver.frames).length, 30)
     }))
 
+  for (const isLost of [true, false]) {
+    it.effect(`says how it is shown ${isLost ? "again" : "once"} where the main gateway was lost and Discord ${isLost ? "did not hear" : "heard"} it`, () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        const { answer } = it.discord
+        it.discord.answer = () => []
+        yield* session.setSelf({ mute: true })
+        yield* it.pushLifecycle("Lost")
+        const state = { ...Rig.stateOf(Rig.home), self_mute: true }
+        if (!isLost) yield* it.say({ _tag: "VoiceState", state })
+        yield* it.pushLifecycle("Resumed")
+        yield* second
+        assert.deepStrictEqual(it.channels(), isLost ? [Rig.home, Rig.home, Rig.home] : [Rig.home, Rig.home])
+        assert.deepInclude(it.discord.requests.at(-1), { channel_id: Rig.home, self_mute: true })
+        it.discord.answer = answer
+      }))
+  }
+
   it.effect("is where it was let in just after it was removed, though the voice gateway does not close", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()

@@ -52,6 +52,21 @@ describe("MockGateway", () => {
       answer: MockGateway.answerWith({ userId, sessionId: "s", token: "t", endpoint: "host:1" })
     }))))
 
+  it.effect("answers with the server where we join or move, and not for our flags alone", () =>
+    Effect.sync(() => {
+      const answer = MockGateway.answerWith({ userId, sessionId: "s", token: "t", endpoint: "host:1" })
+      const tags = (channel: string | null, self_mute = false, self_deaf = true) =>
+        answer({ ...request(channel), self_mute, self_deaf }).map((event) => event._tag)
+      assert.deepStrictEqual(tags("300"), ["VoiceState", "VoiceServer"])
+      assert.deepStrictEqual(tags("300", true), ["VoiceState"])
+      assert.deepStrictEqual(tags("300", true, false), ["VoiceState"])
+      // who asks for the same once more has lost what it had
+      assert.deepStrictEqual(tags("300", true, false), ["VoiceState", "VoiceServer"])
+      assert.deepStrictEqual(tags("301", false), ["VoiceState", "VoiceServer"])
+      assert.deepStrictEqual(tags(null), ["VoiceState"])
+      assert.deepStrictEqual(tags("301", true), ["VoiceState", "VoiceServer"])
+    }))
+
   it.effect("fails on demand, once or for good", () =>
     Effect.gen(function*() {
       const gateway = yield* Gateway.Gateway
@@ -67,4 +82,44 @@ describe("MockGateway", () => {
       assert.strictEqual((yield* Effect.flip(gateway.userId)).reason._tag, "GatewayClosed")
       assert.strictEqual((yield* Effect.flip(gateway.updateVoiceState(request("1")))).reason._tag, "GatewayClosed")
     }).pipe(Effect.provide(MockGateway.layer())))
+
+  it.effect("tells what was before, and what keeps us out, as the test says", () =>
+    Effect.gen(function*() {
+      const gateway = yield* Gateway.Gateway
+      const discord = yield* MockGateway.MockGateway
+      const initial = Option.getOrThrow(gateway.initialVoiceState)
+      assert.isTrue(Option.isNone(yield* initial(guildId)))
+      const [event] = MockGateway.answerWith({ userId, sessionId: "s", token: "t", endpoint: "e" })({
+        ...request("300"),
+        self_mute: true,
+        self_deaf: false
+      })
+      assert(event?._tag === "VoiceState")
+      assert.deepInclude(event.state, { self_mute: true, self_deaf: false })
+      yield* discord.setInitialVoiceState(guildId, event.state)
+      assert.deepStrictEqual(yield* initial(guildId), Option.some(event.state))
+      assert.isTrue(Option.isNone(yield* initial(GuildId.make("201"))))
+      assert.strictEqual(yield* gateway.obstacle?.(guildId, ChannelId.make("5")) ?? Effect.undefined, "Full")
+      assert.isUndefined(yield* gateway.obstacle?.(guildId, ChannelId.make("6")) ?? Effect.undefined)
+    }).pipe(Effect.provide(MockGateway.layer({ obstacle: (channelId) => channelId === "5" ? "Full" : undefined }))))
+
+  it.effect("records parts in a stage, and ends the lifecycle, too", () =>
+    Effect.gen(function*() {
+      const gateway = yield* Gateway.Gateway
+      const discord = yield* MockGateway.MockGateway
+      assert.isUndefined(gateway.obstacle)
+      const stage = { guildId, channelId: ChannelId.make("5"), part: "speaker" } as const
+      const { setStage } = gateway
+      assert.isDefined(setStage)
+      yield* setStage(stage)
+      yield* discord.refuse(new VoiceError.GatewayFailed({ detail: "no" }))
+      assert.strictEqual((yield* Effect.flip(setStage(stage))).reason._tag, "GatewayFailed")
+      assert.deepStrictEqual(yield* discord.stageRequests, [stage])
+      const lifecycle = yield* Option.getOrThrow(gateway.lifecycle)
+      const reader = yield* Effect.forkChild(Stream.runCollect(lifecycle), { startImmediately: true })
+      yield* discord.pushLifecycle("Lost")
+      yield* discord.end(new VoiceError.GatewayFailed({ detail: "over" }))
+      assert.deepStrictEqual(yield* Fiber.join(reader), ["Lost"])
+      assert.strictEqual((yield* Effect.flip(setStage(stage))).reason._tag, "GatewayFailed")
+    }).pipe(Effect.scoped, Effect.provide(MockGateway.layer())))
 })

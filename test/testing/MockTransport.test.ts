@@ -59,4 +59,47 @@ describe("MockTransport", () => {
       socket.send(Uint8Array.of(1), 1)
       assert.deepStrictEqual(socket.statistics(), { sent: 1, sendErrors: 2, received: 1, socketErrors: 0 })
     }).pipe(Effect.provide(MockTransport.layer)))
+
+  it.effect("counts what nobody has taken, and tells how it ended", () =>
+    Effect.gen(function*() {
+      const network = yield* MockTransport.MockWebSockets
+      yield* network.refuse("Rejected", 403)
+      assert.deepInclude(yield* Effect.flip(connect), { kind: "Rejected", status: 403 })
+      const first = yield* connect
+      const second = yield* connect
+      assert.strictEqual(yield* network.waiting, 2)
+      const [a, b] = [yield* network.accept, yield* network.accept]
+      assert.deepStrictEqual([a.url, yield* network.waiting], ["wss://host/", 0])
+      yield* first.send("one")
+      yield* first.send("two")
+      assert.strictEqual(yield* a.waiting, 2)
+      yield* a.terminate
+      assert.strictEqual((yield* Effect.flip(Queue.take(first.frames))).code, 1006)
+      yield* second.terminate
+      yield* b.close(4_000, "late")
+      assert.deepInclude(yield* b.closed, { code: 1006, reason: "" })
+      assert.strictEqual((yield* Effect.flip(second.send("late"))).code, 1006)
+    }).pipe(Effect.scoped, Effect.provide(MockTransport.layer)))
+
+  it.effect("fails to send, and loses its address, when the test says so", () =>
+    Effect.gen(function*() {
+      const network = yield* MockTransport.MockDatagrams
+      yield* network.refuse
+      yield* Effect.flip(connectUdp)
+      const socket = yield* connectUdp
+      const peer = yield* network.accept
+      assert.deepStrictEqual(peer.remote, { address: "203.0.113.1", port: 5 })
+      yield* peer.setSending(false)
+      socket.send(Uint8Array.of(1), 1)
+      assert.strictEqual(yield* peer.waiting, 0)
+      yield* peer.setSending(true)
+      socket.send(Uint8Array.of(2), 1)
+      socket.send(Uint8Array.of(3), 1)
+      assert.strictEqual(yield* peer.waiting, 2)
+      assert.deepStrictEqual(yield* peer.take, Uint8Array.of(2))
+      assert.deepStrictEqual(socket.statistics(), { sent: 2, sendErrors: 1, received: 0, socketErrors: 0 })
+      assert.isTrue(socket.hasAddress())
+      yield* peer.loseAddress
+      assert.isFalse(socket.hasAddress())
+    }).pipe(Effect.scoped, Effect.provide(MockTransport.layer)))
 })

@@ -95,6 +95,30 @@ describe("MockVoiceUdp", () => {
       yield* servers.refuse
       assert.strictEqual(yield* reasonOf(open), "UdpFailed")
     }).pipe(Effect.provide(MockVoiceUdp.layer({ discovered: { address: "192.0.2.9", port: 9 } }))))
+
+  it.effect("loses and refuses as often as it is told to, and counts what keeps a way open", () =>
+    Effect.gen(function*() {
+      const servers = yield* MockVoiceUdp.MockVoiceUdp
+      yield* servers.refuse
+      yield* servers.refuse
+      assert.strictEqual(yield* reasonOf(open), "UdpFailed")
+      assert.strictEqual(yield* reasonOf(open), "UdpFailed")
+      const scope = yield* Scope.make()
+      const socket = yield* Scope.provide(open, scope)
+      assert.strictEqual(yield* servers.waiting, 1)
+      const peer = yield* servers.accept
+      assert.strictEqual(peer.ssrc, 9)
+      yield* servers.loseDiscovery
+      yield* Effect.flip(socket.discover)
+      assert.deepStrictEqual(yield* socket.discover, { address: "192.0.2.1", port: 50_000 })
+      socket.media.send(Uint8Array.of(1), 1)
+      assert.strictEqual(yield* peer.waiting, 1)
+      socket.keepAlive()
+      socket.ping()
+      yield* Scope.close(scope, Exit.void)
+      yield* peer.deliver("rtp", Uint8Array.of(1))
+      assert.deepInclude(socket.statistics(), { sent: 1, received: 0, dropped: 0, keepalives: 2 })
+    }).pipe(Effect.provide(MockVoiceUdp.layer())))
 })
 
 describe("MockVoiceCrypto", () => {

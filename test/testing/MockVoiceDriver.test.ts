@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, Redacted, Scope, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Mixer from "../../src/Mixer.ts"
 import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
 import * as Time from "../../src/testing/Time.ts"
+import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 
@@ -70,4 +73,61 @@ describe("MockVoiceDriver", () => {
       assert.strictEqual((yield* Effect.flip(VoiceSession.join(where))).reason._tag, "E2eeRequired")
       yield* Effect.scoped(VoiceSession.join(where))
     }).pipe(Effect.provide(layer)))
+
+  it.effect("does what it is told, as a driver does, and keeps note of it", () =>
+    Effect.gen(function*() {
+      const driver = yield* MockVoiceDriver.MockVoiceDriver
+      const session = yield* VoiceSession.join(where)
+      const track = yield* session.play(AudioSource.fromFrames(frames))
+      yield* Time.advance("220 millis")
+      const sent = (yield* driver.frames).length
+      yield* track.pause
+      yield* Time.advance("2 seconds")
+      assert.isAtMost((yield* driver.frames).length, sent + 1)
+      assert.isFalse((yield* driver.frames).some((frame) => OpusPacket.isSilence(frame)))
+      yield* track.resume
+      yield* Time.advance("200 millis")
+      assert.isAtLeast((yield* driver.frames).length, sent + 8)
+      yield* session.setSelf({ mute: true })
+      const muted = (yield* driver.frames).length
+      yield* Time.advance("300 millis")
+      assert.isAtMost((yield* driver.frames).length, muted + 1)
+      yield* session.setSelf({ mute: false })
+      yield* track.stop
+      yield* Time.advance("300 millis")
+      assert.isBelow((yield* driver.frames).length, frames.length)
+      const told = (yield* driver.commands).map(({ _tag }) => _tag)
+      assert.includeMembers(told, ["Attach", "SetPaused", "SetMuted"])
+      const { bytesSent, packetsSent, silencePacketsSent } = yield* session.statistics
+      assert.strictEqual((yield* driver.connections).length, 1)
+      assert.strictEqual(packetsSent - silencePacketsSent, (yield* driver.frames).length)
+      assert.isAbove(bytesSent, 2 * packetsSent)
+      assert.isDefined(yield* Effect.flip(session.verificationCode(UserId.make("4"))))
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("is of the version that was asked for, and lets nothing happen behind its scope", () =>
+    Effect.gen(function*() {
+      const driver = yield* MockVoiceDriver.MockVoiceDriver
+      const { connect } = yield* VoiceDriver.VoiceDriver
+      const info = new VoiceDriver.ConnectionInfo({
+        endpoint: "voice.example:443",
+        serverId: where.guildId,
+        channelId: where.channelId,
+        userId,
+        sessionId: Redacted.make("s"),
+        token: Redacted.make("t")
+      })
+      const scope = yield* Scope.make()
+      const first = yield* Scope.provide(connect(info, { version: 4 }), scope)
+      const second = yield* connect(info)
+      assert.deepStrictEqual([first.established.version, second.established.version], [
+        4,
+        VoicePayload.recommendedVersion
+      ])
+      assert.deepStrictEqual(yield* driver.connections, [info, info])
+      assert.notStrictEqual(first.established.ssrc, second.established.ssrc)
+      yield* Scope.close(scope, Exit.void)
+      yield* driver.end(new VoiceError.ServerCrashed({ code: 4015, detail: "" }))
+      assert.strictEqual((yield* Effect.flip(second.awaitEnd)).reason._tag, "ServerCrashed")
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 })

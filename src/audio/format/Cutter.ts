@@ -43,7 +43,7 @@ export interface Cutter {
 export interface Format
   extends
     Pick<PacketReader, "header" | "durationByTail" | "tailBytes" | "end" | "restart">,
-    Partial<Pick<PacketReader, "onSize" | "placeOf" | "placeIn">>
+    Partial<Pick<PacketReader, "onSize" | "placeOf" | "placeIn" | "follows">>
 {
   readonly step: () => boolean
   readonly onLast?: () => void
@@ -131,7 +131,8 @@ export const make = (formatOf: (cutter: Cutter) => Format): PacketReader => {
       format.restart(place)
     },
     placeOf: format.placeOf,
-    placeIn: format.placeIn
+    placeIn: format.placeIn,
+    follows: format.follows
   }
 }
 

@@ -22,8 +22,21 @@ const maxCommentBytes = 4 * 1024 * 1024
 const trailers = ["TAG", "APETAGEX", "ID3", "LYRICS", "fLaC", "\0\0\0\0\0\0\0\0"]
 const trailerBytes = 8
 
+const magic = [0x66, 0x4c, 0x61, 0x43]
+
+/** Where another file begins, of the bytes from an index on, or where they end. */
+const otherFile = (bytes: Uint8Array, from: number): number => {
+  for (let at = bytes.indexOf(0x66, from); at >= 0; at = bytes.indexOf(0x66, at + 1)) {
+    if (magic.every((byte, i) => bytes[at + i] === byte)) return at
+  }
+  return bytes.length
+}
+
 const isTagAt = (bytes: Uint8Array, at: number): boolean =>
   bytes[at] === 0x54 && bytes[at + 1] === 0x41 && bytes[at + 2] === 0x47
+
+/** What may stand between frames, such as what is damaged. */
+const slackBytes = 4_096
 
 /** A frame header is found by chance once in many megabytes. More than this is made to cost time. */
 const maxStray = 16
@@ -57,6 +70,8 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   let expected = 0
   /** The number of the first sample, as the first frame has it: a part of a stream may keep those of the whole. */
   let origin: number | undefined
+  /** Where the first frame stands. */
+  let framesAt = 0
   /** After a restart, what looks like a frame need not be one. */
   let searching = false
   let strays = 0
@@ -116,6 +131,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       return fail("Unsupported", `FLAC of ${info.bits} bits a sample; 24 at most can be played`)
     }
     state = "frames"
+    framesAt = position()
     header = {
       codec: "flac",
       rate: info.rate,
@@ -288,7 +304,8 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     },
     header: () => header,
     // who could not go back to the header has told no length
-    durationByTail: (tail) => {
+    durationByTail: (bytes, size) => {
+      const tail = bytes.subarray(0, otherFile(bytes, Math.max(0, framesAt - (size - bytes.length))))
       const last = info === undefined ? undefined : lastFrame(tail, info)
       return info === undefined || last === undefined
         ? undefined
@@ -303,6 +320,13 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       expected = place.start
       searching = true
       strays = 0
+    },
+    follows: (earlier, later) => {
+      if (info === undefined) return true
+      // the smallest block that is told may be the last one
+      const frames = (later.start - earlier.start) / info.maxBlock
+      const samples = FlacFrame.limitOf({ samples: later.start - earlier.start, start: 0 }, info)
+      return later.start > earlier.start && later.offset - earlier.offset <= samples + 64 * frames + slackBytes
     },
     placeIn: (bytes, offset) => {
       if (info === undefined) return undefined

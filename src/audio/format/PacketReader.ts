@@ -115,6 +115,8 @@ export interface PacketReader {
   readonly placeOf?: ((sample: number) => Place) | undefined
   /** The first place that `bytes`, which stand at `offset` of the file, tell of: for a search. */
   readonly placeIn?: ((bytes: Uint8Array, offset: number) => Place | undefined) | undefined
+  /** Whether a place can be of the same stream as one before it; left out where no other stream can stand behind it. */
+  readonly follows?: ((earlier: Place, later: Place) => boolean) | undefined
 }
 
 /**

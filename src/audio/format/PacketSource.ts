@@ -143,17 +143,45 @@ export const open = (
         return undefined
       })
 
+    const isOwn = (earlier: Place | undefined, later: Place) =>
+      earlier === undefined || reader.follows === undefined || reader.follows(earlier, later)
+
+    /**
+     * Where to look behind a place that is of the stream: where another one may stand behind it, twice as far in at most. What is there
+     * of another one is before that place in time then, and is known by it.
+     */
+    const farthest = (from: number, low: number) =>
+      reader.follows === undefined ? Infinity : low + Math.max(nearBytes, low - from)
+
+    /**
+     * Where a sample is by the bytes of what lies before: a little before that, then a little behind, and in every third turn nowhere,
+     * so that it ends soon where that leads nowhere. It makes up for the way there in small steps.
+     */
+    const guessed = (from: number, { offset, start }: Place, sample: number, turn: number): number | undefined => {
+      const since = start - (index[0]?.start ?? 0)
+      if (reader.follows === undefined || since <= 0 || turn % 3 === 2) return undefined
+      return offset + (sample - start) * (offset - from) / since + (turn % 3 - 0.5) * nearBytes * 0.9
+    }
+
     /** The last place before a sample that halving the file finds. */
     const search = (random: ByteSource.RandomAccess, sample: number) =>
       Effect.gen(function*() {
         // before it there may be pictures of megabytes
-        let low = index[0]?.offset ?? 0
+        const from = index[0]?.offset ?? 0
+        let low = from
         let high = random.size
         let best: Place | undefined
+        let turn = 0
         while (high - low > nearBytes) {
-          const middle = Math.floor((low + high) / 2)
+          const halfway = Math.min((low + high) / 2, farthest(from, low))
+          const guess = best === undefined ? undefined : guessed(from, best, sample, turn++)
+          const middle = Math.floor(
+            guess === undefined || guess <= low || guess >= Math.min(high, farthest(from, low)) ? halfway : guess
+          )
           const place = yield* probe(random, middle, high)
-          if (place === undefined || place.offset >= high || place.start > sample) {
+          if (
+            place === undefined || place.offset >= high || place.start > sample || !isOwn(best ?? index[0], place)
+          ) {
             high = middle
           } else {
             best = place
@@ -182,7 +210,27 @@ export const open = (
     }
     remember(held)
 
-    const durationMs = yield* duration(source, reader)
+    /** Whether what the end of the file tells is told of this stream, by places that are further and further in. */
+    const isWhole = (random: ByteSource.RandomAccess, from: Place, endMs: number) =>
+      Effect.gen(function*() {
+        let earlier = from
+        for (let far = nearBytes; from.offset + far < random.size; far *= 2) {
+          const place = yield* probe(random, from.offset + far, random.size)
+          if (place === undefined) break
+          if (!isOwn(earlier, place)) return false
+          earlier = place
+        }
+        // tags may stand behind it
+        const offset = Math.max(earlier.offset, random.size - reader.tailBytes)
+        return earlier.start / rate * 1_000 < endMs && isOwn(earlier, { offset, start: endMs / 1_000 * rate })
+      })
+
+    const told = yield* duration(source, reader)
+    const isDoubtful = reader.follows !== undefined && reader.durationMs() === undefined
+    const durationMs = told === undefined || !isDoubtful || source.random === undefined || first === undefined ||
+        (yield* isWhole(source.random, first, told))
+      ? told
+      : undefined
     const seekable = source.seek !== undefined && reader.canSeek?.() !== false
     /**
      * Leaves out what lies before a sample, but for the last of it where it ends there. How it ends, the next pull says again; what

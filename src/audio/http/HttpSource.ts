@@ -19,17 +19,8 @@ import type { Tags } from "../OpenSource.ts"
 import * as TagChanges from "../TagChanges.ts"
 import { type Answer, answerOf } from "./HttpAnswer.ts"
 import { type Fetch, type FetchReader, headersOf } from "./HttpFetch.ts"
-import {
-  causeOf,
-  defaultReconnect,
-  isNobody,
-  isOfRequest,
-  passing,
-  reasonOf,
-  statusFailure,
-  type Trouble,
-  Witness
-} from "./HttpTrouble.ts"
+import type { Trouble } from "./HttpTrouble.ts"
+import * as HttpTrouble from "./HttpTrouble.ts"
 import * as HttpUrl from "./HttpUrl.ts"
 
 /**
@@ -60,9 +51,6 @@ export interface UrlOptions {
    */
   readonly fetch?: Fetch | undefined
 }
-
-/** How often an address where nobody is, and nobody was, is tried again by {@link defaultReconnect}: within a second and a half. */
-const triesOfNobody = 3
 
 /**
  * Bytes of a URL, where they came from after all redirects, and what the server says they are.
@@ -120,7 +108,7 @@ export const open = (
       yield* Bounds.patience(options.stallTimeout ?? "10 seconds", "a stall timeout"),
       "a stall timeout"
     )
-    const schedule = options.reconnect ?? defaultReconnect
+    const schedule = options.reconnect ?? HttpTrouble.defaultReconnect
     const failed = (retry: boolean) => (detail: string, cause?: unknown): Trouble => ({
       retry,
       error: ByteSource.failure(source, "Failed", detail, { cause })
@@ -138,15 +126,18 @@ export const open = (
     let leftover: Uint8Array | undefined
 
     /** Within the time that an answer or the next bytes may take. */
-    const patiently = <A>(run: (signal: AbortSignal) => Promise<A>, what: string): Effect.Effect<A, Trouble> =>
+    const patiently = <A>(
+      run: (signal: AbortSignal) => Promise<A>,
+      what: string
+    ): Effect.Effect<A, Trouble> =>
       Effect.tryPromise({
         try: run,
         catch: (cause): Trouble => ({
-          ...(options.fetch === undefined && isOfRequest(cause) ? fatal : trouble)(
-            `${what}: ${reasonOf(cause)}`,
-            causeOf(cause)
+          ...(options.fetch === undefined && HttpTrouble.isOfRequest(cause) ? fatal : trouble)(
+            `${what}: ${HttpTrouble.reasonOf(cause)}`,
+            HttpTrouble.causeOf(cause)
           ),
-          isNobody: isNobody(cause)
+          isNobody: HttpTrouble.isNobody(cause)
         })
       }).pipe(
         Effect.timeoutOrElse({
@@ -163,7 +154,7 @@ export const open = (
         const wanted = { headers: options.headers, authorization, start, end, metadata, validator: known?.validator }
         const headers = yield* Effect.try({
           try: () => headersOf(wanted),
-          catch: (cause) => fatal(`${hasFailed}: ${reasonOf(cause)}`)
+          catch: (cause) => fatal(`${hasFailed}: ${HttpTrouble.reasonOf(cause)}`)
         })
         const response = yield* patiently((signal) => {
           signal.addEventListener("abort", () => controller.abort(), { once: true })
@@ -173,7 +164,7 @@ export const open = (
         // one that somebody reads already, or that is none of the Fetch Standard, is so the next time, too
         const body = yield* Effect.try({
           try: (): FetchReader | undefined => response.body?.getReader(),
-          catch: (cause) => fatal(`its answer cannot be read: ${reasonOf(cause)}`)
+          catch: (cause) => fatal(`its answer cannot be read: ${HttpTrouble.reasonOf(cause)}`)
         })
         const abort = () => {
           controller.abort()
@@ -182,7 +173,7 @@ export const open = (
         }
         if (response.status !== 200 && response.status !== 206 && response.status !== 416) {
           abort()
-          return yield* Effect.fail(statusFailure(source, response.status, response.statusText))
+          return yield* Effect.fail(HttpTrouble.statusFailure(source, response.status, response.statusText))
         }
         const answer = answerOf(response, { body, abort, onTags: changes.publish })
         if (answer !== undefined) return answer
@@ -280,24 +271,25 @@ export const open = (
     ))
 
     const tell = Effect.fnUntraced(function*({ error }: Trouble) {
-      const witness = yield* Witness
+      const witness = yield* HttpTrouble.Witness
       witness(error)
     })
 
-    let refusals = 0
-    const isVain = ({ isNobody }: Trouble): boolean =>
-      isNobody === true && known === undefined && refusals++ >= triesOfNobody
+    const isEnough = HttpTrouble.patience()
+    const isVain = ({ isNobody }: Trouble): boolean => isNobody === true && known === undefined
 
     const patient = <A>(effect: Effect.Effect<A, Trouble>, by = schedule): Effect.Effect<A, VoiceError> =>
       Effect.tapError(effect, tell).pipe(
         Effect.retry({
           schedule: by,
           // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
-          while: (failure: Trouble) => failure.retry && !isLive && !(by === defaultReconnect && isVain(failure))
+          while: (failure: Trouble) =>
+            failure.retry && !isLive && !(by === HttpTrouble.defaultReconnect && isEnough(isVain(failure)))
         }),
-        Effect.mapError(({ error, retry }) => {
-          if (retry) passing.add(error)
-          return error
+        Effect.mapError((failure) => {
+          if (failure.retry) HttpTrouble.passing.add(failure.error)
+          if (isVain(failure)) HttpTrouble.vain.add(failure.error)
+          return failure.error
         })
       )
 
@@ -339,13 +331,17 @@ export const open = (
           if (answer.status === 416) return
           const why = changed(answer)
           if (why !== undefined) return yield* Effect.fail(fatal(why))
-          if (answer.start > start) return yield* Effect.fail(fatal(isAnotherPart))
+          if (answer.start > start) {
+            return yield* Effect.fail(fatal(isAnotherPart))
+          }
           const rest = yield* skipTo(answer, start)
           if (rest !== undefined) parts.push(rest)
           size = rest?.length ?? 0
           while (size < end - start) {
-            const bytes = yield* Effect.catch(read(answer), (failure) =>
-              size === 0 ? Effect.fail(failure) : Effect.undefined)
+            const bytes = yield* Effect.catch(
+              read(answer),
+              (failure) => size === 0 ? Effect.fail(failure) : Effect.undefined
+            )
             if (bytes === undefined) {
               break
             }
@@ -371,8 +367,7 @@ export const open = (
             break
           }
           parts.push(...pieces)
-          at += pieces.reduce((sum, { length }) =>
-            sum + length, 0)
+          at += pieces.reduce((sum, { length }) => sum + length, 0)
         }
         return new Uint8Array(Buffer.concat(parts)).subarray(0, Math.max(0, end - start))
       })

@@ -135,3 +135,27 @@ export const passing = new WeakSet<VoiceError>()
  * @since 0.1.0
  */
 export const isPassing = (error: VoiceError): boolean => passing.has(error)
+
+/**
+ * Failures of addresses where nobody is.
+ *
+ * @category errors
+ * @since 0.1.0
+ * @internal
+ */
+export const vain = new WeakSet<VoiceError>()
+
+/** How often an address where nobody is, and nobody was, is tried again by default: within a second and a half. */
+const triesOfNobody = 3
+
+/**
+ * Counts the tries of an address where nobody is: says of a failure whether there were enough.
+ *
+ * @category constructors
+ * @since 0.1.0
+ * @internal
+ */
+export const patience = (): (isNobody: boolean) => boolean => {
+  let refusals = 0
+  return (isNobody) => isNobody && refusals++ >= triesOfNobody
+}

@@ -237,15 +237,13 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     if (from < to && !skipping) keep(from, to)
     // what has begun before may go on through more pages than this
     const begins = first || (state === "audio" && firstAudioPage && frames.length > before)
-    if (begins && page.segments > 0 && !skipping) {
-      firstAudioPage = false
-      if (linkStart === undefined && page.granule >= 0) {
-        const samples = frames.slice(before).reduce((sum, packet) => sum + packet.samples, 0)
-        // The last page may say less than its packets hold: the rest is to be cut off.
-        linkStart = (page.flags & OggPage.flagLast) === 0 ? page.granule - samples : 0
-        if (links === 1) startSamples ??= linkStart
-        if (codec === "vorbis" && linkStart < 0) trimStart(-linkStart, before)
-      }
+    if (begins && page.segments > 0 && !skipping) firstAudioPage = false
+    // where the first packet goes on through several pages, none of them tells where it is before it ends
+    if (!firstAudioPage && linkStart === undefined && page.granule >= 0 && frames.length > before) {
+      // The last page may say less than its packets hold: the rest is to be cut off.
+      linkStart = (page.flags & OggPage.flagLast) === 0 ? page.granule - (next - linkAt) : 0
+      if (links === 1) startSamples ??= linkStart
+      if (codec === "vorbis" && linkStart < 0) trimStart(-linkStart, before)
     }
     if (searching && page.granule >= 0 && frames.length > before) onFound(page, before)
     const isDecoded = codec === "vorbis" || decoding !== undefined

@@ -137,8 +137,14 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
         return ByteSource.failure(name, "Unsupported", `${what} in a playlist, more than ${maxDepth} deep`)
       }
       const round = Effect.suspend(() => openOne(addresses, place, place.tries ?? { left: maxTries }))
+      const isEnough = HttpTrouble.patience()
       // not each entry by itself: the next one may well be there
-      return Effect.retry(round, { schedule: place.opening, while: HttpTrouble.isPassing })
+      return Effect.retry(round, {
+        schedule: place.opening,
+        while: (error: VoiceError) =>
+          HttpTrouble.isPassing(error) &&
+          !(place.opening === HttpTrouble.defaultReconnect && isEnough(HttpTrouble.vain.has(error)))
+      })
     })
 
   /** The first of the entries that can be opened. */
@@ -149,6 +155,8 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
   ): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
     Effect.gen(function*() {
       let failure: VoiceError | undefined
+      /** Of those that another try may help with, nobody was at any. */
+      let isVain = true
       let tried = 0
       let at = ""
       for (const { title, url } of addresses) {
@@ -164,6 +172,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
         }))
         const opened = yield* Effect.catch(opening, (error) =>
           Effect.sync(() => {
+            if (HttpTrouble.isPassing(error) && !HttpTrouble.vain.has(error)) isVain = false
             // what another try may help with is told rather than what it cannot
             if (failure !== undefined && HttpTrouble.isPassing(failure)) return undefined
             failure = error
@@ -177,7 +186,10 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       }
       const many = tried === 1 ? "the entry" : `none of the ${tried} entries that were tried can be opened, such as`
       const error = ByteSource.failure(name, kindOf(failure), `${many} ${at}: ${detailOf(failure)}`, { cause: failure })
-      if (HttpTrouble.isPassing(failure)) HttpTrouble.passing.add(error)
+      if (HttpTrouble.isPassing(failure)) {
+        HttpTrouble.passing.add(error)
+        if (isVain) HttpTrouble.vain.add(error)
+      }
       return yield* error
     })
 

@@ -152,9 +152,8 @@ export class PcmBatch implements Batch {
     return this.#samples.length % 2 === 0
   }
 
-  /** As it is: samples are the reader's own. */
   kept(): Batch {
-    return this
+    return new PcmBatch(this.#ring, this.#bufferMs, this.#samples.slice(this.#at))
   }
 
   problem(): string | undefined {

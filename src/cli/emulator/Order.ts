@@ -82,7 +82,8 @@ export const Order = Schema.Union([
     from: Schema.optionalKey(user),
     frames: count,
     timeoutMs: count,
-    file: Schema.optionalKey(file)
+    file: Schema.optionalKey(file),
+    level: flag
   }),
   order("record", { user, from: Schema.optionalKey(user), file }),
   order("forget", { user }),

@@ -17,10 +17,12 @@ import * as Recording from "../demo/Recording.ts"
 import * as Outputs from "../Outputs.ts"
 import type * as Guests from "./Guests.ts"
 import * as Lasting from "./Lasting.ts"
+import * as Loudness from "./Loudness.ts"
 import type { Order } from "./Order.ts"
 import { OrderFailed } from "./OrderFailed.ts"
 import * as Speech from "./Speech.ts"
 import * as Texts from "./Texts.ts"
+import * as Unheard from "./Unheard.ts"
 
 /**
  * What an answer says besides that all went well.
@@ -80,12 +82,17 @@ export const make = Effect.fnUntraced(function*(
     const frames = Option.isSome(found) ? found.value : yield* listener.heard(id)
     const voiced = frames.filter(({ silence }) => !silence).length
     if (voiced < wanted) {
-      return yield* new OrderFailed({
-        detail: `"${order.user}" has heard ${voiced} of ${wanted} frames of "${order.from ?? "bot"}".`
-      })
+      const from = order.from ?? "bot"
+      const sender = { id, name: from }
+      const hearer = { id: (yield* discord.user(order.user)).id, name: order.user }
+      const why = Unheard.why(yield* discord.snapshot, sender, hearer)
+      const detail = `"${order.user}" has heard ${voiced} of ${wanted} frames of "${from}"`
+      return yield* new OrderFailed({ detail: why === undefined ? `${detail}.` : `${detail}: ${why}.` })
     }
     const encrypted = frames.filter((frame) => frame.encrypted).length
-    const answer = { frames: voiced, silence: frames.length - voiced, encrypted }
+    const counts = { frames: voiced, silence: frames.length - voiced, encrypted }
+    const spoken = () => frames.flatMap(({ payload, silence }) => silence ? [] : [payload])
+    const answer = order.level === true ? { ...counts, levelDb: yield* Loudness.of(spoken()) } : counts
     if (order.file === undefined) return answer
     const { foreign, heard, intact, largestGapMs, repeated, sent } = Comparison.compare(
       yield* AudioSource.readFrames(AudioSource.fromFile(order.file)),

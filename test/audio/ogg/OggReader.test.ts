@@ -13,6 +13,7 @@ import {
   opusTags,
   type Packet,
   packet,
+  type Page,
   pagesOf,
   readPackets,
   readPages,
@@ -85,6 +86,21 @@ describe("OggReader", () => {
     assert.strictEqual(pages.at(-1)?.granule, -1n)
     const file = concat(...pages.map(writePage))
     assert.strictEqual(run(file).reader.durationByTail(file, file.length), (960 - 312) / 48)
+  })
+
+  it("knows where it begins by the first packet that ends", () => {
+    const of = (pages: ReadonlyArray<Page>) => {
+      const file = concat(...pages.map(writePage))
+      return run(file).reader.durationByTail(file, file.length)
+    }
+    const packets = [longPacket(1), ...Array.from({ length: 9 }, (_, i) => packet(i))]
+    const long = pagesOf(packets, { segments: 3, startGranule: 480_000 })
+    assert.strictEqual(long[2]?.granule, -1n)
+    assert.strictEqual(of(long), (5_760 + 9 * 960 - 312) / 48)
+    const pages = pagesOf([packet(1), packet(2)], { segments: 1, startGranule: 480_000 })
+    const empty = { flags: 0, granule: 0n, serial: 7, sequence: 2, lacing: [], body: new Uint8Array(0) }
+    for (const page of pages.slice(2)) page.sequence++
+    assert.strictEqual(of([...pages.slice(0, 2), empty, ...pages.slice(2)]), (2 * 960 - 312) / 48)
   })
 
   it("does not know the duration of a chained file", () => {
@@ -219,6 +235,17 @@ describe("OggReader", () => {
     assert.deepStrictEqual(outcome(concat(...[...pages.slice(0, 2), ...later].map(writePage))), well(packets.slice(1)))
   })
 
+  it("joins it in a packet that goes on through several pages", () => {
+    const packets = [longPacket(1, 3_000), packet(2), packet(3)]
+    const pages = pagesOf(packets, { segments: 3 })
+    const within = pages.slice(3, 6)
+    assert.isTrue(within.every(({ flags, granule }, i) => (flags & 1) === 1 && (i === 2 || granule === -1n)))
+    assert.deepStrictEqual(
+      outcome(concat(...[...pages.slice(0, 2), ...pages.slice(3)].map(writePage))),
+      well(packets.slice(1))
+    )
+  })
+
   it("says Corrupt for a packet that is not Opus, and for an empty one", () => {
     for (const data of [Uint8Array.of(3), new Uint8Array(0)]) {
       const result = outcome(ogg([packet(1), { data, samples: 960 }, packet(2)]))
@@ -317,6 +344,11 @@ describe("OggReader", () => {
       const { frames } = run(concat(link(1, one, 100), link(2, other, 200)))
       assert.deepStrictEqual(frames.map(({ samples }) => samples), [960, 860, 960, 760])
     }
+    // of one page, nothing but how much of it is to be heard can be told
+    const [first, second, only] = pagesOf([packet(1), packet(2)], { head: opusHead({ gain: 256 }) })
+    assert(first !== undefined && second !== undefined && only !== undefined)
+    const cut = concat(...[first, second, { ...only, granule: only.granule - 100n }].map(writePage))
+    assert.deepStrictEqual(run(cut).frames.map(({ samples }) => samples), [960, 860])
   })
 
   it("keeps no more than 256 KiB of the comments, and no packet that has grown longer than any of Opus", () => {
@@ -344,14 +376,13 @@ describe("OggReader", () => {
 
   it("counts pages on behind the largest number that there is", () => {
     const pages = pagesOf([packet(1), packet(2), packet(3)], { segments: 1 })
-    for (const page of pages.slice(2)) page.sequence += 0xffff_fffc
-    const [first, second] = pages
-    assert.deepStrictEqual(pages.slice(2).map(({ sequence }) => sequence), [0xffff_fffe, 0xffff_ffff, 2 ** 32])
-    const wrapped = Array.from(pages.slice(2), (page) => ({ ...page, sequence: page.sequence % 2 ** 32 }))
+    for (const [i, page] of pages.slice(2).entries()) page.sequence = (0xffff_fffe + i) % 2 ** 32
+    const [first, second, ...rest] = pages
+    assert.deepStrictEqual(rest.map(({ sequence }) => sequence), [0xffff_fffe, 0xffff_ffff, 0])
     assert.isDefined(first)
     assert.isDefined(second)
     assert.deepStrictEqual(
-      outcome(concat(...[first, second, ...wrapped].map(writePage))),
+      outcome(concat(...[first, second, ...rest].map(writePage))),
       well([packet(1), packet(2), packet(3)])
     )
   })
@@ -380,11 +411,8 @@ describe("OggReader", () => {
     const one = concat(...pages.map(writePage))
     const before = shown(run(one).frames)
     // it begins at an hour, and ends at its beginning
-    const second = Array.from(pages, (page, i) => ({
-      ...page,
-      serial: 77,
-      granule: i < 2 || i === pages.length - 1 ? 0n : page.granule + 158_760_000n
-    }))
+    const granuleOf = (i: number, granule: bigint) => i < 2 || i === pages.length - 1 ? 0n : granule + 158_760_000n
+    const second = Array.from(pages, (page, i): Page => ({ ...page, serial: 77, granule: granuleOf(i, page.granule) }))
     const file = concat(one, ...second.map(writePage))
     for (const chunk of [file.length, 1_000]) {
       const heard = shown(run(file, chunk).frames)
@@ -420,6 +448,96 @@ describe("OggReader", () => {
         frames.slice(index + 1).map(({ data, samples }) => [data, samples])
       )
       assert.strictEqual(reader.problem()?.kind, kind)
+    }
+  })
+
+  it("goes back to the first link of Opus, and on as it did at first in those of its serial number", () => {
+    const heads = [{ gain: 256, preSkip: 100 }, { gain: 512, preSkip: 200 }, { preSkip: 300 }]
+    const file = concat(...heads.flatMap((head, i) => {
+      const pages = pagesOf([packet(i), packet(10 + i), packet(20 + i)], {
+        head: opusHead(head),
+        segments: 1,
+        startGranule: 48_000 * (i + 1)
+      })
+      // of the last one, not all is to be heard
+      return pages.map((page) => writePage((page.flags & 4) === 0 ? page : { ...page, granule: page.granule - 100n }))
+    }))
+    const { frames, reader } = run(file)
+    assert.deepStrictEqual(frames.map(({ opus }) => opus?.gain === undefined), [
+      true,
+      true,
+      true,
+      false,
+      true,
+      true,
+      false,
+      true,
+      true
+    ])
+    for (const index of [0, 1, 2]) {
+      const { offset = -1, start = -1 } = frames[index] ?? {}
+      reader.restart({ offset, start })
+      reader.push(file.subarray(offset))
+      reader.end()
+      assert.isUndefined(reader.problem())
+      assert.deepStrictEqual(reader.take(), frames.slice(index))
+    }
+  })
+
+  it("goes back to a first link that is passed through, and to one of Vorbis that others follow on", () => {
+    const opus = concat(...[{}, { gain: 256 }, {}].flatMap((head) => {
+      const pages = pagesOf([packet(1), packet(2)], { head: opusHead(head), segments: 1 })
+      return pages.map((page) => writePage((page.flags & 4) === 0 ? page : { ...page, granule: page.granule - 100n }))
+    }))
+    const pages = readPages(readFileSync(new URL("../files/chirp.vorbis.ogg", import.meta.url)))
+    // the same headers, but for a byte of zeros behind the last one
+    const other = Array.from(pages, (page, i): Page => {
+      const lacing = i === 1 ? [...page.lacing.slice(0, -1), (page.lacing.at(-1) ?? 0) + 1] : page.lacing
+      return { ...page, lacing, body: i === 1 ? concat(page.body, new Uint8Array(1)) : page.body }
+    })
+    for (const file of [opus, concat(...[...pages, ...other].map(writePage))]) {
+      const { frames, reader } = run(file)
+      const { offset = -1, start = -1 } = frames[0] ?? {}
+      reader.restart({ offset, start })
+      reader.push(file.subarray(offset))
+      const told = (list: ReadonlyArray<ReadPacket>) =>
+        list.map(({ opus, samples, vorbis }) => [samples, opus?.gain, vorbis?.length])
+      assert.deepStrictEqual(told(reader.take()), told(frames))
+    }
+  })
+
+  it("forgets half a packet where it goes on at another place", () => {
+    const packets = [packet(1), longPacket(2, 3_000), packet(3), packet(4)]
+    const pages = pagesOf(packets, { segments: 1 })
+    const written = pages.map(writePage)
+    const reader = OggReader.make()
+    reader.push(concat(...written.slice(0, 6)))
+    assert.deepStrictEqual(shown(reader.take()), shown(packets.slice(0, 1)))
+    const place = { offset: 0, start: 960 + 5_760 }
+    for (const rest of [written.slice(-2), written.slice(-5)]) {
+      reader.restart(place)
+      reader.push(concat(...written.slice(3, 5)))
+      reader.restart(place)
+      reader.push(concat(...rest))
+      reader.end()
+      assert.isUndefined(reader.problem())
+      assert.deepStrictEqual(shown(reader.take()), shown(packets.slice(2)))
+    }
+  })
+
+  it("says Truncated where the last page ends inside a packet, whatever follows", () => {
+    for (const gain of [0, 256]) {
+      const head = opusHead({ gain })
+      const pages = pagesOf([packet(1), longPacket(2, 1_200)], { head, segments: 1 }).slice(0, 6)
+      assert.strictEqual(pages[5]?.granule, -1n)
+      const cut = pages.map((page, i) => writePage(i === 5 ? { ...page, flags: page.flags | 4 } : page))
+      for (const behind of [new Uint8Array(0), ogg([packet(3)], { head, serial: 9 })]) {
+        assert.deepStrictEqual(outcome(concat(...cut, behind)), {
+          frames: shown([packet(1)]),
+          kind: "Truncated",
+          detail: "the last packet has no end"
+        })
+      }
     }
   })
 

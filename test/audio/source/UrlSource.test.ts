@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
-import { Effect, Schedule, Stream } from "effect"
+import { Effect, Fiber, Queue, Schedule, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
+import * as HttpTrouble from "../../../src/audio/http/HttpTrouble.ts"
 import { collect } from "../listen.ts"
 import { type Page, site } from "../sites.ts"
 
@@ -20,6 +22,48 @@ const quick = { reconnect: Schedule.spaced("5 millis").pipe(Schedule.upTo({ time
 const station: Page = { body: mp3, headers: { "icy-name": "a station" } }
 
 describe("fromUrl of a playlist", () => {
+  describe("of addresses where nobody is", () => {
+    /** Which are asked until it fails; each delay is over at once. */
+    const askedOf = Effect.fnUntraced(function*(
+      entries: ReadonlyArray<string>,
+      options: Parameters<typeof AudioSource.fromUrl>[1] = {}
+    ) {
+      const asked: Array<string> = []
+      const failed = yield* Queue.unbounded<void>()
+      const fetch: AudioSource.Fetch = async (url) => {
+        asked.push(url.slice("http://a.invalid/".length))
+        if (url.endsWith(".m3u")) return new Response(["#EXTM3U", ...entries].join("\n"))
+        if (url.endsWith("busy")) return new Response("", { status: 503 })
+        if (url.endsWith("missing")) return new Response("", { status: 404 })
+        throw new TypeError("fetch failed", { cause: Object.assign(new Error("no"), { code: "ECONNREFUSED" }) })
+      }
+      const source = AudioSource.fromUrl("http://a.invalid/list.m3u", { fetch, ffmpeg: false, ...options })
+      const opening = yield* source.open.pipe(
+        Effect.provideService(HttpTrouble.Witness, () => void Queue.offerUnsafe(failed, undefined)),
+        Effect.flip,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const passTime = Effect.forever(Effect.andThen(Queue.take(failed), TestClock.adjust("5 seconds")))
+      yield* Effect.raceFirst(Fiber.join(opening), passTime)
+      return asked
+    })
+
+    it.effect("tries them for a second and a half by default, as one that is named itself", () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* askedOf(["dead"]), ["list.m3u", "dead", "dead", "dead", "dead"])
+        const round = ["dead", "missing", "other"]
+        assert.deepStrictEqual(yield* askedOf(round), ["list.m3u", ...round, ...round, ...round, ...round])
+      }))
+
+    it.effect("tries them as often as others where one of them may be there a moment later, or as it is told", () =>
+      Effect.gen(function*() {
+        const busy = yield* askedOf(["dead", "busy"])
+        assert.strictEqual(busy.filter((one) => one === "dead").length, 9)
+        const told = yield* askedOf(["dead"], { reconnect: Schedule.recurs(6) })
+        assert.strictEqual(told.filter((one) => one === "dead").length, 7)
+      }))
+  })
+
   it.live("plays its first entry, as M3U and PLS, by a full and by a relative address", () =>
     Effect.gen(function*() {
       const server = yield* site((url) => ({

@@ -55,6 +55,24 @@ describe("Refill", () => {
     assert.deepStrictEqual(into, Uint8Array.of(0xfc, 7))
   })
 
+  it("keeps samples of which a filter gives the same array each time", () => {
+    const samples = PcmRing.make(100)
+    const refill = Refill.make(samples, () => 1_000)
+    const given = new Float32Array(1_920).fill(0.5)
+    samples.starve()
+    const batch = new Batch.PcmBatch(samples, 100, given)
+    batch.skip(480)
+    refill.put(batch)
+    given.fill(0)
+    const kept = refill.next()
+    assert.isDefined(kept)
+    assert.strictEqual(kept.samples(), 480)
+    kept.write()
+    const into = new Float32Array(960)
+    assert.strictEqual(samples.read(into, 0, 480), 480)
+    assert.isTrue(into.every((sample) => sample === 0.5))
+  })
+
   it("does not wait with what can never be written", () => {
     const refill = Refill.make(ring, () => 1_000)
     for (const samples of [0, -960, NaN, 7]) {

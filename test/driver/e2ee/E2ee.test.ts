@@ -414,7 +414,10 @@ describe("E2ee", () => {
         })),
         scope
       )
-      const source = made.e2ee.protect(FrameRing.make({ shared: false }))
+      const ring = FrameRing.make({ shared: false })
+      const source = made.e2ee.protect(ring)
+      source.starve?.()
+      assert.isTrue(ring.isStarving())
       made.e2ee.protect(FrameRing.make({ shared: false })).close?.()
       assert.strictEqual(closed, 1)
       made.hear(MockDave.protect(frame, 1))

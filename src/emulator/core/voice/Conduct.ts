@@ -131,7 +131,9 @@ export const make = (
   const judgeTimestamps = (off: number): void => {
     reported = true
     const direction = off > 0 ? "ahead of" : "behind"
-    advise("timestamp-off-clock", `RTP timestamps are ${Math.round(Math.abs(off))} ms ${direction} the clock`)
+    const should = "they count samples at 48 kHz, 960 for 20 ms, over pauses, too"
+    const message = `RTP timestamps are ${Math.round(Math.abs(off))} ms ${direction} the clock: ${should}`
+    advise("timestamp-off-clock", message)
   }
 
   const anchorAt = (now: number): void => {
@@ -162,7 +164,7 @@ export const make = (
   }
 
   const judgeSilence = (): void =>
-    advise("missing-closing-silence", `audio stopped with ${silences} of ${closingFrames} silence frames`)
+    advise("missing-closing-silence", `audio stopped with ${silences} of ${closingFrames} silence frames (f8 ff fe)`)
 
   const endStretch = (): void => {
     if (offSince !== undefined && offCount >= 3 && !reported) {
@@ -232,7 +234,8 @@ export const make = (
   const judgeSequence = (step: number, advance: number, samples: number): void => {
     const plausible = step >= 1 && step < restartStep && advance >= step * Math.min(samples, lastSamples)
     if (step !== 1 && !plausible) {
-      advise("sequence-gap", `the sequence number moved by ${step} while the timestamp moved by ${advance} samples`)
+      const moved = `the sequence number moved by ${step} while the timestamp moved by ${advance} samples`
+      advise("sequence-gap", `${moved}: it counts packets, one by one`)
     }
   }
 

@@ -162,7 +162,9 @@ export const make = (
         media.box.tagOf(bytes, bytes.length, clear)
       )
       if (sight === "duplicate") context.count("datagram-duplicate")
-      if (sight === "repeated") accuse(session, "nonce-repeated", "a nonce was used twice under one key")
+      if (sight === "repeated") {
+        accuse(session, "nonce-repeated", "a nonce was used twice under one key: each packet has its own, RTCP, too")
+      }
       if (sight !== "fresh") return false
     }
     listening.sent(session)
@@ -172,7 +174,14 @@ export const make = (
       reports.judge(session, plain.subarray(0, plainLength))
       return true
     }
-    if (ssrcOf(kind, bytes) !== session.ssrc) return true
+    const ssrc = ssrcOf(kind, bytes)
+    if (ssrc !== session.ssrc) {
+      const isAudio = ((bytes[1] ?? 0) & 0x7f) === session.payloadTypes.opus
+      if (isAudio) {
+        accuse(session, "wrong-ssrc", `audio with SSRC ${ssrc}, which is of video: Ready gave ${session.ssrc}`)
+      }
+      return true
+    }
     const problem = locate(session)
     if (problem !== undefined) {
       accuse(session, ...problem)

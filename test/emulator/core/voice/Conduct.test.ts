@@ -70,6 +70,7 @@ const make = (isConnected?: () => boolean, isTampered?: () => boolean) => {
       state.timestamp = (state.timestamp + ms * 48) >>> 0
     },
     advice: () => verdicts.list().map(({ code }) => code),
+    messages: () => verdicts.list().map(({ message }) => message),
     counter: (name: string) => verdicts.counters().get(name) ?? 0
   }
 }
@@ -314,5 +315,23 @@ describe("Conduct", () => {
     tampered.wait(5_000)
     assert.deepStrictEqual(tampered.advice(), [])
     assert.strictEqual(tampered.counter("tampered:missing-closing-silence"), 1)
+  })
+
+  it("says what sequence numbers, timestamps and silence have to be", () => {
+    const sender = make()
+    sender.talk(50, { closing: 0, samples: 20 })
+    assert.include(
+      sender.messages()[0],
+      "behind the clock: they count samples at 48 kHz, 960 for 20 ms, over pauses, too"
+    )
+    const other = make()
+    other.send()
+    other.state.sequence += 5
+    other.send()
+    assert.deepStrictEqual(other.messages(), [
+      "the sequence number moved by 6 while the timestamp moved by 960 samples: it counts packets, one by one"
+    ])
+    other.wait(5_000)
+    assert.include(other.messages()[1], "audio stopped with 0 of 5 silence frames (f8 ff fe)")
   })
 })

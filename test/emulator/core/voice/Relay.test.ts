@@ -392,6 +392,13 @@ describe("Relay", () => {
       assert.lengthOf(bob.heard(), 0)
     })
 
+    it("audio under the SSRC of its own video", () => {
+      const { alice, bob, world } = pair()
+      alice.datagram(alice.sealed(alice.packet(opus(1), { ssrc: alice.state.ssrc + 1 })))
+      assert.deepStrictEqual(world.violations(), ["wrong-ssrc"])
+      assert.lengthOf(bob.heard(), 0)
+    })
+
     it("a packet that is not sealed or not with the key, judged once a second", () => {
       const { alice, bob, world } = pair()
       alice.datagram(alice.packet(opus(1)))

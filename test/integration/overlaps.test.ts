@@ -1,0 +1,24 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Overlaps from "./overlaps.ts"
+
+const block = 75
+const blocks = 2
+const seed = process.env["SEED"]
+
+describe("whatever happens at the same time", () => {
+  if (seed !== undefined) {
+    it.effect(`seed ${seed} alone: ${JSON.stringify(Overlaps.draw(Number(seed)))}`, () =>
+      Overlaps.play(Overlaps.draw(Number(seed))))
+    return
+  }
+  for (let from = 1; from <= blocks * block; from += block) {
+    it.effect(
+      `a session is where Discord has it, is shown as it wants to be, and is heard: seeds ${from} to ${
+        from + block - 1
+      }`,
+      () => Effect.map(Overlaps.playAll(from, block), (ends) => assert.isTrue(ends.has("left"))),
+      300_000
+    )
+  }
+})
