@@ -51,7 +51,8 @@ export interface Station extends Pick<Playing.Playing, "play" | "tracks" | "inte
   /**
    * What it plays from the moment of opening on: a live source that ends with the station. While nothing plays it gives
    * nothing, so that a track of it is `Buffering`, and ends `Starved` in the end; `starveTimeout` says when. Its tags are those of the
-   * track that was heard last to begin, of those that go on and have any; what follows is told by `Tagged`, and `{}` where nothing does.
+   * track that was heard last to begin, of those that go on and have any but what they were encoded with; what follows is told by
+   * `Tagged`, and `{}` where nothing does.
    */
   readonly source: AudioSource
   /** How many have the source open. */
@@ -127,6 +128,9 @@ interface OnAir {
   readonly follow: (track: Track) => Effect.Effect<void>
 }
 
+/** What has made a file is in nearly all of them, and says nothing of what is heard: `encoder`, `encoded_by` and the like. */
+const isTold = (tags: Tags): boolean => Object.keys(tags).some((name) => !name.startsWith("encode"))
+
 /** What is on air, by what its tracks say of themselves: the one that has begun last counts, of those that say anything. */
 const makeOnAir: Effect.Effect<OnAir, never, Scope.Scope> = Effect.gen(function*() {
   const scope = yield* Effect.scope
@@ -135,7 +139,7 @@ const makeOnAir: Effect.Effect<OnAir, never, Scope.Scope> = Effect.gen(function*
   const heard = new Map<Track, Tags>()
   let now: Tags = {}
   const tell = Effect.sync(() => {
-    now = Array.from(heard.values()).findLast((tags) => Object.keys(tags).length > 0) ?? {}
+    now = Array.from(heard.values()).findLast(isTold) ?? {}
     changes.publish(now)
   })
   const follow = (track: Track) => {

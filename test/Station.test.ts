@@ -172,8 +172,11 @@ describe("Station", () => {
       const second = yield* late.session.play(station.source, patient)
       assert.deepStrictEqual(second.tags, { title: "A" })
       const lateTitles = yield* titlesOf(second)
-      // neither of them has anything to say of what is on air
+      // none of them has anything to say of what is on air
       yield* station.play(Hearing.pcm(Hearing.sine(1_000), 500))
+      const effect = Hearing.pcm(Hearing.sine(2_000), 500)
+      const ofFfmpeg = Effect.map(effect.open, (opened) => ({ ...opened, tags: { encoder: "Lavf58.24.100" } }))
+      yield* station.play({ ...effect, open: ofFfmpeg })
       yield* station.play(titled("never heard", 500), { paused: true })
       yield* b.awaitEnd
       yield* Effect.sleep("1 second")

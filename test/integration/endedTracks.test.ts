@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
 
 // it is not a global of a process that was not started with it
@@ -37,5 +38,21 @@ describe("a track that has ended", () => {
         assert.isFalse(yield* track.reached("2 seconds"))
         assert.strictEqual((yield* track.metrics).sent, 50)
       }
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("keeps nothing either where it was paused beside others that are", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* Rig.join("lobby")
+      const tone = Hearing.pcm(Hearing.sine(440), 60_000)
+      const other = yield* session.play(tone)
+      const tracks = yield* Effect.replicateEffect(session.play(tone), 8)
+      yield* Effect.sleep("500 millis")
+      for (const track of [other, ...tracks]) yield* track.pause
+      yield* Effect.sleep("500 millis")
+      const before = yield* buffered
+      for (const track of tracks) yield* track.stop
+      yield* Effect.sleep("1 second")
+      // a ring of samples is of 256 KiB
+      assert.isAbove(before - (yield* buffered), 8 * 240)
     })).pipe(Effect.provide(Rig.memory())))
 })

@@ -64,10 +64,11 @@ const played = (source: AudioSource.AudioSource, options: TrackOptions) =>
     const end = yield* track.awaitEnd
     const events = yield* Stream.runCollect(track.events)
     const positionMs = yield* track.position
+    const metrics = yield* track.metrics
     yield* Effect.sleep("1 second")
     const heard = yield* guest.heard
     yield* Rig.blameless
-    return { end, events: events.map(({ _tag }) => _tag), positionMs, heard, stretches: stretches(heard) }
+    return { end, events: events.map(({ _tag }) => _tag), positionMs, metrics, heard, stretches: stretches(heard) }
   })).pipe(Effect.provide(Rig.memory()))
 
 const pairs = (count: number) => Array.from({ length: count }, () => ["Stalled", "Recovered"]).flat()
@@ -111,6 +112,21 @@ describe("a source that is slower than time", () => {
       assert.deepStrictEqual(events, ["Started", ...pairs(stretches.length - 1), "Ended"])
     }))
 
+  for (const format of ["opus", "pcm"] as const) {
+    for (const refill of [0, 1_000]) {
+      it.effect(`has as many frames late as there was silence: ${format}, ${refill} ms`, () =>
+        Effect.gen(function*() {
+          const { heard, metrics: { late, missed, sent } } = yield* played(slow(format, 100), { refill })
+          const sound = heard.filter(({ payload }) => payload.length > 3)
+          const tookMs = (sound.at(-1)?.arrivalMs ?? 0) - (sound[0]?.arrivalMs ?? 0)
+          assert.closeTo(sent, 100, 1)
+          // a frame begins anew with each stretch
+          assert.closeTo(late, tookMs / 20 + 1 - sent, stretches(heard).length)
+          assert.strictEqual(missed, 0)
+        }))
+    }
+  }
+
   it.effect("goes on by itself at a piece that is late by less than what is there", () =>
     Effect.gen(function*() {
       for (const format of ["opus", "pcm"] as const) {
@@ -134,6 +150,16 @@ describe("a source that is slower than time", () => {
         starveTimeout: "1 second"
       })
       assert.strictEqual(stuck.end._tag, "Starved")
+    }))
+
+  it.effect("is not heard with what is too little when it gives nothing more", () =>
+    Effect.gen(function*() {
+      for (const format of ["opus", "pcm"] as const) {
+        const pauses = slow(format, 200, (piece) => piece === 20 ? 1_000 : piece === 30 ? Infinity : 0)
+        const { end, events, positionMs } = yield* played(pauses, { refill: "1 second", starveTimeout: "2 seconds" })
+        assert.deepStrictEqual([end._tag, positionMs], ["Starved", 400], format)
+        assert.deepStrictEqual(events, ["Started", "Stalled", "Ended"], format)
+      }
     }))
 
   it.effect("gives what it has when it breaks", () =>
@@ -221,7 +247,13 @@ describe("a source that is slower than time", () => {
       assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
       assert.strictEqual(yield* track.position, 4_000)
       yield* Effect.sleep("1 second")
-      assert.isAtMost(stretches(yield* guest.heard).length, 6)
+      const heard = yield* guest.heard
+      const found = stretches(heard)
+      assert.isAtMost(found.length, 6)
+      const { late, sent } = yield* track.metrics
+      const sound = heard.filter(({ payload }) => payload.length > 3)
+      const tookMs = (sound.at(-1)?.arrivalMs ?? 0) - (sound[0]?.arrivalMs ?? 0)
+      assert.closeTo(sent + late, tookMs / 20, 2 * found.length)
       yield* Rig.blameless
     })).pipe(Effect.provide(Rig.memory())))
 

@@ -9,7 +9,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../../VoiceError.ts"
@@ -51,17 +51,6 @@ export interface UrlOptions {
    */
   readonly fetch?: Fetch | undefined
 }
-
-/**
- * 200 ms, doubling up to 5 seconds, 8 times.
- *
- * @category constants
- * @since 0.1.0
- */
-export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
-  Schedule.exponential("200 millis", 2),
-  Schedule.spaced("5 seconds")
-]).pipe(Schedule.upTo({ times: 8 }))
 
 /**
  * Bytes of a URL, where they came from after all redirects, and what the server says they are.
@@ -119,7 +108,7 @@ export const open = (
       yield* Bounds.patience(options.stallTimeout ?? "10 seconds", "a stall timeout"),
       "a stall timeout"
     )
-    const schedule = options.reconnect ?? defaultReconnect
+    const schedule = options.reconnect ?? HttpTrouble.defaultReconnect
     const failed = (retry: boolean) => (detail: string, cause?: unknown): Trouble => ({
       retry,
       error: ByteSource.failure(source, "Failed", detail, { cause })
@@ -172,7 +161,11 @@ export const open = (
           const ask: Fetch = options.fetch ?? fetch
           return ask(target.href, { headers, signal: controller.signal, redirect: "follow" })
         }, hasFailed)
-        const body: FetchReader | undefined = response.body?.getReader()
+        // one that somebody reads already, or that is none of the Fetch Standard, is so the next time, too
+        const body = yield* Effect.try({
+          try: (): FetchReader | undefined => response.body?.getReader(),
+          catch: (cause) => fatal(`its answer cannot be read: ${HttpTrouble.reasonOf(cause)}`)
+        })
         const abort = () => {
           controller.abort()
           // a body that was aborted has nothing to say
@@ -291,7 +284,7 @@ export const open = (
           schedule: by,
           // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
           while: (failure: Trouble) =>
-            failure.retry && !isLive && !(by === defaultReconnect && isEnough(isVain(failure)))
+            failure.retry && !isLive && !(by === HttpTrouble.defaultReconnect && isEnough(isVain(failure)))
         }),
         Effect.mapError((failure) => {
           if (failure.retry) HttpTrouble.passing.add(failure.error)

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Schedule from "effect/Schedule"
 import type { VoiceError } from "../../VoiceError.ts"
 import * as ByteSource from "../ByteSource.ts"
 
@@ -19,6 +20,17 @@ export interface Trouble {
   readonly isNobody?: boolean
   readonly error: VoiceError
 }
+
+/**
+ * When another try is made: after 200 ms, doubling up to 5 seconds, 8 times.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
+  Schedule.exponential("200 millis", 2),
+  Schedule.spaced("5 seconds")
+]).pipe(Schedule.upTo({ times: 8 }))
 
 const retried = new Set([408, 425, 429, 500, 502, 503, 504])
 

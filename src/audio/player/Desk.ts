@@ -76,6 +76,8 @@ export const open = Effect.fnUntraced(function*(
   /** Frames that were looked at. */
   let seen = 0
   let missingSince: number | undefined
+  /** Since when there has been nothing to mix, and so no frame that says what was late. */
+  let idleSince: number | undefined
   let isClosed = false
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -141,6 +143,8 @@ export const open = Effect.fnUntraced(function*(
 
   const fading: Desk["fading"] = (entry) => {
     const made = written.framesWritten()
+    // what is silent already ends with a frame that is sent with the next one, which may never be made
+    const shown = Seat.isHeld(entry) || entry.starvingMs !== undefined ? Heard.Flag.Playing : -1
     let next = seen
     entry.settle = () => {
       const isOver = isClosed && Splice.isOver(last)
@@ -148,7 +152,9 @@ export const open = Effect.fnUntraced(function*(
       for (next = Math.max(next, taken - memory); next < taken; next++) {
         lookAt(next, entry, 0)
         // it has ended, or was never in it
-        if (entry.overAt !== undefined || (next >= made && heard.flags(next, entry.slot, entry.input) === 0)) {
+        if (
+          entry.overAt !== undefined || (next >= made && (heard.flags(next, entry.slot, entry.input) & shown) === 0)
+        ) {
           return true
         }
       }
@@ -176,6 +182,8 @@ export const open = Effect.fnUntraced(function*(
       entry.overAt = undefined
       entry.heardMs = media.ring.positionMs()
       entry.place = "mix"
+      // it ran dry while it was passed through
+      if (entry.starvingMs !== undefined) idleSince = Math.min(idleSince ?? Infinity, entry.starvingMs)
       inputs.set(entry.input, entry)
       const former = seat.after?.entry
       // one that is paused at its first frame was not
@@ -250,6 +258,13 @@ export const open = Effect.fnUntraced(function*(
         for (const { isPaused, seat } of inputs.values()) if (!isPaused) seat.missed += missed
         missingSince = undefined
       }
+      if (read > seen && idleSince !== undefined) {
+        for (const { isPaused, seat, starvingMs } of inputs.values()) {
+          if (isPaused || starvingMs === undefined) continue
+          seat.late += Math.round((nowMs - Math.max(idleSince, starvingMs)) / 20)
+        }
+        idleSince = undefined
+      }
       for (let frame = Math.max(seen, read - memory); frame < read; frame++) {
         for (const entry of inputs.values()) lookAt(frame, entry, nowMs)
       }
@@ -264,7 +279,10 @@ export const open = Effect.fnUntraced(function*(
     starving: (nowMs, onDrained) => {
       drain(onDrained)
       if (!heard.isIdle()) missingSince ??= nowMs
-      else for (const entry of inputs.values()) Seat.starving(entry, nowMs)
+      else {
+        idleSince ??= nowMs
+        for (const entry of inputs.values()) Seat.starving(entry, nowMs)
+      }
     },
     drain,
     heardMs,

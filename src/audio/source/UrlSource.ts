@@ -93,7 +93,7 @@ const detailOf = ({ message, reason }: VoiceError) => reason._tag === "SourceFai
 export const open = (url: string | URL, options: Options = {}): Effect.Effect<OpenSource, VoiceError, Scope.Scope> => {
   const name = HttpSource.name(url, options)
   const fallback = Ffmpeg.fallback(options.ffmpeg)
-  const reconnect = options.reconnect ?? HttpSource.defaultReconnect
+  const reconnect = options.reconnect ?? HttpTrouble.defaultReconnect
 
   const connect = ({ headers, opening, url }: Place) =>
     HttpSource.open(url, { ...options, name, headers, reconnect }, opening)
@@ -143,7 +143,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
         schedule: place.opening,
         while: (error: VoiceError) =>
           HttpTrouble.isPassing(error) &&
-          !(place.opening === HttpSource.defaultReconnect && isEnough(HttpTrouble.vain.has(error)))
+          !(place.opening === HttpTrouble.defaultReconnect && isEnough(HttpTrouble.vain.has(error)))
       })
     })
 

@@ -33,8 +33,9 @@ export interface TrackOptions {
   /**
    * Media time that is there before the track goes on once its source has run dry, if the source does not end before; `buffer` is longer
    * then. Without it a source that is slower than time, such as a synthesis of speech or a station over a bad network, is heard a piece
-   * at a time; with it, in longer stretches with fewer gaps, and so much later each time. Up to 10 minutes; a `Timescale` wants as much
-   * more as it is faster. Default 0: it goes on with the first piece.
+   * at a time; with it, in longer stretches with fewer gaps, and so much later each time. What is shorter waits for what follows: it is
+   * not for a source that has pauses of its own, such as a `Station` between two songs, and what waits when a track ends `Starved` is
+   * not heard. Up to 10 minutes; a `Timescale` wants as much more as it is faster. Default 0: it goes on with the first piece.
    */
   readonly refill?: Duration.Input | undefined
   /** How long a source may take to open, or to seek, or give nothing before the track ends `Starved`. Default 30 seconds. */

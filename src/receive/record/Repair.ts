@@ -17,7 +17,10 @@ import type { Storage } from "./Storage.ts"
 import { preSkip } from "./UserFile.ts"
 import * as Wav from "./Wav.ts"
 
-const isMissing = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+const hasCode = (cause: unknown, code: string): boolean =>
+  cause instanceof Error && "code" in cause && cause.code === code
+
+const isMissing = (cause: unknown): boolean => hasCode(cause, "ENOENT")
 
 /** Length and hash of a file. It is read piece by piece; `inTime` limits how long one of them may take. */
 const hashed = Effect.fnUntraced(function*(
@@ -182,8 +185,11 @@ export const run = Effect.fnUntraced(function*(
   const path = join(folder, Manifest.fileName)
   const text = yield* Effect.tryPromise({
     try: () => storage.read(path),
-    // one that cannot be read is there all the same
-    catch: (cause) => isMissing(cause) ? notOne(`there is no ${Manifest.fileName}`) : Outputs.failure(path, cause)
+    // one that cannot be read is there all the same, and in what is no folder there is none
+    catch: (cause) =>
+      isMissing(cause) || hasCode(cause, "ENOTDIR")
+        ? notOne(`there is no ${Manifest.fileName}`)
+        : Outputs.failure(path, cause)
   })
   const manifest = yield* Manifest.decode(new TextDecoder().decode(text)).pipe(
     Effect.mapError(() => notOne(`${Manifest.fileName} is not the manifest of a recording`))

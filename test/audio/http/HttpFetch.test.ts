@@ -97,6 +97,25 @@ describe("a fetch of one's own", () => {
       assert.lengthOf(away.asked, 5)
     }))
 
+  it.live("is a failure with an answer that cannot be read, and is not asked again", () =>
+    Effect.gen(function*() {
+      const read = new Response(Uint8Array.from(song))
+      read.body?.getReader()
+      // such as plain JavaScript gives
+      const odd: ReadonlyArray<unknown> = [read, undefined, { status: 200, body: {} }]
+      for (const answer of odd) {
+        let asked = 0
+        const fetch: AudioSource.Fetch = () => {
+          asked++
+          return Promise.resolve(answer as Response)
+        }
+        const { end, message } = yield* collect(AudioSource.fromUrl("http://radio.invalid/a", { ...quick, fetch }))
+        assert.strictEqual(end, "Failed")
+        assert.include(message, "its answer cannot be read")
+        assert.strictEqual(asked, 1)
+      }
+    }))
+
   it.live("is not asked with what is no header", () =>
     Effect.gen(function*() {
       const { asked, fetch } = network((one) => partOf(song, one))

@@ -351,6 +351,8 @@ describe("what a desk knows of its mix", () => {
       mixed([a, 80, Playing])
       look(1_800)
       assert.deepStrictEqual([a.seat.missed, told.at(-1)], [31, "a TrackRecovered"])
+      // but the source, by all of this time
+      assert.deepStrictEqual([a.seat.late, b.seat.late], [2, 0])
     }))
 
   it.effect("is who goes on by itself when it has ended", () =>

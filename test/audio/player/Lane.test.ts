@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Lane from "../../../src/audio/player/Lane.ts"
+import * as Seat from "../../../src/audio/player/Seat.ts"
+import * as Heard from "../../../src/mixer/Heard.ts"
 import { entryOf } from "../seats.ts"
 import { mixOf, outletOf } from "./mixes.ts"
+
+const { Over, Paused, Playing, Starving } = Heard.Flag
 
 describe("Lane", () => {
   it.effect("takes away what waits first, so that it does not begin instead", () =>
@@ -42,5 +46,58 @@ describe("Lane", () => {
       assert.isUndefined(begun.mix.successor, "it is handed over anew")
       assert.deepStrictEqual(log, [["attach", { after: 5 }], ["attach", {}], ["attach", { after: 3 }]])
       assert.strictEqual(begun.mix.number, 103)
+    }))
+
+  /** A track that is taken out of a mix; `taken` is what it has done in the next frame, which the driver takes. */
+  const fading = Effect.fnUntraced(function*(first: number, state: Partial<Seat.Entry> = {}) {
+    const [entry, other] = [entryOf(state), entryOf()]
+    const { mix, ring, writer } = yield* mixOf([entry, other])
+    ring.open()
+    let frames = 0
+    const taken = (flags: number) => {
+      writer.begin(frames)
+      writer.write(frames++, entry.slot, entry.input, frames * 20, flags)
+      ring.write(Uint8Array.of(0), 960)
+      ring.discard()
+    }
+    taken(first)
+    mix.desk.remove(entry)
+    Lane.fading(mix, entry)
+    return { entry, mix, ring, taken }
+  })
+
+  it.effect("counts what was made of a track ahead, to the end of its fade", () =>
+    Effect.gen(function*() {
+      const { entry, taken } = yield* fading(Playing)
+      taken(Playing)
+      assert.isFalse(Seat.isSettled(entry))
+      taken(Playing | Over)
+      assert.isTrue(Seat.isSettled(entry))
+      assert.deepStrictEqual([entry.heardMs, entry.seat.sent], [60, 3])
+    }))
+
+  it.effect("does not wait for the end of a track that was silent already, which may never be sent", () =>
+    Effect.gen(function*() {
+      for (const [flags, state] of [[Paused, { isPaused: true }], [Starving, { starvingMs: 5 }]] as const) {
+        const { entry, taken } = yield* fading(Playing, state)
+        assert.isFalse(Seat.isSettled(entry))
+        taken(flags)
+        assert.isTrue(Seat.isSettled(entry))
+        assert.strictEqual(entry.seat.sent, 1)
+      }
+      // it goes on when its pause ends, in a frame that is under way
+      const { entry, taken } = yield* fading(Paused)
+      taken(Paused)
+      assert.isFalse(Seat.isSettled(entry))
+    }))
+
+  it.effect("waits no longer for a track than its mix goes on", () =>
+    Effect.gen(function*() {
+      const { entry, mix, ring } = yield* fading(Playing)
+      assert.isFalse(Seat.isSettled(entry))
+      yield* Lane.close(outletOf().outlet, mix)
+      assert.isFalse(Seat.isSettled(entry), "the driver has not left it")
+      ring.close()
+      assert.isTrue(Seat.isSettled(entry))
     }))
 })

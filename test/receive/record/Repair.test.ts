@@ -96,7 +96,12 @@ describe("Repair", () => {
     Effect.gen(function*() {
       const refuse = (code: string) => () =>
         Promise.reject(Object.assign(new Error(`${code}: said by the test`), { code }))
-      for (const [code, kind] of [["EACCES", "Unwritable"], ["EIO", "Failed"], ["ENOENT", "NotARecording"]] as const) {
+      for (
+        const [code, kind] of [["EACCES", "Unwritable"], ["EIO", "Failed"], ["ENOENT", "NotARecording"], [
+          "ENOTDIR",
+          "NotARecording"
+        ]] as const
+      ) {
         const reason = yield* reasonOf({ ...left(), read: refuse(code) })
         assert.deepInclude(reason, { _tag: "RecordingFailed", kind })
       }
