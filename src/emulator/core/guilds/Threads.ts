@@ -249,8 +249,8 @@ export const make = (
       }
     },
     sync: (guildId) => {
+      // also where there are none: who no longer sees a channel is shown those that are there when it sees it again
       const active = World.threadsOf(world, guildId).filter(({ thread }) => !thread.isArchived)
-      if (active.length === 0) return
       const parents = Array.from(world.guilds.get(guildId)?.channels.values() ?? [])
       for (const session of listeners(guildId)) {
         const { shown: before, user } = session

@@ -193,6 +193,24 @@ describe("a thread", () => {
     assert.lengthOf(client.events("THREAD_LIST_SYNC"), 1)
   })
 
+  it("is shown to who comes to see its channel, whenever it was started", () => {
+    const { asGuest, h, login, text } = setup()
+    const client = login(Intents.Guilds)
+    const hide = (view: boolean) => h.core.deny({ userId: h.bot.id, channelId: text, view })
+    const shown = () => client.events("THREAD_LIST_SYNC").length
+    hide(true)
+    const start = (name: string) => asGuest("POST", `/channels/${text}/threads`, { name, type: 11 }).status
+    assert.strictEqual(start("while it was hidden"), 201)
+    hide(false)
+    assert.strictEqual(shown(), 1)
+    h.core.removeFromGuild(h.bot.id)
+    hide(true)
+    h.core.addToGuild(h.bot.id)
+    assert.strictEqual(shown(), 1)
+    hide(false)
+    assert.strictEqual(shown(), 2)
+  })
+
   it("that is private is for those who are in it, whom it names among them", () => {
     const { asGuest, call, guest, h, login, start } = setup()
     const client = login(Intents.Guilds)
