@@ -58,8 +58,8 @@ export interface Threads {
   readonly forget: (parent: World.Channel) => void
   /** Somebody writes: a thread comes out of the archive, and who writes and whom it names is in it. */
   readonly written: (message: Message.Message) => void
-  /** THREAD_LIST_SYNC for who sees channels with threads that it did not see before. */
-  readonly sync: (guildId: GuildId) => void
+  /** THREAD_LIST_SYNC for who sees channels with threads that it did not see before; of all of a guild, unless it is one. */
+  readonly sync: (guildId: GuildId, parent?: World.Channel) => void
 }
 
 /**
@@ -234,6 +234,7 @@ export const make = (
       for (const session of told) gateway.dispatch(session, "THREAD_DELETE", ChannelObject.goneThread(thread))
     },
     forget: (parent) => {
+      for (const session of gateway.sessions()) session.shown.delete(parent.id)
       for (const thread of World.threadsOf(world, parent.guildId)) if (thread.parentId === parent.id) removed(thread)
     },
     written: (message) => {
@@ -248,10 +249,10 @@ export const make = (
         if (Admission.may(world, parent, id, "VIEW_CHANNEL")) join(channel, id)
       }
     },
-    sync: (guildId) => {
+    sync: (guildId, only) => {
       // also where there are none: who no longer sees a channel is shown those that are there when it sees it again
       const active = World.threadsOf(world, guildId).filter(({ thread }) => !thread.isArchived)
-      const parents = Array.from(world.guilds.get(guildId)?.channels.values() ?? [])
+      const parents = only === undefined ? Array.from(world.guilds.get(guildId)?.channels.values() ?? []) : [only]
       for (const session of listeners(guildId)) {
         const { shown: before, user } = session
         const fresh = new Set<string>()

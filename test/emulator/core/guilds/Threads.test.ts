@@ -236,6 +236,30 @@ describe("a thread", () => {
     assert.strictEqual(call("GET", `${path}/thread-members/${guest.id}`).json["code"], 10007)
   })
 
+  it("is deleted as one, whoever does it, and told to those alone who saw it", () => {
+    const { guest, h, login, start } = setup()
+    const client = login(Intents.Guilds)
+    const watcher = h.login({ token: guest.token, intents: Intents.Guilds })
+    const id = start({ name: "log", auto_archive_duration: 60 })
+    client.take()
+    assert.isTrue(h.core.deleteChannel(id))
+    assert.deepStrictEqual(Harness.names(client.take()), ["THREAD_DELETE"])
+    for (let i = 0; i < 130; i++) {
+      h.core.advance(h.core.snapshot().nowMs + 30_000)
+      for (const one of [client, watcher]) one.send(Harness.heartbeat)
+    }
+    assert.deepStrictEqual(Harness.names(client.take()).filter((name) => name !== "op11"), [])
+    assert.deepStrictEqual(Harness.names(watcher.take()).filter((name) => name !== "op11"), [])
+  })
+
+  it("has no overwrites of its own", () => {
+    const { guest, h, start } = setup()
+    const id = start({ name: "log" })
+    const watcher = h.login({ token: guest.token, intents: Intents.Guilds })
+    assert.isFalse(h.core.deny({ userId: guest.id, channelId: id, view: true }))
+    assert.deepStrictEqual(watcher.take(), [])
+  })
+
   it("is found in the archive", () => {
     const { asGuest, call, h, start, text } = setup(true)
     const ids = ["one", "two"].map((name) => start({ name, type: 11 }))
