@@ -245,7 +245,9 @@ export const make = (
       const parent = channel.parentId && world.channels.get(channel.parentId)
       if (!parent) return
       const invites = !channel.thread.isPrivate || mayInvite(world, channel, author.id)
-      for (const { id } of [author, ...(invites ? Message.mentions(world, message) : [])]) {
+      // who answers a command need not see where it was typed, and is not in it for that
+      if (Admission.may(world, channel, author.id, "VIEW_CHANNEL")) join(channel, author.id)
+      for (const { id } of invites ? Message.mentions(world, message) : []) {
         if (Admission.may(world, parent, id, "VIEW_CHANNEL")) join(channel, id)
       }
     },

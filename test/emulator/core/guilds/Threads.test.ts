@@ -260,6 +260,22 @@ describe("a thread", () => {
     assert.deepStrictEqual(watcher.take(), [])
   })
 
+  it("that is private takes no bot in for its answer to a command", () => {
+    const { asGuest, call, guest, h, login, text } = setup()
+    const client = login(Intents.Guilds)
+    const id = String(asGuest("POST", `/channels/${text}/threads`, { name: "log" }).json["id"]) as ChannelId
+    const begun = h.core.type({ userId: guest.id, botId: h.bot.id, channelId: id, path: ["play"], values: {} })
+    const [created] = client.events("INTERACTION_CREATE")
+    const { id: interaction, token } = created ?? {}
+    const answer = { type: 4, data: { content: `for <@${guest.id}>` } }
+    assert.strictEqual(call("POST", `/interactions/${interaction}/${token}/callback`, answer).status, 204)
+    assert.deepStrictEqual("problem" in begun ? [] : begun.messages().map(({ content }) => content), [
+      answer.data.content
+    ])
+    assert.strictEqual(call("GET", `/channels/${id}`).json["code"], 50001)
+    assert.strictEqual(asGuest("GET", `/channels/${id}`).json["member_count"], 1)
+  })
+
   it("is found in the archive", () => {
     const { asGuest, call, h, start, text } = setup(true)
     const ids = ["one", "two"].map((name) => start({ name, type: 11 }))
