@@ -90,6 +90,7 @@ export const make = (
   }
 ): Threads => {
   const pending = new Map<ChannelId, () => void>()
+  let lastChangeMs = Number.NEGATIVE_INFINITY
 
   /** Of what happens in guilds that can be reached. */
   const listeners = (guildId: GuildId): ReadonlyArray<GatewaySession> =>
@@ -127,6 +128,9 @@ export const make = (
     )
   }
 
+  /** Behind all others: who reads the archive page by page asks for what went there before the last that it has seen. */
+  const nextChangeMs = () => lastChangeMs = Math.max(Math.floor(wall()), lastChangeMs + 1)
+
   const change: Threads["change"] = (channel, { name, ...changed }) => {
     const { thread } = channel
     const wasArchived = thread.isArchived
@@ -134,7 +138,7 @@ export const make = (
     if (name !== undefined) channel.name = name
     Object.assign(thread, changed)
     if (isOtherwise || changed.autoArchiveMinutes !== undefined) {
-      thread.archiveChangedMs = wall()
+      thread.archiveChangedMs = nextChangeMs()
       if (!thread.isArchived) thread.activeMs = timers.now()
       watch(channel)
     }

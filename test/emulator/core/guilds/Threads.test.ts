@@ -297,6 +297,25 @@ describe("a thread", () => {
     assert.deepStrictEqual(list("users/@me/threads/archived/private", "", asGuest), [[], false])
   })
 
+  it("is found page by page, though several went there in one millisecond", () => {
+    const { call, h, start, text } = setup()
+    h.core.advance(1_000.5)
+    const names = ["one", "two", "three", "four", "five"]
+    for (const id of names.map((name) => start({ name, type: 11 }))) {
+      call("PATCH", `/channels/${id}`, { archived: true })
+    }
+    const found: Array<unknown> = []
+    let before = ""
+    for (let page = 0; page < 3; page++) {
+      const { json } = call("GET", `/channels/${text}/threads/archived/public?limit=2${before}`)
+      const threads = list(json, "threads")
+      found.push(...threads.map(({ name }) => name))
+      const { archive_timestamp: at } = { ...(threads.at(-1)?.["thread_metadata"] as Json) }
+      before = `&before=${at}`
+    }
+    assert.deepStrictEqual(found, names.toReversed())
+  })
+
   it("is gone with its channel, and known by its name until then", () => {
     const { call, h, start, text } = setup(true)
     const id = start()
