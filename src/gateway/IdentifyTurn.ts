@@ -26,9 +26,15 @@ export const take = (clock: Clock.Clock, token: Redacted.Redacted, line: number)
   Effect.suspend(() => {
     const lines = nextMs.get(clock) ?? new Map<string, number>()
     nextMs.set(clock, lines)
-    const name = `${createHash("sha256").update(Redacted.value(token)).digest("base64")} ${line}`
     const nowMs = Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    const turnMs = Math.max(nowMs, lines.get(name) ?? nowMs)
+    for (const [former, freeMs] of lines) if (freeMs <= nowMs) lines.delete(former)
+    const name = `${createHash("sha256").update(Redacted.value(token)).digest("base64")} ${line}`
+    const turnMs = lines.get(name) ?? nowMs
     lines.set(name, turnMs + spacingMs)
-    return turnMs > nowMs ? Effect.sleep(turnMs - nowMs) : Effect.void
+    if (turnMs <= nowMs) return Effect.void
+    // whoever goes away before its turn gives it back: who comes again and again would wait longer each time
+    const giveBack = Effect.sync(() => {
+      if (lines.get(name) === turnMs + spacingMs) lines.set(name, turnMs)
+    })
+    return Effect.onInterrupt(Effect.sleep(turnMs - nowMs), () => giveBack)
   })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Layer, Redacted } from "effect"
+import { Clock, Effect, Fiber, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { today } from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -66,10 +66,25 @@ describe("IdentifyTurn", () => {
 
   it.effect("lets a bot that is not sharded begin at once, however often", () =>
     Effect.gen(function*() {
-      const upMs = [...yield* begin(1), ...yield* begin(1)]
-      yield* TestClock.adjust("1 second")
-      assert.isAtMost(Math.max(...upMs), 1_000)
+      const upMs = [yield* begin(1), yield* begin(1)]
+      for (let i = 0; i < 8; i++) yield* TestClock.adjust("500 millis")
+      assert.lengthOf(upMs.flat(), 2)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("gives back the turn of who goes away before it", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const take = IdentifyTurn.take(clock, Redacted.make("restarting"), 0)
+      yield* take
+      for (let i = 0; i < 10; i++) {
+        const impatient = yield* Effect.forkChild(take, { startImmediately: true })
+        yield* TestClock.adjust("100 millis")
+        yield* Fiber.interrupt(impatient)
+      }
+      const patient = yield* Effect.forkChild(Effect.andThen(take, nowMs), { startImmediately: true })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* Fiber.join(patient), 5_500)
+    }))
 
   it.effect("has a line for each bot, which is over when nobody stands in it", () =>
     Effect.gen(function*() {

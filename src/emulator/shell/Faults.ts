@@ -363,7 +363,7 @@ export const make = (shell: Shell, names: {
       Effect.flatMap(
         channels.find(channel),
         (to) =>
-          actOnUser("deny", user, "the channel is gone", (core, userId) =>
+          actOnUser("deny", user, "the channel is gone, or a thread, which goes by its channel", (core, userId) =>
             core.deny({ userId, channelId: to.id, ...what }))
       )
   }

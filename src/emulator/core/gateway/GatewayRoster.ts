@@ -107,6 +107,8 @@ export const make = (
     if (guild === undefined || !guild.available || (session.intents & Intents.Guilds) === 0) return
     for (const channel of guild.channels.values()) {
       if (Admission.may(world, channel, session.user.id, "VIEW_CHANNEL")) session.shown.add(channel.id)
+      // it was shown before the member was out of the guild
+      else session.shown.delete(channel.id)
     }
     dispatch(
       session,

@@ -47,7 +47,10 @@ export interface Administration {
     /** Whether it may ask for privileged intents; not unless given. */
     readonly privilegedIntents?: boolean | undefined
   }) => { readonly id: UserId; readonly token: string }
-  /** Denies CONNECT, VIEW_CHANNEL, SPEAK or SEND_MESSAGES; all false allows again. Whether there is such a channel. */
+  /**
+   * Denies CONNECT, VIEW_CHANNEL, SPEAK or SEND_MESSAGES; all false allows again. Whether there is such a channel, which no thread is: it
+   * goes by its channel.
+   */
   readonly deny: (options: {
     readonly userId: UserId
     readonly channelId: ChannelId
@@ -113,7 +116,7 @@ export const make = (
   },
   deny: ({ channelId, connect = false, send = false, speak = false, userId, view = false }) => {
     const channel = world.channels.get(channelId)
-    if (channel === undefined) return false
+    if (channel === undefined || World.isThread(channel)) return false
     const denied = Permissions.of(
       ...(connect ? ["CONNECT"] as const : []),
       ...(view ? ["VIEW_CHANNEL"] as const : []),

@@ -27,7 +27,7 @@ export interface Channels {
   readonly overwrite: (channel: World.Channel, id: string, overwrite: Permissions.Overwrite | undefined) => void
   /** VOICE_CHANNEL_STATUS_UPDATE. */
   readonly setStatus: (channel: World.Channel, status: string | undefined) => void
-  /** Null states and close 4022 for all in it, CHANNEL_DELETE; what is in a category is in none any more. */
+  /** Null states and close 4022 for all in it, CHANNEL_DELETE; what is in a category is in none any more. THREAD_DELETE for a thread. */
   readonly remove: (channel: World.Channel) => void
   /** What the roles of a guild, or of one member, permit has changed. */
   readonly permitted: (guildId: GuildId, userId?: UserId) => void
@@ -42,7 +42,7 @@ export const make = (
   gateway: Pick<GatewayServer, "broadcast">,
   voiceStates: Pick<VoiceStates, "permitted" | "remove">,
   messages: Pick<Messages, "forget">,
-  threads: Pick<Threads, "forget" | "sync">,
+  threads: Pick<Threads, "forget" | "remove" | "sync">,
   tell: Observers["tell"]
 ): Channels => {
   const say = (channel: World.Channel, event: string) =>
@@ -51,7 +51,7 @@ export const make = (
   const changed = (channel: World.Channel) => {
     say(channel, "CHANNEL_UPDATE")
     for (const { userId } of World.occupants(world, channel)) voiceStates.permitted(channel, userId)
-    threads.sync(channel.guildId)
+    threads.sync(channel.guildId, channel)
   }
 
   return {
@@ -74,6 +74,7 @@ export const make = (
       gateway.broadcast(channel.guildId, Intents.Guilds, "VOICE_CHANNEL_STATUS_UPDATE", json)
     },
     remove: (channel) => {
+      if (World.isThread(channel)) return threads.remove(channel)
       for (const state of World.occupants(world, channel)) {
         voiceStates.remove(state, { code: 4022, reason: "Call terminated." })
       }

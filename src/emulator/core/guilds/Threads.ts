@@ -58,8 +58,8 @@ export interface Threads {
   readonly forget: (parent: World.Channel) => void
   /** Somebody writes: a thread comes out of the archive, and who writes and whom it names is in it. */
   readonly written: (message: Message.Message) => void
-  /** THREAD_LIST_SYNC for who sees channels with threads that it did not see before. */
-  readonly sync: (guildId: GuildId) => void
+  /** THREAD_LIST_SYNC for who sees channels with threads that it did not see before; of all of a guild, unless it is one. */
+  readonly sync: (guildId: GuildId, parent?: World.Channel) => void
 }
 
 /**
@@ -90,6 +90,7 @@ export const make = (
   }
 ): Threads => {
   const pending = new Map<ChannelId, () => void>()
+  let lastChangeMs = Number.NEGATIVE_INFINITY
 
   /** Of what happens in guilds that can be reached. */
   const listeners = (guildId: GuildId): ReadonlyArray<GatewaySession> =>
@@ -127,6 +128,9 @@ export const make = (
     )
   }
 
+  /** Behind all others: who reads the archive page by page asks for what went there before the last that it has seen. */
+  const nextChangeMs = () => lastChangeMs = Math.max(Math.floor(wall()), lastChangeMs + 1)
+
   const change: Threads["change"] = (channel, { name, ...changed }) => {
     const { thread } = channel
     const wasArchived = thread.isArchived
@@ -134,7 +138,7 @@ export const make = (
     if (name !== undefined) channel.name = name
     Object.assign(thread, changed)
     if (isOtherwise || changed.autoArchiveMinutes !== undefined) {
-      thread.archiveChangedMs = wall()
+      thread.archiveChangedMs = nextChangeMs()
       if (!thread.isArchived) thread.activeMs = timers.now()
       watch(channel)
     }
@@ -234,6 +238,7 @@ export const make = (
       for (const session of told) gateway.dispatch(session, "THREAD_DELETE", ChannelObject.goneThread(thread))
     },
     forget: (parent) => {
+      for (const session of gateway.sessions()) session.shown.delete(parent.id)
       for (const thread of World.threadsOf(world, parent.guildId)) if (thread.parentId === parent.id) removed(thread)
     },
     written: (message) => {
@@ -244,14 +249,16 @@ export const make = (
       const parent = channel.parentId && world.channels.get(channel.parentId)
       if (!parent) return
       const invites = !channel.thread.isPrivate || mayInvite(world, channel, author.id)
-      for (const { id } of [author, ...(invites ? Message.mentions(world, message) : [])]) {
+      // who answers a command need not see where it was typed, and is not in it for that
+      if (Admission.may(world, channel, author.id, "VIEW_CHANNEL")) join(channel, author.id)
+      for (const { id } of invites ? Message.mentions(world, message) : []) {
         if (Admission.may(world, parent, id, "VIEW_CHANNEL")) join(channel, id)
       }
     },
-    sync: (guildId) => {
+    sync: (guildId, only) => {
+      // also where there are none: who no longer sees a channel is shown those that are there when it sees it again
       const active = World.threadsOf(world, guildId).filter(({ thread }) => !thread.isArchived)
-      if (active.length === 0) return
-      const parents = Array.from(world.guilds.get(guildId)?.channels.values() ?? [])
+      const parents = only === undefined ? Array.from(world.guilds.get(guildId)?.channels.values() ?? []) : [only]
       for (const session of listeners(guildId)) {
         const { shown: before, user } = session
         const fresh = new Set<string>()

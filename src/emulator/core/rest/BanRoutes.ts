@@ -127,9 +127,10 @@ export const make = (
       const { limit, problems } = limitIn(call.query, mostListed, mostListed)
       if (problems.length > 0) return invalidForm(...problems)
       const [after, before] = [call.query.get("after"), call.query.get("before")]
-      const wanted = Array.from(guild.bans.keys())
-        .filter((id) => (before === null || compare(id, before) < 0) && (after === null || compare(id, after) > 0))
-        .toSorted(compare)
+      // where both are given, `before` alone counts (Discord docs, Get Guild Bans)
+      const isWanted = (id: string) =>
+        before === null ? after === null || compare(id, after) > 0 : compare(id, before) < 0
+      const wanted = Array.from(guild.bans.keys()).filter(isWanted).toSorted(compare)
       const some = before === null ? wanted.slice(0, limit) : wanted.slice(-limit)
       return ok(some.flatMap((id) => userOf(id) ?? []).map((user) => json(guild, user)))
     })

@@ -13,11 +13,12 @@ import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 import * as RestRoute from "./RestRoute.ts"
 
-/** So many has a guild at most where nobody has paid for more, and so many an application. */
+/** So many has a guild at most where nobody has paid for more, and as many animated ones; and so many an application in all. */
 const most = { guild: 50, application: 2_000 } as const
 
 const unknownEmoji = error(404, 10014, "Unknown Emoji")
-const tooMany = error(400, 30008, `Maximum number of emojis reached (${most.guild})`)
+const tooMany = (limit: number) => error(400, 30008, `Maximum number of emojis reached (${limit})`)
+const tooManyAnimated = (limit: number) => error(400, 30018, `Maximum number of animated emojis reached (${limit})`)
 
 /** discord.js says "jpg" of all. */
 const picture = /^data:image\/(png|jpe?g|gif|webp|avif);base64,/
@@ -28,7 +29,7 @@ const problemsOf = ({ image, name }: Json, isNew: boolean): ReadonlyArray<Proble
     ? [{ path: "name", code: "STRING_TYPE_REGEX", message: "String value did not match validation regex." }]
     : []),
   ...(isNew && (image === undefined || image === null) ? [required("image")] : []),
-  ...(typeof image === "string" && !picture.test(image)
+  ...(image !== undefined && image !== null && !(typeof image === "string" && picture.test(image))
     ? [{ path: "image", code: "IMAGE_INVALID", message: "Invalid image data" }]
     : [])
 ]
@@ -36,7 +37,8 @@ const problemsOf = ({ image, name }: Json, isNew: boolean): ReadonlyArray<Proble
 /** Whose they are, and what the caller may do with them. */
 interface Place {
   readonly emojis: Map<string, World.Emoji>
-  readonly limit: number
+  /** What is answered where there is no room for another one. */
+  readonly full: (isAnimated: boolean) => RestResponse | undefined
   readonly mayCreate: boolean
   readonly mayManage: boolean
   readonly changed: () => void
@@ -63,9 +65,14 @@ export const make = (
     inGuild(call, (guild, me) => {
       const mine = Permissions.inGuild(guild, me)
       const mayManage = Permissions.has(mine, "MANAGE_GUILD_EXPRESSIONS")
+      const emojis = emojisOf(guild.id)
       return f({
-        emojis: emojisOf(guild.id),
-        limit: most.guild,
+        emojis,
+        full: (isAnimated) => {
+          const alike = Array.from(emojis.values()).filter((one) => one.isAnimated === isAnimated)
+          if (alike.length < most.guild) return undefined
+          return isAnimated ? tooManyAnimated(most.guild) : tooMany(most.guild)
+        },
         mayCreate: Permissions.has(mine, "CREATE_GUILD_EXPRESSIONS"),
         mayManage,
         changed: () =>
@@ -76,16 +83,17 @@ export const make = (
       })
     })
 
-  const ofApplication: InPlace = (call, f) =>
-    call.ids[0] === call.user.id
-      ? f({
-        emojis: emojisOf(call.user.id),
-        limit: most.application,
-        mayCreate: true,
-        mayManage: true,
-        changed: () => {}
-      })
-      : missingAccess
+  const ofApplication: InPlace = (call, f) => {
+    if (call.ids[0] !== call.user.id) return missingAccess
+    const emojis = emojisOf(call.user.id)
+    return f({
+      emojis,
+      full: () => emojis.size < most.application ? undefined : tooMany(most.application),
+      mayCreate: true,
+      mayManage: true,
+      changed: () => {}
+    })
+  }
 
   const routesOf = (path: string, inPlace: InPlace, list: (emojis: ReadonlyArray<Json>) => unknown) => {
     const inEmoji = (call: RestRoute.Call, f: (emoji: World.Emoji, place: Place) => RestResponse) =>
@@ -106,9 +114,10 @@ export const make = (
         if (!place.mayCreate) return missingPermissions
         const problems = problemsOf(call.body, true)
         if (problems.length > 0) return invalidForm(...problems)
-        if (place.emojis.size >= place.limit) return tooMany
         const { image, name } = call.body
         const isAnimated = String(image).startsWith("data:image/gif")
+        const refusal = place.full(isAnimated)
+        if (refusal !== undefined) return refusal
         const emoji: World.Emoji = { id: world.nextId(), name: String(name), isAnimated, creator: call.user }
         place.emojis.set(emoji.id, emoji)
         place.changed()

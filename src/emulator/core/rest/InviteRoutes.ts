@@ -35,11 +35,13 @@ export const make = (
   inGuild: (call: RestRoute.Call, f: (guild: World.Guild, me: World.Member) => RestResponse) => RestResponse,
   inChannel: InChannel
 ): ReadonlyArray<RestRoute.Route> => {
-  /** Those that are good still. */
-  const all = () =>
-    Array.from(world.invites.values()).filter(({ createdMs, maxAge }) =>
-      maxAge === 0 || wall() < createdMs + maxAge * 1_000
-    )
+  /** Those that are good still; others are forgotten. */
+  const all = () => {
+    for (const { code, createdMs, maxAge } of world.invites.values()) {
+      if (maxAge !== 0 && wall() >= createdMs + maxAge * 1_000) world.invites.delete(code)
+    }
+    return Array.from(world.invites.values())
+  }
 
   const create = (call: RestRoute.Call) =>
     inChannel(call, (channel, may) => {

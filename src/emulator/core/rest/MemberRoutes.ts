@@ -198,8 +198,11 @@ export const make = (
   /** Everybody calls itself as it likes, unless its roles do not permit it. */
   const modifySelf = (answer: (me: World.Member) => DiscordObject.Json) => (call: RestRoute.Call) =>
     inGuild(call, (guild, me) => {
-      if (!Permissions.has(Permissions.inGuild(guild, me), "CHANGE_NICKNAME")) return missingPermissions
-      const change = read(guild, me, { nick: call.body["nick"] })
+      const { nick } = call.body
+      const mine = Permissions.inGuild(guild, me)
+      // what else is said of oneself needs no permission (Discord docs, Modify Current Member)
+      if (nick !== undefined && !Permissions.has(mine, "CHANGE_NICKNAME")) return missingPermissions
+      const change = read(guild, me, { nick })
       if ("status" in change) return change
       if (change.nick !== undefined) memberships.setNick(me.userId, change.nick || undefined, guild.id)
       return ok(answer(me))

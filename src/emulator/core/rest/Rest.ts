@@ -101,8 +101,8 @@ const unknownGuild = error(404, 10004, "Unknown Guild")
 const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
 
 /**
- * Makes the answerer. Requests without a route are answered 404 and counted as `rest-unknown:METHOD path`, with ids
- * replaced by `:`; a token that nobody owns is a violation. Never throws.
+ * Makes the answerer. Requests without a route are answered 404 and counted as `rest-unknown:METHOD path`, with ids and
+ * tokens replaced by `:`; a token that nobody owns is a violation. Never throws.
  *
  * @category constructors
  * @since 0.1.0
@@ -229,7 +229,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         ? parsed
         : entry.run({ user, ids, query: new URLSearchParams(query), reason: decoded(request.reason), ...parsed })
     }
-    context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
+    context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}|[\w-]{32,}/g, ":")}`)
     return other ? wrongMethod : notFound
   }
 

@@ -40,6 +40,8 @@ export const make = (
   const all = (isWanted: (webhook: World.Webhook) => boolean) =>
     Array.from(world.webhooks.values()).filter(isWanted).map((one) => Webhooks.json(one))
 
+  const isFull = ({ id }: World.Channel) => all(({ channelId }) => channelId === id).length >= most
+
   const inManaged = (call: RestRoute.Call, f: (channel: World.Channel) => RestResponse) =>
     inChannel(call, (channel, may) => {
       if (channel.kind === "category" || channel.kind === "thread") return wrongKind
@@ -50,7 +52,7 @@ export const make = (
     inManaged(call, (channel) => {
       const form = WebhookForm.read(call.body, true)
       if ("status" in form) return form
-      if (all(({ channelId }) => channelId === channel.id).length >= most) return tooMany
+      if (isFull(channel)) return tooMany
       return ok(Webhooks.json(webhooks.create(channel, form.name ?? "", call.user)))
     })
 
@@ -68,7 +70,9 @@ export const make = (
       const id = Body.idOf(call.body["channel_id"])
       const to = Array.from(world.guilds.get(webhook.guildId)?.channels.values() ?? []).find((one) => one.id === id)
       if (id !== undefined && to === undefined) return unknownChannel
+      if (to !== undefined && to.kind === "category") return wrongKind
       if (to !== undefined && !Admission.may(world, to, call.user.id, "MANAGE_WEBHOOKS")) return missingPermissions
+      if (to !== undefined && to.id !== webhook.channelId && isFull(to)) return tooMany
       webhooks.change(webhook, { ...form, ...(to === undefined ? {} : { channelId: to.id }) })
       return ok(Webhooks.json(webhook))
     })

@@ -193,6 +193,24 @@ describe("a thread", () => {
     assert.lengthOf(client.events("THREAD_LIST_SYNC"), 1)
   })
 
+  it("is shown to who comes to see its channel, whenever it was started", () => {
+    const { asGuest, h, login, text } = setup()
+    const client = login(Intents.Guilds)
+    const hide = (view: boolean) => h.core.deny({ userId: h.bot.id, channelId: text, view })
+    const shown = () => client.events("THREAD_LIST_SYNC").length
+    hide(true)
+    const start = (name: string) => asGuest("POST", `/channels/${text}/threads`, { name, type: 11 }).status
+    assert.strictEqual(start("while it was hidden"), 201)
+    hide(false)
+    assert.strictEqual(shown(), 1)
+    h.core.removeFromGuild(h.bot.id)
+    hide(true)
+    h.core.addToGuild(h.bot.id)
+    assert.strictEqual(shown(), 1)
+    hide(false)
+    assert.strictEqual(shown(), 2)
+  })
+
   it("that is private is for those who are in it, whom it names among them", () => {
     const { asGuest, call, guest, h, login, start } = setup()
     const client = login(Intents.Guilds)
@@ -218,6 +236,46 @@ describe("a thread", () => {
     assert.strictEqual(call("GET", `${path}/thread-members/${guest.id}`).json["code"], 10007)
   })
 
+  it("is deleted as one, whoever does it, and told to those alone who saw it", () => {
+    const { guest, h, login, start } = setup()
+    const client = login(Intents.Guilds)
+    const watcher = h.login({ token: guest.token, intents: Intents.Guilds })
+    const id = start({ name: "log", auto_archive_duration: 60 })
+    client.take()
+    assert.isTrue(h.core.deleteChannel(id))
+    assert.deepStrictEqual(Harness.names(client.take()), ["THREAD_DELETE"])
+    for (let i = 0; i < 130; i++) {
+      h.core.advance(h.core.snapshot().nowMs + 30_000)
+      for (const one of [client, watcher]) one.send(Harness.heartbeat)
+    }
+    assert.deepStrictEqual(Harness.names(client.take()).filter((name) => name !== "op11"), [])
+    assert.deepStrictEqual(Harness.names(watcher.take()).filter((name) => name !== "op11"), [])
+  })
+
+  it("has no overwrites of its own", () => {
+    const { guest, h, start } = setup()
+    const id = start({ name: "log" })
+    const watcher = h.login({ token: guest.token, intents: Intents.Guilds })
+    assert.isFalse(h.core.deny({ userId: guest.id, channelId: id, view: true }))
+    assert.deepStrictEqual(watcher.take(), [])
+  })
+
+  it("that is private takes no bot in for its answer to a command", () => {
+    const { asGuest, call, guest, h, login, text } = setup()
+    const client = login(Intents.Guilds)
+    const id = String(asGuest("POST", `/channels/${text}/threads`, { name: "log" }).json["id"]) as ChannelId
+    const begun = h.core.type({ userId: guest.id, botId: h.bot.id, channelId: id, path: ["play"], values: {} })
+    const [created] = client.events("INTERACTION_CREATE")
+    const { id: interaction, token } = created ?? {}
+    const answer = { type: 4, data: { content: `for <@${guest.id}>` } }
+    assert.strictEqual(call("POST", `/interactions/${interaction}/${token}/callback`, answer).status, 204)
+    assert.deepStrictEqual("problem" in begun ? [] : begun.messages().map(({ content }) => content), [
+      answer.data.content
+    ])
+    assert.strictEqual(call("GET", `/channels/${id}`).json["code"], 50001)
+    assert.strictEqual(asGuest("GET", `/channels/${id}`).json["member_count"], 1)
+  })
+
   it("is found in the archive", () => {
     const { asGuest, call, h, start, text } = setup(true)
     const ids = ["one", "two"].map((name) => start({ name, type: 11 }))
@@ -237,6 +295,25 @@ describe("a thread", () => {
     assert.deepStrictEqual(list("users/@me/threads/archived/private"), [["hidden"], false])
     assert.strictEqual(list("threads/archived/private", "", asGuest), 50013)
     assert.deepStrictEqual(list("users/@me/threads/archived/private", "", asGuest), [[], false])
+  })
+
+  it("is found page by page, though several went there in one millisecond", () => {
+    const { call, h, start, text } = setup()
+    h.core.advance(1_000.5)
+    const names = ["one", "two", "three", "four", "five"]
+    for (const id of names.map((name) => start({ name, type: 11 }))) {
+      call("PATCH", `/channels/${id}`, { archived: true })
+    }
+    const found: Array<unknown> = []
+    let before = ""
+    for (let page = 0; page < 3; page++) {
+      const { json } = call("GET", `/channels/${text}/threads/archived/public?limit=2${before}`)
+      const threads = list(json, "threads")
+      found.push(...threads.map(({ name }) => name))
+      const { archive_timestamp: at } = { ...(threads.at(-1)?.["thread_metadata"] as Json) }
+      before = `&before=${at}`
+    }
+    assert.deepStrictEqual(found, names.toReversed())
   })
 
   it("is gone with its channel, and known by its name until then", () => {

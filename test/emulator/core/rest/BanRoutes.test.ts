@@ -58,6 +58,24 @@ describe("a ban", () => {
   })
 })
 
+describe("bans", () => {
+  it("are listed by the ids of users, and a page of them", () => {
+    const { call, h } = setup()
+    const ids = Array.from({ length: 4 }, (_, i) => h.core.createUser({ name: `guest ${i}` }).id)
+    for (const id of ids.toReversed()) assert.strictEqual(call("PUT", `/bans/${id}`, {}).status, 204)
+    const list = (query: string) => {
+      const { json } = call("GET", `/bans${query}`)
+      return (json as unknown as ReadonlyArray<{ readonly user: Json }>).map(({ user }) => user["id"])
+    }
+    const [first, second, third, fourth] = ids
+    assert.deepStrictEqual(list(""), ids)
+    assert.deepStrictEqual(list("?limit=2"), [first, second])
+    assert.deepStrictEqual(list(`?limit=2&after=${second}`), [third, fourth])
+    assert.deepStrictEqual(list(`?limit=2&before=${fourth}`), [second, third])
+    assert.deepStrictEqual(list(`?before=${third}&after=${first}`), [first, second])
+  })
+})
+
 describe("an invitation", () => {
   it("is the same one again unless another is asked for, and is good for its time", () => {
     const { call, h } = setup()

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
+import * as Permissions from "../../../../src/emulator/core/Permissions.ts"
 import { Intents } from "../../../../src/protocol/GatewayPayload.ts"
 import * as Harness from "../Harness.ts"
 
@@ -37,12 +38,18 @@ describe("a member", () => {
 
   it("gives one to itself, and nothing else", () => {
     const { client, h, patch } = setup()
+    const owner = h.core.ownerOf(h.guildId)?.token
     assert.deepInclude(patch("@me", { nick: "DJ", mute: true }, h.bot).json, { nick: "DJ", mute: false })
     assert.deepInclude(client.events("GUILD_MEMBER_UPDATE").at(-1), { nick: "DJ" })
     assert.strictEqual(patch("@me", { nick: "x".repeat(33) }, h.bot).json["code"], 50035)
     assert.deepInclude(patch("@me", {}, h.bot).json, { nick: "DJ" })
     // as discord.js writes it
     assert.deepInclude(patch("%40me", { nick: null }, h.bot).json, { nick: null })
+    const path = `/guilds/${h.guildId}/roles/${h.guildId}`
+    const body = JSON.stringify({ permissions: String(Permissions.everyone & ~Permissions.bits.CHANGE_NICKNAME) })
+    assert.strictEqual(h.core.rest({ method: "PATCH", path, authorization: owner, body }).status, 200)
+    assert.strictEqual(patch("@me", { nick: "DJ" }, h.bot).json["code"], 50013)
+    assert.strictEqual(patch("@me", { bio: "plays" }, h.bot).status, 200)
   })
 
   it("gives one to itself at the path of discord.py, too", () => {

@@ -70,6 +70,8 @@ describe("a webhook", () => {
       200
     )
     assert.notInclude(h.core.lastRefusal()?.detail ?? "", String(token))
+    assert.strictEqual(anybody("POST", `${path}/slack`, { text: "la" }).status, 404)
+    assert.notInclude(Array.from(h.core.counters().keys()).join(), String(token))
   })
 
   it("is for those who may manage webhooks, fifteen in a channel", () => {
@@ -78,6 +80,11 @@ describe("a webhook", () => {
     const ids = Array.from({ length: 15 }, (_, i) => call("POST", path, { name: `radio ${i}` }).json["id"])
     assert.strictEqual(call("POST", path, { name: "radio" }).json["code"], 30007)
     assert.strictEqual(call("PATCH", `/webhooks/${ids[0]}`, { channel_id: "1" }).json["code"], 10003)
+    const elsewhere = call("POST", `/channels/${h.lobby}/webhooks`, { name: "radio" }).json["id"]
+    assert.strictEqual(call("PATCH", `/webhooks/${elsewhere}`, { channel_id: text }).json["code"], 30007)
+    assert.strictEqual(call("PATCH", `/webhooks/${ids[0]}`, { channel_id: text }).status, 200)
+    const category = h.core.createChannel({ guildId: h.guildId, name: "category", kind: "category" })
+    assert.strictEqual(call("PATCH", `/webhooks/${ids[0]}`, { channel_id: category }).json["code"], 50024)
     h.core.setModerator(h.bot.id, false)
     const answers = [
       call("POST", path, { name: "radio" }),
