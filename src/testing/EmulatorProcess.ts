@@ -1,6 +1,7 @@
 /**
  * The command `effect-discord-voice emulator` in a process of its own, for tests that are not written with Effect: what it says and is
- * told are lines of JSON, and here they are values and promises. It ends with whoever has started it, also where that is killed.
+ * told are lines of JSON, and here they are values and promises. It ends with whoever has started it, also where that is killed, and
+ * keeps nobody from ending unless something is waited for.
  *
  * ```ts
  * import { EmulatorProcess } from "effect-discord-voice/testing"
@@ -12,8 +13,9 @@
  *
  * @since 0.1.0
  */
-import { type ChildProcessByStdio, spawn } from "node:child_process"
+import { ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process"
 import { once } from "node:events"
+import { Socket } from "node:net"
 import { createInterface } from "node:readline"
 import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
@@ -233,12 +235,14 @@ class Running implements EmulatorProcess {
   #ended: EmulatorEnded | undefined
   #listening: Listening | undefined
   #orders = 0
+  #isStopping = false
 
   constructor({ flags = [], log = "inherit", onLine }: StartOptions) {
     const child = spawn(process.execPath, [command, "emulator", "--json", "--attached", ...flags], {
       stdio: ["pipe", "pipe", log]
     })
     this.#child = child
+    this.#keep(true)
     // it may be gone when it is told something, which its end says
     child.stdin.on("error", () => {})
     createInterface({ input: child.stdout }).on("line", (text) => {
@@ -265,7 +269,7 @@ class Running implements EmulatorProcess {
       this.#listening = line
       return this
     }
-    await this.#closed
+    await this.stop()
     throw new EmulatorEnded(`The emulator has not come up: ${String(line["message"])}`)
   }
 
@@ -275,6 +279,7 @@ class Running implements EmulatorProcess {
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
     return new Promise((resolve, reject) => {
       this.#waiting = [...this.#waiting, { find, resolve, reject }]
+      this.#keep(true)
     })
   }
 
@@ -287,6 +292,8 @@ class Running implements EmulatorProcess {
   }
 
   stop(): Promise<number> {
+    this.#isStopping = true
+    this.#keep(true)
     // its input ends, and so does it
     this.#child.stdin.end()
     return this.#closed
@@ -301,6 +308,16 @@ class Running implements EmulatorProcess {
     const found = this.#waiting.filter(({ find }) => find(line))
     this.#waiting = this.#waiting.filter((waiting) => !found.includes(waiting))
     for (const { resolve } of found) resolve(line)
+    this.#keep(this.#waiting.length > 0 || this.#isStopping)
+  }
+
+  /** Whether this process waits for the other one before it ends by itself. */
+  #keep(isKept: boolean): void {
+    const { stdin, stdout } = this.#child
+    for (const handle of [this.#child, stdin, stdout]) {
+      // the pipes of a process are sockets, which their types do not say
+      if (handle instanceof Socket || handle instanceof ChildProcess) handle[isKept ? "ref" : "unref"]()
+    }
   }
 
   #onEnd(code: number, why: string): number {

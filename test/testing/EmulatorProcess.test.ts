@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import * as EmulatorProcess from "../../src/testing/EmulatorProcess.ts"
 
@@ -104,6 +105,23 @@ describe("EmulatorProcess", () => {
     assert.strictEqual(await emulator.stop(), 0)
     assert.instanceOf(await heard, OrderRefused)
     assert.instanceOf(await login, EmulatorEnded)
+  })
+
+  it("keeps no program alive that has forgotten it, and ends with it", async () => {
+    const module = new URL("../../src/testing/EmulatorProcess.ts", import.meta.url).href
+    const script = `
+      import { start } from ${JSON.stringify(module)}
+      const { listening } = await start({ flags: ["--user", "guest"], log: "ignore" })
+      process.stdout.write(listening.rest)
+    `
+    const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+      timeout: 60_000
+    })
+    assert.strictEqual(status, 0)
+    // its port is closed, sooner or later
+    const isThere = () => fetch(`${stdout}/gateway`).then(() => true, () => false)
+    while (await isThere()) { /* a request takes time of its own */ }
   })
 
   it("says why it does not come up", async () => {
