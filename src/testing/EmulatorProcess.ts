@@ -177,7 +177,7 @@ export interface EmulatorProcess extends AsyncDisposable {
   readonly said: ReadonlyArray<Line>
   /** Gives the answer when the order is done. Rejects with `OrderRefused` where it is not, and with `EmulatorEnded`. */
   readonly tell: <Name extends Order["do"]>(order: Extract<Order, { readonly do: Name }>) => Promise<Answer<Name>>
-  /** The first line for which `find` is true, of those said already or still to come. Rejects with `EmulatorEnded`. */
+  /** The first line for which `find` is true, of those said already or still to come. Rejects with `EmulatorEnded`, and with what `find` throws. */
   readonly until: (find: (line: Line) => boolean) => Promise<Line>
   /** Stops it, if it runs, and gives its exit code; with `--strict` that is 1 where there were violations. */
   readonly stop: () => Promise<number>
@@ -224,7 +224,7 @@ const lineOf = (text: string): Line | undefined => {
 interface Waiting {
   readonly find: (line: Line) => boolean
   readonly resolve: (line: Line) => void
-  readonly reject: (error: EmulatorEnded) => void
+  readonly reject: (error: unknown) => void
 }
 
 class Running implements EmulatorProcess {
@@ -273,11 +273,11 @@ class Running implements EmulatorProcess {
     throw new EmulatorEnded(`The emulator has not come up: ${String(line["message"])}`)
   }
 
-  until(find: (line: Line) => boolean): Promise<Line> {
+  async until(find: (line: Line) => boolean): Promise<Line> {
     const line = this.said.find(find)
-    if (line !== undefined) return Promise.resolve(line)
-    if (this.#ended !== undefined) return Promise.reject(this.#ended)
-    return new Promise((resolve, reject) => {
+    if (line !== undefined) return line
+    if (this.#ended !== undefined) throw this.#ended
+    return await new Promise<Line>((resolve, reject) => {
       this.#waiting = [...this.#waiting, { find, resolve, reject }]
       this.#keep(true)
     })
@@ -305,9 +305,15 @@ class Running implements EmulatorProcess {
 
   #onLine(line: Line): void {
     this.said.push(line)
-    const found = this.#waiting.filter(({ find }) => find(line))
-    this.#waiting = this.#waiting.filter((waiting) => !found.includes(waiting))
-    for (const { resolve } of found) resolve(line)
+    this.#waiting = this.#waiting.filter(({ find, reject, resolve }) => {
+      try {
+        if (!find(line)) return true
+        resolve(line)
+      } catch (error) {
+        reject(error)
+      }
+      return false
+    })
     this.#keep(this.#waiting.length > 0 || this.#isStopping)
   }
 

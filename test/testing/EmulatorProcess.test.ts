@@ -38,6 +38,19 @@ describe("EmulatorProcess", () => {
     // of what was said already
     assert.strictEqual(await emulator.until((line) => line === guest), guest)
 
+    const broken = new Error("broken")
+    const thrown = rejection(emulator.until(({ event }) => {
+      if (event === "answer") throw broken
+      return false
+    }))
+    assert.strictEqual(await thrown, broken)
+    const waiting = rejection(emulator.until(({ user: name }) => {
+      if (name === "late") throw broken
+      return false
+    }))
+    await emulator.tell({ do: "join", user: "late" })
+    assert.strictEqual(await waiting, broken)
+
     const refused = await rejection(emulator.tell({ do: "kick", user: "nobody" }))
     assert.instanceOf(refused, OrderRefused)
     assert.include(refused.message, "nobody")
