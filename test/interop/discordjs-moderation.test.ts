@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ChannelType, Client, DiscordAPIError, Events, GatewayIntentBits, type Guild } from "discord.js"
-import { Effect, Redacted, Schedule } from "effect"
+import { ChannelType, Client, Events, GatewayIntentBits, type Guild } from "discord.js"
+import { Effect, Redacted } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as DiscordJs from "./discordjsClient.ts"
 
@@ -13,15 +13,6 @@ const guildOf = (client: Client): Guild => {
   if (guild === undefined) throw new Error("There is no guild.")
   return guild
 }
-
-const codeOf = (answer: Promise<unknown>) =>
-  answer.then(() => "taken", (error: unknown) => error instanceof DiscordAPIError ? error.code : error)
-
-const seen = <A>(find: () => A | undefined) =>
-  Effect.suspend(() => Effect.fromNullishOr(find())).pipe(
-    Effect.retry({ schedule: Schedule.spaced("10 millis") }),
-    Effect.timeout("30 seconds")
-  )
 
 describe("a bot on discord.js that moderates", () => {
   it.live("bans who is in voice, and lets it in again", () =>
@@ -46,7 +37,7 @@ describe("a bot on discord.js that moderates", () => {
         assert.deepStrictEqual([ban.user.username, ban.reason], ["guest", "too loud, für uns"])
         assert.deepStrictEqual((await guild.bans.fetch()).map(({ user }) => user.id), [id])
       })
-      yield* seen(() => events.find((event) => event === `voice ${id} null`))
+      yield* DiscordJs.seen(() => events.find((event) => event === `voice ${id} null`))
       assert.deepStrictEqual(yield* chat.messages, [])
       assert.strictEqual(
         (yield* Effect.flip(discord.join({ user: "guest", channel: "lobby" }))).reason._tag,
@@ -55,14 +46,14 @@ describe("a bot on discord.js that moderates", () => {
       assert.strictEqual((yield* Effect.flip(discord.faults.addToGuild("guest"))).reason._tag, "NothingToDo")
       yield* Effect.promise(async () => {
         await guild.bans.remove(id)
-        assert.strictEqual(await codeOf(guild.bans.remove(id)), 10026)
+        assert.strictEqual(await DiscordJs.codeOf(guild.bans.remove(id)), 10026)
         const { bannedUsers } = await guild.bans.bulkCreate([id])
         assert.deepStrictEqual(bannedUsers, [id])
         await guild.bans.remove(id)
       })
       yield* discord.faults.addToGuild("guest")
       yield* discord.join({ user: "guest", channel: "lobby" })
-      yield* seen(() => events.filter((event) => event === "unban guest").length === 2 ? true : undefined)
+      yield* DiscordJs.seen(() => events.filter((event) => event === "unban guest").length === 2 ? true : undefined)
       assert.includeMembers(events, ["ban guest", "gone guest"])
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
@@ -87,10 +78,10 @@ describe("a bot on discord.js that moderates", () => {
         assert.deepStrictEqual([found.guild?.id, found.channel?.name], [guild.id, "lobby"])
         assert.closeTo(found.expiresTimestamp ?? 0, Date.now() + 600_000, 60_000)
         await invite.delete()
-        assert.strictEqual(await codeOf(client.fetchInvite(invite.code)), 10006)
+        assert.strictEqual(await DiscordJs.codeOf(client.fetchInvite(invite.code)), 10006)
         return invite.code
       })
-      yield* seen(() => events.find((event) => event === `${code} is gone`))
+      yield* DiscordJs.seen(() => events.find((event) => event === `${code} is gone`))
       assert.deepStrictEqual(events, [`${code} by bot`, `${code} is gone`])
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
@@ -112,10 +103,10 @@ describe("a bot on discord.js that moderates", () => {
         const guest = await guild.members.fetch(id)
         assert.isTrue(guest.manageable && !owner.manageable)
         assert.strictEqual((await guest.setNickname("DJ")).nickname, "DJ")
-        assert.strictEqual(await codeOf(owner.setNickname("boss")), 50013)
-        assert.strictEqual(await codeOf((await guild.members.fetch(peer)).setNickname("mate")), 50013)
-        assert.strictEqual(await codeOf(owner.kick()), 50013)
-        assert.strictEqual(await codeOf(guild.bans.create(owner.id)), 50013)
+        assert.strictEqual(await DiscordJs.codeOf(owner.setNickname("boss")), 50013)
+        assert.strictEqual(await DiscordJs.codeOf((await guild.members.fetch(peer)).setNickname("mate")), 50013)
+        assert.strictEqual(await DiscordJs.codeOf(owner.kick()), 50013)
+        assert.strictEqual(await DiscordJs.codeOf(guild.bans.create(owner.id)), 50013)
       })
       const chat = yield* discord.chat("music")
       assert.strictEqual((yield* chat.write("hello", { user: "owner of guild" })).user, "owner of guild")
@@ -151,12 +142,12 @@ describe("a bot on discord.js that moderates", () => {
           ["the band", lobby, 60, music]
         )
         assert.isNull((await guild.setAFKChannel(null)).afkChannelId)
-        assert.strictEqual(await codeOf(guild.setName("x")), 50035)
-        assert.strictEqual(await codeOf(guild.setAFKChannel(music)), 50024)
+        assert.strictEqual(await DiscordJs.codeOf(guild.setName("x")), 50035)
+        assert.strictEqual(await DiscordJs.codeOf(guild.setAFKChannel(music)), 50024)
         const channel = await client.channels.fetch(music)
         if (channel?.isSendable()) await channel.sendTyping()
       })
-      yield* seen(() => events.find((event) => event === `bot in ${music}`))
+      yield* DiscordJs.seen(() => events.find((event) => event === `bot in ${music}`))
       assert.include(events, "guild is the band")
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
@@ -176,13 +167,13 @@ describe("a bot on discord.js that moderates", () => {
         const emoji = await guild.emojis.create({ attachment, name: "skip" })
         assert.deepStrictEqual((await guild.emojis.fetch()).map(({ name }) => name), ["skip"])
         assert.strictEqual((await guild.emojis.edit(emoji, { name: "skipped" })).name, "skipped")
-        assert.strictEqual(await codeOf(guild.emojis.create({ attachment, name: "no name" })), 50035)
+        assert.strictEqual(await DiscordJs.codeOf(guild.emojis.create({ attachment, name: "no name" })), 50035)
         await emoji.delete()
-        assert.strictEqual(await codeOf(guild.emojis.fetch(emoji.id, { force: true })), 10014)
+        assert.strictEqual(await DiscordJs.codeOf(guild.emojis.fetch(emoji.id, { force: true })), 10014)
         const own = await client.application?.emojis.create({ attachment, name: "pause" })
         assert.deepStrictEqual((await client.application?.emojis.fetch())?.map(({ id }) => id), [own?.id])
       })
-      yield* seen(() => events.length === 3 ? true : undefined)
+      yield* DiscordJs.seen(() => events.length === 3 ? true : undefined)
       assert.deepStrictEqual(events, ["+skip", "=skipped", "-skipped"])
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))

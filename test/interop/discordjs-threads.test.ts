@@ -1,16 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   ChannelType,
-  type Client,
-  DiscordAPIError,
   Events,
   GatewayIntentBits,
   MessageType,
-  type TextChannel,
   ThreadAutoArchiveDuration,
   type ThreadChannel
 } from "discord.js"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as DiscordJs from "./discordjsClient.ts"
 
@@ -19,22 +16,6 @@ const withText = (moderator: boolean) =>
   Emulator.layer({
     world: { channels: [{ name: "music", kind: "text" }], users: [{ name: "bot", bot: true, moderator }] }
   })
-
-const textChannel = (client: Client): TextChannel => {
-  const found = client.channels.cache.find((one) => one.type === ChannelType.GuildText)
-  if (found === undefined) throw new Error("There is no text channel.")
-  return found
-}
-
-const codeOf = (answer: Promise<unknown>) =>
-  answer.then(() => "taken", (error: unknown) => error instanceof DiscordAPIError ? error.code : error)
-
-/** Waits until an unmodified client has seen something. */
-const seen = <A>(find: () => A | undefined) =>
-  Effect.suspend(() => Effect.fromNullishOr(find())).pipe(
-    Effect.retry({ schedule: Schedule.spaced("10 millis") }),
-    Effect.timeout("30 seconds")
-  )
 
 describe("a bot on discord.js in threads", () => {
   it.live("logs to one that it has started from a message, where people write, too", () =>
@@ -49,7 +30,7 @@ describe("a bot on discord.js in threads", () => {
           if (channel.isThread()) events.push(`${author.username}: ${content} ${type}`)
         })
       }, [GatewayIntentBits.GuildMessages, GatewayIntentBits.MessageContent])
-      const channel = textChannel(client)
+      const channel = DiscordJs.textChannel(client)
       const thread = yield* Effect.promise(async () => {
         const message = await channel.send("Now playing")
         const thread = await message.startThread({ name: "the log", autoArchiveDuration: 60 })
@@ -64,7 +45,7 @@ describe("a bot on discord.js in threads", () => {
       assert.isTrue(thread.joined)
       const chat = yield* discord.chat("the log")
       yield* chat.write("What a song!", { user: "somebody" })
-      yield* seen(() => events.find((event) => event.startsWith("somebody")))
+      yield* DiscordJs.seen(() => events.find((event) => event.startsWith("somebody")))
       yield* Effect.promise(async () => {
         const members = await thread.members.fetch({ withMember: true })
         assert.sameMembers(members.map(({ guildMember }) => guildMember?.user.username), ["bot", "somebody"])
@@ -78,7 +59,7 @@ describe("a bot on discord.js in threads", () => {
         await thread.send("once more")
         await thread.delete()
       })
-      yield* seen(() => events.find((event) => event.startsWith("delete")))
+      yield* DiscordJs.seen(() => events.find((event) => event.startsWith("delete")))
       assert.deepStrictEqual(events, [
         "create the log true",
         `bot:  ${MessageType.ThreadStarterMessage}`,
@@ -103,7 +84,7 @@ describe("a bot on discord.js in threads", () => {
           changes.push(`${thread.name} +${added.size} -${removed.size}`)
         })
       }, [GatewayIntentBits.GuildMembers])
-      const channel = textChannel(client)
+      const channel = DiscordJs.textChannel(client)
       const create = (): Promise<ThreadChannel> =>
         channel.threads.create({
           name: "the queue",
@@ -119,10 +100,10 @@ describe("a bot on discord.js in threads", () => {
       yield* chat.write("hello")
       yield* Effect.promise(() => thread.members.remove(guest))
       assert.include((yield* Effect.flip(chat.write("hello"))).message, "does not see")
-      yield* seen(() => changes.find((change) => change === "the queue +0 -1"))
+      yield* DiscordJs.seen(() => changes.find((change) => change === "the queue +0 -1"))
       assert.include(changes, "the queue +1 -0")
       yield* Effect.promise(() => thread.leave())
-      assert.strictEqual(yield* Effect.promise(() => codeOf(thread.send("Am I there?"))), 50001)
+      assert.strictEqual(yield* Effect.promise(() => DiscordJs.codeOf(thread.send("Am I there?"))), 50001)
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(withText(false))))
 })

@@ -4,36 +4,18 @@ import {
   ButtonBuilder,
   ButtonStyle,
   ChannelType,
-  type Client,
-  DiscordAPIError,
   Events,
   GatewayIntentBits,
   MessageFlags,
-  type TextChannel,
   WebhookClient
 } from "discord.js"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as DiscordJs from "./discordjsClient.ts"
 
 const world = Emulator.layer({
   world: { channels: [{ name: "music", kind: "text" }], users: [{ name: "bot", bot: true, moderator: true }] }
 })
-
-const textChannel = (client: Client): TextChannel => {
-  const found = client.channels.cache.find((one) => one.type === ChannelType.GuildText)
-  if (found === undefined) throw new Error("There is no text channel.")
-  return found
-}
-
-const codeOf = (answer: Promise<unknown>) =>
-  answer.then(() => "taken", (error: unknown) => error instanceof DiscordAPIError ? error.code : error)
-
-const seen = <A>(find: () => A | undefined) =>
-  Effect.suspend(() => Effect.fromNullishOr(find())).pipe(
-    Effect.retry({ schedule: Schedule.spaced("10 millis") }),
-    Effect.timeout("30 seconds")
-  )
 
 describe("a bot on discord.js with webhooks", () => {
   it.live("speaks in a channel under other names, edits that and takes it back", () =>
@@ -47,10 +29,10 @@ describe("a bot on discord.js with webhooks", () => {
           heard.push(`${author.username}: ${content} ${webhookId}`)
         })
       }, [GatewayIntentBits.GuildMessages, GatewayIntentBits.MessageContent, GatewayIntentBits.GuildWebhooks])
-      const channel = textChannel(client)
+      const channel = DiscordJs.textChannel(client)
       const hook = yield* Effect.promise(() => channel.createWebhook({ name: "radio" }))
       assert.strictEqual(hook.owner?.id, client.user?.id)
-      yield* seen(() => updates === 1 ? true : undefined)
+      yield* DiscordJs.seen(() => updates === 1 ? true : undefined)
       const stop = new ButtonBuilder().setCustomId("stop").setLabel("Stop").setStyle(ButtonStyle.Danger)
       const row = new ActionRowBuilder<ButtonBuilder>().addComponents(stop)
       client.on(Events.InteractionCreate, (interaction) => {
@@ -64,7 +46,7 @@ describe("a bot on discord.js with webhooks", () => {
         hook.send({ content: "The news", username: "newsreader", components: [row] })
       )
       assert.deepStrictEqual([message.author.username, message.webhookId], ["newsreader", hook.id])
-      yield* seen(() => heard.find((one) => one === `newsreader: The news ${hook.id}`))
+      yield* DiscordJs.seen(() => heard.find((one) => one === `newsreader: The news ${hook.id}`))
       const chat = yield* discord.chat("music")
       const [shown] = yield* chat.messages
       assert.deepInclude(shown, { user: "newsreader", content: "The news" })
@@ -79,17 +61,17 @@ describe("a bot on discord.js with webhooks", () => {
         assert.deepStrictEqual((await channel.fetchWebhooks()).map(({ name }) => name), ["wireless"])
         assert.deepStrictEqual((await channel.guild.fetchWebhooks()).map(({ id }) => id), [hook.id])
         await hook.deleteMessage(message)
-        assert.strictEqual(await codeOf(hook.fetchMessage(message.id)), 10008)
-        assert.strictEqual(await codeOf(hook.send("")), 50006)
+        assert.strictEqual(await DiscordJs.codeOf(hook.fetchMessage(message.id)), 10008)
+        assert.strictEqual(await DiscordJs.codeOf(hook.send("")), 50006)
         const rest = { api: discord.urls.rest.replace(/\/v\d+$/, ""), version: "10" }
         const outside = new WebhookClient({ id: hook.id, token: hook.token ?? "" }, { rest })
         await outside.send("from outside")
         const wrong = new WebhookClient({ id: hook.id, token: "x".repeat(68) }, { rest })
-        assert.strictEqual(await codeOf(wrong.send("from outside")), 50027)
+        assert.strictEqual(await DiscordJs.codeOf(wrong.send("from outside")), 50027)
         assert.strictEqual((await client.fetchWebhook(hook.id)).name, "wireless")
         await hook.delete()
-        assert.strictEqual(await codeOf(outside.send("from outside")), 10015)
-        assert.strictEqual(await codeOf(channel.createWebhook({ name: "clyde" })), 50035)
+        assert.strictEqual(await DiscordJs.codeOf(outside.send("from outside")), 10015)
+        assert.strictEqual(await DiscordJs.codeOf(channel.createWebhook({ name: "clyde" })), 50035)
       })
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))

@@ -1,6 +1,14 @@
 /** An unmodified client of discord.js, logged in to the emulator. */
-import { Client, Events, GatewayIntentBits, type Partials } from "discord.js"
-import { Effect, Redacted } from "effect"
+import {
+  ChannelType,
+  Client,
+  DiscordAPIError,
+  Events,
+  GatewayIntentBits,
+  type Partials,
+  type TextChannel
+} from "discord.js"
+import { Effect, Redacted, Schedule } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 
 /**
@@ -31,6 +39,23 @@ export const client = Effect.fnUntraced(function*(
   }).pipe(Effect.timeout("60 seconds"))
   return made
 })
+
+export const textChannel = (client: Client): TextChannel => {
+  const found = client.channels.cache.find((one) => one.type === ChannelType.GuildText)
+  if (found === undefined) throw new Error("There is no text channel.")
+  return found
+}
+
+/** Discord's code of a refusal, or "taken". */
+export const codeOf = (answer: Promise<unknown>) =>
+  answer.then(() => "taken", (error: unknown) => error instanceof DiscordAPIError ? error.code : error)
+
+/** Waits until a client has seen something. */
+export const seen = <A>(find: () => A | undefined) =>
+  Effect.suspend(() => Effect.fromNullishOr(find())).pipe(
+    Effect.retry({ schedule: Schedule.spaced("10 millis") }),
+    Effect.timeout("30 seconds")
+  )
 
 // what users copy is what is tried
 export { lifecycle, occupants } from "../../examples/discordjs-gateway.ts"

@@ -93,3 +93,11 @@ export const lengthOf = (text: string): number => Array.from(text).length
  */
 export const isText = (value: unknown, least: number, most: number): value is string =>
   typeof value === "string" && lengthOf(value) >= least && lengthOf(value) <= most
+
+/**
+ * Whether a parameter of a query says so: discord.py writes `1`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isYes = (value: string | null): boolean => value !== null && /^(true|1)$/i.test(value)

@@ -100,3 +100,28 @@ export const wrongKind: RestResponse = error(400, 50024, "Cannot execute action 
  * @since 0.1.0
  */
 export const wrongMethod: RestResponse = error(405, 0, "405: Method Not Allowed")
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const unknownWebhook: RestResponse = error(404, 10015, "Unknown Webhook")
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const invalidToken: RestResponse = error(401, 50027, "Invalid Webhook Token")
+
+/**
+ * Answers requests for which the token in the path is enough; `undefined` for all others.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ByToken = (
+  method: string,
+  path: string,
+  query: string,
+  body: string | Uint8Array | undefined
+) => RestResponse | undefined

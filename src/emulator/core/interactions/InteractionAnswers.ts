@@ -3,15 +3,19 @@
  *
  * @since 0.1.0
  */
+import * as Body from "../http/Body.ts"
 import { invalidForm, noChoice } from "../http/FormProblems.ts"
 import {
+  type ByToken,
   emptyMessage,
   error,
+  invalidToken,
   nothing,
   ok,
   type RestResponse,
   unknownChannel,
   unknownMessage,
+  unknownWebhook,
   wrongMethod
 } from "../http/RestAnswer.ts"
 import type * as Message from "../messages/Message.ts"
@@ -24,33 +28,15 @@ import * as InteractionEntry from "./InteractionEntry.ts"
 import type { Entry } from "./InteractionEntry.ts"
 import * as Modal from "./Modal.ts"
 
-/** discord.py writes `1`. */
-const isYes = (value: string | null) => value !== null && /^(true|1)$/i.test(value)
-
 /** The kinds of callback (Discord docs, Interaction Callback Type). */
 const callback = { message: 4, thinking: 5, silently: 6, update: 7, choices: 8, modal: 9 } as const
 
 const wrongKind = invalidForm(noChoice("type", Object.values(callback)))
 const unknownInteraction = error(404, 10062, "Unknown interaction")
 const acknowledged = error(400, 40060, "Interaction has already been acknowledged.")
-const unknownWebhook = error(404, 10015, "Unknown Webhook")
-const invalidToken = error(401, 50027, "Invalid Webhook Token")
 
 /**
- * Answers what is under `/interactions` and `/webhooks`, for which the token in the path is enough; `undefined` for all else.
- *
- * @category models
- * @since 0.1.0
- */
-export type Answers = (
-  method: string,
-  path: string,
-  query: string,
-  body: string | Uint8Array | undefined
-) => RestResponse | undefined
-
-/**
- * `find` gives the interaction of a token, `isThere` says whether the channel of one is there still.
+ * Answers what is under `/interactions` and `/webhooks`. `find` gives the interaction of a token, `isThere` says whether the channel of one is there still.
  *
  * @category constructors
  * @since 0.1.0
@@ -59,7 +45,7 @@ export const make = (
   messages: Messages,
   find: (token: string) => Entry | undefined,
   isThere: (where: Places.Where) => boolean
-): Answers => {
+): ByToken => {
   const say = (entry: Entry, sent: Sent.Sent, isThinking = false): Message.Message => {
     const { bot: author, user, where } = entry
     const message = messages.make(
@@ -180,6 +166,6 @@ export const make = (
     const sent = Sent.parse(body)
     if ("status" in sent) return sent
     if (!isCallback) return follow(entry, method, id, sent)
-    return answer(entry, sent, isYes(new URLSearchParams(query).get("with_response")))
+    return answer(entry, sent, Body.isYes(new URLSearchParams(query).get("with_response")))
   }
 }

@@ -8,6 +8,7 @@ import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
 import { sees } from "../gateway/GatewaySession.ts"
+import type { ByToken } from "../http/RestAnswer.ts"
 import type * as Attachments from "../messages/Attachments.ts"
 import * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
@@ -118,7 +119,7 @@ export interface Interactions {
     customId: string,
     values: ReadonlyArray<string>
   ) => Begun
-  readonly rest: InteractionAnswers.Answers
+  readonly rest: ByToken
 }
 
 /** Discord docs, Component Types; all others that can be used in a message are menus. */

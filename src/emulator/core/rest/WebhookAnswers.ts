@@ -8,14 +8,16 @@ import * as Webhooks from "../guilds/Webhooks.ts"
 import * as Body from "../http/Body.ts"
 import { invalidForm } from "../http/FormProblems.ts"
 import {
+  type ByToken,
   emptyMessage,
-  error,
   invalidJson,
+  invalidToken,
   nothing,
   ok,
   type RestResponse,
   unknownChannel,
   unknownMessage,
+  unknownWebhook,
   wrongMethod
 } from "../http/RestAnswer.ts"
 import type { Messages } from "../messages/Messages.ts"
@@ -24,30 +26,13 @@ import * as Sent from "../messages/Sent.ts"
 import type * as World from "../World.ts"
 import * as WebhookForm from "./WebhookForm.ts"
 
-const unknownWebhook = error(404, 10015, "Unknown Webhook")
-const invalidToken = error(401, 50027, "Invalid Webhook Token")
-
 /**
- * Answers what is under `/webhooks/id/token` for webhooks of channels; `undefined` for all else, answers to interactions among it, which
- * have the id of a bot there.
+ * Answers what is under `/webhooks/id/token` for webhooks of channels; not answers to interactions, which have the id of a bot there.
  *
- * @category models
- * @since 0.1.0
- */
-export type Answers = (
-  method: string,
-  path: string,
-  query: string,
-  body: string | Uint8Array | undefined
-) => RestResponse | undefined
-
-const isYes = (value: string | null) => value !== null && /^(true|1)$/i.test(value)
-
-/**
  * @category constructors
  * @since 0.1.0
  */
-export const make = (world: World.World, webhooks: Webhooks.Webhooks, messages: Messages): Answers => {
+export const make = (world: World.World, webhooks: Webhooks.Webhooks, messages: Messages): ByToken => {
   /** Where it writes: in its channel, or in a thread of that. */
   const placeOf = (webhook: World.Webhook, threadId: string | null): Places.Where | undefined => {
     const where = Places.find(world, threadId ?? webhook.channelId)
@@ -128,7 +113,7 @@ export const make = (world: World.World, webhooks: Webhooks.Webhooks, messages: 
     const sent = Sent.parse(body)
     if ("status" in sent) return sent
     return messageId === undefined
-      ? write(webhook, where, sent, isYes(asked.get("wait")))
+      ? write(webhook, where, sent, Body.isYes(asked.get("wait")))
       : change(webhook, where, messageId, method, sent)
   }
 }

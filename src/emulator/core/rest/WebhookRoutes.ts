@@ -13,6 +13,7 @@ import {
   ok,
   type RestResponse,
   unknownChannel,
+  unknownWebhook,
   wrongKind
 } from "../http/RestAnswer.ts"
 import * as Permissions from "../Permissions.ts"
@@ -24,7 +25,6 @@ import * as WebhookForm from "./WebhookForm.ts"
 /** So many has a channel at most. */
 const most = 15
 
-const unknownWebhook = error(404, 10015, "Unknown Webhook")
 const tooMany = error(400, 30007, `Maximum number of webhooks reached (${most})`)
 
 /**

@@ -311,12 +311,14 @@ export const make = (
       else context.judge("advice", "discovery-garbage", message, session.userId)
       if (profile.discoveryGarbage === "refuse") return
     }
-    if (!profile.discovery.includes(form)) unanswered("discovery-unanswered")
+    const isKnown = profile.discovery.includes(form)
+    // who has found no address yet is looked for
+    if (!isKnown) unanswered("discovery-unanswered")
     session.discovered = { address: from.address, port: from.port }
     if (session.target === undefined && sameAddress(session.selected, from)) {
       learnAddress(session, from, profile.mediaTarget)
     }
-    if (!profile.discovery.includes(form)) return
+    if (!isKnown) return
     if (from.port === 0 || from.address === "" || from.address.length > IpDiscovery.addressBytes) {
       return context.count("discovery-unanswered")
     }
