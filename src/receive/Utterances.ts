@@ -210,10 +210,10 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
       if (isPause) {
         // it belongs to what was said before, and is not to be heard in front of what comes
         yield* decoder.trail(samples)
-        return detector.hear({ timestamp, samples, atMs, pcm: noSound, data }, nowMs())
+        return detector.hear({ timestamp, samples, atMs, pcm: noSound, data, isMadeUp: false }, nowMs())
       }
-      for (const { pcm } of yield* decoder.decode(frame)) {
-        detector.hear({ timestamp, samples, atMs, pcm, data }, nowMs())
+      for (const { kind, pcm } of yield* decoder.decode(frame)) {
+        detector.hear({ timestamp, samples, atMs, pcm, data, isMadeUp: kind === "concealed" }, nowMs())
       }
     })
 

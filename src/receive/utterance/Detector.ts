@@ -41,6 +41,8 @@ export interface Heard {
   readonly pcm: Int16Array
   /** The packet, if one came. */
   readonly data: Uint8Array | undefined
+  /** Whether a decoder has made up the sound, because the packet was lost. */
+  readonly isMadeUp: boolean
 }
 
 /**
@@ -205,7 +207,7 @@ export const make = (options: {
     confirm()
   }
 
-  const note = (voiced: boolean): void => {
+  const note = (voiced: boolean, isMadeUp: boolean): void => {
     const at = windowAt
     const size = windowSamples * ratio
     if (speech !== undefined) {
@@ -224,7 +226,8 @@ export const make = (options: {
       return
     }
     onset = onset.filter((before) => before > at - onsetWindows * size)
-    if (!voiced) return
+    // what is made up is of what was said before; behind a pause that is long ago
+    if (!voiced || isMadeUp) return
     onset.push(at)
     if (chain === undefined || at - chain.last > chainGap) chain = { start: at, last: at }
     chain.last = at
@@ -247,7 +250,7 @@ export const make = (options: {
     }
   }
 
-  const listen = ({ pcm, timestamp }: Heard): void => {
+  const listen = ({ isMadeUp, pcm, timestamp }: Heard): void => {
     if (filled === 0) windowAt = timestamp
     for (let i = 0; i < pcm.length;) {
       const length = Math.min(windowSamples - filled, pcm.length - i)
@@ -256,7 +259,7 @@ export const make = (options: {
       i += length
       if (filled < windowSamples) return
       filled = 0
-      note(activity(window))
+      note(activity(window), isMadeUp)
       windowAt += windowSamples * ratio
     }
   }

@@ -43,14 +43,21 @@ const make = (own: Partial<Detector.Limits> = {}) => {
   let at = 0
   let windowsOfFrame = 0
   /** Frames of 20 ms: a letter is 10 ms, `x` is voiced. */
-  const say = (pattern: string): void => {
+  const say = (pattern: string, isMadeUp = false): void => {
     for (let i = 0; i < pattern.length; i += 2) {
       const pcm = new Int16Array(320)
       if (pattern[i] === "x") pcm.fill(1, 0, 160)
       if (pattern[i + 1] === "x") pcm.fill(1, 160)
       windowsOfFrame = 0
       detector.hear(
-        { timestamp: at, samples: 960, atMs: 1_000 + at / 48, pcm, data: Uint8Array.of(i) },
+        {
+          timestamp: at,
+          samples: 960,
+          atMs: 1_000 + at / 48,
+          pcm,
+          data: isMadeUp ? undefined : Uint8Array.of(i),
+          isMadeUp
+        },
         1_020 + at / 48
       )
       at += 960
@@ -58,7 +65,14 @@ const make = (own: Partial<Detector.Limits> = {}) => {
   }
   const rest = (ms: number): void => {
     detector.hear(
-      { timestamp: at, samples: ms * 48, atMs: 1_000 + at / 48, pcm: new Int16Array(), data: undefined },
+      {
+        timestamp: at,
+        samples: ms * 48,
+        atMs: 1_000 + at / 48,
+        pcm: new Int16Array(),
+        data: undefined,
+        isMadeUp: false
+      },
       1_020 + at / 48
     )
     at += ms * 48
@@ -82,6 +96,21 @@ describe("Detector", () => {
     assert.lengthOf(started, 0)
     say("..xx.x")
     assert.deepStrictEqual(started, [1_000 + 880 + 20 - delay])
+  })
+
+  it("does not begin with what is made up for what was lost, and goes on through it", () => {
+    const { discarded, ended, rest, say, started } = make()
+    say("xxxxxxxxxx")
+    say("xxxx", true)
+    say("xxxxxx")
+    rest(400)
+    assert.deepStrictEqual(ended.map(({ endMs, startMs }) => [startMs, endMs]), [[1_000 - delay, 1_200 - delay]])
+    // the last packets before a pause were lost, which is known only when it is over
+    say("xxxx", true)
+    rest(5_000)
+    say("xxxx")
+    assert.deepStrictEqual(started.slice(1), [1_640 + 5_000 - delay])
+    assert.lengthOf(discarded, 0)
   })
 
   it("counts the burst of a plosive in, which comes before", () => {
@@ -185,11 +214,19 @@ describe("Detector", () => {
           samples: 240,
           atMs: 1_000 + timestamp / 48,
           pcm: new Int16Array(80).fill(voiced ? 1 : 0),
-          data: undefined
+          data: undefined,
+          isMadeUp: false
         }, 1_005 + timestamp / 48)
       half(0, true)
       if (what === "a pause") {
-        detector.hear({ timestamp: 240, samples: 4_560, atMs: 1_005, pcm: new Int16Array(), data: undefined }, 1_100)
+        detector.hear({
+          timestamp: 240,
+          samples: 4_560,
+          atMs: 1_005,
+          pcm: new Int16Array(),
+          data: undefined,
+          isMadeUp: false
+        }, 1_100)
       }
       for (let i = 0; i < 20; i++) half(4_800 + i * 240, i >= 4)
       assert.deepStrictEqual(started, [1_120 - delay])
@@ -340,7 +377,7 @@ describe("Detector", () => {
     const { detector, ended, started } = make({ silence: 30, minimum: 0, preRoll: 0 })
     const pcm = new Int16Array(1_920)
     pcm.fill(1, 320, 960)
-    detector.hear({ timestamp: 0, samples: 5_760, atMs: 1_000, pcm, data: undefined }, 1_120)
+    detector.hear({ timestamp: 0, samples: 5_760, atMs: 1_000, pcm, data: undefined, isMadeUp: false }, 1_120)
     assert.deepStrictEqual(started, [1_020 - delay])
     assert.deepStrictEqual(ended.map(({ pcm }) => [...new Set(pcm), pcm.length]), [[1, 640]])
     assert.deepStrictEqual(ended.map(({ frames }) => frames.map(({ samples }) => samples)), [[1_920]])
@@ -360,7 +397,7 @@ describe("Detector", () => {
     for (let at = 0; at < sound.length; at += frameMs * 16) {
       const samples = frameMs * 48
       const pcm = sound.slice(at, at + frameMs * 16)
-      const heard = { timestamp: at * 3, samples, atMs: 1_000 + at / 16, pcm, data: Uint8Array.of(1) }
+      const heard = { timestamp: at * 3, samples, atMs: 1_000 + at / 16, pcm, data: Uint8Array.of(1), isMadeUp: false }
       other.detector.hear(heard, 1_000 + at / 16 + frameMs)
     }
     const times = ({ discarded, ended, started }: ReturnType<typeof make>) => ({
