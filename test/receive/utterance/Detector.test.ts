@@ -17,6 +17,7 @@ const make = (own: Partial<Detector.Limits> = {}) => {
   const tell = (event: Told["event"], startMs: number) => void told.push({ event, startMs, atMs: 1_000 + windows * 10 })
   let windows = 0
   const started: Array<number> = []
+  const sounds: Array<{ readonly audioStartMs: number; readonly pcm: Array<number> }> = []
   const ended: Array<Detector.Stretch> = []
   const discarded: Array<readonly [number, number]> = []
   const detector = Detector.make({
@@ -26,10 +27,12 @@ const make = (own: Partial<Detector.Limits> = {}) => {
       windows = at / 480 + ++windowsOfFrame
       return window[0] === 1
     },
-    onStart: (startMs) => {
+    onStart: (startMs, audioStartMs) => {
       started.push(startMs)
+      sounds.push({ audioStartMs, pcm: [] })
       tell("Started", startMs)
     },
+    onSound: (pcm) => void sounds.at(-1)?.pcm.push(...pcm),
     onConfirm: (startMs) => tell("Confirmed", startMs),
     onEnd: (stretch) => {
       ended.push(stretch)
@@ -77,7 +80,7 @@ const make = (own: Partial<Detector.Limits> = {}) => {
     )
     at += ms * 48
   }
-  return { say, rest, detector, told, started, ended, discarded, skip: (samples: number) => at += samples }
+  return { say, rest, detector, told, started, sounds, ended, discarded, skip: (samples: number) => at += samples }
 }
 
 const between = (minimum: number, maximum: number) =>
@@ -111,6 +114,33 @@ describe("Detector", () => {
     say("xxxx")
     assert.deepStrictEqual(started.slice(1), [1_640 + 5_000 - delay])
     assert.lengthOf(discarded, 0)
+  })
+
+  it("gives the sound while it is heard, which begins as that of the utterance does", () => {
+    const { ended, rest, say, sounds } = make({ preRoll: 50, maximum: 500 })
+    say("........")
+    say("xxxx")
+    // two windows before the onset are in what was kept, and the frame at hand to its end
+    assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 40) * 16)
+    say("xx")
+    assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 60) * 16)
+    // a pause is told when it is over
+    rest(100)
+    say("xxxx")
+    assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 200) * 16)
+    say(".".repeat(40))
+    // too long: it goes on as another one
+    say("xxxx".repeat(16))
+    say(".".repeat(40))
+    assert.isAtLeast(ended.length, 3)
+    assert.strictEqual(sounds.length, ended.length)
+    ended.forEach(({ audioStartMs, pcm }, i) => {
+      const sound = sounds[i]
+      assert.strictEqual(sound?.audioStartMs, audioStartMs)
+      assert.deepStrictEqual(sound?.pcm.slice(0, pcm.length), [...pcm])
+      // nothing but what was waited for
+      assert.isAtMost((sound?.pcm.length ?? 0) - pcm.length, 400 * 16)
+    })
   })
 
   it("counts the burst of a plosive in, which comes before", () => {
