@@ -356,6 +356,17 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(yield* it.tokens, ["moved"])
       }))
 
+    it.effect("ends at once where it is removed while a connection comes up", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({}, Effect.void, () => Effect.never)
+        const joining = yield* Effect.forkScoped(Effect.flip(it.join), { startImmediately: true })
+        yield* second
+        yield* it.say(Rig.voiceState(null))
+        yield* TestClock.adjust("1 millis")
+        assert.isDefined(joining.pollUnsafe())
+        assert.deepInclude((yield* Fiber.join(joining)).reason, { _tag: "Disconnected", code: 4014 })
+      }))
+
     it.effect("hears what is said while a connection closes", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({}, Effect.sleep("1 second"))
