@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import * as ByteSource from "../../../src/audio/ByteSource.ts"
+import * as DcaReader from "../../../src/audio/format/DcaReader.ts"
 import * as Mp3Reader from "../../../src/audio/format/Mp3Reader.ts"
 import type { PacketReader, Place } from "../../../src/audio/format/PacketReader.ts"
 import * as PacketSource from "../../../src/audio/format/PacketSource.ts"
@@ -113,6 +114,40 @@ describe("PacketSource", () => {
       }
     }))
 
+  it.effect("tells where in the sound it ends, by what was given", () =>
+    Effect.gen(function*() {
+      // 20 ms each, of which the last is cut
+      const packet = Uint8Array.of(3, 0, 0xf8, 0xff, 0xfe)
+      const bytes = new Uint8Array(
+        Buffer.concat([Buffer.from("DCA1"), new Uint8Array(4), packet, packet, packet.subarray(1)])
+      )
+      const { pull } = yield* PacketSource.open(ByteSource.memory(bytes, "it"), DcaReader.make())
+      assert.strictEqual((yield* pull).length, 2)
+      const { reason } = yield* Effect.flip(Effect.catchTag(pull, "Done", () => Effect.die("it is cut")))
+      assert.deepInclude(reason, { _tag: "SourceFailed", kind: "Corrupt", positionMs: 40 })
+    }))
+
+  it.effect("seeks to a place whose head lies in two of the pieces that are read for it", () =>
+    Effect.gen(function*() {
+      const headBytes = 20
+      // only those at the ends of pieces of 64 KiB behind the middle of what is left
+      const places: ReadonlyArray<Place> = [{ offset: 0, start: 0 }, { offset: 500_000 + 65_526, start: 1_600 }]
+      const bytes = ByteSource.memory(new Uint8Array(1_000_000), "it")
+      const restarts: Array<Place> = []
+      const { reader } = joined({ frames: 250, samples: 1_600 })
+      const one: PacketReader = {
+        ...reader,
+        follows: undefined,
+        restart: (place) => void restarts.push(place),
+        placeIn: (piece, offset) =>
+          places.find((place) => place.offset >= offset && place.offset + headBytes <= offset + piece.length)
+      }
+      const { seek } = yield* PacketSource.open(bytes, one)
+      if (seek === undefined) return assert.fail("it can be sought in")
+      yield* seek(2_000)
+      assert.deepStrictEqual(restarts, [places[1]])
+    }))
+
   it.effect("fails a seek on whose way nothing can be read, and seeks again once it can", () =>
     Effect.gen(function*() {
       let isBroken = false
@@ -132,6 +167,16 @@ describe("PacketSource", () => {
       yield* seek(header.rate)
       const start = (yield* pull)[0]?.start ?? 0
       assert.closeTo(start / header.rate, 1, 0.1)
+    }))
+
+  it.effect("believes no count of a file to which too much was joined", () =>
+    Effect.gen(function*() {
+      const alone = yield* PacketSource.open(ByteSource.memory(mp3, "it"), Mp3Reader.make())
+      assert.closeTo(alone.durationMs ?? 0, 3_000, 1)
+      const file = new Uint8Array(Buffer.concat(Array.from({ length: 25 }, () => mp3)))
+      const { durationMs } = yield* PacketSource.open(ByteSource.memory(file, "it"), Mp3Reader.make())
+      // it is told by its bytes, those of tags included
+      assert.closeTo(durationMs ?? 0, 75_000, 2_500)
     }))
 
   it.effect("takes a seek behind the end, which the next pull tells", () =>
