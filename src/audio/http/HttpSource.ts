@@ -263,12 +263,7 @@ export const open = (
           ? yield* Effect.fail(trouble(`the connection was cut at byte ${position} of ${size}`))
           : undefined
       }
-    ).pipe(Effect.tapError(() =>
-      Effect.sync(() => {
-        leftover = undefined
-        close()
-      })
-    ))
+    ).pipe(Effect.tapError(() => Effect.sync(close)))
 
     const tell = Effect.fnUntraced(function*({ error }: Trouble) {
       const witness = yield* HttpTrouble.Witness
