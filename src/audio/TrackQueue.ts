@@ -60,6 +60,8 @@ export interface Contents<A = unknown> {
       readonly state: TrackState
       readonly positionMs: number
       readonly durationMs: number | undefined
+      /** Whether it comes as it happens: `positionMs` is no place to begin at another time then. */
+      readonly live: boolean
     }
     | undefined
   readonly upcoming: ReadonlyArray<Entry<A>>
@@ -369,7 +371,8 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
           entry: entryOf(playing.item),
           state: yield* playing.track.state,
           positionMs: yield* playing.track.position,
-          durationMs: playing.track.durationMs
+          durationMs: playing.track.durationMs,
+          live: playing.track.live
         },
         upcoming: line.upcoming().map(entryOf),
         history: line.history().map(entryOf),
