@@ -86,6 +86,7 @@ export const makePlayer = (discs: Record<string, Disc>) => {
       const track: Partial<Track> = {
         name,
         durationMs: disc.lengthMs === undefined ? undefined : disc.lengthMs * (disc.speed ?? 1),
+        live: false,
         speed: disc.speed ?? 1,
         untilMs,
         state: Effect.sync(() => end === undefined ? { _tag: "Playing" } : { _tag: "Ended", end }),
