@@ -195,7 +195,7 @@ describe("Members", () => {
           publish: (event) => event._tag === "MemberChanged" && told.push(event.userId)
         }
       })
-      yield* members.events
+      yield* Effect.asVoid(members.events)
       for (const userId of [ann, bob]) clients.set(userId, {})
       look?.()
       assert.deepStrictEqual(told, [ann, bob])
