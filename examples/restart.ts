@@ -21,7 +21,8 @@ const store = (queue: TrackQueue.TrackQueue<never, Wish>, path: string) =>
   Effect.map(queue.contents, ({ current, upcoming }) => {
     const playing = current?.entry.data
     const wishes = [
-      ...(playing === undefined ? [] : [{ ...playing, fromMs: current?.positionMs ?? 0 }]),
+      // a station goes on with what it sends by then
+      ...(playing === undefined ? [] : [{ ...playing, fromMs: current?.live === false ? current.positionMs : 0 }]),
       ...upcoming.flatMap(({ data }) => data ?? [])
     ]
     // in one step, so that there is always a whole file

@@ -80,6 +80,11 @@ const program = Effect.gen(function*() {
 
   const station = AudioSource.fromUrl(playlist)
 
+  // a page, HLS or sound is none
+  const entries = (yield* AudioSource.entriesOf(playlist)) ?? []
+  const songs = entries.map(({ title, url }) => AudioSource.fromUrl(url, { name: title }))
+  assert.equal(songs.length, 2)
+
   const made = AudioSource.fromProcess({
     command: process.execPath,
     args: ["-e", "process.stdout.write(Buffer.alloc(64_000))"],

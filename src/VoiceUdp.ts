@@ -67,7 +67,7 @@ export interface Socket {
    * Sends a keepalive, and looks whether the socket is dead: it is to be called every {@link keepaliveMs}. Gives `UdpLost` if
    * nothing could be sent for 10 seconds, the machine has lost the socket's address, or all answers that came before (to pings,
    * and receiver reports while we send) have stopped: those of one kind show that the way is open. Silence where there never was an
-   * answer proves nothing.
+   * answer proves nothing. With `silence: "ignored"` answers that have stopped do not either.
    */
   readonly keepAlive: () => VoiceError.VoiceError | undefined
   /** Sends a keepalive besides, and looks at nothing: for when the way to us may have changed. */
@@ -80,11 +80,15 @@ export interface Socket {
  * @since 0.1.0
  */
 export class VoiceUdp extends Context.Service<VoiceUdp, {
-  /** Opens a socket that is connected to the address of Ready (op 2), IPv4 or IPv6. Fails with `UdpFailed`. */
+  /**
+   * Opens a socket that is connected to the address of Ready (op 2), IPv4 or IPv6. `silence`: what answers that have stopped mean, "lost"
+   * by default. Fails with `UdpFailed`.
+   */
   readonly open: (options: {
     readonly address: string
     readonly port: number
     readonly ssrc: Ssrc
+    readonly silence?: "lost" | "ignored" | undefined
   }) => Effect.Effect<Socket, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/VoiceUdp") {}
 
@@ -107,13 +111,21 @@ class Udp implements Socket {
   readonly #pings: Pings
   readonly #sendErrors = new Signs.SendErrors()
   readonly #missingReports = new Signs.MissingReports()
+  readonly #silence: "lost" | "ignored"
   #handler: MediaHandler | undefined = undefined
   #unknown = 0
   #dropped = 0
   #reportsSent = 0
 
-  constructor(socket: Transport.DatagramSocket, clock: Clock.Clock, remote: Discovery.Address, ssrc: Ssrc) {
+  constructor(
+    socket: Transport.DatagramSocket,
+    clock: Clock.Clock,
+    remote: Discovery.Address,
+    ssrc: Ssrc,
+    silence: "lost" | "ignored"
+  ) {
     this.media = socket
+    this.#silence = silence
     this.#socket = socket
     this.#remote = remote
     this.#discovery = Discovery.make({ socket, clock, remote, ssrc })
@@ -189,7 +201,8 @@ class Udp implements Socket {
     const isUnanswered = this.#pings.look()
     if (!this.#socket.hasAddress()) return "address-gone"
     if (this.#sendErrors.look(this.#socket.statistics())) return "send-errors"
-    return this.#missingReports.look(this.#mediaSent()) || isUnanswered ? "no-replies" : undefined
+    const isSilent = this.#missingReports.look(this.#mediaSent()) || isUnanswered
+    return isSilent && this.#silence === "lost" ? "no-replies" : undefined
   }
 }
 
@@ -200,15 +213,16 @@ const make = Effect.gen(function*() {
     readonly address: string
     readonly port: number
     readonly ssrc: Ssrc
+    readonly silence?: "lost" | "ignored" | undefined
   }) {
-    const { address, port, ssrc } = options
+    const { address, port, silence = "lost", ssrc } = options
     const clock = yield* Clock.Clock
     const socket = yield* transport.connect({ address, port }).pipe(
       Effect.mapError(({ detail }) =>
         VoiceError.make(new VoiceError.UdpFailed({ address: printable(address), port, detail: printable(detail) }))
       )
     )
-    return new Udp(socket, clock, { address, port }, ssrc)
+    return new Udp(socket, clock, { address, port }, ssrc, silence)
   })
 
   return VoiceUdp.of({ open })

@@ -16,11 +16,14 @@ const server = { address: "203.0.113.5", port: 50_001 }
 
 const open = Effect.flatMap(VoiceUdp.VoiceUdp, (udp) => udp.open({ ...server, ssrc }))
 
-const pair = Effect.gen(function*() {
+const pairWith = Effect.fnUntraced(function*(silence: "lost" | "ignored" | undefined) {
   const network = yield* MockTransport.MockDatagrams
-  const socket = yield* open
+  const udp = yield* VoiceUdp.VoiceUdp
+  const socket = yield* udp.open({ ...server, ssrc, silence })
   return { socket, peer: yield* network.accept, network }
 })
+
+const pair = pairWith(undefined)
 
 const response = (options: Partial<IpDiscovery.Response> = {}) =>
   IpDiscovery.encodeResponse({ ssrc, address: "198.51.100.7", port: 40_000, ...options })
@@ -243,8 +246,8 @@ describe("VoiceUdp", () => {
 
   describe("a socket that is dead", () => {
     /** A socket that keeps alive, and why it was lost, if it was. */
-    const watched = Effect.gen(function*() {
-      const { peer, socket } = yield* pair
+    const watchedWith = Effect.fnUntraced(function*(silence: "lost" | "ignored" | undefined) {
+      const { peer, socket } = yield* pairWith(silence)
       const discovering = yield* discover(socket)
       yield* peer.deliver(response())
       yield* Fiber.join(discovering)
@@ -272,6 +275,7 @@ describe("VoiceUdp", () => {
       })
       return { peer, socket, sign, pong }
     })
+    const watched = watchedWith(undefined)
     const speak = (socket: VoiceUdp.Socket, packets: number) =>
       Effect.sync(() => {
         for (let i = 0; i < packets; i++) socket.media.send(new Uint8Array(12), 12)
@@ -324,6 +328,20 @@ describe("VoiceUdp", () => {
         assert.isUndefined(yield* sign)
         yield* TestClock.adjust("10 seconds")
         assert.strictEqual(yield* sign, "no-replies")
+      }).pipe(Effect.provide(TestLayer)))
+
+    it.effect("is not that answers have stopped, where that is to be ignored, and still that nothing can be sent", () =>
+      Effect.gen(function*() {
+        const { peer, pong, sign } = yield* watchedWith("ignored")
+        for (let i = 0; i < 10; i++) {
+          yield* pong
+          yield* TestClock.adjust("5 seconds")
+        }
+        yield* TestClock.adjust("5 minutes")
+        assert.isUndefined(yield* sign)
+        yield* peer.setSending(false)
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(yield* sign, "send-errors")
       }).pipe(Effect.provide(TestLayer)))
 
     it.effect("is none for pings besides, of which there may be any number at once", () =>

@@ -28,8 +28,11 @@ import * as NodeStream from "./source/NodeStream.ts"
 import * as PcmSource from "./source/PcmSource.ts"
 import * as RawPcm from "./source/RawPcm.ts"
 import * as UrlSource from "./source/UrlSource.ts"
+import type { PlaylistEntry } from "./source/UrlSource.ts"
 
 export type { Fetch, FetchAnswer, FetchHeaders, FetchReader, FetchRequest } from "./http/HttpFetch.ts"
+
+export type { PlaylistEntry } from "./source/UrlSource.ts"
 
 export type { ContainerOptions } from "./source/ContainerOptions.ts"
 
@@ -132,6 +135,19 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
 export const fromUrl = (url: string | URL, options?: UrlSource.Options): AudioSource => {
   return { name: HttpSource.name(url, options), open: UrlSource.open(url, options) }
 }
+
+/**
+ * All that the playlist at a URL names (M3U, PLS), in its order: to play each, where {@link fromUrl} of the playlist plays the first that
+ * can be opened. Of the first 64 KiB, a thousand at most; what is not http or https is left out, and nothing of it is opened. `undefined` where
+ * there is no list of other addresses: sound, HLS, a page. The connection is closed by then. Fails as {@link fromUrl} does for an address.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const entriesOf: (
+  url: string | URL,
+  options?: HttpSource.UrlOptions
+) => Effect.Effect<ReadonlyArray<PlaylistEntry> | undefined, VoiceError.VoiceError> = UrlSource.entriesOf
 
 /**
  * What {@link fromProcess} starts, and what that writes.

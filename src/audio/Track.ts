@@ -103,8 +103,15 @@ export const prepare = Effect.fnUntraced(function*<R>(
   const starveMs = yield* Bounds.patience(options.starveTimeout ?? "30 seconds", "a starve timeout")
   const loops = yield* Bounds.times(options.loop ?? 0)
   const paused = options.paused ?? false
+  let live = false
   const playback = new Playback({
-    source,
+    source: {
+      name: source.name,
+      open: Effect.map(source.open, (opened) => {
+        live = opened.live === true
+        return opened
+      })
+    },
     context,
     place,
     clock,
@@ -123,6 +130,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
         name: source.name,
         durationMs: playback.durationMs,
         untilMs: range.untilMs === Infinity ? undefined : range.untilMs,
+        live,
         tags: playback.tags
       })),
     stop: playback.end({ _tag: "Stopped" })
@@ -160,7 +168,7 @@ const seek = (playback: Played, position: Duration.Input) =>
   })
 
 /** What is known of a track from its start on. */
-type Known = Pick<Track, "name" | "durationMs" | "untilMs" | "tags">
+type Known = Pick<Track, "name" | "durationMs" | "untilMs" | "live" | "tags">
 
 /** The functions are values, so that each is the same whenever it is asked for. */
 type Functions = Pick<Track, "reached" | "every" | "seek" | "loop" | "volume" | "fade" | "setEffects">
@@ -204,7 +212,7 @@ const accessors = Accessors.make<Handle, Omit<Track, keyof Known | keyof Functio
   awaitEnd: ({ [played]: { ended } }) => Deferred.await(ended)
 })
 
-const prototype = Accessors.printedAs<Handle & Known>(({ durationMs, name, untilMs, [played]: playback }) => {
+const prototype = Accessors.printedAs<Handle & Known>(({ durationMs, live, name, untilMs, [played]: playback }) => {
   const { broadcast, loopsLeft, options: { place } } = playback
   const effects = place.effects()
   const speed = playback.speed()
@@ -215,6 +223,7 @@ const prototype = Accessors.printedAs<Handle & Known>(({ durationMs, name, until
     positionMs: playback.positionMs(),
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(untilMs === undefined ? {} : { untilMs }),
+    ...(live ? { live } : {}),
     gain: place.gain(),
     ...(speed === 1 ? {} : { speed }),
     ...(loopsLeft === 0 ? {} : { loopsLeft: loopsLeft === Infinity ? "forever" : loopsLeft }),

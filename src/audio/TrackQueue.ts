@@ -5,21 +5,19 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
 import * as SoundEffect from "../SoundEffect.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import * as Accessors from "./Accessors.ts"
 import * as Bounds from "./Bounds.ts"
-import type { AudioSource } from "./OpenSource.ts"
 import * as LineUp from "./queue/LineUp.ts"
+import type { Player, QueueOptions, TrackQueue } from "./queue/QueueHandle.ts"
 import * as QueueJournal from "./queue/QueueJournal.ts"
-import { type Entry, entryOf, type Item, type QueueEvent } from "./queue/QueueJournal.ts"
+import { entryOf, type Item } from "./queue/QueueJournal.ts"
 import * as QueueOrder from "./queue/QueueOrder.ts"
-import type { Track, TrackState } from "./Track.ts"
+import type { Track } from "./Track.ts"
 
 export type {
   /**
@@ -47,165 +45,33 @@ export type {
   Repeat
 } from "./queue/LineUp.ts"
 
-/**
- * A queue as data.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Contents<A = unknown> {
-  readonly current:
-    | {
-      readonly entry: Entry<A>
-      readonly state: TrackState
-      readonly positionMs: number
-      readonly durationMs: number | undefined
-    }
-    | undefined
-  readonly upcoming: ReadonlyArray<Entry<A>>
-  /** What was played, the latest last: a hundred at most. What repeats by itself is not in it until that is over. */
-  readonly history: ReadonlyArray<Entry<A>>
-  /** What could not be played, and why, the latest last: a hundred at most. */
-  readonly failures: ReadonlyArray<QueueJournal.Failure<A>>
-  readonly repeat: LineUp.Repeat
-  /** The level of all entries. */
-  readonly gain: number
-  /** The effects of all entries. */
-  readonly effects: ReadonlyArray<SoundEffect.Complete>
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface QueueOptions {
+export type {
   /**
-   * How long the end of an entry and the beginning of the next one sound together, at most half of each. Default 0: one follows the
-   * other.
+   * @category models
+   * @since 0.1.0
    */
-  readonly crossfade?: Duration.Input | undefined
-  /** How long before the end of an entry the next one is opened; at once where the end is not known. Default 10 seconds. */
-  readonly openAhead?: Duration.Input | undefined
+  AddOptions,
   /**
-   * How long an entry may take to open, or give nothing before it ends; as in `TrackOptions`. Those behind it wait as long. Default 30
-   * seconds.
+   * @category models
+   * @since 0.1.0
    */
-  readonly starveTimeout?: Duration.Input | undefined
-  /** How much of an entry is there before it goes on once its source has run dry; as in `TrackOptions`. Default 0. */
-  readonly refill?: Duration.Input | undefined
-  /** Default "off". */
-  readonly repeat?: LineUp.Repeat | undefined
-  /** The level of all entries, 1 is as they are. Default 1. */
-  readonly gain?: number | undefined
-  /** What changes the sound of all entries, in this order. Default none. */
-  readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface AddOptions<A = unknown> {
-  /** The place among those that wait, from 0 on. Default, and where it is no number: behind them. */
-  readonly at?: number | undefined
-  /** Its own level, by which that of the queue is multiplied. Default 1. */
-  readonly gain?: number | undefined
+  Contents,
   /**
-   * Where in its source it begins, and where it ends, each time it is played; as in `TrackOptions`. What makes no sense is `Failed`
-   * with `Unsupported` when its turn comes.
+   * @category models
+   * @since 0.1.0
    */
-  readonly from?: Duration.Input | undefined
-  readonly until?: Duration.Input | undefined
-  /** Its own, in place of that of the queue. */
-  readonly starveTimeout?: Duration.Input | undefined
-  /** Its own, in place of that of the queue. What is none is `Failed` with `Unsupported` when its turn comes. */
-  readonly refill?: Duration.Input | undefined
-  /** What the program knows of it: it comes back in each {@link Entry}. */
-  readonly data?: A | undefined
-}
-
-/**
- * Where a queue plays: a session, or anything that plays tracks one after another.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Player {
-  /** With `after`, the track begins where that one ends, whatever its end. */
-  readonly play: <R>(
-    source: AudioSource<R>,
-    options: {
-      readonly gain?: number | undefined
-      readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
-      readonly from?: Duration.Input | undefined
-      readonly until?: Duration.Input | undefined
-      readonly starveTimeout?: Duration.Input | undefined
-      readonly refill?: Duration.Input | undefined
-      readonly after?: Track | undefined
-      readonly crossfade?: Duration.Input | undefined
-    }
-  ) => Effect.Effect<Track, VoiceError.VoiceError, R>
+  Player,
   /**
-   * Fails, with the reason, when it is lost and takes no more tracks. Without it an idle queue finds that out with the next entry, as
-   * it does where this succeeds.
+   * @category models
+   * @since 0.1.0
    */
-  readonly awaitClosed?: Effect.Effect<void, VoiceError.VoiceError> | undefined
-}
-
-/**
- * Sources in order, of which each may have data of the type `A`. It plays as soon as there is something in it. What is asked of it is
- * done, also where whoever has asked is interrupted and waits for it no longer.
- *
- * @category models
- * @since 0.1.0
- */
-export interface TrackQueue<in R = never, in out A = unknown> {
+  QueueOptions,
   /**
-   * Adds a source at the end, or so that it is the one at place `at` of those that wait. Where nothing plays, it is opened
-   * before this returns, or has failed, or its `starveTimeout` is over: who has something else to do does not wait for it.
+   * @category models
+   * @since 0.1.0
    */
-  readonly add: (source: AudioSource<R>, options?: AddOptions<A>) => Effect.Effect<Entry<A>>
-  /** Takes an entry out that waits; says whether there was one. */
-  readonly remove: (id: number) => Effect.Effect<boolean>
-  /** Puts a waiting entry at another place, the last one where `at` is no number; says whether there was one. */
-  readonly move: (id: number, at: number) => Effect.Effect<boolean>
-  /**
-   * Ends what plays and goes on with the next, also where one entry is repeated; what is being opened, while nothing plays, is
-   * left out. Gives what plays then.
-   */
-  readonly skip: Effect.Effect<Entry<A> | undefined>
-  /** Goes back to what was played last; what plays comes after it. Gives what plays then. */
-  readonly back: Effect.Effect<Entry<A> | undefined>
-  /** Mixes up what waits. */
-  readonly shuffle: Effect.Effect<void>
-  /** Takes out all that waits. */
-  readonly clear: Effect.Effect<void>
-  /** Ends what plays and takes out all that waits. */
-  readonly stop: Effect.Effect<void>
-  readonly setRepeat: (repeat: LineUp.Repeat) => Effect.Effect<void>
-  /**
-   * The level of all entries from now on; what plays goes there within `ramp`, 20 ms by default. Fails as `Track.volume`, with
-   * `Unsupported` for a gain or time that is negative or none, and changes nothing then.
-   */
-  readonly setGain: (
-    gain: number,
-    options?: { readonly ramp?: Duration.Input | undefined }
-  ) => Effect.Effect<void, VoiceError.VoiceError>
-  /** The effects of all entries from now on; what plays goes over to them. Fails as `Track.setEffects`. */
-  readonly setEffects: (effects: ReadonlyArray<SoundEffect.SoundEffect>) => Effect.Effect<void, VoiceError.VoiceError>
-  /** How long entries sound together, from the next one that is opened on. Fails with `Unsupported` for a time that is negative or none. */
-  readonly setCrossfade: (crossfade: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
-  /** The track that plays, to pause it, seek in it or change its volume. */
-  readonly current: Effect.Effect<Track | undefined>
-  readonly contents: Effect.Effect<Contents<A>>
-  /** All events (the last 64), and each one from then on. */
-  readonly events: Stream.Stream<QueueEvent<A>>
-  /**
-   * Waits until nothing plays and nothing waits. Fails where the player takes no more tracks, with the reason for which its
-   * session has ended: what waits stays in the queue then.
-   */
-  readonly awaitIdle: Effect.Effect<void, VoiceError.VoiceError>
-}
+  TrackQueue
+} from "./queue/QueueHandle.ts"
 
 /**
  * Makes an empty queue. It ends with its scope, which stops what plays. Fails with `Unsupported` for a gain or time that is
@@ -239,6 +105,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   if (options.refill !== undefined) yield* Bounds.buffer(options.refill, "a refill")
   let gain = yield* Bounds.gain(options.gain ?? 1)
   let effects = yield* SoundEffect.complete(options.effects ?? [])
+  let paused = options.paused ?? false
   const line = LineUp.make<Item<R, A>>(options.repeat ?? "off")
   const journal = QueueJournal.make<A>()
   let numbers = 0
@@ -263,7 +130,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     after: Track | undefined
   ) =>
     Effect.gen(function*() {
-      const asked = { gain, effects }
+      const asked = { gain, effects, paused }
       const track = yield* player.play(source, {
         from,
         until,
@@ -271,6 +138,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
         ...(refill === undefined ? {} : { refill }),
         ...(gain * own === 1 ? {} : { gain: gain * own }),
         ...(effects.length === 0 ? {} : { effects }),
+        ...(paused ? { paused } : {}),
         ...(after === undefined ? {} : { after, crossfade: crossfadeMs })
       })
       yield* forget
@@ -279,6 +147,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
       yield* Effect.gen(function*() {
         if (gain !== asked.gain) yield* track.volume(gain * own)
         if (effects !== asked.effects) yield* track.setEffects(effects)
+        if (paused !== asked.paused) yield* paused ? track.pause : track.resume
       }).pipe(Effect.onError(() => track.stop))
       return track
     }).pipe(Effect.provideContext(context))
@@ -292,6 +161,16 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     play
   })
 
+  const setPaused = (to: boolean) =>
+    Effect.andThen(
+      forget,
+      Effect.suspend(() => {
+        paused = to
+        // what is open ahead as well: it may be skipped to, or crossed with
+        return Effect.forEach(Array.from(tracks.keys()), (track) => to ? track.pause : track.resume, { discard: true })
+      })
+    )
+
   const waiting = (id: number) => line.upcoming().find((one) => one.id === id)
 
   const prototype = Accessors.printedAs(() => ({
@@ -301,6 +180,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     history: line.history().length,
     failures: journal.failures().length,
     repeat: line.repeat(),
+    ...(paused ? { paused } : {}),
     gain
   }))
 
@@ -340,6 +220,8 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
       return order.revise
     }),
     stop: order.stop,
+    pause: setPaused(true),
+    resume: setPaused(false),
     setRepeat: (value) =>
       Effect.suspend(() => {
         line.setRepeat(value)
@@ -369,12 +251,14 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
           entry: entryOf(playing.item),
           state: yield* playing.track.state,
           positionMs: yield* playing.track.position,
-          durationMs: playing.track.durationMs
+          durationMs: playing.track.durationMs,
+          live: playing.track.live
         },
         upcoming: line.upcoming().map(entryOf),
         history: line.history().map(entryOf),
         failures: journal.failures(),
         repeat: line.repeat(),
+        paused,
         gain,
         effects
       }

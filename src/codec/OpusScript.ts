@@ -100,8 +100,8 @@ class OpusScript {
     checked(this.#guard(() => this.#handler._encoder_ctl(request, value)))
   }
 
+  /** Once only. */
   free(): void {
-    if (this.#freed) return
     this.#freed = true
     live -= 1
     if (!this.#loaded.broken) this.#handler.delete()

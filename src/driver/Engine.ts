@@ -131,7 +131,7 @@ export const connect = Effect.fnUntraced(function*(
   const { ip, modes, port, ssrc } = yield* within("ready", gateway.ready)
   const mode = yield* crypto.choose(modes, options.modes)
 
-  const udp = yield* udps.open({ address: ip, port, ssrc })
+  const udp = yield* udps.open({ address: ip, port, ssrc, silence: options.udpSilence })
   yield* Chores.run(clock, 0, () => {
     const error = udp.keepAlive()
     if (error === undefined) return VoiceUdp.keepaliveMs

@@ -45,6 +45,18 @@ export const Reports = Schema.Literals(["none", "sender", "all"])
 export type Reports = typeof Reports.Type
 
 /**
+ * @category schemas
+ * @since 0.1.0
+ */
+export const UdpSilence = Schema.Literals(["lost", "ignored"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type UdpSilence = typeof UdpSilence.Type
+
+/**
  * How to connect.
  *
  * @category models
@@ -68,7 +80,13 @@ export const ConnectOptions = Schema.Struct({
    * nothing is known of loss on our way to them. What they do with receiver reports is not known. Those that arrive are read
    * in any case.
    */
-  reports: Schema.optional(Reports)
+  reports: Schema.optional(Reports),
+  /**
+   * What it means that all answers over UDP that came before, to pings and in reports, have stopped: "lost", that the socket leads nowhere
+   * any more (`UdpLost`, and a session connects anew), or "ignored", for networks that let them through for a while only. That nothing can
+   * be sent, or the address is gone, counts in any case. Default "lost".
+   */
+  udpSilence: Schema.optional(UdpSilence)
 })
 
 /**

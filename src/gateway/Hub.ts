@@ -99,6 +99,8 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
   const others = new Map<GuildId, Map<UserId, Occupant.Occupant>>()
   const watchers = new Set<(guildId: GuildId) => void>()
   const awaitedGuilds = new Map<GuildId, Deferred.Deferred<void>>()
+  /** That cannot be reached because of an outage. */
+  const outages = new Set<GuildId>()
   /** The shards that have had a READY. */
   const begun = new Set<number>()
   let upBefore = false
@@ -130,6 +132,18 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     else voiceStates.set(guildId, { ...state, guild_id: guildId })
   }
 
+  const outage = (guildId: GuildId) => {
+    if (outages.has(guildId)) return Effect.void
+    outages.add(guildId)
+    return publish({ _tag: "Availability", guildId, isAvailable: false })
+  }
+
+  /** `tell` goes ahead of the word that it is over. */
+  const outageOver = (guildId: GuildId, tell: Effect.Effect<void>) =>
+    outages.delete(guildId)
+      ? Effect.andThen(tell, publish({ _tag: "Availability", guildId, isAvailable: true }))
+      : Effect.void
+
   const arrived = (guildId: GuildId) => {
     const awaited = awaitedGuilds.get(guildId)
     awaitedGuilds.delete(guildId)
@@ -146,8 +160,11 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     for (const guildId of awaitedGuilds.keys()) if (isItsOwn(guildId)) arrived(guildId)
     for (const guild of ready.guilds) awaitedGuilds.set(guild.id, Deferred.makeUnsafe())
     yield* learn(ready.user.id)
-    if (isFirst) return
-    yield* publishLifecycle(shards === 1 ? "NewSession" : { lifecycle: "NewSession", concerns: isItsOwn })
+    if (!isFirst) {
+      yield* publishLifecycle(shards === 1 ? "NewSession" : { lifecycle: "NewSession", concerns: isItsOwn })
+    }
+    // those that cannot be reached still are told anew
+    for (const guildId of outages) if (isItsOwn(guildId)) yield* outageOver(guildId, Effect.void)
   })
 
   const finish: Hub["finish"] = Effect.fnUntraced(function*(error) {
@@ -170,7 +187,12 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     },
     onReady,
     onGuildCreate: (guild) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
+        // it may say so here, too (discord/discord-api-docs#5054)
+        if (guild.unavailable === true) {
+          arrived(guild.id)
+          return outage(guild.id)
+        }
         others.delete(guild.id)
         // what it says after an outage counts, and not what was before
         if (guild.voice_states !== undefined) voiceStates.delete(guild.id)
@@ -178,11 +200,14 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
         for (const state of guild.voice_states ?? []) remember(guild.id, state, members.get(state.user_id))
         arrived(guild.id)
         for (const look of watchers) look(guild.id)
+        const own = guild.voice_states === undefined ? undefined : voiceStates.get(guild.id)
+        return outageOver(guild.id, own === undefined ? Effect.void : publish({ _tag: "VoiceState", state: own }))
       }),
     onGuildDelete: ({ id: guildId, unavailable }) =>
       Effect.suspend(() => {
         arrived(guildId)
-        if (unavailable === true) return Effect.void
+        if (unavailable === true) return outage(guildId)
+        outages.delete(guildId)
         voiceStates.delete(guildId)
         others.delete(guildId)
         return publish({

@@ -17,7 +17,9 @@ import type { Occupant, Occupants } from "./Occupant.ts"
  * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's. `Occupant`
  * is what is known of another member whose voice state itself is not at hand, or who has another name now; without `occupant` they are in no channel. `Detached`:
  * nothing that was asked for in this guild is answered any more, because we are no member of it now, or because the Discord library that
- * stands for the gateway does not serve it any longer. `error` says which.
+ * stands for the gateway does not serve it any longer. `error` says which. `Availability`: an outage of the guild begins or ends, where the
+ * gateway can know of it (Discord docs, Gateway Events, Guild Delete). What happens meanwhile is told by nobody, and what is asked may be lost;
+ * where Discord has us at its end comes ahead of it, as a `VoiceState`.
  *
  * @category models
  * @since 0.1.0
@@ -32,6 +34,7 @@ export type GatewayEvent =
     readonly occupant?: Occupant | undefined
   }
   | { readonly _tag: "Detached"; readonly guildId: GuildId; readonly error: VoiceError }
+  | { readonly _tag: "Availability"; readonly guildId: GuildId; readonly isAvailable: boolean }
 
 /**
  * What happens to the gateway connection itself: `Resumed` leaves voice alone, `NewSession` means that every voice

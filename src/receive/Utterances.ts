@@ -22,6 +22,7 @@ import * as Pcm from "./Pcm.ts"
 import type { ReceivedFrame } from "./ReceivedFrame.ts"
 import * as Silence from "./record/Silence.ts"
 import * as Detector from "./utterance/Detector.ts"
+import * as Sound from "./utterance/Sound.ts"
 import { VoiceActivity } from "./VoiceActivity.ts"
 
 export type { EndReason, OpusPiece } from "./utterance/Detector.ts"
@@ -93,7 +94,10 @@ export interface Utterance {
 }
 
 /**
- * - `Started`: speech has begun; comes some 60 to 100 ms later, as deep as the jitter buffer is.
+ * - `Started`: speech has begun; comes some 60 to 100 ms later, as deep as the jitter buffer is. `pcm` is what is said, as it comes:
+ *   mono, 16 bits, at `rate`, from `audioStartMs` on. It begins with the same samples as that of the utterance, is up to `silence`
+ *   longer, and ends when `Ended` or `Discarded` is told, or nobody reads the events any more. What was lost is made up, and a pause
+ *   is zeros, told when it is over. It can be run again, from its beginning.
  * - `Confirmed`: it has lasted long enough to be no cough, as `confirm` says. `Ended` follows, and never `Discarded`.
  * - `Ended`: there is an utterance; one that was not confirmed is short.
  * - `Discarded`: what had started was shorter than `minimum`: a cough, or a knock.
@@ -106,7 +110,15 @@ export interface Utterance {
  * @since 0.1.0
  */
 export type Event =
-  | { readonly _tag: "Started"; readonly userId: UserId; readonly startMs: number; readonly dropped?: number }
+  | {
+    readonly _tag: "Started"
+    readonly userId: UserId
+    readonly startMs: number
+    readonly audioStartMs: number
+    readonly rate: Rate
+    readonly pcm: Stream.Stream<Int16Array>
+    readonly dropped?: number
+  }
   | { readonly _tag: "Confirmed"; readonly userId: UserId; readonly startMs: number; readonly dropped?: number }
   | { readonly _tag: "Ended"; readonly userId: UserId; readonly utterance: Utterance; readonly dropped?: number }
   | {
@@ -137,11 +149,15 @@ const toOpus = (frames: ReadonlyArray<Detector.Heard>): ReadonlyArray<Detector.O
   return pieces
 }
 
-/** Of all events, those of which `pick` makes something: nothing else takes room from what waits for the reader. */
+/**
+ * Of all events, those of which `pick` makes something: nothing else takes room from what waits for the reader. Where it is not live,
+ * nobody asks for sound before its end.
+ */
 const listen = <A extends { readonly dropped?: number | undefined }>(
   session: Session,
   options: Options,
-  pick: (event: Event) => A | undefined
+  pick: (event: Event) => A | undefined,
+  isLive: boolean
 ): Stream.Stream<A, VoiceError.VoiceError, OpusDecoder> =>
   Stream.unwrap(Effect.gen(function*() {
     const { rate = defaultRate, users: isWanted = () => true } = options
@@ -174,14 +190,25 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
       const own = yield* Scope.fork(scope)
       const decoder = yield* Scope.provide(decoders.make({ rate, channels: 1 }), own)
       const activity = yield* Scope.provide(activities.make(rate), own)
+      let sound = Sound.make()
+      // whoever reads it does not wait for what nobody listens to any more
+      yield* Scope.addFinalizer(own, Effect.sync(() => sound.end()))
       const detector = Detector.make({
         rate,
         limits,
         activity,
-        onStart: (startMs) => tell({ _tag: "Started", userId, startMs }),
+        onStart: (startMs, audioStartMs) => {
+          sound = Sound.make()
+          tell({ _tag: "Started", userId, startMs, audioStartMs, rate, pcm: sound.stream })
+        },
+        onSound: isLive ? (pcm) => sound.add(pcm) : undefined,
         onConfirm: (startMs) => tell({ _tag: "Confirmed", userId, startMs }),
-        onDiscard: (startMs, endMs) => tell({ _tag: "Discarded", userId, startMs, endMs }),
+        onDiscard: (startMs, endMs) => {
+          sound.end()
+          tell({ _tag: "Discarded", userId, startMs, endMs })
+        },
         onEnd: ({ frames, ...stretch }) => {
+          sound.end()
           const utterance = { ...stretch, userId, rate, opus: toOpus(frames) }
           tell({ _tag: "Ended", userId, utterance })
         }
@@ -210,10 +237,10 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
       if (isPause) {
         // it belongs to what was said before, and is not to be heard in front of what comes
         yield* decoder.trail(samples)
-        return detector.hear({ timestamp, samples, atMs, pcm: noSound, data }, nowMs())
+        return detector.hear({ timestamp, samples, atMs, pcm: noSound, data, isMadeUp: false }, nowMs())
       }
-      for (const { pcm } of yield* decoder.decode(frame)) {
-        detector.hear({ timestamp, samples, atMs, pcm, data }, nowMs())
+      for (const { kind, pcm } of yield* decoder.decode(frame)) {
+        detector.hear({ timestamp, samples, atMs, pcm, data, isMadeUp: kind === "concealed" }, nowMs())
       }
     })
 
@@ -281,7 +308,7 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
 export const events = (
   session: Session,
   options: Options = {}
-): Stream.Stream<Event, VoiceError.VoiceError, OpusDecoder> => listen(session, options, (event) => event)
+): Stream.Stream<Event, VoiceError.VoiceError, OpusDecoder> => listen(session, options, (event) => event, true)
 
 /**
  * The utterances of all users, each when it has ended. Fails like {@link events}.
@@ -302,7 +329,7 @@ export const make = (
   session: Session,
   options: Options = {}
 ): Stream.Stream<Utterance, VoiceError.VoiceError, OpusDecoder> =>
-  listen(session, options, (event) => event._tag === "Ended" ? event.utterance : undefined)
+  listen(session, options, (event) => event._tag === "Ended" ? event.utterance : undefined, false)
 
 /**
  * An utterance as an Ogg Opus file, bit for bit as it came. A `preSkip` (16 bits) or `serial` (32 bits) that does not fit its header is a

@@ -115,7 +115,7 @@ export const make = (
     let cleared: bigint | undefined
     while (true) {
       const since = unansweredSince()
-      if (since === undefined || since === cleared || known.now().isAway || isHeldBack()) {
+      if (since === undefined || since === cleared || known.now().isAway || known.now().isOut || isHeldBack()) {
         yield* Effect.sleep(obstacleWait)
         continue
       }
@@ -184,9 +184,13 @@ export const make = (
             if (isStuck(known.now()) === true) return "stuck" as const
           }
         })
-        // a new session knows nothing of what the one before was asked
-        const isForgotten = known.until(({ newSessions }) =>
-          newSessions > before.newSessions ? "forgotten" as const : undefined
+        // a new session knows nothing of what the one before was asked, and what is asked in an outage is lost
+        const isForgotten = known.until(({ newSessions, returns }) =>
+          newSessions > before.newSessions
+            ? "forgotten" as const
+            : returns > before.returns
+            ? "lost" as const
+            : undefined
         )
         while (true) {
           // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
@@ -201,6 +205,8 @@ export const make = (
             yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
             yield* goAway
           }
+          // so may have been that we leave
+          if (first === "lost" && (yield* anew)) yield* goAway
           yield* ask
         }
       })

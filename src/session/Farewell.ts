@@ -25,6 +25,8 @@ export interface Options {
   readonly awaitGone: Effect.Effect<unknown>
   /** Whether the main gateway is away at the moment. */
   readonly isAway: () => boolean
+  /** Whether there is an outage of the guild: nobody takes note. */
+  readonly isOut: () => boolean
   /** Whether the Discord library that stands for the gateway has given the guild up: there is nobody to tell. */
   readonly isDetached: () => boolean
 }
@@ -55,7 +57,7 @@ const silentSince = new WeakMap<Gateway.Gateway["Service"], bigint>()
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, say }: Options): Farewell => {
+export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, isOut, say }: Options): Farewell => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
 
   let saying: Fiber.Fiber<void, VoiceError.VoiceError> | undefined
@@ -68,6 +70,7 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, s
   const goAway = Effect.gen(function*() {
     // only the waiting has a limit
     yield* Fiber.join(yield* sayOnce)
+    if (isOut()) return
     yield* awaitGone
     silentSince.delete(gateway)
   }).pipe(
@@ -75,7 +78,7 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, s
       duration: leaveTimeout,
       orElse: () =>
         Effect.suspend(() => {
-          if (isHeldBack()) return Effect.void
+          if (isHeldBack() || isOut()) return Effect.void
           silentSince.set(gateway, clock.monotonicTimeNanosUnsafe())
           return Effect.logWarning(
             `Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`
@@ -86,7 +89,7 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, s
   )
 
   const isInVain = () => {
-    if (isAway() || isHeldBack()) return true
+    if (isAway() || isOut() || isHeldBack()) return true
     const since = silentSince.get(gateway)
     return since !== undefined && clock.monotonicTimeNanosUnsafe() - since < Duration.toNanosUnsafe(silenceWait)
   }

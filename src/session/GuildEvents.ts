@@ -63,6 +63,7 @@ const guildOf = (event: Gateway.GatewayEvent): GuildId | undefined => {
       return event.server.guild_id
     case "Occupant":
     case "Detached":
+    case "Availability":
       return event.guildId
   }
 }

@@ -28,8 +28,14 @@ export interface Now {
   readonly servers: number
   /** Main gateway sessions that have begun after the first. */
   readonly newSessions: number
-  /** Times the main gateway has gone on with its session. */
+  /** Times that something of what we have said may be lost: the main gateway has gone on with its session, or an outage was over. */
   readonly resumes: number
+  /** Whether there is an outage of the guild: nothing is said of it, and what is asked is lost. */
+  readonly isOut: boolean
+  /** Outages that have begun. */
+  readonly outages: number
+  /** Outages that are over. */
+  readonly returns: number
   /** Whether the main gateway is away at the moment. */
   readonly isAway: boolean
   /** Why the main gateway will say nothing any more. */

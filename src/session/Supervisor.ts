@@ -87,7 +87,7 @@ class Supervisor implements Stay.Keeper {
   #backOff(error: VoiceError.VoiceError, since: Whereabouts.Now): Effect.Effect<Step, VoiceError.VoiceError> {
     return Effect.gen({ self: this }, function*() {
       const { lifetime, policy, whereabouts } = this.options
-      const { channelId: from } = whereabouts.now()
+      const { channelId: from, returns } = whereabouts.now()
       this.#nextDelay ??= yield* stepOf(policy)
       const delay = yield* Pull.matchEffect(this.#nextDelay(yield* Clock.currentTimeMillis, error), {
         onSuccess: ([, duration]) => Effect.succeed(duration),
@@ -100,6 +100,7 @@ class Supervisor implements Stay.Keeper {
       yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
       const decisive = (now: Whereabouts.Now) => {
         const heard = Word.after(since, now)
+        if (heard === undefined && now.returns > returns) return "returned"
         // a voice session that is lost may take us out of the channel: that need be no reason to stay out
         return heard === "parked" || (heard === "removed" && policy.removal === "rejoin") ? undefined : heard
       }
@@ -107,7 +108,11 @@ class Supervisor implements Stay.Keeper {
         duration: delay,
         orElse: () => Effect.undefined
       })
-      if (word !== undefined) return yield* this.#follow(word, since, policy.removal === "rejoin" ? again : undefined)
+      // what went wrong in an outage has nothing to do with what comes after it
+      if (word === "returned") this.#settle()
+      else if (word !== undefined) {
+        return yield* this.#follow(word, since, policy.removal === "rejoin" ? again : undefined)
+      }
       this.#followMove(from)
       return request(true)
     })
@@ -118,6 +123,15 @@ class Supervisor implements Stay.Keeper {
     const { target, whereabouts } = this.options
     const { channelId: where } = whereabouts.now()
     if (where !== undefined && where !== null && where !== from) target.channelId = where
+  }
+
+  /** Waits until an outage is over, the one of the moment or one that begins, and for what is said of the guild then. */
+  #outageOver(before: Whereabouts.Now): Effect.Effect<"unheard"> {
+    const isOver = ({ returns }: Whereabouts.Now) => returns > before.returns ? true : undefined
+    return this.options.whereabouts.until(isOver).pipe(
+      Effect.andThen(Effect.sleep(this.gatewayPatience)),
+      Effect.as("unheard")
+    )
   }
 
   /** Waits for a server, or for whatever else decides. */
@@ -136,18 +150,21 @@ class Supervisor implements Stay.Keeper {
         return now.failure === undefined ? undefined : "over"
       }
       const isParked = (now: Whereabouts.Now) => now.servers > since.servers && now.server?.endpoint === null
-      let word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
-        duration: patience,
-        orElse: () => Effect.undefined
-      })
+      const before = whereabouts.now()
+      const wasOut = (now: Whereabouts.Now) => before.isOut || now.outages > before.outages
+      const listen = (duration: Duration.Duration) =>
+        Effect.timeoutOrElse(Effect.raceFirst(whereabouts.until(decisive), this.#outageOver(before)), {
+          duration,
+          // what there was to say may have been said to nobody
+          orElse: () => Effect.sync(() => wasOut(whereabouts.now()) ? "unheard" as const : undefined)
+        })
+      let word = yield* listen(patience)
       const now = whereabouts.now()
       // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
       if (word === undefined && patience !== this.#serverPatience && (now.isAway || isParked(now))) {
-        word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
-          duration: Duration.subtract(this.#serverPatience, patience),
-          orElse: () => Effect.undefined
-        })
+        word = yield* listen(Duration.subtract(this.#serverPatience, patience))
       }
+      if (word === "unheard") return yield* this.#backOff(expired, since)
       const { channelId, failure } = whereabouts.now()
       // a main gateway that has ended says no more, and why it has ended is what there is to know
       if (failure !== undefined && (word === undefined || word === "over")) return yield* failure

@@ -55,6 +55,9 @@ const unknown: Now = {
   servers: 0,
   newSessions: 0,
   resumes: 0,
+  isOut: false,
+  outages: 0,
+  returns: 0,
   isAway: false,
   failure: undefined,
   detached: undefined
@@ -154,7 +157,16 @@ class Guild implements Whereabouts, GuildEvents.Listener {
           states: this.#now.states + 1,
           detached: { times: (this.#now.detached?.times ?? 0) + 1, error: event.error }
         })
+      case "Availability":
+        if (!event.isAvailable) return this.#set({ isOut: true, outages: this.#now.outages + 1 })
+        this.#reconsider()
+        return this.#set({ isOut: false, returns: this.#now.returns + 1, resumes: this.#now.resumes + 1 })
     }
+  }
+
+  /** Discord has told again what we have missed: what it does not show by now was lost. */
+  #reconsider(): void {
+    if (this.#shown !== undefined && !isSame(this.#told, this.#shown)) this.#told = undefined
   }
 
   onLifecycle(lifecycle: Gateway.Lifecycle): void {
@@ -164,8 +176,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         return this.#set({ isAway: true })
       case "Resumed":
         this.#leaves.resumed()
-        // Discord has told again what we have missed: what it does not show by now was lost with the WebSocket
-        if (this.#shown !== undefined && !isSame(this.#told, this.#shown)) this.#told = undefined
+        this.#reconsider()
         return this.#set({ isAway: false, resumes: this.#now.resumes + 1 })
       case "NewSession":
         this.#leaves.newSession()
@@ -281,6 +292,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         this.until(({ failure }) => failure !== undefined || !this.#isInVoice() ? true : undefined)
       ),
       isAway: () => this.#now.isAway,
+      isOut: () => this.#now.isOut,
       isDetached: () => this.#isDetached
     })
   }

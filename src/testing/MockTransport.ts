@@ -180,7 +180,6 @@ const makeDatagrams = Effect.gen(function*() {
     let received = 0
     yield* Effect.addFinalizer(() => {
       open = false
-      handler = undefined
       return Deferred.succeed(ended, undefined)
     })
 

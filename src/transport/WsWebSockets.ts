@@ -13,6 +13,7 @@ import type { IncomingMessage } from "node:http"
 import { WebSocket } from "ws"
 import type { Frame, WebSocketConnection, WebSocketLayerOptions, WebSocketOptions } from "./Socket.ts"
 import { WebSocketClosed, WebSocketOpenError } from "./TransportError.ts"
+import { answeredWith, openKind } from "./WsErrors.ts"
 
 const defaultMaxPayloadBytes = 1024 * 1024
 const waitingFrames = 1024
@@ -20,27 +21,6 @@ const closeTimeoutMs = 1000
 
 /** Neither the query nor user and password, where secrets are. */
 const publicUrl = (url: string): string => url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//")
-
-const codeOf = (error: Error): string => "code" in error && typeof error.code === "string" ? error.code : ""
-
-const openKind = (error: Error): WebSocketOpenError["kind"] => {
-  const code = codeOf(error)
-  if (code === "ECONNREFUSED") return "Refused"
-  if (code === "ETIMEDOUT") return "TimedOut"
-  return /CERT|TLS|SSL|SIGNATURE|ISSUER|EPROTO|HOSTNAME/.test(code) ? "Tls" : "Failed"
-}
-
-/**
- * What `ws` answers by itself to a message that breaks the protocol (RFC 6455, 7.4.1). It reads no more afterwards, so
- * that its own "close" event knows only 1006.
- */
-const answeredWith = (error: Error): number | undefined => {
-  const code = codeOf(error)
-  if (!code.startsWith("WS_ERR_")) return undefined
-  if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return 1009
-  if (code === "WS_ERR_INVALID_UTF8") return 1007
-  return code.startsWith("WS_ERR_TOO_MANY") ? 1008 : 1002
-}
 
 /** A close frame has room for 123 bytes of reason (RFC 6455, 5.5). */
 const fitReason = (reason: string): string => {
@@ -131,7 +111,6 @@ class Connection implements WebSocketConnection {
       const onError = (error: Error) => settle(Effect.fail(fail(openKind(error), error.message)))
       const onResponse = (_: unknown, response: IncomingMessage) => {
         settle(Effect.fail(fail("Rejected", "the server refused the upgrade", response.statusCode)))
-        socket.terminate()
       }
       socket.once("open", () => settle(Effect.void))
       socket.on("error", onError)

@@ -11,7 +11,7 @@ const failed = (source: string) =>
 /** What the fake player knows of a source by its name. */
 export interface Disc {
   readonly lengthMs: number | undefined
-  readonly says?: "fails" | "breaks" | "hangs" | "rots"
+  readonly says?: "fails" | "breaks" | "hangs" | "rots" | "is empty"
   /** How much faster it is played than its source is. */
   readonly speed?: number
   /** How long it takes to open. */
@@ -48,6 +48,9 @@ export const makePlayer = (discs: Record<string, Disc>) => {
       open.add(name)
       log.push(`open ${name} at ${yield* Clock.currentTimeMillis}`)
       const fromMs = Duration.toMillis(Duration.fromInputUnsafe(options.from ?? 0))
+      const untilMs = options.until === undefined
+        ? undefined
+        : Duration.toMillis(Duration.fromInputUnsafe(options.until))
       const ended = yield* Deferred.make<TrackEnd>()
       let startedMs: number | undefined
       let end: TrackEnd | undefined
@@ -65,12 +68,14 @@ export const makePlayer = (discs: Record<string, Disc>) => {
           yield* Effect.sleep("1 second")
           return yield* Effect.forkDetach(finish({ _tag: "Failed", error: failed(name) }))
         }
+        // what has nothing in it is over before its turn
+        if (disc.says === "is empty") return yield* Effect.forkDetach(finish({ _tag: "Finished" }))
         if (options.after !== undefined) yield* options.after.awaitEnd
         if (end !== undefined) return
         startedMs = yield* Clock.currentTimeMillis
         log.push(`play ${name} at ${startedMs}`)
         if (disc.lengthMs === undefined) return
-        yield* Effect.sleep(disc.lengthMs)
+        yield* Effect.sleep(Math.min(disc.lengthMs, (untilMs ?? Infinity) - fromMs))
         yield* Effect.forkDetach(finish(
           disc.says === "breaks" ? { _tag: "Failed", error: failed(name) } : { _tag: "Finished" }
         ))
@@ -81,7 +86,9 @@ export const makePlayer = (discs: Record<string, Disc>) => {
       const track: Partial<Track> = {
         name,
         durationMs: disc.lengthMs === undefined ? undefined : disc.lengthMs * (disc.speed ?? 1),
+        live: false,
         speed: disc.speed ?? 1,
+        untilMs,
         state: Effect.sync(() => end === undefined ? { _tag: "Playing" } : { _tag: "Ended", end }),
         position: Effect.map(
           Clock.currentTimeMillis,

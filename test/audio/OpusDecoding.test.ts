@@ -150,15 +150,18 @@ describe("Opus with an output gain", () => {
         withHead(chirp, family1(1, 1, [1])),
         file("surround.opus.ogg")
       ]
-      const first = yield* collect(fromBytes(quieter))
-      for (const [index, other] of others.entries()) {
-        const second = yield* collect(fromBytes(other))
-        const both = yield* collect(fromBytes(concat(quieter, other, quieter)))
-        assert.strictEqual(both.end, "Done", both.message)
-        const expected = new Float32Array([...first.pcm, ...second.pcm, ...first.pcm])
-        assert.strictEqual(both.pcm.length, expected.length, `the length of ${index}`)
-        const difference = both.pcm.map((sample, i) => sample - (expected[i] ?? 0))
-        assert.isBelow(levelOf(difference), 1e-6, `the sound of ${index}`)
+      // also where the first one has one channel, and the others more
+      for (const before of [quieter, withHead(chirp, opusHead({ channels: 1, gain: -256 }))]) {
+        const first = yield* collect(fromBytes(before))
+        for (const [index, other] of others.entries()) {
+          const second = yield* collect(fromBytes(other))
+          const both = yield* collect(fromBytes(concat(before, other, before)))
+          assert.strictEqual(both.end, "Done", both.message)
+          const expected = new Float32Array([...first.pcm, ...second.pcm, ...first.pcm])
+          assert.strictEqual(both.pcm.length, expected.length, `the length of ${index}`)
+          const difference = both.pcm.map((sample, i) => sample - (expected[i] ?? 0))
+          assert.isBelow(levelOf(difference), 1e-6, `the sound of ${index}`)
+        }
       }
       // what asks for nothing is decoded behind what does, and nothing is left of what is shorter than its pre-skip
       const short = ogg([packet(1)], { head: opusHead({ gain: 256, preSkip: 2_000 }) })

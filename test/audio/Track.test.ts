@@ -36,6 +36,7 @@ describe("Track", () => {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(200))
       assert.strictEqual(track.durationMs, 4_000)
+      assert.isFalse(track.live)
       assert.strictEqual((yield* track.state)._tag, "Buffering")
       const events = yield* track.events.pipe(
         Stream.map(({ _tag }) => _tag),
@@ -434,6 +435,7 @@ describe("Track", () => {
         open: Effect.map(sourceOf(500).open, (opened) => ({ ...opened, live: true }))
       }
       const track = yield* fake.play(live)
+      assert.isTrue(track.live)
       yield* play(fake, 10)
       const { length } = fake.taken
       assert.strictEqual((yield* Effect.flip(track.seek("5 seconds"))).reason._tag, "Unsupported")

@@ -205,6 +205,73 @@ describe("TrackQueue", () => {
       assert.isBelow(log.length, 20)
     }))
 
+  it.effect("repeats nothing that has nothing in it, also where that was found out ahead", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* setup({ a: minute, b: { lengthMs: 0, says: "is empty" } }, { repeat: "all" })
+      yield* TestClock.adjust("55 seconds")
+      assert.strictEqual(yield* shown(queue), "|a|")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* shown(queue), "b|a|")
+    }))
+
+  it.effect("waits for nothing that hangs while it is opened where all that waits is taken out", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({ a: { lengthMs: undefined, says: "hangs" } })
+      const queue = yield* TrackQueue.make(player)
+      const adding = yield* Effect.forkChild(queue.add(source("a")), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      yield* queue.clear
+      yield* TestClock.adjust(0)
+      assert.isDefined(adding.pollUnsafe())
+      yield* queue.awaitIdle
+      assert.strictEqual(yield* shown(queue), "|-|")
+    }))
+
+  it.effect("changes nothing for a level that goes nowhere, or in no time", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup({ a: minute })
+      for (const [gain, ramp] of [[-1, 20], [NaN, undefined], [0.5, -20], [0.5, NaN]] as const) {
+        const { reason } = yield* Effect.flip(queue.setGain(gain, { ramp }))
+        assert.strictEqual(reason._tag, "Unsupported")
+        assert.strictEqual((yield* queue.contents).gain, 1)
+      }
+      assert.deepStrictEqual(log.filter((line) => line.startsWith("volume")), [])
+    }))
+
+  it.effect("does not take for skipped what is being stopped", () =>
+    Effect.gen(function*() {
+      const rig = makePlayer({ a: minute, b: minute })
+      const play: TrackQueue.Player["play"] = (source, options) =>
+        Effect.map(rig.player.play(source, options), (track) => {
+          const { stop } = track
+          return Object.assign(track, { stop: Effect.andThen(Effect.sleep("1 second"), stop) })
+        })
+      const queue = yield* TrackQueue.make({ play })
+      yield* queue.add(source("a"))
+      yield* queue.add(source("b"))
+      const stopping = yield* Effect.forkChild(queue.stop, { startImmediately: true })
+      const skipping = yield* Effect.forkChild(queue.skip, { startImmediately: true })
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(stopping)
+      assert.isUndefined(yield* Fiber.join(skipping))
+      assert.strictEqual(yield* shown(queue), "|-|")
+    }))
+
+  it.effect("stops what cannot be given the level that was set while it was opened, and names it", () =>
+    Effect.gen(function*() {
+      const rig = makePlayer({ a: { lengthMs: 60_000, opensMs: 4_000 } })
+      const error = VoiceError.make(new VoiceError.Unsupported({ feature: "its level", detail: "it has none" }))
+      const play: TrackQueue.Player["play"] = (source, options) =>
+        Effect.map(rig.player.play(source, options), (track) => Object.assign(track, { volume: () => error }))
+      const queue = yield* TrackQueue.make({ play })
+      const adding = yield* Effect.forkChild(queue.add(source("a")), { startImmediately: true })
+      yield* queue.setGain(0.5)
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(adding)
+      assert.strictEqual(rig.log.at(-1), "Stopped a")
+      assert.deepStrictEqual((yield* queue.contents).failures, [{ entry: { id: 1, name: "a" }, error }])
+    }))
+
   it.effect("keeps what waits when its session has ended, and says so", () =>
     Effect.gen(function*() {
       const rig = yield* setup({ a: minute, b: minute })

@@ -4,7 +4,10 @@ import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect } from "effect"
 import * as Mediabunny from "mediabunny"
 import { spawnSync } from "node:child_process"
-import { readFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { collect } from "./listen.ts"
 import { concat } from "./samples.ts"
@@ -133,6 +136,26 @@ describe("QuickTime", () => {
       }),
     60_000
   )
+
+  it.live("without an edit list is as long as iTunes says, without what its encoder has put before it", () =>
+    Effect.gen(function*() {
+      const file = fileURLToPath(new URL("files/chirp.m4a", import.meta.url))
+      const told = "iTunSMPB= 00000000 00000400 000000A4 000000000001AEAA"
+      const args = ["-i", file, "-c", "copy", "-use_editlist", "0", "-f", "ipod", "-movflags", "+use_metadata_tags"]
+      const folder = mkdtempSync(join(tmpdir(), "mp4-"))
+      const path = join(folder, "it.m4a")
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      assert.strictEqual(spawnSync(ffmpeg, ["-v", "error", ...args, "-metadata", told, path]).status, 0)
+      const source = AudioSource.fromFile(path, { ffmpeg: false })
+      const whole = yield* collect(source)
+      // 0x1aeaa of 44100 a second
+      assert.closeTo(whole.durationMs ?? 0, 2_500, 0.1)
+      assert.closeTo(lengthMs(whole), 2_500, 0.1)
+      assert.isAbove(signalToNoise(whole.pcm, 3), 40)
+      const rest = yield* collect(source, { seekMs: 1_000 })
+      assert.closeTo(lengthMs(rest), 1_500, 0.1)
+      assert.isAbove(signalToNoise(rest.pcm, 3, 48_000, 48), 40)
+    }).pipe(Effect.scoped))
 
   it.live("names what it holds that is not decoded here", () =>
     Effect.gen(function*() {

@@ -20,4 +20,11 @@ describe("limits", () => {
       for (const value of [least - 1, most + 1, least + 0.5]) assert.isDefined(problem(value))
     }
   })
+
+  it("takes the bitrate of libopus's own choice where an encoder is changed, and none that is no number else", () => {
+    assert.isUndefined(limits.settingsProblem({ bitrate: "auto", complexity: 5 }))
+    assert.isUndefined(limits.settingsProblem({ bitrate: 64_000 }))
+    assert.match(limits.settingsProblem({ bitrate: 1 }) ?? "", /the bitrate is 1/)
+    assert.match(limits.settingsProblem({ bitrate: "auto", complexity: 11 }) ?? "", /the complexity is 11/)
+  })
 })

@@ -335,8 +335,9 @@ const suite = (name: string, setup: Setup) =>
         const { heard } = yield* collect(gateway)
         yield* say({ t: "GUILD_DELETE", d: { id: guildId, unavailable: true } })
         yield* say({ t: "GUILD_DELETE", d: { id: guildId } })
-        const [event] = heard
-        assert(heard.length === 1 && event?._tag === "Detached")
+        const [outage, event] = heard
+        assert.deepStrictEqual(outage, { _tag: "Availability", guildId, isAvailable: false })
+        assert(heard.length === 2 && event?._tag === "Detached")
         assert.strictEqual(event.error.reason._tag, "RemovedFromGuild")
       }))
 

@@ -98,9 +98,44 @@ describe("Hub", () => {
       yield* hub.onGuildCreate({ id: guildId, voice_states: [us, them] })
       yield* hub.onGuildDelete({ id: guildId })
       assert.deepStrictEqual(yield* known, [false, 0])
-      const [event] = yield* events.pipe(Stream.take(1), Stream.runCollect)
+      const [event] = yield* events.pipe(
+        Stream.filter(({ _tag }) => _tag === "Detached"),
+        Stream.take(1),
+        Stream.runCollect
+      )
       assert(event?._tag === "Detached")
       assert.deepStrictEqual([event.guildId, event.error.reason._tag], [guildId, "RemovedFromGuild"])
+    }))
+
+  it.effect("says when an outage begins and is over, and where we are then", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      const events = yield* hub.subscribe
+      const us = { ...stateOf(ChannelId.make("20")), user_id: UserId.make("1") }
+      const ready = { user: { id: UserId.make("1") }, guilds: [{ id: guildId }] }
+      const gone = { id: guildId, unavailable: true }
+      yield* hub.onReady(ready)
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [us] })
+      // once each
+      yield* hub.onGuildDelete(gone)
+      yield* hub.onGuildDelete(gone)
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [us] })
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [us] })
+      // discord/discord-api-docs#5054
+      yield* hub.onGuildCreate(gone)
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [] })
+      yield* hub.onGuildDelete(gone)
+      yield* hub.onReady(ready)
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [us] })
+      yield* hub.onGuildDelete(gone)
+      yield* hub.onGuildDelete({ id: guildId })
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [us] })
+      yield* hub.publish({ _tag: "Occupant", guildId, userId: us.user_id })
+      const all = yield* events.pipe(Stream.takeUntil(({ _tag }) => _tag === "Occupant"), Stream.runCollect)
+      assert.deepStrictEqual(
+        Array.from(all, (event) => event._tag === "Availability" ? event.isAvailable : event._tag),
+        [false, "VoiceState", true, false, true, false, true, false, "Detached", "Occupant"]
+      )
     }))
 
   it.effect("lets nobody wait for a guild that cannot be reached", () =>

@@ -31,8 +31,8 @@ const inTwo = Effect.gen(function*() {
     return session
   })
   yield* join("guild", "stage", told.first)
-  yield* join("second", "second stage", told.second)
-  return { faults: discord.faults, told }
+  const second = yield* join("second", "second stage", told.second)
+  return { faults: discord.faults, told, second, guildId: yield* discord.guild("second") }
 })
 
 describe("a bot in two guilds", () => {
@@ -103,6 +103,52 @@ describe("a bot in two guilds", () => {
       assert.deepStrictEqual(told.first, [])
       assert.strictEqual(told.second[0], "Resumed")
       assert.lengthOf(told.second, 2)
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+
+  describe("comes back from an outage in which its voice server was moved, which nobody says then or later", () => {
+    for (const forMs of [3_000, 40_000, 150_000]) {
+      for (const nullEndpointFirst of [false, true]) {
+        it.effect(`of ${forMs} ms, ${nullEndpointFirst ? "after it was taken away" : "at once"}`, () =>
+          Rig.run(Effect.gen(function*() {
+            const { faults, second, told } = yield* inTwo
+            yield* Effect.scoped(Effect.gen(function*() {
+              if (nullEndpointFirst) {
+                yield* faults.moveServer("second stage", { nullEndpointFirst, delayMs: 2_000 })
+                yield* Effect.sleep("1 second")
+              }
+              yield* faults.guildOutage("second")
+              yield* Effect.sleep("1 second")
+              if (!nullEndpointFirst) yield* faults.moveServer("second stage")
+              yield* Effect.sleep(forMs)
+              assert.notStrictEqual((yield* second.state)._tag, "Closed")
+            }))
+            yield* Effect.sleep("10 seconds")
+            assert.strictEqual((yield* second.state)._tag, "Ready")
+            assert.deepStrictEqual(told, { first: [], second: [] })
+            yield* Rig.blameless
+          })).pipe(Effect.provide(Rig.memory())))
+      }
+    }
+  })
+
+  it.effect("says after an outage how it is to be shown, where that was said in it", () =>
+    Rig.run(Effect.gen(function*() {
+      const { faults, guildId, second } = yield* inTwo
+      const discord = yield* Emulator.Emulator
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* faults.guildOutage("second")
+        yield* second.setSelf({ mute: true })
+        yield* Effect.sleep("1 second")
+      }))
+      yield* Effect.sleep("1 second")
+      const { voiceStates } = yield* discord.snapshot
+      assert.deepStrictEqual(
+        voiceStates.flatMap((state) =>
+          state.userId === second.userId && state.guildId === guildId ? [state.selfMute] : []
+        ),
+        [true]
+      )
       yield* Rig.blameless
     })).pipe(Effect.provide(Rig.memory())))
 })

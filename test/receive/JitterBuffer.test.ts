@@ -64,6 +64,29 @@ describe("JitterBuffer", () => {
     assert.strictEqual(buffer.statistics().lost, 0)
   })
 
+  it("does not take for a pause what one has waited elsewhere that comes between others", () => {
+    const buffer = JitterBuffer.make(user)
+    const push = (sequence: number, arrivalMs: number) =>
+      buffer.push(
+        { ssrc: Ssrc.make(1), sequence, timestamp: sequence * 960, payload: Schedule.opus(960, sequence) },
+        arrivalMs
+      )
+    const popped = (nowMs: number) => {
+      const times: Array<number> = []
+      for (let frame = buffer.pop(nowMs); frame !== undefined; frame = buffer.pop(nowMs)) times.push(frame.atMs)
+      return times
+    }
+    for (let n = 0; n <= 20; n++) if (n !== 10) push(n, n * 20)
+    assert.strictEqual(popped(500).at(-1), 400)
+    // its key has come late
+    push(10, 200)
+    // a shorter way, which the time follows slowly while somebody speaks
+    push(21, 405)
+    assert.deepStrictEqual(popped(600), [420])
+    push(22, 425)
+    assert.deepStrictEqual(popped(700), [438])
+  })
+
   for (const samples of [120, 240, 480, 960, 1920, 2880, 5760]) {
     it(`gives packets of ${samples / 48} ms in order, in their time and whole`, () => {
       const sent = Schedule.many(200, { sequence: 65_500, timestamp: 0xffff_f000 }, samples)

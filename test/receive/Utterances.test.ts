@@ -1,13 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as Receive from "../../src/receive/Receive.ts"
 import * as Utterances from "../../src/receive/Utterances.ts"
 import * as VoiceActivity from "../../src/receive/VoiceActivity.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "../integration/rig.ts"
+import * as Intake from "./intake.ts"
 import * as Kit from "./record/kit.ts"
+import * as Schedule from "./schedule.ts"
 import * as Speech from "./speech.ts"
 
 const codecs = Layer.merge(OpusDecoder.layer, OpusEncoder.layer)
@@ -30,6 +35,27 @@ const collect = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession, 
     discarded: () => told.filter(({ event }) => event._tag === "Discarded"),
     tags: () => told.map(({ event }) => event._tag)
   }
+})
+
+/** A decoder whose look-ahead is a whole packet: it gives the number of the one before. */
+const Behind = Layer.succeed(OpusDecoder.OpusDecoder, {
+  make: ({ channels = 2, rate = 48_000 } = {}) =>
+    Effect.sync(() => {
+      let before = 0
+      const pcm = (value: number, samples = 960) => new Int16Array(samples * rate / 48_000 * channels).fill(value)
+      return {
+        channels,
+        rate,
+        decode: (packet: Uint8Array) =>
+          Effect.sync(() => {
+            const last = before
+            before = Math.max(0, Schedule.numberOf(packet))
+            return pcm(last)
+          }),
+        conceal: (samples: number) => Effect.succeed(pcm(0, samples)),
+        recover: (_: Uint8Array, samples: number) => Effect.succeed(pcm(0, samples))
+      }
+    })
 })
 
 const second = 48_000
@@ -297,6 +323,45 @@ describe("Utterances", () => {
       // nobody else is hurt
       assert.strictEqual((yield* session.state)._tag, "Ready")
     })).pipe(Effect.provide(memory())))
+
+  it.effect("does not hear the end of what was said in front of what is said next", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const found: Array<Utterances.Utterance> = []
+      yield* Utterances.make({ receive, events: Effect.succeed(Stream.never) }).pipe(
+        Stream.runForEach((utterance) => Effect.sync(() => found.push(utterance))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const userId = UserId.make("100000000000000001")
+      let sequence = 0
+      const say = Effect.fnUntraced(function*(from: number) {
+        for (let n = from; n < from + 20; n++) {
+          const payload = Schedule.opus(960, n)
+          hand.push({
+            ssrc: Ssrc.make(1),
+            userId,
+            sequence: sequence++,
+            timestamp: n * 960,
+            payload,
+            arrivalMs: n * 20
+          })
+          yield* TestClock.adjust(20)
+        }
+      })
+      yield* say(0)
+      // nothing comes, not even silence
+      yield* TestClock.adjust("1600 millis")
+      yield* say(100)
+      yield* TestClock.adjust("1 second")
+      const heard = found.map(({ pcm }) => Array.from(new Set(pcm)))
+      assert.deepStrictEqual(heard, [
+        Array.from({ length: 19 }, (_, n) => n),
+        [0, ...Array.from({ length: 19 }, (_, n) => 100 + n)]
+      ])
+    }).pipe(Effect.provide(
+      Layer.merge(Behind, Layer.succeed(VoiceActivity.VoiceActivity, { make: () => Effect.succeed(() => true) }))
+    )))
 
   it.effect("goes by another detector that is provided", () =>
     Rig.run(Effect.gen(function*() {

@@ -42,6 +42,36 @@ const counted = Effect.gen(function*() {
 })
 
 describe("GuildEvents", () => {
+  it.effect("follows those who are in voice for as long as somebody listens", () =>
+    Effect.gen(function*() {
+      const looks = new Set<(guildId: GuildId) => void>()
+      const gateway: Gateway.Gateway["Service"] = {
+        ...(yield* Gateway.Gateway),
+        occupants: {
+          of: () => new Map(),
+          watch: (look) => {
+            looks.add(look)
+            return () => void looks.delete(look)
+          }
+        }
+      }
+      const told: Array<string> = []
+      const scope = yield* Scope.make()
+      yield* Scope.provide(
+        GuildEvents.listen(gateway, ours, {
+          onEvent: () => {},
+          onLifecycle: () => {},
+          onOccupants: () => told.push("told"),
+          onEnd: () => {}
+        }),
+        scope
+      )
+      for (const guildId of [ours, theirs]) looks.forEach((look) => look(guildId))
+      assert.deepStrictEqual(told, ["told"])
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(looks.size, 0)
+    }).pipe(Effect.provide(MockGateway.layer())))
+
   it.effect("gives each listener the events of its guild, and all the lifecycle, over one subscription", () =>
     Effect.gen(function*() {
       const { gateway, mock, open } = yield* counted

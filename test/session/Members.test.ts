@@ -173,4 +173,31 @@ describe("Members", () => {
       assert.strictEqual(looks.length, 2)
       assert.isUndefined(looks[1])
     }))
+
+  it.effect("are told of one by one where all of them may have changed", () =>
+    Effect.gen(function*() {
+      let look: Presence.Look | undefined
+      const told: Array<UserId> = []
+      const clients = new Map<UserId, Client>()
+      const members = Members.make({
+        presence: {
+          members: () => Array.from(clients.keys()),
+          has: (userId) => clients.has(userId),
+          occupant: () => undefined,
+          client: (userId) => clients.get(userId),
+          watch: (next) => {
+            look = next
+          }
+        },
+        conduit: {
+          events: Effect.succeed(Stream.empty),
+          observe: () => Effect.void,
+          publish: (event) => event._tag === "MemberChanged" && told.push(event.userId)
+        }
+      })
+      yield* members.events
+      for (const userId of [ann, bob]) clients.set(userId, {})
+      look?.()
+      assert.deepStrictEqual(told, [ann, bob])
+    }).pipe(Effect.scoped))
 })

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import type * as Tap from "../../src/driver/media/Tap.ts"
 import * as FrameRing from "../../src/ring/FrameRing.ts"
 import * as Conduit from "../../src/session/Conduit.ts"
+import * as Sent from "../../src/session/Sent.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 
 const over = VoiceError.make(new VoiceError.NotConnected({ operation: "The test" }))
@@ -49,6 +51,21 @@ describe("Sent", () => {
       assert.isDefined(listening.pollUnsafe())
       yield* Fiber.join(listening)
       assert.deepStrictEqual(sent, [1, 3, 5, 10])
+    }))
+
+  it.effect("takes its tap away", () =>
+    Effect.gen(function*() {
+      const taps = new Set<Tap.Tap>()
+      const begun: Array<Tap.Tap> = []
+      const listening = yield* Effect.forkScoped(
+        Stream.runDrain(Sent.stream(() => taps, () => false, (tap) => void begun.push(tap))),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual([...taps], begun)
+      assert.lengthOf(begun, 1)
+      yield* Fiber.interrupt(listening)
+      assert.strictEqual(taps.size, 0)
     }))
 
   it.effect("follows nothing while nobody listens, or any more", () =>

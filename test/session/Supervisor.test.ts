@@ -5,6 +5,7 @@ import * as CloseCode from "../../src/protocol/CloseCode.ts"
 import { GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as Policy from "../../src/session/Policy.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
+import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 
 const minute = TestClock.adjust("1 minute")
@@ -292,6 +293,113 @@ describe("Supervisor", () => {
         assert.strictEqual(state.error?.reason._tag, "Disconnected")
       }))
 
+    describe("cannot come in an outage of the guild", () => {
+      const available = (isAvailable: boolean) => ({ _tag: "Availability", guildId: Rig.guildId, isAvailable }) as const
+      const tagOf = (session: VoiceSession.VoiceSession) => Effect.map(session.state, ({ _tag }) => _tag)
+
+      for (const code of [4014, 4022]) {
+        it.effect(`${code}: asks until the guild is back, and at once then`, () =>
+          Effect.gen(function*() {
+            const it = yield* Rig.make()
+            const session = yield* it.join
+            const { answer } = it.discord
+            it.discord.answer = () => []
+            yield* it.say(available(false))
+            yield* it.lose(code)
+            yield* TestClock.adjust("2 minutes")
+            assert.include(["Joining", "Reconnecting"], yield* tagOf(session))
+            it.discord.answer = answer
+            yield* it.say(available(true))
+            yield* second
+            assert.strictEqual(yield* tagOf(session), "Ready")
+            assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
+          }))
+      }
+
+      it.effect("4022: ends when all attempts are over", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          it.discord.answer = () => []
+          yield* it.say(available(false))
+          yield* it.lose(4022)
+          yield* TestClock.adjust("10 minutes")
+          assert.strictEqual((yield* Rig.endOf(session))._tag, "JoinTimedOut")
+        }))
+
+      it.effect("4022: follows what comes when the outage is over in time", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          yield* it.say(available(false))
+          yield* it.lose(4022)
+          yield* second
+          yield* it.say(available(true))
+          yield* second
+          yield* it.say(Rig.voiceServer("moved"))
+          yield* second
+          assert.strictEqual(yield* tagOf(session), "Ready")
+          assert.deepStrictEqual(yield* it.tokens, ["token-1", "moved"])
+          assert.deepStrictEqual(it.channels(), [Rig.home])
+        }))
+
+      it.effect("a server that was looked for: asks five seconds after the outage is over", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          yield* it.say(Rig.voiceServer("stale", null))
+          yield* second
+          yield* it.say(available(false))
+          yield* second
+          yield* it.say(available(true))
+          yield* TestClock.adjust("4999 millis")
+          assert.strictEqual(yield* tagOf(session), "AwaitingServer")
+          yield* second
+          assert.strictEqual(yield* tagOf(session), "Ready")
+          assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
+        }))
+
+      it.effect("and is waited for as ever when that is long over", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          yield* it.say(available(false), available(true))
+          yield* minute
+          yield* it.lose(4014)
+          yield* TestClock.adjust("5 seconds")
+          assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
+        }))
+
+      it.effect("4006: the delay between two attempts ends with the outage, and they are counted anew", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make({ policy: { backoff: Schedule.upTo(Schedule.spaced("1 hour"), { times: 1 }) } })
+          const session = yield* it.join
+          for (let time = 0; time < 3; time++) {
+            yield* it.say(available(false))
+            yield* it.lose(4006)
+            yield* minute
+            assert.strictEqual(yield* tagOf(session), "Reconnecting")
+            yield* it.say(available(true))
+            yield* second
+            assert.strictEqual(yield* tagOf(session), "Ready")
+          }
+        }))
+
+      it.effect("has nobody ask why we are not let in, nor wait for an answer when we leave", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const scope = yield* Scope.make()
+          yield* Scope.provide(it.join, scope)
+          it.discord.answer = () => []
+          it.discord.obstacle = () => "NotMember"
+          yield* it.say(available(false))
+          yield* it.lose(4006)
+          yield* TestClock.adjust("10 seconds")
+          yield* Scope.close(scope, Exit.void)
+          assert.isNull(it.channels().at(-1))
+        }))
+    })
+
     it.effect("ends at once, and with its reason, when the main gateway ends while its word is waited for", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
@@ -354,6 +462,17 @@ describe("Supervisor", () => {
         const session = yield* Fiber.join(joining)
         assert.strictEqual((yield* session.state)._tag, "Ready")
         assert.deepStrictEqual(yield* it.tokens, ["moved"])
+      }))
+
+    it.effect("ends at once where it is removed while a connection comes up", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({}, Effect.void, () => Effect.never)
+        const joining = yield* Effect.forkScoped(Effect.flip(it.join), { startImmediately: true })
+        yield* second
+        yield* it.say(Rig.voiceState(null))
+        yield* TestClock.adjust("1 millis")
+        assert.isDefined(joining.pollUnsafe())
+        assert.deepInclude((yield* Fiber.join(joining)).reason, { _tag: "Disconnected", code: 4014 })
       }))
 
     it.effect("hears what is said while a connection closes", () =>

@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Clock, Deferred, Duration, Effect, Exit, Fiber, Redacted, Scope } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, Fiber, Redacted, Result, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { UserId } from "../../src/protocol/Identifier.ts"
 import * as Whereabouts from "../../src/session/Whereabouts.ts"
@@ -439,6 +439,64 @@ describe("Whereabouts", () => {
       yield* Fiber.join(leaving)
       yield* end(new VoiceError.GatewayFailed({ detail: "gone" }))
       yield* whereabouts.leave
+    })
+  )
+
+  test(
+    "says that it leaves a guild again that was given up, once Discord has it there",
+    Effect.gen(function*() {
+      const { say, take, waiting, whereabouts } = yield* rig()
+      const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+      yield* say(voiceState(home), { _tag: "Detached", guildId, error })
+      yield* whereabouts.leave
+      assert.strictEqual(yield* waiting, 0)
+      yield* say(voiceState(home))
+      yield* start(whereabouts.leave)
+      yield* Time.advance("1 millis")
+      assert.strictEqual(yield* waiting, 1)
+      assert.isNull((yield* take).channel_id)
+    })
+  )
+
+  test(
+    "does not take what a former session of the main gateway has granted for an answer",
+    Effect.gen(function*() {
+      const { pushLifecycle, request, say, take } = yield* rig()
+      const asking = yield* request(home)
+      yield* take
+      yield* say(voiceState(home))
+      yield* pushLifecycle("NewSession")
+      yield* Time.advance("1 millis")
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* Time.advance("15 seconds")
+      const result = yield* Fiber.join(asking)
+      assert.deepInclude(Result.getOrThrow(Result.flip(result)).reason, { _tag: "JoinTimedOut", missing: "both" })
+    })
+  )
+
+  test(
+    "waits no more for a gateway that ends while it leaves",
+    Effect.gen(function*() {
+      const { end, say, whereabouts } = yield* rig()
+      yield* say(voiceState(home))
+      const leaving = yield* start(whereabouts.leave)
+      yield* Time.advance("500 millis")
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* end(new VoiceError.GatewayFailed({ detail: "gone" }))
+      yield* Time.advance("1 millis")
+      assert.isDefined(leaving.pollUnsafe())
+    })
+  )
+
+  test(
+    "shows what could not be said",
+    Effect.gen(function*() {
+      const { refuse, take, whereabouts } = yield* rig()
+      yield* refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
+      const muted = { mute: true, deaf: false }
+      yield* Effect.flip(whereabouts.tell(home, muted))
+      yield* whereabouts.show(() => home, () => muted)
+      assert.deepInclude(yield* take, { channel_id: home, self_mute: true })
     })
   )
 

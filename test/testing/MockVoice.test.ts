@@ -134,6 +134,8 @@ describe("MockVoiceCrypto", () => {
       const packet = Uint8Array.of(1, 2, 3, 4)
       assert.strictEqual(cipher.seal(packet, 2, 4), 4)
       assert.strictEqual(cipher.open(packet, 2, 4), 4)
+      // a packet without content is one
+      assert.strictEqual(cipher.open(packet, 2, 2), 2)
       assert.strictEqual(cipher.seal(packet, 2, 5), -1)
       assert.strictEqual(cipher.open(packet, 2, 1), -1)
       assert.deepStrictEqual(packet, Uint8Array.of(1, 2, 3, 4))
@@ -170,6 +172,17 @@ describe("MockOpusEncoder and MockOpusDecoder", () => {
         assert.deepStrictEqual(yield* decoder.conceal(samples), new Int16Array(samples * channels))
       }).pipe(Effect.scoped, Effect.provide([...layers]))
   )
+
+  it.effect("work at lower rates, too", () =>
+    Effect.gen(function*() {
+      const { encoder } = yield* codecs({ channels: 1, fec: true })
+      const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1, rate: 16_000 })
+      yield* encoder.encode(frame(960, 1, 500))
+      const packet = yield* encoder.encode(frame(960, 1, 700))
+      assert.deepStrictEqual(yield* decoder.decode(packet), frame(320, 1, 700))
+      assert.deepStrictEqual(yield* decoder.recover(packet, 960), frame(320, 1, 500))
+      assert.deepStrictEqual(yield* decoder.conceal(960), new Int16Array(320))
+    }).pipe(Effect.scoped, Effect.provide([...layers])))
 
   it.effect("know silence, refuse what is no frame and no packet, and count", () =>
     Effect.gen(function*() {

@@ -5,6 +5,7 @@ import * as Mixer from "../../src/Mixer.ts"
 import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
 import * as Time from "../../src/testing/Time.ts"
@@ -23,6 +24,15 @@ const layer = Layer.mergeAll(
     answer: MockGateway.answerWith({ userId, sessionId: "s", token: "t", endpoint: "voice.example:443" })
   })
 )
+
+const info = new VoiceDriver.ConnectionInfo({
+  endpoint: "voice.example:443",
+  serverId: where.guildId,
+  channelId: where.channelId,
+  userId,
+  sessionId: Redacted.make("s"),
+  token: Redacted.make("t")
+})
 
 const frames = Array.from({ length: 75 }, (_, i) => ({ data: Uint8Array.of(0xfc, i), samples: 960 }))
 
@@ -105,20 +115,46 @@ describe("MockVoiceDriver", () => {
       assert.isDefined(yield* Effect.flip(session.verificationCode(UserId.make("4"))))
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
+  it.effect("takes no more of a track that is detached, nor of one that waits behind another and is paused", () =>
+    Effect.gen(function*() {
+      const driver = yield* MockVoiceDriver.MockVoiceDriver
+      const { connect } = yield* VoiceDriver.VoiceDriver
+      const connection = yield* connect(info)
+      const ringOf = (first: number, count: number) => {
+        const ring = FrameRing.make()
+        ring.open()
+        for (let i = 0; i < count; i++) ring.write(Uint8Array.of(0xfc, first + i), 960)
+        return ring
+      }
+      const detached = yield* connection.attach(ringOf(0, 50))
+      yield* Time.advance("200 millis")
+      yield* connection.detach(detached)
+      const sent = (yield* driver.frames).length
+      assert.isAtLeast(sent, 9)
+      yield* Time.advance("300 millis")
+      assert.lengthOf(yield* driver.frames, sent)
+      const ring = ringOf(100, 5)
+      yield* connection.attach(ring)
+      const latter = yield* connection.attach(ringOf(200, 5), { after: "drained", paused: true })
+      ring.end()
+      yield* Time.advance("300 millis")
+      const numbers = Effect.map(driver.frames, (all) => all.slice(sent).map(([, number]) => number))
+      assert.deepStrictEqual(yield* numbers, [100, 101, 102, 103, 104])
+      yield* connection.setPaused(latter, false)
+      yield* Time.advance("300 millis")
+      assert.deepStrictEqual(yield* numbers, [100, 101, 102, 103, 104, 200, 201, 202, 203, 204])
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
   it.effect("is of the version that was asked for, and lets nothing happen behind its scope", () =>
     Effect.gen(function*() {
       const driver = yield* MockVoiceDriver.MockVoiceDriver
       const { connect } = yield* VoiceDriver.VoiceDriver
-      const info = new VoiceDriver.ConnectionInfo({
-        endpoint: "voice.example:443",
-        serverId: where.guildId,
-        channelId: where.channelId,
-        userId,
-        sessionId: Redacted.make("s"),
-        token: Redacted.make("t")
-      })
       const scope = yield* Scope.make()
       const first = yield* Scope.provide(connect(info, { version: 4 }), scope)
+      const ring = FrameRing.make()
+      for (let i = 0; i < 50; i++) ring.write(Uint8Array.of(0xfc, i), 960)
+      yield* first.attach(ring)
+      yield* Time.advance("200 millis")
       const second = yield* connect(info)
       assert.deepStrictEqual([first.established.version, second.established.version], [
         4,
@@ -127,6 +163,10 @@ describe("MockVoiceDriver", () => {
       assert.deepStrictEqual(yield* driver.connections, [info, info])
       assert.notStrictEqual(first.established.ssrc, second.established.ssrc)
       yield* Scope.close(scope, Exit.void)
+      const sent = (yield* driver.frames).length
+      assert.isAtLeast(sent, 9)
+      yield* Time.advance("200 millis")
+      assert.lengthOf(yield* driver.frames, sent)
       yield* driver.end(new VoiceError.ServerCrashed({ code: 4015, detail: "" }))
       assert.strictEqual((yield* Effect.flip(second.awaitEnd)).reason._tag, "ServerCrashed")
     }).pipe(Effect.scoped, Effect.provide(layer)))

@@ -210,25 +210,41 @@ export const open = (
     }
     remember(held)
 
-    /** Whether what the end of the file tells is told of this stream, by places that are further and further in. */
+    /** The same, and none of another stream that begins between them with as many samples in its bytes as those before have. */
+    const isSurelyOwn = (from: Place, earlier: Place, later: Place) =>
+      isOwn(earlier, later) &&
+      later.start * (earlier.offset - from.offset) > (earlier.start - from.start) * (later.offset - earlier.offset)
+
+    /**
+     * Whether what the end of the file tells is told of this stream, by places that are further and further in: four times as far each
+     * time, and twice as far where another stream might begin on the way.
+     */
     const isWhole = (random: ByteSource.RandomAccess, from: Place, endMs: number) =>
       Effect.gen(function*() {
+        const length = random.size - from.offset
+        const placeAt = (far: number) => far < length ? probe(random, from.offset + far, random.size) : Effect.undefined
         let earlier = from
-        for (let far = nearBytes; from.offset + far < random.size; far *= 2) {
-          const place = yield* probe(random, from.offset + far, random.size)
-          if (place === undefined) break
-          if (!isOwn(earlier, place)) return false
-          earlier = place
+        for (let far = nearBytes; far < 2 * length; far *= 4) {
+          const later = yield* placeAt(far)
+          if (far > nearBytes && (later === undefined || !isSurelyOwn(from, earlier, later))) {
+            const middle = yield* placeAt(far / 2)
+            if (middle === undefined) break
+            if (!isOwn(earlier, middle)) return false
+            earlier = middle
+          }
+          if (later === undefined) break
+          if (!isOwn(earlier, later)) return false
+          earlier = later
         }
         // tags may stand behind it
         const offset = Math.max(earlier.offset, random.size - reader.tailBytes)
         return earlier.start / rate * 1_000 < endMs && isOwn(earlier, { offset, start: endMs / 1_000 * rate })
       })
 
-    const told = yield* duration(source, reader)
+    const { random, told } = yield* duration(source, reader)
     const isDoubtful = reader.follows !== undefined && reader.durationMs() === undefined
-    const durationMs = told === undefined || !isDoubtful || source.random === undefined || first === undefined ||
-        (yield* isWhole(source.random, first, told))
+    const durationMs = told === undefined || !isDoubtful || random === undefined || first === undefined ||
+        (yield* isWhole(random, first, told))
       ? told
       : undefined
     const seekable = source.seek !== undefined && reader.canSeek?.() !== false
@@ -283,19 +299,34 @@ export const open = (
     return { name, header, durationMs, live: source.live, pull, seek }
   })
 
+/** What a piece of it that was read already holds is not read again. */
+const withPiece = (random: ByteSource.RandomAccess, piece: Uint8Array, from: number): ByteSource.RandomAccess => ({
+  size: random.size,
+  read: (start, end) =>
+    start >= from && end <= from + piece.length
+      ? Effect.succeed(piece.subarray(start - from, end - from))
+      : random.read(start, end)
+})
+
+/** How long it is, in milliseconds, if that can be known, and the source by which that was found out. */
 const duration = Effect.fnUntraced(function*(
   source: ByteSource.ByteSource,
   reader: PacketReader
-): Effect.fn.Return<number | undefined, VoiceError> {
+): Effect.fn.Return<
+  { readonly told: number | undefined; readonly random?: ByteSource.RandomAccess },
+  VoiceError
+> {
   if (source.random !== undefined) reader.onSize?.(source.random.size)
   const known = reader.durationMs()
-  if (known !== undefined || source.random === undefined || reader.tailBytes === 0) return known
+  if (known !== undefined || source.random === undefined || reader.tailBytes === 0) return { told: known }
   const { read, size } = source.random
-  const tail = yield* read(Math.max(0, size - reader.tailBytes), size)
+  const from = Math.max(0, size - reader.tailBytes)
+  const tail = yield* read(from, size)
+  const random = withPiece(source.random, tail, from)
   const told = reader.durationByTail(tail, size)
-  if (told === undefined || reader.doubt === undefined) return told
+  if (told === undefined || reader.doubt === undefined) return { told, random }
   for (let at = reader.doubt(); at !== undefined; at = reader.doubt()) {
-    reader.look?.(yield* read(at, Math.min(size, at + reader.tailBytes)), at)
+    reader.look?.(yield* random.read(at, Math.min(size, at + reader.tailBytes)), at)
   }
-  return reader.durationByTail(tail, size)
+  return { told: reader.durationByTail(tail, size), random }
 })

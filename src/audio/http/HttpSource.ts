@@ -125,6 +125,9 @@ export const open = (
     /** What is left of a piece of which a part was read before. */
     let leftover: Uint8Array | undefined
 
+    const isInVain = (cause: unknown): boolean =>
+      HttpTrouble.isOfRequest(cause) || (known === undefined && HttpTrouble.isOfServer(cause))
+
     /** Within the time that an answer or the next bytes may take. */
     const patiently = <A>(
       run: (signal: AbortSignal) => Promise<A>,
@@ -133,7 +136,7 @@ export const open = (
       Effect.tryPromise({
         try: run,
         catch: (cause): Trouble => ({
-          ...(options.fetch === undefined && HttpTrouble.isOfRequest(cause) ? fatal : trouble)(
+          ...(options.fetch === undefined && isInVain(cause) ? fatal : trouble)(
             `${what}: ${HttpTrouble.reasonOf(cause)}`,
             HttpTrouble.causeOf(cause)
           ),
@@ -263,12 +266,7 @@ export const open = (
           ? yield* Effect.fail(trouble(`the connection was cut at byte ${position} of ${size}`))
           : undefined
       }
-    ).pipe(Effect.tapError(() =>
-      Effect.sync(() => {
-        leftover = undefined
-        close()
-      })
-    ))
+    ).pipe(Effect.tapError(() => Effect.sync(close)))
 
     const tell = Effect.fnUntraced(function*({ error }: Trouble) {
       const witness = yield* HttpTrouble.Witness

@@ -53,6 +53,25 @@ export const statusFailure = (name: string, status: number, text: string): Troub
 /** How Node says it. */
 const isNoHttp = (cause: Error): boolean => cause.name === "HTTPParserError"
 
+const codeOf = (cause: Error): string => "code" in cause && typeof cause.code === "string" ? cause.code : ""
+
+/** The codes of OpenSSL's verification as Node has them (Node.js docs, TLS, X509 certificate error codes), and that of a wrong name. */
+const certificateCode =
+  /^(?:CERT_|CRL_|HOSTNAME_MISMATCH$|INVALID_(?:CA|PURPOSE)$|ERR_TLS_CERT_|UNABLE_TO_(?:GET|VERIFY|DECRYPT|DECODE)_)|SELF_SIGNED/
+
+/** Nothing but another certificate, or another address, makes it right. */
+const isOfCertificate = (cause: Error): boolean => certificateCode.test(codeOf(cause))
+
+/** What comes is no TLS, as where HTTP is spoken at the port. */
+const isNoTls = (cause: Error): boolean => codeOf(cause) === "ERR_SSL_WRONG_VERSION_NUMBER"
+
+/** How `fetch` says of redirects that they lead to nothing (Fetch Standard, 4.4, "HTTP-redirect fetch"), for two of which Node has no code. */
+const redirectReasons: Readonly<Record<string, string>> = {
+  "redirect count exceeded": "it redirects too often, or in a circle",
+  "URL scheme must be a HTTP(S) scheme": "it redirects to what is no address of http or https",
+  "Invalid URL": "it redirects to what is no address of http or https"
+}
+
 /**
  * Why a request has failed, whose cause stands one level deeper.
  *
@@ -62,9 +81,10 @@ const isNoHttp = (cause: Error): boolean => cause.name === "HTTPParserError"
 export const reasonOf = (cause: unknown): string => {
   if (cause instanceof Error && cause.cause instanceof Error) {
     const { cause: inner } = cause
-    const code = "code" in inner && typeof inner.code === "string" ? inner.code : ""
     if (isNoHttp(inner)) return "its answer is no HTTP; old SHOUTcast servers give such"
-    return inner.message === "" ? code : inner.message
+    if (isNoTls(inner)) return "its answer is no TLS; where it is meant for http, the address begins with that"
+    if (isOfCertificate(inner)) return `its certificate is not trusted (${codeOf(inner)}): ${inner.message}`
+    return redirectReasons[inner.message] ?? (inner.message === "" ? codeOf(inner) : inner.message)
   }
   return ByteSource.describe(cause)
 }
@@ -104,6 +124,17 @@ const isBadPort = (cause: Error): boolean => cause.message === "bad port"
  */
 export const isOfRequest = (cause: unknown): boolean =>
   cause instanceof TypeError && (!(cause.cause instanceof Error) || isNoHttp(cause.cause) || isBadPort(cause.cause))
+
+/**
+ * Whether whoever is at the address is set up so that the same request fails in the same way: it redirects to nothing, has a
+ * certificate that is not trusted, or speaks no TLS. Of one that has answered before, another try may find it as it was.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const isOfServer = (cause: unknown): boolean =>
+  cause instanceof TypeError && cause.cause instanceof Error &&
+  (isNoTls(cause.cause) || isOfCertificate(cause.cause) || cause.cause.message in redirectReasons)
 
 /**
  * Is told why a try has failed, each time: for whoever waits no longer, and has to say for what.

@@ -258,7 +258,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
       return
     }
     const follower = ahead.first()
-    if (follower !== undefined && why !== "stop") {
+    if (follower !== undefined) {
       const isNext = follower.item === line.upcoming()[0] || (yield* QueueAhead.isHeard(follower))
       if (isNext) {
         ahead.shift()

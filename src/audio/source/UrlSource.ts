@@ -217,3 +217,38 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
   // one try at a time of a station that was heard: its schedule counts them
   return Reconnect.open(name, { first: openBy(reconnect, false), again: openBy(once, true) }, reconnect)
 }
+
+/**
+ * An address that a playlist names.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PlaylistEntry {
+  /** Of http or https. */
+  readonly url: string
+  readonly title: string | undefined
+}
+
+/**
+ * What the playlist at a URL names; `undefined` where there is no list of other addresses. Fails as {@link HttpSource.open} does.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const entriesOf = (
+  url: string | URL,
+  options: HttpSource.UrlOptions = {}
+): Effect.Effect<ReadonlyArray<PlaylistEntry> | undefined, VoiceError> =>
+  Effect.gen(function*() {
+    const bytes = yield* HttpSource.open(url, options)
+    const [first, source] = yield* ByteSource.peek(bytes, Probe.probeBytes)
+    if (!Playlist.isPlaylist(first, bytes.contentType)) return undefined
+    const playlist = Playlist.parse(yield* readAll(source))
+    // its entries are pieces of one stream
+    if (playlist.kind === "HLS") return undefined
+    return playlist.entries.flatMap((entry) => {
+      const at = Playlist.resolve(entry, bytes.url)
+      return at === undefined ? [] : [{ url: at.href, title: entry.title }]
+    })
+  }).pipe(Effect.scoped)

@@ -67,7 +67,8 @@ const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K],
   daveTransitionTimeoutMs: Schema.Natural,
   daveExternalSender: Schema.Literals(["before-description", "after-description"]),
   daveSoleMemberVersion: Schema.Literals(["same", "zero"]),
-  daveEpochTransition: Schema.Boolean
+  daveEpochTransition: Schema.Boolean,
+  daveLostMember: Schema.Literals(["kept", "removed"])
 }
 
 /**

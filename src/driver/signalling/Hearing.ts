@@ -125,6 +125,8 @@ export class Hearing implements Link.Listener {
         return onDescription(message.d)
       case 5: {
         const { speaking: flags, ssrc, user_id: userId } = message.d
+        // none, as in op 12: it is nobody's
+        if (ssrc === 0) return Effect.void
         users.assign(ssrc, userId)
         emit(flags === undefined ? { _tag: "Announced", userId, ssrc } : { _tag: "Speaking", userId, ssrc, flags })
         return Effect.void

@@ -157,6 +157,11 @@ export interface Profile {
   readonly daveSoleMemberVersion: "same" | "zero"
   /** Whether Prepare Epoch (op 24) has a `transition_id`, which is that of the first transition: 0. Sources differ, nobody documents it. */
   readonly daveEpochTransition: boolean
+  /**
+   * What becomes of a member of a group whose voice WebSocket is lost: it is "kept" until the time to resume is over, or "removed" at once,
+   * and asked for a new key package (op 24) when it resumes. Nobody documents it.
+   */
+  readonly daveLostMember: "kept" | "removed"
 }
 
 /**
@@ -213,7 +218,8 @@ export const today: Profile = {
   daveTransitionTimeoutMs: 2_000,
   daveExternalSender: "after-description",
   daveSoleMemberVersion: "same",
-  daveEpochTransition: false
+  daveEpochTransition: false,
+  daveLostMember: "kept"
 }
 
 /**

@@ -134,7 +134,7 @@ const completeOgg = Effect.fnUntraced(function*(storage: Storage, path: string, 
     const bytes = writer.add({ data })
     if (bytes !== undefined) parts.push(bytes)
   })
-  parts.push(writer.finish(Math.max(0, granule - preSkip)))
+  parts.push(writer.finish(granule - preSkip))
   yield* Outputs.attempt(path, async () => {
     const file = await storage.open(path)
     try {

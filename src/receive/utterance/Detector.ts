@@ -41,6 +41,8 @@ export interface Heard {
   readonly pcm: Int16Array
   /** The packet, if one came. */
   readonly data: Uint8Array | undefined
+  /** Whether a decoder has made up the sound, because the packet was lost. */
+  readonly isMadeUp: boolean
 }
 
 /**
@@ -116,15 +118,20 @@ export const make = (options: {
   readonly rate: number
   readonly limits: Limits
   readonly activity: Activity
-  /** Speech has begun. */
-  readonly onStart: (startMs: number) => void
+  /** Speech has begun; its sound begins up to `preRoll` before. */
+  readonly onStart: (startMs: number, audioStartMs: number) => void
+  /**
+   * The sound of what is being said, piece by piece. It begins with that of the utterance, and goes on behind that while it is waited
+   * for whether more is said.
+   */
+  readonly onSound?: ((pcm: Int16Array) => void) | undefined
   /** There was enough of it, and it will not be discarded. At most once, before its end. */
   readonly onConfirm: (startMs: number) => void
   readonly onEnd: (stretch: Stretch) => void
   /** What had begun was too short. */
   readonly onDiscard: (startMs: number, endMs: number) => void
 }): Detector => {
-  const { activity, limits, onConfirm, onDiscard, onEnd, onStart, rate } = options
+  const { activity, limits, onConfirm, onDiscard, onEnd, onSound, onStart, rate } = options
   const windowSamples = rate / 100
   const ratio = 48_000 / rate
   /** Frames that may still be needed, in order and without a gap. */
@@ -140,6 +147,9 @@ export const make = (options: {
   let speech: {
     readonly start: number
     readonly startedMs: number
+    /** Where its sound begins, and up to where that was given. */
+    readonly from: number
+    given: number
     lastVoiced: number
     /** How much of it was voiced, without what was counted in that came before its onset. */
     voiced: number
@@ -174,15 +184,22 @@ export const make = (options: {
     return pcm
   }
 
+  const give = (until: number): void => {
+    if (onSound === undefined || speech === undefined || until <= speech.given) return
+    const pcm = cut(speech.given, until)
+    speech.given = until
+    if (pcm.length > 0) onSound(pcm)
+  }
+
   const close = (reason: EndReason, to: number): void => {
     if (speech === undefined) return
-    const { confirmed, lastVoiced, start, startedMs } = speech
+    const { confirmed, from, lastVoiced, start, startedMs } = speech
+    const until = Math.min(to, lastVoiced + Math.min(limits.preRoll, limits.silence) * perMs)
+    give(until)
     speech = undefined
     const endMs = timeOf(lastVoiced)
     if (lastVoiced - start < limits.minimum * perMs) onDiscard(startedMs, endMs)
     else {
-      const from = Math.max(kept[0]?.timestamp ?? start, start - limits.preRoll * perMs, usedUntil)
-      const until = Math.min(to, lastVoiced + Math.min(limits.preRoll, limits.silence) * perMs)
       const frames = kept
         .filter(({ samples, timestamp }) => timestamp + samples > from && timestamp < until)
         .map((frame) => frame.data === undefined ? clip(frame, from, until) : frame)
@@ -200,12 +217,13 @@ export const make = (options: {
 
   const begin = (start: number, lastVoiced: number, voiced: number): void => {
     const startedMs = timeOf(start)
-    speech = { start, startedMs, lastVoiced, voiced, confirmed: false }
-    onStart(startedMs)
+    const from = Math.max(kept[0]?.timestamp ?? start, start - limits.preRoll * perMs, usedUntil)
+    speech = { start, startedMs, from, given: from, lastVoiced, voiced, confirmed: false }
+    onStart(startedMs, timeOf(from))
     confirm()
   }
 
-  const note = (voiced: boolean): void => {
+  const note = (voiced: boolean, isMadeUp: boolean): void => {
     const at = windowAt
     const size = windowSamples * ratio
     if (speech !== undefined) {
@@ -224,7 +242,8 @@ export const make = (options: {
       return
     }
     onset = onset.filter((before) => before > at - onsetWindows * size)
-    if (!voiced) return
+    // what is made up is of what was said before; behind a pause that is long ago
+    if (!voiced || isMadeUp) return
     onset.push(at)
     if (chain === undefined || at - chain.last > chainGap) chain = { start: at, last: at }
     chain.last = at
@@ -247,7 +266,7 @@ export const make = (options: {
     }
   }
 
-  const listen = ({ pcm, timestamp }: Heard): void => {
+  const listen = ({ isMadeUp, pcm, timestamp }: Heard): void => {
     if (filled === 0) windowAt = timestamp
     for (let i = 0; i < pcm.length;) {
       const length = Math.min(windowSamples - filled, pcm.length - i)
@@ -256,7 +275,7 @@ export const make = (options: {
       i += length
       if (filled < windowSamples) return
       filled = 0
-      note(activity(window))
+      note(activity(window), isMadeUp)
       windowAt += windowSamples * ratio
     }
   }
@@ -276,6 +295,7 @@ export const make = (options: {
       kept.push(heard)
       if (heard.pcm.length === 0) rest(heard.timestamp, heard.samples)
       else listen(heard)
+      give(end)
       const from = speech?.start ?? end - chainMost
       forget(from - (limits.preRoll + limits.silence) * perMs)
     },

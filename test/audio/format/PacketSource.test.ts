@@ -2,12 +2,152 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import * as ByteSource from "../../../src/audio/ByteSource.ts"
+import * as DcaReader from "../../../src/audio/format/DcaReader.ts"
 import * as Mp3Reader from "../../../src/audio/format/Mp3Reader.ts"
+import type { PacketReader, Place } from "../../../src/audio/format/PacketReader.ts"
 import * as PacketSource from "../../../src/audio/format/PacketSource.ts"
 
 const mp3 = readFileSync(new URL("../files/chirp.mp3", import.meta.url))
 
+const frameBytes = 4_000
+
+/** Streams that were joined, of so many frames, each of so many samples, and what is read of them. */
+const joined = (...streams: ReadonlyArray<{ readonly frames: number; readonly samples: number }>) => {
+  const places: Array<Place> = []
+  for (const { frames, samples } of streams) {
+    for (let i = 0; i < frames; i++) places.push({ offset: places.length * frameBytes, start: i * samples })
+  }
+  const size = places.length * frameBytes
+  const last = streams.at(-1)
+  const reads: Array<readonly [start: number, end: number]> = []
+  const random: ByteSource.RandomAccess = {
+    size,
+    read: (start, end) =>
+      Effect.sync(() => {
+        reads.push([start, end])
+        return new Uint8Array(end - start)
+      })
+  }
+  let given = false
+  const reader: PacketReader = {
+    push: () => undefined,
+    end: () => undefined,
+    take: () => {
+      if (given) return []
+      given = true
+      return [{ data: new Uint8Array(1), samples: 1, start: 0, offset: 0 }]
+    },
+    header: () => ({
+      codec: "flac",
+      rate: 48_000,
+      channels: 2,
+      setup: [],
+      sampleFormat: undefined,
+      delay: 0,
+      total: undefined,
+      warmUp: 0,
+      tags: {}
+    }),
+    durationMs: () => undefined,
+    durationByTail: () => (last?.frames ?? 0) * (last?.samples ?? 0) / 48,
+    tailBytes: 262_144,
+    problem: () => undefined,
+    restart: () => undefined,
+    placeIn: (bytes, offset) => {
+      const place = places[Math.ceil(offset / frameBytes)]
+      return place !== undefined && place.offset < offset + bytes.length ? place : undefined
+    },
+    // frames of 1000 samples take as many bytes as are not coded at all
+    follows: (earlier, later) =>
+      later.start > earlier.start && later.offset - earlier.offset <= 4 * (later.start - earlier.start) + 2 * frameBytes
+  }
+  return { reader, reads, size, source: ByteSource.ofRandomAccess("it", random) }
+}
+
 describe("PacketSource", () => {
+  it.effect("finds out in few reads that the end of a file is that of its first stream", () =>
+    Effect.gen(function*() {
+      const { reader, reads, size, source } = joined({ frames: 10_000, samples: 1_600 })
+      const { durationMs } = yield* PacketSource.open(source, reader)
+      assert.strictEqual(durationMs, 10_000 * 1_600 / 48)
+      const near = [65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 33_554_432].map((at) =>
+        [at, at + 65_536] as const
+      )
+      assert.deepStrictEqual(reads, [[size - 262_144, size], ...near])
+      // of the piece at the end nothing is read again
+      const short = joined({ frames: 80, samples: 1_600 })
+      yield* PacketSource.open(short.source, short.reader)
+      assert.deepStrictEqual(short.reads, [[short.size - 262_144, short.size]])
+    }))
+
+  it.effect("knows the length also where the sound becomes less or more dense", () =>
+    Effect.gen(function*() {
+      for (const [before, behind] of [[1_600, 1_100], [1_600, 4_000], [40_000, 1_600], [1_600, 40_000]] as const) {
+        for (const share of [0.01, 0.1, 0.3, 0.6, 0.95]) {
+          const { reader, source } = joined({ frames: 10_000, samples: behind })
+          const { placeIn = () => undefined } = reader
+          const isBefore = (offset: number) => offset < share * 10_000 * frameBytes
+          const changed: PacketReader = {
+            ...reader,
+            durationByTail: () => 10_000 * (share * before + (1 - share) * behind) / 48,
+            placeIn: (bytes, offset) => {
+              const place = placeIn(bytes, offset)
+              if (place === undefined) return undefined
+              const frame = place.offset / frameBytes
+              const start = isBefore(place.offset)
+                ? frame * before
+                : share * 10_000 * before + (frame - share * 10_000) * behind
+              return { offset: place.offset, start }
+            }
+          }
+          const { durationMs } = yield* PacketSource.open(source, changed)
+          assert.isDefined(durationMs, `${before}, ${behind} behind ${share}`)
+        }
+      }
+    }))
+
+  it.effect("knows no length where another stream was put behind, wherever it begins", () =>
+    Effect.gen(function*() {
+      for (let frames = 20; frames < 9_950; frames = Math.ceil(frames * 1.05)) {
+        const { reader, source } = joined({ frames, samples: 1_600 }, { frames: 10_000 - frames, samples: 1_600 })
+        assert.isUndefined((yield* PacketSource.open(source, reader)).durationMs, `behind ${frames} frames`)
+      }
+    }))
+
+  it.effect("tells where in the sound it ends, by what was given", () =>
+    Effect.gen(function*() {
+      // 20 ms each, of which the last is cut
+      const packet = Uint8Array.of(3, 0, 0xf8, 0xff, 0xfe)
+      const bytes = new Uint8Array(
+        Buffer.concat([Buffer.from("DCA1"), new Uint8Array(4), packet, packet, packet.subarray(1)])
+      )
+      const { pull } = yield* PacketSource.open(ByteSource.memory(bytes, "it"), DcaReader.make())
+      assert.strictEqual((yield* pull).length, 2)
+      const { reason } = yield* Effect.flip(Effect.catchTag(pull, "Done", () => Effect.die("it is cut")))
+      assert.deepInclude(reason, { _tag: "SourceFailed", kind: "Corrupt", positionMs: 40 })
+    }))
+
+  it.effect("seeks to a place whose head lies in two of the pieces that are read for it", () =>
+    Effect.gen(function*() {
+      const headBytes = 20
+      // only those at the ends of pieces of 64 KiB behind the middle of what is left
+      const places: ReadonlyArray<Place> = [{ offset: 0, start: 0 }, { offset: 500_000 + 65_526, start: 1_600 }]
+      const bytes = ByteSource.memory(new Uint8Array(1_000_000), "it")
+      const restarts: Array<Place> = []
+      const { reader } = joined({ frames: 250, samples: 1_600 })
+      const one: PacketReader = {
+        ...reader,
+        follows: undefined,
+        restart: (place) => void restarts.push(place),
+        placeIn: (piece, offset) =>
+          places.find((place) => place.offset >= offset && place.offset + headBytes <= offset + piece.length)
+      }
+      const { seek } = yield* PacketSource.open(bytes, one)
+      if (seek === undefined) return assert.fail("it can be sought in")
+      yield* seek(2_000)
+      assert.deepStrictEqual(restarts, [places[1]])
+    }))
+
   it.effect("fails a seek on whose way nothing can be read, and seeks again once it can", () =>
     Effect.gen(function*() {
       let isBroken = false
@@ -27,6 +167,16 @@ describe("PacketSource", () => {
       yield* seek(header.rate)
       const start = (yield* pull)[0]?.start ?? 0
       assert.closeTo(start / header.rate, 1, 0.1)
+    }))
+
+  it.effect("believes no count of a file to which too much was joined", () =>
+    Effect.gen(function*() {
+      const alone = yield* PacketSource.open(ByteSource.memory(mp3, "it"), Mp3Reader.make())
+      assert.closeTo(alone.durationMs ?? 0, 3_000, 1)
+      const file = new Uint8Array(Buffer.concat(Array.from({ length: 25 }, () => mp3)))
+      const { durationMs } = yield* PacketSource.open(ByteSource.memory(file, "it"), Mp3Reader.make())
+      // it is told by its bytes, those of tags included
+      assert.closeTo(durationMs ?? 0, 75_000, 2_500)
     }))
 
   it.effect("takes a seek behind the end, which the next pull tells", () =>

@@ -2,15 +2,19 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Queue, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
+import * as Http from "node:http"
+import * as Https from "node:https"
 import * as Net from "node:net"
 import type { AddressInfo } from "node:net"
 import { gzipSync } from "node:zlib"
+import { generate } from "selfsigned"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
 import * as HttpSource from "../../../src/audio/http/HttpSource.ts"
 import * as HttpTrouble from "../../../src/audio/http/HttpTrouble.ts"
 import type { VoiceError } from "../../../src/VoiceError.ts"
 import { serve, song } from "../httpServer.ts"
 import { collect } from "../listen.ts"
+import { listen } from "../listening.ts"
 import { site } from "../sites.ts"
 
 const mp3 = readFileSync(new URL("../files/chirp.mp3", import.meta.url))
@@ -341,6 +345,32 @@ describe("fromUrl", () => {
         Effect.scoped(AudioSource.fromUrl(`http://127.0.0.1:${port}/`, patient).open)
       )
       assert.include(message, "SHOUTcast")
+    }))
+
+  it.live("does not try again where redirects lead to nothing, nor where the server is not trusted or speaks no TLS", () =>
+    Effect.gen(function*() {
+      const certificate = yield* Effect.promise(() => generate([{ name: "commonName", value: "elsewhere" }]))
+      const tls = yield* listen(Https.createServer({ key: certificate.private, cert: certificate.cert }))
+      const plain = yield* serve({})
+      const places: Record<string, string> = {
+        "/again": "/again",
+        "/files": "file:///etc/hostname",
+        "/nowhere": "http://["
+      }
+      const redirecting = yield* listen(
+        Http.createServer(({ url = "" }, response) => response.writeHead(302, { location: places[url] }).end())
+      )
+      const addresses: ReadonlyArray<readonly [url: string, says: string]> = [
+        ...Object.keys(places).map((path) => [`${redirecting}${path}`, "redirect"] as const),
+        [tls.replace("http:", "https:"), "certificate"],
+        [plain.url.replace("http:", "https:"), "no TLS"]
+      ]
+      for (const [url, says] of addresses) {
+        const source = AudioSource.fromUrl(url, { reconnect: Schedule.spaced("1 hour") })
+        const { message } = yield* Effect.flip(Effect.scoped(source.open))
+        assert.include(message, says)
+        assert.notInclude(message, "\n")
+      }
     }))
 
   it.live("takes parts that are shorter than it has asked for, at once and to the end", () =>

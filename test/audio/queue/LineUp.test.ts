@@ -14,7 +14,7 @@ describe("LineUp", () => {
   it("inserts at a place, at either end at most", () => {
     const line = of("off", "a", "b")
     line.insert("c", 1)
-    line.insert("d", -5)
+    line.insert("d", -1)
     line.insert("e", 99)
     line.insert("f", NaN)
     assert.deepStrictEqual(line.upcoming(), ["d", "a", "c", "b", "e", "f"])

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { minute, setup, shown, source } from "../FakePlayer.ts"
+import * as TrackQueue from "../../../src/audio/TrackQueue.ts"
+import * as VoiceError from "../../../src/VoiceError.ts"
+import { makePlayer, minute, setup, shown, source } from "../FakePlayer.ts"
 
 const crossfade = "1 second"
 const short = { lengthMs: 700 }
@@ -63,7 +65,49 @@ describe("behind an entry that is shorter than the crossfade", () => {
     }))
 })
 
+describe("behind an entry that is shorter than two crossfades", () => {
+  it.effect("the next is opened with it, since half of it is taken up at either end", () =>
+    Effect.gen(function*() {
+      for (const [lengthMs, expected] of [[1_900, "a,b,c"], [2_000, "a,b"]] as const) {
+        const { open } = yield* setup({ a: minute, b: { lengthMs }, c: minute }, { crossfade })
+        yield* TestClock.adjust("50 seconds")
+        assert.strictEqual([...open].join(), expected)
+      }
+    }))
+})
+
 describe("what is opened ahead", () => {
+  it.effect("is so before the place where what plays is to end", () =>
+    Effect.gen(function*() {
+      const { log, open, player } = makePlayer({ x: minute, y: minute })
+      const queue = yield* TrackQueue.make(player)
+      yield* queue.add(source("x"), { until: "20 seconds" })
+      yield* queue.add(source("y"))
+      yield* TestClock.adjust("9 seconds")
+      assert.strictEqual([...open].join(), "x", log.join())
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual([...open].join(), "x,y", log.join())
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* queue.contents).current?.entry.name, "y")
+    }))
+
+  it.effect("is not what repeats and cannot be opened a second time: that is tried once", () =>
+    Effect.gen(function*() {
+      const rig = makePlayer({ a: minute })
+      const error = VoiceError.make(new VoiceError.Unsupported({ feature: "it", detail: "it was there once" }))
+      let tries = 0
+      const play: TrackQueue.Player["play"] = (source, options) => {
+        tries++
+        // there again, so that who tries for ever comes to an end
+        return tries > 1 && tries < 20 ? error : rig.player.play(source, options)
+      }
+      const queue = yield* TrackQueue.make({ play }, { repeat: "one" })
+      yield* queue.add(source("a"))
+      yield* TestClock.adjust("55 seconds")
+      assert.strictEqual(tries, 2)
+      assert.strictEqual((yield* queue.contents).failures.length, 1)
+    }))
+
   it.effect("is not taken for heard because it begins in the middle of its source", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute, x: minute })

@@ -31,7 +31,7 @@ describe("what a queue asks of its player", () => {
         const [closing, halts] of [[Effect.fail(over), true], [Effect.die(new Error("dead")), true], [
           Effect.void,
           false
-        ]] as const
+        ], [Effect.interrupt, false]] as const
       ) {
         const rig = makePlayer({ a: minute })
         const closed = yield* Deferred.make<void, VoiceError.VoiceError>()

@@ -100,6 +100,14 @@ describe("Resampler", () => {
     assert.deepStrictEqual(heard.filter((_, i) => i % 2 === 1), samples.map((sample) => -sample))
   })
 
+  it("holds nothing back at 48 kHz", () => {
+    const resampler = Resampler.make(48_000, 1)
+    for (let i = 0; i < 3; i++) {
+      resampler.push([sine(48_000, 1000, 100)], 100)
+      assert.strictEqual(resampler.take(4_800).length, 200)
+    }
+  })
+
   it("keeps the channels apart, and gives one channel to both sides", () => {
     const samples = sine(44_100, 1000, 4410)
     const stereo = run(44_100, samples, 100)

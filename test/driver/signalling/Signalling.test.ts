@@ -248,6 +248,21 @@ describe("Signalling", () => {
   )
 
   test(
+    "takes SSRC 0 for none, which is nobody's",
+    Effect.gen(function*() {
+      const { events, first, gateway, users } = yield* rig()
+      yield* gateway.established
+      yield* first.push({ op: 5, d: { user_id: guest, ssrc: Ssrc.make(9), speaking: 1 } })
+      yield* first.push({ op: 5, d: { user_id: guest, ssrc: Ssrc.make(0), speaking: 0 } })
+      yield* first.push({ op: 12, d: { user_id: guest, audio_ssrc: Ssrc.make(0) } })
+      yield* Time.advance("1 millis")
+      assert.isUndefined(users.userOf(Ssrc.make(0)))
+      assert.strictEqual(users.userOf(Ssrc.make(9)), guest)
+      assert.lengthOf(events.filter(({ _tag }) => _tag === "Speaking" || _tag === "Announced"), 1)
+    })
+  )
+
+  test(
     "handles what is replayed, and says its speaking flags again on the new socket",
     Effect.gen(function*() {
       const { first, gateway, network, users } = yield* rig()

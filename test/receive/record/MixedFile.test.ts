@@ -15,6 +15,42 @@ const second = 48_000
 /** A WAV file is not encoded. */
 const encoders: OpusEncoders.OpusEncoder["Service"] = { make: () => Effect.die("nothing is encoded") }
 
+/** An encoder of frames of the greatest size, which counts them, and the file that they go to. */
+const counting = Effect.fnUntraced(function*() {
+  const state = { bytes: 0, encoded: 0, isOpen: true }
+  const packet = new Uint8Array(1_276).fill(7)
+  packet[0] = 0xfc
+  const encoder: OpusEncoders.Encoder = {
+    channels: 2,
+    encode: () =>
+      Effect.sync(() => {
+        state.encoded++
+        return packet
+      }),
+    setBitrate: () => Effect.void,
+    setExpectedLoss: () => Effect.void,
+    setPrediction: () => Effect.void,
+    setVariableBitrate: () => Effect.void
+  }
+  const mixed = yield* MixedFile.make({
+    format: "opus",
+    outputs: {
+      create: (name) => ({
+        append: (part) => void (state.bytes += part.length),
+        overwrite: () => {},
+        resize: () => {},
+        written: () => ({ name, bytes: state.bytes })
+      })
+    },
+    isOpen: () => state.isOpen,
+    tags: {},
+    encoders: { make: () => Effect.succeed(encoder) }
+  })
+  return { mixed, state }
+})
+
+const sound = (frames: number) => new Int16Array(frames * 1_920).fill(1_000)
+
 describe("MixedFile", () => {
   it.effect("keeps decoders of those who speak, and frees those of the others", () =>
     Effect.gen(function*() {
@@ -121,8 +157,45 @@ describe("MixedFile", () => {
       assert.isBelow(loudest(second + 1_000, 2 * second), 0.001)
     }).pipe(Effect.scoped, Effect.provide(OpusEncoders.layer)))
 
-  for (const format of ["opus", "wav"] as const) {
-    it.effect(`has silence where there was no room, and all else at its time, as ${format}`, () =>
+  it.effect("has no more bytes when it is complete than it says that it needs, and says less once what it has is written", () =>
+    Effect.gen(function*() {
+      const { mixed, state } = yield* counting()
+      const length = 100 * 960
+      mixed.add(sound(100), 0)
+      const promised = mixed.due(length)
+      yield* mixed.advance(90 * 960)
+      const before = { bytes: state.bytes, due: mixed.due(length) }
+      mixed.flush()
+      // what was open is a page now
+      assert.closeTo(before.due - mixed.due(length), state.bytes - before.bytes, 200)
+      yield* mixed.finish(length)
+      assert.isAtMost(state.bytes, promised)
+    }).pipe(Effect.scoped))
+
+  it.effect("asks an encoder for the end of a sound at the end of all, and not behind a hole", () =>
+    Effect.gen(function*() {
+      const { mixed, state } = yield* counting()
+      mixed.add(sound(10), 0)
+      yield* mixed.advance(10 * 960 + 312)
+      assert.strictEqual(state.encoded, 10)
+      state.isOpen = false
+      yield* mixed.advance(11 * 960 + 312)
+      state.isOpen = true
+      yield* mixed.advance(12 * 960 + 312)
+      assert.strictEqual(state.encoded, 10)
+      mixed.add(sound(1), 12 * 960)
+      yield* mixed.finish(13 * 960)
+      assert.strictEqual(state.encoded, 12)
+    }).pipe(Effect.scoped))
+
+  for (
+    const [format, ...room] of [
+      ["opus", true, false, false, true],
+      ["wav", true, false, false, true],
+      ["opus", true, true, false, false]
+    ] as const
+  ) {
+    it.effect(`has silence where there was no room, and all else at its time, as ${format}: ${room.join(" ")}`, () =>
       Effect.gen(function*() {
         let bytes = Buffer.alloc(0)
         let isOpen = true
@@ -143,7 +216,7 @@ describe("MixedFile", () => {
         const tone = Int16Array.from({ length: 2 * second }, (_, i) => 8_000 * Math.sin((i >> 1) / 20))
         for (let from = 0; from < 4; from++) {
           mixed.add(tone, from * second)
-          isOpen = from === 0 || from === 3
+          isOpen = room[from] === true
           // the end of a second is settled with the next one
           yield* mixed.advance((from + 1) * second)
         }
@@ -154,7 +227,7 @@ describe("MixedFile", () => {
           const part = left.slice((at + 0.1) * second, (at + 0.9) * second)
           return Math.max(...Array.from({ length: 80 }, (_, i) => Math.abs(part[i] ?? 0))) > 0.1
         })
-        assert.deepStrictEqual(loudness, [true, false, false, true])
+        assert.deepStrictEqual(loudness, room)
       }).pipe(Effect.scoped, Effect.provide(OpusEncoders.layer)))
   }
 })

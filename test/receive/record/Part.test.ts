@@ -24,11 +24,12 @@ const changed = (packet: Speaker.Spoken, changes: Partial<Speaker.Spoken>): Spea
 })
 
 /** A part whose packets and turns come by hand. */
-const live = (isWanted?: (at: number) => boolean) => {
+const live = (isWanted?: (at: number) => boolean, options: { hold?: number; isOpen?: () => boolean } = {}) => {
   const given: Array<Speaker.Written> = []
   const part = Part.make({
     hold: 400 * 48,
     isOpen: () => true,
+    ...options,
     isWanted,
     give: (data, samples, at, sound) => given.push({ data, samples, at, sound })
   })
@@ -369,6 +370,69 @@ describe("Part", () => {
       assert.isAtMost(part.written(), n * 960)
     }
     assert.isAbove(part.written(), 40 * 960)
+  })
+
+  it("keeps an unbroken stretch in its place where nothing waits for what is before it", () => {
+    const { given, part } = live(undefined, { hold: 0 })
+    // after half a minute its clock is behind by more than a unit
+    for (let n = 0; n < 1_500; n++) {
+      const arrival = n * 960 * 1.0001
+      part.take({ ...plain(n), arrival })
+      part.advance(arrival)
+    }
+    assert.isAbove(given.length, 1_490)
+    assert.isTrue(given.every(({ sound }) => sound))
+  })
+
+  it("has a packet wait for those before it again, behind what another SSRC has said", () => {
+    const { part } = live()
+    part.take(plain(0))
+    part.advance(400 * 48)
+    part.take({ ...plain(1), ssrc: 8 })
+    part.advance(420 * 48)
+    assert.strictEqual(part.counts.written, 2)
+    part.take({ ...plain(1), arrival: 100 * 48 })
+    part.advance(450 * 48)
+    assert.strictEqual(part.counts.written, 2)
+    part.advance(500 * 48)
+    assert.strictEqual(part.counts.written, 3)
+  })
+
+  it("puts a packet that comes late at the nearest unit, though silence is made up to it meanwhile", () => {
+    const { given, part } = live()
+    part.take(plain(0))
+    const time = 99_990
+    part.take({ ...plain(1), timestamp: time, payload: Speaker.sound(77), arrival: time + 50 * 48 })
+    // what waits for those before it is not waited for in silence
+    part.advance(time + 420 * 48)
+    part.advance(time + 500 * 48)
+    const place = given.find(({ data, sound }) => sound && Speaker.numberOf(data) === 77)?.at
+    assert.strictEqual(place, 99_960)
+  })
+
+  it("says what waits, also of what fits nothing yet", () => {
+    const { part } = live()
+    part.take(plain(0))
+    part.take({ ...plain(1), timestamp: 100_000_000 })
+    assert.deepStrictEqual(part.waiting(), { packets: 2, bytes: 2 * plain(0).payload.length })
+  })
+
+  it("counts what is lost among what there is no room for", () => {
+    let isOpen = true
+    const { part } = live(undefined, { isOpen: () => isOpen })
+    part.take(plain(0))
+    part.advance(400 * 48)
+    isOpen = false
+    for (const n of [1, 4, 5]) part.take(plain(n))
+    part.advance(1_000 * 48)
+    assert.deepInclude(part.counts, { written: 1, lost: 2, dropped: 3 })
+  })
+
+  it("keeps what began before the start and ends behind it", () => {
+    const { given, part } = live()
+    part.take({ ...plain(0), arrival: -900 })
+    part.finish(1_000)
+    assert.deepStrictEqual(given.filter(({ sound }) => sound).map(({ at }) => at), [0])
   })
 
   it("leaves out what was said before the start", () => {

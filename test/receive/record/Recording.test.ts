@@ -21,4 +21,12 @@ describe("Recording", () => {
       assert.strictEqual((yield* check(262_144)).maxBytes, 262_144)
       assert.strictEqual((yield* Effect.flip(check(262_143))).reason._tag, "Unsupported")
     }))
+
+  it.effect("takes a time for a maximum in memory, and no time for none", () =>
+    Effect.gen(function*() {
+      const check = (duration: number) =>
+        Recording.check({ folder: "talk", maximum: { duration } }, { needsMaximum: true })
+      assert.strictEqual((yield* check(1)).maxLength, 48)
+      assert.strictEqual((yield* Effect.flip(check(0))).reason._tag, "Unsupported")
+    }))
 })

@@ -3,13 +3,17 @@ import { Effect } from "effect"
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as OggPage from "../../../src/audio/ogg/OggPage.ts"
 import * as OggWriter from "../../../src/audio/ogg/OggWriter.ts"
 import { ChannelId, GuildId, UserId } from "../../../src/protocol/Identifier.ts"
 import * as Manifest from "../../../src/receive/record/Manifest.ts"
 import * as Repair from "../../../src/receive/record/Repair.ts"
 import { fileSystem, type Storage } from "../../../src/receive/record/Storage.ts"
+import * as Wav from "../../../src/receive/record/Wav.ts"
+import * as VoiceError from "../../../src/VoiceError.ts"
 import * as Rig from "../../integration/rig.ts"
 import * as Kit from "./kit.ts"
+import { dataBytes, sha256 } from "./recording.ts"
 
 const [ada, bob] = [UserId.make("100000000000000001"), UserId.make("100000000000000002")]
 
@@ -58,6 +62,35 @@ const left = (room = Infinity): Kit.Disk => {
   return disk
 }
 
+const pagesOf = (bytes: Uint8Array): ReadonlyArray<OggPage.OggPage> => {
+  const pages: Array<OggPage.OggPage> = []
+  for (let offset = 0; offset < bytes.length;) {
+    const page = OggPage.decode(bytes, offset, bytes.length)
+    if (typeof page !== "object") assert.fail("there is something that is no page")
+    pages.push(page)
+    offset = page.end
+  }
+  return pages
+}
+
+/** A disk that counts what becomes of the files that are opened on it. */
+const counted = (disk: Kit.Disk) => {
+  const counts = { opened: 0, synced: 0, closed: 0 }
+  const storage: Storage = {
+    ...disk,
+    open: async (path) => {
+      const file = await disk.open(path)
+      counts.opened++
+      return {
+        ...file,
+        sync: async () => void counts.synced++,
+        close: async () => void counts.closed++
+      }
+    }
+  }
+  return { counts, storage }
+}
+
 const reasonOf = (storage: Storage) =>
   Effect.map(Effect.flip(Repair.run(storage, "/recording")), ({ reason }) => reason)
 
@@ -78,6 +111,103 @@ describe("Repair", () => {
         assert.strictEqual((yield* Repair.run(disk, "/recording")).state, "repaired")
         assert.deepStrictEqual(disk.files, roomy.files)
       }
+    }))
+
+  it.effect("makes all as long as the longest to the sample, in Ogg and in WAV, and has them on the disk", () =>
+    Effect.gen(function*() {
+      const disk = left()
+      const samples = 500 * 960 + 4_801
+      const pcm = new Int16Array(2 * samples).fill(7)
+      const header = Wav.header({ channels: 2, rate: 48_000, dataBytes: 0 })
+      // the last sample was not written to its end
+      const wav = new Uint8Array(Buffer.concat([header, Wav.samples(pcm), Uint8Array.of(7, 0, 7)]))
+      disk.files.set("/recording/mixed.wav", wav)
+      disk.files.set(`/recording/${bob}.wav`, header)
+      const { counts, storage } = counted(disk)
+      const manifest = yield* Repair.run(storage, "/recording")
+      assert.deepStrictEqual(counts, { opened: 4, synced: 4, closed: 4 })
+      assert.strictEqual(manifest.durationMs, Math.round(samples / 4.8) / 10)
+      for (const name of ["mixed.wav", `${bob}.wav`]) {
+        assert.strictEqual(disk.file(name).length, Wav.headerBytes + 4 * samples)
+        assert.strictEqual(dataBytes(disk.file(name)), 4 * samples)
+      }
+      assert.deepStrictEqual(
+        disk.file("mixed.wav").subarray(Wav.headerBytes),
+        wav.subarray(Wav.headerBytes, Wav.headerBytes + 4 * samples)
+      )
+      assert.deepStrictEqual(manifest.mixed, {
+        name: "mixed.wav",
+        bytes: disk.file("mixed.wav").length,
+        sha256: sha256(disk.file("mixed.wav"))
+      })
+      for (const { file } of manifest.users) {
+        const bytes = disk.file(file?.name ?? "")
+        assert.strictEqual(file?.sha256, sha256(bytes))
+        const pages = pagesOf(bytes)
+        assert.deepStrictEqual(pages.map(({ sequence }) => sequence), pages.map((_, at) => at))
+        assert.strictEqual(pages.at(-1)?.granule, samples + 312)
+      }
+      // what is repaired stays as it is
+      assert.deepStrictEqual(yield* Repair.run(storage, "/recording"), manifest)
+      assert.strictEqual(counts.opened, 4)
+    }))
+
+  it.effect("ends the longest with a packet, too", () =>
+    Effect.gen(function*() {
+      const disk = left()
+      const manifest = yield* Repair.run(disk, "/recording")
+      assert.strictEqual(manifest.durationMs, Math.round((500 * 960 - 312) / 4.8) / 10)
+      for (const { file } of manifest.users) {
+        const last = pagesOf(disk.file(file?.name ?? "")).at(-1)
+        assert.isAbove(last?.segments ?? 0, 0)
+        assert.strictEqual(last?.granule, 500 * 960)
+      }
+    }))
+
+  it.effect("closes what it could not complete, and swallows nothing that the disk says", () =>
+    Effect.gen(function*() {
+      const { counts, storage } = counted(left(10))
+      assert.deepInclude(yield* reasonOf(storage), { kind: "DiskFull" })
+      assert.deepStrictEqual(counts, { opened: 1, synced: 0, closed: 1 })
+      const refuse = (code: string) => Promise.reject(Object.assign(new Error(`${code}: said by the test`), { code }))
+      const disk = left()
+      const read = (path: string) => path.endsWith(".ogg") ? refuse("EIO") : disk.read(path)
+      assert.deepInclude(yield* reasonOf({ ...disk, read }), { kind: "Failed", path: `/recording/${ada}.ogg` })
+      const size = () => refuse("EACCES")
+      assert.deepInclude(yield* reasonOf({ ...disk, size }), { kind: "Unwritable", path: `/recording/${ada}.wav` })
+    }))
+
+  it.effect("lets go of a file that cannot be read to its end", () =>
+    Effect.gen(function*() {
+      let returned = 0
+      const manifest = yield* Manifest.decode(new TextDecoder().decode(running))
+      const storage: Storage = {
+        ...left(),
+        readParts: () => ({
+          [Symbol.asyncIterator]: () => ({
+            next: () => new Promise<never>(() => undefined),
+            return: async () => {
+              returned++
+              return { done: true, value: undefined }
+            }
+          })
+        })
+      }
+      const mixed = { ...manifest, mixed: { name: "mixed.wav", bytes: 44 } }
+      const hashing = Repair.hashOverwritten(
+        storage,
+        "/recording",
+        mixed,
+        Effect.timeoutOrElse({
+          duration: 0,
+          orElse: () =>
+            VoiceError.fail(
+              new VoiceError.RecordingFailed({ path: "/recording", kind: "Failed", detail: "by the test" })
+            )
+        })
+      )
+      assert.strictEqual((yield* Effect.flip(hashing)).reason._tag, "RecordingFailed")
+      assert.strictEqual(returned, 1)
     }))
 
   it.effect("says that nothing can be written, and leaves all as it is", () =>

@@ -8,7 +8,7 @@ const ada = UserId.make("100000000000000001")
 const bob = UserId.make("100000000000000002")
 
 /** Files of a format, as bytes by their names. */
-const rig = (format: UserFile.Format) => {
+const rig = (format: UserFile.Format, tags: Readonly<Record<string, string>> = {}) => {
   const files = new Map<string, Buffer>()
   const users = UserFile.make(format, {
     create: (name) => {
@@ -20,7 +20,7 @@ const rig = (format: UserFile.Format) => {
         written: () => ({ name, bytes: get().length })
       }
     }
-  }, {})
+  }, tags)
   return { files, users, of: (name: string) => new Uint8Array(files.get(name) ?? assert.fail(`there is no ${name}`)) }
 }
 
@@ -84,6 +84,24 @@ describe("a user's file in Ogg", () => {
       assert.isAbove(after - before, due / 3 - 300)
       assert.isAtMost(after, least + 400)
     }
+  })
+
+  it("needs less once what it has is written", () => {
+    const { of, users } = rig("opus")
+    const file = users.open(ada)
+    for (let n = 0; n < 10; n++) file.give(new Uint8Array(300).fill(0xfc), 960, n * 960, true)
+    const before = { bytes: of(`${ada}.ogg`).length, due: file.due(48_000, 0, 0) }
+    file.flush()
+    assert.closeTo(before.due - file.due(48_000, 0, 0), of(`${ada}.ogg`).length - before.bytes, 100)
+  })
+
+  it("says who is heard in it, whatever else is said of the recording", () => {
+    const { of, users } = rig("opus", { ARTIST: "all of us", TITLE: "call" })
+    users.open(ada)
+    const text = Buffer.from(of(`${ada}.ogg`)).toString("latin1")
+    assert.include(text, `ARTIST=${ada}`)
+    assert.include(text, "TITLE=call")
+    assert.notInclude(text, "all of us")
   })
 
   it("has a serial number of its own, so that files can be put together", () => {

@@ -17,6 +17,7 @@ const make = (own: Partial<Detector.Limits> = {}) => {
   const tell = (event: Told["event"], startMs: number) => void told.push({ event, startMs, atMs: 1_000 + windows * 10 })
   let windows = 0
   const started: Array<number> = []
+  const sounds: Array<{ readonly audioStartMs: number; readonly pcm: Array<number> }> = []
   const ended: Array<Detector.Stretch> = []
   const discarded: Array<readonly [number, number]> = []
   const detector = Detector.make({
@@ -26,10 +27,12 @@ const make = (own: Partial<Detector.Limits> = {}) => {
       windows = at / 480 + ++windowsOfFrame
       return window[0] === 1
     },
-    onStart: (startMs) => {
+    onStart: (startMs, audioStartMs) => {
       started.push(startMs)
+      sounds.push({ audioStartMs, pcm: [] })
       tell("Started", startMs)
     },
+    onSound: (pcm) => void sounds.at(-1)?.pcm.push(...pcm),
     onConfirm: (startMs) => tell("Confirmed", startMs),
     onEnd: (stretch) => {
       ended.push(stretch)
@@ -43,14 +46,21 @@ const make = (own: Partial<Detector.Limits> = {}) => {
   let at = 0
   let windowsOfFrame = 0
   /** Frames of 20 ms: a letter is 10 ms, `x` is voiced. */
-  const say = (pattern: string): void => {
+  const say = (pattern: string, isMadeUp = false): void => {
     for (let i = 0; i < pattern.length; i += 2) {
       const pcm = new Int16Array(320)
       if (pattern[i] === "x") pcm.fill(1, 0, 160)
       if (pattern[i + 1] === "x") pcm.fill(1, 160)
       windowsOfFrame = 0
       detector.hear(
-        { timestamp: at, samples: 960, atMs: 1_000 + at / 48, pcm, data: Uint8Array.of(i) },
+        {
+          timestamp: at,
+          samples: 960,
+          atMs: 1_000 + at / 48,
+          pcm,
+          data: isMadeUp ? undefined : Uint8Array.of(i),
+          isMadeUp
+        },
         1_020 + at / 48
       )
       at += 960
@@ -58,12 +68,19 @@ const make = (own: Partial<Detector.Limits> = {}) => {
   }
   const rest = (ms: number): void => {
     detector.hear(
-      { timestamp: at, samples: ms * 48, atMs: 1_000 + at / 48, pcm: new Int16Array(), data: undefined },
+      {
+        timestamp: at,
+        samples: ms * 48,
+        atMs: 1_000 + at / 48,
+        pcm: new Int16Array(),
+        data: undefined,
+        isMadeUp: false
+      },
       1_020 + at / 48
     )
     at += ms * 48
   }
-  return { say, rest, detector, told, started, ended, discarded, skip: (samples: number) => at += samples }
+  return { say, rest, detector, told, started, sounds, ended, discarded, skip: (samples: number) => at += samples }
 }
 
 const between = (minimum: number, maximum: number) =>
@@ -82,6 +99,48 @@ describe("Detector", () => {
     assert.lengthOf(started, 0)
     say("..xx.x")
     assert.deepStrictEqual(started, [1_000 + 880 + 20 - delay])
+  })
+
+  it("does not begin with what is made up for what was lost, and goes on through it", () => {
+    const { discarded, ended, rest, say, started } = make()
+    say("xxxxxxxxxx")
+    say("xxxx", true)
+    say("xxxxxx")
+    rest(400)
+    assert.deepStrictEqual(ended.map(({ endMs, startMs }) => [startMs, endMs]), [[1_000 - delay, 1_200 - delay]])
+    // the last packets before a pause were lost, which is known only when it is over
+    say("xxxx", true)
+    rest(5_000)
+    say("xxxx")
+    assert.deepStrictEqual(started.slice(1), [1_640 + 5_000 - delay])
+    assert.lengthOf(discarded, 0)
+  })
+
+  it("gives the sound while it is heard, which begins as that of the utterance does", () => {
+    const { ended, rest, say, sounds } = make({ preRoll: 50, maximum: 500 })
+    say("........")
+    say("xxxx")
+    // two windows before the onset are in what was kept, and the frame at hand to its end
+    assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 40) * 16)
+    say("xx")
+    assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 60) * 16)
+    // a pause is told when it is over
+    rest(100)
+    say("xxxx")
+    assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 200) * 16)
+    say(".".repeat(40))
+    // too long: it goes on as another one
+    say("xxxx".repeat(16))
+    say(".".repeat(40))
+    assert.isAtLeast(ended.length, 3)
+    assert.strictEqual(sounds.length, ended.length)
+    ended.forEach(({ audioStartMs, pcm }, i) => {
+      const sound = sounds[i]
+      assert.strictEqual(sound?.audioStartMs, audioStartMs)
+      assert.deepStrictEqual(sound?.pcm.slice(0, pcm.length), [...pcm])
+      // nothing but what was waited for
+      assert.isAtMost((sound?.pcm.length ?? 0) - pcm.length, 400 * 16)
+    })
   })
 
   it("counts the burst of a plosive in, which comes before", () => {
@@ -185,11 +244,19 @@ describe("Detector", () => {
           samples: 240,
           atMs: 1_000 + timestamp / 48,
           pcm: new Int16Array(80).fill(voiced ? 1 : 0),
-          data: undefined
+          data: undefined,
+          isMadeUp: false
         }, 1_005 + timestamp / 48)
       half(0, true)
       if (what === "a pause") {
-        detector.hear({ timestamp: 240, samples: 4_560, atMs: 1_005, pcm: new Int16Array(), data: undefined }, 1_100)
+        detector.hear({
+          timestamp: 240,
+          samples: 4_560,
+          atMs: 1_005,
+          pcm: new Int16Array(),
+          data: undefined,
+          isMadeUp: false
+        }, 1_100)
       }
       for (let i = 0; i < 20; i++) half(4_800 + i * 240, i >= 4)
       assert.deepStrictEqual(started, [1_120 - delay])
@@ -340,7 +407,7 @@ describe("Detector", () => {
     const { detector, ended, started } = make({ silence: 30, minimum: 0, preRoll: 0 })
     const pcm = new Int16Array(1_920)
     pcm.fill(1, 320, 960)
-    detector.hear({ timestamp: 0, samples: 5_760, atMs: 1_000, pcm, data: undefined }, 1_120)
+    detector.hear({ timestamp: 0, samples: 5_760, atMs: 1_000, pcm, data: undefined, isMadeUp: false }, 1_120)
     assert.deepStrictEqual(started, [1_020 - delay])
     assert.deepStrictEqual(ended.map(({ pcm }) => [...new Set(pcm), pcm.length]), [[1, 640]])
     assert.deepStrictEqual(ended.map(({ frames }) => frames.map(({ samples }) => samples)), [[1_920]])
@@ -360,7 +427,7 @@ describe("Detector", () => {
     for (let at = 0; at < sound.length; at += frameMs * 16) {
       const samples = frameMs * 48
       const pcm = sound.slice(at, at + frameMs * 16)
-      const heard = { timestamp: at * 3, samples, atMs: 1_000 + at / 16, pcm, data: Uint8Array.of(1) }
+      const heard = { timestamp: at * 3, samples, atMs: 1_000 + at / 16, pcm, data: Uint8Array.of(1), isMadeUp: false }
       other.detector.hear(heard, 1_000 + at / 16 + frameMs)
     }
     const times = ({ discarded, ended, started }: ReturnType<typeof make>) => ({

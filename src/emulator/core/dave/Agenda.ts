@@ -142,7 +142,7 @@ export const make = (sender: () => ExternalSender, groupId: Uint8Array): Propose
         if (leaf === undefined) return
         const { standing } = leaf
         // A key package of somebody who is in the group already: it wants to begin anew.
-        if (standing.session.ended || standing.keyPackage !== undefined) {
+        if (standing.session.ended || standing.keyPackage !== undefined || standing.removed) {
           const proposal = remove(epoch, tree, index)
           items.set(proposal.id, { _tag: "Remove", proposal, leaf: index })
         } else if (!standing.lapsed) committers.push(standing)

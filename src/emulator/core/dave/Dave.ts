@@ -45,6 +45,8 @@ export interface Dave {
   readonly prepare: (session: Session) => number
   /** The session description is on its way. A scripted member gets it here. */
   readonly described: (session: Session, description: SessionDescription) => void
+  /** The connection of a session is lost, and may be resumed. */
+  readonly lost: (session: Session) => void
   /** A session has been resumed, and what it has missed was replayed. */
   readonly resumed: (session: Session) => void
   /** A binary message of a client, or a Ready or Invalid (ops 23 and 31). False if it takes no part in encryption. */
@@ -173,6 +175,7 @@ export const make = (
         post(session, description)
         groupOf(session)?.described(session)
       }),
+    lost: (session) => together(() => groupOf(session)?.lost(session)),
     resumed: (session) => together(() => groupOf(session)?.resumed(session)),
     receive,
     post,

@@ -145,9 +145,10 @@ export const make = (
       context.count("dave-stranded")
       forget()
       for (const standing of standings.values()) {
-        const { keyPackage } = standing
+        const { keyPackage, removed } = standing
         Standing.reset(standing)
         standing.keyPackage = keyPackage
+        standing.removed = removed
       }
       return propose()
     }
@@ -248,9 +249,23 @@ export const make = (
       giveSender(standing)
       if (standing.packages.size === 0) expectPackage(standing)
     },
+    lost: (session) => {
+      const standing = standings.get(session)
+      if (profile.daveLostMember === "kept" || standing === undefined || version === 0) return
+      if (Tree.indexOf(tree, standing) < 0) return
+      context.count("dave-lost-removed")
+      Standing.reset(standing)
+      standing.lapsed = true
+      standing.removed = true
+      transitions.excuse(standing)
+      propose()
+    },
     resumed: (session) => {
       const standing = standings.get(session)
-      if (standing === undefined || standing.offered.size === 0) return
+      if (standing === undefined) return
+      // it does not know that it is out
+      if (standing.removed) return prepareEpoch(standing)
+      if (standing.offered.size === 0) return
       proposer.renew()
       propose()
     },
@@ -279,6 +294,7 @@ export const make = (
         return Standing.accuse(context, session, "dave-key-package-reused", message)
       }
       standing.packages.add(ref)
+      standing.removed = false
       if (Tree.indexOf(tree, standing) >= 0) {
         standing.lapsed = true
         standing.reads = false

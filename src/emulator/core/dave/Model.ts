@@ -45,6 +45,8 @@ export interface Group {
   readonly sendSender: (session: Session) => void
   /** The session description was sent. */
   readonly described: (session: Session) => void
+  /** The connection of the session is lost, and may be resumed. */
+  readonly lost: (session: Session) => void
   /**
    * The session was resumed. A commit may have been lost with the connection, and nobody else may be there to make one: what
    * is open is proposed anew.

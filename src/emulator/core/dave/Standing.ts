@@ -28,6 +28,8 @@ export interface Standing {
   readonly packages: Set<string>
   /** Whether it is in the tree, but has said (op 31) that it cannot follow. */
   lapsed: boolean
+  /** Whether it is to be taken out of the group because its connection was lost, and has sent no key package since. */
+  removed: boolean
   /** Whether the transition that brought it in was executed: it reads what the others send. */
   reads: boolean
   /** Since when it has had to encrypt. */
@@ -58,6 +60,7 @@ export const make = (session: Session): Standing => ({
   owingMs: undefined,
   packages: new Set(),
   lapsed: false,
+  removed: false,
   reads: false,
   securedMs: undefined,
   offered: new Map(),
@@ -77,6 +80,7 @@ export const make = (session: Session): Standing => ({
 export const reset = (standing: Standing): void => {
   standing.keyPackage = undefined
   standing.lapsed = false
+  standing.removed = false
   standing.outdated = false
   standing.reads = false
   standing.securedMs = undefined

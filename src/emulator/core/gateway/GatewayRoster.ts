@@ -104,7 +104,9 @@ export const make = (
 
   const guildCreate = (session: GatewaySession, guildId: GuildId) => {
     const guild = world.guilds.get(guildId)
-    if (guild === undefined || !guild.available || (session.intents & Intents.Guilds) === 0) return
+    if (guild === undefined || (session.intents & Intents.Guilds) === 0) return
+    // Discord docs, Gateway Events, Guild Create: one that is unavailable due to an outage is a Guild Delete
+    if (!guild.available) return dispatch(session, "GUILD_DELETE", { id: guildId, unavailable: true })
     for (const channel of guild.channels.values()) {
       if (Admission.may(world, channel, session.user.id, "VIEW_CHANNEL")) session.shown.add(channel.id)
       // it was shown before the member was out of the guild

@@ -118,7 +118,7 @@ export const noObject = (path: string): Problem => ({
 })
 
 /**
- * What is wrong with a text; a value of another kind is left to the rest. One that is needed has more than spaces in it.
+ * What is wrong with a text, which may be missing. One that is needed has more than spaces in it.
  *
  * @category guards
  * @since 0.1.0
@@ -135,10 +135,26 @@ export const ofText = (
   if (isRequired && (value === undefined || value === null || (typeof value === "string" && value.trim() === ""))) {
     return [required(path)]
   }
-  if (typeof value !== "string" || (value.length <= most && value.length >= least)) return []
+  if (value === undefined || value === null) return []
+  if (typeof value !== "string") {
+    const shown = typeof value === "object" ? JSON.stringify(value).slice(0, 100) : String(value)
+    return [{ path, code: "STRING_TYPE_CONVERT", message: `Could not interpret "${shown}" as string.` }]
+  }
+  if (value.length <= most && value.length >= least) return []
   const length = Body.lengthOf(value)
   return length > most || length < least ? [badLength(path, most, least)] : []
 }
+
+/**
+ * What is wrong with a yes or no, which may be missing.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const ofFlag = (path: string, value: unknown): ReadonlyArray<Problem> =>
+  value === undefined || value === null || typeof value === "boolean"
+    ? []
+    : [{ path, code: "BOOLEAN_TYPE_CONVERT", message: "Must be either true or false." }]
 
 /**
  * What is wrong with a whole number, of which one may be missing.

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Body from "../http/Body.ts"
-import { badLength, invalidForm, noChoice, ofInteger, ofText, type Problem, required } from "../http/FormProblems.ts"
+import { invalidForm, noChoice, ofInteger, ofText, type Problem, required } from "../http/FormProblems.ts"
 import { error, missingPermissions, type RestResponse } from "../http/RestAnswer.ts"
 import type { Json } from "../objects/DiscordObject.ts"
 import * as Permissions from "../Permissions.ts"
@@ -164,7 +164,8 @@ export const read = (
     ...(hasVoice ? ofInteger("bitrate", bitrate, 8_000, bitrates[kind]) : []),
     ...(hasVoice ? ofInteger("user_limit", userLimit, 0, limits[kind]) : []),
     ...ofInteger("position", position, 0, 0x7fff_ffff),
-    ...(typeof topic === "string" && Body.lengthOf(topic) > 1024 ? [badLength("topic", 1024)] : []),
+    ...ofText("topic", topic, { most: 1024 }),
+    ...ofText("rtc_region", region, { most: 100 }),
     ...(typeof region === "string" && !regions.includes(region) ? [noChoice("rtc_region", regions)] : []),
     ...(parent !== null && parent !== undefined && "code" in parent ? [parent] : [])
   ]

@@ -6,7 +6,7 @@
  */
 import type { Memberships } from "../guilds/Memberships.ts"
 import type { Looks, Roles } from "../guilds/Roles.ts"
-import { invalidForm, ofInteger, ofText } from "../http/FormProblems.ts"
+import { invalidForm, ofFlag, ofInteger, ofText } from "../http/FormProblems.ts"
 import { error, missingPermissions, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
 import type { Json } from "../objects/DiscordObject.ts"
 import * as DiscordObject from "../objects/DiscordObject.ts"
@@ -33,6 +33,8 @@ const read = (body: Json, mine: bigint): Looks | RestResponse => {
   const problems = [
     ...ofText("name", name, { most: 100 }),
     ...ofInteger("color", primary, 0, 0xff_ffff),
+    ...ofFlag("hoist", hoist),
+    ...ofFlag("mentionable", mentionable),
     ...(permissions === undefined ? ofInteger("permissions", String(body["permissions"]), 0, 0) : [])
   ]
   if (problems.length > 0) return invalidForm(...problems)

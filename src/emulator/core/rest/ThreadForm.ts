@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Change, Start } from "../guilds/Threads.ts"
-import { invalidForm, noChoice, ofInteger, ofText } from "../http/FormProblems.ts"
+import { invalidForm, noChoice, ofFlag, ofInteger, ofText } from "../http/FormProblems.ts"
 import type { RestResponse } from "../http/RestAnswer.ts"
 import type { Json } from "../objects/DiscordObject.ts"
 import { autoArchiveMinutes } from "../Thread.ts"
@@ -31,7 +31,10 @@ export const read = (body: Json, isNew: boolean): Change | RestResponse => {
   const problems = [
     ...ofText("name", name, { least: 1, most: 100, isRequired: isNew || name !== undefined }),
     ...(isGiven && known === undefined ? [noChoice("auto_archive_duration", autoArchiveMinutes)] : []),
-    ...ofInteger("rate_limit_per_user", slowmode, 0, longestSlowmode)
+    ...ofInteger("rate_limit_per_user", slowmode, 0, longestSlowmode),
+    ...ofFlag("archived", archived),
+    ...ofFlag("locked", locked),
+    ...ofFlag("invitable", invitable)
   ]
   if (problems.length > 0) return invalidForm(...problems)
   return {

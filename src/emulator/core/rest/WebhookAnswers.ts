@@ -24,6 +24,7 @@ import type { Messages } from "../messages/Messages.ts"
 import * as Places from "../messages/Places.ts"
 import * as Sent from "../messages/Sent.ts"
 import type * as World from "../World.ts"
+import { type May, refusalToChange, refusalToWrite } from "./PlaceRoutes.ts"
 import * as WebhookForm from "./WebhookForm.ts"
 
 /**
@@ -51,10 +52,15 @@ export const make = (world: World.World, webhooks: Webhooks.Webhooks, messages: 
     privilegedIntents: false
   })
 
+  /** It does all but what moderators do. */
+  const may: May = (permission) => permission !== "MANAGE_THREADS"
+
   const write = (webhook: World.Webhook, where: Places.Where, sent: Sent.Sent, waits: boolean): RestResponse => {
     const { username } = sent.body
     const problems = WebhookForm.problemsOf("username", username)
     if (problems.length > 0) return invalidForm(...problems)
+    const refusal = refusalToWrite(where, may)
+    if (refusal !== undefined) return refusal
     const problem = Sent.problemOf(sent) ?? (Sent.saysSomething(sent) ? undefined : emptyMessage)
     if (problem !== undefined) return problem
     const message = messages.make({ author: authorOf(webhook, username), where, webhook }, sent)
@@ -69,7 +75,7 @@ export const make = (world: World.World, webhooks: Webhooks.Webhooks, messages: 
       case "GET":
         return ok(messages.json(message, webhook.creator.id))
       case "PATCH":
-        return Sent.problemOf(sent, message) ?? messages.edit(message, sent) ??
+        return refusalToChange(where, may) ?? Sent.problemOf(sent, message) ?? messages.edit(message, sent) ??
           ok(messages.json(message, webhook.creator.id))
       case "DELETE":
         messages.remove(message)

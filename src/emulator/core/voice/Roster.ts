@@ -297,6 +297,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         context.count("voice-session-expired")
         end(session, 1006)
       })
+      dave.lost(session)
     },
     end,
     all: () => Array.from(sessions),

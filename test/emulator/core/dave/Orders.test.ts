@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { type Profile, today } from "../../../../src/emulator/core/Profile.ts"
 import * as Random from "../../../../src/emulator/core/Random.ts"
 import { guildId, makeWorld } from "../voice/kit.ts"
 import { assertTogether, type DaveClient, makeDaveClient, settle } from "./kit.ts"
@@ -6,8 +7,8 @@ import { assertTogether, type DaveClient, makeDaveClient, settle } from "./kit.t
 const most = 6
 
 /** Members, some of them without encryption, come, go, lose their connection, come back, give up on a commit and are slow, in an order drawn from a seed. */
-const play = (seed: number) => {
-  const world = makeWorld()
+const play = (seed: number, profile: Profile = today) => {
+  const world = makeWorld(profile)
   const random = Random.make(seed)
   const here: Array<DaveClient> = []
   const lost = new Set<DaveClient>()
@@ -86,5 +87,9 @@ const play = (seed: number) => {
 describe("Orders", () => {
   it("bring all members together, whatever happens in which order", () => {
     for (let seed = 0; seed < 100; seed++) play(seed)
+  })
+
+  it("bring them together also where whoever is lost is removed at once", () => {
+    for (let seed = 0; seed < 100; seed++) play(seed, { ...today, daveLostMember: "removed" })
   })
 })

@@ -338,6 +338,32 @@ describe("A lost connection", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
+  it("is a removal at once where the profile says so, and who comes back is added anew", () => {
+    const { a, b, c, world } = together(3, { ...today, daveLostMember: "removed" })
+    b.drop(1006)
+    settle(a, c)
+    assert.notInclude(view(world).members.map(({ userId }) => userId), b.userId)
+    const { epoch } = view(world)
+    assertTogether(world, epoch, a, c)
+    // the others are not told that it has left
+    assert.deepStrictEqual(body(a, 13), [])
+    b.comeBack()
+    settle(a, b, c)
+    assertTogether(world, epoch + 1, a, b, c)
+    assert.deepStrictEqual(body(b, 24), [{ protocol_version: 1, epoch: 1 }])
+    assert.strictEqual(world.counter("dave-lost-removed"), 1)
+    assert.deepStrictEqual([b.errors, world.violations()], [[], []])
+  })
+
+  it("of all at once is a new group, where the profile says that it is a removal", () => {
+    const { a, b, c, world } = together(3, { ...today, daveLostMember: "removed" })
+    for (const client of [a, b, c]) client.drop(1006)
+    for (const client of [a, b, c]) client.comeBack()
+    settle(a, b, c)
+    assertTogether(world, view(world).epoch, a, b, c)
+    assert.deepStrictEqual([a.errors, b.errors, c.errors, world.violations()], [[], [], [], []])
+  })
+
   it("ends in a removal if nobody comes back", () => {
     const { a, b, c, world } = together(3, { ...today, resumeWindowMs: 1_000 })
     b.drop(1006)

@@ -91,10 +91,11 @@ describe("Memberships", () => {
     h.core.moveServer(h.lobby)
     assert.deepStrictEqual(client.take(), [])
     assert.strictEqual(h.core.counters().get("voice-state-ignored:outage"), 1)
-    // who logs in meanwhile knows that there is a guild, and no more
+    // who logs in meanwhile knows that there is a guild, and that it cannot be reached
     const late = h.login()
     assert.deepInclude(late.events("READY").at(-1), { guilds: [{ id: h.guildId, unavailable: true }] })
     assert.deepStrictEqual(late.events("GUILD_CREATE"), [])
+    assert.deepStrictEqual(late.events("GUILD_DELETE"), [{ id: h.guildId, unavailable: true }])
     other.take()
     assert.isTrue(h.core.setAvailable(h.guildId, true))
     for (const one of [client, other, late]) assert.lengthOf(one.events("GUILD_CREATE").slice(one === late ? 0 : 1), 1)

@@ -74,6 +74,40 @@ describe("a webhook", () => {
     assert.notInclude(Array.from(h.core.counters().keys()).join(), String(token))
   })
 
+  it("writes in no thread that is locked, and has a text for a name", () => {
+    const { anybody, call, text } = setup()
+    const { id, token } = call("POST", `/channels/${text}/webhooks`, { name: "radio" }).json
+    const thread = call("POST", `/channels/${text}/threads`, { name: "log", type: 11 }).json
+    const path = `/webhooks/${id}/${token}`
+    const inThread = `thread_id=${thread["id"]}`
+    const { json: said } = anybody("POST", `${path}?wait=true&${inThread}`, { content: "la" })
+    const change = () => anybody("PATCH", `${path}/messages/${said["id"]}?${inThread}`, { content: "lala" })
+    assert.strictEqual(change().status, 200)
+    assert.strictEqual(call("PATCH", `/channels/${thread["id"]}`, { locked: true }).status, 200)
+    assert.strictEqual(anybody("POST", `${path}?${inThread}`, { content: "la" }).json["code"], 160005)
+    assert.strictEqual(change().json["code"], 160005)
+    const roles = call("GET", `/channels/${text}`).json["guild_id"]
+    for (
+      const [method, route, body] of [
+        ["POST", `/channels/${text}/webhooks`, { name: 5 }],
+        ["PATCH", `/webhooks/${id}`, { name: ["radio"] }],
+        ["POST", path, { content: "la", username: 5 }],
+        ["POST", path, { content: 5 }],
+        ["POST", `/channels/${text}/threads`, { name: 5, type: 11 }],
+        ["PATCH", `/channels/${thread["id"]}`, { locked: "yes" }],
+        ["PATCH", `/channels/${text}`, { name: 5 }],
+        ["PATCH", `/channels/${text}`, { topic: 5 }],
+        ["POST", `/guilds/${roles}/roles`, { name: 5 }],
+        ["POST", `/guilds/${roles}/roles`, { hoist: 1 }],
+        ["PATCH", `/guilds/${roles}`, { name: {} }]
+      ] as const
+    ) {
+      assert.deepInclude(call(method, route, body), { status: 400 }, `${method} ${JSON.stringify(body)}`)
+      assert.strictEqual(call(method, route, body).json["code"], 50035)
+    }
+    assert.strictEqual(call("GET", `/webhooks/${id}`).json["name"], "radio")
+  })
+
   it("is for those who may manage webhooks, fifteen in a channel", () => {
     const { call, h, text } = setup()
     const path = `/channels/${text}/webhooks`

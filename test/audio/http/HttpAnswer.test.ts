@@ -1,0 +1,118 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import type { FetchRequest } from "../../../src/audio/http/HttpFetch.ts"
+import * as HttpSource from "../../../src/audio/http/HttpSource.ts"
+
+const body = Uint8Array.from({ length: 100 }, (_, i) => i)
+
+/** The part of `bytes[start, end)`, and how much the server says that there is. */
+const part = (start: number, end: number, size: number | "*" = 100, headers: Record<string, string> = {}) =>
+  new Response(body.slice(start, end), {
+    status: 206,
+    headers: { "content-range": `bytes ${start}-${end - 1}/${size}`, ...headers }
+  })
+
+/** The same, whose connection breaks behind its last byte. */
+const broken = (start: number, end: number) => {
+  const { headers } = part(start, end)
+  let isGiven = false
+  const bytes = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      if (isGiven) controller.error(new Error("broken"))
+      else controller.enqueue(body.slice(start, end))
+      isGiven = true
+    }
+  }, { highWaterMark: 0 })
+  return new Response(bytes, { status: 206, headers })
+}
+
+/** A source whose requests are answered by these in turn. */
+const opened = (...answers: ReadonlyArray<Response>) => {
+  const asked: Array<FetchRequest["headers"]> = []
+  const left = [...answers]
+  return Effect.map(
+    HttpSource.open("http://radio.invalid/song", {
+      reconnect: Schedule.recurs(2),
+      fetch: async (_, { headers }) => {
+        asked.push(headers)
+        return left.shift() ?? new Response("", { status: 404 })
+      }
+    }),
+    (source) => ({ asked, source })
+  )
+}
+
+/** All bytes to the end. */
+const readAll = Effect.fnUntraced(function*({ next }: HttpSource.HttpBytes) {
+  const bytes: Array<number> = []
+  while (true) {
+    const more = yield* next
+    if (more === undefined) return bytes
+    bytes.push(...more)
+  }
+})
+
+/** What is wrong with the answers, behind the first of 40 bytes. */
+const problemOf = (...answers: ReadonlyArray<Response>) =>
+  Effect.scoped(Effect.gen(function*() {
+    const { source } = yield* opened(...answers)
+    const { reason } = yield* Effect.flip(readAll(source))
+    return reason._tag === "SourceFailed" ? `${reason.kind}: ${reason.detail}` : reason._tag
+  }))
+
+describe("an answer that comes behind another one", () => {
+  it.effect("goes on where that ended", () =>
+    Effect.gen(function*() {
+      const { asked, source } = yield* opened(part(0, 40), part(40, 100))
+      assert.deepStrictEqual(yield* readAll(source), [...body])
+      assert.deepStrictEqual(asked.map((headers) => headers["range"]), ["bytes=0-", "bytes=40-"])
+      // only a station has any metadata, and this is none
+      assert.deepStrictEqual(asked.map((headers) => headers["icy-metadata"]), ["1", undefined])
+    }).pipe(Effect.scoped))
+
+  it.effect("is of another thing if it has another validator or size, or all without the validator of the part", () =>
+    Effect.gen(function*() {
+      const tagged = () => part(0, 40, 100, { etag: "\"one\"" })
+      const changed = "Failed: the content has changed on the server"
+      assert.strictEqual(yield* problemOf(tagged(), part(40, 100, 100, { etag: "\"two\"" })), changed)
+      assert.strictEqual(yield* problemOf(tagged(), new Response(body)), changed)
+      assert.strictEqual(
+        yield* problemOf(part(0, 40), part(40, 90, 90)),
+        `${changed}: it has 90 bytes, and had 100`
+      )
+    }))
+
+  it.effect("is refused if it is another part than was asked for", () =>
+    Effect.gen(function*() {
+      const another = "Failed: the server has sent another part than was asked for"
+      assert.strictEqual(yield* problemOf(part(0, 40), part(50, 100)), another)
+      assert.strictEqual(yield* problemOf(part(0, 40), part(10, 40)), another)
+      const { source } = yield* opened(part(0, 40), part(25, 30), part(10, 30), part(20, 60))
+      const { random } = source
+      if (random === undefined) return assert.fail("any place can be read")
+      const { reason } = yield* Effect.flip(random.read(20, 30))
+      assert.strictEqual(reason._tag === "SourceFailed" && `${reason.kind}: ${reason.detail}`, another)
+      // what it sends before and behind is left out
+      for (let i = 0; i < 2; i++) assert.deepStrictEqual(yield* random.read(20, 30), body.slice(20, 30))
+    }).pipe(Effect.scoped))
+
+  it.effect("may say that there is nothing more only where that is the end", () =>
+    Effect.gen(function*() {
+      const nothing = () => new Response("", { status: 416 })
+      assert.strictEqual(
+        yield* problemOf(part(0, 40), nothing()),
+        "Failed: the server no longer has the bytes that are missing"
+      )
+      const { source } = yield* opened(part(0, 40, "*"), nothing())
+      assert.deepStrictEqual(yield* readAll(source), [...body.subarray(0, 40)])
+    }).pipe(Effect.scoped))
+
+  it.effect("may be of all, or say nothing, where nothing is missing but the end of the connection", () =>
+    Effect.gen(function*() {
+      for (const answer of [part(0, 100), new Response("", { status: 416 })]) {
+        const { asked, source } = yield* opened(broken(0, 100), answer)
+        assert.deepStrictEqual(yield* readAll(source), [...body])
+        assert.deepStrictEqual(asked.map((headers) => headers["range"]), ["bytes=0-", "bytes=100-"])
+      }
+    }).pipe(Effect.scoped))
+})

@@ -1,0 +1,58 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import * as AudioSource from "../../../src/audio/AudioSource.ts"
+
+const song = readFileSync(new URL("../files/chirp.opus.ogg", import.meta.url))
+
+const answers: Record<string, () => Response> = {
+  "/lists/album.m3u": () =>
+    new Response("#EXTM3U\n#EXTINF:3,First\n1.ogg\nfile:///etc/hostname\n../2.ogg\nhttps://b.invalid/3.ogg?a=1\n"),
+  "/stations.pls": () => new Response("[playlist]\nFile2=/two\nTitle2=Two\nFile1=/one\n"),
+  "/bare": () => new Response("one\ntwo\n", { headers: { "content-type": "audio/x-mpegurl" } }),
+  "/none.m3u": () => new Response("#EXTM3U\n"),
+  "/song.ogg": () => new Response(song),
+  "/stream.m3u8": () => new Response("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n1.ts\n#EXT-X-ENDLIST\n"),
+  "/page": () => new Response("<!doctype html>\n<a href=song.ogg>", { headers: { "content-type": "text/html" } })
+}
+
+/** What was asked for, and whether its answer is still open. */
+const entriesOf = Effect.fnUntraced(function*(path: string) {
+  const signals: Array<AbortSignal> = []
+  const fetch: AudioSource.Fetch = async (url, { signal }) => {
+    signals.push(signal)
+    return answers[new URL(url).pathname]?.() ?? new Response("", { status: 404 })
+  }
+  const entries = yield* AudioSource.entriesOf(`http://a.invalid${path}`, { fetch })
+  assert.deepStrictEqual(signals.map(({ aborted }) => aborted), [true])
+  return entries
+})
+
+describe("entriesOf", () => {
+  it.effect("gives all that a playlist names of http or https, in its order", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* entriesOf("/lists/album.m3u"), [
+        { url: "http://a.invalid/lists/1.ogg", title: "First" },
+        { url: "http://a.invalid/2.ogg", title: undefined },
+        { url: "https://b.invalid/3.ogg?a=1", title: undefined }
+      ])
+      assert.deepStrictEqual(yield* entriesOf("/stations.pls"), [
+        { url: "http://a.invalid/one", title: undefined },
+        { url: "http://a.invalid/two", title: "Two" }
+      ])
+      assert.strictEqual((yield* entriesOf("/bare"))?.length, 2)
+      assert.deepStrictEqual(yield* entriesOf("/none.m3u"), [])
+    }))
+
+  it.effect("gives nothing for what is no list of other addresses: sound, a stream of HLS, a page", () =>
+    Effect.gen(function*() {
+      for (const path of ["/song.ogg", "/stream.m3u8", "/page"]) assert.isUndefined(yield* entriesOf(path), path)
+    }))
+
+  it.effect("fails as fromUrl does", () =>
+    Effect.gen(function*() {
+      const fetch: AudioSource.Fetch = async () => new Response("", { status: 404 })
+      const { reason } = yield* Effect.flip(AudioSource.entriesOf("http://a.invalid/", { fetch }))
+      assert.deepInclude(reason, { _tag: "SourceFailed", kind: "NotFound" })
+    }))
+})

@@ -1,0 +1,92 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Fiber, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as Receive from "../../src/receive/Receive.ts"
+import * as Utterances from "../../src/receive/Utterances.ts"
+import { VoiceActivity } from "../../src/receive/VoiceActivity.ts"
+import { MockOpusDecoder } from "../../src/testing/index.ts"
+import * as Intake from "./intake.ts"
+import * as Schedule from "./schedule.ts"
+
+/** Everything is speech. */
+const Voiced = Layer.succeed(VoiceActivity, { make: () => Effect.succeed(() => true) })
+
+/** What is heard and told, and for the sound of each that starts a reader, who begins at once. */
+const listening = Effect.gen(function*() {
+  const hand = Intake.make()
+  const receive = yield* Receive.make(hand.intake)
+  const told: Array<Utterances.Event> = []
+  const sounds: Array<{ read: number; readonly reader: Fiber.Fiber<void> }> = []
+  const outside = yield* Effect.scope
+  const reading = yield* Utterances.events({ receive, events: Effect.succeed(Stream.never) }, { maximum: "1 second" })
+    .pipe(
+      Stream.runForEach(Effect.fnUntraced(function*(event) {
+        told.push(event)
+        if (event._tag !== "Started") return
+        const reader = yield* event.pcm.pipe(
+          Stream.runForEach((pcm) => Effect.sync(() => void (sound.read += pcm.length))),
+          Effect.forkIn(outside)
+        )
+        const sound = { read: 0, reader }
+        sounds.push(sound)
+      })),
+      Effect.forkScoped({ startImmediately: true })
+    )
+  const userId = UserId.make("100000000000000001")
+  let sequence = 0
+  const say = Effect.fnUntraced(function*(frames: number) {
+    for (let n = 0; n < frames; n++, sequence++) {
+      const arrivalMs = Number(yield* Clock.monotonicTimeNanos) / 1e6
+      const payload = Schedule.opus(960, sequence)
+      hand.push({ ssrc: Ssrc.make(1), userId, sequence, timestamp: sequence * 960, payload, arrivalMs })
+      yield* TestClock.adjust(20)
+    }
+  })
+  return { told, sounds, say, reading }
+})
+
+const layers = Layer.merge(MockOpusDecoder.layer, Voiced)
+
+describe("the sound of utterances", () => {
+  it.effect("comes while they are said, and ends with them", () =>
+    Effect.gen(function*() {
+      const { say, sounds, told } = yield* listening
+      yield* say(30)
+      assert.deepStrictEqual(told.map(({ _tag }) => _tag), ["Started", "Confirmed"])
+      // all but what waits in the jitter buffer
+      assert.isAtLeast(sounds[0]?.read ?? 0, 25 * 320)
+      assert.isUndefined(sounds[0]?.reader.pollUnsafe())
+      // as long as it may be, and then another one, without a gap or an overlap
+      yield* say(40)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(told.map(({ _tag }) => _tag), [
+        "Started",
+        "Confirmed",
+        "Ended",
+        "Started",
+        "Confirmed",
+        "Ended"
+      ])
+      assert.deepStrictEqual(sounds.map(({ read }) => read), [50 * 320, 20 * 320])
+      for (const { reader } of sounds) assert.isDefined(reader.pollUnsafe())
+      const [first, , ended] = told
+      assert.isTrue(first?._tag === "Started" && ended?._tag === "Ended")
+      if (first?._tag !== "Started" || ended?._tag !== "Ended") return
+      assert.strictEqual(first.audioStartMs, ended.utterance.audioStartMs)
+      assert.strictEqual(first.rate, 16_000)
+      // whoever has to begin anew is told all of it
+      const again = (yield* Stream.runCollect(first.pcm)).flatMap((pcm) => Array.from(pcm))
+      assert.deepStrictEqual(again, [...ended.utterance.pcm])
+    }).pipe(Effect.provide(layers)))
+
+  it.effect("ends where nobody reads the events any more", () =>
+    Effect.gen(function*() {
+      const { reading, say, sounds } = yield* listening
+      yield* say(10)
+      assert.isUndefined(sounds[0]?.reader.pollUnsafe())
+      yield* Fiber.interrupt(reading)
+      yield* TestClock.adjust(1)
+      assert.isDefined(sounds[0]?.reader.pollUnsafe())
+    }).pipe(Effect.provide(layers)))
+})

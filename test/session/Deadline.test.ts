@@ -1,0 +1,39 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Duration, Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { Deadline } from "../../src/session/Deadline.ts"
+
+describe("Deadline", () => {
+  it.effect("gives Discord its time anew that was asked late, also where it is asked again meanwhile", () =>
+    Effect.gen(function*() {
+      let isHeldBack = true
+      const deadline = new Deadline(yield* Clock.Clock, Duration.seconds(15), () => isHeldBack)
+      const waiting = yield* Effect.forkChild(deadline.expiry, { startImmediately: true })
+      deadline.asking()
+      yield* TestClock.adjust("10 seconds")
+      deadline.asked()
+      // 25 seconds in all; another request waits for the limit when the first 15 are over
+      yield* TestClock.adjust("2 seconds")
+      deadline.asking()
+      yield* TestClock.adjust("4 seconds")
+      isHeldBack = false
+      yield* TestClock.adjust("8 seconds")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(waiting.pollUnsafe())
+    }))
+
+  it.effect("waits for what is held back, and no longer than a second beyond", () =>
+    Effect.gen(function*() {
+      let isHeldBack = true
+      const deadline = new Deadline(yield* Clock.Clock, Duration.seconds(15), () => isHeldBack)
+      const waiting = yield* Effect.forkChild(deadline.expiry, { startImmediately: true })
+      deadline.asking()
+      yield* TestClock.adjust("1 minute")
+      assert.isUndefined(waiting.pollUnsafe())
+      isHeldBack = false
+      yield* TestClock.adjust("1 second")
+      assert.isDefined(waiting.pollUnsafe())
+      assert.strictEqual(deadline.elapsedMs(), 61_000)
+    }))
+})
