@@ -7,7 +7,8 @@
  */
 import { Effect } from "effect"
 import * as Dave from "../src/Dave.ts"
-import * as E2eeMedia from "../src/driver/e2ee/E2eeMedia.ts"
+import * as E2eeReceiver from "../src/driver/e2ee/E2eeReceiver.ts"
+import * as E2eeSender from "../src/driver/e2ee/E2eeSender.ts"
 import type { AudioPacket } from "../src/driver/Line.ts"
 import * as SsrcMap from "../src/driver/SsrcMap.ts"
 import { ChannelId, Ssrc, UserId } from "../src/protocol/Identifier.ts"
@@ -45,24 +46,24 @@ const members = Effect.fnUntraced(function*(onPacket: (packet: AudioPacket) => v
   yield* group.setExternalSender(Server.externalSender)
   const { session, welcome } = Server.pair(channelId, guest, client, payload)
   yield* group.welcome(welcome)
-  const media = E2eeMedia.make({
+  const sender = E2eeSender.make({ group, isEncrypting: () => true })
+  const receiver = E2eeReceiver.make({
     group,
     users: SsrcMap.make(),
     now: () => performance.now(),
-    isEncrypting: () => true,
     takesPlain: () => false,
     isMember: () => true,
     isPlainCall: () => false,
     onPacket,
     onDecrypted: () => {}
   })
-  return { media, session }
+  return { sender, receiver, session }
 })
 
 /** A ring in which as many frames lie as a round has operations, seen from behind the encryption. */
-const playing = (media: E2eeMedia.E2eeMedia, frame: Uint8Array) => {
+const playing = (sender: E2eeSender.E2eeSender, frame: Uint8Array) => {
   const ring = FrameRing.make({ capacityBytes: batch * (frame.length + 8) })
-  const source = media.protect(ring)
+  const source = sender.protect(ring)
   const packet = new Uint8Array(2_048)
   return {
     fill: () => {
@@ -82,9 +83,9 @@ const playing = (media: E2eeMedia.E2eeMedia, frame: Uint8Array) => {
 }
 
 const encrypting = Effect.fnUntraced(function*(bytes: number) {
-  const { media, session } = yield* members(() => {})
+  const { sender, session } = yield* members(() => {})
   const frame = frameOf(bytes)
-  const { encrypt, fill } = playing(media, frame)
+  const { encrypt, fill } = playing(sender, frame)
   const subjects: ReadonlyArray<Subject> = [
     { name: `${bytes} encrypt ours`, prepare: fill, run: encrypt },
     { name: `${bytes} encrypt bare`, run: () => void session.encryptOpus(frame) }
@@ -95,11 +96,11 @@ const encrypting = Effect.fnUntraced(function*(bytes: number) {
 /** Each member reads what the other has written. */
 const decrypting = Effect.fnUntraced(function*(bytes: number) {
   let heard = 0
-  const { media, session } = yield* members(() => {
+  const { receiver, sender, session } = yield* members(() => {
     heard++
   })
   const frame = frameOf(bytes)
-  const { encrypt, fill, packet } = playing(media, frame)
+  const { encrypt, fill, packet } = playing(sender, frame)
   let packets: Array<AudioPacket> = []
   let sealed: Array<Buffer> = []
   const ours: Subject = {
@@ -118,7 +119,7 @@ const decrypting = Effect.fnUntraced(function*(bytes: number) {
     },
     run: (index) => {
       const received = packets[index]
-      if (received !== undefined) media.receive(received)
+      if (received !== undefined) receiver.receive(received)
       if (heard !== index + 1) throw new Error(`frame ${index} was not decrypted`)
     }
   }

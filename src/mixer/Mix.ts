@@ -1,8 +1,7 @@
 /**
  * A mix: the inputs of a session become one stream of Opus, made ahead of its time. Plain code, for this thread or another.
  *
- * It works in units of 20 ms, each of which is encoded with the beginning of the next (`UnitEncoder`), so that the frames of a mix
- * and those of a source that is passed through join in time.
+ * It works in units of 20 ms, whose frames (`Output`) join in time with those of a source that is passed through.
  *
  * A mix that begins while a ring is passed through decodes that ring from before the change, and gives its encoder what the
  * listener heard before it. When one input of Opus is left that sounds as its source does, the mix ends at a frame of it, and
@@ -10,15 +9,15 @@
  *
  * @since 0.1.0
  */
-import type { FloatCodec } from "../codec/FloatCodec.ts"
+import type { FloatCodec, FloatEncoder } from "../codec/FloatCodec.ts"
 import type { EncoderSettings } from "../OpusEncoder.ts"
 import * as FrameRing from "../ring/FrameRing.ts"
 import * as Duck from "./Duck.ts"
 import * as Feed from "./Feed.ts"
 import * as Heard from "./Heard.ts"
 import { Input, unit } from "./Input.ts"
-import { Kept } from "./Kept.ts"
 import type { Command, NewInput, Setup } from "./messages.ts"
+import { Output } from "./Output.ts"
 import * as PcmRing from "./PcmRing.ts"
 import { Tails } from "./Tails.ts"
 import { UnitEncoder } from "./UnitEncoder.ts"
@@ -43,9 +42,6 @@ const unitsAtOnce = 3
 /** Units that have to be plain before the mix gives way to its only input. */
 const plainUnits = 10
 
-/** Units of what was heard before that an encoder is given. */
-const historyUnits = 5
-
 /**
  * Rejects if the codec cannot be had. `onBroken` is called at most once, when the mix cannot go on.
  *
@@ -58,15 +54,14 @@ export const make = async (
   onBroken: (detail: string) => void
 ): Promise<Mix> => {
   const encoder = await codec.encoder(setup.encoder)
-  return new Mixing(codec, new UnitEncoder(encoder), setup, onBroken)
+  return new Mixing(codec, encoder, setup, onBroken)
 }
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 class Mixing implements Mix {
   readonly #codec: FloatCodec
-  readonly #encoder: UnitEncoder
-  #ring: FrameRing.FrameRing
+  readonly #output: Output
   readonly #heard: Heard.Writer
   readonly #onBroken: (detail: string) => void
   readonly #aheadMs: number
@@ -77,28 +72,18 @@ class Mixing implements Mix {
   readonly #queue: Array<Command> = []
   #isBusy = false
   #isClosed = false
-  #isEnded = false
-  #hasBegun = false
   /** Whether silence was mixed behind what sounded last. */
   #isFlushed = true
   /** Units in a row that were nothing but the one input there is, as it is. */
   #plain = 0
-  /** Units that were mixed. The frame of the last one is not encoded yet. */
-  #units = 0
+  /** What was heard before it begins. */
   #history: Array<Float32Array> = []
-  readonly #kept: Kept
-  /** Frames that are not predicted: what came before them here is not what the listener has heard. */
-  #unpredicted: ReadonlyArray<number> = [0]
-  /** A frame for which there was no room. */
-  #pending: Uint8Array | undefined
 
-  constructor(codec: FloatCodec, encoder: UnitEncoder, setup: Setup, onBroken: (detail: string) => void) {
+  constructor(codec: FloatCodec, encoder: FloatEncoder, setup: Setup, onBroken: (detail: string) => void) {
     this.#codec = codec
-    this.#encoder = encoder
-    this.#ring = FrameRing.fromBuffer(setup.ring)
     this.#heard = Heard.writer(setup.heard)
     this.#aheadMs = Math.min(setup.aheadMs, Heard.maxAheadMs)
-    this.#kept = new Kept(Math.ceil(this.#aheadMs / 20) + 2 + historyUnits, -historyUnits)
+    this.#output = new Output(new UnitEncoder(encoder), FrameRing.fromBuffer(setup.ring), this.#aheadMs)
     this.#onBroken = onBroken
   }
 
@@ -111,9 +96,9 @@ class Mixing implements Mix {
   }
 
   fill(): void {
-    if (this.#isBusy || this.#isClosed || this.#isEnded) return
+    if (this.#isBusy || this.#isClosed || this.#output.isEnded) return
     try {
-      for (let i = 0; i < unitsAtOnce && this.#ring.bufferedMs() < this.#aheadMs && this.#step(); i++);
+      for (let i = 0; i < unitsAtOnce && this.#output.bufferedMs() < this.#aheadMs && this.#step(); i++);
     } catch (cause) {
       this.#break(cause)
     }
@@ -124,12 +109,12 @@ class Mixing implements Mix {
     this.#isClosed = true
     for (const { feed } of this.#inputs.values()) feed.free()
     this.#inputs.clear()
-    this.#encoder.free()
+    this.#output.free()
   }
 
   #break(cause: unknown): void {
-    if (this.#isEnded) return
-    this.#isEnded = true
+    if (this.#output.isEnded) return
+    this.#output.abandon()
     this.#onBroken(messageOf(cause))
   }
 
@@ -165,7 +150,7 @@ class Mixing implements Mix {
 
   #configure(settings: EncoderSettings): void {
     try {
-      this.#encoder.configure(settings)
+      this.#output.configure(settings)
     } catch (cause) {
       this.#break(cause)
     }
@@ -179,7 +164,7 @@ class Mixing implements Mix {
       if (this.#isClosed) return decoder.free()
       const before: Array<Float32Array> = []
       this.#insert(input, Feed.opus(input.ring, decoder, input.from, (samples) => before.push(samples)))
-      if (!this.#hasBegun) this.#history = before
+      if (!this.#output.hasBegun) this.#history = before
       this.#work()
     }).catch((cause: unknown) => {
       this.#isBusy = false
@@ -188,7 +173,7 @@ class Mixing implements Mix {
   }
 
   #insert(input: NewInput, feed: Feed.Feed): void {
-    if (this.#isEnded) return feed.free()
+    if (this.#output.isEnded) return feed.free()
     this.#plain = 0
     const after = input.after !== undefined && this.#inputs.has(input.after) ? input.after : undefined
     const next = new Input({ ...input, after }, feed)
@@ -210,32 +195,13 @@ class Mixing implements Mix {
     former?.remove()
   }
 
-  /** Makes the frames from `from` on anew, for a ring that follows the one before at that frame. */
   #cut({ from, inputs, ring }: Extract<Command, { readonly _tag: "Cut" }>): void {
-    if (this.#isClosed) return
-    // whoever has not learned of the next one does not wait for more of this one
-    this.#ring.end()
-    this.#ring = FrameRing.fromBuffer(ring)
-    this.#pending = undefined
     this.#leaveOut(inputs)
-    this.#kept.cut(inputs, from)
-    if (!this.#hasBegun) return
-    this.#unpredicted = [...this.#unpredicted.filter((at) => at >= from - historyUnits && at < from), from, from + 1]
-    // the last unit is encoded with the next one
-    const end = this.#isEnded ? this.#units : this.#units - 1
     try {
-      this.#kept.sum(from - historyUnits, this.#encoder.current)
-      this.#encoder.advance()
-      for (let at = from - historyUnits; at < end; at++) {
-        this.#kept.sum(at + 1, this.#encoder.current)
-        const frame = this.#encode(at)
-        if (at >= from) this.#write(frame)
-        this.#encoder.advance()
-      }
+      this.#output.cut(inputs, from, FrameRing.fromBuffer(ring))
     } catch (cause) {
-      return this.#break(cause)
+      this.#break(cause)
     }
-    if (this.#isEnded) this.#ring.end()
   }
 
   #leaveOut(inputs: ReadonlyArray<number>): void {
@@ -252,16 +218,16 @@ class Mixing implements Mix {
     input.feed.free()
   }
 
-  /** Mixes a unit and encodes the frame before it. Gives false if there is nothing to do at the moment. */
+  /** Mixes a unit. Gives false if there is nothing to do at the moment. */
   #step(): boolean {
-    if (this.#pending !== undefined && !this.#write(this.#pending)) return false
-    if (this.#inputs.size === 0 && this.#tails.isEmpty) return this.#hasBegun && this.#finish()
+    if (!this.#output.flush()) return false
+    if (this.#inputs.size === 0 && this.#tails.isEmpty) return this.#output.hasBegun && this.#finish()
     const successor = this.#successor()
     if (successor !== undefined) return this.#giveWay(successor)
     if (!this.#isReady()) return false
-    if (!this.#hasBegun) this.#begin()
+    if (!this.#output.hasBegun) this.#begin()
     this.#mix()
-    this.#encodeFormer()
+    this.#output.advance()
     return true
   }
 
@@ -280,7 +246,7 @@ class Mixing implements Mix {
       }
       active++
       if (!input.isShort()) continue
-      if (input.isStarving || !this.#hasBegun) silent++
+      if (input.isStarving || !this.#output.hasBegun) silent++
       else isShort = true
     }
     const isIdle = active === silent && this.#tails.isEmpty
@@ -292,35 +258,19 @@ class Mixing implements Mix {
       return true
     }
     this.#isFlushed = false
-    return !isShort || this.#ring.bufferedMs() <= patienceMs
+    return !isShort || this.#output.bufferedMs() <= patienceMs
   }
 
-  /** Gives the encoder what was heard before. */
   #begin(): void {
-    this.#hasBegun = true
     this.#isFlushed = false
-    const samples = this.#history.reduce((sum, { length }) => sum + length, 0)
-    const before = new Float32Array(historyUnits * unit * 2)
-    let at = before.length - samples
-    for (const piece of this.#history) {
-      const skipped = Math.max(0, -at)
-      if (skipped < piece.length) before.set(piece.subarray(skipped), at + skipped)
-      at += piece.length
-    }
+    this.#output.begin(this.#history)
     this.#history = []
-    for (let i = 0; i < historyUnits; i++) {
-      this.#kept.begin()
-      if (samples === 0) continue
-      this.#kept.put(before.subarray(i * unit * 2, (i + 1) * unit * 2))
-      this.#kept.sum(i - historyUnits, this.#encoder.current)
-      if (i > 0) this.#encode(i - 1 - historyUnits)
-      this.#encoder.advance()
-    }
   }
 
   #mix(): void {
-    this.#kept.begin()
-    this.#heard.begin(this.#units)
+    const { kept, units } = this.#output
+    kept.begin()
+    this.#heard.begin(units)
     const render = (input: Input, duckFrom: number, duckTo: number): void => {
       input.flags = 0
       let from = 0
@@ -336,8 +286,8 @@ class Mixing implements Mix {
         input.flags = input.isOver ? Heard.Flag.Over : Heard.Flag.Paused
         return
       }
-      const peak = input.render(this.#kept.part(input.id), from, duckFrom, duckTo)
-      this.#kept.level(input.level)
+      const peak = input.render(kept.part(input.id), from, duckFrom, duckTo)
+      kept.level(input.level)
       if (input.duck !== undefined) this.#duck.hear(input.duck, input.flags, peak)
     }
     for (const input of this.#inputs.values()) if (input.duck !== undefined) render(input, 1, 1)
@@ -350,36 +300,15 @@ class Mixing implements Mix {
       else render(input, 1, 1)
     }
     let isPlain = this.#inputs.size === 1 && this.#tails.isEmpty && from === 1 && to === 1
-    this.#tails.render(this.#kept, from, to)
-    this.#kept.sum(this.#units, this.#encoder.current)
+    this.#tails.render(kept, from, to)
     for (const input of this.#inputs.values()) {
-      this.#heard.write(this.#units, input.slot, input.id, input.positionMs(), input.flags)
+      this.#heard.write(units, input.slot, input.id, input.positionMs(), input.flags)
       isPlain &&= input.isPlain
       if (!input.isOver) continue
       this.#delete(input)
       this.#tails.add(input)
     }
     this.#plain = isPlain ? this.#plain + 1 : 0
-    this.#units++
-  }
-
-  /** Encodes the frame of the unit before the one that was mixed last. */
-  #encodeFormer(): void {
-    const frame = this.#encode(this.#units - 2)
-    // what it was given before the first unit is not heard
-    if (this.#units > 1) this.#write(frame)
-    this.#encoder.advance()
-  }
-
-  /** The frame of a unit, behind which the next one was mixed. */
-  #encode(number: number): Uint8Array {
-    return this.#encoder.encode(!this.#unpredicted.includes(number))
-  }
-
-  #write(frame: Uint8Array): boolean {
-    const isWritten = this.#ring.write(frame, unit)
-    this.#pending = isWritten ? undefined : frame
-    return isWritten
   }
 
   /** Nothing is left. */
@@ -398,18 +327,13 @@ class Mixing implements Mix {
   }
 
   #giveWay([id, feed]: readonly [number, Feed.OpusFeed]): boolean {
-    this.#end(id, feed.peek(this.#encoder.lookahead))
+    this.#end(id, feed.peek(this.#output.lookahead))
     return false
   }
 
-  /** The frame of the last unit, and no more. `next` is how goes on what follows. */
+  /** `next` is how goes on what follows. */
   #end(successor: number, next: Float32Array): void {
-    this.#kept.begin()
-    this.#kept.put(next)
-    this.#kept.sum(this.#units, this.#encoder.current)
-    if (this.#units > 0) this.#write(this.#encode(this.#units - 1))
-    this.#isEnded = true
-    this.#ring.end()
+    this.#output.end(next)
     this.#heard.end(successor)
   }
 }

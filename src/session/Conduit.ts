@@ -4,15 +4,13 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Audience from "../driver/Audience.ts"
 import type { Client } from "../driver/Clients.ts"
 import { during } from "../driver/During.ts"
 import type * as Line from "../driver/Line.ts"
@@ -23,6 +21,7 @@ import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { Event, Observer } from "./Event.ts"
 import { Lineup } from "./Lineup.ts"
+import { type Host, Readers } from "./Readers.ts"
 import * as Sent from "./Sent.ts"
 import * as Turns from "./Turns.ts"
 
@@ -96,17 +95,14 @@ const isSameE2ee = (one: Line.E2ee, other: Line.E2ee): boolean =>
 const hearsNothing = (): void => {}
 
 /** A class, as everything of which each session has one: functions of their own would be most of what it keeps. */
-class StandIn implements Conduit {
-  readonly #capacity: number
+class StandIn implements Conduit, Host {
   readonly #ended = Deferred.makeUnsafe<never, VoiceError.VoiceError>()
   readonly #listeners = new Set<Observer>()
   readonly #inTurn = Turns.make()
   readonly #lineup = new Lineup()
-  /** Both are made when there is one: most sessions have none. */
-  #readers: Set<Reader> | undefined
+  readonly #readers: Readers
+  /** Is made when there is one: most sessions have none. */
   #taps: Set<Tap.Tap> | undefined
-  /** Hears the connection of the moment. */
-  #listening: Fiber.Fiber<never> | undefined
   #over: VoiceError.VoiceError | undefined
   #current: VoiceDriver.VoiceConnection | undefined
   #clients = nobody
@@ -118,10 +114,21 @@ class StandIn implements Conduit {
   #deaf = false
   #serverDeaf = false
   #speaking: number | undefined
-  #dropped = 0
 
   constructor(capacity: number) {
-    this.#capacity = capacity
+    this.#readers = new Readers(this, capacity)
+  }
+
+  connection(): VoiceDriver.VoiceConnection | undefined {
+    return this.#current
+  }
+
+  isDeaf(): boolean {
+    return this.#deaf
+  }
+
+  over(): VoiceError.VoiceError | undefined {
+    return this.#over
   }
 
   publish(event: Event): void {
@@ -166,47 +173,13 @@ class StandIn implements Conduit {
     })
   }
 
-  get reread(): Conduit["reread"] {
-    return Effect.suspend(() => this.#current === undefined ? Effect.void : this.#current.relisten)
-  }
-
-  /** Listens to the connection of the moment while somebody reads: a connection that nobody listens to opens no packet. */
-  #listen(): Effect.Effect<void> {
-    return Effect.flatMap(Effect.context<never>(), (context) => {
-      const connection = this.#current
-      const readers = this.#readers
-      if (connection === undefined || readers === undefined || readers.size === 0 || this.#deaf) {
-        return this.#stopListening()
-      }
-      const hear = connection.listen(
-        (packet) => {
-          for (const reader of readers) reader.onPacket(packet)
-        },
-        // whom the readers want to hear; `undefined` is everybody
-        () => Audience.union(Array.from(readers, (reader) => () => reader.only()))
-      )
-      const former = this.#listening
-      // it is begun and known in one step, as it is stopped: between two, whoever else wants to hear or be deaf may come
-      this.#listening = Effect.runForkWith(context)(Effect.scoped(Effect.andThen(hear, Effect.never)))
-      former?.interruptUnsafe()
-      return Effect.void
-    })
-  }
-
-  #stopListening(): Effect.Effect<void> {
-    const former = this.#listening
-    this.#listening = undefined
-    former?.interruptUnsafe()
-    return former === undefined ? Effect.void : Effect.asVoid(Fiber.await(former))
-  }
-
   /** The connection is over, unless another one is used by now. */
   #leave(connection: VoiceDriver.VoiceConnection) {
     if (this.#current !== connection) return Effect.void
     this.#current = undefined
     this.#showE2ee(unencrypted)
     this.#lineup.leave()
-    return this.#stopListening()
+    return this.#readers.stop()
   }
 
   use(connection: VoiceDriver.VoiceConnection): Effect.Effect<void, never, Scope.Scope> {
@@ -232,7 +205,7 @@ class StandIn implements Conduit {
       if (this.#muted) yield* connection.setMuted(true)
       if (this.#speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(this.#speaking))
       yield* this.#lineup.attachAll(connection)
-      yield* this.#listen()
+      yield* this.#readers.listen()
     })
   }
 
@@ -256,40 +229,19 @@ class StandIn implements Conduit {
   }
 
   read(reader: Reader): Effect.Effect<void, never, Scope.Scope> {
-    return Effect.acquireRelease(
-      Effect.suspend(() => {
-        const readers = this.#readers ??= new Set()
-        readers.add(reader)
-        if (this.#over !== undefined) reader.onOver(this.#over)
-        return readers.size === 1 ? this.#listen() : this.reread
-      }),
-      () =>
-        Effect.suspend(() =>
-          this.#readers?.delete(reader) === true && this.#readers.size === 0
-            ? this.#listen()
-            : this.reread
-        )
-    )
+    return this.#readers.read(reader)
+  }
+
+  get reread(): Conduit["reread"] {
+    return this.#readers.reread
   }
 
   get packets(): Conduit["packets"] {
-    return Stream.unwrap(Effect.gen({ self: this }, function*() {
-      const capacity = this.#capacity
-      const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
-      yield* this.read({
-        onPacket: (packet) => {
-          if (Queue.sizeUnsafe(queue) >= capacity) this.#dropped++
-          Queue.offerUnsafe(queue, packet)
-        },
-        only: () => undefined,
-        onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
-      })
-      return Stream.fromQueue(queue)
-    }))
+    return this.#readers.packets
   }
 
   packetsDropped(): number {
-    return this.#dropped
+    return this.#readers.packetsDropped()
   }
 
   get sent(): Conduit["sent"] {
@@ -358,7 +310,7 @@ class StandIn implements Conduit {
       if (this.#deaf === value) return Effect.void
       this.#deaf = value
       this.#tellDeaf()
-      return this.#listen()
+      return this.#readers.listen()
     })
   }
 
@@ -368,7 +320,7 @@ class StandIn implements Conduit {
       this.#serverDeaf = value
       this.#tellDeaf()
       // who begins to listen does not miss what came before
-      return Effect.andThen(this.#stopListening(), this.#listen())
+      return Effect.andThen(this.#readers.stop(), this.#readers.listen())
     })
   }
 
@@ -402,7 +354,7 @@ class StandIn implements Conduit {
       Deferred.doneUnsafe(this.#ended, Effect.fail(error))
       if (lost) this.publish({ _tag: "Ended", error })
       this.#inTurn(() => this.#listeners.forEach((listener) => listener.onOver(error)))
-      this.#readers?.forEach((reader) => reader.onOver(error))
+      this.#readers.end(error)
     })
   }
 }

@@ -267,30 +267,6 @@ describe("Conduit", () => {
       assert.deepStrictEqual(log, ["attach 10 after nothing"])
     }))
 
-  it.effect("holds a bounded number of packets for each reader", () =>
-    Effect.gen(function*() {
-      const conduit = yield* Conduit.make(4)
-      let said: ((packet: VoiceDriver.AudioPacket) => void) | undefined
-      yield* using(conduit, {
-        listen: (onPacket) =>
-          Effect.sync(() => {
-            said = onPacket
-          })
-      })
-      const reading = yield* start(
-        conduit.packets.pipe(
-          Stream.mapEffect((read) => Effect.as(turns, read.sequence)),
-          Stream.take(4),
-          Stream.runCollect
-        )
-      )
-      yield* Effect.yieldNow
-      for (let sequence = 0; sequence < 100; sequence++) said?.({ ...packet, sequence })
-      const sequences = yield* Fiber.join(reading)
-      assert.isAbove(conduit.packetsDropped(), 80)
-      assert.isAtLeast(sequences.at(-1) ?? 0, 97)
-    }))
-
   it.effect("keeps what waits for what plays, over a lost connection too", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)

@@ -17,20 +17,13 @@
  */
 import * as OpusHead from "../format/OpusHead.ts"
 import * as OpusStreams from "../format/OpusStreams.ts"
-import {
-  append,
-  concat,
-  type Header,
-  type Packet,
-  type PacketReader,
-  pending,
-  type Problem
-} from "../format/PacketReader.ts"
+import { concat, type Header, type Packet, type PacketReader, type Problem } from "../format/PacketReader.ts"
 import * as Tags from "../format/Tags.ts"
 import type * as Vorbis from "../format/Vorbis.ts"
 import * as OggChain from "./OggChain.ts"
 import * as OggHeaders from "./OggHeaders.ts"
 import * as OggPage from "./OggPage.ts"
+import * as OggPages from "./OggPages.ts"
 import * as OggStream from "./OggStream.ts"
 import * as OggTrim from "./OggTrim.ts"
 
@@ -48,8 +41,7 @@ const isPassed = ({ codec, opus }: Header): boolean => codec === "opus" && opus 
  * @since 0.1.0
  */
 export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined): PacketReader => {
-  const input = pending()
-  let pages = 0
+  const pages = OggPages.make()
 
   /**
    * `streams`: the first pages of a link; `tags`: before the end of the comment header; `audio`; `ended`: after the last
@@ -71,8 +63,6 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   let codec: OggStream.OggStream["codec"] = "opus"
   let counter: Vorbis.Counter | undefined
   const tags: Tags.MutableTags = {}
-  /** Where in the file `input.start` is. */
-  let position = 0
   /** The sample that the next packet begins with, from the first of the file; unknown after a restart. */
   let next = 0
   let searching = false
@@ -111,7 +101,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       others.clear()
     }
     if (selected) return
-    const packet = input.bytes.subarray(page.body, page.end)
+    const packet = pages.bytes().subarray(page.body, page.end)
     const stream = OggStream.identify(packet, header)
     if (stream === undefined) {
       others.add(OggStream.codecName(packet))
@@ -172,7 +162,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     if (partBytes > OggStream.maxPacketBytes[codec] && state !== "tags") {
       return fail("Corrupt", `a packet is longer than any ${OggStream.names[codec]} packet`)
     }
-    parts.push(input.bytes.slice(from, to))
+    parts.push(pages.bytes().slice(from, to))
   }
 
   const onPacket = (): void => {
@@ -195,13 +185,14 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   }
 
   const onSegments = (page: OggPage.OggPage): void => {
+    const bytes = pages.bytes()
     const continued = (page.flags & OggPage.flagContinued) !== 0
     // before the sound, what a page begins with tells whether the headers of FLAC are over: not all writers do
     const isFrame = codec === "flac" && firstAudioPage && !continued && !inPacket
-      ? OggHeaders.isFrame(input.bytes[page.body])
+      ? OggHeaders.isFrame(bytes[page.body])
       : undefined
     if (isFrame === false) state = "tags"
-    else if (isFrame === true && state === "tags") onHeader(input.bytes.subarray(page.body, page.end))
+    else if (isFrame === true && state === "tags") onHeader(bytes.subarray(page.body, page.end))
     if (problem !== undefined) return
     const first = state === "audio" && firstAudioPage
     // Whoever joins a live stream gets its headers, and then the page that is next: the first one can have any number.
@@ -209,18 +200,18 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       return fail("Corrupt", `page ${(sequence + 1) >>> 0} is missing, page ${page.sequence} comes instead`)
     }
     sequence = page.sequence
-    if (state === "audio") chain.pass({ offset: position, sequence }, serial)
+    if (state === "audio") chain.pass({ offset: pages.position(), sequence }, serial)
     let skipping = continued && !inPacket
     if (skipping && !first) return fail("Corrupt", "a packet has no beginning")
     if (!continued && inPacket) return fail("Corrupt", "a packet has no end")
 
-    pageAt = continued ? -1 : position
+    pageAt = continued ? -1 : pages.position()
     const before = frames.length
     let from = page.body
     let to = page.body
     for (let i = page.table; i < page.body; i++) {
       if (problem !== undefined) return
-      const length = input.bytes[i] ?? 0
+      const length = bytes[i] ?? 0
       to += length
       if (length === 255) {
         inPacket = !skipping
@@ -278,7 +269,6 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   }
 
   const onPage = (page: OggPage.OggPage): void => {
-    pages++
     if ((page.flags & OggPage.flagFirst) !== 0) return onStream(page)
     if (state === "streams") {
       if (!selected) {
@@ -297,48 +287,26 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     }
   }
 
-  /** Skips what comes after the last page, up to something that could be a page. */
-  const skipPadding = (): void => {
-    while (input.start < input.end && !OggPage.isCapture(input.bytes, input.start, input.end)) {
-      input.start++
-      position++
-    }
-  }
-
   const read = (): void => {
-    while (input.start < input.end) {
+    while (true) {
       if (problem !== undefined) return
-      if (state === "ended") skipPadding()
-      const page = OggPage.decode(input.bytes, input.start, input.end)
-      switch (page) {
-        case undefined:
-          return
-        case "NoPage":
-          return pages === 0
-            ? fail("UnknownFormat", "it is not an Ogg file")
-            : fail("Corrupt", "something that is not an Ogg page stands between the pages")
-        case "BadVersion":
-          return fail("Corrupt", "an Ogg page has an unknown version")
-        case "BadChecksum":
-          return fail("Corrupt", "an Ogg page is damaged: its checksum is wrong")
-        default:
-          onPage(page)
-          position += page.end - input.start
-          input.start = page.end
-      }
+      const page = pages.next(state === "ended")
+      if (page === undefined) return
+      if ("kind" in page) fail(page.kind, page.detail)
+      else onPage(page)
     }
   }
 
   return {
     push: (bytes) => {
       if (problem !== undefined) return
-      append(input, bytes)
+      pages.push(bytes)
       read()
     },
     end: () => {
       if (problem !== undefined) return
       // Fewer bytes than a capture pattern after the last page are padding as likely as not.
-      const left = input.end - input.start
+      const left = pages.left()
       const cutPage = left > 0 && (state !== "ended" || left >= 4)
       if (cutPage) fail("Truncated", "it ends inside an Ogg page")
       else if (inPacket) fail("Truncated", "it ends inside a packet")
@@ -368,7 +336,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     look: chain.look,
     problem: () => problem,
     restart: (place) => {
-      input.start = input.end = 0
+      pages.restart(place.offset)
       parts = []
       partBytes = 0
       inPacket = false
@@ -385,7 +353,6 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       setup = header?.setup ?? []
       news = undefined
       heard = 0
-      position = place.offset
       next = place.start
       searching = true
       sequence = undefined

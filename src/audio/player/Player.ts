@@ -24,6 +24,7 @@ import type * as Desk from "./Desk.ts"
 import * as Lane from "./Lane.ts"
 import * as OnAir from "./OnAir.ts"
 import * as Place from "./Place.ts"
+import { Progress } from "./Progress.ts"
 import * as Removal from "./Removal.ts"
 import * as Seat from "./Seat.ts"
 import * as Silencing from "./Silencing.ts"
@@ -84,6 +85,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
   readonly #onePermit = Semaphore.makeUnsafe(1)
   readonly #silencing: Silencing.Silencing
   readonly #changeOver: ChangeOver.ChangeOver
+  readonly #progress: Progress
   /** Those whose tracks have not ended. */
   readonly #taken = new Set<Seat.Seat>()
   #over: VoiceError.VoiceError | undefined
@@ -105,6 +107,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     this.#context = context
     this.#silencing = Silencing.make(outlet, this.air)
     this.#changeOver = ChangeOver.make(this)
+    this.#progress = new Progress(this.air, clock)
   }
 
   place(options: Place.PlaceOptions): Place.Place {
@@ -263,11 +266,11 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     })))
   }
 
-  onEvent({ _tag, track }: Seat.Happening): void {
-    const { lane } = this.air
-    if (track === undefined || lane._tag === "nothing" || track !== lane.number) return
-    if (lane._tag === "direct") this.#onDirect(_tag, lane)
-    else this.#onMix(_tag, lane)
+  onEvent(event: Seat.Happening): void {
+    const drained = this.#progress.onEvent(event)
+    if (drained === undefined) return
+    if (drained._tag === "mix") this.#fork(Scope.close(drained.scope, Exit.void))
+    this.#settleLater()
   }
 
   onOver(error: VoiceError.VoiceError): void {
@@ -277,16 +280,6 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
 
   #fork(effect: Effect.Effect<void>): void {
     Effect.runForkWith(this.#context)(effect)
-  }
-
-  #nowMs(): number {
-    return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1_000_000
-  }
-
-  /** A function of its own: it is handed on in each look at a mix. */
-  readonly #drained = (entry: Seat.Entry): void => {
-    OnAir.leaveOut(this.air, entry)
-    Seat.tell(entry, "TrackDrained")
   }
 
   /** One thing at a time, to its end, and all of them: what a seat says is so already. */
@@ -352,7 +345,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
   #onTick(): number {
     const { lane } = this.air
     if (lane._tag === "mix") {
-      lane.desk.look(this.#nowMs(), this.#drained)
+      this.#progress.look()
       if (lane.desk.isEnded() && lane.successor === undefined && lane.desk.successor() !== undefined) {
         this.#settleLater()
       }
@@ -370,45 +363,5 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     this.#isLooking = true
     const looking = Pump.refill(this.#clock, Succession.lookMs, () => this.#onTick())
     this.#fork(Effect.asVoid(Effect.forkIn(looking, this.scope, { startImmediately: true })))
-  }
-
-  #onDirect(_tag: string, direct: Lane.Direct): void {
-    const { entry, next } = direct
-    if (_tag === "TrackStarving") return Seat.starving(entry, this.#nowMs())
-    if (_tag !== "TrackDrained") return Seat.flowing(entry, this.#nowMs())
-    if (next === undefined) this.air.lane = { _tag: "nothing" }
-    else {
-      next.entry.place = "direct"
-      Seat.follow(next.entry.seat)
-      this.air.lane = { _tag: "direct", ...next, next: undefined }
-    }
-    this.#drained(entry)
-    this.#settleLater()
-  }
-
-  #onMix(_tag: string, mix: Lane.Mix): void {
-    const { air } = this
-    if (mix.from !== undefined) {
-      Seat.count(mix.from.entry)
-      // one that fades has no more of its ring to be taken
-      if (Seat.isSettled(mix.from.entry)) mix.desk.own(mix.from.entry)
-      mix.from = undefined
-    }
-    mix.desk.look(this.#nowMs(), this.#drained)
-    if (_tag === "TrackStarving") return mix.desk.starving(this.#nowMs(), this.#drained)
-    if (_tag !== "TrackDrained") return
-    mix.desk.drain(this.#drained)
-    const { successor } = mix
-    if (successor === undefined) air.lane = { _tag: "nothing" }
-    else {
-      const { entry } = successor
-      entry.place = "direct"
-      if (entry.media.format === "opus") entry.counted = entry.media.ring.framesRead()
-      air.lane = { _tag: "direct", ...successor, next: undefined }
-    }
-    // what came too late for this mix gets another one
-    for (const entry of OnAir.live(air)) if (entry.place === "mix") entry.place = "ready"
-    this.#fork(Scope.close(mix.scope, Exit.void))
-    this.#settleLater()
   }
 }

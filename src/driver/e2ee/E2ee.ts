@@ -28,9 +28,10 @@ import * as Patience from "../Patience.ts"
 import type * as SsrcMap from "../SsrcMap.ts"
 import { E2eeGate } from "./E2eeGate.ts"
 import { E2eeGroup, type Options as GroupOptions } from "./E2eeGroup.ts"
-import * as E2eeMedia from "./E2eeMedia.ts"
 import { E2eeOthers } from "./E2eeOthers.ts"
+import * as E2eeReceiver from "./E2eeReceiver.ts"
 import { E2eeRecovery, maxRecoveries } from "./E2eeRecovery.ts"
+import * as E2eeSender from "./E2eeSender.ts"
 import * as E2eeVersions from "./E2eeVersions.ts"
 
 /**
@@ -59,7 +60,7 @@ export interface Options {
  * @category models
  * @since 0.1.0
  */
-export interface Statistics extends E2eeMedia.Statistics {
+export interface Statistics extends E2eeSender.Statistics, E2eeReceiver.Statistics {
   readonly transitions: number
   readonly rejections: number
   readonly recoveries: number
@@ -77,9 +78,9 @@ export interface E2ee {
   readonly lost: () => void
   /** The socket was replaced: what was lost with the former one is said again. */
   readonly resumed: () => void
-  readonly protect: E2eeMedia.E2eeMedia["protect"]
+  readonly protect: E2eeSender.E2eeSender["protect"]
   /** May be handed on by itself. */
-  readonly receive: E2eeMedia.E2eeMedia["receive"]
+  readonly receive: E2eeReceiver.E2eeReceiver["receive"]
   readonly statistics: () => Statistics
 }
 
@@ -87,7 +88,7 @@ export interface E2ee {
 type E2eeOp = 4 | 11 | 13 | 21 | 22 | 24
 
 /** The whole, which its parts ask and tell, too. */
-class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
+class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver.Options {
   readonly group: Dave.Group
   readonly users: SsrcMap.SsrcMap
   readonly now: () => number
@@ -108,7 +109,8 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
   readonly #part: E2eeGroup
   readonly #gate = new E2eeGate()
   readonly #recovery = new E2eeRecovery()
-  readonly #media: E2eeMedia.E2eeMedia
+  readonly #sender: E2eeSender.E2eeSender
+  readonly #receiver: E2eeReceiver.E2eeReceiver
   readonly #others: E2eeOthers
   #recoveries = 0
   #isRecovering = false
@@ -135,19 +137,20 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
     this.#patience = patience
     this.#versions = E2eeVersions.make(options.now, options.onEncrypting)
     this.#part = new E2eeGroup(this)
-    this.#media = E2eeMedia.make(this)
-    this.receive = this.#media.receive
+    this.#sender = E2eeSender.make(this)
+    this.#receiver = E2eeReceiver.make(this)
+    this.receive = this.#receiver.receive
   }
 
   onMessage(message: VoicePayload.ServerMessage): Effect.Effect<void> {
     switch (message.op) {
       case 5:
       case 12:
-        return Effect.sync(() => this.#media.onSender())
+        return Effect.sync(() => this.#receiver.onSender())
       case 13:
         // at once, and not behind what is being processed: all others are told in this turn
         return Effect.andThen(
-          Effect.sync(() => this.#media.forget(message.d.user_id)),
+          Effect.sync(() => this.#receiver.forget(message.d.user_id)),
           this.#handled(() => this.#handleMessage(message))
         )
       case 4:
@@ -166,22 +169,23 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
   }
 
   lost(): void {
-    this.#media.lose()
+    this.#receiver.lose()
   }
 
   resumed(): void {
-    this.#media.regain()
+    this.#receiver.regain()
     this.#part.resend()
     for (const transition of this.#versions.announced()) this.send({ op: 23, d: { transition_id: transition } })
   }
 
   protect(ring: FrameRing): FrameSource {
-    return this.#media.protect(ring)
+    return this.#sender.protect(ring)
   }
 
   statistics(): Statistics {
     return {
-      ...this.#media.statistics(),
+      ...this.#sender.statistics(),
+      ...this.#receiver.statistics(),
       transitions: this.#versions.executions(),
       rejections: this.#part.rejections(),
       recoveries: this.#recoveries
@@ -189,7 +193,11 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
   }
 
   endWithScope(): Effect.Effect<void> {
-    return Scope.addFinalizerExit(this.#scope, () => Effect.sync(() => this.#media.close()))
+    return Scope.addFinalizerExit(this.#scope, () =>
+      Effect.sync(() => {
+        this.#sender.close()
+        this.#receiver.close()
+      }))
   }
 
   /** A server may have refused a key package, or have lost track of us: it does not say so. */
@@ -331,10 +339,10 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
 
   #onEpoch(frame: Extract<DaveFrame.ServerFrame, { op: 29 | 30 }>): Effect.Effect<void> {
     const taking = this.#part.take(frame)
-    this.#media.beginEpoch()
+    this.#receiver.beginEpoch()
     return taking.pipe(
       Effect.flatMap((isUsed) => isUsed ? Effect.void : this.#recover(frame.transitionId)),
-      Effect.ensuring(Effect.sync(() => this.#media.endEpoch()))
+      Effect.ensuring(Effect.sync(() => this.#receiver.endEpoch()))
     )
   }
 

@@ -19,48 +19,7 @@ import type { PacketCipher } from "../../VoiceCrypto.ts"
 import type { TrackNumber } from "../Line.ts"
 import * as Lateness from "./Lateness.ts"
 import type { Gate, MediaSender, Options, PacketOutlet, Statistics } from "./Sending.ts"
-
-export type {
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  Gate,
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  MediaSender,
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  Options,
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  PacketOutlet,
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  Statistics,
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  TrackEventTag
-} from "./Sending.ts"
-
-/** A ring that waits for its turn. */
-interface Waiting {
-  readonly track: TrackNumber
-  readonly frames: FrameRing.FrameSource
-  /** Frames read of the ring before it, or `Infinity`. */
-  readonly after: number
-  paused: boolean
-}
+import { Successor } from "./Successor.ts"
 
 const closingFrames = 5
 
@@ -99,7 +58,7 @@ class Sender implements MediaSender, Outlet {
   readonly #ssrc: Ssrc
   /** What frames are taken from: the source, or its ring as long as that will do. */
   #frames: FrameRing.FrameSource | undefined
-  #waiting: Waiting | undefined
+  #waiting: Successor | undefined
   #cipher: PacketCipher
   readonly #clock: AudioClock["Service"]
   readonly #lateness = Lateness.make()
@@ -196,8 +155,8 @@ class Sender implements MediaSender, Outlet {
     if (this.#closed) return frames.close?.()
     this.#forget()
     frames.open?.()
-    const waiting = { track, frames, paused, after: after === "drained" ? Infinity : after }
     if (this.#source === undefined) return this.#begin(track, frames, paused)
+    const waiting = new Successor(track, frames, paused, after)
     this.#waiting = waiting
     // nobody asks for the time of what is paused; and where it is sure already, it is known at once what was taken of the former one
     if (this.#paused || (after !== "drained" && frames.next() >= 0 && !this.#source.isDrained())) {
@@ -286,20 +245,12 @@ class Sender implements MediaSender, Outlet {
   }
 
   /** Goes over to what waits, if it is time. */
-  #changeOver(waiting: Waiting): void {
+  #changeOver(waiting: Successor): void {
     const former = this.#source
-    const read = former?.framesRead() ?? 0
     const isDrained = former !== undefined && former.isDrained()
-    if (former !== undefined && !isDrained) {
-      // what stands in front of it makes it ready ahead of its time
-      const isReady = waiting.frames.next() >= 0
-      if (read < waiting.after || (!isReady && !this.#paused && former.next() >= 0)) return
-    }
+    if (former !== undefined && !isDrained && !waiting.isDue(former, this.#paused)) return
     this.#waiting = undefined
-    // what the former one did not have enough of to leave out is left out of what goes on for it
-    const owed = former !== undefined && read >= waiting.after
-      ? (read - waiting.after) * former.samples() + Math.max(0, this.#owed)
-      : 0
+    const owed = former === undefined ? 0 : waiting.owed(former, this.#owed)
     const ended = this.#track
     this.#begin(waiting.track, waiting.frames, waiting.paused)
     this.#owed = owed

@@ -200,7 +200,6 @@ export const make = (options: CoreOptions): Core => {
 
   const context: CoreContext = {
     profile: options.profile,
-    daveMember: Member.make,
     random,
     timers,
     now: timers.now,
@@ -242,7 +241,8 @@ export const make = (options: CoreOptions): Core => {
       },
       hears: (userId, guildId) => voiceStates.hooks.hears?.(userId, guildId) ?? true,
       speaks: (userId, guildId) => voiceStates.hooks.speaks?.(userId, guildId) ?? true,
-      e2ee: (channelId) => world.channels.get(channelId)?.e2ee ?? "optional"
+      e2ee: (channelId) => world.channels.get(channelId)?.e2ee ?? "optional",
+      daveMember: Member.make
     }
   )
   const voiceStates: VoiceStates.VoiceStates = VoiceStates.make({

@@ -5,7 +5,6 @@
  * @since 0.1.0
  */
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
-import type { DaveMemberFactory } from "./dave/Seat.ts"
 import type { Profile } from "./Profile.ts"
 import type { Random, Surroundings } from "./Surroundings.ts"
 
@@ -175,8 +174,6 @@ export interface Grants {
  */
 export interface CoreContext extends Surroundings {
   readonly profile: Profile
-  /** Makes the encrypting half of scripted members; without it they take no part in end-to-end encryption. */
-  readonly daveMember?: DaveMemberFactory | undefined
   /** Milliseconds in which the process stood still, in all so far. Default: it never does. */
   readonly standstillMs?: (() => number) | undefined
   /** What time it is. `now` is behind it while what came in a standstill of the process is taken in. Default: `now`. */

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { UserId } from "../../protocol/Identifier.ts"
-import * as FaultPlay from "../core/faults/FaultPlay.ts"
+import * as FaultPlay from "../core/FaultPlay.ts"
 import type { Schedule, Step } from "../core/faults/FaultSchedule.ts"
 import type { Driver } from "./Driver.ts"
 

@@ -5,6 +5,7 @@
  */
 import type { ChannelId, GuildId, UserId } from "../../../protocol/Identifier.ts"
 import type { VoiceGrant } from "../CoreContext.ts"
+import type { DaveMemberFactory } from "../dave/Seat.ts"
 
 /**
  * What the voice half tells the main half and asks of it.
@@ -23,4 +24,6 @@ export interface VoiceHooks {
   readonly speaks?: ((userId: UserId, guildId: GuildId) => boolean) | undefined
   /** What a channel says about end-to-end encryption, for scripted members. It is optional, without this hook. */
   readonly e2ee?: ((channelId: ChannelId) => VoiceGrant["e2ee"]) | undefined
+  /** Makes the encrypting half of scripted members; without it they take no part in end-to-end encryption. */
+  readonly daveMember?: DaveMemberFactory | undefined
 }

@@ -71,7 +71,7 @@ export const make = (
     const demand = hooks.e2ee?.(channelId) ?? "optional"
     const version = e2ee ? Dave.versionOf(context, demand, Dave.newestVersion) : 0
     const misbehaviour = misbehave ?? {}
-    const member = version === 0 ? undefined : context.daveMember?.({ context, userId, channelId, misbehaviour, send })
+    const member = version === 0 ? undefined : hooks.daveMember?.({ context, userId, channelId, misbehaviour, send })
     return { version: member === undefined ? 0 : version, member }
   }
 

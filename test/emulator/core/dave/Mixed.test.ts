@@ -10,7 +10,7 @@ import { type DaveClient, makeDaveClient, settle, view } from "./kit.ts"
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 
 const make = () => {
-  const world = makeWorld(today, {}, 1, () => false, Member.make)
+  const world = makeWorld(today, { daveMember: Member.make })
   const guests = new Map<string, ParticipantHandle & { readonly heard: Array<HeardFrame> }>()
   const join = (user: string, e2ee = true) => {
     const handle = world.half.participants.join({ userId: UserId.make(user), guildId, channelId, server }, { e2ee })

@@ -80,7 +80,7 @@ const make = (failures = 0) => {
     }
   }
 
-  const world = makeWorld(today, {}, 1, () => false, factory)
+  const world = makeWorld(today, { daveMember: factory })
   const join = (user: string) => {
     const guest = world.half.participants.join({ userId: UserId.make(user), guildId, channelId, server })
     const heard: Array<HeardFrame> = []

@@ -7,7 +7,6 @@ import { gcm } from "@noble/ciphers/aes.js"
 import { xchacha20poly1305 } from "@noble/ciphers/chacha.js"
 import { xsalsa20poly1305 } from "@noble/ciphers/salsa.js"
 import type { Address, CoreContext, Output, VoiceGrant } from "../../../../src/emulator/core/CoreContext.ts"
-import type { DaveMemberFactory } from "../../../../src/emulator/core/dave/Seat.ts"
 import * as Faults from "../../../../src/emulator/core/faults/Faults.ts"
 import { type Profile, today } from "../../../../src/emulator/core/Profile.ts"
 import * as Random from "../../../../src/emulator/core/Random.ts"
@@ -28,8 +27,7 @@ export const makeWorld = (
   profile: Profile = today,
   hooks: VoiceHooks = {},
   seed = 1,
-  knewToken: (token: string) => boolean = () => false,
-  daveMember?: DaveMemberFactory
+  knewToken: (token: string) => boolean = () => false
 ) => {
   const timers = Timers.make(1_000)
   const random = Random.make(seed)
@@ -56,7 +54,6 @@ export const makeWorld = (
   })
   const context: CoreContext = {
     profile,
-    daveMember,
     random,
     timers,
     now: timers.now,

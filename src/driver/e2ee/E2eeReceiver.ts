@@ -1,6 +1,7 @@
 /**
- * End-to-end encryption of the frames of a connection, in both directions (DAVE whitepaper, Payload Format). Plain code for
- * the beat. Which version is in force and whether plain frames are taken is decided in `E2ee`.
+ * The frames of others, decrypted end to end (DAVE whitepaper, Payload Format), and what has to wait for that: whose an SSRC is, and
+ * the next epoch of the group, come by the WebSocket, which packets overtake. Plain code for the beat. Which version is in force and
+ * whether plain frames are taken is decided in `E2ee`.
  *
  * Frames of silence (`F8 FF FE`) are never encrypted, and always taken.
  *
@@ -10,14 +11,11 @@ import type * as Dave from "../../Dave.ts"
 import * as E2eeFrame from "../../protocol/E2eeFrame.ts"
 import type { UserId } from "../../protocol/Identifier.ts"
 import * as OpusPacket from "../../protocol/OpusPacket.ts"
-import type { FrameRing, FrameSource } from "../../ring/FrameRing.ts"
 import type { AudioPacket } from "../Line.ts"
 import type * as SsrcMap from "../SsrcMap.ts"
 import * as Hold from "./Hold.ts"
 
 /**
- * What the two directions have to know.
- *
  * @category models
  * @since 0.1.0
  */
@@ -25,8 +23,6 @@ export interface Options {
   readonly group: Dave.Group
   readonly users: SsrcMap.SsrcMap
   readonly now: () => number
-  /** Whether what we send has to be encrypted. */
-  readonly isEncrypting: () => boolean
   /** Whether a plain frame may be passed on at this time. */
   readonly takesPlain: (nowMs: number) => boolean
   /** Whether we are in a group, so that encrypted frames can be read. */
@@ -39,14 +35,12 @@ export interface Options {
 }
 
 /**
- * Counts of frames.
+ * Counts of frames that were received.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Statistics {
-  readonly encrypted: number
-  readonly failedToEncrypt: number
   readonly decrypted: number
   readonly undecryptable: number
   /** Those too who have left before their frames could be read. */
@@ -59,9 +53,7 @@ export interface Statistics {
  * @category models
  * @since 0.1.0
  */
-export interface E2eeMedia {
-  /** What stands in front of a ring that is played: its frames, encrypted while they have to be, until it is closed. */
-  readonly protect: (ring: FrameRing) => FrameSource
+export interface E2eeReceiver {
   /**
    * Takes a received packet and passes it on decrypted, now or when it is known whose it is, with the time that it has waited; or
    * counts why not.
@@ -105,66 +97,6 @@ const promptMs = 200
 /** What another thread takes to decrypt a frame is no wait, in milliseconds. */
 const noticeableMs = 5
 
-/** Frames that are closed once, whoever closes them first. */
-class Guarded implements FrameSource {
-  readonly #ring: FrameRing
-  readonly #frames: Dave.ProtectedFrames
-  /** All that are not closed yet. */
-  readonly #open: Set<Dave.ProtectedFrames>
-
-  constructor(ring: FrameRing, frames: Dave.ProtectedFrames, open: Set<Dave.ProtectedFrames>) {
-    this.#ring = ring
-    this.#frames = frames
-    this.#open = open
-    open.add(frames)
-  }
-
-  get plain(): FrameRing | undefined {
-    return this.#frames.plain
-  }
-
-  prefetch(step: number): number {
-    return this.#frames.prefetch(step)
-  }
-
-  next(): number {
-    return this.#frames.next()
-  }
-
-  read(into: Uint8Array, offset: number): number {
-    return this.#frames.read(into, offset)
-  }
-
-  discard(): void {
-    this.#frames.discard()
-  }
-
-  samples(): number {
-    return this.#frames.samples()
-  }
-
-  isDrained(): boolean {
-    return this.#frames.isDrained()
-  }
-
-  framesRead(): number {
-    return this.#frames.framesRead()
-  }
-
-  open(): void {
-    this.#ring.open()
-  }
-
-  close(): void {
-    if (this.#open.delete(this.#frames)) this.#frames.close()
-    this.#ring.close()
-  }
-
-  starve(): void {
-    this.#ring.starve()
-  }
-}
-
 type Attributed = AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }
 
 interface Early {
@@ -178,10 +110,8 @@ type Flight = Pick<Attributed, "ssrc" | "userId"> & { readonly silence: Array<Au
 const isAttributed = (packet: AudioPacket): packet is Attributed => packet.userId !== undefined
 
 /** Sets are there from their first need: most calls need none of them. */
-class Media implements E2eeMedia {
+class Receiver implements E2eeReceiver {
   readonly #options: Options
-  #encrypted = 0
-  #failedToEncrypt = 0
   #decrypted = 0
   #undecryptable = 0
   #fromNonMembers = 0
@@ -195,23 +125,10 @@ class Media implements E2eeMedia {
   /** What has come while a commit is being processed. */
   #held: Array<AudioPacket> | undefined = undefined
   #flying: Set<Flight> | undefined = undefined
-  #open: Set<Dave.ProtectedFrames> | undefined = undefined
   #isOver = false
 
   constructor(options: Options) {
     this.#options = options
-  }
-
-  protect(ring: FrameRing): FrameSource {
-    const frames = this.#options.group.protect(ring, {
-      isEncrypting: () => this.#options.isEncrypting(),
-      onFrame: (isEncrypted) => {
-        if (isEncrypted) this.#encrypted++
-        else this.#failedToEncrypt++
-      }
-    })
-    this.#open ??= new Set()
-    return new Guarded(ring, frames, this.#open)
   }
 
   // a function of its own: it is handed on to whoever opens packets
@@ -258,8 +175,6 @@ class Media implements E2eeMedia {
 
   close(): void {
     this.#isOver = true
-    for (const frames of this.#open ?? []) frames.close()
-    this.#open?.clear()
   }
 
   onSender(): void {
@@ -291,8 +206,6 @@ class Media implements E2eeMedia {
     this.#dropEarly(nowMs)
     this.#dropStale(nowMs)
     return {
-      encrypted: this.#encrypted,
-      failedToEncrypt: this.#failedToEncrypt,
       decrypted: this.#decrypted,
       undecryptable: this.#undecryptable,
       fromNonMembers: this.#fromNonMembers,
@@ -398,4 +311,4 @@ class Media implements E2eeMedia {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): E2eeMedia => new Media(options)
+export const make = (options: Options): E2eeReceiver => new Receiver(options)

@@ -1,13 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import * as Dave from "../../../src/Dave.ts"
-import * as E2eeMedia from "../../../src/driver/e2ee/E2eeMedia.ts"
+import * as E2eeReceiver from "../../../src/driver/e2ee/E2eeReceiver.ts"
 import type * as Line from "../../../src/driver/Line.ts"
 import * as SsrcMap from "../../../src/driver/SsrcMap.ts"
 import * as E2eeFrame from "../../../src/protocol/E2eeFrame.ts"
 import { ChannelId, Ssrc, UserId } from "../../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../../src/protocol/OpusPacket.ts"
-import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import * as MockDave from "../../../src/testing/MockDave.ts"
 
 const self = UserId.make("30")
@@ -32,27 +31,22 @@ const rig = Effect.fnUntraced(function*(options: {
   const users = SsrcMap.make()
   const state = {
     nowMs: 0,
-    isEncrypting: true,
     takesPlain: false,
     isMember: options.isMember !== false,
-    isPlainCall: false,
-    /** Sources of encrypted frames that were closed. */
-    closed: 0
+    isPlainCall: false
   }
   const heard: Array<Line.AudioPacket> = []
   const outcomes: Array<boolean> = []
   const { later } = options
-  const media = E2eeMedia.make({
+  const receiver = E2eeReceiver.make({
     group: {
       ...group,
-      protect: (ring, protecting) => ({ ...group.protect(ring, protecting), close: () => void state.closed++ }),
       decrypt: later === undefined
         ? group.decrypt
         : (from, bytes, done) => later(() => group.decrypt(from, bytes, done))
     },
     users,
     now: () => state.nowMs,
-    isEncrypting: () => state.isEncrypting,
     takesPlain: () => state.takesPlain,
     isMember: () => state.isMember,
     isPlainCall: () => state.isPlainCall,
@@ -60,7 +54,7 @@ const rig = Effect.fnUntraced(function*(options: {
     onDecrypted: (isReadable) => outcomes.push(isReadable)
   })
   const receive = (payload: Uint8Array, userId?: UserId, ssrc = guestSsrc) =>
-    media.receive({
+    receiver.receive({
       ssrc,
       sequence: heard.length,
       timestamp: 0,
@@ -68,99 +62,43 @@ const rig = Effect.fnUntraced(function*(options: {
       arrivalMs: state.nowMs,
       ...(userId === undefined ? {} : { userId })
     })
-  return { group, users, state, heard, outcomes, media, receive, payloads: () => heard.map(({ payload }) => payload) }
+  return {
+    group,
+    users,
+    state,
+    heard,
+    outcomes,
+    receiver,
+    receive,
+    payloads: () => heard.map(({ payload }) => payload)
+  }
 })
 
 const test = (name: string, body: Effect.Effect<unknown, unknown, Dave.Dave | MockDave.MockDave | Scope.Scope>) =>
   it.effect(name, () => Effect.asVoid(body).pipe(Effect.provide(MockDave.layer)))
 
-describe("E2eeMedia", () => {
-  describe("sending", () => {
-    test(
-      "frames are encrypted on their way out of the ring, silence is not",
-      Effect.gen(function*() {
-        const { media, state } = yield* rig()
-        const ring = FrameRing.make({ shared: false })
-        const source = media.protect(ring)
-        const into = new Uint8Array(256)
-        assert.strictEqual(source.next(), -1)
-        assert.strictEqual(source.read(into, 12), -1)
-        ring.write(frame, 960)
-        ring.write(OpusPacket.silenceFrame(), 480)
-        ring.write(frame, 1_920)
-        ring.write(frame, 120)
-        ring.end()
-
-        assert.strictEqual(source.next(), frame.length)
-        const length = source.read(into, 12)
-        assert.strictEqual(source.samples(), 960)
-        assert.deepStrictEqual(into.slice(12, 12 + length), MockDave.protect(frame, 1))
-
-        assert.strictEqual(source.read(into, 12), 3)
-        assert.isTrue(OpusPacket.isSilence(into.slice(12, 15)))
-        assert.strictEqual(source.samples(), 480)
-
-        source.discard()
-        assert.strictEqual(source.samples(), 1_920)
-        assert.isFalse(source.isDrained())
-
-        state.isEncrypting = false
-        assert.strictEqual(source.read(into, 12), frame.length)
-        assert.deepStrictEqual(into.slice(12, 16), frame)
-        assert.isTrue(source.isDrained())
-        assert.strictEqual(media.statistics().encrypted, 1)
-      })
-    )
-
-    test(
-      "sources are closed once, by whoever is done with them first",
-      Effect.gen(function*() {
-        const { media, state } = yield* rig()
-        const [first, second] = [FrameRing.make(), FrameRing.make()].map((ring) => media.protect(ring))
-        first?.close?.()
-        first?.close?.()
-        assert.strictEqual(state.closed, 1)
-        media.close()
-        assert.strictEqual(state.closed, 2)
-        second?.close?.()
-        assert.strictEqual(state.closed, 2)
-      })
-    )
-
-    test(
-      "what cannot be encrypted is not sent",
-      Effect.gen(function*() {
-        const { media } = yield* rig({ isMember: false })
-        const ring = FrameRing.make({ shared: false })
-        ring.write(frame, 960)
-        assert.strictEqual(media.protect(ring).read(new Uint8Array(256), 0), 0)
-        assert.strictEqual(ring.next(), -1, "its time is over all the same")
-        assert.strictEqual(media.statistics().failedToEncrypt, 1)
-      })
-    )
-  })
-
+describe("E2eeReceiver", () => {
   describe("receiving", () => {
     test(
       "encrypted frames of members are read",
       Effect.gen(function*() {
-        const { heard, media, outcomes, receive } = yield* rig()
+        const { heard, receiver, outcomes, receive } = yield* rig()
         receive(MockDave.protect(frame, 1), guest)
         assert.deepStrictEqual(heard.map(({ payload, userId }) => [userId, payload]), [[guest, frame]])
         assert.deepStrictEqual(outcomes, [true])
-        assert.strictEqual(media.statistics().decrypted, 1)
+        assert.strictEqual(receiver.statistics().decrypted, 1)
       })
     )
 
     test(
       "silence is passed on as it is, plain frames only where they are taken",
       Effect.gen(function*() {
-        const { heard, media, payloads, receive, state } = yield* rig()
+        const { heard, receiver, payloads, receive, state } = yield* rig()
         receive(OpusPacket.silenceFrame(), stranger)
         assert.lengthOf(heard, 1)
         receive(frame, guest)
         assert.lengthOf(heard, 1)
-        assert.strictEqual(media.statistics().unencrypted, 1)
+        assert.strictEqual(receiver.statistics().unencrypted, 1)
         state.takesPlain = true
         receive(frame, guest)
         assert.deepStrictEqual(payloads()[1], frame)
@@ -170,7 +108,7 @@ describe("E2eeMedia", () => {
     test(
       "what cannot be read is counted by its cause",
       Effect.gen(function*() {
-        const { heard, media, outcomes, receive, state } = yield* rig()
+        const { heard, receiver, outcomes, receive, state } = yield* rig()
         receive(MockDave.protect(frame, 2), guest)
         receive(MockDave.protect(frame, 1), stranger)
         assert.deepStrictEqual(heard, [])
@@ -178,19 +116,19 @@ describe("E2eeMedia", () => {
         state.nowMs = 1_001
         receive(MockDave.protect(Uint8Array.of(0xfc), 3), guest)
         assert.deepStrictEqual(outcomes, [false, false])
-        assert.deepInclude(media.statistics(), { undecryptable: 1, fromNonMembers: 1, decrypted: 0 })
+        assert.deepInclude(receiver.statistics(), { undecryptable: 1, fromNonMembers: 1, decrypted: 0 })
       })
     )
 
     test(
       "without a group an encrypted frame is read by nobody, and passed on where nobody encrypts",
       Effect.gen(function*() {
-        const { heard, media, receive, state } = yield* rig({ isMember: false })
+        const { heard, receiver, receive, state } = yield* rig({ isMember: false })
         receive(MockDave.protect(frame, 1), guest)
         state.nowMs = 1_001
         receive(MockDave.protect(frame, 1), guest)
         assert.deepStrictEqual(heard, [])
-        assert.deepInclude(media.statistics(), { undecryptable: 1 })
+        assert.deepInclude(receiver.statistics(), { undecryptable: 1 })
         // those who are late to encrypt are heard; what is encrypted already still cannot be
         state.takesPlain = true
         receive(MockDave.protect(frame, 1), guest)
@@ -204,7 +142,7 @@ describe("E2eeMedia", () => {
     test(
       "frames that overtake the commit of their epoch are read when it is here, in their order",
       Effect.gen(function*() {
-        const { group, heard, media, outcomes, payloads, receive, state } = yield* rig()
+        const { group, heard, receiver, outcomes, payloads, receive, state } = yield* rig()
         const second = Uint8Array.of(0xfc, 9)
         receive(MockDave.protect(frame, 2), guest)
         state.nowMs = 20
@@ -213,27 +151,27 @@ describe("E2eeMedia", () => {
         receive(MockDave.protect(second, 1), guest)
         assert.lengthOf(heard, 1, "what can be read does not wait for it")
         yield* group.commit(new Uint8Array())
-        media.endEpoch()
+        receiver.endEpoch()
         assert.deepStrictEqual(payloads(), [second, frame, second])
         yield* group.commit(new Uint8Array())
-        media.endEpoch()
+        receiver.endEpoch()
         assert.lengthOf(heard, 4)
         assert.deepStrictEqual(outcomes, [true, true, true, true])
-        assert.deepInclude(media.statistics(), { decrypted: 4, undecryptable: 0 })
+        assert.deepInclude(receiver.statistics(), { decrypted: 4, undecryptable: 0 })
       })
     )
 
     test(
       "what comes while a commit is being processed waits behind what came before",
       Effect.gen(function*() {
-        const { group, heard, media, payloads, receive } = yield* rig()
+        const { group, heard, receiver, payloads, receive } = yield* rig()
         const second = Uint8Array.of(0xfc, 9)
         receive(MockDave.protect(frame, 2), guest)
-        media.beginEpoch()
+        receiver.beginEpoch()
         yield* group.commit(new Uint8Array())
         receive(MockDave.protect(second, 2), guest)
         assert.deepStrictEqual(heard, [])
-        media.endEpoch()
+        receiver.endEpoch()
         assert.deepStrictEqual(payloads(), [frame, second])
       })
     )
@@ -241,15 +179,15 @@ describe("E2eeMedia", () => {
     test(
       "what has come before waits as well, however long the commit takes",
       Effect.gen(function*() {
-        const { group, media, outcomes, payloads, receive, state } = yield* rig()
+        const { group, receiver, outcomes, payloads, receive, state } = yield* rig()
         const second = Uint8Array.of(0xfc, 9)
         receive(MockDave.protect(frame, 2), guest)
-        media.beginEpoch()
+        receiver.beginEpoch()
         state.nowMs = 5_000
         receive(MockDave.protect(second, 2), guest)
-        assert.deepInclude(media.statistics(), { undecryptable: 0 })
+        assert.deepInclude(receiver.statistics(), { undecryptable: 0 })
         yield* group.commit(new Uint8Array())
-        media.endEpoch()
+        receiver.endEpoch()
         assert.deepStrictEqual(payloads(), [frame, second])
         assert.deepStrictEqual(outcomes, [true, true])
       })
@@ -258,13 +196,13 @@ describe("E2eeMedia", () => {
     test(
       "a thousand packets wait for a commit, and those beyond take their chance",
       Effect.gen(function*() {
-        const { heard, media, receive } = yield* rig()
-        media.beginEpoch()
+        const { heard, receiver, receive } = yield* rig()
+        receiver.beginEpoch()
         for (let i = 0; i < 1_000; i++) receive(MockDave.protect(frame, 1), guest)
         assert.deepStrictEqual(heard, [])
         receive(MockDave.protect(frame, 1), guest)
         assert.lengthOf(heard, 1)
-        media.endEpoch()
+        receiver.endEpoch()
         assert.lengthOf(heard, 1_001)
       })
     )
@@ -272,7 +210,7 @@ describe("E2eeMedia", () => {
     test(
       "what is given up late because nothing came says nothing of our keys, and silence of others gives it up",
       Effect.gen(function*() {
-        const { media, outcomes, receive, state } = yield* rig()
+        const { receiver, outcomes, receive, state } = yield* rig()
         const spoilt = MockDave.protect(frame, 9)
         receive(spoilt, guest)
         state.nowMs = 1_100
@@ -287,18 +225,18 @@ describe("E2eeMedia", () => {
         state.nowMs = 5_000
         receive(OpusPacket.silenceFrame(), stranger, Ssrc.make(8))
         assert.deepStrictEqual(outcomes, [false])
-        assert.strictEqual(media.statistics().undecryptable, 3)
+        assert.strictEqual(receiver.statistics().undecryptable, 3)
       })
     )
 
     test(
       "what is given up within a fifth of a second of its time does",
       Effect.gen(function*() {
-        const { media, outcomes, receive, state } = yield* rig()
+        const { receiver, outcomes, receive, state } = yield* rig()
         for (const waitedMs of [1_200, 1_201]) {
           receive(MockDave.protect(frame, 9), guest)
           state.nowMs += waitedMs
-          media.statistics()
+          receiver.statistics()
         }
         assert.deepStrictEqual(outcomes, [false])
       })
@@ -322,10 +260,10 @@ describe("E2eeMedia", () => {
       "what is decrypted when the connection is over is for nobody",
       Effect.gen(function*() {
         const answers: Array<() => void> = []
-        const { heard, media, outcomes, receive } = yield* rig({ later: (answer) => answers.push(answer) })
+        const { heard, receiver, outcomes, receive } = yield* rig({ later: (answer) => answers.push(answer) })
         receive(MockDave.protect(frame, 1), guest)
         receive(OpusPacket.silenceFrame(), guest)
-        media.close()
+        receiver.close()
         answers.shift()?.()
         assert.deepStrictEqual(heard, [])
         assert.deepStrictEqual(outcomes, [])
@@ -335,16 +273,16 @@ describe("E2eeMedia", () => {
     test(
       "rubbish does not fill the memory",
       Effect.gen(function*() {
-        const { media, receive } = yield* rig()
+        const { receiver, receive } = yield* rig()
         for (let i = 0; i < 400; i++) receive(MockDave.protect(frame, 9), guest)
-        assert.strictEqual(media.statistics().undecryptable, 150)
+        assert.strictEqual(receiver.statistics().undecryptable, 150)
       })
     )
 
     test(
       "silence stays behind what waits of the same sender, and is passed on when that is given up",
       Effect.gen(function*() {
-        const { group, media, payloads, receive, state, users } = yield* rig()
+        const { group, receiver, payloads, receive, state, users } = yield* rig()
         const silence = OpusPacket.silenceFrame()
         // nobody has said yet whose it is
         receive(MockDave.protect(frame, 1))
@@ -352,24 +290,24 @@ describe("E2eeMedia", () => {
         receive(silence, stranger, Ssrc.make(8))
         assert.deepStrictEqual(payloads(), [silence], "that of others does not wait")
         users.assign(guestSsrc, guest)
-        media.onSender()
+        receiver.onSender()
         assert.deepStrictEqual(payloads(), [silence, frame, silence])
 
         // the epoch is not there yet
         receive(MockDave.protect(frame, 2), guest)
         receive(silence, guest)
         assert.lengthOf(payloads(), 3)
-        media.beginEpoch()
+        receiver.beginEpoch()
         receive(MockDave.protect(Uint8Array.of(0xfc, 9), 2), guest)
         receive(silence, guest)
         yield* group.commit(new Uint8Array())
-        media.endEpoch()
+        receiver.endEpoch()
         assert.deepStrictEqual(payloads().slice(3), [frame, silence, Uint8Array.of(0xfc, 9), silence])
 
         receive(MockDave.protect(frame, 9), guest)
         receive(silence, guest)
         state.nowMs = 1_001
-        assert.strictEqual(media.statistics().undecryptable, 1)
+        assert.strictEqual(receiver.statistics().undecryptable, 1)
         assert.lengthOf(payloads(), 8)
 
         // who it is comes out before the epoch is there
@@ -377,11 +315,11 @@ describe("E2eeMedia", () => {
         receive(MockDave.protect(frame, 3), undefined, other)
         receive(silence, undefined, other)
         users.assign(other, guest)
-        media.onSender()
+        receiver.onSender()
         assert.lengthOf(payloads(), 8)
-        media.beginEpoch()
+        receiver.beginEpoch()
         yield* group.commit(new Uint8Array())
-        media.endEpoch()
+        receiver.endEpoch()
         assert.deepStrictEqual(payloads().slice(8), [frame, silence])
       })
     )
@@ -389,20 +327,20 @@ describe("E2eeMedia", () => {
     test(
       "frames of an unknown SSRC wait until it is known whose it is, in their order",
       Effect.gen(function*() {
-        const { heard, media, payloads, receive, state, users } = yield* rig()
+        const { heard, receiver, payloads, receive, state, users } = yield* rig()
         const second = Uint8Array.of(0xfc, 9)
         receive(MockDave.protect(frame, 1))
         state.nowMs = 900
         receive(MockDave.protect(second, 1))
         receive(MockDave.protect(frame, 1), undefined, Ssrc.make(8))
-        media.onSender()
+        receiver.onSender()
         assert.deepStrictEqual(heard, [])
         users.assign(guestSsrc, guest)
-        media.onSender()
+        receiver.onSender()
         assert.deepStrictEqual(payloads(), [frame, second])
         assert.strictEqual(heard[0]?.userId, guest)
         users.assign(Ssrc.make(8), guest)
-        media.onSender()
+        receiver.onSender()
         assert.lengthOf(heard, 3)
       })
     )
@@ -410,14 +348,14 @@ describe("E2eeMedia", () => {
     test(
       "they do not wait for ever, nor all of them",
       Effect.gen(function*() {
-        const { heard, media, receive, state, users } = yield* rig()
+        const { heard, receiver, receive, state, users } = yield* rig()
         for (let i = 0; i < 130; i++) receive(MockDave.protect(frame, 1))
-        assert.strictEqual(media.statistics().unknownSenders, 30)
+        assert.strictEqual(receiver.statistics().unknownSenders, 30)
         state.nowMs = 1_001
         users.assign(guestSsrc, guest)
-        media.onSender()
+        receiver.onSender()
         assert.deepStrictEqual(heard, [])
-        assert.strictEqual(media.statistics().unknownSenders, 130)
+        assert.strictEqual(receiver.statistics().unknownSenders, 130)
       })
     )
   })
@@ -426,9 +364,9 @@ describe("E2eeMedia", () => {
     test(
       "packets wait for a name and for an epoch until it is resumed, five seconds at most",
       Effect.gen(function*() {
-        const { group, media, outcomes, payloads, receive, state, users } = yield* rig()
+        const { group, receiver, outcomes, payloads, receive, state, users } = yield* rig()
         const second = Uint8Array.of(0xfc, 9)
-        media.lose()
+        receiver.lose()
         receive(MockDave.protect(second, 1))
         state.nowMs = 1_000
         receive(MockDave.protect(frame, 2))
@@ -436,37 +374,37 @@ describe("E2eeMedia", () => {
         state.nowMs = 5_900
         // what is replayed: whose it is, and then the epoch
         users.assign(guestSsrc, guest)
-        media.onSender()
+        receiver.onSender()
         assert.deepStrictEqual(payloads(), [], "one is too old, the other one is of the next epoch")
-        assert.strictEqual(media.statistics().unknownSenders, 1)
+        assert.strictEqual(receiver.statistics().unknownSenders, 1)
         yield* group.commit(new Uint8Array())
-        media.endEpoch()
+        receiver.endEpoch()
         assert.deepStrictEqual(payloads(), [second, frame])
-        media.regain()
+        receiver.regain()
         assert.deepStrictEqual(outcomes, [true, true])
-        assert.deepInclude(media.statistics(), { undecryptable: 0, fromNonMembers: 0 })
+        assert.deepInclude(receiver.statistics(), { undecryptable: 0, fromNonMembers: 0 })
       })
     )
 
     test(
       "what is given up says nothing of our keys, a thousand packets wait, and after the resume all is as before",
       Effect.gen(function*() {
-        const { media, outcomes, receive, state } = yield* rig()
-        media.lose()
+        const { receiver, outcomes, receive, state } = yield* rig()
+        receiver.lose()
         for (let i = 0; i < 1_100; i++) receive(MockDave.protect(frame, 9), guest)
         for (let i = 0; i < 1_100; i++) receive(MockDave.protect(frame, 1))
-        assert.deepInclude(media.statistics(), { undecryptable: 100, unknownSenders: 100 })
+        assert.deepInclude(receiver.statistics(), { undecryptable: 100, unknownSenders: 100 })
         state.nowMs = 3_000
-        media.regain()
+        receiver.regain()
         state.nowMs = 3_999
-        assert.deepInclude(media.statistics(), { undecryptable: 100, unknownSenders: 100 })
+        assert.deepInclude(receiver.statistics(), { undecryptable: 100, unknownSenders: 100 })
         assert.deepStrictEqual(outcomes, [])
         state.nowMs = 4_000
-        assert.deepInclude(media.statistics(), { undecryptable: 1_100, unknownSenders: 1_100 })
+        assert.deepInclude(receiver.statistics(), { undecryptable: 1_100, unknownSenders: 1_100 })
         assert.deepStrictEqual(outcomes, [])
         receive(MockDave.protect(frame, 9), guest)
         state.nowMs = 5_001
-        assert.strictEqual(media.statistics().undecryptable, 1_101)
+        assert.strictEqual(receiver.statistics().undecryptable, 1_101)
         assert.deepStrictEqual(outcomes, [false])
       })
     )
@@ -475,18 +413,18 @@ describe("E2eeMedia", () => {
   test(
     "one whose frames wait for nothing that comes pushes out nobody else",
     Effect.gen(function*() {
-      const { group, media, payloads, receive, users } = yield* rig()
+      const { group, receiver, payloads, receive, users } = yield* rig()
       const flood = Ssrc.make(8)
       receive(MockDave.protect(frame, 1))
       receive(MockDave.protect(frame, 2), guest, Ssrc.make(9))
       for (let i = 0; i < 100; i++) receive(MockDave.protect(frame, 1), undefined, flood)
       for (let i = 0; i < 250; i++) receive(MockDave.protect(frame, 9), stranger, flood)
-      assert.deepInclude(media.statistics(), { unknownSenders: 1, fromNonMembers: 1 })
+      assert.deepInclude(receiver.statistics(), { unknownSenders: 1, fromNonMembers: 1 })
       users.assign(guestSsrc, guest)
-      media.onSender()
+      receiver.onSender()
       assert.lengthOf(payloads(), 1)
       yield* group.commit(new Uint8Array())
-      media.endEpoch()
+      receiver.endEpoch()
       assert.lengthOf(payloads(), 2)
     })
   )
@@ -516,7 +454,7 @@ describe("E2eeMedia", () => {
   test(
     "what has waited says for how long",
     Effect.gen(function*() {
-      const { group, heard, media, receive, state, users } = yield* rig()
+      const { group, heard, receiver, receive, state, users } = yield* rig()
       receive(MockDave.protect(frame, 1), guest)
       receive(MockDave.protect(frame, 1), undefined, Ssrc.make(8))
       receive(MockDave.protect(frame, 2), guest)
@@ -525,7 +463,7 @@ describe("E2eeMedia", () => {
       users.assign(Ssrc.make(8), stranger)
       users.assign(guestSsrc, guest)
       yield* group.commit(new Uint8Array())
-      media.endEpoch()
+      receiver.endEpoch()
       assert.deepStrictEqual(heard.map(({ arrivalMs, waitedMs }) => [arrivalMs, waitedMs]), [
         [0, undefined],
         [0, 300],
@@ -538,7 +476,7 @@ describe("E2eeMedia", () => {
     "nothing of somebody who has left is passed on, where it was being decrypted or waits; those who come back are heard",
     Effect.gen(function*() {
       const answers: Array<() => void> = []
-      const { heard, media, outcomes, receive } = yield* rig({ later: (answer) => answers.push(answer) })
+      const { heard, receiver, outcomes, receive } = yield* rig({ later: (answer) => answers.push(answer) })
       const answerAll = () => answers.splice(0).forEach((answer) => answer())
       // too early, with the silence behind it
       receive(MockDave.protect(frame, 9), guest)
@@ -546,16 +484,16 @@ describe("E2eeMedia", () => {
       answerAll()
       receive(MockDave.protect(frame, 1), guest)
       receive(OpusPacket.silenceFrame(), guest)
-      media.beginEpoch()
+      receiver.beginEpoch()
       receive(MockDave.protect(frame, 1), guest)
-      media.forget(stranger)
-      media.forget(guest)
+      receiver.forget(stranger)
+      receiver.forget(guest)
       answerAll()
-      media.endEpoch()
+      receiver.endEpoch()
       answerAll()
       assert.deepStrictEqual(heard, [])
       assert.deepStrictEqual(outcomes, [])
-      assert.deepInclude(media.statistics(), { fromNonMembers: 5, decrypted: 0, undecryptable: 0 })
+      assert.deepInclude(receiver.statistics(), { fromNonMembers: 5, decrypted: 0, undecryptable: 0 })
       receive(MockDave.protect(frame, 1), guest)
       answerAll()
       assert.lengthOf(heard, 1)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as FaultPlay from "../../../../src/emulator/core/faults/FaultPlay.ts"
-import type { Incident } from "../../../../src/emulator/core/faults/FaultSchedule.ts"
-import * as Harness from "../Harness.ts"
+import * as FaultPlay from "../../../src/emulator/core/FaultPlay.ts"
+import type { Incident } from "../../../src/emulator/core/faults/FaultSchedule.ts"
+import * as Harness from "./Harness.ts"
 
 const setup = () => {
   const h = Harness.make({ profile: { gatewayHeartbeatTolerance: 1e9 } })

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import type { UserId } from "../../../protocol/Identifier.ts"
-import type { Core } from "../Core.ts"
-import type { Fault } from "../CoreContext.ts"
-import * as FaultRules from "./FaultRules.ts"
-import type { Incident } from "./FaultSchedule.ts"
+import type { UserId } from "../../protocol/Identifier.ts"
+import type { Core } from "./Core.ts"
+import type { Fault } from "./CoreContext.ts"
+import * as FaultRules from "./faults/FaultRules.ts"
+import type { Incident } from "./faults/FaultSchedule.ts"
 
 /**
  * An incident under way. `found` says whether there was something to act on. `heal` ends what lasts, and mends what would

@@ -1,0 +1,155 @@
+/**
+ * The frames of a mix, in the ring that the driver reads: units that are whole are encoded, each with the beginning of the next
+ * (`UnitEncoder`). What nobody has heard yet can be made anew without some of the inputs.
+ *
+ * @since 0.1.0
+ */
+import type { EncoderSettings } from "../OpusEncoder.ts"
+import type * as FrameRing from "../ring/FrameRing.ts"
+import { unit } from "./Input.ts"
+import { Kept } from "./Kept.ts"
+import type { UnitEncoder } from "./UnitEncoder.ts"
+
+/** Units of what was heard before that an encoder is given. */
+const historyUnits = 5
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export class Output {
+  /** What the inputs give to the unit that is being made. */
+  readonly kept: Kept
+  readonly #encoder: UnitEncoder
+  #ring: FrameRing.FrameRing
+  #units = 0
+  #hasBegun = false
+  #isEnded = false
+  /** Frames that are not predicted: what came before them here is not what the listener has heard. */
+  #unpredicted: ReadonlyArray<number> = [0]
+  /** A frame for which there was no room. */
+  #pending: Uint8Array | undefined
+
+  /** Up to `aheadMs` of it may have been made before it is heard. */
+  constructor(encoder: UnitEncoder, ring: FrameRing.FrameRing, aheadMs: number) {
+    this.#encoder = encoder
+    this.#ring = ring
+    this.kept = new Kept(Math.ceil(aheadMs / 20) + 2 + historyUnits, -historyUnits)
+  }
+
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+
+  /** Whether no unit follows any more. */
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  /** Units that were made. The frame of the last one is not encoded yet. */
+  get units(): number {
+    return this.#units
+  }
+
+  /** Samples of what follows in each channel that the last frame takes. */
+  get lookahead(): number {
+    return this.#encoder.lookahead
+  }
+
+  /** What the driver has not taken yet, in milliseconds. */
+  bufferedMs(): number {
+    return this.#ring.bufferedMs()
+  }
+
+  /** Writes the frame for which there was no room. Gives false if there is none still. */
+  flush(): boolean {
+    return this.#pending === undefined || this.#write(this.#pending)
+  }
+
+  configure(settings: EncoderSettings): void {
+    this.#encoder.configure(settings)
+  }
+
+  /** Gives the encoder what was heard before, in pieces of any length. */
+  begin(history: ReadonlyArray<Float32Array>): void {
+    this.#hasBegun = true
+    const samples = history.reduce((sum, { length }) => sum + length, 0)
+    const before = new Float32Array(historyUnits * unit * 2)
+    let at = before.length - samples
+    for (const piece of history) {
+      const skipped = Math.max(0, -at)
+      if (skipped < piece.length) before.set(piece.subarray(skipped), at + skipped)
+      at += piece.length
+    }
+    for (let i = 0; i < historyUnits; i++) {
+      this.kept.begin()
+      if (samples === 0) continue
+      this.kept.put(before.subarray(i * unit * 2, (i + 1) * unit * 2))
+      this.kept.sum(i - historyUnits, this.#encoder.current)
+      if (i > 0) this.#encode(i - 1 - historyUnits)
+      this.#encoder.advance()
+    }
+  }
+
+  /** The unit that was begun last in {@link kept} is whole: encodes the frame of the one before it. */
+  advance(): void {
+    this.kept.sum(this.#units, this.#encoder.current)
+    this.#units++
+    const frame = this.#encode(this.#units - 2)
+    // what it was given before the first unit is not heard
+    if (this.#units > 1) this.#write(frame)
+    this.#encoder.advance()
+  }
+
+  /** Makes the frames from `from` on anew, without some inputs, for a ring that follows the one before at that frame. */
+  cut(inputs: ReadonlyArray<number>, from: number, ring: FrameRing.FrameRing): void {
+    // whoever has not learned of the next one does not wait for more of this one
+    this.#ring.end()
+    this.#ring = ring
+    this.#pending = undefined
+    this.kept.cut(inputs, from)
+    if (!this.#hasBegun) return
+    this.#unpredicted = [...this.#unpredicted.filter((at) => at >= from - historyUnits && at < from), from, from + 1]
+    // the last unit is encoded with the next one
+    const end = this.#isEnded ? this.#units : this.#units - 1
+    this.kept.sum(from - historyUnits, this.#encoder.current)
+    this.#encoder.advance()
+    for (let at = from - historyUnits; at < end; at++) {
+      this.kept.sum(at + 1, this.#encoder.current)
+      const frame = this.#encode(at)
+      if (at >= from) this.#write(frame)
+      this.#encoder.advance()
+    }
+    if (this.#isEnded) this.#ring.end()
+  }
+
+  /** The frame of the last unit, and no more. `next` is how goes on what follows. */
+  end(next: Float32Array): void {
+    this.kept.begin()
+    this.kept.put(next)
+    this.kept.sum(this.#units, this.#encoder.current)
+    if (this.#units > 0) this.#write(this.#encode(this.#units - 1))
+    this.#isEnded = true
+    this.#ring.end()
+  }
+
+  /** It cannot go on. What is in the ring can still be heard. */
+  abandon(): void {
+    this.#isEnded = true
+  }
+
+  free(): void {
+    this.#encoder.free()
+  }
+
+  /** The frame of a unit, behind which the next one was made. */
+  #encode(number: number): Uint8Array {
+    return this.#encoder.encode(!this.#unpredicted.includes(number))
+  }
+
+  #write(frame: Uint8Array): boolean {
+    const isWritten = this.#ring.write(frame, unit)
+    this.#pending = isWritten ? undefined : frame
+    return isWritten
+  }
+}
