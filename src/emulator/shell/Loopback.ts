@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(
     const certificate = options.tls ? yield* Certificate.make : undefined
     const counters = makeCounters()
     const seeds = Network.diceOf(options.seed)
-    // sockets decide in which order lanes are used, so that each has dice of its own
+    // the order in which lanes are used is not always the same: each has dice of its own
     const network = options.network === undefined
       ? Network.direct
       : yield* Network.make(options.network, () => Random.make(seeds.int(2 ** 32)))
@@ -129,11 +129,9 @@ export const make = Effect.fnUntraced(
     const route = (server: VoiceServerId, { address, port }: Address): Lanes => {
       if (noNetwork !== undefined) return noNetwork
       const key = `${server} ${address}:${port}`
-      const found = routes.get(key)
-      if (found !== undefined) return found
-      const made = lanes()
-      routes.set(key, made)
-      return made
+      const found = routes.get(key) ?? lanes()
+      routes.set(key, found)
+      return found
     }
     const sendDatagram = (server: VoiceServerId, to: Address, bytes: Uint8Array): void => {
       // A client chooses the address by itself (Select Protocol), and nothing may leave this machine.
