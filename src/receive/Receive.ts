@@ -220,14 +220,16 @@ const milliseconds = (duration: Duration.Input | undefined, otherwise: number): 
   duration === undefined ? otherwise : Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(duration)))
 
 /**
- * The listening half of a session, for the scope of the session. It costs nothing until somebody listens.
+ * The listening half of a session, for the scope of the session. It costs nothing until somebody listens. `others` are what is known of
+ * those in the channel, and the events that tell of changes of that.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
   intake: Hub.Intake,
-  options: Options = {}
+  options: Options = {},
+  others?: Pick<Utterances.Session, "events" | "members">
 ): Effect.fn.Return<Receive, never, Scope.Scope> {
   const { defaults } = JitterBuffer
   const maxDepthMs = milliseconds(options.maxDepth, defaults.maxDepthMs)
@@ -319,7 +321,7 @@ export const make = Effect.fnUntraced(function*(
     user,
     frames: opus(),
     utterances: (utteranceOptions) =>
-      Utterances.make({ receive: { frames: opus() }, events: happenings }, utteranceOptions),
+      Utterances.make({ receive: { frames: opus() }, events: happenings, ...others }, utteranceOptions),
     ticks,
     ticksPcm,
     speaking,

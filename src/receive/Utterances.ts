@@ -18,11 +18,13 @@ import type { UserId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { Happening } from "./Hub.ts"
 import * as Inbox from "./Inbox.ts"
+import type { Member } from "./Member.ts"
 import * as Pcm from "./Pcm.ts"
 import type { ReceivedFrame } from "./ReceivedFrame.ts"
 import * as Silence from "./record/Silence.ts"
 import * as Detector from "./utterance/Detector.ts"
 import * as Sound from "./utterance/Sound.ts"
+import * as Wanted from "./utterance/Wanted.ts"
 import { VoiceActivity } from "./VoiceActivity.ts"
 
 export type { EndReason, OpusPiece } from "./utterance/Detector.ts"
@@ -36,6 +38,8 @@ export type { EndReason, OpusPiece } from "./utterance/Detector.ts"
 export interface Session {
   readonly receive: { readonly frames: Stream.Stream<ReceivedFrame, VoiceError.VoiceError> }
   readonly events: Effect.Effect<Stream.Stream<Happening>, never, Scope.Scope>
+  /** What is known of others at first. Without it nothing is, until `events` tell of a change. */
+  readonly members?: Effect.Effect<ReadonlyMap<UserId, Member>> | undefined
 }
 
 /**
@@ -58,8 +62,13 @@ export interface Options {
   readonly preRoll?: Duration.Input | undefined
   /** Of the PCM, in hertz. Default 16 000, which speech recognition takes. */
   readonly rate?: Rate | undefined
-  /** Whom to listen to. Default all. */
-  readonly users?: ((userId: UserId) => boolean) | undefined
+  /**
+   * Whom to listen to. `member` is what is known of them, as `session.members` has it: no bots are
+   * `(_, member) => member?.bot !== true`. It is asked anew when something else is known, and whoever is wanted no more is as one who
+   * has left: what they were saying ends as `left`. Of somebody who is heard sooner than a gateway has told of them, `member` is
+   * absent, or lacks that. Default all.
+   */
+  readonly users?: ((userId: UserId, member?: Member) => boolean) | undefined
   /** Events, or utterances for who reads these alone, that are held for a slow reader, who loses the oldest beyond. Default 256. */
   readonly capacity?: number | undefined
 }
@@ -160,7 +169,7 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
   isLive: boolean
 ): Stream.Stream<A, VoiceError.VoiceError, OpusDecoder> =>
   Stream.unwrap(Effect.gen(function*() {
-    const { rate = defaultRate, users: isWanted = () => true } = options
+    const { rate = defaultRate } = options
     const problem = rateProblem(rate)
     if (problem !== undefined) {
       return yield* VoiceError.fail(
@@ -221,7 +230,7 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
 
     const hear = Effect.fnUntraced(function*(frame: ReceivedFrame) {
       const { userId } = frame
-      if (!isWanted(userId)) return
+      if (!wanted.has(userId)) return
       let listener = listeners.get(userId)
       if (listener === undefined) {
         if (frame.kind !== "audio") return
@@ -259,6 +268,7 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
 
     const pass = Effect.suspend(() => {
       const now = nowMs()
+      wanted.pass(now)
       const ends: Array<Effect.Effect<void>> = []
       for (const [userId, listener] of listeners) {
         if (listener.leavesMs <= now) ends.push(free(userId, "left"))
@@ -275,10 +285,19 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
       })
 
     const happenings = yield* session.events
+    const members = yield* session.members ?? Effect.succeed(new Map<UserId, Member>())
+    // what is still to come of who has left comes out of a buffer that may be as deep as that
+    const wanted = Wanted.make(options.users ?? (() => true), members, 4 * lingerMs)
+    const know = (userId: UserId, member: Member | undefined): void => {
+      wanted.know(userId, member, nowMs())
+      const listener = listeners.get(userId)
+      if (listener !== undefined && !wanted.has(userId)) listener.leavesMs = nowMs()
+    }
     yield* happenings.pipe(
       Stream.runForEach((event) =>
         Effect.sync(() => {
           if (event._tag === "UserDisconnected") leave(event.userId)
+          else if (event._tag === "MemberChanged") know(event.userId, event.member)
           else if (event._tag === "Moved") listeners.forEach((_, userId) => leave(userId))
         })
       ),

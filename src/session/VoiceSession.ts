@@ -263,10 +263,16 @@ const prototype = Accessors.printedAs<Asked & Known>(({ guildId, userId, [asked]
  */
 export const make = (options: Options): VoiceSession => {
   const { parts: { conduit, listening, presence }, receive } = options
+  const members = new Lazy(() => Members.make({ presence, conduit }))
   const value: Asked[typeof asked] = {
     options,
-    receive: new Lazy(() => Effect.runSyncWith(listening)(Receive.make(presence, receive))),
-    members: new Lazy(() => Members.make({ presence, conduit }))
+    receive: new Lazy(() =>
+      Effect.runSyncWith(listening)(Receive.make(presence, receive, {
+        events: Effect.suspend(() => members.get().events),
+        members: Effect.suspend(() => members.get().now)
+      }))
+    ),
+    members
   }
   const known = knownOf(options)
   Object.setPrototypeOf(known, prototype)
