@@ -197,9 +197,9 @@ export interface Receive {
    * What users say, one value for each stretch of speech, when it has ended. `Utterances.events(session, options)` tells in
    * addition when speech begins.
    */
-  readonly utterances: (
-    options?: Utterances.Options
-  ) => Stream.Stream<Utterances.Utterance, VoiceError, OpusDecoder>
+  readonly utterances: <R = never>(
+    options?: Utterances.Options<R>
+  ) => Stream.Stream<Utterances.Utterance, VoiceError, OpusDecoder | R>
   /** Who is in the channel, as far as the voice gateway, the main gateway or their audio has told, except us. */
   readonly participants: Effect.Effect<ReadonlyArray<UserId>>
   /** Of one user, or `undefined` while nobody has listened to that user. Counts start with the first listener. */
