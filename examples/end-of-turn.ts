@@ -4,7 +4,7 @@
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Queue, Stream } from "effect"
-import { OpusEncoder, Utterances, VoiceSession } from "effect-discord-voice"
+import { OpusEncoder, type Utterances, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import * as tone from "./tone.ts"

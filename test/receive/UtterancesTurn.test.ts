@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Queue, Stream } from "effect"
+import { Clock, Context, type Duration, Effect, Exit, Fiber, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import type { Happening } from "../../src/receive/Hub.ts"
