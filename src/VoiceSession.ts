@@ -60,7 +60,7 @@ export type {
    * @since 0.1.0
    */
   Member
-} from "./session/Member.ts"
+} from "./receive/Member.ts"
 
 export type {
   /**

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import { Command, Flag } from "effect/cli"
+import { Command } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Emulator from "../emulator/Emulator.ts"
-import { Snowflake } from "../protocol/Identifier.ts"
+import { flags } from "./emulator/Flags.ts"
 import * as Guests from "./emulator/Guests.ts"
 import * as Habits from "./emulator/Habits.ts"
 import * as Order from "./emulator/Order.ts"
@@ -44,80 +44,6 @@ export class EmulatorFailed extends Schema.TaggedError<EmulatorFailed>("effect-d
   override get message(): string {
     return this.detail
   }
-}
-
-/** A Discord id, or a sentence that says what one is. */
-const id = (name: string) =>
-  Flag.String(name).pipe(Flag.filter(Schema.is(Snowflake), () => "a Discord id, 1 to 20 digits"))
-
-const flags = {
-  port: Flag.Int("port").pipe(
-    Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port, 0 to 65535"),
-    Flag.withDefault(0),
-    Flag.withDescription("Port of the main gateway and of REST; 0 takes a free one")
-  ),
-  tls: Flag.Boolean("tls").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("wss and https, with a certificate made for this run")
-  ),
-  cert: Flag.String("cert").pipe(
-    Flag.optional,
-    Flag.withDescription("With --tls: write the certificate to this file, for NODE_EXTRA_CA_CERTS and the like")
-  ),
-  json: Flag.Boolean("json").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription(
-      "Print JSON, one object a line: first where it listens, then what happens; read orders from stdin"
-    )
-  ),
-  attached: Flag.Boolean("attached").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription(
-      "With --json: end when standard input ends, as it does when the program that started it has gone"
-    )
-  ),
-  moderator: Flag.Boolean("moderator").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription(
-      "The bot may move, mute, disconnect and rename others, make channels and roles, delete and pin messages, clear reactions"
-    )
-  ),
-  strict: Flag.Boolean("strict").pipe(
-    Flag.withDefault(false),
-    Flag.withDescription("Exit with 1 if there were violations, and with 0 if there were none")
-  ),
-  users: Flag.String("user").pipe(
-    Flag.filter((name) => name !== "" && name !== "bot", () => "a name, other than \"bot\", which is the bot's own"),
-    Flag.atLeast(0),
-    Flag.withDescription("A guest in the lobby, who remembers what it hears; can be given several times")
-  ),
-  play: Flag.String("play").pipe(
-    Flag.optional,
-    Flag.withDescription("A guest \"player\" in the lobby plays this file over and over: Opus as it is, others encoded")
-  ),
-  profile: Flag.Literals("profile", ["today", "2022"]).pipe(
-    Flag.withDefault("today"),
-    Flag.withDescription("Which Discord it is")
-  ),
-  habits: Flag.KeyValuePair("habit").pipe(
-    Flag.withDefault({}),
-    Flag.withDescription(
-      "A field of the profile that shall be otherwise, such as maxPadding=0 or heartbeatTimeoutCode=1006; can be given several times"
-    )
-  ),
-  token: Flag.Redacted("token").pipe(Flag.optional, Flag.withDescription("Token of the bot; default a fresh one")),
-  guild: id("guild").pipe(
-    Flag.optional,
-    Flag.withDescription("Id of the guild; default a fresh one")
-  ),
-  channel: id("channel").pipe(
-    Flag.optional,
-    Flag.withDescription("Id of the voice channel \"lobby\"; default a fresh one")
-  ),
-  seed: Flag.Int("seed").pipe(
-    Flag.withDefault(1),
-    Flag.withDescription("The same seed gives the same ids, tokens and keys")
-  )
 }
 
 const summary = (o: {
@@ -360,11 +286,13 @@ export const emulatorCommand = Command.make(
         token: Option.getOrUndefined(Option.map(options.token, Redacted.value))
       }]
     }
+    const { jitter: jitterMs, latency: latencyMs, loss } = options
     const layer = Emulator.layer({
       profile: { ...Habits.usual(options.profile), ...habits.success },
       seed: options.seed,
       tls: options.tls,
       ports: { gateway: options.port },
+      network: latencyMs + jitterMs + loss > 0 ? { latencyMs, jitterMs, loss } : undefined,
       world
     })
     const { attached, json, strict, users } = options
@@ -388,6 +316,10 @@ export const emulatorCommand = Command.make(
     {
       command: "effect-discord-voice emulator --habit channelE2ee=optional",
       description: "Channels that let clients in which cannot encrypt end to end"
+    },
+    {
+      command: "effect-discord-voice emulator --latency 60 --jitter 40 --loss 0.05",
+      description: "Over a bad network"
     },
     {
       command: "effect-discord-voice emulator --json --strict",

@@ -113,6 +113,12 @@ export interface EmulatorOptions {
    * loopback a certificate is made; in memory only the names change.
    */
   readonly tls?: boolean | undefined
+  /**
+   * How the network treats WebSockets and datagrams, by the `seed`; scripted participants are at the server and have none before them, nor
+   * has REST. Default: everything arrives once, at once and in order. On loopback the operating system decides when something is sent,
+   * so that the seed decides of each datagram of a client, by how many came before it, and not of a whole run.
+   */
+  readonly network?: NetworkOptions | undefined
   readonly world?: WorldOptions | undefined
 }
 
@@ -132,9 +138,7 @@ export interface LoopbackOptions extends EmulatorOptions {
  * @category models
  * @since 0.1.0
  */
-export interface MemoryOptions extends EmulatorOptions {
-  readonly network?: NetworkOptions | undefined
-}
+export type MemoryOptions = EmulatorOptions
 
 /**
  * Where the emulator can be reached.
@@ -349,7 +353,11 @@ export const layer = (options: LoopbackOptions = {}): Layer.Layer<Emulator, Emul
   Layer.effect(
     Emulator,
     Effect.gen(function*() {
-      const shell = yield* Loopback.make({ ...yield* shellOptions(options), ports: options.ports ?? {} })
+      const shell = yield* Loopback.make({
+        ...yield* shellOptions(options),
+        ports: options.ports ?? {},
+        network: options.network
+      })
       const transport = shell.certificate === undefined
         ? Transport.layer
         : Layer.mergeAll(Transport.layerWebSocketWith({ ca: shell.certificate }), Transport.layerDatagram)

@@ -14,6 +14,7 @@ import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { Observer } from "../VoiceDriver.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import * as JitterBuffer from "./JitterBuffer.ts"
+import type { Member } from "./Member.ts"
 import * as Nameless from "./Nameless.ts"
 import type { ReceivedFrame } from "./ReceivedFrame.ts"
 
@@ -36,7 +37,10 @@ export interface Reader {
  * @category models
  * @since 0.1.0
  */
-export type Happening = Event | { readonly _tag: "Moved" | "Restricted" | "MemberChanged" }
+export type Happening =
+  | Event
+  | { readonly _tag: "Moved" | "Restricted" }
+  | { readonly _tag: "MemberChanged"; readonly userId: UserId; readonly member?: Member }
 
 /**
  * Where packets come from: a session's connections, one after another.

@@ -197,9 +197,9 @@ export interface Receive {
    * What users say, one value for each stretch of speech, when it has ended. `Utterances.events(session, options)` tells in
    * addition when speech begins.
    */
-  readonly utterances: (
-    options?: Utterances.Options
-  ) => Stream.Stream<Utterances.Utterance, VoiceError, OpusDecoder>
+  readonly utterances: <R = never>(
+    options?: Utterances.Options<R>
+  ) => Stream.Stream<Utterances.Utterance, VoiceError, OpusDecoder | R>
   /** Who is in the channel, as far as the voice gateway, the main gateway or their audio has told, except us. */
   readonly participants: Effect.Effect<ReadonlyArray<UserId>>
   /** Of one user, or `undefined` while nobody has listened to that user. Counts start with the first listener. */
@@ -220,14 +220,16 @@ const milliseconds = (duration: Duration.Input | undefined, otherwise: number): 
   duration === undefined ? otherwise : Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(duration)))
 
 /**
- * The listening half of a session, for the scope of the session. It costs nothing until somebody listens.
+ * The listening half of a session, for the scope of the session. It costs nothing until somebody listens. `others` are what is known of
+ * those in the channel, and the events that tell of changes of that.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
   intake: Hub.Intake,
-  options: Options = {}
+  options: Options = {},
+  others?: Pick<Utterances.Session, "events" | "members">
 ): Effect.fn.Return<Receive, never, Scope.Scope> {
   const { defaults } = JitterBuffer
   const maxDepthMs = milliseconds(options.maxDepth, defaults.maxDepthMs)
@@ -319,7 +321,7 @@ export const make = Effect.fnUntraced(function*(
     user,
     frames: opus(),
     utterances: (utteranceOptions) =>
-      Utterances.make({ receive: { frames: opus() }, events: happenings }, utteranceOptions),
+      Utterances.make({ receive: { frames: opus() }, events: happenings, ...others }, utteranceOptions),
     ticks,
     ticksPcm,
     speaking,

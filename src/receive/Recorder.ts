@@ -18,9 +18,10 @@ import * as Stream from "effect/Stream"
 import type * as Line from "../driver/Line.ts"
 import { OpusDecoder } from "../OpusDecoder.ts"
 import { OpusEncoder } from "../OpusEncoder.ts"
-import type { ChannelId } from "../protocol/Identifier.ts"
+import type { ChannelId, UserId } from "../protocol/Identifier.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import type { Happening } from "./Hub.ts"
+import type { Member } from "./Member.ts"
 import * as ArrivalClock from "./record/ArrivalClock.ts"
 import * as Book from "./record/Book.ts"
 import * as Budget from "./record/Budget.ts"
@@ -205,6 +206,10 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     for (const packet of packets) book.take(packet, (packet.arrivalMs + offsetMs - startMs) * samplesPerMs)
   }
 
+  const call = (member: Member | undefined): void => {
+    if (member?.name !== undefined) book.called(member.userId, member.name)
+  }
+
   const onEvent = (event: Happening): void => {
     switch (event._tag) {
       case "Announced":
@@ -214,6 +219,8 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
       case "UsersConnected":
         for (const userId of event.userIds) book.joined(userId, now())
         return
+      case "MemberChanged":
+        return call(event.member)
       case "UserDisconnected":
         return book.left(event.userId, now())
     }
@@ -234,6 +241,8 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
 
   const work = yield* Scope.fork(scope)
   const events = yield* Scope.provide(session.events, work)
+  const known = yield* session.members ?? Effect.succeed(new Map<UserId, Member>())
+  known.forEach(call)
   const others = yield* present
   const choose = () => others.forEach((userId) => book.joined(userId, now()))
   yield* Effect.onError(Recordings.choosing(choose), undo)

@@ -5,9 +5,10 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Bounds from "../audio/Bounds.ts"
@@ -18,11 +19,13 @@ import type { UserId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { Happening } from "./Hub.ts"
 import * as Inbox from "./Inbox.ts"
+import type { Member } from "./Member.ts"
 import * as Pcm from "./Pcm.ts"
 import type { ReceivedFrame } from "./ReceivedFrame.ts"
-import * as Silence from "./record/Silence.ts"
 import * as Detector from "./utterance/Detector.ts"
+import * as Pieces from "./utterance/Pieces.ts"
 import * as Sound from "./utterance/Sound.ts"
+import * as Wanted from "./utterance/Wanted.ts"
 import { VoiceActivity } from "./VoiceActivity.ts"
 
 export type { EndReason, OpusPiece } from "./utterance/Detector.ts"
@@ -36,15 +39,35 @@ export type { EndReason, OpusPiece } from "./utterance/Detector.ts"
 export interface Session {
   readonly receive: { readonly frames: Stream.Stream<ReceivedFrame, VoiceError.VoiceError> }
   readonly events: Effect.Effect<Stream.Stream<Happening>, never, Scope.Scope>
+  /** What is known of others at first. Without it nothing is, until `events` tell of a change. */
+  readonly members?: Effect.Effect<ReadonlyMap<UserId, Member>> | undefined
 }
 
 /**
  * @category models
  * @since 0.1.0
  */
-export interface Options {
+export interface Options<R = never> {
   /** An utterance has ended when nothing was said for so long, which is not 0. Default 400 ms. */
   readonly silence?: Duration.Input | undefined
+  /**
+   * Whether somebody has said all they wanted: asked, with what they have said so far, when nothing was said for as long as
+   * `silence`. It says for how long to wait for more, counted from when it was asked: what is said until then belongs to the same utterance,
+   * and where they fall silent anew it is asked anew. 0: it is over. While it has not answered it is waited for, and it is interrupted when more is
+   * said; one that does not answer is no end, so that it needs a time limit of its own: what is as long as `maximum` is cut. It cannot
+   * fail, since only the program knows what its failure means: `Effect.orElseSucceed(() => 0)`. The stream dies of its defects.
+   * Not asked of what is shorter than `minimum`. Default: it is over.
+   *
+   * ```ts
+   * turn: (soFar) =>
+   *   isDone(soFar.pcm).pipe(
+   *     Effect.map((done) => done ? 0 : "2 seconds"),
+   *     Effect.timeout("500 millis"),
+   *     Effect.orElseSucceed(() => 0)
+   *   )
+   * ```
+   */
+  readonly turn?: ((soFar: Utterance) => Effect.Effect<Duration.Input, never, R>) | undefined
   /** What is shorter is no utterance. Default 100 ms. */
   readonly minimum?: Duration.Input | undefined
   /**
@@ -58,8 +81,13 @@ export interface Options {
   readonly preRoll?: Duration.Input | undefined
   /** Of the PCM, in hertz. Default 16 000, which speech recognition takes. */
   readonly rate?: Rate | undefined
-  /** Whom to listen to. Default all. */
-  readonly users?: ((userId: UserId) => boolean) | undefined
+  /**
+   * Whom to listen to. `member` is what is known of them, as `session.members` has it: no bots are
+   * `(_, member) => member?.bot !== true`. It is asked anew when something else is known, and whoever is wanted no more is as one who
+   * has left: what they were saying ends as `left`. Of somebody who is heard sooner than a gateway has told of them, `member` is
+   * absent, or lacks that. Default all.
+   */
+  readonly users?: ((userId: UserId, member?: Member) => boolean) | undefined
   /** Events, or utterances for who reads these alone, that are held for a slow reader, who loses the oldest beyond. Default 256. */
   readonly capacity?: number | undefined
 }
@@ -96,7 +124,7 @@ export interface Utterance {
 /**
  * - `Started`: speech has begun; comes some 60 to 100 ms later, as deep as the jitter buffer is. `pcm` is what is said, as it comes:
  *   mono, 16 bits, at `rate`, from `audioStartMs` on. It begins with the same samples as that of the utterance, is up to `silence`
- *   longer, and ends when `Ended` or `Discarded` is told, or nobody reads the events any more. What was lost is made up, and a pause
+ *   longer (and by what `turn` had it wait), and ends when `Ended` or `Discarded` is told, or nobody reads the events any more. What was lost is made up, and a pause
  *   is zeros, told when it is over. It can be run again, from its beginning.
  * - `Confirmed`: it has lasted long enough to be no cough, as `confirm` says. `Ended` follows, and never `Discarded`.
  * - `Ended`: there is an utterance; one that was not confirmed is short.
@@ -139,28 +167,18 @@ const idleMs = 10_000
 
 const noSound = new Int16Array()
 
-/** Packets without a gap: what did not come is silence, in whole units of Opus. */
-const toOpus = (frames: ReadonlyArray<Detector.Heard>): ReadonlyArray<Detector.OpusPiece> => {
-  const pieces: Array<Detector.OpusPiece> = []
-  for (const { data, samples } of frames) {
-    if (data !== undefined) pieces.push({ data, samples })
-    else Silence.fill(samples, (silence, length) => pieces.push({ data: silence, samples: length }))
-  }
-  return pieces
-}
-
 /**
  * Of all events, those of which `pick` makes something: nothing else takes room from what waits for the reader. Where it is not live,
  * nobody asks for sound before its end.
  */
-const listen = <A extends { readonly dropped?: number | undefined }>(
+const listen = <A extends { readonly dropped?: number | undefined }, R>(
   session: Session,
-  options: Options,
+  options: Options<R>,
   pick: (event: Event) => A | undefined,
   isLive: boolean
-): Stream.Stream<A, VoiceError.VoiceError, OpusDecoder> =>
+): Stream.Stream<A, VoiceError.VoiceError, OpusDecoder | R> =>
   Stream.unwrap(Effect.gen(function*() {
-    const { rate = defaultRate, users: isWanted = () => true } = options
+    const { rate = defaultRate, turn } = options
     const problem = rateProblem(rate)
     if (problem !== undefined) {
       return yield* VoiceError.fail(
@@ -186,6 +204,17 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
       if (picked !== undefined) inbox.offer(picked)
     }
 
+    const run = yield* FiberSet.makeRuntime<R>()
+    /** Asks, unless nobody wants to know any more. */
+    const ask = (effect: Effect.Effect<Duration.Input, never, R>, answer: (ms: number) => void) => {
+      const asking = effect.pipe(
+        Effect.map((more) => answer(Duration.toMillis(Duration.fromInputUnsafe(more)))),
+        Effect.catchDefect((defect) => Effect.sync(() => inbox.die(defect)))
+      )
+      const fiber = run(asking)
+      return () => fiber.interruptUnsafe()
+    }
+
     const open = Effect.fnUntraced(function*(userId: UserId) {
       const own = yield* Scope.fork(scope)
       const decoder = yield* Scope.provide(decoders.make({ rate, channels: 1 }), own)
@@ -193,6 +222,12 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
       let sound = Sound.make()
       // whoever reads it does not wait for what nobody listens to any more
       yield* Scope.addFinalizer(own, Effect.sync(() => sound.end()))
+      const utteranceOf = ({ frames, ...stretch }: Detector.Stretch): Utterance => ({
+        ...stretch,
+        userId,
+        rate,
+        opus: Pieces.of(frames)
+      })
       const detector = Detector.make({
         rate,
         limits,
@@ -202,26 +237,28 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
           tell({ _tag: "Started", userId, startMs, audioStartMs, rate, pcm: sound.stream })
         },
         onSound: isLive ? (pcm) => sound.add(pcm) : undefined,
+        onQuiet: turn === undefined
+          ? undefined
+          : (soFar, answer) => ask(Effect.suspend(() => turn(utteranceOf(soFar))), answer),
         onConfirm: (startMs) => tell({ _tag: "Confirmed", userId, startMs }),
         onDiscard: (startMs, endMs) => {
           sound.end()
           tell({ _tag: "Discarded", userId, startMs, endMs })
         },
-        onEnd: ({ frames, ...stretch }) => {
+        onEnd: (stretch) => {
           sound.end()
-          const utterance = { ...stretch, userId, rate, opus: toOpus(frames) }
-          tell({ _tag: "Ended", userId, utterance })
+          tell({ _tag: "Ended", userId, utterance: utteranceOf(stretch) })
         }
       })
       return { scope: own, decoder: Pcm.make(decoder), detector, heardMs: nowMs(), leavesMs: Infinity }
     })
     const listeners = new Map<UserId, Effect.Success<ReturnType<typeof open>>>()
-    const isIdle = ({ heardMs }: { readonly heardMs: number }, now: number) =>
-      now - heardMs > Math.max(idleMs, 2 * limits.silence)
+    const isIdle = ({ detector, heardMs }: Effect.Success<ReturnType<typeof open>>, now: number) =>
+      now - heardMs > Math.max(idleMs, 2 * limits.silence) && !detector.isWaiting()
 
     const hear = Effect.fnUntraced(function*(frame: ReceivedFrame) {
       const { userId } = frame
-      if (!isWanted(userId)) return
+      if (!wanted.has(userId)) return
       let listener = listeners.get(userId)
       if (listener === undefined) {
         if (frame.kind !== "audio") return
@@ -259,6 +296,7 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
 
     const pass = Effect.suspend(() => {
       const now = nowMs()
+      wanted.pass(now)
       const ends: Array<Effect.Effect<void>> = []
       for (const [userId, listener] of listeners) {
         if (listener.leavesMs <= now) ends.push(free(userId, "left"))
@@ -275,10 +313,19 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
       })
 
     const happenings = yield* session.events
+    const members = yield* session.members ?? Effect.succeed(new Map<UserId, Member>())
+    // what is still to come of who has left comes out of a buffer that may be as deep as that
+    const wanted = Wanted.make(options.users ?? (() => true), members, 4 * lingerMs)
+    const know = (userId: UserId, member: Member | undefined): void => {
+      wanted.know(userId, member, nowMs())
+      const listener = listeners.get(userId)
+      if (listener !== undefined && !wanted.has(userId)) listener.leavesMs = nowMs()
+    }
     yield* happenings.pipe(
       Stream.runForEach((event) =>
         Effect.sync(() => {
           if (event._tag === "UserDisconnected") leave(event.userId)
+          else if (event._tag === "MemberChanged") know(event.userId, event.member)
           else if (event._tag === "Moved") listeners.forEach((_, userId) => leave(userId))
         })
       ),
@@ -305,10 +352,10 @@ const listen = <A extends { readonly dropped?: number | undefined }>(
  * @category constructors
  * @since 0.1.0
  */
-export const events = (
+export const events = <R = never>(
   session: Session,
-  options: Options = {}
-): Stream.Stream<Event, VoiceError.VoiceError, OpusDecoder> => listen(session, options, (event) => event, true)
+  options: Options<R> = {}
+): Stream.Stream<Event, VoiceError.VoiceError, OpusDecoder | R> => listen(session, options, (event) => event, true)
 
 /**
  * The utterances of all users, each when it has ended. Fails like {@link events}.
@@ -325,10 +372,10 @@ export const events = (
  * @category constructors
  * @since 0.1.0
  */
-export const make = (
+export const make = <R = never>(
   session: Session,
-  options: Options = {}
-): Stream.Stream<Utterance, VoiceError.VoiceError, OpusDecoder> =>
+  options: Options<R> = {}
+): Stream.Stream<Utterance, VoiceError.VoiceError, OpusDecoder | R> =>
   listen(session, options, (event) => event._tag === "Ended" ? event.utterance : undefined, false)
 
 /**

@@ -5,8 +5,8 @@
  */
 import type * as Line from "../driver/Line.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
+import type { Member } from "../receive/Member.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
-import type { Member } from "./Member.ts"
 import type { Restrictions } from "./Restrictions.ts"
 
 /**

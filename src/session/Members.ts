@@ -10,8 +10,8 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { UserId } from "../protocol/Identifier.ts"
+import type { Member, Platform } from "../receive/Member.ts"
 import type * as Conduit from "./Conduit.ts"
-import type { Member, Platform } from "./Member.ts"
 import type * as Presence from "./Presence.ts"
 
 /**

@@ -13,13 +13,13 @@ import type { SentFrame } from "../driver/media/Tap.ts"
 import type * as Gateway from "../Gateway.ts"
 import type { EncoderSettings } from "../OpusEncoder.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
+import type { Member } from "../receive/Member.ts"
 import * as Receive from "../receive/Receive.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { Event } from "./Event.ts"
 import { Lazy } from "./Lazy.ts"
 import type { Lifetime } from "./Lifetime.ts"
-import type { Member } from "./Member.ts"
 import * as Members from "./Members.ts"
 import type * as Parts from "./Parts.ts"
 import type * as Playing from "./Playing.ts"
@@ -263,10 +263,16 @@ const prototype = Accessors.printedAs<Asked & Known>(({ guildId, userId, [asked]
  */
 export const make = (options: Options): VoiceSession => {
   const { parts: { conduit, listening, presence }, receive } = options
+  const members = new Lazy(() => Members.make({ presence, conduit }))
   const value: Asked[typeof asked] = {
     options,
-    receive: new Lazy(() => Effect.runSyncWith(listening)(Receive.make(presence, receive))),
-    members: new Lazy(() => Members.make({ presence, conduit }))
+    receive: new Lazy(() =>
+      Effect.runSyncWith(listening)(Receive.make(presence, receive, {
+        events: Effect.suspend(() => members.get().events),
+        members: Effect.suspend(() => members.get().now)
+      }))
+    ),
+    members
   }
   const known = knownOf(options)
   Object.setPrototypeOf(known, prototype)

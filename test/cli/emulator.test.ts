@@ -217,12 +217,24 @@ describe("emulator", () => {
       assert.include(failure, `TCP port ${port} of 127.0.0.1 is in use`)
     }))
 
+  it.live("is behind a network that is as bad as it was told", () =>
+    Effect.gen(function*() {
+      const { text } = yield* start(["--json", "--latency", "30", "--jitter", "5", "--loss", "0.05"])
+      const before = process.hrtime.bigint()
+      const { gateway } = yield* decode(text)
+      const socket = yield* Foreign.realWire().webSocket(gateway)
+      yield* Foreign.expectOp(socket, 10)
+      assert.isAtLeast(Number(process.hrtime.bigint() - before) / 1e6, 60 - 1)
+    }).pipe(Effect.scoped, Effect.provide(TestConsole.layer)))
+
   it.effect("says in a sentence what is wrong with a flag, and to a program as JSON", () =>
     Effect.gen(function*() {
       for (
         const [args, message] of [
           [["--guild", "lobby"], "Invalid value for flag --guild: \"lobby\". Expected: a Discord id, 1 to 20 digits"],
           [["--channel", "-"], "Invalid value for flag --channel: \"-\". Expected: a Discord id, 1 to 20 digits"],
+          [["--loss", "5"], "Invalid value for flag --loss: \"5\". Expected: a share of the datagrams, 0 to 1"],
+          [["--jitter", "-1"], "Invalid value for flag --jitter: \"-1\". Expected: a time in milliseconds, 0 to 60000"],
           [["--port", "70000"], "Invalid value for flag --port: \"70000\". Expected: a port, 0 to 65535"],
           [["--profile", "2015"], "Invalid value for flag --profile: \"2015\". Expected: \"today\" | \"2022\""],
           [

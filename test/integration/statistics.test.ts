@@ -3,6 +3,7 @@ import { Effect, Random, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Rtcp from "../../src/driver/media/Rtcp.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 
@@ -35,6 +36,31 @@ describe("Statistics of a call", () => {
       assert.strictEqual(rtcpReceived, rtcpSent)
       yield* Rig.blameless
     })).pipe(seeded, Effect.provide(Rig.memory({ network: { latencyMs: 37 } }))))
+
+  it.effect("count no stall where a source comes late, whether that is mixed or not", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* Rig.join("lobby")
+      yield* Rig.guest()
+      // as it is made: every tenth piece of 20 ms is 40 ms late
+      const late = (i: number) => Effect.sleep(i % 10 === 9 ? "60 millis" : "20 millis")
+      const pieces = Stream.mapEffect(Stream.range(0, 49), (i) => Effect.as(late(i), new Int16Array(960).fill(1_000)))
+      const frames = Stream.mapEffect(
+        Stream.fromIterable(Rig.frames(50)).pipe(Stream.zipWithIndex),
+        ([frame, i]) => Effect.as(late(i), frame)
+      )
+      for (let turn = 0; turn < 12; turn++) {
+        const speech = turn % 2 === 0
+          ? AudioSource.fromPcm(pieces, { rate: 48_000, channels: 1 })
+          : AudioSource.fromFrames(frames)
+        const track = yield* session.play(speech, { lead: 0 })
+        yield* track.awaitEnd
+        yield* Effect.sleep("1 second")
+      }
+      const { reanchored, silencePacketsSent } = yield* session.statistics
+      assert.strictEqual(reanchored, 0)
+      // what is not mixed was closed in between, too
+      assert.isAbove(silencePacketsSent, 12 * 5)
+    })).pipe(Effect.provide([Rig.memory(), OpusEncoder.layer])))
 
   it.effect("know loss and jitter of what we send, as the server counts them", () =>
     Rig.run(Effect.gen(function*() {

@@ -9,19 +9,22 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
-import * as Dgram from "node:dgram"
+import type * as Dgram from "node:dgram"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import type * as Net from "node:net"
 import { WebSocketServer } from "ws"
 import * as Core from "../core/Core.ts"
-import type { ConnectionId, Output, VoiceServerId } from "../core/CoreContext.ts"
+import type { Address, ConnectionId, Output, VoiceServerId } from "../core/CoreContext.ts"
 import * as Sent from "../core/messages/Sent.ts"
+import * as Random from "../core/Random.ts"
 import * as Backlog from "./Backlog.ts"
 import * as Certificate from "./Certificate.ts"
 import { ClientSocket } from "./ClientSocket.ts"
 import * as Driver from "./Driver.ts"
-import { type EmulatorError, ListenFailed, make as makeError } from "./EmulatorError.ts"
+import type { EmulatorError } from "./EmulatorError.ts"
+import * as Listening from "./Listening.ts"
+import * as Network from "./Network.ts"
 import { isForm, makeCounters, type Shell, type ShellOptions, type VoiceServer } from "./Shell.ts"
 import * as Standstill from "./Standstill.ts"
 
@@ -48,11 +51,26 @@ export interface Ports {
  */
 export interface LoopbackOptions extends ShellOptions {
   readonly ports: Ports
+  /** Default: none but this machine's. */
+  readonly network: Network.NetworkOptions | undefined
+}
+
+/** The two ways between a client and the core. */
+interface Lanes {
+  readonly toCore: Network.Lane
+  readonly toClient: Network.Lane
+}
+
+type ToConnection = Exclude<Output, { readonly _tag: "Datagram" }>
+
+/** A WebSocket that the core knows. */
+interface Link extends Lanes {
+  client: ClientSocket | undefined
+  /** What the core says while it accepts the connection, before the upgrade is answered. */
+  readonly early: Array<ToConnection>
 }
 
 type Target = { readonly _tag: "Gateway" } | { readonly _tag: "Voice"; readonly server: VoiceServerId }
-
-const host = "127.0.0.1"
 
 /** Larger than what Discord takes, so that the core can judge what is too large; the rest is closed with 1009. */
 const maxMessageBytes = 256 * 1024
@@ -63,34 +81,6 @@ const receiveBufferBytes = 4 * 1024 * 1024
 
 /** REST, and the files of messages. */
 const restPrefix = /^\/(?:api(?:\/v\d+)?(?=\/|\?|$)|attachments\/)/
-
-const codeOf = (error: Error): string => "code" in error && typeof error.code === "string" ? error.code : "unknown"
-
-const listenFailed = (protocol: "TCP" | "UDP", port: number, error: Error) =>
-  makeError(new ListenFailed({ protocol, address: host, port, code: codeOf(error), detail: error.message }))
-
-/** A port out of range is an exception, a port in use an event. */
-const listening = (
-  protocol: "TCP" | "UDP",
-  port: number,
-  emitter: Net.Server | Dgram.Socket,
-  listen: (done: () => void) => void
-): Effect.Effect<void, EmulatorError> =>
-  Effect.callback((resume) => {
-    const onError = (error: Error) => resume(Effect.fail(listenFailed(protocol, port, error)))
-    emitter.once("error", onError)
-    try {
-      listen(() => {
-        emitter.off("error", onError)
-        resume(Effect.void)
-      })
-    } catch (error) {
-      onError(error instanceof Error ? error : new Error(String(error)))
-    }
-  })
-
-const portOf = (address: Net.AddressInfo | string | null): number =>
-  typeof address === "object" && address !== null ? address.port : 0
 
 /**
  * Opens the listeners. They close with the scope, and every connection with them, at once. Fails with the reasons
@@ -103,11 +93,18 @@ export const make = Effect.fnUntraced(
   function*(options: LoopbackOptions): Effect.fn.Return<Shell, EmulatorError, Scope.Scope> {
     const certificate = options.tls ? yield* Certificate.make : undefined
     const counters = makeCounters()
-    const clients = new Map<ConnectionId, ClientSocket>()
-    // What the core says to a connection while it accepts it, before the upgrade is answered.
-    const early = new Map<ConnectionId, Array<Output>>()
-    const admitted = new WeakMap<Http.IncomingMessage, ConnectionId>()
+    const seeds = Network.diceOf(options.seed)
+    // the order in which lanes are used is not always the same: each has dice of its own
+    const network = options.network === undefined
+      ? Network.direct
+      : yield* Network.make(options.network, () => Random.make(seeds.int(2 ** 32)))
+    const lanes = (): Lanes => ({ toCore: network.lane(), toClient: network.lane() })
+    // those that the core still has
+    const links = new Map<ConnectionId, Link>()
+    const admitted = new WeakMap<Http.IncomingMessage, { readonly id: ConnectionId; readonly link: Link }>()
     const datagrams = new Map<VoiceServerId, Dgram.Socket>()
+    const noNetwork = options.network === undefined ? lanes() : undefined
+    const routes = new Map<string, Lanes>()
     const runLater = yield* FiberSet.makeRuntime<never>()
     let connections = 0
     const backlog = Backlog.make(receiveBufferBytes)
@@ -129,37 +126,52 @@ export const make = Effect.fnUntraced(
         client.terminate()
       }
     }
-    const deliver = (output: Output): void => {
-      if (output._tag === "Datagram") {
-        // A client chooses the address by itself (Select Protocol), and nothing may leave this machine.
-        if (!output.to.address.startsWith("127.") || output.to.port < 1 || output.to.port > 65_535) {
-          return counters.add("datagram-to-foreign-address")
-        }
-        // Sending waits for the next turn of the event loop, when the bytes have other contents.
-        datagrams.get(output.server)?.send(new Uint8Array(output.bytes), output.to.port, output.to.address, (error) => {
-          if (error !== null) counters.add("datagram-send-error")
-        })
+    const route = (server: VoiceServerId, { address, port }: Address): Lanes => {
+      if (noNetwork !== undefined) return noNetwork
+      const key = `${server} ${address}:${port}`
+      const found = routes.get(key) ?? lanes()
+      routes.set(key, found)
+      return found
+    }
+    const sendDatagram = (server: VoiceServerId, to: Address, bytes: Uint8Array): void => {
+      // A client chooses the address by itself (Select Protocol), and nothing may leave this machine.
+      if (!to.address.startsWith("127.") || to.port < 1 || to.port > 65_535) {
+        return counters.add("datagram-to-foreign-address")
+      }
+      // Sending waits for the next turn of the event loop, when the bytes have other contents.
+      const copy = new Uint8Array(bytes)
+      network.datagram(
+        route(server, to).toClient,
+        () =>
+          datagrams.get(server)?.send(copy, to.port, to.address, (error) => {
+            if (error !== null) counters.add("datagram-send-error")
+          })
+      )
+    }
+    const carryOut = (link: Link, output: ToConnection): void => {
+      const { client } = link
+      if (client === undefined) {
+        link.early.push(output)
         return
       }
-      const waiting = early.get(output.connection)
-      if (waiting !== undefined) {
-        waiting.push(output)
-        return
-      }
-      const client = clients.get(output.connection)
-      if (client === undefined) return
       switch (output._tag) {
         case "Text":
           return sendFrame(client, output.text)
         case "Binary":
           return sendFrame(client, output.bytes)
         case "Close":
-          clients.delete(output.connection)
           return closeFrame(client, output.code, output.reason)
         case "Terminate":
-          clients.delete(output.connection)
           return client.terminate()
       }
+    }
+    const deliver = (output: Output): void => {
+      if (output._tag === "Datagram") return sendDatagram(output.server, output.to, output.bytes)
+      const link = links.get(output.connection)
+      if (link === undefined) return
+      // what still comes of it is nobody's
+      if (output._tag === "Close" || output._tag === "Terminate") links.delete(output.connection)
+      network.reliable(link.toClient, () => carryOut(link, output))
     }
 
     const standstillMs = yield* Standstill.make
@@ -170,37 +182,34 @@ export const make = Effect.fnUntraced(
       afterInputs: backlog.after
     })
 
-    const welcome = (id: ConnectionId, client: ClientSocket) => {
-      clients.set(id, client)
-      client.on("error", (error) => counters.add(`websocket-error ${codeOf(error)}`))
+    const welcome = (id: ConnectionId, link: Link, client: ClientSocket) => {
+      link.client = client
+      client.on("error", (error) => counters.add(`websocket-error ${Listening.codeOf(error)}`))
       client.on("message", (data, isBinary) => {
         // With the default `binaryType` the bytes always come as one Buffer.
         if (!Buffer.isBuffer(data)) return
         const frame = isBinary ? data : data.toString()
-        driver.run((core) => {
-          // After the core has closed it, what still comes is nobody's.
-          if (clients.has(id)) core.receive(id, frame)
-        })
+        network.reliable(link.toCore, () =>
+          driver.run((core) => {
+            if (links.has(id)) core.receive(id, frame)
+          }))
       })
       let isLeaving = false
-      const gone = (code: number) => {
-        clients.delete(id)
-        driver.run((core) => core.disconnected(id, code))
-      }
+      const gone = (code: number, andThen: () => void) =>
+        network.reliable(link.toCore, () => {
+          links.delete(id)
+          driver.run((core) => core.disconnected(id, code))
+          andThen()
+        })
       // behind the datagrams that were sent before it
       client.onCloseFrame = (code, answer) => {
         isLeaving = true
-        backlog.after(() => {
-          gone(code)
-          answer()
-        })
+        backlog.after(() => gone(code, () => network.reliable(link.toClient, answer)))
       }
       client.on("close", (code) => {
-        if (!isLeaving) gone(code)
+        if (!isLeaving) gone(code, () => {})
       })
-      const waiting = early.get(id) ?? []
-      early.delete(id)
-      for (const output of waiting) deliver(output)
+      for (const output of link.early.splice(0)) carryOut(link, output)
     }
 
     /** Asks the core before the upgrade is answered, so that a refusal is an HTTP status. */
@@ -215,20 +224,26 @@ export const make = Effect.fnUntraced(
         return answer(false, 400)
       }
       const search = new URL(path, "ws://localhost").searchParams
-      driver.run((core) => {
-        const id = ++connections
-        early.set(id, [])
+      const id = ++connections
+      const link: Link = { ...lanes(), client: undefined, early: [] }
+      const accept = (core: Core.Core) => {
+        links.set(id, link)
         const refused = core.accept(id, { ...target, search })
-        if (refused !== undefined) {
-          early.delete(id)
-          counters.add("upgrade-refused")
-          return answer(false, refused.reject)
-        }
-        admitted.set(request, id)
-        answer(true)
-        // Still there only if the client has gone in the meantime.
-        if (early.delete(id)) core.disconnected(id, 1006)
-      })
+        network.reliable(link.toClient, () => {
+          if (refused !== undefined) {
+            links.delete(id)
+            counters.add("upgrade-refused")
+            return answer(false, refused.reject)
+          }
+          admitted.set(request, { id, link })
+          answer(true)
+          if (link.client !== undefined) return
+          // it has gone in the meantime
+          links.delete(id)
+          driver.run((core) => core.disconnected(id, 1006))
+        })
+      }
+      network.reliable(link.toCore, () => driver.run(accept))
     }
 
     const answerRest = (request: Http.IncomingMessage, response: Http.ServerResponse, body: string | Uint8Array) => {
@@ -317,46 +332,26 @@ export const make = Effect.fnUntraced(
         socket.on("close", () => open.delete(socket))
       })
       server.on("clientError", (error: Error, socket: Net.Socket) => {
-        counters.add(`http-error ${codeOf(error)}`)
+        counters.add(`http-error ${Listening.codeOf(error)}`)
         if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
         else socket.destroy()
       })
-      server.on("tlsClientError", (error: Error) => counters.add(`tls-error ${codeOf(error)}`))
+      server.on("tlsClientError", (error: Error) => counters.add(`tls-error ${Listening.codeOf(error)}`))
       server.on("upgrade", (request: Http.IncomingMessage, socket: Net.Socket, head: Buffer) => {
         socket.on("error", () => counters.add("tcp-error"))
         sockets.handleUpgrade(request, socket, head, (client) => {
-          const id = admitted.get(request)
-          if (id === undefined) client.terminate()
-          else welcome(id, client)
+          const upgrade = admitted.get(request)
+          if (upgrade === undefined) client.terminate()
+          else welcome(upgrade.id, upgrade.link, client)
         })
       })
       sockets.on("wsClientError", (error: Error, socket: Net.Socket) => {
         counters.add("upgrade-malformed")
         socket.end(`HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n${error.message}`)
       })
-      yield* Effect.acquireRelease(
-        listening("TCP", port, server, (done) => server.listen({ port, host, exclusive: true }, done)),
-        () =>
-          Effect.callback<void>((resume) => {
-            server.close(() => resume(Effect.void))
-            for (const socket of open) socket.destroy()
-          })
-      )
-      server.on("error", (error) => counters.add(`server-error ${codeOf(error)}`))
-      return portOf(server.address())
-    })
-
-    const listenUdp = Effect.fnUntraced(function*(port: number) {
-      const socket = yield* Effect.acquireRelease(
-        Effect.sync(() => Dgram.createSocket("udp4")),
-        (socket) => Effect.callback<void>((resume) => void socket.close(() => resume(Effect.void)))
-      )
-      yield* listening("UDP", port, socket, (done) => socket.bind({ port, address: host, exclusive: true }, done))
-      socket.on("error", (error) => counters.add(`datagram-error ${codeOf(error)}`))
-      yield* Effect.try(() => socket.setRecvBufferSize(receiveBufferBytes)).pipe(
-        Effect.catch(() => Effect.sync(() => counters.add("receive-buffer-is-small")))
-      )
-      return socket
+      const bound = yield* Listening.tcp(port, server, open)
+      server.on("error", (error) => counters.add(`server-error ${Listening.codeOf(error)}`))
+      return bound
     })
 
     const gatewayPort = yield* listen(options.ports.gateway ?? 0, rest, () => ({ _tag: "Gateway" }))
@@ -371,26 +366,30 @@ export const make = Effect.fnUntraced(
         },
         () => id === undefined ? undefined : { _tag: "Voice", server: id }
       )
-      const socket = yield* listenUdp(options.ports.udp?.[index] ?? 0)
-      const udp = { address: host, port: socket.address().port }
+      const socket = yield* Listening.udp(options.ports.udp?.[index] ?? 0, receiveBufferBytes, counters.add)
+      const udp = { address: Listening.host, port: socket.address().port }
       // JDA takes the endpoint for a URL, of which a number cannot be the scheme, and Discord's are names too
-      const endpoint = options.tls ? `localhost:${port}` : `ws://${host}:${port}`
+      const endpoint = options.tls ? `localhost:${port}` : `ws://${Listening.host}:${port}`
       const server = yield* driver.call((core) => core.createVoiceServer({ region, endpoint, udp }))
       id = server
       datagrams.set(server, socket)
       socket.on("message", (bytes, from) => {
         backlog.read()
-        driver.run((core) => core.datagram(server, from, bytes))
+        // a datagram may arrive twice, and the core works on the bytes in place
+        network.datagram(route(server, from).toCore, () => {
+          const copy = new Uint8Array(bytes)
+          driver.run((core) => core.datagram(server, from, copy))
+        })
       })
       voice.push({ id: server, region, endpoint, udp })
     }
-    const gateway = `${options.tls ? "wss" : "ws"}://${host}:${gatewayPort}`
+    const gateway = `${options.tls ? "wss" : "ws"}://${Listening.host}:${gatewayPort}`
     yield* driver.call((core) => core.setGatewayUrl(gateway))
 
     return {
       driver,
       gateway,
-      rest: `${options.tls ? "https" : "http"}://${host}:${gatewayPort}/api/v10`,
+      rest: `${options.tls ? "https" : "http"}://${Listening.host}:${gatewayPort}/api/v10`,
       certificate: certificate?.authority,
       voice,
       settle: () => Effect.void,

@@ -25,7 +25,6 @@ import {
 } from "../../Transport.ts"
 import * as Core from "../core/Core.ts"
 import type { Address, ConnectionId, Output, VoiceServerId } from "../core/CoreContext.ts"
-import * as Random from "../core/Random.ts"
 import * as Driver from "./Driver.ts"
 import * as Network from "./Network.ts"
 import { makeCounters, type Shell, type ShellOptions, type VoiceServer } from "./Shell.ts"
@@ -49,9 +48,6 @@ export interface MemoryOptions extends ShellOptions {
 export interface Memory extends Shell {
   readonly transport: Context.Context<WebSocketTransport | DatagramTransport>
 }
-
-/** The dice of the network are not those of the core, so that a lost datagram does not change the keys. */
-const networkSeed = 0x5eed
 
 type Target =
   | { readonly _tag: "Gateway" }
@@ -94,7 +90,8 @@ const publicUrl = (url: string): string => url.replace(/[?#].*$/s, "").replace(/
 export const make = Effect.fnUntraced(
   function*(options: MemoryOptions): Effect.fn.Return<Memory, never, Scope.Scope> {
     const counters = makeCounters()
-    const network = yield* Network.make(options.network, Random.make(options.seed ^ networkSeed))
+    const dice = Network.diceOf(options.seed)
+    const network = yield* Network.make(options.network, () => dice)
     const peers = new Map<ConnectionId, Peer>()
     const sockets = new Map<string, Socket>()
     let open = true

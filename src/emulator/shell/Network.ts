@@ -1,5 +1,5 @@
 /**
- * A virtual network: a list of deliveries in the order of their due times, carried out by one fiber and never by whoever
+ * A bad network: a list of deliveries in the order of their due times, carried out by one fiber and never by whoever
  * sent. Without latency a delivery is due at once and happens in the order of sending. Its dice come from a seed.
  *
  * @since 0.1.0
@@ -7,10 +7,11 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Random } from "../core/CoreContext.ts"
+import { make as makeRandom } from "../core/Random.ts"
 import * as DueTimes from "./DueTimes.ts"
 
 /**
- * How the virtual network treats what is sent. Times are in milliseconds, chances in [0, 1]. Default: everything arrives
+ * How the network treats what is sent, WebSockets and datagrams in both directions. Times are in milliseconds, chances in [0, 1]. Default: everything arrives
  * once, at once and in order.
  *
  * @category models
@@ -39,6 +40,7 @@ export interface NetworkOptions {
  */
 export interface Lane {
   lastDueMs: number
+  readonly dice: Random
 }
 
 /**
@@ -67,14 +69,39 @@ interface Delivery {
   readonly deliver: () => void
 }
 
+/** Nobody rolls them: nothing is left to chance. */
+const noDice: Random = { next: () => 0, int: () => 0, bytes: (length) => new Uint8Array(length) }
+
 /**
- * Makes a network that works until the scope closes. What is under way then never arrives.
+ * No network at all: what is sent is there before the sender goes on.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const direct: Network = {
+  lane: () => ({ lastDueMs: 0, dice: noDice }),
+  reliable: (_, deliver) => deliver(),
+  datagram: (_, deliver) => deliver(),
+  settle: () => Effect.void
+}
+
+/**
+ * The dice of a network are not those of the core, so that a lost datagram does not change the keys.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const diceOf = (seed: number): Random => makeRandom(seed ^ 0x5eed)
+
+/**
+ * Makes a network that works until the scope closes. What is under way then never arrives. Each lane asks for its dice: they may be the
+ * same for all, where the order in which lanes are used is always the same.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(
-  function*(options: NetworkOptions, random: Random): Effect.fn.Return<Network, never, Scope.Scope> {
+  function*(options: NetworkOptions, dice: () => Random): Effect.fn.Return<Network, never, Scope.Scope> {
     const { duplicate = 0, jitterMs = 0, latencyMs = 0, loss = 0, reorder = 0, reorderMs = 40 } = options
     const time = yield* DueTimes.milliseconds
     // Sorted by due time, equal ones by the order of sending. Nearly all additions go to the end.
@@ -93,11 +120,11 @@ export const make = Effect.fnUntraced(
       dueTimes.poke()
     }
     const inOrder = (lane: Lane) => {
-      const jitter = jitterMs > 0 ? random.next() * jitterMs : 0
+      const jitter = jitterMs > 0 ? lane.dice.next() * jitterMs : 0
       lane.lastDueMs = Math.max(lane.lastDueMs, time.now() + latencyMs + jitter)
       return lane.lastDueMs
     }
-    const happens = (chance: number) => chance > 0 && random.next() < chance
+    const happens = (lane: Lane, chance: number) => chance > 0 && lane.dice.next() < chance
 
     const dueTimes = yield* DueTimes.make({
       time,
@@ -122,13 +149,13 @@ export const make = Effect.fnUntraced(
     })
 
     return {
-      lane: () => ({ lastDueMs: 0 }),
+      lane: () => ({ lastDueMs: 0, dice: dice() }),
       reliable: (lane, deliver) => add(inOrder(lane), deliver),
       datagram: (lane, deliver) => {
-        if (happens(loss)) return
-        const copies = happens(duplicate) ? 2 : 1
+        if (happens(lane, loss)) return
+        const copies = happens(lane, duplicate) ? 2 : 1
         for (let copy = 0; copy < copies; copy++) {
-          if (happens(reorder)) add(time.now() + latencyMs + reorderMs, deliver)
+          if (happens(lane, reorder)) add(time.now() + latencyMs + reorderMs, deliver)
           else add(inOrder(lane), deliver)
         }
       },

@@ -38,6 +38,8 @@ export interface Book {
   /** A packet of which it is known whose it is. */
   readonly said: (userId: UserId, packet: Omit<Part.Received, "arrival">, arrival: number) => void
   readonly name: (ssrc: number, userId: UserId) => void
+  /** By which name somebody goes from now on. */
+  readonly called: (userId: UserId, name: string) => void
   readonly joined: (userId: UserId, now: number) => void
   readonly left: (userId: UserId, now: number) => void
   /** `present` are those who are there as far as is known; who is not among them has left while nothing was heard. */
@@ -112,6 +114,7 @@ export const make = (options: {
 }): Book => {
   const { afford, hold, isOpen, isWanted, now: time, onPlaced } = options
   const users = new Map<UserId, User>()
+  const names = new Map<UserId, string>()
   const channels: Array<{ readonly channelId: ChannelId; readonly fromMs: number }> = []
   const interruptions: Array<Span> = []
   const pauses = Pauses.make()
@@ -168,8 +171,10 @@ export const make = (options: {
   const describe = ({ present, recorded, userId }: User): RecordedUser => {
     const part = recorded?.part
     const file = recorded?.file.written()
+    const name = names.get(userId)
     return {
       userId,
+      ...name === undefined ? {} : { name },
       ...file === undefined ? {} : { file },
       present: present.map(spanOf),
       ssrcs: (part?.ssrcs ?? []).filter((ssrc) => ssrc !== Self.ssrc),
@@ -190,6 +195,9 @@ export const make = (options: {
     take: senders.take,
     said,
     name: senders.name,
+    called: (userId, name) => {
+      names.set(userId, name)
+    },
     joined,
     left: (userId, now) => {
       senders.left(userId)

@@ -75,6 +75,8 @@ export const RecordedGap = Schema.Struct({
  */
 export const RecordedUser = Schema.Struct({
   userId: UserId,
+  /** The last one known, as the guild shows it. Absent where no gateway has told it, and for `recordedBy`. */
+  name: Schema.optionalKey(Schema.String),
   /** Absent for one who never spoke, or where there are no files of users. */
   file: Schema.optionalKey(RecordedFile),
   /** When the user was in the channel, as far as the voice gateway has told. Without an end: until the recording's. */

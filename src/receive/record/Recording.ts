@@ -15,6 +15,7 @@ import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import * as VoiceError from "../../VoiceError.ts"
 import type { Happening } from "../Hub.ts"
 import type { Level } from "../Levels.ts"
+import type { Member } from "../Member.ts"
 import type { Receive } from "../Receive.ts"
 import type { Manifest } from "./Manifest.ts"
 import type { Storage } from "./Storage.ts"
@@ -36,6 +37,8 @@ export interface Session {
     | { readonly _tag: "Resuming" | "Joining" | "Connecting" | "Reconnecting" | "AwaitingServer" | "Closed" }
   >
   readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
+  /** Those who are not told of before they change. Without it they have no names in the manifest until then. */
+  readonly members?: Effect.Effect<ReadonlyMap<UserId, Member>> | undefined
   readonly events: Effect.Effect<Stream.Stream<Happening>, never, Scope.Scope>
   /** What we send; it is asked for with `self` only. */
   readonly sent: Stream.Stream<SentFrame>

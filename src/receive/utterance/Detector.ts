@@ -68,6 +68,8 @@ export interface Stretch {
  * @since 0.1.0
  */
 export interface Detector {
+  /** Whether it has been quiet, and it is to be said whether that was the end. */
+  readonly isWaiting: () => boolean
   readonly hear: (heard: Heard, nowMs: number) => void
   /** Nothing came for some time: says so again and again. */
   readonly pass: (nowMs: number) => void
@@ -125,13 +127,18 @@ export const make = (options: {
    * for whether more is said.
    */
   readonly onSound?: ((pcm: Int16Array) => void) | undefined
+  /**
+   * It was quiet for as long as `silence`, and what was said may be over. `answer` says for how many milliseconds more it is waited
+   * for something else, from now on and not from the answer; 0: it is over. What is returned is called when nobody needs the answer any more. Without it, it is over.
+   */
+  readonly onQuiet?: ((soFar: Stretch, answer: (moreMs: number) => void) => () => void) | undefined
   /** There was enough of it, and it will not be discarded. At most once, before its end. */
   readonly onConfirm: (startMs: number) => void
   readonly onEnd: (stretch: Stretch) => void
   /** What had begun was too short. */
   readonly onDiscard: (startMs: number, endMs: number) => void
 }): Detector => {
-  const { activity, limits, onConfirm, onDiscard, onEnd, onSound, onStart, rate } = options
+  const { activity, limits, onConfirm, onDiscard, onEnd, onQuiet, onSound, onStart, rate } = options
   const windowSamples = rate / 100
   const ratio = 48_000 / rate
   /** Frames that may still be needed, in order and without a gap. */
@@ -154,6 +161,8 @@ export const make = (options: {
     /** How much of it was voiced, without what was counted in that came before its onset. */
     voiced: number
     confirmed: boolean
+    /** Since it has been quiet: how long it may be, and how to take the question back. */
+    asked: { mostMs: number; cancel: () => void } | undefined
   } | undefined
   /** Up to where sound went into an utterance that was cut. */
   let usedUntil = -Infinity
@@ -191,20 +200,52 @@ export const make = (options: {
     if (pcm.length > 0) onSound(pcm)
   }
 
+  type Speech = Exclude<typeof speech, undefined>
+
+  /** Where its sound ends, of which there is some up to `to`. */
+  const untilOf = ({ lastVoiced }: Speech, to: number): number =>
+    Math.min(to, lastVoiced + Math.min(limits.preRoll, limits.silence) * perMs)
+
+  const isShort = ({ lastVoiced, start }: Speech): boolean => lastVoiced - start < limits.minimum * perMs
+
+  const stretch = (said: Speech, reason: EndReason, to: number): Stretch => {
+    const { confirmed, from, lastVoiced, startedMs } = said
+    const until = untilOf(said, to)
+    const frames = kept
+      .filter(({ samples, timestamp }) => timestamp + samples > from && timestamp < until)
+      .map((frame) => frame.data === undefined ? clip(frame, from, until) : frame)
+    const [endMs, audioStartMs] = [timeOf(lastVoiced), timeOf(from)]
+    return { startMs: startedMs, endMs, audioStartMs, pcm: cut(from, until), frames, reason, confirmed }
+  }
+
   const close = (reason: EndReason, to: number): void => {
     if (speech === undefined) return
-    const { confirmed, from, lastVoiced, start, startedMs } = speech
-    const until = Math.min(to, lastVoiced + Math.min(limits.preRoll, limits.silence) * perMs)
-    give(until)
+    const said = speech
+    give(untilOf(said, to))
     speech = undefined
-    const endMs = timeOf(lastVoiced)
-    if (lastVoiced - start < limits.minimum * perMs) onDiscard(startedMs, endMs)
-    else {
-      const frames = kept
-        .filter(({ samples, timestamp }) => timestamp + samples > from && timestamp < until)
-        .map((frame) => frame.data === undefined ? clip(frame, from, until) : frame)
-      onEnd({ startMs: startedMs, endMs, audioStartMs: timeOf(from), pcm: cut(from, until), frames, reason, confirmed })
+    said.asked?.cancel()
+    if (isShort(said)) onDiscard(said.startedMs, timeOf(said.lastVoiced))
+    else onEnd(stretch(said, reason, to))
+  }
+
+  /** Whether it is over, that nothing was said for so long; whoever has to say so is asked once. */
+  const isOver = (said: Speech, quietMs: number): boolean => {
+    if (quietMs < limits.silence) return false
+    if (onQuiet === undefined || isShort(said)) return true
+    if (said.asked === undefined) {
+      const asked = { mostMs: Infinity, cancel: () => {} }
+      said.asked = asked
+      asked.cancel = onQuiet(stretch(said, "silence", end), (moreMs) => {
+        asked.mostMs = limits.silence + moreMs
+      })
     }
+    return quietMs >= said.asked.mostMs
+  }
+
+  /** More is said. */
+  const goOn = (said: Speech): void => {
+    said.asked?.cancel()
+    said.asked = undefined
   }
 
   const confirm = (): void => {
@@ -218,7 +259,7 @@ export const make = (options: {
   const begin = (start: number, lastVoiced: number, voiced: number): void => {
     const startedMs = timeOf(start)
     const from = Math.max(kept[0]?.timestamp ?? start, start - limits.preRoll * perMs, usedUntil)
-    speech = { start, startedMs, from, given: from, lastVoiced, voiced, confirmed: false }
+    speech = { start, startedMs, from, given: from, lastVoiced, voiced, confirmed: false, asked: undefined }
     onStart(startedMs, timeOf(from))
     confirm()
   }
@@ -228,11 +269,12 @@ export const make = (options: {
     const size = windowSamples * ratio
     if (speech !== undefined) {
       if (voiced) {
+        goOn(speech)
         speech.lastVoiced = at + size
         speech.voiced += size
         confirm()
       }
-      if (at + size - speech.lastVoiced >= limits.silence * perMs) close("silence", at + size)
+      if (isOver(speech, (at + size - speech.lastVoiced) / perMs)) close("silence", at + size)
       else if (at + size - speech.start >= limits.maximum * perMs) {
         close("maximum", at + size)
         // what goes on is another utterance without a pause
@@ -259,7 +301,7 @@ export const make = (options: {
     windowAt = at + samples
     onset = []
     if (speech === undefined) return
-    if (windowAt - speech.lastVoiced >= limits.silence * perMs) close("silence", windowAt)
+    if (isOver(speech, (windowAt - speech.lastVoiced) / perMs)) close("silence", windowAt)
     else if (windowAt - speech.start >= limits.maximum * perMs) {
       close("maximum", windowAt)
       usedUntil = windowAt
@@ -281,6 +323,7 @@ export const make = (options: {
   }
 
   return {
+    isWaiting: () => speech?.asked !== undefined,
     hear: (heard, nowMs) => {
       heardMs = nowMs
       if (heard.timestamp !== end) {
@@ -300,8 +343,13 @@ export const make = (options: {
       forget(from - (limits.preRoll + limits.silence) * perMs)
     },
     pass: (nowMs) => {
-      if (speech !== undefined && nowMs - heardMs >= limits.silence - (end - speech.lastVoiced) / perMs) {
-        close("silence", end)
+      if (speech === undefined) return
+      const passedMs = nowMs - heardMs
+      if (isOver(speech, passedMs + (end - speech.lastVoiced) / perMs)) close("silence", end)
+      // whoever is asked does not answer
+      else if (speech.asked !== undefined && passedMs + (end - speech.start) / perMs >= limits.maximum) {
+        close("maximum", end)
+        usedUntil = end
       }
     },
     end: (reason) => close(reason, end)

@@ -1,0 +1,104 @@
+/**
+ * The flags of the command `emulator`.
+ *
+ * @since 0.1.0
+ */
+import { Flag } from "effect/cli"
+import * as Schema from "effect/Schema"
+import { Snowflake } from "../../protocol/Identifier.ts"
+
+/** A Discord id, or a sentence that says what one is. */
+const id = (name: string) =>
+  Flag.String(name).pipe(Flag.filter(Schema.is(Snowflake), () => "a Discord id, 1 to 20 digits"))
+
+/** How much of what the network does, or a sentence that says what may be asked for. */
+const milliseconds = (name: string) =>
+  Flag.Finite(name).pipe(
+    Flag.filter((ms) => ms >= 0 && ms <= 60_000, () => "a time in milliseconds, 0 to 60000"),
+    Flag.withDefault(0)
+  )
+
+/**
+ * What it can be told when it starts.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const flags = {
+  port: Flag.Int("port").pipe(
+    Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port, 0 to 65535"),
+    Flag.withDefault(0),
+    Flag.withDescription("Port of the main gateway and of REST; 0 takes a free one")
+  ),
+  tls: Flag.Boolean("tls").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("wss and https, with a certificate made for this run")
+  ),
+  cert: Flag.String("cert").pipe(
+    Flag.optional,
+    Flag.withDescription("With --tls: write the certificate to this file, for NODE_EXTRA_CA_CERTS and the like")
+  ),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription(
+      "Print JSON, one object a line: first where it listens, then what happens; read orders from stdin"
+    )
+  ),
+  attached: Flag.Boolean("attached").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription(
+      "With --json: end when standard input ends, as it does when the program that started it has gone"
+    )
+  ),
+  moderator: Flag.Boolean("moderator").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription(
+      "The bot may move, mute, disconnect and rename others, make channels and roles, delete and pin messages, clear reactions"
+    )
+  ),
+  strict: Flag.Boolean("strict").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Exit with 1 if there were violations, and with 0 if there were none")
+  ),
+  users: Flag.String("user").pipe(
+    Flag.filter((name) => name !== "" && name !== "bot", () => "a name, other than \"bot\", which is the bot's own"),
+    Flag.atLeast(0),
+    Flag.withDescription("A guest in the lobby, who remembers what it hears; can be given several times")
+  ),
+  play: Flag.String("play").pipe(
+    Flag.optional,
+    Flag.withDescription("A guest \"player\" in the lobby plays this file over and over: Opus as it is, others encoded")
+  ),
+  profile: Flag.Literals("profile", ["today", "2022"]).pipe(
+    Flag.withDefault("today"),
+    Flag.withDescription("Which Discord it is")
+  ),
+  habits: Flag.KeyValuePair("habit").pipe(
+    Flag.withDefault({}),
+    Flag.withDescription(
+      "A field of the profile that shall be otherwise, such as maxPadding=0 or heartbeatTimeoutCode=1006; can be given several times"
+    )
+  ),
+  token: Flag.Redacted("token").pipe(Flag.optional, Flag.withDescription("Token of the bot; default a fresh one")),
+  guild: id("guild").pipe(
+    Flag.optional,
+    Flag.withDescription("Id of the guild; default a fresh one")
+  ),
+  channel: id("channel").pipe(
+    Flag.optional,
+    Flag.withDescription("Id of the voice channel \"lobby\"; default a fresh one")
+  ),
+  seed: Flag.Int("seed").pipe(
+    Flag.withDefault(1),
+    Flag.withDescription("The same seed gives the same ids, tokens and keys")
+  ),
+  latency: milliseconds("latency").pipe(
+    Flag.withDescription("How long a message or a datagram takes one way, in milliseconds")
+  ),
+  jitter: milliseconds("jitter").pipe(Flag.withDescription("The most that is added to the latency, in milliseconds")),
+  loss: Flag.Finite("loss").pipe(
+    Flag.filter((share) => share >= 0 && share <= 1, () => "a share of the datagrams, 0 to 1"),
+    Flag.withDefault(0),
+    Flag.withDescription("Share of the datagrams that is lost in each direction, such as 0.05")
+  )
+}
