@@ -16,6 +16,16 @@ export const lifecycle = (client: Client) => (listener: Gateway.LifecycleListene
   }
 }
 
+/** When a guild cannot be reached because of an outage, and when it can be again. */
+export const availability = (client: Client) => (listener: Gateway.AvailabilityListener) => {
+  const tell = (isAvailable: boolean) => ({ id }: Guild) => listener(id, isAvailable)
+  const [gone, back] = [tell(false), tell(true)]
+  client.on(Events.GuildUnavailable, gone).on(Events.GuildAvailable, back)
+  return () => {
+    client.off(Events.GuildUnavailable, gone).off(Events.GuildAvailable, back)
+  }
+}
+
 /** What keeps us out of a channel, which Discord does not say. */
 export const obstacle = (client: Client) => (_: GuildId, channelId: ChannelId) => {
   const channel = client.channels.cache.get(channelId)
@@ -65,6 +75,7 @@ export const occupants = (client: Client): Gateway.AdapterOccupants => ({
 export const layerGateway = (client: Client) =>
   Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator, {
     lifecycle: lifecycle(client),
+    availability: availability(client),
     obstacle: obstacle(client),
     occupants: occupants(client),
     shards: client.ws.shards.size

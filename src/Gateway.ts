@@ -47,6 +47,7 @@ export type {
   AdapterOccupant,
   AdapterOccupants,
   AdapterOptions,
+  AvailabilityListener,
   CallbackOptions,
   DispatchOptions,
   DispatchStreamOptions,
@@ -133,7 +134,8 @@ export const layerConfig = (
  * request asks `find` again.
  *
  * `userId` waits for the first voice state, unless the option says it. Payloads that break their schema are dropped with a
- * warning. There is no `lifecycle` without the option, no `occupants` without theirs, and no initial voice state.
+ * warning. There is no `lifecycle` without the option, no `occupants` without theirs, no word of outages without `availability`, and no
+ * initial voice state.
  *
  * **Example** (Inside a bot on discord.js)
  *

@@ -21,7 +21,7 @@ export { voiceCloseReason } from "./voiceClose.ts"
 
 /**
  * What arrives, in order. A message with an opcode that is not known is a `Message`, also a binary one. `Malformed` is a message that broke its schema; `op` is its opcode, if that could be read. It is no
- * reason to end the connection, unless nothing can go on without it.
+ * reason to end the connection, unless nothing can go on without it. `isKeyLost`: it was to say with which mode and key to go on (op 4).
  *
  * @category models
  * @since 0.1.0
@@ -29,7 +29,7 @@ export { voiceCloseReason } from "./voiceClose.ts"
 export type Incoming =
   | { readonly _tag: "Message"; readonly message: VoicePayload.ServerMessage | VoicePayload.UnknownMessage }
   | { readonly _tag: "Dave"; readonly frame: DaveFrame.ServerFrame }
-  | { readonly _tag: "Malformed"; readonly op?: number; readonly detail: string }
+  | { readonly _tag: "Malformed"; readonly op?: number; readonly detail: string; readonly isKeyLost?: true }
 
 /**
  * An open connection to a voice gateway. It is terminated when its scope closes, if it is still open then.
@@ -76,10 +76,13 @@ const gatewayUrl = (endpoint: string, version: VoicePayload.VoiceVersion): strin
   return `${base.replace(/\/+$/, "")}/?v=${version}`
 }
 
-const malformed = ({ message, op }: { readonly message: string; readonly op?: number }): Incoming => ({
+const malformed = (
+  { isKeyLost, message, op }: { readonly message: string; readonly op?: number; readonly isKeyLost?: true }
+): Incoming => ({
   _tag: "Malformed",
   detail: message,
-  ...(op === undefined ? {} : { op })
+  ...(op === undefined ? {} : { op }),
+  ...(isKeyLost === undefined ? {} : { isKeyLost })
 })
 
 const decode = (version: VoicePayload.VoiceVersion, frame: Transport.Frame): Incoming => {

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as GatewayPayload from "../protocol/GatewayPayload.ts"
-import type { GuildId } from "../protocol/Identifier.ts"
+import { GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Callback from "./Callback.ts"
 import * as HostOccupants from "./HostOccupants.ts"
@@ -23,6 +23,7 @@ import type { Gateway, LifecycleListener, VoiceStateRequest } from "./Service.ts
 const farewell = Duration.seconds(5)
 
 const readState = Schema.decodeUnknownResult(GatewayPayload.VoiceState)
+const isGuildId = Schema.is(GuildId)
 const readServer = Schema.decodeUnknownResult(GatewayPayload.VoiceServerUpdate)
 
 /** An adapter in use. */
@@ -73,6 +74,20 @@ export const make = Effect.fnUntraced(function*(
     begin: "The option lifecycle of a gateway has thrown",
     end: "What the option lifecycle of a gateway gave has thrown"
   }))
+
+  const { availability } = options
+  const onAvailability = (guildId: unknown, isAvailable: boolean) =>
+    run(
+      isGuildId(guildId)
+        ? hub.onAvailability(guildId, isAvailable)
+        : Effect.logWarning(`The option availability of a gateway has given ${String(guildId)} for a guild`)
+    )
+  if (availability !== undefined) {
+    yield* Callback.listen(() => availability(onAvailability), {
+      begin: "The option availability of a gateway has thrown",
+      end: "What the option availability of a gateway gave has thrown"
+    })
+  }
 
   const guarded = <A>(what: string, f: () => A): Effect.Effect<A, VoiceError.VoiceError> =>
     Effect.try({
@@ -136,7 +151,7 @@ export const make = Effect.fnUntraced(function*(
     destroy: () => {
       if (!one.isHeld) return
       const { guildId } = one
-      run(Effect.andThen(giveBack(one), hub.publish({ _tag: "Detached", guildId, error: detached(guildId) })))
+      run(Effect.andThen(giveBack(one), hub.onDetached(guildId, detached(guildId))))
     }
   })
 

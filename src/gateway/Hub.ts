@@ -54,6 +54,10 @@ export interface Hub {
   readonly onGuildCreate: (guild: GatewayPayload.GuildCreate) => Effect.Effect<void>
   /** Of a guild that we are no member of any more nothing comes, and nothing is answered; an outage leaves all as it is. */
   readonly onGuildDelete: (guild: GatewayPayload.GuildDelete) => Effect.Effect<void>
+  /** An outage of a guild begins or ends, by what somebody else says than Discord. */
+  readonly onAvailability: (guildId: GuildId, isAvailable: boolean) => Effect.Effect<void>
+  /** Nothing comes of a guild any more, and nothing is answered there. */
+  readonly onDetached: (guildId: GuildId, error: VoiceError.VoiceError) => Effect.Effect<void>
   /** Somebody may have another name now. */
   readonly onMember: (member: GatewayPayload.GuildMemberUpdate) => Effect.Effect<void>
   readonly onVoiceState: (state: GatewayPayload.VoiceState) => Effect.Effect<void>
@@ -144,6 +148,12 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
       ? Effect.andThen(tell, publish({ _tag: "Availability", guildId, isAvailable: true }))
       : Effect.void
 
+  const onDetached: Hub["onDetached"] = (guildId, error) =>
+    Effect.suspend(() => {
+      outages.delete(guildId)
+      return publish({ _tag: "Detached", guildId, error })
+    })
+
   const arrived = (guildId: GuildId) => {
     const awaited = awaitedGuilds.get(guildId)
     awaitedGuilds.delete(guildId)
@@ -207,15 +217,13 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
       Effect.suspend(() => {
         arrived(guildId)
         if (unavailable === true) return outage(guildId)
-        outages.delete(guildId)
         voiceStates.delete(guildId)
         others.delete(guildId)
-        return publish({
-          _tag: "Detached",
-          guildId,
-          error: VoiceError.make(new VoiceError.RemovedFromGuild({ guildId }))
-        })
+        return onDetached(guildId, VoiceError.make(new VoiceError.RemovedFromGuild({ guildId })))
       }),
+    onAvailability: (guildId, isAvailable) =>
+      Effect.suspend(() => isAvailable ? outageOver(guildId, Effect.void) : outage(guildId)),
+    onDetached,
     onMember: (member) =>
       Effect.suspend(() => {
         const { guild_id: guildId, user: { id: userId } } = member

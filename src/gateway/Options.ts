@@ -172,6 +172,15 @@ export interface AdapterOccupants {
 }
 
 /**
+ * Is told that a guild cannot be reached because of an outage at Discord, and that it can be again, which may be said of any guild at any
+ * time. It throws nothing.
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export type AvailabilityListener = (guildId: string, isAvailable: boolean) => void
+
+/**
  * @category adapters
  * @since 0.1.0
  */
@@ -197,6 +206,12 @@ export interface AdapterOptions extends ObstacleOptions {
    * know; what `watch` throws means so of all guilds.
    */
   readonly occupants?: AdapterOccupants | undefined
+  /**
+   * How to hear of outages of guilds, which adapters do not tell: calls `listener` from now on, until what it returns is called. In an
+   * outage nobody says that a voice server is another one, and without the option a session that lost its own ends after 5 seconds
+   * without a word. What it throws is logged, and means the same.
+   */
+  readonly availability?: ((listener: AvailabilityListener) => () => void) | undefined
   /** Shards of the library. Each may have a hundred requests a minute, and more of them wait. Default 1. */
   readonly shards?: number | undefined
 }

@@ -10,7 +10,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { fail, fromSchema, parse, type PayloadError, stringify, type Wire } from "./internal/PayloadError.ts"
+import { fail, fromSchema, isWire, parse, type PayloadError, stringify, type Wire } from "./internal/PayloadError.ts"
 import { ClientMessage, ClientMessageV9 } from "./internal/voiceClient.ts"
 import * as Dialect from "./internal/voiceDialect.ts"
 import { ServerMessage } from "./internal/voiceServer.ts"
@@ -113,22 +113,31 @@ const unknownMessage = (code: number, wire: Wire): UnknownMessage => {
     : { op: "unknown", code, d }
 }
 
+/** Of a Session Description that breaks its schema. */
+const losesKey = ({ d }: Wire): boolean =>
+  isWire(d) && (d["secret_key"] !== undefined || (d["mode"] !== undefined && typeof d["mode"] !== "string"))
+
 const reader = <Message>(
   opcodes: ReadonlyArray<number>,
-  decode: (wire: Wire) => Result.Result<Message, Schema.SchemaError>
+  decode: (wire: Wire) => Result.Result<Message, Schema.SchemaError>,
+  isKeyLost: (op: number, wire: Wire) => boolean = () => false
 ) => {
   const known = new Set(opcodes)
   return (wire: Wire): Result.Result<Message | UnknownMessage, PayloadError> => {
     const op = opOf(wire)
     if (op === undefined) return fail("Shape", "op: Expected an integer")
     if (!known.has(op)) return Result.succeed(unknownMessage(op, wire))
-    return Result.mapError(decode(wire), (error) => fromSchema(error, op))
+    return Result.mapError(decode(wire), (error) => fromSchema(error, op, isKeyLost(op, wire)))
   }
 }
 
 const readClient = reader(ClientMessage.discriminants, Schema.decodeUnknownResult(ClientMessage))
 const readClientV9 = reader(ClientMessageV9.discriminants, Schema.decodeUnknownResult(ClientMessageV9))
-const readServer = reader(ServerMessage.discriminants, Schema.decodeUnknownResult(ServerMessage))
+const readServer = reader(
+  ServerMessage.discriminants,
+  Schema.decodeUnknownResult(ServerMessage),
+  (op, wire) => op === 4 && losesKey(wire)
+)
 
 const writeClient = Schema.encodeUnknownResult(ClientMessage)
 const writeClientV9 = Schema.encodeUnknownResult(ClientMessageV9)

@@ -45,8 +45,8 @@ export interface Peer {
   readonly waiting: Effect.Effect<number>
   readonly push: (message: VoicePayload.ServerMessage) => Effect.Effect<void>
   readonly pushDave: (frame: DaveFrame.ServerFrame) => Effect.Effect<void>
-  /** A message that breaks its schema, of an opcode if that could be read. */
-  readonly pushMalformed: (detail: string, op?: number) => Effect.Effect<void>
+  /** A message that breaks its schema, of an opcode if that could be read; `isKeyLost`, if it is op 4 and has a key. */
+  readonly pushMalformed: (detail: string, op?: number, isKeyLost?: true) => Effect.Effect<void>
   /** Ends the connection with a close frame. */
   readonly close: (code: number, detail?: string) => Effect.Effect<void>
   /** Ends the connection without a close frame. */
@@ -114,8 +114,13 @@ const make = Effect.gen(function*() {
       waiting: Queue.size(sent),
       push: (message) => deliver({ _tag: "Message", message }, message.seq),
       pushDave: (frame) => deliver({ _tag: "Dave", frame }, frame.seq),
-      pushMalformed: (detail, op) =>
-        deliver({ _tag: "Malformed", detail, ...(op === undefined ? {} : { op }) }, undefined),
+      pushMalformed: (detail, op, isKeyLost) =>
+        deliver({
+          _tag: "Malformed",
+          detail,
+          ...(op === undefined ? {} : { op }),
+          ...(isKeyLost === undefined ? {} : { isKeyLost })
+        }, undefined),
       close: (code, detail = "") => end(code, detail),
       terminate: end(1006, ""),
       closed: Deferred.await(ended)

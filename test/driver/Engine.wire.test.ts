@@ -132,6 +132,31 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual((yield* connection.statistics).packetsSent, frames.length + 5)
     })).pipe(Effect.provide(Mock.layer)))
 
+  const key = JSON.stringify(Array.from({ length: 32 }, () => 1))
+  const descriptions: ReadonlyArray<readonly [string, boolean]> = [
+    [`"mode":"m","secret_key":[1,2]`, true],
+    [`"secret_key":"AQI="`, true],
+    [`"secret_key":null`, true],
+    [`"mode":5`, true],
+    [`"secret_key":${key}`, true],
+    [`"mode":"aead_aes256_gcm_rtpsize","secret_key":${key},"dave_protocol_version":"1"`, true],
+    [`"mode":"aead_aes256_gcm_rtpsize"`, false],
+    [`"media_session_id":"m"`, false],
+    [`"sdp":5`, false]
+  ]
+  for (const [d, ends] of descriptions) {
+    it.effect(`${ends ? "ends at" : "counts"} a later Session Description that cannot be read: ${d.slice(0, 90)}`, () =>
+      Rig.run(Effect.gen(function*() {
+        const { connection, peer } = yield* Mock.connect()
+        yield* peer.send(`{"op":4,"d":{${d}}}`)
+        yield* Effect.sleep("1 second")
+        const end = yield* Effect.timeoutOption(Effect.flip(connection.awaitEnd), "1 second")
+        assert.strictEqual(end._tag === "Some" ? end.value.reason._tag : "on", ends ? "ProtocolViolated" : "on")
+        if (ends) return
+        assert.strictEqual((yield* connection.statistics).malformedMessages, 1)
+      })).pipe(Effect.provide(Mock.layer)))
+  }
+
   it.effect("keeps its UDP socket alive every 5 seconds, and reports as often while it sends", () =>
     Rig.run(Effect.gen(function*() {
       const { beats, connection, peer, say, udp } = yield* Mock.connect()

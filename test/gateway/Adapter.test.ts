@@ -5,6 +5,7 @@ import * as Gateway from "../../src/Gateway.ts"
 import * as Mixer from "../../src/Mixer.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
+import { voiceCloseReason } from "../../src/voiceClose.ts"
 import type { VoiceError } from "../../src/VoiceError.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 
@@ -467,6 +468,54 @@ describe("Gateway.layerAdapter", () => {
       }))
   })
 
+  it.effect("tells of outages what the library does, each once, and of nothing else that it gives", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function*() {
+      const listeners: Array<(guildId: never, isAvailable: never) => void> = []
+      const { gateway, host } = yield* setup({
+        availability: (listener) => {
+          listeners.push(listener)
+          return () => {
+            throw new Error("destroyed")
+          }
+        }
+      })
+      const { heard } = yield* collect(gateway)
+      // plain JavaScript may give anything
+      const tell = (...told: ReadonlyArray<unknown>) => listeners[0]?.(...(told as [never, never]))
+      tell(guildId, true)
+      tell(guildId, false)
+      tell(guildId, false)
+      tell(otherGuildId, false)
+      tell(guildId, true)
+      tell(undefined, false)
+      tell({ id: "10" }, true)
+      // it is over for who is out of the guild, and who is in it again hears of the next
+      yield* gateway.updateVoiceState(request(channelId))
+      tell(guildId, false)
+      host.methods().destroy()
+      tell(guildId, false)
+      yield* settle
+      assert.deepStrictEqual(
+        heard.map((event) => event._tag === "Availability" ? [event.guildId, event.isAvailable] : event._tag),
+        [[guildId, false], [otherGuildId, false], [guildId, true], [guildId, false], "Detached", [guildId, false]]
+      )
+    }).pipe(
+      Effect.scoped,
+      Effect.tap(() =>
+        Effect.sync(() =>
+          assert.deepStrictEqual(lines, [
+            "The option availability of a gateway has given undefined for a guild",
+            "The option availability of a gateway has given [object Object] for a guild",
+            "What the option availability of a gateway gave has thrown: destroyed"
+          ])
+        )
+      ),
+      Effect.provideService(References.MinimumLogLevel, "Warn"),
+      Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))]))
+    )
+  })
+
   describe("carries a session", () => {
     const join = VoiceSession.join({ guildId, channelId })
 
@@ -564,6 +613,40 @@ describe("Gateway.layerAdapter", () => {
         Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))]))
       )
     })
+
+    it.effect("that comes back from an outage of which the library tells, and of no other", () =>
+      Effect.gen(function*() {
+        let tell: Gateway.AvailabilityListener | undefined
+        let stopped = 0
+        yield* Effect.scoped(Effect.gen(function*() {
+          const { host, layer } = yield* setup({
+            availability: (listener) => {
+              tell = listener
+              return () => stopped++
+            }
+          })
+          answering(host)
+          yield* Effect.gen(function*() {
+            const session = yield* join
+            const driver = yield* MockVoiceDriver.MockVoiceDriver
+            assert(tell !== undefined)
+            // a new session of the library: all of its guilds have arrived
+            tell(guildId, true)
+            tell(guildId, false)
+            tell(otherGuildId, false)
+            const { onSend } = host
+            host.onSend = () => true
+            yield* driver.end(voiceCloseReason(4022, ""))
+            yield* TestClock.adjust("12 seconds")
+            assert.notStrictEqual((yield* session.state)._tag, "Closed")
+            host.onSend = onSend
+            tell(guildId, true)
+            yield* TestClock.adjust("1 second")
+            assert.strictEqual((yield* session.state)._tag, "Ready")
+          }).pipe(Effect.scoped, Effect.provide([layer, MockVoiceDriver.layer, Mixer.layer]))
+        }))
+        assert.strictEqual(stopped, 1)
+      }))
 
     it.effect("that stays when the session of another shard is a new one, unless nobody can say which", () =>
       Effect.gen(function*() {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Client, Events } from "discord.js"
-import { Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Effect, Fiber, Layer, Option, Schedule, Stream } from "effect"
 import { once } from "node:events"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -22,6 +22,13 @@ const layer = (client: Client) =>
   Layer.merge(
     Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator),
     Voice.layer
+  )
+
+/** Waits until the session is so. */
+const becomes = (session: VoiceSession.VoiceSession, is: (state: VoiceSession.State) => boolean) =>
+  Effect.flatMap(session.state, (state) => is(state) ? Effect.void : Effect.fail(state._tag)).pipe(
+    Effect.retry({ schedule: Schedule.spaced("10 millis") }),
+    Effect.timeout("60 seconds")
   )
 
 describe("inside a bot on discord.js", () => {
@@ -113,6 +120,39 @@ describe("inside a bot on discord.js", () => {
         assert.strictEqual(event.guildId, guildId)
         assert.strictEqual(client.voice.adapters.size, 0)
       }).pipe(Effect.scoped, Effect.provide(layer(client)))
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live("comes back from an outage in which its voice server was moved, of which discord.js tells", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const client = yield* bot
+      const GatewayLive = Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator, {
+        availability: DiscordJs.availability(client)
+      })
+      const listeners = () =>
+        [Events.GuildUnavailable, Events.GuildAvailable].map((event) => client.listenerCount(event))
+      yield* Effect.gen(function*() {
+        const session = yield* VoiceSession.join({
+          ...(yield* where),
+          policy: { gatewayPatience: "100 millis" }
+        })
+        const first = yield* session.state
+        yield* Effect.scoped(Effect.gen(function*() {
+          const gone = yield* Effect.forkScoped(
+            Effect.promise(() => once(client, Events.GuildUnavailable)),
+            { startImmediately: true }
+          )
+          yield* discord.faults.guildOutage("guild")
+          yield* Fiber.join(gone)
+          yield* discord.faults.moveServer("lobby")
+          // nobody says so, and what is asked is not answered
+          yield* becomes(session, ({ _tag }) => _tag === "Joining")
+        }))
+        yield* becomes(session, (state) => state._tag === "Ready" && state !== first)
+        assert.deepStrictEqual(listeners(), [1, 1])
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(GatewayLive, Voice.layer)))
+      assert.deepStrictEqual(listeners(), [0, 0])
+      assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
   it.live("says that it does not know a guild", () =>

@@ -97,12 +97,13 @@ export class Hearing implements Link.Listener {
     this.#options.emit({ _tag: "Heartbeat", roundTripMs })
   }
 
-  onMalformed(detail: string, op: number | undefined): Effect.Effect<void> {
+  onMalformed(detail: string, op: number | undefined, isKeyLost: boolean): Effect.Effect<void> {
     const { onLost } = this.#options
     this.malformedMessages++
     this.lastMalformed = detail
     if (op === 2 && !Deferred.isDoneUnsafe(this.ready)) onLost(Link.unusable("Ready", detail))
-    if (op === 4 && !this.#isDescribed) onLost(Link.unusable("Session Description", detail))
+    // without a new key we are deaf and mute, and nobody would know
+    if (op === 4 && (!this.#isDescribed || isKeyLost)) onLost(Link.unusable("Session Description", detail))
     const text = `malformed message from the voice gateway: ${detail}`
     // a server that always says it so would fill the log
     this.#malformedOps ??= new Set()

@@ -35,8 +35,8 @@ export interface Listener {
   readonly lastSequence: () => number
   readonly onHeartbeat: () => void
   readonly onRoundTrip: (milliseconds: number) => void
-  /** `op` is absent where it could not be read. */
-  readonly onMalformed: (detail: string, op: number | undefined) => Effect.Effect<void>
+  /** `op` is absent where it could not be read. `isKeyLost`: of op 4, it was to say with which mode and key to go on. */
+  readonly onMalformed: (detail: string, op: number | undefined, isKeyLost: boolean) => Effect.Effect<void>
   readonly onUnknown: () => void
   /** A link has ended, and {@link Link.ended} says why. */
   readonly onEnded?: (() => void) | undefined
@@ -177,8 +177,8 @@ class Open implements Link {
   #onIncoming(incoming: VoiceSocket.Incoming): Effect.Effect<unknown> {
     switch (incoming._tag) {
       case "Malformed": {
-        const { detail, op } = incoming
-        const told = this.#listener.onMalformed(detail, op)
+        const { detail, isKeyLost, op } = incoming
+        const told = this.#listener.onMalformed(detail, op, isKeyLost === true)
         return op === 8 && !Deferred.isDoneUnsafe(this.#hello)
           ? Effect.andThen(told, this.#end(unusable("Hello", detail)))
           : told

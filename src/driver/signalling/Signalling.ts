@@ -49,7 +49,7 @@ export type Description = Hearing.Description
  * @since 0.1.0
  */
 export interface Signalling {
-  /** Waits for Ready (op 2). One that is malformed, and a first Session Description (op 4) that is, end the connection. */
+  /** Waits for Ready (op 2). One that is malformed ends the connection, and so does a Session Description (op 4), the first or one with a key. */
   readonly ready: Effect.Effect<Ready>
   /** Sends on the socket of the moment, and waits until the message has left. */
   readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>

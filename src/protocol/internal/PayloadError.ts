@@ -15,7 +15,8 @@ import * as SchemaIssue from "effect/SchemaIssue"
  * - `Shape`: the message breaks the schema of its opcode; `detail` names the first field that does.
  * - `TooLarge`: the text is longer than its gateway allows.
  *
- * `detail` names fields and expectations, never values, so that no token or key ends up in a log.
+ * `detail` names fields and expectations, never values, so that no token or key ends up in a log. `isKeyLost`: it is a Session
+ * Description (op 4 of the voice gateway) with a `secret_key`, which cannot be used without the rest, or with a `mode` that is none.
  *
  * @category errors
  * @since 0.1.0
@@ -25,7 +26,8 @@ export class PayloadError extends Schema.TaggedError<PayloadError>("effect-disco
   {
     kind: Schema.Literals(["Json", "Shape", "TooLarge"]),
     op: Schema.optionalKey(Schema.Finite),
-    detail: Schema.String
+    detail: Schema.String,
+    isKeyLost: Schema.optionalKey(Schema.Literal(true))
   }
 ) {
   override get message(): string {
@@ -112,13 +114,14 @@ const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
  * @category constructors
  * @since 0.1.0
  */
-export const fromSchema = (error: Schema.SchemaError, op: number | undefined): PayloadError => {
+export const fromSchema = (error: Schema.SchemaError, op: number | undefined, isKeyLost = false): PayloadError => {
   const issue = toIssues(error.issue).issues[0]
   const path = (issue?.path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment))
   const expectation = issue?.message ?? "the message breaks its schema"
   return new PayloadError({
     kind: "Shape",
     detail: path.length === 0 ? expectation : `${path.join(".")}: ${expectation}`,
-    ...(op === undefined ? {} : { op })
+    ...(op === undefined ? {} : { op }),
+    ...(isKeyLost ? { isKeyLost } : {})
   })
 }

@@ -503,6 +503,26 @@ describe("Signalling", () => {
   )
 
   test(
+    "ends with a later Session Description whose key is lost with it, and not with another that is malformed",
+    Effect.gen(function*() {
+      const { ended, first, gateway, reason } = yield* rig()
+      yield* gateway.established
+      yield* first.push({
+        op: 4,
+        d: { mode: "aead_xchacha20_poly1305_rtpsize", secret_key: Array.from({ length: 32 }, () => 1) }
+      })
+      yield* first.pushMalformed("d: Expected object", 4)
+      yield* Time.advance("1 millis")
+      assert.isFalse(Deferred.isDoneUnsafe(ended))
+      yield* first.pushMalformed("d.secret_key: Expected array", 4, true)
+      const why = yield* reason
+      assert(why._tag === "ProtocolViolated")
+      assert.include(why.detail, "Session Description cannot be used: d.secret_key")
+      assert.strictEqual(gateway.statistics().malformedMessages, 2)
+    })
+  )
+
+  test(
     "hears of a socket that was lost while Identify was on its way",
     Effect.gen(function*() {
       const { ended, making, network } = yield* begin({

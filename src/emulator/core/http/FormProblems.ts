@@ -117,6 +117,10 @@ export const noObject = (path: string): Problem => ({
   message: "Only dictionaries may be used in a DictType"
 })
 
+/** As much of a value as a message has room for. */
+const shownAs = (value: unknown): string =>
+  (typeof value === "object" ? JSON.stringify(value) : String(value)).slice(0, 100)
+
 /**
  * What is wrong with a text, which may be missing. One that is needed has more than spaces in it.
  *
@@ -137,8 +141,7 @@ export const ofText = (
   }
   if (value === undefined || value === null) return []
   if (typeof value !== "string") {
-    const shown = typeof value === "object" ? JSON.stringify(value).slice(0, 100) : String(value)
-    return [{ path, code: "STRING_TYPE_CONVERT", message: `Could not interpret "${shown}" as string.` }]
+    return [{ path, code: "STRING_TYPE_CONVERT", message: `Could not interpret "${shownAs(value)}" as string.` }]
   }
   if (value.length <= most && value.length >= least) return []
   const length = Body.lengthOf(value)
@@ -155,6 +158,29 @@ export const ofFlag = (path: string, value: unknown): ReadonlyArray<Problem> =>
   value === undefined || value === null || typeof value === "boolean"
     ? []
     : [{ path, code: "BOOLEAN_TYPE_CONVERT", message: "Must be either true or false." }]
+
+/**
+ * Of what is no time.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const noTime = (path: string, value: unknown): Problem => ({
+  path,
+  code: "DATE_TIME_TYPE_PARSE",
+  message: `Could not parse ${shownAs(value)}. Should be ISO8601.`
+})
+
+/**
+ * What is wrong with a time, which may be missing.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const ofTime = (path: string, value: unknown): ReadonlyArray<Problem> =>
+  value === undefined || value === null || (typeof value === "string" && !Number.isNaN(Date.parse(value)))
+    ? []
+    : [noTime(path, value)]
 
 /**
  * What is wrong with a whole number, of which one may be missing.

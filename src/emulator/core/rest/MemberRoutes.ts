@@ -8,7 +8,7 @@ import type { Actions } from "../Actions.ts"
 import * as Admission from "../Admission.ts"
 import { longestTimeOutMs, type Memberships } from "../guilds/Memberships.ts"
 import * as Body from "../http/Body.ts"
-import { badLength, invalidForm, limitIn, type Problem } from "../http/FormProblems.ts"
+import { invalidForm, limitIn, ofFlag, ofText, ofTime, type Problem } from "../http/FormProblems.ts"
 import {
   error,
   missingAccess,
@@ -114,13 +114,12 @@ export const make = (
     if (isOfVoice && World.voiceState(world, guild.id, member.userId) === undefined) return notInVoice
     if (mute !== undefined && typeof mute !== "boolean") return invalidForm(noFlag("mute"))
     if (deaf !== undefined && typeof deaf !== "boolean") return invalidForm(noFlag("deaf"))
-    if (nick !== undefined && nick !== null && !Body.isText(nick, 0, longestNick)) {
-      return invalidForm(badLength("nick", longestNick))
-    }
+    const problems = ofText("nick", nick, { most: longestNick })
+    if (problems.length > 0) return invalidForm(...problems)
     if (roles !== undefined && roles.length !== wanted?.length) return invalidForm(noRole("roles"))
     // also none that is no time
     if (typeof timeOutMs === "number" && !(timeOutMs <= longestTimeOutMs)) return invalidForm(noTimeOut)
-    const others = { mute, deaf, nick, roles, timeOutMs }
+    const others = { mute, deaf, nick: typeof nick === "string" || nick === null ? nick : undefined, roles, timeOutMs }
     if (channelId === undefined || channelId === null) return { channel: channelId, ...others }
     const id = Body.idOf(channelId)
     const channel = Array.from(guild.channels.values()).find((one) => one.id === id)
@@ -229,6 +228,8 @@ export const make = (
         if (
           (!own || suppress === false) && !Admission.may(world, channel, me.userId, "MUTE_MEMBERS")
         ) return missingPermissions
+        const problems = [...ofFlag("suppress", suppress), ...ofTime("request_to_speak_timestamp", request)]
+        if (problems.length > 0) return invalidForm(...problems)
         if (typeof suppress === "boolean") state.suppress = suppress
         if (request === null || typeof request === "string") state.requestToSpeak = request ?? undefined
         if (suppress === true) state.requestToSpeak = undefined

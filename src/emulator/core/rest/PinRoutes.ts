@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { invalidForm, limitIn, type Problem } from "../http/FormProblems.ts"
+import { invalidForm, limitIn, noTime } from "../http/FormProblems.ts"
 import { error, missingPermissions, nothing, ofSystem, ok } from "../http/RestAnswer.ts"
 import type { Messages } from "../messages/Messages.ts"
 import type * as Places from "../messages/Places.ts"
@@ -15,12 +15,6 @@ import * as RestRoute from "./RestRoute.ts"
 const [most, mostListed] = [250, 50]
 
 const tooMany = error(400, 30003, `Maximum number of pins reached for the channel (${most})`)
-
-const noTime = (path: string, value: string): Problem => ({
-  path,
-  code: "DATE_TIME_TYPE_PARSE",
-  message: `Could not parse ${value.slice(0, 100)}. Should be ISO8601.`
-})
 
 /**
  * The routes for pins. `inPlace` and `inMessage` find what they are about.
@@ -56,7 +50,7 @@ export const make = (
       const before = call.query.get("before")
       const beforeMs = before === null ? Number.POSITIVE_INFINITY : Date.parse(before)
       if (problems.length > 0) return invalidForm(...problems)
-      if (Number.isNaN(beforeMs)) return invalidForm(noTime("before", String(before)))
+      if (Number.isNaN(beforeMs)) return invalidForm(noTime("before", before))
       const pins = pinsOf(where).filter(({ ms }) => ms < beforeMs)
       return ok({
         items: pins.slice(0, limit).map(({ message, ms }) => ({

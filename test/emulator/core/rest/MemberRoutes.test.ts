@@ -10,7 +10,10 @@ const setup = () => {
   const h = Harness.make()
   const guest = h.core.createUser({ name: "guest" })
   const moderator = h.core.createUser({ name: "moderator", bot: true, moderator: true, privilegedIntents: true })
-  const client = h.login({ token: moderator.token, intents: Intents.Guilds | Intents.GuildMembers })
+  const client = h.login({
+    token: moderator.token,
+    intents: Intents.Guilds | Intents.GuildMembers | Intents.GuildVoiceStates
+  })
   const patch = (id: string, body: unknown, as: { readonly token: string } = moderator) => {
     const path = `/guilds/${h.guildId}/members/${id}`
     const text = typeof body === "string" ? body : JSON.stringify(body)
@@ -132,5 +135,38 @@ describe("a member", () => {
     assert.strictEqual(joined.success.channelId, h.other)
     patch(guest.id, { channel_id: null })
     assert.isUndefined(joined.success.channelId)
+  })
+
+  it("is refused a change whose values are of another type, and stays as it is", () => {
+    const { client, guest, h, moderator, patch } = setup()
+    const error = (path: string, { json }: { readonly json: Json }) => {
+      const fields = json["errors"] as { readonly [field: string]: { readonly _errors: ReadonlyArray<Json> } }
+      return [json["code"], fields[path]?._errors[0]?.["code"]]
+    }
+    assert.deepStrictEqual(error("nick", patch(guest.id, { nick: 5 })), [50035, "STRING_TYPE_CONVERT"])
+    assert.deepStrictEqual(error("nick", patch("@me", { nick: ["DJ"] }, h.bot)), [50035, "STRING_TYPE_CONVERT"])
+    assert.deepStrictEqual(error("nick", patch(guest.id, { nick: "x".repeat(33) })), [50035, "BASE_TYPE_MAX_LENGTH"])
+    const stage = h.core.createChannel({ guildId: h.guildId, name: "stage", kind: "stage" })
+    assert(stage !== undefined)
+    const joined = h.core.participants.join({ userId: guest.id, channelId: stage })
+    assert(Result.isSuccess(joined))
+    const before = client.events("VOICE_STATE_UPDATE").length
+    const path = `/guilds/${h.guildId}/voice-states/${guest.id}`
+    const change = (body: unknown) => {
+      const answer = h.core.rest({ method: "PATCH", path, authorization: moderator.token, body: JSON.stringify(body) })
+      return { status: answer.status, json: (answer.body ?? {}) as Json }
+    }
+    for (const suppress of [0, "false", {}]) {
+      assert.deepStrictEqual(error("suppress", change({ suppress })), [50035, "BOOLEAN_TYPE_CONVERT"])
+    }
+    for (const time of [5, true, "soon", ""]) {
+      assert.deepStrictEqual(
+        error("request_to_speak_timestamp", change({ suppress: false, request_to_speak_timestamp: time })),
+        [50035, "DATE_TIME_TYPE_PARSE"]
+      )
+    }
+    assert.lengthOf(client.events("VOICE_STATE_UPDATE"), before)
+    assert.strictEqual(change({ suppress: false, request_to_speak_timestamp: null }).status, 204)
+    assert.lengthOf(client.events("VOICE_STATE_UPDATE"), before + 1)
   })
 })
