@@ -54,7 +54,10 @@ export interface QueueOptions {
    * other.
    */
   readonly crossfade?: Duration.Input | undefined
-  /** How long before the end of an entry the next one is opened; at once where the end is not known. Default 10 seconds. */
+  /**
+   * How long before the end of an entry the next one is opened; at once where the end is not known, and behind what is live, such as a
+   * station, when that has ended or is skipped. Default 10 seconds.
+   */
   readonly openAhead?: Duration.Input | undefined
   /**
    * How long an entry may take to open, or give nothing before it ends; as in `TrackOptions`. Those behind it wait as long. Default 30
