@@ -11,6 +11,7 @@ const failed = (source: string) =>
 /** What the fake player knows of a source by its name. */
 export interface Disc {
   readonly lengthMs: number | undefined
+  readonly live?: boolean
   readonly says?: "fails" | "breaks" | "hangs" | "rots" | "is empty"
   /** How much faster it is played than its source is. */
   readonly speed?: number
@@ -86,7 +87,7 @@ export const makePlayer = (discs: Record<string, Disc>) => {
       const track: Partial<Track> = {
         name,
         durationMs: disc.lengthMs === undefined ? undefined : disc.lengthMs * (disc.speed ?? 1),
-        live: false,
+        live: disc.live ?? false,
         speed: disc.speed ?? 1,
         untilMs,
         state: Effect.sync(() => end === undefined ? { _tag: "Playing" } : { _tag: "Ended", end }),

@@ -326,23 +326,37 @@ describe("TrackQueue", () => {
       const skipping = yield* Effect.forkChild(queue.skip, { startImmediately: true })
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* shown(queue), "a|-|bcde")
-      // b is being opened, and left out
+      // b is being opened, and skipped
       assert.strictEqual((yield* queue.skip)?.name, "c")
       assert.strictEqual((yield* Fiber.join(skipping))?.name, "c")
       // d is being opened ahead
       assert.strictEqual((yield* queue.add(source("c"))).name, "c")
       assert.isTrue(yield* queue.remove(id("d")))
       yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* shown(queue), "a|c|ec")
+      assert.strictEqual(yield* shown(queue), "ab|c|ec")
       assert.include(log, "open e at 2000")
       yield* queue.add(source("b"), { at: 0 })
       yield* queue.stop
-      assert.strictEqual(yield* shown(queue), "a|-|")
+      assert.strictEqual(yield* shown(queue), "ab|-|")
       yield* queue.awaitIdle
       const adding = yield* Effect.forkChild(queue.add(source("b")), { startImmediately: true })
       yield* Scope.close(scope, Exit.void)
       yield* Fiber.join(adding)
+      assert.strictEqual(yield* shown(queue), "ab|-|")
+    }))
+
+  it.effect("goes back to what was skipped while it was opened, which is not repeated by itself", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({ a: { ...minute, opensMs: 5_000 }, b: minute })
+      const queue = yield* TrackQueue.make(player, { repeat: "all" })
+      yield* Effect.forkChild(queue.add(source("a")), { startImmediately: true })
+      assert.isUndefined(yield* queue.skip)
       assert.strictEqual(yield* shown(queue), "a|-|")
+      yield* queue.add(source("b"))
+      const back = yield* Effect.forkChild(queue.back, { startImmediately: true })
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Fiber.join(back))?.name, "a")
+      assert.strictEqual(yield* shown(queue), "|a|b")
     }))
 
   it.effect("goes on to open the next where somebody who asked for something else had nothing to do", () =>

@@ -34,7 +34,7 @@ export interface UrlOptions {
   /**
    * When to try again after a connection has failed, was cut, or has stalled, and after an answer of 408, 425, 429, 500, 502,
    * 503 or 504. It begins anew once bytes have come. Default: after 200 ms, then twice as long each time up to 5 seconds, 8 times; but 3 times where
-   * nothing has come yet and nobody is at the address, which is most likely a wrong one.
+   * nothing has come yet and nobody is at the address, or whoever is there answers with an error.
    */
   readonly reconnect?: Schedule.Schedule<unknown, unknown> | undefined
   /** How long an answer, or the next bytes, may take before the connection is replaced. Default 10 seconds. */
@@ -140,7 +140,7 @@ export const open = (
             `${what}: ${HttpTrouble.reasonOf(cause)}`,
             HttpTrouble.causeOf(cause)
           ),
-          isNobody: HttpTrouble.isNobody(cause)
+          isRefusal: HttpTrouble.isNobody(cause)
         })
       }).pipe(
         Effect.timeoutOrElse({
@@ -274,7 +274,7 @@ export const open = (
     })
 
     const isEnough = HttpTrouble.patience()
-    const isVain = ({ isNobody }: Trouble): boolean => isNobody === true && known === undefined
+    const isVain = ({ isRefusal }: Trouble): boolean => isRefusal === true && known === undefined
 
     const patient = <A>(effect: Effect.Effect<A, Trouble>, by = schedule): Effect.Effect<A, VoiceError> =>
       Effect.tapError(effect, tell).pipe(

@@ -16,8 +16,8 @@ import * as ByteSource from "../ByteSource.ts"
  */
 export interface Trouble {
   readonly retry: boolean
-  /** Nobody is at the address: it has no host, or nobody listens there. */
-  readonly isNobody?: boolean
+  /** The address does not give it, rather than the network: it has no host, nobody listens there, or the answer is an error. */
+  readonly isRefusal?: boolean
   readonly error: VoiceError
 }
 
@@ -47,7 +47,7 @@ export const statusFailure = (name: string, status: number, text: string): Troub
     : status === 401 || status === 403
     ? "Unreadable"
     : "Failed"
-  return { retry: retried.has(status), error: ByteSource.failure(name, kind, said) }
+  return { retry: retried.has(status), isRefusal: true, error: ByteSource.failure(name, kind, said) }
 }
 
 /** How Node says it. */
@@ -168,7 +168,7 @@ export const passing = new WeakSet<VoiceError>()
 export const isPassing = (error: VoiceError): boolean => passing.has(error)
 
 /**
- * Failures of addresses where nobody is.
+ * Failures of addresses that have given nothing and refuse it.
  *
  * @category errors
  * @since 0.1.0
@@ -176,17 +176,17 @@ export const isPassing = (error: VoiceError): boolean => passing.has(error)
  */
 export const vain = new WeakSet<VoiceError>()
 
-/** How often an address where nobody is, and nobody was, is tried again by default: within a second and a half. */
-const triesOfNobody = 3
+/** How often an address that refuses, and has given nothing before, is tried again by default: within a second and a half. */
+const triesAtRefusal = 3
 
 /**
- * Counts the tries of an address where nobody is: says of a failure whether there were enough.
+ * Counts the tries of an address that has given nothing: says of a failure whether there were enough.
  *
  * @category constructors
  * @since 0.1.0
  * @internal
  */
-export const patience = (): (isNobody: boolean) => boolean => {
+export const patience = (): (isRefusal: boolean) => boolean => {
   let refusals = 0
-  return (isNobody) => isNobody && refusals++ >= triesOfNobody
+  return (isRefusal) => isRefusal && refusals++ >= triesAtRefusal
 }

@@ -148,6 +148,8 @@ export const make = Effect.fnUntraced(function*<R, A>(
       const wait = Effect.gen(function*() {
         while (current() === playing && !(yield* hasEnded(track))) {
           const left = yield* leftMs(track)
+          // a station goes on for hours, and what is open behind it meanwhile grows stale, or is cut by its server
+          if (left === Infinity && track.live) return
           const waitMs = left === Infinity ? 0 : left - openAheadMs - crossfadeMs()
           if (waitMs <= 0) {
             return yield* inTurn(Effect.suspend(() => current() === playing ? prepare(playing) : Effect.void))

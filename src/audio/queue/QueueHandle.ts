@@ -31,7 +31,10 @@ export interface Contents<A = unknown> {
     }
     | undefined
   readonly upcoming: ReadonlyArray<Entry<A>>
-  /** What was played, the latest last: a hundred at most. What repeats by itself is not in it until that is over. */
+  /**
+   * What was played, or skipped while it was opened, the latest last: a hundred at most. What repeats by itself is not in it until that is
+   * over.
+   */
   readonly history: ReadonlyArray<Entry<A>>
   /** What could not be played, and why, the latest last: a hundred at most. */
   readonly failures: ReadonlyArray<Failure<A>>
@@ -54,7 +57,10 @@ export interface QueueOptions {
    * other.
    */
   readonly crossfade?: Duration.Input | undefined
-  /** How long before the end of an entry the next one is opened; at once where the end is not known. Default 10 seconds. */
+  /**
+   * How long before the end of an entry the next one is opened; at once where the end is not known, and behind what is live, such as a
+   * station, when that has ended or is skipped. Default 10 seconds.
+   */
   readonly openAhead?: Duration.Input | undefined
   /**
    * How long an entry may take to open, or give nothing before it ends; as in `TrackOptions`. Those behind it wait as long. Default 30
@@ -143,8 +149,8 @@ export interface TrackQueue<in R = never, in out A = unknown> {
   /** Puts a waiting entry at another place, the last one where `at` is no number; says whether there was one. */
   readonly move: (id: number, at: number) => Effect.Effect<boolean>
   /**
-   * Ends what plays and goes on with the next, also where one entry is repeated; what is being opened, while nothing plays, is
-   * left out. Gives what plays then.
+   * Ends what plays and goes on with the next, also where one entry is repeated. What is being opened, while nothing plays, goes to the
+   * history as well, without a `Started`, and is not repeated. Gives what plays then.
    */
   readonly skip: Effect.Effect<Entry<A> | undefined>
   /** Goes back to what was played last; what plays comes after it. Gives what plays then. */

@@ -27,7 +27,7 @@ export interface Entry<A = unknown> {
 }
 
 /**
- * What happens in a queue. `Failed`: a source could not be opened; it is left out. `Changed`: entries came, went or moved, or
+ * What happens in a queue. `Started`: it is the one that plays, which `Ended` before another has `Started`. `Failed`: a source could not be opened; it is left out. `Changed`: entries came, went or moved, or
  * the repetition was set. `Idle`: nothing is left to play. `Halted`: the player takes no more tracks, because its session has
  * ended; what waits stays in the queue.
  *

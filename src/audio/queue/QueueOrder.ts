@@ -200,21 +200,22 @@ export const make = Effect.fnUntraced(function*<R, A>(
     return isRight ? Effect.asVoid(Effect.forkIn(lock.withPermit(revise), scope)) : urgently(revise)
   })
 
-  /** Entries with nothing in them, which were found out ahead: their turn is when the current one has ended. */
-  let empty: Array<() => void> = []
+  /** Tells of entries that have come and gone while the current one plays: what was told to have started last is what plays. */
+  let untold: Array<() => void> = []
 
   /** An entry has come and gone while the one before it still plays. */
   const passed = (playing: Playing<R, A>, end: TrackEnd) =>
     Effect.map(QueueAhead.isHeard(playing), (isHeard) => {
       const { item, track } = playing
+      const played = () => line.played(item, { isRepeatable: end._tag === "Finished" && isHeard, isSkipped: false })
       line.remove(item)
-      const tell = () => {
+      if (isHeard) played()
+      untold.push(() => {
         journal.started(item, track)
         journal.ended(item, end)
-        line.played(item, { isRepeatable: end._tag === "Finished" && isHeard, isSkipped: false })
-      }
-      if (isHeard) tell()
-      else empty.push(tell)
+        // one with nothing in it, which was found out ahead: its turn is now
+        if (!isHeard) played()
+      })
       journal.changed()
     })
 
@@ -247,8 +248,8 @@ export const make = Effect.fnUntraced(function*<R, A>(
     // what gives nothing would be repeated without end in no time
     const isRepeatable = played && ((yield* QueueAhead.isHeard(playing)) || why !== undefined)
     if (why !== "back" && why !== "stop") line.played(item, { isRepeatable, isSkipped: why === "skip" })
-    const told = empty
-    empty = []
+    const told = untold
+    untold = []
     for (const tell of told) tell()
     current = undefined
     if (isHalt) {
@@ -284,7 +285,12 @@ export const make = Effect.fnUntraced(function*<R, A>(
     const former = current
     if (former === undefined) {
       const opened = opening.item()
-      if (opened !== undefined) line.remove(opened)
+      if (opened !== undefined && line.upcoming().includes(opened)) {
+        line.remove(opened)
+        // for `back`; what may hang does not come again by itself
+        line.played(opened, { isRepeatable: false, isSkipped: true })
+        journal.changed()
+      }
       return urgently(advance)
     }
     // now, since it may end by itself before the lock is free

@@ -155,7 +155,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
   ): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
     Effect.gen(function*() {
       let failure: VoiceError | undefined
-      /** Of those that another try may help with, nobody was at any. */
+      /** Of those that another try may help with, all refuse. */
       let isVain = true
       let tried = 0
       let at = ""

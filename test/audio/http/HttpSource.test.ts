@@ -129,15 +129,20 @@ describe("fromUrl", () => {
       }
     }))
 
-  describe("tries an address where nobody is", () => {
+  describe("tries an address that gives nothing", () => {
     /** Where a server was a moment ago. */
     const nowhere = Effect.map(Effect.scoped(serve({})), ({ url }) => url)
 
     /** How often it is tried until it fails; each delay is over at once. */
-    const triesOf = Effect.fnUntraced(function*(options: HttpSource.UrlOptions) {
+    const triesOf = Effect.fnUntraced(function*(url: string, options: HttpSource.UrlOptions, why: RegExp) {
       const failures: Array<VoiceError> = []
       const failed = yield* Queue.unbounded<void>()
-      const opening = yield* HttpSource.open(yield* nowhere, options).pipe(
+      const reading = Effect.gen(function*() {
+        const { next } = yield* HttpSource.open(url, options)
+        while ((yield* next) !== undefined) yield* Effect.void
+        return assert.fail("it was read to its end")
+      })
+      const opening = yield* reading.pipe(
         Effect.provideService(HttpTrouble.Witness, (error) => {
           failures.push(error)
           Queue.offerUnsafe(failed, undefined)
@@ -147,13 +152,26 @@ describe("fromUrl", () => {
       )
       const passTime = Effect.forever(Effect.andThen(Queue.take(failed), TestClock.adjust("5 seconds")))
       const { message } = yield* Effect.raceFirst(Fiber.join(opening), passTime)
-      assert.include(message, "ECONNREFUSED")
+      assert.match(message, why)
       return failures.length
     })
 
     it.effect("for a second and a half by default: whoever waits for it is to hear of it", () =>
       Effect.gen(function*() {
-        assert.strictEqual(yield* triesOf({}), 4)
+        assert.strictEqual(yield* triesOf(yield* nowhere, {}, /ECONNREFUSED/), 4)
+        const broken = yield* serve({ status: Array.from({ length: 20 }, () => 500) })
+        assert.strictEqual(yield* triesOf(broken.url, {}, /answered 500/), 4)
+      }))
+
+    it.effect("longer where something has come before, or where it is the network that is away", () =>
+      Effect.gen(function*() {
+        const answers = [new Response(new ReadableStream({ pull: (body) => body.error(new Error("gone")) }))]
+        const fetch: AudioSource.Fetch = async () => answers.pop() ?? new Response("", { status: 500 })
+        assert.strictEqual(yield* triesOf("http://a.invalid/", { fetch }, /answered 500/), 9)
+        const away: AudioSource.Fetch = async () => {
+          throw new TypeError("fetch failed", { cause: Object.assign(new Error("no"), { code: "ENETUNREACH" }) })
+        }
+        assert.strictEqual(yield* triesOf("http://a.invalid/", { fetch: away }, /no/), 9)
       }))
 
     it.effect("not at all again where the port is one that nobody is asked at", () =>
@@ -172,7 +190,7 @@ describe("fromUrl", () => {
 
     it.effect("as often as it is told", () =>
       Effect.gen(function*() {
-        assert.strictEqual(yield* triesOf({ reconnect: Schedule.recurs(6) }), 7)
+        assert.strictEqual(yield* triesOf(yield* nowhere, { reconnect: Schedule.recurs(6) }, /ECONNREFUSED/), 7)
       }))
   })
 

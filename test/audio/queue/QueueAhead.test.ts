@@ -91,6 +91,27 @@ describe("what is opened ahead", () => {
       assert.strictEqual((yield* queue.contents).current?.entry.name, "y")
     }))
 
+  it.effect("is not what stands behind a station, which may be heard for hours", () =>
+    Effect.gen(function*() {
+      const station = { lengthMs: undefined, live: true }
+      const { log, open, player, queue } = yield* setup({ a: minute, b: station, c: station, d: minute })
+      yield* TestClock.adjust("2 hours")
+      assert.deepStrictEqual([...open], ["b"])
+      assert.strictEqual((yield* queue.skip)?.name, "c")
+      assert.deepStrictEqual([...open], ["c"])
+      yield* queue.skip
+      assert.strictEqual(log.at(-1), "play d at 7200000")
+
+      const other = yield* TrackQueue.make(player)
+      yield* other.add(source("b"), { until: "20 minutes" })
+      yield* other.add(source("c"))
+      yield* TestClock.adjust("19 minutes")
+      assert.deepStrictEqual([...open], ["b"])
+      // where its end is known the next follows without a gap
+      yield* TestClock.adjust("50 seconds")
+      assert.deepStrictEqual([...open], ["b", "c"])
+    }))
+
   it.effect("is not what repeats and cannot be opened a second time: that is tried once", () =>
     Effect.gen(function*() {
       const rig = makePlayer({ a: minute })

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import * as TrackQueue from "../../../src/audio/TrackQueue.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
 import { makePlayer, minute, names, setup, shown, source } from "../FakePlayer.ts"
+import * as Deck from "./deck.ts"
 
 const openings = (log: ReadonlyArray<string>) => log.filter((line) => line.startsWith("opening"))
 
@@ -253,6 +254,23 @@ describe("what a queue tells", () => {
         "Ended",
         "Idle"
       ])
+    }))
+
+  it.effect("has nothing start before what plays has ended, also where it was over by then", () =>
+    Effect.gen(function*() {
+      const { player } = yield* Deck.make((name) => ({ lengthMs: name === "b" ? 600 : 60_000, opensMs: 0 }))
+      const queue = yield* TrackQueue.make(player, { crossfade: 1_500 })
+      for (const name of ["a", "b", "c"]) yield* queue.add(source(name))
+      const track = (yield* queue.current) ?? assert.fail("nothing plays")
+      yield* track.seek(59_500)
+      yield* TestClock.adjust(400)
+      yield* track.seek(10_000)
+      yield* TestClock.adjust("5 seconds")
+      const played = (events: ReadonlyArray<string>) => events.filter((event) => event !== "Changed").join(", ")
+      assert.strictEqual(played(yield* told(queue)), "Started a")
+      assert.strictEqual(yield* shown(queue), "b|a|c")
+      yield* queue.skip
+      assert.strictEqual(played(yield* told(queue)), "Started a, Ended a, Started b, Ended b, Started c")
     }))
 
   it.effect("keeps the last hundred failures, and the last 64 events", () =>

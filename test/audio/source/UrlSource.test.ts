@@ -22,7 +22,7 @@ const quick = { reconnect: Schedule.spaced("5 millis").pipe(Schedule.upTo({ time
 const station: Page = { body: mp3, headers: { "icy-name": "a station" } }
 
 describe("fromUrl of a playlist", () => {
-  describe("of addresses where nobody is", () => {
+  describe("of addresses that give nothing", () => {
     /** Which are asked until it fails; each delay is over at once. */
     const askedOf = Effect.fnUntraced(function*(
       entries: ReadonlyArray<string>,
@@ -34,6 +34,7 @@ describe("fromUrl of a playlist", () => {
         asked.push(url.slice("http://a.invalid/".length))
         if (url.endsWith(".m3u")) return new Response(["#EXTM3U", ...entries].join("\n"))
         if (url.endsWith("busy")) return new Response("", { status: 503 })
+        if (url.endsWith("away")) throw new TypeError("fetch failed", { cause: new Error("the network is away") })
         if (url.endsWith("missing")) return new Response("", { status: 404 })
         throw new TypeError("fetch failed", { cause: Object.assign(new Error("no"), { code: "ECONNREFUSED" }) })
       }
@@ -51,14 +52,14 @@ describe("fromUrl of a playlist", () => {
     it.effect("tries them for a second and a half by default, as one that is named itself", () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* askedOf(["dead"]), ["list.m3u", "dead", "dead", "dead", "dead"])
-        const round = ["dead", "missing", "other"]
+        const round = ["dead", "missing", "busy"]
         assert.deepStrictEqual(yield* askedOf(round), ["list.m3u", ...round, ...round, ...round, ...round])
       }))
 
-    it.effect("tries them as often as others where one of them may be there a moment later, or as it is told", () =>
+    it.effect("tries them as often as others where the network is away for one of them, or as it is told", () =>
       Effect.gen(function*() {
-        const busy = yield* askedOf(["dead", "busy"])
-        assert.strictEqual(busy.filter((one) => one === "dead").length, 9)
+        const away = yield* askedOf(["dead", "away"])
+        assert.strictEqual(away.filter((one) => one === "dead").length, 9)
         const told = yield* askedOf(["dead"], { reconnect: Schedule.recurs(6) })
         assert.strictEqual(told.filter((one) => one === "dead").length, 7)
       }))
