@@ -282,7 +282,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     const held = available()
     const current = frame
     if (current === undefined) {
-      if (!complete() && !isTag(input.start) && (held > 0 || info?.total !== undefined)) {
+      if (!complete() && (held > 0 || info?.total !== undefined)) {
         fail("Truncated", held > 0 ? "it ends inside a FLAC frame" : "it is shorter than it says")
       }
       return

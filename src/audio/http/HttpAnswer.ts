@@ -63,7 +63,7 @@ export const answerOf = (
     start: range === null ? 0 : Number(range[1]),
     end: range === null || isEncoded ? undefined : Number(range[2]) + 1,
     size: Number.isFinite(size) ? size : undefined,
-    ranges: status === 206 && interval === undefined && !isEncoded,
+    ranges: status === 206,
     isEncoded,
     validator: validatorOf(headers),
     live: [...headers.keys()].some((header) => header.startsWith("icy-")),

@@ -89,6 +89,7 @@ const decodeOpus = (opened: OpenOpus): Effect.Effect<OpenPcm, VoiceError, OpusDe
       tags: opened.tags,
       tagChanges: opened.tagChanges,
       live: opened.live,
+      leadMs: opened.leadMs,
       speed,
       pull,
       seek: seek === undefined ? undefined : (positionMs: number) =>

@@ -60,7 +60,7 @@ const otherPiece = "a piece of the PCM is of another type than the first one"
 
 /**
  * Of a stream, which may come at the pace of time: speech that is made while it is heard. A piece that is 40 ms late is not missed
- * in a mix, which wants 80 ms besides.
+ * in a mix, which wants to find 80 ms at worst.
  */
 const streamLeadMs = 120
 

@@ -20,7 +20,10 @@ export interface Wanted {
 
 /** Media time in the ring before it is handed to the driver. */
 const defaultLeadMs = 200
-/** Of a live source, which is not to be late, as little as will do. A mix gives up an input of which less than 60 ms are there. */
+/**
+ * Of a live source, which is not to be late, as little as will do. What is PCM is mixed: a mix gives up an input that has nothing for
+ * it 60 ms before that would be heard, and looks every 20 ms.
+ */
 const defaultLiveLeadMs = { opus: 60, pcm: 80 }
 const mostLeadMs = 10_000
 
@@ -28,7 +31,7 @@ const defaultBufferMs = 1_000
 /** What a power of two of samples holds. */
 const defaultPcmBufferMs = 680
 const defaultLiveBufferMs = 200
-/** Room for the longest packet, and for the 60 ms that a mix wants to find. */
+/** Room for the longest packet, and for more than the 80 ms that a mix wants to find. */
 const leastBufferMs = 120
 
 /**

@@ -217,11 +217,13 @@ describe("FLAC", () => {
     const reader = FlacReader.make()
     for (const part of parts) reader.push(part)
     reader.end()
-    return { count: reader.take().length, kind: reader.problem()?.kind, detail: reader.problem()?.detail, reader }
+    const given = reader.take().map(({ data }) => data)
+    return { count: given.length, given, kind: reader.problem()?.kind, detail: reader.problem()?.detail, reader }
   }
   const datas = frames.map(({ data }) => data)
   const first = datas.slice(0, 8)
   const uncounted = withInfo(info, 1_152, 1_152, false)
+  const tag = concat(ascii("TAG"), new Uint8Array(125))
 
   const counted = (samples: number): Uint8Array => {
     const changed = uncounted.slice()
@@ -266,9 +268,64 @@ describe("FLAC", () => {
     assert.deepInclude(read(fileOf(all, [])), { count: 0, kind: "Truncated", detail: "it is shorter than it says" })
     assert.deepInclude(read(fileOf(uncounted, [])), { count: 0, kind: undefined })
     assert.deepInclude(read(whole.subarray(0, 20)), { kind: "Truncated", detail: "it ends in the headers" })
-    const tagged = concat(fileOf(uncounted, first), ascii("TAG"), new Uint8Array(125))
-    assert.deepInclude(read(tagged), { count: 8, kind: undefined })
-    assert.deepInclude(read(concat(fileOf(all, first), ascii("TAG"), new Uint8Array(125))), { kind: "Truncated" })
+    // also where a tag stands behind it
+    assert.deepInclude(read(fileOf(uncounted, []), tag), { count: 0, kind: undefined })
+    assert.deepInclude(read(fileOf(all, []), tag), {
+      count: 0,
+      kind: "Truncated",
+      detail: "it is shorter than it says"
+    })
+    assert.deepInclude(read(fileOf(all, first), tag), { kind: "Truncated" })
+  })
+
+  it("ends at a tag in pieces of any size, with a last frame that has nothing of it", () => {
+    for (const own of [uncounted, counted(8 * 1_152)]) {
+      for (const what of ["TAG", "APETAGEX", "ID3", "LYRICS", "fLaC"]) {
+        const file = concat(fileOf(own, first), ascii(what), new Uint8Array(125).fill(7))
+        for (const size of [1, 7, file.length]) {
+          const pieces = Math.ceil(file.length / size)
+          const { given, kind } = read(
+            ...Array.from({ length: pieces }, (_, i) => file.subarray(i * size, (i + 1) * size))
+          )
+          assert.deepStrictEqual([what, kind, given.length], [what, undefined, 8])
+          assert.deepStrictEqual(given, first)
+        }
+      }
+    }
+  })
+
+  it("without a count of samples goes on behind what looks like its end", () => {
+    const close = (bytes: Uint8Array) => {
+      const sum = crc(bytes, 16, 0x8005)
+      return concat(bytes, Uint8Array.of(sum >> 8, sum & 255))
+    }
+    /** The checksum is right before a tag that is none. */
+    const odd = (frame: Uint8Array) => close(concat(close(frame.subarray(0, 100)), ascii("TAG"), frame.subarray(100)))
+    const frames = first.map((frame, i) => i === 3 || i === 7 ? odd(frame) : frame)
+    for (const behind of [new Uint8Array(0), tag]) {
+      const { given, kind } = read(fileOf(uncounted, frames), behind)
+      assert.isUndefined(kind)
+      assert.deepStrictEqual(given, frames)
+    }
+  })
+
+  it("without a count of samples ends before another one whose numbers go on", () => {
+    for (const count of [1, 8]) {
+      const both = concat(fileOf(uncounted, first), fileOf(uncounted, datas.slice(8, 8 + count)))
+      assert.deepInclude(read(both), { count: 8, kind: undefined })
+    }
+  })
+
+  it("has the length of what stands before another one, and takes no place for its own that is before it in time", () => {
+    const { reader } = read(fileOf(uncounted, first))
+    const file = fileOf(uncounted, datas)
+    const both = concat(file, fileOf(uncounted, first))
+    const length = 1_000 * seconds
+    assert.strictEqual(reader.durationByTail(both, both.length), length)
+    assert.strictEqual(reader.durationByTail(both.subarray(9_000), both.length), length)
+    assert.isFalse(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 100, start: 0 }))
+    assert.isFalse(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 100, start: 1_152 }))
+    assert.isTrue(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 100, start: 2_304 }))
   })
 
   it("is refused where nothing here can decode it, and Corrupt where its headers are malformed", () => {

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs"
 import * as ByteSource from "../../../src/audio/ByteSource.ts"
 import * as DcaReader from "../../../src/audio/format/DcaReader.ts"
 import * as Mp3Reader from "../../../src/audio/format/Mp3Reader.ts"
-import type { PacketReader, Place } from "../../../src/audio/format/PacketReader.ts"
+import * as OpusHead from "../../../src/audio/format/OpusHead.ts"
+import type { Packet, PacketReader, Place } from "../../../src/audio/format/PacketReader.ts"
 import * as PacketSource from "../../../src/audio/format/PacketSource.ts"
 
 const mp3 = readFileSync(new URL("../files/chirp.mp3", import.meta.url))
@@ -167,6 +168,35 @@ describe("PacketSource", () => {
       yield* seek(header.rate)
       const start = (yield* pull)[0]?.start ?? 0
       assert.closeTo(start / header.rate, 1, 0.1)
+    }))
+
+  it.effect("begins with where a stream begins that is decoded in its own way, and a seek goes over that", () =>
+    Effect.gen(function*() {
+      for (const own of [{ opus: OpusHead.plain }, { vorbis: [new Uint8Array(30)] }] satisfies Array<Partial<Packet>>) {
+        const packets = Array.from({ length: 10 }, (_, i): Packet => ({
+          data: Uint8Array.of(i),
+          samples: 960,
+          start: 960 * i,
+          offset: 0,
+          ...(i === 4 ? own : {})
+        }))
+        let waiting = [...packets]
+        const { reader, source } = joined({ frames: 10, samples: 960 })
+        const one: PacketReader = {
+          ...reader,
+          take: () => waiting.splice(0),
+          placeIn: undefined,
+          restart: () => {
+            waiting = [...packets]
+          }
+        }
+        const { pull, seek } = yield* PacketSource.open(source, one)
+        if (seek === undefined) return assert.fail("it can be sought in")
+        for (const [sample, first] of [[960 * 2, 2], [960 * 8, 4]] as const) {
+          yield* seek(sample)
+          assert.deepStrictEqual((yield* pull)[0], packets[first])
+        }
+      }
     }))
 
   it.effect("believes no count of a file to which too much was joined", () =>

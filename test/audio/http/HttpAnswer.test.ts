@@ -29,16 +29,18 @@ const broken = (start: number, end: number) => {
 /** A source whose requests are answered by these in turn. */
 const opened = (...answers: ReadonlyArray<Response>) => {
   const asked: Array<FetchRequest["headers"]> = []
+  const signals: Array<AbortSignal> = []
   const left = [...answers]
   return Effect.map(
     HttpSource.open("http://radio.invalid/song", {
       reconnect: Schedule.recurs(2),
-      fetch: async (_, { headers }) => {
+      fetch: async (_, { headers, signal }) => {
         asked.push(headers)
+        signals.push(signal)
         return left.shift() ?? new Response("", { status: 404 })
       }
     }),
-    (source) => ({ asked, source })
+    (source) => ({ asked, signals, source })
   )
 }
 
@@ -114,5 +116,43 @@ describe("an answer that comes behind another one", () => {
         assert.deepStrictEqual(yield* readAll(source), [...body])
         assert.deepStrictEqual(asked.map((headers) => headers["range"]), ["bytes=0-", "bytes=100-"])
       }
+    }).pipe(Effect.scoped))
+
+  it.effect("may break behind a part of what was asked for, which is kept, and only the rest asked for again", () =>
+    Effect.gen(function*() {
+      const { asked, source } = yield* opened(part(0, 40), broken(20, 30), part(30, 50))
+      assert.deepStrictEqual(yield* source.random?.read(20, 50) ?? Effect.undefined, body.slice(20, 50))
+      assert.deepStrictEqual(asked.map((headers) => headers["range"]), ["bytes=0-", "bytes=20-49", "bytes=30-49"])
+    }).pipe(Effect.scoped))
+
+  it.effect("is let go of once all that was asked for is there, whatever more is sent", () =>
+    Effect.gen(function*() {
+      const { signals, source } = yield* opened(part(0, 40), part(20, 100), part(50, 60))
+      yield* source.random?.read(20, 30) ?? Effect.undefined
+      assert.deepStrictEqual(signals.map(({ aborted }) => aborted), [false, true])
+      // and where it is another part
+      yield* Effect.ignore(source.random?.read(40, 50) ?? Effect.undefined)
+      assert.deepStrictEqual(signals.map(({ aborted }) => aborted), [false, true, true])
+    }).pipe(Effect.scoped))
+})
+
+describe("an answer with metadata among its sound", () => {
+  const headers = { "icy-metaint": "60" }
+
+  it.effect("is over where it ends, however much less sound there is than it is long", () =>
+    Effect.gen(function*() {
+      const metadata = new Uint8Array(17)
+      metadata.set([1, ...Buffer.from("StreamTitle='a';")])
+      const bytes = new Uint8Array(Buffer.concat([body.subarray(0, 60), metadata, body.subarray(60)]))
+      const { asked, source } = yield* opened(new Response(bytes, { headers: { ...headers, "content-length": "117" } }))
+      assert.deepStrictEqual(yield* readAll(source), [...body])
+      assert.strictEqual(asked.length, 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("has no places that can be read, though it is no station and the server has ranges", () =>
+    Effect.gen(function*() {
+      const fetch = async () => part(0, 40, 100, headers)
+      const source = yield* HttpSource.open("http://radio.invalid/song", { live: false, fetch })
+      assert.deepStrictEqual([source.random, source.seek], [undefined, undefined])
     }).pipe(Effect.scoped))
 })

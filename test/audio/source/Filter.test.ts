@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Cause, Effect } from "effect"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
 import * as OpusDecoder from "../../../src/OpusDecoder.ts"
@@ -106,6 +106,20 @@ describe("filters", () => {
         const { message, reason } = yield* Effect.flip(AudioSource.mapPcm(flac, faster, { speed }).open)
         assert.strictEqual(reason._tag, "Unsupported")
         assert.include(message, `a speed of ${speed}`)
+      }
+    }).pipe(Effect.scoped, Effect.provide(OpusDecoder.layer)))
+
+  it.effect("want as much of their source before it begins as that wants itself", () =>
+    Effect.gen(function*() {
+      const opened = { durationMs: undefined, tags: {}, leadMs: 120, pull: Cause.done(), seek: undefined }
+      const sources: ReadonlyArray<AudioSource.AudioSource> = [
+        { name: "it", open: Effect.succeed({ ...opened, format: "pcm", channels: 2 }) },
+        { name: "it", open: Effect.succeed({ ...opened, format: "opus", channels: 2 }) }
+      ]
+      for (const source of sources) {
+        for (const changed of [AudioSource.decoded(source), AudioSource.mapPcm(source, () => (samples) => samples)]) {
+          assert.strictEqual((yield* changed.open).leadMs, 120)
+        }
       }
     }).pipe(Effect.scoped, Effect.provide(OpusDecoder.layer)))
 

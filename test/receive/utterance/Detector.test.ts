@@ -1,93 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import * as Detector from "../../../src/receive/utterance/Detector.ts"
-
-const limits: Detector.Limits = { silence: 400, minimum: 100, confirm: 300, maximum: 2_000, preRoll: 200 }
-
-interface Told {
-  readonly event: "Started" | "Confirmed" | "Ended" | "Discarded"
-  readonly startMs: number
-  readonly atMs: number
-}
-
-/** Sound of which each window says by its first sample whether it is voiced. */
-const make = (own: Partial<Detector.Limits> = {}) => {
-  /** What was said, in order, with the time of the stream until which it had heard by then. */
-  const told: Array<Told> = []
-  const tell = (event: Told["event"], startMs: number) => void told.push({ event, startMs, atMs: 1_000 + windows * 10 })
-  let windows = 0
-  const started: Array<number> = []
-  const sounds: Array<{ readonly audioStartMs: number; readonly pcm: Array<number> }> = []
-  const ended: Array<Detector.Stretch> = []
-  const discarded: Array<readonly [number, number]> = []
-  const detector = Detector.make({
-    rate: 16_000,
-    limits: { ...limits, ...own },
-    activity: (window) => {
-      windows = at / 480 + ++windowsOfFrame
-      return window[0] === 1
-    },
-    onStart: (startMs, audioStartMs) => {
-      started.push(startMs)
-      sounds.push({ audioStartMs, pcm: [] })
-      tell("Started", startMs)
-    },
-    onSound: (pcm) => void sounds.at(-1)?.pcm.push(...pcm),
-    onConfirm: (startMs) => tell("Confirmed", startMs),
-    onEnd: (stretch) => {
-      ended.push(stretch)
-      tell("Ended", stretch.startMs)
-    },
-    onDiscard: (startMs, endMs) => {
-      discarded.push([startMs, endMs])
-      tell("Discarded", startMs)
-    }
-  })
-  let at = 0
-  let windowsOfFrame = 0
-  /** Frames of 20 ms: a letter is 10 ms, `x` is voiced. */
-  const say = (pattern: string, isMadeUp = false): void => {
-    for (let i = 0; i < pattern.length; i += 2) {
-      const pcm = new Int16Array(320)
-      if (pattern[i] === "x") pcm.fill(1, 0, 160)
-      if (pattern[i + 1] === "x") pcm.fill(1, 160)
-      windowsOfFrame = 0
-      detector.hear(
-        {
-          timestamp: at,
-          samples: 960,
-          atMs: 1_000 + at / 48,
-          pcm,
-          data: isMadeUp ? undefined : Uint8Array.of(i),
-          isMadeUp
-        },
-        1_020 + at / 48
-      )
-      at += 960
-    }
-  }
-  const rest = (ms: number): void => {
-    detector.hear(
-      {
-        timestamp: at,
-        samples: ms * 48,
-        atMs: 1_000 + at / 48,
-        pcm: new Int16Array(),
-        data: undefined,
-        isMadeUp: false
-      },
-      1_020 + at / 48
-    )
-    at += ms * 48
-  }
-  return { say, rest, detector, told, started, sounds, ended, discarded, skip: (samples: number) => at += samples }
-}
+import { delay, make } from "./detecting.ts"
 
 const between = (minimum: number, maximum: number) =>
   Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum, maximum })))
-
-/** The decoder's look-ahead. */
-const delay = 6.5
 
 describe("Detector", () => {
   it("begins with the third of four windows that are voiced", () => {
@@ -114,33 +30,6 @@ describe("Detector", () => {
     say("xxxx")
     assert.deepStrictEqual(started.slice(1), [1_640 + 5_000 - delay])
     assert.lengthOf(discarded, 0)
-  })
-
-  it("gives the sound while it is heard, which begins as that of the utterance does", () => {
-    const { ended, rest, say, sounds } = make({ preRoll: 50, maximum: 500 })
-    say("........")
-    say("xxxx")
-    // two windows before the onset are in what was kept, and the frame at hand to its end
-    assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 40) * 16)
-    say("xx")
-    assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 60) * 16)
-    // a pause is told when it is over
-    rest(100)
-    say("xxxx")
-    assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 200) * 16)
-    say(".".repeat(40))
-    // too long: it goes on as another one
-    say("xxxx".repeat(16))
-    say(".".repeat(40))
-    assert.isAtLeast(ended.length, 3)
-    assert.strictEqual(sounds.length, ended.length)
-    ended.forEach(({ audioStartMs, pcm }, i) => {
-      const sound = sounds[i]
-      assert.strictEqual(sound?.audioStartMs, audioStartMs)
-      assert.deepStrictEqual(sound?.pcm.slice(0, pcm.length), [...pcm])
-      // nothing but what was waited for
-      assert.isAtMost((sound?.pcm.length ?? 0) - pcm.length, 400 * 16)
-    })
   })
 
   it("counts the burst of a plosive in, which comes before", () => {
@@ -176,40 +65,6 @@ describe("Detector", () => {
     passed.rest(5_000)
     passed.detector.end("left")
     assert.lengthOf(passed.ended, 1)
-  })
-
-  it("has sound before and behind, as much as there is", () => {
-    const { ended, say } = make()
-    say("......xxxxxxxxxxxxxx")
-    say(".".repeat(40))
-    const [first] = ended
-    assert.strictEqual(first?.audioStartMs, 1_000 - delay)
-    assert.strictEqual(first?.pcm.length, (60 + 140 + 200) * 16)
-    assert.deepStrictEqual([first?.pcm[60 * 16 - 1], first?.pcm[60 * 16]], [0, 1])
-    assert.lengthOf(first?.frames ?? [], 20)
-  })
-
-  it("has no more sound behind than the silence that it took to end", () => {
-    const { ended, say } = make({ silence: 100 })
-    say("x".repeat(20) + ".".repeat(20))
-    assert.deepStrictEqual(ended.map(({ pcm }) => pcm.length), [(200 + 100) * 16])
-  })
-
-  it("has no more sound behind than that in front of a pause either, however long the pause is", () => {
-    const { ended, rest, say } = make({ silence: 100 })
-    say("x".repeat(20))
-    rest(5_000)
-    assert.deepStrictEqual(ended.map(({ pcm }) => pcm.length), [(200 + 100) * 16])
-  })
-
-  it("has all the sound before that it may have, also where that is longer than the silence that ends it", () => {
-    const { detector, ended, say } = make({ silence: 100, preRoll: 300 })
-    say(".".repeat(100))
-    say("x".repeat(40))
-    detector.end("left")
-    const [first] = ended
-    assert.strictEqual(first?.audioStartMs, 2_000 - 300 - delay)
-    assert.strictEqual(first?.pcm.length, (300 + 400) * 16)
   })
 
   it("counts no more in that comes before than 400 ms, however often something was voiced", () => {
@@ -388,31 +243,6 @@ describe("Detector", () => {
     ])
   })
 
-  it("has packets of silence no longer than the pauses around what was said", () => {
-    const { ended, rest, say } = make({ preRoll: 101 })
-    rest(2_000)
-    say("x".repeat(40))
-    rest(1_000)
-    const [first] = ended
-    assert.strictEqual(first?.audioStartMs, 3_000 - 101 - delay)
-    assert.strictEqual(first?.pcm.length, 602 * 16)
-    const frames = first?.frames ?? []
-    const [before] = frames
-    // in steps of 2.5 ms, which cover all of the sound
-    assert.deepStrictEqual([before?.atMs, before?.samples], [3_000 - 102.5, 102.5 * 48])
-    assert.deepStrictEqual([frames.length, frames.at(-1)?.samples], [22, 102.5 * 48])
-  })
-
-  it("finds what was said within one frame", () => {
-    const { detector, ended, started } = make({ silence: 30, minimum: 0, preRoll: 0 })
-    const pcm = new Int16Array(1_920)
-    pcm.fill(1, 320, 960)
-    detector.hear({ timestamp: 0, samples: 5_760, atMs: 1_000, pcm, data: undefined, isMadeUp: false }, 1_120)
-    assert.deepStrictEqual(started, [1_020 - delay])
-    assert.deepStrictEqual(ended.map(({ pcm }) => [...new Set(pcm), pcm.length]), [[1, 640]])
-    assert.deepStrictEqual(ended.map(({ frames }) => frames.map(({ samples }) => samples)), [[1_920]])
-  })
-
   it.prop("hears the same whatever the length of frames is", {
     pattern: Schema.Array(Schema.Literals(["xxxxx", "x", ".", ".......", ".".repeat(41)])),
     frameMs: Schema.Literals([2.5, 5, 10, 40, 60])
@@ -441,34 +271,5 @@ describe("Detector", () => {
       }))
     })
     assert.deepStrictEqual(times(other), times(usual))
-  })
-
-  it.prop("cuts what is long without losing or repeating a sample", {
-    maximum: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 200, maximum: 900 }))),
-    frames: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 60, maximum: 200 })))
-  }, ({ frames, maximum }) => {
-    const { detector, ended, say } = make({ maximum, minimum: 0 })
-    say("xx".repeat(frames))
-    detector.end("left")
-    const samples = ended.reduce((sum, { pcm }) => sum + pcm.length, 0)
-    assert.strictEqual(samples, frames * 320)
-    assert.isTrue(ended.slice(0, -1).every(({ reason }) => reason === "maximum"))
-  })
-
-  it("leaves out of its packets what it leaves out of its sound, however long the pause before was", () => {
-    for (const pause of [1_000, 3_000, 8_000]) {
-      const { ended, rest, say } = make()
-      say("x".repeat(40) + ".".repeat(100))
-      rest(pause)
-      say("x".repeat(40) + ".".repeat(100))
-      assert.lengthOf(ended, 2)
-      for (const { frames, pcm } of ended) {
-        const opus = frames.reduce((sum, { samples }) => sum + samples, 0)
-        assert.closeTo(opus, 3 * pcm.length, 2 * 960)
-        for (const { samples } of frames) assert.strictEqual(samples % 120, 0)
-      }
-      const [first] = ended[1]?.frames ?? []
-      assert.closeTo((first?.atMs ?? 0) - delay, ended[1]?.audioStartMs ?? NaN, 20)
-    }
   })
 })
