@@ -19,6 +19,7 @@ import * as Channels from "./guilds/Channels.ts"
 import * as Invites from "./guilds/Invites.ts"
 import * as Memberships from "./guilds/Memberships.ts"
 import * as Roles from "./guilds/Roles.ts"
+import * as Soundboards from "./guilds/Soundboards.ts"
 import * as Stages from "./guilds/Stages.ts"
 import * as Threads from "./guilds/Threads.ts"
 import * as Webhooks from "./guilds/Webhooks.ts"
@@ -276,6 +277,7 @@ export const make = (options: CoreOptions): Core => {
   const channels = Channels.make(world, gateway, voiceStates, messages, threads, observers.tell)
   const stages = Stages.make(world, gateway)
   const roles = Roles.make(world, gateway, channels)
+  const soundboards = Soundboards.make(world, gateway)
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, channels, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
@@ -289,6 +291,7 @@ export const make = (options: CoreOptions): Core => {
     actions,
     channels,
     roles,
+    soundboards,
     stages,
     threads,
     bans: Bans.make(gateway, memberships),

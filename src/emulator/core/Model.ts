@@ -133,6 +133,8 @@ export interface Guild {
   readonly roles: Map<string, Permissions.Role>
   /** Who is kept out, and why. */
   readonly bans: Map<UserId, string | undefined>
+  /** Its soundboard, by the ids of the sounds. */
+  readonly sounds: Map<string, Sound>
   /** Whether it can be reached: there is no outage. */
   available: boolean
 }
@@ -205,6 +207,26 @@ export interface Emoji {
   name: string
   readonly isAnimated: boolean
   readonly creator: User
+}
+
+/**
+ * A sound of a guild's soundboard, or one of Discord's own, which everybody has.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Sound {
+  readonly id: string
+  /** Discord's own are of none. */
+  readonly guildId: GuildId | undefined
+  name: string
+  /** From 0 to 1. */
+  volume: number
+  /** The `id` of one of the guild, or the characters of one of Unicode as its `name`; or neither. */
+  emoji: { readonly id: string | null; readonly name: string | null }
+  readonly creator: User | undefined
+  /** What is served; nothing of Discord's own. */
+  readonly file: { readonly contentType: string; readonly data: Uint8Array } | undefined
 }
 
 /**

@@ -9,6 +9,7 @@ import * as GatewayPayload from "../../../protocol/GatewayPayload.ts"
 import type { GuildId, UserId } from "../../../protocol/Identifier.ts"
 import type { ConnectionId, CoreContext } from "../CoreContext.ts"
 import * as DiscordObject from "../objects/DiscordObject.ts"
+import * as SoundObject from "../objects/SoundObject.ts"
 import type { World } from "../World.ts"
 import * as GatewayAdmission from "./GatewayAdmission.ts"
 import * as GatewayConnection from "./GatewayConnection.ts"
@@ -80,6 +81,10 @@ const compressors = new Map([["zlib-stream", ZlibStream.make], ["zstd-stream", Z
 const hasGuildId = (d: unknown, guildId: GuildId) =>
   typeof d === "object" && d !== null && "guild_id" in d && d.guild_id === guildId
 
+const hasGuildIds = (d: unknown, guildId: GuildId) =>
+  typeof d === "object" && d !== null && "guild_ids" in d && Array.isArray(d.guild_ids) &&
+  d.guild_ids.some((id) => String(id) === guildId)
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -106,15 +111,24 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     d: unknown
   ) => {
     switch (code) {
-      // Update Presence and Request Soundboard Sounds have no effect on voice.
+      // Update Presence has no effect on voice.
       case 3:
-      case 31:
         return context.count(`gateway-ignored:op${code}`)
       // Request Guild Members: libraries wait for the answer.
       case 8: {
         const guild = roster.visibleGuilds(session).find((g) => hasGuildId(d, g.id))
         if (guild === undefined) return context.count("gateway-ignored:op8")
         return roster.dispatch(session, "GUILD_MEMBERS_CHUNK", DiscordObject.membersChunk(world, guild, d))
+      }
+      // Request Soundboard Sounds
+      case 31: {
+        const guilds = roster.visibleGuilds(session).filter(({ available, id }) => available && hasGuildIds(d, id))
+        if (guilds.length === 0) return context.count("gateway-ignored:op31")
+        for (const guild of guilds) {
+          const sounds = { guild_id: guild.id, soundboard_sounds: SoundObject.all(guild) }
+          roster.dispatch(session, "SOUNDBOARD_SOUNDS", sounds)
+        }
+        return
       }
       default:
         return wire.blame(connection, 4001, "Unknown opcode.", "unknown-opcode", `No client sends opcode ${code}.`)

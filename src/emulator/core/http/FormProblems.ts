@@ -183,23 +183,38 @@ export const ofTime = (path: string, value: unknown): ReadonlyArray<Problem> =>
     : [noTime(path, value)]
 
 /**
- * What is wrong with a whole number, of which one may be missing.
+ * What is wrong with a number, of which one may be missing.
  *
  * @category guards
  * @since 0.1.0
  */
-export const ofInteger = (path: string, value: unknown, least: number, most: number): ReadonlyArray<Problem> => {
+export const ofNumber = (path: string, value: unknown, least: number, most: number): ReadonlyArray<Problem> =>
+  ofKind({ name: "float", is: Number.isFinite }, path, value, least, most)
+
+/**
+ * The same with a whole number.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const ofInteger = (path: string, value: unknown, least: number, most: number): ReadonlyArray<Problem> =>
+  ofKind({ name: "int", is: Number.isInteger }, path, value, least, most)
+
+const ofKind = (
+  kind: { readonly name: string; readonly is: (value: number) => boolean },
+  path: string,
+  value: unknown,
+  least: number,
+  most: number
+): ReadonlyArray<Problem> => {
   if (value === undefined || value === null) return []
-  if (typeof value !== "number" || !Number.isInteger(value)) {
+  if (typeof value !== "number" || !kind.is(value)) {
     const shown = typeof value === "string" || typeof value === "number" ? String(value).slice(0, 100) : typeof value
-    return [{ path, code: "NUMBER_TYPE_COERCE", message: `Value "${shown}" is not int.` }]
+    return [{ path, code: "NUMBER_TYPE_COERCE", message: `Value "${shown}" is not ${kind.name}.` }]
   }
-  if (value < least) {
-    return [{ path, code: "NUMBER_TYPE_MIN", message: `int value should be greater than or equal to ${least}.` }]
-  }
-  return value > most
-    ? [{ path, code: "NUMBER_TYPE_MAX", message: `int value should be less than or equal to ${most}.` }]
-    : []
+  const should = (what: string) => `${kind.name} value should be ${what}.`
+  if (value < least) return [{ path, code: "NUMBER_TYPE_MIN", message: should(`greater than or equal to ${least}`) }]
+  return value > most ? [{ path, code: "NUMBER_TYPE_MAX", message: should(`less than or equal to ${most}`) }] : []
 }
 
 /**

@@ -5,8 +5,8 @@
  * @since 0.1.0
  */
 import * as Body from "../http/Body.ts"
-import * as ByteRange from "../http/ByteRange.ts"
 import type { RestResponse } from "../http/RestAnswer.ts"
+import * as ServedFile from "../http/ServedFile.ts"
 import type { Json } from "../objects/DiscordObject.ts"
 import type { Said, SentFile } from "./Sent.ts"
 
@@ -86,37 +86,6 @@ const plain = (name: string): string => {
 /** What a server may say in a header, in as many words. */
 const isHeader = (text: string): boolean => /^[\x20-\x7e]{0,200}$/.test(text)
 
-const notFound: RestResponse = { status: 404, body: undefined }
-
-/** A file, or the part of it that is asked for. */
-const served = (
-  { contentType, data }: { readonly contentType: string; readonly data: Uint8Array },
-  method: "GET" | "HEAD",
-  range: string | undefined
-): RestResponse => {
-  const headers = { "content-type": contentType, "accept-ranges": "bytes" }
-  const size = data.length
-  // of parts only GET knows
-  if (method === "HEAD") {
-    return { status: 200, body: undefined, headers: { ...headers, "content-length": String(size) } }
-  }
-  const wanted = ByteRange.read(range, size)
-  if (wanted === "outside") {
-    return { status: 416, body: undefined, headers: { "content-range": `bytes */${size}`, "content-length": "0" } }
-  }
-  const { end, from } = wanted ?? { from: 0, end: size }
-  return {
-    status: wanted === undefined ? 200 : 206,
-    body: undefined,
-    bytes: data.subarray(from, end),
-    headers: {
-      ...headers,
-      "content-length": String(end - from),
-      ...(wanted === undefined ? {} : { "content-range": `bytes ${from}-${end - 1}/${size}` })
-    }
-  }
-}
-
 /**
  * `origin` is where they are served, without a path.
  *
@@ -172,8 +141,7 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
       const [, root, channelId, id, name] = path.split("/")
       if (root !== "attachments" || name === undefined) return undefined
       const file = id === undefined ? undefined : files.get(id)
-      if (file === undefined || file.channelId !== channelId) return notFound
-      return method === "GET" || method === "HEAD" ? served(file, method, range) : { status: 405, body: undefined }
+      return ServedFile.answer(file?.channelId === channelId ? file : undefined, method, range)
     }
   }
 }

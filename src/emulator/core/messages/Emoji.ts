@@ -23,11 +23,19 @@ const signs = new Intl.Segmenter()
 export const most = 20
 
 /**
+ * Whether it is one of Unicode.
+ *
  * @category guards
  * @since 0.1.0
  */
-export const isEmoji = (text: string): boolean =>
-  ofGuild.test(text) || (ofUnicode.test(text) && Array.from(signs.segment(text)).length === 1)
+export const isOfUnicode = (text: string): boolean =>
+  ofUnicode.test(text) && Array.from(signs.segment(text)).length === 1
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isEmoji = (text: string): boolean => ofGuild.test(text) || isOfUnicode(text)
 
 /**
  * As Discord shows one.

@@ -144,21 +144,6 @@ export const voiceState = (world: World, state: VoiceState, left = false): Json 
 }
 
 /**
- * The one sound of every soundboard, the first of Discord's.
- *
- * @category constants
- * @since 0.1.0
- */
-export const quack: Json = {
-  name: "quack",
-  sound_id: "1",
-  volume: 1,
-  emoji_id: null,
-  emoji_name: "\u{1F986}",
-  available: true
-}
-
-/**
  * The body of READY. The guilds come as GUILD_CREATE afterwards.
  *
  * @category codecs

@@ -9,6 +9,10 @@ import { type Guild, type Member, threadsOf, type User, type World } from "../Wo
 import { channel, stageInstance } from "./ChannelObject.ts"
 import { joinedAt, type Json, member, role, voiceState } from "./DiscordObject.ts"
 import { all } from "./EmojiObject.ts"
+import * as SoundObject from "./SoundObject.ts"
+
+/** Discord docs, Guild Features: SOUNDBOARD is of those that have made a sound. */
+const features = ({ sounds }: Guild): ReadonlyArray<string> => sounds.size === 0 ? [] : ["SOUNDBOARD"]
 
 /**
  * A guild as REST gives it.
@@ -36,7 +40,7 @@ export const guild = (world: World, g: Guild): Json => ({
   roles: Array.from(g.roles.values(), role),
   emojis: all(world, g.id),
   stickers: [],
-  features: [],
+  features: features(g),
   mfa_level: 0,
   system_channel_id: g.systemChannelId ?? null,
   system_channel_flags: 0,
@@ -72,7 +76,7 @@ export const ownGuild = (g: Guild, m: Member): Json => ({
   banner: null,
   owner: g.ownerId === m.userId,
   permissions: String(inGuild(g, m)),
-  features: [],
+  features: features(g),
   approximate_member_count: g.members.size,
   approximate_presence_count: g.members.size
 })
@@ -114,6 +118,6 @@ export const guildCreate = (
     presences: [],
     stage_instances: Array.from(g.channels.values()).flatMap(stageInstance),
     guild_scheduled_events: [],
-    soundboard_sounds: []
+    soundboard_sounds: SoundObject.all(g)
   }
 }

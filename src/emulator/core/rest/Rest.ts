@@ -14,6 +14,7 @@ import type { Channels } from "../guilds/Channels.ts"
 import type { Invites } from "../guilds/Invites.ts"
 import type { Memberships } from "../guilds/Memberships.ts"
 import type { Roles } from "../guilds/Roles.ts"
+import type { Soundboards } from "../guilds/Soundboards.ts"
 import type { Stages } from "../guilds/Stages.ts"
 import type { Threads } from "../guilds/Threads.ts"
 import type { Webhooks } from "../guilds/Webhooks.ts"
@@ -41,6 +42,7 @@ import * as PlaceRoutes from "./PlaceRoutes.ts"
 import type { Refusals } from "./Refusals.ts"
 import * as RestRoute from "./RestRoute.ts"
 import * as RoleRoutes from "./RoleRoutes.ts"
+import * as SoundRoutes from "./SoundRoutes.ts"
 import * as StageRoutes from "./StageRoutes.ts"
 import * as ThreadChange from "./ThreadChange.ts"
 import * as ThreadRoutes from "./ThreadRoutes.ts"
@@ -79,6 +81,7 @@ export interface Options {
   readonly actions: Actions
   readonly channels: Channels
   readonly roles: Roles
+  readonly soundboards: Soundboards
   readonly stages: Stages
   readonly threads: Threads
   readonly bans: Bans
@@ -181,8 +184,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     RestRoute.make("GET", "/oauth2/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
     ...CommandRoutes.make(options.commands, inGuild),
     RestRoute.make("GET", "/voice/regions", regions),
-    // py-cord is not ready before it has them
-    RestRoute.make("GET", "/soundboard-default-sounds", () => ok([DiscordObject.quack])),
+    ...SoundRoutes.make(world, options.soundboards, inGuild),
     ...EmojiRoutes.make(world, gateway, inGuild),
     ...GuildRoutes.make(world, gateway, inGuild),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
@@ -198,12 +200,14 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     )
   ]
 
+  const soundFiles = SoundRoutes.files(world)
   const webhookAnswers = WebhookAnswers.make(world, webhooks, messages)
 
   const respond = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
     // need no token of a bot
-    const file = options.attachments.rest(request.method, path, request.range)
+    const file = options.attachments.rest(request.method, path, request.range) ??
+      soundFiles(request.method, path, request.range)
     if (file !== undefined) return file
     if (request.body !== undefined && Sent.isTooLarge(request.body)) return Sent.tooLarge
     const query = request.path.split("?", 2)[1] ?? ""
