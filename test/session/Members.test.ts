@@ -195,7 +195,8 @@ describe("Members", () => {
           publish: (event) => event._tag === "MemberChanged" && told.push(event.userId)
         }
       })
-      yield* members.events
+      // whoever listens, whether anything is read or not
+      void (yield* members.events)
       for (const userId of [ann, bob]) clients.set(userId, {})
       look?.()
       assert.deepStrictEqual(told, [ann, bob])
