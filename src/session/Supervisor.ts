@@ -142,7 +142,7 @@ class Supervisor implements Stay.Keeper {
       })
       const now = whereabouts.now()
       // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
-      if (word === undefined && patience !== this.#serverPatience && (now.isAway || isParked(now))) {
+      if (word === undefined && (now.isAway || isParked(now))) {
         word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
           duration: Duration.subtract(this.#serverPatience, patience),
           orElse: () => Effect.undefined
