@@ -370,6 +370,9 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
  * files as long as the longest, and writes the manifest anew. Nothing needs it to be played. A recording that is complete
  * is left as it is. Fails with `RecordingFailed`.
  *
+ * The headers of an Ogg file that were torn are written anew, without the `tags` of the recording: nothing else was in it. One whose
+ * headers are damaged in front of sound cannot be repaired: it is left as it is, and a warning says so.
+ *
  * Length, sizes and hashes are then those of the files. All else is what the manifest knew when it was written last, up to ten seconds
  * before the process died: counts of packets and gaps end there, a user who came later and said nothing is missing, and a span of
  * `present` or `interruptions` that was open has no end, though it may have had one. Pauses are written when they begin and end.

@@ -37,7 +37,7 @@ export interface Leave {
  */
 export interface Leaves {
   /**
-   * We say that we leave. `former` is what was asked for before and has not been granted, where we are in no channel: whether there is
+   * We say that we leave. `former` is what was asked for before and has not been granted, as far as is known: whether there is
    * something to leave is not known then.
    */
   readonly say: (former?: ChannelId) => Leave

@@ -197,12 +197,9 @@ class Joined implements Presence, GuildEvents.Listener {
   }
 
   onConnection(): void {
-    const { conduit } = this.#options
-    // of whom it does not know, it will not tell that they have left either
+    // it has told of all whom it knows: they are not among these. That the others have left it will not tell either
     for (const userId of this.#later ?? []) {
-      if (!conduit.clients().has(userId) && this.#others().get(userId)?.channelId !== this.#here()) {
-        this.#later?.delete(userId)
-      }
+      if (this.#others().get(userId)?.channelId !== this.#here()) this.#later?.delete(userId)
     }
     this.#look?.()
   }

@@ -181,8 +181,8 @@ export class Stay {
           this.#keeper.enter(where)
           this.#showReady()
         } else if (whereabouts.now().channelId === null) {
-          const answer = yield* this.#askAgain()
-          if (answer !== undefined) return answer
+          // what ends the stay meanwhile is looked at next
+          yield* this.#askAgain()
         }
       }
     })

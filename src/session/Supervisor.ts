@@ -161,7 +161,7 @@ class Supervisor implements Stay.Keeper {
       let word = yield* listen(patience)
       const now = whereabouts.now()
       // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
-      if (word === undefined && patience !== this.#serverPatience && (now.isAway || isParked(now))) {
+      if (word === undefined && (now.isAway || isParked(now))) {
         word = yield* listen(Duration.subtract(this.#serverPatience, patience))
       }
       if (word === "unheard") return yield* this.#backOff(expired, since)

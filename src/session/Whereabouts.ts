@@ -204,7 +204,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
       const former = this.#requested?.states === this.#now.states ? this.#requested.channelId : undefined
       const isInVoice = this.#isInVoice()
       const leave = channelId === null && (isInVoice || former !== undefined)
-        ? this.#leaves.say(isInVoice ? undefined : former)
+        ? this.#leaves.say(former)
         : undefined
       if (channelId !== null) {
         this.#isDetached = false

@@ -210,7 +210,8 @@ const make = Effect.gen(function*() {
       end: (reason) =>
         Effect.sync(() => {
           const error = VoiceError.make(reason)
-          for (const emit of live) emit({ _tag: "Ended", error })
+          // a session may be connected again by the time that the first has ended
+          for (const emit of Array.from(live)) emit({ _tag: "Ended", error })
         }),
       refuse: (reason) => Effect.sync(() => void refusals.push(reason))
     })

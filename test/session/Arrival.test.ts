@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Fiber } from "effect"
+import { Duration, Effect, Fiber, Result } from "effect"
 import * as Arrival from "../../src/session/Arrival.ts"
 import * as Whereabouts from "../../src/session/Whereabouts.ts"
 import * as Time from "../../src/testing/Time.ts"
@@ -173,6 +173,26 @@ describe("Arrival", () => {
     }),
     { obstacle: () => "Connect" }
   )
+
+  for (
+    const [name, where, missing] of [
+      ["moved on, and is missed the server of", other, "VOICE_SERVER_UPDATE"],
+      ["removed from, and is missed all of", null, "both"]
+    ] as const
+  ) {
+    test(
+      `was let into a channel that a moderator has it ${name}`,
+      Effect.gen(function*() {
+        const { request, say, take } = yield* rig()
+        const fiber = yield* request(home)
+        yield* take
+        yield* say(voiceState(home), voiceState(where))
+        yield* Time.advance("1 minute")
+        const result = yield* Fiber.join(fiber)
+        assert.deepInclude(Result.getOrThrow(Result.flip(result)).reason, { _tag: "JoinTimedOut", missing })
+      })
+    )
+  }
 
   let questions = 0
   test(

@@ -195,6 +195,7 @@ describe("Members", () => {
           publish: (event) => event._tag === "MemberChanged" && told.push(event.userId)
         }
       })
+      // whoever listens, whether anything is read or not
       yield* Effect.asVoid(members.events)
       for (const userId of [ann, bob]) clients.set(userId, {})
       look?.()

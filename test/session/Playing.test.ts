@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Latch } from "effect"
+import type * as AudioSource from "../../src/audio/AudioSource.ts"
 import type { EncoderOptions } from "../../src/codec/options.ts"
 import * as Mixer from "../../src/Mixer.ts"
 import * as Playing from "../../src/session/Playing.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import * as FakeConnection from "../audio/FakeConnection.ts"
 import { play, sourceOf } from "../audio/numbers.ts"
 
@@ -36,6 +38,50 @@ describe("Playing", () => {
       yield* play(fake, 5)
       assert.lengthOf(fake.log.filter((line) => line.startsWith("attach")), before)
       assert.deepStrictEqual(yield* waiting.awaitEnd, { _tag: "Stopped" })
+    }))
+
+  it.effect("lets nothing begin whose source is still being opened when all is interrupted", () =>
+    Effect.gen(function*() {
+      const { fake, playing } = yield* rig
+      yield* playing.play(sourceOf(1_000))
+      yield* play(fake, 5)
+      const open = yield* Latch.make()
+      const source = sourceOf(1_000)
+      const opening = yield* Effect.forkScoped(
+        playing.play({ ...source, open: Effect.andThen(open.await, source.open) }),
+        { startImmediately: true }
+      )
+      assert.lengthOf(yield* playing.interrupt, 1)
+      const before = fake.log.filter((line) => line.startsWith("attach")).length
+      yield* open.open
+      yield* play(fake, 5)
+      const track = yield* Fiber.join(opening)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Stopped" })
+      assert.lengthOf(fake.log.filter((line) => line.startsWith("attach")), before)
+    }))
+
+  it.effect("lets go of what a source has taken when it has ended, and where it could not be opened", () =>
+    Effect.gen(function*() {
+      const { fake, playing } = yield* rig
+      let held = 0
+      const holding = (open: AudioSource.AudioSource["open"]) => ({
+        ...sourceOf(5),
+        open: Effect.andThen(
+          Effect.acquireRelease(Effect.sync(() => void held++), () => Effect.sync(() => void held--)),
+          open
+        )
+      })
+      const failed = yield* Effect.flip(playing.play(holding(VoiceError.fail(
+        new VoiceError.SourceFailed({ source: "numbers", kind: "Failed", positionMs: 0, detail: "by the test" })
+      ))))
+      assert.strictEqual(failed.reason._tag, "SourceFailed")
+      assert.strictEqual(held, 0)
+      const track = yield* playing.play(holding(sourceOf(1_000).open))
+      assert.strictEqual(held, 1)
+      yield* play(fake, 10)
+      yield* track.stop
+      yield* Effect.yieldNow
+      assert.strictEqual(held, 0)
     }))
 
   it.effect("encodes each mix as it was told last", () =>

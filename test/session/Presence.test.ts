@@ -148,6 +148,35 @@ describe("Presence", () => {
     }))
   )
 
+  test(
+    "takes who left by the voice gateway, and came back, for there: also when another connection knows nothing of it",
+    Effect.scoped(Effect.gen(function*() {
+      const { connected, presence, state, voice, where } = yield* make
+      for (const userId of [ann, bob]) {
+        yield* state(userId, ours)
+        voice.members.delete(userId)
+        voice.tell({ _tag: "UserDisconnected", userId })
+      }
+      assert.deepStrictEqual(presence.members(), [])
+      // the one by the voice gateway, the other by the main gateway
+      voice.members.add(ann)
+      voice.tell({ _tag: "UsersConnected", userIds: [ann] })
+      yield* state(bob, null)
+      yield* state(bob, ours)
+      assert.sameMembers([...presence.members()], [ann, bob])
+      voice.members.clear()
+      connected()
+      assert.sameMembers([...presence.members()], [ann, bob])
+      // and when we have been elsewhere meanwhile
+      where.channelId = other
+      connected()
+      assert.deepStrictEqual(presence.members(), [])
+      where.channelId = ours
+      connected()
+      assert.sameMembers([...presence.members()], [ann, bob])
+    }))
+  )
+
   for (const nowhere of [null, undefined]) {
     test(
       `lets nobody leave while we are nowhere ourselves (${nowhere})`,

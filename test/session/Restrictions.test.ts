@@ -71,6 +71,28 @@ describe("Restrictions", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("that we hear nobody hold for what receives, too", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* Effect.forkScoped(Stream.runDrain(session.receive.frames), { startImmediately: true })
+      yield* Time.advance("1 millis")
+      const listens = Effect.map(
+        it.driver.commands,
+        (commands) => commands.flatMap((command) => command._tag === "Listen" ? [command.on] : [])
+      )
+      assert.deepStrictEqual(yield* listens, [true])
+      const deaf = (deaf: boolean) =>
+        Effect.andThen(
+          it.say({ _tag: "VoiceState", state: { ...Rig.stateOf(Rig.home), deaf } }),
+          Time.advance("1 millis")
+        )
+      yield* deaf(true)
+      yield* deaf(false)
+      // whoever begins to listen does not miss what came before
+      assert.deepStrictEqual(yield* listens, [true, false, true, false, true])
+    }).pipe(Effect.provide(Logger.layer([]))))
+
   test(
     "are told of where they were there before",
     Effect.gen(function*() {

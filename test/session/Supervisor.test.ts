@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Redacted, Schedule, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Logger, Redacted, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as CloseCode from "../../src/protocol/CloseCode.ts"
 import { GuildId, UserId } from "../../src/protocol/Identifier.ts"
@@ -432,21 +432,57 @@ describe("Supervisor", () => {
         it.discord.answer = answer
       }))
 
-    it.effect("leaves before it asks again, where a server came without a state of its session", () =>
+    for (const removal of ["rejoin", "stop"] as const) {
+      it.effect(`leaves before it asks again, where a server came without a state of its session (${removal})`, () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds"), removal } })
+          const session = yield* it.join
+          const { answer } = it.discord
+          it.discord.answer = () => []
+          yield* it.pushLifecycle("NewSession")
+          yield* TestClock.adjust("16 seconds")
+          assert.strictEqual((yield* session.state)._tag, "Reconnecting")
+          it.discord.answer = answer
+          yield* it.say(Rig.voiceServer("half"))
+          yield* second
+          assert.strictEqual((yield* session.state)._tag, "Ready")
+          assert.deepStrictEqual(it.channels(), [Rig.home, Rig.home, null, Rig.home])
+        }))
+    }
+
+    it.effect("does not take for a kick that it is in no channel behind a request of its own that nothing came of", () =>
       Effect.gen(function*() {
-        const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds") } })
+        const it = yield* Rig.make({
+          policy: {
+            react: (reason) => reason._tag === "JoinTimedOut" ? "await-gateway" : Policy.react(reason)
+          }
+        })
         const session = yield* it.join
-        const { answer } = it.discord
-        it.discord.answer = () => []
-        yield* it.pushLifecycle("NewSession")
+        it.discord.answer = Rig.refusing
+        yield* it.lose(4006)
         yield* TestClock.adjust("16 seconds")
-        assert.strictEqual((yield* session.state)._tag, "Reconnecting")
-        it.discord.answer = answer
-        yield* it.say(Rig.voiceServer("half"))
-        yield* second
-        assert.strictEqual((yield* session.state)._tag, "Ready")
-        assert.deepStrictEqual(it.channels(), [Rig.home, Rig.home, null, Rig.home])
+        assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
       }))
+
+    it.effect("says once that nobody was told how it wants to be shown, each time that the main gateway resumes", () => {
+      const said: Array<unknown> = []
+      return Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* session.setSelf({ mute: true })
+        for (let times = 0; times < 4; times++) yield* it.refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
+        // Discord shows something else than what was said last
+        yield* it.say(Rig.voiceState(Rig.home))
+        yield* it.pushLifecycle("Resumed")
+        yield* second
+        assert.lengthOf(said, 1)
+        yield* it.pushLifecycle("Resumed")
+        yield* second
+        assert.lengthOf(said, 2)
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+      }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))])))
+    })
 
     it.effect("hears what is said while a connection comes up", () =>
       Effect.gen(function*() {

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Tracer } from "effect"
+import { Effect, Fiber, Option, Tracer } from "effect"
+import { TestClock } from "effect/testing"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import * as Rig from "../integration/rig.ts"
+import * as SessionRig from "./rig.ts"
 
 /** Keeps every span that is begun. */
 const collecting = () => {
@@ -81,6 +84,26 @@ describe("Spans", () => {
       assert.lengthOf(named("VoiceDriver.connect"), 2)
       assert.deepStrictEqual(spans.filter((span) => !isOver(span)), [])
     })).pipe(Effect.provide(Rig.memory()), Effect.withTracer(tracer))
+  })
+
+  it.effect("are one for each reconnection, and none for what comes before the first connection", () => {
+    const { named, tracer } = collecting()
+    return Effect.gen(function*() {
+      const it = yield* SessionRig.make()
+      yield* it.driver.refuse(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
+      const joining = yield* Effect.forkScoped(it.join, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(joining)
+      assert.deepStrictEqual(named("VoiceSession.reconnect"), [])
+      for (const expected of [1, 2]) {
+        yield* it.lose(4006)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(
+          named("VoiceSession.reconnect").map(isOver),
+          Array.from({ length: expected }, () => true)
+        )
+      }
+    }).pipe(Effect.withTracer(tracer))
   })
 
   it.effect("end with the reason where no reconnection helps", () => {

@@ -293,6 +293,15 @@ describe("Whereabouts", () => {
         ["is our own taking back of what was not granted yet", ["ask", "leave", "ask"], 0],
         ["is news where we had nothing to leave", ["leave", "ask", "home"], 1],
         ["is news the second time", ["home", "leave", "ask", "gone", "home"], 1],
+        ["is news where what was asked for had come, and was over, before we left", [
+          "ask",
+          "home",
+          "gone",
+          "leave",
+          "ask",
+          "home"
+        ], 1],
+        ["is our own leaving after a move that was not granted", ["home", "move", "leave", "ask", "home"], 0],
         ["is news in a session that knows nothing of our leaving", ["home", "leave", "ask", "new session"], 1],
         [
           "is our own leaving that waited for the session that followed",
@@ -327,6 +336,9 @@ describe("Whereabouts", () => {
                 break
               case "ask":
                 yield* start(whereabouts.tell(home, silent))
+                break
+              case "move":
+                yield* start(whereabouts.tell(other, silent))
                 break
               case "leave":
                 yield* start(whereabouts.tell(null, silent))
@@ -427,6 +439,24 @@ describe("Whereabouts", () => {
   )
 
   test(
+    "does not take it for the answer to its leaving that it is removed, where it was somebody else who was in voice then",
+    Effect.gen(function*() {
+      const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
+      const { say, whereabouts } = yield* rig(Deferred.await(self))
+      yield* start(whereabouts.tell(home, silent))
+      yield* say(voiceState(home, someone))
+      yield* start(whereabouts.tell(null, silent))
+      yield* start(whereabouts.tell(other, silent))
+      yield* Deferred.succeed(self, me)
+      yield* Time.advance("1 millis")
+      yield* say(voiceState(other))
+      const { states } = whereabouts.now()
+      yield* say(voiceState(null))
+      assert.strictEqual(whereabouts.now().states, states + 1)
+    })
+  )
+
+  test(
     "never fails to leave, and takes two seconds at most",
     Effect.gen(function*() {
       const { end, refuse, say, whereabouts } = yield* rig()
@@ -499,6 +529,25 @@ describe("Whereabouts", () => {
       assert.deepInclude(yield* take, { channel_id: home, self_mute: true })
     })
   )
+
+  for (const isShown of [false, true]) {
+    test(
+      `shows ${isShown ? "nothing" : "it"} again where Discord ${
+        isShown ? "shows" : "does not show"
+      } it when the main gateway resumes`,
+      Effect.gen(function*() {
+        const { pushLifecycle, say, take, waiting, whereabouts } = yield* rig()
+        const muted = { mute: true, deaf: false }
+        yield* whereabouts.tell(home, muted)
+        yield* take
+        yield* say({ _tag: "VoiceState", state: { ...stateOf(home), self_mute: isShown } })
+        yield* pushLifecycle("Resumed")
+        yield* Time.advance("1 millis")
+        yield* whereabouts.show(() => home, () => muted)
+        assert.strictEqual(yield* waiting, isShown ? 0 : 1)
+      })
+    )
+  }
 
   test(
     "shows what was not said yet, and nothing twice",

@@ -287,6 +287,19 @@ describe("VoiceSession, muting", () => {
       yield* Fiber.join(moving)
     }))
 
+  it.effect("is said once in a channel that it is let into while the move is given up", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      it.discord.answer = Rig.refusing
+      const moving = yield* start(session.move(Rig.other))
+      yield* session.setSelf({ mute: true })
+      yield* it.say(Rig.voiceState(Rig.other))
+      yield* Fiber.interrupt(moving)
+      yield* second
+      assert.deepStrictEqual(it.channels(), [Rig.home, Rig.other, Rig.other])
+    }))
+
   it.effect("does not undo a moderator's move", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()

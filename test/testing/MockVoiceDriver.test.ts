@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option, Redacted, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Scope, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Mixer from "../../src/Mixer.ts"
 import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
@@ -75,6 +75,16 @@ describe("MockVoiceDriver", () => {
       yield* driver.end(new VoiceError.ServerCrashed({ code: 4015, detail: "" }))
       assert.strictEqual((yield* Effect.flip(session.awaitClosed)).reason._tag, "ServerCrashed")
     }).pipe(Effect.provide(layer)))
+
+  it.effect("ends those that are live, and not those that come at once in their place", () =>
+    Effect.gen(function*() {
+      const driver = yield* MockVoiceDriver.MockVoiceDriver
+      const session = yield* VoiceSession.join({ ...where, policy: { backoff: Schedule.recurs(5) } })
+      yield* driver.end(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
+      yield* Time.advance("1 second")
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+      assert.lengthOf(yield* driver.connections, 2)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.effect("refuses when it is told to", () =>
     Effect.gen(function*() {

@@ -104,29 +104,51 @@ interface Whole {
   readonly isEnded: boolean
 }
 
+/** No player can read half of the headers: those that were torn are written anew. */
+const torn: Whole = { bytes: 0, granule: 0, serial: 1, pages: 0, isEnded: false }
+
+/** Whether it begins as a file of Ogg does that was cut off, or left as zeros behind a place, and no sound is in it. */
+const isTorn = (bytes: Uint8Array): boolean => {
+  const end = bytes.findLastIndex((byte) => byte !== 0) + 1
+  return OggPage.isCapture(bytes, 0, end) && !OggPage.all(bytes).some(({ granule }) => granule > 0)
+}
+
+/** `undefined` where headers are damaged, or it is no Ogg. */
 const measure = (bytes: Uint8Array): Whole | undefined => {
   let whole: Whole | undefined
+  let ended = 0
   for (let offset = 0;;) {
     const page = OggPage.decode(bytes, offset, bytes.length)
-    if (typeof page !== "object") return whole
+    if (typeof page !== "object") break
     offset = page.end
+    if (page.granule !== OggPage.noGranule) ended++
     whole = {
       bytes: offset,
-      granule: page.granule === OggPage.noGranule ? whole?.granule ?? 0 : page.granule,
+      granule: page.granule,
       serial: page.serial,
       pages: page.sequence + 1,
       isEnded: (page.flags & OggPage.flagLast) !== 0
     }
   }
+  // RFC 7845, 3: two packets are headers, the second on as many pages as it needs, which are its own
+  if (whole !== undefined && ended >= 2) return whole
+  return isTorn(bytes) ? torn : undefined
 }
 
 /** Cuts the file to what is whole, makes it as long as the others, and ends it. */
-const completeOgg = Effect.fnUntraced(function*(storage: Storage, path: string, whole: Whole, granule: number) {
+const completeOgg = Effect.fnUntraced(function*(
+  storage: Storage,
+  path: string,
+  whole: Whole,
+  granule: number,
+  artist: string
+) {
   if (whole.isEnded) return
   const writer = OggWriter.make({
     preSkip,
     serial: whole.serial,
-    resume: { granule: whole.granule, sequence: whole.pages }
+    tags: { ARTIST: artist },
+    resume: whole === torn ? undefined : { granule: whole.granule, sequence: whole.pages }
   })
   const parts: Array<Uint8Array> = []
   const missing = Math.max(Silence.unitSamples, granule - whole.granule)
@@ -210,17 +232,24 @@ export const run = Effect.fnUntraced(function*(
   for (const name of names) {
     const bytes = yield* ifThere(`${name}.ogg`, storage.read)
     const whole = bytes === undefined ? undefined : measure(bytes)
-    if (whole !== undefined) oggs.set(`${name}.ogg`, whole)
+    if (whole !== undefined) oggs.set(name, whole)
+    else if (bytes !== undefined) {
+      yield* Effect.logWarning(
+        `${join(folder, `${name}.ogg`)} cannot be repaired, and is left as it is: its headers are damaged.`
+      )
+    }
     const size = yield* ifThere(`${name}.wav`, storage.size)
-    if (size !== undefined) wavs.set(`${name}.wav`, wavSamples(size))
+    if (size !== undefined) wavs.set(name, wavSamples(size))
   }
   const granules = [...oggs.values()].map(({ granule }) => granule)
   const granule = Math.max(preSkip, ...granules, ...[...wavs.values()].map((samples) => preSkip + samples))
-  for (const [name, whole] of oggs) yield* completeOgg(storage, join(folder, name), whole, granule)
-  for (const name of wavs.keys()) yield* completeWav(storage, join(folder, name), granule - preSkip)
+  for (const [name, whole] of oggs) {
+    yield* completeOgg(storage, join(folder, `${name}.ogg`), whole, granule, name === "mixed" ? "all" : name)
+  }
+  for (const name of wavs.keys()) yield* completeWav(storage, join(folder, `${name}.wav`), granule - preSkip)
 
   const describe = Effect.fnUntraced(function*(name: string) {
-    const found = [`${name}.ogg`, `${name}.wav`].find((file) => oggs.has(file) || wavs.has(file))
+    const found = oggs.has(name) ? `${name}.ogg` : wavs.has(name) ? `${name}.wav` : undefined
     return found === undefined ? undefined : yield* hashed(storage, folder, found)
   })
   const mixed = yield* describe("mixed")

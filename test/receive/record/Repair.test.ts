@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -209,6 +209,64 @@ describe("Repair", () => {
       assert.strictEqual((yield* Effect.flip(hashing)).reason._tag, "RecordingFailed")
       assert.strictEqual(returned, 1)
     }))
+
+  it.effect("writes headers anew that were torn, at whichever byte, and keeps those that were not", () =>
+    Effect.gen(function*() {
+      const anew = OggWriter.make({ tags: { ARTIST: bob } }).flush()
+      const repaired = Effect.fnUntraced(function*(bytes: Uint8Array) {
+        const disk = left()
+        disk.files.set("/recording/mixed.ogg", bytes)
+        disk.files.set(`/recording/${bob}.ogg`, bytes)
+        const { durationMs, mixed, users } = yield* Repair.run(disk, "/recording")
+        const file = disk.file(`${bob}.ogg`)
+        assert.deepStrictEqual(users[1]?.file, { name: `${bob}.ogg`, bytes: file.length, sha256: sha256(file) })
+        assert.strictEqual(mixed?.sha256, sha256(disk.file("mixed.ogg")))
+        const pages = pagesOf(file)
+        assert.deepStrictEqual(pages.map(({ sequence }) => sequence), pages.map((_, at) => at), `${bytes.length} bytes`)
+        const { seconds } = yield* Kit.demux(file)
+        assert.closeTo(seconds * 1_000, durationMs, 1, `${bytes.length} bytes`)
+        return { file, mixed: disk.file("mixed.ogg") }
+      })
+      // the second are longer than a page, which is where it may be torn, too
+      for (const title of ["a call", "a call".repeat(20_000)]) {
+        const headers = OggWriter.make({ tags: { TITLE: title, ARTIST: bob } }).flush()
+        const ends = pagesOf(headers).map(({ end }) => end)
+        const cuts = headers.length < 1_000
+          ? Array.from({ length: headers.length }, (_, cut) => cut)
+          : ends.flatMap((end) => [end - 1, end, end + 1]).filter((cut) => cut < headers.length)
+        for (const cut of cuts) {
+          const { file, mixed } = yield* repaired(headers.slice(0, cut))
+          assert.deepStrictEqual(file.subarray(0, anew.length), anew, `${cut} bytes`)
+          assert.include(Buffer.from(mixed.subarray(0, anew.length)).toString("latin1"), "ARTIST=all")
+        }
+        const { file } = yield* repaired(headers)
+        assert.deepStrictEqual(file.subarray(0, headers.length), headers)
+        // as a disk leaves it that had made room, and not written yet
+        for (const written of [0, 2, 60]) {
+          const zeros = [headers.subarray(0, written), new Uint8Array(4_000)]
+          const { file } = yield* repaired(new Uint8Array(Buffer.concat(zeros)))
+          assert.deepStrictEqual(file.subarray(0, anew.length), anew, `${written} bytes`)
+        }
+      }
+    }))
+
+  it.effect("leaves sound behind headers that are damaged as it is, and what is no Ogg, and says so", () => {
+    const said: Array<unknown> = []
+    return Effect.gen(function*() {
+      const damaged = long.whole.slice()
+      damaged.fill(0xff, 60, 64)
+      for (const bytes of [damaged, new TextEncoder().encode("ID3 and some more")]) {
+        const disk = left()
+        disk.files.set(`/recording/${bob}.ogg`, bytes.slice())
+        const { state, users } = yield* Repair.run(disk, "/recording")
+        assert.strictEqual(state, "repaired")
+        assert.isUndefined(users[1]?.file)
+        assert.deepStrictEqual(disk.file(`${bob}.ogg`), bytes)
+        assert.lengthOf(said, 1)
+        assert.include(String(said.splice(0)), `/recording/${bob}.ogg`)
+      }
+    }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))])))
+  })
 
   it.effect("says that nothing can be written, and leaves all as it is", () =>
     Effect.gen(function*() {
