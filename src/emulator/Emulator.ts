@@ -58,6 +58,7 @@ import {
   type JoinOptions,
   make as makeWorld,
   type RoleOptions,
+  type SoundboardOptions,
   type User,
   type UserOptions,
   type WorldOptions
@@ -67,7 +68,7 @@ import type { Participant } from "./shell/Participant.ts"
 import * as RestFetch from "./shell/RestFetch.ts"
 import type { Shell, ShellOptions } from "./shell/Shell.ts"
 
-export type { Happening, RestRequest, RestResponse, Snapshot } from "./core/Core.ts"
+export type { Happening, RestRequest, RestResponse, Snapshot, VoiceEffect } from "./core/Core.ts"
 export type { Address, Fault, FaultAction, FaultPoint, FaultSubject, Verdict } from "./core/CoreContext.ts"
 export type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
 export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
@@ -86,11 +87,20 @@ export type {
   Reply,
   SuggestOptions
 } from "./shell/Command.ts"
+export type { EmojiOptions, SoundOptions } from "./shell/Effects.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
 export type { Faults, InGuild } from "./shell/Faults.ts"
 export type { Ports } from "./shell/Loopback.ts"
-export type { ChannelOptions, JoinOptions, RoleOptions, User, UserOptions, WorldOptions } from "./shell/NamedWorld.ts"
+export type {
+  ChannelOptions,
+  JoinOptions,
+  RoleOptions,
+  SoundboardOptions,
+  User,
+  UserOptions,
+  WorldOptions
+} from "./shell/NamedWorld.ts"
 export type { NetworkOptions } from "./shell/Network.ts"
 export type { Participant, SpeakOptions } from "./shell/Participant.ts"
 export { EmulatorError }
@@ -176,6 +186,11 @@ export class Emulator extends Context.Service<Emulator, {
   readonly createChannel: (options: ChannelOptions) => Effect.Effect<ChannelId, EmulatorError>
   /** A role, by whose id bots know it. Fails with `UnknownName` for its guild. */
   readonly createRole: (options: RoleOptions) => Effect.Effect<string, EmulatorError>
+  /**
+   * A sound on the soundboard of a guild, which participants send by its name, and bots by the id that comes back. Fails with
+   * `InvalidOption` where Discord would refuse it, and with `UnknownName` for its guild.
+   */
+  readonly createSound: (options: SoundboardOptions) => Effect.Effect<string, EmulatorError>
   /** A member of every guild. */
   readonly createUser: (options: UserOptions) => Effect.Effect<User, EmulatorError>
   /** The id behind a name. Fails with `UnknownName`, like the other two. */
@@ -305,6 +320,7 @@ const makeEmulator = Effect.fnUntraced(function*(
     createGuild: named.createGuild,
     createChannel: named.createChannel,
     createRole: named.createRole,
+    createSound: named.createSound,
     createUser: named.createUser,
     guild: (name) => Effect.map(guilds.find(name), ({ id }) => id),
     channel: (name) => Effect.map(channels.find(name), ({ id }) => id),

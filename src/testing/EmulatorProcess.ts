@@ -90,6 +90,8 @@ export interface Answers {
   readonly messages: { readonly messages: ReadonlyArray<ChatMessage> }
   readonly createUser: { readonly user: string; readonly token: string }
   readonly createRole: { readonly role: string }
+  /** The id of the sound. */
+  readonly createSound: { readonly sound: string }
   readonly createChannel: { readonly channel: string; readonly guild: string }
   /** `atMs` are since the start. */
   readonly verdicts: { readonly violations: ReadonlyArray<Verdict>; readonly advice: ReadonlyArray<Verdict> }

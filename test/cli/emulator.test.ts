@@ -474,6 +474,29 @@ describe("emulator", () => {
       assert.include(String(message), "end-to-end encryption")
     }).pipe(Effect.scoped))
 
+  it.live("lets guests send sounds and emoji", () =>
+    Effect.gen(function*() {
+      const { order, until } = yield* told(["--json", "--user", "guest"])
+      const { ok, sound } = yield* order({ do: "createSound", name: "yay", file: song, volume: 0.5, emoji: "🎉" })
+      assert.isTrue(ok)
+      assert.deepInclude(yield* order({ do: "sendSound", user: "guest", sound: "yay" }), { ok: true })
+      const sent = { event: "effect", user: "guest", channel: "lobby" }
+      assert.deepStrictEqual(
+        yield* until(({ event }) => event === "effect"),
+        { ...sent, sound: "yay", soundId: sound, volume: 0.5, emoji: "🎉" }
+      )
+      assert.deepInclude(yield* order({ do: "sendEmoji", user: "guest", emoji: "👍" }), { ok: true })
+      assert.deepStrictEqual(
+        yield* until(({ emoji }) => emoji === "👍"),
+        { ...sent, sound: null, soundId: null, volume: null, emoji: "👍" }
+      )
+      const refused = yield* order({ do: "sendSound", user: "guest", sound: "boo" })
+      assert.deepInclude(refused, { ok: false })
+      assert.include(String(refused["message"]), "There are: yay, quack.")
+      const tooLong = yield* order({ do: "createSound", name: "boo", volume: 2 })
+      assert.include(String(tooLong["message"]), "a volume is from 0 to 1")
+    }).pipe(Effect.scoped))
+
   it.live("records what a guest has heard, and says what is wrong with an order", () =>
     Effect.gen(function*() {
       const directory = yield* temporary

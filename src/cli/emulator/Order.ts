@@ -89,6 +89,8 @@ export const Order = Schema.Union([
   order("forget", { user }),
   order("e2ee", { user }),
   order("setSelf", { user, mute: flag, deaf: flag, video: flag, streaming: flag }),
+  order("sendSound", { user, sound: Schema.String, guild }),
+  order("sendEmoji", { user, emoji: Schema.String, animationType: count, animationId: count }),
   order("misbehave", { user, how: Misbehaviour }),
   // what somebody types to a bot, and presses
   order("command", {
@@ -165,6 +167,13 @@ export const Order = Schema.Union([
     name: Schema.String,
     guild,
     permissions: Schema.optionalKey(Schema.Array(Schema.Literals(Permissions.names)))
+  }),
+  order("createSound", {
+    name: Schema.String,
+    guild,
+    file: Schema.optionalKey(file),
+    volume: number,
+    emoji: Schema.optionalKey(Schema.String)
   }),
   order("createUser", { name: Schema.String, bot: flag, moderator: flag, privilegedIntents: flag }),
   order("createChannel", {

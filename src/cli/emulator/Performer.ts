@@ -23,6 +23,7 @@ import { OrderFailed } from "./OrderFailed.ts"
 import * as Speech from "./Speech.ts"
 import * as Texts from "./Texts.ts"
 import * as Unheard from "./Unheard.ts"
+import * as Upload from "./Upload.ts"
 
 /**
  * What an answer says besides that all went well.
@@ -136,6 +137,12 @@ export const make = Effect.fnUntraced(function*(
     return { channel, guild: guildId }
   })
 
+  const createSound = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "createSound" }>) {
+    const { emoji, file, guild, name, volume } = order
+    const data = file === undefined ? undefined : (yield* Upload.read(file)).data
+    return { sound: yield* discord.createSound({ name, guild, data, volume, emoji }) }
+  })
+
   const rule = (begin: Lasting.Begin<Emulator.FaultRule>, forMs: number | undefined) =>
     Effect.map(
       lasting.begin(begin, ({ hits }) => Effect.map(hits, (hits) => ({ hits })), forMs),
@@ -193,6 +200,14 @@ export const make = Effect.fnUntraced(function*(
           Effect.flatMap(guest(user), ({ participant }) => participant.setSelf({ deaf, mute, streaming, video }))
         )
       }
+      case "sendSound":
+        return done(
+          Effect.flatMap(guest(order.user), ({ participant }) => participant.sendSound(order.sound, order))
+        )
+      case "sendEmoji":
+        return done(
+          Effect.flatMap(guest(order.user), ({ participant }) => participant.sendEmoji(order.emoji, order))
+        )
       case "misbehave":
         return done(Effect.flatMap(guest(order.user), ({ participant }) => participant.misbehave(order.how)))
       case "command":
@@ -228,6 +243,8 @@ export const make = Effect.fnUntraced(function*(
           discord.createRole({ name: order.name, guild: order.guild, permissions: order.permissions }),
           (role) => ({ role })
         )
+      case "createSound":
+        return createSound(order)
       case "createChannel":
         return createChannel(order)
       case "kick":

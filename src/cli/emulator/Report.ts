@@ -83,6 +83,18 @@ export const line = (happening: Emulator.Happening, names: Names, startMs: numbe
       return { event: "channel-created", channel: happening.name, id: happening.channelId }
     case "ChannelDeleted":
       return { event: "channel-deleted", channel: happening.name, id: happening.channelId }
+    case "EffectSent": {
+      const { channelId, emoji, sound, userId } = happening
+      return {
+        event: "effect",
+        user: names.of(userId),
+        channel: names.of(channelId),
+        sound: sound?.name ?? null,
+        soundId: sound?.id ?? null,
+        volume: sound?.volume ?? null,
+        emoji: emoji ?? null
+      }
+    }
     case "VoiceConnected":
       return { event: "voice-connected", user: names.of(happening.userId) }
     case "VoiceEnded":

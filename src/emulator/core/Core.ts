@@ -22,6 +22,7 @@ import * as Roles from "./guilds/Roles.ts"
 import * as Soundboards from "./guilds/Soundboards.ts"
 import * as Stages from "./guilds/Stages.ts"
 import * as Threads from "./guilds/Threads.ts"
+import * as VoiceEffects from "./guilds/VoiceEffects.ts"
 import * as Webhooks from "./guilds/Webhooks.ts"
 import * as Commands from "./interactions/Commands.ts"
 import * as Interactions from "./interactions/Interactions.ts"
@@ -44,7 +45,7 @@ import { type EncryptionOptions, makeVoiceHalf, type VoiceHalf } from "./voice/V
 import * as Writers from "./messages/Writers.ts"
 import * as World from "./World.ts"
 
-export type { Happening } from "./Observers.ts"
+export type { Happening, VoiceEffect } from "./Observers.ts"
 
 export type { Participant } from "./Scripted.ts"
 
@@ -106,6 +107,8 @@ export interface Core
     Administration.Administration,
     Memberships.Memberships,
     Roles.Roles,
+    Pick<Soundboards.Soundboards, "createSound" | "soundsOf">,
+    VoiceEffects.VoiceEffects,
     Pick<Interactions.Interactions, "type" | "choose" | "suggest" | "pressIn">
 {
   /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
@@ -278,6 +281,7 @@ export const make = (options: CoreOptions): Core => {
   const stages = Stages.make(world, gateway)
   const roles = Roles.make(world, gateway, channels)
   const soundboards = Soundboards.make(world, gateway)
+  const voiceEffects = VoiceEffects.make(world, gateway, observers.tell)
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, channels, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
@@ -288,6 +292,7 @@ export const make = (options: CoreOptions): Core => {
     world,
     gateway,
     voiceStates,
+    voiceEffects,
     actions,
     channels,
     roles,
@@ -317,6 +322,9 @@ export const make = (options: CoreOptions): Core => {
     ...Administration.make(options.profile, world, gateway, channels),
     ...roles,
     ...memberships,
+    ...voiceEffects,
+    createSound: soundboards.createSound,
+    soundsOf: soundboards.soundsOf,
     type: interactions.type,
     choose: interactions.choose,
     suggest: interactions.suggest,

@@ -7,12 +7,37 @@ import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { Verdict } from "./CoreContext.ts"
 
 /**
+ * What somebody has sent to a voice channel besides speech: a sound of a soundboard, or an emoji.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceEffect {
+  readonly userId: UserId
+  readonly guildId: GuildId
+  readonly channelId: ChannelId
+  /** `undefined` of an emoji alone. Those that everybody has are of no guild. */
+  readonly sound:
+    | {
+      readonly id: string
+      readonly name: string
+      /** From 0 to 1. */
+      readonly volume: number
+      readonly guildId: GuildId | undefined
+    }
+    | undefined
+  /** That of the sound, or the one that was sent: itself, or `name:id` for one of a guild. */
+  readonly emoji: string | undefined
+}
+
+/**
  * Something that happened:
  *
  * - `Verdict`: a violation or an advice;
  * - `LoggedIn`, `LoggedOut`: a session of the main gateway began (READY), or is over for good;
  * - `Joined`, `Moved`, `Left`: a member entered voice, went or was taken to another channel, or is in voice no more;
  * - `ChannelCreated`, `ChannelDeleted`: a channel is there or gone, by whomever;
+ * - `EffectSent`: somebody has sent a sound of a soundboard, or an emoji, to a voice channel;
  * - `VoiceConnected`, `VoiceEnded`: a client has identified to a voice server, or its session there is over; `code` is the
  *   close code, 1006 if the connection was lost and not resumed.
  *
@@ -38,6 +63,7 @@ export type Happening =
     readonly channelId: ChannelId
     readonly name: string
   }
+  | VoiceEffect & { readonly _tag: "EffectSent" }
   | { readonly _tag: "VoiceConnected"; readonly userId: UserId; readonly guildId: GuildId }
   | { readonly _tag: "VoiceEnded"; readonly userId: UserId; readonly guildId: GuildId; readonly code: number }
 

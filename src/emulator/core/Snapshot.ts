@@ -28,6 +28,13 @@ export interface Snapshot {
     readonly userLimit: number
     readonly server: VoiceServerId | undefined
   }>
+  /** Those that guilds have. */
+  readonly sounds: ReadonlyArray<{
+    readonly id: string
+    readonly guildId: GuildId
+    readonly name: string
+    readonly volume: number
+  }>
   readonly users: ReadonlyArray<{ readonly id: UserId; readonly name: string; readonly bot: boolean }>
   readonly voiceServers: ReadonlyArray<{
     readonly id: VoiceServerId
@@ -74,6 +81,9 @@ export const take = (
   channels: Array.from(
     world.channels.values(),
     ({ e2ee, guildId, id, kind, name, server, userLimit }) => ({ id, guildId, name, kind, e2ee, userLimit, server })
+  ),
+  sounds: Array.from(world.guilds.values()).flatMap(({ id: guildId, sounds }) =>
+    Array.from(sounds.values(), ({ id, name, volume }) => ({ id, guildId, name, volume }))
   ),
   users: Array.from(world.users.values(), ({ bot, id, name }) => ({ id, name, bot })),
   voiceServers: Array.from(world.servers.values()),

@@ -159,6 +159,22 @@ export class MessageFailed extends Schema.TaggedError<MessageFailed>(`${key}/Mes
 }
 
 /**
+ * A scripted participant could not send a sound or an emoji to its channel.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class EffectFailed extends Schema.TaggedError<EffectFailed>(`${key}/EffectFailed`)("EffectFailed", {
+  user: Schema.String,
+  effect: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `"${this.user}" cannot send ${this.effect}: ${this.detail}.`
+  }
+}
+
+/**
  * An option cannot be used.
  *
  * @category reasons
@@ -189,7 +205,8 @@ export const Reason = Schema.Union([
   NothingToDo,
   InvalidOption,
   CommandFailed,
-  MessageFailed
+  MessageFailed,
+  EffectFailed
 ])
 
 /**

@@ -79,8 +79,8 @@ const maxWaitingBytes = 16 * 1024 * 1024
 const maxConnections = 4096
 const receiveBufferBytes = 4 * 1024 * 1024
 
-/** REST, and the files of messages. */
-const restPrefix = /^\/(?:api(?:\/v\d+)?(?=\/|\?|$)|attachments\/)/
+/** REST, and the files of messages and sounds. */
+const restPrefix = /^\/(?:api(?:\/v\d+)?(?=\/|\?|$)|(?:attachments|soundboard-sounds)\/)/
 
 /**
  * Opens the listeners. They close with the scope, and every connection with them, at once. Fails with the reasons

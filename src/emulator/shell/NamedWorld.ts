@@ -58,6 +58,25 @@ export interface RoleOptions {
 }
 
 /**
+ * A sound to put on the soundboard of a guild.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SoundboardOptions {
+  /** 2 to 32 characters. It may be that of another one, too. */
+  readonly name: string
+  /** The guild's name or id. Default "guild". */
+  readonly guild?: string | undefined
+  /** MP3 or Ogg, 512 KiB and 5.2 seconds at most. Default none: then there is no file to fetch. */
+  readonly data?: Uint8Array | undefined
+  /** From 0 to 1. Default 1. */
+  readonly volume?: number | undefined
+  /** Itself, or `name:id` for one of the guild. Default none. */
+  readonly emoji?: string | undefined
+}
+
+/**
  * A user to create.
  *
  * @category models
@@ -145,6 +164,8 @@ export interface NamedWorld {
   readonly createChannel: (options: ChannelOptions) => Effect.Effect<ChannelId, EmulatorError>
   /** Below all other roles. */
   readonly createRole: (options: RoleOptions) => Effect.Effect<string, EmulatorError>
+  /** On the soundboard of a guild, as its owner's. Fails with `InvalidOption` where Discord would refuse it. */
+  readonly createSound: (options: SoundboardOptions) => Effect.Effect<string, EmulatorError>
   /** A member of every guild. */
   readonly createUser: (options: UserOptions) => Effect.Effect<User, EmulatorError>
   /** The user with this name or id, or a new one. */
@@ -247,6 +268,14 @@ export const make = Effect.fnUntraced(function*(
     }
   )
 
+  const createSound: NamedWorld["createSound"] = Effect.fnUntraced(function*({ guild = "guild", ...made }) {
+    const { id } = yield* guilds.find(guild)
+    const sound = yield* driver.call((core) => core.createSound(id, made))
+    if (sound === undefined) return yield* Effect.die(new Error(`The emulator has lost the guild ${id}.`))
+    if ("problem" in sound) return yield* makeError(new InvalidOption({ option: "sound", detail: sound.problem }))
+    return sound.id
+  })
+
   const createUser: NamedWorld["createUser"] = Effect.fnUntraced(function*(options) {
     yield* users.claim(options.name)
     const checked = yield* Names.freshId(UserId, users, options.id)
@@ -284,7 +313,13 @@ export const make = Effect.fnUntraced(function*(
         makeError(new NotJoinable({ user: name, channel: channelName, detail: refusals[refusal] }))
       )
     )
-    const participant = yield* Participant.make(driver, name, enter, users.find)
+    const participant = yield* Participant.make(
+      driver,
+      { user: name, guildId: channel.guild },
+      enter,
+      users.find,
+      guilds.find
+    )
     yield* shell.settle("first")
     return participant
   })
@@ -302,5 +337,17 @@ export const make = Effect.fnUntraced(function*(
     if (user.name === "bot" && user.bot === true) theBot = id
   }
 
-  return { guilds, channels, users, createGuild, createChannel, createRole, createUser, userOrNew, join, privacyCodes }
+  return {
+    guilds,
+    channels,
+    users,
+    createGuild,
+    createChannel,
+    createRole,
+    createSound,
+    createUser,
+    userOrNew,
+    join,
+    privacyCodes
+  }
 })

@@ -7,12 +7,13 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { UserId } from "../../protocol/Identifier.ts"
+import type { GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { Misbehaviour } from "../core/dave/Misbehaviour.ts"
 import type { Membership, Undecryptable } from "../core/dave/Seat.ts"
 import type * as Scripted from "../core/Scripted.ts"
 import type { HeardFrame, HeardReport, SpokenFrame } from "../core/voice/VoiceHalf.ts"
 import type { Driver } from "./Driver.ts"
+import * as Effects from "./Effects.ts"
 import { type EmulatorError, make as makeError, NotInVoice } from "./EmulatorError.ts"
 import * as Tally from "./Tally.ts"
 
@@ -37,7 +38,7 @@ export interface SpeakOptions {
  * @category models
  * @since 0.1.0
  */
-export interface Participant {
+export interface Participant extends Effects.Effects {
   readonly userId: UserId
   /** Its SSRC at the moment: another one after a move, 0 while it is on no voice server. */
   readonly ssrc: Effect.Effect<number>
@@ -104,7 +105,7 @@ export interface Participant {
 const lookMs = 10
 
 /**
- * Wraps a participant of the core. `find` knows the names of users.
+ * Wraps a participant of the core. `find` knows the names of users, and `findGuild` those of guilds.
  *
  * @category constructors
  * @since 0.1.0
@@ -112,9 +113,10 @@ const lookMs = 10
 export const make = Effect.fnUntraced(
   function*(
     driver: Driver,
-    user: string,
+    { guildId, user }: { readonly user: string; readonly guildId: GuildId },
     enter: Effect.Effect<Scripted.Participant, EmulatorError>,
-    find: (user: string) => Effect.Effect<{ readonly id: UserId }, EmulatorError>
+    find: (user: string) => Effect.Effect<{ readonly id: UserId }, EmulatorError>,
+    findGuild: (guild: string) => Effect.Effect<{ readonly id: GuildId }, EmulatorError>
   ): Effect.fn.Return<Participant, EmulatorError, Scope.Scope> {
     const notInVoice = (detail: string) => makeError(new NotInVoice({ user, detail }))
     const cut = Effect.fail(notInVoice("it left, was removed or was moved while it was speaking"))
@@ -152,6 +154,9 @@ export const make = Effect.fnUntraced(
     )
     yield* driver.call(() => scripted.onReport((report) => void reports.push(report)))
 
+    const { userId } = scripted
+    const effects = yield* Effects.make(driver, { user, userId, guildId }, scripted, Deferred.await(gone), findGuild)
+
     const say = Effect.fnUntraced(function*(frames: ReadonlyArray<SpokenFrame>, options: SpeakOptions) {
       const speech = yield* Deferred.make<number | undefined, EmulatorError>()
       const isHeard = yield* driver.call(() => {
@@ -172,7 +177,8 @@ export const make = Effect.fnUntraced(
     })
 
     return {
-      userId: scripted.userId,
+      ...effects,
+      userId,
       ssrc: driver.call(() => scripted.ssrc),
       heard: Effect.sync(() => heard.slice()),
       senderReports: Effect.sync(() => reports.slice()),

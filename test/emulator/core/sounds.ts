@@ -46,9 +46,9 @@ export const vorbis = (seconds: number, rate = 44_100): Uint8Array =>
 
 /** Frames of MP3 behind what is said of them: 44100 samples a second, 1152 each; or of MPEG-2, of half as many of both. */
 export const mp3 = (frames: number, { isLower = false, tag = 0, table = "" } = {}): Uint8Array => {
-  // 128 kbit/s, or 64 in the other version
-  const frame = new Uint8Array(isLower ? 208 : 417)
-  frame.set([0xff, isLower ? 0xf3 : 0xfb, isLower ? 0x80 : 0x90])
+  // 128 kbit/s, or 64 in the other version; one byte more where its bit says so
+  const frame = new Uint8Array(isLower ? 208 : 418)
+  frame.set([0xff, isLower ? 0xf3 : 0xfb, isLower ? 0x80 : 0x92])
   const first = Uint8Array.from(frame)
   first.set(Buffer.from(table), 36)
   const head = new Uint8Array(tag === 0 ? 0 : 10 + tag)

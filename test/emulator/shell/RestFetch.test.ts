@@ -6,6 +6,7 @@ import * as Gateway from "../../../src/Gateway.ts"
 import { ChannelId } from "../../../src/protocol/Identifier.ts"
 import * as Time from "../../../src/testing/Time.ts"
 import * as Harness from "../core/Harness.ts"
+import * as Sounds from "../core/sounds.ts"
 
 describe("RestFetch", () => {
   it.effect("answers a gateway client in this process as the REST API does, faults and delays included", () =>
@@ -131,8 +132,15 @@ describe("RestFetch", () => {
       [null, "0", "bytes */300000"],
       new Uint8Array()
     ])
-    const none = yield* Effect.promise(async () => (await ask(`${new URL(url).origin}/attachments/1/2/x.png`)).status)
+    const { origin } = new URL(url)
+    const none = yield* Effect.promise(async () => (await ask(`${origin}/attachments/1/2/x.png`)).status)
     assert.strictEqual(none, 404)
+    const sound = yield* discord.createSound({ name: "yay", data: Sounds.ogg(1) })
+    const served = yield* Effect.promise(async () => {
+      const answer = await ask(`${origin}/soundboard-sounds/${sound}`)
+      return Buffer.from(await answer.arrayBuffer())
+    })
+    assert.deepStrictEqual(served, Buffer.from(Sounds.ogg(1)))
   })
 
   it.effect("takes files, and gives them", () =>

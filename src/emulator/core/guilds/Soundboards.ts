@@ -4,9 +4,12 @@
  * @since 0.1.0
  */
 import { Intents } from "../../../protocol/GatewayPayload.ts"
+import type { GuildId } from "../../../protocol/Identifier.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import * as Emoji from "../messages/Emoji.ts"
 import * as SoundObject from "../objects/SoundObject.ts"
 import type * as World from "../World.ts"
+import * as SoundFile from "./SoundFile.ts"
 
 /**
  * So many sounds has a guild at most where nobody has paid for more. Discord documents that there is a limit, and clients have seen this.
@@ -15,6 +18,22 @@ import type * as World from "../World.ts"
  * @since 0.1.0
  */
 export const most = 8
+
+/**
+ * A sound that somebody who administers a guild puts there, on behalf of its owner.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MadeSound {
+  readonly name: string
+  /** MP3 or Ogg, by the limits that there are for all. Without it there is nothing to be served. */
+  readonly data?: Uint8Array | undefined
+  /** From 0 to 1. Default 1. */
+  readonly volume?: number | undefined
+  /** Itself, or `name:id` for one of the guild. Default none. */
+  readonly emoji?: string | undefined
+}
 
 /**
  * All changes are told to those with the intent for expressions.
@@ -30,6 +49,32 @@ export interface Soundboards {
     looks: Partial<Pick<World.Sound, "name" | "volume" | "emoji">>
   ) => void
   readonly remove: (guild: World.Guild, sound: World.Sound) => void
+  /** Or what is wrong with it. `undefined` if there is no such guild. */
+  readonly createSound: (guildId: GuildId, made: MadeSound) => World.Sound | { readonly problem: string } | undefined
+  /** Those of a guild, then those that everybody has. */
+  readonly soundsOf: (guildId: GuildId) => ReadonlyArray<World.Sound>
+}
+
+const problems: { readonly [problem in SoundFile.Problem]: string } = {
+  "too-large": `a file has ${SoundFile.most.bytes} bytes at most`,
+  "wrong-type": "the file is neither MP3 nor Ogg",
+  "no-duration": "the file does not say how long it is",
+  "too-long": `a sound lasts ${SoundFile.most.seconds} seconds at most`
+}
+
+/** Those of a name, in characters (Create Guild Soundboard Sound). */
+const [shortest, longest] = [2, 32]
+
+const problemOf = ({ emoji, name, volume = 1 }: MadeSound): string | undefined => {
+  const length = Array.from(name).length
+  if (length < shortest || length > longest) return `a name has ${shortest} to ${longest} characters`
+  if (!(volume >= 0 && volume <= 1)) return "a volume is from 0 to 1"
+  return emoji === undefined || Emoji.isEmoji(emoji) ? undefined : `"${emoji}" is no emoji`
+}
+
+const emojiIn = (emoji: string | undefined): World.Sound["emoji"] => {
+  const id = emoji === undefined ? undefined : Emoji.idOf(emoji)
+  return id === undefined ? { id: null, name: emoji ?? null } : { id, name: null }
 }
 
 /**
@@ -40,14 +85,16 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "broadcast
   const say = (guild: World.Guild, event: string, body: unknown) =>
     gateway.broadcast(guild.id, Intents.GuildExpressions, event, body)
 
+  const create: Soundboards["create"] = (guild, looks) => {
+    const sound: World.Sound = { ...looks, id: world.nextId(), guildId: guild.id }
+    guild.sounds.set(sound.id, sound)
+    // nobody documents whether the user is told there; clients have seen it
+    say(guild, "GUILD_SOUNDBOARD_SOUND_CREATE", SoundObject.jsonWithUser(sound))
+    return sound
+  }
+
   return {
-    create: (guild, looks) => {
-      const sound: World.Sound = { ...looks, id: world.nextId(), guildId: guild.id }
-      guild.sounds.set(sound.id, sound)
-      // nobody documents whether the user is told there; clients have seen it
-      say(guild, "GUILD_SOUNDBOARD_SOUND_CREATE", SoundObject.jsonWithUser(sound))
-      return sound
-    },
+    create,
     change: (guild, sound, looks) => {
       Object.assign(sound, looks)
       say(guild, "GUILD_SOUNDBOARD_SOUND_UPDATE", SoundObject.jsonWithUser(sound))
@@ -55,6 +102,18 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "broadcast
     remove: (guild, sound) => {
       guild.sounds.delete(sound.id)
       say(guild, "GUILD_SOUNDBOARD_SOUND_DELETE", { guild_id: guild.id, sound_id: sound.id })
-    }
+    },
+    createSound: (guildId, made) => {
+      const guild = world.guilds.get(guildId)
+      if (guild === undefined) return undefined
+      const { data, emoji, name, volume = 1 } = made
+      const problem = problemOf(made)
+      if (problem !== undefined) return { problem }
+      if (guild.sounds.size >= most) return { problem: `a guild has ${most} sounds at most` }
+      const file = data === undefined ? undefined : SoundFile.read(data)
+      if (typeof file === "string") return { problem: problems[file] }
+      return create(guild, { name, volume, emoji: emojiIn(emoji), creator: world.users.get(guild.ownerId), file })
+    },
+    soundsOf: (guildId) => [...world.guilds.get(guildId)?.sounds.values() ?? [], ...SoundObject.defaults]
   }
 }

@@ -218,6 +218,20 @@ const ofKind = (
 }
 
 /**
+ * What is wrong with an id, be it written as a text or as a number.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const ofSnowflake = (path: string, value: unknown, isRequired = false): ReadonlyArray<Problem> => {
+  if (value === undefined || value === null) return isRequired ? [required(path)] : []
+  const id = Body.idOf(value)
+  if (id !== undefined && /^\d{1,20}$/.test(id)) return []
+  const shown = id === undefined ? typeof value : id.slice(0, 100)
+  return [{ path, code: "NUMBER_TYPE_COERCE", message: `Value "${shown}" is not snowflake.` }]
+}
+
+/**
  * How many things a request asks for, and what is wrong with that; `usual` where it says nothing.
  *
  * @category getters

@@ -49,8 +49,16 @@ export const json = (text: string): Json => {
   return { id, name, ...(moves === undefined ? {} : { animated: true }) }
 }
 
+/**
+ * The id of one of a guild; `undefined` for all others.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const idOf = (text: string): string | undefined => ofGuild.exec(text)?.[3]
+
 /** What is the same however one is written: the id, or the characters without those that ask for colours. */
-const plain = (text: string): string => ofGuild.exec(text)?.[3] ?? text.replaceAll("\ufe0f", "")
+const plain = (text: string): string => idOf(text) ?? text.replaceAll("\ufe0f", "")
 
 /**
  * As an emoji is written among others already, or as it is.

@@ -17,6 +17,7 @@ import type { Roles } from "../guilds/Roles.ts"
 import type { Soundboards } from "../guilds/Soundboards.ts"
 import type { Stages } from "../guilds/Stages.ts"
 import type { Threads } from "../guilds/Threads.ts"
+import type { VoiceEffects } from "../guilds/VoiceEffects.ts"
 import type { Webhooks } from "../guilds/Webhooks.ts"
 import * as Body from "../http/Body.ts"
 import { error, nothing, ok, type RestResponse, wrongMethod } from "../http/RestAnswer.ts"
@@ -78,6 +79,7 @@ export interface Options {
   readonly world: World.World
   readonly gateway: GatewayServer
   readonly voiceStates: VoiceStates
+  readonly voiceEffects: VoiceEffects
   readonly actions: Actions
   readonly channels: Channels
   readonly roles: Roles
@@ -184,7 +186,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     RestRoute.make("GET", "/oauth2/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
     ...CommandRoutes.make(options.commands, inGuild),
     RestRoute.make("GET", "/voice/regions", regions),
-    ...SoundRoutes.make(world, options.soundboards, inGuild),
+    ...SoundRoutes.make(world, options.soundboards, options.voiceEffects, inChannel, inGuild),
     ...EmojiRoutes.make(world, gateway, inGuild),
     ...GuildRoutes.make(world, gateway, inGuild),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),

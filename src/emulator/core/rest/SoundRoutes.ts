@@ -4,16 +4,31 @@
  * @since 0.1.0
  */
 import * as Soundboards from "../guilds/Soundboards.ts"
-import { error, missingPermissions, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
+import type { SoundRefusal, VoiceEffects } from "../guilds/VoiceEffects.ts"
+import * as Body from "../http/Body.ts"
+import { invalidForm, ofSnowflake } from "../http/FormProblems.ts"
+import { error, missingPermissions, nothing, ok, type RestResponse, wrongKind } from "../http/RestAnswer.ts"
 import * as ServedFile from "../http/ServedFile.ts"
 import * as SoundObject from "../objects/SoundObject.ts"
 import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
+import type { InChannel } from "./ChannelRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 import * as SoundForm from "./SoundForm.ts"
 
 const unknownSound = error(404, 10097, "Unknown sound")
 const tooMany = error(400, 30045, `Maximum number of soundboard sounds reached (${Soundboards.most})`)
+
+const refusals: { readonly [refusal in SoundRefusal]: RestResponse } = {
+  "wrong-kind": wrongKind,
+  "no-permission": missingPermissions,
+  "no-external-sounds": missingPermissions,
+  "unknown-sound": unknownSound,
+  // as clients have seen it (discord/discord-api-docs#8242)
+  silenced: error(403, 50167, "Cannot send voice effect when user is server muted, deafened, or suppressed"),
+  // the same, in no list of codes, and of what status nobody says (discord/discord-api-docs#7891)
+  "not-connected": error(403, 50168, "User must be in voice channel to send voice channel effect")
+}
 
 /**
  * @category constructors
@@ -22,6 +37,8 @@ const tooMany = error(400, 30045, `Maximum number of soundboard sounds reached (
 export const make = (
   world: World.World,
   soundboards: Soundboards.Soundboards,
+  effects: Pick<VoiceEffects, "sendSound">,
+  inChannel: InChannel,
   inGuild: (call: RestRoute.Call, f: (guild: World.Guild, me: World.Member) => RestResponse) => RestResponse
 ): ReadonlyArray<RestRoute.Route> => {
   const mayOf = (guild: World.Guild, me: World.Member) => {
@@ -78,6 +95,16 @@ export const make = (
       return nothing
     })
 
+  const send = (call: RestRoute.Call) =>
+    inChannel(call, (channel) => {
+      const { sound_id: sound, source_guild_id: source } = call.body
+      const problems = [...ofSnowflake("sound_id", sound, true), ...ofSnowflake("source_guild_id", source)]
+      if (problems.length > 0) return invalidForm(...problems)
+      const from = { userId: call.user.id, channelId: channel.id }
+      const refusal = effects.sendSound(from, { soundId: Body.idOf(sound) ?? "", guildId: Body.idOf(source) })
+      return refusal === undefined ? nothing : refusals[refusal]
+    })
+
   const path = "/guilds/:/soundboard-sounds"
   return [
     // py-cord is not ready before it has them
@@ -94,7 +121,8 @@ export const make = (
       (call) => inSound(call, (sound, guild, me) => ok(shown(guild, me)(sound)))
     ),
     RestRoute.make("PATCH", `${path}/:`, modify),
-    RestRoute.make("DELETE", `${path}/:`, remove)
+    RestRoute.make("DELETE", `${path}/:`, remove),
+    RestRoute.make("POST", "/channels/:/send-soundboard-sound", send)
   ]
 }
 

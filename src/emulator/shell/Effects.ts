@@ -1,0 +1,135 @@
+/**
+ * What a scripted participant sends to its channel besides speech, and what others send there: sounds of soundboards and emoji.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { GuildId, UserId } from "../../protocol/Identifier.ts"
+import type * as Core from "../core/Core.ts"
+import type { Driver } from "./Driver.ts"
+import { EffectFailed, type EmulatorError, make as makeError } from "./EmulatorError.ts"
+import * as Tally from "./Tally.ts"
+
+/**
+ * Of which guild a sound is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SoundOptions {
+  /** Its name or id. Default: the one that the participant is in. */
+  readonly guild?: string | undefined
+}
+
+/**
+ * How an emoji moves.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmojiOptions {
+  /** 0 for those who have paid, 1 for all. Default 1. */
+  readonly animationType?: number | undefined
+  /** Default 0. */
+  readonly animationId?: number | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Effects {
+  /**
+   * Sends a sound to its channel, by name or id: of the guild, or one that everybody has, such as "quack". No audio comes of it, but
+   * VOICE_CHANNEL_EFFECT_SEND to all who are there. Fails with `EffectFailed` where Discord would refuse it (it is deaf, or was muted or
+   * suppressed; a permission is missing; no such sound), and with `UnknownName` for a guild.
+   */
+  readonly sendSound: (sound: string, options?: SoundOptions) => Effect.Effect<void, EmulatorError>
+  /** Sends an emoji to its channel: itself, or `name:id` for one of a guild. Fails with `EffectFailed` as `sendSound` does. */
+  readonly sendEmoji: (emoji: string, options?: EmojiOptions) => Effect.Effect<void, EmulatorError>
+  /** The sounds and emoji that others have sent so far to the channels that it was in then, in their order. */
+  readonly effects: Effect.Effect<ReadonlyArray<Core.VoiceEffect>>
+  /** Waits until there are so many, counted from the join on, and gives these. Otherwise as `awaitFrames`. */
+  readonly awaitEffects: (count: number) => Effect.Effect<ReadonlyArray<Core.VoiceEffect>, EmulatorError>
+}
+
+type Refusal = NonNullable<ReturnType<Core.Core["sendSound"]> | ReturnType<Core.Core["sendEmoji"]>>
+
+const refusals: { readonly [refusal in Refusal]: string } = {
+  "wrong-kind": "it is in a stage, and only voice channels have them",
+  "no-permission": "it has no permission for it: SPEAK and USE_SOUNDBOARD",
+  "no-external-sounds": "it has no permission for sounds of other guilds: USE_EXTERNAL_SOUNDS",
+  "unknown-sound": "there is no such sound, or it is no member of that guild",
+  silenced: "it is deaf, or a moderator has muted, deafened or suppressed it",
+  "not-connected": "it has left, or was removed",
+  "no-emoji": "that is no emoji"
+}
+
+/**
+ * `gone` fails when the participant has left or was removed. With the scope nothing more is remembered.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  driver: Driver,
+  who: { readonly user: string; readonly userId: UserId; readonly guildId: GuildId },
+  participant: Pick<Core.Participant, "channelId">,
+  gone: Effect.Effect<never, EmulatorError>,
+  findGuild: (guild: string) => Effect.Effect<{ readonly id: GuildId }, EmulatorError>
+): Effect.fn.Return<Effects, never, Scope.Scope> {
+  const { user, userId } = who
+  const effects: Array<Core.VoiceEffect> = []
+  const tally = Tally.make(driver)
+  yield* Effect.acquireRelease(
+    driver.call((core) =>
+      core.observe((happening) => {
+        if (happening._tag !== "EffectSent" || happening.userId === userId) return
+        if (happening.channelId !== participant.channelId) return
+        const { _tag: _, ...effect } = happening
+        effects.push(effect)
+        tally.add()
+      })
+    ),
+    (stop) =>
+      Effect.sync(() => {
+        tally.end(() => `"${user}" has left, and sees nothing any more.`)
+        stop()
+      })
+  )
+
+  const send = Effect.fnUntraced(
+    function*(
+      effect: string,
+      sent: (core: Core.Core, from: Parameters<Core.Core["sendSound"]>[0]) => string | undefined
+    ) {
+      const detail = yield* driver.call((core) => {
+        const { channelId } = participant
+        return channelId === undefined ? refusals["not-connected"] : sent(core, { userId, channelId })
+      })
+      if (detail !== undefined) return yield* makeError(new EffectFailed({ user, effect, detail }))
+    }
+  )
+
+  const told = (refusal: Refusal | undefined) => refusal && refusals[refusal]
+
+  return {
+    sendSound: Effect.fnUntraced(function*(sound: string, { guild }: SoundOptions = {}) {
+      const guildId = guild === undefined ? who.guildId : (yield* findGuild(guild)).id
+      yield* send(`the sound "${sound}"`, (core, from) => {
+        const all = core.soundsOf(guildId)
+        const found = all.find(({ id }) => id === sound) ?? all.find(({ name }) => name === sound)
+        if (found !== undefined) return told(core.sendSound(from, { soundId: found.id, guildId }))
+        return `there is none of that name. There are: ${all.map(({ name }) => name).join(", ")}`
+      })
+    }),
+    sendEmoji: (emoji, { animationId, animationType } = {}) =>
+      send(
+        `the emoji "${emoji}"`,
+        (core, from) => told(core.sendEmoji(from, emoji, { type: animationType, id: animationId }))
+      ),
+    effects: Effect.sync(() => effects.slice()),
+    awaitEffects: (count) => Effect.map(Effect.raceFirst(tally.reach(count), gone), () => effects.slice(0, count))
+  }
+})

@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Redacted } from "effect"
+import * as Emulator from "../../../src/emulator/Emulator.ts"
+import * as VoiceSession from "../../../src/VoiceSession.ts"
+import * as Sounds from "../core/sounds.ts"
+
+const memory = Emulator.layerMemory()
+
+const detailOf = (failing: Effect.Effect<void, Emulator.EmulatorError>) =>
+  Effect.map(Effect.flip(failing), ({ message }) => message)
+
+describe("sounds and emoji of participants", () => {
+  it.effect("are seen by the others", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* discord.createGuild({ name: "second" })
+      const id = yield* discord.createSound({ name: "yay", data: Sounds.ogg(1), emoji: "🎉" })
+      const far = yield* discord.createSound({ name: "far", guild: "second", volume: 0.2 })
+      const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+      const other = yield* discord.join({ user: "other", channel: "lobby" })
+      const third = yield* discord.join({ user: "third", channel: "secure" })
+      const waiting = yield* Effect.forkChild(other.awaitEffects(4), { startImmediately: true })
+      yield* guest.sendSound("quack")
+      yield* guest.sendSound(id)
+      yield* guest.sendSound("far", { guild: "second" })
+      yield* guest.sendEmoji("👍")
+      const shown = (yield* Fiber.join(waiting)).map(({ emoji, sound, userId }) => [userId, sound?.name, emoji])
+      assert.deepStrictEqual(shown, [
+        [guest.userId, "quack", "🦆"],
+        [guest.userId, "yay", "🎉"],
+        [guest.userId, "far", undefined],
+        [guest.userId, undefined, "👍"]
+      ])
+      assert.deepInclude((yield* other.effects)[2]?.sound, { id: far, volume: 0.2 })
+      // its own are not among them, and of other channels there are none
+      assert.deepStrictEqual(yield* guest.effects, [])
+      assert.deepStrictEqual(yield* third.effects, [])
+      yield* discord.faults.moveUser("third", "lobby")
+      yield* other.sendEmoji("👎")
+      assert.deepStrictEqual((yield* third.effects).map(({ emoji }) => emoji), ["👎"])
+      const gone = yield* Effect.forkChild(Effect.flip(other.awaitEffects(5)), { startImmediately: true })
+      yield* other.leave
+      assert.strictEqual((yield* Fiber.join(gone)).reason._tag, "NotInVoice")
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("fail where Discord would refuse them, and say why", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* discord.createSound({ name: "yay" })
+      const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+      const speaker = yield* discord.join({ user: "speaker", channel: "stage" })
+      assert.strictEqual(
+        yield* detailOf(guest.sendSound("boo")),
+        "\"guest\" cannot send the sound \"boo\": there is none of that name. There are: yay, quack."
+      )
+      assert.include(yield* detailOf(guest.sendSound("quack", { guild: "nowhere" })), "no guild \"nowhere\"")
+      assert.include(yield* detailOf(guest.sendEmoji("boo")), "cannot send the emoji \"boo\": that is no emoji.")
+      assert.include(yield* detailOf(speaker.sendSound("quack")), "it is in a stage")
+      yield* guest.setSelf({ deaf: true })
+      assert.include(yield* detailOf(guest.sendSound("quack")), "it is deaf, or")
+      yield* guest.setSelf({ deaf: false, mute: true })
+      yield* guest.sendSound("quack")
+      yield* discord.faults.deny("guest", "lobby", { speak: true })
+      assert.include(yield* detailOf(guest.sendSound("quack")), "SPEAK and USE_SOUNDBOARD")
+      yield* guest.leave
+      assert.include(yield* detailOf(guest.sendEmoji("👍")), "it has left, or was removed")
+      const taken = yield* Effect.flip(discord.createSound({ name: "y" }))
+      assert.deepInclude(taken.reason, { _tag: "InvalidOption", option: "sound" })
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+
+  it.effect("come from bots, too", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+      const channelId = yield* discord.channel("lobby")
+      const { id, token } = yield* discord.user("bot")
+      yield* Effect.gen(function*() {
+        yield* VoiceSession.join({ guildId: yield* discord.guild("guild"), channelId })
+        const answer = yield* discord.rest({
+          method: "POST",
+          path: `/channels/${channelId}/send-soundboard-sound`,
+          authorization: `Bot ${Redacted.value(token)}`,
+          body: "{\"sound_id\":\"1\"}"
+        })
+        assert.strictEqual(answer.status, 204)
+      }).pipe(Effect.scoped, Effect.provide(discord.layerVoice("bot")))
+      const [effect] = yield* guest.awaitEffects(1)
+      assert.deepNestedInclude(effect, { userId: id, "sound.name": "quack" })
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(memory)))
+})
