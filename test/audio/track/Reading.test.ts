@@ -321,6 +321,9 @@ describe("Reading", () => {
       Effect.gen(function*() {
         const { firstMs, values } = yield* read(counting(500, 0), 2_000, 0)
         assert.deepStrictEqual([firstMs, values.length], [500, 0])
+        // also where it does not say how long it is
+        const untold = yield* read({ ...counting(500, 0), durationMs: undefined }, 2_000, 0)
+        assert.deepStrictEqual([untold.reading.positionMs(), untold.values.length], [500, 0])
       }).pipe(Effect.scoped))
 
     it.effect("ends with the sample before its end, and begins each pass at its start", () =>
@@ -347,6 +350,7 @@ describe("Reading", () => {
         // at the end of a piece, behind the end of the source, and behind its own end
         assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 200 })).values, places(0, 200))
         assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 700 })).values, places(0, 500))
+        assert.strictEqual((yield* read(counting(500, 0), 400, 0, 0, { untilMs: 200 })).firstMs, 200)
         const behind = yield* read(counting(500, 0), 400, 0, 1, { againMs: 100, untilMs: 200 })
         assert.deepStrictEqual([behind.firstMs, behind.values], [100, places(100, 200)])
       }).pipe(Effect.scoped))
