@@ -161,6 +161,13 @@ describe("an answer that comes behind another one", () => {
       assert.deepStrictEqual(yield* readAll(source), [99])
     }).pipe(Effect.scoped))
 
+  it.effect("is asked for up to the end only, whatever is wanted behind it", () =>
+    Effect.gen(function*() {
+      const { asked, source } = yield* opened(part(0, 40), part(90, 100))
+      assert.deepStrictEqual(yield* source.random?.read(90, 200) ?? Effect.undefined, body.slice(90, 100))
+      assert.deepStrictEqual(asked.map((headers) => headers["range"]), ["bytes=0-", "bytes=90-99"])
+    }).pipe(Effect.scoped))
+
   it.effect("is let go of once all that was asked for is there, whatever more is sent", () =>
     Effect.gen(function*() {
       const { signals, source } = yield* opened(part(0, 40), part(20, 100), part(50, 60))
