@@ -90,12 +90,22 @@ interface Wish {
 
 type MusicQueue = TrackQueue.TrackQueue<never, Wish>
 
+/** Pauses it while it is not heard, and leaves it paused afterwards where somebody had paused it by a command. */
+const whileHeard = (queue: MusicQueue) => {
+  let isOurs = false
+  return Effect.fnUntraced(function*(isHeard: boolean) {
+    if (isHeard) return yield* isOurs ? queue.resume : Effect.void
+    isOurs = !(yield* queue.contents).paused
+    yield* queue.pause
+  })
+}
+
 /** Pauses a queue while no human is there, and ends when that has been so for a time. */
 const untilAlone = (session: VoiceSession.VoiceSession, queue: MusicQueue, patience: Duration.Input) =>
   session.memberChanges.pipe(
     Stream.map((members) => Array.from(members.values()).some(({ bot }) => bot !== true)),
     Stream.changes,
-    Stream.tap((isHeard) => isHeard ? queue.resume : queue.pause),
+    Stream.tap(whileHeard(queue)),
     Stream.switchMap((isHeard) => isHeard ? Stream.never : Stream.fromEffect(Effect.sleep(patience))),
     Stream.runHead
   )

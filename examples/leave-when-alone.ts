@@ -12,13 +12,23 @@ import assert from "node:assert/strict"
 const isHuman = (members: ReadonlyMap<string, VoiceSession.Member>) =>
   Array.from(members.values()).some(({ bot }) => bot !== true)
 
+/** Pauses it while it is not heard, and leaves it paused afterwards where somebody else had paused it. */
+const whileHeard = (queue: TrackQueue.TrackQueue) => {
+  let isOurs = false
+  return Effect.fnUntraced(function*(isHeard: boolean) {
+    if (isHeard) return yield* isOurs ? queue.resume : Effect.void
+    isOurs = !(yield* queue.contents).paused
+    yield* queue.pause
+  })
+}
+
 /** Pauses a queue while nobody is there to hear it, and ends when that has been so for a time, or with the session. */
 const untilAlone = (session: VoiceSession.VoiceSession, queue: TrackQueue.TrackQueue, patience: Duration.Input) =>
   session.memberChanges.pipe(
     Stream.map(isHuman),
     Stream.changes,
     // also what was added meanwhile
-    Stream.tap((isHeard) => isHeard ? queue.resume : queue.pause),
+    Stream.tap(whileHeard(queue)),
     Stream.switchMap((isHeard) => isHeard ? Stream.never : Stream.fromEffect(Effect.sleep(patience))),
     Stream.runHead
   )
