@@ -4,7 +4,7 @@
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { type Duration, Effect, Fiber, Stream } from "effect"
-import { AudioSource, type Track, VoiceSession } from "effect-discord-voice"
+import { AudioSource, TrackQueue, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
@@ -12,12 +12,23 @@ import assert from "node:assert/strict"
 const isHuman = (members: ReadonlyMap<string, VoiceSession.Member>) =>
   Array.from(members.values()).some(({ bot }) => bot !== true)
 
-/** Pauses a track while nobody is there to hear it, and ends when that has been so for a time, or with the session. */
-const untilAlone = (session: VoiceSession.VoiceSession, track: Track.Track, patience: Duration.Input) =>
+/** Pauses it while it is not heard, and leaves it paused afterwards where somebody else had paused it. */
+const whileHeard = (queue: TrackQueue.TrackQueue) => {
+  let isOurs = false
+  return Effect.fnUntraced(function*(isHeard: boolean) {
+    if (isHeard) return yield* isOurs ? queue.resume : Effect.void
+    isOurs = !(yield* queue.contents).paused
+    yield* queue.pause
+  })
+}
+
+/** Pauses a queue while nobody is there to hear it, and ends when that has been so for a time, or with the session. */
+const untilAlone = (session: VoiceSession.VoiceSession, queue: TrackQueue.TrackQueue, patience: Duration.Input) =>
   session.memberChanges.pipe(
     Stream.map(isHuman),
     Stream.changes,
-    Stream.tap((isHeard) => isHeard ? track.resume : track.pause),
+    // also what was added meanwhile
+    Stream.tap(whileHeard(queue)),
     Stream.switchMap((isHeard) => isHeard ? Stream.never : Stream.fromEffect(Effect.sleep(patience))),
     Stream.runHead
   )
@@ -31,8 +42,9 @@ const bot = Effect.gen(function*() {
     guildId: yield* discord.guild("guild"),
     channelId: yield* discord.channel("lobby")
   })
-  const track = yield* session.play(AudioSource.tone({ frequency: 220 }))
-  yield* untilAlone(session, track, patience)
+  const queue = yield* TrackQueue.make(session)
+  yield* queue.add(AudioSource.tone({ frequency: 220 }))
+  yield* untilAlone(session, queue, patience)
   yield* Effect.log("alone for too long, and leaving")
 }).pipe(Effect.scoped)
 

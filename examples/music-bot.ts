@@ -139,10 +139,9 @@ export const musicBot = Effect.fnUntraced(function*({ fetch = globalThis.fetch, 
       const channelId = gateway.occupants?.of(guildId).get(user.id)?.channelId
       const player = there === undefined && channelId !== undefined ? yield* calls.join({ guildId, channelId }) : there
       if (player === undefined) return "Come into a voice channel first."
-      const { id } = yield* player.queue.add(source, { data: { text: String(option), by: user.id } })
+      const { error } = yield* player.queue.add(source, { data: { text: String(option), by: user.id } })
       // where nothing else plays it was opened by now
-      const failure = (yield* player.queue.contents).failures.find(({ entry }) => entry.id === id)
-      return failure === undefined ? `${option} is in the queue.` : failure.error.message
+      return error === undefined ? `${option} is in the queue.` : error.message
     }
     if (there === undefined) return "I am in no channel."
     if (data.name === "leave") {

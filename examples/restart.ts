@@ -1,6 +1,6 @@
 /**
- * A queue that outlives its program: what plays, how far it was heard, and what waits are kept in a JSON file, and the next start
- * goes on from there. Here the program is ended in the middle of a song and started again.
+ * A queue that outlives its program: what plays, how far it was heard, what waits and what was played are kept in a JSON file, and the
+ * next start goes on from there. Here the program is ended in the middle of the second song and started again.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Exit, Fiber, Schedule, Schema } from "effect"
@@ -15,29 +15,34 @@ import { join } from "node:path"
 const Wish = Schema.Struct({ file: Schema.String, fromMs: Schema.Finite })
 type Wish = typeof Wish.Type
 
-const Wishes = Schema.fromJsonString(Schema.Array(Wish))
+const Stored = Schema.fromJsonString(Schema.Struct({ played: Schema.Array(Wish), wishes: Schema.Array(Wish) }))
 
 const store = (queue: TrackQueue.TrackQueue<never, Wish>, path: string) =>
-  Effect.map(queue.contents, ({ current, upcoming }) => {
+  Effect.map(queue.contents, ({ current, history, upcoming }) => {
     const playing = current?.entry.data
     const wishes = [
       // a station goes on with what it sends by then
       ...(playing === undefined ? [] : [{ ...playing, fromMs: current?.live === false ? current.positionMs : 0 }]),
       ...upcoming.flatMap(({ data }) => data ?? [])
     ]
+    // who goes back to one hears it from its beginning
+    const played = history.flatMap(({ data }) => data === undefined ? [] : [{ ...data, fromMs: 0 }])
     // in one step, so that there is always a whole file
-    writeFileSync(`${path}.new`, Schema.encodeSync(Wishes)(wishes))
+    writeFileSync(`${path}.new`, Schema.encodeSync(Stored)({ played, wishes }))
     renameSync(`${path}.new`, path)
   })
 
+const sourceOf = ({ file }: Wish) => AudioSource.fromFile(new URL(file, import.meta.url))
+
 const jukebox = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, path: string, first: ReadonlyArray<Wish>) {
   const session = yield* VoiceSession.join(where)
-  const queue = yield* TrackQueue.make<never, Wish>(session)
-  const wishes = existsSync(path) ? yield* Schema.decodeEffect(Wishes)(readFileSync(path, "utf8")) : first
-  for (const wish of wishes) {
-    const source = AudioSource.fromFile(new URL(wish.file, import.meta.url))
-    yield* queue.add(source, { from: wish.fromMs, data: wish })
-  }
+  const { played, wishes } = existsSync(path)
+    ? yield* Schema.decodeEffect(Stored)(readFileSync(path, "utf8"))
+    : { played: [], wishes: first }
+  const queue = yield* TrackQueue.make<never, Wish>(session, {
+    history: played.map((wish) => ({ source: sourceOf(wish), data: wish }))
+  })
+  for (const wish of wishes) yield* queue.add(sourceOf(wish), { from: wish.fromMs, data: wish })
   // before the queue is gone; of a session that was lost, nothing plays any more, and what was stored last counts
   yield* Effect.addFinalizer((exit) =>
     Exit.isFailure(exit) && !Exit.hasInterrupts(exit) ? Effect.void : store(queue, path)
@@ -45,6 +50,7 @@ const jukebox = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, pat
   // and for the case that there is no time for that
   yield* Effect.forkScoped(Effect.repeat(store(queue, path), Schedule.spaced("5 seconds")))
   yield* queue.awaitIdle
+  return (yield* queue.contents).history.length
 }, Effect.scoped)
 
 const program = Effect.gen(function*() {
@@ -57,23 +63,24 @@ const program = Effect.gen(function*() {
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
   const song = { file: "song.ogg", fromMs: 0 }
-  const run = jukebox(where, path, [song, song]).pipe(Effect.provide(discord.layerVoice("bot")))
+  const run = jukebox(where, path, [song, song, song]).pipe(Effect.provide(discord.layerVoice("bot")))
 
   const started = yield* Effect.forkScoped(run)
-  yield* guest.awaitFrames(50)
-  yield* Fiber.interrupt(started)
-  const stored = yield* Schema.decodeEffect(Wishes)(readFileSync(path, "utf8"))
-  yield* Effect.log(stored)
-  assert.equal(stored.length, 2)
-  assert.ok((stored[0]?.fromMs ?? 0) >= 1_000)
-
-  yield* run
-  const heard = (yield* guest.heard).filter(({ silence }) => !silence)
-  const { durationMs = 0 } = yield* AudioSource.fromFile(new URL(song.file, import.meta.url)).open
+  const { durationMs = 0 } = yield* sourceOf(song).open
   const frames = Math.ceil(durationMs / 20)
-  yield* Effect.log(`${heard.length} packets were heard of two songs of ${frames}`)
+  yield* guest.awaitFrames(frames + 50)
+  yield* Fiber.interrupt(started)
+  const stored = yield* Schema.decodeEffect(Stored)(readFileSync(path, "utf8"))
+  yield* Effect.log(stored)
+  assert.equal(stored.played.length, 1)
+  assert.equal(stored.wishes.length, 2)
+  assert.ok((stored.wishes[0]?.fromMs ?? 0) >= 900)
+
+  assert.equal(yield* run, 3)
+  const heard = (yield* guest.heard).filter(({ silence }) => !silence)
+  yield* Effect.log(`${heard.length} packets were heard of three songs of ${frames}`)
   // the one that was sent while the program ended may be heard twice
-  assert.ok(heard.length >= 2 * frames && heard.length <= 2 * frames + 2)
+  assert.ok(heard.length >= 3 * frames && heard.length <= 3 * frames + 2)
   assert.deepEqual(yield* discord.violations, [])
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
 

@@ -12,6 +12,7 @@ const parts = new Set([
   "discord.js-bot.ts",
   "discordjs-bot.ts",
   "discordjs-gateway.ts",
+  "discordjs-music-bot.ts",
   "greeter.ts",
   "make-music.ts",
   "music-bot.ts",

@@ -183,7 +183,7 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
     },
     align: (place, fromMs) => {
       if (place.phase === noPhase) place.phase = phases.take()
-      return Phases.align(place.phase, Math.max(fromMs, wheel.at() + 1, Math.floor(alarm.now()) + 1))
+      return Phases.align(place.phase, Math.max(fromMs, Math.floor(alarm.now()) + 1))
     },
     remove: (place) => {
       if (place.removed) return

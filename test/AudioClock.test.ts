@@ -414,6 +414,7 @@ describe("AudioClock", () => {
         calls.push(`leader ${now}`)
         removed.registration.remove()
         postponed.registration.schedule(now + 30)
+        parked.registration.schedule(Infinity)
         return Infinity
       }
     })
@@ -427,10 +428,10 @@ describe("AudioClock", () => {
     })
     const removed = follower("removed")
     const postponed = follower("postponed")
+    const parked = follower("parked")
     const untouched = follower("untouched")
-    for (const registration of [leader, removed.registration, postponed.registration, untouched.registration]) {
-      registration.schedule(10)
-    }
+    leader.schedule(10)
+    for (const { registration } of [removed, postponed, parked, untouched]) registration.schedule(10)
     run(1_000)
     assert.deepStrictEqual(calls, ["leader 10", "untouched 10", "postponed 40"])
     assert.strictEqual(pending(), Infinity)

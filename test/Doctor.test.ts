@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Schema } from "effect"
+import { Deferred, Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import Dgram from "node:dgram"
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -22,6 +22,36 @@ const temporary = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "doctor-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
+
+/** Changes the first socket that is made, which is the echo. Gives all that were. */
+const echoes = (
+  change: (
+    socket: Dgram.Socket,
+    send: (message: Uint8Array, port: number, address: string) => void
+  ) => { readonly [Name in "bind" | "send"]?: unknown }
+) =>
+  Effect.gen(function*() {
+    const { createSocket } = Dgram
+    const sockets: Array<Dgram.Socket> = []
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        Dgram.createSocket = (...made: [Dgram.SocketType | Dgram.SocketOptions]) => {
+          const [options] = made
+          const socket = typeof options === "string" ? createSocket(options) : createSocket(options)
+          if (sockets.push(socket) > 1) return socket
+          const send = socket.send.bind(socket)
+          return Object.assign(socket, change(socket, (message, port, address) => send(message, port, address)))
+        }
+        syncBuiltinESMExports()
+      }),
+      () =>
+        Effect.sync(() => {
+          Dgram.createSocket = createSocket
+          syncBuiltinESMExports()
+        })
+    )
+    return sockets
+  })
 
 const subject: Check.Subject = { group: "opus", name: "it", isRequired: true }
 
@@ -182,31 +212,57 @@ describe("the machine", () => {
 
   it.live("keeps no socket that cannot be bound", () =>
     Effect.gen(function*() {
-      const { createSocket } = Dgram
-      const sockets: Array<Dgram.Socket> = []
-      yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          Dgram.createSocket = () => {
-            const socket = createSocket("udp4")
-            sockets.push(socket)
-            return Object.assign(socket, {
-              bind: () => {
-                queueMicrotask(() => socket.emit("error", new Error("bind EPERM")))
-                return socket
-              }
-            })
-          }
-          syncBuiltinESMExports()
-        }),
-        () =>
-          Effect.sync(() => {
-            Dgram.createSocket = createSocket
-            syncBuiltinESMExports()
-          })
-      )
-      const { detail, status } = yield* Machine.udp
+      const sockets = yield* echoes((socket) => ({
+        bind: () => {
+          queueMicrotask(() => socket.emit("error", new Error("bind EPERM")))
+          return socket
+        }
+      }))
+      const { detail, isRequired, status } = yield* Machine.udp
       assert.deepStrictEqual([status, detail, sockets.length], ["missing", "no socket: Error: bind EPERM", 1])
+      assert.isTrue(isRequired)
       assert.throws(() => sockets[0]?.close(), /Not running/)
+    }).pipe(Effect.scoped))
+
+  it.live("is heard by nobody else, gets over an error of the socket, and lets it go", () =>
+    Effect.gen(function*() {
+      const addresses: Array<string> = []
+      const sockets = yield* echoes((socket, send) => ({
+        send: (message: Uint8Array, port: number, address: string) => {
+          addresses.push(socket.address().address)
+          socket.emit("error", new Error("recvmsg ECONNREFUSED"))
+          send(message, port, address)
+        }
+      }))
+      const before = performance.now()
+      const { facts, status } = yield* Machine.udp
+      assert.deepStrictEqual([status, addresses], ["ok", ["127.0.0.1"]])
+      assert.isAtLeast(Number(facts["roundTripMs"]), 0)
+      assert.isAtMost(Number(facts["roundTripMs"]), performance.now() - before)
+      assert.throws(() => sockets[0]?.close(), /Not running/)
+    }).pipe(Effect.scoped))
+
+  it.live("is told of something else that comes back", () =>
+    Effect.gen(function*() {
+      yield* echoes((_, send) => ({
+        send: (message: Uint8Array, port: number, address: string) =>
+          send(message.map((byte) => byte ^ 1), port, address)
+      }))
+      const { detail, status } = yield* Machine.udp
+      assert.deepStrictEqual([status, detail], ["missing", "what comes back is not what was sent"])
+    }).pipe(Effect.scoped))
+
+  it.effect("waits two seconds for what does not come back", () =>
+    Effect.gen(function*() {
+      const arrived = yield* Deferred.make<void>()
+      yield* echoes(() => ({ send: () => Deferred.doneUnsafe(arrived, Effect.void) }))
+      const trial = yield* Effect.forkChild(Machine.udp, { startImmediately: true })
+      yield* Deferred.await(arrived)
+      yield* TestClock.adjust("1999 millis")
+      assert.isUndefined(trial.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      const { detail, status } = yield* Fiber.join(trial)
+      assert.deepStrictEqual([status, detail], ["missing", "what was sent has not come back within 2000 ms"])
     }).pipe(Effect.scoped))
 
   it.live("sends and receives, and has a beat", () =>

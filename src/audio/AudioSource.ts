@@ -122,7 +122,7 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
  * length. Where the server has ranges, it can be sought in. A station is joined again by the same schedule, and goes on with what
  * it sends then; it is asked for what is on air, which is told as it changes. The name is the last part of the path by default.
  *
- * Of a playlist there (M3U, PLS), the first entry of http or https that can be opened is played; all are tried, and again by
+ * Of a playlist there (M3U, PLS, XSPF, ASX), the first entry of http or https that can be opened is played; all are tried, and again by
  * `reconnect`. Headers go with them, those that hold secrets to the same place only. HLS is played by ffmpeg.
  * All but that is asked by the option `fetch`, Node's by default.
  *
@@ -137,7 +137,7 @@ export const fromUrl = (url: string | URL, options?: UrlSource.Options): AudioSo
 }
 
 /**
- * All that the playlist at a URL names (M3U, PLS), in its order: to play each, where {@link fromUrl} of the playlist plays the first that
+ * All that the playlist at a URL names (M3U, PLS, XSPF, ASX), in its order: to play each, where {@link fromUrl} of the playlist plays the first that
  * can be opened. Of the first 64 KiB, a thousand at most; what is not http or https is left out, and nothing of it is opened. `undefined` where
  * there is no list of other addresses: sound, HLS, a page. The connection is closed by then. Fails as {@link fromUrl} does for an address.
  *

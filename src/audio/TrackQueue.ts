@@ -12,8 +12,9 @@ import * as SoundEffect from "../SoundEffect.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import * as Accessors from "./Accessors.ts"
 import * as Bounds from "./Bounds.ts"
+import type { AudioSource } from "./OpenSource.ts"
 import * as LineUp from "./queue/LineUp.ts"
-import type { Player, QueueOptions, TrackQueue } from "./queue/QueueHandle.ts"
+import type { AddOptions, Player, QueueOptions, TrackQueue } from "./queue/QueueHandle.ts"
 import * as QueueJournal from "./queue/QueueJournal.ts"
 import { entryOf, type Item } from "./queue/QueueJournal.ts"
 import * as QueueOrder from "./queue/QueueOrder.ts"
@@ -50,12 +51,22 @@ export type {
    * @category models
    * @since 0.1.0
    */
+  Added,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
   AddOptions,
   /**
    * @category models
    * @since 0.1.0
    */
   Contents,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Former,
   /**
    * @category models
    * @since 0.1.0
@@ -95,7 +106,7 @@ export type {
  */
 export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   player: Player,
-  options: QueueOptions = {}
+  options: QueueOptions<NoInfer<R>, NoInfer<A>> = {}
 ): Effect.fn.Return<TrackQueue<R, A>, VoiceError.VoiceError, R | Scope.Scope> {
   // without its scope the context is one of R, which the compiler cannot see while R is open
   const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
@@ -109,6 +120,17 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   const line = LineUp.make<Item<R, A>>(options.repeat ?? "off")
   const journal = QueueJournal.make<A>()
   let numbers = 0
+  const itemOf = (source: AudioSource<R>, { data, gain = 1, ...played }: Omit<AddOptions<A>, "at">): Item<R, A> => ({
+    ...played,
+    id: ++numbers,
+    name: source.name,
+    source,
+    gain,
+    data
+  })
+  for (const { source, ...former } of options.history ?? []) {
+    line.played(itemOf(source, former), { isRepeatable: false, isSkipped: false })
+  }
   /** Tracks that may not have ended, also those that are about to play, with their own levels. */
   const tracks = new Map<Track, number>()
 
@@ -183,12 +205,15 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   }))
 
   const queue: TrackQueue<R, A> = {
-    add: (source, { at, data, gain: own = 1, ...options } = {}) =>
+    add: (source, { at, ...how } = {}) =>
       Effect.suspend(() => {
-        const item: Item<R, A> = { ...options, id: ++numbers, name: source.name, source, gain: own, data }
+        const item = itemOf(source, how)
         order.expect()
         line.insert(item, at)
-        return Effect.as(order.revise, entryOf(item))
+        return Effect.map(order.revise, () => {
+          const failure = journal.failures().find(({ entry }) => entry.id === item.id)
+          return failure === undefined ? entryOf(item) : { ...entryOf(item), error: failure.error }
+        })
       }),
     remove: (id) =>
       Effect.suspend(() => {

@@ -19,10 +19,20 @@ import * as Hub from "./Hub.ts"
 import * as Inbox from "./Inbox.ts"
 import * as JitterBuffer from "./JitterBuffer.ts"
 import * as Levels from "./Levels.ts"
+import * as LivePauses from "./LivePauses.ts"
 import * as Mixdown from "./Mixdown.ts"
 import * as Pcm from "./Pcm.ts"
 import * as PcmTicks from "./PcmTicks.ts"
-import type { MixedFrame, PcmFrame, PcmOptions, PcmTick, ReceivedFrame, Speaking, Tick } from "./ReceivedFrame.ts"
+import type {
+  MixedFrame,
+  PcmFrame,
+  PcmOptions,
+  PcmTick,
+  ReceivedFrame,
+  Speaking,
+  Tick,
+  UserPcmOptions
+} from "./ReceivedFrame.ts"
 import * as Speakers from "./Speakers.ts"
 import * as Ticker from "./Ticker.ts"
 import * as Utterances from "./Utterances.ts"
@@ -79,7 +89,12 @@ export type {
    * @category models
    * @since 0.1.0
    */
-  TickPart
+  TickPart,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  UserPcmOptions
 } from "./ReceivedFrame.ts"
 
 /**
@@ -167,7 +182,7 @@ export interface Receive {
    */
   readonly user: {
     (userId: UserId): Stream.Stream<ReceivedFrame, VoiceError>
-    (userId: UserId, options: PcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder>
+    (userId: UserId, options: UserPcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder>
   }
   /** The same of all users in one stream; the frames of each are in order. */
   readonly frames: Stream.Stream<ReceivedFrame, VoiceError>
@@ -261,10 +276,24 @@ export const make = Effect.fnUntraced(function*(
   const opus = (userId?: UserId): Stream.Stream<ReceivedFrame, VoiceError> =>
     listen<ReceivedFrame>((inbox) => ({ userId, onFrame: inbox.offer }))
 
-  const pcm = (userId: UserId, pcmOptions: PcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder> =>
+  /** With pauses while they last. */
+  const live = (userId: UserId): Stream.Stream<ReceivedFrame, VoiceError> =>
+    listen<ReceivedFrame>((inbox) => {
+      const pauses = LivePauses.make()
+      const tell = (frame: ReceivedFrame | undefined) => frame === undefined ? undefined : inbox.offer(frame)
+      return {
+        userId,
+        onFrame: (frame) => tell(pauses.hear(frame, alarm.now())),
+        advance: (nowMs) => tell(pauses.pass(nowMs)),
+        nextMs: pauses.nextMs
+      }
+    })
+
+  const pcm = (userId: UserId, pcmOptions: UserPcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder> =>
     Stream.unwrap(Effect.gen(function*() {
       const { decode } = Pcm.make(yield* (yield* OpusDecoder).make(pcmOptions))
-      return opus(userId).pipe(
+      const frames = pcmOptions.pauses === "live" ? live(userId) : opus(userId)
+      return frames.pipe(
         Stream.mapEffect(decode),
         // a pause is made as it is read: a chunk of it would be minutes
         Stream.flatMap((frames) =>
@@ -274,10 +303,10 @@ export const make = Effect.fnUntraced(function*(
     }))
 
   function user(userId: UserId): Stream.Stream<ReceivedFrame, VoiceError>
-  function user(userId: UserId, pcmOptions: PcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder>
+  function user(userId: UserId, pcmOptions: UserPcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder>
   function user(
     userId: UserId,
-    pcmOptions?: PcmOptions
+    pcmOptions?: UserPcmOptions
   ): Stream.Stream<ReceivedFrame, VoiceError> | Stream.Stream<PcmFrame, VoiceError, OpusDecoder> {
     return pcmOptions === undefined ? opus(userId) : pcm(userId, pcmOptions)
   }

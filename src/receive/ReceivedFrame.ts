@@ -66,6 +66,21 @@ export interface PcmOptions {
 }
 
 /**
+ * The form of a user's PCM.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UserPcmOptions extends PcmOptions {
+  /**
+   * "live": a pause is told while it lasts, 20 ms a frame, 60 to 80 ms behind, from the first packet on, and also when the user has
+   * left. What is held up for longer on its way to us counts as one, and what comes then is as much later in the stream, until the
+   * next pause is as much shorter. Default: it is told when it is over.
+   */
+  readonly pauses?: "live" | undefined
+}
+
+/**
  * A stretch of a user's audio as PCM: interleaved signed 16-bit samples, which is what Opus decoders give and transcription
  * services take. What was lost is recovered or concealed, and told by `kind`; pauses are zeros, a second a frame at the most.
  *

@@ -14,148 +14,44 @@ import * as Stream from "effect/Stream"
 import * as Bounds from "../audio/Bounds.ts"
 import * as OggWriter from "../audio/ogg/OggWriter.ts"
 import { rateProblem } from "../codec/limits.ts"
-import { OpusDecoder, type Rate } from "../OpusDecoder.ts"
+import { OpusDecoder } from "../OpusDecoder.ts"
 import type { UserId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
-import type { Happening } from "./Hub.ts"
 import * as Inbox from "./Inbox.ts"
+import * as LivePauses from "./LivePauses.ts"
 import type { Member } from "./Member.ts"
 import * as Pcm from "./Pcm.ts"
 import type { ReceivedFrame } from "./ReceivedFrame.ts"
 import * as Detector from "./utterance/Detector.ts"
 import * as Pieces from "./utterance/Pieces.ts"
 import * as Sound from "./utterance/Sound.ts"
+import type { Event, Options, Session, Utterance } from "./utterance/Utterance.ts"
 import * as Wanted from "./utterance/Wanted.ts"
 import { VoiceActivity } from "./VoiceActivity.ts"
 
 export type { EndReason, OpusPiece } from "./utterance/Detector.ts"
-
-/**
- * What is needed of a session. A `VoiceSession` has it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Session {
-  readonly receive: { readonly frames: Stream.Stream<ReceivedFrame, VoiceError.VoiceError> }
-  readonly events: Effect.Effect<Stream.Stream<Happening>, never, Scope.Scope>
-  /** What is known of others at first. Without it nothing is, until `events` tell of a change. */
-  readonly members?: Effect.Effect<ReadonlyMap<UserId, Member>> | undefined
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Options<R = never> {
-  /** An utterance has ended when nothing was said for so long, which is not 0. Default 400 ms. */
-  readonly silence?: Duration.Input | undefined
+export type {
   /**
-   * Whether somebody has said all they wanted: asked, with what they have said so far, when nothing was said for as long as
-   * `silence`. It says for how long to wait for more, counted from when it was asked: what is said until then belongs to the same utterance,
-   * and where they fall silent anew it is asked anew. 0: it is over. While it has not answered it is waited for, and it is interrupted when more is
-   * said; one that does not answer is no end, so that it needs a time limit of its own: what is as long as `maximum` is cut. It cannot
-   * fail, since only the program knows what its failure means: `Effect.orElseSucceed(() => 0)`. The stream dies of its defects.
-   * Not asked of what is shorter than `minimum`. Default: it is over.
-   *
-   * ```ts
-   * turn: (soFar) =>
-   *   isDone(soFar.pcm).pipe(
-   *     Effect.map((done) => done ? 0 : "2 seconds"),
-   *     Effect.timeout("500 millis"),
-   *     Effect.orElseSucceed(() => 0)
-   *   )
-   * ```
+   * @category models
+   * @since 0.1.0
    */
-  readonly turn?: ((soFar: Utterance) => Effect.Effect<Duration.Input, never, R>) | undefined
-  /** What is shorter is no utterance. Default 100 ms. */
-  readonly minimum?: Duration.Input | undefined
+  Event,
   /**
-   * Speech of which so much is voiced is `Confirmed`: it is no cough, and no word of assent. Pauses do not count, and what is cut
-   * at `maximum` is counted anew. Nothing is confirmed before it is as long as `minimum`. Default 300 ms.
+   * @category models
+   * @since 0.1.0
    */
-  readonly confirm?: Duration.Input | undefined
-  /** What is longer is cut, and goes on as another utterance. Not 0. Default 30 seconds. */
-  readonly maximum?: Duration.Input | undefined
-  /** So much is in the sound before the speech begins and, up to `silence`, behind it. Default 200 ms. */
-  readonly preRoll?: Duration.Input | undefined
-  /** Of the PCM, in hertz. Default 16 000, which speech recognition takes. */
-  readonly rate?: Rate | undefined
+  Options,
   /**
-   * Whom to listen to. `member` is what is known of them, as `session.members` has it: no bots are
-   * `(_, member) => member?.bot !== true`. It is asked anew when something else is known, and whoever is wanted no more is as one who
-   * has left: what they were saying ends as `left`. Of somebody who is heard sooner than a gateway has told of them, `member` is
-   * absent, or lacks that. Default all.
+   * @category models
+   * @since 0.1.0
    */
-  readonly users?: ((userId: UserId, member?: Member) => boolean) | undefined
-  /** Events, or utterances for who reads these alone, that are held for a slow reader, who loses the oldest beyond. Default 256. */
-  readonly capacity?: number | undefined
-}
-
-/**
- * A stretch of speech. Times are milliseconds of the session's monotonic clock (`Clock.monotonicTimeNanos`).
- *
- * @category models
- * @since 0.1.0
- */
-export interface Utterance {
-  readonly userId: UserId
-  /** When speech began and ended. */
-  readonly startMs: number
-  readonly endMs: number
-  /** When the first sample of `pcm` was heard: up to `preRoll` before `startMs`. */
-  readonly audioStartMs: number
-  /** Mono, 16 bits. */
-  readonly pcm: Int16Array
-  /** Of `pcm`, in hertz. */
-  readonly rate: Rate
+  Session,
   /**
-   * Opus packets that cover the time of `pcm`, as they came; pauses and what was lost are packets of silence.
-   * `AudioSource.fromFrames` plays them, `toOgg` makes a file of them.
+   * @category models
+   * @since 0.1.0
    */
-  readonly opus: ReadonlyArray<Detector.OpusPiece>
-  readonly reason: Detector.EndReason
-  /** Whether it was `Confirmed`: as much of it was voiced as `confirm` says. */
-  readonly confirmed: boolean
-  /** How many utterances a reader of {@link make} has lost right before, because it was too slow. Of {@link events}, the event says it. */
-  readonly dropped?: number | undefined
-}
-
-/**
- * - `Started`: speech has begun; comes some 60 to 100 ms later, as deep as the jitter buffer is. `pcm` is what is said, as it comes:
- *   mono, 16 bits, at `rate`, from `audioStartMs` on. It begins with the same samples as that of the utterance, is up to `silence`
- *   longer (and by what `turn` had it wait), and ends when `Ended` or `Discarded` is told, or nobody reads the events any more. What was lost is made up, and a pause
- *   is zeros, told when it is over. It can be run again, from its beginning.
- * - `Confirmed`: it has lasted long enough to be no cough, as `confirm` says. `Ended` follows, and never `Discarded`.
- * - `Ended`: there is an utterance; one that was not confirmed is short.
- * - `Discarded`: what had started was shorter than `minimum`: a cough, or a knock.
- *
- * Of a user, each `Started` has one `Ended` or `Discarded`, before the next one; `startMs` is the same in all of them.
- *
- * `dropped` is how many events this reader has lost right before, because it was too slow.
- *
- * @category models
- * @since 0.1.0
- */
-export type Event =
-  | {
-    readonly _tag: "Started"
-    readonly userId: UserId
-    readonly startMs: number
-    readonly audioStartMs: number
-    readonly rate: Rate
-    readonly pcm: Stream.Stream<Int16Array>
-    readonly dropped?: number
-  }
-  | { readonly _tag: "Confirmed"; readonly userId: UserId; readonly startMs: number; readonly dropped?: number }
-  | { readonly _tag: "Ended"; readonly userId: UserId; readonly utterance: Utterance; readonly dropped?: number }
-  | {
-    readonly _tag: "Discarded"
-    readonly userId: UserId
-    readonly startMs: number
-    readonly endMs: number
-    readonly dropped?: number
-  }
+  Utterance
+} from "./utterance/Utterance.ts"
 
 const defaultRate = 16_000
 const tick = "20 millis"
@@ -255,10 +151,13 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
           tell({ _tag: "Ended", userId, utterance: utteranceOf(stretch) })
         }
       })
-      return { scope: own, decoder: Pcm.make(decoder), detector, heardMs: nowMs(), leavesMs: Infinity }
+      const live = options.pauses === "live" ? LivePauses.make() : undefined
+      // `toldMs`: of a pause since `heardMs`
+      return { scope: own, decoder: Pcm.make(decoder), detector, live, heardMs: nowMs(), toldMs: 0, leavesMs: Infinity }
     })
-    const listeners = new Map<UserId, Effect.Success<ReturnType<typeof open>>>()
-    const isIdle = ({ detector, heardMs }: Effect.Success<ReturnType<typeof open>>, now: number) =>
+    type Listener = Effect.Success<ReturnType<typeof open>>
+    const listeners = new Map<UserId, Listener>()
+    const isIdle = ({ detector, heardMs }: Listener, now: number) =>
       now - heardMs > Math.max(idleMs, 2 * limits.silence) && !detector.isWaiting()
 
     const hear = Effect.fnUntraced(function*(frame: ReceivedFrame) {
@@ -271,14 +170,17 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
         listeners.set(userId, listener)
       }
       listener.heardMs = nowMs()
-      const { decoder, detector } = listener
-      const { atMs, samples, timestamp } = frame
+      listener.toldMs = 0
+      const { decoder, detector, live } = listener
+      const placed = live === undefined ? frame : live.hear(frame, nowMs())
+      // all of the pause was told; it belongs to what was said before, and is not to be heard in front of what comes
+      if (placed === undefined) return yield* Effect.asVoid(decoder.trail(frame.samples))
+      const { atMs, samples, timestamp } = placed
       // a pause has no sound, and a long loss none that could be made up
       const isPause = frame.packets === 0 || frame.packets > 1 || samples === 0
       const data = frame.data.length === 0 ? undefined : frame.data
       if (isPause) {
-        // it belongs to what was said before, and is not to be heard in front of what comes
-        yield* decoder.trail(samples)
+        yield* decoder.trail(frame.samples)
         return detector.hear({ timestamp, samples, atMs, pcm: noSound, data, isMadeUp: false }, nowMs())
       }
       for (const { kind, pcm } of yield* decoder.decode(frame)) {
@@ -299,6 +201,17 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       if (listener !== undefined) listener.leavesMs = Math.min(listener.leavesMs, nowMs() + lingerMs)
     }
 
+    /** Tells of a pause what has passed of it. */
+    const rest = (listener: Listener, now: number): void => {
+      const { detector, heardMs, live } = listener
+      const pause = detector.isSpeaking() ? live?.pass(now) : undefined
+      if (pause === undefined) return
+      const { atMs, samples, timestamp } = pause
+      listener.toldMs += samples / 48
+      const heard = { timestamp, samples, atMs, pcm: noSound, data: undefined, isMadeUp: false }
+      detector.hear(heard, heardMs + listener.toldMs)
+    }
+
     const pass = Effect.suspend(() => {
       const now = nowMs()
       wanted.pass(now)
@@ -306,7 +219,10 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       for (const [userId, listener] of listeners) {
         if (listener.leavesMs <= now) ends.push(free(userId, "left"))
         else if (isIdle(listener, now)) ends.push(free(userId, "silence"))
-        else if (listener.leavesMs === Infinity) listener.detector.pass(now)
+        else if (listener.leavesMs === Infinity) {
+          rest(listener, now)
+          listener.detector.pass(now)
+        }
       }
       return Effect.all(ends, { discard: true })
     })

@@ -133,8 +133,9 @@ export const make = (
     }
   })
 
-  const request: Arrival["request"] = ({ anew, channelId, flags, timeout }) =>
+  const request: Arrival["request"] = ({ anew, channelId: wanted, flags, timeout }) =>
     Effect.gen(function*() {
+      let channelId = wanted
       const deadline = startDeadline(timeout)
       let wasStuck = false
       /** Discord has let us in, wherever a moderator has moved us since. */
@@ -194,19 +195,25 @@ export const make = (
         )
         while (true) {
           // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
-          const first = yield* Effect.raceAllFirst([
+          const next = yield* Effect.raceAllFirst([
             known.until(answered),
             isForgotten,
             wasStuck ? Effect.never : stuck
           ])
-          if (Effect.isEffect(first)) return yield* first
-          if (first === "stuck") {
+          if (Effect.isEffect(next)) return yield* next
+          if (next === "stuck") {
             wasStuck = true
             yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
             yield* goAway
           }
-          // so may have been that we leave
-          if (first === "lost" && (yield* anew)) yield* goAway
+          if (next === "lost") {
+            // somebody may have moved us meanwhile
+            const { channelId: from } = before
+            const { channelId: where } = known.now()
+            if (typeof from === "string" && typeof where === "string" && where !== from) channelId = where
+            // so may have been that we leave
+            if (yield* anew) yield* goAway
+          }
           yield* ask
         }
       })
@@ -215,8 +222,8 @@ export const make = (
         VoiceError.fail(
           new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs: deadline.elapsedMs() })
         ))
-      const unansweredSince = () => whatIsMissing() === "both" ? deadline.askedAt : undefined
-      return yield* Effect.raceAllFirst([run, expired, refused(channelId, unansweredSince)])
+      const unansweredSince = () => channelId === wanted && whatIsMissing() === "both" ? deadline.askedAt : undefined
+      return yield* Effect.raceAllFirst([run, expired, refused(wanted, unansweredSince)])
     })
 
   return { request, refused, deadline: startDeadline }

@@ -21,6 +21,8 @@ export interface Now {
   readonly sessionId: string | undefined
   /** Those of the last channel that we were in. */
   readonly restrictions: Restrictions.Restrictions
+  /** How Discord has shown us last. */
+  readonly shown: Flags | undefined
   /** Voice states of ours that have come. */
   readonly states: number
   /** What the last VOICE_SERVER_UPDATE said. */
@@ -36,6 +38,8 @@ export interface Now {
   readonly outages: number
   /** Outages that are over. */
   readonly returns: number
+  /** When the last of these was, on the monotonic clock. */
+  readonly returnedAtNanos: bigint
   /** Whether the main gateway is away at the moment. */
   readonly isAway: boolean
   /** Why the main gateway will say nothing any more. */

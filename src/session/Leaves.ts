@@ -57,6 +57,10 @@ export interface Leaves {
   readonly resumed: () => void
   /** What the former main gateway session was told is not answered any more. */
   readonly newSession: () => void
+  /** An outage of the guild has begun: nobody hears what is said from now on. */
+  readonly out: () => void
+  /** It is over. */
+  readonly back: () => void
   /** The next session in the guild has to reckon with what is open. */
   readonly handOver: () => void
 }
@@ -84,6 +88,7 @@ class Said implements Leaves {
   readonly #nowNanos: () => bigint
   #open: ReadonlyArray<Open>
   #lostAtNanos: bigint | undefined
+  #outAtNanos: bigint | undefined
 
   constructor(estates: Map<GuildId, ReadonlyArray<Open>>, guildId: GuildId, nowNanos: () => bigint) {
     this.#estates = estates
@@ -168,6 +173,17 @@ class Said implements Leaves {
     this.#open = this.#open.filter(({ sentAtNanos }) =>
       sentAtNanos === undefined || (lostAt !== undefined && sentAtNanos >= lostAt)
     )
+  }
+
+  out(): void {
+    this.#outAtNanos ??= this.#nowNanos()
+  }
+
+  back(): void {
+    const outAt = this.#outAtNanos
+    this.#outAtNanos = undefined
+    if (outAt === undefined) return
+    this.#open = this.#open.filter(({ sentAtNanos }) => sentAtNanos === undefined || sentAtNanos < outAt)
   }
 
   handOver(): void {

@@ -65,7 +65,7 @@ export const make = (options: MovingOptions): Moving => {
   let oneMove: Semaphore.Semaphore | undefined
 
   const attempt = (channelId: ChannelId) => {
-    const shown = flags()
+    const wantedBefore = flags()
     let former = target.channelId
     let before = whereabouts.now()
     let asked = false
@@ -84,7 +84,7 @@ export const make = (options: MovingOptions): Moving => {
     /** What was said of how we are shown there is known to nobody where we are. */
     const showHere = Effect.suspend(() => {
       const wanted = flags()
-      const { channelId: here } = whereabouts.now()
+      const { channelId: here, shown = wantedBefore } = whereabouts.now()
       const { _tag } = state()
       if ((_tag !== "Ready" && _tag !== "Resuming") || here === undefined || here === null || here === channelId) {
         return Effect.void
@@ -142,6 +142,16 @@ export const make = (options: MovingOptions): Moving => {
       }
     }
 
+    /** What was asked in an outage is lost. */
+    const again = whereabouts.until(({ returns }) => asked && returns > before.returns ? true : undefined).pipe(
+      Effect.andThen(Effect.suspend(() => {
+        before = whereabouts.now()
+        deadline.asking()
+        return whereabouts.tell(channelId, flags())
+      })),
+      Effect.andThen(Effect.sync(() => deadline.asked())),
+      Effect.forever
+    )
     const arrived = states().pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
     const refused = whereabouts.refused(channelId, () => asked && missing() === "both" ? deadline.askedAt : undefined)
     const refusedMeanwhile = Effect.callback<never, VoiceError.VoiceError>((resume) => {
@@ -156,7 +166,7 @@ export const make = (options: MovingOptions): Moving => {
       VoiceError.fail(
         new VoiceError.JoinTimedOut({ guildId, channelId, missing: missing(), elapsedMs: deadline.elapsedMs() })
       ))
-    return Effect.raceAllFirst([arrived, refused, refusedMeanwhile, expired]).pipe(
+    return Effect.raceAllFirst([arrived, again, refused, refusedMeanwhile, expired]).pipe(
       Effect.onExit((exit) =>
         Effect.suspend(() => {
           to = undefined

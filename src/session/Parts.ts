@@ -113,6 +113,7 @@ export const make = Effect.fnUntraced(function*(
     conduit.publish({ _tag: "Restricted", restrictions })
   })
   const channelId = () => whereabouts.now().channelId
+  const movingTo = () => moving.made?.to()
   const self: Self.Self = yield* Self.make({
     mute: join.selfMute ?? false,
     deaf: join.selfDeaf ?? false,
@@ -120,7 +121,7 @@ export const make = Effect.fnUntraced(function*(
     channelId,
     tell: (channelId, flags) => whereabouts.tell(channelId, flags),
     conduit,
-    movingTo: () => moving.made?.to()
+    movingTo
   })
   const moving = new Lazy(() =>
     Moving.make({
@@ -147,6 +148,7 @@ export const make = Effect.fnUntraced(function*(
     conduit,
     lifetime,
     self,
+    movingTo,
     policy: { ...Policy.standard, ...join.policy },
     joinTimeout,
     hasGhost: hasGhost(gateway, join),

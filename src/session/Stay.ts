@@ -32,6 +32,8 @@ export interface Options {
   readonly lifetime: Pick<Lifetime, "show">
   /** How we want to be shown; asked again for each request. */
   readonly self: Pick<Self, "flags">
+  /** Where a move is going. */
+  readonly movingTo: () => ChannelId | undefined
   /** Done when the first connection stands. */
   readonly joined: Deferred.Deferred<VoiceDriver.VoiceConnection, VoiceError.VoiceError>
 }
@@ -129,8 +131,9 @@ export class Stay {
   }
 
   #show(): Effect.Effect<undefined> {
-    const { self, whereabouts } = this.#keeper.options
-    return whereabouts.show(() => this.#here(), () => self.flags()).pipe(
+    const { movingTo, self, whereabouts } = this.#keeper.options
+    // who says only where we are undoes the move
+    return whereabouts.show(() => movingTo() ?? this.#here(), () => self.flags()).pipe(
       Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
       Effect.as(undefined)
     )

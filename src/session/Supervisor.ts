@@ -100,9 +100,11 @@ class Supervisor implements Stay.Keeper {
       yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
       const decisive = (now: Whereabouts.Now) => {
         const heard = Word.after(since, now)
-        if (heard === undefined && now.returns > returns) return "returned"
         // a voice session that is lost may take us out of the channel: that need be no reason to stay out
-        return heard === "parked" || (heard === "removed" && policy.removal === "rejoin") ? undefined : heard
+        const isNothing = heard === undefined || heard === "parked" ||
+          (heard === "removed" && policy.removal === "rejoin")
+        if (!isNothing) return heard
+        return now.returns > returns ? "returned" : undefined
       }
       const word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
         duration: delay,
@@ -151,7 +153,9 @@ class Supervisor implements Stay.Keeper {
       }
       const isParked = (now: Whereabouts.Now) => now.servers > since.servers && now.server?.endpoint === null
       const before = whereabouts.now()
-      const wasOut = (now: Whereabouts.Now) => before.isOut || now.outages > before.outages
+      const wasJustOut = before.returns > since.returns &&
+        (yield* Clock.monotonicTimeNanos) - before.returnedAtNanos < Duration.toNanosUnsafe(this.gatewayPatience)
+      const wasOut = (now: Whereabouts.Now) => before.isOut || wasJustOut || now.outages > before.outages
       const listen = (duration: Duration.Duration) =>
         Effect.timeoutOrElse(Effect.raceFirst(whereabouts.until(decisive), this.#outageOver(before)), {
           duration,
@@ -164,7 +168,10 @@ class Supervisor implements Stay.Keeper {
       if (word === undefined && (now.isAway || isParked(now))) {
         word = yield* listen(Duration.subtract(this.#serverPatience, patience))
       }
-      if (word === "unheard") return yield* this.#backOff(expired, since)
+      if (word === "unheard") {
+        this.#followMove(since.channelId)
+        return yield* this.#backOff(expired, since)
+      }
       const { channelId, failure } = whereabouts.now()
       // a main gateway that has ended says no more, and why it has ended is what there is to know
       if (failure !== undefined && (word === undefined || word === "over")) return yield* failure

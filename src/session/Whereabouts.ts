@@ -50,6 +50,7 @@ const unknown: Now = {
   channelId: undefined,
   sessionId: undefined,
   restrictions: Restrictions.none,
+  shown: undefined,
   states: 0,
   server: undefined,
   servers: 0,
@@ -58,6 +59,7 @@ const unknown: Now = {
   isOut: false,
   outages: 0,
   returns: 0,
+  returnedAtNanos: 0n,
   isAway: false,
   failure: undefined,
   detached: undefined
@@ -82,8 +84,6 @@ class Guild implements Whereabouts, GuildEvents.Listener {
   /** The last request for a channel while we were in none: for which, when it was made, and how many voice states had come by then. */
   #requested: { atNanos: bigint; readonly channelId: ChannelId; readonly states: number } | undefined
   #told: Flags | undefined
-  /** As Discord has said last. */
-  #shown: Flags | undefined
   #farewell: Farewell.Farewell | undefined
 
   constructor(gateway: Gateway.Gateway["Service"], guildId: GuildId, clock: Clock.Clock) {
@@ -126,14 +126,14 @@ class Guild implements Whereabouts, GuildEvents.Listener {
   #onOwnState(state: GatewayPayload.VoiceState): void {
     this.#isDetached = false
     const { channel_id: channelId, session_id: sessionId } = state
-    const { restrictions: former, states } = this.#now
-    const restrictions = channelId === null ? former : Restrictions.of(state)
-    if (channelId !== null) {
-      this.#leaves.granted(channelId)
-      this.#shown = { mute: state.self_mute, deaf: state.self_deaf }
+    const { states } = this.#now
+    if (channelId === null) {
+      const isEcho = this.#leaves.answered()
+      return this.#set({ channelId, sessionId, states: isEcho ? states : states + 1 })
     }
-    const isEcho = channelId === null && this.#leaves.answered()
-    this.#set({ channelId, sessionId, restrictions, states: isEcho ? states : states + 1 })
+    this.#leaves.granted(channelId)
+    const shown = { mute: state.self_mute, deaf: state.self_deaf }
+    this.#set({ channelId, sessionId, restrictions: Restrictions.of(state), shown, states: states + 1 })
   }
 
   onEvent(event: Gateway.GatewayEvent): void {
@@ -158,15 +158,30 @@ class Guild implements Whereabouts, GuildEvents.Listener {
           detached: { times: (this.#now.detached?.times ?? 0) + 1, error: event.error }
         })
       case "Availability":
-        if (!event.isAvailable) return this.#set({ isOut: true, outages: this.#now.outages + 1 })
-        this.#reconsider()
-        return this.#set({ isOut: false, returns: this.#now.returns + 1, resumes: this.#now.resumes + 1 })
+        return event.isAvailable ? this.#onReturn() : this.#onOutage()
     }
+  }
+
+  #onOutage(): void {
+    this.#leaves.out()
+    this.#set({ isOut: true, outages: this.#now.outages + 1 })
+  }
+
+  #onReturn(): void {
+    this.#leaves.back()
+    this.#reconsider()
+    this.#set({
+      isOut: false,
+      returns: this.#now.returns + 1,
+      returnedAtNanos: this.#clock.monotonicTimeNanosUnsafe(),
+      resumes: this.#now.resumes + 1
+    })
   }
 
   /** Discord has told again what we have missed: what it does not show by now was lost. */
   #reconsider(): void {
-    if (this.#shown !== undefined && !isSame(this.#told, this.#shown)) this.#told = undefined
+    const { shown } = this.#now
+    if (shown !== undefined && !isSame(this.#told, shown)) this.#told = undefined
   }
 
   onLifecycle(lifecycle: Gateway.Lifecycle): void {

@@ -69,6 +69,48 @@ describe("what a stream of somebody else's fails with", () => {
     }))
 })
 
+describe("bytes of a stream", () => {
+  const pieces = [[], [1, 2], [], [], [3], []].map((piece) => Uint8Array.from(piece))
+  const readAll = Effect.fnUntraced(function*({ next }: ByteSource.ByteSource) {
+    const found: Array<ReadonlyArray<number>> = []
+    for (let bytes = yield* next; bytes !== undefined; bytes = yield* next) found.push([...bytes])
+    return found
+  })
+
+  it.effect("come in pieces of which none is empty, and are there again where they were looked at", () =>
+    Effect.gen(function*() {
+      const bytes = Stream.fromIterable(pieces)
+      assert.deepStrictEqual(yield* readAll(yield* ByteSource.stream(bytes, "it")), [[1, 2], [3]])
+      const [first, again] = yield* ByteSource.peek(yield* ByteSource.stream(bytes, "it"), 1)
+      assert.deepStrictEqual([...first], [1, 2])
+      assert.deepStrictEqual(yield* readAll(again), [[1, 2], [3]])
+    }).pipe(Effect.scoped))
+
+  it.effect("are over at once where there are none, also once that was looked at", () =>
+    Effect.gen(function*() {
+      for (const bytes of [Stream.empty, Stream.succeed(new Uint8Array(0))]) {
+        const [first, again] = yield* ByteSource.peek(yield* ByteSource.stream(bytes, "it"), 10)
+        assert.lengthOf(first, 0)
+        assert.isUndefined(yield* again.next)
+      }
+    }).pipe(Effect.scoped))
+})
+
+describe("a place that is sought before anything was taken", () => {
+  const bytes = Uint8Array.from({ length: 20 }, (_, i) => i)
+  const source = () => ByteSource.memory(bytes, "it")
+
+  it.effect("is not given before what was looked at, nor has more left out in front", () =>
+    Effect.gen(function*() {
+      const [, peeked] = yield* ByteSource.peek(source(), 4)
+      yield* peeked.seek?.(15) ?? Effect.void
+      assert.deepStrictEqual([...(yield* peeked.next) ?? []], [15, 16, 17, 18, 19])
+      const behind = ByteSource.behind(source(), 3)
+      yield* behind.seek?.(12) ?? Effect.void
+      assert.deepStrictEqual([...(yield* behind.next) ?? []], [15, 16, 17, 18, 19])
+    }))
+})
+
 describe("a text without secrets", () => {
   it("has its URLs without user, password, query and fragment, whatever signs stand in those", () => {
     const cases = [

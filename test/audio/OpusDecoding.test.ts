@@ -84,6 +84,24 @@ describe("Opus with an output gain", () => {
       }
     }))
 
+  it.live("sounds the same at a place wherever one comes from, as AAC does", () =>
+    Effect.gen(function*() {
+      const gained = fromBytes(withHead(chirp, opusHead({ gain: -1_536 })))
+      for (const source of [gained, fromBytes(file("chirp.m4a")), fromBytes(file("tone.he2.aac"))]) {
+        const opened = yield* source.open
+        assert(opened.format === "pcm")
+        const at = Effect.fnUntraced(function*(positionMs: number) {
+          yield* opened.seek?.(positionMs) ?? Effect.void
+          const samples = [...yield* opened.pull]
+          // what is decoded from there on, too
+          return [...samples, ...yield* opened.pull]
+        })
+        const first = yield* at(1_000)
+        yield* at(2_000)
+        assert.deepStrictEqual(yield* at(1_000), first)
+      }
+    }).pipe(Effect.scoped))
+
   it.live("is sought in where the last page is that place, and says that less of it is to be heard", () =>
     Effect.gen(function*() {
       const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ bitrate: 480_000 })

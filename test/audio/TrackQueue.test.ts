@@ -304,6 +304,39 @@ describe("TrackQueue", () => {
       assert.deepStrictEqual((yield* queue.contents).history, [entry])
     }))
 
+  it.effect("says of what is added why it could not be played, where that was tried by then", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({ a: minute, z: { ...minute, says: "fails" } })
+      const queue = yield* TrackQueue.make(player)
+      const failed = yield* queue.add(source("z"))
+      assert.strictEqual(failed.error, (yield* queue.contents).failures[0]?.error)
+      assert.strictEqual(failed.error?.reason._tag, "SourceFailed")
+      assert.deepStrictEqual(yield* queue.add(source("a")), { id: 2, name: "a" })
+      // it is opened later
+      assert.deepStrictEqual(yield* queue.add(source("z")), { id: 3, name: "z" })
+      assert.deepStrictEqual((yield* queue.contents).failures[0]?.entry, { id: 1, name: "z" })
+    }))
+
+  it.effect("begins with what was played before it was made, to go back to", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({ a: minute, b: minute, c: minute })
+      const queue = yield* TrackQueue.make(player, {
+        history: [{ source: source("a") }, { source: source("b"), data: "it", from: "10 seconds" }]
+      })
+      assert.strictEqual(yield* shown(queue), "ab|-|")
+      yield* queue.awaitIdle
+      assert.strictEqual((yield* queue.add(source("c"))).id, 3)
+      assert.deepStrictEqual(yield* queue.back, { id: 2, name: "b", data: "it" })
+      assert.strictEqual((yield* queue.contents).current?.positionMs, 10_000)
+      assert.strictEqual(yield* shown(queue), "a|b|c")
+
+      const many = yield* TrackQueue.make(player, {
+        history: Array.from({ length: 150 }, () => ({ source: source("a") }))
+      })
+      const { history } = yield* many.contents
+      assert.deepStrictEqual([history.length, history.at(-1)?.id], [100, 150])
+    }))
+
   it.effect("fades as it was told last", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute, b: minute, c: minute }, { crossfade: "5 seconds" })

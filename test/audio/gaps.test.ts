@@ -1,12 +1,12 @@
 /** Containers that tell of a part that is missing, as recordings of somebody who was silent do, and of one that is to be cut off. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import * as Mediabunny from "mediabunny"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as WebmReader from "../../src/audio/matroska/WebmReader.ts"
 import { collect } from "./listen.ts"
+import { opusMp4 as mp4, type Timed } from "./mp4/opusMp4.ts"
 import {
   concat,
   ebml,
@@ -28,11 +28,6 @@ const u32 = (value: number) => concat(u16(value / 65_536), u16(value & 65_535))
 /** A block at a time of its own behind its cluster. */
 const block = (id: string, atMs: number, ...parts: ReadonlyArray<Uint8Array>) =>
   element(id, concat(Uint8Array.of(0x81), u16(atMs), Uint8Array.of(0x80), ...parts))
-
-interface Timed {
-  readonly atMs: number
-  readonly data: Uint8Array
-}
 
 /** A cluster of each second, with packets at their times. */
 const parts = (packets: ReadonlyArray<Timed>, entry = trackEntry()): ReadonlyArray<Uint8Array> => {
@@ -152,23 +147,6 @@ describe("a part that is missing", () => {
       assert.closeTo(pcm[96 * 500] ?? 1, 0, 0.01)
       assert.closeTo(pcm[96 * 1_000] ?? 0, 0.5, 0.01)
     }))
-
-  /** Packets of Opus in MP4. */
-  const mp4 = (packets: ReadonlyArray<Timed>, options: Mediabunny.IsobmffOutputFormatOptions = {}) =>
-    Effect.promise(async () => {
-      const target = new Mediabunny.BufferTarget()
-      const output = new Mediabunny.Output({ format: new Mediabunny.Mp4OutputFormat(options), target })
-      const track = new Mediabunny.EncodedAudioPacketSource("opus")
-      output.addAudioTrack(track)
-      await output.start()
-      const description = opusHead({ preSkip: 0 })
-      const meta = { decoderConfig: { codec: "opus", numberOfChannels: 2, sampleRate: 48_000, description } }
-      for (const { atMs, data } of packets) {
-        await track.add(new Mediabunny.EncodedPacket(data, "key", atMs / 1_000, 0.02), meta)
-      }
-      await output.finalize()
-      return new Uint8Array(target.buffer ?? new ArrayBuffer(0))
-    })
 
   it.live("is silence in Opus of MP4, too", () =>
     Effect.gen(function*() {

@@ -92,6 +92,8 @@ describe("Wheel", () => {
     wheel.skip(1_000_000)
     wheel.skip(7)
     assert.strictEqual(wheel.at(), 1_000_000)
+    turn(999_999)
+    assert.strictEqual(wheel.at(), 1_000_000)
     insert(1_000_003)
     turn(1_000_003)
     assert.deepStrictEqual(taken, [{ atMs: 1_000_003, due: [1_000_003] }])

@@ -288,7 +288,9 @@ const others: ReadonlyArray<Parser> = [
     seeds: [
       "#EXTM3U\r\n#EXTINF:12,A \"b, c\", d\r\nhttp://host/a?b=c\r\n# x\r\nd/e.mp3\r\n",
       "[playlist]\nNumberOfEntries=2\nFile1=http://host/a\nTitle1=A\nLength1=-1\nFile2 = ../b\nVersion=2\n",
-      "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"a,b\"\nlow.m3u8\n#EXT-X-ENDLIST\n"
+      "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"a,b\"\nlow.m3u8\n#EXT-X-ENDLIST\n",
+      "<?xml version=\"1.0\"?>\n<playlist><trackList><track><title>A&amp;&#x21;</title><location>a/b</location></track>",
+      "<asx version=\"3.0\"><entry><title>A</title><ref href=\"http://host/a?b&amp;c\"/></entry></asx>"
     ].map(ascii),
     run: (bytes) => {
       const { entries } = Playlist.parse(bytes)

@@ -132,6 +132,26 @@ describe("a bot in two guilds", () => {
     }
   })
 
+  for (const forMs of [1_000, 9_000]) {
+    it.effect(`is where a moderator has moved it in an outage, which lasts ${forMs} ms more`, () =>
+      Rig.run(Effect.gen(function*() {
+        const { faults, second, told } = yield* inTwo
+        const discord = yield* Emulator.Emulator
+        const elsewhere = yield* discord.createChannel({ name: "elsewhere", guild: "second", kind: "stage" })
+        yield* Effect.scoped(Effect.gen(function*() {
+          yield* faults.guildOutage("second")
+          yield* Effect.sleep("1 second")
+          yield* faults.moveUser("bot", "elsewhere")
+          yield* Effect.sleep(forMs)
+        }))
+        yield* Effect.sleep("20 seconds")
+        const state = yield* second.state
+        assert.deepInclude(state, { _tag: "Ready", channelId: elsewhere })
+        assert.deepStrictEqual(told, { first: [], second: [] })
+        yield* Rig.blameless
+      })).pipe(Effect.provide(Rig.memory())))
+  }
+
   it.effect("says after an outage how it is to be shown, where that was said in it", () =>
     Rig.run(Effect.gen(function*() {
       const { faults, guildId, second } = yield* inTwo

@@ -385,6 +385,104 @@ describe("Supervisor", () => {
           }
         }))
 
+      it.effect("4022: asks again where it is closed a moment behind the end of the outage", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          yield* it.say(available(false))
+          yield* second
+          yield* it.say(available(true))
+          yield* TestClock.adjust("4900 millis")
+          yield* it.lose(4022)
+          yield* TestClock.adjust("6 seconds")
+          assert.strictEqual(yield* tagOf(session), "Ready")
+          assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
+        }))
+
+      it.effect("the delay before the next attempt ends with the outage, also where a server was looked for", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("1 hour") } })
+          const session = yield* it.join
+          yield* it.say(Rig.voiceServer("stale", null), available(false))
+          yield* TestClock.adjust("2 minutes")
+          assert.strictEqual(yield* tagOf(session), "Reconnecting")
+          yield* it.say(available(true))
+          yield* second
+          assert.strictEqual(yield* tagOf(session), "Ready")
+          assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
+        }))
+
+      for (const afterMs of [2_000, 5_010, 12_000]) {
+        it.effect(`4014: is where somebody has moved us in it, which lasts ${afterMs} ms more`, () =>
+          Effect.gen(function*() {
+            const it = yield* Rig.make()
+            const session = yield* it.join
+            const { answer } = it.discord
+            it.discord.answer = () => []
+            yield* it.say(available(false))
+            yield* it.lose(4014)
+            yield* TestClock.adjust(afterMs)
+            it.discord.answer = answer
+            yield* it.say(Rig.voiceState(Rig.other), available(true))
+            yield* TestClock.adjust("10 seconds")
+            const state = yield* session.state
+            assert.deepInclude(state, { _tag: "Ready", channelId: Rig.other })
+            assert.strictEqual(it.channels().at(-1), Rig.other)
+          }))
+      }
+
+      it.effect("a move that was asked for in it is asked for again, and no word of how we are shown undoes that", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          const { answer } = it.discord
+          it.discord.answer = () => []
+          yield* it.say(Rig.voiceState(Rig.home), available(false))
+          yield* second
+          yield* session.setSelf({ mute: true })
+          const moving = yield* Effect.forkChild(session.move(Rig.other), { startImmediately: true })
+          yield* TestClock.adjust("8 seconds")
+          it.discord.answer = answer
+          yield* it.say(Rig.voiceState(Rig.home), available(true))
+          yield* TestClock.adjust("5 seconds")
+          yield* Fiber.join(moving)
+          assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.other })
+          const { length } = it.discord.requests
+          assert.isAtMost(length, 5)
+          assert.isTrue(it.discord.requests.slice(2).every(({ channel_id }) => channel_id === Rig.other))
+          assert.isTrue(it.discord.requests.slice(1).every(({ self_mute }) => self_mute))
+        }))
+
+      it.effect("a move that is not granted behind it leaves us shown as we want to be where we are", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          it.discord.answer = Rig.refusing
+          yield* it.say(Rig.voiceState(Rig.home), available(false))
+          yield* second
+          yield* session.setSelf({ mute: true })
+          const moving = yield* Effect.forkChild(Effect.flip(session.move(Rig.other)), { startImmediately: true })
+          yield* second
+          yield* it.say(Rig.voiceState(Rig.home), available(true))
+          yield* TestClock.adjust("20 seconds")
+          assert.strictEqual((yield* Fiber.join(moving)).reason._tag, "JoinTimedOut")
+          assert.deepInclude(it.discord.requests.at(-1), { channel_id: Rig.home, self_mute: true })
+        }))
+
+      it.effect("goes where it was to go, and not where an earlier process of ours was", () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make({ ghost: "adopt" })
+          const { answer } = it.discord
+          it.discord.answer = () => []
+          const joining = yield* Effect.forkChild(it.join, { startImmediately: true })
+          yield* second
+          it.discord.answer = answer
+          yield* it.say(Rig.voiceState(Rig.other), available(true))
+          yield* second
+          const session = yield* Fiber.join(joining)
+          assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.home })
+        }))
+
       it.effect("has nobody ask why we are not let in, nor wait for an answer when we leave", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()

@@ -57,6 +57,31 @@ describe("Whereabouts", () => {
   )
 
   test(
+    "knows that what was said in an outage is not answered",
+    Effect.gen(function*() {
+      const { request, say, take, whereabouts } = yield* rig()
+      const available = (isAvailable: boolean) => ({ _tag: "Availability", guildId, isAvailable }) as const
+      yield* say(voiceState(home), voiceServer("before"), available(false))
+      const asking = yield* request(home, true)
+      yield* Time.advance("1 second")
+      assert.isNull((yield* take).channel_id)
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home), available(true))
+      yield* Time.advance("1 millis")
+      assert.isNull((yield* take).channel_id)
+      yield* say(voiceState(null))
+      yield* Time.advance("1 millis")
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home), voiceServer("new"))
+      assert.strictEqual(yield* outcome(asking), "new")
+      const { states } = whereabouts.now()
+      // a moderator
+      yield* say(voiceState(null))
+      assert.strictEqual(whereabouts.now().states, states + 1)
+    })
+  )
+
+  test(
     "is not put out by the leaving of the session before it, which waited for its turn",
     Effect.gen(function*() {
       const { gateway, hold, release, say, take } = yield* rig()

@@ -1,10 +1,11 @@
 /**
  * Playlists: addresses of sound in place of sound, as a link to a radio station is one more often than not. M3U, with or without
- * its extensions, PLS, and HLS, whose entries are pieces of one stream.
+ * its extensions, PLS, XSPF, ASX, and HLS, whose entries are pieces of one stream.
  *
  * @since 0.1.0
  */
 import * as Probe from "./Probe.ts"
+import * as XmlPlaylist from "./XmlPlaylist.ts"
 
 /**
  * @category models
@@ -21,7 +22,7 @@ export interface Entry {
  * @since 0.1.0
  */
 export type Playlist =
-  | { readonly kind: "M3U" | "PLS"; readonly entries: ReadonlyArray<Entry> }
+  | { readonly kind: "M3U" | "PLS" | XmlPlaylist.Kind; readonly entries: ReadonlyArray<Entry> }
   | {
     readonly kind: "HLS"
     readonly entries: ReadonlyArray<Entry>
@@ -64,17 +65,33 @@ const types = /^\s*(?:audio|application|video)\/(?:(?:x-|vnd\.apple\.)?mpegurl|(
 // oxlint-disable-next-line no-control-regex -- they are what no text has
 const noText = /[\0-\x08\x0e-\x1f\x7f]/
 
+/** What servers say of a file that they do not know. */
+const anything = /^\s*(?:text\/plain|(?:application|binary)\/octet-stream)\s*(?:;|$)/i
+
+const names = /\.m3u8?$/i
+
 /**
- * Whether bytes that begin so are a playlist; where they have no mark, their content type tells it.
+ * How much has to be seen of bytes that begin so, to say whether they are a playlist.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const headBytes = (first: Uint8Array): number =>
+  /^(?:\u00ef\u00bb\u00bf)?\s*</.test(latin1.decode(first.subarray(0, 16))) ? XmlPlaylist.headBytes : Probe.probeBytes
+
+/**
+ * Whether bytes that begin so are a playlist, of which {@link headBytes} are there. Where they have no mark, their content type tells it,
+ * and where that says nothing, the path of their address.
  *
  * @category guards
  * @since 0.1.0
  */
-export const isPlaylist = (first: Uint8Array, contentType?: string): boolean => {
-  const text = latin1.decode(first.subarray(0, 64))
-  if (beginning.test(text)) return true
-  return contentType !== undefined && types.test(contentType) && text.trim() !== "" && !noText.test(text) &&
-    Probe.probe(first) === undefined
+export const isPlaylist = (first: Uint8Array, contentType?: string, path = ""): boolean => {
+  const head = latin1.decode(first.subarray(0, XmlPlaylist.headBytes))
+  const text = head.slice(0, 64)
+  if (beginning.test(text) || XmlPlaylist.kindOf(head) !== undefined) return true
+  const isSaid = contentType === undefined || anything.test(contentType) ? names.test(path) : types.test(contentType)
+  return isSaid && text.trim() !== "" && !noText.test(text) && Probe.probe(first) === undefined
 }
 
 /** What stands behind the first comma that is not in quotes. */
@@ -124,7 +141,13 @@ export const parse = (bytes: Uint8Array): Playlist => {
   const isCut = bytes.length > maxBytes
   const head = bytes.subarray(0, maxBytes)
   const whole = isCut ? head.subarray(0, Math.max(head.lastIndexOf(10), head.lastIndexOf(13)) + 1) : head
-  const lines = textOf(whole).split(/[\r\n]+/).map((line) => line.trim()).filter((line) => line !== "")
+  const text = textOf(whole)
+  const kind = XmlPlaylist.kindOf(text)
+  if (kind !== undefined) {
+    const usable = XmlPlaylist.entries(kind, text).filter(({ location }) => location.length <= maxLocation)
+    return { kind, entries: usable.slice(0, maxEntries) }
+  }
+  const lines = text.split(/[\r\n]+/).map((line) => line.trim()).filter((line) => line !== "")
   if (/^\[playlist\]/i.test(lines[0] ?? "")) return { kind: "PLS", entries: pls(lines) }
   const entries = m3u(lines)
   if (!lines.some((line) => line.startsWith("#EXT-X-"))) return { kind: "M3U", entries }

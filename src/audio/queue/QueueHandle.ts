@@ -51,7 +51,7 @@ export interface Contents<A = unknown> {
  * @category models
  * @since 0.1.0
  */
-export interface QueueOptions {
+export interface QueueOptions<R = never, A = never> {
   /**
    * How long the end of an entry and the beginning of the next one sound together, at most half of each. Default 0: one follows the
    * other.
@@ -77,6 +77,28 @@ export interface QueueOptions {
   readonly gain?: number | undefined
   /** What changes the sound of all entries, in this order. Default none. */
   readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
+  /** What was played before, as by a program that was started anew, the latest last: `back` goes there. The last hundred count. Default none. */
+  readonly history?: ReadonlyArray<Former<R, A>> | undefined
+}
+
+/**
+ * A source that was played before its queue was made, and how it is to be played again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Former<R = never, A = unknown> extends Omit<AddOptions<A>, "at"> {
+  readonly source: AudioSource<R>
+}
+
+/**
+ * What was added. `error`: it could not be played, which is known by then where nothing else plays; those that wait are opened later.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Added<A = unknown> extends Entry<A> {
+  readonly error?: VoiceError.VoiceError | undefined
 }
 
 /**
@@ -141,9 +163,10 @@ export interface Player {
 export interface TrackQueue<in R = never, in out A = unknown> {
   /**
    * Adds a source at the end, or so that it is the one at place `at` of those that wait. Where nothing plays, it is opened
-   * before this returns, or has failed, or its `starveTimeout` is over: who has something else to do does not wait for it.
+   * before this returns, or has failed, with the `error` that this gives then, or its `starveTimeout` is over: who has something else to do
+   * does not wait for it.
    */
-  readonly add: (source: AudioSource<R>, options?: AddOptions<A>) => Effect.Effect<Entry<A>>
+  readonly add: (source: AudioSource<R>, options?: AddOptions<A>) => Effect.Effect<Added<A>>
   /** Takes an entry out that waits; says whether there was one. */
   readonly remove: (id: number) => Effect.Effect<boolean>
   /** Puts a waiting entry at another place, the last one where `at` is no number; says whether there was one. */

@@ -23,6 +23,7 @@ import type { OpenSource } from "../OpenSource.ts"
 import * as TagChanges from "../TagChanges.ts"
 import * as DecodedSource from "./DecodedSource.ts"
 import * as Decoders from "./Decoders.ts"
+import * as Head from "./Head.ts"
 import * as OpusSource from "./OpusSource.ts"
 
 const readers = {
@@ -109,7 +110,7 @@ const refusePlaylist = (bytes: ByteSource.ByteSource) =>
 /** Looks at the bytes behind a tag, without losing any, and says how long that is. */
 const peek = (bytes: ByteSource.ByteSource) =>
   Effect.gen(function*() {
-    const [first, source] = yield* ByteSource.peek(bytes, Probe.probeBytes)
+    const [first, source] = yield* Head.peek(bytes)
     const leading = Probe.leading(first)
     if (leading === 0) return { first, leading, behind: first, source }
     if (leading > maxLeadingBytes) {

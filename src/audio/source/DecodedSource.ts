@@ -67,7 +67,8 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
     let passed = 0
     let problem: string | undefined
     let ended = false
-    let failure: VoiceError | undefined
+    /** Made once all before it was given: it says where in the sound it ends. */
+    let failure: (() => VoiceError) | undefined
     let playedSamples = 0
     let startSample = 0
 
@@ -90,7 +91,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       if (packets.live && start + from - wanted >= rate * liveGapMs / 1000) wanted = start + from
       const gap = start + from - wanted
       if (gap > 60 * maxGapMinutes * rate) {
-        end(corrupt("a part of it is missing"))
+        end(() => corrupt("a part of it is missing"))
         return false
       }
       if (gap > 0) {
@@ -113,7 +114,8 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
         if (!onBlock(block)) return
         passed++
       }
-      if (problem !== undefined) end(corrupt(problem))
+      const detail = problem
+      if (detail !== undefined) end(() => corrupt(detail))
     }
 
     /** A part of what waits, so that other work is not held up. */
@@ -125,7 +127,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       return waiting.slice(from, taken)
     }
 
-    const end = (error?: VoiceError): void => {
+    const end = (error?: () => VoiceError): void => {
       failure = error
       ended = true
       resampler.end()
@@ -140,7 +142,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       if (taken >= waiting.length) {
         const pulled = yield* Effect.catch(packets.pull, (error) =>
           Effect.sync(() => {
-            end(Cause.isDone(error) ? undefined : error)
+            end(Cause.isDone(error) ? undefined : () => error)
             return undefined
           }))
         if (pulled === undefined) return
@@ -149,9 +151,9 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       }
       const decoded = yield* Effect.tryPromise({
         try: () => decoder.decode(nextPackets()),
-        catch: corruptOf
+        catch: (cause) => () => corruptOf(cause)
       }).pipe(Effect.catch((error) => Effect.succeed(error)))
-      if (!("blocks" in decoded)) return end(decoded)
+      if (typeof decoded === "function") return end(decoded)
       blocks = decoded.blocks
       passed = 0
       problem = decoded.problem
@@ -165,7 +167,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
           playedSamples += samples.length / 2
           return samples
         }
-        if (failure !== undefined) return yield* failure
+        if (failure !== undefined) return yield* failure()
         if (ended) return yield* Cause.done()
         yield* advance
       }

@@ -12,7 +12,6 @@ import * as Stream from "effect/Stream"
 import type { VoiceError } from "../../VoiceError.ts"
 import * as ByteSource from "../ByteSource.ts"
 import * as Playlist from "../format/Playlist.ts"
-import * as Probe from "../format/Probe.ts"
 import * as HttpSource from "../http/HttpSource.ts"
 import * as HttpTrouble from "../http/HttpTrouble.ts"
 import * as HttpUrl from "../http/HttpUrl.ts"
@@ -21,6 +20,7 @@ import type { OpenSource } from "../OpenSource.ts"
 import * as Container from "./Container.ts"
 import type { ContainerOptions } from "./ContainerOptions.ts"
 import * as Ffmpeg from "./Ffmpeg.ts"
+import * as Head from "./Head.ts"
 
 /**
  * @category models
@@ -46,6 +46,13 @@ interface Place {
   /** Something was heard there before, and what holds now is to be told as a change. */
   readonly isAgain: boolean
 }
+
+/** What stands there, and whether it is a playlist. */
+const peek = (bytes: HttpSource.HttpBytes) =>
+  Effect.map(Head.peek(bytes), ([first, source]) => ({
+    source,
+    isPlaylist: Playlist.isPlaylist(first, bytes.contentType, bytes.url.pathname)
+  }))
 
 /** Runs an opening in a scope of its own, which is closed at once if it fails. */
 const inScope = <A>(opening: Effect.Effect<A, VoiceError, Scope.Scope>): Effect.Effect<A, VoiceError, Scope.Scope> =>
@@ -109,8 +116,8 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
     Effect.gen(function*() {
       const scope = yield* Scope.fork(yield* Effect.scope)
       const bytes = yield* Scope.provide(connect(place), scope)
-      const [first, source] = yield* ByteSource.peek(bytes, Probe.probeBytes)
-      if (!Playlist.isPlaylist(first, bytes.contentType)) {
+      const { isPlaylist, source } = yield* peek(bytes)
+      if (!isPlaylist) {
         const opened = yield* Scope.provide(Container.open(source, fallback), scope)
         const tagChanges = bytes.tagChanges ?? (place.isAgain ? withTags(opened) : opened.tagChanges)
         return { opened: { ...opened, tags: { ...bytes.tags, ...opened.tags }, tagChanges } }
@@ -246,8 +253,8 @@ export const entriesOf = (
 ): Effect.Effect<ReadonlyArray<PlaylistEntry> | undefined, VoiceError> =>
   Effect.gen(function*() {
     const bytes = yield* HttpSource.open(url, options)
-    const [first, source] = yield* ByteSource.peek(bytes, Probe.probeBytes)
-    if (!Playlist.isPlaylist(first, bytes.contentType)) return undefined
+    const { isPlaylist, source } = yield* peek(bytes)
+    if (!isPlaylist) return undefined
     const playlist = Playlist.parse(yield* readAll(source))
     // its entries are pieces of one stream
     if (playlist.kind === "HLS") return undefined

@@ -113,26 +113,35 @@ const isTorn = (bytes: Uint8Array): boolean => {
   return OggPage.isCapture(bytes, 0, end) && !OggPage.all(bytes).some(({ granule }) => granule > 0)
 }
 
+/** With the page, whose place counts from `offset`. */
+const upTo = (whole: Whole | undefined, page: OggPage.OggPage, offset = 0): Whole => ({
+  bytes: offset + page.end,
+  // on a page where no packet ends nothing more is whole
+  granule: page.granule === OggPage.noGranule ? whole?.granule ?? 0 : page.granule,
+  serial: page.serial,
+  pages: page.sequence + 1,
+  isEnded: (page.flags & OggPage.flagLast) !== 0
+})
+
 /** `undefined` where headers are damaged, or it is no Ogg. */
 const measure = (bytes: Uint8Array): Whole | undefined => {
   let whole: Whole | undefined
   let ended = 0
-  for (let offset = 0;;) {
+  let offset = 0
+  while (true) {
     const page = OggPage.decode(bytes, offset, bytes.length)
     if (typeof page !== "object") break
-    offset = page.end
     if (page.granule !== OggPage.noGranule) ended++
-    whole = {
-      bytes: offset,
-      granule: page.granule,
-      serial: page.serial,
-      pages: page.sequence + 1,
-      isEnded: (page.flags & OggPage.flagLast) !== 0
-    }
+    whole = upTo(whole, page)
+    offset = whole.bytes
   }
   // RFC 7845, 3: two packets are headers, the second on as many pages as it needs, which are its own
-  if (whole !== undefined && ended >= 2) return whole
-  return isTorn(bytes) ? torn : undefined
+  if (whole === undefined || ended < 2) return isTorn(bytes) ? torn : undefined
+  // behind a place that the disk has lost there is more: players go on with the next whole page (RFC 3533, 6)
+  for (const page of OggPage.all(bytes.subarray(offset))) {
+    if (page.serial === whole.serial && page.sequence >= whole.pages) whole = upTo(whole, page, offset)
+  }
+  return whole
 }
 
 /** Cuts the file to what is whole, makes it as long as the others, and ends it. */

@@ -68,6 +68,8 @@ export interface Stretch {
  * @since 0.1.0
  */
 export interface Detector {
+  /** Whether something has begun that has not ended. */
+  readonly isSpeaking: () => boolean
   /** Whether it has been quiet, and it is to be said whether that was the end. */
   readonly isWaiting: () => boolean
   readonly hear: (heard: Heard, nowMs: number) => void
@@ -326,6 +328,7 @@ export const make = (options: {
   }
 
   return {
+    isSpeaking: () => speech !== undefined,
     isWaiting: () => speech?.asked !== undefined,
     hear: (heard, nowMs) => {
       heardMs = nowMs

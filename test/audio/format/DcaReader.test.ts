@@ -102,4 +102,20 @@ describe("DCA1", () => {
       const none = yield* collect(AudioSource.fromBytes(ascii("DCA1"), { ffmpeg: false }))
       assert.strictEqual(none.end, "Truncated")
     }))
+
+  it("counts on from the place of a restart", () => {
+    const packets = [packet(1), packet(2)]
+    const reader = DcaReader.make()
+    reader.push(dca(packets))
+    const places = reader.take().map(({ offset, start }) => ({ offset, start }))
+    const [first, second] = places
+    assert(first !== undefined && second !== undefined)
+    reader.restart(second)
+    reader.push(concat(...packets.map(framed)))
+    const step = second.offset - first.offset
+    assert.deepStrictEqual(reader.take().map(({ offset, start }) => ({ offset, start })), [
+      second,
+      { offset: second.offset + step, start: 2 * second.start }
+    ])
+  })
 })

@@ -255,6 +255,9 @@ describe("FLAC", () => {
     const at = (...before: ReadonlyArray<Uint8Array>) => 1_000 + concat(...before).length
     assert.deepStrictEqual(again(foreign, a, b), [[[at(foreign), 2], [at(foreign, a), 3]], undefined])
     assert.deepStrictEqual(again(a.subarray(9), b, c), [[[at(a.subarray(9)), 3], [at(a.subarray(9), b), 4]], undefined])
+    // what looks like one goes on for longer than any can be
+    const stray = concat(b.subarray(0, 16), new Uint8Array(20_000))
+    assert.deepStrictEqual(again(stray, a, b), [[[at(stray), 2], [at(stray, a), 3]], undefined])
     // it was found: a frame that is left out is missing now
     assert.deepStrictEqual(again(a, b, d), [[[at(), 2], [at(a), 3]], "Corrupt"])
   })
@@ -294,6 +297,13 @@ describe("FLAC", () => {
     }
   })
 
+  it("whose count of samples is reached gives its last frame with the beginning of a tag, whatever comes then", () => {
+    const reader = FlacReader.make()
+    reader.push(concat(fileOf(counted(8 * 1_152), first), tag.subarray(0, 8)))
+    assert.deepStrictEqual(reader.take().map(({ data }) => data), first)
+    assert.isUndefined(reader.problem())
+  })
+
   it("without a count of samples goes on behind what looks like its end", () => {
     const close = (bytes: Uint8Array) => {
       const sum = crc(bytes, 16, 0x8005)
@@ -326,6 +336,8 @@ describe("FLAC", () => {
     assert.isFalse(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 100, start: 0 }))
     assert.isFalse(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 100, start: 1_152 }))
     assert.isTrue(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 100, start: 2_304 }))
+    // between two frames there is no room for so many bytes
+    assert.isFalse(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 20_000, start: 2_304 }))
   })
 
   it("is refused where nothing here can decode it, and Corrupt where its headers are malformed", () => {

@@ -131,6 +131,51 @@ describe("PacketSource", () => {
       assert.deepInclude(reason, { _tag: "SourceFailed", kind: "Corrupt", positionMs: 40 })
     }))
 
+  it.effect("counts no delay off where it ends if packets are sent as they are, and that of a decoder if not", () =>
+    Effect.gen(function*() {
+      for (const [opus, positionMs] of [[undefined, 20], [OpusHead.plain, 13.5]] as const) {
+        const { reader, source } = joined({ frames: 1, samples: 960 })
+        const header = reader.header()
+        if (header === undefined) return assert.fail("it has a header")
+        const one: PacketReader = {
+          ...reader,
+          header: () => ({ ...header, codec: "opus", delay: 312, opus }),
+          take: () => reader.take().map(({ data, offset, start }) => ({ data, samples: 960, start, offset })),
+          problem: () => ({ kind: "Corrupt", detail: "it is cut" })
+        }
+        const { pull } = yield* PacketSource.open(source, one)
+        assert.strictEqual((yield* pull).length, 1)
+        const { reason } = yield* Effect.flip(Effect.catchTag(pull, "Done", () => Effect.die("it is cut")))
+        assert.deepInclude(reason, { _tag: "SourceFailed", positionMs })
+      }
+    }))
+
+  it.effect("goes back to the very place that it has read past, where that is sought", () =>
+    Effect.gen(function*() {
+      const packets = Array.from({ length: 4 }, (_, i): Packet => ({
+        data: Uint8Array.of(i),
+        samples: 48_000,
+        start: 48_000 * i,
+        offset: 100 * i
+      }))
+      const restarts: Array<Place> = []
+      let waiting = [...packets]
+      const { reader, source } = joined({ frames: 4, samples: 48_000 })
+      const one: PacketReader = {
+        ...reader,
+        take: () => waiting.splice(0),
+        placeIn: undefined,
+        restart: (place) => {
+          restarts.push(place)
+          waiting = packets.filter(({ start }) => start >= place.start)
+        }
+      }
+      const { pull, seek } = yield* PacketSource.open(source, one)
+      assert.lengthOf(yield* pull, 4)
+      for (const sample of [96_000, 95_999]) yield* seek?.(sample) ?? Effect.void
+      assert.deepStrictEqual(restarts, [{ offset: 200, start: 96_000 }, { offset: 100, start: 48_000 }])
+    }))
+
   it.effect("seeks to a place whose head lies in two of the pieces that are read for it", () =>
     Effect.gen(function*() {
       const headBytes = 20

@@ -54,6 +54,36 @@ describe("a playlist", () => {
     assert.deepInclude(parsed(`${media}${"#EXTINF:4,\nb.ts\n".repeat(10_000)}`), { kind: "HLS", isEnded: true })
   })
 
+  it("of XSPF has the first place of each track, and its title", () => {
+    const text = `<?xml version="1.0" encoding="UTF-8"?>
+      <playlist version="1" xmlns="http://xspf.org/ns/0/"><title>Mine</title><location>http://a/self</location>
+      <trackList>
+        <track><title>A &amp; B&#33;&#x21;</title><location> http://a/1?x=1&amp;y=2 </location><location>http://b/1</location></track>
+        <track><title>no place</title></track>
+        <TRACK id="3"><location>songs/3.ogg</location><title><![CDATA[C <3]]></title></TRACK>
+        <track><location>four&#9999999;</location></track>
+      </trackList></playlist>`
+    assert.deepStrictEqual(parsed(text), {
+      kind: "XSPF",
+      entries: [
+        { location: "http://a/1?x=1&y=2", title: "A & B!!" },
+        { location: "songs/3.ogg", title: "C <3" },
+        { location: "four&#9999999;", title: undefined }
+      ]
+    })
+  })
+
+  it("of ASX has the first reference of each entry, and its title", () => {
+    const text = `<ASX version="3.0"><Title>Mine</Title><ref href="http://a/self"/>
+      <Entry><Title>One</Title><Param name="x" value="y"/><REF HREF="http://a/1?x=1&amp;y=2" /><ref href='http://b/1'/></Entry>
+      <entry><ref
+        href = 'mms://a/2'></entry></ASX>`
+    assert.deepStrictEqual(parsed(text), {
+      kind: "ASX",
+      entries: [{ location: "http://a/1?x=1&y=2", title: "One" }, { location: "mms://a/2", title: undefined }]
+    })
+  })
+
   it("is UTF-8, or else Latin-1", () => {
     const text = "#EXTM3U\n#EXTINF:1,Mötley\nhttp://a/ü"
     assert.deepStrictEqual(parsed(text, "utf8").entries, [{ location: "http://a/ü", title: "Mötley" }])
@@ -103,6 +133,36 @@ describe("a playlist", () => {
     for (const text of ["ID3\x03\0\0\0", "OggS\0\x02", "<html>", "\xff\xfb\x90\x44"]) {
       assert.isFalse(Playlist.isPlaylist(bytes(text, "latin1"), "audio/mpegurl"), text)
     }
+  })
+
+  it("is known by its name where it is text, and nothing else says what it is", () => {
+    const song = bytes("song.mp3\n")
+    for (const path of ["/radio/list.m3u", "/LIST.M3U8"]) {
+      for (const type of [undefined, "text/plain", "text/plain; charset=utf-8", "application/octet-stream"]) {
+        assert.isTrue(Playlist.isPlaylist(song, type, path), `${path} ${type}`)
+        assert.isFalse(Playlist.isPlaylist(bytes("<html>"), type, path))
+        assert.isFalse(Playlist.isPlaylist(bytes("\xff\xfb\x90\x44", "latin1"), type, path))
+      }
+      assert.isFalse(Playlist.isPlaylist(song, "audio/mpeg", path))
+    }
+    assert.isFalse(Playlist.isPlaylist(song, "text/plain", "/list.txt"))
+  })
+
+  it("of XML is known by its element", () => {
+    const lists = [
+      "<asx version=\"3.0\">",
+      "\uFEFF<ASX>",
+      "<?xml version=\"1.0\"?>\n<!-- mine -->\n<playlist version=\"1\">",
+      "<playlist>"
+    ]
+    for (const text of lists) {
+      assert.isTrue(Playlist.isPlaylist(bytes(text)), text)
+      assert.strictEqual(Playlist.headBytes(bytes(text).subarray(0, 16)), 512, text)
+    }
+    for (const text of ["<?xml version=\"1.0\"?><rss>", "<!doctype html><playlist>", "<html><asx>", "<playlists>"]) {
+      assert.isFalse(Playlist.isPlaylist(bytes(text)), text)
+    }
+    assert.strictEqual(Playlist.headBytes(bytes("OggS")), 16)
   })
 
   it("names places of HTTP only, and those from where it is", () => {

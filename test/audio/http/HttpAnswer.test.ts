@@ -84,6 +84,15 @@ describe("an answer that comes behind another one", () => {
       )
     }))
 
+  it.effect("is of the same thing where only a weak tag is another one, which says nothing of its bytes", () =>
+    Effect.gen(function*() {
+      const date = "Mon, 30 Nov 2026 20:00:00 GMT"
+      const weak = (tag: string) => ({ etag: `W/"${tag}"`, "last-modified": date })
+      const { asked, source } = yield* opened(part(0, 40, 100, weak("one")), part(40, 100, 100, weak("two")))
+      assert.deepStrictEqual(yield* readAll(source), [...body])
+      assert.deepStrictEqual(asked.map((headers) => headers["if-range"]), [undefined, date])
+    }).pipe(Effect.scoped))
+
   it.effect("is refused if it is another part than was asked for", () =>
     Effect.gen(function*() {
       const another = "Failed: the server has sent another part than was asked for"
@@ -125,6 +134,40 @@ describe("an answer that comes behind another one", () => {
       assert.deepStrictEqual(asked.map((headers) => headers["range"]), ["bytes=0-", "bytes=20-49", "bytes=30-49"])
     }).pipe(Effect.scoped))
 
+  it.effect("is of another thing also where it is a part that is read by itself", () =>
+    Effect.gen(function*() {
+      const { source } = yield* opened(part(0, 40, 100, { etag: "\"one\"" }), part(20, 30, 100, { etag: "\"two\"" }))
+      const { reason } = yield* Effect.flip(source.random?.read(20, 30) ?? Effect.die("any place can be read"))
+      assert.deepInclude(reason, { _tag: "SourceFailed", detail: "the content has changed on the server" })
+    }).pipe(Effect.scoped))
+
+  it.effect("that has nothing of what it says is asked for again", () =>
+    Effect.gen(function*() {
+      const { headers } = part(20, 30)
+      const { asked, source } = yield* opened(part(0, 40), new Response("", { status: 206, headers }), part(20, 30))
+      assert.deepStrictEqual(yield* source.random?.read(20, 30) ?? Effect.undefined, body.slice(20, 30))
+      assert.strictEqual(asked.length, 3)
+    }).pipe(Effect.scoped))
+
+  it.effect("is not wanted behind the end", () =>
+    Effect.gen(function*() {
+      const { asked, source } = yield* opened(part(0, 100), part(99, 100))
+      for (const place of [100, 1_000]) {
+        yield* source.seek?.(place) ?? Effect.void
+        assert.isUndefined(yield* source.next)
+      }
+      assert.strictEqual(asked.length, 1)
+      yield* source.seek?.(99) ?? Effect.void
+      assert.deepStrictEqual(yield* readAll(source), [99])
+    }).pipe(Effect.scoped))
+
+  it.effect("is asked for up to the end only, whatever is wanted behind it", () =>
+    Effect.gen(function*() {
+      const { asked, source } = yield* opened(part(0, 40), part(90, 100))
+      assert.deepStrictEqual(yield* source.random?.read(90, 200) ?? Effect.undefined, body.slice(90, 100))
+      assert.deepStrictEqual(asked.map((headers) => headers["range"]), ["bytes=0-", "bytes=90-99"])
+    }).pipe(Effect.scoped))
+
   it.effect("is let go of once all that was asked for is there, whatever more is sent", () =>
     Effect.gen(function*() {
       const { signals, source } = yield* opened(part(0, 40), part(20, 100), part(50, 60))
@@ -133,6 +176,26 @@ describe("an answer that comes behind another one", () => {
       // and where it is another part
       yield* Effect.ignore(source.random?.read(40, 50) ?? Effect.undefined)
       assert.deepStrictEqual(signals.map(({ aborted }) => aborted), [false, true, true])
+    }).pipe(Effect.scoped))
+})
+
+describe("an answer that opens nothing", () => {
+  it.effect("is let go of, be it another part or one that does not say which it is", () =>
+    Effect.gen(function*() {
+      const cases = [
+        [part(10, 100), "the server has sent another part than was asked for"],
+        [new Response(body, { status: 206 }), "the server answered 206 without saying which part it sends"]
+      ] as const
+      for (const [answer, detail] of cases) {
+        const signals: Array<AbortSignal> = []
+        const fetch = async (_: string, { signal }: FetchRequest) => {
+          signals.push(signal)
+          return answer
+        }
+        const { reason } = yield* Effect.flip(HttpSource.open("http://radio.invalid/song", { fetch }))
+        assert.deepInclude(reason, { _tag: "SourceFailed", kind: "Failed", detail })
+        assert.deepStrictEqual(signals.map(({ aborted }) => aborted), [true])
+      }
     }).pipe(Effect.scoped))
 })
 

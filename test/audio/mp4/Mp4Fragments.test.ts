@@ -3,6 +3,7 @@ import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
 import * as ByteSource from "../../../src/audio/ByteSource.ts"
+import * as Mp4Fragments from "../../../src/audio/mp4/Mp4Fragments.ts"
 import * as Container from "../../../src/audio/source/Container.ts"
 import { collect } from "../listen.ts"
 import { ascii, concat } from "../samples.ts"
@@ -187,5 +188,30 @@ describe("Mp4Fragments", () => {
         assert.strictEqual(end, "Truncated")
         assert.isAbove(pcm.length, (share - 0.1) * whole.pcm.length)
       }
+    }))
+
+  it.effect("is read up to its own end, and no further than its file where that has become shorter", () =>
+    Effect.gen(function*() {
+      const bytes = concat(head, sidx(entries), ...fragments)
+      const size = bytes.length
+      let left = size
+      const read = (start: number, end: number) => Effect.sync(() => bytes.slice(start, Math.min(end, left)))
+      const { random } = yield* Mp4Fragments.indexed(ByteSource.ofRandomAccess("it", { size, read }))
+      if (random === undefined) return assert.fail("it can be read at any place")
+      const index = yield* random.read(size, random.size)
+      assert.strictEqual(index.length, random.size - size)
+      for (const [start, end] of [[size - 5, size + 7], [size, size + 7], [size + 3, size + 7]] as const) {
+        const expected = concat(bytes.subarray(start), index.subarray(Math.max(0, start - size), end - size))
+        assert.deepStrictEqual(yield* random.read(start, end), expected)
+      }
+      left = size - 2
+      assert.deepStrictEqual(yield* random.read(size - 5, size + 7), bytes.slice(size - 5, left))
+    }))
+
+  it.effect("is not looked for in a box that is longer than it can be", () =>
+    Effect.gen(function*() {
+      const { count, source } = counted(concat(head, box("sidx", new Uint8Array(800_000)), ...fragments))
+      assert.strictEqual((yield* Mp4Fragments.indexed(source)).random?.size, source.random?.size)
+      assert.isAtMost(count.bytes, 131_072)
     }))
 })

@@ -5,6 +5,7 @@ import * as ByteSource from "../../../src/audio/ByteSource.ts"
 import * as AdtsReader from "../../../src/audio/format/AdtsReader.ts"
 import type { Header, Packet } from "../../../src/audio/format/PacketReader.ts"
 import * as PacketSource from "../../../src/audio/format/PacketSource.ts"
+import * as OggReader from "../../../src/audio/ogg/OggReader.ts"
 import * as DecodedSource from "../../../src/audio/source/DecodedSource.ts"
 
 const header: Header = {
@@ -32,14 +33,16 @@ class Counted<A> extends Array<A> {
 /** HE-AAC, of which a decoder gives twice the rate that its header tells. */
 const heAac = readFileSync(new URL("../files/tone.he2.aac", import.meta.url))
 
+const vorbis = readFileSync(new URL("../files/chirp.vorbis.ogg", import.meta.url))
+
 /** All of it from a place on, where its header tells how much of it is sound. */
-const heard = (told: Partial<Header>, fromMs?: number) =>
+const heard = (told: Partial<Header>, fromMs?: number, isBegun = true) =>
   Effect.scoped(Effect.gen(function*() {
     const packets = yield* PacketSource.open(ByteSource.memory(heAac, "it"), AdtsReader.make())
     const { pull, seek } = yield* DecodedSource.open({ ...packets, header: { ...packets.header, ...told } })
     if (fromMs !== undefined) {
       // with its first samples it is known how many there are
-      yield* pull
+      if (isBegun) yield* pull
       assert.strictEqual(yield* seek?.(fromMs) ?? Effect.undefined, fromMs)
     }
     const samples: Array<number> = []
@@ -60,8 +63,13 @@ describe("DecodedSource", () => {
       assert.strictEqual(cut.samples.length, 2 * 2 * 48_000)
       const expected = whole.samples.slice(2 * 4_800)
       assert.isBelow(difference(cut.samples.slice(0, -4_800), expected), 0.01)
-      for (const [delayMs, fromMs] of [[0, 500], [0, 1_500], [100, 1_500], [1_000, 500]] as const) {
-        const { samples } = yield* heard({ delay: Math.round(rate * delayMs / 1_000) }, fromMs)
+      const places = [[0, 500, true], [0, 1_500, true], [100, 1_500, true], [1_000, 500, true], [
+        0,
+        1_500,
+        false
+      ]] as const
+      for (const [delayMs, fromMs, isBegun] of places) {
+        const { samples } = yield* heard({ delay: Math.round(rate * delayMs / 1_000) }, fromMs, isBegun)
         const rest = whole.samples.slice(2 * 48 * (delayMs + fromMs))
         assert.strictEqual(samples.length, rest.length)
         // what is decoded in front is enough for the first of it to be right
@@ -100,5 +108,93 @@ describe("DecodedSource", () => {
       })))
       assert.strictEqual(heard, count)
       assert.isAtMost(copied, 2 * count)
+    })))
+
+  /** Half of full scale for 20 ms, at a time. */
+  const loud = (atMs: number): Packet => ({
+    data: new Uint8Array(960).fill(192),
+    samples: 960,
+    start: 48 * atMs,
+    offset: -1
+  })
+
+  const of = (packets: ReadonlyArray<Packet>, live = false): PacketSource.PacketSource => {
+    let waiting = [...packets]
+    return {
+      name: "it",
+      header,
+      durationMs: undefined,
+      live,
+      pull: Effect.suspend(() => waiting.length === 0 ? Cause.done() : Effect.succeed(waiting.splice(0))),
+      seek: (sample) =>
+        Effect.sync(() => {
+          waiting = packets.filter(({ samples, start }) => start + samples > sample)
+        })
+    }
+  }
+
+  /** Where in it, in milliseconds, there is sound and where there is none, from a place on, and how it ended. */
+  const shapeOf = (source: PacketSource.PacketSource, fromMs = 0) =>
+    Effect.scoped(Effect.gen(function*() {
+      const { pull, seek } = yield* DecodedSource.open(source)
+      if (fromMs > 0) yield* seek?.(fromMs) ?? Effect.void
+      const shape: Array<{ readonly isLoud: boolean; ms: number }> = []
+      const end = yield* Effect.flip(Effect.forever(Effect.map(pull, (samples) => {
+        for (let i = 0; i < samples.length; i += 2) {
+          const isLoud = samples[i] !== 0
+          const last = shape.at(-1)
+          if (last?.isLoud === isLoud) last.ms += 1 / 48
+          else shape.push({ isLoud, ms: 1 / 48 })
+        }
+      })))
+      const reason = end._tag === "Done" ? "Done" : end.reason
+      return { shape: shape.map(({ isLoud, ms }) => `${isLoud ? "sound" : "silence"} ${ms.toFixed(2)}`), reason }
+    }))
+
+  it.effect("has silence for what is missing, as long as that is, and of what is live none", () =>
+    Effect.gen(function*() {
+      for (const gapMs of [20, 2_500, 61_000]) {
+        const packets = [loud(0), loud(20 + gapMs)]
+        const expected = ["sound 20.00", `silence ${gapMs.toFixed(2)}`, "sound 20.00"]
+        assert.deepStrictEqual(yield* shapeOf(of(packets)), { shape: expected, reason: "Done" })
+        // what is late by less than two frames may still come in time
+        const live = gapMs === 20 ? expected : ["sound 40.00"]
+        assert.deepStrictEqual(yield* shapeOf(of(packets, true)), { shape: live, reason: "Done" })
+      }
+    }))
+
+  it.effect("is Corrupt where more than an hour is missing, at its place in the sound", () =>
+    Effect.gen(function*() {
+      const source = of([...Array.from({ length: 10 }, (_, i) => loud(20 * i)), loud(3_700_000)])
+      for (const fromMs of [0, 150]) {
+        const found = yield* shapeOf(source, fromMs)
+        assert.deepStrictEqual(found.shape, [`sound ${(200 - fromMs).toFixed(2)}`])
+        assert.deepInclude(found.reason, { _tag: "SourceFailed", kind: "Corrupt", positionMs: 200 })
+      }
+    }))
+
+  it.effect("is Corrupt at a packet that cannot be decoded, behind what was before it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const packets = yield* PacketSource.open(ByteSource.memory(vorbis, "it"), OggReader.make())
+      let count = 0
+      let startMs = 0
+      /** What is no packet of sound. */
+      const damaged = (packet: Packet): Packet => {
+        if (count++ !== 30) return packet
+        startMs = packet.start / packets.header.rate * 1_000
+        return { ...packet, data: new Uint8Array(50).fill(255) }
+      }
+      const opened = yield* DecodedSource.open({
+        ...packets,
+        pull: Effect.map(packets.pull, (pulled) => pulled.map(damaged))
+      })
+      let heardMs = 0
+      const end = yield* Effect.flip(Effect.forever(Effect.map(opened.pull, ({ length }) => {
+        heardMs += length / 96
+      })))
+      assert(end._tag === "VoiceError" && end.reason._tag === "SourceFailed")
+      assert.strictEqual(end.reason.kind, "Corrupt")
+      assert.closeTo(heardMs, startMs, 0.1)
+      assert.strictEqual(end.reason.positionMs, heardMs)
     })))
 })

@@ -128,4 +128,36 @@ describe("Resampler", () => {
       }
     }
   })
+
+  it("has both sides alike of one channel, however much of it waits, and takes no more of a piece than is told", () => {
+    for (const rate of [48_000, 44_100]) {
+      const resampler = Resampler.make(rate, 1)
+      const tone = sine(rate, 200, 5_000)
+      // of a piece that is longer, there is not room for all
+      for (let i = 0; i < 3; i++) resampler.push([tone], 4_000)
+      resampler.end()
+      const heard = resampler.take(48_000)
+      assert.strictEqual(heard.length / 2, Math.round(12_000 * 48_000 / rate))
+      assert.isTrue(heard.every((sample, i) => i % 2 === 0 || sample === heard[i - 1]))
+    }
+  })
+
+  it("goes back behind its end, and ends again", () => {
+    for (const rate of [48_000, 44_100, 24_000]) {
+      const whole = (resampler: Resampler.Resampler, tone: Float32Array) => {
+        const parts: Array<number> = []
+        for (const part of [tone.subarray(0, 1_000), tone.subarray(1_000)]) {
+          resampler.push([part, part], part.length)
+          parts.push(...resampler.take(48_000))
+        }
+        resampler.end()
+        return [...parts, ...resampler.take(48_000)]
+      }
+      const resampler = Resampler.make(rate, 2)
+      whole(resampler, sine(rate, 200, 3_000))
+      assert.strictEqual(resampler.seek(0), 0)
+      const other = sine(rate, 330, 2_000)
+      assert.deepStrictEqual(whole(resampler, other), whole(Resampler.make(rate, 2), other))
+    }
+  })
 })

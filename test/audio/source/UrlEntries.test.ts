@@ -10,6 +10,9 @@ const answers: Record<string, () => Response> = {
     new Response("#EXTM3U\n#EXTINF:3,First\n1.ogg\nfile:///etc/hostname\n../2.ogg\nhttps://b.invalid/3.ogg?a=1\n"),
   "/stations.pls": () => new Response("[playlist]\nFile2=/two\nTitle2=Two\nFile1=/one\n"),
   "/bare": () => new Response("one\ntwo\n", { headers: { "content-type": "audio/x-mpegurl" } }),
+  "/radio.xspf": () =>
+    new Response("<playlist>\n<trackList><track><location>/x</location></track></trackList></playlist>"),
+  "/plain.m3u": () => new Response("one\n", { headers: { "content-type": "text/plain" } }),
   "/none.m3u": () => new Response("#EXTM3U\n"),
   "/song.ogg": () => new Response(song),
   "/stream.m3u8": () => new Response("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n1.ts\n#EXT-X-ENDLIST\n"),
@@ -41,6 +44,8 @@ describe("entriesOf", () => {
         { url: "http://a.invalid/two", title: "Two" }
       ])
       assert.strictEqual((yield* entriesOf("/bare"))?.length, 2)
+      assert.deepStrictEqual(yield* entriesOf("/radio.xspf"), [{ url: "http://a.invalid/x", title: undefined }])
+      assert.deepStrictEqual(yield* entriesOf("/plain.m3u"), [{ url: "http://a.invalid/one", title: undefined }])
       assert.deepStrictEqual(yield* entriesOf("/none.m3u"), [])
     }))
 

@@ -91,6 +91,24 @@ describe("fromUrl of a playlist", () => {
       assert.deepStrictEqual([moved.end, server.asked.at(-1)], ["Done", "/radio/plain"])
     }))
 
+  it.live("plays what is named by bare lines in plain text, by its name, and what is named in XML", () =>
+    Effect.gen(function*() {
+      const track = `<track><title>${"T".repeat(600)}</title><location>song.ogg</location></track>`
+      const server = yield* site(() => ({
+        "/list.m3u?a=1": { body: "song.ogg\n", headers: { "content-type": "text/plain" } },
+        "/list.xspf": { body: `<?xml version="1.0"?>\n<playlist>\n<trackList>${track}</trackList></playlist>` },
+        "/list.asx": { body: `<asx><entry><ref href="/song.ogg"/></entry></asx>` },
+        "/none.asx": { body: `<asx><entry><ref href="mms://a/b"/></entry></asx>` },
+        "/song.ogg": { body: song }
+      }))
+      for (const path of ["/list.m3u?a=1", "/list.xspf", "/list.asx"]) {
+        const { end, message } = yield* collect(AudioSource.fromUrl(`${server.url}${path}`, quick))
+        assert.strictEqual(end, "Done", `${path}: ${message}`)
+      }
+      const none = yield* collect(AudioSource.fromUrl(`${server.url}/none.asx`, quick))
+      assert.match(none.message, /it is a playlist \(ASX\) that names nothing of http or https/)
+    }))
+
   it.live("has the title of the entry where the sound has none", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({
@@ -381,7 +399,9 @@ describe("a playlist that is no URL", () => {
         ["M3U", "#EXTM3U\nhttp://a/b"],
         ["M3U", "http://a/b\n"],
         ["PLS", "[playlist]\nFile1=http://a/b"],
-        ["HLS", "#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:1,\na.ts"]
+        ["HLS", "#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:1,\na.ts"],
+        ["XSPF", "<?xml version=\"1.0\"?>\n<playlist><trackList></trackList></playlist>"],
+        ["ASX", "<asx version=\"3.0\"></asx>"]
       ] as const
       for (const [kind, text] of cases) {
         const path = join(folder, "list")

@@ -42,6 +42,79 @@ describe("Reading", () => {
       }
     }).pipe(Effect.scoped))
 
+  it.effect("fills up once half of it is taken, and of samples, which are fewer, once a quarter is", () =>
+    Effect.gen(function*() {
+      const frame = { data: Uint8Array.of(0xfc, 1, 2, 3), samples: 960 }
+      const samples = new Float32Array(1_920)
+      const opus: AudioSource.OpenOpus = {
+        format: "opus",
+        channels: 2,
+        durationMs: undefined,
+        tags: {},
+        pull: Effect.succeed([frame])
+      }
+      const pcm: AudioSource.OpenPcm = { format: "pcm", durationMs: undefined, tags: {}, pull: Effect.succeed(samples) }
+      for (const [opened, leastMs] of [[opus, 200], [pcm, 300]] as const) {
+        // the first time is another one for each, so that those that begin together are not filled up together
+        for (let i = 0; i < 5; i++) {
+          const reading = Reading.make({
+            clock: yield* Clock.Clock,
+            name: "endless",
+            opened,
+            openAgain: Effect.succeed({ opened, landedMs: 0 }),
+            fromMs: 0,
+            landedMs: 0,
+            untilMs: Infinity,
+            againMs: 0,
+            bufferMs: 400,
+            leadMs: undefined,
+            heardMs: () => undefined,
+            onReady: Effect.void,
+            again: Effect.succeed(false)
+          })
+          yield* Effect.forkScoped(reading.run, { startImmediately: true })
+          const { media } = reading
+          const left: Array<number> = []
+          for (let at = 0; at < 100; at++) {
+            yield* TestClock.adjust("20 millis")
+            if (media.format === "opus") media.ring.discard()
+            else media.ring.read(samples, 0, 960)
+            if (at > 30) left.push(media.ring.bufferedMs())
+          }
+          assert.closeTo(Math.min(...left), leastMs, 40, opened.format)
+        }
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("ends where another pass has nothing, however many are wanted", () =>
+    Effect.gen(function*() {
+      const frame = { data: Uint8Array.of(0xfc, 1), samples: 960 }
+      const opened = yield* FrameSource.open<never, never>([frame], "frame")
+      let passes = 0
+      const reading = Reading.make({
+        clock: yield* Clock.Clock,
+        name: "frame",
+        opened,
+        // it was read to its end
+        openAgain: Effect.sync(() => {
+          passes++
+          return { opened, landedMs: 0 }
+        }),
+        fromMs: 0,
+        landedMs: 0,
+        untilMs: Infinity,
+        againMs: 0,
+        bufferMs: 1_000,
+        leadMs: undefined,
+        heardMs: () => undefined,
+        onReady: Effect.void,
+        again: Effect.sync(() => passes < 100)
+      })
+      yield* reading.run
+      assert.strictEqual(passes, 1)
+      assert.isTrue(reading.isComplete())
+    }).pipe(Effect.scoped))
+
   it.effect("is at no place behind the end of its source", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
@@ -248,6 +321,9 @@ describe("Reading", () => {
       Effect.gen(function*() {
         const { firstMs, values } = yield* read(counting(500, 0), 2_000, 0)
         assert.deepStrictEqual([firstMs, values.length], [500, 0])
+        // also where it does not say how long it is
+        const untold = yield* read({ ...counting(500, 0), durationMs: undefined }, 2_000, 0)
+        assert.deepStrictEqual([untold.reading.positionMs(), untold.values.length], [500, 0])
       }).pipe(Effect.scoped))
 
     it.effect("ends with the sample before its end, and begins each pass at its start", () =>
@@ -274,6 +350,7 @@ describe("Reading", () => {
         // at the end of a piece, behind the end of the source, and behind its own end
         assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 200 })).values, places(0, 200))
         assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 700 })).values, places(0, 500))
+        assert.strictEqual((yield* read(counting(500, 0), 400, 0, 0, { untilMs: 200 })).firstMs, 200)
         const behind = yield* read(counting(500, 0), 400, 0, 1, { againMs: 100, untilMs: 200 })
         assert.deepStrictEqual([behind.firstMs, behind.values], [100, places(100, 200)])
       }).pipe(Effect.scoped))

@@ -111,6 +111,14 @@ describe("Outputs", () => {
       assert.lengthOf(log, 6)
     }))
 
+  it("says what is wrong with the disk", () => {
+    const kinds = [["ENOSPC", "DiskFull"], ["EDQUOT", "DiskFull"], ["EACCES", "Unwritable"], ["EIO", "Failed"]] as const
+    for (const [code, kind] of kinds) {
+      const { reason } = Outputs.failure("/recording/one", Object.assign(new Error("by the test"), { code }))
+      assert.deepInclude(reason, { _tag: "RecordingFailed", path: "/recording/one", kind, detail: "by the test" })
+    }
+  })
+
   it.live("takes away what it has made, also what the disk is still at, and nothing that it was refused", () =>
     Effect.gen(function*() {
       let open = (): void => {}

@@ -250,6 +250,24 @@ describe("Repair", () => {
       }
     }))
 
+  it.effect("keeps what is whole behind damaged pages", () =>
+    Effect.gen(function*() {
+      const pages = pagesOf(long.whole)
+      const before = yield* Repair.run(left(), "/recording")
+      for (const [first, last] of [[2, 2], [4, 6], [pages.length - 2, pages.length - 2]] as const) {
+        const damaged = long.whole.slice()
+        damaged.fill(0, (pages[first]?.start ?? 0) + 20, pages[last]?.end)
+        const disk = left()
+        disk.files.set(`/recording/${ada}.ogg`, damaged)
+        const { durationMs } = yield* Repair.run(disk, "/recording")
+        assert.strictEqual(durationMs, before.durationMs)
+        const file = disk.file(`${ada}.ogg`)
+        assert.deepStrictEqual(file.subarray(0, damaged.length), damaged)
+        const { granule, sequence } = OggPage.all(file).at(-1) ?? {}
+        assert.deepStrictEqual([granule, sequence], [pages.at(-1)?.granule, pages.length])
+      }
+    }))
+
   it.effect("leaves sound behind headers that are damaged as it is, and what is no Ogg, and says so", () => {
     const said: Array<unknown> = []
     return Effect.gen(function*() {

@@ -1,0 +1,68 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, type Duration, Effect, Redacted, Schedule } from "effect"
+import { Emulator } from "effect-discord-voice/emulator"
+import { readFileSync } from "node:fs"
+import { bot } from "./discordjs-music-bot.ts"
+
+const song = { name: "song.ogg", data: readFileSync(new URL("song.ogg", import.meta.url)) }
+
+/** The bot on discord.js, logged in. */
+const start = Effect.fnUntraced(function*(patience: Duration.Input) {
+  const discord = yield* Emulator.Emulator
+  const { token } = yield* discord.user("bot")
+  const env = {
+    DISCORD_TOKEN: Redacted.value(token),
+    // discord.js adds the version by itself
+    DISCORD_REST: discord.urls.rest.replace("/v10", "")
+  }
+  const running = yield* bot(patience).pipe(
+    Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env))),
+    Effect.forkScoped
+  )
+  // fails until the bot has registered its commands
+  yield* Effect.retry(discord.command({ name: "queue" }), {
+    schedule: Schedule.spaced("50 millis"),
+    times: 600
+  })
+  const say = (name: string, options: Record<string, string | number | typeof song> = {}, user = "guest") =>
+    Effect.flatMap(
+      discord.command({ name, options, user }),
+      ({ until }) => until((replies) => replies.find(({ content }) => content !== "")?.content)
+    )
+  return { discord, running, say }
+})
+
+describe("the music bot on discord.js", () => {
+  it.live("comes to whoever asks, plays one after another, says what plays, and leaves", () =>
+    Effect.gen(function*() {
+      const { discord, running, say } = yield* start("5 minutes")
+      assert.strictEqual(yield* say("skip"), "I am in no channel.")
+      assert.strictEqual(yield* say("play", { file: song }, "passer-by"), "Come into a voice channel first.")
+      const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+      assert.strictEqual(yield* say("play", { file: song }), "song.ogg is in the queue.")
+      assert.strictEqual(yield* say("play", { file: song }), "song.ogg is in the queue.")
+      assert.strictEqual(yield* say("queue"), "song.ogg, for guest\nsong.ogg, for guest")
+      yield* guest.awaitFrames(25)
+      const chat = yield* discord.chat("lobby")
+      yield* chat.until((messages) => messages.find(({ content }) => content === "Now playing song.ogg, for guest"))
+      assert.strictEqual(yield* say("volume", { percent: 50 }), "Is that better?")
+      assert.strictEqual(yield* say("skip"), "Here is the next one.")
+      assert.strictEqual(yield* say("back"), "Once more.")
+      assert.strictEqual(yield* say("leave"), "Good bye.")
+      assert.include(yield* say("play", { url: "ftp://a.invalid/b" }), "Unsupported")
+      assert.isUndefined(running.pollUnsafe())
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live("leaves when nobody is there any more", () =>
+    Effect.gen(function*() {
+      const { discord, say } = yield* start("500 millis")
+      yield* Effect.gen(function*() {
+        yield* discord.join({ user: "guest", channel: "lobby" })
+        assert.strictEqual(yield* say("play", { file: song }), "song.ogg is in the queue.")
+      }).pipe(Effect.scoped)
+      const left = Effect.filterOrFail(say("queue"), (text) => text === "I am in no channel.")
+      yield* Effect.retry(left, { schedule: Schedule.spaced("100 millis"), times: 300 })
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+})
