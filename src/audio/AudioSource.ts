@@ -141,6 +141,8 @@ export const fromUrl = (url: string | URL, options?: UrlSource.Options): AudioSo
  * can be opened. Of the first 64 KiB, a thousand at most; what is not http or https is left out, and nothing of it is opened. `undefined` where
  * there is no list of other addresses: sound, HLS, a page. The connection is closed by then. Fails as {@link fromUrl} does for an address.
  *
+ * `headers` are said to the playlist. Which of its entries may have them is for the program to say: they may be anywhere.
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -141,11 +141,12 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
       }), { discard: true })
   )
 
-  const forEachTrack = (change: (track: Track, own: number) => Effect.Effect<void, VoiceError.VoiceError>) =>
-    Effect.andThen(
+  /** Of all, also where whoever has asked waits no longer: else what is open ahead would not be as what plays. */
+  const forEachTrack = <E>(change: (track: Track, own: number) => Effect.Effect<void, E>) =>
+    Effect.uninterruptible(Effect.andThen(
       forget,
       Effect.suspend(() => Effect.forEach(Array.from(tracks), ([track, own]) => change(track, own), { discard: true }))
-    )
+    ))
 
   const play = (
     { from, gain: own, refill = options.refill, source, starveTimeout = options.starveTimeout, until }: Item<R, A>,
@@ -184,14 +185,11 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   })
 
   const setPaused = (to: boolean) =>
-    Effect.andThen(
-      forget,
-      Effect.suspend(() => {
-        paused = to
-        // what is open ahead as well: it may be skipped to, or crossed with
-        return Effect.forEach(Array.from(tracks.keys()), (track) => to ? track.pause : track.resume, { discard: true })
-      })
-    )
+    Effect.suspend(() => {
+      paused = to
+      // what is open ahead as well: it may be skipped to, or crossed with
+      return forEachTrack((track) => paused ? track.pause : track.resume)
+    })
 
   const waiting = (id: number) => line.upcoming().find((one) => one.id === id)
 

@@ -60,7 +60,9 @@ export const make = (): LivePauses => {
     },
     pass: (nowMs) => {
       if (last === undefined) return undefined
-      const samples = Math.floor(((nowMs - nextFrameMs - graceMs) * perMs - told) / stepSamples) * stepSamples
+      // at `nextMs` it is a step, whatever floating-point numbers lose: an alarm would ring in vain
+      const steps = Math.floor(((nowMs - nextFrameMs - graceMs) * perMs - told) / stepSamples + 1e-4)
+      const samples = steps * stepSamples
       if (samples <= 0) return undefined
       const { atMs, dropped: _, recovery: __, ...frame } = last
       const end = frame.timestamp + frame.samples

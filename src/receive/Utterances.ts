@@ -115,9 +115,14 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       const own = yield* Scope.fork(scope)
       const decoder = yield* Scope.provide(decoders.make({ rate, channels: 1 }), own)
       const activity = yield* Scope.provide(activities.make(rate), own)
-      let sound = Sound.make()
+      let sound: Sound.Sound | undefined
+      const endSound = (): void => {
+        sound?.end()
+        // from now on it is kept by whoever has its event, and by nobody else
+        sound = undefined
+      }
       // whoever reads it does not wait for what nobody listens to any more
-      yield* Scope.addFinalizer(own, Effect.sync(() => sound.end()))
+      yield* Scope.addFinalizer(own, Effect.sync(endSound))
       const utteranceOf = ({ frames, ...stretch }: Detector.Stretch): Utterance => ({
         ...stretch,
         userId,
@@ -132,17 +137,17 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
           sound = Sound.make()
           tell({ _tag: "Started", userId, startMs, audioStartMs, rate, pcm: sound.stream })
         },
-        onSound: isLive ? (pcm) => sound.add(pcm) : undefined,
+        onSound: isLive ? (pcm) => sound?.add(pcm) : undefined,
         onQuiet: turn === undefined
           ? undefined
           : (soFar, answer) => ask(Effect.suspend(() => turn(utteranceOf(soFar))), answer),
         onConfirm: (startMs) => tell({ _tag: "Confirmed", userId, startMs }),
         onDiscard: (startMs, endMs) => {
-          sound.end()
+          endSound()
           tell({ _tag: "Discarded", userId, startMs, endMs })
         },
         onEnd: (stretch) => {
-          sound.end()
+          endSound()
           tell({ _tag: "Ended", userId, utterance: utteranceOf(stretch) })
         }
       })

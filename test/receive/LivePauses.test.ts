@@ -77,6 +77,14 @@ describe("LivePauses", () => {
     assert.strictEqual(assertWhole(), 360 * 48)
   })
 
+  it("has something to tell when it says so, whatever the fraction of a millisecond", () => {
+    for (const nowMs of [1_002.469134, 1_003.703701, 12_345.678901, 1e9 + 0.123456]) {
+      const { hear, pass, pauses } = make()
+      hear(nowMs)
+      for (let i = 0; i < 50; i++) assert.strictEqual(pass(pauses.nextMs()), 960, `at ${nowMs}`)
+    }
+  })
+
   it("leaves out nothing that was held up, and makes the next pause shorter", () => {
     const { assertWhole, hear, pass, told } = make()
     hear(0)

@@ -210,10 +210,14 @@ export const open = (
     }
     remember(held)
 
-    /** The same, and none of another stream that begins between them with as many samples in its bytes as those before have. */
+    /**
+     * The same, and none of another stream that begins between them, unless that has more samples in its bytes than those before by
+     * more than a quarter.
+     */
     const isSurelyOwn = (from: Place, earlier: Place, later: Place) =>
       isOwn(earlier, later) &&
-      later.start * (earlier.offset - from.offset) > (earlier.start - from.start) * (later.offset - earlier.offset)
+      later.start * (earlier.offset - from.offset) >
+        1.25 * (earlier.start - from.start) * (later.offset - earlier.offset)
 
     /**
      * Whether what the end of the file tells is told of this stream, by places that are further and further in: four times as far each

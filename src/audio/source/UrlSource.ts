@@ -232,8 +232,12 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
  * @since 0.1.0
  */
 export interface PlaylistEntry {
-  /** Of http or https. */
+  /**
+   * Of http or https. What the playlist names beside itself has the user and the password of its address, if that has any: it is to be
+   * opened, and not to be shown.
+   */
   readonly url: string
+  /** As the playlist has it. */
   readonly title: string | undefined
 }
 

@@ -70,7 +70,8 @@ export interface Track {
   readonly untilMs: number | undefined
   /**
    * Whether it comes as it happens, as a station does. There are no places to go to in it then, by `seek` or `from`, and `position` is
-   * for how long it was heard. All others can be sought in. False of one that was stopped before its source was open.
+   * for how long it was heard. All others can be sought in, as far as their source can be opened again. False of one that was stopped
+   * before its source was open.
    */
   readonly live: boolean
   /** Milliseconds of the source that are heard in one: 1, where neither a filter nor a `Timescale` has changed it. */

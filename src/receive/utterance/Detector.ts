@@ -186,7 +186,10 @@ export const make = (options: {
 
   const cut = (from: number, to: number): Int16Array => {
     const pcm = new Int16Array(Math.max(0, Math.round((to - from) / ratio)))
-    for (const frame of kept) {
+    // from the end on: what is given while it is said is the last of many
+    for (let i = kept.length - 1; i >= 0; i--) {
+      const frame = kept[i]
+      if (frame === undefined || frame.timestamp + frame.samples <= from) break
       const offset = Math.round((frame.timestamp - from) / ratio)
       const skipped = Math.max(0, -offset)
       const length = Math.min(frame.pcm.length - skipped, pcm.length - offset - skipped)

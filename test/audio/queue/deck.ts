@@ -10,6 +10,8 @@ export interface Record {
   readonly lengthMs: number
   readonly opensMs: number
   readonly says?: "fails" | "breaks" | "is empty"
+  /** Nobody knows how long it is. */
+  readonly live?: boolean
 }
 
 interface Playing {
@@ -80,8 +82,8 @@ export const make = Effect.fnUntraced(function*(recordOf: (name: string) => Reco
       // the parts that a queue looks at
       const track: Partial<Track> = {
         name,
-        durationMs: record.lengthMs,
-        live: false,
+        durationMs: record.live === true ? undefined : record.lengthMs,
+        live: record.live ?? false,
         speed: 1,
         state: Effect.sync(() =>
           playing.hasEnded ? { _tag: "Ended", end: { _tag: "Finished" } } as const : { _tag: "Playing" } as const
@@ -110,6 +112,8 @@ export const make = Effect.fnUntraced(function*(recordOf: (name: string) => Reco
 
   return {
     player: { play },
+    /** Whether all that are open are so. */
+    are: (paused: boolean) => all.every(({ hasEnded, isPaused }) => hasEnded || isPaused === paused),
     /** How many are open. */
     open: () => all.filter(({ hasEnded }) => !hasEnded).length
   }

@@ -1,8 +1,9 @@
 /**
- * Whatever is asked of a queue, and whenever: what was told to have started last and not to have ended is what plays.
+ * Whatever is asked of a queue, and whenever, and whoever waits for it no longer: what was told to have started last and not to have
+ * ended is what plays, and all that is open is paused as the queue is.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Random, Stream } from "effect"
+import { Effect, Fiber, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as TrackQueue from "../../../src/audio/TrackQueue.ts"
 import type { VoiceError } from "../../../src/VoiceError.ts"
@@ -11,6 +12,7 @@ import * as Deck from "./deck.ts"
 
 const records: ReadonlyArray<readonly [name: string, record: Deck.Record]> = [
   ["long", { lengthMs: 8_000, opensMs: 0 }],
+  ["station", { lengthMs: 4_000, opensMs: 300, live: true }],
   ["slow", { lengthMs: 5_000, opensMs: 700 }],
   ["short", { lengthMs: 600, opensMs: 20 }],
   ["blip", { lengthMs: 100, opensMs: 0 }],
@@ -86,7 +88,8 @@ const run = Effect.gen(function*() {
       for (let i = 0; i < 5; i++) yield* TestClock.adjust(0)
     }
     assert.isUndefined(strange, log.join(", "))
-    const { current, history, upcoming } = yield* queue.contents
+    const { current, history, paused, upcoming } = yield* queue.contents
+    assert.isTrue(deck.are(paused), log.join(", "))
     assert.strictEqual(current?.entry.id, playing, log.join(", "))
     const waits = upcoming.map(({ id }) => id)
     assert.strictEqual(new Set(waits).size, waits.length, `${waits}: ${log.join(", ")}`)
@@ -96,7 +99,10 @@ const run = Effect.gen(function*() {
   for (let i = 0; i < 60; i++) {
     const [name, , effect] = (yield* one(choices)) ?? assert.fail("there are some")
     log.push(`(${name})`)
-    yield* Effect.forkScoped(effect, { startImmediately: true })
+    const asking = yield* Effect.forkScoped(effect, { startImmediately: true })
+    if ((yield* Random.nextIntBetween(0, 8)) === 0) {
+      yield* Effect.forkScoped(Fiber.interrupt(asking), { startImmediately: true })
+    }
     // not always: of two at once, each is done
     if (yield* Random.nextBoolean) {
       yield* TestClock.adjust((yield* one([0, 50, 100, 400, 1_000])) ?? 0)

@@ -20,13 +20,13 @@ const answers: Record<string, () => Response> = {
 }
 
 /** What was asked for, and whether its answer is still open. */
-const entriesOf = Effect.fnUntraced(function*(path: string) {
+const entriesOf = Effect.fnUntraced(function*(path: string, origin = "http://a.invalid") {
   const signals: Array<AbortSignal> = []
   const fetch: AudioSource.Fetch = async (url, { signal }) => {
     signals.push(signal)
     return answers[new URL(url).pathname]?.() ?? new Response("", { status: 404 })
   }
-  const entries = yield* AudioSource.entriesOf(`http://a.invalid${path}`, { fetch })
+  const entries = yield* AudioSource.entriesOf(`${origin}${path}`, { fetch })
   assert.deepStrictEqual(signals.map(({ aborted }) => aborted), [true])
   return entries
 })
@@ -52,6 +52,16 @@ describe("entriesOf", () => {
   it.effect("gives nothing for what is no list of other addresses: sound, a stream of HLS, a page", () =>
     Effect.gen(function*() {
       for (const path of ["/song.ogg", "/stream.m3u8", "/page"]) assert.isUndefined(yield* entriesOf(path), path)
+    }))
+
+  it.effect("has user and password of the playlist in what lies beside it, and in nothing else", () =>
+    Effect.gen(function*() {
+      const entries = yield* entriesOf("/lists/album.m3u", "http://me:secret@a.invalid")
+      assert.deepStrictEqual(entries?.map(({ url }) => url), [
+        "http://me:secret@a.invalid/lists/1.ogg",
+        "http://me:secret@a.invalid/2.ogg",
+        "https://b.invalid/3.ogg?a=1"
+      ])
     }))
 
   it.effect("fails as fromUrl does", () =>
