@@ -20,6 +20,8 @@ export const lifecycle = (client: Client) => (listener: Gateway.LifecycleListene
 export const availability = (client: Client) => (listener: Gateway.AvailabilityListener) => {
   const tell = (isAvailable: boolean) => ({ id }: Guild) => listener(id, isAvailable)
   const [gone, back] = [tell(false), tell(true)]
+  // the client has logged in while there was an outage
+  client.guilds.cache.filter(({ available }) => !available).forEach(gone)
   client.on(Events.GuildUnavailable, gone).on(Events.GuildAvailable, back)
   return () => {
     client.off(Events.GuildUnavailable, gone).off(Events.GuildAvailable, back)

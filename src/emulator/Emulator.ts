@@ -50,6 +50,7 @@ import * as Profile from "./core/Profile.ts"
 import * as Chat from "./shell/Chat.ts"
 import * as Command from "./shell/Command.ts"
 import { EmulatorError, InvalidOption, make as makeError } from "./shell/EmulatorError.ts"
+import * as FaultOptions from "./shell/FaultOptions.ts"
 import * as Faults from "./shell/Faults.ts"
 import * as Loopback from "./shell/Loopback.ts"
 import * as Memory from "./shell/Memory.ts"
@@ -277,6 +278,7 @@ const shellOptions = Effect.fnUntraced(function*(options: EmulatorOptions) {
   if (new Set(regions).size < regions.length) {
     return yield* makeError(new InvalidOption({ option: "voiceServers", detail: "each needs a region of its own" }))
   }
+  yield* FaultOptions.check(...FaultOptions.network(options.network))
   const known = { today: Profile.today, 2022: Profile.year2022 }
   const result: ShellOptions = { profile: typeof profile === "string" ? known[profile] : profile, seed, tls, regions }
   return result

@@ -249,6 +249,7 @@ export const make = Effect.fnUntraced(function*(
     subscribe: hub.subscribe,
     lifecycle: hasLifecycle ? Option.some(hub.lifecycle) : Option.none(),
     isHeldBack,
+    isUnavailable: hub.isUnavailable,
     ...Callback.obstacle(options),
     initialVoiceState: Option.none(),
     occupants: others.occupants

@@ -283,6 +283,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     subscribe: hub.subscribe,
     lifecycle: Option.some(hub.lifecycle),
     isHeldBack: () => hold.isOn(nowMsUnsafe()),
+    isUnavailable: hub.isUnavailable,
     roundTripMs: Effect.sync(() => roundTripMs),
     obstacle,
     setStage,

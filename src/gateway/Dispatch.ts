@@ -103,6 +103,7 @@ const makeGateway = Effect.fnUntraced(function*(
     subscribe: hub.subscribe,
     lifecycle: Option.some(hub.lifecycle),
     isHeldBack,
+    isUnavailable: hub.isUnavailable,
     ...Callback.obstacle(options),
     initialVoiceState: Option.some(hub.initialVoiceState),
     occupants: hub.others

@@ -72,6 +72,8 @@ export interface Hub {
   readonly userId: Effect.Effect<UserId, VoiceError.VoiceError>
   readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError.VoiceError>, never, Scope.Scope>
   readonly lifecycle: Effect.Effect<Stream.Stream<Lifecycle | ShardLifecycle>, never, Scope.Scope>
+  /** Whether there is an outage of a guild. */
+  readonly isUnavailable: (guildId: GuildId) => boolean
   readonly initialVoiceState: (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
   /** How many others are in a channel, as far as we were told. */
   readonly occupants: (guildId: GuildId, channelId: ChannelId) => number
@@ -253,6 +255,7 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
       PubSub.subscribe(lifecycles),
       (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
     ),
+    isUnavailable: (guildId) => outages.has(guildId),
     initialVoiceState: Effect.fnUntraced(function*(guildId: GuildId) {
       yield* Effect.ignore(Deferred.await(self))
       const awaited = awaitedGuilds.get(guildId)

@@ -113,6 +113,8 @@ export class Gateway extends Context.Service<Gateway, {
    * connection (120 a minute). Who asks for a place then is not yet waiting for Discord. Plain code.
    */
   readonly isHeldBack?: (() => boolean) | undefined
+  /** Optional: whether there is an outage of a guild, for who subscribes while it lasts. Plain code. */
+  readonly isUnavailable?: ((guildId: GuildId) => boolean) | undefined
   /**
    * Optional: what keeps us out of a channel, if it can be found out. Asked when Discord has left a request unanswered for 2
    * seconds.

@@ -18,6 +18,7 @@ const joinHelp = {
   userId:
     "the gateway does not know which user we are, so that it cannot tell our own VOICE_STATE_UPDATE from those of " +
     "others. It has most likely missed READY: give its layer the option userId",
+  guild: "Discord cannot reach the guild: there is an outage, in which it answers nothing. Come again when it is over",
   both:
     "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE came. The channel may be full or its id wrong, the permissions View " +
     "Channel and Connect may be missing, or we may be in the channel already",
@@ -32,7 +33,7 @@ const joinHelp = {
 
 /**
  * The main gateway did not send both voice events in time. `missing` says which did not come; `userId` is what the gateway
- * does not know of us, `gateway` that it has not taken the request, `connection` (of a move) that nothing of it is missing, but
+ * does not know of us, `guild` that there is an outage of the guild, of which the gateway knows, `gateway` that it has not taken the request, `connection` (of a move) that nothing of it is missing, but
  * the connection that follows. Milliseconds.
  *
  * @category reasons
@@ -44,6 +45,7 @@ export class JoinTimedOut extends Schema.TaggedError<JoinTimedOut>(`${key}/JoinT
   missing: Schema.Literals([
     "gateway",
     "userId",
+    "guild",
     "both",
     "VOICE_STATE_UPDATE",
     "VOICE_SERVER_UPDATE",

@@ -91,6 +91,17 @@ export const missing = (
 }
 
 /**
+ * Why nothing has come of a request in time.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const cause = (
+  missing: VoiceError.JoinTimedOut["missing"],
+  now: Pick<Now, "isOut">
+): VoiceError.JoinTimedOut["missing"] => missing === "both" && now.isOut ? "guild" : missing
+
+/**
  * @category constructors
  * @since 0.1.0
  */
@@ -220,7 +231,12 @@ export const make = (
 
       const expired = Effect.flatMap(deadline.expiry, () =>
         VoiceError.fail(
-          new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs: deadline.elapsedMs() })
+          new VoiceError.JoinTimedOut({
+            guildId,
+            channelId,
+            missing: cause(whatIsMissing(), known.now()),
+            elapsedMs: deadline.elapsedMs()
+          })
         ))
       const unansweredSince = () => channelId === wanted && whatIsMissing() === "both" ? deadline.askedAt : undefined
       return yield* Effect.raceAllFirst([run, expired, refused(wanted, unansweredSince)])

@@ -164,7 +164,12 @@ export const make = (options: MovingOptions): Moving => {
     to = channelId
     const expired = Effect.flatMap(deadline.expiry, () =>
       VoiceError.fail(
-        new VoiceError.JoinTimedOut({ guildId, channelId, missing: missing(), elapsedMs: deadline.elapsedMs() })
+        new VoiceError.JoinTimedOut({
+          guildId,
+          channelId,
+          missing: Arrival.cause(missing(), whereabouts.now()),
+          elapsedMs: deadline.elapsedMs()
+        })
       ))
     return Effect.raceAllFirst([arrived, again, refused, refusedMeanwhile, expired]).pipe(
       Effect.onExit((exit) =>

@@ -97,6 +97,11 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     return this.#now
   }
 
+  /** There is an outage already. */
+  comeInOutage(): void {
+    if (!this.#now.isOut) this.onEvent({ _tag: "Availability", guildId: this.guildId, isAvailable: false })
+  }
+
   #set(change: Partial<Now>): void {
     this.#now = { ...this.#now, ...change }
     for (const look of this.#watchers) look()
@@ -358,6 +363,7 @@ export const make = Effect.fnUntraced(function*(
   const guild = new Guild(gateway, guildId, yield* Clock.Clock)
   yield* during(() => () => guild.handOver())
   yield* GuildEvents.listen(gateway, guildId, guild)
+  if (gateway.isUnavailable?.(guildId) === true) guild.comeInOutage()
   yield* gateway.userId.pipe(
     Effect.flatMap((userId) => Effect.sync(() => guild.recognize(userId))),
     Effect.catch((failure) => Effect.sync(() => guild.onEnd(failure))),

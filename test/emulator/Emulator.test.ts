@@ -140,6 +140,18 @@ describe("Emulator", () => {
         reason(Effect.provide(Emulator.Emulator, Emulator.layerMemory(options), { local: true }))
       assert.deepInclude(yield* start({ voiceServers: [] }), { _tag: "InvalidOption", option: "voiceServers" })
       assert.deepInclude(yield* start({ voiceServers: ["a", "a"] }), { _tag: "InvalidOption", option: "voiceServers" })
+      for (const [name, value] of [["loss", 5], ["duplicate", -1], ["reorder", Number.NaN]] as const) {
+        assert.deepInclude(yield* start({ network: { [name]: value } }), {
+          _tag: "InvalidOption",
+          option: `network.${name}`
+        })
+      }
+      for (const name of ["latencyMs", "jitterMs", "reorderMs"]) {
+        assert.deepInclude(yield* start({ network: { [name]: -1 } }), {
+          _tag: "InvalidOption",
+          option: `network.${name}`
+        })
+      }
       assert.deepInclude(yield* start({ world: { users: [{ name: "ann", id: "x" }] } }), { _tag: "InvalidOption" })
       assert.deepInclude(
         yield* start({ world: { channels: [{ name: "den", guild: "none" }] } }),

@@ -138,6 +138,16 @@ describe("Hub", () => {
       )
     }))
 
+  it.effect("knows of an outage while it lasts, for who comes meanwhile", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      assert.isFalse(hub.isUnavailable(guildId))
+      yield* hub.onAvailability(guildId, false)
+      assert.isTrue(hub.isUnavailable(guildId))
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [] })
+      assert.isFalse(hub.isUnavailable(guildId))
+    }))
+
   it.effect("lets nobody wait for a guild that cannot be reached", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Client, Events } from "discord.js"
-import { Effect, Fiber, Layer, Option, Schedule, Stream } from "effect"
+import { Effect, Fiber, Latch, Layer, Option, Schedule, Stream } from "effect"
 import { once } from "node:events"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -154,6 +154,38 @@ describe("inside a bot on discord.js", () => {
       assert.deepStrictEqual(listeners(), [0, 0])
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live(
+    "says that there is an outage where it has begun before discord.js logged in, and comes when it is over",
+    () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const at = yield* where
+        yield* Effect.gen(function*() {
+          const isOver = yield* Latch.make(false)
+          yield* discord.faults.guildOutage("guild").pipe(
+            Effect.andThen(isOver.await),
+            Effect.scoped,
+            Effect.forkScoped({ startImmediately: true })
+          )
+          const client = yield* bot
+          const GatewayLive = Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator, {
+            availability: DiscordJs.availability(client),
+            // it has no channels then
+            obstacle: DiscordJs.obstacle(client)
+          })
+          yield* Effect.gen(function*() {
+            const { reason } = yield* Effect.flip(VoiceSession.join({ ...at, joinTimeout: "3 seconds" }))
+            assert.deepInclude(reason, { _tag: "JoinTimedOut", missing: "guild" })
+            const joining = yield* Effect.forkScoped(VoiceSession.join(at), { startImmediately: true })
+            yield* isOver.open
+            assert.strictEqual((yield* (yield* Fiber.join(joining)).state)._tag, "Ready")
+          }).pipe(Effect.scoped, Effect.provide(Layer.merge(GatewayLive, Voice.layer)))
+        }).pipe(Effect.scoped)
+        assert.deepStrictEqual(yield* discord.violations, [])
+      }).pipe(Effect.scoped, Effect.provide(Emulator.layer())),
+    60_000
+  )
 
   it.live("says that it does not know a guild", () =>
     Effect.gen(function*() {

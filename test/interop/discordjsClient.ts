@@ -58,4 +58,4 @@ export const seen = <A>(find: () => A | undefined) =>
   )
 
 // what users copy is what is tried
-export { availability, lifecycle, occupants } from "../../examples/discordjs-gateway.ts"
+export { availability, lifecycle, obstacle, occupants } from "../../examples/discordjs-gateway.ts"

@@ -1,7 +1,7 @@
 import { assert, describe } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect, Exit, Fiber, Redacted, Result, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import type { UserId } from "../../src/protocol/Identifier.ts"
+import type { GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as Whereabouts from "../../src/session/Whereabouts.ts"
 import * as Time from "../../src/testing/Time.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
@@ -112,6 +112,38 @@ describe("Whereabouts", () => {
       // and once only
       yield* say(voiceState(null))
       assert.strictEqual(whereabouts.now().states, states + 2)
+    })
+  )
+
+  test(
+    "comes while there is an outage of the guild, of which the gateway knows, and is asked for again when it is over",
+    Effect.gen(function*() {
+      const { gateway, say, take } = yield* rig()
+      let questions = 0
+      const obstacle = () => Effect.sync(() => questions++ === 0 ? "UnknownChannel" as const : undefined)
+      const isUnavailable = (guild: GuildId) => guild === guildId
+      const whereabouts = yield* Whereabouts.make({ ...gateway, isUnavailable, obstacle }, guildId)
+      const ask = start(Effect.result(whereabouts.request({
+        channelId: home,
+        flags: silent,
+        anew: Effect.succeed(false),
+        timeout: Duration.seconds(15)
+      })))
+      const first = yield* ask
+      yield* take
+      yield* Time.advance("15 seconds")
+      const result = yield* Fiber.join(first)
+      assert(Result.isFailure(result) && result.failure.reason._tag === "JoinTimedOut")
+      assert.strictEqual(result.failure.reason.missing, "guild")
+      assert.include(result.failure.message, "outage")
+      // what the channel looks like meanwhile says nothing
+      assert.strictEqual(questions, 0)
+      const second = yield* ask
+      yield* take
+      yield* say({ _tag: "Availability", guildId, isAvailable: true })
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home), voiceServer("ours"))
+      assert.strictEqual(yield* outcome(second), "ours")
     })
   )
 

@@ -1,5 +1,5 @@
 /**
- * What makes sense in the options of a fault.
+ * What makes sense in the options of a fault, and of a bad network.
  *
  * @since 0.1.0
  */
@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type { DatagramFaults, What, When } from "../core/faults/FaultRules.ts"
 import type { Incident, Schedule } from "../core/faults/FaultSchedule.ts"
 import { type EmulatorError, InvalidOption, make as makeError } from "./EmulatorError.ts"
+import type { NetworkOptions } from "./Network.ts"
 
 /** What is wrong with some options: nothing, in the best case. */
 type Problems = ReadonlyArray<InvalidOption>
@@ -111,6 +112,19 @@ export const datagrams = (options: DatagramFaults): Problems => [
   ),
   ...number("delayMs", options.delayMs, 0),
   ...number("jitterMs", options.jitterMs, 0)
+]
+
+/**
+ * The option `network` of the emulator.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const network = (options: NetworkOptions = {}): Problems => [
+  ...(["loss", "duplicate", "reorder"] as const).flatMap((name) =>
+    number(`network.${name}`, options[name], 0, { greatest: 1 })
+  ),
+  ...(["latencyMs", "jitterMs", "reorderMs"] as const).flatMap((name) => number(`network.${name}`, options[name], 0))
 ]
 
 const incident = (incident: Incident): Problems => {
