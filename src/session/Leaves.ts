@@ -77,6 +77,9 @@ interface Open {
 /** How late Discord may say that we have left, for it to be told from being removed. */
 const echoWait = Duration.seconds(10)
 
+/** How long before we hear that an outage is over it may have been so. */
+const transit = Duration.millis(500)
+
 const none: ReadonlyArray<Open> = []
 
 /** What sessions that are over have left open, by guild. */
@@ -183,7 +186,10 @@ class Said implements Leaves {
     const outAt = this.#outAtNanos
     this.#outAtNanos = undefined
     if (outAt === undefined) return
-    this.#open = this.#open.filter(({ sentAtNanos }) => sentAtNanos === undefined || sentAtNanos < outAt)
+    const backAt = this.#nowNanos() - Duration.toNanosUnsafe(transit)
+    this.#open = this.#open.filter(({ sentAtNanos }) =>
+      sentAtNanos === undefined || sentAtNanos < outAt || sentAtNanos > backAt
+    )
   }
 
   handOver(): void {

@@ -154,6 +154,22 @@ describe("Leaves", () => {
       assert.isTrue(leaves.answered())
     }))
 
+  test("expects no answer to what was said in an outage, but at its end, when it may have been heard", ({ make, pass }) => {
+    for (const [before, answers] of [[1n, [true, false]], [0n, [true, true]]] as const) {
+      const leaves = make()
+      leaves.out()
+      pass(5n)
+      leaves.say().sent()
+      leaves.asked()
+      pass(before)
+      leaves.back()
+      // as who does not know whether it was heard
+      leaves.say().sent()
+      leaves.asked()
+      assert.deepStrictEqual([leaves.answered(), leaves.answered()], answers, `${before} s before its end`)
+    }
+  })
+
   for (const how of ["sent", "failed"] as const) {
     test(`is settled when the last that waited was ${how}`, ({ make }) =>
       Effect.gen(function*() {
