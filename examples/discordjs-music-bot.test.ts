@@ -45,6 +45,9 @@ describe("the music bot on discord.js", () => {
       yield* guest.awaitFrames(25)
       const chat = yield* discord.chat("lobby")
       yield* chat.until((messages) => messages.find(({ content }) => content === "Now playing song.ogg, for guest"))
+      const long = { ...song, name: `${"la".repeat(400)}.ogg` }
+      for (let i = 0; i < 10; i++) assert.include(yield* say("play", { file: long }), "is in the queue.")
+      assert.match((yield* say("queue")) ?? "", /^song\.ogg, for guest\n.*\nand 4 more$/s)
       assert.strictEqual(yield* say("volume", { percent: 50 }), "Is that better?")
       assert.strictEqual(yield* say("skip"), "Here is the next one.")
       assert.strictEqual(yield* say("back"), "Once more.")

@@ -51,7 +51,12 @@ const login = Effect.gen(function*() {
   const api = yield* Config.String("DISCORD_REST").pipe(Config.withDefault("https://discord.com/api"))
   const client = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      new Client({ intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates], rest: { api } })
+      new Client({
+        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates],
+        // a file may be named @everyone
+        allowedMentions: { parse: [] },
+        rest: { api }
+      })
     ),
     (client) => Effect.promise(() => client.destroy())
   )
@@ -88,6 +93,12 @@ interface Wish {
   readonly channel: GuildTextBasedChannel | null
 }
 
+/** So many entries of a queue are shown at most. */
+const mostShown = 8
+
+/** A message has room for so much. */
+const fitting = (content: string) => content.slice(0, 2_000)
+
 type MusicQueue = TrackQueue.TrackQueue<never, Wish>
 
 /** Pauses it while it is not heard, and leaves it paused afterwards where somebody had paused it by a command. */
@@ -111,7 +122,7 @@ const untilAlone = (session: VoiceSession.VoiceSession, queue: MusicQueue, patie
   )
 
 const announce = ({ data, name }: TrackQueue.Entry<Wish>) =>
-  ask(async () => data?.channel?.send(`Now playing ${name}, for ${data.by}`)).pipe(
+  ask(async () => data?.channel?.send(fitting(`Now playing ${name}, for ${data.by}`))).pipe(
     Effect.catch((error) => Effect.logWarning("Nobody was told what plays", error.cause))
   )
 
@@ -172,7 +183,9 @@ const musicBot = Effect.fnUntraced(function*(patience: Duration.Input) {
       default: {
         const { current, upcoming } = yield* there.contents
         if (current === undefined) return "Nothing plays."
-        return [current.entry, ...upcoming].map(({ data, name }) => `${name}, for ${data?.by}`).join("\n")
+        const lines = [current.entry, ...upcoming].map(({ data, name }) => `${name}, for ${data?.by}`)
+        const rest = lines.splice(mostShown).length
+        return [...lines, ...(rest === 0 ? [] : [`and ${rest} more`])].join("\n")
       }
     }
   })
@@ -187,7 +200,7 @@ const musicBot = Effect.fnUntraced(function*(patience: Duration.Input) {
         "VoiceError",
         ({ message }) => Effect.succeed(message)
       )
-      yield* ask(() => interaction.editReply(content))
+      yield* ask(() => interaction.editReply(fitting(content)))
     },
     // one that goes wrong is not the end of the bot
     Effect.catchCauseIf(

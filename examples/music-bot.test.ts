@@ -5,9 +5,12 @@ import { Emulator } from "effect-discord-voice/emulator"
 import { Time } from "effect-discord-voice/testing"
 import { musicBot } from "./music-bot.ts"
 
+const endless = "la".repeat(1_100)
+
 const library: Record<string, AudioSource.AudioSource> = {
   long: AudioSource.tone({ frequency: 440, duration: "1 minute" }),
   short: AudioSource.tone({ frequency: 660, duration: "1 second" }),
+  [endless]: AudioSource.tone({ frequency: 660, duration: "1 second" }),
   broken: AudioSource.fromBytes(new TextEncoder().encode("<!doctype html>"), { name: "a page", ffmpeg: false })
 }
 
@@ -57,8 +60,10 @@ describe("the music bot", () => {
       assert.strictEqual(yield* say("play", { what: "long" }), "long is in the queue.")
       yield* say("play", { what: "short" })
       assert.match(yield* say("queue"), /^long, at \d s\nshort$/)
+      // a message has room for no more
+      assert.strictEqual(yield* say("play", { what: endless }), endless.slice(0, 2_000))
       assert.strictEqual(yield* say("skip"), "Here is the next one.")
-      yield* Time.advance("2 seconds")
+      yield* Time.advance("3 seconds")
       assert.strictEqual(yield* say("queue"), "Nothing plays.")
       assert.isAbove((yield* guest.heard).length, 100)
 

@@ -178,7 +178,11 @@ export const musicBot = Effect.fnUntraced(function*({ fetch = globalThis.fetch, 
       // Discord gives three seconds for this, and a quarter of an hour for all else
       yield* call("POST", `/interactions/${command.id}/${command.token}/callback`, { type: 5 })
       const content = yield* Effect.catchTag(perform(command), "VoiceError", ({ message }) => Effect.succeed(message))
-      yield* call("PATCH", `/webhooks/${application}/${command.token}/messages/@original`, { content })
+      yield* call("PATCH", `/webhooks/${application}/${command.token}/messages/@original`, {
+        // a message has room for no more, and pings nobody whom a title or somebody's wish names
+        content: content.slice(0, 2_000),
+        allowed_mentions: { parse: [] }
+      })
     },
     // one that goes wrong is not the end of the bot
     Effect.catchCauseIf(

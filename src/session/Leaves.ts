@@ -193,6 +193,8 @@ class Said implements Leaves {
   }
 
   handOver(): void {
+    // the next session does not know when the outage has begun
+    this.back()
     this.#expire()
     if (this.#open.length > 0) this.#estates.set(this.#guildId, this.#open)
   }

@@ -54,6 +54,21 @@ describe("Leaves", () => {
     assert.isFalse(leaves.answered())
   })
 
+  test("hands over nothing that was said in an outage, which nobody has heard", ({ make, pass }) => {
+    const former = make()
+    former.say().sent()
+    pass(1n)
+    former.out()
+    former.say().sent()
+    former.handOver()
+    pass(1n)
+    const next = make()
+    next.out()
+    next.asked()
+    next.back()
+    assert.deepStrictEqual([next.answered(), next.answered()], [true, false])
+  })
+
   test("expects nothing of what was never sent", ({ make }) => {
     const leaves = make()
     const leave = leaves.say()

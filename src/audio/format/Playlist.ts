@@ -131,8 +131,8 @@ const pls = (lines: ReadonlyArray<string>): ReadonlyArray<Entry> => {
 }
 
 /**
- * The entries of a playlist, in its order, a thousand at most; none of what is none. Of more than {@link maxBytes} the whole lines of the first ones
- * count.
+ * The entries of a playlist, in its order, a thousand at most; none of what is none. Of more than {@link maxBytes} the whole lines count,
+ * or tags, of the first ones.
  *
  * @category codecs
  * @since 0.1.0
@@ -140,9 +140,10 @@ const pls = (lines: ReadonlyArray<string>): ReadonlyArray<Entry> => {
 export const parse = (bytes: Uint8Array): Playlist => {
   const isCut = bytes.length > maxBytes
   const head = bytes.subarray(0, maxBytes)
-  const whole = isCut ? head.subarray(0, Math.max(head.lastIndexOf(10), head.lastIndexOf(13)) + 1) : head
-  const text = textOf(whole)
-  const kind = XmlPlaylist.kindOf(text)
+  const kind = XmlPlaylist.kindOf(latin1.decode(head.subarray(0, XmlPlaylist.headBytes)))
+  // a document may be one line, and its tags end with ">"
+  const ends = kind === undefined ? [10, 13] : [62]
+  const text = textOf(isCut ? head.subarray(0, Math.max(...ends.map((end) => head.lastIndexOf(end))) + 1) : head)
   if (kind !== undefined) {
     const usable = XmlPlaylist.entries(kind, text).filter(({ location }) => location.length <= maxLocation)
     return { kind, entries: usable.slice(0, maxEntries) }

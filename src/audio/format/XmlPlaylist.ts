@@ -47,16 +47,20 @@ const unescaped = (text: string): string =>
 
 /** The text of the first element of this pattern, on one line. None of these goes over a piece twice, however the document is made. */
 const textOf = (pattern: RegExp, piece: string): string | undefined => {
-  const { marked, plain } = pattern.exec(piece)?.groups ?? {}
-  const text = (marked ?? unescaped(plain ?? "")).replaceAll(/\s+/g, " ").trim()
+  const { apart, marked, plain } = pattern.exec(piece)?.groups ?? {}
+  const text = (marked ?? unescaped(plain ?? apart ?? "")).replaceAll(/\s+/g, " ").trim()
   return text === "" ? undefined : text
 }
 
-const title = /<title>\s*(?:<!\[CDATA\[(?<marked>[^\]]*)|(?<plain>[^<]*))/i
+/** Up to the end of a section that is marked, or of the text. */
+const contentOf = (name: string): RegExp =>
+  new RegExp(`<${name}>\\s*(?:<!\\[CDATA\\[(?<marked>[^\\]]*(?:\\](?!\\]>)[^\\]]*)*)|(?<plain>[^<]*))`, "i")
+
+const title = contentOf("title")
 
 const patterns = {
-  XSPF: { entry: /<track[\s>]/i, place: /<location>\s*(?:<!\[CDATA\[(?<marked>[^\]]*)|(?<plain>[^<]*))/i },
-  ASX: { entry: /<entry[\s>]/i, place: /<ref\s[^<>]*?\bhref\s*=\s*["'](?<plain>[^"'<]*)/i }
+  XSPF: { entry: /<track[\s>]/i, place: contentOf("location") },
+  ASX: { entry: /<entry[\s>]/i, place: /<ref\s[^<>]*?\bhref\s*=\s*(?:"(?<plain>[^"<]*)|'(?<apart>[^'<]*))/i }
 } as const
 
 /**

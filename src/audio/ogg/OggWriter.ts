@@ -69,8 +69,13 @@ export interface OggWriter {
   readonly writtenSamples: () => number
 }
 
-/** RFC 7845, 6: a page should not hold more than a second, so that little is lost with one. */
-const maxPageSamples = 48_000
+/**
+ * The most samples at 48 kHz on one page. RFC 7845, 6: a page should not hold more than a second, so that little is lost with one.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxPageSamples = 48_000
 
 /** Silence in CELT: the code of the duration, and the bit that says that the frame is silent. */
 const silences: ReadonlyArray<readonly [samples: number, packet: Uint8Array]> = [

@@ -123,23 +123,36 @@ const upTo = (whole: Whole | undefined, page: OggPage.OggPage, offset = 0): Whol
   isEnded: (page.flags & OggPage.flagLast) !== 0
 })
 
+/**
+ * Whether a page that was found behind damaged bytes, from the end of what is whole up to `start`, can be one of the file. Packets are
+ * what somebody else has said, and a whole page may be in them that says anything.
+ */
+const belongs = (whole: Whole, page: OggPage.OggPage, start: number): boolean => {
+  const missing = page.sequence - whole.pages
+  // those that are missing have lain there
+  if (page.serial !== whole.serial || missing < 0 || missing > (start - whole.bytes) / OggPage.headerBytes) return false
+  const latest = whole.granule + (missing + 1) * OggWriter.maxPageSamples
+  return page.granule === OggPage.noGranule || (page.granule >= whole.granule && page.granule <= latest)
+}
+
 /** `undefined` where headers are damaged, or it is no Ogg. */
 const measure = (bytes: Uint8Array): Whole | undefined => {
   let whole: Whole | undefined
   let ended = 0
   let offset = 0
-  while (true) {
-    const page = OggPage.decode(bytes, offset, bytes.length)
-    if (typeof page !== "object") break
+  let page = OggPage.decode(bytes, offset, bytes.length)
+  for (; typeof page === "object"; page = OggPage.decode(bytes, offset, bytes.length)) {
     if (page.granule !== OggPage.noGranule) ended++
     whole = upTo(whole, page)
     offset = whole.bytes
   }
   // RFC 7845, 3: two packets are headers, the second on as many pages as it needs, which are its own
   if (whole === undefined || ended < 2) return isTorn(bytes) ? torn : undefined
+  // torn at the end of the file: what is in it is no page
+  if (page === undefined) return whole
   // behind a place that the disk has lost there is more: players go on with the next whole page (RFC 3533, 6)
-  for (const page of OggPage.all(bytes.subarray(offset))) {
-    if (page.serial === whole.serial && page.sequence >= whole.pages) whole = upTo(whole, page, offset)
+  for (const next of OggPage.all(bytes.subarray(offset))) {
+    if (belongs(whole, next, offset + next.start)) whole = upTo(whole, next, offset)
   }
   return whole
 }

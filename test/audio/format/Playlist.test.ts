@@ -84,6 +84,25 @@ describe("a playlist", () => {
     })
   })
 
+  it("of XML has brackets and quotes in places and titles", () => {
+    const xspf = `<playlist><track><location><![CDATA[http://[::1]:8000/a]]></location>
+      <title><![CDATA[One [live] ]]] two]]></title></track></playlist>`
+    assert.deepStrictEqual(parsed(xspf).entries, [{ location: "http://[::1]:8000/a", title: "One [live] ]]] two" }])
+    const asx = `<asx><entry><ref href="http://a/it's"/></entry><entry><ref href='http://a/"two"'/></entry></asx>`
+    assert.deepStrictEqual(parsed(asx).entries.map(({ location }) => location), ["http://a/it's", `http://a/"two"`])
+  })
+
+  it("of XML that is too long is read as far as its whole elements go, also on one line", () => {
+    const track = `<track><location>http://a/${"é".repeat(100)}</location><title>é</title></track>`
+    for (const end of ["", "\n"]) {
+      const { entries, kind } = parsed(`<playlist>${`${track}${end}`.repeat(1_000)}</playlist>`)
+      assert.strictEqual(kind, "XSPF")
+      const whole = Math.floor((Playlist.maxBytes - 10) / Buffer.byteLength(`${track}${end}`))
+      assert.include([whole, whole + 1], entries.length)
+      assert.isTrue(entries.every(({ location }) => location === `http://a/${"é".repeat(100)}`))
+    }
+  })
+
   it("is UTF-8, or else Latin-1", () => {
     const text = "#EXTM3U\n#EXTINF:1,Mötley\nhttp://a/ü"
     assert.deepStrictEqual(parsed(text, "utf8").entries, [{ location: "http://a/ü", title: "Mötley" }])

@@ -268,6 +268,44 @@ describe("Repair", () => {
       }
     }))
 
+  it.effect("takes no page for one of ours that somebody has spoken, and that says that hours are missing", () =>
+    Effect.gen(function*() {
+      // a packet of Opus is any bytes behind its first one
+      const spoken = (sequence: number, granule: number) =>
+        Uint8Array.of(
+          0xf8,
+          ...OggPage.encode({
+            flags: OggPage.flagLast,
+            granule,
+            serial: 1,
+            sequence,
+            lacing: [1],
+            body: [new Uint8Array(1)]
+          })
+        )
+      const cases = [[4, 2 ** 40], [2 ** 31, 2 ** 40], [2 ** 31, 100_000], [4, 0], [4, 960]] as const
+      for (const [sequence, granule] of cases) {
+        const writer = OggWriter.make()
+        const frames = Rig.frames(130).map(({ data }, i) => i === 120 ? spoken(sequence, granule) : data)
+        const parts = frames.map((data) => writer.add({ data }) ?? new Uint8Array())
+        const sound = new Uint8Array(Buffer.concat([...parts, writer.flush()]))
+        const end = pagesOf(sound).at(-1)?.start
+        const zeros = sound.slice().fill(0, -1)
+        // torn where a process has died, spoilt by the disk, and that with room behind it
+        for (
+          const damaged of [sound.subarray(0, -1), zeros, new Uint8Array(Buffer.concat([zeros, new Uint8Array(500)]))]
+        ) {
+          const disk = left()
+          disk.files.set(`/recording/${ada}.ogg`, damaged)
+          const { durationMs } = yield* Repair.run(disk, "/recording")
+          assert.strictEqual(durationMs, (2 * 48_000 - 312) / 48)
+          const file = disk.file(`${ada}.ogg`)
+          assert.deepStrictEqual(file.subarray(0, end), sound.subarray(0, end))
+          assert.strictEqual(pagesOf(file).at(-1)?.sequence, 4)
+        }
+      }
+    }))
+
   it.effect("leaves sound behind headers that are damaged as it is, and what is no Ogg, and says so", () => {
     const said: Array<unknown> = []
     return Effect.gen(function*() {

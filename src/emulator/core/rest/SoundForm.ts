@@ -5,7 +5,7 @@
  */
 import * as SoundFile from "../guilds/SoundFile.ts"
 import * as Body from "../http/Body.ts"
-import { invalidForm, ofNumber, ofText, required } from "../http/FormProblems.ts"
+import { invalidForm, ofNumber, ofSnowflake, ofText, required } from "../http/FormProblems.ts"
 import { error, type RestResponse } from "../http/RestAnswer.ts"
 import * as Emoji from "../messages/Emoji.ts"
 import type { Json } from "../objects/DiscordObject.ts"
@@ -54,7 +54,8 @@ export const change = (body: Json, emojis: ReadonlyMap<string, unknown> | undefi
   const { name, volume } = body
   const problems = [
     ...ofText("name", name, { least: 2, most: 32, isRequired: name !== undefined }),
-    ...ofNumber("volume", volume, 0, 1)
+    ...ofNumber("volume", volume, 0, 1),
+    ...ofSnowflake("emoji_id", body["emoji_id"])
   ]
   if (problems.length > 0) return invalidForm(...problems)
   const emoji = emojiIn(body, emojis)

@@ -130,6 +130,7 @@ describe("soundboards", () => {
       volume: { _errors: [{ code: "NUMBER_TYPE_MAX", message: "float value should be less than or equal to 1." }] }
     } as unknown)
     assert.strictEqual(codeOf({ ...yay, emoji_id: "1" }), 10014)
+    for (const id of ["one", true, {}]) assert.strictEqual(codeOf({ ...yay, emoji_id: id }), 50035)
     for (const name of ["no emoji", "", 5]) assert.strictEqual(codeOf({ ...yay, emoji_name: name }), 50151)
     for (const text of ["AAAA", "data:audio/ogg,AAAA", "data:audio/ogg;base64,", "data:audio/ogg;base64,?", 5]) {
       assert.strictEqual(codeOf({ ...yay, sound: text }), 50110, String(text))
