@@ -181,7 +181,11 @@ describe("Leaves", () => {
       // as who does not know whether it was heard
       leaves.say().sent()
       leaves.asked()
-      assert.deepStrictEqual([leaves.answered(), leaves.answered()], answers, `${before} s before its end`)
+      assert.deepStrictEqual<ReadonlyArray<boolean>>(
+        [leaves.answered(), leaves.answered()],
+        answers,
+        `${before} s before its end`
+      )
     }
   })
 
