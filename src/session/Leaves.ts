@@ -183,18 +183,22 @@ class Said implements Leaves {
   }
 
   back(): void {
+    this.#forgetOutage(this.#nowNanos() - Duration.toNanosUnsafe(transit))
+  }
+
+  /** Nobody has heard what was said from its beginning until `heardAt`. */
+  #forgetOutage(heardAt: bigint | undefined): void {
     const outAt = this.#outAtNanos
     this.#outAtNanos = undefined
     if (outAt === undefined) return
-    const backAt = this.#nowNanos() - Duration.toNanosUnsafe(transit)
     this.#open = this.#open.filter(({ sentAtNanos }) =>
-      sentAtNanos === undefined || sentAtNanos < outAt || sentAtNanos > backAt
+      sentAtNanos === undefined || sentAtNanos < outAt || (heardAt !== undefined && sentAtNanos > heardAt)
     )
   }
 
   handOver(): void {
     // the next session does not know when the outage has begun
-    this.back()
+    this.#forgetOutage(undefined)
     this.#expire()
     if (this.#open.length > 0) this.#estates.set(this.#guildId, this.#open)
   }
