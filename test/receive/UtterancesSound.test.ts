@@ -1,16 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as Receive from "../../src/receive/Receive.ts"
 import * as Utterances from "../../src/receive/Utterances.ts"
-import { VoiceActivity } from "../../src/receive/VoiceActivity.ts"
-import { MockOpusDecoder } from "../../src/testing/index.ts"
 import * as Intake from "./intake.ts"
-import * as Schedule from "./schedule.ts"
-
-/** Everything is speech. */
-const Voiced = Layer.succeed(VoiceActivity, { make: () => Effect.succeed(() => true) })
+import * as Voiced from "./voiced.ts"
 
 /** What is heard and told, and for the sound of each that starts a reader, who begins at once. */
 const listening = Effect.gen(function*() {
@@ -33,20 +27,9 @@ const listening = Effect.gen(function*() {
       })),
       Effect.forkScoped({ startImmediately: true })
     )
-  const userId = UserId.make("100000000000000001")
-  let sequence = 0
-  const say = Effect.fnUntraced(function*(frames: number) {
-    for (let n = 0; n < frames; n++, sequence++) {
-      const arrivalMs = Number(yield* Clock.monotonicTimeNanos) / 1e6
-      const payload = Schedule.opus(960, sequence)
-      hand.push({ ssrc: Ssrc.make(1), userId, sequence, timestamp: sequence * 960, payload, arrivalMs })
-      yield* TestClock.adjust(20)
-    }
-  })
+  const say = Voiced.speaker(hand)
   return { told, sounds, say, reading }
 })
-
-const layers = Layer.merge(MockOpusDecoder.layer, Voiced)
 
 describe("the sound of utterances", () => {
   it.effect("comes while they are said, and ends with them", () =>
@@ -78,7 +61,7 @@ describe("the sound of utterances", () => {
       // whoever has to begin anew is told all of it
       const again = (yield* Stream.runCollect(first.pcm)).flatMap((pcm) => Array.from(pcm))
       assert.deepStrictEqual(again, [...ended.utterance.pcm])
-    }).pipe(Effect.provide(layers)))
+    }).pipe(Effect.provide(Voiced.layer)))
 
   it.effect("ends where nobody reads the events any more", () =>
     Effect.gen(function*() {
@@ -88,5 +71,5 @@ describe("the sound of utterances", () => {
       yield* Fiber.interrupt(reading)
       yield* TestClock.adjust(1)
       assert.isDefined(sounds[0]?.reader.pollUnsafe())
-    }).pipe(Effect.provide(layers)))
+    }).pipe(Effect.provide(Voiced.layer)))
 })

@@ -1,19 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, type Duration, Effect, Exit, Fiber, Layer, Queue, Stream } from "effect"
+import { Clock, Context, type Duration, Effect, Exit, Fiber, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import { Ssrc } from "../../src/protocol/Identifier.ts"
 import type { Happening } from "../../src/receive/Hub.ts"
 import * as Receive from "../../src/receive/Receive.ts"
 import * as Utterances from "../../src/receive/Utterances.ts"
-import { VoiceActivity } from "../../src/receive/VoiceActivity.ts"
-import { MockOpusDecoder } from "../../src/testing/index.ts"
 import * as Intake from "./intake.ts"
 import * as Schedule from "./schedule.ts"
-
-/** Everything is speech. */
-const Voiced = Layer.succeed(VoiceActivity, { make: () => Effect.succeed(() => true) })
-
-const layers = Layer.merge(MockOpusDecoder.layer, Voiced)
+import * as Voiced from "./voiced.ts"
 
 const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
@@ -28,13 +22,12 @@ const listening = Effect.fnUntraced(function*<R = never>(options: Utterances.Opt
     Stream.runForEach((event) => Effect.map(nowMs, (atMs) => told.push({ event, atMs }))),
     Effect.forkScoped({ startImmediately: true })
   )
-  const userId = UserId.make("100000000000000001")
   let sequence = 0
   let timestamp = 0
   const say = Effect.fnUntraced(function*(frames: number) {
     for (let n = 0; n < frames; n++, sequence++, timestamp += 960) {
       const payload = Schedule.opus(960, sequence)
-      hand.push({ ssrc: Ssrc.make(1), userId, sequence, timestamp, payload, arrivalMs: yield* nowMs })
+      hand.push({ ssrc: Ssrc.make(1), userId: Voiced.userId, sequence, timestamp, payload, arrivalMs: yield* nowMs })
       yield* TestClock.adjust(20)
     }
   })
@@ -49,7 +42,7 @@ const listening = Effect.fnUntraced(function*<R = never>(options: Utterances.Opt
     ended,
     reading,
     tags: () => told.map(({ event }) => event._tag),
-    leave: Effect.sync(() => void Queue.offerUnsafe(happenings, { _tag: "UserDisconnected", userId }))
+    leave: Effect.sync(() => void Queue.offerUnsafe(happenings, { _tag: "UserDisconnected", userId: Voiced.userId }))
   }
 })
 
@@ -82,7 +75,7 @@ describe("the turns of utterances", () => {
       assert.deepStrictEqual(lengths(asked), [600, 600 + 1_800 + 600, totalMs])
       // what is asked is how the utterance begins
       for (const { pcm } of asked) assert.deepStrictEqual([...pcm], [...utterance?.pcm.slice(0, pcm.length) ?? []])
-    }).pipe(Effect.provide(layers)))
+    }).pipe(Effect.provide(Voiced.layer)))
 
   it.effect("end when nothing came for as long as was asked for", () =>
     Effect.gen(function*() {
@@ -97,7 +90,7 @@ describe("the turns of utterances", () => {
       yield* say(30)
       yield* pause(3_000)
       assert.lengthOf(ended(), 2)
-    }).pipe(Effect.provide(layers)))
+    }).pipe(Effect.provide(Voiced.layer)))
 
   it.effect("are asked for by what needs services, which is interrupted when more is said, or when somebody leaves", () =>
     Effect.gen(function*() {
@@ -118,7 +111,7 @@ describe("the turns of utterances", () => {
       assert.strictEqual(interrupted, 2)
       assert.deepStrictEqual(tags(), ["Started", "Confirmed", "Ended"])
       assert.deepStrictEqual(ended().map(({ reason }) => reason), ["left"])
-    }).pipe(Effect.provide(layers)))
+    }).pipe(Effect.provide(Voiced.layer)))
 
   it.effect("are cut where nobody answers, at the maximum, and forgotten by whoever reads no more", () =>
     Effect.gen(function*() {
@@ -138,7 +131,7 @@ describe("the turns of utterances", () => {
       assert.lengthOf(ended(), 1)
       yield* Fiber.interrupt(reading)
       assert.strictEqual(interrupted, 2)
-    }).pipe(Effect.provide(layers)))
+    }).pipe(Effect.provide(Voiced.layer)))
 
   it.effect("are not asked for of a cough, and whoever reads dies of a defect", () =>
     Effect.gen(function*() {
@@ -158,5 +151,5 @@ describe("the turns of utterances", () => {
       yield* pause(1_000)
       const exit = yield* Fiber.await(reading)
       assert.include(Exit.isFailure(exit) ? String(exit.cause) : "", "no model")
-    }).pipe(Effect.provide(layers)))
+    }).pipe(Effect.provide(Voiced.layer)))
 })

@@ -1,25 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Layer, Queue, Stream } from "effect"
+import { Effect, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
-import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import type { UserId } from "../../src/protocol/Identifier.ts"
 import type { Happening } from "../../src/receive/Hub.ts"
 import type { Member } from "../../src/receive/Member.ts"
 import * as Receive from "../../src/receive/Receive.ts"
 import * as Utterances from "../../src/receive/Utterances.ts"
-import { VoiceActivity } from "../../src/receive/VoiceActivity.ts"
-import { MockOpusDecoder } from "../../src/testing/index.ts"
 import * as Rig from "../integration/rig.ts"
 import * as Intake from "./intake.ts"
-import * as Schedule from "./schedule.ts"
 import * as Speech from "./speech.ts"
+import * as Voiced from "./voiced.ts"
 
 const noBots = (_: UserId, member?: Member) => member?.bot !== true
-
-/** Everything is speech. */
-const Voiced = Layer.succeed(VoiceActivity, { make: () => Effect.succeed(() => true) })
 
 describe("the users of utterances", () => {
   it.effect("are chosen by what a session knows of them, also of those who come later", () =>
@@ -59,20 +54,11 @@ describe("the users of utterances", () => {
         Stream.runForEach((event) => Effect.sync(() => told.push(event))),
         Effect.forkScoped({ startImmediately: true })
       )
-      const userId = UserId.make("100000000000000001")
-      let sequence = 0
-      const say = Effect.fnUntraced(function*(frames: number) {
-        for (let n = 0; n < frames; n++, sequence++) {
-          const arrivalMs = Number(yield* Clock.monotonicTimeNanos) / 1e6
-          const payload = Schedule.opus(960, sequence)
-          hand.push({ ssrc: Ssrc.make(1), userId, sequence, timestamp: sequence * 960, payload, arrivalMs })
-          yield* TestClock.adjust(20)
-        }
-      })
+      const say = Voiced.speaker(hand)
       const tags = () => told.splice(0).map((event) => event._tag === "Ended" ? event.utterance.reason : event._tag)
       const know = (member?: Partial<Member>) => {
-        const known = member === undefined ? {} : { member: { userId, ...member } }
-        Queue.offerUnsafe(happenings, { _tag: "MemberChanged", userId, ...known })
+        const known = member === undefined ? {} : { member: { userId: Voiced.userId, ...member } }
+        Queue.offerUnsafe(happenings, { _tag: "MemberChanged", userId: Voiced.userId, ...known })
       }
       yield* say(30)
       assert.deepStrictEqual(tags(), ["Started", "Confirmed"])
@@ -92,5 +78,5 @@ describe("the users of utterances", () => {
       assert.deepStrictEqual(tags(), ["Started", "Confirmed"])
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual(tags(), ["silence"])
-    }).pipe(Effect.provide(Layer.merge(MockOpusDecoder.layer, Voiced))))
+    }).pipe(Effect.provide(Voiced.layer)))
 })
