@@ -9,6 +9,7 @@ import * as Dgram from "node:dgram"
 import * as Net from "node:net"
 import { networkInterfaces } from "node:os"
 import { ConnectedUdp } from "./ConnectedUdp.ts"
+import * as OwnAddresses from "./OwnAddresses.ts"
 import type { DatagramLayerOptions } from "./Socket.ts"
 import { DatagramError } from "./TransportError.ts"
 
@@ -27,19 +28,10 @@ const growReceiveBuffer = (socket: Dgram.Socket, bytes: number) => {
 
 const ignore = (): void => undefined
 
-/** The machine's addresses, which all sockets ask for: reading them anew for each would cost more than all keepalives. */
-let addresses: ReadonlySet<string> = new Set()
-let addressesReadMs = -Infinity
-const addressesStaleMs = 1_000
-
-const hasAddress = (address: string): boolean => {
-  const nowMs = performance.now()
-  if (nowMs - addressesReadMs > addressesStaleMs) {
-    addressesReadMs = nowMs
-    addresses = new Set(Object.values(networkInterfaces()).flatMap((list) => list?.map((entry) => entry.address) ?? []))
-  }
-  return addresses.has(address)
-}
+const hasAddress = OwnAddresses.make(
+  () => Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []),
+  () => performance.now()
+)
 
 interface Address {
   readonly address: string
