@@ -1,16 +1,16 @@
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Schedules from "./e2eeSchedules.ts"
-
-const block = 100
+import { seedBlocks } from "./seeds.ts"
 
 describe("members that come and go in any order, many times", () => {
-  for (let from = 1_000; from < 6_000; from += block) {
-    it.effect(`hear each other: seeds from ${from}`, () =>
+  it.effect.each(seedBlocks({ from: 1_000, count: 2_000 }, 100))(
+    "hear each other: $count seeds from $from",
+    ({ count, from }) =>
       Effect.gen(function*() {
-        for (let seed = from; seed < from + block; seed++) yield* Schedules.run({ seed, most: 10 })
-      }))
-  }
+        for (let seed = from; seed < from + count; seed++) yield* Schedules.run({ seed, most: 10 })
+      })
+  )
 })
 
 describe("fifty members", () => {
