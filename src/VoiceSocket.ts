@@ -7,13 +7,14 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as DaveFrame from "./protocol/DaveFrame.ts"
 import { printable } from "./protocol/internal/printable.ts"
 import * as VoicePayload from "./protocol/VoicePayload.ts"
 import * as Transport from "./Transport.ts"
+import { CurrentLog } from "./transport/wire/Log.ts"
+import * as Wire from "./transport/wire/Wire.ts"
 import { voiceCloseReason } from "./voiceClose.ts"
 import * as VoiceError from "./VoiceError.ts"
 
@@ -127,6 +128,7 @@ const unsendable = (version: VoicePayload.VoiceVersion, op: number, error: { rea
 
 const make = Effect.gen(function*() {
   const transport = yield* Transport.WebSocketTransport
+  const log = yield* CurrentLog
 
   const open = Effect.fnUntraced(function*(options: {
     readonly endpoint: string
@@ -134,7 +136,8 @@ const make = Effect.gen(function*() {
     readonly openTimeout?: Duration.Input | undefined
   }) {
     const { endpoint, openTimeout, version } = options
-    const socket = yield* transport.connect(gatewayUrl(endpoint, version), { maxPayloadBytes, openTimeout }).pipe(
+    const url = gatewayUrl(endpoint, version)
+    const socket = yield* Wire.webSocket("voice", transport, url, { maxPayloadBytes, openTimeout }, log).pipe(
       Effect.mapError(({ detail, kind, status }) =>
         VoiceError.make(
           new VoiceError.SocketOpenFailed({
@@ -147,7 +150,7 @@ const make = Effect.gen(function*() {
       )
     )
     let lastSequence = -1
-    const take = Effect.matchEffect(Queue.take(socket.frames), {
+    const take = Effect.matchEffect(socket.take, {
       onSuccess: (frame) => {
         const message = decode(version, frame)
         const sequence = sequenceOf(message)

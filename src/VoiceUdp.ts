@@ -12,6 +12,8 @@ import * as Datagram from "./protocol/Datagram.ts"
 import type { Ssrc } from "./protocol/Identifier.ts"
 import { printable } from "./protocol/internal/printable.ts"
 import * as Transport from "./Transport.ts"
+import { CurrentLog } from "./transport/wire/Log.ts"
+import * as Wire from "./transport/wire/Wire.ts"
 import * as Discovery from "./udp/Discovery.ts"
 import { Pings } from "./udp/Pings.ts"
 import * as Signs from "./udp/Signs.ts"
@@ -208,6 +210,7 @@ class Udp implements Socket {
 
 const make = Effect.gen(function*() {
   const transport = yield* Transport.DatagramTransport
+  const log = yield* CurrentLog
 
   const open = Effect.fnUntraced(function*(options: {
     readonly address: string
@@ -217,7 +220,7 @@ const make = Effect.gen(function*() {
   }) {
     const { address, port, silence = "lost", ssrc } = options
     const clock = yield* Clock.Clock
-    const socket = yield* transport.connect({ address, port }).pipe(
+    const socket = yield* Wire.datagrams(transport, { address, port }, ssrc, log).pipe(
       Effect.mapError(({ detail }) =>
         VoiceError.make(new VoiceError.UdpFailed({ address: printable(address), port, detail: printable(detail) }))
       )

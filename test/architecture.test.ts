@@ -32,7 +32,7 @@ const target = (file: string, specifier: string) =>
 const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   [/^protocol\//],
   [/^VoiceError\.ts$/, /^reason\//, /^voiceClose\.ts$/],
-  [/^Transport\.ts$/, /^transport\//, /^AudioClock\.ts$/, /^clock\//, /^ring\//, /^NewSpace\.ts$/],
+  [/^Transport\.ts$/, /^transport\//, /^AudioClock\.ts$/, /^clock\//, /^ring\//, /^(NewSpace|WireLog)\.ts$/],
   [
     /^(Gateway|VoiceSocket|VoiceUdp|VoiceCrypto|OpusEncoder|OpusDecoder|Dave)\.ts$/,
     /^gateway\//,

@@ -1,6 +1,6 @@
 /**
  * The commands of the package, on Node: `demo` plays a file through the emulator and measures what a listener hears,
- * `emulator` runs the emulator for other programs, `doctor` says whether all is there that voice needs.
+ * `emulator` runs the emulator for other programs, `doctor` says whether all is there that voice needs, `wire` shows a log of the wire.
  *
  * @since 0.1.0
  */
@@ -36,8 +36,15 @@ const load = async (args: ReadonlyArray<string>) => {
   if (isForDoctor) {
     return Command.run(root.pipe(Command.withSubcommands([doctorCommand])), options)
   }
-  const [{ demoCommand }, { emulatorCommand }] = await Promise.all([import("./demo.ts"), import("./emulator.ts")])
-  return Command.run(root.pipe(Command.withSubcommands([demoCommand, emulatorCommand, doctorCommand])), options)
+  const [{ demoCommand }, { emulatorCommand }, { wireCommand }] = await Promise.all([
+    import("./demo.ts"),
+    import("./emulator.ts"),
+    import("./wire.ts")
+  ])
+  return Command.run(
+    root.pipe(Command.withSubcommands([demoCommand, emulatorCommand, doctorCommand, wireCommand])),
+    options
+  )
 }
 
 /**

@@ -11,10 +11,12 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import { EventEmitter } from "node:events"
+import { threadId } from "node:worker_threads"
 import * as AudioClock from "../AudioClock.ts"
 import * as Dave from "../Dave.ts"
 import * as Transport from "../Transport.ts"
 import type { Helper } from "../transport/HelperThread.ts"
+import { CurrentLog, type Datagrams, Log } from "../transport/wire/Log.ts"
 import * as VoiceCrypto from "../VoiceCrypto.ts"
 import * as VoiceSocket from "../VoiceSocket.ts"
 import * as VoiceUdp from "../VoiceUdp.ts"
@@ -44,6 +46,19 @@ const loggerTo = (post: (message: FromDriver) => void) =>
     })
   })
 
+/** A log of the wire whose entries belong to that of the program. */
+const logTo = (
+  post: (message: FromDriver) => void,
+  { datagrams, originNanos }: { readonly datagrams: Datagrams; readonly originNanos: bigint }
+): Log =>
+  new Log({
+    write: (entry) => post({ _tag: "Wire", entry }),
+    datagrams,
+    nowNanos: () => process.hrtime.bigint(),
+    originNanos,
+    prefix: threadId === 0 ? "" : `${threadId}.`
+  })
+
 /**
  * `post` takes what the driver says.
  *
@@ -68,11 +83,12 @@ export const make = (post: (message: FromDriver) => void): Helper<ToDriver> => {
     off: (event, listener) => events.off(event, listener)
   }
 
-  const serve = ({ logLevel, options }: Extract<ToDriver, { readonly _tag: "Begin" }>) => {
+  const serve = ({ logLevel, options, wire }: Extract<ToDriver, { readonly _tag: "Begin" }>) => {
     serving = Effect.runFork(
       MessagePortLine.serve(port).pipe(
         Effect.provide(Layer.provideMerge(services(options), Logger.layer([loggerTo(post)]))),
-        Effect.provideService(References.MinimumLogLevel, logLevel)
+        Effect.provideService(References.MinimumLogLevel, logLevel),
+        Effect.provideService(CurrentLog, wire === undefined ? undefined : logTo(post, wire))
       )
     )
     serving.addObserver((exit) => {

@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import { EventEmitter } from "node:events"
 import { fromSchema } from "../protocol/internal/PayloadError.ts"
 import * as HelperThread from "../transport/HelperThread.ts"
+import { CurrentLog } from "../transport/wire/Log.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type * as Engine from "./Engine.ts"
 import type * as Line from "./Line.ts"
@@ -59,6 +60,7 @@ export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: UR
 > {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const logLevel = yield* References.MinimumLogLevel
+  const wire = yield* CurrentLog
   const checked = checkOptions(options)
   const events = new EventEmitter()
   let thread: HelperThread.HelperThread<ToDriver> | undefined
@@ -104,6 +106,8 @@ export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: UR
             return void events.emit("message", message.message)
           case "Log":
             return void fork(Effect.logWithLevel(message.level)(message.text))
+          case "Wire":
+            return wire?.write(message.entry)
           case "Died":
             void next.close()
             return onLost(message.detail)
@@ -114,7 +118,12 @@ export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: UR
     })
     thread = next
     client.renew()
-    next.post({ _tag: "Begin", options: plain, logLevel })
+    next.post({
+      _tag: "Begin",
+      options: plain,
+      logLevel,
+      wire: wire === undefined ? undefined : { datagrams: wire.datagrams, originNanos: wire.originNanos }
+    })
   }
 
   /** A program waits for its connections, and ends without waiting for an idle thread. */

@@ -6,6 +6,8 @@
 import type * as LogLevel from "effect/LogLevel"
 import * as Schema from "effect/Schema"
 import { EncryptionMode } from "../protocol/EncryptionMode.ts"
+import type { Entry } from "../transport/wire/Entry.ts"
+import type { Datagrams } from "../transport/wire/Log.ts"
 
 /**
  * What the driver in the thread is made of. It is sent there, so that it is plain data.
@@ -45,7 +47,13 @@ export type ThreadOptions = typeof ThreadOptions.Type
  */
 export type ToDriver =
   /** Always the first. */
-  | { readonly _tag: "Begin"; readonly options: ThreadOptions; readonly logLevel: LogLevel.LogLevel }
+  | {
+    readonly _tag: "Begin"
+    readonly options: ThreadOptions
+    readonly logLevel: LogLevel.LogLevel
+    /** If the wire is logged: what is kept, and when the log began, by the monotonic clock that all threads share. */
+    readonly wire: { readonly datagrams: Datagrams; readonly originNanos: bigint } | undefined
+  }
   /** A message of `MessagePortLine`, in both directions. */
   | { readonly _tag: "Line"; readonly message: unknown }
 
@@ -56,5 +64,6 @@ export type ToDriver =
 export type FromDriver =
   | { readonly _tag: "Line"; readonly message: unknown }
   | { readonly _tag: "Log"; readonly level: LogLevel.Severity; readonly text: string }
+  | { readonly _tag: "Wire"; readonly entry: Entry }
   /** The driver has ended by itself. */
   | { readonly _tag: "Died"; readonly detail: string }

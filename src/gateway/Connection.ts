@@ -8,7 +8,6 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
@@ -17,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import { printable } from "../protocol/internal/printable.ts"
 import type * as Transport from "../Transport.ts"
+import * as Wire from "../transport/wire/Wire.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as End from "./End.ts"
 import type { Outbox } from "./Outbox.ts"
@@ -89,7 +89,9 @@ const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e
  */
 export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, Scope.Scope> = Effect.fnUntraced(
   function*(options: ConnectionOptions) {
-    const socket = yield* options.transport.connect(withQuery(options.url), { maxPayloadBytes: maxIncomingBytes })
+    const socket = yield* Wire.webSocket("main", options.transport, withQuery(options.url), {
+      maxPayloadBytes: maxIncomingBytes
+    })
     yield* Effect.addFinalizer(() => socket.close(1000, ""))
 
     const limit = SendLimit.make()
@@ -216,7 +218,7 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
 
     const read = Effect.gen(function*() {
       while (true) {
-        const frame = yield* Queue.take(socket.frames)
+        const frame = yield* socket.take
         if (typeof frame !== "string") continue
         const decoded = GatewayPayload.decodeServer(frame)
         if (Result.isFailure(decoded)) {

@@ -11,7 +11,7 @@ const served = (options: ThreadOptions = {}) =>
       Effect.sync(() => {
         const said: Array<FromDriver> = []
         const driver = Served.make((message) => void said.push(message))
-        driver.receive({ _tag: "Begin", options, logLevel: "Warn" })
+        driver.receive({ _tag: "Begin", options, logLevel: "Warn", wire: undefined })
         return { driver, said }
       }),
       ({ driver }) => Effect.sync(driver.close)

@@ -12,12 +12,18 @@ const most = 200
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 /**
- * The first 200 characters of a text, without any that do more than to be seen: those are written as `\u{1b}`.
+ * A text without any characters that do more than to be seen: those are written as `\u{1b}`.
  *
  * @category formatting
  * @since 0.1.0
  */
-export const printable = (text: string): string => {
-  const shown = text.length > most ? `${text.slice(0, most)}…` : text
-  return shown.replace(unprintable, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
-}
+export const escaped = (text: string): string =>
+  text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+
+/**
+ * The first 200 characters of a text, without any that do more than to be seen.
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const printable = (text: string): string => escaped(text.length > most ? `${text.slice(0, most)}…` : text)

@@ -1,0 +1,135 @@
+/**
+ * The command `wire`: shows a log of the wire (`WireLog`), and what in it is unknown here.
+ *
+ * @since 0.1.0
+ */
+import { Argument, Command, Flag } from "effect/cli"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as WireLog from "../WireLog.ts"
+import * as Usage from "./Usage.ts"
+import { type Line, Reader } from "./wire/Reading.ts"
+import * as Text from "./wire/Text.ts"
+
+/**
+ * The file is none, or cannot be read.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WireFailed extends Schema.TaggedError<WireFailed>("effect-discord-voice/cli/WireFailed")("WireFailed", {
+  detail: Schema.String
+}) {
+  override readonly [Runtime.errorReported] = false
+  override get message(): string {
+    return this.detail
+  }
+}
+
+const flags = {
+  file: Argument.String("file").pipe(Argument.withDescription("What WireLog.layerFile has written")),
+  socket: Flag.String("socket").pipe(
+    Flag.optional,
+    Flag.withDescription(
+      "Only what is of this socket, such as \"voice 1\", or of all of this kind: gateway, voice, udp"
+    )
+  ),
+  findings: Flag.Boolean("findings").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Only what is unknown here or tells of a fault")
+  ),
+  full: Flag.Boolean("full").pipe(Flag.withDefault(false), Flag.withDescription("Whole lines, however long they are")),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription(
+      "Print JSON, one object a line: each entry with what was found in it, and at last how many there were"
+    )
+  )
+}
+
+const shortWidth = 160
+
+const fail = (json: boolean, detail: string) =>
+  Effect.gen(function*() {
+    yield* json ? Console.log(Usage.failed(detail)) : Effect.void
+    yield* Console.error(detail)
+    return yield* new WireFailed({ detail })
+  })
+
+const isOf = (line: Line, socket: string): boolean =>
+  "socket" in line.entry && (line.entry.socket === socket || line.entry.socket.startsWith(`${socket} `))
+
+const endOf = (entries: number, unreadable: number, findings: ReadonlyMap<string, number>): string => {
+  const head = `${entries} entries${unreadable === 0 ? "" : `, and ${unreadable} lines that are none`}.`
+  if (findings.size === 0) return `\n${head} Nothing in them is unknown here.`
+  const list = Array.from(findings, ([finding, times]) => `  ${times} x ${finding}`)
+  return `\n${head} Found:\n${list.join("\n")}`
+}
+
+/**
+ * `wire FILE [--socket NAME] [--findings] [--full] [--json]`. The exit code is 1 if the file is no log.
+ *
+ * With `--json` every line on standard output is an object with an `event`: an `entry` for each entry that is shown (`title`,
+ * `findings`, `entry`), and at last `end` with how many `entries` and `unreadable` lines there were, and `findings` with the number of
+ * times of each.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const wireCommand = Command.make(
+  "wire",
+  flags,
+  Effect.fnUntraced(function*({ file, findings: isOnlyFindings, full, json, socket }) {
+    const files = yield* FileSystem.FileSystem
+    const reader = new Reader()
+    const found = new Map<string, number>()
+    let entries = 0
+    let unreadable = 0
+
+    const isShown = (line: Line) =>
+      (!isOnlyFindings || line.findings.length > 0) && (Option.isNone(socket) || isOf(line, socket.value))
+
+    const onLine = Effect.fnUntraced(function*(text: string) {
+      if (text === "") return
+      const entry = WireLog.decodeLine(text)
+      if (Result.isFailure(entry)) {
+        if (entries === 0) return yield* fail(json, `${file} is no log of the wire: its first line is no entry.`)
+        unreadable++
+        return
+      }
+      entries++
+      const line = reader.read(entry.success)
+      for (const finding of line.findings) found.set(finding, (found.get(finding) ?? 0) + 1)
+      if (isShown(line)) yield* Console.log(json ? Text.json(line) : Text.text(line, full ? Infinity : shortWidth))
+    })
+
+    yield* files.stream(file).pipe(
+      Stream.decodeText,
+      Stream.splitLines,
+      Stream.runForEach(onLine),
+      Effect.catchTag("PlatformError", ({ message }) => fail(json, `${file} cannot be read: ${message}`))
+    )
+    if (entries === 0) return yield* fail(json, `${file} is no log of the wire: it is empty.`)
+    yield* Console.log(
+      json
+        ? JSON.stringify({ event: "end", entries, unreadable, findings: Object.fromEntries(found) })
+        : endOf(entries, unreadable, found)
+    )
+  })
+).pipe(
+  Command.withDescription("Show what WireLog.layerFile has written, and what in it is unknown here"),
+  Command.withExamples([
+    { command: "effect-discord-voice wire call.wire.jsonl", description: "All that was said, in order" },
+    {
+      command: "effect-discord-voice wire call.wire.jsonl --findings",
+      description: "What is unknown here or tells of a fault"
+    },
+    { command: "effect-discord-voice wire call.wire.jsonl --socket voice", description: "The voice gateways alone" }
+  ])
+)

@@ -1,0 +1,79 @@
+/**
+ * What in a message is not as this package knows it: opcodes, fields, values.
+ *
+ * @since 0.1.0
+ */
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as DaveFrame from "../../protocol/DaveFrame.ts"
+import * as GatewayPayload from "../../protocol/GatewayPayload.ts"
+import * as VoicePayload from "../../protocol/VoicePayload.ts"
+
+/** The paths of what is in `value` and not in `known`. What a list has lost of its items is told by the schema that left them out. */
+const unknownPaths = (value: unknown, known: unknown, path: string): ReadonlyArray<string> => {
+  if (Array.isArray(value)) {
+    if (!Array.isArray(known) || known.length !== value.length) return [`${path} (as a list of ${value.length})`]
+    return value.flatMap((item, i) => unknownPaths(item, known[i], `${path}[]`))
+  }
+  if (!Predicate.isObject(value)) return []
+  if (!Predicate.isObject(known)) return [path]
+  const fields = new Map(Object.entries(known))
+  return Object.entries(value).flatMap(([key, item]) => {
+    const inner = path === "" ? key : `${path}.${key}`
+    return fields.has(key) ? unknownPaths(item, fields.get(key), inner) : [inner]
+  })
+}
+
+const parsed = (text: string): unknown => JSON.parse(text)
+
+const sentence = (message: string): string => message.replace(/\s*\n\s*/g, ", ")
+
+/**
+ * Of a message of a voice server.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const ofVoice = (version: VoicePayload.VoiceVersion, message: unknown): ReadonlyArray<string> => {
+  const decoded = VoicePayload.decodeServer(version, JSON.stringify(message))
+  if (Result.isFailure(decoded)) return [`not as its schema: ${sentence(decoded.failure.message)}`]
+  const known = decoded.success
+  if (known.op === "unknown") return [`an unknown opcode: ${known.code}`]
+  const encoded = VoicePayload.encodeServer(version, known)
+  if (Result.isFailure(encoded)) return []
+  const paths = new Set(unknownPaths(message, parsed(encoded.success), ""))
+  // a number that the gateway gives from version 8 on, and to clients of older ones, too
+  paths.delete("seq")
+  return Array.from(paths, (path) => `an unknown field of op ${known.op}: ${path}`)
+}
+
+/**
+ * Of a message of the main gateway. Of a Ready nothing is told: the log has too little of it.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const ofMain = (message: unknown): ReadonlyArray<string> => {
+  if (Predicate.isObject(message) && "op" in message && message.op === 0 && !("d" in message)) return []
+  if (Predicate.isObject(message) && "t" in message && message.t === "READY") return []
+  const decoded = GatewayPayload.decodeServer(JSON.stringify(message))
+  if (Result.isFailure(decoded)) return [`not as its schema: ${sentence(decoded.failure.message)}`]
+  return decoded.success.op === "unknown" ? [`an unknown opcode: ${decoded.success.code}`] : []
+}
+
+/**
+ * Of a binary message of a voice server, as far as it is there.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const ofBinary = (bytes: Uint8Array): ReadonlyArray<string> => {
+  const decoded = DaveFrame.decodeServer(bytes)
+  if (Result.isSuccess(decoded)) return []
+  const { kind, message, op } = decoded.failure
+  return [
+    kind === "UnknownOp"
+      ? `an unknown binary opcode: ${op}`
+      : `a binary message that cannot be read: ${sentence(message)}`
+  ]
+}

@@ -1,0 +1,35 @@
+/**
+ * A log of the wire as the command line prints it.
+ *
+ * @since 0.1.0
+ */
+import { escaped } from "../../protocol/internal/printable.ts"
+import type { Line } from "./Reading.ts"
+
+const arrows = { in: "<-", out: "->" } as const
+
+/** What is cut off of a long line is in the file. */
+const fit = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
+
+/**
+ * One line, and one more for each finding. `width` is how many characters a line may have.
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const text = ({ detail, entry, findings, title }: Line, width: number): string => {
+  const at = (entry.at / 1_000).toFixed(3).padStart(10)
+  const socket = ("socket" in entry ? entry.socket : "").padEnd(11)
+  const arrow = "direction" in entry ? arrows[entry.direction] : "  "
+  const shown = fit(escaped(`${at}  ${socket} ${arrow} ${title}${detail === "" ? "" : `  ${detail}`}`), width)
+  return [shown, ...findings.map((finding) => fit(escaped(`${" ".repeat(27)}! ${finding}`), width))].join("\n")
+}
+
+/**
+ * The same for a program: what the file has, with what it is and what was found in it.
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const json = ({ entry, findings, title }: Line): string =>
+  JSON.stringify({ event: "entry", title, findings, entry })

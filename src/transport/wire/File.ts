@@ -1,0 +1,89 @@
+/**
+ * A log of the wire in a file, one JSON object a line.
+ *
+ * @since 0.1.0
+ */
+import * as Fs from "node:fs"
+import type { Entry } from "./Entry.ts"
+
+/**
+ * What takes the text. Both may throw.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Output {
+  readonly write: (text: string) => void
+  readonly close: () => void
+}
+
+/**
+ * A new file, in place of what is there. Throws where it cannot be made.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const outputTo = (path: string): Output => {
+  const file = Fs.openSync(path, "w")
+  return { write: (text) => Fs.writeFileSync(file, text), close: () => Fs.closeSync(file) }
+}
+
+/**
+ * Lines are written behind the work that made them, all of them at once, and by a process that exits, too. A file that cannot be
+ * written any more is told of once (`onFailed`), and nothing more is written.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class LogFile {
+  readonly #output: Output
+  readonly #maxBytes: number
+  readonly #onFailed: (error: unknown) => void
+  readonly #flush = (): void => this.flush()
+  #waiting: Array<string> = []
+  #bytes = 0
+  #isEnded = false
+  #isFailed = false
+
+  constructor(output: Output, maxBytes: number, onFailed: (error: unknown) => void) {
+    this.#output = output
+    this.#maxBytes = maxBytes
+    this.#onFailed = onFailed
+    process.on("exit", this.#flush)
+  }
+
+  write(entry: Entry): void {
+    if (this.#isEnded) return
+    const line = `${JSON.stringify(entry)}\n`
+    const bytes = Buffer.byteLength(line)
+    const isFull = this.#bytes + bytes > this.#maxBytes
+    this.#bytes += bytes
+    this.#waiting.push(isFull ? `${JSON.stringify({ kind: "full", at: entry.at } satisfies Entry)}\n` : line)
+    if (this.#waiting.length === 1) setImmediate(this.#flush)
+    if (isFull) this.#isEnded = true
+  }
+
+  flush(): void {
+    if (this.#waiting.length === 0) return
+    const text = this.#waiting.join("")
+    this.#waiting = []
+    this.#try(() => this.#output.write(text))
+  }
+
+  close(): void {
+    this.flush()
+    this.#isEnded = true
+    process.off("exit", this.#flush)
+    this.#try(() => this.#output.close())
+  }
+
+  #try(use: () => void): void {
+    try {
+      use()
+    } catch (error) {
+      this.#isEnded = true
+      if (!this.#isFailed) this.#onFailed(error)
+      this.#isFailed = true
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Where lines of the wire go, and the time that they have.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type { Entry } from "./Entry.ts"
+
+/**
+ * What is kept of datagrams: how many there were, second by second, or each one's header, too.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Datagrams = "counted" | "each"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly write: (entry: Entry) => void
+  readonly datagrams: Datagrams
+  readonly nowNanos: () => bigint
+  /** When the log began. */
+  readonly originNanos: bigint
+  /** Before the numbers of sockets, so that those of two threads differ. */
+  readonly prefix: string
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export class Log {
+  readonly write: (entry: Entry) => void
+  readonly datagrams: Datagrams
+  readonly originNanos: bigint
+  readonly #nowNanos: () => bigint
+  readonly #prefix: string
+  readonly #opened = new Map<string, number>()
+
+  constructor(options: Options) {
+    this.write = options.write
+    this.datagrams = options.datagrams
+    this.originNanos = options.originNanos
+    this.#nowNanos = options.nowNanos
+    this.#prefix = options.prefix
+  }
+
+  /** Milliseconds since it began, to the microsecond. */
+  now(): number {
+    return Math.round(Number(this.#nowNanos() - this.originNanos) / 1e3) / 1e3
+  }
+
+  /** A name for the next socket of this kind. */
+  socket(kind: string): string {
+    const count = (this.#opened.get(kind) ?? 0) + 1
+    this.#opened.set(kind, count)
+    return `${kind} ${this.#prefix}${count}`
+  }
+}
+
+/**
+ * The log of whoever opens a socket, or builds the layer of a service that does. There is none by default.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const CurrentLog = Context.Reference<Log | undefined>("effect-discord-voice/WireLog", {
+  defaultValue: () => undefined
+})

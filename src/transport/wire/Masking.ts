@@ -1,0 +1,96 @@
+/**
+ * What is kept of a message: all that explains a voice connection, and nothing that lets somebody else into it or says what people
+ * are called and write.
+ *
+ * @since 0.1.0
+ */
+import * as Predicate from "effect/Predicate"
+import { createHash } from "node:crypto"
+
+/** The same secret has the same name, and twelve bits of a hash say nothing of it. */
+const named = (kind: string, secret: string): string =>
+  `<${kind} ${createHash("sha256").update(secret).digest("hex").slice(0, 3)}>`
+
+const secrets: ReadonlyMap<string, string> = new Map([
+  ["token", "token"],
+  ["session_id", "session"],
+  // of Select Protocol: the address of this machine (Ready, which has that of the server, calls it `ip`)
+  ["address", "address"]
+])
+
+/** Of people, and of what is not voice. */
+const leftOut = new Set(["member", "activities", "guilds", "sdp"])
+
+const masked = (value: unknown, key: string | undefined): unknown => {
+  const secret = key === undefined ? undefined : secrets.get(key)
+  if (secret !== undefined && typeof value === "string") return named(secret, value)
+  // still a key by its schema
+  if (key === "secret_key") return Array.isArray(value) ? value.map(() => 0) : "<key>"
+  if (Array.isArray(value)) return value.map((item) => masked(item, undefined))
+  if (!Predicate.isObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).filter(([name]) => !leftOut.has(name)).map(([name, item]) => [name, masked(item, name)])
+  )
+}
+
+const pick = (value: unknown, keys: ReadonlyArray<string>): unknown =>
+  Predicate.isObject(value)
+    ? Object.fromEntries(Object.entries(value).filter(([key]) => keys.includes(key)))
+    : undefined
+
+/** Of a Ready of the main gateway, which has all guilds in it. */
+const ready = (d: unknown): unknown => {
+  const kept = pick(d, ["v", "session_id", "resume_gateway_url", "shard", "user"])
+  return Predicate.isObject(kept) && "user" in kept ? { ...kept, user: pick(kept.user, ["id"]) } : kept
+}
+
+const voiceEvents = new Set(["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE", "RESUMED"])
+
+/** Heartbeat, Identify, voice state, Resume, Reconnect, Invalid Session, Hello, acknowledgement (Discord docs, Opcodes, Gateway). */
+const gatewayOps = new Set<unknown>([1, 2, 4, 6, 7, 9, 10, 11])
+
+const ofGateway = (message: object): unknown => {
+  const { d, op, t } = { d: undefined, op: undefined, t: undefined, ...message }
+  if (op !== 0) return gatewayOps.has(op) ? message : pick(message, ["op"])
+  if (typeof t === "string" && voiceEvents.has(t)) return message
+  const kept = pick(message, ["op", "t", "s"])
+  return t === "READY" && Predicate.isObject(kept) ? { ...kept, d: ready(d) } : kept
+}
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The JSON of a message as it may be kept, or `undefined` if it is no JSON object: what is broken could have a secret anywhere.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const messageOf = (gateway: "voice" | "main", text: string): unknown => {
+  const message = parsed(text)
+  if (!Predicate.isObject(message) || Array.isArray(message)) return undefined
+  return masked(gateway === "voice" ? message : ofGateway(message), undefined)
+}
+
+/**
+ * A URL without what may be a secret in it: user, password, and all of the query but the version and the encoding.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const urlOf = (text: string): string => {
+  if (!URL.canParse(text)) return "<no URL>"
+  const url = new URL(text)
+  url.username = ""
+  url.password = ""
+  url.hash = ""
+  for (const name of new Set(url.searchParams.keys())) {
+    if (name !== "v" && name !== "encoding" && name !== "compress") url.searchParams.delete(name)
+  }
+  return url.href
+}

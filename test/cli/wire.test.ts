@@ -1,0 +1,123 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Console, Effect, Exit } from "effect"
+import { CliOutput, Command } from "effect/cli"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import * as Usage from "../../src/cli/Usage.ts"
+import { wireCommand } from "../../src/cli/wire.ts"
+import type { Entry } from "../../src/WireLog.ts"
+
+/** What the command prints, and whether it ends well. */
+const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
+  const console = yield* Console.Console
+  const stdout: Array<string> = []
+  const stderr: Array<string> = []
+  const recording: Console.Console = Object.assign(Object.create(console), {
+    log: (text: string) => stdout.push(...text.split("\n")),
+    error: (text: string) => stderr.push(text)
+  })
+  const exit = yield* Command.runWith(wireCommand, { version: "0.0.0" })(args).pipe(
+    Effect.provideService(Console.Console, recording),
+    Effect.provideService(CliOutput.Presenter, Usage.presenter(args)),
+    Effect.provide(NodeServices.layer),
+    Effect.exit
+  )
+  return { isWell: Exit.isSuccess(exit), stdout: stdout.map((line) => line.trimEnd()), stderr }
+})
+
+const entries: ReadonlyArray<Entry> = [
+  { kind: "begin", at: 0, format: 1, time: "2026-11-22T10:00:00.000Z", node: "24.21.0", system: "linux x64" },
+  { kind: "open", at: 1, socket: "voice 1", remote: "wss://voice.example/?v=8" },
+  {
+    kind: "message",
+    at: 12.5,
+    socket: "voice 1",
+    direction: "in",
+    bytes: 60,
+    message: { op: 8, d: { v: 8, heartbeat_interval: 13_750, mood: "good" } }
+  },
+  { kind: "open", at: 20, socket: "udp 1", remote: "192.0.2.1:50000", ssrc: 7 },
+  { kind: "closed", at: 90, socket: "voice 1", code: 4_014, reason: "\u001b[31mDisconnected." }
+]
+
+const fileOf = (text: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const path = Path.join(Fs.mkdtempSync(Path.join(Os.tmpdir(), "wire-")), "call.wire.jsonl")
+      Fs.writeFileSync(path, text)
+      return path
+    }),
+    (path) => Effect.sync(() => Fs.rmSync(Path.dirname(path), { recursive: true }))
+  )
+
+const log = `${entries.map((entry) => JSON.stringify(entry)).join("\n")}\n`
+
+describe("wire", () => {
+  it.live("shows all that was said, and what of it is unknown", () =>
+    Effect.gen(function*() {
+      const path = yield* fileOf(log)
+      const { isWell, stderr, stdout } = yield* run([path])
+      assert.isTrue(isWell)
+      assert.isEmpty(stderr)
+      assert.deepStrictEqual(stdout, [
+        "     0.000                 the log begins  2026-11-22T10:00:00.000Z, Node 24.21.0, linux x64",
+        "     0.001  voice 1        opens  wss://voice.example/?v=8",
+        "     0.013  voice 1     <- op 8 Hello  {\"v\":8,\"heartbeat_interval\":13750,\"mood\":\"good\"}",
+        "                           ! an unknown field of op 8: d.mood",
+        "     0.020  udp 1          opens  192.0.2.1:50000, SSRC 7",
+        "     0.090  voice 1        is closed with 4014  \\u{1b}[31mDisconnected.",
+        "                           ! Disconnected: This client was disconnected: it was kicked or moved, the channel was deleted, or the main session ended",
+        "",
+        "5 entries. Found:",
+        "  1 x an unknown field of op 8: d.mood",
+        "  1 x Disconnected: This client was disconnected: it was kicked or moved, the channel was deleted, or the main session ended"
+      ])
+    }).pipe(Effect.scoped))
+
+  it.live(
+    "shows what it is asked for, to a program, too, and passes over what cannot be read",
+    () =>
+      Effect.gen(function*() {
+        const path = yield* fileOf(`${log}{"kind":"released","at":`)
+        const { isWell, stdout } = yield* run([path, "--json", "--socket", "voice", "--findings"])
+        assert.isTrue(isWell)
+        const lines = stdout.map((line) => JSON.parse(line))
+        assert.deepStrictEqual(lines.map(({ event, title }) => [event, title]), [
+          ["entry", "op 8 Hello"],
+          ["entry", "is closed with 4014"],
+          ["end", undefined]
+        ])
+        assert.deepStrictEqual(lines[0].entry, entries[2])
+        assert.deepStrictEqual([lines[2].entries, lines[2].unreadable], [5, 1])
+        assert.strictEqual(lines[2].findings["an unknown field of op 8: d.mood"], 1)
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("says of what is no log that it is none", () =>
+    Effect.gen(function*() {
+      const other = yield* fileOf("OggS and more\n")
+      const none = Path.join(Path.dirname(other), "none")
+      const wrong = yield* run([other])
+      assert.isFalse(wrong.isWell)
+      assert.isEmpty(wrong.stdout)
+      assert.deepStrictEqual(wrong.stderr, [`${other} is no log of the wire: its first line is no entry.`])
+      const empty = yield* run([yield* fileOf(""), "--json"])
+      assert.isFalse(empty.isWell)
+      assert.match(JSON.parse(empty.stdout[0] ?? "").message, /it is empty/)
+      const missing = yield* run([none])
+      assert.isFalse(missing.isWell)
+      assert.lengthOf(missing.stderr, 1)
+      assert.match(missing.stderr[0] ?? "", /none cannot be read: .*NotFound/)
+    }).pipe(Effect.scoped))
+
+  it.live("cuts long lines, unless whole ones are asked for", () =>
+    Effect.gen(function*() {
+      const message = { op: 99, d: "x".repeat(500) }
+      const long: Entry = { kind: "message", at: 1, socket: "voice 1", direction: "out", bytes: 1, message }
+      const path = yield* fileOf(JSON.stringify(long))
+      assert.lengthOf((yield* run([path])).stdout[0] ?? "", 160)
+      assert.match((yield* run([path, "--full"])).stdout[0] ?? "", /x{500}"$/)
+    }).pipe(Effect.scoped))
+})

@@ -1,0 +1,199 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Queue } from "effect"
+import type { DatagramSocket, Frame } from "../../../src/transport/Socket.ts"
+import { DatagramError, WebSocketClosed, WebSocketOpenError } from "../../../src/transport/TransportError.ts"
+import type { Entry } from "../../../src/transport/wire/Entry.ts"
+import { CurrentLog, type Datagrams, Log } from "../../../src/transport/wire/Log.ts"
+import * as Wire from "../../../src/transport/wire/Wire.ts"
+
+/** A log whose time is what the test says, in milliseconds. */
+const logging = (datagrams: Datagrams = "counted") => {
+  const entries: Array<Entry> = []
+  const time = { ms: 0 }
+  const log = new Log({
+    write: (entry) => entries.push(entry),
+    datagrams,
+    nowNanos: () => BigInt(time.ms * 1e6),
+    originNanos: 0n,
+    prefix: ""
+  })
+  return { entries, time, within: Effect.provideService(CurrentLog, log) }
+}
+
+/** A WebSocket that hears nothing but what the test offers, and what was done with it. */
+const webSockets = Effect.gen(function*() {
+  const frames = yield* Queue.unbounded<Frame, WebSocketClosed>()
+  const done: Array<unknown> = []
+  const note = (what: unknown) => Effect.sync(() => void done.push(what))
+  const connect = (url: string) =>
+    Effect.as(note(url), {
+      frames,
+      send: note,
+      close: (code: number, reason: string) => note({ code, reason }),
+      terminate: note("terminated")
+    })
+  return { done, frames, transport: { connect } }
+})
+
+const address = { address: "2001:db8::1", port: 50_000 }
+
+/** A UDP socket that keeps what it is given. */
+const udp = () => {
+  const sent: Array<Uint8Array> = []
+  let handler: ((datagram: Uint8Array) => void) | undefined
+  const socket: DatagramSocket = {
+    local: { address: "::1", port: 1 },
+    send: (packet, length, isAsked) => {
+      sent.push(packet.slice(0, length))
+      return isAsked ?? false
+    },
+    prefetch: (step) => step + 7,
+    onDatagram: (next) => {
+      handler = next
+    },
+    hasAddress: () => false,
+    statistics: () => ({ sent: sent.length, sendErrors: 1, received: 2, socketErrors: 3 })
+  }
+  return { sent, transport: { connect: () => Effect.succeed(socket) }, hears: (bytes: Uint8Array) => handler?.(bytes) }
+}
+
+const rtp = Uint8Array.from([0x80, 0x78, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 4, 5, 6, 7, 0xaa, 0xbb])
+
+describe("Wire", () => {
+  it.effect("does with a WebSocket what is asked for, whether it is logged or not", () =>
+    Effect.gen(function*() {
+      const use = Effect.fnUntraced(function*(transport: Parameters<typeof Wire.webSocket>[1]) {
+        const socket = yield* Wire.webSocket("voice", transport, "wss://voice.example/?v=8", {})
+        yield* socket.send("text")
+        yield* socket.send(Uint8Array.of(1))
+        yield* socket.close(4_000, "enough")
+        yield* socket.terminate
+        return [yield* socket.take, yield* Effect.flip(socket.take)]
+      })
+      const closed = new WebSocketClosed({ code: 4_014, reason: "gone" })
+      const run = Effect.gen(function*() {
+        const { done, frames, transport } = yield* webSockets
+        yield* Queue.offer(frames, "heard")
+        yield* Queue.fail(frames, closed)
+        return [done, yield* Effect.scoped(use(transport))]
+      })
+      const { entries, within } = logging()
+      const plain = yield* run
+      assert.deepStrictEqual(plain, [
+        ["wss://voice.example/?v=8", "text", Uint8Array.of(1), { code: 4_000, reason: "enough" }, "terminated"],
+        ["heard", closed]
+      ])
+      assert.isEmpty(entries)
+      assert.deepStrictEqual(yield* within(run), plain)
+      assert.deepStrictEqual(entries.map(({ kind }) => kind), [
+        "open",
+        "message",
+        "binary",
+        "closing",
+        "message",
+        "closed",
+        "released"
+      ])
+    }))
+
+  it.effect("says of a socket that cannot be opened why, and that it is gone", () =>
+    Effect.gen(function*() {
+      const { entries, within } = logging()
+      const error = new WebSocketOpenError({ url: "wss://voice.example", kind: "Refused", detail: "ECONNREFUSED" })
+      const failed = yield* Wire.webSocket("main", { connect: () => Effect.fail(error) }, "wss://voice.example", {})
+        .pipe(
+          Effect.scoped,
+          within,
+          Effect.flip
+        )
+      assert.strictEqual(failed, error)
+      const lost = new DatagramError({ ...address, detail: "ENETUNREACH" })
+      assert.strictEqual(
+        yield* Wire.datagrams({ connect: () => Effect.fail(lost) }, address, 5).pipe(
+          Effect.scoped,
+          within,
+          Effect.flip
+        ),
+        lost
+      )
+      assert.deepStrictEqual(entries, [
+        { kind: "open", at: 0, socket: "gateway 1", remote: "wss://voice.example/" },
+        { kind: "refused", at: 0, socket: "gateway 1", detail: "ECONNREFUSED" },
+        { kind: "released", at: 0, socket: "gateway 1" },
+        { kind: "open", at: 0, socket: "udp 1", remote: "[2001:db8::1]:50000", ssrc: 5 },
+        { kind: "refused", at: 0, socket: "udp 1", detail: "ENETUNREACH" },
+        { kind: "released", at: 0, socket: "udp 1" }
+      ])
+    }))
+
+  it.effect("has the first 64 KiB of a binary message, and how long it was", () =>
+    Effect.gen(function*() {
+      const { entries, within } = logging()
+      const { transport } = yield* webSockets
+      yield* Wire.webSocket("voice", transport, "wss://voice.example", {}).pipe(
+        Effect.flatMap(({ send }) => send(new Uint8Array(70_000).subarray(10).fill(0xab))),
+        Effect.scoped,
+        within
+      )
+      const binary = entries.find((entry) => entry.kind === "binary")
+      assert.strictEqual(binary?.bytes, 69_990)
+      assert.strictEqual(binary?.hex, "ab".repeat(65_536))
+    }))
+
+  it.effect("hands datagrams on as they are, and counts them a second at a time", () =>
+    Effect.gen(function*() {
+      const { entries, time, within } = logging()
+      const { hears, sent, transport } = udp()
+      const heard: Array<Uint8Array> = []
+      yield* Effect.gen(function*() {
+        const socket = yield* Wire.datagrams(transport, address, 5)
+        assert.strictEqual(socket.prefetch?.(1), 8)
+        assert.isFalse(socket.hasAddress())
+        assert.strictEqual(socket.statistics().sendErrors, 1)
+        socket.onDatagram((datagram) => heard.push(datagram))
+        const longer = Uint8Array.from([...rtp, 9, 9, 9])
+        assert.isTrue(socket.send(longer, rtp.length, true))
+        assert.isFalse(socket.send(longer, rtp.length))
+        hears(rtp)
+        time.ms = 1_000
+        hears(Uint8Array.of(1))
+      }).pipe(Effect.scoped, within)
+      assert.deepStrictEqual(sent, [rtp, rtp])
+      assert.deepStrictEqual(heard, [rtp, Uint8Array.of(1)])
+      const none = {}
+      assert.deepStrictEqual(entries.filter(({ kind }) => kind === "datagrams"), [
+        {
+          kind: "datagrams",
+          at: 1_000,
+          socket: "udp 1",
+          sent: { rtp: { packets: 2, bytes: 36 } },
+          received: { rtp: { packets: 1, bytes: 18 } }
+        },
+        { kind: "datagrams", at: 1_000, socket: "udp 1", sent: none, received: { unknown: { packets: 1, bytes: 1 } } }
+      ])
+    }))
+
+  it.effect("has each datagram's first 16 bytes where it is asked to", () =>
+    Effect.gen(function*() {
+      const { entries, within } = logging("each")
+      const { hears, transport } = udp()
+      yield* Effect.gen(function*() {
+        const socket = yield* Wire.datagrams(transport, address, 5)
+        socket.onDatagram(() => undefined)
+        socket.send(rtp, rtp.length)
+        hears(Uint8Array.of(1, 2))
+      }).pipe(Effect.scoped, within)
+      assert.deepStrictEqual(entries.filter(({ kind }) => kind === "datagram"), [
+        {
+          kind: "datagram",
+          at: 0,
+          socket: "udp 1",
+          direction: "out",
+          bytes: 18,
+          type: "rtp",
+          header: "80780001000000020000000304050607"
+        },
+        { kind: "datagram", at: 0, socket: "udp 1", direction: "in", bytes: 2, type: "unknown", header: "0102" }
+      ])
+    }))
+})
