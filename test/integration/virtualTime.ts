@@ -1,4 +1,6 @@
 import { Clock, Duration, Effect, Exit, Fiber, Scheduler } from "effect"
+import { loadLibopus } from "libopus-wasm"
+import * as SodiumMemory from "../../src/crypto/SodiumMemory.ts"
 
 interface Sleeper {
   readonly atMs: number
@@ -63,6 +65,8 @@ export const run = <A, E>(
   limitMs: number
 ): Effect.Effect<A, E> =>
   Effect.flatten(Effect.promise(async (): Promise<Exit.Exit<A, E>> => {
+    // WebAssembly is compiled in threads, which takes real time
+    await Promise.all([SodiumMemory.get(), loadLibopus()])
     const sleepers = makeSleepers()
     let ready: Array<() => void> = []
     let nowMs = 0
