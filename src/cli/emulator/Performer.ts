@@ -260,7 +260,7 @@ export const make = Effect.fnUntraced(function*(
       case "timeOut":
         return done(faults.timeOut(order.user, order.forMs ?? null, order))
       case "moveUser":
-        return done(faults.moveUser(order.user, order.channel))
+        return done(faults.moveUser(order.user, order.channel, order))
       case "muteUser":
         return done(faults.muteUser(order.user, order))
       case "suppressUser":

@@ -14,6 +14,7 @@ import * as Member from "./dave/Member.ts"
 import * as Faults from "./faults/Faults.ts"
 import * as GatewayServer from "./gateway/GatewayServer.ts"
 import * as Administration from "./guilds/Administration.ts"
+import * as AuditLog from "./guilds/AuditLog.ts"
 import * as Bans from "./guilds/Bans.ts"
 import * as Channels from "./guilds/Channels.ts"
 import * as Invites from "./guilds/Invites.ts"
@@ -119,6 +120,9 @@ export interface Core
   }) => VoiceServerId
   /** What `/gateway`, `/gateway/bot` and READY's `resume_gateway_url` say. */
   readonly setGatewayUrl: (url: string) => void
+
+  /** The audit logs have it that a user has done what is done in `f`; otherwise, it is the owner of the guild. */
+  readonly as: <A>(userId: UserId, f: () => A) => A
 
   readonly write: Writers.Writers["write"]
   readonly react: Writers.Writers["react"]
@@ -259,6 +263,7 @@ export const make = (options: CoreOptions): Core => {
   const { nowMs: startMs, wallMs = 0 } = options
   const wall = () => wallMs + timers.now() - startMs
   const nextId = Snowflakes.make(wall, world.nextId)
+  const audit = AuditLog.make({ world, gateway, profile: options.profile, now: timers.now, wall })
   const attachments = Attachments.make(nextId, () => new URL(gateway.url().replace(/^ws/, "http")).origin)
   const messages = Messages.make(
     world,
@@ -272,20 +277,21 @@ export const make = (options: CoreOptions): Core => {
     world,
     gateway,
     messages,
+    audit,
     nextId,
     tell: observers.tell,
     timers,
     wall
   })
-  const channels = Channels.make(world, gateway, voiceStates, messages, threads, observers.tell)
-  const stages = Stages.make(world, gateway)
-  const roles = Roles.make(world, gateway, channels)
-  const soundboards = Soundboards.make(world, gateway)
+  const channels = Channels.make(world, gateway, voiceStates, messages, threads, audit, observers.tell)
+  const stages = Stages.make(world, gateway, audit)
+  const roles = Roles.make(world, gateway, channels, audit)
+  const soundboards = Soundboards.make(world, gateway, audit)
   const voiceEffects = VoiceEffects.make(world, gateway, observers.tell)
-  const actions = Actions.make({ context, world, gateway, voice, voiceStates, channels, nat })
+  const actions = Actions.make({ context, world, gateway, voice, voiceStates, channels, audit, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
-  const memberships = Memberships.make(world, gateway, voiceStates, channels, timers, wall)
+  const memberships = Memberships.make(world, gateway, voiceStates, channels, audit, timers, wall)
   const refusals = Refusals.make(context)
   const rest = Rest.make({
     context,
@@ -299,9 +305,10 @@ export const make = (options: CoreOptions): Core => {
     soundboards,
     stages,
     threads,
-    bans: Bans.make(gateway, memberships),
-    invites: Invites.make(world, gateway, wall),
-    webhooks: Webhooks.make(world, gateway),
+    bans: Bans.make(world, gateway, memberships, audit),
+    invites: Invites.make(world, gateway, audit, wall),
+    webhooks: Webhooks.make(world, gateway, audit),
+    audit,
     memberships,
     faults,
     commands,
@@ -318,6 +325,7 @@ export const make = (options: CoreOptions): Core => {
   }
 
   return {
+    as: (userId, f) => audit.as({ userId }, f),
     ...actions,
     ...Administration.make(options.profile, world, gateway, channels),
     ...roles,

@@ -124,6 +124,7 @@ export const moderator: bigint = of(
   "KICK_MEMBERS",
   "BAN_MEMBERS",
   "MANAGE_GUILD",
+  "VIEW_AUDIT_LOG",
   "MANAGE_CHANNELS",
   "MANAGE_MESSAGES",
   "MUTE_MEMBERS",

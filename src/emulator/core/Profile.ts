@@ -162,6 +162,11 @@ export interface Profile {
    * and asked for a new key package (op 24) when it resumes. Nobody documents it.
    */
   readonly daveLostMember: "kept" | "removed"
+  /**
+   * For how long moves, disconnections and deleted messages of one moderator are counted in one entry of the audit log; nobody documents it.
+   * 0: each has an entry of its own.
+   */
+  readonly auditLogMergeMs: number
 }
 
 /**
@@ -219,7 +224,8 @@ export const today: Profile = {
   daveExternalSender: "after-description",
   daveSoleMemberVersion: "same",
   daveEpochTransition: false,
-  daveLostMember: "kept"
+  daveLostMember: "kept",
+  auditLogMergeMs: 300_000
 }
 
 /**

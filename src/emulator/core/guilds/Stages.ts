@@ -7,6 +7,7 @@ import { Intents } from "../../../protocol/GatewayPayload.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
 import * as ChannelObject from "../objects/ChannelObject.ts"
 import type * as World from "../World.ts"
+import type { AuditLog } from "./AuditLog.ts"
 
 /**
  * @category models
@@ -23,21 +24,41 @@ export interface Stages {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (world: World.World, gateway: Pick<GatewayServer, "broadcast">): Stages => {
+export const make = (
+  world: World.World,
+  gateway: Pick<GatewayServer, "broadcast">,
+  audit: Pick<AuditLog, "write">
+): Stages => {
   const say = (channel: World.Channel, event: string) => {
     for (const json of ChannelObject.stageInstance(channel)) {
       gateway.broadcast(channel.guildId, Intents.Guilds, event, json)
     }
   }
+  const write = (channel: World.Channel, before: World.Channel["stage"], after: World.Channel["stage"]) =>
+    audit.write(channel.guildId, {
+      action: before === undefined
+        ? "STAGE_INSTANCE_CREATE"
+        : after === undefined
+        ? "STAGE_INSTANCE_DELETE"
+        : "STAGE_INSTANCE_UPDATE",
+      targetId: (after ?? before)?.id,
+      before: before && { topic: before.topic, privacy_level: ChannelObject.guildOnly },
+      after: after && { topic: after.topic, privacy_level: ChannelObject.guildOnly },
+      options: { channel_id: channel.id }
+    })
+
   return {
     setTopic: (channel, topic) => {
       const before = channel.stage
       channel.stage = { id: before?.id ?? world.nextId(), topic }
       say(channel, before === undefined ? "STAGE_INSTANCE_CREATE" : "STAGE_INSTANCE_UPDATE")
+      write(channel, before, channel.stage)
     },
     end: (channel) => {
+      const before = channel.stage
       say(channel, "STAGE_INSTANCE_DELETE")
       channel.stage = undefined
+      if (before !== undefined) write(channel, before, undefined)
     }
   }
 }
