@@ -521,7 +521,8 @@ describe("emulator", () => {
           [{ do: "kick", user: "bot" }, "it is not in voice"],
           [{ do: "kick", user: "nobody" }, "nobody"],
           [{ do: "speak", user: "guest", file: "none.ogg" }, "none.ogg"],
-          [{ do: "leave", user: "nobody" }, "\"nobody\" is no guest here"]
+          [{ do: "leave", user: "nobody" }, "\"nobody\" is no guest here"],
+          [{ do: "subscribe", user: "guest", event: "concert" }, "there is no such event ahead"]
         ] as const
       ) {
         const answer = yield* order(bad)

@@ -69,7 +69,9 @@ const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K],
   daveSoleMemberVersion: Schema.Literals(["same", "zero"]),
   daveEpochTransition: Schema.Boolean,
   daveLostMember: Schema.Literals(["kept", "removed"]),
-  auditLogMergeMs: Schema.Natural
+  auditLogMergeMs: Schema.Natural,
+  eventEmptyMs: Schema.Natural,
+  eventOverdueMs: Schema.Natural
 }
 
 /**

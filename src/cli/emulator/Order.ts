@@ -93,6 +93,7 @@ export const Order = Schema.Union([
   order("setSelf", { user, mute: flag, deaf: flag, video: flag, streaming: flag }),
   order("sendSound", { user, sound: Schema.String, guild }),
   order("sendEmoji", { user, emoji: Schema.String, animationType: count, animationId: count }),
+  order("subscribe", { user, event: Schema.String, interested: flag }),
   order("misbehave", { user, how: Misbehaviour }),
   // what somebody types to a bot, and presses
   order("command", {

@@ -208,6 +208,10 @@ export const make = Effect.fnUntraced(function*(
         return done(
           Effect.flatMap(guest(order.user), ({ participant }) => participant.sendEmoji(order.emoji, order))
         )
+      case "subscribe":
+        return done(
+          Effect.flatMap(guest(order.user), ({ participant }) => participant.subscribe(order.event, order.interested))
+        )
       case "misbehave":
         return done(Effect.flatMap(guest(order.user), ({ participant }) => participant.misbehave(order.how)))
       case "command":

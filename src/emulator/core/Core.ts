@@ -20,6 +20,7 @@ import * as Channels from "./guilds/Channels.ts"
 import * as Invites from "./guilds/Invites.ts"
 import * as Memberships from "./guilds/Memberships.ts"
 import * as Roles from "./guilds/Roles.ts"
+import * as ScheduledEvents from "./guilds/ScheduledEvents.ts"
 import * as Soundboards from "./guilds/Soundboards.ts"
 import * as Stages from "./guilds/Stages.ts"
 import * as Threads from "./guilds/Threads.ts"
@@ -28,6 +29,7 @@ import * as Webhooks from "./guilds/Webhooks.ts"
 import * as Commands from "./interactions/Commands.ts"
 import * as Interactions from "./interactions/Interactions.ts"
 import * as Attachments from "./messages/Attachments.ts"
+import type { Message } from "./messages/Message.ts"
 import * as Messages from "./messages/Messages.ts"
 import * as Nat from "./Nat.ts"
 import * as Observers from "./Observers.ts"
@@ -123,6 +125,7 @@ export interface Core
 
   /** The audit logs have it that a user has done what is done in `f`; otherwise, it is the owner of the guild. */
   readonly as: <A>(userId: UserId, f: () => A) => A
+  readonly subscribe: ScheduledEvents.ScheduledEvents["subscribe"]
 
   readonly write: Writers.Writers["write"]
   readonly react: Writers.Writers["react"]
@@ -253,41 +256,24 @@ export const make = (options: CoreOptions): Core => {
       daveMember: Member.make
     }
   )
-  const voiceStates: VoiceStates.VoiceStates = VoiceStates.make({
-    context,
-    world,
-    gateway,
-    voice,
-    tell: observers.tell
-  })
+  const { observe, tell } = observers
+  const voiceStates: VoiceStates.VoiceStates = VoiceStates.make({ context, world, gateway, voice, tell })
   const { nowMs: startMs, wallMs = 0 } = options
   const wall = () => wallMs + timers.now() - startMs
   const nextId = Snowflakes.make(wall, world.nextId)
   const audit = AuditLog.make({ world, gateway, profile: options.profile, now: timers.now, wall })
   const attachments = Attachments.make(nextId, () => new URL(gateway.url().replace(/^ws/, "http")).origin)
-  const messages = Messages.make(
-    world,
-    gateway,
-    attachments,
-    nextId,
-    timers.now,
-    (message) => threads.written(message)
-  )
-  const threads: Threads.Threads = Threads.make({
-    world,
-    gateway,
-    messages,
-    audit,
-    nextId,
-    tell: observers.tell,
-    timers,
-    wall
-  })
-  const channels = Channels.make(world, gateway, voiceStates, messages, threads, audit, observers.tell)
+  const written = (message: Message) => threads.written(message)
+  const messages = Messages.make(world, gateway, attachments, nextId, timers.now, written)
+  const inTime = { nextId, timers, wall }
+  const threads: Threads.Threads = Threads.make({ world, gateway, messages, audit, tell, ...inTime })
+  const channels = Channels.make(world, gateway, voiceStates, messages, threads, audit, tell)
   const stages = Stages.make(world, gateway, audit)
+  const { profile } = options
+  const events = ScheduledEvents.make({ world, gateway, audit, stages, profile, observe, ...inTime })
   const roles = Roles.make(world, gateway, channels, audit)
   const soundboards = Soundboards.make(world, gateway, audit)
-  const voiceEffects = VoiceEffects.make(world, gateway, observers.tell)
+  const voiceEffects = VoiceEffects.make(world, gateway, tell)
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, channels, audit, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
@@ -304,6 +290,7 @@ export const make = (options: CoreOptions): Core => {
     roles,
     soundboards,
     stages,
+    events,
     threads,
     bans: Bans.make(world, gateway, memberships, audit),
     invites: Invites.make(world, gateway, audit, wall),
@@ -326,6 +313,7 @@ export const make = (options: CoreOptions): Core => {
 
   return {
     as: (userId, f) => audit.as({ userId }, f),
+    subscribe: events.subscribe,
     ...actions,
     ...Administration.make(options.profile, world, gateway, channels),
     ...roles,

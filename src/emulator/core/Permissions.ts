@@ -137,6 +137,8 @@ export const moderator: bigint = of(
   "MANAGE_WEBHOOKS",
   "MANAGE_GUILD_EXPRESSIONS",
   "CREATE_GUILD_EXPRESSIONS",
+  "CREATE_EVENTS",
+  "MANAGE_EVENTS",
   "PIN_MESSAGES"
 )
 

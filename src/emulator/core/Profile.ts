@@ -167,6 +167,10 @@ export interface Profile {
    * 0: each has an entry of its own.
    */
   readonly auditLogMergeMs: number
+  /** How long nobody is in the channel of a scheduled event before it is over. Discord names some minutes. */
+  readonly eventEmptyMs: number
+  /** How long after its time a scheduled event of a channel is called off that has not begun. Discord names a few hours. */
+  readonly eventOverdueMs: number
 }
 
 /**
@@ -225,7 +229,9 @@ export const today: Profile = {
   daveSoleMemberVersion: "same",
   daveEpochTransition: false,
   daveLostMember: "kept",
-  auditLogMergeMs: 300_000
+  auditLogMergeMs: 300_000,
+  eventEmptyMs: 300_000,
+  eventOverdueMs: 14_400_000
 }
 
 /**

@@ -14,8 +14,8 @@ import type { AuditLog } from "./AuditLog.ts"
  * @since 0.1.0
  */
 export interface Stages {
-  /** STAGE_INSTANCE_CREATE, or STAGE_INSTANCE_UPDATE where it is held already. */
-  readonly setTopic: (channel: World.Channel, topic: string) => void
+  /** STAGE_INSTANCE_CREATE, or STAGE_INSTANCE_UPDATE where it is held already. Gives its id. */
+  readonly setTopic: (channel: World.Channel, topic: string, eventId?: string) => string
   /** STAGE_INSTANCE_DELETE. */
   readonly end: (channel: World.Channel) => void
 }
@@ -48,11 +48,12 @@ export const make = (
     })
 
   return {
-    setTopic: (channel, topic) => {
+    setTopic: (channel, topic, eventId) => {
       const before = channel.stage
-      channel.stage = { id: before?.id ?? world.nextId(), topic }
+      channel.stage = { id: before?.id ?? world.nextId(), topic, eventId: before?.eventId ?? eventId }
       say(channel, before === undefined ? "STAGE_INSTANCE_CREATE" : "STAGE_INSTANCE_UPDATE")
       write(channel, before, channel.stage)
+      return channel.stage.id
     },
     end: (channel) => {
       const before = channel.stage

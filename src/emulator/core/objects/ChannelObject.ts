@@ -151,7 +151,7 @@ export const stageInstance = ({ guildId, id, stage }: Channel): ReadonlyArray<Js
     topic: stage.topic,
     privacy_level: guildOnly,
     discoverable_disabled: false,
-    guild_scheduled_event_id: null
+    guild_scheduled_event_id: stage.eventId ?? null
   }]
 
 /**

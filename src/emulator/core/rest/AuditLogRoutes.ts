@@ -10,6 +10,7 @@ import { missingPermissions, ok, type RestResponse } from "../http/RestAnswer.ts
 import * as AuditLogObject from "../objects/AuditLogObject.ts"
 import * as ChannelObject from "../objects/ChannelObject.ts"
 import * as DiscordObject from "../objects/DiscordObject.ts"
+import * as EventObject from "../objects/EventObject.ts"
 import * as Permissions from "../Permissions.ts"
 import { compare } from "../Snowflakes.ts"
 import * as World from "../World.ts"
@@ -33,7 +34,8 @@ export const make = (
     return {
       application_commands: [],
       auto_moderation_rules: [],
-      guild_scheduled_events: [],
+      guild_scheduled_events: Array.from(guild.events.values()).filter(({ id }) => ids.has(id))
+        .map((one) => EventObject.json(one)),
       integrations: [],
       threads: World.threadsOf(world, guild.id).filter(({ id }) => ids.has(id))
         .map((one) => ChannelObject.channel(world, one)),

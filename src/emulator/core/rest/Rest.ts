@@ -15,6 +15,7 @@ import type { Channels } from "../guilds/Channels.ts"
 import type { Invites } from "../guilds/Invites.ts"
 import type { Memberships } from "../guilds/Memberships.ts"
 import type { Roles } from "../guilds/Roles.ts"
+import type { ScheduledEvents } from "../guilds/ScheduledEvents.ts"
 import type { Soundboards } from "../guilds/Soundboards.ts"
 import type { Stages } from "../guilds/Stages.ts"
 import type { Threads } from "../guilds/Threads.ts"
@@ -37,6 +38,7 @@ import * as BanRoutes from "./BanRoutes.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as CommandRoutes from "./CommandRoutes.ts"
 import * as EmojiRoutes from "./EmojiRoutes.ts"
+import * as EventRoutes from "./EventRoutes.ts"
 import * as GuildRoutes from "./GuildRoutes.ts"
 import * as InviteRoutes from "./InviteRoutes.ts"
 import * as MemberRoutes from "./MemberRoutes.ts"
@@ -87,6 +89,7 @@ export interface Options {
   readonly roles: Roles
   readonly soundboards: Soundboards
   readonly stages: Stages
+  readonly events: ScheduledEvents
   readonly threads: Threads
   readonly audit: AuditLog
   readonly bans: Bans
@@ -166,7 +169,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     ...ThreadRoutes.make(world, threads, inGuild, inChannel, inMessage),
     ...MemberRoutes.make({ world, actions, memberships, voiceStates, wall }, inGuild),
     ...RoleRoutes.make(roles, memberships, inGuild),
-    ...StageRoutes.make(stages, inChannel),
+    ...StageRoutes.make(world, stages, options.events, inChannel),
     RestRoute.make("GET", "/gateway/bot", gatewayBot),
     RestRoute.make("GET", "/users/@me", ({ user }) => ok(DiscordObject.self(user))),
     RestRoute.make("GET", "/users/:", ({ ids }) => {
@@ -192,6 +195,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     ...SoundRoutes.make(world, options.soundboards, options.voiceEffects, inChannel, inGuild),
     ...EmojiRoutes.make(world, gateway, audit, inGuild),
     ...GuildRoutes.make(world, gateway, audit, inGuild),
+    ...EventRoutes.make(world, options.events, wall, inGuild),
     ...AuditLogRoutes.make(world, audit, inGuild),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
     RestRoute.make("POST", "/users/@me/channels", (call) => {
