@@ -511,8 +511,8 @@ describe("emulator", () => {
       for (
         const [bad, message] of [
           [{ do: "kik" }, "\"do\" has to be one of join, leave, speak"],
-          [{ do: "kick" }, "An order \"kick\" has the options user, guild?, only?: \"user\" is missing."],
-          [{ do: "kick", user: "bot", usr: "bot" }, "has the options user, guild?, only?: \"usr\" is no option."],
+          [{ do: "kick" }, "An order \"kick\" has the options user, guild?, by?, only?: \"user\" is missing."],
+          [{ do: "kick", user: "bot", usr: "bot" }, "has the options user, guild?, by?, only?: \"usr\" is no option."],
           [{ do: "closeVoice", user: "bot", code: 1 }, ": \"code\": Expected a value between 1000 and 4999."],
           [{ do: "when", point: "voice-in", what: { close: "x" } }, ": \"what.close\": Expected number."],
           [{ do: "stop", now: true }, "An order \"stop\" has no options: \"now\" is no option."],
@@ -521,7 +521,8 @@ describe("emulator", () => {
           [{ do: "kick", user: "bot" }, "it is not in voice"],
           [{ do: "kick", user: "nobody" }, "nobody"],
           [{ do: "speak", user: "guest", file: "none.ogg" }, "none.ogg"],
-          [{ do: "leave", user: "nobody" }, "\"nobody\" is no guest here"]
+          [{ do: "leave", user: "nobody" }, "\"nobody\" is no guest here"],
+          [{ do: "subscribe", user: "guest", event: "concert" }, "there is no such event ahead"]
         ] as const
       ) {
         const answer = yield* order(bad)

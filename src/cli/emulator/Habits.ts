@@ -68,7 +68,10 @@ const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K],
   daveExternalSender: Schema.Literals(["before-description", "after-description"]),
   daveSoleMemberVersion: Schema.Literals(["same", "zero"]),
   daveEpochTransition: Schema.Boolean,
-  daveLostMember: Schema.Literals(["kept", "removed"])
+  daveLostMember: Schema.Literals(["kept", "removed"]),
+  auditLogMergeMs: Schema.Natural,
+  eventEmptyMs: Schema.Natural,
+  eventOverdueMs: Schema.Natural
 }
 
 /**

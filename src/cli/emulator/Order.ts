@@ -17,6 +17,8 @@ const user = Schema.String
 const direct = Schema.optionalKey(Schema.String)
 const channel = Schema.String
 const guild = Schema.optionalKey(Schema.String)
+/** Who does it, as audit logs say. */
+const by = Schema.optionalKey(user)
 const file = Schema.String
 const reason = Schema.optionalKey(Schema.String)
 const code = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1000, maximum: 4999 })))
@@ -91,6 +93,7 @@ export const Order = Schema.Union([
   order("setSelf", { user, mute: flag, deaf: flag, video: flag, streaming: flag }),
   order("sendSound", { user, sound: Schema.String, guild }),
   order("sendEmoji", { user, emoji: Schema.String, animationType: count, animationId: count }),
+  order("subscribe", { user, event: Schema.String, interested: flag }),
   order("misbehave", { user, how: Misbehaviour }),
   // what somebody types to a bot, and presses
   order("command", {
@@ -185,14 +188,14 @@ export const Order = Schema.Union([
     userLimit: count
   }),
   // faults, by the names that a program in Effect has for them
-  order("kick", { user, guild, only: half }),
-  order("removeFromGuild", { user, guild }),
+  order("kick", { user, guild, by, only: half }),
+  order("removeFromGuild", { user, guild, by }),
   order("addToGuild", { user, guild }),
-  order("setNick", { user, guild, nick: Schema.NullOr(Schema.String) }),
-  order("setRoles", { user, guild, roles: Schema.Array(Schema.String) }),
-  order("timeOut", { user, guild, forMs }),
-  order("moveUser", { user, channel }),
-  order("muteUser", { user, guild, mute: flag, deaf: flag }),
+  order("setNick", { user, guild, by, nick: Schema.NullOr(Schema.String) }),
+  order("setRoles", { user, guild, by, roles: Schema.Array(Schema.String) }),
+  order("timeOut", { user, guild, by, forMs }),
+  order("moveUser", { user, channel, by }),
+  order("muteUser", { user, guild, by, mute: flag, deaf: flag }),
   order("suppressUser", { user, guild, suppress: Schema.Boolean }),
   order("deny", { user, channel, connect: flag, view: flag, speak: flag, send: flag }),
   order("moveServer", {

@@ -208,6 +208,10 @@ export const make = Effect.fnUntraced(function*(
         return done(
           Effect.flatMap(guest(order.user), ({ participant }) => participant.sendEmoji(order.emoji, order))
         )
+      case "subscribe":
+        return done(
+          Effect.flatMap(guest(order.user), ({ participant }) => participant.subscribe(order.event, order.interested))
+        )
       case "misbehave":
         return done(Effect.flatMap(guest(order.user), ({ participant }) => participant.misbehave(order.how)))
       case "command":
@@ -260,7 +264,7 @@ export const make = Effect.fnUntraced(function*(
       case "timeOut":
         return done(faults.timeOut(order.user, order.forMs ?? null, order))
       case "moveUser":
-        return done(faults.moveUser(order.user, order.channel))
+        return done(faults.moveUser(order.user, order.channel, order))
       case "muteUser":
         return done(faults.muteUser(order.user, order))
       case "suppressUser":

@@ -7,6 +7,7 @@ import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import * as Admission from "./Admission.ts"
 import type { CoreContext, VoiceServerId } from "./CoreContext.ts"
 import type { GatewayServer } from "./gateway/GatewayServer.ts"
+import type { AuditLog } from "./guilds/AuditLog.ts"
 import type { Channels } from "./guilds/Channels.ts"
 import type { Nat } from "./Nat.ts"
 import type { Half } from "./states/VoiceEvents.ts"
@@ -106,9 +107,10 @@ export const make = (options: {
   readonly voice: VoiceHalf
   readonly voiceStates: VoiceStates
   readonly channels: Pick<Channels, "remove" | "permitted">
+  readonly audit: Pick<AuditLog, "write">
   readonly nat: Nat
 }): Actions => {
-  const { channels, gateway, nat, voice, voiceStates, world } = options
+  const { audit, channels, gateway, nat, voice, voiceStates, world } = options
 
   const statesOf = (userId: UserId, guildId: GuildId | undefined) =>
     World.voiceStatesOf(world, userId).filter((state) => guildId === undefined || state.guildId === guildId)
@@ -143,11 +145,15 @@ export const make = (options: {
       const state = channel === undefined ? undefined : World.voiceState(world, channel.guildId, userId)
       if (channel === undefined || state === undefined) return false
       voiceStates.move(state, channel)
+      audit.write(channel.guildId, { action: "MEMBER_MOVE", options: { channel_id: channel.id } })
       return true
     },
     kick: (userId, guildId, only) => {
       const states = statesOf(userId, guildId)
-      for (const state of states) voiceStates.remove(state, { code: 4014, reason: "Disconnected.", only, kicked: true })
+      for (const state of states) {
+        voiceStates.remove(state, { code: 4014, reason: "Disconnected.", only, kicked: true })
+        audit.write(state.guildId, { action: "MEMBER_DISCONNECT" })
+      }
       return states.length > 0
     },
     deleteChannel: (channelId) => {
@@ -215,9 +221,12 @@ export const make = (options: {
       for (const state of states) {
         const member = world.guilds.get(state.guildId)?.members.get(userId)
         if (member === undefined) continue
+        const before = { mute: member.mute, deaf: member.deaf }
         member.mute = flags.mute ?? member.mute
         member.deaf = flags.deaf ?? member.deaf
         voiceStates.changed(state)
+        const after = { mute: member.mute, deaf: member.deaf }
+        audit.write(state.guildId, { action: "MEMBER_UPDATE", targetId: userId, before, after })
       }
       return states.length > 0
     },

@@ -14,11 +14,13 @@ import * as Member from "./dave/Member.ts"
 import * as Faults from "./faults/Faults.ts"
 import * as GatewayServer from "./gateway/GatewayServer.ts"
 import * as Administration from "./guilds/Administration.ts"
+import * as AuditLog from "./guilds/AuditLog.ts"
 import * as Bans from "./guilds/Bans.ts"
 import * as Channels from "./guilds/Channels.ts"
 import * as Invites from "./guilds/Invites.ts"
 import * as Memberships from "./guilds/Memberships.ts"
 import * as Roles from "./guilds/Roles.ts"
+import * as ScheduledEvents from "./guilds/ScheduledEvents.ts"
 import * as Soundboards from "./guilds/Soundboards.ts"
 import * as Stages from "./guilds/Stages.ts"
 import * as Threads from "./guilds/Threads.ts"
@@ -27,6 +29,7 @@ import * as Webhooks from "./guilds/Webhooks.ts"
 import * as Commands from "./interactions/Commands.ts"
 import * as Interactions from "./interactions/Interactions.ts"
 import * as Attachments from "./messages/Attachments.ts"
+import type { Message } from "./messages/Message.ts"
 import * as Messages from "./messages/Messages.ts"
 import * as Nat from "./Nat.ts"
 import * as Observers from "./Observers.ts"
@@ -119,6 +122,10 @@ export interface Core
   }) => VoiceServerId
   /** What `/gateway`, `/gateway/bot` and READY's `resume_gateway_url` say. */
   readonly setGatewayUrl: (url: string) => void
+
+  /** The audit logs have it that a user has done what is done in `f`; otherwise, it is the owner of the guild. */
+  readonly as: <A>(userId: UserId, f: () => A) => A
+  readonly subscribe: ScheduledEvents.ScheduledEvents["subscribe"]
 
   readonly write: Writers.Writers["write"]
   readonly react: Writers.Writers["react"]
@@ -249,43 +256,28 @@ export const make = (options: CoreOptions): Core => {
       daveMember: Member.make
     }
   )
-  const voiceStates: VoiceStates.VoiceStates = VoiceStates.make({
-    context,
-    world,
-    gateway,
-    voice,
-    tell: observers.tell
-  })
+  const { observe, tell } = observers
+  const voiceStates: VoiceStates.VoiceStates = VoiceStates.make({ context, world, gateway, voice, tell })
   const { nowMs: startMs, wallMs = 0 } = options
   const wall = () => wallMs + timers.now() - startMs
   const nextId = Snowflakes.make(wall, world.nextId)
+  const audit = AuditLog.make({ world, gateway, profile: options.profile, now: timers.now, wall })
   const attachments = Attachments.make(nextId, () => new URL(gateway.url().replace(/^ws/, "http")).origin)
-  const messages = Messages.make(
-    world,
-    gateway,
-    attachments,
-    nextId,
-    timers.now,
-    (message) => threads.written(message)
-  )
-  const threads: Threads.Threads = Threads.make({
-    world,
-    gateway,
-    messages,
-    nextId,
-    tell: observers.tell,
-    timers,
-    wall
-  })
-  const channels = Channels.make(world, gateway, voiceStates, messages, threads, observers.tell)
-  const stages = Stages.make(world, gateway)
-  const roles = Roles.make(world, gateway, channels)
-  const soundboards = Soundboards.make(world, gateway)
-  const voiceEffects = VoiceEffects.make(world, gateway, observers.tell)
-  const actions = Actions.make({ context, world, gateway, voice, voiceStates, channels, nat })
+  const written = (message: Message) => threads.written(message)
+  const messages = Messages.make(world, gateway, attachments, nextId, timers.now, written)
+  const inTime = { nextId, timers, wall }
+  const threads: Threads.Threads = Threads.make({ world, gateway, messages, audit, tell, ...inTime })
+  const channels = Channels.make(world, gateway, voiceStates, messages, threads, audit, tell)
+  const stages = Stages.make(world, gateway, audit)
+  const { profile } = options
+  const events = ScheduledEvents.make({ world, gateway, audit, stages, profile, observe, ...inTime })
+  const roles = Roles.make(world, gateway, channels, audit)
+  const soundboards = Soundboards.make(world, gateway, audit)
+  const voiceEffects = VoiceEffects.make(world, gateway, tell)
+  const actions = Actions.make({ context, world, gateway, voice, voiceStates, channels, audit, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
-  const memberships = Memberships.make(world, gateway, voiceStates, channels, timers, wall)
+  const memberships = Memberships.make(world, gateway, voiceStates, channels, audit, timers, wall)
   const refusals = Refusals.make(context)
   const rest = Rest.make({
     context,
@@ -298,10 +290,12 @@ export const make = (options: CoreOptions): Core => {
     roles,
     soundboards,
     stages,
+    events,
     threads,
-    bans: Bans.make(gateway, memberships),
-    invites: Invites.make(world, gateway, wall),
-    webhooks: Webhooks.make(world, gateway),
+    bans: Bans.make(world, gateway, memberships, audit),
+    invites: Invites.make(world, gateway, audit, wall),
+    webhooks: Webhooks.make(world, gateway, audit),
+    audit,
     memberships,
     faults,
     commands,
@@ -318,6 +312,8 @@ export const make = (options: CoreOptions): Core => {
   }
 
   return {
+    as: (userId, f) => audit.as({ userId }, f),
+    subscribe: events.subscribe,
     ...actions,
     ...Administration.make(options.profile, world, gateway, channels),
     ...roles,

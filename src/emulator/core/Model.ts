@@ -83,7 +83,7 @@ export interface Channel {
   /** What is said beside the name of a voice channel. */
   status: string | undefined
   /** What a stage is about, while somebody holds it. */
-  stage: { readonly id: string; readonly topic: string } | undefined
+  stage: { readonly id: string; readonly topic: string; readonly eventId?: string | undefined } | undefined
   /** What only threads have, whose `parentId` is the channel that they are in, and by whose overwrites they go. */
   readonly thread: Thread | undefined
 }
@@ -133,6 +133,7 @@ export interface Guild {
   readonly roles: Map<string, Permissions.Role>
   /** Who is kept out, and why. */
   readonly bans: Map<UserId, string | undefined>
+  readonly events: Map<string, ScheduledEvent>
   /** Its soundboard, by the ids of the sounds. */
   readonly sounds: Map<string, Sound>
   /** Whether it can be reached: there is no outage. */
@@ -194,6 +195,32 @@ export interface Webhook {
   channelId: ChannelId
   name: string
   readonly creator: User
+}
+
+/**
+ * What is planned in a voice channel, in a stage, or elsewhere.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ScheduledEvent {
+  readonly id: string
+  readonly guildId: GuildId
+  readonly creator: User
+  name: string
+  description: string | undefined
+  kind: "voice" | "stage" | "external"
+  /** None of what is elsewhere, which has a `location` and an end. */
+  channelId: ChannelId | undefined
+  location: string | undefined
+  /** In milliseconds of Unix time. */
+  startMs: number
+  endMs: number | undefined
+  status: "scheduled" | "active" | "completed" | "canceled"
+  /** Of the stage that is held for it. */
+  stageId: string | undefined
+  /** Who is interested. */
+  readonly subscribers: Set<UserId>
 }
 
 /**

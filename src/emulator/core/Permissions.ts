@@ -124,6 +124,7 @@ export const moderator: bigint = of(
   "KICK_MEMBERS",
   "BAN_MEMBERS",
   "MANAGE_GUILD",
+  "VIEW_AUDIT_LOG",
   "MANAGE_CHANNELS",
   "MANAGE_MESSAGES",
   "MUTE_MEMBERS",
@@ -136,6 +137,8 @@ export const moderator: bigint = of(
   "MANAGE_WEBHOOKS",
   "MANAGE_GUILD_EXPRESSIONS",
   "CREATE_GUILD_EXPRESSIONS",
+  "CREATE_EVENTS",
+  "MANAGE_EVENTS",
   "PIN_MESSAGES"
 )
 

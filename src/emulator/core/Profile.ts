@@ -162,6 +162,15 @@ export interface Profile {
    * and asked for a new key package (op 24) when it resumes. Nobody documents it.
    */
   readonly daveLostMember: "kept" | "removed"
+  /**
+   * For how long moves, disconnections and deleted messages of one moderator are counted in one entry of the audit log; nobody documents it.
+   * 0: each has an entry of its own.
+   */
+  readonly auditLogMergeMs: number
+  /** How long nobody is in the channel of a scheduled event before it is over. Discord names some minutes. */
+  readonly eventEmptyMs: number
+  /** How long after its time a scheduled event of a channel is called off that has not begun. Discord names a few hours. */
+  readonly eventOverdueMs: number
 }
 
 /**
@@ -219,7 +228,10 @@ export const today: Profile = {
   daveExternalSender: "after-description",
   daveSoleMemberVersion: "same",
   daveEpochTransition: false,
-  daveLostMember: "kept"
+  daveLostMember: "kept",
+  auditLogMergeMs: 300_000,
+  eventEmptyMs: 300_000,
+  eventOverdueMs: 14_400_000
 }
 
 /**

@@ -115,6 +115,7 @@ export const addGuild = (world: World, options: { readonly id: GuildId; readonly
     members: new Map(),
     roles,
     bans: new Map(),
+    events: new Map(),
     sounds: new Map(),
     available: true
   }

@@ -26,6 +26,17 @@ export interface InGuild {
 }
 
 /**
+ * Who does it, which the audit log of the guild says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface By {
+  /** The name or id of a user, whatever it may do. Default: the owner of the guild. */
+  readonly by?: string | undefined
+}
+
+/**
  * What moderators, servers and networks do to a client. What is done to a user at once fails with the reason `NothingToDo`
  * if there is nothing to act on. What lasts ends with the scope. Names that are not known fail with `UnknownName`, numbers
  * that make no sense with `InvalidOption`.
@@ -70,22 +81,22 @@ export interface Faults extends LastingFaults.LastingFaults {
    */
   readonly kick: (
     user: string,
-    options?: InGuild & { readonly only?: "close" | "event" | undefined }
+    options?: InGuild & By & { readonly only?: "close" | "event" | undefined }
   ) => Effect.Effect<void, EmulatorError>
   /** A moderator moves a user to another channel of the guild. */
-  readonly moveUser: (user: string, channel: string) => Effect.Effect<void, EmulatorError>
+  readonly moveUser: (user: string, channel: string, options?: By) => Effect.Effect<void, EmulatorError>
   /**
    * Removes a member from a guild, or from all of its guilds: out of voice (close 4014), and GUILD_DELETE, after which nothing of the
    * guild comes any more.
    */
-  readonly removeFromGuild: (user: string, options?: InGuild) => Effect.Effect<void, EmulatorError>
+  readonly removeFromGuild: (user: string, options?: InGuild & By) => Effect.Effect<void, EmulatorError>
   /** Invites a user again that was removed from a guild: GUILD_CREATE. */
   readonly addToGuild: (user: string, options?: InGuild) => Effect.Effect<void, EmulatorError>
   /**
    * Gives a member another nickname, in one guild or in all of its guilds: GUILD_MEMBER_UPDATE, which clients get of others with the
    * privileged intent for members only. `null` takes it away. Voice states have it from then on.
    */
-  readonly setNick: (user: string, nick: string | null, options?: InGuild) => Effect.Effect<void, EmulatorError>
+  readonly setNick: (user: string, nick: string | null, options?: InGuild & By) => Effect.Effect<void, EmulatorError>
   /**
    * A user has these roles, by name or id, and no others, in one guild or in all that have them: GUILD_MEMBER_UPDATE, and what it may
    * do follows. "moderators" is what a `moderator` has.
@@ -93,7 +104,7 @@ export interface Faults extends LastingFaults.LastingFaults {
   readonly setRoles: (
     user: string,
     roles: ReadonlyArray<string>,
-    options?: InGuild
+    options?: InGuild & By
   ) => Effect.Effect<void, EmulatorError>
   /**
    * A moderator gives a member a time-out of four weeks at most, in one guild or in all of its guilds; `null` ends one: it may read alone, is out of voice
@@ -102,7 +113,7 @@ export interface Faults extends LastingFaults.LastingFaults {
   readonly timeOut: (
     user: string,
     duration: Duration.Input | null,
-    options?: InGuild
+    options?: InGuild & By
   ) => Effect.Effect<void, EmulatorError>
   /**
    * A guild cannot be reached until the scope closes: GUILD_DELETE with `unavailable`, and GUILD_CREATE afterwards. In between nothing
@@ -130,7 +141,7 @@ export interface Faults extends LastingFaults.LastingFaults {
   /** Mutes or deafens a user for the whole guild. */
   readonly muteUser: (
     user: string,
-    flags: InGuild & { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined }
+    flags: InGuild & By & { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined }
   ) => Effect.Effect<void, EmulatorError>
   /** In a stage: puts a user into the audience (true) or among the speakers (false). */
   readonly suppressUser: (user: string, suppress: boolean, options?: InGuild) => Effect.Effect<void, EmulatorError>
@@ -189,16 +200,21 @@ export const make = (shell: Shell, names: {
     )
   const actOnUser = (action: keyof Faults, name: string, detail: string, f: (core: Core.Core, id: UserId) => boolean) =>
     Effect.flatMap(users.find(name), ({ id }) => act(action, name, detail, (core) => f(core, id)))
+  /** What somebody does, in whose name it stands in audit logs. */
+  const asUser = (by: string | undefined) =>
+    by === undefined
+      ? Effect.succeed((_: Core.Core, f: () => boolean) => f())
+      : Effect.map(users.find(by), ({ id }) => (core: Core.Core, f: () => boolean) => core.as(id, f))
   const actInGuild = (
     action: keyof Faults,
     name: string,
-    guild: string | undefined,
+    { by, guild }: InGuild & By,
     detail: string,
     f: (core: Core.Core, id: UserId, guildId: GuildId | undefined) => boolean
   ) =>
     Effect.flatMap(
-      guild === undefined ? Effect.undefined : guilds.find(guild),
-      (found) => actOnUser(action, name, detail, (core, id) => f(core, id, found?.id))
+      Effect.all([guild === undefined ? Effect.undefined : guilds.find(guild), asUser(by)]),
+      ([found, as]) => actOnUser(action, name, detail, (core, id) => as(core, () => f(core, id, found?.id)))
     )
   const actOnChannel = (
     action: keyof Faults,
@@ -259,52 +275,52 @@ export const make = (shell: Shell, names: {
         (core) => core.moveServer(id, { ...options, server: server?.id })
       )
     }),
-    kick: (user, { guild, only } = {}) =>
-      actInGuild("kick", user, guild, notInVoice, (core, id, guildId) => core.kick(id, guildId, only)),
-    moveUser: (user, channel) =>
+    kick: (user, options = {}) =>
+      actInGuild("kick", user, options, notInVoice, (core, id, guildId) => core.kick(id, guildId, options.only)),
+    moveUser: (user, channel, { by } = {}) =>
       Effect.flatMap(
         channels.find(channel),
         (to) =>
-          actOnUser("moveUser", user, `${notInVoice}, or there is no voice in "${channel}"`, (core, id) =>
+          actInGuild("moveUser", user, { by }, `${notInVoice}, or there is no voice in "${channel}"`, (core, id) =>
             core.moveUser(id, to.id))
       ),
-    removeFromGuild: (user, { guild } = {}) =>
+    removeFromGuild: (user, options = {}) =>
       actInGuild(
         "removeFromGuild",
         user,
-        guild,
+        options,
         "it is no member",
         (core, id, guildId) => core.removeFromGuild(id, guildId)
       ),
-    addToGuild: (user, { guild } = {}) =>
+    addToGuild: (user, options = {}) =>
       actInGuild(
         "addToGuild",
         user,
-        guild,
+        options,
         "it is a member already",
         (core, id, guildId) => core.addToGuild(id, guildId)
       ),
-    setNick: (user, nick, { guild } = {}) =>
+    setNick: (user, nick, options = {}) =>
       actInGuild(
         "setNick",
         user,
-        guild,
+        options,
         "it is no member",
         (core, id, guildId) => core.setNick(id, nick ?? undefined, guildId)
       ),
-    setRoles: (user, roles, { guild } = {}) =>
+    setRoles: (user, roles, options = {}) =>
       actInGuild(
         "setRoles",
         user,
-        guild,
+        options,
         "it is no member, or there is no such role",
         (core, id, guildId) => core.setRoles(id, roles, guildId)
       ),
-    timeOut: (user, duration, { guild } = {}) =>
+    timeOut: (user, duration, options = {}) =>
       actInGuild(
         "timeOut",
         user,
-        guild,
+        options,
         "it is no member",
         (core, id, guildId) => core.timeOut(id, duration === null ? undefined : Duration.toMillis(duration), guildId)
       ),
@@ -319,22 +335,22 @@ export const make = (shell: Shell, names: {
         channels.remove(channel)
         return act("deleteChannel", channel, "it is gone", (core) => core.deleteChannel(id))
       }),
-    closeVoice: (user, code, reason = "", { guild } = {}) =>
+    closeVoice: (user, code, reason = "", options = {}) =>
       Effect.andThen(
         FaultOptions.check(...FaultOptions.closeFrame("code", code, reason)),
         actInGuild(
           "closeVoice",
           user,
-          guild,
+          options,
           notConnectedToVoice,
           (core, id, guildId) => core.closeVoice(id, code, reason, guildId)
         )
       ),
-    terminateVoice: (user, { guild } = {}) =>
+    terminateVoice: (user, options = {}) =>
       actInGuild(
         "terminateVoice",
         user,
-        guild,
+        options,
         notConnectedToVoice,
         (core, id, guildId) => core.terminateVoice(id, guildId)
       ),
@@ -349,13 +365,13 @@ export const make = (shell: Shell, names: {
       ),
     terminateGateway: (user) =>
       actOnUser("terminateGateway", user, notConnected, (core, id) => core.terminateGateway(id)),
-    muteUser: (user, { guild, ...flags }) =>
-      actInGuild("muteUser", user, guild, notInVoice, (core, id, guildId) => core.muteUser(id, flags, guildId)),
-    suppressUser: (user, suppress, { guild } = {}) =>
+    muteUser: (user, { by, guild, ...flags }) =>
+      actInGuild("muteUser", user, { by, guild }, notInVoice, (core, id, guildId) => core.muteUser(id, flags, guildId)),
+    suppressUser: (user, suppress, options = {}) =>
       actInGuild(
         "suppressUser",
         user,
-        guild,
+        options,
         "it is in no stage",
         (core, id, guildId) => core.suppressUser(id, suppress, guildId)
       ),

@@ -14,7 +14,7 @@ import type * as Scripted from "../core/Scripted.ts"
 import type { HeardFrame, HeardReport, SpokenFrame } from "../core/voice/VoiceHalf.ts"
 import type { Driver } from "./Driver.ts"
 import * as Effects from "./Effects.ts"
-import { type EmulatorError, make as makeError, NotInVoice } from "./EmulatorError.ts"
+import { type EmulatorError, make as makeError, NothingToDo, NotInVoice } from "./EmulatorError.ts"
 import * as Tally from "./Tally.ts"
 
 /**
@@ -97,6 +97,11 @@ export interface Participant extends Effects.Effects {
    * Moves and removals do not change that.
    */
   readonly misbehave: (how: Misbehaviour) => Effect.Effect<void>
+  /**
+   * Is interested in a scheduled event of its guilds, by its name or id, or, with `false`, no longer. Fails with `NothingToDo` if there is
+   * none that has not ended, or that is so already.
+   */
+  readonly subscribe: (event: string, isInterested?: boolean) => Effect.Effect<void, EmulatorError>
   /** Leaves the channel. Leaving twice is harmless. */
   readonly leave: Effect.Effect<void>
 }
@@ -217,6 +222,18 @@ export const make = Effect.fnUntraced(
       }),
       undecryptable: driver.call(() => scripted.undecryptable()),
       misbehave: (how) => driver.call(() => scripted.misbehave(how)),
+      subscribe: (event, isInterested = true) =>
+        Effect.flatMap(
+          driver.call((core) => core.subscribe(userId, event, isInterested)),
+          (done) =>
+            done ? Effect.void : Effect.fail(makeError(
+              new NothingToDo({
+                action: "subscribe",
+                target: event,
+                detail: "there is no such event ahead, or it is so already"
+              })
+            ))
+        ),
       leave: driver.call(() => scripted.leave())
     }
   }

@@ -11,6 +11,7 @@ import * as ChannelObject from "../objects/ChannelObject.ts"
 import * as DiscordObject from "../objects/DiscordObject.ts"
 import * as Random from "../Random.ts"
 import type * as World from "../World.ts"
+import type { AuditLog } from "./AuditLog.ts"
 
 type Json = DiscordObject.Json
 
@@ -41,6 +42,14 @@ const metadata = (invite: World.Invite): Json => ({
   max_uses: invite.maxUses,
   max_age: invite.maxAge,
   temporary: invite.isTemporary
+})
+
+/** What the audit log says of one, whose code is no id. */
+const told = (invite: World.Invite): Json => ({
+  code: invite.code,
+  channel_id: invite.channelId,
+  inviter_id: invite.inviter.id,
+  ...metadata(invite)
 })
 
 /**
@@ -86,6 +95,7 @@ export const json = (world: World.World, invite: World.Invite, isWhole: boolean)
 export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
+  audit: Pick<AuditLog, "write">,
   /** Milliseconds of Unix time. */
   wall: () => number
 ): Invites => {
@@ -109,11 +119,13 @@ export const make = (
         ...metadata(invite),
         ...timesOf(invite)
       })
+      audit.write(invite.guildId, { action: "INVITE_CREATE", after: told(invite) })
       return invite
     },
     remove: (invite) => {
       world.invites.delete(invite.code)
       tell(invite, "INVITE_DELETE", {})
+      audit.write(invite.guildId, { action: "INVITE_DELETE", before: told(invite) })
     }
   }
 }

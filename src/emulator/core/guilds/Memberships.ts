@@ -13,6 +13,7 @@ import * as Permissions from "../Permissions.ts"
 import type { VoiceStates } from "../states/VoiceStates.ts"
 import type { Timers } from "../Surroundings.ts"
 import * as World from "../World.ts"
+import type { AuditLog } from "./AuditLog.ts"
 import type { Channels } from "./Channels.ts"
 
 /**
@@ -35,6 +36,8 @@ export interface Memberships {
    * the member. The others are told with a null voice state and GUILD_MEMBER_REMOVE.
    */
   readonly removeFromGuild: (userId: UserId, guildId?: GuildId) => boolean
+  /** The same, and nothing of it is written down: it leaves by itself, or is banned. */
+  readonly drop: (guild: World.Guild, userId: UserId) => void
   /**
    * Makes a user a member of a guild, or of all that there are and have not banned it: GUILD_CREATE for it, GUILD_MEMBER_ADD for the
    * others.
@@ -62,6 +65,10 @@ export interface Memberships {
   readonly setAvailable: (guildId: GuildId, available: boolean) => boolean
 }
 
+const timedOut = ({ timedOutUntilMs: ms }: World.Member): DiscordObject.Json => ({
+  communication_disabled_until: ms === undefined ? null : new Date(ms).toISOString()
+})
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -71,6 +78,7 @@ export const make = (
   gateway: Pick<GatewayServer, "sessions" | "dispatch" | "broadcast" | "showGuild">,
   voiceStates: Pick<VoiceStates, "remove">,
   channels: Pick<Channels, "permitted">,
+  audit: Pick<AuditLog, "write">,
   timers: Timers & { readonly now: () => number },
   /** Milliseconds of Unix time. */
   wall: () => number
@@ -80,6 +88,9 @@ export const make = (
 
   const roleOf = (guild: World.Guild, role: string) =>
     guild.roles.get(role) ?? Array.from(guild.roles.values()).find(({ name }) => name === role)
+
+  const wasUpdated = (guild: World.Guild, targetId: UserId, before: DiscordObject.Json, after: DiscordObject.Json) =>
+    audit.write(guild.id, { action: "MEMBER_UPDATE", targetId, before, after })
 
   /** Those with the intent for members are told, and the member itself in any case. */
   const changed = (guild: World.Guild, member: World.Member) => {
@@ -113,9 +124,13 @@ export const make = (
   return {
     removeFromGuild: (userId, guildId) => {
       const found = guildsOf(guildId).filter(({ members }) => members.has(userId))
-      for (const guild of found) remove(guild, userId)
+      for (const guild of found) {
+        remove(guild, userId)
+        audit.write(guild.id, { action: "MEMBER_KICK", targetId: userId })
+      }
       return found.length > 0
     },
+    drop: remove,
     addToGuild: (userId, guildId) => {
       const user = world.users.get(userId)
       if (user === undefined) return false
@@ -133,9 +148,11 @@ export const make = (
       for (const guild of guildsOf(guildId)) {
         const member = guild.members.get(userId)
         if (member === undefined) continue
+        const before = { nick: member.nick }
         member.nick = nick
         found = true
         changed(guild, member)
+        wasUpdated(guild, userId, before, { nick })
       }
       return found
     },
@@ -146,10 +163,19 @@ export const make = (
         const ids = roles.flatMap((role) => roleOf(guild, role)?.id ?? [])
         if (member === undefined || ids.length < roles.length) continue
         found = true
+        const before = new Set(member.roles)
         member.roles.clear()
         for (const id of ids) if (id !== guild.id) member.roles.add(id)
         changed(guild, member)
         channels.permitted(guild.id, userId)
+        const without = (all: ReadonlySet<string>, others: ReadonlySet<string>) =>
+          Array.from(all).filter((id) => !others.has(id)).map((id) => ({ id, name: guild.roles.get(id)?.name ?? "" }))
+        const [added, gone] = [without(member.roles, before), without(before, member.roles)]
+        const changes = [
+          ...(added.length === 0 ? [] : [{ key: "$add", new_value: added }]),
+          ...(gone.length === 0 ? [] : [{ key: "$remove", new_value: gone }])
+        ]
+        audit.write(guild.id, { action: "MEMBER_ROLE_UPDATE", targetId: userId, changes })
       }
       return found
     },
@@ -161,6 +187,7 @@ export const make = (
         if (member === undefined) continue
         found = true
         const untilMs = ms === undefined ? undefined : wall() + ms
+        const before = timedOut(member)
         member.timedOutUntilMs = untilMs
         member.isTimedOut = ms !== undefined && ms > 0
         if (ms !== undefined && member.isTimedOut) {
@@ -170,10 +197,12 @@ export const make = (
           })
         }
         changed(guild, member)
+        wasUpdated(guild, userId, before, timedOut(member))
         const state = World.voiceState(world, guild.id, userId)
         const isSent = member.isTimedOut && !Permissions.has(Permissions.inGuild(guild, member), "CONNECT")
         if (state !== undefined && isSent) {
           voiceStates.remove(state, { code: 4014, reason: "Disconnected.", kicked: true })
+          audit.write(guild.id, { action: "MEMBER_DISCONNECT" })
         }
       }
       return found

@@ -9,6 +9,7 @@ import type { GatewayServer } from "../gateway/GatewayServer.ts"
 import * as DiscordObject from "../objects/DiscordObject.ts"
 import type * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
+import type { AuditLog } from "./AuditLog.ts"
 import type { Channels } from "./Channels.ts"
 
 /**
@@ -38,7 +39,8 @@ export interface Roles {
 export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "broadcast">,
-  channels: Pick<Channels, "permitted" | "overwrite">
+  channels: Pick<Channels, "permitted" | "forgetRole">,
+  audit: Pick<AuditLog, "write">
 ): Roles => {
   const say = (guild: World.Guild, event: string, role: Permissions.Role) =>
     gateway.broadcast(guild.id, Intents.Guilds, event, { guild_id: guild.id, role: DiscordObject.role(role) })
@@ -62,21 +64,23 @@ export const make = (
       guild.roles.set(role.id, role)
       say(guild, "GUILD_ROLE_CREATE", role)
       for (const one of above) say(guild, "GUILD_ROLE_UPDATE", one)
+      audit.write(guild.id, { action: "ROLE_CREATE", targetId: role.id, after: DiscordObject.role(role) })
       return role
     },
     changeRole: (guild, role, looks) => {
+      const before = DiscordObject.role(role)
       Object.assign(role, looks)
       say(guild, "GUILD_ROLE_UPDATE", role)
       channels.permitted(guild.id)
+      audit.write(guild.id, { action: "ROLE_UPDATE", targetId: role.id, before, after: DiscordObject.role(role) })
     },
     deleteRole: (guild, role) => {
       guild.roles.delete(role.id)
       for (const member of guild.members.values()) member.roles.delete(role.id)
       gateway.broadcast(guild.id, Intents.Guilds, "GUILD_ROLE_DELETE", { guild_id: guild.id, role_id: role.id })
-      for (const channel of guild.channels.values()) {
-        if (channel.overwrites.has(role.id)) channels.overwrite(channel, role.id, undefined)
-      }
+      channels.forgetRole(guild, role.id)
       channels.permitted(guild.id)
+      audit.write(guild.id, { action: "ROLE_DELETE", targetId: role.id, before: DiscordObject.role(role) })
     }
   }
 }

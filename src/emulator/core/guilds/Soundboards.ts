@@ -9,6 +9,7 @@ import type { GatewayServer } from "../gateway/GatewayServer.ts"
 import * as Emoji from "../messages/Emoji.ts"
 import * as SoundObject from "../objects/SoundObject.ts"
 import type * as World from "../World.ts"
+import type { AuditLog } from "./AuditLog.ts"
 import * as SoundFile from "./SoundFile.ts"
 
 /**
@@ -81,7 +82,11 @@ const emojiIn = (emoji: string | undefined): World.Sound["emoji"] => {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (world: World.World, gateway: Pick<GatewayServer, "broadcast">): Soundboards => {
+export const make = (
+  world: World.World,
+  gateway: Pick<GatewayServer, "broadcast">,
+  audit: Pick<AuditLog, "write">
+): Soundboards => {
   const say = (guild: World.Guild, event: string, body: unknown) =>
     gateway.broadcast(guild.id, Intents.GuildExpressions, event, body)
 
@@ -90,18 +95,23 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "broadcast
     guild.sounds.set(sound.id, sound)
     // nobody documents whether the user is told there; clients have seen it
     say(guild, "GUILD_SOUNDBOARD_SOUND_CREATE", SoundObject.jsonWithUser(sound))
+    audit.write(guild.id, { action: "SOUNDBOARD_SOUND_CREATE", targetId: sound.id, after: SoundObject.json(sound) })
     return sound
   }
 
   return {
     create,
     change: (guild, sound, looks) => {
+      const before = SoundObject.json(sound)
       Object.assign(sound, looks)
       say(guild, "GUILD_SOUNDBOARD_SOUND_UPDATE", SoundObject.jsonWithUser(sound))
+      const after = SoundObject.json(sound)
+      audit.write(guild.id, { action: "SOUNDBOARD_SOUND_UPDATE", targetId: sound.id, before, after })
     },
     remove: (guild, sound) => {
       guild.sounds.delete(sound.id)
       say(guild, "GUILD_SOUNDBOARD_SOUND_DELETE", { guild_id: guild.id, sound_id: sound.id })
+      audit.write(guild.id, { action: "SOUNDBOARD_SOUND_DELETE", targetId: sound.id, before: SoundObject.json(sound) })
     },
     createSound: (guildId, made) => {
       const guild = world.guilds.get(guildId)

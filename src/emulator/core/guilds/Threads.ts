@@ -9,6 +9,7 @@ import { ChannelId, type GuildId, type UserId } from "../../../protocol/Identifi
 import * as Admission from "../Admission.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
 import { type GatewaySession, sees } from "../gateway/GatewaySession.ts"
+import * as Body from "../http/Body.ts"
 import * as Message from "../messages/Message.ts"
 import type { Messages } from "../messages/Messages.ts"
 import * as ChannelObject from "../objects/ChannelObject.ts"
@@ -17,6 +18,7 @@ import type { Observers } from "../Observers.ts"
 import type { Timers } from "../Surroundings.ts"
 import type { Thread } from "../Thread.ts"
 import * as World from "../World.ts"
+import type { AuditLog } from "./AuditLog.ts"
 
 /**
  * A thread to be started, from a message or from nothing.
@@ -48,6 +50,8 @@ export interface Threads {
   readonly start: (guild: World.Guild, parent: World.Channel, owner: World.User, start: Start) => World.ThreadChannel
   /** THREAD_UPDATE. */
   readonly change: (thread: World.ThreadChannel, change: Change) => void
+  /** The same, by somebody who wants it so. */
+  readonly moderate: (thread: World.ThreadChannel, change: Change) => void
   /** THREAD_MEMBERS_UPDATE, and THREAD_CREATE for who is in it now. */
   readonly join: (thread: World.ThreadChannel, userId: UserId) => void
   /** THREAD_MEMBERS_UPDATE. */
@@ -78,10 +82,11 @@ export const mayInvite = (world: World.World, channel: World.ThreadChannel, user
  * @since 0.1.0
  */
 export const make = (
-  { gateway, messages, nextId, tell: observe, timers, wall, world }: {
+  { audit, gateway, messages, nextId, tell: observe, timers, wall, world }: {
     readonly world: World.World
     readonly gateway: Pick<GatewayServer, "sessions" | "dispatch">
     readonly messages: Pick<Messages, "make" | "add" | "changed" | "of" | "forget">
+    readonly audit: Pick<AuditLog, "write">
     readonly nextId: () => string
     readonly tell: Observers["tell"]
     readonly timers: Timers & { readonly now: () => number }
@@ -103,6 +108,11 @@ export const make = (
 
   const tell = (thread: World.ThreadChannel, t: string, json: (session: GatewaySession) => Json) => {
     for (const session of hearers(thread)) gateway.dispatch(session, t, json(session))
+  }
+
+  const told = (thread: World.ThreadChannel): Json => {
+    const { name, rate_limit_per_user, thread_metadata, type } = ChannelObject.channel(world, thread)
+    return { name, type, rate_limit_per_user, ...(Body.isObject(thread_metadata) ? thread_metadata : {}) }
   }
 
   const shown = (thread: World.ThreadChannel) => ({ user }: GatewaySession) =>
@@ -212,6 +222,7 @@ export const make = (
       for (const session of hearers(thread)) session.shown.add(parent.id)
       tell(thread, "THREAD_CREATE", (session) => ({ ...shown(thread)(session), newly_created: true }))
       tellMembers(thread, owner.id, true)
+      audit.write(guildId, { action: "THREAD_CREATE", targetId: channelId, after: told(thread) })
       const nothing = { body: {}, files: [] }
       if (from !== undefined) {
         from.thread = thread
@@ -226,16 +237,23 @@ export const make = (
       return thread
     },
     change,
+    moderate: (thread, to) => {
+      const before = told(thread)
+      change(thread, to)
+      audit.write(thread.guildId, { action: "THREAD_UPDATE", targetId: thread.id, before, after: told(thread) })
+    },
     join,
     leave: (thread, userId) => {
       if (thread.thread.members.delete(userId)) tellMembers(thread, userId, false)
     },
     remove: (thread) => {
-      const told = hearers(thread)
+      const listening = hearers(thread)
+      const before = told(thread)
       removed(thread)
       const started = thread.parentId && messages.of(thread.parentId).find(({ id }) => id === thread.id)
       if (started) started.thread = undefined
-      for (const session of told) gateway.dispatch(session, "THREAD_DELETE", ChannelObject.goneThread(thread))
+      for (const session of listening) gateway.dispatch(session, "THREAD_DELETE", ChannelObject.goneThread(thread))
+      audit.write(thread.guildId, { action: "THREAD_DELETE", targetId: thread.id, before })
     },
     forget: (parent) => {
       for (const session of gateway.sessions()) session.shown.delete(parent.id)

@@ -9,6 +9,7 @@ import type { GatewayServer } from "../gateway/GatewayServer.ts"
 import * as DiscordObject from "../objects/DiscordObject.ts"
 import { base64 } from "../Random.ts"
 import type * as World from "../World.ts"
+import type { AuditLog } from "./AuditLog.ts"
 
 /**
  * All changes are told to those with the intent for webhooks: WEBHOOKS_UPDATE, which says no more than in which channel.
@@ -26,7 +27,11 @@ export interface Webhooks {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (world: World.World, gateway: Pick<GatewayServer, "broadcast">): Webhooks => {
+export const make = (
+  world: World.World,
+  gateway: Pick<GatewayServer, "broadcast">,
+  audit: Pick<AuditLog, "write">
+): Webhooks => {
   const say = (guildId: GuildId, channelId: ChannelId) =>
     gateway.broadcast(guildId, Intents.GuildWebhooks, "WEBHOOKS_UPDATE", { guild_id: guildId, channel_id: channelId })
 
@@ -36,24 +41,35 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "broadcast
       const webhook: World.Webhook = { id: world.nextId(), token, guildId, channelId, name, creator }
       world.webhooks.set(webhook.id, webhook)
       say(guildId, channelId)
+      audit.write(guildId, { action: "WEBHOOK_CREATE", targetId: webhook.id, after: told(webhook) })
       return webhook
     },
     change: (webhook, { channelId, name }) => {
-      const before = webhook.channelId
+      const [before, from] = [told(webhook), webhook.channelId]
       webhook.name = name ?? webhook.name
-      webhook.channelId = channelId ?? before
-      say(webhook.guildId, before)
-      if (webhook.channelId !== before) say(webhook.guildId, webhook.channelId)
+      webhook.channelId = channelId ?? from
+      say(webhook.guildId, from)
+      if (webhook.channelId !== from) say(webhook.guildId, webhook.channelId)
+      audit.write(webhook.guildId, { action: "WEBHOOK_UPDATE", targetId: webhook.id, before, after: told(webhook) })
     },
-    remove: ({ channelId, guildId, id }) => {
-      world.webhooks.delete(id)
-      say(guildId, channelId)
+    remove: (webhook) => {
+      world.webhooks.delete(webhook.id)
+      say(webhook.guildId, webhook.channelId)
+      audit.write(webhook.guildId, { action: "WEBHOOK_DELETE", targetId: webhook.id, before: told(webhook) })
     }
   }
 }
 
 /** Discord docs, Webhook Types: all that are made here are incoming ones. */
 const incoming = 1
+
+/** What the audit log says of one. */
+const told = ({ channelId, creator, name }: World.Webhook): DiscordObject.Json => ({
+  name,
+  type: incoming,
+  channel_id: channelId,
+  ...(creator.bot ? { application_id: creator.id } : {})
+})
 
 /**
  * As Discord shows one; who has made it, is left out where its token alone is known.

@@ -130,6 +130,14 @@ const plain = (c: Channel): Json => ({
 })
 
 /**
+ * Discord docs, Stage Instance, Privacy Level: nobody else sees what is held there.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const guildOnly = 2
+
+/**
  * What a stage is about, once it has begun.
  *
  * @category codecs
@@ -141,9 +149,9 @@ export const stageInstance = ({ guildId, id, stage }: Channel): ReadonlyArray<Js
     guild_id: guildId,
     channel_id: id,
     topic: stage.topic,
-    privacy_level: 2,
+    privacy_level: guildOnly,
     discoverable_disabled: false,
-    guild_scheduled_event_id: null
+    guild_scheduled_event_id: stage.eventId ?? null
   }]
 
 /**

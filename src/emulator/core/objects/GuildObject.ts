@@ -9,6 +9,7 @@ import { type Guild, type Member, threadsOf, type User, type World } from "../Wo
 import { channel, stageInstance } from "./ChannelObject.ts"
 import { joinedAt, type Json, member, role, voiceState } from "./DiscordObject.ts"
 import { all } from "./EmojiObject.ts"
+import { ahead, json } from "./EventObject.ts"
 import * as SoundObject from "./SoundObject.ts"
 
 /** Discord docs, Guild Features: SOUNDBOARD is of those that have made a sound. */
@@ -117,7 +118,7 @@ export const guildCreate = (
       .map((one) => channel(world, one, receiver.id)),
     presences: [],
     stage_instances: Array.from(g.channels.values()).flatMap(stageInstance),
-    guild_scheduled_events: [],
+    guild_scheduled_events: ahead(g).map((event) => json(event)),
     soundboard_sounds: SoundObject.all(g)
   }
 }

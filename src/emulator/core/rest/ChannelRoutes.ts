@@ -114,7 +114,10 @@ export const make = (
     if (after !== undefined && after.id !== before?.id) actions.moveServer(channel.id, { server: after.id })
   }
 
-  const apply = (channel: World.Channel, change: ChannelForm.Change) => {
+  const apply = (channel: World.Channel, change: ChannelForm.Change) =>
+    channels.change(channel, () => changeTo(channel, change))
+
+  const changeTo = (channel: World.Channel, change: ChannelForm.Change) => {
     const { overwrites, parent, region, topic } = change
     channel.name = change.name ?? channel.name
     channel.bitrate = change.bitrate ?? channel.bitrate
@@ -127,7 +130,6 @@ export const make = (
       for (const [id, overwrite] of overwrites) channel.overwrites.set(id, overwrite)
     }
     if (region !== undefined) moveTo(channel, region)
-    channels.changed(channel)
   }
 
   const modify = (call: RestRoute.Call) =>

@@ -5,6 +5,7 @@
  */
 import { Intents } from "../../../protocol/GatewayPayload.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import type { AuditLog, Deed } from "../guilds/AuditLog.ts"
 import { invalidForm, ofText, type Problem, required } from "../http/FormProblems.ts"
 import { error, missingAccess, missingPermissions, nothing, ok, type RestResponse } from "../http/RestAnswer.ts"
 import type { Json } from "../objects/DiscordObject.ts"
@@ -41,7 +42,7 @@ interface Place {
   readonly full: (isAnimated: boolean) => RestResponse | undefined
   readonly mayCreate: boolean
   readonly mayManage: boolean
-  readonly changed: () => void
+  readonly changed: (deed: Deed) => void
 }
 
 /**
@@ -51,6 +52,7 @@ interface Place {
 export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "broadcast">,
+  audit: Pick<AuditLog, "write">,
   inGuild: (call: RestRoute.Call, f: (guild: World.Guild, me: World.Member) => RestResponse) => RestResponse
 ): ReadonlyArray<RestRoute.Route> => {
   type InPlace = (call: RestRoute.Call, f: (place: Place) => RestResponse) => RestResponse
@@ -75,11 +77,13 @@ export const make = (
         },
         mayCreate: Permissions.has(mine, "CREATE_GUILD_EXPRESSIONS"),
         mayManage,
-        changed: () =>
+        changed: (deed) => {
           gateway.broadcast(guild.id, Intents.GuildExpressions, "GUILD_EMOJIS_UPDATE", {
             guild_id: guild.id,
             emojis: EmojiObject.all(world, guild.id)
           })
+          audit.write(guild.id, deed)
+        }
       })
     })
 
@@ -120,7 +124,7 @@ export const make = (
         if (refusal !== undefined) return refusal
         const emoji: World.Emoji = { id: world.nextId(), name: String(name), isAnimated, creator: call.user }
         place.emojis.set(emoji.id, emoji)
-        place.changed()
+        place.changed({ action: "EMOJI_CREATE", targetId: emoji.id, after: { name: emoji.name } })
         return { status: 201, body: EmojiObject.json(emoji) }
       })
 
@@ -128,15 +132,16 @@ export const make = (
       inOwn(call, (emoji, place) => {
         const problems = problemsOf(call.body, false)
         if (problems.length > 0) return invalidForm(...problems)
+        const before = { name: emoji.name }
         emoji.name = typeof call.body["name"] === "string" ? call.body["name"] : emoji.name
-        place.changed()
+        place.changed({ action: "EMOJI_UPDATE", targetId: emoji.id, before, after: { name: emoji.name } })
         return ok(EmojiObject.json(emoji))
       })
 
     const remove = (call: RestRoute.Call) =>
       inOwn(call, (emoji, place) => {
         place.emojis.delete(emoji.id)
-        place.changed()
+        place.changed({ action: "EMOJI_DELETE", targetId: emoji.id, before: { name: emoji.name } })
         return nothing
       })
 

@@ -6,6 +6,7 @@
  */
 import { Intents } from "../../../protocol/GatewayPayload.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import type { AuditLog } from "../guilds/AuditLog.ts"
 import * as Body from "../http/Body.ts"
 import { invalidForm, noChoice, ofText } from "../http/FormProblems.ts"
 import { missingPermissions, ok, type RestResponse, unknownChannel, wrongKind } from "../http/RestAnswer.ts"
@@ -37,6 +38,7 @@ const channelIn = (
 export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "broadcast">,
+  audit: Pick<AuditLog, "write">,
   inGuild: (call: RestRoute.Call, f: (guild: World.Guild, me: World.Member) => RestResponse) => RestResponse
 ): ReadonlyArray<RestRoute.Route> => {
   const modify = (call: RestRoute.Call) =>
@@ -55,12 +57,15 @@ export const make = (
       if (afkChannel && !("kind" in afkChannel)) return afkChannel
       const systemChannel = channelIn(guild, system, ({ kind }) => kind === "text")
       if (systemChannel && !("kind" in systemChannel)) return systemChannel
+      const before = GuildObject.guild(world, guild)
       if (typeof name === "string") guild.name = name.trim()
       if (seconds !== undefined) guild.afkSeconds = seconds
       if (afkChannel !== undefined) guild.afkChannelId = afkChannel?.id
       if (systemChannel !== undefined) guild.systemChannelId = systemChannel?.id
-      gateway.broadcast(guild.id, Intents.Guilds, "GUILD_UPDATE", GuildObject.guild(world, guild))
-      return ok(GuildObject.guild(world, guild))
+      const after = GuildObject.guild(world, guild)
+      gateway.broadcast(guild.id, Intents.Guilds, "GUILD_UPDATE", after)
+      audit.write(guild.id, { action: "GUILD_UPDATE", targetId: guild.id, before, after })
+      return ok(after)
     })
 
   return [

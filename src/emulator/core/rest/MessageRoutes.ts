@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { AuditLog } from "../guilds/AuditLog.ts"
 import * as Body from "../http/Body.ts"
 import { badLength, invalidForm, limitIn, type Problem } from "../http/FormProblems.ts"
 import { emptyMessage, error, nothing, ofSystem, ok } from "../http/RestAnswer.ts"
@@ -61,6 +62,7 @@ const nonceOf = ({ nonce }: Json): Message.Nonce | undefined =>
 export const make = (
   world: World.World,
   messages: Messages,
+  audit: Pick<AuditLog, "write">,
   now: () => number,
   inPlace: InPlace,
   inMessage: InMessage
@@ -118,6 +120,12 @@ export const make = (
     inMessage(call, (message, may) => {
       if (message.author !== call.user && !may("MANAGE_MESSAGES")) return forbidden(message.where)
       messages.remove(message)
+      const { author, where: { channel, guild } } = message
+      // nobody moderates itself, and a webhook is no user
+      if (guild !== undefined && author !== call.user && message.webhook === undefined) {
+        const options = { channel_id: channel.id }
+        audit.write(guild.id, { action: "MESSAGE_DELETE", targetId: author.id, options })
+      }
       return nothing
     })
 
@@ -127,13 +135,18 @@ export const make = (
       const { channel } = where
       const ids = new Set(Body.itemsOf(call.body["messages"]).map(Body.idOf))
       if (ids.size < 2 || ids.size > most) return invalidForm(badLength("messages", most, 2))
-      messages.removeAll(channel.id, messages.of(channel.id).filter(({ id }) => ids.has(id)))
+      const gone = messages.of(channel.id).filter(({ id }) => ids.has(id))
+      messages.removeAll(channel.id, gone)
+      if (where.guild !== undefined && gone.length > 0) {
+        const options = { count: String(gone.length) }
+        audit.write(where.guild.id, { action: "MESSAGE_BULK_DELETE", targetId: channel.id, options })
+      }
       return nothing
     })
 
   const path = "/channels/:/messages"
   return [
-    ...PinRoutes.make(messages, inPlace, inMessage),
+    ...PinRoutes.make(messages, audit, inPlace, inMessage),
     ...ReactionRoutes.make(world, messages, inMessage),
     RestRoute.make("POST", path, create, "message"),
     RestRoute.make("GET", path, list),

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { AuditLog } from "../guilds/AuditLog.ts"
 import { invalidForm, limitIn, noTime } from "../http/FormProblems.ts"
 import { error, missingPermissions, nothing, ofSystem, ok } from "../http/RestAnswer.ts"
 import type { Messages } from "../messages/Messages.ts"
@@ -24,6 +25,7 @@ const tooMany = error(400, 30003, `Maximum number of pins reached for the channe
  */
 export const make = (
   messages: Messages,
+  audit: Pick<AuditLog, "write">,
   inPlace: InPlace,
   inMessage: InMessage
 ): ReadonlyArray<RestRoute.Route> => {
@@ -40,7 +42,16 @@ export const make = (
       const isPinned = message.pinnedMs !== undefined
       if (isOn && !isPinned && pinsOf(message.where).length >= most) return tooMany
       if (message.system !== undefined) return ofSystem
-      if (isOn !== isPinned) messages.pin(message, call.user, isOn)
+      if (isOn === isPinned) return nothing
+      messages.pin(message, call.user, isOn)
+      const { author, where: { channel, guild } } = message
+      if (guild !== undefined) {
+        audit.write(guild.id, {
+          action: isOn ? "MESSAGE_PIN" : "MESSAGE_UNPIN",
+          targetId: author.id,
+          options: { channel_id: channel.id, message_id: message.id }
+        })
+      }
       return nothing
     })
 

@@ -9,11 +9,13 @@ import type { CoreContext } from "../CoreContext.ts"
 import type { Decision, Faults } from "../faults/Faults.ts"
 import { identifyLimit } from "../gateway/GatewayLogin.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import type { AuditLog } from "../guilds/AuditLog.ts"
 import type { Bans } from "../guilds/Bans.ts"
 import type { Channels } from "../guilds/Channels.ts"
 import type { Invites } from "../guilds/Invites.ts"
 import type { Memberships } from "../guilds/Memberships.ts"
 import type { Roles } from "../guilds/Roles.ts"
+import type { ScheduledEvents } from "../guilds/ScheduledEvents.ts"
 import type { Soundboards } from "../guilds/Soundboards.ts"
 import type { Stages } from "../guilds/Stages.ts"
 import type { Threads } from "../guilds/Threads.ts"
@@ -31,10 +33,12 @@ import * as DiscordObject from "../objects/DiscordObject.ts"
 import * as GuildObject from "../objects/GuildObject.ts"
 import type { VoiceStates } from "../states/VoiceStates.ts"
 import * as World from "../World.ts"
+import * as AuditLogRoutes from "./AuditLogRoutes.ts"
 import * as BanRoutes from "./BanRoutes.ts"
 import * as ChannelRoutes from "./ChannelRoutes.ts"
 import * as CommandRoutes from "./CommandRoutes.ts"
 import * as EmojiRoutes from "./EmojiRoutes.ts"
+import * as EventRoutes from "./EventRoutes.ts"
 import * as GuildRoutes from "./GuildRoutes.ts"
 import * as InviteRoutes from "./InviteRoutes.ts"
 import * as MemberRoutes from "./MemberRoutes.ts"
@@ -85,11 +89,13 @@ export interface Options {
   readonly roles: Roles
   readonly soundboards: Soundboards
   readonly stages: Stages
+  readonly events: ScheduledEvents
   readonly threads: Threads
+  readonly audit: AuditLog
   readonly bans: Bans
   readonly invites: Invites
   readonly webhooks: Webhooks
-  readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "timeOut" | "removeFromGuild">
+  readonly memberships: Pick<Memberships, "setNick" | "setRoles" | "timeOut" | "removeFromGuild" | "drop">
   readonly faults: Faults
   readonly commands: Commands.Commands
   readonly interactions: Pick<Interactions, "rest">
@@ -114,7 +120,7 @@ const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
  */
 export const make = (options: Options): (request: RestRequest) => RestResponse => {
   const { actions, channels, context, faults, gateway, interactions, memberships, messages, roles, stages } = options
-  const { bans, invites, threads, voiceStates, wall, webhooks, world } = options
+  const { audit, bans, invites, threads, voiceStates, wall, webhooks, world } = options
 
   const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
     for (const thing of things) if (thing.id === id) return thing
@@ -156,14 +162,14 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     )
 
   const routes = [
-    ...MessageRoutes.make(world, messages, context.now, inPlace, inMessage),
+    ...MessageRoutes.make(world, messages, audit, context.now, inPlace, inMessage),
     ...BanRoutes.make({ world, bans, messages, now: context.now }, inGuild),
     ...InviteRoutes.make({ world, invites, wall }, inGuild, inChannel),
     ...WebhookRoutes.make(world, webhooks, inGuild, inChannel),
     ...ThreadRoutes.make(world, threads, inGuild, inChannel, inMessage),
     ...MemberRoutes.make({ world, actions, memberships, voiceStates, wall }, inGuild),
     ...RoleRoutes.make(roles, memberships, inGuild),
-    ...StageRoutes.make(stages, inChannel),
+    ...StageRoutes.make(world, stages, options.events, inChannel),
     RestRoute.make("GET", "/gateway/bot", gatewayBot),
     RestRoute.make("GET", "/users/@me", ({ user }) => ok(DiscordObject.self(user))),
     RestRoute.make("GET", "/users/:", ({ ids }) => {
@@ -178,8 +184,8 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         })
       )),
     RestRoute.make("DELETE", "/users/@me/guilds/:", (call) =>
-      inGuild(call, ({ id }) => {
-        memberships.removeFromGuild(call.user.id, id)
+      inGuild(call, (guild) => {
+        memberships.drop(guild, call.user.id)
         return nothing
       })),
     RestRoute.make("GET", "/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
@@ -187,8 +193,10 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     ...CommandRoutes.make(options.commands, inGuild),
     RestRoute.make("GET", "/voice/regions", regions),
     ...SoundRoutes.make(world, options.soundboards, options.voiceEffects, inChannel, inGuild),
-    ...EmojiRoutes.make(world, gateway, inGuild),
-    ...GuildRoutes.make(world, gateway, inGuild),
+    ...EmojiRoutes.make(world, gateway, audit, inGuild),
+    ...GuildRoutes.make(world, gateway, audit, inGuild),
+    ...EventRoutes.make(world, options.events, wall, inGuild),
+    ...AuditLogRoutes.make(world, audit, inGuild),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
     RestRoute.make("POST", "/users/@me/channels", (call) => {
       const recipient = find(world.users.values(), Body.idOf(call.body["recipient_id"]))
@@ -213,7 +221,11 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     if (file !== undefined) return file
     if (request.body !== undefined && Sent.isTooLarge(request.body)) return Sent.tooLarge
     const query = request.path.split("?", 2)[1] ?? ""
-    const ofWebhook = webhookAnswers(request.method, path, query, request.body)
+    // by whom a webhook is changed that somebody knows the token of, nobody knows
+    const ofWebhook = audit.as(
+      { userId: undefined },
+      () => webhookAnswers(request.method, path, query, request.body)
+    )
     if (ofWebhook !== undefined) return ofWebhook
     const interaction = interactions.rest(request.method, path, query, request.body)
     if (interaction !== undefined) return interaction
@@ -231,9 +243,10 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         return unauthorized
       }
       const parsed = RestRoute.parseBody(request.body, entry.takes)
-      return "status" in parsed
-        ? parsed
-        : entry.run({ user, ids, query: new URLSearchParams(query), reason: decoded(request.reason), ...parsed })
+      if ("status" in parsed) return parsed
+      const reason = decoded(request.reason)
+      const call = { user, ids, query: new URLSearchParams(query), reason, ...parsed }
+      return audit.as({ userId: user.id, reason }, () => entry.run(call))
     }
     context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}|[\w-]{32,}/g, ":")}`)
     return other ? wrongMethod : notFound

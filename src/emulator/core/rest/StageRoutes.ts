@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { ScheduledEvents } from "../guilds/ScheduledEvents.ts"
 import type { Stages } from "../guilds/Stages.ts"
 import * as Body from "../http/Body.ts"
 import { invalidForm, ofText, type Problem } from "../http/FormProblems.ts"
@@ -18,19 +19,31 @@ import {
 } from "../http/RestAnswer.ts"
 import * as ChannelObject from "../objects/ChannelObject.ts"
 import type * as DiscordObject from "../objects/DiscordObject.ts"
+import * as EventObject from "../objects/EventObject.ts"
 import type * as World from "../World.ts"
 import type { InChannel } from "./ChannelRoutes.ts"
+import { finishedEvent, unknownEvent } from "./EventForm.ts"
 import type { May } from "./PlaceRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 
 const unknownInstance = error(404, 10067, "Unknown Stage Instance")
+const otherEvent = error(
+  400,
+  50091,
+  "The entity type of the event is different from the entity you are trying to start the event for"
+)
 const alreadyOpen = error(400, 150006, "The Stage is already open")
 
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const make = (stages: Stages, inChannel: InChannel): ReadonlyArray<RestRoute.Route> => {
+export const make = (
+  world: World.World,
+  stages: Stages,
+  events: Pick<ScheduledEvents, "change">,
+  inChannel: InChannel
+): ReadonlyArray<RestRoute.Route> => {
   const answer = (channel: World.Channel) => {
     const [json] = ChannelObject.stageInstance(channel)
     return json === undefined ? unknownInstance : ok(json)
@@ -50,7 +63,17 @@ export const make = (stages: Stages, inChannel: InChannel): ReadonlyArray<RestRo
       const problems = problemsOf(call.body)
       if (problems.length > 0) return invalidForm(...problems)
       if (channel.stage !== undefined) return alreadyOpen
-      stages.setTopic(channel, String(call.body["topic"]))
+      const topic = String(call.body["topic"])
+      const eventId = Body.idOf(call.body["guild_scheduled_event_id"])
+      if (eventId === undefined) stages.setTopic(channel, topic)
+      else {
+        const event = world.guilds.get(channel.guildId)?.events.get(eventId)
+        if (event === undefined) return unknownEvent
+        if (event.kind !== "stage" || event.channelId !== channel.id) return otherEvent
+        if (!EventObject.isAhead(event)) return finishedEvent
+        // one that is running is held already
+        if (!events.change(event, event, "active", topic)) return alreadyOpen
+      }
       return answer(channel)
     })
   }

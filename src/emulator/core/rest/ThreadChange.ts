@@ -42,7 +42,7 @@ export const make = (world: World.World, threads: Threads): OfThread => ({
     if (opens && !moderates && !isOwner && !may("SEND_MESSAGES_IN_THREADS")) return missingPermissions
     // in the archive nothing is changed but that it is there
     if (thread.isArchived && isArchived !== false && (isOther || slowmode !== undefined)) return threadArchived
-    threads.change(channel, change)
+    threads.moderate(channel, change)
     return ok(ChannelObject.channel(world, channel, call.user.id))
   },
   remove: (channel, may) => {

@@ -23,11 +23,13 @@ const codes = (answers: ReadonlyArray<{ readonly json: Json }>) => answers.map((
 describe("a ban", () => {
   it("is of users who are below, and keeps out until it is lifted", () => {
     const { call, guest, h, other } = setup()
-    const { token } = h.core.createUser({ name: "watcher", bot: true, privilegedIntents: true })
+    const { token } = h.core.createUser({ name: "watcher", bot: true, privilegedIntents: true, moderator: true })
+    const plain = h.core.createUser({ name: "plain", bot: true })
+    const deaf = h.login({ token: plain.token, intents: Intents.GuildModeration })
     const client = h.login({ token, intents: Intents.GuildModeration | Intents.GuildMembers })
     const dispatched = () => Harness.names(client.take())
     assert.strictEqual(call("PUT", `/bans/${guest.id}`, {}).status, 204)
-    assert.deepStrictEqual(dispatched(), ["GUILD_BAN_ADD", "GUILD_MEMBER_REMOVE"])
+    assert.deepStrictEqual(dispatched(), ["GUILD_BAN_ADD", "GUILD_MEMBER_REMOVE", "GUILD_AUDIT_LOG_ENTRY_CREATE"])
     assert.deepInclude(call("GET", `/bans/${guest.id}`).json, { reason: "too loud" })
     assert.isFalse(h.core.addToGuild(guest.id))
     assert.deepStrictEqual(
@@ -44,7 +46,9 @@ describe("a ban", () => {
       [50013, 50013, 10013, 50035, 10026, 10026, 50035, 500000]
     )
     assert.strictEqual(call("DELETE", `/bans/${guest.id}`).status, 204)
-    assert.deepStrictEqual(dispatched(), ["GUILD_BAN_REMOVE"])
+    assert.deepStrictEqual(dispatched(), ["GUILD_BAN_REMOVE", "GUILD_AUDIT_LOG_ENTRY_CREATE"])
+    // who may neither ban nor see the audit log hears nothing of it
+    assert.deepStrictEqual(deaf.take(), [])
     assert.isTrue(h.core.addToGuild(guest.id))
     const without = setup(false)
     assert.deepStrictEqual(

@@ -88,7 +88,7 @@ describe("a bot's channel", () => {
     // nobody gives what it has not
     const give = (allow: string) =>
       create({ name: "x", type: 2, permission_overwrites: [{ id: h.guildId, type: 0, allow }] }).json["code"]
-    assert.strictEqual(give(String(Permissions.bits.VIEW_AUDIT_LOG)), 50013)
+    assert.strictEqual(give(String(Permissions.bits.VIEW_GUILD_INSIGHTS)), 50013)
     assert.strictEqual(give(manageRoles), 50013)
     const category = idOf(create({ name: "Rooms", type: 4 }))
     for (let i = 0; i < 50; i++) create({ name: `${i}`, parent_id: category })

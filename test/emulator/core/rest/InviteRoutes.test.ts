@@ -31,7 +31,7 @@ describe("invitations", () => {
     })
     let nowMs = 0
     const wall = () => nowMs
-    const invites = Invites.make(world, { sessions: () => [], dispatch: () => {} }, wall)
+    const invites = Invites.make(world, { sessions: () => [], dispatch: () => {} }, { write: () => {} }, wall)
     const routes = InviteRoutes.make(
       { world, invites, wall },
       () => ({ status: 404, body: undefined }),
