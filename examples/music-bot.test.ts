@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import { AudioSource, OpusDecoder } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import { Time } from "effect-discord-voice/testing"
@@ -31,10 +31,9 @@ const setup = Effect.gen(function*() {
 
   const say = Effect.fnUntraced(function*(name: string, options: Record<string, string | number> = {}, user = "guest") {
     const command = yield* discord.command({ name, options, user })
-    const reply = yield* Effect.forkChild(command.reply)
     // what the bot does takes time, which only the test can give
-    yield* Time.advance("1 second")
-    return (yield* Fiber.join(reply)).content
+    const { content } = yield* Time.during(command.reply, "1 second")
+    return content
   })
   return { bot, discord, guest, say }
 })
@@ -107,7 +106,7 @@ describe("the music bot", () => {
       const { discord, guest, say } = yield* setup
       yield* discord.createUser({ name: "another-bot", bot: true })
       yield* discord.join({ user: "another-bot", channel: "lobby" })
-      yield* say("play", { what: "long" })
+      yield* say("play", { what: "short" })
       yield* guest.leave
       yield* Time.advance("50 seconds")
       const back = yield* discord.join({ user: "guest", channel: "lobby" })
