@@ -20,7 +20,6 @@ import {
   GuildId,
   TrackQueue,
   Voice,
-  type VoiceError,
   type VoiceSession,
   VoiceSessions
 } from "effect-discord-voice"
@@ -128,7 +127,7 @@ const announce = ({ data, name }: TrackQueue.Entry<Wish>) =>
 
 const musicBot = Effect.fnUntraced(function*(patience: Duration.Input) {
   /** What there is in each guild with the bot in a channel, for as long as it is there. */
-  const players: VoiceSessions.VoiceSessions<MusicQueue, VoiceError.VoiceError> = yield* VoiceSessions.make((session) =>
+  const players: VoiceSessions.VoiceSessions<MusicQueue> = yield* VoiceSessions.make((session) =>
     Effect.gen(function*() {
       const queue = yield* TrackQueue.make<never, Wish>(session)
       yield* queue.events.pipe(
@@ -137,7 +136,7 @@ const musicBot = Effect.fnUntraced(function*(patience: Duration.Input) {
         Effect.forkScoped
       )
       yield* untilAlone(session, queue, patience).pipe(
-        Effect.andThen(Effect.suspend(() => players.leave(session.guildId))),
+        Effect.andThen(players.leave(session.guildId)),
         Effect.forkScoped
       )
       return queue

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect } from "effect"
 import { AudioSource, OpusDecoder } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import { Time } from "effect-discord-voice/testing"
@@ -24,16 +24,16 @@ const setup = Effect.gen(function*() {
     rest: discord.urls.rest,
     fetch: discord.fetch,
     find: (text) => library[text],
-    sounds: { horn: AudioSource.tone({ frequency: 220, duration: "500 millis" }) }
+    sounds: { horn: AudioSource.tone({ frequency: 220, duration: "500 millis" }) },
+    patience: "1 minute"
   }).pipe(Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
   yield* Time.advance("1 second")
 
   const say = Effect.fnUntraced(function*(name: string, options: Record<string, string | number> = {}, user = "guest") {
     const command = yield* discord.command({ name, options, user })
-    const reply = yield* Effect.forkChild(command.reply)
     // what the bot does takes time, which only the test can give
-    yield* Time.advance("1 second")
-    return (yield* Fiber.join(reply)).content
+    const { content } = yield* Time.during(command.reply, "1 second")
+    return content
   })
   return { bot, discord, guest, say }
 })
@@ -98,6 +98,23 @@ describe("the music bot", () => {
       yield* Time.advance("1 second")
       assert.strictEqual(yield* say("queue"), "I am in no channel.")
       assert.strictEqual(yield* say("play", { what: "short" }), "short is in the queue.")
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("leaves when nobody but bots has been there for a while", () =>
+    Effect.gen(function*() {
+      const { discord, guest, say } = yield* setup
+      yield* discord.createUser({ name: "another-bot", bot: true })
+      yield* discord.join({ user: "another-bot", channel: "lobby" })
+      yield* say("play", { what: "short" })
+      yield* guest.leave
+      yield* Time.advance("50 seconds")
+      const back = yield* discord.join({ user: "guest", channel: "lobby" })
+      yield* Time.advance("2 minutes")
+      assert.strictEqual(yield* say("queue"), "Nothing plays.")
+      yield* back.leave
+      yield* Time.advance("61 seconds")
+      assert.strictEqual(yield* say("queue"), "I am in no channel.")
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 })

@@ -1,8 +1,9 @@
 /**
  * A music bot in many guilds, driven by slash commands: a queue, effects, a soundboard over the music, and what a station has on air.
- * It goes where whoever asks for music is, and stands on nothing but our own gateway client. It is tested in `music-bot.test.ts`.
+ * It goes where whoever asks for music is, leaves when nobody is there any more, and stands on nothing but our own gateway client. It is
+ * tested in `music-bot.test.ts`.
  */
-import { Cause, Data, Effect, Redacted, Schema, Stream } from "effect"
+import { Cause, Data, type Duration, Effect, Redacted, Schema, Stream } from "effect"
 import {
   AudioSource,
   Gateway,
@@ -23,6 +24,8 @@ export interface Options {
   /** What somebody means who wants to hear something. */
   readonly find: (text: string) => AudioSource.AudioSource | undefined
   readonly sounds: Readonly<Record<string, AudioSource.AudioSource>>
+  /** How long it waits for somebody to come back before it leaves. */
+  readonly patience: Duration.Input
 }
 
 /** Who wants to hear it, and in which words. */
@@ -58,6 +61,17 @@ const makePlayer = Effect.fnUntraced(function*(session: VoiceSession.VoiceSessio
   return { session, queue, title: () => title }
 })
 
+type Player = Effect.Success<ReturnType<typeof makePlayer>>
+
+/** Ends when no human has been there for a time, or with the session. */
+const untilAlone = (session: VoiceSession.VoiceSession, patience: Duration.Input) =>
+  session.memberChanges.pipe(
+    Stream.map((members) => Array.from(members.values()).some(({ bot }) => bot !== true)),
+    Stream.changes,
+    Stream.switchMap((isHeard) => isHeard ? Stream.never : Stream.fromEffect(Effect.sleep(patience))),
+    Stream.runHead
+  )
+
 /** What is used of a command (Discord docs, Interactions, Interaction Object). */
 const Command = Schema.Struct({
   type: Schema.Literal(2),
@@ -92,7 +106,8 @@ const percent = {
 
 class RestFailed extends Data.TaggedError("RestFailed")<{ readonly message: string; readonly cause?: unknown }> {}
 
-export const musicBot = Effect.fnUntraced(function*({ fetch = globalThis.fetch, find, rest, sounds, token }: Options) {
+export const musicBot = Effect.fnUntraced(function*(options: Options) {
+  const { fetch = globalThis.fetch, find, patience, rest, sounds, token } = options
   const call = Effect.fnUntraced(function*(method: string, path: string, body: unknown) {
     const response = yield* Effect.tryPromise({
       try: (signal) =>
@@ -126,7 +141,14 @@ export const musicBot = Effect.fnUntraced(function*({ fetch = globalThis.fetch, 
     { name: "leave", description: "sends the bot away" }
   ])
 
-  const calls = yield* VoiceSessions.make(makePlayer)
+  // its type is written down because it is named in what it is made of
+  const calls: VoiceSessions.VoiceSessions<Player> = yield* VoiceSessions.make((session) =>
+    Effect.gen(function*() {
+      const player = yield* makePlayer(session)
+      yield* untilAlone(session, patience).pipe(Effect.andThen(calls.leave(session.guildId)), Effect.forkScoped)
+      return player
+    })
+  )
 
   /** Does what is asked for and says what to answer. */
   const perform = Effect.fnUntraced(function*({ data, guild_id: guildId, member: { user } }: typeof Command.Type) {

@@ -65,9 +65,7 @@ describe("on virtual time", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
 
       // to leave takes a message and its answer, and so time, which only the test can give
-      const leaving = yield* Effect.forkChild(Fiber.interrupt(bot))
-      yield* Time.advance("1 second")
-      yield* Fiber.join(leaving)
+      yield* Time.during(Fiber.interrupt(bot), "1 second")
     }).pipe(
       Effect.scoped,
       Effect.provide(Emulator.layerMemory({ seed: 7, network: { latencyMs: 60, jitterMs: 40, loss: 0.1 } }))

@@ -30,18 +30,18 @@ export interface Encoder {
    * channel). The packet is the caller's to keep. Fails with `EncodeFailed`.
    */
   readonly encode: (pcm: Int16Array) => Effect.Effect<Uint8Array, VoiceError>
-  /** Changes the bitrate from the next frame on. */
+  /** Changes the bitrate from the next frame on. Fails with `EncodeFailed` for what is no whole number from 500 to 512000. */
   readonly setBitrate: (bitsPerSecond: number) => Effect.Effect<void, VoiceError>
-  /** Changes the loss to prepare for from the next frame on. */
+  /** Changes the loss to prepare for from the next frame on. Fails with `EncodeFailed` for what is no whole number from 0 to 100. */
   readonly setExpectedLoss: (percent: number) => Effect.Effect<void, VoiceError>
   /**
    * Whether frames may be predicted from former ones, from the next frame on; true at first. Without it, a frame takes more bytes, and
-   * sounds right also where a decoder has heard something else before it.
+   * sounds right also where a decoder has heard something else before it. Fails with `EncodeFailed` where the codec refuses it.
    */
   readonly setPrediction: (on: boolean) => Effect.Effect<void, VoiceError>
   /**
    * Whether frames take more or fewer bytes as they need them, from the next frame on; true at first. Without it, each takes what the
-   * bitrate says, also one of another duration than those before it.
+   * bitrate says, also one of another duration than those before it. Fails with `EncodeFailed` where the codec refuses it.
    */
   readonly setVariableBitrate: (on: boolean) => Effect.Effect<void, VoiceError>
 }

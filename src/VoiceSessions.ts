@@ -35,7 +35,8 @@ export interface End {
 }
 
 /**
- * The sessions of a bot. `A` is what its program has for each: the session, or what was made of it.
+ * The sessions of a bot. `A` is what its program has for each: the session, or what was made of it. `E` is what that fails with
+ * when it is made, besides `VoiceError`.
  *
  * @category models
  * @since 0.1.0
@@ -62,7 +63,7 @@ const keptEnds = 256
 interface Life<A, E> {
   /** Where it was asked to go first. */
   readonly channelId: ChannelId
-  readonly begun: Deferred.Deferred<A, VoiceError.VoiceError | E>
+  readonly begun: Deferred.Deferred<A, E>
   /** Completes when the guild is free again. */
   readonly over: Deferred.Deferred<void>
   /** From when it has begun until it ends. */
@@ -79,6 +80,9 @@ const notConnected = () => VoiceError.make(new VoiceError.NotConnected({ operati
  * that follow it. What it fails with is told to whoever asked for the session, which leaves again. When the outer scope closes all
  * leave at the same time.
  *
+ * Such a fiber may have its session leave (`leave`), as one does that finds nobody there any more. Because `begin` names then what is made
+ * of it, TypeScript wants the type of that to be written down.
+ *
  * @example
  * ```ts
  * import { Effect } from "effect"
@@ -93,20 +97,37 @@ const notConnected = () => VoiceError.make(new VoiceError.NotConnected({ operati
  * }).pipe(Effect.scoped)
  * ```
  *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TrackQueue, VoiceSessions } from "effect-discord-voice"
+ *
+ * const program = Effect.gen(function*() {
+ *   const calls: VoiceSessions.VoiceSessions<TrackQueue.TrackQueue> = yield* VoiceSessions.make((session) =>
+ *     Effect.gen(function*() {
+ *       const queue = yield* TrackQueue.make(session)
+ *       yield* Effect.forkScoped(Effect.andThen(untilAlone(session), calls.leave(session.guildId)))
+ *       return queue
+ *     })
+ *   )
+ * })
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
   begin: (session: VoiceSession.VoiceSession) => Effect.Effect<A, E, R>
 ): Effect.fn.Return<
-  VoiceSessions<A, E>,
+  VoiceSessions<A, Exclude<E, VoiceError.VoiceError>>,
   never,
   Exclude<R, Scope.Scope> | Gateway | Mixer | Scope.Scope | VoiceDriver
 > {
+  type Refusal = Exclude<E, VoiceError.VoiceError> | VoiceError.VoiceError
   const context = yield* Effect.context<Exclude<R, Scope.Scope> | Gateway | Mixer | VoiceDriver>()
   const run = yield* FiberSet.makeRuntime()
   const ends = yield* PubSub.sliding<End>(keptEnds)
-  const lives = new Map<GuildId, Life<A, E>>()
+  const lives = new Map<GuildId, Life<A, Refusal>>()
   let isClosed = false
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -114,16 +135,16 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
     })
   )
 
-  const live = (where: VoiceSession.JoinOptions, life: Life<A, E>) => {
+  const live = (where: VoiceSession.JoinOptions, life: Life<A, Refusal>) => {
     let channel: Effect.Effect<ChannelId> = Effect.succeed(where.channelId)
-    let refusal: Cause.Cause<E> | undefined
+    let refusal: Cause.Cause<Refusal> | undefined
     const visit = Effect.gen(function*() {
       const session = yield* VoiceSession.join(where)
       channel = session.channelId
       const begun = yield* Effect.result(begin(session))
       if (Result.isFailure(begun)) {
-        // told when the session has left
-        refusal = Cause.fail(begun.failure)
+        // Told when the session has left. It is a `Refusal`: to see that what was taken from `E` is added again is beyond the compiler.
+        refusal = Cause.fail(begun.failure as Refusal)
         return
       }
       const value = begun.success
@@ -153,9 +174,9 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
     return visit.pipe(Effect.scoped, Effect.provideContext(context), Effect.onExit(onEnd), Effect.exit)
   }
 
-  const start = (where: VoiceSession.JoinOptions): Effect.Effect<A, VoiceError.VoiceError | E> => {
+  const start = (where: VoiceSession.JoinOptions): Effect.Effect<A, Refusal> => {
     if (isClosed) return Effect.fail(notConnected())
-    const life: Life<A, E> = {
+    const life: Life<A, Refusal> = {
       channelId: where.channelId,
       begun: Deferred.makeUnsafe(),
       over: Deferred.makeUnsafe(),
@@ -168,16 +189,16 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
     return Deferred.await(life.begun)
   }
 
-  const join = (where: VoiceSession.JoinOptions): Effect.Effect<A, VoiceError.VoiceError | E> =>
+  const join = (where: VoiceSession.JoinOptions): Effect.Effect<A, Refusal> =>
     Effect.suspend(() => {
       const there = lives.get(where.guildId)
       return there === undefined ? start(where) : enter(there, where)
     })
 
   const enter = Effect.fnUntraced(function*(
-    life: Life<A, E>,
+    life: Life<A, Refusal>,
     where: VoiceSession.JoinOptions
-  ): Effect.fn.Return<A, VoiceError.VoiceError | E> {
+  ): Effect.fn.Return<A, Refusal> {
     const { leaves } = life
     const again = Effect.andThen(
       Deferred.await(life.over),

@@ -46,6 +46,10 @@ export interface Connection {
   readonly endpoint: string
   /** Waits for the next message. Fails after the last one with the reason of the close code, or `ConnectionLost`. */
   readonly take: Effect.Effect<Incoming, VoiceError.VoiceError>
+  /**
+   * Sends a message. Fails with `Unsupported` for one that this version has not, and, like `sendDave`, with the reason of the close code or
+   * `ConnectionLost` once the connection has ended.
+   */
   readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
   readonly sendDave: (frame: DaveFrame.ClientFrame) => Effect.Effect<void, VoiceError.VoiceError>
   /** The last `seq` taken, text or binary; -1 before the first. */

@@ -211,6 +211,16 @@ describe("VoiceSessions", () => {
       assert.deepStrictEqual([...yield* where], [room.channelId])
     })))
 
+  it("names of what begins a session only what a join does not fail with anyway", () => {
+    class Own extends Data.TaggedError("Own") {}
+    const none = VoiceSessions.make(() => Effect.succeed("it"))
+    expectTypeOf<Effect.Success<typeof none>>().toEqualTypeOf<VoiceSessions.VoiceSessions<string>>()
+    const voice = VoiceSessions.make((): Effect.Effect<string, VoiceError.VoiceError> => Effect.succeed("it"))
+    expectTypeOf<Effect.Success<typeof voice>>().toEqualTypeOf<VoiceSessions.VoiceSessions<string>>()
+    const both = VoiceSessions.make((): Effect.Effect<string, Own | VoiceError.VoiceError> => Effect.succeed("it"))
+    expectTypeOf<Effect.Success<typeof both>>().toEqualTypeOf<VoiceSessions.VoiceSessions<string, Own>>()
+  })
+
   it.effect("tries the channel of the one where that of another one does not take us", () =>
     run(Effect.gen(function*() {
       const { discord, hall, room } = yield* world
@@ -232,11 +242,9 @@ describe("VoiceSessions", () => {
     run(Effect.gen(function*() {
       const { room, where } = yield* world
       const enough = yield* Deferred.make<void>()
-      let leave = (): Effect.Effect<void> => Effect.void
-      const calls = yield* VoiceSessions.make(() =>
-        Effect.forkScoped(Effect.andThen(Deferred.await(enough), Effect.suspend(() => leave())))
+      const calls: VoiceSessions.VoiceSessions<VoiceSession.VoiceSession> = yield* VoiceSessions.make((session) =>
+        Effect.as(Effect.forkScoped(Effect.andThen(Deferred.await(enough), calls.leave(session.guildId))), session)
       )
-      leave = () => calls.leave(room.guildId)
       yield* calls.join(room)
       yield* Deferred.succeed(enough, undefined)
       yield* Effect.sleep("1 second")

@@ -46,7 +46,8 @@ export interface VoiceConnection {
   /**
    * Plays the frames of a ring from its first slot on, in place of what is being played. With `after`, what is being played
    * goes on until that many of its frames have been read since the beginning of its ring, or until its end ("drained"), and
-   * the new ring follows without a gap; one ring can wait at a time. The new one's `TrackStarted` tells that it was its turn.
+   * the new ring follows without a gap; one ring can wait at a time. The new one's `TrackStarted` tells that it was its turn. Fails with
+   * `NotConnected` after the end, and with `Unsupported` for a ring that is not on shared memory.
    */
   readonly attach: (
     ring: FrameRing.FrameRing,
@@ -57,7 +58,7 @@ export interface VoiceConnection {
   readonly setPaused: (track: Line.TrackNumber, paused: boolean) => Effect.Effect<void>
   /** While muted, tracks go on but nothing is sent. */
   readonly setMuted: (muted: boolean) => Effect.Effect<void>
-  /** Announces speaking flags (op 5): 1 microphone, 2 soundshare, 4 priority. */
+  /** Announces speaking flags (op 5): 1 microphone, 2 soundshare, 4 priority. Fails with `NotConnected` after the end. */
   readonly setSpeaking: (flags: number) => Effect.Effect<void, VoiceError.VoiceError>
   /**
    * Subscribes to what happens, from the moment this effect completes on; ends when the connection has ended, behind
@@ -85,6 +86,7 @@ export interface VoiceConnection {
   /** Somebody who listens wants to hear others than before. */
   readonly relisten: Effect.Effect<void>
   readonly packetsDropped: () => number
+  /** Counts since the connection came up. Fails with the reason of the end after it. */
   readonly statistics: Effect.Effect<Line.Statistics, VoiceError.VoiceError>
   /** How the connection stands with end-to-end encryption; an event, `E2eeChanged`, tells of each change. */
   readonly e2ee: Effect.Effect<Line.E2ee>

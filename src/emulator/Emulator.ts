@@ -180,10 +180,11 @@ export interface Urls {
  */
 export class Emulator extends Context.Service<Emulator, {
   readonly urls: Urls
-  /** Fails with `NameTaken` or `InvalidOption`, like the other two. */
+  /** A guild. Fails with `NameTaken` or `InvalidOption`. */
   readonly createGuild: (
     options: { readonly name: string; readonly id?: string | undefined }
   ) => Effect.Effect<GuildId, EmulatorError>
+  /** A channel, of "guild" unless another one is named. Fails as `createGuild`, and with `UnknownName` for guild and category. */
   readonly createChannel: (options: ChannelOptions) => Effect.Effect<ChannelId, EmulatorError>
   /** A role, by whose id bots know it. Fails with `UnknownName` for its guild. */
   readonly createRole: (options: RoleOptions) => Effect.Effect<string, EmulatorError>
@@ -192,7 +193,7 @@ export class Emulator extends Context.Service<Emulator, {
    * `InvalidOption` where Discord would refuse it, and with `UnknownName` for its guild.
    */
   readonly createSound: (options: SoundboardOptions) => Effect.Effect<string, EmulatorError>
-  /** A member of every guild. */
+  /** A member of every guild. Fails as `createGuild`. */
   readonly createUser: (options: UserOptions) => Effect.Effect<User, EmulatorError>
   /** The id behind a name. Fails with `UnknownName`, like the other two. */
   readonly guild: (name: string) => Effect.Effect<GuildId, EmulatorError>

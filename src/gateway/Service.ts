@@ -99,10 +99,17 @@ export interface StageRequest {
  * @since 0.1.0
  */
 export class Gateway extends Context.Service<Gateway, {
-  /** Our own user id; waits until it is known. Some gateways learn it from the answer to the first request. */
+  /**
+   * Our own user id; waits until it is known. Some gateways learn it from the answer to the first request. Fails, as the other two do, with
+   * the reason for which the gateway has ended: `GatewayClosed`, `GatewayUnreachable`, `GatewayFailed`, or `NotConnected` behind its scope.
+   */
   readonly userId: Effect.Effect<UserId, VoiceError>
+  /**
+   * Says which channel we want to be in, and how we are shown there; what Discord answers comes over `subscribe`. Fails also with
+   * `GatewayFailed` where it cannot be said.
+   */
   readonly updateVoiceState: (request: VoiceStateRequest) => Effect.Effect<void, VoiceError>
-  /** Subscribes: from the moment this effect completes on, no event is missed. */
+  /** Subscribes: from the moment this effect completes on, no event is missed. The stream fails when the gateway has ended. */
   readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError>, never, Scope.Scope>
   /** Optional. Without it a session cannot tell a lost main session from a kick. */
   readonly lifecycle: Option.Option<Effect.Effect<Stream.Stream<Lifecycle | ShardLifecycle>, never, Scope.Scope>>

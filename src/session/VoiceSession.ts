@@ -27,7 +27,8 @@ import type * as Restrictions from "./Restrictions.ts"
 import type { State } from "./State.ts"
 
 /**
- * A joined voice channel. It ends when the scope it was joined in closes, or when it is lost for good.
+ * A joined voice channel. It ends when the scope it was joined in closes, or when it is lost for good. After that `play`, `move` and
+ * what sets something fail with `NotConnected`.
  *
  * @category models
  * @since 0.1.0
@@ -74,7 +75,10 @@ export interface VoiceSession {
    * or "endpoint"), the session goes on to the other channel. Moves that overlap happen one after another.
    */
   readonly move: (channelId: ChannelId) => Effect.Effect<void, VoiceError.VoiceError>
-  /** The speaking flags shown to others (op 5). `microphone` is on unless it is set to false. */
+  /**
+   * The speaking flags shown to others (op 5). `microphone` is on unless it is set to false. While there is no
+   * connection, they are shown with the next one.
+   */
   readonly setSpeaking: (flags: {
     readonly microphone?: boolean | undefined
     readonly soundshare?: boolean | undefined
@@ -82,7 +86,7 @@ export interface VoiceSession {
   }) => Effect.Effect<void, VoiceError.VoiceError>
   /**
    * Changes our own mute and deaf flags; what is left out stays as it is. While there is no connection, Discord hears of it
-   * with the next one.
+   * with the next one. Fails as `Gateway.updateVoiceState` does.
    */
   readonly setSelf: (flags: {
     readonly mute?: boolean | undefined

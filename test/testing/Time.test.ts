@@ -14,4 +14,26 @@ describe("Time", () => {
       assert.isDefined(waiting.pollUnsafe())
       assert.strictEqual(yield* Fiber.join(waiting), 1_000)
     }))
+
+  it.effect("passes while something is done, which gives or fails as ever", () =>
+    Effect.gen(function*() {
+      const soon = Effect.andThen(Effect.sleep("900 millis"), Clock.currentTimeMillis)
+      assert.strictEqual(yield* Time.during(soon, "1 second"), 900)
+      assert.strictEqual(yield* Clock.currentTimeMillis, 1_000)
+      const failing = Effect.andThen(Effect.sleep("900 millis"), Effect.fail("late"))
+      assert.strictEqual(yield* Effect.flip(Time.during(failing, "1 second")), "late")
+    }))
+
+  it.effect("ends what is done when whoever waits is interrupted", () =>
+    Effect.gen(function*() {
+      let isOver = false
+      const endless = Effect.onInterrupt(Effect.never, () =>
+        Effect.sync(() => {
+          isOver = true
+        }))
+      const waiting = yield* Effect.forkChild(Time.during(endless, "1 second"))
+      yield* Time.advance("2 seconds")
+      yield* Fiber.interrupt(waiting)
+      assert.isTrue(isOver)
+    }))
 })

@@ -227,7 +227,11 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
 
   const begin = Effect.fnUntraced(function*(command: string, f: (core: Core.Core) => Interactions.Begun) {
     const begun = yield* driver.call(f)
-    if ("problem" in begun) return yield* failed(command, begun.problem)
+    if ("problem" in begun) {
+      // a program that was refused something may have ended of it, and have told nobody
+      const why = begun.isAway === true ? Sighting.refused(yield* driver.call((core) => core.lastRefusal())) : ""
+      return yield* failed(command, `${begun.problem}${why}`)
+    }
     yield* shell.settle("first")
     return begun
   })

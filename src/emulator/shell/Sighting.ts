@@ -45,6 +45,17 @@ const described = (message: Message.Message, nameOf: (id: string) => string): st
 }
 
 /**
+ * The last request that was refused, to stand behind a sentence; nothing where there is none.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const refused = (refusal: ReturnType<Core.Core["lastRefusal"]>): string =>
+  refusal === undefined
+    ? ""
+    : `. The last request that was refused, ${Math.round(refusal.agoMs)} ms before, is ${refusal.detail}`
+
+/**
  * The last messages in words, and the last request that was refused, which may be why they are not others.
  *
  * @category getters
@@ -58,6 +69,5 @@ export const told = (
   const last = messages.slice(-mostTold).map((message) => described(message, nameOf))
   const count = messages.length > mostTold ? `${messages.length} messages, the last of them: ` : ""
   const seen = last.length === 0 ? "no message was there" : `there was: ${count}${last.join("; ")}`
-  if (refusal === undefined) return seen
-  return `${seen}. The last request that was refused, ${Math.round(refusal.agoMs)} ms before, is ${refusal.detail}`
+  return `${seen}${refused(refusal)}`
 }

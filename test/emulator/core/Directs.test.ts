@@ -141,7 +141,10 @@ describe("direct messages", () => {
       problem: "who begins it is not one of the two"
     })
     h.core.closeGateway(dj.id, 4004, "")
-    assert.deepStrictEqual(h.core.pressIn(channelId, guest.id, "stop", []), { problem: "\"dj\" is not logged in" })
+    assert.deepStrictEqual(h.core.pressIn(channelId, guest.id, "stop", []), {
+      problem: "\"dj\" is not logged in any more",
+      isAway: true
+    })
     assert.deepStrictEqual(h.violations(), [])
   })
 })

@@ -26,6 +26,8 @@ const typed = Effect.gen(function*() {
   return {
     command,
     keyboard,
+    refuse: () => call("PUT", `/applications/${h.bot.id}/commands`, []),
+    end: () => h.core.closeGateway(h.bot.id, 4004, ""),
     open: () =>
       call("POST", `/interactions/${id}/${token}/callback`, {
         type: 9,
@@ -52,6 +54,19 @@ describe("Command", () => {
       const before = looks
       edit("two")
       assert.strictEqual(looks, before)
+    }))
+
+  it.effect("tells of a bot that is away what it was refused last: it may have ended of that", () =>
+    Effect.gen(function*() {
+      const { end, keyboard, refuse } = yield* typed
+      refuse()
+      end()
+      const { message } = yield* Effect.flip(keyboard.command({ name: "play" }))
+      assert.include(
+        message,
+        "\"bot\" is not logged in any more. The last request that was refused, 0 ms before, is PUT "
+      )
+      assert.include(message, "401")
     }))
 
   it.effect("dies of what throws while it looks, and the bot's request does not", () =>

@@ -45,6 +45,8 @@ export interface GatewayRoster {
   readonly invalidate: (userId: UserId, resumable: boolean) => boolean
   readonly byId: (id: string) => GatewaySession | undefined
   readonly all: () => ReadonlyArray<GatewaySession>
+  /** Whether a session of the user is over for good. */
+  readonly hasEnded: (userId: UserId) => boolean
   readonly visibleGuilds: (session: GatewaySession) => ReadonlyArray<Guild>
   readonly dispatch: (session: GatewaySession, t: string, d: unknown) => void
   /** To every session that sees the guild and has the intent, but to none of the user `except`. */
@@ -71,6 +73,7 @@ export const make = (
 ): GatewayRoster => {
   const { profile } = context
   const sessions = new Map<string, GatewaySession>()
+  const ended = new Set<UserId>()
 
   const dispatch: GatewayRoster["dispatch"] = (session, t, d) => {
     const s = ++session.seq
@@ -83,6 +86,7 @@ export const make = (
 
   const end: GatewayRoster["end"] = (session) => {
     if (!sessions.delete(session.id)) return
+    ended.add(session.user.id)
     session.cancelExpiry()
     const connection = wire.find(session.connection)
     if (connection !== undefined) connection.session = undefined
@@ -184,6 +188,7 @@ export const make = (
     },
     byId: (id) => sessions.get(id),
     all: () => Array.from(sessions.values()),
+    hasEnded: (userId) => ended.has(userId),
     visibleGuilds,
     dispatch,
     broadcast: (guildId, intent, t, d, except) => {

@@ -47,6 +47,8 @@ export interface GatewayServer {
   readonly url: () => string
   readonly session: (id: string) => GatewaySession | undefined
   readonly sessions: () => ReadonlyArray<GatewaySession>
+  /** Whether a session of the user is over for good. */
+  readonly hasEnded: (userId: UserId) => boolean
   readonly dispatch: (session: GatewaySession, t: string, d: unknown) => void
   /** To every session that sees the guild and has the intent, but to none of the user `except`. */
   readonly broadcast: (guildId: GuildId, intent: number, t: string, d: unknown, except?: UserId) => void
@@ -258,6 +260,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     url: () => gatewayUrl,
     session: (id) => roster.byId(id),
     sessions: roster.all,
+    hasEnded: roster.hasEnded,
     dispatch: roster.dispatch,
     broadcast: roster.broadcast,
     showGuild: roster.showGuild,

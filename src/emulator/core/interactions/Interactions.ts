@@ -96,12 +96,13 @@ export interface Interaction {
 }
 
 /**
- * An interaction, or why Discord's client would not let anybody begin it.
+ * An interaction, or why Discord's client would not let anybody begin it. `isAway`: there is nobody to take it, because the bot's
+ * program has ended, or has not begun.
  *
  * @category models
  * @since 0.1.0
  */
-export type Begun = Interaction | { readonly problem: string }
+export type Begun = Interaction | { readonly problem: string; readonly isAway?: true }
 
 /**
  * @category models
@@ -135,7 +136,7 @@ const tokenMs = 15 * 60_000
 export const make = (
   context: CoreContext,
   world: World.World,
-  gateway: Pick<GatewayServer, "sessions" | "dispatch">,
+  gateway: Pick<GatewayServer, "sessions" | "hasEnded" | "dispatch">,
   commands: Pick<Commands, "list">,
   messages: Messages,
   nextId: () => string
@@ -149,6 +150,14 @@ export const make = (
       session.user.id === botId &&
       (where.guild === undefined ? Places.hears(world, session, where) : sees(world, session, where.guild.id))
     )
+
+  /** Why there is no session that is told. */
+  const absence = ({ id, name }: World.User): Begun => {
+    if (gateway.sessions().some(({ user }) => user.id === id)) {
+      return { problem: `"${name}" is logged in, and is told nothing of there: it is no member, or has another shard` }
+    }
+    return { problem: `"${name}" is not logged in${gateway.hasEnded(id) ? " any more" : ""}`, isAway: true }
+  }
 
   /** Files of what only one user sees go with the last token by which it can be changed: nobody deletes it. */
   const forget = (entry: InteractionEntry.Entry) => {
@@ -180,7 +189,7 @@ export const make = (
     const problem = Places.problemOf(world, where, userId, "begins it")
     if (user === undefined || problem !== undefined) return { problem: problem ?? "who begins it is nobody" }
     const session = sessionOf(bot.id, where)
-    if (session === undefined) return { problem: `"${bot.name}" is not logged in` }
+    if (session === undefined) return absence(bot)
     const entry: InteractionEntry.Entry = {
       id: nextId(),
       token: Random.hex(context.random, 32),

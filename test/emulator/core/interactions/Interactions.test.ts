@@ -459,9 +459,10 @@ describe("Interactions", () => {
       `${JSON.stringify({ type: 4, data: { content: "with a file" } })}\r\n--b\r\nbytes\r\n--b--`
     assert.strictEqual(one.answer(form).status, 204)
     assert.deepStrictEqual(one.contents(), ["with a file"])
-    h.core.closeGateway(h.bot.id, 1000, "")
     h.core.removeFromGuild(h.bot.id)
-    assert.include(problem(["play"]), "is not logged in")
+    assert.include(problem(["play"]), "is logged in, and is told nothing of there")
+    h.core.closeGateway(h.bot.id, 4004, "")
+    assert.include(problem(["play"]), "is not logged in any more")
   })
 
   it("a command can have a file, which is there for as long as the bot can answer", () => {
@@ -488,9 +489,8 @@ describe("Interactions", () => {
     const song = { name: "song.ogg", description: undefined, contentType: undefined, data: Uint8Array.of(1) }
     const { data } = typed(["play"], { song })
     assert.deepInclude((data["options"] as ReadonlyArray<Json>)[0], { name: "song", type: 11 })
-    h.core.closeGateway(h.bot.id, 1000, "")
     h.core.removeFromGuild(h.bot.id)
-    assert.include(problem(["play"], { song }), "is not logged in")
+    assert.include(problem(["play"], { song }), "told nothing of there")
   })
 
   it("never throws because of what a bot sends", () => {
