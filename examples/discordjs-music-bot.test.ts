@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, type Duration, Effect, Redacted, Schedule } from "effect"
+import type { AudioSource } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import { readFileSync } from "node:fs"
 import { bot } from "./discordjs-music-bot.ts"
@@ -7,7 +8,7 @@ import { bot } from "./discordjs-music-bot.ts"
 const song = { name: "song.ogg", data: readFileSync(new URL("song.ogg", import.meta.url)) }
 
 /** The bot on discord.js, logged in. */
-const start = Effect.fnUntraced(function*(patience: Duration.Input) {
+const start = Effect.fnUntraced(function*(patience: Duration.Input, addresses: AudioSource.Addresses = "any") {
   const discord = yield* Emulator.Emulator
   const { token } = yield* discord.user("bot")
   const env = {
@@ -15,7 +16,7 @@ const start = Effect.fnUntraced(function*(patience: Duration.Input) {
     // discord.js adds the version by itself
     DISCORD_REST: discord.urls.rest.replace("/v10", "")
   }
-  const running = yield* bot(patience).pipe(
+  const running = yield* bot(patience, addresses).pipe(
     Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env))),
     Effect.forkScoped
   )
@@ -67,5 +68,14 @@ describe("the music bot on discord.js", () => {
       const left = Effect.filterOrFail(say("queue"), (text) => text === "I am in no channel.")
       yield* Effect.retry(left, { schedule: Schedule.spaced("100 millis"), times: 300 })
       assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live("plays nothing of its own network", () =>
+    Effect.gen(function*() {
+      const { discord, say } = yield* start("5 minutes", "public")
+      yield* discord.join({ user: "guest", channel: "lobby" })
+      for (const url of [discord.urls.rest, "http://169.254.169.254/latest/meta-data/", "http://localhost/"]) {
+        assert.include(yield* say("play", { url }), "(AddressRefused)")
+      }
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 })

@@ -125,7 +125,7 @@ const announce = ({ data, name }: TrackQueue.Entry<Wish>) =>
     Effect.catch((error) => Effect.logWarning("Nobody was told what plays", error.cause))
   )
 
-const musicBot = Effect.fnUntraced(function*(patience: Duration.Input) {
+const musicBot = Effect.fnUntraced(function*(patience: Duration.Input, addresses: AudioSource.Addresses) {
   /** What there is in each guild with the bot in a channel, for as long as it is there. */
   const players: VoiceSessions.VoiceSessions<MusicQueue> = yield* VoiceSessions.make((session) =>
     Effect.gen(function*() {
@@ -158,7 +158,7 @@ const musicBot = Effect.fnUntraced(function*(patience: Duration.Input) {
       const queue = there ?? (yield* join)
       if (queue === undefined) return "Come into a voice channel first."
       const wish = { by: interaction.member.displayName, channel: interaction.channel }
-      const { error, name } = yield* queue.add(AudioSource.fromUrl(url), { data: wish })
+      const { error, name } = yield* queue.add(AudioSource.fromUrl(url, { addresses }), { data: wish })
       return error === undefined ? `${name} is in the queue.` : error.message
     }
     if (there === undefined) return "I am in no channel."
@@ -209,12 +209,18 @@ const musicBot = Effect.fnUntraced(function*(patience: Duration.Input) {
   )
 })
 
-/** Runs until it is interrupted. `patience`: how long it waits for somebody to come before it leaves. */
-export const bot = Effect.fnUntraced(function*(patience: Duration.Input) {
+/**
+ * Runs until it is interrupted. `patience`: how long it waits for somebody to come before it leaves. `addresses`: where links may lead;
+ * anybody may give it one, and what lies in the network of the bot is nobody's business. A test has its files on this machine.
+ */
+export const bot = Effect.fnUntraced(function*(
+  patience: Duration.Input,
+  addresses: AudioSource.Addresses = "public"
+) {
   const { client, interactions } = yield* login
   yield* ask(async () => client.application?.commands.set(commands))
   yield* Effect.gen(function*() {
-    const answer = yield* musicBot(patience)
+    const answer = yield* musicBot(patience, addresses)
     yield* interactions.pipe(
       Stream.flatMap(([interaction]) => interaction.isChatInputCommand() ? Stream.succeed(interaction) : Stream.empty),
       // one that takes its time holds up no other

@@ -109,6 +109,11 @@ const program = Effect.gen(function*() {
   }))
   assert.equal(seeked, 1220)
 
+  const addresses = (address: string, port: number) => port === 443 && AudioSource.isPublicAddress(address)
+  const inside = yield* Effect.flip(Effect.scoped(AudioSource.fromUrl(url, { addresses }).open))
+  yield* Effect.log(inside.message)
+  assert.match(inside.message, /AddressRefused/)
+
   const unknown = AudioSource.fromBytes(new TextEncoder().encode("MThd, which is no sound"), {
     name: "song.mid",
     ffmpeg: { command: "/opt/ffmpeg/bin/ffmpeg" }

@@ -32,6 +32,16 @@ import type { PlaylistEntry } from "./source/UrlSource.ts"
 
 export type { Fetch, FetchAnswer, FetchHeaders, FetchReader, FetchRequest } from "./http/HttpFetch.ts"
 
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Addresses
+} from "./http/HttpAddress.ts"
+
+export { isPublic as isPublicAddress } from "./http/HttpAddress.ts"
+
 export type { PlaylistEntry } from "./source/UrlSource.ts"
 
 export type { ContainerOptions } from "./source/ContainerOptions.ts"
@@ -46,7 +56,7 @@ export type { AudioSource, Opening, OpenOpus, OpenPcm, OpenSource, OpusFrame, Ta
  *   applied. With an output gain, or channels that are mapped, it is decoded here and given as PCM.
  * - MP3, FLAC, Vorbis in Ogg or WebM, and WAV are decoded here, and so is AAC (ADTS, MP4) where the package
  *   `@audio/decode-aac` is installed. What an encoder has put before and behind the sound is left out.
- * - All else is given to ffmpeg, if there is one.
+ * - All else is given to ffmpeg, if there is one, which reads it as a format of sound, and opens nothing else that it names.
  *
  * Opening fails with `SourceFailed`: `NotFound`, `Unreadable` (a directory, no permission), `Empty`, `UnknownFormat`,
  * `Unsupported` (another codec or container, and no ffmpeg; a playlist, which {@link fromUrl} plays; Opus of another mapping family than 0 and 1), `Corrupt` or
@@ -126,6 +136,8 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
  * `reconnect`. Headers go with them, those that hold secrets to the same place only. HLS is played by ffmpeg.
  * All but that is asked by the option `fetch`, Node's by default.
  *
+ * A URL of a stranger may lead anywhere, such as into your own network: `addresses: "public"` refuses that, with `AddressRefused`.
+ *
  * Fails like {@link fromFile}, and with `NotFound` for 404 and 410, `Unreadable` for 401 and 403, and `Failed` for other answers,
  * when the schedule has ended, and when the content has changed; for a playlist also with `Empty`, or as an entry of it does.
  *
@@ -141,7 +153,7 @@ export const fromUrl = (url: string | URL, options?: UrlSource.Options): AudioSo
  * can be opened. Of the first 64 KiB, a thousand at most; what is not http or https is left out, and nothing of it is opened. `undefined` where
  * there is no list of other addresses: sound, HLS, a page. The connection is closed by then. Fails as {@link fromUrl} does for an address.
  *
- * `headers` are said to the playlist. Which of its entries may have them is for the program to say: they may be anywhere.
+ * `addresses` hold for the playlist, and are to be given for its entries, too. `headers` are said to the playlist. Which of its entries may have them is for the program to say: they may be anywhere.
  *
  * @category constructors
  * @since 0.1.0
@@ -187,7 +199,8 @@ export const fromProcess = (options: ProcessOptions): AudioSource => {
 }
 
 /**
- * Anything that ffmpeg can open, decoded by it: a path, a URL, a device, with filters if wanted. It is started anew for a seek.
+ * Anything that ffmpeg can open, decoded by it: a path, a URL, a device, with filters if wanted. It is started anew for a seek. It opens
+ * what the input names, and what that names: no input of a stranger, for whose links there is {@link fromUrl}.
  * Fails like {@link fromProcess}; that ffmpeg is missing is `NotFound`. Duration and tags of a file or an HTTP URL are what ffprobe
  * says, if that is there, too. The name is the last part of the input by default.
  *

@@ -335,26 +335,31 @@ export const behind = (source: ByteSource, count: number): ByteSource => {
 
 /**
  * Keeps what is read, so that somebody else can begin anew: `replay` gives a source that begins with the first byte, which takes
- * the place of the other one, and `stop` forgets what was kept.
+ * the place of the other one, and `stop` forgets what was kept. Of a source that can go back, nothing is kept; of others, nothing any
+ * more beyond `maxBytes`, and `replay` gives none then.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const record = (source: ByteSource): {
+export const record = (source: ByteSource, maxBytes: number): {
   readonly source: ByteSource
-  readonly replay: Effect.Effect<ByteSource>
+  readonly replay: Effect.Effect<ByteSource | undefined>
   readonly stop: () => void
 } => {
   const { seek } = source
   if (seek !== undefined) return { source, replay: Effect.as(seek(0), source), stop: () => undefined }
   let kept: Array<Uint8Array> | undefined = []
+  let size = 0
   const next = Effect.map(source.next, (bytes) => {
+    size += bytes?.length ?? 0
+    if (size > maxBytes) kept = undefined
     if (bytes !== undefined) kept?.push(bytes)
     return bytes
   })
   const replay = Effect.sync(() => {
-    const again = kept ?? []
+    const again = kept
     kept = undefined
+    if (again === undefined) return undefined
     let index = 0
     return {
       ...source,

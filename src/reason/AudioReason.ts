@@ -61,6 +61,7 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>(`${key}/Sourc
     "Corrupt",
     "Truncated",
     "TooLarge",
+    "AddressRefused",
     "Failed"
   ]),
   positionMs: Schema.Finite,

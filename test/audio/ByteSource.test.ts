@@ -128,3 +128,20 @@ describe("a text without secrets", () => {
     assert.strictEqual(ByteSource.withoutSecrets(word), word)
   })
 })
+
+describe("bytes that are kept", () => {
+  it.effect("are read again from the first one, up to so many", () =>
+    Effect.gen(function*() {
+      for (const [maxBytes, isKept] of [[6, true], [5, false]] as const) {
+        const pieces = Stream.make(Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5, 6), Uint8Array.of(7))
+        const recording = ByteSource.record(yield* ByteSource.stream(pieces, "a stream"), maxBytes)
+        yield* recording.source.next
+        yield* recording.source.next
+        const again = yield* recording.replay
+        assert.strictEqual(again !== undefined, isKept)
+        if (again === undefined) continue
+        const [all] = yield* ByteSource.peek(again, 100)
+        assert.deepStrictEqual([...all], [1, 2, 3, 4, 5, 6, 7])
+      }
+    }).pipe(Effect.scoped))
+})

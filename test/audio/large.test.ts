@@ -2,7 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { readFileSync } from "node:fs"
+import { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as ByteSource from "../../src/audio/ByteSource.ts"
 import * as Container from "../../src/audio/source/Container.ts"
@@ -150,4 +153,53 @@ describe("large headers", () => {
       assert.strictEqual(first.length, 350_000)
       assert.isBelow((user + system) / 1e6, 5)
     }))
+})
+
+setFlagsFromString("--expose-gc")
+const gc: () => void = runInNewContext("gc")
+
+const megabyte = 1024 * 1024
+
+describe("headers of gigabytes, in bytes that come one after another", () => {
+  const ebml = Buffer.from(
+    "1a45dfa39f4286810142f7810142f2810442f381084282847765626d42878104428581021853806701ffffffffffffff",
+    "hex"
+  )
+  const flac = bytesOf("chirp.flac")
+  const info = concat(ascii("fLaC"), Uint8Array.of(0), flac.slice(5, 42))
+  const length = (bytes: number) => {
+    const said = Buffer.alloc(8)
+    said.writeUInt32LE(bytes)
+    return said.subarray(0, 4)
+  }
+  const beginnings: Record<string, { readonly head: Uint8Array; readonly part: Uint8Array }> = {
+    "Matroska with a hole": { head: concat(ebml, Buffer.from("ec01000000c0000000", "hex")), part: new Uint8Array(0) },
+    "WAV with a list": {
+      head: concat(ascii("RIFF"), length(0xffff_ffff), ascii("WAVELIST"), length(0xffff_fff0)),
+      part: new Uint8Array(0)
+    },
+    "FLAC with pictures": { head: info, part: Uint8Array.of(6, 0x10, 0, 0) },
+    "MP3 with tags": { head: new Uint8Array(0), part: concat(ascii("ID3"), Uint8Array.of(3, 0, 0, 0, 0x40, 0, 0)) }
+  }
+  for (const [name, { head, part }] of Object.entries(beginnings)) {
+    it.live(`${name} are not kept`, () =>
+      Effect.gen(function*() {
+        gc()
+        const before = process.memoryUsage().arrayBuffers
+        let most = 0
+        const bytes = function*() {
+          yield head
+          for (let i = 1; i <= 320; i++) {
+            yield part
+            yield Buffer.alloc(megabyte, 32)
+            if (i % 80 > 0) continue
+            gc()
+            most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+          }
+        }
+        const { end } = yield* collect(AudioSource.fromNodeStream(() => Readable.from(bytes()), { ffmpeg: false }))
+        assert.strictEqual(end, "Truncated")
+        assert.isBelow(most / megabyte, 100)
+      }), 60_000)
+  }
 })

@@ -7,7 +7,6 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -17,40 +16,15 @@ import * as Bounds from "../Bounds.ts"
 import * as ByteSource from "../ByteSource.ts"
 import type { Tags } from "../OpenSource.ts"
 import * as TagChanges from "../TagChanges.ts"
+import * as HttpAddress from "./HttpAddress.ts"
 import { type Answer, answerOf } from "./HttpAnswer.ts"
-import { type Fetch, type FetchReader, headersOf } from "./HttpFetch.ts"
+import { type FetchReader, headersOf } from "./HttpFetch.ts"
 import type { Trouble } from "./HttpTrouble.ts"
 import * as HttpTrouble from "./HttpTrouble.ts"
 import * as HttpUrl from "./HttpUrl.ts"
+import type { UrlOptions } from "./UrlOptions.ts"
 
-/**
- * @category models
- * @since 0.1.0
- */
-export interface UrlOptions {
-  /** Default: the last part of the path. */
-  readonly name?: string | undefined
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  /**
-   * When to try again after a connection has failed, was cut, or has stalled, and after an answer of 408, 425, 429, 500, 502,
-   * 503 or 504. It begins anew once bytes have come. Default: after 200 ms, then twice as long each time up to 5 seconds, 8 times; but 3 times where
-   * nothing has come yet and nobody is at the address, or whoever is there answers with an error.
-   */
-  readonly reconnect?: Schedule.Schedule<unknown, unknown> | undefined
-  /** How long an answer, or the next bytes, may take before the connection is replaced. Default 10 seconds. */
-  readonly stallTimeout?: Duration.Input | undefined
-  /**
-   * It is a station: what is sent now is what is wanted, and one whose connection has ended, or whose answer is no sound any more,
-   * is joined again, by `reconnect`.
-   * Default: whether the server says so (`icy-` headers).
-   */
-  readonly live?: boolean | undefined
-  /**
-   * What it is asked with, each time: one that goes through a proxy, keeps cookies, or needs no network, for a test. What it rejects
-   * with counts as a connection that has failed. HLS is fetched by ffmpeg. Default: Node's `fetch`.
-   */
-  readonly fetch?: Fetch | undefined
-}
+export type { UrlOptions } from "./UrlOptions.ts"
 
 /**
  * Bytes of a URL, where they came from after all redirects, and what the server says they are.
@@ -70,6 +44,8 @@ const hasFailed = "the connection failed"
 
 const wasCut = "the connection was cut"
 
+const noRule = "a fetch of your own cannot be held to `addresses`: let that refuse addresses, and leave the option out"
+
 const isAnotherPart = "the server has sent another part than was asked for"
 
 /**
@@ -86,7 +62,7 @@ export const name = (url: string | URL, options?: UrlOptions): string => {
 /**
  * Connects, by the schedule `opening` if that is another one than `reconnect`; the scope closes what is open.
  *
- * `Unsupported` for another scheme, and for a time to wait that is none, `NotFound` for 404 and 410, `Unreadable` for 401 and 403, `Failed` for other answers, when the
+ * `Unsupported` for another scheme, and for options that cannot be, `AddressRefused` by the option `addresses`, `NotFound` for 404 and 410, `Unreadable` for 401 and 403, `Failed` for other answers, when the
  * schedule has ended, and when the content has changed.
  *
  * @category constructors
@@ -103,6 +79,11 @@ export const open = (
     if (parsed === undefined) {
       return yield* ByteSource.failure(source, "Unsupported", "it is no URL of http or https")
     }
+    const { addresses, fetch: own } = options
+    if (own !== undefined && HttpAddress.isRule(addresses)) {
+      return yield* ByteSource.failure(source, "Unsupported", noRule)
+    }
+    const ask = own ?? HttpAddress.fetchOf(addresses)
     const { authorization, target } = HttpUrl.split(parsed)
     const stallMs = yield* Bounds.positive(
       yield* Bounds.patience(options.stallTimeout ?? "10 seconds", "a stall timeout"),
@@ -114,6 +95,10 @@ export const open = (
       error: ByteSource.failure(source, "Failed", detail, { cause })
     })
     const [trouble, fatal] = [failed(true), failed(false)]
+    const refused: Trouble = {
+      retry: false,
+      error: ByteSource.failure(source, "AddressRefused", HttpAddress.refusal)
+    }
 
     // another connection to the station may have told of a title that is over
     const changes = TagChanges.make("unknown")
@@ -135,13 +120,14 @@ export const open = (
     ): Effect.Effect<A, Trouble> =>
       Effect.tryPromise({
         try: run,
-        catch: (cause): Trouble => ({
-          ...(options.fetch === undefined && isInVain(cause) ? fatal : trouble)(
-            `${what}: ${HttpTrouble.reasonOf(cause)}`,
-            HttpTrouble.causeOf(cause)
-          ),
-          isRefusal: HttpTrouble.isNobody(cause)
-        })
+        catch: (cause): Trouble =>
+          HttpAddress.isRefused(cause) ? refused : ({
+            ...(options.fetch === undefined && isInVain(cause) ? fatal : trouble)(
+              `${what}: ${HttpTrouble.reasonOf(cause)}`,
+              HttpTrouble.causeOf(cause)
+            ),
+            isRefusal: HttpTrouble.isNobody(cause)
+          })
       }).pipe(
         Effect.timeoutOrElse({
           duration: stallMs,
@@ -161,7 +147,6 @@ export const open = (
         })
         const response = yield* patiently((signal) => {
           signal.addEventListener("abort", () => controller.abort(), { once: true })
-          const ask: Fetch = options.fetch ?? fetch
           return ask(target.href, { headers, signal: controller.signal, redirect: "follow" })
         }, hasFailed)
         // one that somebody reads already, or that is none of the Fetch Standard, is so the next time, too

@@ -38,8 +38,13 @@ const maxLateSeconds = 10
 /** What describes a track of FLAC is the beginning of a file of it. */
 const flacInfoAt = 8
 
-/** A file that cannot be read at any place is read as a whole up to this size. */
-const maxSpoolBytes = 256 * 1024 * 1024
+/**
+ * A file that cannot be read at any place is read as a whole up to this size, in bytes.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxSpoolBytes = 256 * 1024 * 1024
 
 /** The longest index is that of an audiobook of a hundred hours. What says that it is longer would fill the memory. */
 const maxPartBytes = 128 * 1024 * 1024

@@ -34,6 +34,8 @@ export interface Question {
   readonly command: string
   readonly inputArgs: ReadonlyArray<string>
   readonly input: string
+  /** Default: the variables of this process. */
+  readonly env?: ChildProcess.Command["env"]
 }
 
 /**
@@ -122,7 +124,7 @@ const isReadable = (input: string): Effect.Effect<boolean> =>
     ? Effect.succeed(true)
     : Effect.promise(() => Fs.stat(input).then((stats) => stats.isFile(), () => false))
 
-const answer = ({ command, input, inputArgs }: Question): Effect.Effect<Facts, VoiceError, Scope.Scope> =>
+const answer = ({ command, env, input, inputArgs }: Question): Effect.Effect<Facts, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     if (!(yield* isReadable(input))) return nothing
     const args = [
@@ -141,7 +143,7 @@ const answer = ({ command, input, inputArgs }: Question): Effect.Effect<Facts, V
       input
     ]
     let said = ""
-    const bytes = yield* ChildProcess.open({ command, args, killAfterMs: 500 }, "ffprobe", {
+    const bytes = yield* ChildProcess.open({ command, args, env, killAfterMs: 500 }, "ffprobe", {
       onSaid: (text) => {
         said = text
       }

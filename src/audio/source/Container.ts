@@ -42,6 +42,9 @@ const tagged = new Set<Probe.Format>(["mp3", "adts", "flac"])
 /** A tag larger than this is not kept to see what stands behind it: where no other place can be read, it is that of an MP3 then. */
 const maxLeadingBytes = 1024 * 1024
 
+/** What is kept for ffmpeg of bytes that cannot be read again. Headers may be longer, and a stranger's without end. */
+const maxKeptBytes = 64 * 1024 * 1024
+
 /**
  * What can be done with bytes that nothing here decodes: it is told why, and which container they are if that is known, and
  * gets them from their beginning.
@@ -169,12 +172,18 @@ export const open = (
     }
     const tagBytes = behind === undefined || tagged.has(found.format) ? 0 : leading
     // a reader may have taken bytes before it finds that it holds something else
-    const recording = ByteSource.record(tagBytes === 0 ? source : ByteSource.behind(source, tagBytes))
+    const recording = ByteSource.record(
+      tagBytes === 0 ? source : ByteSource.behind(source, tagBytes),
+      found.format === "mp4" ? Mp4Source.maxSpoolBytes : maxKeptBytes
+    )
     return yield* openFormat(found.format, recording.source).pipe(
       Effect.catch((error) => {
         const { reason } = error
         return reason._tag === "SourceFailed" && reason.kind === "Unsupported"
-          ? Effect.flatMap(recording.replay, (again) => fallback(again, reason.detail, found.format))
+          ? Effect.flatMap(
+            recording.replay,
+            (again) => again === undefined ? Effect.fail(error) : fallback(again, reason.detail, found.format)
+          )
           : Effect.fail(error)
       }),
       Effect.tap(() => Effect.sync(recording.stop))

@@ -10,6 +10,7 @@ import * as Bounds from "../Bounds.ts"
 import * as ByteSource from "../ByteSource.ts"
 import type { OpenPcm } from "../OpenSource.ts"
 import * as ChildProcess from "../process/ChildProcess.ts"
+import * as FfmpegGuard from "../process/FfmpegGuard.ts"
 import * as Ffprobe from "../process/Ffprobe.ts"
 import * as Spool from "../process/Spool.ts"
 import type * as Container from "./Container.ts"
@@ -43,6 +44,12 @@ export interface FfmpegOptions {
 /** What to do about a missing one. */
 const hint = "install ffmpeg, or say where it is"
 
+/** How it is run. */
+interface Run extends FfmpegOptions {
+  /** Default: the variables of this process. */
+  readonly env?: ChildProcess.Command["env"]
+}
+
 const argsOf = (input: string, options: FfmpegOptions, fromMs: number): Array<string> => [
   "-hide_banner",
   "-nostdin",
@@ -66,8 +73,9 @@ const argsOf = (input: string, options: FfmpegOptions, fromMs: number): Array<st
 
 const pcm = { format: "f32le", rate: 48_000, channels: 2 } as const
 
-const commandOf = (input: string, options: FfmpegOptions, fromMs: number): ChildProcess.Command => ({
+const commandOf = (input: string, options: Run, fromMs: number): ChildProcess.Command => ({
   command: options.command ?? "ffmpeg",
+  env: options.env,
   args: argsOf(input, options, fromMs),
   killAfterMs: options.killAfterMs
 })
@@ -83,11 +91,11 @@ export const besides = (command: string): string | undefined => {
 }
 
 /** What is to be asked of an input, if anything is. */
-const inquire = (input: string, options: FfmpegOptions): Ffprobe.Inquiry => {
-  const { args = [], ffprobe, inputArgs = [], speed } = options
+const inquire = (input: string, options: Run): Ffprobe.Inquiry => {
+  const { args = [], env, ffprobe, inputArgs = [], speed } = options
   const command = ffprobe ?? besides(options.command ?? "ffmpeg")
   const inquiry = Ffprobe.make(
-    command === undefined || command === false ? undefined : { command, inputArgs, input }
+    command === undefined || command === false ? undefined : { command, inputArgs, input, env }
   )
   // what they do to the length, nobody knows
   return args.length > 0 && speed === undefined ? Ffprobe.withoutDuration(inquiry) : inquiry
@@ -109,7 +117,7 @@ const atSpeed = <E, R>(options: FfmpegOptions, opening: Effect.Effect<OpenPcm, E
 export const open = (
   input: string,
   name: string,
-  options: FfmpegOptions = {},
+  options: Run = {},
   inquiry = inquire(input, options)
 ): Effect.Effect<OpenPcm, VoiceError, Scope.Scope> => {
   const opening = RawPcm.restartable(
@@ -152,16 +160,20 @@ export const fallback = (
   options: FfmpegOptions | false | undefined,
   path?: string
 ): Container.Fallback => {
-  const inquiry = path === undefined || options === false ? undefined : inquire(path, options ?? {})
+  const by = (way: "file" | "pipe"): FfmpegOptions => ({
+    ...(options === false ? undefined : options),
+    inputArgs: FfmpegGuard.inputArgs(way, options === false ? undefined : options?.inputArgs)
+  })
+  const inquiry = path === undefined || options === false ? undefined : inquire(path, by("file"))
   return (source, reason, format) => {
     if (options === false) return Effect.fail(ByteSource.failure(source.name, "Unsupported", reason))
     const { name } = source
     const opened = path !== undefined
-      ? open(path, name, options, inquiry)
+      ? open(path, name, by("file"), inquiry)
       // the index of an MP4 stands at its end as often as not, where ffmpeg does not get to in a pipe
       : format === "mp4"
-      ? Effect.flatMap(Spool.toFile(source), (file) => open(file, name, options))
-      : ofBytes(source, options)
+      ? Effect.flatMap(Spool.toFile(source), (file) => open(file, name, by("file")))
+      : ofBytes(source, by("pipe"))
     return explained(opened, name, `${reason}; ffmpeg could decode it, but ${missing(options)}`)
   }
 }
@@ -176,9 +188,6 @@ const explained = <A, R>(opening: Effect.Effect<A, VoiceError, R>, name: string,
       ? ByteSource.failure(name, "Unsupported", sentence, { cause: error })
       : error)
 
-/** What may be opened on behalf of a playlist: nothing of this machine. */
-const hlsProtocols = "http,https,httpproxy,tls,tcp,crypto,data"
-
 const headerLines = (headers: Readonly<Record<string, string>>): string =>
   Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")
 
@@ -191,10 +200,12 @@ const headerLines = (headers: Readonly<Record<string, string>>): string =>
 export const openHls = (
   url: URL,
   name: string,
-  { ffmpeg, headers = {}, live }: {
+  { ffmpeg, headers = {}, live, relay }: {
     readonly ffmpeg: FfmpegOptions | false | undefined
     readonly headers: Readonly<Record<string, string>> | undefined
     readonly live: boolean
+    /** What it fetches by, where it may not do so itself. */
+    readonly relay?: { readonly env: ChildProcess.Command["env"] } | undefined
   }
 ): Effect.Effect<OpenPcm, VoiceError, Scope.Scope> => {
   const what = "it is a playlist (HLS), for which ffmpeg is needed"
@@ -202,14 +213,13 @@ export const openHls = (
     return ByteSource.failure(name, "Unsupported", `${what}: it is turned off by the option \`ffmpeg\``)
   }
   const said = headerLines(headers)
-  const options: FfmpegOptions = {
+  const options: Run = {
     ...ffmpeg,
-    inputArgs: [
-      "-protocol_whitelist",
-      hlsProtocols,
+    env: relay?.env,
+    inputArgs: FfmpegGuard.inputArgs(relay === undefined ? "hls" : "relay", [
       ...(said === "" ? [] : ["-headers", said]),
       ...(ffmpeg?.inputArgs ?? [])
-    ],
+    ]),
     ...(live ? { ffprobe: false } : {})
   }
   const opened = Effect.map(

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
@@ -12,6 +13,8 @@ import * as Stream from "effect/Stream"
 import type { VoiceError } from "../../VoiceError.ts"
 import * as ByteSource from "../ByteSource.ts"
 import * as Playlist from "../format/Playlist.ts"
+import * as HttpAddress from "../http/HttpAddress.ts"
+import * as HttpRelay from "../http/HttpRelay.ts"
 import * as HttpSource from "../http/HttpSource.ts"
 import * as HttpTrouble from "../http/HttpTrouble.ts"
 import * as HttpUrl from "../http/HttpUrl.ts"
@@ -76,6 +79,15 @@ const readAll = (source: ByteSource.ByteSource): Effect.Effect<Uint8Array, Voice
     return new Uint8Array(Buffer.concat(parts))
   })
 
+/** How long a playlist may take. It is short, and each of its bytes may come just before a connection would be taken for dead. */
+const patienceMs = 30_000
+
+const inTime = <A>(name: string, reading: Effect.Effect<A, VoiceError>): Effect.Effect<A, VoiceError> =>
+  Effect.timeoutOrElse(reading, {
+    duration: patienceMs,
+    orElse: () => ByteSource.failure(name, "Failed", `its playlist has not come within ${patienceMs / 1000} s`)
+  })
+
 const titled = (opened: OpenSource, title: string | undefined): OpenSource =>
   title === undefined || opened.tags["title"] !== undefined
     ? opened
@@ -122,7 +134,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
         const tagChanges = bytes.tagChanges ?? (place.isAgain ? withTags(opened) : opened.tagChanges)
         return { opened: { ...opened, tags: { ...bytes.tags, ...opened.tags }, tagChanges } }
       }
-      const playlist = Playlist.parse(yield* readAll(source))
+      const playlist = Playlist.parse(yield* inTime(name, readAll(source)))
       yield* Scope.close(scope, Exit.void)
       return { playlist, base: bytes.url }
     })
@@ -207,7 +219,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       const url = first === undefined ? undefined : Playlist.resolve(first, base)
       if (url === undefined) return false
       const bytes = yield* connect({ ...place, url, headers: headersTo(url, place), opening: once })
-      const playlist = Playlist.parse(yield* readAll(bytes))
+      const playlist = Playlist.parse(yield* inTime(name, readAll(bytes)))
       return playlist.kind === "HLS" && !playlist.hasVariants && !playlist.isEnded
     }).pipe(Effect.scoped, Effect.orElseSucceed(() => false))
 
@@ -215,7 +227,23 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
     Effect.gen(function*() {
       const live = options.live ??
         (playlist.hasVariants ? yield* isLive(playlist.entries, base, place) : !playlist.isEnded)
-      return yield* Ffmpeg.openHls(base, name, { ffmpeg: options.ffmpeg, headers: headersTo(base, place), live })
+      const { addresses, ffmpeg } = options
+      if (!HttpAddress.isRule(addresses) || ffmpeg === false) {
+        return yield* Ffmpeg.openHls(base, name, { ffmpeg, headers: headersTo(base, place), live })
+      }
+      const relay = yield* HttpRelay.open(base, name, {
+        ask: HttpAddress.fetchOf(addresses),
+        headersTo: (url) => headersTo(url, place)
+      })
+      const refused = <E>(error: E) =>
+        relay.hasRefused() && !Cause.isDone(error)
+          ? ByteSource.failure(name, "AddressRefused", HttpAddress.refusal, { cause: error })
+          : error
+      const opened = yield* Effect.mapError(
+        Ffmpeg.openHls(relay.url, name, { ffmpeg, headers: undefined, live, relay }),
+        refused
+      )
+      return { ...opened, pull: Effect.mapError(opened.pull, refused) }
     })
 
   const openBy = (opening: Place["opening"], isAgain: boolean) =>
@@ -253,9 +281,13 @@ export const entriesOf = (
 ): Effect.Effect<ReadonlyArray<PlaylistEntry> | undefined, VoiceError> =>
   Effect.gen(function*() {
     const bytes = yield* HttpSource.open(url, options)
-    const { isPlaylist, source } = yield* peek(bytes)
-    if (!isPlaylist) return undefined
-    const playlist = Playlist.parse(yield* readAll(source))
+    const reading = Effect.flatMap(
+      peek(bytes),
+      ({ isPlaylist, source }) => isPlaylist ? readAll(source) : Effect.undefined
+    )
+    const text = yield* inTime(bytes.name, reading)
+    if (text === undefined) return undefined
+    const playlist = Playlist.parse(text)
     // its entries are pieces of one stream
     if (playlist.kind === "HLS") return undefined
     return playlist.entries.flatMap((entry) => {

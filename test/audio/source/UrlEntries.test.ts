@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Queue } from "effect"
+import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
 
@@ -70,4 +71,38 @@ describe("entriesOf", () => {
       const { reason } = yield* Effect.flip(AudioSource.entriesOf("http://a.invalid/", { fetch }))
       assert.deepInclude(reason, { _tag: "SourceFailed", kind: "NotFound" })
     }))
+
+  it.effect("waits half a minute for a playlist that trickles in, and no longer", () =>
+    Effect.gen(function*() {
+      const wanted = yield* Queue.unbounded<() => void>()
+      const fetch: AudioSource.Fetch = async () =>
+        new Response(
+          new ReadableStream({
+            pull: (controller) =>
+              new Promise<void>((resolve) =>
+                void Queue.offerUnsafe(wanted, () => {
+                  controller.enqueue(new TextEncoder().encode("#EXTM3U\nhttp://a.invalid/a\n"))
+                  resolve()
+                })
+              )
+          })
+        )
+      const reading = yield* Effect.flip(AudioSource.entriesOf("http://a.invalid/a.m3u", { fetch })).pipe(
+        Effect.forkScoped({ startImmediately: true })
+      )
+      let seconds = 0
+      const trickle = Effect.gen(function*() {
+        while (seconds < 600) {
+          const give = yield* Queue.take(wanted)
+          yield* Effect.sync(give)
+          seconds += 9
+          yield* TestClock.adjust("9 seconds")
+        }
+        return undefined
+      })
+      const error = yield* Effect.raceFirst(Fiber.join(reading), trickle)
+      assert.deepInclude(error?.reason, { _tag: "SourceFailed", kind: "Failed" })
+      assert.include(error?.message, "its playlist has not come within 30 s")
+      assert.isAtMost(seconds, 36)
+    }).pipe(Effect.scoped))
 })

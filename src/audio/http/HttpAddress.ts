@@ -1,0 +1,169 @@
+/**
+ * Which addresses of the network may be connected to. A name says nothing of that, since whoever has it lets it lead anywhere, and
+ * elsewhere a moment later: what counts is the address that a connection is made to, each time one is made.
+ *
+ * @since 0.1.0
+ */
+import * as Dns from "node:dns"
+import * as Net from "node:net"
+import type { Fetch } from "./HttpFetch.ts"
+
+/**
+ * `"public"`: those of {@link isPublic}. A function is asked for each connection with the address, as text such as `192.0.2.1` or
+ * `2001:db8::1`, and the port; where a name has several addresses, with each of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Addresses = "any" | "public" | ((address: string, port: number) => boolean)
+
+/**
+ * All of IPv4 that is not a place in the internet: what the IANA IPv4 Special-Purpose Address Registry (RFC 6890) has as not globally
+ * reachable or as deprecated, and multicast (RFC 5771).
+ */
+const special4: ReadonlyArray<readonly [network: string, bits: number]> = [
+  ["0.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["100.64.0.0", 10],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+  ["172.16.0.0", 12],
+  ["192.0.0.0", 24],
+  ["192.0.2.0", 24],
+  ["192.88.99.0", 24],
+  ["192.168.0.0", 16],
+  ["198.18.0.0", 15],
+  ["198.51.100.0", 24],
+  ["203.0.113.0", 24],
+  ["224.0.0.0", 4],
+  ["240.0.0.0", 4],
+  // no registry has it: each virtual machine at Azure has its host there (Microsoft Learn, "What is IP address 168.63.129.16?")
+  ["168.63.129.16", 32]
+]
+
+/**
+ * What of the global unicast addresses is none, by the IANA IPv6 Special-Purpose Address Registry: assignments of protocols, among
+ * them Teredo, documentation, and 6to4, which has an address of IPv4 in it.
+ */
+const special6: ReadonlyArray<readonly [network: string, bits: number]> = [
+  ["2001::", 23],
+  ["2001:db8::", 32],
+  ["2002::", 16],
+  ["3fff::", 20]
+]
+
+/** A NAT64 stands for all of IPv4 (RFC 6052, 2.1). */
+const nat64 = "64:ff9b::"
+
+const refused = new Net.BlockList()
+for (const [network, bits] of special4) {
+  refused.addSubnet(network, bits, "ipv4")
+  refused.addSubnet(`${nat64}${network}`, 96 + bits, "ipv6")
+}
+for (const [network, bits] of special6) refused.addSubnet(network, bits, "ipv6")
+
+/** Global unicast (IANA Internet Protocol Version 6 Address Space): what lies outside has a place on this machine or beside it. */
+const global6 = new Net.BlockList()
+global6.addSubnet("2000::", 3, "ipv6")
+global6.addSubnet(nat64, 96, "ipv6")
+
+/**
+ * Whether an address of IPv4 or IPv6 is one of the public internet by IANA's registries of special-purpose addresses: not of this
+ * machine, of a private network, link-local (where clouds have their metadata), shared by a provider, multicast, or reserved. What is no
+ * address is none.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isPublic = (address: string): boolean => {
+  const family = Net.isIP(address)
+  if (family === 4) return !refused.check(address, "ipv4")
+  return family === 6 && global6.check(address, "ipv6") && !refused.check(address, "ipv6")
+}
+
+/**
+ * What is said of it, and no more: whoever named it is not to be told where a name of somebody's network leads.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const refusal = "it leads to an address that may not be connected to"
+
+class AddressRefused extends Error {
+  override readonly name = "AddressRefused"
+  override readonly message = refusal
+}
+
+/**
+ * Whether a request has failed because it leads to an address that may not be connected to.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isRefused = (cause: unknown): boolean =>
+  cause instanceof Error && (cause instanceof AddressRefused || isRefused(cause.cause))
+
+/**
+ * Whether it refuses any address at all.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isRule = (addresses: Addresses | undefined): boolean => addresses !== undefined && addresses !== "any"
+
+type Allows = (address: string, port: number) => boolean
+
+/** A lookup that finds only what may be connected to, so that the address that is looked at is the one that is taken. */
+const lookupOf = (allows: Allows, port: number): Net.LookupFunction => (hostname, options, done) => {
+  Dns.lookup(hostname, { ...options, all: true }, (error, found) => {
+    if (error !== null) return done(error, [])
+    try {
+      const allowed = found.filter(({ address }) => allows(address, port))
+      const [first] = allowed
+      if (first === undefined) return done(new AddressRefused(), [])
+      if (options.all === true) done(null, allowed)
+      else done(null, first.address, first.family)
+    } catch (cause) {
+      done(cause instanceof Error ? cause : new Error(String(cause)), [])
+    }
+  })
+}
+
+const make = async (allows: Allows): Promise<Fetch> => {
+  // of an agent the `fetch` of Node has none but its own
+  const { Agent, buildConnector, fetch } = await import("undici")
+  const agent = new Agent({
+    allowH2: false,
+    connect: (options, done) => {
+      const port = Number(options.port) || (options.protocol === "https:" ? 443 : 80)
+      const host = options.hostname.replace(/^\[(.*)\]$/, "$1")
+      try {
+        // nothing is looked up for what is an address itself
+        if (Net.isIP(host) !== 0 && !allows(host, port)) return done(new AddressRefused(), null)
+      } catch (cause) {
+        return done(cause instanceof Error ? cause : new Error(String(cause)), null)
+      }
+      buildConnector({ allowH2: false, lookup: lookupOf(allows, port) })(options, done)
+    }
+  })
+  return (url, request) => fetch(url, { ...request, dispatcher: agent })
+}
+
+const made = new WeakMap<Allows, Promise<Fetch>>()
+
+/**
+ * What asks those addresses only, in each of its connections, also behind a redirect. Connections are kept for those who have the same
+ * rule.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fetchOf = (addresses: Addresses | undefined): Fetch => {
+  if (addresses === undefined || addresses === "any") return (url, request) => fetch(url, request)
+  const allows = addresses === "public" ? isPublic : addresses
+  return async (url, request) => {
+    const guarded = made.get(allows) ?? make(allows)
+    made.set(allows, guarded)
+    return (await guarded)(url, request)
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * A server on this machine that HLS is fetched by, for ffmpeg, which would connect to any address that a playlist names. ffmpeg is let
+ * speak HTTP to it alone: it is the proxy of all that ffmpeg asks for, and what playlists name is rewritten to addresses of its own. It
+ * asks for them by a `fetch` that knows which addresses it may connect to.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { randomUUID } from "node:crypto"
+import * as Http from "node:http"
+import type { AddressInfo } from "node:net"
+import { pipeline } from "node:stream/promises"
+import type { VoiceError } from "../../VoiceError.ts"
+import * as ByteSource from "../ByteSource.ts"
+import * as Playlist from "../format/Playlist.ts"
+import * as HttpAddress from "./HttpAddress.ts"
+import { type Fetch, type FetchReader, headersOf } from "./HttpFetch.ts"
+import * as HttpUrl from "./HttpUrl.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Relay {
+  /** Where the playlist is for ffmpeg. */
+  readonly url: URL
+  /** The variables that ffmpeg is run with. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Whether something was asked for at an address that may not be connected to. */
+  readonly hasRefused: () => boolean
+}
+
+/** A playlist of a day in pieces of two seconds, with long names. */
+const maxPlaylistBytes = 16 * 1024 * 1024
+
+/** ffmpeg has room for 4096 bytes of a URL. */
+const maxUrl = 2_500
+
+const mark = Buffer.from("#EXTM3U")
+
+const utf8 = new TextDecoder()
+
+/** Of those that say which server it is, or how it speaks, none is handed on. */
+const passedOn = ["content-type", "content-length", "content-range"]
+
+/**
+ * What ffmpeg reads of a playlist: each line that is an address, and each address in quotes, made one of ours by `to`. A line that
+ * has another one in it is left out.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const rewrite = (text: string, to: (location: string) => string): string => {
+  const quoted = /(^|[:,])(\s*[A-Z-]*URI=)"([^"]*)"/g
+  return text.split(/[\0\r\n]+/).flatMap((whole) => {
+    const line = whole.trim()
+    if (line === "") return []
+    if (!line.startsWith("#")) return [to(line)]
+    const rest = line.replaceAll(quoted, "")
+    return /URI\s*=/i.test(rest)
+      ? []
+      : [
+        line.replaceAll(
+          quoted,
+          (_, before: string, name: string, location: string) => `${before}${name}"${to(location)}"`
+        )
+      ]
+  }).join("\n") + "\n"
+}
+
+/**
+ * Listens on loopback until the scope closes. `headersTo` gives the headers for an address. Fails with `Failed` where it cannot listen.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (
+  url: URL,
+  name: string,
+  { ask, headersTo }: {
+    readonly ask: Fetch
+    readonly headersTo: (url: URL) => Readonly<Record<string, string>> | undefined
+  }
+): Effect.Effect<Relay, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    // others on this machine, and pages in a browser there, do not know it
+    const secret = randomUUID()
+    let origin = ""
+    let hasRefused = false
+
+    /** With its last part, by whose end ffmpeg judges what it is. */
+    const ours = (target: URL): string => {
+      const last = target.pathname.split("/").at(-1)
+      return `${origin}/${secret}/${Buffer.from(target.href).toString("base64url")}/${last === "" ? "stream" : last}`
+    }
+
+    const location = (base: URL) => (text: string): string => {
+      // it has all in it
+      if (/^data:/i.test(text)) return text
+      const target = Playlist.resolve({ location: text, title: undefined }, base)
+      return target === undefined || target.href.length > maxUrl ? `${origin}/${secret}/none` : ours(target)
+    }
+
+    /** What is meant by a request to us, as to a proxy or as to a server. */
+    const targetOf = (asked: string): URL | undefined => {
+      const path = asked.startsWith(origin) ? asked.slice(origin.length) : asked
+      const [, key, encoded = ""] = path.split("/")
+      return key === secret ? HttpUrl.parse(Buffer.from(encoded, "base64url").toString()) : undefined
+    }
+
+    const answer = async (request: Http.IncomingMessage, response: Http.ServerResponse): Promise<void> => {
+      const asked = request.method === "GET" ? targetOf(request.url ?? "") : undefined
+      if (asked === undefined) return void response.writeHead(403).end()
+      const { authorization, target } = HttpUrl.split(asked)
+      const controller = new AbortController()
+      response.on("close", () => controller.abort())
+      const [, start = "0", last = ""] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? []
+      const found = await ask(target.href, {
+        headers: headersOf({
+          headers: headersTo(asked),
+          authorization,
+          start: Number(start),
+          end: last === "" ? undefined : Number(last) + 1,
+          metadata: false,
+          validator: undefined
+        }),
+        signal: controller.signal,
+        redirect: "follow"
+      })
+      const body: FetchReader | undefined = found.body?.getReader()
+      const read = async (): Promise<Uint8Array | undefined> => {
+        const piece = await body?.read()
+        return piece === undefined || piece.done ? undefined : piece.value
+      }
+      let first: Uint8Array = new Uint8Array(0)
+      while (first.length < mark.length) {
+        const piece = await read()
+        if (piece === undefined) break
+        first = new Uint8Array(Buffer.concat([first, piece]))
+      }
+      if (mark.equals(first.subarray(0, mark.length))) {
+        const parts = [first]
+        let size = first.length
+        for (let piece = await read(); piece !== undefined; piece = await read()) {
+          parts.push(piece)
+          size += piece.length
+          if (size > maxPlaylistBytes) return void response.destroy()
+        }
+        const text = rewrite(utf8.decode(Buffer.concat(parts)), location(HttpUrl.reached(asked, found.url)))
+        return void response.writeHead(200, { "content-type": "application/vnd.apple.mpegurl" }).end(text)
+      }
+      const said = passedOn.flatMap((header) => {
+        const value = found.headers.get(header)
+        return value === null ? [] : [[header, value] as const]
+      })
+      // how long it is, an answer that was compressed does not say
+      const isEncoded = found.headers.get("content-encoding") !== null
+      response.writeHead(found.status, Object.fromEntries(isEncoded ? said.slice(0, 1) : said))
+      const pieces = async function*() {
+        for (let piece: Uint8Array | undefined = first; piece !== undefined; piece = await read()) {
+          if (piece.length > 0) yield piece
+        }
+      }
+      await pipeline(pieces, response)
+    }
+
+    const server = Http.createServer((request, response) => {
+      answer(request, response).catch((cause: unknown) => {
+        hasRefused ||= HttpAddress.isRefused(cause)
+        if (response.headersSent || response.destroyed) response.destroy()
+        else response.writeHead(HttpAddress.isRefused(cause) ? 403 : 502).end()
+      })
+    })
+    // ffmpeg asks it for HTTP alone
+    server.on("connect", (_, socket) => socket.destroy())
+    server.on("upgrade", (_, socket) => socket.destroy())
+    yield* Effect.acquireRelease(
+      Effect.callback<void, VoiceError>((resume) => {
+        server.once("error", (cause) =>
+          resume(ByteSource.failure(name, "Failed", `HLS cannot be handed on: ${cause.message}`, { cause })))
+        server.listen(0, "127.0.0.1", () =>
+          resume(Effect.void))
+      }),
+      () =>
+        Effect.callback<void>((resume) => {
+          server.closeAllConnections()
+          server.close(() => resume(Effect.void))
+        })
+    )
+    // a server that listens on TCP has an address of this kind
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const others = Object.entries(process.env).filter(([key]) => !/^(?:http|https|all|no)_proxy$/i.test(key))
+    return {
+      url: new URL(ours(url)),
+      env: { ...Object.fromEntries(others), http_proxy: origin },
+      hasRefused: () => hasRefused
+    }
+  })
