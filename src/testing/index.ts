@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 export * as EmulatorProcess from "./EmulatorProcess.ts"
+export * as Hearing from "./Hearing.ts"
 export * as MockDave from "./MockDave.ts"
 export * as MockGateway from "./MockGateway.ts"
 export * as MockOpusDecoder from "./MockOpusDecoder.ts"
