@@ -3,7 +3,7 @@ import { Cause, Data, Deferred, Effect, Exit, Fiber, type Layer, Scope, Stream }
 import * as AudioSource from "../src/audio/AudioSource.ts"
 import * as Emulator from "../src/emulator/Emulator.ts"
 import type * as VoiceError from "../src/VoiceError.ts"
-import type * as VoiceSession from "../src/VoiceSession.ts"
+import * as VoiceSession from "../src/VoiceSession.ts"
 import * as VoiceSessions from "../src/VoiceSessions.ts"
 import * as Rig from "./integration/rig.ts"
 
@@ -86,6 +86,42 @@ describe("VoiceSessions", () => {
       assert.deepStrictEqual([...yield* where], [])
       assert.strictEqual(reasonOf(yield* Effect.exit(calls.join(room))), "NotConnected")
     })))
+
+  // docs/sessions.md has these figures
+  it.effect("have twenty leave as soon as one, where those that share a scope leave one after another", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const places = yield* Effect.forEach(
+        Array.from({ length: 20 }, (_, i) => String(i)),
+        (name) =>
+          Effect.gen(function*() {
+            const guildId = yield* discord.createGuild({ name: `guild ${name}` })
+            return {
+              guildId,
+              channelId: yield* discord.createChannel({ name: `room ${name}`, guild: `guild ${name}` })
+            }
+          })
+      )
+      const leaving = Effect.fnUntraced(function*<E, R>(
+        scope: Scope.Closeable,
+        join: Effect.Effect<
+          (where: VoiceSession.JoinOptions) => Effect.Effect<unknown, E, R | Scope.Scope>,
+          E,
+          R | Scope.Scope
+        >
+      ) {
+        yield* Scope.provide(Effect.flatMap(join, (one) => Effect.forEach(places, one)), scope)
+        // nothing waits for the limit of messages
+        yield* Effect.sleep("1 minute")
+        const [, ms] = yield* Rig.timed(Scope.close(scope, Exit.void))
+        return ms
+      })
+      const alone = Effect.succeed(VoiceSession.join)
+      assert.strictEqual(yield* leaving(yield* Scope.make(), alone), 4_000)
+      assert.strictEqual(yield* leaving(yield* Scope.make("parallel"), alone), 200)
+      const together = Effect.map(VoiceSessions.make(itself), ({ join }) => join)
+      assert.strictEqual(yield* leaving(yield* Scope.make(), together), 200)
+    })).pipe(Effect.provide(Rig.memory({ network: { latencyMs: 50 } }))))
 
   it.effect("tells whoever joins that somebody has it leave meanwhile, and whoever comes then joins anew", () =>
     run(Effect.gen(function*() {

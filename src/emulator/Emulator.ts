@@ -213,15 +213,15 @@ export class Emulator extends Context.Service<Emulator, {
   readonly privacyCodes: (
     channel: string
   ) => Effect.Effect<ReadonlyMap<UserId, string | undefined>, EmulatorError>
-  /** What clients did that Discord would close or drop, in order. */
+  /** What clients did that Discord would close or drop, in order. Of these and of advice together the first ten thousand are kept. */
   readonly violations: Effect.Effect<ReadonlyArray<Verdict>>
   /** What clients did that Discord tolerates, but a careful client would not do, in order. */
   readonly advice: Effect.Effect<ReadonlyArray<Verdict>>
   /** Everything else that was counted, by name: hostile input and the work of faults among it. */
   readonly counters: Effect.Effect<ReadonlyMap<string, number>>
   /**
-   * What happens from now on, in order: verdicts, logins, who joins, moves and leaves, and voice connections. It ends
-   * when the emulator closes. A reader that is 4096 behind loses the oldest.
+   * What happens from now on, in order: verdicts, logins, who joins, moves and leaves, voice connections, channels that come and go, and
+   * who sends sounds and emoji. It ends when the emulator closes. A reader that is 4096 behind loses the oldest.
    */
   readonly happenings: Stream.Stream<Core.Happening>
   readonly faults: Faults.Faults

@@ -39,7 +39,7 @@ export const check = Effect.fnUntraced(function*(
   }
   const times: ReadonlyArray<readonly [string, Duration.Input | undefined]> = [
     ["a join timeout", joinTimeout],
-    ["to be stable after", policy.stableAfter],
+    ["a time to be stable after", policy.stableAfter],
     ["a patience with the gateway", policy.gatewayPatience],
     ["a patience with the server", policy.serverPatience]
   ]
@@ -52,7 +52,7 @@ export const check = Effect.fnUntraced(function*(
   ]
   for (const [what, value] of spans) if (value !== undefined) yield* Bounds.span(value, what)
   const counts: ReadonlyArray<readonly [string, number | undefined]> = [
-    ["to hold packets to the number", receive.bufferPackets],
+    ["a number of packets to hold", receive.bufferPackets],
     ["a capacity of listeners", receive.capacity],
     ["a capacity of packets", receiveCapacity]
   ]

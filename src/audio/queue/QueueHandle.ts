@@ -33,7 +33,7 @@ export interface Contents<A = unknown> {
   readonly upcoming: ReadonlyArray<Entry<A>>
   /**
    * What was played, or skipped while it was opened, the latest last: a hundred at most. What repeats by itself is not in it until that is
-   * over.
+   * over, and what `stop` has ended never is.
    */
   readonly history: ReadonlyArray<Entry<A>>
   /** What could not be played, and why, the latest last: a hundred at most. */
@@ -182,7 +182,7 @@ export interface TrackQueue<in R = never, in out A = unknown> {
   readonly shuffle: Effect.Effect<void>
   /** Takes out all that waits. */
   readonly clear: Effect.Effect<void>
-  /** Ends what plays and takes out all that waits. */
+  /** Ends what plays and takes out all that waits. Neither is in the history then. */
   readonly stop: Effect.Effect<void>
   /**
    * Holds what plays, and whatever follows it until {@link TrackQueue.resume}: what is added, skipped to or gone back to waits at its

@@ -79,18 +79,18 @@ export const flags = {
       "A field of the profile that shall be otherwise, such as maxPadding=0 or heartbeatTimeoutCode=1006; can be given several times"
     )
   ),
-  token: Flag.Redacted("token").pipe(Flag.optional, Flag.withDescription("Token of the bot; default a fresh one")),
+  token: Flag.Redacted("token").pipe(Flag.optional, Flag.withDescription("Token of the bot; default that of the seed")),
   guild: id("guild").pipe(
     Flag.optional,
-    Flag.withDescription("Id of the guild; default a fresh one")
+    Flag.withDescription("Id of the guild; default that of the seed")
   ),
   channel: id("channel").pipe(
     Flag.optional,
-    Flag.withDescription("Id of the voice channel \"lobby\"; default a fresh one")
+    Flag.withDescription("Id of the voice channel \"lobby\"; default that of the seed")
   ),
   seed: Flag.Int("seed").pipe(
     Flag.withDefault(1),
-    Flag.withDescription("The same seed gives the same ids, tokens and keys")
+    Flag.withDescription("The same seed gives the same ids, tokens and keys; default 1")
   ),
   latency: milliseconds("latency").pipe(
     Flag.withDescription("How long a message or a datagram takes one way, in milliseconds")

@@ -86,7 +86,7 @@ export interface Options<E = never, R = never> {
    * ask them. The recording starts when it has succeeded, and not at all if it fails.
    */
   readonly onStart?: Effect.Effect<unknown, E, R> | undefined
-  /** Comments of the Ogg files, such as TITLE. Default: the date of the recording. */
+  /** Comments of the Ogg files, such as TITLE. Default: the DATE of the recording. ARTIST is the user's id, or "all", in any case. */
   readonly tags?: Readonly<Record<string, string>> | undefined
   /**
    * How long a packet waits for those before it, and its place for a better knowledge of the sender's clock. What is later is
@@ -246,7 +246,7 @@ export const check = Effect.fnUntraced(function*(
     files,
     mixed,
     hold: Math.round((yield* Bounds.span(hold ?? defaultHold, "a hold")) * samplesPerMs),
-    maxPending: yield* Bounds.count(maxPendingBytes ?? defaultPendingBytes, "to hold bytes to the number"),
+    maxPending: yield* Bounds.count(maxPendingBytes ?? defaultPendingBytes, "a number of bytes to hold"),
     maxLength: Math.round(maxMs * samplesPerMs),
     maxBytes: bytes ?? Infinity
   }
