@@ -150,6 +150,8 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     encoders
   }).pipe(Scope.provide(scope), Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
   const files = UserFile.make(format, outputs, tags)
+  /** What was known last of those who are or were there: something may still come of who has left. */
+  const members = new Map<UserId, Member>()
   const faders = Faders.make({ isMixed: mixed !== undefined, now })
   const decoding = mixed === undefined && format !== "wav" ? undefined : yield* Scope.provide(
     Decoding.make(decoders, (userId, pcm, at) => {
@@ -170,7 +172,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     isOpen,
     afford: budget.afford,
     now,
-    isWanted: (userId) => userId === session.userId ? self : isWanted(userId),
+    isWanted: (userId) => userId === session.userId ? self : isWanted(userId, members.get(userId)),
     onPlaced: decoding?.place
   })
   const ended = yield* Deferred.make<Manifest.Manifest, VoiceError.VoiceError>()
@@ -206,8 +208,10 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     for (const packet of packets) book.take(packet, (packet.arrivalMs + offsetMs - startMs) * samplesPerMs)
   }
 
-  const call = (member: Member | undefined): void => {
-    if (member?.name !== undefined) book.called(member.userId, member.name)
+  const know = (member: Member | undefined): void => {
+    if (member === undefined) return
+    members.set(member.userId, member)
+    if (member.name !== undefined) book.called(member.userId, member.name)
   }
 
   const onEvent = (event: Happening): void => {
@@ -220,7 +224,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
         for (const userId of event.userIds) book.joined(userId, now())
         return
       case "MemberChanged":
-        return call(event.member)
+        return know(event.member)
       case "UserDisconnected":
         return book.left(event.userId, now())
     }
@@ -242,7 +246,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   const work = yield* Scope.fork(scope)
   const events = yield* Scope.provide(session.events, work)
   const known = yield* session.members ?? Effect.succeed(new Map<UserId, Member>())
-  known.forEach(call)
+  known.forEach(know)
   const others = yield* present
   const choose = () => others.forEach((userId) => book.joined(userId, now()))
   yield* Effect.onError(Recordings.choosing(choose), undo)

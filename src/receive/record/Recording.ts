@@ -75,8 +75,12 @@ export interface Options<E = never, R = never> {
   readonly files?: "opus" | "wav" | "none" | undefined
   /** A file with all users in one, `mixed.ogg` or `mixed.wav`, or none, so that nothing is decoded. Default "opus". */
   readonly mixed?: "opus" | "wav" | "none" | undefined
-  /** Who of the others is recorded. Default everybody. What it throws for those who are there at the start is `Unsupported`. */
-  readonly users?: ((userId: UserId) => boolean) | undefined
+  /**
+   * Who of the others is recorded. `member` is what is known of them, as `session.members` has it: no bots are
+   * `(_, member) => member?.bot !== true`. It is asked anew with each packet. Of somebody who is heard sooner than a gateway has told of
+   * them, `member` is absent, or lacks that. Default everybody. What it throws for those who are there at the start is `Unsupported`.
+   */
+  readonly users?: ((userId: UserId, member?: Member) => boolean) | undefined
   /** Whether we are recorded, too: what the session plays, as it is sent, in a file of our own and in the mixed one. Default false. */
   readonly self?: boolean | undefined
   /** When it ends by itself. Default never. */

@@ -135,6 +135,32 @@ const belongs = (whole: Whole, page: OggPage.OggPage, start: number): boolean =>
   return page.granule === OggPage.noGranule || (page.granule >= whole.granule && page.granule <= latest)
 }
 
+/**
+ * What is whole behind a place that the disk has lost: players go on with the next whole page there (RFC 3533, 6). Of pages that
+ * contradict each other some are not ours, and those are taken that go on from one another for the most bytes: what somebody has
+ * said is in no more than the bytes that are lost.
+ */
+const behind = (whole: Whole, bytes: Uint8Array): Whole => {
+  const offset = whole.bytes
+  const chains: Array<{ whole: Whole; size: number }> = [{ whole, size: 0 }]
+  for (const page of OggPage.all(bytes.subarray(offset))) {
+    const start = offset + page.start
+    const size = page.end - page.start
+    const last = chains.at(-1)
+    if (last !== undefined && last.whole.bytes === start && belongs(last.whole, page, start)) {
+      last.whole = upTo(last.whole, page, offset)
+      last.size += size
+      continue
+    }
+    let before: typeof last
+    for (const chain of chains) {
+      if (belongs(chain.whole, page, start) && chain.size >= (before?.size ?? 0)) before = chain
+    }
+    if (before !== undefined) chains.push({ whole: upTo(before.whole, page, offset), size: before.size + size })
+  }
+  return chains.reduce((best, chain) => chain.size > best.size ? chain : best).whole
+}
+
 /** `undefined` where headers are damaged, or it is no Ogg. */
 const measure = (bytes: Uint8Array): Whole | undefined => {
   let whole: Whole | undefined
@@ -150,11 +176,7 @@ const measure = (bytes: Uint8Array): Whole | undefined => {
   if (whole === undefined || ended < 2) return isTorn(bytes) ? torn : undefined
   // torn at the end of the file: what is in it is no page
   if (page === undefined) return whole
-  // behind a place that the disk has lost there is more: players go on with the next whole page (RFC 3533, 6)
-  for (const next of OggPage.all(bytes.subarray(offset))) {
-    if (belongs(whole, next, offset + next.start)) whole = upTo(whole, next, offset)
-  }
-  return whole
+  return behind(whole, bytes)
 }
 
 /** Cuts the file to what is whole, makes it as long as the others, and ends it. */

@@ -184,13 +184,15 @@ export const make = (options: {
     else if (index > 0) kept.splice(0, index)
   }
 
-  const cut = (from: number, to: number): Int16Array => {
-    const pcm = new Int16Array(Math.max(0, Math.round((to - from) / ratio)))
+  /** The sound of what begins at `start`, between two places: as it is in the whole of it, to the sample. */
+  const cut = (start: number, from: number, to: number): Int16Array => {
+    const first = Math.round((from - start) / ratio)
+    const pcm = new Int16Array(Math.max(0, Math.round((to - start) / ratio) - first))
     // from the end on: what is given while it is said is the last of many
     for (let i = kept.length - 1; i >= 0; i--) {
       const frame = kept[i]
       if (frame === undefined || frame.timestamp + frame.samples <= from) break
-      const offset = Math.round((frame.timestamp - from) / ratio)
+      const offset = Math.round((frame.timestamp - start) / ratio) - first
       const skipped = Math.max(0, -offset)
       const length = Math.min(frame.pcm.length - skipped, pcm.length - offset - skipped)
       if (length > 0) pcm.set(frame.pcm.subarray(skipped, skipped + length), offset + skipped)
@@ -200,7 +202,7 @@ export const make = (options: {
 
   const give = (until: number): void => {
     if (onSound === undefined || speech === undefined || until <= speech.given) return
-    const pcm = cut(speech.given, until)
+    const pcm = cut(speech.from, speech.given, until)
     speech.given = until
     if (pcm.length > 0) onSound(pcm)
   }
@@ -220,7 +222,7 @@ export const make = (options: {
       .filter(({ samples, timestamp }) => timestamp + samples > from && timestamp < until)
       .map((frame) => frame.data === undefined ? clip(frame, from, until) : frame)
     const [endMs, audioStartMs] = [timeOf(lastVoiced), timeOf(from)]
-    return { startMs: startedMs, endMs, audioStartMs, pcm: cut(from, until), frames, reason, confirmed }
+    return { startMs: startedMs, endMs, audioStartMs, pcm: cut(from, from, until), frames, reason, confirmed }
   }
 
   const close = (reason: EndReason, to: number): void => {

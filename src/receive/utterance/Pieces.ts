@@ -7,16 +7,23 @@ import * as Silence from "../record/Silence.ts"
 import type { Heard, OpusPiece } from "./Detector.ts"
 
 /**
- * Packets without a gap: what did not come is silence, in whole units of Opus.
+ * Packets without a gap: what did not come is silence, in whole units of Opus. What a pause is off by that, the next one makes up for, so
+ * that all of them together are off by less than a unit.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const of = (frames: ReadonlyArray<Heard>): ReadonlyArray<OpusPiece> => {
   const pieces: Array<OpusPiece> = []
+  let missing = 0
   for (const { data, samples } of frames) {
-    if (data !== undefined) pieces.push({ data, samples })
-    else Silence.fill(samples, (silence, length) => pieces.push({ data: silence, samples: length }))
+    if (data !== undefined) {
+      pieces.push({ data, samples })
+      continue
+    }
+    const units = Math.ceil((missing + samples) / Silence.unitSamples)
+    missing += samples - units * Silence.unitSamples
+    Silence.fill(units * Silence.unitSamples, (silence, length) => pieces.push({ data: silence, samples: length }))
   }
   return pieces
 }

@@ -306,6 +306,38 @@ describe("Repair", () => {
       }
     }))
 
+  it.effect("loses nothing behind a page that somebody has spoken, where the page around it is spoilt", () =>
+    Effect.gen(function*() {
+      const spoken = (pages: ReadonlyArray<readonly [sequence: number, granule: number]>) =>
+        Uint8Array.of(
+          0xf8,
+          ...pages.flatMap(([sequence, granule]) => [
+            ...OggPage.encode({ flags: 0, granule, serial: 1, sequence, lacing: [1], body: [new Uint8Array(1)] })
+          ])
+        )
+      const cases = [[[9, 8 * 48_000]], [[6, 4 * 48_000]], [[15, 9 * 48_000], [16, 10 * 48_000]], [[
+        4,
+        2 * 48_000
+      ]]] as const
+      for (const pages of cases) {
+        const writer = OggWriter.make()
+        const frames = Rig.frames(500).map(({ data }, i) => i === 120 ? spoken(pages) : data)
+        const sound = new Uint8Array(
+          Buffer.concat([...frames.map((data) => writer.add({ data }) ?? new Uint8Array()), writer.flush()])
+        )
+        const all = pagesOf(sound)
+        const damaged = sound.slice()
+        // a byte of the page that has it, and with all that was before it there is room for many pages
+        damaged.fill(0, (all[3]?.start ?? 0) + 20, (all[3]?.start ?? 0) + 24)
+        damaged.fill(0, (all[4]?.start ?? 0) + 20, (all[4]?.start ?? 0) + 24)
+        const disk = left()
+        disk.files.set(`/recording/${ada}.ogg`, damaged)
+        const { durationMs } = yield* Repair.run(disk, "/recording")
+        assert.strictEqual(durationMs, (10 * 48_000 - 312) / 48)
+        assert.deepStrictEqual(disk.file(`${ada}.ogg`).subarray(0, damaged.length), damaged)
+      }
+    }))
+
   it.effect("leaves sound behind headers that are damaged as it is, and what is no Ogg, and says so", () => {
     const said: Array<unknown> = []
     return Effect.gen(function*() {

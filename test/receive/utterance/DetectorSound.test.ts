@@ -30,6 +30,20 @@ describe("the sound of what a Detector finds", () => {
     })
   })
 
+  it("gives the same samples where pauses are no whole number of them", () => {
+    for (const samples of [4_801, 4_802, 5_003]) {
+      const { ended, rest, say, sounds } = make({ maximum: 5_000 })
+      for (let i = 0; i < 5; i++) {
+        say("xxxx")
+        rest(samples / 48)
+      }
+      say("xx" + ".".repeat(60))
+      assert.lengthOf(ended, 1)
+      const [{ pcm } = { pcm: new Int16Array() }] = ended
+      assert.deepStrictEqual(sounds[0]?.pcm.slice(0, pcm.length), [...pcm], `pauses of ${samples}`)
+    }
+  })
+
   it("has sound before and behind, as much as there is", () => {
     const { ended, say } = make()
     say("......xxxxxxxxxxxxxx")

@@ -1,0 +1,54 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Rig from "../integration/rig.ts"
+import * as Kit from "./record/kit.ts"
+import { layer, soundsIn, start } from "./record/recording.ts"
+
+const soundOf = (disk: Kit.Disk, { userId }: Emulator.Participant) => soundsIn(disk.file(`${userId}.ogg`))
+
+describe("the users of a recording", () => {
+  it.effect("are chosen by what a session knows of them, also of those who come later", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      for (const name of ["music", "late"]) yield* discord.createUser({ name, bot: true })
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const music = yield* discord.join({ user: "music", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const disk = Kit.disk()
+      const recording = yield* start(session, disk, { users: (_, member) => member?.bot !== true })
+      const late = yield* discord.join({ user: "late", channel: "lobby" })
+      const bob = yield* discord.join({ user: "bob", channel: "lobby" })
+      yield* Effect.sleep("1 second")
+      for (const [seed, user] of [ada, music, late, bob].entries()) yield* user.speak(Rig.frames(25, seed))
+      yield* Effect.sleep("1 second")
+      yield* recording.stop
+      assert.lengthOf(yield* soundOf(disk, ada), 25)
+      assert.lengthOf(yield* soundOf(disk, bob), 25)
+      for (const { userId } of [music, late]) {
+        assert.isFalse(disk.files.has(`/recording/${userId}.ogg`))
+      }
+    })).pipe(Effect.provide(layer)))
+
+  it.effect("are asked for anew when something else is known of them", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const disk = Kit.disk()
+      const recording = yield* start(session, disk, { users: (_, member) => member?.selfDeaf !== true })
+      const parts: Array<string> = []
+      for (const deaf of [false, true, false]) {
+        yield* ada.setSelf({ deaf })
+        yield* Effect.sleep("1 second")
+        const frames = Rig.frames(10, parts.length)
+        parts.push(Buffer.from(frames[0]?.data ?? []).toString("hex"))
+        yield* ada.speak(frames)
+      }
+      yield* Effect.sleep("1 second")
+      yield* recording.stop
+      const sounds = yield* soundOf(disk, ada)
+      assert.lengthOf(sounds, 20)
+      assert.deepStrictEqual(parts.map((first) => sounds.some(({ data }) => data === first)), [true, false, true])
+    })).pipe(Effect.provide(layer)))
+})
