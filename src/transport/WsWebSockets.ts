@@ -87,7 +87,6 @@ class Connection implements WebSocketConnection {
 
   readonly close = (code: number, reason: string): Effect.Effect<void> =>
     Effect.sync(() => {
-      if (this.#closed !== undefined) return
       if (isSendableCode(code)) this.#socket.close(code, fitReason(reason))
       else this.#socket.terminate()
     })
@@ -120,7 +119,7 @@ class Connection implements WebSocketConnection {
   }
 
   release(): Effect.Effect<void> {
-    if (this.#closed === undefined && this.#socket.readyState !== WebSocket.CLOSING) this.#socket.terminate()
+    if (this.#socket.readyState !== WebSocket.CLOSING) this.#socket.terminate()
     this.#isReleased = true
     this.#overflow.length = 0
     this.#endFrames()
