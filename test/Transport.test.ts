@@ -197,6 +197,14 @@ describe("Transport", () => {
         assert.strictEqual(failed.code, 1006)
       }).pipe(Effect.provide(Transport.layer)))
 
+    it.live("fails what is written into a connection that was reset", () =>
+      Effect.gen(function*() {
+        const { client, raw } = yield* rawPair
+        raw.resetAndDestroy()
+        const failed = yield* Effect.timeout(Effect.flip(client.send("too late")), "10 seconds")
+        assert.strictEqual(failed.code, 1006)
+      }).pipe(Effect.provide(Transport.layer)))
+
     it.live("keeps the order of what it could not hold, and ends behind it", () =>
       Effect.gen(function*() {
         const { client, raw } = yield* rawPair
@@ -225,6 +233,24 @@ describe("Transport", () => {
         raw.write(bytes)
         assert.strictEqual((yield* drain(client)).closed.code, code)
         assert.strictEqual((yield* Deferred.await(peer.closed)).code, code)
+      }).pipe(Effect.provide(Transport.layer)))
+
+    it.live("says what is wrong also where its own close is under way", () =>
+      Effect.gen(function*() {
+        const { client, peer, raw } = yield* rawPair
+        peer.socket.pause()
+        yield* client.close(4000, "bye")
+        raw.write(Uint8Array.of(0x80, 0x00))
+        assert.strictEqual((yield* drain(client)).closed.code, 1002)
+        peer.socket.resume()
+      }).pipe(Effect.provide(Transport.layer)))
+
+    it.live("hears nothing behind the server's close", () =>
+      Effect.gen(function*() {
+        const { client, raw } = yield* rawPair
+        raw.write(Uint8Array.of(0x88, 2, 4006 >> 8, 4006 & 0xff, 0x80, 0x00))
+        raw.write(Uint8Array.of(0x80, 0x00))
+        assert.strictEqual((yield* drain(client)).closed.code, 4006)
       }).pipe(Effect.provide(Transport.layer)))
 
     it.live("terminates without a close frame", () =>

@@ -80,17 +80,13 @@ class Connection implements WebSocketConnection {
       this.#sending ??= new Set()
       this.#sending.add(done)
       this.#socket.send(frame, (error) => {
+        // what cannot be written is the end of a socket, which tells its code in a moment; `done` runs then
         if (error === undefined || error === null) done(Exit.void)
-        // A socket that is ending tells its code in a moment; `done` runs then.
-        else if (this.#socket.readyState === WebSocket.OPEN) {
-          done(Exit.fail(new WebSocketClosed({ code: 1006, reason: error.message })))
-        }
       })
     })
 
   readonly close = (code: number, reason: string): Effect.Effect<void> =>
     Effect.sync(() => {
-      if (this.#closed !== undefined) return
       if (isSendableCode(code)) this.#socket.close(code, fitReason(reason))
       else this.#socket.terminate()
     })
@@ -123,7 +119,7 @@ class Connection implements WebSocketConnection {
   }
 
   release(): Effect.Effect<void> {
-    if (this.#closed === undefined && this.#socket.readyState !== WebSocket.CLOSING) this.#socket.terminate()
+    if (this.#socket.readyState !== WebSocket.CLOSING) this.#socket.terminate()
     this.#isReleased = true
     this.#overflow.length = 0
     this.#endFrames()
@@ -151,7 +147,7 @@ class Connection implements WebSocketConnection {
   }
 
   #onClose(end: { readonly code: number; readonly reason: string }): void {
-    const closed = new WebSocketClosed(end.code === 1006 ? this.#brokenBy ?? end : end)
+    const closed = new WebSocketClosed(this.#brokenBy ?? end)
     this.#closed = closed
     for (const done of this.#sending ?? []) done(Exit.fail(closed))
     this.#endFrames()

@@ -337,6 +337,42 @@ describe("TrackQueue", () => {
       assert.deepStrictEqual([history.length, history.at(-1)?.id], [100, 150])
     }))
 
+  it.effect("plays nothing of what was played before it was made by itself, whatever it repeats", () =>
+    Effect.gen(function*() {
+      for (const repeat of ["one", "all"] as const) {
+        const { player } = makePlayer({ a: minute })
+        const queue = yield* TrackQueue.make(player, { history: [{ source: source("a") }], repeat })
+        yield* queue.setRepeat(repeat)
+        assert.strictEqual(yield* shown(queue), "a|-|")
+      }
+    }))
+
+  it.effect("goes to a level as fast as it is told to", () =>
+    Effect.gen(function*() {
+      const rig = makePlayer({ a: minute })
+      const ramps: Array<unknown> = []
+      const play: TrackQueue.Player["play"] = (source, options) =>
+        Effect.map(rig.player.play(source, options), (track) =>
+          Object.assign(track, {
+            volume: (gain: number, { ramp }: { readonly ramp?: unknown } = {}) =>
+              Effect.sync(() => void ramps.push([gain, ramp]))
+          }))
+      const queue = yield* TrackQueue.make({ play })
+      yield* queue.add(source("a"), { gain: 0.5 })
+      yield* queue.setGain(0.5, { ramp: "3 seconds" })
+      yield* queue.setGain(1)
+      assert.deepStrictEqual(ramps, [[0.25, "3 seconds"], [0.5, undefined]])
+    }))
+
+  it.effect("is printed as paused where it is", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({})
+      const queue = yield* TrackQueue.make(player, { paused: true })
+      assert.include(`${queue}`, `"paused":true`)
+      yield* queue.resume
+      assert.notInclude(`${queue}`, "paused")
+    }))
+
   it.effect("fades as it was told last", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute, b: minute, c: minute }, { crossfade: "5 seconds" })

@@ -44,6 +44,18 @@ describe("opusscript", () => {
       }
     }).pipe(Effect.scoped))
 
+  it.effect("gives back what it took: any number of them work one after another", () =>
+    Effect.gen(function*() {
+      const once = Effect.scoped(
+        Effect.map(codec.encoder({ channels: 2 }), (encoder) => encoder.encode(tone(960)).length)
+      )
+      yield* once
+      const before = process.memoryUsage().external
+      for (let i = 0; i < 300; i++) assert.isAbove(yield* once, 3)
+      // 120 kB of each would be 36 MB
+      assert.isBelow(process.memoryUsage().external - before, 18_000_000)
+    }))
+
   it.effect("that has broken is loaded anew, and those that shared its memory say so and can be closed", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Logger, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Rig from "./rig.ts"
 
@@ -16,6 +16,27 @@ describe("Ending", () => {
       yield* session.awaitClosed
       assert.deepStrictEqual(yield* session.state, { _tag: "Closed" })
       assert.deepStrictEqual(said, [])
+    }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))])))
+  })
+
+  it.effect("of a session whose driver dies is told to the log and to who waits for it, and its guild is free", () => {
+    const said: Array<unknown> = []
+    return Effect.gen(function*() {
+      let connects = 0
+      const it = yield* Rig.make(
+        {},
+        Effect.void,
+        () => ++connects === 2 ? Effect.die("a bug of the driver") : Effect.void
+      )
+      const session = yield* it.join
+      const waiting = yield* Effect.forkChild(Effect.exit(session.awaitClosed), { startImmediately: true })
+      yield* it.lose(4006)
+      yield* TestClock.adjust("1 minute")
+      const exit = yield* Fiber.join(waiting)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.strictEqual((yield* session.state)._tag, "Closed")
+      assert.include(said.flat().join(), `The voice session in guild ${Rig.guildId} has died`)
+      assert.strictEqual((yield* (yield* it.join).state)._tag, "Ready")
     }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))])))
   })
 })

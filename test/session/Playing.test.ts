@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Latch } from "effect"
+import { Effect, Exit, Fiber, Latch, Scope } from "effect"
 import type * as AudioSource from "../../src/audio/AudioSource.ts"
 import type { EncoderOptions } from "../../src/codec/options.ts"
 import * as Mixer from "../../src/Mixer.ts"
@@ -84,6 +84,32 @@ describe("Playing", () => {
       assert.strictEqual(held, 0)
     }))
 
+  it.effect("keeps nothing of what has ended or could not be opened, and no track behind its own end", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { fake, playing } = yield* Scope.provide(rig, scope)
+      const failing = VoiceError.fail(
+        new VoiceError.SourceFailed({ source: "numbers", kind: "Failed", positionMs: 0, detail: "by the test" })
+      )
+      const once = Effect.gen(function*() {
+        yield* Effect.flip(playing.play({ ...sourceOf(5), open: failing }))
+        const track = yield* playing.play(sourceOf(1_000))
+        yield* play(fake, 2)
+        yield* track.stop
+        yield* play(fake, 2)
+      })
+      const kept = () => scope.state._tag === "Open" ? scope.state.finalizers?.size ?? 0 : 0
+      yield* once
+      const before = kept()
+      assert.isAbove(before, 0)
+      yield* Effect.repeat(once, { times: 9 })
+      assert.strictEqual(kept(), before)
+      yield* playing.play(sourceOf(1_000))
+      assert.lengthOf(yield* playing.tracks, 1)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* playing.tracks, [])
+    }))
+
   it.effect("encodes each mix as it was told last", () =>
     Effect.gen(function*() {
       const { encoders, playing } = yield* rig
@@ -105,6 +131,24 @@ describe("Playing", () => {
       })
       const refused = yield* Effect.flip(playing.setEncoder({ complexity: 11 }))
       assert.strictEqual(refused.reason._tag, "Unsupported")
+    }))
+
+  it.effect("refuses a voice that is to be ducked to in a way that there is none", () =>
+    Effect.gen(function*() {
+      const { playing } = yield* rig
+      const odd: ReadonlyArray<Playing.DuckOptions> = [
+        { gain: -0.5 },
+        { gain: 2 },
+        { threshold: NaN },
+        { attack: -1 },
+        { release: NaN },
+        { hold: "Infinity" }
+      ]
+      for (const duck of odd) {
+        const { reason } = yield* Effect.flip(playing.play(sourceOf(100), { duck }))
+        assert.strictEqual(reason._tag, "Unsupported", JSON.stringify(duck))
+      }
+      assert.deepStrictEqual(yield* playing.tracks, [])
     }))
 
   it.effect("cuts no track of anybody else's", () =>

@@ -210,8 +210,8 @@ export interface TrackQueue<in R = never, in out A = unknown> {
   /** All events (the last 64), and each one from then on. */
   readonly events: Stream.Stream<QueueEvent<A>>
   /**
-   * Waits until nothing plays and nothing waits. Fails where the player takes no more tracks, with the reason for which its
-   * session has ended: what waits stays in the queue then.
+   * Waits until nothing plays and nothing waits, or its scope has closed. Fails where the player takes no more tracks, with the reason
+   * for which its session has ended: what waits stays in the queue then.
    */
   readonly awaitIdle: Effect.Effect<void, VoiceError.VoiceError>
 }

@@ -136,6 +136,8 @@ export const make = Effect.fnUntraced(function*<R, A>(
     )
 
   const beIdle = Effect.suspend(() => {
+    // whoever asks something of an idle queue does not make it so once more
+    if (Deferred.isDoneUnsafe(idle)) return Effect.void
     if (halted !== undefined) return Deferred.fail(idle, halted)
     journal.idle()
     return Deferred.succeed(idle, undefined)
@@ -152,14 +154,12 @@ export const make = Effect.fnUntraced(function*<R, A>(
   /** Does something without waiting for what is being opened. */
   const urgently = (effect: Effect.Effect<void>) =>
     toItsEnd(Effect.suspend(() => {
-      let isWaiting = true
       urgent++
       opening.leave()
-      const over = Effect.sync(() => {
-        if (isWaiting) urgent--
-        isWaiting = false
-      })
-      return lock.withPermit(Effect.andThen(over, effect)).pipe(Effect.ensuring(over))
+      return lock.withPermit(Effect.suspend(() => {
+        urgent--
+        return effect
+      }))
     }))
 
   const isFree = () => current === undefined && halted === undefined
@@ -350,9 +350,10 @@ export const make = Effect.fnUntraced(function*<R, A>(
   yield* Effect.addFinalizer(() =>
     Effect.gen(function*() {
       line.clear()
-      opening.leave()
       yield* ahead.drop()
       if (current !== undefined) yield* current.track.stop
+      // nobody is left to see to it: what was opened or watched is over with the scope
+      yield* Deferred.succeed(idle, undefined)
     })
   )
 

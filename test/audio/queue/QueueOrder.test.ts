@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as TrackQueue from "../../../src/audio/TrackQueue.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
@@ -120,6 +120,13 @@ describe("what a queue asks of its player", () => {
       yield* queue.awaitIdle
     }))
 
+  it.effect("dies where it does: nobody is told that what was not opened plays", () =>
+    Effect.gen(function*() {
+      const queue = yield* TrackQueue.make({ play: () => Effect.die("a bug of the player") })
+      const exit = yield* Effect.exit(queue.add(source("a")))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+    }))
+
   it.effect("is to open each only once, whatever is added and taken out meanwhile", () =>
     Effect.gen(function*() {
       const slow = { lengthMs: 60_000, opensMs: 4_000 }
@@ -173,6 +180,111 @@ describe("the order of a queue", () => {
       yield* Effect.forkChild(queue.add(source("b")), { startImmediately: true })
       assert.strictEqual((yield* queue.back)?.name, "a")
       assert.strictEqual(yield* shown(queue), "|a|b")
+    }))
+
+  it.effect("repeats nothing that was stopped by itself", () =>
+    Effect.gen(function*() {
+      for (const repeat of ["one", "all"] as const) {
+        const { log, open, queue } = yield* setup({ a: minute, b: minute }, { repeat })
+        // what is next is open by then
+        yield* TestClock.adjust("55 seconds")
+        yield* Effect.flatMap(queue.current, (track) => track?.stop ?? assert.fail("nothing plays"))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* shown(queue), "a|b|")
+        assert.deepStrictEqual([...open], ["b"], log.join())
+      }
+    }))
+
+  it.effect("does not begin what repeats once more where it is skipped", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup({ a: minute, b: minute }, { repeat: "one" })
+      yield* TestClock.adjust("55 seconds")
+      assert.strictEqual((yield* queue.skip)?.name, "b")
+      assert.deepStrictEqual(log.filter((line) => line.startsWith("play")), ["play a at 0", "play b at 55000"])
+    }))
+
+  it.effect("tells of what is skipped while it is opened, and has nothing in the history that was taken out before", () =>
+    Effect.gen(function*() {
+      const hanging = { lengthMs: undefined, says: "hangs" } as const
+      const { player } = makePlayer({ a: hanging, b: hanging })
+      const queue = yield* TrackQueue.make(player)
+      yield* Effect.forkChild(queue.add(source("a")), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      yield* queue.skip
+      assert.deepStrictEqual(yield* told(queue), ["Changed", "Changed", "Idle"])
+      yield* Effect.forkChild(queue.add(source("b")), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      const removing = yield* Effect.forkChild(queue.remove(2), { startImmediately: true })
+      yield* queue.skip
+      assert.isTrue(yield* Fiber.join(removing))
+      assert.strictEqual(yield* shown(queue), "a|-|")
+    }))
+
+  it.effect("is not idle while it goes back", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({ a: { lengthMs: 60_000, opensMs: 4_000 } })
+      const queue = yield* TrackQueue.make(player, { history: [{ source: source("a") }] })
+      yield* queue.awaitIdle
+      yield* Effect.forkChild(queue.back, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      const idle = yield* Effect.forkChild(queue.awaitIdle, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(idle.pollUnsafe())
+      yield* TestClock.adjust("70 seconds")
+      yield* Fiber.join(idle)
+    }))
+
+  it.effect("opens nothing more from when it is to be stopped, also while something is being skipped", () =>
+    Effect.gen(function*() {
+      const rig = makePlayer({ a: minute, b: minute })
+      const play: TrackQueue.Player["play"] = (source, options) =>
+        Effect.map(rig.player.play(source, options), (track) => {
+          const { stop } = track
+          return Object.assign(track, { stop: Effect.andThen(Effect.sleep("1 second"), stop) })
+        })
+      const queue = yield* TrackQueue.make({ play })
+      yield* queue.add(source("a"))
+      yield* queue.add(source("b"))
+      yield* Effect.forkChild(queue.skip, { startImmediately: true })
+      yield* TestClock.adjust(100)
+      const stopping = yield* Effect.forkChild(queue.stop, { startImmediately: true })
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(stopping)
+      assert.notInclude(rig.log.join(), "open b")
+      assert.strictEqual(yield* shown(queue), "a|-|")
+    }))
+
+  it.effect("is idle once its scope has closed, whatever it did", () =>
+    Effect.gen(function*() {
+      for (const disc of [minute, { lengthMs: undefined, says: "hangs" } as const]) {
+        const { player } = makePlayer({ a: disc })
+        const scope = yield* Scope.make()
+        const queue = yield* Scope.provide(TrackQueue.make(player), scope)
+        yield* Effect.forkChild(queue.add(source("a")), { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        const idle = yield* Effect.forkChild(queue.awaitIdle, { startImmediately: true })
+        assert.isUndefined(idle.pollUnsafe())
+        yield* Scope.close(scope, Exit.void)
+        yield* TestClock.adjust("1 second")
+        assert.isDefined(idle.pollUnsafe())
+      }
+    }))
+
+  it.effect("tells once that it is idle, whatever is asked of it then", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({ a: minute })
+      const queue = yield* TrackQueue.make(player)
+      const idle = () => Effect.map(told(queue), (seen) => seen.filter((tag) => tag === "Idle").length)
+      const ask = Effect.all([queue.skip, queue.stop, queue.clear, queue.back, queue.setRepeat("off")])
+      yield* ask
+      assert.strictEqual(yield* idle(), 0)
+      yield* queue.add(source("a"))
+      yield* queue.stop
+      yield* ask
+      assert.strictEqual(yield* idle(), 1)
+      yield* queue.add(source("a"))
+      yield* TestClock.adjust("61 seconds")
+      assert.strictEqual(yield* idle(), 2)
     }))
 
   it.effect("says what is not there, and changes nothing for it", () =>
@@ -265,12 +377,46 @@ describe("what a queue tells", () => {
       yield* track.seek(59_500)
       yield* TestClock.adjust(400)
       yield* track.seek(10_000)
-      yield* TestClock.adjust("5 seconds")
       const played = (events: ReadonlyArray<string>) => events.filter((event) => event !== "Changed").join(", ")
-      assert.strictEqual(played(yield* told(queue)), "Started a")
+      const before = yield* told(queue)
+      assert.strictEqual(yield* shown(queue), "|a|bc")
+      yield* TestClock.adjust("5 seconds")
+      // what waits and what was played are others now
+      assert.deepStrictEqual(yield* told(queue), [...before, "Changed"])
+      assert.strictEqual(played(before), "Started a")
       assert.strictEqual(yield* shown(queue), "b|a|c")
       yield* queue.skip
       assert.strictEqual(played(yield* told(queue)), "Started a, Ended a, Started b, Ended b, Started c")
+    }))
+
+  it.effect("repeats what was over before what plays has ended, where all is repeated", () =>
+    Effect.gen(function*() {
+      const { player } = yield* Deck.make((name) => ({ lengthMs: name === "b" ? 600 : 60_000, opensMs: 0 }))
+      const queue = yield* TrackQueue.make(player, { crossfade: 1_500, repeat: "all" })
+      for (const name of ["a", "b", "c"]) yield* queue.add(source(name))
+      const track = (yield* queue.current) ?? assert.fail("nothing plays")
+      yield* track.seek(59_500)
+      yield* TestClock.adjust(400)
+      yield* track.seek(10_000)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* shown(queue), "b|a|cb")
+    }))
+
+  it.effect("has nothing in the history that repeats, also where it was over once more before it has ended", () =>
+    Effect.gen(function*() {
+      const { player } = yield* Deck.make(() => ({ lengthMs: 3_000, opensMs: 0 }))
+      const queue = yield* TrackQueue.make(player, { crossfade: "2 seconds", repeat: "one" })
+      yield* queue.add(source("a"))
+      const track = (yield* queue.current) ?? assert.fail("nothing plays")
+      // it begins again in its second half, and the one that plays is sent back then
+      yield* TestClock.adjust("2 seconds")
+      yield* track.seek(0)
+      yield* TestClock.adjust(2_800)
+      assert.strictEqual(yield* shown(queue), "|a|")
+      assert.strictEqual(yield* queue.current, track)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* shown(queue), "|a|")
+      assert.notStrictEqual(yield* queue.current, track)
     }))
 
   it.effect("keeps the last hundred failures, and the last 64 events", () =>
@@ -301,6 +447,50 @@ describe("what a queue tells", () => {
       // and nothing takes it out that was not asked to
       assert.strictEqual(yield* queue.skip, undefined)
       assert.strictEqual(names((yield* queue.contents).upcoming), "b")
+    }))
+
+  it.effect("leaves out what cannot be played, whatever is wrong with it, and goes on", () =>
+    Effect.gen(function*() {
+      for (
+        const reason of [
+          new VoiceError.Unsupported({ feature: "it", detail: "it is odd" }),
+          new VoiceError.CodecUnavailable({ codec: "mp3", detail: "it is not installed" }),
+          new VoiceError.EncodeFailed({ codec: "opus", detail: "it is broken" })
+        ]
+      ) {
+        const rig = makePlayer({ b: minute })
+        const play: TrackQueue.Player["play"] = (source, options) =>
+          source.name === "a" ? VoiceError.fail(reason) : rig.player.play(source, options)
+        const queue = yield* TrackQueue.make({ play })
+        assert.strictEqual((yield* queue.add(source("a"))).error?.reason, reason)
+        yield* queue.add(source("b"))
+        assert.strictEqual(yield* shown(queue), "|b|")
+      }
+    }))
+
+  it.effect("is halted by the end of what plays, if anything does, and nothing begins behind that", () =>
+    Effect.gen(function*() {
+      const rig = makePlayer({ a: minute, b: minute })
+      const closed = yield* Deferred.make<void, VoiceError.VoiceError>()
+      const ended = yield* Deferred.make<void>()
+      const play: TrackQueue.Player["play"] = (source, options) =>
+        Effect.map(rig.player.play(source, options), (track) =>
+          source.name === "b" ? track : Object.assign(track, {
+            awaitEnd: Effect.as(Deferred.await(ended), { _tag: "Failed", error: over } as const)
+          }))
+      const queue = yield* TrackQueue.make({ play, awaitClosed: Deferred.await(closed) })
+      yield* queue.add(source("a"))
+      yield* queue.add(source("b"))
+      yield* TestClock.adjust("55 seconds")
+      assert.deepStrictEqual([...rig.open], ["a", "b"])
+      yield* Deferred.fail(closed, VoiceError.make(new VoiceError.NotConnected({ operation: "later" })))
+      yield* TestClock.adjust("1 second")
+      assert.notInclude(yield* told(queue), "Halted")
+      yield* Deferred.succeed(ended, undefined)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual((yield* told(queue)).slice(-2), ["Ended a", "Halted"])
+      assert.strictEqual(yield* Effect.flip(queue.awaitIdle), over)
+      assert.deepStrictEqual([...rig.open], ["a"])
     }))
 
   it.effect("is halted once where it finds that out when it opens the next", () =>
