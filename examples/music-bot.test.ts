@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { AudioSource, OpusDecoder } from "effect-discord-voice"
+import { AudioSource } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
-import { Time } from "effect-discord-voice/testing"
+import { Hearing, Time } from "effect-discord-voice/testing"
 import { musicBot } from "./music-bot.ts"
 
 const endless = "la".repeat(1_100)
@@ -38,18 +38,11 @@ const setup = Effect.gen(function*() {
   return { bot, discord, guest, say }
 })
 
-/** How often the last second of what was heard goes up through zero: the pitch of a tone, in hertz. */
-const pitch = Effect.fnUntraced(
-  function*(heard: ReadonlyArray<Emulator.HeardFrame>) {
-    const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1 })
-    const sound: Array<number> = []
-    for (const { payload } of heard.slice(-60)) sound.push(...yield* decoder.decode(payload))
-    const second = sound.slice(-48_000)
-    return second.filter((sample, i) => sample >= 0 && (second[i - 1] ?? 0) < 0).length
-  },
-  Effect.scoped,
-  Effect.provide(OpusDecoder.layer)
-)
+/** The last second of what was heard. */
+const lastSecond = Effect.fnUntraced(function*(guest: Emulator.Participant) {
+  const sound = yield* Hearing.decode((yield* guest.heard).slice(-60))
+  return sound.part(-1_000)
+})
 
 describe("the music bot", () => {
   it.effect("comes to whoever asks, and plays one after another", () =>
@@ -77,11 +70,15 @@ describe("the music bot", () => {
       const { discord, guest, say } = yield* setup
       yield* say("play", { what: "long" })
       yield* Time.advance("2 seconds")
-      assert.closeTo(yield* pitch(yield* guest.heard), 440, 2)
+      const plain = yield* lastSecond(guest)
+      assert.closeTo(plain.pitch ?? 0, 440, 2)
       assert.strictEqual(yield* say("effect", { name: "nightcore" }), "It sounds of nightcore now.")
       yield* Time.advance("2 seconds")
-      assert.closeTo(yield* pitch(yield* guest.heard), 550, 2)
+      assert.closeTo((yield* lastSecond(guest)).pitch ?? 0, 550, 2)
       assert.strictEqual(yield* say("volume", { percent: 50 }), "50 % it is.")
+      yield* Time.advance("2 seconds")
+      // half of the amplitude
+      assert.closeTo((yield* lastSecond(guest)).level, plain.level - 6, 1)
       assert.strictEqual(yield* say("sound", { name: "horn" }), "horn!")
       const wrong = yield* Effect.flip(discord.command({ name: "volume", options: { percent: 1_000 } }))
       assert.strictEqual(wrong.reason._tag, "CommandFailed")

@@ -61,10 +61,9 @@ describe("Hearing", () => {
   it.effect("has nothing where nothing came, and takes what came late, twice or out of order for what it is", () =>
     Effect.gen(function*() {
       const frames = yield* heard(440, { timestamp: 0xffff_fe00 })
-      const [a, b, ...others] = frames.toSpliced(20, 10).map((frame, i) => ({
-        ...frame,
-        arrivalMs: frame.arrivalMs + (i % 3) * 30
-      }))
+      const [a, b, ...others] = frames.toSpliced(20, 10).map((frame, i) =>
+        Object.assign(frame, { arrivalMs: frame.arrivalMs + (i % 3) * 30 })
+      )
       assert.isDefined(a)
       assert.isDefined(b)
       const sound = yield* Hearing.decode([a, ...others, b, b])
