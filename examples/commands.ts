@@ -3,7 +3,7 @@
  * answers over REST. Somebody types them in an emulator of Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Cause, Effect, Redacted, Schema, Stream } from "effect"
+import { Cause, Effect, Schema, Stream } from "effect"
 import { AudioSource, Gateway, TrackQueue, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
@@ -26,23 +26,14 @@ const suggestions = ["once", "twice", "three times"].map((name, index) => ({ nam
 
 const song = AudioSource.fromFile(new URL("song.ogg", import.meta.url))
 
-const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, where: VoiceSession.JoinOptions) {
-  const call = (method: string, path: string, body: unknown) =>
-    Effect.tryPromise(async (signal) => {
-      const response = await fetch(`${rest}${path}`, {
-        method,
-        signal,
-        headers: { "content-type": "application/json", authorization: `Bot ${Redacted.value(token)}` },
-        body: JSON.stringify(body)
-      })
-      if (!response.ok) throw new Error(`${method} ${path} was answered with ${response.status}`)
-    })
+const bot = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
+  const rest = yield* Gateway.Rest
   const gateway = yield* Gateway.Gateway
   const { subscribe } = yield* Gateway.Dispatches
   const dispatches = yield* subscribe
   const userId = yield* gateway.userId
   const times = { type: 4, name: "times", description: "how often", autocomplete: true }
-  yield* call("PUT", `/applications/${userId}/commands`, [
+  yield* rest.put(`/applications/${userId}/commands`, [
     { name: "play", description: "plays the song", options: [times] },
     { name: "stop", description: "stops it" },
     // in the context menu of a message
@@ -71,7 +62,7 @@ const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, 
       if (type === 4) return { type: 8, data: { choices: suggest(data) } }
       return { type: 4, data: { content: yield* perform(data) } }
     }).pipe(
-      Effect.flatMap((body) => call("POST", `/interactions/${id}/${token}/callback`, body)),
+      Effect.flatMap((body) => rest.post(`/interactions/${id}/${token}/callback`, body)),
       // one that goes wrong is not the end of the bot
       Effect.catchCauseIf(
         (cause) => !Cause.hasInterruptsOnly(cause),
@@ -94,9 +85,8 @@ const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, 
 const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
-  const { token } = yield* discord.user("bot")
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
-  yield* Effect.forkScoped(Effect.provide(bot(discord.urls.rest, token, where), discord.layerVoice("bot")))
+  yield* Effect.forkScoped(Effect.provide(bot(where), discord.layerVoice("bot")))
   // a guest sees the commands of a bot that is there
   yield* discord.happenings.pipe(
     Stream.filter((happening) => happening._tag === "VoiceConnected"),

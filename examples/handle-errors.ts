@@ -61,6 +61,8 @@ const whatNext = (reason: VoiceError.Reason): string => {
     case "Unsupported":
     case "EncodeFailed":
       return `mend the program: ${reason.message}`
+    case "RestFailed":
+      return `look at what was asked for: ${reason.message}`
     case "SourceFailed":
       return "skip it, and play the next"
     case "RecordingFailed":

@@ -18,11 +18,7 @@ const library: Record<string, AudioSource.AudioSource> = {
 const setup = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
-  const { token } = yield* discord.user("bot")
   const bot = yield* musicBot({
-    token,
-    rest: discord.urls.rest,
-    fetch: discord.fetch,
     find: (text) => library[text],
     sounds: { horn: AudioSource.tone({ frequency: 220, duration: "500 millis" }) },
     patience: "1 minute"

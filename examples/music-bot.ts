@@ -3,7 +3,7 @@
  * It goes where whoever asks for music is, leaves when nobody is there any more, and stands on nothing but our own gateway client. It is
  * tested in `music-bot.test.ts`.
  */
-import { Cause, Data, type Duration, Effect, Redacted, Schema, Stream } from "effect"
+import { Cause, type Duration, Effect, Schema, Stream } from "effect"
 import {
   AudioSource,
   Gateway,
@@ -16,11 +16,6 @@ import {
 } from "effect-discord-voice"
 
 export interface Options {
-  readonly token: Redacted.Redacted
-  /** Where the REST API is. */
-  readonly rest: string
-  /** A test on virtual time gives the emulator's. */
-  readonly fetch?: typeof globalThis.fetch | undefined
   /** What somebody means who wants to hear something. */
   readonly find: (text: string) => AudioSource.AudioSource | undefined
   readonly sounds: Readonly<Record<string, AudioSource.AudioSource>>
@@ -104,34 +99,16 @@ const percent = {
   max_value: 200
 }
 
-class RestFailed extends Data.TaggedError("RestFailed")<{ readonly message: string; readonly cause?: unknown }> {}
-
-export const musicBot = Effect.fnUntraced(function*(options: Options) {
-  const { fetch = globalThis.fetch, find, patience, rest, sounds, token } = options
-  const call = Effect.fnUntraced(function*(method: string, path: string, body: unknown) {
-    const response = yield* Effect.tryPromise({
-      try: (signal) =>
-        fetch(`${rest}${path}`, {
-          method,
-          signal,
-          headers: { "content-type": "application/json", authorization: `Bot ${Redacted.value(token)}` },
-          body: JSON.stringify(body)
-        }),
-      catch: (cause) => new RestFailed({ message: `${method} ${path} failed`, cause })
-    })
-    if (!response.ok) {
-      return yield* new RestFailed({ message: `${method} ${path} was answered with ${response.status}` })
-    }
-  })
-
+export const musicBot = Effect.fnUntraced(function*({ find, patience, sounds }: Options) {
   const gateway = yield* Gateway.Gateway
   const dispatches = yield* Gateway.Dispatches
   const commands = yield* dispatches.subscribe
+  const rest = yield* Gateway.Rest
   const application = yield* gateway.userId
   const loaded = yield* Effect.all(
     Object.fromEntries(Object.entries(sounds).map(([name, source]) => [name, AudioSource.preloaded(source)]))
   )
-  yield* call("PUT", `/applications/${application}/commands`, [
+  yield* rest.put(`/applications/${application}/commands`, [
     { name: "play", description: "plays something", options: [text("what")] },
     { name: "skip", description: "goes on with the next" },
     { name: "queue", description: "says what plays, and what waits" },
@@ -198,9 +175,9 @@ export const musicBot = Effect.fnUntraced(function*(options: Options) {
   const answer = Effect.fnUntraced(
     function*(command: typeof Command.Type) {
       // Discord gives three seconds for this, and a quarter of an hour for all else
-      yield* call("POST", `/interactions/${command.id}/${command.token}/callback`, { type: 5 })
+      yield* rest.post(`/interactions/${command.id}/${command.token}/callback`, { type: 5 })
       const content = yield* Effect.catchTag(perform(command), "VoiceError", ({ message }) => Effect.succeed(message))
-      yield* call("PATCH", `/webhooks/${application}/${command.token}/messages/@original`, {
+      yield* rest.patch(`/webhooks/${application}/${command.token}/messages/@original`, {
         // a message has room for no more, and pings nobody whom a title or somebody's wish names
         content: content.slice(0, 2_000),
         allowed_mentions: { parse: [] }

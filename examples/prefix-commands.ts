@@ -3,7 +3,7 @@
  * an emulator of Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Cause, Effect, Layer, Redacted, Schema, Stream } from "effect"
+import { Cause, Effect, Layer, Schema, Stream } from "effect"
 import { AudioSource, Gateway, TrackQueue, Transport, Voice, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import { GatewayPayload } from "effect-discord-voice/protocol"
@@ -26,28 +26,27 @@ const { GuildMessages, MessageContent } = GatewayPayload.Intents
 /** The second has to be allowed for the bot, in Discord's developer portal. */
 const intents = GatewayPayload.voiceIntents | GuildMessages | MessageContent
 
-const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, where: VoiceSession.JoinOptions) {
-  const post = (path: string, json: unknown, files: ReadonlyArray<File> = []) =>
-    Effect.tryPromise(async (signal) => {
-      const form = new FormData()
-      form.set("payload_json", JSON.stringify(json))
-      for (const [index, file] of files.entries()) form.set(`files[${index}]`, file)
-      const [type, body] = files.length === 0
-        ? [{ "content-type": "application/json" }, JSON.stringify(json)]
-        : [{}, form]
-      const headers = { ...type, authorization: `Bot ${Redacted.value(token)}` }
-      const response = await fetch(`${rest}${path}`, { method: "POST", signal, headers, body })
-      if (!response.ok) throw new Error(`${path} was answered with ${response.status}`)
-      return response.json()
-    })
+/** A message with files (Discord docs, Uploading Files). */
+const withFiles = (json: unknown, files: ReadonlyArray<File>) => {
+  const form = new FormData()
+  form.set("payload_json", JSON.stringify(json))
+  for (const [index, file] of files.entries()) form.set(`files[${index}]`, file)
+  return form
+}
+
+const bot = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
+  const rest = yield* Gateway.Rest
 
   const reply = (message: typeof Message.Type, content: string, files: ReadonlyArray<File> = []) =>
-    post(`/channels/${message.channel_id}/messages`, { content, message_reference: { message_id: message.id } }, files)
+    rest.post(
+      `/channels/${message.channel_id}/messages`,
+      withFiles({ content, message_reference: { message_id: message.id } }, files)
+    )
 
   const tell = (userId: string, content: string) =>
-    post("/users/@me/channels", { recipient_id: userId }).pipe(
+    rest.post("/users/@me/channels", { recipient_id: userId }).pipe(
       Effect.flatMap(Schema.decodeUnknownEffect(DirectMessages)),
-      Effect.flatMap(({ id }) => post(`/channels/${id}/messages`, { content }))
+      Effect.flatMap(({ id }) => rest.post(`/channels/${id}/messages`, { content }))
     )
 
   const { subscribe } = yield* Gateway.Dispatches
@@ -90,7 +89,7 @@ const program = Effect.gen(function*() {
   const { gateway: url, rest: restUrl } = discord.urls
   const GatewayLive = Gateway.layer({ token, url, restUrl, intents }).pipe(Layer.provide(Transport.layerWebSocket))
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
-  yield* Effect.forkScoped(Effect.provide(bot(restUrl, token, where), [GatewayLive, Voice.layer]))
+  yield* Effect.forkScoped(Effect.provide(bot(where), [GatewayLive, Voice.layer]))
   // a guest sees that the bot is there
   yield* discord.happenings.pipe(
     Stream.filter((happening) => happening._tag === "VoiceConnected"),

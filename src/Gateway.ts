@@ -24,6 +24,7 @@ import type {
   GatewayConfig,
   GatewayOptions
 } from "./gateway/Options.ts"
+import { Rest } from "./gateway/RestApi.ts"
 import type { VoiceStatePayload } from "./gateway/Sending.ts"
 import { Gateway } from "./gateway/Service.ts"
 import type { GuildId } from "./protocol/Identifier.ts"
@@ -62,6 +63,8 @@ export type { Occupant, Occupants } from "./gateway/Occupant.ts"
 
 export type { VoiceStatePayload } from "./gateway/Sending.ts"
 
+export { Rest, type RestOptions } from "./gateway/RestApi.ts"
+
 export {
   /**
    * @category models
@@ -73,7 +76,7 @@ export {
 
 /**
  * Our own small client of the main gateway, version 10 in JSON. {@link Dispatches} has all that it hears, a bot's commands
- * included.
+ * included, and {@link Rest} answers them.
  *
  * The layer itself never fails and does not wait: it connects in the background, and what goes wrong for good (a wrong
  * token, forbidden intents, a schedule `reconnect` that has ended) is the typed error of `userId`, `updateVoiceState` and the
@@ -103,11 +106,12 @@ export {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: GatewayOptions): Layer.Layer<Gateway | Dispatches, never, WebSocketTransport> =>
+export const layer = (options: GatewayOptions): Layer.Layer<Gateway | Dispatches | Rest, never, WebSocketTransport> =>
   Layer.effectContext(
     Effect.map(
       Client.make(options),
-      ({ dispatches, gateway }) => Context.make(Gateway, gateway).pipe(Context.add(Dispatches, dispatches))
+      ({ dispatches, gateway, rest }) =>
+        Context.make(Gateway, gateway).pipe(Context.add(Dispatches, dispatches), Context.add(Rest, rest))
     )
   )
 
@@ -120,7 +124,7 @@ export const layer = (options: GatewayOptions): Layer.Layer<Gateway | Dispatches
 export const layerConfig = (
   config: Config.Wrap<GatewayConfig>,
   options: GatewayClientOptions = {}
-): Layer.Layer<Gateway | Dispatches, Config.ConfigError, WebSocketTransport> =>
+): Layer.Layer<Gateway | Dispatches | Rest, Config.ConfigError, WebSocketTransport> =>
   Layer.unwrap(Effect.map(Config.unwrap(config), (values) => layer({ ...options, ...values })))
 
 /**

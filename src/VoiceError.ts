@@ -67,7 +67,8 @@ export {
   GatewayUnreachable,
   JoinTimedOut,
   Kicked,
-  RemovedFromGuild
+  RemovedFromGuild,
+  RestFailed
 } from "./reason/GatewayReason.ts"
 
 export { AlreadyJoined, NotConnected, Unsupported } from "./reason/RequestReason.ts"
@@ -123,7 +124,8 @@ export const Reason = Schema.Union([
   Gateway.GatewayDetached,
   Gateway.RemovedFromGuild,
   Gateway.GatewayUnreachable,
-  Gateway.GatewayFailed
+  Gateway.GatewayFailed,
+  Gateway.RestFailed
 ])
 
 /**

@@ -263,12 +263,14 @@ export class Emulator extends Context.Service<Emulator, {
   /** The way to the emulator: the memory transports, or those of the machine, which then trust its certificate. */
   readonly transport: Layer.Layer<Transport.WebSocketTransport | Transport.DatagramTransport>
   /** Our own gateway client, logged in as this user; one who is not known is created as a bot. */
-  readonly layerGateway: (user: string) => Layer.Layer<Gateway.Gateway | Gateway.Dispatches, VoiceError>
+  readonly layerGateway: (user: string) => Layer.Layer<Gateway.Gateway | Gateway.Dispatches | Gateway.Rest, VoiceError>
   /**
    * All that a program with a `VoiceSession` needs, as this user: the gateway of {@link layerGateway}, and voice over
    * `transport`. In memory its beat follows Effect's `Clock`, as everything else does.
    */
-  readonly layerVoice: (user: string) => Layer.Layer<Gateway.Gateway | Gateway.Dispatches | Voice.Voice, VoiceError>
+  readonly layerVoice: (
+    user: string
+  ) => Layer.Layer<Gateway.Gateway | Gateway.Dispatches | Gateway.Rest | Voice.Voice, VoiceError>
 }>()("effect-discord-voice/emulator/Emulator") {}
 
 const shellOptions = Effect.fnUntraced(function*(options: EmulatorOptions) {

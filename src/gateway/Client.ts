@@ -26,6 +26,7 @@ import * as IdentifyTurn from "./IdentifyTurn.ts"
 import type { GatewayOptions } from "./Options.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Rest from "./Rest.ts"
+import * as RestApi from "./RestApi.ts"
 import * as SendLimit from "./SendLimit.ts"
 import type { Gateway, VoiceStateRequest } from "./Service.ts"
 import * as Stage from "./Stage.ts"
@@ -290,5 +291,5 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     initialVoiceState: Option.some(hub.initialVoiceState),
     occupants: hub.others
   }
-  return { gateway, dispatches: dispatches.service }
+  return { gateway, dispatches: dispatches.service, rest: RestApi.make(hasRest ? access : undefined, clock) }
 })

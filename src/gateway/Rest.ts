@@ -51,16 +51,34 @@ export interface Access {
   readonly fetch: typeof globalThis.fetch
 }
 
-const request = ({ fetch, restUrl, token }: Access, path: string, change?: unknown) =>
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Request {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+  /** Such as "/channels/1". */
+  readonly path: string
+  /** A form, or what is written as JSON. */
+  readonly body?: unknown
+  /** For the audit log of the guild. */
+  readonly reason?: string | undefined
+}
+
+const request = ({ fetch, restUrl, token }: Access, { body, method, path, reason }: Request) =>
   Effect.tryPromise({
     try: async (signal) => {
+      const isForm = body instanceof FormData
       const response = await fetch(`${restUrl.replace(/\/+$/, "")}${path}`, {
+        method,
         headers: {
           "Authorization": `Bot ${Redacted.value(token)}`,
           "User-Agent": userAgent,
-          ...(change === undefined ? {} : { "Content-Type": "application/json" })
+          // a form has a type of its own, with its boundary in it
+          ...(body === undefined || isForm ? {} : { "Content-Type": "application/json" }),
+          ...(reason === undefined ? {} : { "X-Audit-Log-Reason": encodeURIComponent(reason) })
         },
-        ...(change === undefined ? {} : { method: "PATCH", body: JSON.stringify(change) }),
+        ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
         signal
       })
       return { response, text: await response.text() }
@@ -91,22 +109,30 @@ const answerOf = ({ response, text }: { readonly response: Response; readonly te
 const readJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
 /**
- * Asks once, with a path such as "/channels/1", and takes every status for an answer. Fails with what kept us from asking.
+ * Asks once, and takes every status for an answer. Fails with what kept us from asking.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const get = (access: Access, path: string): Effect.Effect<Answer, string> =>
-  Effect.map(request(access, path), answerOf)
+export const ask = (access: Access, asked: Request): Effect.Effect<Answer, string> =>
+  Effect.map(request(access, asked), answerOf)
 
 /**
- * {@link get} with PATCH: changes what is at a path.
+ * {@link ask} with GET.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const get = (access: Access, path: string): Effect.Effect<Answer, string> => ask(access, { method: "GET", path })
+
+/**
+ * {@link ask} with PATCH: changes what is at a path.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const patch = (access: Access, path: string, change: unknown): Effect.Effect<Answer, string> =>
-  Effect.map(request(access, path, change), answerOf)
+  ask(access, { method: "PATCH", path, body: change })
 
 /**
  * Where the gateway is, and how many shards may identify at a time (`max_concurrency`).
@@ -145,7 +171,7 @@ export const gatewayBot = Effect.fnUntraced(function*(options: Access) {
     ))
 
   const { response, text } = yield* Effect.catch(
-    request(options, "/gateway/bot"),
+    request(options, { method: "GET", path: "/gateway/bot" }),
     (detail) => fail("resume", detail)
   )
   const { status } = response

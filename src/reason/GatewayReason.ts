@@ -157,6 +157,29 @@ export class RemovedFromGuild
 }
 
 /**
+ * A request to Discord's REST API (`Gateway.Rest`) was refused, or got no answer. `status` is that of the answer and `errorCode` Discord's own
+ * number for what is wrong (Discord docs, Opcodes and Status Codes, JSON Error Codes), where there are such. A token in `path` is left
+ * out.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class RestFailed extends Schema.TaggedError<RestFailed>(`${key}/RestFailed`)("RestFailed", {
+  method: Schema.String,
+  path: Schema.String,
+  detail: Schema.String,
+  status: Schema.optionalKey(Schema.Int),
+  errorCode: Schema.optionalKey(Schema.Int)
+}) {
+  override get message(): string {
+    const numbers = [this.status, this.errorCode].filter((number) => number !== undefined).join(", code ")
+    return `${this.method} ${this.path} has failed${numbers === "" ? "" : ` (${numbers})`}: ${
+      this.detail.replace(/\.$/, "")
+    }.`
+  }
+}
+
+/**
  * The main gateway, or the Discord library that stands for it, could not take our request or has ended its events.
  *
  * @category reasons

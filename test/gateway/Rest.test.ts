@@ -31,7 +31,7 @@ describe("Rest", () => {
         retryAfterMs: 0
       })
       assert.deepStrictEqual(requests, [
-        { url: "https://rest.example/api/channels/1", method: undefined, body: undefined, headers }
+        { url: "https://rest.example/api/channels/1", method: "GET", body: undefined, headers }
       ])
     }))
 

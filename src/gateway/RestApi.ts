@@ -1,0 +1,134 @@
+/**
+ * Discord's REST API, with the token of the gateway: what a bot that has no other Discord library registers its commands with, and
+ * answers them.
+ *
+ * @since 0.1.0
+ */
+import type * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { printable } from "../protocol/internal/printable.ts"
+import * as VoiceError from "../VoiceError.ts"
+import * as Asking from "./Rest.ts"
+
+/**
+ * What else there is to say of a change.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RestOptions {
+  /** Why, for the audit log of the guild (Discord docs, Audit Log). */
+  readonly reason?: string | undefined
+}
+
+/**
+ * Asks the REST API. `path` is behind the version, such as `/channels/1/messages`; ids from elsewhere do not lead out of the API, but `/` and
+ * `?` in them lead to another place of it. `body` is written as JSON, or is a `FormData`, as for files. Gives the JSON of the answer,
+ * which nobody has looked at, or `undefined` where it has none.
+ *
+ * Fails with `RestFailed` for every status but those of success, after 10 seconds without an answer, and where nothing can be asked. Nothing
+ * is asked again by itself but what Discord has put off (429): after the time that it says, five times at most, where that is a minute at
+ * most. Where it puts off all that a bot asks, others wait as well. `GatewayFailed`: the layer does not know where the API is.
+ */
+type Change = (path: string, body?: unknown, options?: RestOptions) => Effect.Effect<unknown, VoiceError.VoiceError>
+
+/**
+ * Discord's REST API, as the bot of a `Gateway.layer`. See {@link Dispatches} for what it hears.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Rest extends Context.Service<Rest, {
+  readonly get: (path: string) => Effect.Effect<unknown, VoiceError.VoiceError>
+  readonly post: Change
+  readonly put: Change
+  readonly patch: Change
+  readonly delete: (path: string, options?: RestOptions) => Effect.Effect<unknown, VoiceError.VoiceError>
+}>()("effect-discord-voice/Gateway/Rest") {}
+
+const mostTries = 5
+const longestWaitMs = 60_000
+/** After an answer that there were too many requests, which does not say when to come again. */
+const leastWaitMs = 1_000
+
+/** Those of interactions and webhooks have a token in them. */
+const withoutToken = (path: string): string =>
+  printable(path.replace(/^(\/(?:interactions|webhooks)\/[^/?]+)\/[^/?]+/, "$1/<token>"))
+
+/** Whether a path stays within the API, whatever is in it. */
+const isWithin = (restUrl: string, path: string): boolean => {
+  const base = restUrl.replace(/\/+$/, "")
+  if (!path.startsWith("/") || !URL.canParse(`${base}${path}`)) return false
+  return new URL(`${base}${path}`).href.startsWith(`${new URL(base).href.replace(/\/+$/, "")}/`)
+}
+
+const said = (body: unknown): { readonly detail: string; readonly errorCode?: number } => {
+  const detail = Predicate.hasProperty(body, "message") && typeof body.message === "string" ? body.message : undefined
+  // what is wrong with which field
+  const errors = Predicate.hasProperty(body, "errors") ? ` ${JSON.stringify(body.errors)}` : ""
+  const isCoded = Predicate.hasProperty(body, "code") && typeof body.code === "number" && Number.isInteger(body.code)
+  return {
+    detail: printable(detail === undefined ? "Discord has refused it" : `${detail}${errors}`),
+    ...(isCoded ? { errorCode: Number(body.code) } : {})
+  }
+}
+
+const isOfAll = (body: unknown): boolean => Predicate.hasProperty(body, "global") && body.global === true
+
+/** In a body it has fractions of a second (Discord docs, Rate Limits, Exceeding A Rate Limit). */
+const waitMsOf = ({ body, retryAfterMs }: Asking.Answer): number => {
+  const seconds = Predicate.hasProperty(body, "retry_after") ? Number(body.retry_after) : NaN
+  const ms = seconds > 0 ? seconds * 1_000 : retryAfterMs
+  return ms > 0 ? Math.ceil(ms) : leastWaitMs
+}
+
+/**
+ * `access` is `undefined` where nobody knows the API.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (access: Asking.Access | undefined, clock: Clock.Clock): Rest["Service"] => {
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  let quietUntilMs = -Infinity
+
+  const ask = Effect.fnUntraced(function*(asked: Asking.Request) {
+    const { method, path } = asked
+    const fail = (detail: string, numbers: { readonly status?: number; readonly errorCode?: number } = {}) =>
+      VoiceError.fail(new VoiceError.RestFailed({ method, path: withoutToken(path), detail, ...numbers }))
+
+    if (access === undefined) {
+      return yield* VoiceError.fail(
+        new VoiceError.GatewayFailed({ detail: "its REST API is not known: give its layer the option restUrl" })
+      )
+    }
+    if (!isWithin(access.restUrl, path)) return yield* fail("the path leads out of the API")
+    for (let tries = 1;; tries++) {
+      const quietMs = quietUntilMs - now()
+      if (quietMs > 0) yield* Effect.sleep(quietMs)
+      const answer = yield* Effect.catch(Asking.ask(access, asked), (detail) => fail(detail))
+      const { body, status } = answer
+      if (status >= 200 && status < 300) return body
+      if (status !== 429) return yield* fail(said(body).detail, { status, ...said(body) })
+      const waitMs = waitMsOf(answer)
+      if (isOfAll(body)) quietUntilMs = now() + Math.min(waitMs, longestWaitMs)
+      if (waitMs > longestWaitMs || tries === mostTries) {
+        return yield* fail(`Discord wants to be asked again in ${waitMs / 1_000} s`, { status })
+      }
+      yield* Effect.sleep(waitMs)
+    }
+  })
+
+  const change = (method: Asking.Request["method"]): Change => (path, body, { reason } = {}) =>
+    ask({ method, path, body, reason })
+
+  return {
+    get: (path) => ask({ method: "GET", path }),
+    post: change("POST"),
+    put: change("PUT"),
+    patch: change("PATCH"),
+    delete: (path, { reason } = {}) => ask({ method: "DELETE", path, reason })
+  }
+}
