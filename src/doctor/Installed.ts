@@ -197,6 +197,7 @@ export const purposes: { readonly [name: string]: { readonly purpose: string; re
   "opusscript": { purpose: "the layers of Opus of that name", isRequired: false },
   "selfsigned": { purpose: "the emulator's certificate", isRequired: false },
   "tweetnacl": { purpose: "older modes of encryption, and the emulator", isRequired: true },
+  "undici": { purpose: "URLs whose addresses are under a rule", isRequired: false },
   "ws": { purpose: "the WebSockets of all gateways", isRequired: true }
 }
 
