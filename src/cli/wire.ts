@@ -12,9 +12,11 @@ import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { escaped } from "../protocol/internal/printable.ts"
 import * as WireLog from "../WireLog.ts"
 import * as Usage from "./Usage.ts"
 import { type Line, Reader } from "./wire/Reading.ts"
+import * as Sockets from "./wire/Sockets.ts"
 import * as Text from "./wire/Text.ts"
 
 /**
@@ -65,19 +67,32 @@ const fail = (json: boolean, detail: string) =>
 const isOf = (line: Line, socket: string): boolean =>
   "socket" in line.entry && (line.entry.socket === socket || line.entry.socket.startsWith(`${socket} `))
 
-const endOf = (entries: number, unreadable: number, findings: ReadonlyMap<string, number>): string => {
+const endOf = (
+  { entries, found, sockets, unreadable, width }: {
+    readonly entries: number
+    readonly unreadable: number
+    readonly found: ReadonlyMap<string, number>
+    readonly sockets: ReadonlyArray<Sockets.Socket>
+    readonly width: number
+  }
+): string => {
   const head = `${entries} entries${unreadable === 0 ? "" : `, and ${unreadable} lines that are none`}.`
-  if (findings.size === 0) return `\n${head} Nothing in them is unknown here.`
-  const list = Array.from(findings, ([finding, times]) => `  ${times} x ${finding}`)
-  return `\n${head} Found:\n${list.join("\n")}`
+  const findings = Array.from(found, ([finding, times]) => `${times} x ${finding}`)
+  return [
+    "",
+    ...sockets.map((socket) => Text.fit(escaped(Sockets.text(socket)), width)),
+    "",
+    ...(findings.length === 0 ? [`${head} Nothing in them is unknown here.`] : [`${head} Found:`]),
+    ...findings.map((finding) => Text.fit(`  ${escaped(finding)}`, width))
+  ].join("\n")
 }
 
 /**
  * `wire FILE [--socket NAME] [--findings] [--full] [--json]`. The exit code is 1 if the file is no log.
  *
  * With `--json` every line on standard output is an object with an `event`: an `entry` for each entry that is shown (`title`,
- * `findings`, `entry`), and at last `end` with how many `entries` and `unreadable` lines there were, and `findings` with the number of
- * times of each.
+ * `findings`, `entry`), and at last `end` with how many `entries` and `unreadable` lines there were, `findings` with the number of
+ * times of each, and what became of each of the `sockets`.
  *
  * @category commands
  * @since 0.1.0
@@ -88,6 +103,8 @@ export const wireCommand = Command.make(
   Effect.fnUntraced(function*({ file, findings: isOnlyFindings, full, json, socket }) {
     const files = yield* FileSystem.FileSystem
     const reader = new Reader()
+    const sockets = new Sockets.Sockets()
+    const width = full ? Infinity : shortWidth
     const found = new Map<string, number>()
     let entries = 0
     let unreadable = 0
@@ -105,8 +122,9 @@ export const wireCommand = Command.make(
       }
       entries++
       const line = reader.read(entry.success)
+      sockets.add(entry.success)
       for (const finding of line.findings) found.set(finding, (found.get(finding) ?? 0) + 1)
-      if (isShown(line)) yield* Console.log(json ? Text.json(line) : Text.text(line, full ? Infinity : shortWidth))
+      if (isShown(line)) yield* Console.log(json ? Text.json(line) : Text.text(line, width))
     })
 
     yield* files.stream(file).pipe(
@@ -118,8 +136,14 @@ export const wireCommand = Command.make(
     if (entries === 0) return yield* fail(json, `${file} is no log of the wire: it is empty.`)
     yield* Console.log(
       json
-        ? JSON.stringify({ event: "end", entries, unreadable, findings: Object.fromEntries(found) })
-        : endOf(entries, unreadable, found)
+        ? JSON.stringify({
+          event: "end",
+          entries,
+          unreadable,
+          findings: Object.fromEntries(found),
+          sockets: sockets.all()
+        })
+        : endOf({ entries, unreadable, found, sockets: sockets.all(), width })
     )
   })
 ).pipe(

@@ -8,8 +8,13 @@ import type { Line } from "./Reading.ts"
 
 const arrows = { in: "<-", out: "->" } as const
 
-/** What is cut off of a long line is in the file. */
-const fit = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
+/**
+ * Cuts a line to so many characters. What is cut off is in the file.
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const fit = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
 
 /**
  * One line, and one more for each finding. `width` is how many characters a line may have.
