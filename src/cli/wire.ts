@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { escaped } from "../protocol/internal/printable.ts"
 import * as WireLog from "../WireLog.ts"
 import * as Usage from "./Usage.ts"
 import { type Line, Reader } from "./wire/Reading.ts"
@@ -68,7 +69,7 @@ const isOf = (line: Line, socket: string): boolean =>
 const endOf = (entries: number, unreadable: number, findings: ReadonlyMap<string, number>): string => {
   const head = `${entries} entries${unreadable === 0 ? "" : `, and ${unreadable} lines that are none`}.`
   if (findings.size === 0) return `\n${head} Nothing in them is unknown here.`
-  const list = Array.from(findings, ([finding, times]) => `  ${times} x ${finding}`)
+  const list = Array.from(findings, ([finding, times]) => `  ${times} x ${escaped(finding)}`)
   return `\n${head} Found:\n${list.join("\n")}`
 }
 
@@ -95,18 +96,24 @@ export const wireCommand = Command.make(
     const isShown = (line: Line) =>
       (!isOnlyFindings || line.findings.length > 0) && (Option.isNone(socket) || isOf(line, socket.value))
 
+    /** Throws for what is deeper than it can look, which no log of ours is. */
+    const shown = (line: Line) => ({
+      line,
+      output: json ? Text.json(line) : Text.text(line, full ? Infinity : shortWidth)
+    })
+
     const onLine = Effect.fnUntraced(function*(text: string) {
       if (text === "") return
-      const entry = WireLog.decodeLine(text)
-      if (Result.isFailure(entry)) {
+      const read = Result.flatMap(WireLog.decodeLine(text), (entry) => Result.try(() => shown(reader.read(entry))))
+      if (Result.isFailure(read)) {
         if (entries === 0) return yield* fail(json, `${file} is no log of the wire: its first line is no entry.`)
         unreadable++
         return
       }
       entries++
-      const line = reader.read(entry.success)
+      const { line, output } = read.success
       for (const finding of line.findings) found.set(finding, (found.get(finding) ?? 0) + 1)
-      if (isShown(line)) yield* Console.log(json ? Text.json(line) : Text.text(line, full ? Infinity : shortWidth))
+      if (isShown(line)) yield* Console.log(output)
     })
 
     yield* files.stream(file).pipe(
