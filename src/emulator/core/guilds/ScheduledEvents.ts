@@ -50,6 +50,9 @@ export interface ScheduledEvents {
   readonly subscribe: (userId: UserId, event: string, isInterested: boolean) => boolean
 }
 
+/** So many of a guild that are over can still be asked for: a run without end has an end of memory. For how long nobody documents. */
+const mostOver = 100
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -123,10 +126,21 @@ export const make = (
     Object.assign(event, { channelId, description, endMs, kind, location, name, startMs, status })
     if (isOtherwise) watch(event)
     say(event, "GUILD_SCHEDULED_EVENT_UPDATE")
+    if (!EventObject.isAhead(event)) forget(event)
     if (status !== "active") endStage(event)
     const { guildId, id: targetId } = event
     audit.write(guildId, { action: "GUILD_SCHEDULED_EVENT_UPDATE", targetId, before, after: told(event) })
     return true
+  }
+
+  /** Of those that are over, the one that ended first. */
+  const forget = (event: World.ScheduledEvent) => {
+    const events = world.guilds.get(event.guildId)?.events
+    if (events === undefined) return
+    events.delete(event.id)
+    const [first, ...others] = Array.from(events.values()).filter((other) => !EventObject.isAhead(other))
+    if (first !== undefined && others.length + 2 > mostOver) events.delete(first.id)
+    events.set(event.id, event)
   }
 
   const endStage = (event: World.ScheduledEvent) => {

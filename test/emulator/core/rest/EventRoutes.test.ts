@@ -88,6 +88,18 @@ describe("a scheduled event", () => {
     assert.deepStrictEqual(codes([call("GET", `/${id}`)]), [10070])
   })
 
+  it("is known by its id when it is over, until a hundred others are", () => {
+    const { call, make } = setup()
+    const ids = Array.from({ length: 101 }, () => {
+      const id = make()
+      call("PATCH", `/${id}`, { status: 4 })
+      return id
+    })
+    const waits = make()
+    const known = (id: string | undefined) => call("GET", `/${id}`).status
+    assert.deepStrictEqual([ids[0], ids[1], ids[100], waits].map(known), [404, 200, 200, 200])
+  })
+
   it("is refused where something is wrong with it", () => {
     const { at, call, elsewhere, h, plan, stage } = setup()
     const post = (body: unknown) => call("POST", "", body)
