@@ -133,6 +133,37 @@ describe("HLS of public addresses", () => {
       assert.isTrue(other.headers.every((said) => said["x-player"] === "me"))
     }))
 
+  it.live("joins a station again that was heard, whatever of it was refused before", () =>
+    Effect.gen(function*() {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "hls-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+      )
+      // asks for all pieces, gives a fifth of a second, and fails
+      const command = join(folder, "program")
+      writeFileSync(
+        command,
+        `#!${process.execPath}
+const url = process.argv[process.argv.indexOf("-i") + 1]
+const answer = await (await fetch(url)).text()
+for (const line of answer.split("\\n")) if (line.startsWith("http")) await fetch(line)
+process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
+`,
+        { mode: 0o755 }
+      )
+      const station = { body: "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://10.0.0.1/advertisement.ts\n" }
+      // each time it is asked for twice, by us and by the program
+      const server = yield* site(() => ({ "/a.m3u8": [station, station, station, station, { status: 404 }] }))
+      const { end, pcm } = yield* collect(
+        AudioSource.fromUrl(`${server.url}/a.m3u8`, {
+          ffmpeg: { command },
+          reconnect: Schedule.recurs(1),
+          addresses: only(server.url)
+        })
+      )
+      assert.deepStrictEqual([end, pcm.length], ["NotFound", 2 * 19_200])
+    }).pipe(Effect.scoped))
+
   it.live("has no secret of an address in what it says, not even in other letters", () =>
     Effect.gen(function*() {
       const secret = "aVerySecretThing"
