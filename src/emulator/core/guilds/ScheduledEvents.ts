@@ -113,7 +113,7 @@ export const make = (
   }
 
   const change: ScheduledEvents["change"] = (event, plan, status = event.status, topic = plan.name) => {
-    const before = told(event)
+    const [before, from] = [told(event), channelOf(event)]
     const begins = status === "active" && event.status !== "active"
     const channel = plan.channelId === undefined ? undefined : world.channels.get(plan.channelId)
     if (begins && plan.kind === "stage") {
@@ -127,7 +127,8 @@ export const make = (
     if (isOtherwise) watch(event)
     say(event, "GUILD_SCHEDULED_EVENT_UPDATE")
     if (!EventObject.isAhead(event)) forget(event)
-    if (status !== "active") endStage(event)
+    // nobody documents what becomes of one that is left for another channel
+    if (status !== "active" || channelOf(event) !== from) endStage(event, from)
     const { guildId, id: targetId } = event
     audit.write(guildId, { action: "GUILD_SCHEDULED_EVENT_UPDATE", targetId, before, after: told(event) })
     return true
@@ -138,13 +139,12 @@ export const make = (
     const events = world.guilds.get(event.guildId)?.events
     if (events === undefined) return
     events.delete(event.id)
-    const [first, ...others] = Array.from(events.values()).filter((other) => !EventObject.isAhead(other))
-    if (first !== undefined && others.length + 2 > mostOver) events.delete(first.id)
     events.set(event.id, event)
+    const over = Array.from(events.values()).filter((one) => !EventObject.isAhead(one))
+    if (over.length > mostOver && over[0] !== undefined) events.delete(over[0].id)
   }
 
-  const endStage = (event: World.ScheduledEvent) => {
-    const channel = channelOf(event)
+  const endStage = (event: World.ScheduledEvent, channel = channelOf(event)) => {
     if (channel?.stage?.eventId === event.id) stages.end(channel)
   }
 

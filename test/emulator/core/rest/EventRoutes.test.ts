@@ -206,6 +206,24 @@ describe("a scheduled event", () => {
     assert.lengthOf(client.events("STAGE_INSTANCE_CREATE"), 2)
   })
 
+  it("leaves no stage behind where it goes to another channel", () => {
+    const { call, h, make, onStage, plan, stage } = setup()
+    const other = h.core.createChannel({ guildId: h.guildId, name: "other-stage", kind: "stage" })
+    const isHeld = () => call("GET", `/stage-instances/${stage}`).status === 200
+    for (
+      const change of [{ channel_id: other }, { channel_id: other, status: 3 }, {
+        entity_type: 2,
+        channel_id: plan.channel_id
+      }]
+    ) {
+      const id = make(onStage)
+      call("PATCH", `/${id}`, { status: 2 })
+      assert.isTrue(isHeld())
+      assert.strictEqual(call("PATCH", `/${id}`, change).status, 200)
+      assert.isFalse(isHeld(), JSON.stringify(change))
+    }
+  })
+
   it("needs permissions, and is not there for who does not see its channel", () => {
     const { call, elsewhere, h, make, onStage, plan } = setup()
     const id = make()
