@@ -184,7 +184,8 @@ export const open = (
     server.on("upgrade", (_, socket) => socket.destroy())
     yield* Effect.acquireRelease(
       Effect.callback<void, VoiceError>((resume) => {
-        server.once("error", (cause) =>
+        // later ones, of connections that cannot be taken, would end the process where nobody listens for them
+        server.on("error", (cause) =>
           resume(ByteSource.failure(name, "Failed", `HLS cannot be handed on: ${cause.message}`, { cause })))
         server.listen(0, "127.0.0.1", () =>
           resume(Effect.void))
