@@ -37,8 +37,8 @@ export { DatagramKind, Entry } from "./transport/wire/Entry.ts"
  */
 export interface Options {
   /**
-   * "counted": how many datagrams of each kind there were, about once a second while there are any. "each": the size and the first 16
-   * bytes of every one, too, which are 100 lines a second for somebody who speaks and is heard. Default "counted".
+   * "counted": how many datagrams of each kind there were, about once a second while there are any. "each": the size and the header of
+   * every one, too, which are 100 lines a second for somebody who speaks and is heard. Default "counted".
    */
   readonly datagrams?: Datagrams | undefined
 }
@@ -54,10 +54,22 @@ export interface FileOptions extends Options {
 
 const defaultMaxBytes = 64 * 1024 * 1024
 
+const warning = (detail: string, error: unknown) =>
+  Effect.logWarning(`The wire is not logged: ${detail} (${error instanceof Error ? error.message : String(error)}).`)
+
 const makeLog = Effect.fnUntraced(function*(options: Options, write: (entry: LoggedEntry.Entry) => void) {
   const clock = yield* Clock.Clock
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
   const nowNanos = () => clock.monotonicTimeNanosUnsafe()
-  write({
+  const log = new Log({
+    write,
+    onFailed: (error) => void fork(warning("what it is handed to has failed", error)),
+    datagrams: options.datagrams ?? "counted",
+    nowNanos,
+    originNanos: nowNanos(),
+    prefix: ""
+  })
+  log.write({
     kind: "begin",
     at: 0,
     format: 1,
@@ -65,17 +77,12 @@ const makeLog = Effect.fnUntraced(function*(options: Options, write: (entry: Log
     node: process.versions.node,
     system: `${process.platform} ${process.arch}`
   })
-  return new Log({
-    write,
-    datagrams: options.datagrams ?? "counted",
-    nowNanos,
-    originNanos: nowNanos(),
-    prefix: ""
-  })
+  return log
 })
 
 /**
- * Hands each entry to `write`, which is called in the middle of the work of a connection: it has to return soon, and must not throw.
+ * Hands each entry to `write`, which is called in the middle of the work of a connection: it has to return soon. Where it throws, a
+ * warning is logged, and the program goes on without a log.
  *
  * @category layers
  * @since 0.1.0
@@ -96,12 +103,7 @@ export const layerFile = (path: string, options: FileOptions = {}): Layer.Layer<
     CurrentLog,
     Effect.gen(function*() {
       const fork = Effect.runForkWith(yield* Effect.context<never>())
-      const warn = (error: unknown) =>
-        Effect.logWarning(
-          `The wire is not logged: ${printable(path)} cannot be written (${
-            error instanceof Error ? error.message : String(error)
-          }).`
-        )
+      const warn = (error: unknown) => warning(`${printable(path)} cannot be written`, error)
       const opened = Result.try(() =>
         new LogFile(outputTo(path), options.maxBytes ?? defaultMaxBytes, (error) => void fork(warn(error)))
       )

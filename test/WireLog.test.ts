@@ -91,7 +91,7 @@ describe("WireLog", () => {
       const entries = yield* logged({ datagrams: "each" })
       const sequences = entries.flatMap((entry) => {
         if (entry.kind !== "datagram" || entry.type !== "rtp" || entry.direction === "in") return []
-        assert.lengthOf(entry.header, 32)
+        assert.lengthOf(entry.header, 24)
         return [Buffer.from(entry.header, "hex").readUInt16BE(2)]
       })
       assert.lengthOf(sequences, 105)
@@ -190,4 +190,23 @@ describe("WireLog", () => {
       assert.include(warnings[0], path)
       assert.include(warnings[0], "ENOENT")
     }).pipe(Effect.scoped), 60_000)
+
+  it.effect("warns once where whoever it is handed to throws, and is in nobody's way", () =>
+    Effect.gen(function*() {
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Warn") warnings.push(String(message))
+      })
+      const log = WireLog.layerWith({
+        write: () => {
+          throw new Error("no room")
+        }
+      })
+      yield* Rig.run(visit).pipe(
+        Effect.provide(Layer.provide(Rig.memory(), Layer.provide(log, Logger.layer([logger]))))
+      )
+      assert.deepStrictEqual(warnings, [
+        "The wire is not logged: what it is handed to has failed (no room)."
+      ])
+    }))
 })

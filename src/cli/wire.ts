@@ -112,19 +112,25 @@ export const wireCommand = Command.make(
     const isShown = (line: Line) =>
       (!isOnlyFindings || line.findings.length > 0) && (Option.isNone(socket) || isOf(line, socket.value))
 
+    /** Throws for what is deeper than it can look, which no log of ours is. */
+    const shown = (line: Line) => ({
+      line,
+      output: json ? Text.json(line) : Text.text(line, width)
+    })
+
     const onLine = Effect.fnUntraced(function*(text: string) {
       if (text === "") return
-      const entry = WireLog.decodeLine(text)
-      if (Result.isFailure(entry)) {
+      const read = Result.flatMap(WireLog.decodeLine(text), (entry) => Result.try(() => shown(reader.read(entry))))
+      if (Result.isFailure(read)) {
         if (entries === 0) return yield* fail(json, `${file} is no log of the wire: its first line is no entry.`)
         unreadable++
         return
       }
       entries++
-      const line = reader.read(entry.success)
-      sockets.add(entry.success)
+      const { line, output } = read.success
+      sockets.add(line.entry)
       for (const finding of line.findings) found.set(finding, (found.get(finding) ?? 0) + 1)
-      if (isShown(line)) yield* Console.log(json ? Text.json(line) : Text.text(line, width))
+      if (isShown(line)) yield* Console.log(output)
     })
 
     yield* files.stream(file).pipe(

@@ -53,6 +53,8 @@ const logTo = (
 ): Log =>
   new Log({
     write: (entry) => post({ _tag: "Wire", entry }),
+    // nothing can be said of it any more, either
+    onFailed: () => undefined,
     datagrams,
     nowNanos: () => process.hrtime.bigint(),
     originNanos,

@@ -123,4 +123,24 @@ describe("wire", () => {
       assert.lengthOf((yield* run([path])).stdout[0] ?? "", 160)
       assert.match((yield* run([path, "--full"])).stdout[0] ?? "", /x{500}"$/)
     }).pipe(Effect.scoped))
+
+  it.live("obeys nothing that somebody has written into a log, and reads on behind what is too deep", () =>
+    Effect.gen(function*() {
+      const message = { op: 8, d: { v: 8, heartbeat_interval: 13_750, "\u001b[2J\u202e": 1 } }
+      const hostile: Entry = { kind: "message", at: 1, socket: "voice 1", direction: "in", bytes: 1, message }
+      const line = JSON.stringify({ ...hostile, message: "deep" })
+      const deep = line.replace(`"deep"`, `{"op":99,"d":${"[".repeat(100_000)}${"]".repeat(100_000)}}`)
+      const [begin, open] = entries
+      const path = yield* fileOf([begin, open, hostile].map((entry) => JSON.stringify(entry)).concat(deep).join("\n"))
+      for (const args of [[path], [path, "--full"]]) {
+        const { isWell, stdout } = yield* run(args)
+        assert.isTrue(isWell)
+        assert.notMatch(stdout.join(""), /[\p{Cc}\p{Cf}]/u)
+        assert.match(stdout.join("\n"), /3 entries, and 1 lines that are none/)
+        assert.include(stdout.at(-1), "1 x an unknown field of op 8: d.\\u{1b}[2J\\u{202e}")
+      }
+      const { isWell, stdout } = yield* run([path, "--json"])
+      assert.isTrue(isWell)
+      assert.strictEqual(JSON.parse(stdout.at(-1) ?? "").unreadable, 1)
+    }).pipe(Effect.scoped))
 })

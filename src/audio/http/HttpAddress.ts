@@ -95,13 +95,13 @@ class AddressRefused extends Error {
 }
 
 /**
- * Whether a request has failed because it leads to an address that may not be connected to.
+ * Whether a request has failed because it leads to an address that may not be connected to: `fetch` has that as the cause of its error.
  *
  * @category guards
  * @since 0.1.0
  */
 export const isRefused = (cause: unknown): boolean =>
-  cause instanceof Error && (cause instanceof AddressRefused || isRefused(cause.cause))
+  cause instanceof AddressRefused || (cause instanceof Error && cause.cause instanceof AddressRefused)
 
 /**
  * Whether it refuses any address at all.

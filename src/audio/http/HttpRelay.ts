@@ -7,7 +7,6 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { randomUUID } from "node:crypto"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import { pipeline } from "node:stream/promises"
@@ -17,6 +16,7 @@ import * as Playlist from "../format/Playlist.ts"
 import * as HttpAddress from "./HttpAddress.ts"
 import { type Fetch, type FetchReader, headersOf } from "./HttpFetch.ts"
 import * as HttpUrl from "./HttpUrl.ts"
+import * as SealedText from "./SealedText.ts"
 
 /**
  * @category models
@@ -35,11 +35,14 @@ export interface Relay {
 const maxPlaylistBytes = 16 * 1024 * 1024
 
 /** ffmpeg has room for 4096 bytes of a URL. */
-const maxUrl = 2_500
+const [maxUrl, maxLast] = [2_500, 64]
 
 const mark = Buffer.from("#EXTM3U")
 
 const utf8 = new TextDecoder()
+
+/** It is at hand, and goes by here too, since it may be a playlist. */
+const dataOf = (text: string): URL | undefined => /^data:/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
 
 /** Of those that say which server it is, or how it speaks, none is handed on. */
 const passedOn = ["content-type", "content-length", "content-range"]
@@ -84,29 +87,28 @@ export const open = (
   }
 ): Effect.Effect<Relay, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
-    // others on this machine, and pages in a browser there, do not know it
-    const secret = randomUUID()
+    // others on this machine, and pages in a browser there, can make none of its addresses
+    const { open, seal } = SealedText.make()
     let origin = ""
     let hasRefused = false
 
     /** With its last part, by whose end ffmpeg judges what it is. */
     const ours = (target: URL): string => {
-      const last = target.pathname.split("/").at(-1)
-      return `${origin}/${secret}/${Buffer.from(target.href).toString("base64url")}/${last === "" ? "stream" : last}`
+      const last = target.protocol === "data:" ? "" : target.pathname.split("/").at(-1)?.slice(-maxLast)
+      return `${origin}/${seal(target.href)}/${last === "" ? "stream" : last}`
     }
 
     const location = (base: URL) => (text: string): string => {
-      // it has all in it
-      if (/^data:/i.test(text)) return text
-      const target = Playlist.resolve({ location: text, title: undefined }, base)
-      return target === undefined || target.href.length > maxUrl ? `${origin}/${secret}/none` : ours(target)
+      const target = dataOf(text) ?? Playlist.resolve({ location: text, title: undefined }, base)
+      return target === undefined || target.href.length > maxUrl ? `${origin}/none` : ours(target)
     }
 
     /** What is meant by a request to us, as to a proxy or as to a server. */
     const targetOf = (asked: string): URL | undefined => {
       const path = asked.startsWith(origin) ? asked.slice(origin.length) : asked
-      const [, key, encoded = ""] = path.split("/")
-      return key === secret ? HttpUrl.parse(Buffer.from(encoded, "base64url").toString()) : undefined
+      const [, sealed = ""] = path.split("/")
+      const text = open(sealed)
+      return text === undefined ? undefined : dataOf(text) ?? HttpUrl.parse(text)
     }
 
     const answer = async (request: Http.IncomingMessage, response: Http.ServerResponse): Promise<void> => {
@@ -158,7 +160,12 @@ export const open = (
       const isEncoded = found.headers.get("content-encoding") !== null
       response.writeHead(found.status, Object.fromEntries(isEncoded ? said.slice(0, 1) : said))
       const pieces = async function*() {
+        let last: Uint8Array = new Uint8Array(0)
         for (let piece: Uint8Array | undefined = first; piece !== undefined; piece = await read()) {
+          const seen = Buffer.concat([last, piece])
+          // ffmpeg looks behind a tag of ID3, too, and nobody has rewritten what stands there
+          if (seen.includes(mark)) throw new Error("a playlist stands behind something else")
+          last = seen.subarray(-mark.length)
           if (piece.length > 0) yield piece
         }
       }
@@ -177,7 +184,8 @@ export const open = (
     server.on("upgrade", (_, socket) => socket.destroy())
     yield* Effect.acquireRelease(
       Effect.callback<void, VoiceError>((resume) => {
-        server.once("error", (cause) =>
+        // later ones, of connections that cannot be taken, would end the process where nobody listens for them
+        server.on("error", (cause) =>
           resume(ByteSource.failure(name, "Failed", `HLS cannot be handed on: ${cause.message}`, { cause })))
         server.listen(0, "127.0.0.1", () =>
           resume(Effect.void))

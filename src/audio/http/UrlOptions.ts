@@ -39,10 +39,10 @@ export interface UrlOptions {
    * Which addresses may be connected to, for a URL of somebody who is not trusted: `"public"` for those of the internet alone
    * (`AudioSource.isPublicAddress`), or a function of address and port. It holds at each connection, for the address that is connected to: of
    * redirects, ranges, entries of playlists, and when a station is joined again. Another address is `AddressRefused`, and not tried
-   * again. No proxy of the environment is gone through.
+   * again. No proxy of the environment is gone through. Of HLS, ffmpeg is given all by this process.
    *
    * Over a `fetch` of your own it has no power: both together are `Unsupported`. Such a `fetch` has to refuse addresses itself, where it
-   * connects: a look at the URL, or a lookup before, is not enough. Of HLS, ffmpeg gets all by way of this process then.
+   * connects: a look at the URL, or a lookup before, is not enough.
    * Default `"any"`.
    */
   readonly addresses?: Addresses | undefined

@@ -22,12 +22,12 @@ const sound = [
 /** What the pieces of HLS are besides. */
 const hls = `hls,applehttp,webvtt,${sound}`
 
-/** What is opened of each way to read: of HLS, nothing of this machine; by a relay, what it can hand on, and what is at hand. */
+/** What is opened of each way to read: of HLS, nothing of this machine; by a relay, what it can hand on. */
 const protocols = {
   file: "file",
   pipe: "pipe",
   hls: "http,https,httpproxy,tls,tcp,crypto,data",
-  relay: "http,tcp,crypto,data"
+  relay: "http,tcp,crypto"
 }
 
 /**

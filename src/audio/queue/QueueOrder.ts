@@ -89,6 +89,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
   /** How many wait for the lock who do not want to wait for a source. */
   let urgent = 0
   let halted: VoiceError.VoiceError | undefined
+  let isClosed = false
   let idle = yield* Deferred.make<void, VoiceError.VoiceError>()
   Deferred.doneUnsafe(idle, Effect.void)
 
@@ -112,7 +113,8 @@ export const make = Effect.fnUntraced(function*<R, A>(
   })
 
   const expect = (): void => {
-    if (Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
+    // behind the scope nobody plays what comes
+    if (!isClosed && Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
   }
 
   const begin = (playing: Playing<R, A>): Effect.Effect<void> =>
@@ -352,6 +354,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
       line.clear()
       yield* ahead.drop()
       if (current !== undefined) yield* current.track.stop
+      isClosed = true
       // nobody is left to see to it: what was opened or watched is over with the scope
       yield* Deferred.succeed(idle, undefined)
     })

@@ -235,15 +235,20 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
         ask: HttpAddress.fetchOf(addresses),
         headersTo: (url) => headersTo(url, place)
       })
+      /** A station that is heard, and joined again where it fails, may have a piece somewhere that is refused. */
+      let isOnAir = false
       const refused = <E>(error: E) =>
-        relay.hasRefused() && !Cause.isDone(error)
+        relay.hasRefused() && !isOnAir && !Cause.isDone(error)
           ? ByteSource.failure(name, "AddressRefused", HttpAddress.refusal, { cause: error })
           : error
       const opened = yield* Effect.mapError(
         Ffmpeg.openHls(relay.url, name, { ffmpeg, headers: undefined, live, relay }),
         refused
       )
-      return { ...opened, pull: Effect.mapError(opened.pull, refused) }
+      const heard = Effect.sync(() => {
+        isOnAir = live
+      })
+      return { ...opened, pull: Effect.mapError(Effect.tap(opened.pull, heard), refused) }
     })
 
   const openBy = (opening: Place["opening"], isAgain: boolean) =>

@@ -38,7 +38,7 @@ const Tally = Schema.Struct({ packets: Schema.Int, bytes: Schema.Int })
  * - `refused`: it could not be opened.
  * - `message`: a text message of a WebSocket. `message` is its JSON without secrets, or what is kept of it; it is not there if the text is no JSON.
  * - `binary`: a binary message of a WebSocket, its first 64 KiB in hexadecimal digits.
- * - `datagram`: one datagram; `header` are its first 16 bytes in hexadecimal digits, or fewer, which are never encrypted audio.
+ * - `datagram`: one datagram; `header` are its first 16 bytes in hexadecimal digits, or as many as stand before audio.
  * - `datagrams`: how many came and went since the last line of this kind.
  * - `closing`: this side closes a WebSocket. `closed`: it has ended, with what the other side has said, if it did (1005, 1006: it has not).
  * - `released`: the scope of the socket has closed.

@@ -20,6 +20,8 @@ export type Datagrams = "counted" | "each"
  */
 export interface Options {
   readonly write: (entry: Entry) => void
+  /** Told once what `write` has thrown. Nothing more is written then. */
+  readonly onFailed: (error: unknown) => void
   readonly datagrams: Datagrams
   readonly nowNanos: () => bigint
   /** When the log began. */
@@ -33,19 +35,33 @@ export interface Options {
  * @since 0.1.0
  */
 export class Log {
-  readonly write: (entry: Entry) => void
   readonly datagrams: Datagrams
   readonly originNanos: bigint
+  readonly #write: (entry: Entry) => void
+  readonly #onFailed: (error: unknown) => void
   readonly #nowNanos: () => bigint
   readonly #prefix: string
   readonly #opened = new Map<string, number>()
+  #hasFailed = false
 
   constructor(options: Options) {
-    this.write = options.write
+    this.#write = options.write
+    this.#onFailed = options.onFailed
     this.datagrams = options.datagrams
     this.originNanos = options.originNanos
     this.#nowNanos = options.nowNanos
     this.#prefix = options.prefix
+  }
+
+  /** Never throws: it is called in the middle of the work of a connection, which is to go on without a log as well. */
+  write(entry: Entry): void {
+    if (this.#hasFailed) return
+    try {
+      this.#write(entry)
+    } catch (error) {
+      this.#hasFailed = true
+      this.#onFailed(error)
+    }
   }
 
   /** Milliseconds since it began, to the microsecond. */

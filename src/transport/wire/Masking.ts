@@ -8,12 +8,15 @@ import * as Predicate from "effect/Predicate"
 import { createHash } from "node:crypto"
 
 /** The same secret has the same name, and twelve bits of a hash say nothing of it. */
-const named = (kind: string, secret: string): string =>
-  `<${kind} ${createHash("sha256").update(secret).digest("hex").slice(0, 3)}>`
+const named = (kind: string, secret: unknown): string => {
+  const text = typeof secret === "string" ? secret : JSON.stringify(secret)
+  return `<${kind} ${createHash("sha256").update(text).digest("hex").slice(0, 3)}>`
+}
 
 const secrets: ReadonlyMap<string, string> = new Map([
   ["token", "token"],
   ["session_id", "session"],
+  ["media_session_id", "media session"],
   // of Select Protocol: the address of this machine (Ready, which has that of the server, calls it `ip`)
   ["address", "address"]
 ])
@@ -21,15 +24,21 @@ const secrets: ReadonlyMap<string, string> = new Map([
 /** Of people, and of what is not voice. */
 const leftOut = new Set(["member", "activities", "guilds", "sdp"])
 
-const masked = (value: unknown, key: string | undefined): unknown => {
+/** Discord's messages are some ten deep. Those of somebody else could be deeper than a function may call itself. */
+const mostDepth = 64
+
+const masked = (value: unknown, key: string | undefined, depth = 0): unknown => {
+  if (depth > mostDepth) return "<deeper>"
   const secret = key === undefined ? undefined : secrets.get(key)
-  if (secret !== undefined && typeof value === "string") return named(secret, value)
+  if (secret !== undefined && value !== null) return named(secret, value)
   // still a key by its schema
   if (key === "secret_key") return Array.isArray(value) ? value.map(() => 0) : "<key>"
-  if (Array.isArray(value)) return value.map((item) => masked(item, undefined))
+  if (Array.isArray(value)) return value.map((item) => masked(item, undefined, depth + 1))
   if (!Predicate.isObject(value)) return value
   return Object.fromEntries(
-    Object.entries(value).filter(([name]) => !leftOut.has(name)).map(([name, item]) => [name, masked(item, name)])
+    Object.entries(value).filter(([name]) => !leftOut.has(name)).map((
+      [name, item]
+    ) => [name, masked(item, name, depth + 1)])
   )
 }
 

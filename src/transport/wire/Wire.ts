@@ -14,7 +14,7 @@ import { CurrentLog, type Log } from "./Log.ts"
 import * as Masking from "./Masking.ts"
 
 const mostBinaryBytes = 64 * 1024
-const headerBytes = 16
+const mostHeaderBytes = 16
 
 /**
  * A WebSocket, read a frame at a time.
@@ -71,8 +71,11 @@ const opening = Effect.fnUntraced(function*(log: Log, kind: string, remote: stri
   return socket
 })
 
+/** Node puts this machine's address behind what a connection has failed of (`exceptionWithHostPort`). */
+const ownAddress = / - Local \([^)]*\)/g
+
 const refused = (log: Log, socket: string, { detail }: { readonly detail: string }) =>
-  Effect.sync(() => log.write({ kind: "refused", at: log.now(), socket, detail }))
+  Effect.sync(() => log.write({ kind: "refused", at: log.now(), socket, detail: detail.replaceAll(ownAddress, "") }))
 
 const loggedWebSocket = (
   connection: WebSocketConnection,
@@ -159,13 +162,20 @@ class Tallies {
   }
 }
 
+/** How much of a datagram neither says who we are nor is encrypted audio. */
+const headerBytes = (packet: Uint8Array, type: DatagramKind): number => {
+  if (type === "discovery") return 8
+  const [first = 0] = packet
+  // CSRCs, and the beginning of an extension, stand before what is encrypted (RFC 3550, 5.1)
+  return type === "rtp" ? 12 + 4 * (first & 0x0f) + ((first & 0x10) === 0 ? 0 : 4) : mostHeaderBytes
+}
+
 const loggedDatagrams = (udp: DatagramSocket, log: Log, socket: string, tallies: Tallies): DatagramSocket => {
   const note = (direction: Direction, packet: Uint8Array, bytes: number): void => {
     const type = Datagram.classify(bytes === packet.length ? packet : packet.subarray(0, bytes))
     tallies.add(direction, type, bytes)
     if (log.datagrams === "counted") return
-    // all of a discovery says who we are
-    const header = hex(packet, Math.min(bytes, type === "discovery" ? 8 : headerBytes))
+    const header = hex(packet, Math.min(bytes, mostHeaderBytes, headerBytes(packet, type)))
     log.write({ kind: "datagram", at: log.now(), socket, direction, bytes, type, header })
   }
   return {

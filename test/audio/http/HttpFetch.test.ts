@@ -97,6 +97,17 @@ describe("a fetch of one's own", () => {
       assert.lengthOf(away.asked, 5)
     }))
 
+  it.live("may reject with an error that is its own cause", () =>
+    Effect.gen(function*() {
+      const error = new Error("a proxy of ours")
+      error.cause = error
+      const { fetch } = network(() => Promise.reject(error))
+      const failed = yield* Effect.scoped(AudioSource.fromUrl("http://radio.invalid/a", { ...quick, fetch }).open).pipe(
+        Effect.flip
+      )
+      assert.include(failed.message, "a proxy of ours")
+    }))
+
   it.live("is a failure with an answer that cannot be read, and is not asked again", () =>
     Effect.gen(function*() {
       const read = new Response(Uint8Array.from(song))

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect, Schedule } from "effect"
 import { spawnSync } from "node:child_process"
+import { createCipheriv } from "node:crypto"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
@@ -54,6 +55,19 @@ const pieces = (...args: ReadonlyArray<string>): Record<string, Page> => {
 
 const list = (...lines: ReadonlyArray<string>) =>
   ["#EXTM3U", "#EXT-X-TARGETDURATION:3", ...lines, "#EXT-X-ENDLIST", ""].join("\n")
+
+const dataOf = (text: string) => `data:application/vnd.apple.mpegurl;base64,${Buffer.from(text).toString("base64")}`
+
+/** Behind a tag of ID3v2, which ffmpeg passes over before it looks what something is. */
+const tagged = (text: string) =>
+  Buffer.concat([Buffer.from("ID3\u0003\0\0\0\0\0\u0014"), Buffer.alloc(20), Buffer.from(text)])
+
+const key = Buffer.from("0123456789abcdef")
+
+const locked = (bytes: Uint8Array) => {
+  const cipher = createCipheriv("aes-128-cbc", key, Buffer.alloc(16))
+  return Buffer.concat([cipher.update(bytes), cipher.final()])
+}
 
 describe("HLS of public addresses", () => {
   it.live(
@@ -119,6 +133,52 @@ describe("HLS of public addresses", () => {
       assert.isTrue(other.headers.every((said) => said["x-player"] === "me"))
     }))
 
+  it.live("joins a station again that was heard, whatever of it was refused before", () =>
+    Effect.gen(function*() {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "hls-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+      )
+      // asks for all pieces, gives a fifth of a second, and fails
+      const command = join(folder, "program")
+      writeFileSync(
+        command,
+        `#!${process.execPath}
+const url = process.argv[process.argv.indexOf("-i") + 1]
+const answer = await (await fetch(url)).text()
+for (const line of answer.split("\\n")) if (line.startsWith("http")) await fetch(line)
+process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
+`,
+        { mode: 0o755 }
+      )
+      const station = { body: "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://10.0.0.1/advertisement.ts\n" }
+      // each time it is asked for twice, by us and by the program
+      const server = yield* site(() => ({ "/a.m3u8": [station, station, station, station, { status: 404 }] }))
+      const { end, pcm } = yield* collect(
+        AudioSource.fromUrl(`${server.url}/a.m3u8`, {
+          ffmpeg: { command },
+          reconnect: Schedule.recurs(1),
+          addresses: only(server.url)
+        })
+      )
+      assert.deepStrictEqual([end, pcm.length], ["NotFound", 2 * 19_200])
+    }).pipe(Effect.scoped))
+
+  it.live("has no secret of an address in what it says, not even in other letters", () =>
+    Effect.gen(function*() {
+      const secret = "aVerySecretThing"
+      const server = yield* site(() => ({
+        [`/song.m3u8?ticket=${secret}`]: { body: list("#EXTINF:1,", `none.ts?ticket=${secret}`) }
+      }))
+      const url = `${server.url.replace("http://", `http://me:${secret}@`)}/song.m3u8?ticket=${secret}`
+      const { end, message } = yield* collect(AudioSource.fromUrl(url, { ...options, addresses: () => true }))
+      assert.strictEqual(end, "Failed")
+      const said = (message ?? "").split(/[/\s':]+/).flatMap((
+        word
+      ) => [word, Buffer.from(word, "base64url").toString()])
+      assert.notInclude(said.join(), secret)
+    }))
+
   it.live("opens no other address, whatever names it, and nothing of this machine", () =>
     Effect.gen(function*() {
       const connections: Array<string> = []
@@ -135,6 +195,8 @@ describe("HLS of public addresses", () => {
         () => Effect.callback<void>((resume) => void raw.close(() => resume(Effect.void)))
       )
       const inside = `127.0.0.1:${port}`
+      /** A playlist that has something opened which is no HTTP. */
+      const behind = `#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-STREAM-INF:BANDWIDTH=1\ntcp://${inside}\n`
       const all = pieces()
       const song = `${process.cwd()}/test/audio/files/chirp.aac`
       const lists: Record<string, string> = {
@@ -156,11 +218,22 @@ describe("HLS of public addresses", () => {
         concat: list("#EXTINF:1,", `concat:${song}|${song}`),
         subfile: list("#EXTINF:1,", `subfile,,start,0,end,0,,:${song}`),
         nested: list("#EXTINF:1,", "/piece.m3u8"),
-        zero: list("#EXTINF:1,", `a\0\nhttp://${inside}/a.ts`)
+        zero: list("#EXTINF:1,", `a\0\nhttp://${inside}/a.ts`),
+        data: `#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n${dataOf(behind)}\n`,
+        dataPiece: list("#EXTINF:1,", dataOf(behind)),
+        tag: list("#EXTINF:1,", "/tagged.ts"),
+        tagged: list("#EXTINF:1,", "/tagged.m3u8x"),
+        locked: list(`#EXT-X-KEY:METHOD=AES-128,URI="/key",IV=0x${"00".repeat(16)}`, "#EXTINF:1,", "/locked.ts"),
+        lockedTag: list(`#EXT-X-KEY:METHOD=AES-128,URI="/key",IV=0x${"00".repeat(16)}`, "#EXTINF:1,", "/lockedTag.ts")
       }
       const server = yield* site(() => ({
         ...all,
         ...Object.fromEntries(Object.entries(lists).map(([name, body]) => [`/${name}.m3u8`, { body }])),
+        "/key": { body: key },
+        "/tagged.ts": { body: tagged(behind) },
+        "/tagged.m3u8x": { body: tagged(behind) },
+        "/locked.ts": { body: locked(Buffer.from(behind)) },
+        "/lockedTag.ts": { body: locked(tagged(behind)) },
         "/redirect.ts": { status: 302, headers: { location: `http://${inside}/a.ts` } },
         // it is another thing when it is asked for again
         "/second.m3u8": [{ body: list("#EXTINF:1,", "song0.ts") }, {
@@ -179,6 +252,47 @@ describe("HLS of public addresses", () => {
       assert.includeMembers(refused, ["piece", "secure", "key", "variant", "media", "redirect"])
     }), 120_000)
 
+  it.live("hands no playlist on that is not rewritten, wherever it stands", () =>
+    Effect.gen(function*() {
+      const tcp = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-STREAM-INF:BANDWIDTH=1\ntcp://10.0.0.1:22\n"
+      const server = yield* site(() => ({
+        "/data.m3u8": { body: `#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n${dataOf(tcp)}\n` },
+        "/tagged.m3u8": { body: tagged(tcp) }
+      }))
+      const ask = (path: string) =>
+        Effect.gen(function*() {
+          const relay = yield* HttpRelay.open(new URL(`${server.url}${path}`), "a", {
+            ask: fetch,
+            headersTo: () => undefined
+          })
+          const text = (url: string | URL) =>
+            Effect.promise(() => fetch(url).then((answer) => answer.text()).catch(() => "cut off"))
+          const first = yield* text(relay.url)
+          const inner = first.split("\n").filter((line) => line.startsWith("http"))
+          return [first, ...yield* Effect.forEach(inner, text)]
+        }).pipe(Effect.scoped)
+      assert.deepStrictEqual(yield* ask("/tagged.m3u8"), ["cut off"])
+      const [master, variant] = yield* ask("/data.m3u8")
+      assert.notInclude(master, "data:")
+      assert.match(variant ?? "", /^#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-STREAM-INF:BANDWIDTH=1\nhttp:.*\/none\n$/)
+    }))
+
+  it.live("plays with a key that the playlist has in it", () =>
+    Effect.gen(function*() {
+      const uri = `data:application/octet-stream;base64,${key.toString("base64")}`
+      const server = yield* site(() => {
+        const all = pieces("-hls_key_info_file", "keys")
+        const list = new TextDecoder().decode(all["/song.m3u8"]?.body as Uint8Array)
+        return { ...all, "/song.m3u8": { body: list.replace(/URI="[^"]*"/, `URI="${uri}"`) } }
+      })
+      const played = yield* collect(
+        AudioSource.fromUrl(`${server.url}/song.m3u8`, { ...options, addresses: only(server.url) })
+      )
+      assert.strictEqual(played.end, "Done", played.message)
+      assert.closeTo(played.pcm.length / 96, 1_000, 60)
+      assert.notInclude(server.asked, "/key")
+    }))
+
   it.live("is asked by nobody else, and is gone with the source", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({ "/a": { body: "a" } }))
@@ -187,8 +301,9 @@ describe("HLS of public addresses", () => {
         const status = (path: string | URL, init?: RequestInit) =>
           Effect.promise(() => fetch(new URL(path, relay.url), init).then((answer) => answer.status))
         assert.strictEqual(yield* status(relay.url), 200)
-        const encoded = relay.url.pathname.split("/")[2]
-        for (const path of ["/", "/a", `/a/${encoded}/a`]) {
+        const sealed = relay.url.pathname.split("/")[1] ?? ""
+        const plain = Buffer.from(`${server.url}/a`).toString("base64url")
+        for (const path of ["/", "/a", `/a/${sealed}/a`, `/${plain}/a`, `/${sealed.slice(0, -8)}AAAAAAAA/a`]) {
           assert.strictEqual(yield* status(path), 403, path)
         }
         assert.strictEqual(yield* status(relay.url, { method: "POST" }), 403)

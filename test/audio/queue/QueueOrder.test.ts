@@ -267,6 +267,11 @@ describe("the order of a queue", () => {
         yield* Scope.close(scope, Exit.void)
         yield* TestClock.adjust("1 second")
         assert.isDefined(idle.pollUnsafe())
+        yield* queue.add(source("a"))
+        yield* queue.back
+        const after = yield* Effect.forkChild(queue.awaitIdle, { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        assert.isDefined(after.pollUnsafe())
       }
     }))
 

@@ -42,6 +42,16 @@ describe("Masking", () => {
     }
   )
 
+  it("lets none through that is no text", () => {
+    const message = {
+      op: 4,
+      d: { token: [secret], session_id: { is: secret }, media_session_id: secret, address: null }
+    }
+    const masked = JSON.stringify(Masking.messageOf("voice", JSON.stringify(message)))
+    assert.notInclude(masked, secret)
+    assert.include(masked, "\"address\":null")
+  })
+
   it("makes a key of noughts, which is still one", () => {
     const message = { op: 4, d: { mode: "m", secret_key: [7, 8, 9] } }
     assert.deepStrictEqual(Masking.messageOf("voice", JSON.stringify(message)), {

@@ -12,6 +12,7 @@ const logging = (datagrams: Datagrams = "counted") => {
   const time = { ms: 0 }
   const log = new Log({
     write: (entry) => entries.push(entry),
+    onFailed: (error) => assert.fail(String(error)),
     datagrams,
     nowNanos: () => BigInt(time.ms * 1e6),
     originNanos: 0n,
@@ -57,7 +58,8 @@ const udp = () => {
   return { sent, transport: { connect: () => Effect.succeed(socket) }, hears: (bytes: Uint8Array) => handler?.(bytes) }
 }
 
-const rtp = Uint8Array.from([0x80, 0x78, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 4, 5, 6, 7, 0xaa, 0xbb])
+/** Sixteen bytes, and two of sound, as of a packet with the beginning of an extension. */
+const rtp = Uint8Array.from([0x90, 0x78, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 4, 5, 6, 7, 0xaa, 0xbb])
 
 describe("Wire", () => {
   it.effect("does with a WebSocket what is asked for, whether it is logged or not", () =>
@@ -99,7 +101,11 @@ describe("Wire", () => {
   it.effect("says of a socket that cannot be opened why, and that it is gone", () =>
     Effect.gen(function*() {
       const { entries, within } = logging()
-      const error = new WebSocketOpenError({ url: "wss://voice.example", kind: "Refused", detail: "ECONNREFUSED" })
+      const error = new WebSocketOpenError({
+        url: "wss://voice.example",
+        kind: "Refused",
+        detail: "connect EHOSTUNREACH 192.0.2.1:443 - Local (10.1.2.3:51234)"
+      })
       const failed = yield* Wire.webSocket("main", { connect: () => Effect.fail(error) }, "wss://voice.example", {})
         .pipe(
           Effect.scoped,
@@ -118,7 +124,7 @@ describe("Wire", () => {
       )
       assert.deepStrictEqual(entries, [
         { kind: "open", at: 0, socket: "gateway 1", remote: "wss://voice.example/" },
-        { kind: "refused", at: 0, socket: "gateway 1", detail: "ECONNREFUSED" },
+        { kind: "refused", at: 0, socket: "gateway 1", detail: "connect EHOSTUNREACH 192.0.2.1:443" },
         { kind: "released", at: 0, socket: "gateway 1" },
         { kind: "open", at: 0, socket: "udp 1", remote: "[2001:db8::1]:50000", ssrc: 5 },
         { kind: "refused", at: 0, socket: "udp 1", detail: "ENETUNREACH" },
@@ -191,9 +197,70 @@ describe("Wire", () => {
           direction: "out",
           bytes: 18,
           type: "rtp",
-          header: "80780001000000020000000304050607"
+          header: "90780001000000020000000304050607"
         },
         { kind: "datagram", at: 0, socket: "udp 1", direction: "in", bytes: 2, type: "unknown", header: "0102" }
       ])
+    }))
+
+  it.effect("has no byte of sound in the header of a datagram", () =>
+    Effect.gen(function*() {
+      const { entries, within } = logging("each")
+      const { transport } = udp()
+      const packet = (first: number) => Uint8Array.of(first, 0x78, ...Array.from({ length: 40 }, (_, i) => i))
+      yield* Effect.gen(function*() {
+        const socket = yield* Wire.datagrams(transport, address, 5)
+        for (const first of [0x80, 0x81, 0x90, 0x9f]) socket.send(packet(first), 42)
+      }).pipe(Effect.scoped, within)
+      const sizes = entries.flatMap((entry) => entry.kind === "datagram" ? [entry.header.length / 2] : [])
+      assert.deepStrictEqual(sizes, [12, 16, 16, 16])
+    }))
+
+  it.effect("is told of once when it fails, and is in nobody's way", () =>
+    Effect.gen(function*() {
+      const failures: Array<unknown> = []
+      let tries = 0
+      const log = new Log({
+        write: () => {
+          tries++
+          throw new Error("full")
+        },
+        onFailed: (error) => failures.push(error),
+        datagrams: "each",
+        nowNanos: () => 0n,
+        originNanos: 0n,
+        prefix: ""
+      })
+      const { done, frames, transport } = yield* webSockets
+      const sockets = udp()
+      yield* Queue.offer(frames, "heard")
+      const heard = yield* Effect.gen(function*() {
+        const udp = yield* Wire.datagrams(sockets.transport, address, 5)
+        udp.send(rtp, rtp.length)
+        const socket = yield* Wire.webSocket("voice", transport, "wss://voice.example", {})
+        yield* socket.send("said")
+        yield* socket.close(1_000, "")
+        return yield* socket.take
+      }).pipe(Effect.scoped, Effect.provideService(CurrentLog, log))
+      assert.strictEqual(heard, "heard")
+      assert.deepStrictEqual(done, ["wss://voice.example", "said", { code: 1_000, reason: "" }])
+      assert.deepStrictEqual(sockets.sent, [rtp])
+      assert.deepStrictEqual([failures, tries], [[new Error("full")], 1])
+    }))
+
+  it.effect("hears and says what is deeper than it can look", () =>
+    Effect.gen(function*() {
+      const { entries, within } = logging()
+      const { done, frames, transport } = yield* webSockets
+      const deep = `{"op":99,"d":${"[".repeat(100_000)}${"]".repeat(100_000)}}`
+      yield* Queue.offer(frames, deep)
+      yield* Effect.gen(function*() {
+        const socket = yield* Wire.webSocket("voice", transport, "wss://voice.example", {})
+        yield* socket.send(deep)
+        assert.strictEqual(yield* socket.take, deep)
+      }).pipe(Effect.scoped, within)
+      assert.strictEqual(done[1], deep)
+      const sizes = entries.flatMap((entry) => entry.kind === "message" ? [JSON.stringify(entry.message).length] : [])
+      assert.deepStrictEqual(sizes.map((size) => size < 200), [true, true])
     }))
 })

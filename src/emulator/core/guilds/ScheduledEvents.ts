@@ -50,6 +50,9 @@ export interface ScheduledEvents {
   readonly subscribe: (userId: UserId, event: string, isInterested: boolean) => boolean
 }
 
+/** So many of a guild that are over can still be asked for: a run without end has an end of memory. For how long nobody documents. */
+const mostOver = 100
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -110,7 +113,7 @@ export const make = (
   }
 
   const change: ScheduledEvents["change"] = (event, plan, status = event.status, topic = plan.name) => {
-    const before = told(event)
+    const [before, from] = [told(event), channelOf(event)]
     const begins = status === "active" && event.status !== "active"
     const channel = plan.channelId === undefined ? undefined : world.channels.get(plan.channelId)
     if (begins && plan.kind === "stage") {
@@ -123,14 +126,25 @@ export const make = (
     Object.assign(event, { channelId, description, endMs, kind, location, name, startMs, status })
     if (isOtherwise) watch(event)
     say(event, "GUILD_SCHEDULED_EVENT_UPDATE")
-    if (status !== "active") endStage(event)
+    if (!EventObject.isAhead(event)) forget(event)
+    // nobody documents what becomes of one that is left for another channel
+    if (status !== "active" || channelOf(event) !== from) endStage(event, from)
     const { guildId, id: targetId } = event
     audit.write(guildId, { action: "GUILD_SCHEDULED_EVENT_UPDATE", targetId, before, after: told(event) })
     return true
   }
 
-  const endStage = (event: World.ScheduledEvent) => {
-    const channel = channelOf(event)
+  /** Of those that are over, the one that ended first. */
+  const forget = (event: World.ScheduledEvent) => {
+    const events = world.guilds.get(event.guildId)?.events
+    if (events === undefined) return
+    events.delete(event.id)
+    events.set(event.id, event)
+    const over = Array.from(events.values()).filter((one) => !EventObject.isAhead(one))
+    if (over.length > mostOver && over[0] !== undefined) events.delete(over[0].id)
+  }
+
+  const endStage = (event: World.ScheduledEvent, channel = channelOf(event)) => {
     if (channel?.stage?.eventId === event.id) stages.end(channel)
   }
 

@@ -88,6 +88,18 @@ describe("a scheduled event", () => {
     assert.deepStrictEqual(codes([call("GET", `/${id}`)]), [10070])
   })
 
+  it("is known by its id when it is over, until a hundred others are", () => {
+    const { call, make } = setup()
+    const ids = Array.from({ length: 101 }, () => {
+      const id = make()
+      call("PATCH", `/${id}`, { status: 4 })
+      return id
+    })
+    const waits = make()
+    const known = (id: string | undefined) => call("GET", `/${id}`).status
+    assert.deepStrictEqual([ids[0], ids[1], ids[100], waits].map(known), [404, 200, 200, 200])
+  })
+
   it("is refused where something is wrong with it", () => {
     const { at, call, elsewhere, h, plan, stage } = setup()
     const post = (body: unknown) => call("POST", "", body)
@@ -192,6 +204,24 @@ describe("a scheduled event", () => {
     call("PATCH", `/${next}`, { status: 3 })
     assert.deepStrictEqual(codes([call("GET", `/stage-instances/${stage}`), post(next)]), [10067, 180000])
     assert.lengthOf(client.events("STAGE_INSTANCE_CREATE"), 2)
+  })
+
+  it("leaves no stage behind where it goes to another channel", () => {
+    const { call, h, make, onStage, plan, stage } = setup()
+    const other = h.core.createChannel({ guildId: h.guildId, name: "other-stage", kind: "stage" })
+    const isHeld = () => call("GET", `/stage-instances/${stage}`).status === 200
+    for (
+      const change of [{ channel_id: other }, { channel_id: other, status: 3 }, {
+        entity_type: 2,
+        channel_id: plan.channel_id
+      }]
+    ) {
+      const id = make(onStage)
+      call("PATCH", `/${id}`, { status: 2 })
+      assert.isTrue(isHeld())
+      assert.strictEqual(call("PATCH", `/${id}`, change).status, 200)
+      assert.isFalse(isHeld(), JSON.stringify(change))
+    }
   })
 
   it("needs permissions, and is not there for who does not see its channel", () => {
