@@ -11,12 +11,16 @@ import assert from "node:assert/strict"
 import * as tone from "./tone.ts"
 
 /** What the agent does, for the example to look at. */
-type Step = "answers" | "falls silent" | "has answered"
+type Step = "answers" | "falls silent" | "has answered" | "has no answer"
+
+/** Whether the services can be reached. */
+let isReachable = true
 
 /** Speech recognition, a language model and speech synthesis would go here. */
 const reply = ({ pcm, rate, userId }: Utterances.Utterance) =>
   Effect.gen(function*() {
     yield* Effect.log(`${userId} said something of ${(pcm.length / rate).toFixed(1)} s`)
+    if (!isReachable) return yield* Effect.fail("there is no connection")
     return AudioSource.fromPcm(tone.pcm(3), { channels: 2, rate: 48_000, name: "answer" })
   })
 
@@ -30,7 +34,7 @@ const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, steps
   })
   /** Thinks and speaks; whoever interrupts it makes it silent. */
   const answer = Effect.fnUntraced(function*(utterance: Utterances.Utterance) {
-    const source = yield* reply(utterance)
+    const source = yield* Effect.timeout(reply(utterance), "20 seconds")
     const speech = Effect.gen(function*() {
       const track = yield* session.play(source, { gain: gain() })
       yield* Queue.offer(steps, "answers")
@@ -45,7 +49,10 @@ const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, steps
         yield* Queue.offer(steps, "falls silent")
       }))
     yield* Queue.offer(steps, "has answered")
-  })
+  }, (answering) =>
+    // nobody waits for its fiber, who could be told
+    Effect.catchCause(answering, (cause) =>
+      Effect.andThen(Effect.logError("There is no answer", cause), Queue.offer(steps, "has no answer"))))
   const answering = yield* FiberHandle.make()
   yield* Utterances.events(session, { silence: "500 millis" }).pipe(
     Stream.runForEach(Effect.fnUntraced(function*(event) {
@@ -111,6 +118,12 @@ const program = Effect.gen(function*() {
   yield* Effect.log(`Of ${heard.length} frames, ${low.length} were low`)
   assert.ok(low.length > 20, `${low.length} frames were low`)
   assert.ok(heard.slice(-20, -5).every((level) => level > 0.8), "it ended as loud as it began")
+
+  // a service that fails costs one answer
+  isReachable = false
+  yield* ada.speak(yield* tone.frames(0.6))
+  yield* next("has no answer")
+  isReachable = true
 
   // it is spoken over, falls silent, and answers what was said then
   yield* ada.speak(yield* tone.frames(0.6))

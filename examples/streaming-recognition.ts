@@ -1,6 +1,6 @@
 /**
  * A recognition that is told what is said while it is said, as streaming services are: it is nearly done when somebody falls silent.
- * One whose connection is lost begins anew, and is told all of it again.
+ * One whose connection is lost begins anew, and is told all of it again; one that fails for good, or never answers, costs one line.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Clock, Effect, Fiber, Queue, Stream } from "effect"
@@ -63,10 +63,14 @@ const listen = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, line
           const recognition = take(event.userId)
           if (recognition === undefined) return
           const line = Effect.gen(function*() {
-            const text = yield* Fiber.join(recognition)
+            const text = yield* Effect.timeout(Fiber.join(recognition), "5 seconds")
             yield* Queue.offer(lines, { text, afterMs: (yield* nowMs) - event.utterance.endMs })
           })
-          yield* Effect.forkScoped(line)
+          yield* Effect.forkScoped(line.pipe(
+            // nobody waits for this fiber, who could be told
+            Effect.catchCause((cause) => Effect.logError("What was said is not known", cause)),
+            Effect.ensuring(Fiber.interrupt(recognition))
+          ))
         }
       }
     }))

@@ -61,6 +61,7 @@ const buffering: Metrics.Buffering = {
   recoverable: 6,
   resyncs: 7,
   dropped: 8,
+  undecodable: 10,
   waiting: 9,
   depthMs: 60
 }

@@ -25,6 +25,8 @@ export interface Buffering {
   readonly resyncs: number
   /** Frames that slow readers have lost. */
   readonly dropped: number
+  /** Packets that could not be decoded for who wanted them as PCM or utterances. */
+  readonly undecodable: number
   readonly waiting: number
   readonly depthMs: number
 }
@@ -184,5 +186,6 @@ export const buffering: ReadonlyArray<Entry<Buffering>> = [
     stray: (b) => b.strays
   }),
   counter("resyncs", "How often a stream went on from somewhere else", (b) => b.resyncs),
-  counter("frames_dropped", "Frames that slow readers have lost", (b) => b.dropped)
+  counter("frames_dropped", "Frames that slow readers have lost", (b) => b.dropped),
+  counter("frames_undecodable", "Frames that no decoder took, or none could be had for", (b) => b.undecodable)
 ]

@@ -70,10 +70,12 @@ const trails: ReadonlyArray<readonly [samples: number, packet: Uint8Array]> = [
 ]
 
 /**
+ * `onUndecodable` hears of each packet that the decoder does not take.
+ *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (decoder: Decoder): PcmDecoder => {
+export const make = (decoder: Decoder, onUndecodable: () => void = () => {}): PcmDecoder => {
   let isSounding = false
 
   const trail = Effect.fnUntraced(function*(samples: number) {
@@ -112,6 +114,7 @@ export const make = (decoder: Decoder): PcmDecoder => {
       isSounding = frame.kind !== "silence"
       return one(frame.kind, pcm.value)
     }
+    onUndecodable()
     return one("concealed", yield* concealed(decoder, timestamp, samples))
   })
 

@@ -12,6 +12,7 @@ import type { UserId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Pcm from "./Pcm.ts"
 import type { PcmOptions, PcmPart, PcmTick, Tick, TickPart } from "./ReceivedFrame.ts"
+import * as Undecodable from "./Undecodable.ts"
 
 const tickSamples = 960
 
@@ -48,15 +49,16 @@ const joined = (chunks: ReadonlyArray<Int16Array>): Int16Array => {
 
 /**
  * Makes what turns one tick after another into PCM. It belongs to the scope. Fails with `Unsupported` for a rate or channels that no
- * decoder gives, which would be seen when somebody speaks only.
+ * decoder gives, which would be seen when somebody speaks only. Somebody for whom no decoder can be had is silent, and others are heard.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
-  options: PcmOptions = {}
+  options: PcmOptions = {},
+  undecodable: Undecodable.Undecodable = Undecodable.make()
 ): Effect.fn.Return<
-  (tick: Tick) => Effect.Effect<PcmTick, VoiceError.VoiceError>,
+  (tick: Tick) => Effect.Effect<PcmTick>,
   VoiceError.VoiceError,
   OpusDecoder | Scope.Scope
 > {
@@ -71,6 +73,7 @@ export const make = Effect.fnUntraced(function*(
   const length = tickSamples * rate / 48_000 * channels
   const voices = new Map<UserId, Voice>()
   const silent: PcmPart = { kind: "silence", pcm: new Int16Array(length) }
+  const unheard: PcmPart = { ...silent, kind: "concealed" }
 
   const voiceOf = Effect.fnUntraced(function*(userId: UserId) {
     const known = voices.get(userId)
@@ -82,7 +85,7 @@ export const make = Effect.fnUntraced(function*(
     )
     const voice: Voice = {
       decoder,
-      pcm: Pcm.make(decoder),
+      pcm: Pcm.make(decoder, undecodable.count),
       scope,
       rest: new Int16Array(0),
       isSounding: false,
@@ -93,7 +96,11 @@ export const make = Effect.fnUntraced(function*(
   })
 
   const partOf = Effect.fnUntraced(function*(userId: UserId, part: TickPart, index: number) {
-    const voice = yield* voiceOf(userId)
+    const voice = yield* undecodable.unless(userId, voiceOf(userId))
+    if (voice === undefined) {
+      for (const { kind } of part.frames) if (kind === "audio") undecodable.count()
+      return part.kind === "silence" ? silent : unheard
+    }
     if (part.kind !== "silence" || part.frames.length > 0) voice.lastTick = index
     voice.isSounding = part.kind !== "silence"
     const chunks: Array<Int16Array> = [voice.rest]
@@ -134,7 +141,7 @@ export const make = Effect.fnUntraced(function*(
     }
   })
 
-  const heardOf = (userId: UserId, part: TickPart, index: number): Effect.Effect<PcmPart, VoiceError.VoiceError> =>
+  const heardOf = (userId: UserId, part: TickPart, index: number): Effect.Effect<PcmPart> =>
     Effect.map(
       partOf(userId, part, index),
       ({ kind, pcm }) => ({ kind: kind === "missing" ? "concealed" : kind, pcm })

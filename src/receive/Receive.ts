@@ -35,6 +35,7 @@ import type {
 } from "./ReceivedFrame.ts"
 import * as Speakers from "./Speakers.ts"
 import * as Ticker from "./Ticker.ts"
+import * as Undecodable from "./Undecodable.ts"
 import * as Utterances from "./Utterances.ts"
 
 export type {
@@ -166,6 +167,11 @@ export interface Totals extends Statistics {
   readonly unknownSenders: number
   /** Frames and ticks that slow readers have lost. */
   readonly dropped: number
+  /**
+   * Packets that could not be decoded for who asked for PCM or utterances, counted for each of these: no decoder took them, or none
+   * could be had. The log names whom no decoder could be had for. They are as if they were lost, or silent, and others are heard.
+   */
+  readonly undecodable: number
 }
 
 /**
@@ -260,6 +266,10 @@ export const make = Effect.fnUntraced(function*(
   }, alarm)
   const levels = Levels.make()
   let dropped = 0
+  let undecodable = 0
+  const countUndecodable = (): void => {
+    undecodable++
+  }
 
   /** A stream of what a listener puts into its inbox. */
   const listen = <A extends { readonly dropped?: number | undefined }>(
@@ -291,7 +301,7 @@ export const make = Effect.fnUntraced(function*(
 
   const pcm = (userId: UserId, pcmOptions: UserPcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder> =>
     Stream.unwrap(Effect.gen(function*() {
-      const { decode } = Pcm.make(yield* (yield* OpusDecoder).make(pcmOptions))
+      const { decode } = Pcm.make(yield* (yield* OpusDecoder).make(pcmOptions), countUndecodable)
       const frames = pcmOptions.pauses === "live" ? live(userId) : opus(userId)
       return frames.pipe(
         Stream.mapEffect(decode),
@@ -316,7 +326,12 @@ export const make = Effect.fnUntraced(function*(
   )
 
   const ticksPcm = (pcmOptions?: PcmOptions): Stream.Stream<PcmTick, VoiceError, OpusDecoder> =>
-    Stream.unwrap(Effect.map(PcmTicks.make(pcmOptions), (toPcm) => Stream.mapEffect(ticks, toPcm)))
+    Stream.unwrap(
+      Effect.map(
+        PcmTicks.make(pcmOptions, Undecodable.make(countUndecodable)),
+        (toPcm) => Stream.mapEffect(ticks, toPcm)
+      )
+    )
 
   const speaking = Stream.map(
     listen<Speaking & { readonly dropped?: number }>((inbox) => {
@@ -343,14 +358,14 @@ export const make = Effect.fnUntraced(function*(
   function statistics(): Totals
   function statistics(userId: UserId): Statistics | undefined
   function statistics(userId?: UserId): Totals | Statistics | undefined {
-    return userId === undefined ? { ...hub.totals(), dropped } : hub.statistics(userId)
+    return userId === undefined ? { ...hub.totals(), dropped, undecodable } : hub.statistics(userId)
   }
 
-  return {
+  const receive: Receive & Utterances.Session["receive"] = {
     user,
     frames: opus(),
-    utterances: (utteranceOptions) =>
-      Utterances.make({ receive: { frames: opus() }, events: happenings, ...others }, utteranceOptions),
+    countUndecodable,
+    utterances: (utteranceOptions) => Utterances.make({ receive, events: happenings, ...others }, utteranceOptions),
     ticks,
     ticksPcm,
     speaking,
@@ -365,4 +380,5 @@ export const make = Effect.fnUntraced(function*(
     participants: Effect.sync(() => [...hub.participants()]),
     statistics
   }
+  return receive
 })

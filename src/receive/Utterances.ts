@@ -22,6 +22,7 @@ import * as LivePauses from "./LivePauses.ts"
 import type { Member } from "./Member.ts"
 import * as Pcm from "./Pcm.ts"
 import type { ReceivedFrame } from "./ReceivedFrame.ts"
+import * as Undecodable from "./Undecodable.ts"
 import * as Detector from "./utterance/Detector.ts"
 import * as Pieces from "./utterance/Pieces.ts"
 import * as Sound from "./utterance/Sound.ts"
@@ -100,6 +101,8 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       if (picked !== undefined) inbox.offer(picked)
     }
 
+    const undecodable = Undecodable.make(session.receive.countUndecodable)
+
     const run = yield* FiberSet.makeRuntime<R>()
     /** Asks, unless nobody wants to know any more. */
     const ask = (effect: Effect.Effect<Duration.Input, never, R>, answer: (ms: number) => void) => {
@@ -113,8 +116,10 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
 
     const open = Effect.fnUntraced(function*(userId: UserId) {
       const own = yield* Scope.fork(scope)
-      const decoder = yield* Scope.provide(decoders.make({ rate, channels: 1 }), own)
-      const activity = yield* Scope.provide(activities.make(rate), own)
+      const [decoder, activity] = yield* Effect.all([decoders.make({ rate, channels: 1 }), activities.make(rate)]).pipe(
+        Scope.provide(own),
+        Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(own, exit) : Effect.void)
+      )
       let sound: Sound.Sound | undefined
       const endSound = (): void => {
         sound?.end()
@@ -153,7 +158,15 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       })
       const live = options.pauses === "live" ? LivePauses.make() : undefined
       // `toldMs`: of a pause since `heardMs`
-      return { scope: own, decoder: Pcm.make(decoder), detector, live, heardMs: nowMs(), toldMs: 0, leavesMs: Infinity }
+      return {
+        scope: own,
+        decoder: Pcm.make(decoder, undecodable.count),
+        detector,
+        live,
+        heardMs: nowMs(),
+        toldMs: 0,
+        leavesMs: Infinity
+      }
     })
     type Listener = Effect.Success<ReturnType<typeof open>>
     const listeners = new Map<UserId, Listener>()
@@ -166,7 +179,8 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       let listener = listeners.get(userId)
       if (listener === undefined) {
         if (frame.kind !== "audio") return
-        listener = yield* open(userId)
+        listener = yield* undecodable.unless(userId, open(userId))
+        if (listener === undefined) return undecodable.count()
         listeners.set(userId, listener)
       }
       listener.heardMs = nowMs()
@@ -268,7 +282,8 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
 
 /**
  * What begins and ends. Fails with the reason of the session's end; what was being said then ends as `left` before. Fails with
- * `Unsupported` for an option that makes no sense, and dies of what `users` or the detector throws.
+ * `Unsupported` for an option that makes no sense, and dies of what `users` or the detector throws. Nothing is told of somebody for whom
+ * no decoder or detector can be had, which the log says; `session.receive.statistics` counts the packets as `undecodable`.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /** How soon speech is heard that is made while it is heard. The figures of docs/utterances.md are from here. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Stream } from "effect"
+import { Cause, Clock, Effect, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
@@ -67,6 +67,62 @@ describe("The lead of speech at the pace of time", () => {
         const [first, ...others] = yield* Effect.forEach([0, 40, 100], (ms) => worst(upTo(ms), options, asLive))
         assert.strictEqual(Math.ceil((first?.firstMs ?? 0) / 20), frames)
         assert.deepStrictEqual([first, ...others].map((run) => run?.late), [...late])
+      }))
+  }
+})
+
+/** Two seconds of live Opus at the pace of time, and the frames that are missed. */
+const live = Effect.fnUntraced(function*(phaseMs: number, isAlone: boolean, options: PlayOptions) {
+  const discord = yield* Emulator.Emulator
+  const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+  const session = yield* Rig.join("lobby")
+  if (!isAlone) yield* session.play(AudioSource.tone({ frequency: 220, duration: "1 minute" }))
+  yield* Effect.sleep(500 + phaseMs)
+  const encoder = yield* (yield* OpusEncoder.OpusEncoder).make()
+  const frames = yield* Effect.forEach(
+    Array.from({ length: 100 }),
+    () => Effect.map(encoder.encode(new Int16Array(1_920).fill(3_000)), (data) => ({ data, samples: 960 }))
+  )
+  let next = 0
+  const track = yield* session.play({
+    name: "call",
+    open: Effect.sync(() => ({
+      format: "opus" as const,
+      channels: 2,
+      durationMs: undefined,
+      seek: undefined,
+      live: true,
+      tags: {},
+      pull: Effect.suspend(() => {
+        const frame = frames[next++]
+        return frame === undefined ? Cause.done() : Effect.delay(Effect.succeed([frame] as const), pieceMs)
+      })
+    }))
+  }, options)
+  const beganMs = yield* nowMs
+  while ((yield* track.position) === 0) yield* Effect.sleep(1)
+  const firstMs = (yield* nowMs) - beganMs
+  assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+  yield* ada.awaitFrames(1)
+  return { firstMs, ...yield* track.metrics }
+})
+
+describe("The lead of live Opus at the pace of time", () => {
+  for (
+    const [name, isAlone, options] of [
+      ["passed through", true, {}],
+      ["at another gain", true, { gain: 0.5 }],
+      ["beside something else", false, {}]
+    ] as const
+  ) {
+    it.effect(`misses nothing ${name}`, () =>
+      Effect.gen(function*() {
+        for (const phaseMs of [0, 7, 13, 19]) {
+          const { late, missed, sent } = yield* Rig.run(live(phaseMs, isAlone, options)).pipe(
+            Effect.provide([Rig.memory(), OpusEncoder.layer])
+          )
+          assert.deepStrictEqual([sent, late, missed], [100, 0, 0], `${phaseMs} ms`)
+        }
       }))
   }
 })

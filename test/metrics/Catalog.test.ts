@@ -115,6 +115,7 @@ describe("Catalog", () => {
       recoverable: 0,
       resyncs: 0,
       dropped: 0,
+      undecodable: 0,
       waiting: 0,
       depthMs: 0
     })
@@ -128,7 +129,8 @@ describe("Catalog", () => {
       "buffer_unused_total overflow": b.overflowed,
       "buffer_unused_total stray": b.strays,
       "resyncs_total": b.resyncs,
-      "frames_dropped_total": b.dropped
+      "frames_dropped_total": b.dropped,
+      "frames_undecodable_total": b.undecodable
     })
   })
 })

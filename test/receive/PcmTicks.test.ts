@@ -7,6 +7,7 @@ import * as Pcm from "../../src/receive/Pcm.ts"
 import * as PcmTicks from "../../src/receive/PcmTicks.ts"
 import type { ReceivedFrame, Tick, TickPart } from "../../src/receive/ReceivedFrame.ts"
 import * as Ticker from "../../src/receive/Ticker.ts"
+import * as Undecodable from "../../src/receive/Undecodable.ts"
 import { MockOpusDecoder } from "../../src/testing/index.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 
@@ -254,9 +255,10 @@ describe("PcmTicks", () => {
       assert.strictEqual(yield* mock.live, 0)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
 
-  it.effect("gives back what was taken for a decoder that could not be made", () =>
+  it.effect("gives back what was taken for a decoder that could not be made, and says that there was something", () =>
     Effect.gen(function*() {
       let taken = 0
+      let counted = 0
       const failing = OpusDecoder.OpusDecoder.of({
         make: () =>
           Effect.andThen(
@@ -264,10 +266,13 @@ describe("PcmTicks", () => {
             VoiceError.fail(new VoiceError.CodecUnavailable({ codec: "none", detail: "there are no more" }))
           )
       })
-      const toPcm = yield* Effect.provideService(PcmTicks.make(), OpusDecoder.OpusDecoder, failing)
+      const undecodable = Undecodable.make(() => counted++)
+      const toPcm = yield* Effect.provideService(PcmTicks.make({}, undecodable), OpusDecoder.OpusDecoder, failing)
       const part: TickPart = { kind: "audio", frames: [frameOf(Uint8Array.of(0xfc, 0), 0)], aheadSamples: 0 }
-      yield* Effect.flip(toPcm({ index: 0, atMs: 0, participants: new Map([[user, part]]) }))
+      const { participants } = yield* toPcm({ index: 0, atMs: 0, participants: new Map([[user, part]]) })
+      assert.deepStrictEqual(participants.get(user), { kind: "concealed", pcm: new Int16Array(1_920) })
       assert.strictEqual(taken, 0)
+      assert.strictEqual(counted, 1)
     }).pipe(Effect.scoped))
 })
 

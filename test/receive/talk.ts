@@ -3,6 +3,7 @@
  * a seed draws. What a recording, utterances and ticks make of it is compared with what was said.
  */
 import { Clock, Effect, Layer, Stream } from "effect"
+import { today } from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
@@ -85,6 +86,9 @@ export interface Plan {
   readonly troubles: ReadonlyArray<Trouble>
   readonly pauses: "live" | undefined
   readonly silence: number
+  /** Whether the call is end-to-end encrypted. Then there are members who come and go, and say nothing: the keys change. */
+  readonly e2ee: boolean
+  readonly visits: ReadonlyArray<{ readonly atMs: number; readonly forMs: number }>
 }
 
 const kinds = ["close", "terminate", "moveServer", "deaf", "pause", "loss", "delay"] as const
@@ -111,18 +115,27 @@ export const draw = (seed: number): Plan => {
     kind: pick(...kinds),
     forMs: pick(200, 1_000, 3_000)
   }))
+  const network = {
+    latencyMs: pick(0, 1, 20, 80),
+    jitterMs: pick(0, 0, 10, 40, 80),
+    duplicate: pick(0, 0.1),
+    reorder: pick(0, 0, 0.05)
+  }
+  const [pauses, silence] = [next() < 0.5 ? undefined : "live" as const, pick(300, 400, 600)]
+  const e2ee = next() < 0.5
   return {
     seed,
-    network: {
-      latencyMs: pick(0, 1, 20, 80),
-      jitterMs: pick(0, 0, 10, 40, 80),
-      duplicate: pick(0, 0.1),
-      reorder: pick(0, 0, 0.05)
-    },
+    // the engine reads nothing that was sent before what it has read first of a sender in an epoch
+    network: e2ee ? { ...network, reorder: 0 } : network,
     people,
     troubles,
-    pauses: next() < 0.5 ? undefined : "live",
-    silence: pick(300, 400, 600)
+    pauses,
+    silence,
+    e2ee,
+    visits: Array.from({ length: Math.floor(next() * 6) }, () => ({
+      atMs: 500 + Math.floor(next() * 15_000),
+      forMs: pick(60, 300, 1_500, 5_000)
+    }))
   }
 }
 
@@ -158,8 +171,11 @@ export interface Result {
 const program = (plan: Plan, words: ReadonlyArray<Word>, disk: Recorder.MemoryStorage) =>
   Effect.gen(function*() {
     const discord = yield* Emulator.Emulator
-    const ear = yield* discord.join({ user: "ear", channel: "lobby", e2ee: false })
-    const session = yield* Rig.join("lobby")
+    const { e2ee } = plan
+    const channel = e2ee ? "secure" : "lobby"
+    const ear = yield* discord.join({ user: "ear", channel, e2ee })
+    const session = yield* Rig.join(channel)
+    if (e2ee) yield* Rig.encrypted(session, ear.userId)
     const bad: Array<readonly [number, number]> = []
     const events: Array<Result["events"][number]> = []
     const sounds: Array<{ readonly pcm: Array<Int16Array>; readonly event: Started }> = []
@@ -210,7 +226,9 @@ const program = (plan: Plan, words: ReadonlyArray<Word>, disk: Recorder.MemorySt
         const audio = { clockPpm: ppm, sequence, timestamp }
         /** What is on its way when somebody leaves is dropped. */
         const under = Effect.sleep(50 + plan.network.jitterMs + (plan.network.reorder > 0 ? 50 : 0))
-        const join = discord.join({ user, channel: "lobby", e2ee: false, audio })
+        const enter = discord.join({ user, channel, e2ee, audio })
+        // who is not in the group yet cannot be heard
+        const join = Effect.tap(enter, (person) => e2ee ? person.awaitHeardBy("bot") : Effect.void)
         let person = yield* join
         for (const deed of deeds) {
           const word = words[deed.word]
@@ -247,7 +265,7 @@ const program = (plan: Plan, words: ReadonlyArray<Word>, disk: Recorder.MemorySt
             yield* Effect.sleep(100 + 2 * plan.network.latencyMs)
             return yield* ready
           case "moveServer":
-            yield* discord.faults.moveServer("lobby")
+            yield* discord.faults.moveServer(channel)
             yield* Effect.sleep(1_000)
             return yield* ready
           case "deaf":
@@ -271,9 +289,16 @@ const program = (plan: Plan, words: ReadonlyArray<Word>, disk: Recorder.MemorySt
       yield* Effect.ignore(fault)
       bad.push([fromMs - 600, (yield* nowMs) + 1_500])
     })
+    const visit = ({ atMs, forMs }: Plan["visits"][number], index: number) =>
+      Effect.gen(function*() {
+        yield* Effect.sleep(atMs)
+        yield* discord.join({ user: `v${index}`, channel, e2ee })
+        yield* Effect.sleep(forMs)
+      }).pipe(Effect.scoped)
     yield* Effect.all([
       Effect.forEach(plan.people.keys(), talk, { concurrency: "unbounded" }),
-      Effect.forEach(plan.troubles, trouble, { concurrency: "unbounded" })
+      Effect.forEach(plan.troubles, trouble, { concurrency: "unbounded" }),
+      Effect.forEach(plan.visits, visit, { concurrency: "unbounded" })
     ], { concurrency: "unbounded" })
     yield* Effect.sleep("2 seconds")
     const manifest = yield* recording.stop
@@ -305,7 +330,12 @@ export const observe = (plan: Plan, words: ReadonlyArray<Word>) =>
     const disk = Recorder.memoryStorage()
     return VirtualTime.run(
       Effect.scoped(program(plan, words, disk)).pipe(
-        Effect.provide(Layer.merge(Rig.memory({ profile: Rig.open, seed: plan.seed, network: plan.network }), codecs)),
+        Effect.provide(
+          Layer.merge(
+            Rig.memory({ profile: plan.e2ee ? today : Rig.open, seed: plan.seed, network: plan.network }),
+            codecs
+          )
+        ),
         Effect.orDie
       ),
       600_000

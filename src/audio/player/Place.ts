@@ -50,6 +50,8 @@ export interface Place {
   readonly awaitEnd: Effect.Effect<never, VoiceError>
   /** Whether what waited for the end of this track is heard: nothing more of it is then. */
   readonly isFollowed: () => boolean
+  /** Whether what is attached now is mixed, and not passed through. */
+  readonly isMixed: () => boolean
   /** The track has ended: whoever waits for it begins. */
   readonly leave: Effect.Effect<void>
 }
@@ -74,6 +76,8 @@ export interface Host {
   readonly left: (seat: Seat.Seat) => Effect.Effect<void>
   readonly heardMs: (entry: Seat.Entry) => number
   readonly isIn: (entry: Seat.Entry) => boolean
+  /** Whether Opus of this seat would be mixed. */
+  readonly isMixed: (seat: Seat.Seat) => boolean
   readonly observe: (
     seat: Seat.Seat,
     observer: Observer<Seat.Happening>
@@ -281,6 +285,10 @@ class Taken implements Place {
 
   isFollowed(): boolean {
     return this.#seat.isFollowed
+  }
+
+  isMixed(): boolean {
+    return this.#host.isMixed(this.#seat)
   }
 
   get leave(): Effect.Effect<void> {

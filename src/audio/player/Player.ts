@@ -239,6 +239,13 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     return this.air.entries.has(entry)
   }
 
+  isMixed(seat: Seat.Seat): boolean {
+    const { air } = this
+    if (air.lane._tag === "mix" || !Succession.isPlainSeat(seat)) return true
+    // what waits for the end of another one follows it
+    return seat.after === undefined && OnAir.live(air).some((entry) => entry.seat !== seat)
+  }
+
   observe(seat: Seat.Seat, observer: Observer<Seat.Happening>): Effect.Effect<void, never, Scope.Scope> {
     return during(() => {
       seat.observers.add(observer)

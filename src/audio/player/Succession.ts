@@ -34,13 +34,19 @@ export const changeOverAt = (ring: FrameRing.FrameRing, isPaused: boolean): numb
 }
 
 /**
+ * Whether Opus at a seat sounds as its source does.
+ *
+ * @internal
+ */
+export const isPlainSeat = (seat: Seat.Seat): boolean =>
+  seat.level.gain === 1 && seat.fadeInMs === 0 && seat.fadeOutMs === undefined && seat.effects.length === 0
+
+/**
  * Whether an entry sounds as its source does.
  *
  * @internal
  */
-export const isPlain = ({ media, seat }: Seat.Entry): boolean =>
-  media.format === "opus" && seat.level.gain === 1 && seat.fadeInMs === 0 &&
-  seat.fadeOutMs === undefined && seat.effects.length === 0
+export const isPlain = ({ media, seat }: Seat.Entry): boolean => media.format === "opus" && isPlainSeat(seat)
 
 /** Media time to the end of what plays at a seat, in milliseconds, as far as it is known. */
 const remainingMs = (playing: Seat.Entry, aheadMs: number): number => {

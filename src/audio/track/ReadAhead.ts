@@ -21,10 +21,10 @@ export interface Wanted {
 /** Media time in the ring before it is handed to the driver. */
 const defaultLeadMs = 200
 /**
- * Of a live source, which is not to be late, as little as will do. What is PCM is mixed: a mix gives up an input that has nothing for
- * it 60 ms before that would be heard, and looks every 20 ms.
+ * Of a live source, which is not to be late, as little as will do. A mix gives up an input that has nothing for it 60 ms before that
+ * would be heard, and looks every 20 ms.
  */
-const defaultLiveLeadMs = { opus: 60, pcm: 80 }
+const defaultLiveLeadMs = { passed: 60, mixed: 80 }
 const mostLeadMs = 10_000
 
 const defaultBufferMs = 1_000
@@ -35,19 +35,46 @@ const defaultLiveBufferMs = 200
 const leastBufferMs = 120
 
 /**
- * What is there before it is ready, in milliseconds. `pace`: how many of them are heard in one; `heldMs`: what is taken of it before
- * any is heard.
+ * A reading whose beginning is waited for.
  *
  * @internal
  */
-export const startMs = (
+export interface Begun {
+  /** Whether it would be mixed if it began now, and not passed through. Default false. */
+  readonly isMixed?: (() => boolean) | undefined
+}
+
+/**
+ * What is there before a reading is ready.
+ *
+ * @internal
+ */
+export interface Start {
+  /** The most that it is, in milliseconds. */
+  readonly mostMs: number
+  /** Whether so many milliseconds are enough. */
+  readonly isReady: (bufferedMs: number, reading: Begun) => boolean
+}
+
+/**
+ * `pace`: how many milliseconds of it are heard in one; `heldMs`: what is taken of it before any is heard.
+ *
+ * @internal
+ */
+export const start = (
   { format, leadMs, live = false }: OpenSource,
   wanted: Wanted,
   pace: number,
   heldMs: number
-): number => {
-  const wantedMs = wanted.leadMs ?? leadMs ?? (live ? defaultLiveLeadMs[format] : defaultLeadMs)
-  return Math.min(wantedMs * pace + heldMs, mostLeadMs)
+): Start => {
+  const ofMs = (liveLeadMs: number): number =>
+    Math.min((wanted.leadMs ?? leadMs ?? (live ? liveLeadMs : defaultLeadMs)) * pace + heldMs, mostLeadMs)
+  const mixedMs = ofMs(defaultLiveLeadMs.mixed)
+  const passedMs = format === "pcm" ? mixedMs : ofMs(defaultLiveLeadMs.passed)
+  return {
+    mostMs: mixedMs,
+    isReady: (bufferedMs, reading) => bufferedMs >= mixedMs || (bufferedMs >= passedMs && reading.isMixed?.() !== true)
+  }
 }
 
 /**
@@ -65,7 +92,7 @@ export const refillMs = ({ refillMs = 0 }: Wanted, pace: number): number => refi
 export const bufferMs = (
   { format, live = false }: OpenSource,
   wanted: Wanted,
-  startMs: number,
+  { mostMs }: Start,
   pace: number,
   heldMs: number
 ): number => {
@@ -73,7 +100,7 @@ export const bufferMs = (
   const leastMs = leastBufferMs * pace + heldMs
   // a piece more, so that who goes on does not wait for room before it reads on
   const againMs = refillMs(wanted, pace)
-  return Math.max(startMs, againMs === 0 ? leastMs : againMs + leastMs, wanted.bufferMs ?? standardMs)
+  return Math.max(mostMs, againMs === 0 ? leastMs : againMs + leastMs, wanted.bufferMs ?? standardMs)
 }
 
 /** Multiples of it spread evenly between 0 and 1, however many there are. */

@@ -24,7 +24,7 @@ import * as Refill from "./Refill.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Options extends ReadAhead.Wanted {
+export interface Options extends ReadAhead.Wanted, ReadAhead.Begun {
   readonly clock: Clock.Clock
   /** Name of the source, for messages. */
   readonly name: string
@@ -130,8 +130,7 @@ export const make = (options: Options): Reading => new OneReading(options)
 class OneReading implements Reading {
   readonly media: Media
   readonly #options: Options
-  /** What is there before it is ready. */
-  readonly #startMs: number
+  readonly #start: ReadAhead.Start
   readonly #bufferMs: number
   /** The pass that is heard, and the one that is read. */
   #hearing: OwnPass
@@ -149,8 +148,8 @@ class OneReading implements Reading {
     const { format, speed = 1 } = opened
     this.#options = options
     const [pace, heldMs] = [this.#pace(), this.#heldMs()]
-    this.#startMs = ReadAhead.startMs(opened, options, pace, heldMs)
-    this.#bufferMs = ReadAhead.bufferMs(opened, options, this.#startMs, pace, heldMs)
+    this.#start = ReadAhead.start(opened, options, pace, heldMs)
+    this.#bufferMs = ReadAhead.bufferMs(opened, options, this.#start, pace, heldMs)
     this.media = format === "opus"
       ? { format, ring: FrameRing.make({ capacityBytes: this.#bufferMs * ringBytesPerMs }) }
       : { format, ring: PcmRing.make(this.#bufferMs) }
@@ -330,7 +329,7 @@ class OneReading implements Reading {
         else yield* Effect.forEach(this.#holding.put(batch), (ready) => this.#write(ready), { discard: true })
         written += samples
         left = isLast ? 0 : left - samples
-        if (media.ring.bufferedMs() >= this.#startMs) yield* this.#options.onReady
+        if (this.#start.isReady(media.ring.bufferedMs(), this.#options)) yield* this.#options.onReady
       }
       return written / 48
     })

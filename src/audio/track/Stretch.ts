@@ -108,6 +108,10 @@ export class Stretch implements Reading.Options {
     return Timescale.heldMs(this.#host.options.place.effects())
   }
 
+  isMixed(): boolean {
+    return this.#host.options.place.isMixed()
+  }
+
   onPass(): void {
     this.#host.marks.wake()
   }

@@ -26,7 +26,7 @@ export interface TrackOptions {
    * Media time that is there before the track begins, if the source does not end before; 10 seconds at most, and `buffer` is at
    * least as long. It costs as much time where the source comes at the pace of time, and none where it comes faster, and for so
    * long (less 80 ms where it is mixed) a piece may be late without being missed. 0 begins with the first piece. Default what the
-   * source wants: 200 ms; 120 ms of a stream of PCM; of a live source 60 ms, or 80 ms where it is PCM. A `Timescale` that it is played
+   * source wants: 200 ms; 120 ms of a stream of PCM; of a live source 60 ms, or 80 ms where it is mixed. A `Timescale` that it is played
    * with wants as much more as it is faster, and 80 ms, or up to 200, where its speed is not its pitch.
    */
   readonly lead?: Duration.Input | undefined

@@ -14,6 +14,7 @@ import * as OpusPacket from "../../protocol/OpusPacket.ts"
 import type { AudioPacket } from "../Line.ts"
 import type * as SsrcMap from "../SsrcMap.ts"
 import * as Hold from "./Hold.ts"
+import * as Repeats from "./Repeats.ts"
 
 /**
  * @category models
@@ -125,6 +126,7 @@ class Receiver implements E2eeReceiver {
   /** What has come while a commit is being processed. */
   #held: Array<AudioPacket> | undefined = undefined
   #flying: Set<Flight> | undefined = undefined
+  #repeats: Repeats.Repeats | undefined = undefined
   #isOver = false
 
   constructor(options: Options) {
@@ -260,9 +262,13 @@ class Receiver implements E2eeReceiver {
     this.#flying.add(flight)
     this.#options.group.decrypt(packet.userId, packet.payload, (payload) => {
       if (this.#flying?.delete(flight) !== true || this.#isOver) return
-      if (typeof payload === "string") this.#wait(packet, payload)
-      else {
+      if (typeof payload === "string") {
+        if (this.#repeats?.has(packet) === true) this.#undecryptable++
+        else this.#wait(packet, payload)
+      } else {
         this.#decrypted++
+        this.#repeats ??= Repeats.make()
+        this.#repeats.note(packet)
         this.#pass({ ...packet, payload })
         this.#options.onDecrypted(true, packet.arrivalMs)
       }

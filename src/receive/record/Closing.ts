@@ -20,9 +20,9 @@ import type { Storage } from "./Storage.ts"
  * @since 0.1.0
  */
 export interface Closing {
-  /** Waits until all that was left to be written is. */
+  /** Waits until all that was left to be written is, for as long as the disk goes on with it. */
   readonly drain: Effect.Effect<void, VoiceError.VoiceError>
-  /** Completes the last manifest by the hashes that it lacks, writes it, and closes the files. Gives the manifest as it is then. */
+  /** Completes the last manifest by the hashes that it lacks, closes the files, and writes it. Gives the manifest as it is then. */
   readonly seal: (last: Manifest.Manifest) => Effect.Effect<Manifest.Manifest, VoiceError.VoiceError>
   /** Writes the manifest of what has failed and closes the files, as far as that can be. */
   readonly abandon: (last: Manifest.Manifest) => Effect.Effect<void>
@@ -39,31 +39,38 @@ const timeout = Duration.seconds(10)
 export const make = (
   storage: Storage,
   folder: string,
-  outputs: Pick<Outputs.Outputs, "drained" | "close">,
+  outputs: Pick<Outputs.Outputs, "done" | "drained" | "close">,
   writing: Fiber.Fiber<never, VoiceError.VoiceError>
 ): Closing => {
-  const inTime = <A, E>(effect: Effect.Effect<A, E>) =>
-    Effect.timeoutOrElse(effect, {
-      duration: timeout,
-      orElse: () =>
-        VoiceError.fail(
-          new VoiceError.RecordingFailed({
-            path: folder,
-            kind: "Failed",
-            detail: `the disk did not take what was left within ${Duration.toSeconds(timeout)} s`
-          })
-        )
+  const late = VoiceError.fail(
+    new VoiceError.RecordingFailed({
+      path: folder,
+      kind: "Failed",
+      detail: `the disk did not take what was left within ${Duration.toSeconds(timeout)} s`
     })
+  )
+  const inTime = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.timeoutOrElse(effect, { duration: timeout, orElse: () => late })
+
+  /** A disk that is slow may be far behind. */
+  const stalled = Effect.gen(function*() {
+    for (let before = -1; outputs.done() !== before;) {
+      before = outputs.done()
+      yield* Effect.sleep(timeout)
+    }
+    return yield* late
+  })
 
   const replace = (last: Manifest.Manifest) =>
     inTime(Outputs.attempt(folder, () => storage.replace(join(folder, Manifest.fileName), Manifest.encode(last))))
 
   return {
-    drain: inTime(Effect.raceFirst(outputs.drained, Fiber.join(writing))),
+    drain: Effect.raceAllFirst([outputs.drained, Fiber.join(writing), stalled]),
     seal: Effect.fnUntraced(function*(last) {
       const final = yield* Repair.hashOverwritten(storage, folder, last, inTime)
-      yield* replace(final)
+      // a disk may say at the end only that it could not take something
       yield* inTime(outputs.close)
+      yield* replace(final)
       return final
     }),
     abandon: (last) =>

@@ -42,6 +42,8 @@ export interface Outputs {
   readonly bytes: () => number
   /** Writes until something fails. Fails with `RecordingFailed`; what was written until then stays. */
   readonly run: Effect.Effect<never, VoiceError.VoiceError>
+  /** How often the disk has done what it was asked for. */
+  readonly done: () => number
   /** Waits until all of it is written. */
   readonly drained: Effect.Effect<void>
   /** Makes all files survive a loss of power, and closes them. Fails if one of them does not, when all are closed. */
@@ -115,6 +117,7 @@ export const make = (storage: Storage, folder: string): Outputs => {
   const work = Latch.makeUnsafe(false)
   const idle = Latch.makeUnsafe(true)
   let pending = 0
+  let done = 0
 
   const add = (job: Job): void => {
     jobs.push(job)
@@ -212,6 +215,7 @@ export const make = (storage: Storage, folder: string): Outputs => {
       job.run,
       Effect.sync(() => {
         pending -= job.bytes
+        done++
       })
     )
   })
@@ -232,6 +236,7 @@ export const make = (storage: Storage, folder: string): Outputs => {
     pendingBytes: () => pending,
     bytes: () => entries.reduce((sum, { length }) => sum + length, 0),
     run: Effect.forever(next),
+    done: () => done,
     drained: idle.await,
     close: Effect.gen(function*() {
       const exits = yield* Effect.forEach(opened(), (entry) =>

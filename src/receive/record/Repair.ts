@@ -273,11 +273,14 @@ export const run = Effect.fnUntraced(function*(
   const names = [...manifest.users.map(({ userId }) => userId), "mixed"]
   const oggs = new Map<string, Whole>()
   const wavs = new Map<string, number>()
+  /** Left as they are. */
+  const damaged = new Set<string>()
   for (const name of names) {
     const bytes = yield* ifThere(`${name}.ogg`, storage.read)
     const whole = bytes === undefined ? undefined : measure(bytes)
     if (whole !== undefined) oggs.set(name, whole)
     else if (bytes !== undefined) {
+      damaged.add(name)
       yield* Effect.logWarning(
         `${join(folder, `${name}.ogg`)} cannot be repaired, and is left as it is: its headers are damaged.`
       )
@@ -292,19 +295,23 @@ export const run = Effect.fnUntraced(function*(
   }
   for (const name of wavs.keys()) yield* completeWav(storage, join(folder, `${name}.wav`), granule - preSkip)
 
-  const describe = Effect.fnUntraced(function*(name: string) {
+  /** A file that is not there is none of the recording's: the disk has refused it. */
+  const describe = Effect.fnUntraced(function*(name: string, told: Manifest.RecordedFile | undefined) {
     const found = oggs.has(name) ? `${name}.ogg` : wavs.has(name) ? `${name}.wav` : undefined
-    return found === undefined ? undefined : yield* hashed(storage, folder, found)
+    if (found !== undefined) return yield* hashed(storage, folder, found)
+    return damaged.has(name) ? told : undefined
   })
-  const mixed = yield* describe("mixed")
+  const { mixed: toldMixed, ...others } = manifest
+  const mixed = yield* describe("mixed", toldMixed)
   const repaired: Manifest.Manifest = {
-    ...manifest,
+    ...others,
     state: "repaired",
     durationMs: Math.round((granule - preSkip) / 4.8) / 10,
     ...mixed === undefined ? {} : { mixed },
     users: yield* Effect.forEach(
       manifest.users,
-      (user) => Effect.map(describe(user.userId), (file) => file === undefined ? user : { ...user, file })
+      ({ file: told, ...user }) =>
+        Effect.map(describe(user.userId, told), (file) => file === undefined ? user : { ...user, file })
     )
   }
   yield* Outputs.attempt(path, () => storage.replace(path, Manifest.encode(repaired)))

@@ -22,7 +22,11 @@ import type { EndReason, OpusPiece } from "./Detector.ts"
  * @since 0.1.0
  */
 export interface Session {
-  readonly receive: { readonly frames: Stream.Stream<ReceivedFrame, VoiceError.VoiceError> }
+  readonly receive: {
+    readonly frames: Stream.Stream<ReceivedFrame, VoiceError.VoiceError>
+    /** Hears of each packet that could not be decoded. */
+    readonly countUndecodable?: (() => void) | undefined
+  }
   readonly events: Effect.Effect<Stream.Stream<Happening>, never, Scope.Scope>
   /** What is known of others at first. Without it nothing is, until `events` tell of a change. */
   readonly members?: Effect.Effect<ReadonlyMap<UserId, Member>> | undefined

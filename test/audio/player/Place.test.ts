@@ -47,6 +47,7 @@ const make = () => {
     shaping: (seat) => Effect.andThen(say(`shaping ${seat.effects.length}`), answer),
     left: (seat) => Effect.andThen(Effect.sync(() => seats.push(seat)), say(`left ${seat.isOver}`)),
     heardMs: ({ heardMs }) => heardMs,
+    isMixed: () => false,
     isIn: (entry) => playing.has(entry),
     observe: (seat, observer) => Effect.sync(() => void seat.observers.add(observer))
   }

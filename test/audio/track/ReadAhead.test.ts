@@ -15,8 +15,9 @@ const ofSource = (
   heldMs = 0
 ): readonly [startMs: number, bufferMs: number] => {
   const all = { bufferMs: undefined, leadMs: undefined, ...wanted }
-  const startMs = ReadAhead.startMs(source, all, pace, heldMs)
-  return [startMs, ReadAhead.bufferMs(source, all, startMs, pace, heldMs)]
+  const start = ReadAhead.start(source, all, pace, heldMs)
+  const passedMs = Array.from({ length: start.mostMs + 1 }, (_, ms) => ms).find((ms) => start.isReady(ms, {})) ?? NaN
+  return [passedMs, ReadAhead.bufferMs(source, all, start, pace, heldMs)]
 }
 
 describe("what is read ahead", () => {
@@ -26,6 +27,16 @@ describe("what is read ahead", () => {
     assert.deepStrictEqual(ofSource({ ...opus, live: true }), [60, 200])
     assert.deepStrictEqual(ofSource({ ...pcm, live: true }), [80, 200])
     assert.deepStrictEqual(ofSource({ ...pcm, leadMs: 120 }), [120, 680])
+  })
+
+  it("is more of live Opus that is mixed", () => {
+    const wanted = { bufferMs: undefined, leadMs: undefined }
+    const live = ReadAhead.start({ ...opus, live: true }, wanted, 1, 0)
+    assert.isTrue(live.isReady(60, { isMixed: () => false }))
+    assert.isFalse(live.isReady(79, { isMixed: () => true }))
+    assert.isTrue(live.isReady(80, { isMixed: () => true }))
+    const other = ReadAhead.start({ ...opus, live: true }, { ...wanted, leadMs: 40 }, 1, 0)
+    assert.isTrue(other.isReady(40, { isMixed: () => true }))
   })
 
   it("is what is wanted, as far as that can be, and no less than is there before it begins", () => {

@@ -67,8 +67,9 @@ const rig = Effect.fnUntraced(function*(
     onChange: (change) => changes.push(change),
     onFailed: (error) => failures.push(error)
   })
+  let sequence = 0
   const hear = (payload: Uint8Array, userId = guest) =>
-    e2ee.receive({ ssrc: Ssrc.make(7), userId, sequence: 0, timestamp: 0, payload, arrivalMs: clock.nowMs })
+    e2ee.receive({ ssrc: Ssrc.make(7), userId, sequence: sequence++, timestamp: 0, payload, arrivalMs: clock.nowMs })
   return {
     mock,
     clock,

@@ -53,10 +53,11 @@ const rig = Effect.fnUntraced(function*(options: {
     onPacket: (packet) => heard.push(packet),
     onDecrypted: (isReadable) => outcomes.push(isReadable)
   })
+  let received = 0
   const receive = (payload: Uint8Array, userId?: UserId, ssrc = guestSsrc) =>
     receiver.receive({
       ssrc,
-      sequence: heard.length,
+      sequence: received++,
       timestamp: 0,
       payload,
       arrivalMs: state.nowMs,
@@ -102,6 +103,21 @@ describe("E2eeReceiver", () => {
         state.takesPlain = true
         receive(frame, guest)
         assert.deepStrictEqual(payloads()[1], frame)
+      })
+    )
+
+    test(
+      "a repetition holds up no silence behind it, and says nothing of our keys",
+      Effect.gen(function*() {
+        const { heard, receiver, outcomes, receive } = yield* rig()
+        receive(MockDave.protect(frame, 1), guest, guestSsrc)
+        const [first] = heard
+        // the engine reads a frame once; what it says of the second one, it says here of one of another epoch
+        receiver.receive({ ...first ?? assert.fail(), payload: MockDave.protect(frame, 9) })
+        receive(OpusPacket.silenceFrame(), guest)
+        assert.deepStrictEqual(heard.map(({ payload }) => payload), [frame, OpusPacket.silenceFrame()])
+        assert.strictEqual(receiver.statistics().undecryptable, 1)
+        assert.deepStrictEqual(outcomes, [true])
       })
     )
 

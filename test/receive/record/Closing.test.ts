@@ -15,10 +15,17 @@ const manifest = { users: [] } as unknown as Manifest
 
 const rig = Effect.fnUntraced(function*(writing: Effect.Effect<never, VoiceError.VoiceError>) {
   const disk = Kit.disk()
-  const state = { closed: 0 }
-  const close = Effect.sync(() => void state.closed++)
+  const state = { closed: 0, done: 0, refuses: false }
+  const close = Effect.suspend(() => {
+    state.closed++
+    return state.refuses ? Effect.fail(full) : Effect.void
+  })
   const fiber = yield* Effect.forkChild(writing, { startImmediately: true })
-  return { closing: Closing.make(disk, "/folder", { drained: Effect.never, close }, fiber), disk, state }
+  return {
+    closing: Closing.make(disk, "/folder", { done: () => state.done, drained: Effect.never, close }, fiber),
+    disk,
+    state
+  }
 })
 
 describe("Closing", () => {
@@ -36,6 +43,27 @@ describe("Closing", () => {
       assert.isUndefined(draining.pollUnsafe())
       yield* TestClock.adjust("1 second")
       assert.deepInclude((yield* Fiber.join(draining)).reason, { _tag: "RecordingFailed", kind: "Failed" })
+    }))
+
+  it.effect("waits for a disk that is slow for as long as it goes on", () =>
+    Effect.gen(function*() {
+      const { closing, state } = yield* rig(Effect.never)
+      const draining = yield* Effect.forkChild(Effect.flip(closing.drain), { startImmediately: true })
+      for (; state.done < 5; state.done++) yield* TestClock.adjust("9 seconds")
+      assert.isUndefined(draining.pollUnsafe())
+      yield* TestClock.adjust("20 seconds")
+      assert.deepInclude((yield* Fiber.join(draining)).reason, { _tag: "RecordingFailed", kind: "Failed" })
+    }))
+
+  it.effect("says that nothing is complete where the disk has not kept all of it", () =>
+    Effect.gen(function*() {
+      const { closing, disk, state } = yield* rig(Effect.never)
+      state.refuses = true
+      assert.strictEqual(yield* Effect.flip(closing.seal(manifest)), full)
+      assert.strictEqual(disk.files.size, 0)
+      state.refuses = false
+      yield* closing.seal(manifest)
+      assert.strictEqual(disk.files.size, 1)
     }))
 
   it.effect("closes what has failed, whether its manifest can be written or not", () =>
