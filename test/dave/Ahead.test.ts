@@ -156,16 +156,11 @@ describe("Ahead", () => {
     state.expansion = 7_000
     for (let i = 1; i <= 6; i++) ring.write(frame(i), 960)
     fill()
+    for (let i = 1; i <= 4; i++) assert.deepStrictEqual(take()?.slice(0, 4), [1, i, i, i])
     state.epoch = 2
     restart()
-    for (let i = 1; i <= 6; i++) {
-      let taken = take()
-      for (let tries = 0; taken === undefined && tries < 3; tries++) {
-        fill()
-        taken = take()
-      }
-      assert.deepStrictEqual(taken?.slice(0, 4), [2, i, i, i])
-    }
+    fill()
+    for (let i = 5; i <= 6; i++) assert.deepStrictEqual(take()?.slice(0, 4), [2, i, i, i])
   })
 
   it("begins at the start again, whatever stands where the last frame of a round did not fit", () => {
