@@ -3,12 +3,14 @@ import { Deferred, Effect } from "effect"
 import type * as Line from "../../../src/driver/Line.ts"
 import * as Hearing from "../../../src/driver/signalling/Hearing.ts"
 import * as SsrcMap from "../../../src/driver/SsrcMap.ts"
-import { UserId } from "../../../src/protocol/Identifier.ts"
+import { Ssrc, UserId } from "../../../src/protocol/Identifier.ts"
 import type * as VoicePayload from "../../../src/protocol/VoicePayload.ts"
 import type * as VoiceError from "../../../src/VoiceError.ts"
 
 const userId = UserId.make("5")
-const ready = { ssrc: 1, ip: "127.0.0.1", port: 50_000, modes: [] }
+const ssrc = Ssrc.make(7)
+const noSsrc = Ssrc.make(0)
+const ready = { ssrc, ip: "127.0.0.1", port: 50_000, modes: [] }
 
 const rig = () => {
   const users = SsrcMap.make()
@@ -35,30 +37,30 @@ describe("Hearing", () => {
   it.effect("learns from what a client sends whose SSRC it is, and whether there is video; 0 is none", () =>
     Effect.gen(function*() {
       const { events, hear, users } = rig()
-      yield* hear({ op: 12, d: { user_id: userId, audio_ssrc: 7, video_ssrc: 8 } })
-      assert.strictEqual(users.userOf(7), userId)
+      yield* hear({ op: 12, d: { user_id: userId, audio_ssrc: ssrc, video_ssrc: Ssrc.make(8) } })
+      assert.strictEqual(users.userOf(ssrc), userId)
       assert.deepStrictEqual(events.splice(0), [
-        { _tag: "Announced", userId, ssrc: 7 },
+        { _tag: "Announced", userId, ssrc },
         { _tag: "Described", userId, video: true }
       ])
-      yield* hear({ op: 12, d: { user_id: userId, audio_ssrc: 0, video_ssrc: 0 } }, {
+      yield* hear({ op: 12, d: { user_id: userId, audio_ssrc: noSsrc, video_ssrc: noSsrc } }, {
         op: 12,
         d: { user_id: userId }
       })
-      assert.isUndefined(users.userOf(0))
+      assert.isUndefined(users.userOf(noSsrc))
       assert.deepStrictEqual(events, [{ _tag: "Described", userId, video: false }])
     }))
 
   it.effect("learns from who speaks whose SSRC it is; 0 is nobody's, and who leaves has none", () =>
     Effect.gen(function*() {
       const { events, hear, users } = rig()
-      yield* hear({ op: 5, d: { user_id: userId, ssrc: 7, speaking: 1 } })
-      assert.strictEqual(users.userOf(7), userId)
-      yield* hear({ op: 5, d: { user_id: userId, ssrc: 0, speaking: 0 } })
+      yield* hear({ op: 5, d: { user_id: userId, ssrc, speaking: 1 } })
+      assert.strictEqual(users.userOf(ssrc), userId)
+      yield* hear({ op: 5, d: { user_id: userId, ssrc: noSsrc, speaking: 0 } })
       yield* hear({ op: 13, d: { user_id: userId } })
-      assert.isUndefined(users.userOf(7))
+      assert.isUndefined(users.userOf(ssrc))
       assert.deepStrictEqual(events, [
-        { _tag: "Speaking", userId, ssrc: 7, flags: 1 },
+        { _tag: "Speaking", userId, ssrc, flags: 1 },
         { _tag: "UserDisconnected", userId }
       ])
     }))
@@ -104,7 +106,7 @@ describe("Hearing", () => {
   for (
     const [op, message] of [
       [2, { op: 2, d: ready }],
-      [4, { op: 4, d: { mode: "aead_aes256_gcm_rtpsize", secret_key: new Uint8Array(32) } }]
+      [4, { op: 4, d: { mode: "aead_aes256_gcm_rtpsize", secret_key: Array.from(new Uint8Array(32)) } }]
     ] as const
   ) {
     it.effect(`cannot do without a first op ${op}, and can do without another one`, () =>
