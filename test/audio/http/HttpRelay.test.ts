@@ -179,6 +179,31 @@ describe("HLS of public addresses", () => {
       assert.includeMembers(refused, ["piece", "secure", "key", "variant", "media", "redirect"])
     }), 120_000)
 
+  it.live("leaves in a playlist what has all in it, and nothing else that it cannot ask for", () =>
+    Effect.gen(function*() {
+      const map = "data:video/mp4;base64,AAAA"
+      const server = yield* site(() => ({
+        "/song.m3u8": { body: list(`#EXT-X-MAP:URI="${map}"`, "#EXTINF:1,", "mailto:a", "#EXTINF:1,", "song1.ts") }
+      }))
+      const options = { ask: fetch, headersTo: () => undefined }
+      const relay = yield* HttpRelay.open(new URL(`${server.url}/song.m3u8`), "a", options)
+      const text = yield* Effect.promise(() => fetch(relay.url).then((answer) => answer.text()))
+      const { origin, pathname } = relay.url
+      const [, secret] = pathname.split("/")
+      const piece = Buffer.from(`${server.url}/song1.ts`).toString("base64url")
+      assert.deepStrictEqual(text.split("\n"), [
+        "#EXTM3U",
+        "#EXT-X-TARGETDURATION:3",
+        `#EXT-X-MAP:URI="${map}"`,
+        "#EXTINF:1,",
+        `${origin}/${secret}/none`,
+        "#EXTINF:1,",
+        `${origin}/${secret}/${piece}/song1.ts`,
+        "#EXT-X-ENDLIST",
+        ""
+      ])
+    }))
+
   it.live("is asked by nobody else, and is gone with the source", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({ "/a": { body: "a" } }))
