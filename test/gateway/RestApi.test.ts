@@ -106,7 +106,8 @@ describe("Rest", () => {
       const { asked, rest } = yield* api(
         limited({ message: "You are being rate limited.", retry_after: 1.5, global: false }),
         () => Response.json({ id: "other" }),
-        limited({}, { "retry-after": "7" }),
+        // as what stands in front of Discord says it
+        () => new Response("error code: 1015", { status: 429, headers: { "retry-after": "7" } }),
         limited({}),
         () => Response.json({ id: "1" })
       )
