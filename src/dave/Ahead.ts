@@ -14,15 +14,13 @@ import * as Follower from "../ring/Follower.ts"
 import * as FrameRing from "../ring/FrameRing.ts"
 import type { ProtectedFrames, ProtectOptions } from "./Protected.ts"
 
-const headerInts = 4
+const headerInts = 3
 const headerBytes = headerInts * 4
 
 /** Bytes ever written and ever read, modulo 2^32. */
 const writeIndex = 0
 const readIndex = 1
 const generationIndex = 2
-/** 1 while the beat wants encrypted frames. */
-const wantedIndex = 3
 
 const recordInts = 3
 const recordBytes = recordInts * 4
@@ -63,7 +61,6 @@ export const writer = (ring: SharedArrayBuffer, ahead: SharedArrayBuffer): Write
   const follower = Follower.follow(ring)
   const words = new Int32Array(ahead)
   const arena = new Uint8Array(ahead, headerBytes)
-  let isWanted = false
   /** A frame for which there was no room: the follower has passed it already. */
   let pending: { readonly bytes: Uint8Array | undefined; readonly flags: number } | undefined
 
@@ -99,10 +96,6 @@ export const writer = (ring: SharedArrayBuffer, ahead: SharedArrayBuffer): Write
   return {
     restart,
     fill: (encrypt) => {
-      const wanted = Atomics.load(words, wantedIndex) === 1
-      if (wanted && !isWanted) restart()
-      isWanted = wanted
-      if (!wanted) return
       if (pending !== undefined) {
         if (!write(pending.bytes, pending.flags)) return
         pending = undefined
@@ -213,7 +206,6 @@ class Source implements ProtectedFrames {
       this.#words = new Int32Array(this.#buffer)
       this.#arena = new Uint8Array(this.#buffer, headerBytes)
     }
-    Atomics.store(this.#words, wantedIndex, wanted ? 1 : 0)
     if (!wanted) return this.#lane.close()
     // what was made before may be of an epoch that has ended meanwhile
     Atomics.add(this.#words, generationIndex, 1)

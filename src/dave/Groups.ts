@@ -61,7 +61,7 @@ export const make = (post: (message: FromGroups) => void): Helper<ToGroups> => {
       }, fillIntervalMs)
       // a program whose connections are closed may end
       filling.unref()
-    } else if (!isBusy && filling !== undefined) {
+    } else if (!isBusy) {
       clearInterval(filling)
       filling = undefined
     }

@@ -176,10 +176,8 @@ export const make = Effect.fnUntraced(function*(
       requests: 0
     }
     held.set(guildId, one)
-    const host = yield* Effect.tapError(
-      guarded("what makes an adapter", () => creator(methodsOf(one))),
-      () => giveBack(one)
-    )
+    // where it throws, the request fails, and gives back what nobody wants
+    const host = yield* guarded("what makes an adapter", () => creator(methodsOf(one)))
     one.host = host
     if (one.isHeld) return one
     // the host has taken it back while it was being made

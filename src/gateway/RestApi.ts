@@ -106,14 +106,14 @@ export const make = (access: Asking.Access | undefined, clock: Clock.Clock): Res
     }
     if (!isWithin(access.restUrl, path)) return yield* fail("the path leads out of the API")
     for (let tries = 1;; tries++) {
-      const quietMs = quietUntilMs - now()
-      if (quietMs > 0) yield* Effect.sleep(quietMs)
+      // another answer may put it off for longer meanwhile
+      for (let quietMs = quietUntilMs - now(); quietMs > 0; quietMs = quietUntilMs - now()) yield* Effect.sleep(quietMs)
       const answer = yield* Effect.catch(Asking.ask(access, asked), (detail) => fail(detail))
       const { body, status } = answer
       if (status >= 200 && status < 300) return body
       if (status !== 429) return yield* fail(said(body).detail, { status, ...said(body) })
       const waitMs = waitMsOf(answer)
-      if (isOfAll(body)) quietUntilMs = now() + Math.min(waitMs, longestWaitMs)
+      if (isOfAll(body)) quietUntilMs = Math.max(quietUntilMs, now() + Math.min(waitMs, longestWaitMs))
       if (waitMs > longestWaitMs || tries === mostTries) {
         return yield* fail(`Discord wants to be asked again in ${waitMs / 1_000} s`, { status })
       }

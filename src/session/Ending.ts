@@ -54,7 +54,7 @@ export const prepare = Effect.fnUntraced(function*(
       if (playing.made !== undefined) yield* playing.made.awaitEnds
       // who watches the session hears of its end before who waits for it
       yield* Effect.yieldNow
-      yield* Effect.uninterruptible(Scope.close(scope, Exit.void))
+      yield* Scope.close(scope, Exit.void)
     })
 
   // It lives outside the session's own scope, because it closes that scope; a track has named its own end by then.

@@ -65,11 +65,9 @@ export const make = (options: MovingOptions): Moving => {
   let oneMove: Semaphore.Semaphore | undefined
 
   const attempt = (channelId: ChannelId) => {
-    const wantedBefore = flags()
     let former = target.channelId
     let before = whereabouts.now()
     let asked = false
-    let isRefused = false
     const deadline = whereabouts.deadline(joinTimeout)
     const missing = () =>
       asked && deadline.askedAt === undefined
@@ -84,11 +82,10 @@ export const make = (options: MovingOptions): Moving => {
     /** What was said of how we are shown there is known to nobody where we are. */
     const showHere = Effect.suspend(() => {
       const wanted = flags()
-      const { channelId: here, shown = wantedBefore } = whereabouts.now()
+      const { channelId: here, shown } = whereabouts.now()
       const { _tag } = state()
-      if ((_tag !== "Ready" && _tag !== "Resuming") || here === undefined || here === null || here === channelId) {
-        return Effect.void
-      }
+      const isHere = here !== undefined && here !== null && here !== channelId && shown !== undefined
+      if ((_tag !== "Ready" && _tag !== "Resuming") || !isHere) return Effect.void
       return wanted.mute === shown.mute && wanted.deaf === shown.deaf
         ? Effect.void
         : whereabouts.tell(here, wanted)
@@ -137,7 +134,7 @@ export const make = (options: MovingOptions): Moving => {
         default:
           // the next request is for this one; where there is none, the next connection is only on the way
           asked = false
-          if (!isRefused) target.channelId = channelId
+          target.channelId = channelId
           return Effect.succeed(false)
       }
     }
@@ -156,7 +153,6 @@ export const make = (options: MovingOptions): Moving => {
     const refused = whereabouts.refused(channelId, () => asked && missing() === "both" ? deadline.askedAt : undefined)
     const refusedMeanwhile = Effect.callback<never, VoiceError.VoiceError>((resume) => {
       fail = (error) => {
-        isRefused = true
         giveUp()
         resume(Effect.fail(error))
       }

@@ -5,12 +5,17 @@ import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as FrameRing from "../../src/ring/FrameRing.ts"
 import { uint } from "../protocol/arbitraries.ts"
 
-/** Both sides in one thread. A frame is "encrypted" by the epoch in front of it. */
-const rig = (encrypting = true) => {
+/**
+ * Both sides in one thread. A frame is "encrypted" by the epoch in front of it. `late`: the side that encrypts hears one word of the
+ * other side at a time, after it has filled the lane that it knows of.
+ */
+const rig = (encrypting = true, late = false) => {
   const ring = FrameRing.make()
   assert(ring.buffer instanceof SharedArrayBuffer)
   const { buffer } = ring
   let writer: Ahead.Writer | undefined
+  const words: Array<() => void> = []
+  const hear = (word: () => void): void => late ? void words.push(word) : word()
   const state = { encrypting, epoch: 1, fails: false, expansion: 0, encrypted: 0, failed: 0, opened: 0, closed: 0 }
   const source = Ahead.source(ring, {
     isEncrypting: () => state.encrypting,
@@ -21,11 +26,15 @@ const rig = (encrypting = true) => {
   }, {
     open: (ahead) => {
       state.opened++
-      writer = Ahead.writer(buffer, ahead)
+      hear(() => {
+        writer = Ahead.writer(buffer, ahead)
+      })
     },
     close: () => {
       state.closed++
-      writer = undefined
+      hear(() => {
+        writer = undefined
+      })
     }
   })
   const into = new Uint8Array(FrameRing.maxFrameBytes + 64)
@@ -33,10 +42,12 @@ const rig = (encrypting = true) => {
     ring,
     state,
     source,
-    fill: () =>
+    fill: () => {
       writer?.fill((frame) =>
         state.fails ? undefined : Uint8Array.of(state.epoch, ...frame, ...new Uint8Array(state.expansion))
-      ),
+      )
+      words.shift()?.()
+    },
     restart: () => writer?.restart(),
     take: () => {
       if (source.next() < 0) return undefined
@@ -140,6 +151,29 @@ describe("Ahead", () => {
     }
   })
 
+  it("encrypts again a frame for which there was no room when the epoch changes", () => {
+    const { fill, restart, ring, state, take } = rig()
+    state.expansion = 7_000
+    for (let i = 1; i <= 6; i++) ring.write(frame(i), 960)
+    fill()
+    for (let i = 1; i <= 4; i++) assert.deepStrictEqual(take()?.slice(0, 4), [1, i, i, i])
+    state.epoch = 2
+    restart()
+    fill()
+    for (let i = 5; i <= 6; i++) assert.deepStrictEqual(take()?.slice(0, 4), [2, i, i, i])
+  })
+
+  it("begins at the start again, whatever stands where the last frame of a round did not fit", () => {
+    const { fill, ring, take } = rig()
+    for (let i = 0; i < 400; i++) {
+      const bytes = frame(255, 900 + (i * 37) % 600)
+      bytes[1] = i & 0xff
+      ring.write(bytes, 960)
+      fill()
+      assert.deepStrictEqual(take(), [1, ...bytes])
+    }
+  })
+
   it("skips what is discarded", () => {
     const { fill, ring, source, take } = rig()
     for (let i = 1; i <= 12; i++) ring.write(frame(i), 960)
@@ -188,9 +222,10 @@ describe("Ahead", () => {
   ])
 
   it.prop("never loses, repeats, mixes or mislabels a frame", [
-    Arbitrary.array(Arbitrary.schema(Step), { maxLength: 400 })
-  ], ([steps]) => {
-    const { fill, restart, ring, source, state, take } = rig()
+    Arbitrary.array(Arbitrary.schema(Step), { maxLength: 400 }),
+    Arbitrary.schema(Schema.Boolean)
+  ], ([steps, late]) => {
+    const { fill, restart, ring, source, state, take } = rig(true, late)
     const waiting: Array<Array<number>> = []
     let written = 0
     for (const step of steps) {

@@ -91,6 +91,18 @@ describe("Thread", () => {
       yield* Effect.promise(thread.close)
     }))
 
+  it.live("decrypts nothing any more for a group that is closed, and keeps nobody waiting for it", () =>
+    Effect.gen(function*() {
+      const thread = make()
+      const group = thread.open(ann, channelId, () => {})
+      yield* Effect.promise(() => group.ask({ _tag: "create", version: 1 }))
+      group.close()
+      const decrypted: Array<unknown> = []
+      group.decrypt(ann, Uint8Array.of(1, 2, 3), (result) => decrypted.push(result))
+      assert.deepStrictEqual(decrypted, ["Undecryptable"])
+      yield* Effect.promise(thread.close)
+    }))
+
   it.live("does not send a frame in the clear from a ring that cannot be shared", () =>
     Effect.gen(function*() {
       const thread = make()

@@ -334,6 +334,19 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(host.adapters.size, 0)
       }))
 
+    it.effect("lets go of it also where it never can be told that we leave", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        yield* gateway.updateVoiceState(request(channelId))
+        host.methods().onVoiceStateUpdate(state(channelId))
+        yield* settle
+        host.onSend = () => false
+        const leaving = yield* Effect.forkScoped(Effect.flip(gateway.updateVoiceState(request(null))))
+        yield* TestClock.adjust("12 seconds")
+        assert.strictEqual((yield* Fiber.join(leaving)).reason._tag, "GatewayFailed")
+        assert.deepStrictEqual(host.log, ["made 10", "destroyed 10"])
+      }))
+
     it.effect("follows the schedule that it is given", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup({ retry: Schedule.recurs(2) })
@@ -397,6 +410,7 @@ describe("Gateway.layerAdapter", () => {
     it.effect(`turns what the library throws in ${where} into an error`, () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
+        const working = { find: host.find, create: host.create, onSend: host.onSend }
         host[where] = () => {
           throw new Error("boom")
         }
@@ -404,6 +418,10 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(error.reason._tag, "GatewayFailed")
         assert.include(error.message, "threw: boom")
         assert.strictEqual(host.adapters.size, 0)
+        // and asks anew when it is wanted again
+        Object.assign(host, working)
+        yield* gateway.updateVoiceState(request(channelId))
+        assert.lengthOf(host.sent, 1)
       }))
   }
 

@@ -106,7 +106,8 @@ describe("Rest", () => {
       const { asked, rest } = yield* api(
         limited({ message: "You are being rate limited.", retry_after: 1.5, global: false }),
         () => Response.json({ id: "other" }),
-        limited({}, { "retry-after": "7" }),
+        // as what stands in front of Discord says it
+        () => new Response("error code: 1015", { status: 429, headers: { "retry-after": "7" } }),
         limited({}),
         () => Response.json({ id: "1" })
       )
@@ -138,6 +139,45 @@ describe("Rest", () => {
       assert.lengthOf(asked, 3)
     }))
 
+  for (const [then, endMs] of [[3, 4_000], [0.5, 2_000]] as const) {
+    it.effect(`waits as long as everything is put off, also where it is for ${then} s by another answer meanwhile`, () =>
+      Effect.gen(function*() {
+        let answer = (_: Response): void => {}
+        const underWay = new Promise<Response>((resolve) => {
+          answer = resolve
+        })
+        const { asked, rest } = yield* api(
+          () => underWay,
+          limited({ retry_after: 2, global: true }),
+          () => Response.json({})
+        )
+        yield* Effect.forkScoped(rest.get("/slow"), { startImmediately: true })
+        yield* turn
+        yield* Effect.forkScoped(rest.get("/users/@me"), { startImmediately: true })
+        yield* turn
+        yield* Effect.forkScoped(rest.get("/gateway"), { startImmediately: true })
+        yield* Time.advance("1 second")
+        answer(limited({ retry_after: then, global: true })())
+        yield* turn
+        assert.lengthOf(asked, 2)
+        yield* Time.advance(endMs - 1_001)
+        yield* turn
+        assert.lengthOf(asked, 2)
+        yield* Time.advance("1 millis")
+        yield* turn
+        assert.lengthOf(asked, 5)
+      }))
+  }
+
+  it.effect("waits for a minute", () =>
+    Effect.gen(function*() {
+      const { rest } = yield* api(limited({ retry_after: 60 }), () => Response.json({ id: "1" }))
+      const asking = yield* Effect.forkChild(rest.get("/users/@me"), { startImmediately: true })
+      yield* turn
+      yield* Time.advance("1 minute")
+      assert.deepStrictEqual(yield* Fiber.join(asking), { id: "1" })
+    }))
+
   it.effect("gives up what is put off for long, or again and again", () =>
     Effect.gen(function*() {
       const { asked, rest } = yield* api(limited({ retry_after: 61 }))
@@ -162,6 +202,13 @@ describe("Rest", () => {
         assert.include((yield* failure(rest.get(path))).message, "the path leads out of the API")
       }
       assert.isEmpty(asked)
+      const bare = RestApi.make(
+        { restUrl: "https://rest.example", token: Redacted.make("secret-token"), fetch: () => assert.fail("asked") },
+        yield* Clock.Clock
+      )
+      for (const path of ["users", "", "@evil.example/", ".evil.example/", ":444/x"]) {
+        assert.include((yield* failure(bare.get(path))).message, "the path leads out of the API")
+      }
       const down = yield* api(() => Promise.reject(new TypeError("secret-token is no header")))
       assert.strictEqual(
         (yield* failure(down.rest.get("/users/@me"))).message,

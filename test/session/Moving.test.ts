@@ -1,8 +1,10 @@
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Fiber, SubscriptionRef } from "effect"
+import { Duration, Effect, Fiber } from "effect"
 import { ChannelId } from "../../src/protocol/Identifier.ts"
+import * as Lifetime from "../../src/session/Lifetime.ts"
 import * as Moving from "../../src/session/Moving.ts"
 import type { State } from "../../src/session/State.ts"
+import type * as Whereabouts from "../../src/session/Whereabouts.ts"
 import * as Time from "../../src/testing/Time.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as Gateway from "./gateway.ts"
@@ -27,16 +29,18 @@ const reconnecting: State = { _tag: "Reconnecting", attempt: 1, delayMs: 0, erro
 /** A session in `home`, whose states the test sets. */
 const rig = Effect.gen(function*() {
   const gateway = yield* Gateway.rig()
-  const states = yield* SubscriptionRef.make(ready(home))
+  const lifetime = yield* Lifetime.make(home)
+  lifetime.show(ready(home))
   const target = { channelId: home }
   const conduit = { holds: 0, releases: 0, onHold: Effect.void }
+  const shown: { flags: Whereabouts.Flags } = { flags: Gateway.silent }
   const moving = Moving.make({
     guildId,
     target,
     joinTimeout: Duration.seconds(15),
-    flags: () => Gateway.silent,
-    state: () => SubscriptionRef.getUnsafe(states),
-    states: () => SubscriptionRef.changes(states),
+    flags: () => shown.flags,
+    state: () => lifetime.state(),
+    states: () => lifetime.states(),
     whereabouts: gateway.whereabouts,
     conduit: {
       hold: Effect.suspend(() => {
@@ -52,7 +56,8 @@ const rig = Effect.gen(function*() {
     moving,
     target,
     conduit,
-    become: (state: State) => Effect.andThen(SubscriptionRef.set(states, state), Time.advance("1 millis")),
+    shown,
+    become: (state: State) => Effect.andThen(Effect.sync(() => lifetime.show(state)), Time.advance("1 millis")),
     /** Begins to move to `other`. */
     move: Effect.tap(Gateway.start(Effect.flip(moving.move(other))), Time.advance("1 millis"))
   }
@@ -125,14 +130,38 @@ describe("Moving", () => {
     })
   )
 
+  for (const held of ["10 seconds", "1 minute"] as const) {
+    Gateway.test(
+      `gives Discord its time from when it was asked on, ${held} later`,
+      Effect.gen(function*() {
+        const { hold, move, release } = yield* rig
+        yield* hold
+        const failed = yield* move
+        yield* Time.advance(held)
+        yield* release
+        yield* Time.advance("14900 millis")
+        assert.isUndefined(failed.pollUnsafe())
+        yield* Time.advance("100 millis")
+        const { reason } = yield* Fiber.join(failed)
+        assert.deepInclude(reason, { _tag: "JoinTimedOut", missing: "both" })
+      })
+    )
+  }
+
   Gateway.test(
-    "gives Discord its time from when it was asked on",
+    "asks again after an outage, and gives Discord its time from then on",
     Effect.gen(function*() {
-      const { hold, move, release } = yield* rig
-      yield* hold
+      const { hold, move, push, release, take, waiting } = yield* rig
       const failed = yield* move
+      assert.strictEqual((yield* take).channel_id, other)
+      yield* Time.advance("5 seconds")
+      yield* hold
+      for (const isAvailable of [false, true]) yield* push({ _tag: "Availability", guildId, isAvailable })
       yield* Time.advance("1 minute")
+      assert.isUndefined(failed.pollUnsafe())
+      assert.strictEqual(yield* waiting, 0)
       yield* release
+      assert.strictEqual((yield* take).channel_id, other)
       yield* Time.advance("14900 millis")
       assert.isUndefined(failed.pollUnsafe())
       yield* Time.advance("100 millis")
@@ -236,6 +265,64 @@ describe("Moving", () => {
       assert.strictEqual(target.channelId, home)
       assert.strictEqual(yield* Fiber.join(failed), error)
       assert.isFalse(moving.refuse(error))
+    })
+  )
+
+  for (const now of [ready(home), resuming(home)]) {
+    for (
+      const [how, flags] of [["muted", { mute: true, deaf: false }], ["deaf", { mute: false, deaf: true }]] as const
+    ) {
+      Gateway.test(
+        `tells where it still is, ${now._tag}, that it is ${how} by now when a move has failed`,
+        Effect.gen(function*() {
+          const { become, hold, move, release, shown, take, waiting } = yield* rig
+          const failed = yield* move
+          assert.strictEqual((yield* take).channel_id, other)
+          yield* become(now)
+          // as it was told with the move, which has come to nothing
+          shown.flags = flags
+          yield* hold
+          yield* Time.advance("15 seconds")
+          // which does not wait for the limit of messages
+          assert.isDefined(failed.pollUnsafe())
+          assert.strictEqual(yield* waiting, 0)
+          yield* release
+          yield* Time.advance("1 millis")
+          assert.strictEqual(yield* waiting, 1)
+          assert.deepInclude(yield* take, { channel_id: home, self_mute: flags.mute, self_deaf: flags.deaf })
+        })
+      )
+    }
+  }
+
+  Gateway.test(
+    "tells nobody how it is shown when a move has failed and that has not changed, or is told by the connection on its way",
+    Effect.gen(function*() {
+      const { become, move, moving, shown, take, waiting } = yield* rig
+      const failed = yield* move
+      assert.strictEqual((yield* take).channel_id, other)
+      yield* Time.advance("15 seconds")
+      yield* Fiber.join(failed)
+      const again = yield* Gateway.start(Effect.flip(moving.move(other)))
+      assert.strictEqual((yield* take).channel_id, other)
+      shown.flags = { mute: true, deaf: true }
+      yield* become(reconnecting)
+      yield* Time.advance("15 seconds")
+      yield* Fiber.join(again)
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+
+  Gateway.test(
+    "does not want to be where it was refused, whatever the session does at the same moment",
+    Effect.gen(function*() {
+      const { become, move, moving, target } = yield* rig
+      const failed = yield* move
+      yield* become(reconnecting)
+      moving.refuse(VoiceError.make(new VoiceError.NotAdmitted({ guildId, channelId: other, obstacle: "Connect" })))
+      yield* become({ ...reconnecting, attempt: 2 })
+      yield* Fiber.join(failed)
+      assert.strictEqual(target.channelId, home)
     })
   )
 })

@@ -307,6 +307,7 @@ process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
           assert.strictEqual(yield* status(path), 403, path)
         }
         assert.strictEqual(yield* status(relay.url, { method: "POST" }), 403)
+        assert.isFalse(relay.hasRefused(), "no address was")
         return relay.url
       }).pipe(Effect.scoped)
       assert.strictEqual(yield* Effect.promise(() => fetch(url).then(() => "there", () => "gone")), "gone")

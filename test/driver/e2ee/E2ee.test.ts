@@ -461,6 +461,30 @@ describe("E2ee", () => {
   )
 
   test(
+    "a transition to a version that nobody here knows is a failure, and is not announced",
+    Effect.gen(function*() {
+      const { failures, say, state, take } = yield* member()
+      yield* say(prepare(5, 2))
+      assert.deepStrictEqual(take(), [])
+      assert.isFalse(state()?.transitioning)
+      assert.deepStrictEqual(
+        failures.map(({ reason }) => reason._tag === "E2eeFailed" ? reason.kind : reason._tag),
+        ["Version"]
+      )
+    })
+  )
+
+  test(
+    "the last member of a group makes the call plain where the voice gateway says so at once",
+    Effect.gen(function*() {
+      const { gate, say, state } = yield* member()
+      yield* say(gone(guest), prepare(0, 0))
+      assert.strictEqual(state()?.version, 0)
+      assert.deepStrictEqual(gate(), { _tag: "open" })
+    })
+  )
+
+  test(
     "a later epoch with another version leaves the group alone",
     Effect.gen(function*() {
       const { commit, failures, say, state, take } = yield* member()

@@ -17,6 +17,15 @@ describe("Lateness", () => {
     lateness.close()
   })
 
+  it("never says less than what was exceeded, also where its steps become coarser", () => {
+    const lateness = Lateness.make()
+    for (const ms of [19.9, 20, 24, 24.9, 60]) lateness.record(ms)
+    assert.strictEqual(lateness.percentile(0.2), 20)
+    for (const share of [0.4, 0.8]) assert.strictEqual(lateness.percentile(share), 25)
+    assert.strictEqual(lateness.percentile(1), 60)
+    lateness.close()
+  })
+
   it("keeps those of senders apart, however many there are, and after they have ended", () => {
     const all = Array.from({ length: 300 }, () => Lateness.make())
     for (const [index, lateness] of all.entries()) for (let i = 0; i < 10; i++) lateness.record(index / 20)

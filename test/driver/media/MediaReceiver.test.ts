@@ -81,6 +81,23 @@ describe("MediaReceiver", () => {
       assert.strictEqual(reception.lost(), 0)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
+  it.effect("counts as lost nothing of what it did not listen to meanwhile", () =>
+    Effect.gen(function*() {
+      const { receiver, reception, seal } = yield* rig("aead_aes256_gcm_rtpsize")
+      const hear = (sequence: number) => receiver.receive(seal(packet(opus, { sequence })))
+      for (let sequence = 0; sequence < 5; sequence++) hear(sequence)
+      receiver.setListening(false)
+      for (let sequence = 5; sequence < 15; sequence++) hear(sequence)
+      assert.strictEqual(receiver.statistics().unheard, 10)
+      receiver.setListening(true)
+      for (let sequence = 15; sequence < 20; sequence++) hear(sequence)
+      assert.strictEqual(reception.lost(), 0)
+      // and what it did listen to it counts
+      receiver.setListening(true)
+      hear(22)
+      assert.strictEqual(reception.lost(), 2)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
   for (const mode of [...EncryptionMode.modes, "plain"] as const) {
     it.effect(`opens ${mode} and takes extension and padding off`, () =>
       Effect.gen(function*() {

@@ -311,6 +311,24 @@ describe("MediaSender", () => {
       }
     }))
 
+  test("keeps its times when it starves after it has caught up", () =>
+    Effect.gen(function*() {
+      const { events, run, sender, sent, stall } = yield* rig()
+      const ring = filled(8)
+      sender.attach(1, ring, false)
+      while (sent.length < 5) run((sent.at(-1)?.atMs ?? 1_000) + 20)
+      const due = (sent.at(-1)?.atMs ?? 0) + 20
+      stall(due + 25)
+      run(due + 25)
+      assert.lengthOf(sent, 7)
+      run(due + 400)
+      assert.deepStrictEqual(events, ["TrackStarted 1", "TrackStarving 1"])
+      assert.strictEqual(sender.statistics().reanchored, 0)
+      sent.forEach(({ timestamp }, i) =>
+        assert.strictEqual(RtpPacket.timestampDelta(timestamp, sent[0]?.timestamp ?? 0), i * 960)
+      )
+    }))
+
   test("catches up over a change to the ring that follows", () =>
     Effect.gen(function*() {
       for (const after of [6, "drained"] as const) {
