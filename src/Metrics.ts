@@ -41,7 +41,8 @@ export interface Options {
   readonly interval?: Duration.Input | undefined
   /**
    * More attributes, or others: `guild` and `channel` (ids) are there by themselves. Where two sessions have the same
-   * attributes, counters add up, and gauges are those of the session that was looked at last.
+   * attributes, counters add up, and gauges are those of the session that was looked at last. Counters stay for each guild and
+   * channel that a session was ever in: a bot in many of them gives both other values, as in `{ guild: "all", channel: "all" }`.
    */
   readonly attributes?: Readonly<Record<string, string>> | undefined
 }

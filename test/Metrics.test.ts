@@ -144,6 +144,25 @@ describe("Metrics", () => {
       assert.deepStrictEqual(yield* series("discord_voice_session_up"), new Map())
     }).pipe(Effect.scoped, fresh))
 
+  it.effect("are as many as one session has, whatever comes and goes, where attributes say so", () =>
+    Effect.gen(function*() {
+      const { session, state } = fake()
+      state.buffering = buffering
+      const attributes = { guild: "all", channel: "all" }
+      const count = Effect.map(Metric.snapshot, (all) => all.length)
+      const visit = (id: string) =>
+        Effect.scoped(Metrics.observe(
+          { ...session, guildId: GuildId.make(id), channelId: Effect.succeed(ChannelId.make(id)) },
+          { attributes }
+        ))
+      yield* visit("100")
+      const before = yield* count
+      assert.isAbove(before, 10)
+      for (let id = 101; id < 200; id++) yield* visit(String(id))
+      assert.strictEqual(yield* count, before)
+      assert.strictEqual((yield* series("discord_voice_frames_concealed_total")).get("all"), 500)
+    }).pipe(fresh))
+
   it.effect("keep nobody waiting at the end for a connection that gives no answer", () =>
     Effect.gen(function*() {
       const { session, state } = fake()

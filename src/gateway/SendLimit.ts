@@ -40,7 +40,7 @@ const lingerMs = 5_000
  * @since 0.1.0
  */
 export interface SendLimit {
-  /** Whole milliseconds until a message fits into `capacity` messages in 60 seconds; 0 if it does now. */
+  /** Whole milliseconds until a message fits into `capacity` messages in 60 seconds, `total` at most; 0 if it does now. */
   readonly waitMs: (capacity: number, nowMs: number) => number
   /** Counts a message as sent. */
   readonly record: (nowMs: number) => void
@@ -104,13 +104,14 @@ export const make = (): SendLimit => {
   const sentAt: Array<number> = []
   return {
     waitMs: (capacity, nowMs) => {
-      while (sentAt[0] !== undefined && sentAt[0] + windowMs <= nowMs) sentAt.shift()
       const blocking = sentAt[sentAt.length - capacity]
       // a rest of less than a nanosecond is no time to sleep, and would be waited for over and over
-      return blocking === undefined ? 0 : Math.ceil(blocking + windowMs - nowMs)
+      return blocking === undefined ? 0 : Math.max(0, Math.ceil(blocking + windowMs - nowMs))
     },
     record: (nowMs) => {
       sentAt.push(nowMs)
+      // heartbeats come for months, also where nobody asks whether there is room
+      if (sentAt.length > total) sentAt.shift()
     }
   }
 }

@@ -39,6 +39,11 @@ export class Deadline {
     return Number(this.#clock.monotonicTimeNanosUnsafe() - this.#startedAt) / 1_000_000
   }
 
+  /** In whole nanoseconds: a rest of less is no time to sleep, and would be waited for over and over. */
+  #leftMs(): number {
+    return Math.round((this.#deadlineMs - this.elapsedMs()) * 1_000_000) / 1_000_000
+  }
+
   /** The gateway is given a request. */
   asking(): void {
     this.askedAt = undefined
@@ -55,9 +60,9 @@ export class Deadline {
   /** Waits until the time is over. */
   get expiry(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      for (let leftMs = this.#deadlineMs; leftMs > 0; leftMs = this.#deadlineMs - this.elapsedMs()) {
+      for (let leftMs = this.#deadlineMs; leftMs > 0; leftMs = this.#leftMs()) {
         yield* Effect.sleep(leftMs)
-        if (this.askedAt !== undefined || this.elapsedMs() < this.#deadlineMs || !this.#isHeldBack()) continue
+        if (this.askedAt !== undefined || this.#leftMs() > 0 || !this.#isHeldBack()) continue
         this.#wasHeldBack = true
         this.#deadlineMs = this.elapsedMs() + heldBackWaitMs
       }

@@ -59,6 +59,10 @@ const silentSince = new WeakMap<Gateway.Gateway["Service"], bigint>()
  */
 export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, isOut, say }: Options): Farewell => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
+  const isSilent = () => {
+    const since = silentSince.get(gateway)
+    return since !== undefined && clock.monotonicTimeNanosUnsafe() - since < Duration.toNanosUnsafe(silenceWait)
+  }
 
   let saying: Fiber.Fiber<void, VoiceError.VoiceError> | undefined
   /** Says it once: a gateway that is away or at its limit of messages says it when it can. */
@@ -78,21 +82,19 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, i
       duration: leaveTimeout,
       orElse: () =>
         Effect.suspend(() => {
-          if (isHeldBack() || isOut()) return Effect.void
+          // a gateway that is away is told of by itself
+          if (isHeldBack() || isOut() || isAway()) return Effect.void
+          const wasSilent = isSilent()
           silentSince.set(gateway, clock.monotonicTimeNanosUnsafe())
-          return Effect.logWarning(
-            `Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`
-          )
+          const said = `Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`
+          // of a thousand sessions one is enough
+          return wasSilent ? Effect.logDebug(said) : Effect.logWarning(said)
         })
     }),
     Effect.catch((error) => Effect.logDebug(`leaving was not announced: ${error.message}`))
   )
 
-  const isInVain = () => {
-    if (isAway() || isOut() || isHeldBack()) return true
-    const since = silentSince.get(gateway)
-    return since !== undefined && clock.monotonicTimeNanosUnsafe() - since < Duration.toNanosUnsafe(silenceWait)
-  }
+  const isInVain = () => isAway() || isOut() || isHeldBack() || isSilent()
 
   const leave = Effect.suspend(() => {
     if (isDetached()) return Effect.void

@@ -23,6 +23,8 @@ export interface Attached {
   paused: boolean
   /** Its number on the connection of the moment. */
   inner: number | undefined
+  /** All of it was sent: another connection has nothing to do with it. */
+  isDrained: boolean
 }
 
 /**
@@ -40,12 +42,14 @@ export class Lineup {
   isHeld = false
 
   add(...[ring, options]: Parameters<VoiceConnection["attach"]>): Attached {
+    const former = this.#attached
     const next: Attached = {
       number: ++this.#tracks,
       ring,
-      after: this.#attached === undefined ? undefined : options?.after,
+      after: former === undefined || this.#isPast(former) ? undefined : options?.after,
       paused: options?.paused ?? false,
-      inner: undefined
+      inner: undefined,
+      isDrained: false
     }
     if (next.after === undefined) {
       this.#attached = next
@@ -85,14 +89,17 @@ export class Lineup {
     if (waiting !== undefined && event.track === waiting.inner) this.#changeOver(waiting)
     const former = this.#attached
     if (former === undefined || event.track !== former.inner) return undefined
-    if (event._tag === "TrackDrained" && this.#waiting !== undefined) this.#changeOver(this.#waiting)
+    if (event._tag === "TrackDrained") {
+      former.isDrained = true
+      if (this.#waiting !== undefined) this.#changeOver(this.#waiting)
+    }
     return { ...event, track: former.number }
   }
 
   /** Hands a track to a connection that does not have it yet. One that is ending takes nothing any more; the next one will. */
   attachTo(connection: VoiceConnection, track: Attached): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (track.inner !== undefined) return Effect.void
+      if (track.inner !== undefined || track.isDrained) return Effect.void
       const paused = this.#isPaused(track)
       return connection.attach(track.ring, { paused, after: track.after }).pipe(
         Effect.flatMap((inner) => {
@@ -104,6 +111,11 @@ export class Lineup {
         Effect.ignore
       )
     })
+  }
+
+  /** All of it was sent, on a connection that is over. */
+  #isPast({ inner, isDrained }: Attached): boolean {
+    return isDrained && inner === undefined
   }
 
   #isPaused({ paused }: Attached): boolean {

@@ -30,6 +30,15 @@ describe("SendLimit", () => {
     assert.strictEqual(limit.waitMs(1, 140_000), 40_000)
   })
 
+  it("knows no more after months of heartbeats than it needs", () => {
+    const limit = SendLimit.make()
+    // one that kept all of them would move a million numbers a million times when somebody asks
+    for (let i = 0; i <= 1_000_000; i++) limit.record(i * 41_250)
+    const lastMs = 1_000_000 * 41_250
+    assert.strictEqual(limit.waitMs(SendLimit.ordinary, lastMs + 70_000), 0)
+    assert.strictEqual(limit.waitMs(2, lastMs), 18_750)
+  })
+
   it("waits at least as long as a timer can", () => {
     const limit = SendLimit.make()
     for (let i = 0; i < SendLimit.ordinary; i++) limit.record(0.3)

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
 
@@ -54,5 +55,22 @@ describe("a track that has ended", () => {
       yield* Effect.sleep("1 second")
       // a ring of samples is of 256 KiB
       assert.isAbove(before - (yield* buffered), 8 * 240)
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("is not told of as ended again on each connection that follows", () =>
+    Rig.run(Effect.gen(function*() {
+      const { faults } = yield* Emulator.Emulator
+      const session = yield* Rig.join("lobby")
+      const events = yield* Rig.keep(yield* session.events)
+      yield* (yield* session.play(Rig.source(10))).awaitEnd
+      for (let i = 0; i < 3; i++) {
+        yield* faults.moveServer("lobby")
+        yield* Effect.sleep("5 seconds")
+      }
+      const again = yield* session.play(Rig.source(10))
+      assert.deepStrictEqual(yield* again.awaitEnd, { _tag: "Finished" })
+      yield* Effect.sleep("1 second")
+      const tracks = events.map(({ _tag }) => _tag).filter((tag) => tag.startsWith("Track"))
+      assert.deepStrictEqual(tracks, ["TrackStarted", "TrackDrained", "TrackStarted", "TrackDrained"])
     })).pipe(Effect.provide(Rig.memory())))
 })

@@ -401,6 +401,22 @@ describe("Conduit", () => {
       assert.deepStrictEqual(second.log, ["attach 10 after nothing"])
     }))
 
+  it.effect("gives another connection nothing of which all was sent, and tells that once", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(1)
+      const told = yield* telling(conduit)
+      const first = yield* recording(conduit)
+      yield* conduit.attach(FrameRing.make())
+      first.tell({ _tag: "TrackDrained", track: 10 })
+      yield* first.release
+      const second = yield* recording(conduit)
+      // it waits for nothing there
+      yield* conduit.attach(FrameRing.make(), { after: 50 })
+      assert.deepStrictEqual(second.log, ["attach 10 after nothing"])
+      second.tell({ _tag: "TrackDrained", track: 10 })
+      assert.deepStrictEqual(told.filter((what) => what.startsWith("Track")), ["TrackDrained 1", "TrackDrained 2"])
+    }).pipe(Effect.scoped))
+
   it.effect("lets nothing wait where nothing plays", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)

@@ -53,4 +53,18 @@ describe("Deadline", () => {
       assert.isDefined(waiting.pollUnsafe())
       assert.strictEqual(deadline.elapsedMs(), 61_000)
     }))
+
+  it.effect("is over when what is left is less than a nanosecond", () =>
+    Effect.gen(function*() {
+      // 35.00198 + 15000 is a little more than 15035.00198 in numbers of JavaScript
+      const asked = Duration.nanos(35_001_980n)
+      const deadline = new Deadline(yield* Clock.Clock, Duration.seconds(15), () => true)
+      const waiting = yield* Effect.forkChild(deadline.expiry, { startImmediately: true })
+      deadline.asking()
+      yield* TestClock.adjust(asked)
+      deadline.asked()
+      yield* TestClock.adjust("15 seconds")
+      assert.strictEqual(deadline.elapsedMs(), 15_035.00198)
+      assert.isDefined(waiting.pollUnsafe())
+    }))
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type * as Gateway from "../../src/Gateway.ts"
 import * as Mixer from "../../src/Mixer.ts"
@@ -66,4 +66,18 @@ describe("Farewell", () => {
         assert.sameMembers(left.map(({ guild_id }) => guild_id), guilds)
       }).pipe(Effect.provide(layer)))
   }
+
+  it.effect("warns once of a gateway that lets many down at the same time", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (logLevel === "Warn") warnings.push(String(message))
+    })
+    return Effect.gen(function*() {
+      const scope = yield* ways["of VoiceSessions"]
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(closing)
+      assert.lengthOf(warnings, 1)
+    }).pipe(Effect.provide([layer, Logger.layer([logger])]))
+  })
 })
