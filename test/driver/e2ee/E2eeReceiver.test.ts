@@ -503,6 +503,7 @@ describe("E2eeReceiver", () => {
       receiver.beginEpoch()
       receive(MockDave.protect(frame, 1), guest)
       receiver.forget(stranger)
+      assert.strictEqual(receiver.statistics().fromNonMembers, 0)
       receiver.forget(guest)
       answerAll()
       receiver.endEpoch()
