@@ -5,8 +5,12 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { Reader } from "../src/cli/wire/Reading.ts"
 import * as Emulator from "../src/emulator/Emulator.ts"
+import { Ssrc } from "../src/protocol/Identifier.ts"
 import * as RtpPacket from "../src/protocol/RtpPacket.ts"
+import * as Time from "../src/testing/Time.ts"
 import * as Voice from "../src/Voice.ts"
+import * as VoiceSocket from "../src/VoiceSocket.ts"
+import * as VoiceUdp from "../src/VoiceUdp.ts"
 import * as WireLog from "../src/WireLog.ts"
 import * as Rig from "./integration/rig.ts"
 
@@ -75,6 +79,22 @@ describe("WireLog", () => {
       const moments = entries.map(({ at }) => at)
       assert.deepStrictEqual(moments, moments.toSorted((a, b) => a - b))
     }))
+
+  it.effect("is of sockets that a program opens by itself, too, where their layers were made within it", () =>
+    Effect.gen(function*() {
+      const entries: Array<WireLog.Entry> = []
+      const log = WireLog.layerWith({ write: (entry) => entries.push(entry) })
+      const discord = yield* Emulator.Emulator
+      const sockets = Layer.merge(VoiceSocket.layer, VoiceUdp.layer).pipe(Layer.provide([discord.transport, log]))
+      const [server] = discord.urls.voice
+      assert.isDefined(server)
+      yield* Effect.gen(function*() {
+        yield* (yield* VoiceSocket.VoiceSocket).open({ endpoint: server.endpoint, version: 8 })
+        yield* (yield* VoiceUdp.VoiceUdp).open({ ...server.udp, ssrc: Ssrc.make(1) })
+      }).pipe(Effect.scoped, Effect.provide(sockets), (opening) => Time.during(opening, "1 second"))
+      const opened = entries.flatMap((entry) => entry.kind === "open" ? [entry.socket] : [])
+      assert.deepStrictEqual(opened, ["voice 1", "udp 1"])
+    }).pipe(Effect.provide(Emulator.layerMemory())))
 
   it.effect("counts datagrams, all of them", () =>
     Effect.gen(function*() {

@@ -120,8 +120,8 @@ const placed = (frames: ReadonlyArray<Frame>): ReadonlyArray<readonly [number, F
     const isAnew = Math.abs(at - frame.arrivalMs) > mostDriftMs
     if (isAnew) origin = frame
     const moment = isAnew ? frame.arrivalMs : at
-    // a datagram that came twice
-    if (!moments.has(moment)) moments.set(moment, frame)
+    // a datagram that came twice is there once
+    moments.set(moment, frame)
   }
   return Array.from(moments).toSorted(([a], [b]) => a - b)
 }
