@@ -64,8 +64,8 @@ const fail = (json: boolean, detail: string) =>
     return yield* new WireFailed({ detail })
   })
 
-const isOf = (line: Line, socket: string): boolean =>
-  "socket" in line.entry && (line.entry.socket === socket || line.entry.socket.startsWith(`${socket} `))
+/** Whether the socket of this name is the one that is asked for, or of that kind. */
+const isOf = (name: string, asked: string): boolean => name === asked || name.startsWith(`${asked} `)
 
 const endOf = (
   { entries, found, sockets, unreadable, width }: {
@@ -88,7 +88,8 @@ const endOf = (
 }
 
 /**
- * `wire FILE [--socket NAME] [--findings] [--full] [--json]`. The exit code is 1 if the file is no log.
+ * `wire FILE [--socket NAME] [--findings] [--full] [--json]`. The exit code is 1 if the file is no log, or has no such
+ * socket.
  *
  * With `--json` every line on standard output is an object with an `event`: an `entry` for each entry that is shown (`title`,
  * `findings`, `entry`), and at last `end` with how many `entries` and `unreadable` lines there were, `findings` with the number of
@@ -106,11 +107,13 @@ export const wireCommand = Command.make(
     const sockets = new Sockets.Sockets()
     const width = full ? Infinity : shortWidth
     const found = new Map<string, number>()
+    const names = new Set<string>()
     let entries = 0
     let unreadable = 0
 
-    const isShown = (line: Line) =>
-      (!isOnlyFindings || line.findings.length > 0) && (Option.isNone(socket) || isOf(line, socket.value))
+    const isShown = ({ entry, findings }: Line) =>
+      (!isOnlyFindings || findings.length > 0) &&
+      (Option.isNone(socket) || ("socket" in entry && isOf(entry.socket, socket.value)))
 
     /** Throws for what is deeper than it can look, which no log of ours is. */
     const shown = (line: Line) => ({
@@ -129,17 +132,21 @@ export const wireCommand = Command.make(
       entries++
       const { line, output } = read.success
       sockets.add(line.entry)
+      if ("socket" in line.entry) names.add(line.entry.socket)
       for (const finding of line.findings) found.set(finding, (found.get(finding) ?? 0) + 1)
       if (isShown(line)) yield* Console.log(output)
     })
 
-    yield* files.stream(file).pipe(
-      Stream.decodeText,
-      Stream.splitLines,
-      Stream.runForEach(onLine),
+    const read = files.stream(file).pipe(Stream.decodeText, Stream.splitLines, Stream.runForEach(onLine))
+    yield* files.stat(file).pipe(
+      Effect.flatMap(({ type }) => type === "Directory" ? fail(json, `${file} cannot be read: it is a folder.`) : read),
       Effect.catchTag("PlatformError", ({ message }) => fail(json, `${file} cannot be read: ${message}`))
     )
     if (entries === 0) return yield* fail(json, `${file} is no log of the wire: it is empty.`)
+    if (Option.isSome(socket) && !Array.from(names).some((name) => isOf(name, socket.value))) {
+      const there = Array.from(names, (name) => escaped(name)).join(", ") || "none"
+      return yield* fail(json, `${file} has no socket "${socket.value}": it has ${there}.`)
+    }
     yield* Console.log(
       json
         ? JSON.stringify({

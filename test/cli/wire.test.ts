@@ -113,6 +113,24 @@ describe("wire", () => {
       assert.isFalse(missing.isWell)
       assert.lengthOf(missing.stderr, 1)
       assert.match(missing.stderr[0] ?? "", /none cannot be read: .*NotFound/)
+      const folder = yield* run([Path.dirname(other)])
+      assert.isFalse(folder.isWell)
+      assert.deepStrictEqual(folder.stderr, [`${Path.dirname(other)} cannot be read: it is a folder.`])
+    }).pipe(Effect.scoped))
+
+  it.live("says which sockets there are where it is asked for another", () =>
+    Effect.gen(function*() {
+      const path = yield* fileOf(log)
+      const told = `${path} has no socket "voice 2": it has voice 1, udp 1.`
+      const wrong = yield* run([path, "--socket", "voice 2"])
+      assert.isFalse(wrong.isWell)
+      assert.isEmpty(wrong.stdout)
+      assert.deepStrictEqual(wrong.stderr, [told])
+      const forProgram = yield* run([path, "--socket", "voice 2", "--json"])
+      assert.isFalse(forProgram.isWell)
+      assert.deepStrictEqual(forProgram.stdout.map((line) => JSON.parse(line)), [{ event: "failed", message: told }])
+      const none = yield* run([yield* fileOf(JSON.stringify(entries[0])), "--socket", "udp"])
+      assert.match(none.stderr[0] ?? "", /has no socket "udp": it has none\.$/)
     }).pipe(Effect.scoped))
 
   it.live("cuts long lines, unless whole ones are asked for", () =>
