@@ -8,9 +8,11 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
 import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { escaped } from "../protocol/internal/printable.ts"
 import * as WireLog from "../WireLog.ts"
@@ -35,7 +37,9 @@ export class WireFailed extends Schema.TaggedError<WireFailed>("effect-discord-v
 }
 
 const flags = {
-  file: Argument.String("file").pipe(Argument.withDescription("What WireLog.layerFile has written")),
+  file: Argument.String("file").pipe(
+    Argument.withDescription("What WireLog.layerFile has written; - reads standard input")
+  ),
   socket: Flag.String("socket").pipe(
     Flag.optional,
     Flag.withDescription(
@@ -101,8 +105,10 @@ const endOf = (
 export const wireCommand = Command.make(
   "wire",
   flags,
-  Effect.fnUntraced(function*({ file, findings: isOnlyFindings, full, json, socket }) {
+  Effect.fnUntraced(function*({ file: path, findings: isOnlyFindings, full, json, socket }) {
     const files = yield* FileSystem.FileSystem
+    const { stdin } = yield* Stdio.Stdio
+    const file = path === "-" ? "Standard input" : path
     const reader = new Reader()
     const sockets = new Sockets.Sockets()
     const width = full ? Infinity : shortWidth
@@ -137,9 +143,14 @@ export const wireCommand = Command.make(
       if (isShown(line)) yield* Console.log(output)
     })
 
-    const read = files.stream(file).pipe(Stream.decodeText, Stream.splitLines, Stream.runForEach(onLine))
-    yield* files.stat(file).pipe(
-      Effect.flatMap(({ type }) => type === "Directory" ? fail(json, `${file} cannot be read: it is a folder.`) : read),
+    const read = (bytes: Stream.Stream<Uint8Array, PlatformError>) =>
+      bytes.pipe(Stream.decodeText, Stream.splitLines, Stream.runForEach(onLine))
+    const readFile = Effect.flatMap(
+      files.stat(path),
+      ({ type }) =>
+        type === "Directory" ? fail(json, `${file} cannot be read: it is a folder.`) : read(files.stream(path))
+    )
+    yield* (path === "-" ? read(stdin) : readFile).pipe(
       Effect.catchTag("PlatformError", ({ message }) => fail(json, `${file} cannot be read: ${message}`))
     )
     if (entries === 0) return yield* fail(json, `${file} is no log of the wire: it is empty.`)

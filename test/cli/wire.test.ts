@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Exit } from "effect"
+import { Console, Effect, Exit, Stdio, Stream } from "effect"
 import { CliOutput, Command } from "effect/cli"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -10,7 +10,7 @@ import { wireCommand } from "../../src/cli/wire.ts"
 import type { Entry } from "../../src/WireLog.ts"
 
 /** What the command prints, and whether it ends well. */
-const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
+const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, input = "") {
   const console = yield* Console.Console
   const stdout: Array<string> = []
   const stderr: Array<string> = []
@@ -21,6 +21,7 @@ const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
   const exit = yield* Command.runWith(wireCommand, { version: "0.0.0" })(args).pipe(
     Effect.provideService(Console.Console, recording),
     Effect.provideService(CliOutput.Presenter, Usage.presenter(args)),
+    Effect.provide(Stdio.layerTest({ stdin: Stream.make(new TextEncoder().encode(input)) })),
     Effect.provide(NodeServices.layer),
     Effect.exit
   )
@@ -117,6 +118,15 @@ describe("wire", () => {
       assert.isFalse(folder.isWell)
       assert.deepStrictEqual(folder.stderr, [`${Path.dirname(other)} cannot be read: it is a folder.`])
     }).pipe(Effect.scoped))
+
+  it.live("reads standard input", () =>
+    Effect.gen(function*() {
+      const whole = yield* run(["-", "--json"], log)
+      assert.isTrue(whole.isWell)
+      assert.strictEqual(JSON.parse(whole.stdout.at(-1) ?? "").entries, 5)
+      const none = yield* run(["-"], "")
+      assert.deepStrictEqual(none.stderr, ["Standard input is no log of the wire: it is empty."])
+    }))
 
   it.live("says which sockets there are where it is asked for another", () =>
     Effect.gen(function*() {
