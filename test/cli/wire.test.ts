@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Exit, Stdio, Stream } from "effect"
+import { Console, Effect, Exit, Layer, Stdio, Stream } from "effect"
 import { CliOutput, Command } from "effect/cli"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -21,8 +21,10 @@ const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, input = "")
   const exit = yield* Command.runWith(wireCommand, { version: "0.0.0" })(args).pipe(
     Effect.provideService(Console.Console, recording),
     Effect.provideService(CliOutput.Presenter, Usage.presenter(args)),
-    Effect.provide(Stdio.layerTest({ stdin: Stream.make(new TextEncoder().encode(input)) })),
-    Effect.provide(NodeServices.layer),
+    Effect.provide(Layer.merge(
+      NodeServices.layer,
+      Stdio.layerTest({ stdin: Stream.make(new TextEncoder().encode(input)) })
+    )),
     Effect.exit
   )
   return { isWell: Exit.isSuccess(exit), stdout: stdout.map((line) => line.trimEnd()), stderr }
