@@ -20,7 +20,7 @@ const start = Effect.fnUntraced(function*(patience: Duration.Input, addresses: A
     Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env))),
     Effect.forkScoped
   )
-  // fails until the bot has registered its commands
+  // fails until the bot has logged in
   yield* Effect.retry(discord.command({ name: "queue" }), {
     schedule: Schedule.spaced("50 millis"),
     times: 600

@@ -42,7 +42,16 @@ export type {
 
 export { isPublic as isPublicAddress } from "./http/HttpAddress.ts"
 
-export type { PlaylistEntry } from "./source/UrlSource.ts"
+export type {
+  /**
+   * What {@link fromUrl} takes.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Options as UrlOptions,
+  PlaylistEntry
+} from "./source/UrlSource.ts"
 
 export type { ContainerOptions } from "./source/ContainerOptions.ts"
 

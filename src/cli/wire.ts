@@ -8,9 +8,11 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
 import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { escaped } from "../protocol/internal/printable.ts"
 import * as WireLog from "../WireLog.ts"
@@ -35,7 +37,9 @@ export class WireFailed extends Schema.TaggedError<WireFailed>("effect-discord-v
 }
 
 const flags = {
-  file: Argument.String("file").pipe(Argument.withDescription("What WireLog.layerFile has written")),
+  file: Argument.String("file").pipe(
+    Argument.withDescription("What WireLog.layerFile has written; - reads standard input")
+  ),
   socket: Flag.String("socket").pipe(
     Flag.optional,
     Flag.withDescription(
@@ -64,8 +68,8 @@ const fail = (json: boolean, detail: string) =>
     return yield* new WireFailed({ detail })
   })
 
-const isOf = (line: Line, socket: string): boolean =>
-  "socket" in line.entry && (line.entry.socket === socket || line.entry.socket.startsWith(`${socket} `))
+/** Whether the socket of this name is the one that is asked for, or of that kind. */
+const isOf = (name: string, asked: string): boolean => name === asked || name.startsWith(`${asked} `)
 
 const endOf = (
   { entries, found, sockets, unreadable, width }: {
@@ -88,7 +92,8 @@ const endOf = (
 }
 
 /**
- * `wire FILE [--socket NAME] [--findings] [--full] [--json]`. The exit code is 1 if the file is no log.
+ * `wire FILE [--socket NAME] [--findings] [--full] [--json]`. The exit code is 1 if the file is no log, or has no such
+ * socket.
  *
  * With `--json` every line on standard output is an object with an `event`: an `entry` for each entry that is shown (`title`,
  * `findings`, `entry`), and at last `end` with how many `entries` and `unreadable` lines there were, `findings` with the number of
@@ -100,17 +105,21 @@ const endOf = (
 export const wireCommand = Command.make(
   "wire",
   flags,
-  Effect.fnUntraced(function*({ file, findings: isOnlyFindings, full, json, socket }) {
+  Effect.fnUntraced(function*({ file: path, findings: isOnlyFindings, full, json, socket }) {
     const files = yield* FileSystem.FileSystem
+    const { stdin } = yield* Stdio.Stdio
+    const file = path === "-" ? "Standard input" : path
     const reader = new Reader()
     const sockets = new Sockets.Sockets()
     const width = full ? Infinity : shortWidth
     const found = new Map<string, number>()
+    const names = new Set<string>()
     let entries = 0
     let unreadable = 0
 
-    const isShown = (line: Line) =>
-      (!isOnlyFindings || line.findings.length > 0) && (Option.isNone(socket) || isOf(line, socket.value))
+    const isShown = ({ entry, findings }: Line) =>
+      (!isOnlyFindings || findings.length > 0) &&
+      (Option.isNone(socket) || ("socket" in entry && isOf(entry.socket, socket.value)))
 
     /** Throws for what is deeper than it can look, which no log of ours is. */
     const shown = (line: Line) => ({
@@ -129,17 +138,26 @@ export const wireCommand = Command.make(
       entries++
       const { line, output } = read.success
       sockets.add(line.entry)
+      if ("socket" in line.entry) names.add(line.entry.socket)
       for (const finding of line.findings) found.set(finding, (found.get(finding) ?? 0) + 1)
       if (isShown(line)) yield* Console.log(output)
     })
 
-    yield* files.stream(file).pipe(
-      Stream.decodeText,
-      Stream.splitLines,
-      Stream.runForEach(onLine),
+    const read = (bytes: Stream.Stream<Uint8Array, PlatformError>) =>
+      bytes.pipe(Stream.decodeText, Stream.splitLines, Stream.runForEach(onLine))
+    const readFile = Effect.flatMap(
+      files.stat(path),
+      ({ type }) =>
+        type === "Directory" ? fail(json, `${file} cannot be read: it is a folder.`) : read(files.stream(path))
+    )
+    yield* (path === "-" ? read(stdin) : readFile).pipe(
       Effect.catchTag("PlatformError", ({ message }) => fail(json, `${file} cannot be read: ${message}`))
     )
     if (entries === 0) return yield* fail(json, `${file} is no log of the wire: it is empty.`)
+    if (Option.isSome(socket) && !Array.from(names).some((name) => isOf(name, socket.value))) {
+      const there = Array.from(names, (name) => escaped(name)).join(", ") || "none"
+      return yield* fail(json, `${file} has no socket "${socket.value}": it has ${there}.`)
+    }
     yield* Console.log(
       json
         ? JSON.stringify({

@@ -107,6 +107,14 @@ export type { Participant, SpeakOptions } from "./shell/Participant.ts"
 export { EmulatorError }
 
 /**
+ * How our own gateway client logs in: what else it subscribes to, and as which shard.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ClientOptions = Pick<Gateway.GatewayOptions, "intents" | "shard">
+
+/**
  * What both layers understand.
  *
  * @category models
@@ -263,13 +271,17 @@ export class Emulator extends Context.Service<Emulator, {
   /** The way to the emulator: the memory transports, or those of the machine, which then trust its certificate. */
   readonly transport: Layer.Layer<Transport.WebSocketTransport | Transport.DatagramTransport>
   /** Our own gateway client, logged in as this user; one who is not known is created as a bot. */
-  readonly layerGateway: (user: string) => Layer.Layer<Gateway.Gateway | Gateway.Dispatches | Gateway.Rest, VoiceError>
+  readonly layerGateway: (
+    user: string,
+    options?: ClientOptions
+  ) => Layer.Layer<Gateway.Gateway | Gateway.Dispatches | Gateway.Rest, VoiceError>
   /**
    * All that a program with a `VoiceSession` needs, as this user: the gateway of {@link layerGateway}, and voice over
    * `transport`. In memory its beat follows Effect's `Clock`, as everything else does.
    */
   readonly layerVoice: (
-    user: string
+    user: string,
+    options?: ClientOptions
   ) => Layer.Layer<Gateway.Gateway | Gateway.Dispatches | Gateway.Rest | Voice.Voice, VoiceError>
 }>()("effect-discord-voice/emulator/Emulator") {}
 
@@ -307,11 +319,11 @@ const makeEmulator = Effect.fnUntraced(function*(
   const fetch = yield* RestFetch.make(driver)
 
   // A user that does not exist is created without an id of its own choice: nothing there can fail.
-  const layerGateway: Emulator["Service"]["layerGateway"] = (name) =>
+  const layerGateway: Emulator["Service"]["layerGateway"] = (name, options) =>
     Layer.unwrap(
       Effect.map(
         Effect.orDie(userOrNew({ name, bot: true })),
-        ({ token }) => Gateway.layer({ token, url: shell.gateway, restUrl: shell.rest, fetch })
+        ({ token }) => Gateway.layer({ ...options, token, url: shell.gateway, restUrl: shell.rest, fetch })
       )
     ).pipe(Layer.provide(transport))
 
@@ -354,9 +366,9 @@ const makeEmulator = Effect.fnUntraced(function*(
     snapshot: driver.call((core) => core.snapshot()),
     transport,
     layerGateway,
-    layerVoice: (name) =>
+    layerVoice: (name, options) =>
       Layer.merge(
-        layerGateway(name),
+        layerGateway(name, options),
         Voice.layerNoDeps.pipe(Layer.provide(transport), Layer.provideMerge(beat))
       )
   })

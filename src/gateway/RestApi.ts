@@ -104,7 +104,10 @@ export const make = (access: Asking.Access | undefined, clock: Clock.Clock): Res
         new VoiceError.GatewayFailed({ detail: "its REST API is not known: give its layer the option restUrl" })
       )
     }
-    if (!isWithin(access.restUrl, path)) return yield* fail("the path leads out of the API")
+    if (!isWithin(access.restUrl, path)) {
+      const hint = path.startsWith("/") ? "" : ": it has to begin with /, behind the version, as in /users/@me"
+      return yield* fail(`the path leads out of the API${hint}`)
+    }
     for (let tries = 1;; tries++) {
       // another answer may put it off for longer meanwhile
       for (let quietMs = quietUntilMs - now(); quietMs > 0; quietMs = quietUntilMs - now()) yield* Effect.sleep(quietMs)

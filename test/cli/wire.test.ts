@@ -1,6 +1,6 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Effect, Exit } from "effect"
+import { Console, Effect, Exit, Layer, Stdio, Stream } from "effect"
 import { CliOutput, Command } from "effect/cli"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -10,7 +10,7 @@ import { wireCommand } from "../../src/cli/wire.ts"
 import type { Entry } from "../../src/WireLog.ts"
 
 /** What the command prints, and whether it ends well. */
-const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
+const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, input = "") {
   const console = yield* Console.Console
   const stdout: Array<string> = []
   const stderr: Array<string> = []
@@ -21,7 +21,10 @@ const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
   const exit = yield* Command.runWith(wireCommand, { version: "0.0.0" })(args).pipe(
     Effect.provideService(Console.Console, recording),
     Effect.provideService(CliOutput.Presenter, Usage.presenter(args)),
-    Effect.provide(NodeServices.layer),
+    Effect.provide(Layer.merge(
+      NodeServices.layer,
+      Stdio.layerTest({ stdin: Stream.make(new TextEncoder().encode(input)) })
+    )),
     Effect.exit
   )
   return { isWell: Exit.isSuccess(exit), stdout: stdout.map((line) => line.trimEnd()), stderr }
@@ -113,6 +116,33 @@ describe("wire", () => {
       assert.isFalse(missing.isWell)
       assert.lengthOf(missing.stderr, 1)
       assert.match(missing.stderr[0] ?? "", /none cannot be read: .*NotFound/)
+      const folder = yield* run([Path.dirname(other)])
+      assert.isFalse(folder.isWell)
+      assert.deepStrictEqual(folder.stderr, [`${Path.dirname(other)} cannot be read: it is a folder.`])
+    }).pipe(Effect.scoped))
+
+  it.live("reads standard input", () =>
+    Effect.gen(function*() {
+      const whole = yield* run(["-", "--json"], log)
+      assert.isTrue(whole.isWell)
+      assert.strictEqual(JSON.parse(whole.stdout.at(-1) ?? "").entries, 5)
+      const none = yield* run(["-"], "")
+      assert.deepStrictEqual(none.stderr, ["Standard input is no log of the wire: it is empty."])
+    }))
+
+  it.live("says which sockets there are where it is asked for another", () =>
+    Effect.gen(function*() {
+      const path = yield* fileOf(log)
+      const told = `${path} has no socket "voice 2": it has voice 1, udp 1.`
+      const wrong = yield* run([path, "--socket", "voice 2"])
+      assert.isFalse(wrong.isWell)
+      assert.isEmpty(wrong.stdout)
+      assert.deepStrictEqual(wrong.stderr, [told])
+      const forProgram = yield* run([path, "--socket", "voice 2", "--json"])
+      assert.isFalse(forProgram.isWell)
+      assert.deepStrictEqual(forProgram.stdout.map((line) => JSON.parse(line)), [{ event: "failed", message: told }])
+      const none = yield* run([yield* fileOf(JSON.stringify(entries[0])), "--socket", "udp"])
+      assert.match(none.stderr[0] ?? "", /has no socket "udp": it has none\.$/)
     }).pipe(Effect.scoped))
 
   it.live("cuts long lines, unless whole ones are asked for", () =>

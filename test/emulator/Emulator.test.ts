@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Redacted, Result, Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Redacted, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
+import * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
 import * as Foreign from "./ForeignClient.ts"
 import { enter } from "./scenario.ts"
 
@@ -617,6 +618,26 @@ describe("Emulator", () => {
       joined.pipe(
         Effect.scoped,
         Effect.provide(withGateway("bot").pipe(Layer.provideMerge(Emulator.layer({ tls: true }))))
+      ))
+
+    it.effect("subscribes to what it is told to", () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const intents = GatewayPayload.voiceIntents | GatewayPayload.Intents.GuildModeration
+        const context = yield* Layer.build(discord.layerVoice("moderator", { intents }))
+        const dispatches = yield* Context.get(context, Gateway.Dispatches).subscribe
+        const told = yield* Effect.forkScoped(Stream.runHead(dispatches.pipe(
+          Stream.filter(({ t }) => t === "GUILD_AUDIT_LOG_ENTRY_CREATE")
+        )))
+        yield* discord.settle
+        yield* TestClock.adjust("1 second")
+        yield* discord.join({ user: "guest", channel: "lobby" })
+        yield* discord.faults.kick("guest")
+        yield* TestClock.adjust("1 second")
+        assert.isDefined(told.pollUnsafe())
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(Emulator.layerMemory({ world: { users: [{ name: "moderator", bot: true, moderator: true }] } }))
       ))
 
     it.live("creates a bot that is not known yet", () =>

@@ -201,6 +201,10 @@ describe("Rest", () => {
       ) {
         assert.include((yield* failure(rest.get(path))).message, "the path leads out of the API")
       }
+      for (const path of ["users", "", "https://discord.com/api/v10/users/@me"]) {
+        const { message } = yield* failure(rest.get(path))
+        assert.include(message, "it has to begin with /, behind the version, as in /users/@me")
+      }
       assert.isEmpty(asked)
       const bare = RestApi.make(
         { restUrl: "https://rest.example", token: Redacted.make("secret-token"), fetch: () => assert.fail("asked") },
