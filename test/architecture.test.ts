@@ -46,7 +46,7 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   [/^audio\//, /^receive\//],
   [/^VoiceSessions?\.ts$/, /^Station\.ts$/, /^session\//],
   [/^Voice\.ts$/, /^Metrics\.ts$/, /^metrics\//, /^Doctor\.ts$/, /^doctor\//],
-  [/^index\.ts$/, /^cli\//, /^testing\//, /^emulator\/(Emulator|index)\.ts$/]
+  [/^index\.ts$/, /^cli\//, /^testing\//, /^emulator\/(Emulator|Options|index)\.ts$/]
 ]
 
 const floorOf = (file: string) => floors.findIndex((rooms) => rooms.some((room) => room.test(file)))

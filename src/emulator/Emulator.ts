@@ -44,9 +44,10 @@ import * as Transport from "../Transport.ts"
 import * as Voice from "../Voice.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import type * as Core from "./core/Core.ts"
-import type { Address, Verdict } from "./core/CoreContext.ts"
+import type { Verdict } from "./core/CoreContext.ts"
 import type { Choice } from "./core/interactions/Choices.ts"
 import * as Profile from "./core/Profile.ts"
+import type { ClientOptions, EmulatorOptions, LoopbackOptions, MemoryOptions, Urls } from "./Options.ts"
 import * as Chat from "./shell/Chat.ts"
 import * as Command from "./shell/Command.ts"
 import { EmulatorError, InvalidOption, make as makeError } from "./shell/EmulatorError.ts"
@@ -64,7 +65,6 @@ import {
   type UserOptions,
   type WorldOptions
 } from "./shell/NamedWorld.ts"
-import type { NetworkOptions } from "./shell/Network.ts"
 import type { Participant } from "./shell/Participant.ts"
 import * as RestFetch from "./shell/RestFetch.ts"
 import type { Shell, ShellOptions } from "./shell/Shell.ts"
@@ -78,6 +78,7 @@ export type { Choice } from "./core/interactions/Choices.ts"
 export type { Modal } from "./core/interactions/Modal.ts"
 export type { Attachment } from "./core/messages/Attachments.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
+export type { ClientOptions, EmulatorOptions, LoopbackOptions, MemoryOptions, Urls } from "./Options.ts"
 export type { Chat, ChatMessage, DirectOptions } from "./shell/Chat.ts"
 export type {
   Command,
@@ -105,80 +106,6 @@ export type {
 export type { NetworkOptions } from "./shell/Network.ts"
 export type { Participant, SpeakOptions } from "./shell/Participant.ts"
 export { EmulatorError }
-
-/**
- * How our own gateway client logs in: what else it subscribes to, and as which shard.
- *
- * @category models
- * @since 0.1.0
- */
-export type ClientOptions = Pick<Gateway.GatewayOptions, "intents" | "shard">
-
-/**
- * What both layers understand.
- *
- * @category models
- * @since 0.1.0
- */
-export interface EmulatorOptions {
-  /** Which Discord it is: "today", "2022", or a profile of your own. Default "today". */
-  readonly profile?: "today" | "2022" | Profile.Profile | undefined
-  /** The same seed gives the same ids, tokens, keys and dice. Default 1. */
-  readonly seed?: number | undefined
-  /** The regions of the voice servers, one server each. Default two: "one" and "two". */
-  readonly voiceServers?: ReadonlyArray<string> | undefined
-  /**
-   * Whether the URLs are `wss` and `https`, and voice endpoints `host:port` as Discord writes them. Default false. On
-   * loopback a certificate is made; in memory only the names change.
-   */
-  readonly tls?: boolean | undefined
-  /**
-   * How the network treats WebSockets and datagrams, by the `seed`; scripted participants are at the server and have none before them, nor
-   * has REST. Default: everything arrives once, at once and in order. On loopback the operating system decides when something is sent,
-   * so that the seed decides of each datagram of a client, by how many came before it, and not of a whole run.
-   */
-  readonly network?: NetworkOptions | undefined
-  readonly world?: WorldOptions | undefined
-}
-
-/**
- * Options of {@link layer}.
- *
- * @category models
- * @since 0.1.0
- */
-export interface LoopbackOptions extends EmulatorOptions {
-  readonly ports?: Loopback.Ports | undefined
-}
-
-/**
- * Options of {@link layerMemory}.
- *
- * @category models
- * @since 0.1.0
- */
-export type MemoryOptions = EmulatorOptions
-
-/**
- * Where the emulator can be reached.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Urls {
-  /** The main gateway: `ws://127.0.0.1:port`, `wss` with TLS. */
-  readonly gateway: string
-  /** The REST API: `http://127.0.0.1:port/api/v10`, `https` with TLS. */
-  readonly rest: string
-  /** The certificate (PEM) that clients have to trust, on loopback with TLS. */
-  readonly cert: string | undefined
-  readonly voice: ReadonlyArray<{
-    readonly region: string
-    /** As in VOICE_SERVER_UPDATE. */
-    readonly endpoint: string
-    readonly udp: Address
-  }>
-}
 
 /**
  * A running emulator.
