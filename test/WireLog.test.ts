@@ -180,6 +180,28 @@ describe("WireLog", () => {
     60_000
   )
 
+  it.effect("shows whether a bot was moved, or sent away, and nothing where it has asked", () =>
+    Effect.gen(function*() {
+      const entries: Array<WireLog.Entry> = []
+      const log = WireLog.layerWith({ write: (entry) => entries.push(entry) })
+      const visits = Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const lounge = yield* discord.createChannel({ name: "lounge" })
+        const session = yield* Rig.join("lobby")
+        yield* session.move(lounge)
+        yield* discord.faults.moveUser("bot", "lobby")
+        yield* Effect.sleep("2 seconds")
+        yield* discord.faults.kick("bot")
+        yield* Effect.flip(session.awaitClosed)
+        yield* Effect.scoped(Rig.join("lobby"))
+      })
+      yield* Rig.run(visits).pipe(Effect.provide(Layer.provide(Rig.memory(), log)))
+      const reader = new Reader()
+      const findings = entries.flatMap((entry) => reader.read(entry).findings)
+      assert.lengthOf(findings.filter((finding) => /^the bot was moved to channel \d+, and/.test(finding)), 1)
+      assert.lengthOf(findings.filter((finding) => finding.startsWith("the bot was taken out of its channel")), 1)
+    }))
+
   it.live("ends at its bound, and says so", () =>
     Effect.gen(function*() {
       const path = Path.join(yield* folder, "call.jsonl")

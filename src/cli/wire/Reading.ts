@@ -10,6 +10,7 @@ import { VoiceVersion } from "../../protocol/VoicePayload.ts"
 import type { Entry } from "../../WireLog.ts"
 import * as Findings from "./Findings.ts"
 import * as Opcodes from "./Opcodes.ts"
+import { Whereabouts } from "./Whereabouts.ts"
 
 /**
  * One line for a person. `title` says what it is, `detail` what is in it, `findings` what in it is unknown here or tells of a fault.
@@ -57,6 +58,7 @@ const closeOf = (gateway: "voice" | "main", code: number) =>
  */
 export class Reader {
   readonly #versions = new Map<string, VoiceVersion>()
+  readonly #whereabouts = new Whereabouts()
 
   read(entry: Entry): Line {
     const line = (title: string, detail = "", findings: ReadonlyArray<string> = []): Line => ({
@@ -109,8 +111,14 @@ export class Reader {
     const op = opOf(message)
     const title = op === undefined ? "a message without opcode" : titleOf(gateway, op, eventOf(message))
     const version = this.#versions.get(socket)
-    if (direction === "out") return line(title, dataOf(message), [])
-    if (gateway === "main") return line(title, dataOf(message) || `${bytes} B`, Findings.ofMain(message))
+    if (direction === "out") {
+      if (gateway === "main") this.#whereabouts.sent(message)
+      return line(title, dataOf(message), [])
+    }
+    if (gateway === "main") {
+      const findings = [...Findings.ofMain(message), ...this.#whereabouts.received(message)]
+      return line(title, dataOf(message) || `${bytes} B`, findings)
+    }
     return line(title, dataOf(message), version === undefined ? [] : Findings.ofVoice(version, message))
   }
 
