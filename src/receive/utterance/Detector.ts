@@ -216,12 +216,12 @@ export const make = (options: {
   const isShort = ({ lastVoiced, start }: Speech): boolean => lastVoiced - start < limits.minimum * perMs
 
   const stretch = (said: Speech, reason: EndReason, to: number): Stretch => {
-    const { confirmed, from, lastVoiced, startedMs } = said
+    const { confirmed, from, lastVoiced, start, startedMs } = said
     const until = untilOf(said, to)
     const frames = kept
       .filter(({ samples, timestamp }) => timestamp + samples > from && timestamp < until)
       .map((frame) => frame.data === undefined ? clip(frame, from, until) : frame)
-    const [endMs, audioStartMs] = [timeOf(lastVoiced), timeOf(from)]
+    const [endMs, audioStartMs] = [timeOf(lastVoiced), startedMs - (start - from) / perMs]
     return { startMs: startedMs, endMs, audioStartMs, pcm: cut(from, from, until), frames, reason, confirmed }
   }
 
@@ -267,7 +267,7 @@ export const make = (options: {
     const startedMs = timeOf(start)
     const from = Math.max(kept[0]?.timestamp ?? start, start - limits.preRoll * perMs, usedUntil)
     speech = { start, startedMs, from, given: from, lastVoiced, voiced, confirmed: false, asked: undefined }
-    onStart(startedMs, timeOf(from))
+    onStart(startedMs, startedMs - (start - from) / perMs)
     confirm()
   }
 

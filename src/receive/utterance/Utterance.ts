@@ -97,7 +97,7 @@ export interface Utterance {
   /** When speech began and ended. */
   readonly startMs: number
   readonly endMs: number
-  /** When the first sample of `pcm` was heard: up to `preRoll` before `startMs`. */
+  /** When the first sample of `pcm` was heard: up to `preRoll` before `startMs`, and by as much sound as there is in between. */
   readonly audioStartMs: number
   /** Mono, 16 bits. */
   readonly pcm: Int16Array

@@ -67,6 +67,29 @@ describe("Detector", () => {
     assert.lengthOf(passed.ended, 1)
   })
 
+  it("says of its sound when it begins by what is said, where the places of what was silent before it were by a longer way", () => {
+    const { detector, ended, sounds } = make()
+    const hear = (index: number, voiced: boolean, offMs: number) =>
+      detector.hear({
+        timestamp: index * 480,
+        samples: 480,
+        atMs: 1_000 + index * 10 + offMs,
+        pcm: new Int16Array(160).fill(voiced ? 1 : 0),
+        data: undefined,
+        isMadeUp: false
+      }, 1_010 + index * 10 + offMs)
+    for (let i = 0; i < 40; i++) hear(i, false, 80)
+    for (let i = 40; i < 60; i++) hear(i, true, 0)
+    detector.end("left")
+    const [said] = ended
+    assert.isDefined(said)
+    assert.strictEqual(said.startMs, 1_400 - delay)
+    const before = said.pcm.indexOf(1) / 16
+    assert.isAbove(before, 0)
+    assert.strictEqual(said.audioStartMs, said.startMs - before)
+    assert.deepStrictEqual(sounds.map(({ audioStartMs }) => audioStartMs), [said.audioStartMs])
+  })
+
   it("counts no more in that comes before than 400 ms, however often something was voiced", () => {
     const { say, started } = make()
     say("x.........".repeat(20))
