@@ -201,7 +201,9 @@ export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuff
     const [head] = held
     if (head === undefined) return Infinity
     const position = !isStarted || head.index === nextIndex ? head.position : missingFrom(head)
-    return usualMs(position) + depthMs()
+    // behind a stretch in which all took longer, the usual time is still that of the longer way: nothing is waited for twice
+    const soonestMs = (transit.least() ?? originMs) + position / 48
+    return Math.max(usualMs(position), Math.min(soonestMs, usualMs(position)) + depthMs())
   }
 
   const give = (

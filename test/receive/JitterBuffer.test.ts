@@ -449,6 +449,21 @@ describe("JitterBuffer", () => {
     })
   }
 
+  it("waits no longer behind a way that has become shorter than the longer one took", () => {
+    const from = Schedule.sender()
+    const slow = Array.from({ length: 50 }, () => from.send(960))
+    const fast = Array.from({ length: 50 }, () => from.send(960))
+    const { given, statistics } = run([
+      ...slow.map((sent) => ({ sent, atMs: sent.sentMs + 150 })),
+      ...fast.map((sent) => ({ sent, atMs: sent.sentMs }))
+    ].toSorted((a, b) => a.atMs - b.atMs))
+    assert.deepInclude(statistics, { lost: 0, late: 0, delivered: 100 })
+    const longest = (those: ReadonlyArray<Schedule.Sent>) =>
+      Math.max(...those.map(({ number, sentMs }) => (given[number]?.nowMs ?? Infinity) - sentMs))
+    assert.isAtMost(longest(slow), 150 + JitterBuffer.defaults.startDepthMs)
+    assert.isAtMost(longest(fast), 150 + 10)
+  })
+
   it("keeps to the clock where timestamps count less than the packets hold", () => {
     const buffer = JitterBuffer.make(user)
     let last = -Infinity
