@@ -197,7 +197,9 @@ const problems = Effect.fnUntraced(function*(plan: Talk.Plan, result: Talk.Resul
     if (event._tag !== "Started" || isBad(event.startMs, atMs)) continue
     // what came so late in the last 10 seconds that something was heard is waited for
     const longer = plan.troubles.some(({ kind }) => kind === "delay") && bad.some(([, toMs]) => toMs > atMs - 12_000)
-    if (atMs - event.startMs > 190 + late + (longer ? 150 : 0)) wrong.push(`Started comes ${atMs - event.startMs} ms behind`)
+    if (atMs - event.startMs > 190 + late + (longer ? 150 : 0)) {
+      wrong.push(`Started comes ${atMs - event.startMs} ms behind`)
+    }
   }
 
   // ticks
