@@ -18,7 +18,7 @@ const here = (file: string) => join(import.meta.dirname, file)
 const library = (file: string) => fileURLToPath(new URL(file, import.meta.resolve("effect-discord-voice")))
 
 const bundle = async (folder: string): Promise<void> => {
-  await using build = await rolldown({
+  const build = await rolldown({
     platform: "node",
     external: ["@snazzah/davey"],
     input: {
@@ -29,6 +29,7 @@ const bundle = async (folder: string): Promise<void> => {
     }
   })
   await build.write({ dir: folder, format: "esm", entryFileNames: "[name].js" })
+  await build.close()
 }
 
 const program = Effect.gen(function*() {

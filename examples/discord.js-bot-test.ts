@@ -25,8 +25,9 @@ const exitOf = async (child: ChildProcess): Promise<number> => {
 }
 
 test("the bot plays the whole song to whoever is in the channel, and leaves", { timeout: 60_000 }, async (t) => {
+  const emulator = await EmulatorProcess.start({ flags: ["--tls", "--strict", "--user", "guest"] })
   // a test that fails leaves no process behind
-  await using emulator = await EmulatorProcess.start({ flags: ["--tls", "--strict", "--user", "guest"] })
+  t.after(() => emulator.stop())
   const { cert, channel, rest, token } = emulator.listening
 
   // Node trusts the emulator's certificate because of a file that this variable names
@@ -57,8 +58,9 @@ test("the bot plays the whole song to whoever is in the channel, and leaves", { 
   assert.ok(happened.has("leave bot"))
 })
 
-test("a file of a message is fetched over TLS", { timeout: 60_000 }, async () => {
-  await using emulator = await EmulatorProcess.start({ flags: ["--tls"] })
+test("a file of a message is fetched over TLS", { timeout: 60_000 }, async (t) => {
+  const emulator = await EmulatorProcess.start({ flags: ["--tls"] })
+  t.after(() => emulator.stop())
   trust(emulator.listening.cert ?? "")
   await emulator.tell({ do: "write", content: "my song", files: [file("song.ogg")] })
   const { messages } = await emulator.tell({ do: "messages", text: "my song" })
