@@ -208,12 +208,15 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     add: (source, { at, ...how } = {}) =>
       Effect.suspend(() => {
         const item = itemOf(source, how)
+        const added = () => {
+          const failure = journal.failures().find(({ entry }) => entry.id === item.id)
+          const error = failure?.error ?? order.closed() ?? order.halted()
+          return error === undefined ? entryOf(item) : { ...entryOf(item), error }
+        }
+        if (order.closed() !== undefined) return Effect.sync(added)
         order.expect()
         line.insert(item, at)
-        return Effect.map(order.revise, () => {
-          const failure = journal.failures().find(({ entry }) => entry.id === item.id)
-          return failure === undefined ? entryOf(item) : { ...entryOf(item), error: failure.error }
-        })
+        return Effect.map(order.revise, added)
       }),
     remove: (id) =>
       Effect.suspend(() => {

@@ -50,8 +50,13 @@ const leaveTimeout = Duration.seconds(2)
 /** Who leaves does not wait for a gateway that has let down another one who left within this time. */
 const silenceWait = Duration.seconds(10)
 
+type Since = WeakMap<Gateway.Gateway["Service"], bigint>
+
 /** When a gateway had not taken note in time that somebody leaves, in nanoseconds. */
-const silentSince = new WeakMap<Gateway.Gateway["Service"], bigint>()
+const silentSince: Since = new WeakMap()
+
+/** When a gateway that was away had not come back in time, in nanoseconds. */
+const absentSince: Since = new WeakMap()
 
 /**
  * @category constructors
@@ -59,10 +64,11 @@ const silentSince = new WeakMap<Gateway.Gateway["Service"], bigint>()
  */
 export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, isOut, say }: Options): Farewell => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
-  const isSilent = () => {
-    const since = silentSince.get(gateway)
+  const isWithin = (marks: Since) => {
+    const since = marks.get(gateway)
     return since !== undefined && clock.monotonicTimeNanosUnsafe() - since < Duration.toNanosUnsafe(silenceWait)
   }
+  const mark = (marks: Since) => marks.set(gateway, clock.monotonicTimeNanosUnsafe())
 
   let saying: Fiber.Fiber<void, VoiceError.VoiceError> | undefined
   /** Says it once: a gateway that is away or at its limit of messages says it when it can. */
@@ -82,10 +88,14 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, i
       duration: leaveTimeout,
       orElse: () =>
         Effect.suspend(() => {
-          // a gateway that is away is told of by itself
-          if (isHeldBack() || isOut() || isAway()) return Effect.void
-          const wasSilent = isSilent()
-          silentSince.set(gateway, clock.monotonicTimeNanosUnsafe())
+          if (isHeldBack() || isOut()) return Effect.void
+          if (isAway()) {
+            // it is told of by itself
+            mark(absentSince)
+            return Effect.void
+          }
+          const wasSilent = isWithin(silentSince)
+          mark(silentSince)
           const said = `Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`
           // of a thousand sessions one is enough
           return wasSilent ? Effect.logDebug(said) : Effect.logWarning(said)
@@ -94,7 +104,8 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, i
     Effect.catch((error) => Effect.logDebug(`leaving was not announced: ${error.message}`))
   )
 
-  const isInVain = () => isAway() || isOut() || isHeldBack() || isSilent()
+  // one that is away is back in a moment, as a rule, and who ends with the program cannot say it later
+  const isInVain = () => isOut() || isHeldBack() || isWithin(silentSince) || (isAway() && isWithin(absentSince))
 
   const leave = Effect.suspend(() => {
     if (isDetached()) return Effect.void

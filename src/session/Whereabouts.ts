@@ -34,8 +34,8 @@ export interface Whereabouts extends Known, Arrival.Arrival {
   /** Says how we are shown where we are, unless that was the last thing said. */
   readonly show: (channelId: () => ChannelId, flags: () => Flags) => Effect.Effect<void, VoiceError.VoiceError>
   /**
-   * Leaves for good, and waits until Discord has taken note, for 2 seconds at most; not at all where that is in vain, because
-   * the gateway is away, at its limit of messages, or has not answered another one who left. Never fails.
+   * Leaves for good, and waits until Discord has taken note, for 2 seconds at most, also for a gateway that is away; not at all where
+   * that is in vain, because the gateway is at its limit of messages, or has let down another one who left. Never fails.
    */
   readonly leave: Effect.Effect<void>
 }

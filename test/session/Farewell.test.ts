@@ -67,6 +67,29 @@ describe("Farewell", () => {
       }).pipe(Effect.provide(layer)))
   }
 
+  it.effect("of fifty sessions one after another waits once for a gateway that stays away, and says nothing of it", () => {
+    const warnings: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (logLevel === "Warn") warnings.push(String(message))
+    })
+    return Effect.gen(function*() {
+      const gateway = yield* MockGateway.MockGateway
+      const scope = yield* Scope.make()
+      yield* Effect.forEach(places, (place) => Scope.provide(VoiceSession.join(place), scope))
+      yield* gateway.pushLifecycle("Lost")
+      yield* TestClock.adjust(0)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* TestClock.adjust("1999 millis")
+      assert.isUndefined(closing.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(warnings, [])
+    }).pipe(Effect.provide([
+      Layer.mergeAll(MockGateway.layer({ answer }), MockVoiceDriver.layer, Mixer.layer),
+      Logger.layer([logger])
+    ]))
+  })
+
   it.effect("warns once of a gateway that lets many down at the same time", () => {
     const warnings: Array<string> = []
     const logger = Logger.make(({ logLevel, message }) => {

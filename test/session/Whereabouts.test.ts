@@ -208,7 +208,7 @@ describe("Whereabouts", () => {
   test(
     "leaves without waiting where nobody would take note",
     Effect.gen(function*() {
-      const { gateway, hold, pushLifecycle, release, say, take, waiting, whereabouts } = yield* rig()
+      const { gateway, hold, release, say, take, waiting, whereabouts } = yield* rig()
       yield* say(voiceState(home))
       const took = Effect.gen(function*() {
         const before = yield* Clock.currentTimeMillis
@@ -218,12 +218,6 @@ describe("Whereabouts", () => {
       yield* hold
       assert.strictEqual(yield* took, 0)
       yield* release
-      yield* Time.advance("1 millis")
-      assert.isNull((yield* take).channel_id)
-      yield* pushLifecycle("Lost")
-      yield* Time.advance("1 millis")
-      assert.strictEqual(yield* took, 0)
-      yield* pushLifecycle("Resumed")
       yield* Time.advance("1 millis")
       assert.isNull((yield* take).channel_id)
       // nobody answers the first one, so that the next ones do not wait
@@ -240,6 +234,31 @@ describe("Whereabouts", () => {
       const late = yield* start(other.leave)
       yield* Time.advance("1 second")
       assert.isUndefined(late.pollUnsafe())
+    })
+  )
+
+  test(
+    "waits for a gateway that is away, once, and for its answer when it is back",
+    Effect.gen(function*() {
+      const { gateway, pushLifecycle, say, whereabouts } = yield* rig()
+      yield* say(voiceState(home))
+      yield* pushLifecycle("Lost")
+      yield* Time.advance("1 millis")
+      const inVain = yield* start(whereabouts.leave)
+      yield* Time.advance("1999 millis")
+      assert.isUndefined(inVain.pollUnsafe())
+      yield* Time.advance("1 millis")
+      yield* Fiber.join(inVain)
+      yield* Fiber.join(yield* start(Effect.tap(whereabouts.leave, Effect.yieldNow)))
+      yield* pushLifecycle("Resumed")
+      yield* Time.advance("1 millis")
+      const other = yield* Whereabouts.make(gateway, guildId)
+      yield* say(voiceState(home))
+      const back = yield* start(other.leave)
+      yield* Time.advance("1 second")
+      assert.isUndefined(back.pollUnsafe())
+      yield* say(voiceState(null))
+      assert.isDefined(back.pollUnsafe())
     })
   )
 

@@ -24,6 +24,11 @@ const beginning = /^(?:\u00ef\u00bb\u00bf)?\s*<(?:\?xml|!--|playlist|asx)[\s>-]/
 
 const element = /<(playlist|asx)[\s>]/i
 
+/** Up to its end, or that of the text. What looks like one in a section that is marked is text. */
+const comment = /(<!\[CDATA\[[^]*?(?:\]\]>|$))|<!--[^]*?(?:-->|$)/g
+
+const withoutComments = (text: string): string => text.replaceAll(comment, "$1")
+
 /**
  * Which kind text that begins so is, if any.
  *
@@ -32,7 +37,7 @@ const element = /<(playlist|asx)[\s>]/i
  */
 export const kindOf = (text: string): Kind | undefined => {
   const head = text.slice(0, headBytes)
-  const name = beginning.test(head) ? element.exec(head)?.[1]?.toLowerCase() : undefined
+  const name = beginning.test(head) ? element.exec(withoutComments(head))?.[1]?.toLowerCase() : undefined
   return name === undefined ? undefined : name === "asx" ? "ASX" : "XSPF"
 }
 
@@ -74,7 +79,7 @@ export const entries = (
   text: string
 ): ReadonlyArray<{ readonly location: string; readonly title: string | undefined }> => {
   const { entry, place } = patterns[kind]
-  return text.split(entry).slice(1).flatMap((piece) => {
+  return withoutComments(text).split(entry).slice(1).flatMap((piece) => {
     const location = textOf(place, piece)
     return location === undefined ? [] : [{ location, title: textOf(title, piece) }]
   })

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -45,6 +46,11 @@ const hasFailed = "the connection failed"
 const wasCut = "the connection was cut"
 
 const noRule = "a fetch of your own cannot be held to `addresses`: let that refuse addresses, and leave the option out"
+
+/** Parts of less than so many bytes are short, unless no more was asked for. More than so many in a row are no way to hear anything. */
+const [shortBytes, mostShort] = [256, 100]
+
+const isCrumbled = "the server sends a few bytes at a time"
 
 const isAnotherPart = "the server has sent another part than was asked for"
 
@@ -107,6 +113,9 @@ export const open = (
     let position = 0
     let ended = false
     let isLive = false
+    /** How many parts in a row were short. */
+    let short = 0
+    const isEnoughOf = (isShort: boolean): boolean => (short = isShort ? short + 1 : 0) > mostShort
     /** What is left of a piece of which a part was read before. */
     let leftover: Uint8Array | undefined
 
@@ -161,7 +170,8 @@ export const open = (
         }
         if (response.status !== 200 && response.status !== 206 && response.status !== 416) {
           abort()
-          return yield* Effect.fail(HttpTrouble.statusFailure(source, response.status, response.statusText))
+          const [nowMs, patienceMs] = [yield* Clock.currentTimeMillis, yield* HttpTrouble.Patience]
+          return yield* Effect.fail(HttpTrouble.statusFailure(source, response, nowMs, patienceMs))
         }
         const answer = answerOf(response, { body, abort, onTags: changes.publish })
         if (answer !== undefined) return answer
@@ -245,6 +255,7 @@ export const open = (
         // a server may send less than it was asked for, and say so; how much it has, it need not say
         if (position === answer.end && answer.end > answer.start && (isMissing || size === undefined)) {
           close()
+          if (isEnoughOf(answer.end - answer.start < shortBytes)) return yield* Effect.fail(fatal(isCrumbled))
           return yield* attempt
         }
         return isMissing
@@ -264,7 +275,7 @@ export const open = (
     const patient = <A>(effect: Effect.Effect<A, Trouble>, by = schedule): Effect.Effect<A, VoiceError> =>
       Effect.tapError(effect, tell).pipe(
         Effect.retry({
-          schedule: by,
+          schedule: HttpTrouble.heeding(by, ({ error }: Trouble) => error),
           // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
           while: (failure: Trouble) =>
             failure.retry && !isLive && !(by === HttpTrouble.defaultReconnect && isEnough(isVain(failure)))
@@ -334,6 +345,7 @@ export const open = (
           if (size === 0) {
             return yield* Effect.fail(trouble(wasCut))
           }
+          if (isEnoughOf(size < Math.min(shortBytes, end - start))) return yield* Effect.fail(fatal(isCrumbled))
         })
         yield* Effect.ensuring(gather, Effect.sync(answer.abort))
         return parts

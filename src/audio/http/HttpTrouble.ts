@@ -4,9 +4,12 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { VoiceError } from "../../VoiceError.ts"
 import * as ByteSource from "../ByteSource.ts"
+import type { FetchAnswer } from "./HttpFetch.ts"
 
 /**
  * A failure, and whether another try can help.
@@ -35,19 +38,85 @@ export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
 const retried = new Set([408, 425, 429, 500, 502, 503, 504])
 
 /**
- * What an answer of this status means.
+ * How long whoever wants to hear a source waits for it, in milliseconds. A server that wants to be left alone for longer is not asked again.
+ * Default 30 seconds.
+ *
+ * @category references
+ * @since 0.1.0
+ * @internal
+ */
+export const Patience = Context.Reference<number>("effect-discord-voice/audio/HttpTrouble/Patience", {
+  defaultValue: () => 30_000
+})
+
+/** How long servers want to be left alone behind a failure, in milliseconds. */
+const pauses = new WeakMap<VoiceError, number>()
+
+/**
+ * How long the server wants to be left alone behind a failure, in milliseconds.
+ *
+ * @category errors
+ * @since 0.1.0
+ * @internal
+ */
+export const pauseMs = (error: VoiceError): number => pauses.get(error) ?? 0
+
+/**
+ * Says so of another failure that it is the cause of.
+ *
+ * @category errors
+ * @since 0.1.0
+ * @internal
+ */
+export const setPause = (error: VoiceError, milliseconds: number): void => void pauses.set(error, milliseconds)
+
+/**
+ * A schedule that leaves a server alone for as long as that wants.
+ *
+ * @category combinators
+ * @since 0.1.0
+ * @internal
+ */
+export const heeding = <Input>(
+  schedule: Schedule.Schedule<unknown, Input>,
+  errorOf: (failure: Input) => VoiceError
+): Schedule.Schedule<unknown, Input> =>
+  Schedule.modifyDelay(
+    schedule,
+    ({ duration, input }) => Effect.succeed(Duration.max(duration, Duration.millis(pauseMs(errorOf(input)))))
+  )
+
+/** In seconds, or up to a date (RFC 9110, 10.2.3); 0 for what is neither. */
+const retryAfterMs = (said: string, nowMs: number): number => {
+  const ms = /^\d+$/.test(said) ? Number(said) * 1_000 : said.endsWith(" GMT") ? Date.parse(said) - nowMs : 0
+  return Math.max(0, ms) || 0
+}
+
+/**
+ * What an answer that is an error means, now, to who waits for `patienceMs` at most.
  *
  * @category errors
  * @since 0.1.0
  */
-export const statusFailure = (name: string, status: number, text: string): Trouble => {
-  const said = `the server answered ${status}${text === "" ? "" : ` ${text}`}`
+export const statusFailure = (
+  name: string,
+  { headers, status, statusText }: Pick<FetchAnswer, "headers" | "status" | "statusText">,
+  nowMs: number,
+  patienceMs: number
+): Trouble => {
+  const said = `the server answered ${status}${statusText === "" ? "" : ` ${statusText}`}`
   const kind = status === 404 || status === 410
     ? "NotFound"
     : status === 401 || status === 403
     ? "Unreadable"
     : "Failed"
-  return { retry: retried.has(status), isRefusal: true, error: ByteSource.failure(name, kind, said) }
+  const isRetried = retried.has(status)
+  const pause = isRetried ? retryAfterMs(headers.get("retry-after")?.trim() ?? "", nowMs) : 0
+  const isTooLong = pause > patienceMs
+  const until = isTooLong ? `, and is not to be asked again for ${Math.ceil(pause / 1_000)} s` : ""
+  const error = ByteSource.failure(name, kind, `${said}${until}`)
+  if (pause > 0) setPause(error, pause)
+  return { retry: isRetried && !isTooLong, isRefusal: true, error }
 }
 
 /** How Node says it. */

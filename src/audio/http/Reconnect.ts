@@ -17,6 +17,7 @@ import type { VoiceError } from "../../VoiceError.ts"
 import * as ByteSource from "../ByteSource.ts"
 import type { OpenSource, Tags } from "../OpenSource.ts"
 import * as TagChanges from "../TagChanges.ts"
+import * as HttpTrouble from "./HttpTrouble.ts"
 
 /** A source that is open, and what closes it. */
 interface Connection {
@@ -102,8 +103,8 @@ export const open = (
 
     const delayAfter = (error: VoiceError) =>
       Effect.gen(function*() {
-        if (!isPassing(error)) return undefined
-        const next = step ??= yield* stepOf(schedule)
+        if (!isPassing(error) || HttpTrouble.pauseMs(error) > (yield* HttpTrouble.Patience)) return undefined
+        const next = step ??= yield* stepOf(HttpTrouble.heeding(schedule, (failure: VoiceError) => failure))
         return yield* Pull.matchEffect(next(yield* Clock.currentTimeMillis, error), {
           onSuccess: ([, delay]) => Effect.succeed(delay),
           onFailure: Effect.failCause,

@@ -18,7 +18,8 @@ export interface UrlOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /**
    * When to try again after a connection has failed, was cut, or has stalled, and after an answer of 408, 425, 429, 500, 502,
-   * 503 or 504. It begins anew once bytes have come. Default: after 200 ms, then twice as long each time up to 5 seconds, 8 times; but 3 times where
+   * 503 or 504, but not before the time that such an answer names (`Retry-After`), and not at all where that is later than the track's
+   * `starveTimeout`, or 30 seconds without a track. It begins anew once bytes have come. Default: after 200 ms, then twice as long each time up to 5 seconds, 8 times; but 3 times where
    * nothing has come yet and nobody is at the address, or whoever is there answers with an error.
    */
   readonly reconnect?: Schedule.Schedule<unknown, unknown> | undefined

@@ -93,6 +93,8 @@ export interface Former<R = never, A = unknown> extends Omit<AddOptions<A>, "at"
 
 /**
  * What was added. `error`: it could not be played, which is known by then where nothing else plays; those that wait are opened later.
+ * Also the reason for which the player takes no more tracks: it waits with the others then, and nobody plays it. Behind the queue's scope
+ * that is `NotConnected`, and nothing is added.
  *
  * @category models
  * @since 0.1.0

@@ -43,6 +43,10 @@ export interface QueueOrder<R, A> {
   readonly current: () => Playing<R, A> | undefined
   /** There is something to play: whoever waits until it is idle has to wait from now on. */
   readonly expect: () => void
+  /** Once the player is gone: what is added waits, and is played by nobody. */
+  readonly halted: () => VoiceError.VoiceError | undefined
+  /** Behind the scope nothing is added. */
+  readonly closed: () => VoiceError.VoiceError | undefined
   /** Tells that what waits has changed, and does what that needs. Waits for no opening but its own. */
   readonly revise: Effect.Effect<void>
   /** Ends the current entry, and waits until the next one plays, which it gives. */
@@ -89,7 +93,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
   /** How many wait for the lock who do not want to wait for a source. */
   let urgent = 0
   let halted: VoiceError.VoiceError | undefined
-  let isClosed = false
+  const isClosed = () => scope.state._tag === "Closed"
   let idle = yield* Deferred.make<void, VoiceError.VoiceError>()
   Deferred.doneUnsafe(idle, Effect.void)
 
@@ -114,7 +118,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
 
   const expect = (): void => {
     // behind the scope nobody plays what comes
-    if (!isClosed && Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
+    if (!isClosed() && Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
   }
 
   const begin = (playing: Playing<R, A>): Effect.Effect<void> =>
@@ -354,7 +358,6 @@ export const make = Effect.fnUntraced(function*<R, A>(
       line.clear()
       yield* ahead.drop()
       if (current !== undefined) yield* current.track.stop
-      isClosed = true
       // nobody is left to see to it: what was opened or watched is over with the scope
       yield* Deferred.succeed(idle, undefined)
     })
@@ -363,6 +366,9 @@ export const make = Effect.fnUntraced(function*<R, A>(
   return {
     current: () => current,
     expect,
+    halted: () => halted,
+    closed: () =>
+      isClosed() ? VoiceError.make(new VoiceError.NotConnected({ operation: "Adding to a closed queue" })) : undefined,
     revise: revising,
     skip: Effect.map(skip, playingNow),
     back: Effect.map(back, playingNow),

@@ -159,7 +159,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       const isEnough = HttpTrouble.patience()
       // not each entry by itself: the next one may well be there
       return Effect.retry(round, {
-        schedule: place.opening,
+        schedule: HttpTrouble.heeding(place.opening, (error: VoiceError) => error),
         while: (error: VoiceError) =>
           HttpTrouble.isPassing(error) &&
           !(place.opening === HttpTrouble.defaultReconnect && isEnough(HttpTrouble.vain.has(error)))
@@ -176,6 +176,8 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       let failure: VoiceError | undefined
       /** Of those that another try may help with, all refuse. */
       let isVain = true
+      /** The least that one of them is to be left alone for. */
+      let pauseMs = Infinity
       let tried = 0
       let at = ""
       for (const { title, url } of addresses) {
@@ -191,7 +193,10 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
         }))
         const opened = yield* Effect.catch(opening, (error) =>
           Effect.sync(() => {
-            if (HttpTrouble.isPassing(error) && !HttpTrouble.vain.has(error)) isVain = false
+            if (HttpTrouble.isPassing(error)) {
+              if (!HttpTrouble.vain.has(error)) isVain = false
+              pauseMs = Math.min(pauseMs, HttpTrouble.pauseMs(error))
+            }
             // what another try may help with is told rather than what it cannot
             if (failure !== undefined && HttpTrouble.isPassing(failure)) return undefined
             failure = error
@@ -207,6 +212,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       const error = ByteSource.failure(name, kindOf(failure), `${many} ${at}: ${detailOf(failure)}`, { cause: failure })
       if (HttpTrouble.isPassing(failure)) {
         HttpTrouble.passing.add(error)
+        HttpTrouble.setPause(error, pauseMs)
         if (isVain) HttpTrouble.vain.add(error)
       }
       return yield* error

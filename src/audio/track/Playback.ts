@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import * as SoundEffect from "../../SoundEffect.ts"
 import type { Observer } from "../../VoiceDriver.ts"
 import type * as VoiceError from "../../VoiceError.ts"
+import * as HttpTrouble from "../http/HttpTrouble.ts"
 import type { AudioSource, Tags } from "../OpenSource.ts"
 import * as Place from "../player/Place.ts"
 import * as Seat from "../player/Seat.ts"
@@ -308,7 +309,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
         if (opened.tagChanges !== undefined) yield* this.#tell(opened.tagChanges, readingScope)
         yield* this.#hunger.begin
         const formerReader = this.#reader
-        this.#reader = yield* Effect.forkIn(this.#read(stretch, readingScope), this.scope, { startImmediately: true })
+        this.#reader = yield* this.#forkReader(this.#read(stretch, readingScope))
         formerReader?.interruptUnsafe()
         if (former !== undefined) yield* place.detach(former.number)
       })
@@ -325,6 +326,11 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
       scope,
       { startImmediately: true }
     )
+  }
+
+  #forkReader(reading: Effect.Effect<void>) {
+    const patient = Effect.provideService(reading, HttpTrouble.Patience, this.limitMs)
+    return Effect.forkIn(patient, this.scope, { startImmediately: true })
   }
 
   #read(stretch: Stretch, scope: Scope.Closeable): Effect.Effect<void> {
@@ -354,11 +360,8 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
             return Scope.close(readingScope, Exit.failCause(cause))
           })
         )
-        this.#reader = yield* Effect.forkIn(
-          Effect.onExit(Effect.interruptible(reading.readOn(landed)), (exit) => Scope.close(readingScope, exit)),
-          this.scope,
-          { startImmediately: true }
-        )
+        const readOn = Effect.interruptible(reading.readOn(landed))
+        this.#reader = yield* this.#forkReader(Effect.onExit(readOn, (exit) => Scope.close(readingScope, exit)))
       })
     )).pipe(Effect.catchIf(() => this.isOver(), () => Effect.void))
   }

@@ -102,6 +102,7 @@ const inTime = <A, R>(
       }),
       awaitEnd
     ).pipe(
+      Effect.provideService(HttpTrouble.Patience, limitMs),
       Effect.provideService(HttpTrouble.Witness, ({ message, reason }) => {
         trouble = `; what failed last: ${reason._tag === "SourceFailed" ? reason.detail : message}`
       })

@@ -28,6 +28,11 @@ export const outputTo = (path: string): Output => {
   return { write: (text) => Fs.writeFileSync(file, text), close: () => Fs.closeSync(file) }
 }
 
+/** What a process that exits has to write. Node warns of more than ten listeners, and a program may have as many logs. */
+const open = new Set<LogFile>()
+
+const flushAll = (): void => open.forEach((file) => file.flush())
+
 /**
  * Lines are written behind the work that made them, all of them at once, and by a process that exits, too. A file that cannot be
  * written any more is told of once (`onFailed`), and nothing more is written.
@@ -49,7 +54,8 @@ export class LogFile {
     this.#output = output
     this.#maxBytes = maxBytes
     this.#onFailed = onFailed
-    process.on("exit", this.#flush)
+    if (open.size === 0) process.on("exit", flushAll)
+    open.add(this)
   }
 
   write(entry: Entry): void {
@@ -73,7 +79,8 @@ export class LogFile {
   close(): void {
     this.flush()
     this.#isEnded = true
-    process.off("exit", this.#flush)
+    open.delete(this)
+    if (open.size === 0) process.off("exit", flushAll)
     this.#try(() => this.#output.close())
   }
 

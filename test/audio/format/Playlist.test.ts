@@ -92,6 +92,21 @@ describe("a playlist", () => {
     assert.deepStrictEqual(parsed(asx).entries.map(({ location }) => location), ["http://a/it's", `http://a/"two"`])
   })
 
+  it("of XML has nothing of what stands in comments", () => {
+    const xspf = `<playlist><!-- <track><location>http://a/0</location></track> -->
+      <track><!-- <location>http://a/former</location> --><location>http://a/<!-- here -->1</location>
+      <title><![CDATA[<!-- 1 -->]]></title></track><!-- > <track><location>http://a/2</location></track>
+      --><track><location>http://a/3</location></track><!-- <track><location>http://a/4</location></track></playlist>`
+    assert.deepStrictEqual(parsed(xspf).entries, [
+      { location: "http://a/1", title: "<!-- 1 -->" },
+      { location: "http://a/3", title: undefined }
+    ])
+    const asx =
+      `<!-- no <playlist> --><asx><!--<entry><ref href="http://a/1"/></entry>--><entry><ref href="http://a/2"/></entry></asx>`
+    assert.deepStrictEqual(parsed(asx), { kind: "ASX", entries: [{ location: "http://a/2", title: undefined }] })
+    assert.isFalse(Playlist.isPlaylist(bytes("<!-- a <playlist> --><!doctype html>")))
+  })
+
   it("of XML that is too long is read as far as its whole elements go, also on one line", () => {
     const track = `<track><location>http://a/${"é".repeat(100)}</location><title>é</title></track>`
     for (const end of ["", "\n"]) {

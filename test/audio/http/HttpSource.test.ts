@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Queue, Schedule } from "effect"
+import { Clock, Effect, Fiber, Queue, Result, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
 import * as Http from "node:http"
@@ -191,6 +191,64 @@ describe("fromUrl", () => {
     it.effect("as often as it is told", () =>
       Effect.gen(function*() {
         assert.strictEqual(yield* triesOf(yield* nowhere, { reconnect: Schedule.recurs(6) }, /ECONNREFUSED/), 7)
+      }))
+  })
+
+  describe("leaves a server alone for as long as that wants", () => {
+    /** When it is asked, in seconds, until it is open or has failed, and what has come of it; each answer is the next one of these. */
+    const askedBy = (answers: ReadonlyArray<Response | "song">, options: HttpSource.UrlOptions = {}) =>
+      Effect.gen(function*() {
+        const clock = yield* Clock.Clock
+        const beganMs = clock.currentTimeMillisUnsafe()
+        const asked: Array<number> = []
+        const fetch: AudioSource.Fetch = async () => {
+          asked.push(Math.round((clock.currentTimeMillisUnsafe() - beganMs) / 100) / 10)
+          const answer = answers[asked.length - 1] ?? "song"
+          return answer === "song" ? new Response(song) : answer
+        }
+        const opening = yield* HttpSource.open("http://a.invalid/", { fetch, ...options }).pipe(
+          Effect.result,
+          Effect.scoped,
+          Effect.forkScoped({ startImmediately: true })
+        )
+        for (let ms = 0; ms < 60_000 && opening.pollUnsafe() === undefined; ms += 100) {
+          yield* Effect.promise(() => new Promise(setImmediate))
+          yield* TestClock.adjust("100 millis")
+        }
+        const result = yield* Fiber.join(opening)
+        return { asked, end: Result.isSuccess(result) ? "open" : result.failure.message }
+      })
+
+    const busy = (status: number, after: string) => new Response("", { status, headers: { "retry-after": after } })
+
+    it.effect("in seconds, or to a date", () =>
+      Effect.gen(function*() {
+        const date = "Thu, 01 Jan 1970 00:00:12 GMT"
+        const { asked, end } = yield* askedBy([busy(503, "5"), busy(429, date)])
+        assert.deepStrictEqual([end, asked], ["open", [0, 5, 12]])
+      }))
+
+    it.effect("but not for less than the schedule says, nor for what is no time", () =>
+      Effect.gen(function*() {
+        const options = { reconnect: Schedule.spaced("2 seconds") }
+        const times = ["1", "0", "soon", "-1", "Wed, 31 Dec 1969 23:59:59 GMT"]
+        const { asked, end } = yield* askedBy(times.map((time) => busy(503, time)), options)
+        assert.deepStrictEqual([end, asked], ["open", [0, 2, 4, 6, 8, 10]])
+      }))
+
+    it.effect("and does not ask again at all where nobody waits for as long", () =>
+      Effect.gen(function*() {
+        for (const [after, patienceMs] of [["31", 30_000], ["9".repeat(400), 30_000], ["6", 5_000]] as const) {
+          const { asked, end } = yield* askedBy([busy(503, after)]).pipe(
+            Effect.provideService(HttpTrouble.Patience, patienceMs)
+          )
+          assert.lengthOf(asked, 1)
+          assert.match(end, /answered 503.* not to be asked again/)
+        }
+        const { asked, end } = yield* askedBy([busy(503, "40")]).pipe(
+          Effect.provideService(HttpTrouble.Patience, 60_000)
+        )
+        assert.deepStrictEqual([end, asked], ["open", [0, 40]])
       }))
   })
 
@@ -401,6 +459,25 @@ describe("fromUrl", () => {
         const other = yield* serve({ body: m4a, most })
         assert.strictEqual((yield* collect(AudioSource.fromUrl(other.url, never))).end, "Done")
       }
+    }))
+
+  it.live("gives up a server that sends a few bytes at a time", () =>
+    Effect.gen(function*() {
+      for (const sizes of [true, false]) {
+        const server = yield* serve({ most: 1, sizes })
+        const { end, message } = yield* collect(AudioSource.fromUrl(server.url, quick))
+        assert.strictEqual(end, "Failed")
+        assert.match(message, /a few bytes at a time/)
+        assert.isAtMost(server.asked.length, 110)
+      }
+      const server = yield* serve({})
+      const { random } = yield* HttpSource.open(server.url, quick)
+      // what is short because no more was wanted is no fault
+      for (let at = 0; at < 200; at++) yield* random?.read(at, at + 1) ?? assert.fail("it has ranges")
+      server.conduct.most = 2
+      const { message } = yield* Effect.flip(random?.read(0, 1_000) ?? assert.fail("it has ranges"))
+      assert.match(message, /a few bytes at a time/)
+      assert.isAtMost(server.asked.length, 310)
     }))
 
   it.live("asks on where the server sends parts and does not say how much there is", () =>

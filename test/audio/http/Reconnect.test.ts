@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Fiber, Schedule } from "effect"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
 import * as ByteSource from "../../../src/audio/ByteSource.ts"
+import * as HttpTrouble from "../../../src/audio/http/HttpTrouble.ts"
 import * as Reconnect from "../../../src/audio/http/Reconnect.ts"
 import * as Time from "../../../src/testing/Time.ts"
 import type { VoiceError } from "../../../src/VoiceError.ts"
@@ -9,8 +10,12 @@ import { frameOf, indexOf } from "../numbers.ts"
 
 type Kind = Parameters<typeof ByteSource.failure>[1]
 
-/** What a connection gives: the numbers of its frames, and how it ends; or why there is none. */
-type Connection = Kind | { readonly frames: ReadonlyArray<number>; readonly end: "Done" | Kind; readonly pcm?: true }
+/** What a connection gives: the numbers of its frames, and how it ends; or why there is none, or for how long it is not to be asked for. */
+type Connection = Kind | { readonly pauseMs: number } | {
+  readonly frames: ReadonlyArray<number>
+  readonly end: "Done" | Kind
+  readonly pcm?: true
+}
 
 const failure = (kind: Kind) => ByteSource.failure("radio", kind, "so it is")
 
@@ -29,6 +34,11 @@ const station = (connections: ReadonlyArray<Connection>, live = true) => {
       () => Effect.sync(() => void mostOpen.now--)
     )
     if (typeof connection === "string") return yield* failure(connection)
+    if ("pauseMs" in connection) {
+      const error = failure("Failed")
+      HttpTrouble.setPause(error, connection.pauseMs)
+      return yield* error
+    }
     const left = [...connection.frames]
     const { end } = connection
     const next = Effect.suspend((): Effect.Effect<number, VoiceError | Cause.Done> => {
@@ -102,6 +112,22 @@ describe("a station that is joined again", () => {
       assert.deepStrictEqual(openedAt, [0, 100, 300, 700])
       assert.strictEqual(kindOf(end), "Failed")
       assert.match(String(end), /the connection to the station has ended/)
+    }).pipe(Effect.scoped))
+
+  it.effect("leaves a server alone for as long as that wants, unless nobody waits for as long", () =>
+    Effect.gen(function*() {
+      const { open, openedAt } = station([
+        { frames: [1], end: "Done" },
+        { pauseMs: 5_000 },
+        { pauseMs: 30 },
+        { frames: [2], end: "Done" },
+        { pauseMs: 30_001 },
+        { frames: [3], end: "Done" }
+      ])
+      const { end, heard } = yield* Effect.flatMap(Reconnect.open("radio", open, schedule), listen)
+      assert.deepStrictEqual(heard, [1, 2])
+      assert.deepStrictEqual(openedAt, [0, 100, 5_100, 5_500, 5_600])
+      assert.strictEqual(kindOf(end), "Failed")
     }).pipe(Effect.scoped))
 
   it.effect("fails with the last reason when the schedule is over", () =>

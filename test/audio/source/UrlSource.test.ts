@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
-import { Effect, Fiber, Queue, Schedule, Stream } from "effect"
+import { Clock, Effect, Fiber, Queue, Schedule, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -169,6 +169,31 @@ describe("fromUrl of a playlist", () => {
       )
       assert.strictEqual(down.asked.length, 1 + 1 + 2 * 5)
       assert.notInclude(failed.message, "secret")
+    }))
+
+  it.effect("asks again when the first of its entries wants to be asked", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const asked: Array<readonly [string, number]> = []
+      const fetch: AudioSource.Fetch = async (url) => {
+        const path = url.slice("http://a.invalid/".length)
+        if (path === "list.m3u") return new Response("#EXTM3U\n5\n9\nmissing")
+        asked.push([path, Math.round(clock.currentTimeMillisUnsafe() / 1_000)])
+        if (path === "missing") return new Response("", { status: 404 })
+        return asked.length > 5
+          ? new Response(song)
+          : new Response("", { status: 503, headers: { "retry-after": path } })
+      }
+      const opening = yield* AudioSource.fromUrl("http://a.invalid/list.m3u", { fetch, ffmpeg: false }).open.pipe(
+        Effect.forkScoped({ startImmediately: true })
+      )
+      for (let ms = 0; ms < 30_000 && opening.pollUnsafe() === undefined; ms += 100) {
+        yield* Effect.promise(() => new Promise(setImmediate))
+        yield* TestClock.adjust("100 millis")
+      }
+      assert.strictEqual((yield* Fiber.join(opening)).format, "opus")
+      const rounds = [0, 5].flatMap((at) => ["5", "9", "missing"].map((path) => [path, at] as const))
+      assert.deepStrictEqual(asked, [...rounds, ["5", 10]])
     }))
 
   it.live("says what it is where it names nothing that can be played", () =>

@@ -50,6 +50,21 @@ describe("LogFile", () => {
       assert.deepStrictEqual(process.listeners("exit"), before)
     }))
 
+  it("is no further concern of the process for each of many", () =>
+    inFolder((path) => {
+      const before = process.listeners("exit")
+      const files = Array.from({ length: 12 }, (_, i) => new LogFile(outputTo(`${path}.${i}`), 1_000, fail))
+      const onExit = process.listeners("exit").filter((listener) => !before.includes(listener))
+      assert.lengthOf(onExit, 1)
+      files[0]?.close()
+      files.forEach((file, i) => file.write(entry(i)))
+      onExit[0]?.(0)
+      const written = files.map((_, i) => momentsIn(`${path}.${i}`))
+      assert.deepStrictEqual(written, [[], ...files.slice(1).map((_, i) => [i + 1])])
+      files.slice(1).forEach((file) => file.close())
+      assert.deepStrictEqual(process.listeners("exit"), before)
+    }))
+
   it("writes no more than it may, and what is over is not begun", () =>
     inFolder((path) => {
       const line = `${JSON.stringify(entry(1))}\n`.length
