@@ -1,6 +1,7 @@
 /**
  * Runs every example that is a program, a few at a time because most of their time is spent waiting, and fails if one fails.
- * The examples import the built package: run `npm run build` before.
+ * The examples import the built package: run `npm run build` before. `node examples/run-all.ts bun@1.4.5` runs them on that
+ * version of Bun in place of this Node, `deno@2.9.6` on Deno.
  */
 import { spawn } from "node:child_process"
 import { existsSync, readdirSync } from "node:fs"
@@ -22,13 +23,39 @@ const parts = new Set([
   "tone.ts"
 ])
 
+/** What is written for the test runner of Node, which is there under no other runtime. */
+const ofNode = new Set(["discord.js-bot-test.ts"])
+
 const timeoutMs = 120_000
+
+/** How each runtime is started with a program. */
+const starts: { readonly [runtime: string]: ReadonlyArray<string> } = {
+  bun: ["bun", "run"],
+  deno: ["deno", "run", "--allow-all", "--no-lock"]
+}
+
+const [packageOf] = process.argv.slice(2)
+const start = packageOf === undefined ? [] : starts[packageOf.split("@")[0] ?? ""]
+if (start === undefined) {
+  process.stderr.write(
+    `${packageOf} is not known here: give ${
+      Object.keys(starts).join("@version or ")
+    }@version, or nothing for this Node\n`
+  )
+  process.exit(2)
+}
+
+/** The command, and what stands before the name of a program. */
+const [command = "", ...before] = packageOf === undefined
+  ? [process.execPath]
+  : ["npx", "--yes", "--package", packageOf, "--", ...start]
 
 const atOnce = 3
 
 const folder = fileURLToPath(new URL(".", import.meta.url))
 const programs = readdirSync(folder)
   .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !parts.has(file))
+  .filter((file) => packageOf === undefined || !ofNode.has(file))
   .toSorted()
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -48,7 +75,7 @@ interface Run {
 const run = (program: string): Promise<Run> =>
   new Promise((resolve) => {
     const startedAt = performance.now()
-    const child = spawn(process.execPath, [program], {
+    const child = spawn(command, [...before, `./${program}`], {
       cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
       timeout: timeoutMs

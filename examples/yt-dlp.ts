@@ -71,15 +71,15 @@ const server = Effect.acquireRelease(
 )
 
 const script = (song: string) =>
-  `#!${process.execPath}
-const [page] = process.argv.slice(process.argv.indexOf("--") + 1)
-const headers = { "x-fetched-by": "yt-dlp" }
-if (process.argv.includes("--dump-single-json")) {
-  const url = page + "?token=" + process.pid
-  process.stdout.write(JSON.stringify({ title: "A song", url, http_headers: headers }))
-} else {
-  require("node:fs").createReadStream(${JSON.stringify(song)}).pipe(process.stdout)
-}
+  `#!/bin/sh
+# the last one
+for page; do :; done
+case " $* " in
+  *" --dump-single-json "*)
+    printf '{"title":"A song","url":"%s?token=%s","http_headers":{"x-fetched-by":"yt-dlp"}}' "$page" $$ ;;
+  *)
+    cat '${song}' ;;
+esac
 `
 
 /** The script, where a program looks for others. */

@@ -12,6 +12,9 @@ import * as Layer from "effect/Layer"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
 
+/** Bun has another engine, with flags and spaces of its own. */
+const isV8 = process.versions["bun"] === undefined
+
 /** How many layers want it small: V8's flags are those of the process. */
 let wanted = 0
 
@@ -46,7 +49,7 @@ const collectAll = (): void => {
  *
  * When the layer is built everything is collected once, in some 25 ms. The flag is one of V8's, so that it holds for all of
  * the process, worker threads included. As long as one such layer is in use it stays; then V8 may let the space grow again,
- * by its own default.
+ * by its own default. On another engine than V8, such as Bun's, it does nothing.
  *
  * ```ts
  * import { NewSpace, Voice } from "effect-discord-voice"
@@ -61,14 +64,14 @@ const collectAll = (): void => {
 export const layerSmall: Layer.Layer<never> = Layer.effectDiscard(
   Effect.acquireRelease(
     Effect.sync(() => {
-      if (wanted++ > 0) return
+      if (wanted++ > 0 || !isV8) return
       // V8 multiplies by this each time it lets the space grow, and reads it then
       v8.setFlagsFromString("--semi-space-growth-factor=1")
       collectAll()
     }),
     () =>
       Effect.sync(() => {
-        if (--wanted === 0) v8.setFlagsFromString("--semi-space-growth-factor=2")
+        if (--wanted === 0 && isV8) v8.setFlagsFromString("--semi-space-growth-factor=2")
       })
   )
 )

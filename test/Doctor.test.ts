@@ -94,6 +94,9 @@ describe("versions", () => {
     const optional = Installed.peers.filter(({ purpose }) => purpose !== undefined).map(({ name }) => name)
     assert.sameMembers(optional, Object.keys(manifest.peerDependenciesMeta))
     assert.strictEqual(Installed.ownVersion(), manifest.version)
+    for (const { least, name } of Installed.others) {
+      assert.include(manifest.scripts["examples:runtimes"], `run-all.ts ${name}@${least}`)
+    }
   })
 
   it("are compared as npm compares them", () => {
@@ -109,7 +112,11 @@ describe("versions", () => {
     assert.strictEqual(node("22.19.0").status, "ok")
     for (const version of ["24.17.0", "24.22.0", "25.0.0"]) assert.notInclude(node(version).detail, "GCM")
     for (const version of ["24.18.0", "24.21.3"]) assert.include(node(version).detail, "GCM")
-    assert.deepInclude(Installed.runtime({ node: "24.3.0", bun: "1.3.0" }), { status: "warning" })
+    const others = [{ bun: "1.4.4" }, { bun: "1.4.5" }, { deno: "2.9.5" }, { deno: "2.10.0" }]
+    assert.deepStrictEqual(
+      others.map((other) => Installed.runtime({ node: "26.3.0", ...other }).status),
+      ["warning", "ok", "warning", "ok"]
+    )
   })
 
   it("of peers: not there, of another range, and twice", () => {

@@ -95,11 +95,18 @@ export const isCompatible = (version: string, least: string): boolean => {
  */
 export const leastNode = "22.19.0"
 
+/**
+ * Other runtimes that the examples were run on, and from which version on (docs/compatibility.md, Bun and Deno).
+ *
+ * @internal
+ */
+export const others = [{ name: "bun", least: "1.4.5" }, { name: "deno", least: "2.9.6" }]
+
 /** `createCipheriv` with a key in a Buffer costs several times as much in these: see bench/README.md. */
 const isDearInGcm = (version: string): boolean => isAtLeast(version, "24.18.0") && !isAtLeast(version, "24.22.0")
 
 /**
- * Node, by `process.versions`.
+ * Node, or what stands in for it, by `process.versions`.
  *
  * @internal
  */
@@ -108,12 +115,15 @@ export const runtime = (versions: Readonly<Record<string, string | undefined>>):
   const version = versions["node"] ?? "0"
   const facts = { version, platform: process.platform, arch: process.arch }
   const detail = `${version} on ${process.platform} ${process.arch}`
-  const other = ["bun", "deno"].find((name) => versions[name] !== undefined)
+  const other = others.find(({ name }) => versions[name] !== undefined)
   if (other !== undefined) {
+    const own = versions[other.name] ?? "0"
     return Check.found(subject, {
-      detail: `${other} ${versions[other]}, which says that it is Node ${version}`,
-      facts,
-      remedy: "nobody has tried it: run on Node"
+      detail: `${other.name} ${own} on ${process.platform} ${process.arch}, which says that it is Node ${version}`,
+      facts: { ...facts, [other.name]: own },
+      remedy: isAtLeast(own, other.least)
+        ? undefined
+        : `nobody has tried it: install ${other.name} ${other.least} or later`
     })
   }
   if (!isAtLeast(version, leastNode)) {

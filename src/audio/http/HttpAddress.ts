@@ -130,8 +130,8 @@ const lookupOf = (allows: Allows, port: number): Net.LookupFunction => (hostname
 }
 
 const make = async (allows: Allows): Promise<Fetch> => {
-  // of an agent the `fetch` of Node has none but its own
-  const { Agent, buildConnector, fetch } = await import("undici")
+  // of an agent the `fetch` of Node has none but its own; and by the name of the package Bun gives one that asks no agent
+  const { Agent, buildConnector, fetch } = await import("undici/index.js")
   const agent = new Agent({
     allowH2: false,
     connect: (options, done) => {
