@@ -105,7 +105,6 @@ export interface ThreadOptions extends Options {
 
 const defaultAheadMs = 120
 const leastAheadMs = 60
-const mostAheadMs = 600
 
 /** Each that is started has a heap of its own. */
 const mostThreads = 64
@@ -120,7 +119,7 @@ const frameBytes = 1_280
 
 const aheadOf = ({ ahead }: Options): number =>
   Math.min(
-    mostAheadMs,
+    Heard.maxAheadMs,
     Math.max(
       leastAheadMs,
       ahead === undefined ? defaultAheadMs : Duration.toMillis(Duration.fromInputUnsafe(ahead))

@@ -101,6 +101,7 @@ describe("Mixer", () => {
         const first = mixing.cut([1])
         assert.strictEqual(first.ring.framesWritten(), first.from)
         // nobody has begun to read it
+        fill(first.ring, 2, 0)
         const second = mixing.cut([2])
         fill(second.ring, 3, 1)
         const third = mixing.cut([3])
@@ -166,6 +167,7 @@ describe("Mixer", () => {
       yield* opened().pipe(Scope.provide(scope))
       assert.strictEqual(workers(), before)
       const second = yield* opened()
+      assert.strictEqual(workers(), before + 1)
       play(second)
       while (second.ring.bufferedMs() < 100) yield* Effect.sleep("5 millis")
       yield* Scope.close(scope, Exit.void)
@@ -186,6 +188,21 @@ describe("Mixer", () => {
       }
       assert.deepStrictEqual(counts, [1, 2, 2])
     }).pipe(Effect.scoped, Effect.provide(Mixer.layerThreadWith({ use: "always", threads: 2 }))))
+
+  it.live("ends its threads, and breaks what they still mix, when its layer does", () =>
+    Effect.gen(function*() {
+      const workers = () => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length
+      const before = workers()
+      const scope = yield* Effect.scope
+      const errors: Array<VoiceError.VoiceError> = []
+      const onBroken = (error: VoiceError.VoiceError) => void errors.push(error)
+      yield* Effect.gen(function*() {
+        yield* opened({ onBroken }).pipe(Scope.provide(scope))
+        assert.strictEqual(workers(), before + 1)
+      }).pipe(Effect.provide(Mixer.layerThreadWith({ use: "always" })))
+      assert.strictEqual(workers(), before)
+      assert.deepStrictEqual(errors.map(({ reason }) => reason._tag), ["EncodeFailed"])
+    }).pipe(Effect.scoped))
 
   it.live("tells of a thread that has ended, and starts another", () =>
     Effect.gen(function*() {

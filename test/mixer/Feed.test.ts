@@ -214,13 +214,14 @@ describe("a feed of PCM from outside", () => {
     const ring = PcmRing.make(100)
     ring.write(Float32Array.of(0.1, 0.2, NaN, 0.3, 0.4, Infinity), 0)
     ring.write(Float32Array.of(0.1, 0.2, 0.3, NaN), 0)
+    ring.write(Float32Array.of(0.1, 0.2, -Infinity, 0.4), 0)
     const feed = Feed.pcm(ring)
-    const heard = [3, 2].map((count) => {
+    const heard = [3, 2, 2].map((count) => {
       const into = new Float32Array(count * 2)
       feed.take(into, 0, feed.prepare(count))
       return Array.from(into, (sample) => Math.round(sample * 10))
     })
-    assert.deepStrictEqual(heard, [[1, 2, 0, 3, 4, 0], [1, 2, 3, 0]])
+    assert.deepStrictEqual(heard, [[1, 2, 0, 3, 4, 0], [1, 2, 3, 0], [1, 2, 0, 4]])
   })
 
   it("is not at its end where the last samples are written, in another thread, between two looks", () => {

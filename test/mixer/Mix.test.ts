@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { FloatCodec } from "../../src/codec/FloatCodec.ts"
 import * as Heard from "../../src/mixer/Heard.ts"
 import * as Mix from "../../src/mixer/Mix.ts"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
@@ -61,6 +62,15 @@ describe("a mix", () => {
     assert.strictEqual(heard.positionMs(1, 2), 15)
     assert.isTrue(heard.isEnded())
     assert.strictEqual(heard.successor(), 0)
+  })
+
+  it("lets several follow one another within a frame, each with the sample behind the last", async () => {
+    const { all, heard, mix } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 300)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 300), { after: 1 }) })
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.3, 960), { after: 2 }) })
+    assert.deepStrictEqual(all(), [[10, 20, 30], [30, 30, 0]])
+    assert.strictEqual(heard.positionMs(0, 3), 360 / 48)
   })
 
   it("lets one begin with the next frame behind another that fills the last one", async () => {
@@ -210,6 +220,63 @@ describe("a mix", () => {
     mix.command({ _tag: "Gain", input: 1, gain: 0.5, rampMs: 0 })
     await new Promise(setImmediate)
     assert.deepStrictEqual(all(), Array.from({ length: 4 }, () => [40, 40, 40]))
+  })
+
+  it("does not end while a decoder is waited for", async () => {
+    const { mix, ring, taken } = await make()
+    const frames = FrameRing.make()
+    for (let i = 0; i < 2; i++) frames.write(FakeCodec.packetOf(0.8), 960)
+    frames.end()
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    const heard: Array<ReadonlyArray<number>> = []
+    const play = () => {
+      for (let i = 0; i < 10; i++) {
+        heard.push(...taken())
+        mix.fill()
+      }
+    }
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 3 * 960)) })
+    ring.discard()
+    mix.fill()
+    mix.command({ _tag: "Add", input: { ...inputOf(2, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
+    play()
+    assert.isFalse(ring.isEnded())
+    await new Promise(setImmediate)
+    play()
+    assert.deepStrictEqual(heard, [[10, 10, 10], [10, 10, 10], [10, 10, 10], [80, 80, 80], [80, 80, 80]])
+    assert.isTrue(ring.isDrained())
+  })
+
+  it("keeps nothing of what is added when it has ended", async () => {
+    const { all, codec, mix } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
+    assert.lengthOf(all(), 1)
+    const frames = FrameRing.make()
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Add", input: { ...inputOf(2, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
+    await new Promise(setImmediate)
+    // its encoder
+    assert.strictEqual(codec.open(), 1)
+  })
+
+  it("breaks once, however often it is told what its encoder does not take", async () => {
+    const codec = FakeCodec.make()
+    const broken: Array<string> = []
+    const refusing: FloatCodec = {
+      ...codec,
+      encoder: async (options) => ({
+        ...await codec.encoder(options),
+        configure: () => {
+          throw new Error("not so")
+        }
+      })
+    }
+    const { buffer } = FrameRing.make()
+    assert(buffer instanceof SharedArrayBuffer)
+    const setup = { ring: buffer, heard: Heard.makeBuffer(), encoder: {}, aheadMs: 60 }
+    const mix = await Mix.make(refusing, setup, (detail) => broken.push(detail))
+    for (let i = 0; i < 2; i++) mix.command({ _tag: "Encoder", settings: { bitrate: 64_000 } })
+    assert.deepStrictEqual(broken, ["not so"])
   })
 
   it("makes what nobody has heard anew without what is cut, which fades where it was heard before", async () => {
