@@ -271,7 +271,6 @@ class Mixing implements Mix {
     kept.begin()
     this.#heard.begin(units)
     const render = (input: Input, duckFrom: number, duckTo: number): void => {
-      input.flags = 0
       let from = 0
       if (input.after !== undefined) {
         const former = this.#inputs.get(input.after)

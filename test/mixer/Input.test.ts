@@ -297,6 +297,19 @@ describe("Input", () => {
     }
   })
 
+  it("sounds on no longer than it would have, whatever effects it is given then", () => {
+    const { input, render, state } = make()
+    input.setEffects(complete({ _tag: "Echo", delayMs: 30, level: 1, decay: 0 }))
+    render()
+    state.left = 0
+    state.isEnding = true
+    render()
+    input.setEffects(complete({ _tag: "Echo", delayMs: 1_000, level: 1, decay: 0.9 }))
+    let units = 0
+    for (; input.isRinging && units < 100; units++) input.ring(new Float32Array(unit * 2), 1, 1)
+    assert.isAtMost(units, 3)
+  })
+
   it("has no echo of what leaves, or fades to its end, just when its source ends", () => {
     for (const way of ["remove", "fade", "end"] as const) {
       const { input, render, state } = make()

@@ -14,8 +14,15 @@ const pcmOf = (value: number, samples: number) => {
   return ring
 }
 
-const make = async (lookahead = 0) => {
-  const codec = FakeCodec.make(lookahead)
+/** A ring of Opus whose frames sound like this, and an input that takes from it. */
+const opusOf = (input: number, value: number, frames: number) => {
+  const ring = FrameRing.make()
+  for (let i = 0; i < frames; i++) ring.write(FakeCodec.packetOf(value), 960)
+  assert(ring.buffer instanceof SharedArrayBuffer)
+  return { ring, input: { ...inputOf(input, pcmOf(0, 1)), format: "opus", ring: ring.buffer } } as const
+}
+
+const make = async (lookahead = 0, codec = FakeCodec.make(lookahead)) => {
   const ring = FrameRing.make()
   const heard = Heard.makeBuffer()
   const broken: Array<string> = []
@@ -208,6 +215,120 @@ describe("a mix", () => {
     // the last frame ends with the beginning of what follows
     assert.deepStrictEqual(made.slice(-2), [[14, 15, 15], [15, 16, 16]])
     assert.deepStrictEqual(made[0], [51, 52, 52])
+  })
+
+  it("gives way to none that it has not mixed for a while, also where another was alone before it", async () => {
+    const { heard, mix, ring, taken } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 50 * 960)) })
+    ring.discard()
+    // some 15 frames of nothing else
+    for (let i = 0; i < 5; i++) {
+      taken()
+      mix.fill()
+    }
+    mix.fill()
+    const opus = opusOf(2, 0.8, 40)
+    mix.command({ _tag: "Add", input: opus.input })
+    await new Promise(setImmediate)
+    const from = ring.framesRead() - 1
+    const next = FrameRing.make({ first: from })
+    assert(next.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Cut", inputs: [1], from, ring: next.buffer })
+    for (let i = 0; i < 40; i++) {
+      next.discard()
+      mix.fill()
+    }
+    assert.strictEqual(heard.successor(), 2)
+    assert.strictEqual(opus.ring.framesRead(), 10)
+  })
+
+  it("gives way when the one that is left is as loud again as it was before a voice", async () => {
+    const { heard, mix, ring, taken } = await make()
+    const duck = { gain: 0.5, attackMs: 0, releaseMs: 400, holdMs: 0, threshold: 0 }
+    const opus = opusOf(1, 0.4, 60)
+    mix.command({ _tag: "Add", input: opus.input })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0, 960), { duck }) })
+    await new Promise(setImmediate)
+    ring.discard()
+    const made: Array<ReadonlyArray<number>> = []
+    for (let i = 0; i < 100 && !ring.isDrained(); i++) {
+      mix.fill()
+      made.push(...taken())
+    }
+    assert.strictEqual(heard.successor(), 1)
+    assert.lengthOf(made, 1 + 400 / 20 + 10)
+    assert.deepStrictEqual(made.at(-1), [40, 40, 40])
+  })
+
+  it("does not give way to what is told to be at another level just then", async () => {
+    const codec = FakeCodec.make()
+    // frames of 120 ms: it can give way after six units only, and wants ten
+    const { heard, mix, ring, taken } = await make(0, {
+      ...codec,
+      decoder: () => Promise.resolve(FakeCodec.decoderOf(5_760))
+    })
+    const opus = opusOf(1, 0.4, 10)
+    mix.command({ _tag: "Add", input: opus.input })
+    await new Promise(setImmediate)
+    ring.discard()
+    const made: Array<ReadonlyArray<number>> = []
+    for (let i = 0; i < 60 && !ring.isDrained(); i++) {
+      if (ring.framesWritten() >= 11) mix.command({ _tag: "Gain", input: 1, gain: 0.5, rampMs: 0 })
+      mix.fill()
+      made.push(...taken())
+    }
+    assert.strictEqual(heard.successor(), 0)
+    assert.deepStrictEqual(made.at(30), [20, 20, 20])
+  })
+
+  it("does not begin before something comes, and lets die away whatever comes each time", async () => {
+    const { heard, mix, ring, taken } = await make()
+    const pcm = PcmRing.make(100)
+    mix.command({ _tag: "Add", input: inputOf(1, pcm) })
+    ring.discard()
+    for (let times = 0; times < 3; times++) {
+      for (let i = 0; i < 10; i++) mix.fill()
+      assert.deepStrictEqual(taken(), [])
+      assert.isTrue(heard.isIdle())
+      pcm.write(new Float32Array(1_920).fill(0.5), 0)
+      for (let i = 0; i < 10; i++) mix.fill()
+      // behind what was silence already it comes in within 5 ms
+      const before = times === 0 ? [[50, 50, 50]] : [[0, 0, 0], [0, 50, 50]]
+      assert.deepStrictEqual(taken(), [...before, [50, 0, 0]])
+    }
+  })
+
+  it("says that one is over which is taken out while it is paused", async () => {
+    const { heard, mix, ring } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 9_600)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.1, 9_600), { paused: true }) })
+    ring.discard()
+    mix.fill()
+    const units = () => ring.framesWritten()
+    assert.strictEqual(heard.flags(units() - 1, 2, 2), Heard.Flag.Paused)
+    mix.command({ _tag: "Remove", input: 2 })
+    while (ring.next() >= 0) ring.discard()
+    mix.fill()
+    const flags = Array.from({ length: units() }, (_, unit) => heard.flags(unit, 2, 2))
+    assert.include(flags, Heard.Flag.Over)
+    assert.strictEqual(flags.at(-1), 0)
+  })
+
+  it("frees the decoder of one that has ended while others go on", async () => {
+    const { codec, mix, ring, taken } = await make()
+    const opus = opusOf(1, 0.4, 2)
+    opus.ring.end()
+    mix.command({ _tag: "Add", input: opus.input })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.1, 20 * 960)) })
+    await new Promise(setImmediate)
+    assert.strictEqual(codec.open(), 2)
+    ring.discard()
+    for (let i = 0; i < 5; i++) {
+      mix.fill()
+      taken()
+    }
+    assert.isFalse(ring.isEnded())
+    assert.strictEqual(codec.open(), 1)
   })
 
   it("does what it is told in order, also while it waits for a decoder", async () => {
