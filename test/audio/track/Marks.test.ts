@@ -282,7 +282,7 @@ describe("the places that a track tells", () => {
 
 describe("when marks are looked at", () => {
   /** A reading that is heard as time passes, and how often it was asked. */
-  const rig = Effect.fnUntraced(function*(first: Partial<Pass> = {}) {
+  const rig = Effect.fnUntraced(function*(first: Partial<Pass> = {}, pace = 1) {
     const clock = yield* Clock.Clock
     const fork = Effect.runForkWith(yield* Effect.context<never>())
     const counts = { asked: 0 }
@@ -296,14 +296,14 @@ describe("when marks are looked at", () => {
       pass: () => pass,
       positionMs: () => pass.positionMs + (state.heardMs - pass.atMs) * pass.speed
     }
-    const marks = Marks.make({ clock, fork, isPaused: () => state.paused })
+    const marks = Marks.make({ clock, fork, isPaused: () => state.paused, pace: () => pace })
     // nothing else of a reading is used
     const reading = parts as Reading
     marks.follow(reading)
     const pass20 = (frames: number) =>
       Effect.gen(function*() {
         for (let i = 0; i < frames; i++) {
-          if (!state.paused) state.heardMs += 20
+          if (!state.paused) state.heardMs += 20 * pace
           yield* TestClock.adjust(20)
         }
       })
@@ -349,6 +349,16 @@ describe("when marks are looked at", () => {
       const { marks, pass20 } = yield* rig({ positionMs: 1_000, speed: 2 })
       const fiber = yield* Effect.forkScoped(marks.reached(3_000), { startImmediately: true })
       yield* pass20(49)
+      assert.strictEqual(yield* told(fiber), "waits")
+      yield* pass20(2)
+      assert.isTrue(yield* told(fiber))
+    }))
+
+  it.effect("is in time for what is played faster", () =>
+    Effect.gen(function*() {
+      const { marks, pass20 } = yield* rig({}, 2)
+      const fiber = yield* Effect.forkScoped(marks.reached(10_000), { startImmediately: true })
+      yield* pass20(249)
       assert.strictEqual(yield* told(fiber), "waits")
       yield* pass20(2)
       assert.isTrue(yield* told(fiber))
