@@ -41,13 +41,13 @@ describe("Follower", () => {
     const ring = FrameRing.make({ capacityBytes: 16_384 })
     for (let i = 0; i < 4; i++) ring.write(frame(4_000, i), 960)
     const into = new Uint8Array(FrameRing.maxFrameBytes)
-    // the length of the last frame, which is now longer than what is behind it, or than any frame
-    for (const length of [4_500, FrameRing.maxFrameBytes + 1]) {
+    // the length of the last frame, which is now longer than what is behind it, and of the second, longer than any
+    for (const [at, length] of [[3, 4_500], [1, FrameRing.maxFrameBytes + 1]] as const) {
       const follower = Follower.follow(ring.buffer)
-      for (let i = 0; i < 3; i++) follower.take(into)
-      new Int32Array(ring.buffer)[headerInts + 3 * recordBytes(4_000) / 4] = length << 16
-      assert.strictEqual(follower.take(into), -1)
-      assert.strictEqual(follower.number(), 2)
+      for (let i = 0; i < at; i++) follower.take(into)
+      new Int32Array(ring.buffer)[headerInts + at * recordBytes(4_000) / 4] = length << 16
+      assert.strictEqual(follower.take(into.subarray(0, FrameRing.maxFrameBytes)), -1)
+      assert.strictEqual(follower.number(), at - 1)
     }
   })
 
