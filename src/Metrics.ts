@@ -105,11 +105,7 @@ const makeSeries = (shared: Readonly<Record<string, string>>): Series => {
       counters.set(entry, metric)
       return Metric.update(metric, growth)
     },
-    remove: Effect.suspend(() => {
-      const metrics = [...gauges.values()]
-      gauges.clear()
-      return Effect.forEach(metrics, Metric.remove, { discard: true })
-    })
+    remove: Effect.suspend(() => Effect.forEach(gauges.values(), Metric.remove, { discard: true }))
   }
 }
 
@@ -145,14 +141,9 @@ export const observe = Effect.fnUntraced(function*(
 
   /** Without a connection there are no statistics. */
   const hide = (of: Series): Effect.Effect<void> =>
-    Effect.forEach(
-      Catalog.connection.filter(({ kind }) => kind === "gauge"),
-      (entry) => of.gauge(entry, undefined),
-      { discard: true }
-    )
+    Effect.forEach(Catalog.connection, (entry) => of.gauge(entry, undefined), { discard: true })
 
   const look = Effect.gen(function*() {
-    if (isOver) return
     const state = yield* session.state
     if (state._tag === "Closed") return yield* finish
     const where = yield* session.channelId

@@ -260,6 +260,37 @@ describe("AudioClock", () => {
     assert.strictEqual(pending(), 1_000_010)
   })
 
+  it("asks for one wake-up a turn, and for none that would come behind the one it has", () => {
+    const { alarm, run } = manualAlarm()
+    const asked: Array<number> = []
+    const clock = AudioClock.make({ ...alarm, set: (atMs, ring) => alarm.set(atMs, (asked.push(atMs), ring)) })
+    const others = Array.from({ length: 3 }, () => recorder(clock, 20))
+    const sender = clock.register({
+      onDue: (now) => {
+        others.forEach(({ registration }, i) => registration.schedule(now + 30 - i))
+        return now + 20
+      }
+    })
+    sender.schedule(10)
+    others[0]?.registration.schedule(15)
+    run(10)
+    assert.deepStrictEqual(asked, [10, 30])
+  })
+
+  it("calls in the same turn who is asked for by one that is late", () => {
+    const { alarm, stall } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const other = recorder(clock, 20)
+    clock.register({
+      onDue: () => {
+        other.registration.schedule(20)
+        return Infinity
+      }
+    }).schedule(10)
+    stall(50)
+    assert.strictEqual(other.calls[0]?.now, 50)
+  })
+
   it("asks again for an alarm that rings too early", () => {
     const { alarm, pending, run } = manualAlarm()
     const rings: Array<() => void> = []

@@ -110,10 +110,13 @@ describe("Metrics", () => {
       state.statistics = { ...zeroStatistics, packetsSent: 110, packetsLost: 6 }
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* series("discord_voice_packets_lost_total"), new Map([["20", 7]]))
+      assert.deepStrictEqual(yield* series("discord_voice_media_round_trip_seconds"), new Map())
       const error = VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "" }))
       state.session = { _tag: "Resuming", endpoint: "voice.example", channelId: ChannelId.make("20"), error }
+      state.statistics = { ...state.statistics, mediaRoundTripMs: 9 }
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* series("discord_voice_session_up"), new Map([["20", 1]]))
+      assert.deepStrictEqual(yield* series("discord_voice_media_round_trip_seconds"), new Map([["20", 0.009]]))
       state.statistics = undefined
       state.session = { _tag: "AwaitingServer" }
       yield* TestClock.adjust("1 second")
@@ -162,6 +165,15 @@ describe("Metrics", () => {
       assert.strictEqual(yield* count, before)
       assert.strictEqual((yield* series("discord_voice_frames_concealed_total")).get("all"), 500)
     }).pipe(fresh))
+
+  it.effect("keep what tells them apart, whatever attributes a program gives them", () =>
+    Effect.gen(function*() {
+      const { session, state } = fake()
+      state.buffering = buffering
+      yield* Metrics.observe(session, { attributes: { cause: "mine" } })
+      const unused = yield* series("discord_voice_buffer_unused_total")
+      assert.deepStrictEqual([unused.get("20 late"), unused.get("20 duplicate")], [1, 2])
+    }).pipe(Effect.scoped, fresh))
 
   it.effect("keep nobody waiting at the end for a connection that gives no answer", () =>
     Effect.gen(function*() {

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
+import { type Duration, Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { vi } from "vitest"
 import { codec } from "../src/codec/FloatCodec.ts"
 import * as Mixer from "../src/Mixer.ts"
 import * as Heard from "../src/mixer/Heard.ts"
+import type { Command } from "../src/mixer/messages.ts"
 import * as PcmRing from "../src/mixer/PcmRing.ts"
 import * as Thread from "../src/mixer/Thread.ts"
 import * as FrameRing from "../src/ring/FrameRing.ts"
@@ -70,6 +71,53 @@ describe("Mixer", () => {
       assert.strictEqual(mixing.ring.bufferedMs(), 300)
     }).pipe(Effect.scoped, Effect.provide(Mixer.layerWith({ ahead: "300 millis" }))))
 
+  it.effect("takes what is beyond 60 to 600 ms for the nearest of them, and the least for what is no number", () =>
+    Effect.gen(function*() {
+      const aheadOf = (ahead: Duration.Input) =>
+        Effect.provide(Effect.map(Mixer.Mixer, ({ aheadMs }) => aheadMs), Mixer.layerWith({ ahead }))
+      const inputs = ["0 millis", "59 millis", "600 millis", "601 millis", "Infinity", Number("soon")] as const
+      assert.deepStrictEqual(yield* Effect.forEach(inputs, aheadOf), [60, 60, 600, 600, 600, 60])
+    }))
+
+  /** A mix that makes nothing by itself, and what it is told. */
+  const silent = Effect.fnUntraced(function*(isHere: boolean) {
+    const commands: Array<Command> = []
+    const opener = async () => ({ isHere, command: (command: Command) => void commands.push(command), close: () => {} })
+    const onBroken = () => assert.fail("nothing can break")
+    return { commands, mixing: yield* Mixer.openWith(120, { onBroken }, opener) }
+  })
+
+  /** The ring holds frames `written`, of which the driver takes some. */
+  const fill = (ring: FrameRing.FrameRing, written: number, taken: number) => {
+    for (let i = 0; i < written; i++) ring.write(new Uint8Array(8), 960)
+    for (let i = 0; i < taken; i++) ring.discard()
+  }
+
+  it.effect("cuts behind what the driver has taken, and behind what it may be taking where the mix is in another thread", () =>
+    Effect.gen(function*() {
+      const cuts = Effect.fnUntraced(function*(isHere: boolean) {
+        const { commands, mixing } = yield* silent(isHere)
+        fill(mixing.ring, 6, 2)
+        const first = mixing.cut([1])
+        assert.strictEqual(first.ring.framesWritten(), first.from)
+        // nobody has begun to read it
+        fill(first.ring, 2, 0)
+        const second = mixing.cut([2])
+        fill(second.ring, 3, 1)
+        const third = mixing.cut([3])
+        fill(third.ring, 1, 1)
+        // there is nothing behind
+        const fourth = mixing.cut([4])
+        assert.deepStrictEqual(
+          commands.map((command) => command._tag === "Cut" ? [command.inputs, command.from] : []),
+          [[[1], first.from], [[2], second.from], [[3], third.from], [[4], fourth.from]]
+        )
+        return [first, second, third, fourth].map(({ from }) => from)
+      })
+      assert.deepStrictEqual(yield* cuts(true), [2, 2, 3, 4])
+      assert.deepStrictEqual(yield* cuts(false), [3, 3, 5, 6])
+    }).pipe(Effect.scoped))
+
   it.effect("refuses what no encoder takes", () =>
     Effect.gen(function*() {
       for (
@@ -119,6 +167,7 @@ describe("Mixer", () => {
       yield* opened().pipe(Scope.provide(scope))
       assert.strictEqual(workers(), before)
       const second = yield* opened()
+      assert.strictEqual(workers(), before + 1)
       play(second)
       while (second.ring.bufferedMs() < 100) yield* Effect.sleep("5 millis")
       yield* Scope.close(scope, Exit.void)
@@ -127,6 +176,33 @@ describe("Mixer", () => {
       play(third)
       assert.isAtLeast(third.ring.bufferedMs(), 40)
     }).pipe(Effect.scoped, Effect.provide(Mixer.layerThread)))
+
+  it.live("gives each mix to the thread that has the fewest, and starts no more than there can be", () =>
+    Effect.gen(function*() {
+      const workers = () => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length
+      const before = workers()
+      const counts: Array<number> = []
+      for (let i = 0; i < 3; i++) {
+        yield* opened()
+        counts.push(workers() - before)
+      }
+      assert.deepStrictEqual(counts, [1, 2, 2])
+    }).pipe(Effect.scoped, Effect.provide(Mixer.layerThreadWith({ use: "always", threads: 2 }))))
+
+  it.live("ends its threads, and breaks what they still mix, when its layer does", () =>
+    Effect.gen(function*() {
+      const workers = () => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length
+      const before = workers()
+      const scope = yield* Effect.scope
+      const errors: Array<VoiceError.VoiceError> = []
+      const onBroken = (error: VoiceError.VoiceError) => void errors.push(error)
+      yield* Effect.gen(function*() {
+        yield* opened({ onBroken }).pipe(Scope.provide(scope))
+        assert.strictEqual(workers(), before + 1)
+      }).pipe(Effect.provide(Mixer.layerThreadWith({ use: "always" })))
+      assert.strictEqual(workers(), before)
+      assert.deepStrictEqual(errors.map(({ reason }) => reason._tag), ["EncodeFailed"])
+    }).pipe(Effect.scoped))
 
   it.live("tells of a thread that has ended, and starts another", () =>
     Effect.gen(function*() {

@@ -136,15 +136,12 @@ export const make = <A extends Entry>(startMs: number): Wheel<A> => {
     // those that the stall has passed over
     for (let long = Math.max(begun, longOf(current) - slots + 1); long <= longOf(current); long++) deal(long)
     for (let ms = first; ms <= toMs; ms++) {
-      if ((ms & mask) === 0) {
-        current = ms - 1
-        deal(longOf(ms))
-      }
+      // still the millisecond before
+      if ((ms & mask) === 0) deal(longOf(ms))
       current = ms
       const due = empty(ms & mask)
       if (due !== undefined) take(due)
     }
-    current = Math.max(current, toMs)
   }
 
   return {

@@ -83,14 +83,13 @@ const counter = <A>(
   read
 })
 
-/** One counter for each field, told apart by an attribute. */
+/** One counter for each field, told apart by the attribute `cause`. */
 const counters = <A>(
   name: string,
-  attribute: string,
   description: string,
   reads: Readonly<Record<string, (from: A) => number>>
 ): ReadonlyArray<Entry<A>> =>
-  Object.entries(reads).map(([value, read]) => counter(name, description, read, { [attribute]: value }))
+  Object.entries(reads).map(([value, read]) => counter(name, description, read, { cause: value }))
 
 /**
  * What comes of `session.statistics`.
@@ -134,7 +133,7 @@ export const connection: ReadonlyArray<Entry<Statistics>> = [
   counter("packets_opened", "RTP packets that were passed on to a listener", (s) => s.packetsOpened),
   counter("packets_lost", "RTP packets that were expected and did not come", (s) => s.packetsLost),
   counter("packets_reordered", "RTP packets that came behind a later one, or twice", (s) => s.packetsReordered),
-  ...counters<Statistics>("packets_unused", "cause", "RTP packets that were not passed on", {
+  ...counters<Statistics>("packets_unused", "RTP packets that were not passed on", {
     failed_to_open: (s) => s.failedToOpen,
     malformed: (s) => s.malformed,
     bad_padding: (s) => s.badPadding,
@@ -145,18 +144,18 @@ export const connection: ReadonlyArray<Entry<Statistics>> = [
   }),
   counter("rtcp_sent", "RTCP packets sent", (s) => s.rtcpSent),
   counter("rtcp_received", "RTCP packets that arrived", (s) => s.rtcpReceived),
-  ...counters<Statistics>("rtcp_unused", "cause", "RTCP packets that could not be used", {
+  ...counters<Statistics>("rtcp_unused", "RTCP packets that could not be used", {
     failed_to_open: (s) => s.rtcpFailedToOpen,
     malformed: (s) => s.rtcpMalformed
   }),
-  ...counters<Statistics>("messages_unused", "cause", "Messages of the voice gateway that could not be used", {
+  ...counters<Statistics>("messages_unused", "Messages of the voice gateway that could not be used", {
     malformed: (s) => s.malformedMessages,
     unknown_opcode: (s) => s.unknownOpcodes
   }),
   counter("datagrams_unknown", "Datagrams that are no media, discovery or ping", (s) => s.unknownDatagrams),
   counter("e2ee_frames_encrypted", "Frames that were sent end-to-end encrypted", (s) => s.framesEncrypted),
   counter("e2ee_frames_decrypted", "End-to-end encrypted frames that were read", (s) => s.framesDecrypted),
-  ...counters<Statistics>("e2ee_frames_failed", "cause", "Frames that could not be encrypted or read", {
+  ...counters<Statistics>("e2ee_frames_failed", "Frames that could not be encrypted or read", {
     failed_to_encrypt: (s) => s.failedToEncrypt,
     undecryptable: (s) => s.undecryptable,
     not_a_member: (s) => s.fromNonMembers,
@@ -179,7 +178,7 @@ export const buffering: ReadonlyArray<Entry<Buffering>> = [
   gauge("buffer_packets", "Packets that wait in the jitter buffers", (b) => b.waiting),
   counter("frames_concealed", "Frames given out as lost, for the decoder to conceal", (b) => b.lost),
   counter("frames_recoverable", "Of these, those that error correction can bring back", (b) => b.recoverable),
-  ...counters<Buffering>("buffer_unused", "cause", "Packets that the jitter buffers could not use", {
+  ...counters<Buffering>("buffer_unused", "Packets that the jitter buffers could not use", {
     late: (b) => b.late,
     duplicate: (b) => b.duplicates,
     overflow: (b) => b.overflowed,

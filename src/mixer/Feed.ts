@@ -170,7 +170,7 @@ export const opus = (
       owned = true
       if (!hasTaken) return
       const last = follower.number()
-      while (!ring.isDrained() && distance(ring.framesRead(), last) <= 0 && ring.next() >= 0) ring.discard()
+      while (distance(ring.framesRead(), last) <= 0 && ring.next() >= 0) ring.discard()
     },
     canHandOver: () => owned && length === 0 && ring.next() >= 0,
     surplus: () => length,

@@ -16,8 +16,8 @@ export const maxInputs = 128
  */
 export const depth = 64
 
-/** The longest time that can be mixed ahead, in milliseconds. */
-export const maxAheadMs = (depth / 2) * 20
+/** The longest time that can be mixed ahead, in milliseconds: somewhat less than half of what is remembered. */
+export const maxAheadMs = 600
 
 const headerInts = 8
 const headerBytes = headerInts * 4

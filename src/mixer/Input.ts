@@ -258,7 +258,6 @@ export class Input {
     duckTo: number,
     comesIn: boolean
   ): void {
-    if (count === 0) return
     if (this.#isSettled && !comesIn && this.#leaving === "none" && duckFrom === duckTo) {
       this.level = this.#target * duckTo
     } else this.#multiply(part, from, count, duckFrom, duckTo, comesIn)

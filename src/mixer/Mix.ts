@@ -82,7 +82,7 @@ class Mixing implements Mix {
   constructor(codec: FloatCodec, encoder: FloatEncoder, setup: Setup, onBroken: (detail: string) => void) {
     this.#codec = codec
     this.#heard = Heard.writer(setup.heard)
-    this.#aheadMs = Math.min(setup.aheadMs, Heard.maxAheadMs)
+    this.#aheadMs = setup.aheadMs
     this.#output = new Output(new UnitEncoder(encoder), FrameRing.fromBuffer(setup.ring), this.#aheadMs)
     this.#onBroken = onBroken
   }
@@ -174,7 +174,6 @@ class Mixing implements Mix {
 
   #insert(input: NewInput, feed: Feed.Feed): void {
     if (this.#output.isEnded) return feed.free()
-    this.#plain = 0
     const after = input.after !== undefined && this.#inputs.has(input.after) ? input.after : undefined
     const next = new Input({ ...input, after }, feed)
     this.#replace(input.replaces, next)
@@ -272,7 +271,6 @@ class Mixing implements Mix {
     kept.begin()
     this.#heard.begin(units)
     const render = (input: Input, duckFrom: number, duckTo: number): void => {
-      input.flags = 0
       let from = 0
       if (input.after !== undefined) {
         const former = this.#inputs.get(input.after)

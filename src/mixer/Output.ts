@@ -78,7 +78,7 @@ export class Output {
     let at = before.length - samples
     for (const piece of history) {
       const skipped = Math.max(0, -at)
-      if (skipped < piece.length) before.set(piece.subarray(skipped), at + skipped)
+      before.set(piece.subarray(skipped), at + skipped)
       at += piece.length
     }
     for (let i = 0; i < historyUnits; i++) {
@@ -128,7 +128,7 @@ export class Output {
     this.kept.begin()
     this.kept.put(next)
     this.kept.sum(this.#units, this.#encoder.current)
-    if (this.#units > 0) this.#write(this.#encode(this.#units - 1))
+    this.#write(this.#encode(this.#units - 1))
     this.#isEnded = true
     this.#ring.end()
   }

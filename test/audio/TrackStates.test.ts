@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Fiber, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type { AudioSource, OpusFrame } from "../../src/audio/AudioSource.ts"
+import type { AudioSource, OpenOpus, OpusFrame } from "../../src/audio/AudioSource.ts"
+import * as ByteSource from "../../src/audio/ByteSource.ts"
 import type { Place } from "../../src/audio/player/Place.ts"
 import * as Track from "../../src/audio/Track.ts"
 import * as FakeConnection from "./FakeConnection.ts"
@@ -174,6 +175,40 @@ describe("what a track tells", () => {
         { _tag: "Ended", end: { _tag: "Finished" } }
       ])
       assert.strictEqual(yield* track.position, 2_000)
+    }))
+
+  it.effect("stays ended where it is paused or resumed afterwards", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(5))
+      yield* play(fake, 20)
+      const ended = { _tag: "Ended", end: { _tag: "Finished" } } as const
+      assert.deepStrictEqual(yield* track.state, ended)
+      yield* track.pause
+      assert.deepStrictEqual(yield* track.state, ended)
+      yield* track.resume
+      assert.deepStrictEqual(yield* track.state, ended)
+    }))
+
+  it.effect("says why it ended to whoever still waits for its source at another place", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const cut = ByteSource.failure("numbers", "Truncated", "it is cut", { positionMs: 100 })
+      let opened = 0
+      const source: AudioSource = {
+        name: "numbers",
+        open: Effect.suspend(() =>
+          opened++ > 0 ? Effect.never : Effect.map(sourceOf(5).open, (open) => {
+            assert(open.format === "opus")
+            const pull: OpenOpus["pull"] = open.pull
+            return { ...open, pull: Effect.mapError(pull, (end) => Cause.isDone(end) ? cut : end) }
+          })
+        )
+      }
+      const track = yield* fake.play(source)
+      const seeking = yield* Effect.forkScoped(Effect.flip(track.seek(0)), { startImmediately: true })
+      yield* play(fake, 20)
+      assert.deepStrictEqual(yield* Fiber.join(seeking), cut)
     }))
 
   it.effect("goes on from a place also where it was about to end", () =>

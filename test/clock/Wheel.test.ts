@@ -81,9 +81,10 @@ describe("Wheel", () => {
   it("takes each slot once behind a stall, however long that was, and what is taken is in none", () => {
     const { insert, taken, turn } = rig()
     const one = insert(5)
-    // the last 256 ms are gone through, in which the slot of 5 is that of 9,989
+    insert(16)
+    // the last 256 ms are gone through, in which the slot of 5 is that of 9,989, and that of 16 the last one
     turn(10_000)
-    assert.deepStrictEqual(taken, [{ atMs: 9_989, due: [5] }])
+    assert.deepStrictEqual(taken, [{ atMs: 9_989, due: [5] }, { atMs: 10_000, due: [16] }])
     assert.strictEqual(one.slot, Wheel.noSlot)
   })
 

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { vi } from "vitest"
 import * as Feed from "../../src/mixer/Feed.ts"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
 import * as FrameRing from "../../src/ring/FrameRing.ts"
@@ -109,26 +110,29 @@ describe("a feed of Opus", () => {
     assert.strictEqual(feed.concealed(), 1)
   })
 
-  it("begins with a frame that the driver has not come to, and knows those before it", () => {
-    const ring = ringOf(10, 960)
-    ring.discard()
-    const { before, feed, take } = opus(ring, 960, 4)
-    assert.deepStrictEqual(before, [2, 3, 4])
-    assert.strictEqual(feed.prepare(960), 960)
-    assert.deepStrictEqual(runs(take(960)), [[5, 1_920]])
-    // the driver takes the frames that are before it, and nobody else
-    assert.strictEqual(ring.framesRead(), 1)
-    assert.isFalse(feed.canHandOver())
-    for (let i = 0; i < 3; i++) ring.discard()
-    feed.own()
-    feed.own()
-    assert.strictEqual(ring.framesRead(), 5)
-    assert.isTrue(feed.canHandOver())
-    assert.strictEqual(feed.prepare(960), 960)
-    assert.strictEqual(ring.framesRead(), 6)
-    assert.isFalse(feed.canHandOver())
-    assert.deepStrictEqual(runs(take(960)), [[6, 1_920]])
-  })
+  for (const first of [0, 1_018, 1_020, 1_023]) {
+    it(`begins with a frame that the driver has not come to, and knows those before it, from frame ${first} on`, () => {
+      const ring = FrameRing.make({ capacityBytes: 65_536, first })
+      for (let i = 1; i <= 10; i++) ring.write(packetOf(i / 100), 960)
+      ring.discard()
+      const { before, feed, take } = opus(ring, 960, (first + 4) % 1_024)
+      assert.deepStrictEqual(before, [2, 3, 4])
+      assert.strictEqual(feed.prepare(960), 960)
+      assert.deepStrictEqual(runs(take(960)), [[5, 1_920]])
+      // the driver takes the frames that are before it, and nobody else
+      assert.strictEqual(ring.framesRead(), first + 1)
+      assert.isFalse(feed.canHandOver())
+      for (let i = 0; i < 3; i++) ring.discard()
+      feed.own()
+      feed.own()
+      assert.strictEqual(ring.framesRead(), first + 5)
+      assert.isTrue(feed.canHandOver())
+      assert.strictEqual(feed.prepare(960), 960)
+      assert.strictEqual(ring.framesRead(), first + 6)
+      assert.isFalse(feed.canHandOver())
+      assert.deepStrictEqual(runs(take(960)), [[6, 1_920]])
+    })
+  }
 
   it("leaves out as much as the driver has gone too far", () => {
     const ring = ringOf(10, 960)
@@ -137,6 +141,32 @@ describe("a feed of Opus", () => {
     assert.deepStrictEqual(before, [])
     assert.strictEqual(feed.prepare(3_840), 3_840)
     assert.deepStrictEqual(runs(take(3_840)), [[0, 2 * 1_920], [6, 1_920], [7, 1_920]])
+  })
+
+  it("leaves out no more than it has room for, however far the driver has gone", () => {
+    const ring = ringOf(30, 960)
+    for (let i = 0; i < 20; i++) ring.discard()
+    const { feed, take } = opus(ring, 960, 0)
+    const heard: Array<number> = []
+    for (let i = 0; i < 20; i++) heard.push(...take(feed.prepare(960)))
+    const [silence, ...frames] = runs(heard)
+    assert.strictEqual(silence?.[0], 0)
+    assert.isAtLeast(silence?.[1] ?? 0, 5 * 1_920)
+    assert.deepStrictEqual(frames, [21, 22, 23, 24, 25, 26, 27, 28, 29, 30].map((frame) => [frame, 1_920]))
+  })
+
+  it("hears the last frame also where the producer, in another thread, writes it between two looks, and ends", () => {
+    const ring = ringOf(1, 480)
+    const { feed, take } = opus(ring, 480)
+    take(feed.prepare(480))
+    const compareExchange = vi.spyOn(Atomics, "compareExchange").mockImplementationOnce((...args) => {
+      ring.write(packetOf(0.02), 480)
+      ring.end()
+      return Atomics.compareExchange(...args)
+    })
+    const ready = feed.prepare(480)
+    compareExchange.mockRestore()
+    assert.deepStrictEqual(runs(take(ready)), [[2, 960]])
   })
 
   it("shows what comes next, over several frames, and leaves it in the ring", () => {
@@ -175,6 +205,37 @@ describe("a feed of PCM", () => {
     assert.strictEqual(feed.prepare(960), 40)
     assert.isTrue(feed.isEnding())
     feed.take(into, 0, 40)
+    assert.isTrue(feed.isDrained())
+  })
+})
+
+describe("a feed of PCM from outside", () => {
+  it("is silent where a sample is no number, on either side", () => {
+    const ring = PcmRing.make(100)
+    ring.write(Float32Array.of(0.1, 0.2, NaN, 0.3, 0.4, Infinity), 0)
+    ring.write(Float32Array.of(0.1, 0.2, 0.3, NaN), 0)
+    ring.write(Float32Array.of(0.1, 0.2, -Infinity, 0.4), 0)
+    const feed = Feed.pcm(ring)
+    const heard = [3, 2, 2].map((count) => {
+      const into = new Float32Array(count * 2)
+      feed.take(into, 0, feed.prepare(count))
+      return Array.from(into, (sample) => Math.round(sample * 10))
+    })
+    assert.deepStrictEqual(heard, [[1, 2, 0, 3, 4, 0], [1, 2, 3, 0], [1, 2, 0, 4]])
+  })
+
+  it("is not at its end where the last samples are written, in another thread, between two looks", () => {
+    const ring = PcmRing.make(100)
+    const feed = Feed.pcm(ring)
+    const compareExchange = vi.spyOn(Atomics, "compareExchange").mockImplementationOnce((...args) => {
+      ring.write(new Float32Array(1_920), 0)
+      ring.end()
+      return Atomics.compareExchange(...args)
+    })
+    assert.strictEqual(feed.prepare(960), 960)
+    compareExchange.mockRestore()
+    assert.isFalse(feed.isEnding())
+    feed.take(new Float32Array(1_920), 0, 960)
     assert.isTrue(feed.isDrained())
   })
 })

@@ -2,10 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Heard from "../../src/mixer/Heard.ts"
 import { Input, unit } from "../../src/mixer/Input.ts"
 import type { Ducking } from "../../src/mixer/messages.ts"
+import { complete } from "./effects/sounds.ts"
 
 /** An input whose source gives half of full scale on its left, as long as there is something. */
 const make = (gain = 1, fadeInMs = 0, made?: Float32Array, duck?: Ducking) => {
-  const state = { left: Infinity, concealed: 0, starved: 0 }
+  const state = { left: Infinity, isEnding: false, concealed: 0, starved: 0 }
   const input = new Input({
     input: 1,
     slot: 0,
@@ -22,14 +23,21 @@ const make = (gain = 1, fadeInMs = 0, made?: Float32Array, duck?: Ducking) => {
       for (let i = 0; i < count; i++) into.set([0.5, -0.25], at + i * 2)
       state.left -= count
     },
-    isEnding: () => false,
+    isEnding: () => state.isEnding,
     isDrained: () => false,
     positionMs: () => 0,
     starve: () => {
       state.starved++
     },
-    conceal: () => made,
-    concealed: () => state.concealed,
+    conceal: () => {
+      if (made !== undefined) state.concealed++
+      return made
+    },
+    concealed: () => {
+      const { concealed } = state
+      state.concealed = 0
+      return concealed
+    },
     free: () => {}
   })
   /** The left channel of a unit; the right one has half of it, upside down. */
@@ -205,8 +213,115 @@ describe("Input", () => {
     assert.isTrue(isSilent(render()))
     assert.strictEqual(input.flags, Heard.Flag.Starving)
     state.left = Infinity
+    render()
+    assert.strictEqual(input.flags, Heard.Flag.Playing)
     state.concealed = 1
     render()
     assert.strictEqual(input.flags, Heard.Flag.Playing | Heard.Flag.Concealed)
+  })
+
+  it("plays what its decoder makes up at the level that a fade has come to", () => {
+    const made = new Float32Array(unit * 2)
+    for (let i = 0; i < unit; i++) made.set([0.4, -0.2], i * 2)
+    const { input, render, state } = make(1, 0, made)
+    input.fadeOut(40)
+    render()
+    state.left = 0
+    assert.closeTo(render()[0] ?? 0, 0.4 * Math.SQRT1_2, 1e-6)
+  })
+
+  it("is not what its source is while it leaves, or goes to another level", () => {
+    const { input, render } = make()
+    render()
+    assert.isTrue(input.isPlain)
+    input.setGain(0.5, 0)
+    render()
+    assert.isFalse(input.isPlain)
+    input.setGain(1, 40)
+    render()
+    assert.isFalse(input.isPlain)
+    render()
+    assert.isTrue(input.isPlain)
+    input.setPaused(true)
+    assert.isFalse(input.isPlain)
+    input.setPaused(false)
+    input.remove()
+    assert.isFalse(input.isPlain)
+  })
+
+  it("misses nothing as long as nothing has come at all", () => {
+    const { input, render, state } = make()
+    state.left = 0
+    assert.isTrue(isSilent(render()))
+    assert.strictEqual(state.starved, 0)
+    assert.strictEqual(input.flags, Heard.Flag.Starving)
+  })
+
+  it("is not waited for at its end, and is silent behind it", () => {
+    const { input, render, state } = make()
+    state.left = 1_000
+    assert.isFalse(input.isShort())
+    render()
+    assert.isTrue(input.isShort())
+    state.isEnding = true
+    assert.isFalse(input.isShort())
+    const last = render(100)
+    assert.isTrue(isSilent(last.subarray(0, 100)))
+    assert.isTrue(isSteady(last.subarray(100, 140)))
+    assert.isTrue(isSilent(last.subarray(140)))
+    assert.isTrue(input.isOver)
+    assert.strictEqual(input.endedAt, 140)
+  })
+
+  it("fades out over all that is left of its source, where that is less than 5 ms", () => {
+    const { input, render, state } = make()
+    render()
+    state.left = 100
+    state.isEnding = true
+    input.remove()
+    render().forEach((sample, i) => assert.closeTo(sample, i < 100 ? 0.5 * (99 - i) / 100 : 0, 1e-6))
+  })
+
+  it("goes to another level with all that its effects sound on behind its end", () => {
+    const { input, render, state } = make()
+    input.setEffects(complete({ _tag: "Echo", delayMs: 10, level: 1, decay: 0 }))
+    render()
+    input.setGain(0, 20)
+    state.left = 100
+    state.isEnding = true
+    const last = render()
+    for (const i of [0, 99, 300, 479, 530]) {
+      // until 10 ms behind its end it comes back
+      const sound = i < 100 ? 1 : 0.5
+      assert.closeTo(last[i] ?? 0, sound * (1 - (i + 1) / unit), 1e-6, `sample ${i}`)
+    }
+  })
+
+  it("sounds on no longer than it would have, whatever effects it is given then", () => {
+    const { input, render, state } = make()
+    input.setEffects(complete({ _tag: "Echo", delayMs: 30, level: 1, decay: 0 }))
+    render()
+    state.left = 0
+    state.isEnding = true
+    render()
+    input.setEffects(complete({ _tag: "Echo", delayMs: 1_000, level: 1, decay: 0.9 }))
+    let units = 0
+    for (; input.isRinging && units < 100; units++) input.ring(new Float32Array(unit * 2), 1, 1)
+    assert.isAtMost(units, 3)
+  })
+
+  it("has no echo of what leaves, or fades to its end, just when its source ends", () => {
+    for (const way of ["remove", "fade", "end"] as const) {
+      const { input, render, state } = make()
+      input.setEffects(complete({ _tag: "Echo", delayMs: 10, level: 1, decay: 0 }))
+      render()
+      if (way === "remove") input.remove()
+      if (way === "fade") input.fadeOut(100)
+      state.left = 100
+      state.isEnding = true
+      render()
+      assert.isTrue(input.isOver)
+      assert.strictEqual(input.isRinging, way === "end", way)
+    }
   })
 })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { FloatCodec } from "../../src/codec/FloatCodec.ts"
 import * as Heard from "../../src/mixer/Heard.ts"
 import * as Mix from "../../src/mixer/Mix.ts"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
@@ -13,8 +14,15 @@ const pcmOf = (value: number, samples: number) => {
   return ring
 }
 
-const make = async (lookahead = 0) => {
-  const codec = FakeCodec.make(lookahead)
+/** A ring of Opus whose frames sound like this, and an input that takes from it. */
+const opusOf = (input: number, value: number, frames: number) => {
+  const ring = FrameRing.make()
+  for (let i = 0; i < frames; i++) ring.write(FakeCodec.packetOf(value), 960)
+  assert(ring.buffer instanceof SharedArrayBuffer)
+  return { ring, input: { ...inputOf(input, pcmOf(0, 1)), format: "opus", ring: ring.buffer } } as const
+}
+
+const make = async (lookahead = 0, codec = FakeCodec.make(lookahead)) => {
   const ring = FrameRing.make()
   const heard = Heard.makeBuffer()
   const broken: Array<string> = []
@@ -61,6 +69,15 @@ describe("a mix", () => {
     assert.strictEqual(heard.positionMs(1, 2), 15)
     assert.isTrue(heard.isEnded())
     assert.strictEqual(heard.successor(), 0)
+  })
+
+  it("lets several follow one another within a frame, each with the sample behind the last", async () => {
+    const { all, heard, mix } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 300)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 300), { after: 1 }) })
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.3, 960), { after: 2 }) })
+    assert.deepStrictEqual(all(), [[10, 20, 30], [30, 30, 0]])
+    assert.strictEqual(heard.positionMs(0, 3), 360 / 48)
   })
 
   it("lets one begin with the next frame behind another that fills the last one", async () => {
@@ -200,6 +217,120 @@ describe("a mix", () => {
     assert.deepStrictEqual(made[0], [51, 52, 52])
   })
 
+  it("gives way to none that it has not mixed for a while, also where another was alone before it", async () => {
+    const { heard, mix, ring, taken } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 50 * 960)) })
+    ring.discard()
+    // some 15 frames of nothing else
+    for (let i = 0; i < 5; i++) {
+      taken()
+      mix.fill()
+    }
+    mix.fill()
+    const opus = opusOf(2, 0.8, 40)
+    mix.command({ _tag: "Add", input: opus.input })
+    await new Promise(setImmediate)
+    const from = ring.framesRead() - 1
+    const next = FrameRing.make({ first: from })
+    assert(next.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Cut", inputs: [1], from, ring: next.buffer })
+    for (let i = 0; i < 40; i++) {
+      next.discard()
+      mix.fill()
+    }
+    assert.strictEqual(heard.successor(), 2)
+    assert.strictEqual(opus.ring.framesRead(), 10)
+  })
+
+  it("gives way when the one that is left is as loud again as it was before a voice", async () => {
+    const { heard, mix, ring, taken } = await make()
+    const duck = { gain: 0.5, attackMs: 0, releaseMs: 400, holdMs: 0, threshold: 0 }
+    const opus = opusOf(1, 0.4, 60)
+    mix.command({ _tag: "Add", input: opus.input })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0, 960), { duck }) })
+    await new Promise(setImmediate)
+    ring.discard()
+    const made: Array<ReadonlyArray<number>> = []
+    for (let i = 0; i < 100 && !ring.isDrained(); i++) {
+      mix.fill()
+      made.push(...taken())
+    }
+    assert.strictEqual(heard.successor(), 1)
+    assert.lengthOf(made, 1 + 400 / 20 + 10)
+    assert.deepStrictEqual(made.at(-1), [40, 40, 40])
+  })
+
+  it("does not give way to what is told to be at another level just then", async () => {
+    const codec = FakeCodec.make()
+    // frames of 120 ms: it can give way after six units only, and wants ten
+    const { heard, mix, ring, taken } = await make(0, {
+      ...codec,
+      decoder: () => Promise.resolve(FakeCodec.decoderOf(5_760))
+    })
+    const opus = opusOf(1, 0.4, 10)
+    mix.command({ _tag: "Add", input: opus.input })
+    await new Promise(setImmediate)
+    ring.discard()
+    const made: Array<ReadonlyArray<number>> = []
+    for (let i = 0; i < 60 && !ring.isDrained(); i++) {
+      if (ring.framesWritten() >= 11) mix.command({ _tag: "Gain", input: 1, gain: 0.5, rampMs: 0 })
+      mix.fill()
+      made.push(...taken())
+    }
+    assert.strictEqual(heard.successor(), 0)
+    assert.deepStrictEqual(made.at(30), [20, 20, 20])
+  })
+
+  it("does not begin before something comes, and lets die away whatever comes each time", async () => {
+    const { heard, mix, ring, taken } = await make()
+    const pcm = PcmRing.make(100)
+    mix.command({ _tag: "Add", input: inputOf(1, pcm) })
+    ring.discard()
+    for (let times = 0; times < 3; times++) {
+      for (let i = 0; i < 10; i++) mix.fill()
+      assert.deepStrictEqual(taken(), [])
+      assert.isTrue(heard.isIdle())
+      pcm.write(new Float32Array(1_920).fill(0.5), 0)
+      for (let i = 0; i < 10; i++) mix.fill()
+      // behind what was silence already it comes in within 5 ms
+      const before = times === 0 ? [[50, 50, 50]] : [[0, 0, 0], [0, 50, 50]]
+      assert.deepStrictEqual(taken(), [...before, [50, 0, 0]])
+    }
+  })
+
+  it("says that one is over which is taken out while it is paused", async () => {
+    const { heard, mix, ring } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 9_600)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.1, 9_600), { paused: true }) })
+    ring.discard()
+    mix.fill()
+    const units = () => ring.framesWritten()
+    assert.strictEqual(heard.flags(units() - 1, 2, 2), Heard.Flag.Paused)
+    mix.command({ _tag: "Remove", input: 2 })
+    while (ring.next() >= 0) ring.discard()
+    mix.fill()
+    const flags = Array.from({ length: units() }, (_, unit) => heard.flags(unit, 2, 2))
+    assert.include(flags, Heard.Flag.Over)
+    assert.strictEqual(flags.at(-1), 0)
+  })
+
+  it("frees the decoder of one that has ended while others go on", async () => {
+    const { codec, mix, ring, taken } = await make()
+    const opus = opusOf(1, 0.4, 2)
+    opus.ring.end()
+    mix.command({ _tag: "Add", input: opus.input })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.1, 20 * 960)) })
+    await new Promise(setImmediate)
+    assert.strictEqual(codec.open(), 2)
+    ring.discard()
+    for (let i = 0; i < 5; i++) {
+      mix.fill()
+      taken()
+    }
+    assert.isFalse(ring.isEnded())
+    assert.strictEqual(codec.open(), 1)
+  })
+
   it("does what it is told in order, also while it waits for a decoder", async () => {
     const { all, mix } = await make()
     const frames = FrameRing.make()
@@ -210,6 +341,63 @@ describe("a mix", () => {
     mix.command({ _tag: "Gain", input: 1, gain: 0.5, rampMs: 0 })
     await new Promise(setImmediate)
     assert.deepStrictEqual(all(), Array.from({ length: 4 }, () => [40, 40, 40]))
+  })
+
+  it("does not end while a decoder is waited for", async () => {
+    const { mix, ring, taken } = await make()
+    const frames = FrameRing.make()
+    for (let i = 0; i < 2; i++) frames.write(FakeCodec.packetOf(0.8), 960)
+    frames.end()
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    const heard: Array<ReadonlyArray<number>> = []
+    const play = () => {
+      for (let i = 0; i < 10; i++) {
+        heard.push(...taken())
+        mix.fill()
+      }
+    }
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 3 * 960)) })
+    ring.discard()
+    mix.fill()
+    mix.command({ _tag: "Add", input: { ...inputOf(2, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
+    play()
+    assert.isFalse(ring.isEnded())
+    await new Promise(setImmediate)
+    play()
+    assert.deepStrictEqual(heard, [[10, 10, 10], [10, 10, 10], [10, 10, 10], [80, 80, 80], [80, 80, 80]])
+    assert.isTrue(ring.isDrained())
+  })
+
+  it("keeps nothing of what is added when it has ended", async () => {
+    const { all, codec, mix } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
+    assert.lengthOf(all(), 1)
+    const frames = FrameRing.make()
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Add", input: { ...inputOf(2, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
+    await new Promise(setImmediate)
+    // its encoder
+    assert.strictEqual(codec.open(), 1)
+  })
+
+  it("breaks once, however often it is told what its encoder does not take", async () => {
+    const codec = FakeCodec.make()
+    const broken: Array<string> = []
+    const refusing: FloatCodec = {
+      ...codec,
+      encoder: async (options) => ({
+        ...await codec.encoder(options),
+        configure: () => {
+          throw new Error("not so")
+        }
+      })
+    }
+    const { buffer } = FrameRing.make()
+    assert(buffer instanceof SharedArrayBuffer)
+    const setup = { ring: buffer, heard: Heard.makeBuffer(), encoder: {}, aheadMs: 60 }
+    const mix = await Mix.make(refusing, setup, (detail) => broken.push(detail))
+    for (let i = 0; i < 2; i++) mix.command({ _tag: "Encoder", settings: { bitrate: 64_000 } })
+    assert.deepStrictEqual(broken, ["not so"])
   })
 
   it("makes what nobody has heard anew without what is cut, which fades where it was heard before", async () => {

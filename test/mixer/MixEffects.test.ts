@@ -146,6 +146,18 @@ describe("a mix of inputs with effects", () => {
     assert.isAtMost(peakOf(sound, sound.length - 480), 0.01)
   })
 
+  it("fades within the last of five seconds", async () => {
+    const { all, mix } = await make()
+    const echo = { _tag: "Echo", delayMs: 1_000, level: 1, decay: 0.9 } as const
+    mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.1, 50), { effects: complete(echo) }) })
+    const sound = all()
+    // each second it comes back, at nine tenths
+    for (const [seconds, share] of [[1.5, 1], [3.9, 1], [4.25, 0.75], [4.5, 0.5], [4.75, 0.25]] as const) {
+      const full = 0.1 * 0.9 ** Math.floor(seconds)
+      assert.closeTo(sound[48_000 + seconds * 48_000] ?? 0, full * share, 1e-4, `${seconds} s behind its end`)
+    }
+  })
+
   it("begins what follows with the sample behind the last, whatever sounds on", async () => {
     const { all, heard, mix } = await make()
     const echo = { _tag: "Echo", delayMs: 100, level: 0.5, decay: 0 } as const
@@ -198,7 +210,10 @@ describe("a mix of inputs with effects", () => {
           )]]),
         16
       )
-      for (let i = 0; i < 10; i++) mix.fill()
+      for (let i = 0; i < 10; i++) {
+        next.discard()
+        mix.fill()
+      }
       const tail = units.slice(-2)
       assert.lengthOf(tail.filter((piece) => peakOf(piece) > 0), 0)
       const sound = new Float32Array(units.length * unit)

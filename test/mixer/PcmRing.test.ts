@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { vi } from "vitest"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
 
 const Step = Schema.Struct({
@@ -46,6 +47,31 @@ describe("PcmRing", () => {
     ring.end()
     assert.isTrue(consumer.isDrained())
     assert.isFalse(ring.reopen())
+  })
+
+  it("is not over where its producer, in another thread, writes the last samples between two looks", () => {
+    const ring = PcmRing.make(100)
+    const compareExchange = vi.spyOn(Atomics, "compareExchange").mockImplementationOnce((...args) => {
+      ring.write(new Float32Array(960), 0)
+      ring.end()
+      return Atomics.compareExchange(...args)
+    })
+    assert.isFalse(ring.isDrained())
+    compareExchange.mockRestore()
+    ring.read(new Float32Array(960), 0, 480)
+    assert.isTrue(ring.isDrained())
+  })
+
+  it("tells its producer that samples were missed, until that knows", () => {
+    const ring = PcmRing.make(100)
+    const consumer = PcmRing.fromBuffer(ring.buffer)
+    assert.isFalse(ring.isStarving())
+    consumer.starve()
+    assert.isTrue(ring.isStarving())
+    ring.recover()
+    assert.isFalse(ring.isStarving())
+    consumer.starve()
+    assert.isTrue(ring.isStarving())
   })
 
   it("goes on counting after half a day and after a day", () => {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Follower from "../../src/ring/Follower.ts"
 import * as FrameRing from "../../src/ring/FrameRing.ts"
+import { headerInts, recordBytes } from "../../src/ring/RingLayout.ts"
 import { frame, usedRing } from "./rings.ts"
 
 describe("Follower", () => {
@@ -33,6 +34,20 @@ describe("Follower", () => {
       ring.discard()
       assert.strictEqual(ring.samples(), samples)
       assert.strictEqual(ring.framesWritten(), ring.framesRead())
+    }
+  })
+
+  it("gives nothing of what is written over while it looks", () => {
+    const ring = FrameRing.make({ capacityBytes: 16_384 })
+    for (let i = 0; i < 4; i++) ring.write(frame(4_000, i), 960)
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    // the length of the last frame, which is now longer than what is behind it, and of the second, longer than any
+    for (const [at, length] of [[3, 4_500], [1, FrameRing.maxFrameBytes + 1]] as const) {
+      const follower = Follower.follow(ring.buffer)
+      for (let i = 0; i < at; i++) follower.take(into)
+      new Int32Array(ring.buffer)[headerInts + at * recordBytes(4_000) / 4] = length << 16
+      assert.strictEqual(follower.take(into.subarray(0, FrameRing.maxFrameBytes)), -1)
+      assert.strictEqual(follower.number(), at - 1)
     }
   })
 

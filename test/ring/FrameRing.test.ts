@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { vi } from "vitest"
 import * as Follower from "../../src/ring/Follower.ts"
 import * as FrameRing from "../../src/ring/FrameRing.ts"
 import { frame, usedRing } from "./rings.ts"
@@ -62,6 +63,26 @@ describe("FrameRing", () => {
     assert.isDefined(take(ring))
     assert.isTrue(ring.write(frame(1_000, 0), 960))
     assert.isFalse(ring.write(new Uint8Array(FrameRing.maxFrameBytes + 1), 960))
+  })
+
+  it("is drained for good: what has come to its end is not opened again", () => {
+    const ring = FrameRing.make()
+    ring.end()
+    assert.isTrue(ring.isDrained())
+    assert.isFalse(ring.reopen())
+  })
+
+  it("is not drained where its producer, in another thread, writes a last frame between two looks", () => {
+    const ring = FrameRing.make()
+    const compareExchange = vi.spyOn(Atomics, "compareExchange").mockImplementationOnce((...args) => {
+      ring.write(frame(10, 0), 960)
+      ring.end()
+      return Atomics.compareExchange(...args)
+    })
+    assert.isFalse(ring.isDrained())
+    compareExchange.mockRestore()
+    ring.discard()
+    assert.isTrue(ring.isDrained())
   })
 
   it("is drained when its producer has ended and all was read", () => {
@@ -190,19 +211,28 @@ describe("FrameRing", () => {
     }
   })
 
+  it("goes on counting its frames where a ring before it has counted more than 2^31", () => {
+    const ring = FrameRing.make({ first: 0x8000_0000 })
+    ring.write(frame(10, 0), 960)
+    assert.deepStrictEqual([ring.framesRead(), ring.framesWritten()], [0x8000_0000, 0x8000_0001])
+    ring.discard()
+    assert.deepStrictEqual([ring.framesRead(), ring.framesWritten()], [0x8000_0001, 0x8000_0001])
+  })
+
   it("goes on counting its media time after 62 days and after 124 days", () => {
-    for (const units of [0x8000_0000, 0x1_0000_0000]) {
+    for (const begun of [0x8000_0000 - 10, 0x8000_0000 - 8, 0x1_0000_0000 - 10, 0x1_0000_0000 - 8]) {
       const { buffer } = FrameRing.make()
       // the fourth and the fifth word of the header: what was written and what was read
-      new Int32Array(buffer).fill((units - 10) | 0, 3, 5)
+      new Int32Array(buffer).fill(begun | 0, 3, 5)
       const ring = FrameRing.fromBuffer(buffer)
       const early = Follower.follow(buffer)
       const into = new Uint8Array(FrameRing.maxFrameBytes)
       for (let i = 0; i < 4; i++) ring.write(frame(10, i), 960)
       for (let i = 0; i < 4; i++) {
-        assert.strictEqual(ring.positionMs(), (units - 10 + 8 * i) * 2.5)
+        assert.strictEqual(ring.positionMs(), (begun + 8 * i) * 2.5)
+        assert.strictEqual(ring.bufferedMs(), 20 * (4 - i))
         early.take(into)
-        assert.strictEqual(early.positionMs(), (units - 10 + 8 * (i + 1)) * 2.5)
+        assert.strictEqual(early.positionMs(), (begun + 8 * (i + 1)) * 2.5)
         assert.strictEqual(early.aheadMs(), 20)
         const late = Follower.follow(buffer)
         late.take(into)

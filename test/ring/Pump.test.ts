@@ -25,6 +25,23 @@ describe("Pump", () => {
       assert.deepStrictEqual(calls, ["quick 100", "quick 400", "slow 500", "quick 700", "slow 1000"])
     }))
 
+  it.effect("fills within the next turn what is in a hurry", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const startedMs = clock.currentTimeMillisUnsafe()
+      const calls: Array<number> = []
+      const waiting: Array<Pump.Waiting> = []
+      const fill = () => {
+        calls.push(clock.currentTimeMillisUnsafe() - startedMs)
+        return 1_000
+      }
+      yield* Effect.forkScoped(Pump.refill(clock, 1_000, fill, (one) => waiting.push(one)), { startImmediately: true })
+      yield* TestClock.adjust("105 millis")
+      waiting[0]?.hurry()
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(calls, [120, 1_120])
+    }).pipe(Effect.scoped))
+
   it.effect("forgets what is interrupted", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock

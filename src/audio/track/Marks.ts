@@ -176,7 +176,7 @@ class Watching implements Marks {
       yield* Effect.acquireRelease(
         Effect.sync(() => {
           const reading = this.#reading
-          if (reading === undefined) return undefined
+          if (reading === undefined) return void Queue.endUnsafe(queue)
           const watcher = tellEach(
             intervalMs,
             reading.pass(),

@@ -31,6 +31,20 @@ describe("a batch of samples", () => {
     assert.deepStrictEqual([ring.available(), some.samples(), some.isOver()], [48, 52, false])
     assert.match(new Batch.PcmBatch(ring, 1, new Float32Array(3)).problem() ?? "", /not of two channels/)
   })
+
+  it("keeps what is left of it, whatever becomes of the memory that it was given in", () => {
+    const ring = PcmRing.make(100)
+    const samples = numbered(10)
+    const batch = new Batch.PcmBatch(ring, 100, samples)
+    batch.skip(4)
+    const kept = batch.kept()
+    samples.fill(0)
+    assert.strictEqual(kept.samples(), 6)
+    kept.write()
+    const read = new Float32Array(12)
+    ring.read(read, 0, 6)
+    assert.deepStrictEqual(read, numbered(10).slice(8))
+  })
 })
 
 describe("a batch of frames", () => {
@@ -49,6 +63,32 @@ describe("a batch of frames", () => {
     batch.write()
     assert.isTrue(batch.isOver())
     assert.strictEqual(ring.bufferedMs(), 30)
+  })
+
+  it("gives nothing of a frame that ends where it begins", () => {
+    const { batch } = make(960, 480, 960)
+    assert.strictEqual(batch.skip(960), 0)
+    assert.strictEqual(batch.samples(), 480 + 960)
+    const { batch: all } = make(960, 480)
+    assert.strictEqual(all.skip(960 + 480 + 30), 30)
+    assert.isTrue(all.isOver())
+  })
+
+  it("keeps what is left of it, whatever becomes of the memory that it was given in", () => {
+    const ring = FrameRing.make()
+    const data = Uint8Array.of(0xfc, 1)
+    const batch = new Batch.OpusBatch(ring, 1_000, [{ data: Uint8Array.of(0xfc, 0), samples: 480 }, {
+      data,
+      samples: 960
+    }])
+    batch.skip(480)
+    const kept = batch.kept()
+    data.fill(0)
+    assert.strictEqual(kept.samples(), 960)
+    kept.write()
+    const read = new Uint8Array(2)
+    assert.strictEqual(ring.read(read, 0), 2)
+    assert.deepStrictEqual(read, Uint8Array.of(0xfc, 1))
   })
 
   it("has nothing left where its first frame is too long", () => {

@@ -148,6 +148,19 @@ describe("marks on a track", () => {
       assert.isFalse(yield* Fiber.join(never))
     }))
 
+  it.effect("are not reached, and none is told, where a track was stopped before its source was open", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const fork = Effect.runForkWith(yield* Effect.context<never>())
+      const marks = Marks.make({ clock, fork, isPaused: () => false })
+      marks.end()
+      const reached = yield* Effect.forkScoped(marks.reached(0), { startImmediately: true })
+      const places = yield* Effect.forkScoped(Stream.runCollect(marks.every(100)), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.isFalse(yield* told(reached))
+      assert.deepStrictEqual(yield* told(places), [])
+    }))
+
   it.effect("are refused where they are none", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
@@ -269,28 +282,28 @@ describe("the places that a track tells", () => {
 
 describe("when marks are looked at", () => {
   /** A reading that is heard as time passes, and how often it was asked. */
-  const rig = Effect.gen(function*() {
+  const rig = Effect.fnUntraced(function*(first: Partial<Pass> = {}, pace = 1) {
     const clock = yield* Clock.Clock
     const fork = Effect.runForkWith(yield* Effect.context<never>())
     const counts = { asked: 0 }
     const state = { paused: false, heardMs: 0 }
-    const pass: Pass = { atMs: 0, positionMs: 0, speed: 1, next: undefined }
+    const pass: Pass = { atMs: 0, positionMs: 0, speed: 1, next: undefined, ...first }
     const parts: Pick<Reading, "heardMs" | "pass" | "positionMs"> = {
       heardMs: () => {
         counts.asked++
         return state.heardMs
       },
       pass: () => pass,
-      positionMs: () => state.heardMs
+      positionMs: () => pass.positionMs + (state.heardMs - pass.atMs) * pass.speed
     }
-    const marks = Marks.make({ clock, fork, isPaused: () => state.paused })
+    const marks = Marks.make({ clock, fork, isPaused: () => state.paused, pace: () => pace })
     // nothing else of a reading is used
     const reading = parts as Reading
     marks.follow(reading)
     const pass20 = (frames: number) =>
       Effect.gen(function*() {
         for (let i = 0; i < frames; i++) {
-          if (!state.paused) state.heardMs += 20
+          if (!state.paused) state.heardMs += 20 * pace
           yield* TestClock.adjust(20)
         }
       })
@@ -299,7 +312,7 @@ describe("when marks are looked at", () => {
 
   it.effect("is nothing while nobody waits, and little until it is time", () =>
     Effect.gen(function*() {
-      const { counts, marks, pass20, state } = yield* rig
+      const { counts, marks, pass20, state } = yield* rig()
       yield* pass20(500)
       marks.wake()
       assert.strictEqual(counts.asked, 0)
@@ -320,9 +333,73 @@ describe("when marks are looked at", () => {
       assert.strictEqual(counts.asked, asked)
     }))
 
+  it.effect("is nothing any more when who hears of places has left", () =>
+    Effect.gen(function*() {
+      const { counts, marks, pass20 } = yield* rig()
+      const fiber = yield* Effect.forkScoped(Stream.runDrain(marks.every(100)), { startImmediately: true })
+      yield* pass20(50)
+      yield* Fiber.interrupt(fiber)
+      const { asked } = counts
+      yield* pass20(500)
+      assert.strictEqual(counts.asked, asked)
+    }))
+
+  it.effect("follows the speed of the source", () =>
+    Effect.gen(function*() {
+      const { marks, pass20 } = yield* rig({ positionMs: 1_000, speed: 2 })
+      const fiber = yield* Effect.forkScoped(marks.reached(3_000), { startImmediately: true })
+      yield* pass20(49)
+      assert.strictEqual(yield* told(fiber), "waits")
+      yield* pass20(2)
+      assert.isTrue(yield* told(fiber))
+    }))
+
+  it.effect("is in time for what is played faster", () =>
+    Effect.gen(function*() {
+      const { marks, pass20 } = yield* rig({}, 2)
+      const fiber = yield* Effect.forkScoped(marks.reached(10_000), { startImmediately: true })
+      yield* pass20(249)
+      assert.strictEqual(yield* told(fiber), "waits")
+      yield* pass20(2)
+      assert.isTrue(yield* told(fiber))
+    }))
+
+  it.effect("takes a sum of fractions for what it stands for", () =>
+    Effect.gen(function*() {
+      const third = 1_000 / 3
+      const { marks, pass20, state } = yield* rig({ positionMs: third + third + third + 1e-9 })
+      const places: Array<number> = []
+      yield* marks.every(1_000).pipe(
+        Stream.runForEach((positionMs) => Effect.sync(() => void places.push(positionMs))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const fiber = yield* Effect.forkScoped(marks.reached(1_100), { startImmediately: true })
+      state.heardMs = -1e-9
+      yield* pass20(5)
+      yield* TestClock.adjust(20)
+      assert.isTrue(yield* told(fiber))
+      assert.deepStrictEqual(places, [1_000])
+    }))
+
+  it.effect("misses nothing of a pass that begins between two looks", () =>
+    Effect.gen(function*() {
+      const next: Pass = { atMs: 300, positionMs: 0, speed: 1, next: undefined }
+      const { marks, state } = yield* rig({ next })
+      const places: Array<number> = []
+      yield* marks.every(100).pipe(
+        Stream.runForEach((positionMs) => Effect.sync(() => void places.push(positionMs))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      for (const heardMs of [20, 100, 200, 290, 350, 400]) {
+        state.heardMs = heardMs
+        yield* TestClock.adjust(20)
+      }
+      assert.deepStrictEqual(places, [0, 100, 200, 300, 0, 100])
+    }))
+
   it.effect("is in time for packets that are long", () =>
     Effect.gen(function*() {
-      const { marks, state } = yield* rig
+      const { marks, state } = yield* rig()
       state.heardMs = 120
       yield* TestClock.adjust(118)
       // at the end of its time: the next one is sent at once
@@ -337,7 +414,7 @@ describe("when marks are looked at", () => {
 
   it.effect("is nothing while it is paused, once what is mixed already was heard", () =>
     Effect.gen(function*() {
-      const { counts, marks, pass20, state } = yield* rig
+      const { counts, marks, pass20, state } = yield* rig()
       const fiber = yield* Effect.forkScoped(marks.reached(200), { startImmediately: true })
       yield* pass20(4)
       state.paused = true

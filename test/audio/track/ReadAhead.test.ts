@@ -59,4 +59,12 @@ describe("what is read ahead", () => {
     assert.deepStrictEqual(ofSource(opus, { leadMs: 100, bufferMs: 0 }, 2, 80), [280, 320])
     assert.deepStrictEqual(ofSource({ ...opus, live: true }, {}, 2, 80), [200, 320])
   })
+
+  it("is filled up at different times by tracks that begin together", () => {
+    const shares = Array.from({ length: 20 }, ReadAhead.firstShare).toSorted((a, b) => a - b)
+    assert.isAtLeast(shares[0] ?? 0, 0.25)
+    assert.isAtMost(shares.at(-1) ?? 1, 0.75)
+    // 20 that are spread evenly are 25 thousandths apart
+    shares.slice(1).forEach((share, i) => assert.isAtLeast(share - (shares[i] ?? 0), 0.01))
+  })
 })

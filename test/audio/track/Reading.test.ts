@@ -86,6 +86,83 @@ describe("Reading", () => {
       }
     }).pipe(Effect.scoped))
 
+  it.effect("fills up more often what is played faster, or of which some is taken before it is heard", () =>
+    Effect.gen(function*() {
+      const frame = { data: Uint8Array.of(0xfc, 1, 2, 3), samples: 960 }
+      const opened: AudioSource.OpenOpus = {
+        format: "opus",
+        channels: 2,
+        durationMs: undefined,
+        tags: {},
+        pull: Effect.succeed([frame])
+      }
+      for (const [pace, heldMs, leastMs] of [[4, 0, 400], [1, 200, 500]] as const) {
+        const reading = Reading.make({
+          clock: yield* Clock.Clock,
+          name: "endless",
+          opened,
+          openAgain: Effect.succeed({ opened, landedMs: 0 }),
+          fromMs: 0,
+          landedMs: 0,
+          untilMs: Infinity,
+          againMs: 0,
+          bufferMs: 800,
+          leadMs: undefined,
+          heardMs: () => undefined,
+          onReady: Effect.void,
+          again: Effect.succeed(false),
+          pace: () => pace,
+          heldMs: () => heldMs
+        })
+        yield* Effect.forkScoped(reading.run, { startImmediately: true })
+        const { ring } = reading.media
+        assert("discard" in ring)
+        const left: Array<number> = []
+        for (let at = 0; at < 100; at++) {
+          yield* TestClock.adjust("20 millis")
+          for (let frames = 0; frames < pace; frames++) ring.discard()
+          if (at > 30) left.push(ring.bufferedMs())
+        }
+        assert.closeTo(Math.min(...left), leastMs, 40 * pace)
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("has as much there before it begins as ever where it is played slower", () =>
+    Effect.gen(function*() {
+      const frame = { data: Uint8Array.of(0xfc, 1, 2, 3), samples: 960 }
+      const opened: AudioSource.OpenOpus = {
+        format: "opus",
+        channels: 2,
+        durationMs: undefined,
+        tags: {},
+        pull: Effect.delay(Effect.succeed([frame]), "20 millis")
+      }
+      let isReady = false
+      const reading = Reading.make({
+        clock: yield* Clock.Clock,
+        name: "slow",
+        opened,
+        openAgain: Effect.succeed({ opened, landedMs: 0 }),
+        fromMs: 0,
+        landedMs: 0,
+        untilMs: Infinity,
+        againMs: 0,
+        bufferMs: undefined,
+        leadMs: 200,
+        heardMs: () => undefined,
+        onReady: Effect.sync(() => {
+          isReady = true
+        }),
+        again: Effect.succeed(false),
+        pace: () => 0.5
+      })
+      yield* Effect.forkScoped(reading.run, { startImmediately: true })
+      yield* TestClock.adjust("199 millis")
+      assert.isFalse(isReady)
+      yield* TestClock.adjust("1 millis")
+      assert.isTrue(isReady)
+    }).pipe(Effect.scoped))
+
   it.effect("ends where another pass has nothing, however many are wanted", () =>
     Effect.gen(function*() {
       const frame = { data: Uint8Array.of(0xfc, 1), samples: 960 }
