@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Random, Result, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import * as Dave from "../../src/Dave.ts"
 import * as Engine from "../../src/driver/Engine.ts"
 import type * as Line from "../../src/driver/Line.ts"
+import * as Rtcp from "../../src/driver/media/Rtcp.ts"
 import * as Datagram from "../../src/protocol/Datagram.ts"
 import * as DaveFrame from "../../src/protocol/DaveFrame.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
@@ -545,6 +547,29 @@ describe("Engine, what a server may do", () => {
         assert.strictEqual((yield* sentOf("rtcp", udp)).length > 0, reports === "all")
       })).pipe(Effect.provide(Mock.layer)))
   }
+
+  it.effect("reports first after half of 5 seconds, more or less, then as often, and names the time of the world", () => {
+    const worldMs = Date.UTC(2026, 1, 3)
+    const program = Effect.gen(function*() {
+      const { attach, udp } = yield* engine()
+      const cipher = yield* Mock.cipher(0)
+      attach(longFrames)
+      yield* Effect.sleep("9 seconds")
+      const reports = yield* sentOf("rtcp", udp)
+      return reports.map((report) => {
+        const length = cipher.open(report, 8, report.length)
+        const [packet] = Result.getOrThrow(RtcpPacket.decode(report.subarray(0, length)))
+        assert(packet?._tag === "SenderReport")
+        return Math.round(Rtcp.unixMsOf(packet.ntpTimestamp) - worldMs)
+      })
+    })
+    // what is drawn is the middle of each time
+    const middle = { nextDoubleUnsafe: () => 0.5, nextIntUnsafe: () => 0 }
+    return Effect.gen(function*() {
+      yield* TestClock.setTime(worldMs)
+      assert.deepStrictEqual(yield* Rig.run(program), [2_500, 7_500])
+    }).pipe(Effect.provide(Mock.layer), Effect.provideService(Random.Random, middle))
+  })
 
   it.effect("says in its statistics whose each source is", () =>
     Rig.run(Effect.gen(function*() {
