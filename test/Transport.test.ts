@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, Queue, Scope } from "effect"
+import { TestClock } from "effect/testing"
 import * as Dgram from "node:dgram"
 import * as Http from "node:http"
 import * as Https from "node:https"
@@ -313,6 +314,16 @@ describe("Transport", () => {
         assert.strictEqual((yield* Deferred.await(peer.closed)).code, 1009)
       }).pipe(Effect.provide(Transport.layer)))
 
+    it.live("takes messages of a mebibyte where nothing else is said, and no larger ones", () =>
+      Effect.gen(function*() {
+        const { client, peer } = yield* pair()
+        peer.socket.send("x".repeat(1_048_576))
+        peer.socket.send("x".repeat(1_048_577))
+        const { closed, frames } = yield* drain(client)
+        assert.deepStrictEqual(frames.map(({ length }) => length), [1_048_576])
+        assert.strictEqual(closed.code, 1009)
+      }).pipe(Effect.provide(Transport.layer)))
+
     it.live("pauses a peer that floods, and loses nothing", () =>
       Effect.gen(function*() {
         const { client, peer } = yield* pair()
@@ -408,6 +419,22 @@ describe("Transport", () => {
         )
         assert.strictEqual(error.kind, "TimedOut")
         yield* Deferred.await(hungUp)
+      }))
+
+    it.effect("gives a server 10 seconds where nothing else is said", () =>
+      Effect.gen(function*() {
+        const arrived = yield* Deferred.make<void>()
+        const port = yield* listen(Net.createServer((socket) => {
+          socket.on("error", () => {})
+          socket.resume()
+          Deferred.doneUnsafe(arrived, Exit.void)
+        }))
+        const opening = yield* Effect.forkChild(open(`ws://127.0.0.1:${port}`), { startImmediately: true })
+        yield* Deferred.await(arrived)
+        yield* TestClock.adjust(9_999)
+        assert.isUndefined(opening.pollUnsafe())
+        yield* TestClock.adjust(1)
+        assert.strictEqual((yield* Fiber.join(opening)).kind, "TimedOut")
       }))
 
     it.live("hangs up when the attempt is interrupted", () =>

@@ -224,6 +224,29 @@ describe("VoiceConnection", () => {
       assert.deepStrictEqual(yield* Fiber.join(gate), [0, 16, 17, 18, 19])
     }))
 
+  it.effect("holds 256 packets for a reader where nothing else is said", () =>
+    Effect.gen(function*() {
+      const { connection, emit } = yield* make()
+      yield* Effect.forkScoped(Stream.runForEach(connection.packets, () => Effect.never), { startImmediately: true })
+      emit(packet(0))
+      yield* Effect.yieldNow
+      for (let i = 1; i <= 256; i++) emit(packet(i))
+      assert.strictEqual(connection.packetsDropped(), 0)
+      emit(packet(257))
+      assert.strictEqual(connection.packetsDropped(), 1)
+    }))
+
+  it.effect("holds 4096 events for a subscriber that does not read, the newest", () =>
+    Effect.gen(function*() {
+      const { connection, emit } = yield* make()
+      const events = yield* connection.events
+      for (let roundTripMs = 0; roundTripMs < 5_000; roundTripMs++) emit({ _tag: "Heartbeat", roundTripMs })
+      emit({ _tag: "Ended", error: crash })
+      const held = yield* Stream.runCollect(events)
+      assert.lengthOf(held, 4_096)
+      assert.deepStrictEqual([held[0], held.at(-1)?._tag], [{ _tag: "Heartbeat", roundTripMs: 905 }, "Ended"])
+    }))
+
   it.effect("ends everything with the reason of the end, once", () =>
     Effect.gen(function*() {
       const { connection, emit, isClosed } = yield* make()

@@ -98,7 +98,6 @@ class Known implements SsrcMap {
   #free(ssrc: Ssrc): void {
     const freed = this.#freed ??= new Map<Ssrc, number>()
     this.#users?.delete(ssrc)
-    freed.delete(ssrc)
     freed.set(ssrc, this.#now() + freedMs)
     for (const [first, untilMs] of freed) {
       if (untilMs > this.#now() && freed.size <= freedKept) break

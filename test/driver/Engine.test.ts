@@ -152,6 +152,17 @@ describe("Engine", () => {
         yield* Rig.left
       }).pipe(Effect.provide(memory)))
 
+    it.effect("a session over WebRTC, which was not asked for", () =>
+      Effect.gen(function*() {
+        const [reason] = yield* Rig.run(Effect.gen(function*() {
+          yield* rewriting(() => ({ sdp: "m=audio 50001 UDP/TLS/RTP/SAVPF", audio_codec: "opus" }))
+          return yield* failing()
+        }))
+        assert(reason._tag === "ProtocolViolated")
+        assert.include(reason.detail, "not one over UDP")
+        yield* Rig.left
+      }).pipe(Effect.provide(memory)))
+
     for (
       const [name, op, change, at] of [
         ["Hello", 8, { heartbeat_interval: "soon" }, "d.heartbeat_interval"],

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Random, Result, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import * as Dave from "../../src/Dave.ts"
 import * as Engine from "../../src/driver/Engine.ts"
 import type * as Line from "../../src/driver/Line.ts"
+import * as Rtcp from "../../src/driver/media/Rtcp.ts"
 import * as Datagram from "../../src/protocol/Datagram.ts"
 import * as DaveFrame from "../../src/protocol/DaveFrame.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
@@ -15,6 +17,7 @@ import * as MockDave from "../../src/testing/MockDave.ts"
 import * as MockTransport from "../../src/testing/MockTransport.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as Rig from "../integration/rig.ts"
 import * as Mock from "./mockServer.ts"
@@ -68,6 +71,14 @@ const sentOf = Effect.fnUntraced(function*(
   }
   return found
 })
+
+/** Why it has ended, as far as encryption is the reason. */
+const endedBy = (events: ReadonlyArray<Line.Event>) =>
+  events.flatMap((event) => {
+    if (event._tag !== "Ended") return []
+    const { reason } = event.error
+    return [[reason._tag, reason._tag === "E2eeFailed" ? reason.kind : undefined]]
+  })
 
 const longFrames = Array.from({ length: 1_000 }, (_, i) => ({ data: Uint8Array.of(0xfc, i & 0xff), samples: 960 }))
 
@@ -546,6 +557,29 @@ describe("Engine, what a server may do", () => {
       })).pipe(Effect.provide(Mock.layer)))
   }
 
+  it.effect("reports first after half of 5 seconds, more or less, then as often, and names the time of the world", () => {
+    const worldMs = Date.UTC(2026, 1, 3)
+    const program = Effect.gen(function*() {
+      const { attach, udp } = yield* engine()
+      const cipher = yield* Mock.cipher(0)
+      attach(longFrames)
+      yield* Effect.sleep("9 seconds")
+      const reports = yield* sentOf("rtcp", udp)
+      return reports.map((report) => {
+        const length = cipher.open(report, 8, report.length)
+        const [packet] = Result.getOrThrow(RtcpPacket.decode(report.subarray(0, length)))
+        assert(packet?._tag === "SenderReport")
+        return Math.round(Rtcp.unixMsOf(packet.ntpTimestamp) - worldMs)
+      })
+    })
+    // what is drawn is the middle of each time
+    const middle = { nextDoubleUnsafe: () => 0.5, nextIntUnsafe: () => 0 }
+    return Effect.gen(function*() {
+      yield* TestClock.setTime(worldMs)
+      assert.deepStrictEqual(yield* Rig.run(program), [2_500, 7_500])
+    }).pipe(Effect.provide(Mock.layer), Effect.provideService(Random.Random, middle))
+  })
+
   it.effect("says in its statistics whose each source is", () =>
     Rig.run(Effect.gen(function*() {
       const { command, events, udp } = yield* engine({}, [
@@ -659,6 +693,34 @@ describe("Engine, what a server may do", () => {
         return
       }
     })).pipe(Effect.provide(Layer.provideMerge(slowIdentify, Mock.layerWith(VoiceCrypto.layer, MockDave.layer)))))
+
+  it.effect("ends when the voice gateway wants a version of encryption that is not known here", () =>
+    Rig.run(Effect.gen(function*() {
+      const { events, say } = yield* engine({}, [], 1)
+      yield* say({ op: 24, d: { epoch: 1, protocol_version: 2 } })
+      yield* Effect.sleep("1 millis")
+      assert.deepStrictEqual(endedBy(events), [["E2eeFailed", "Version"]])
+    })).pipe(Effect.provide(Mock.layerWith(VoiceCrypto.layer, MockDave.layer))))
+
+  it.effect("ends when its group is lost with the thread that keeps it", () => {
+    const lost: Array<(error: VoiceError.VoiceError) => void> = []
+    const dave = Layer.effect(
+      Dave.Dave,
+      Effect.map(Dave.Dave, (dave): Dave.Dave["Service"] => ({
+        ...dave,
+        open: (options) => {
+          if (options.onLost !== undefined) lost.push(options.onLost)
+          return dave.open(options)
+        }
+      }))
+    ).pipe(Layer.provide(MockDave.layer))
+    return Rig.run(Effect.gen(function*() {
+      const { events } = yield* engine({}, [], 1)
+      const error = VoiceError.make(new VoiceError.E2eeFailed({ kind: "Thread", detail: "its thread has ended" }))
+      for (const tell of lost) tell(error)
+      assert.deepStrictEqual(endedBy(events), [["E2eeFailed", "Thread"]])
+    })).pipe(Effect.provide(Mock.layerWith(VoiceCrypto.layer, dave)))
+  })
 
   it.effect("ends when a new key comes with another mode", () =>
     Rig.run(Effect.gen(function*() {

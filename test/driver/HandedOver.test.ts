@@ -17,7 +17,7 @@ const handedOver = (count: number) => {
     line.release()
     return rings.flatMap((ring, i) => ring.isTaken() ? [] : [i + 1])
   }
-  return { line, attach, released }
+  return { line, attach, released, rings }
 }
 
 describe("HandedOver", () => {
@@ -49,5 +49,13 @@ describe("HandedOver", () => {
     line.onCommand({ _tag: "Detach", track: 4 })
     attach(5, 30)
     assert.deepStrictEqual(released(), [3, 5])
+  })
+
+  it("releases each once: by the second time another driver may have it", () => {
+    const { attach, released, rings } = handedOver(1)
+    attach(1)
+    assert.deepStrictEqual(released(), [1])
+    for (const { buffer } of rings) FrameRing.fromBuffer(buffer).open()
+    assert.deepStrictEqual(released(), [])
   })
 })

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Logger, Redacted, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Predicate, Redacted, Scope, Stream } from "effect"
 import { EventEmitter } from "node:events"
 import * as MessagePortLine from "../../src/driver/MessagePortLine.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as FrameRing from "../../src/ring/FrameRing.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as Rig from "../integration/rig.ts"
@@ -57,6 +58,34 @@ describe("MessagePortLine", () => {
       assert.isTrue(Exit.isFailure(yield* Fiber.join(first)))
       assert.isDefined(next)
       assert.isUndefined(next?.pollUnsafe())
+    }).pipe(Effect.scoped))
+
+  it.effect("leaves alone what was closed before its thread has ended, and the ring that another one takes from by then", () =>
+    Effect.gen(function*() {
+      const events = new EventEmitter()
+      const established = { version: 8, ssrc: 1, mode: Mock.mode, address: "198.51.100.1", port: 1 }
+      const client = yield* MessagePortLine.makeClient({
+        postMessage: (message) => {
+          if (!Predicate.hasProperty(message, "_tag") || !Predicate.hasProperty(message, "id")) return
+          const { _tag, id } = message
+          if (_tag === "Connect") events.emit("message", { _tag: "Connected", id, established })
+          if (_tag === "Close") events.emit("message", { _tag: "Closed", id })
+        },
+        on: (event, listener) => events.on(event, listener),
+        off: (event, listener) => events.off(event, listener)
+      })
+      const told: Array<string> = []
+      const { buffer } = Mock.ringOf([])
+      assert(buffer instanceof SharedArrayBuffer)
+      const ring = FrameRing.fromBuffer(buffer)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const engine = yield* client.open(Mock.info, {}, ({ _tag }) => told.push(_tag))
+        engine.command({ _tag: "Attach", track: 1, ring: buffer, paused: false })
+      }))
+      ring.open()
+      events.emit("exit", 1)
+      assert.deepStrictEqual(told, [])
+      assert.isTrue(ring.isTaken())
     }).pipe(Effect.scoped))
 
   describe("lets nothing cross but plain data", () => {

@@ -1,17 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, type LogLevel } from "effect"
 import type { FromDriver, ThreadOptions } from "../../src/driver/messages.ts"
 import * as Served from "../../src/driver/Served.ts"
 import * as Rig from "../integration/rig.ts"
 
 /** A driver, what it says, and a wait until it has said so much. */
-const served = (options: ThreadOptions = {}) =>
+const served = (options: ThreadOptions = {}, logLevel: LogLevel.LogLevel = "Warn") =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => {
         const said: Array<FromDriver> = []
         const driver = Served.make((message) => void said.push(message))
-        driver.receive({ _tag: "Begin", options, logLevel: "Warn", wire: undefined })
+        driver.receive({ _tag: "Begin", options, logLevel, wire: undefined })
         return { driver, said }
       }),
       ({ driver }) => Effect.sync(driver.close)
@@ -36,6 +36,15 @@ describe("Served", () => {
         { _tag: "Log", level: "Warn", text: "a message on the driver line could not be decoded" },
         { _tag: "Line", message: { _tag: "Closed", id: 7 } }
       ])
+    }).pipe(Effect.scoped))
+
+  it.live("passes on nothing below the level of the program's log", () =>
+    Effect.gen(function*() {
+      const { driver, said, until } = yield* served({ dave: "disabled" }, "Error")
+      driver.receive({ _tag: "Line", message: "what is no message" })
+      driver.receive({ _tag: "Line", message: { _tag: "Close", id: 7 } })
+      yield* until(2)
+      assert.deepStrictEqual(said.map(({ _tag }) => _tag), ["Line", "Line"])
     }).pipe(Effect.scoped))
 
   it.live("says why it has died", () =>

@@ -1,24 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Hearing from "../mixer/hearing.ts"
+import { bufferedBytes } from "./memory.ts"
 import * as Rig from "./rig.ts"
 
-// it is not a global of a process that was not started with it
-setFlagsFromString("--expose-gc")
-const collect: () => void = runInNewContext("gc")
-
-/** What is in buffers of memory, in KiB, when what nobody holds is gone. */
-const buffered = Effect.promise(async () => {
-  for (let i = 0; i < 5; i++) {
-    collect()
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  return process.memoryUsage().arrayBuffers / 1_024
-})
+/** In KiB. */
+const buffered = Effect.map(Effect.promise(bufferedBytes), (bytes) => bytes / 1_024)
 
 describe("a track that has ended", () => {
   it.effect("keeps nothing of what it has read, whoever keeps the track", () =>

@@ -191,6 +191,20 @@ describe("Conduit", () => {
       assert.deepStrictEqual(log.slice(3), ["stop"])
     }))
 
+  it.effect("goes on listening where a moderator does what has nothing to do with it", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const told: Array<boolean> = []
+      yield* conduit.observe({ onEvent: () => {}, onOver: () => {}, onDeaf: (deaf) => told.push(deaf) })
+      let begun = 0
+      yield* using(conduit, { listen: () => Effect.sync(() => begun++) })
+      yield* conduit.read({ onPacket: () => {}, only: () => undefined, onOver: () => {} })
+      for (const deaf of [false, true, true, false, false]) yield* conduit.setServerDeaf(deaf)
+      yield* turns
+      assert.deepStrictEqual(told, [true, false])
+      assert.strictEqual(begun, 3, "at first, and anew behind each change")
+    }))
+
   it.effect("listens to nothing once it is deaf, wherever fibers take turns", () =>
     Effect.gen(function*() {
       for (let ops = 3; ops < 12; ops++) {
@@ -256,6 +270,18 @@ describe("Conduit", () => {
         }))
     }
   }
+
+  it.effect("says nothing of the end of a connection, which another one may follow", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const told = yield* telling(conduit)
+      const { tell } = yield* recording(conduit)
+      tell({ _tag: "Heartbeat", roundTripMs: 1 })
+      tell({ _tag: "Ended", error: lost })
+      assert.deepStrictEqual(told, ["Heartbeat"])
+      yield* conduit.end(lost, true)
+      assert.deepStrictEqual(told, ["Heartbeat", "Ended"])
+    }))
 
   it.effect("leaves the connection of the moment alone when a former one ends late", () =>
     Effect.gen(function*() {
@@ -560,6 +586,25 @@ describe("Conduit", () => {
       const second = yield* using(conduit, { e2ee: Effect.succeed(plain) })
       yield* second.release
       assert.deepStrictEqual(seen, [])
+      // in place of one whose group had another code
+      const third = yield* using(conduit, encrypted)
+      const next = { ...e2ee, membership: { epoch: 3, privacyCode: "2".repeat(30), members: [UserId.make("5")] } }
+      const fourth = yield* using(conduit, { ...encrypted, e2ee: Effect.succeed(next) })
+      yield* third.release
+      yield* fourth.release
+      assert.deepStrictEqual(seen.splice(0), [
+        there,
+        { _tag: "E2eeChanged", e2ee },
+        there,
+        { _tag: "E2eeChanged", e2ee: next },
+        { _tag: "E2eeChanged", e2ee: plain }
+      ])
+      // without a group yet, and on the way from one version to the other
+      for (const next of [{ version: 1, transitioning: false }, { version: 0, transitioning: true }]) {
+        const { release } = yield* using(conduit, { e2ee: Effect.succeed(next) })
+        yield* release
+        assert.deepStrictEqual(seen.splice(0), [next, plain].map((e2ee) => ({ _tag: "E2eeChanged", e2ee })))
+      }
     }))
 
   it.effect("says of what needs a connection whether there will be one again", () =>

@@ -40,6 +40,21 @@ describe("Deadline", () => {
       assert.isDefined(waiting.pollUnsafe())
     }))
 
+  it.effect("gives Discord its time anew where the limit was met behind the question and holds on", () =>
+    Effect.gen(function*() {
+      let isHeldBack = false
+      const deadline = new Deadline(yield* Clock.Clock, Duration.seconds(15), () => isHeldBack)
+      const waiting = yield* Effect.forkChild(deadline.expiry, { startImmediately: true })
+      deadline.asking()
+      yield* TestClock.adjust("10 seconds")
+      isHeldBack = true
+      deadline.asked()
+      yield* TestClock.adjust("14999 millis")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.isDefined(waiting.pollUnsafe())
+    }))
+
   it.effect("waits for what is held back, and no longer than a second beyond", () =>
     Effect.gen(function*() {
       let isHeldBack = true

@@ -69,6 +69,19 @@ describe("Leaves", () => {
     assert.deepStrictEqual([next.answered(), next.answered()], [true, false])
   })
 
+  test("hands over what was said behind an outage", ({ make, pass }) => {
+    const former = make()
+    former.out()
+    pass(5n)
+    former.back()
+    pass(1n)
+    former.say().sent()
+    former.handOver()
+    const next = make()
+    next.asked()
+    assert.isTrue(next.answered())
+  })
+
   test("expects nothing of what was never sent", ({ make }) => {
     const leaves = make()
     const leave = leaves.say()
@@ -168,6 +181,23 @@ describe("Leaves", () => {
       waits.sent()
       assert.isTrue(leaves.answered())
     }))
+
+  test("counts an outage from when it was first told of, and a loss of the main session, too", ({ make, pass }) => {
+    const [leaves, others] = [make(), make(GuildId.make("77"))]
+    leaves.out()
+    others.lost()
+    pass(1n)
+    for (const one of [leaves, others]) one.say().sent()
+    pass(1n)
+    leaves.out()
+    others.lost()
+    pass(5n)
+    leaves.back()
+    others.newSession()
+    for (const one of [leaves, others]) one.asked()
+    assert.isFalse(leaves.answered(), "nobody has heard it in the outage")
+    assert.isTrue(others.answered(), "it has waited for the next session")
+  })
 
   test("expects no answer to what was said in an outage, but at its end, when it may have been heard", ({ make, pass }) => {
     for (const [before, answers] of [[1n, [true, false]], [0n, [true, true]]] as const) {

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Option, Record, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Client } from "../../src/driver/Clients.ts"
 import type * as Gateway from "../../src/Gateway.ts"
+import type * as Occupant from "../../src/gateway/Occupant.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as Members from "../../src/session/Members.ts"
 import type * as Presence from "../../src/session/Presence.ts"
@@ -172,6 +173,52 @@ describe("Members", () => {
       yield* Scope.close(two, Exit.void)
       assert.strictEqual(looks.length, 2)
       assert.isUndefined(looks[1])
+    }))
+
+  it.effect("are told of for each thing that is known of them", () =>
+    Effect.gen(function*() {
+      let look: Presence.Look | undefined
+      const flags = { ...Rig.flags }
+      let occupant: Occupant.Occupant = { channelId: Rig.home, flags, bot: undefined, name: undefined }
+      let client: Client = {}
+      const told: Array<VoiceSession.Member | undefined> = []
+      const members = Members.make({
+        presence: {
+          members: () => [ann],
+          has: () => true,
+          occupant: () => occupant,
+          client: () => client,
+          watch: (next) => {
+            look = next
+          }
+        },
+        conduit: {
+          events: Effect.succeed(Stream.empty),
+          observe: () => Effect.void,
+          publish: (event) => event._tag === "MemberChanged" && told.push(event.member)
+        }
+      })
+      yield* Effect.asVoid(members.events)
+      let known: VoiceSession.Member = { userId: ann, ...Rig.flags }
+      const learn = (more: Partial<VoiceSession.Member>) => {
+        known = { ...known, ...more }
+        look?.(ann)
+        assert.deepStrictEqual(told.splice(0), [known], Object.keys(more)[0])
+        look?.(ann)
+        assert.deepStrictEqual(told, [])
+      }
+      for (const flag of Record.keys(flags)) {
+        flags[flag] = true
+        learn({ [flag]: true })
+      }
+      occupant = { ...occupant, bot: true }
+      learn({ bot: true })
+      occupant = { ...occupant, name: "ann" }
+      learn({ name: "ann" })
+      client = { flags: 4 }
+      learn({ flags: 4 })
+      client = { ...client, platform: 3 }
+      learn({ platform: "playstation" })
     }))
 
   it.effect("are told of one by one where all of them may have changed", () =>

@@ -3,25 +3,33 @@ import { Effect, Exit, Fiber, Latch, Scope } from "effect"
 import type * as AudioSource from "../../src/audio/AudioSource.ts"
 import type { EncoderOptions } from "../../src/codec/options.ts"
 import * as Mixer from "../../src/Mixer.ts"
+import type { Command } from "../../src/mixer/messages.ts"
 import * as Playing from "../../src/session/Playing.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as FakeConnection from "../audio/FakeConnection.ts"
 import { play, sourceOf } from "../audio/numbers.ts"
 
-/** What plays on a connection, and how each of its mixes was to encode. */
+/** What plays on a connection, how each of its mixes was to encode, and what they were told. */
 const rig = Effect.gen(function*() {
   const fake = yield* FakeConnection.make
   const real = yield* Effect.provide(Mixer.Mixer, Mixer.layer)
   const encoders: Array<EncoderOptions | undefined> = []
+  const commands: Array<Command> = []
   const mixer: Mixer.Mixer["Service"] = {
     ...real,
     open: (options) => {
       encoders.push(options?.encoder)
-      return real.open(options)
+      return Effect.map(real.open(options), (mixing) => ({
+        ...mixing,
+        command: (command) => {
+          commands.push(command)
+          mixing.command(command)
+        }
+      }))
     }
   }
   const playing = yield* Playing.make(fake.connection, mixer, { bitrate: 32_000, fec: true, complexity: 3 })
-  return { encoders, fake, playing }
+  return { commands, encoders, fake, playing }
 })
 
 describe("Playing", () => {
@@ -129,8 +137,27 @@ describe("Playing", () => {
         signal: "voice",
         expectedLossPercent: 5
       })
+      // what is left out stays as it was told
+      yield* playing.setEncoder({})
+      yield* playing.interrupt
+      yield* playing.play(sourceOf(100), { gain: 0.5 })
+      assert.deepStrictEqual(encoders[2], encoders[1])
       const refused = yield* Effect.flip(playing.setEncoder({ complexity: 11 }))
       assert.strictEqual(refused.reason._tag, "Unsupported")
+    }))
+
+  it.effect("ducks the others by 12 dB at once for a voice, and lets them return when it has been silent", () =>
+    Effect.gen(function*() {
+      const { commands, fake, playing } = yield* rig
+      for (const duck of [true, {}, { gain: 0.5, attack: 10 }, false, undefined] as const) {
+        yield* playing.play(sourceOf(100), { duck, gain: 0.5 })
+      }
+      yield* play(fake, 2)
+      const usual = { gain: 0.25, attackMs: 60, releaseMs: 400, holdMs: 300, threshold: 0.01 }
+      assert.deepStrictEqual(
+        commands.flatMap((command) => command._tag === "Add" ? [command.input.duck] : []),
+        [usual, usual, { ...usual, gain: 0.5, attackMs: 10 }, undefined, undefined]
+      )
     }))
 
   it.effect("refuses a voice that is to be ducked to in a way that there is none", () =>

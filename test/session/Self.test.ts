@@ -49,6 +49,15 @@ describe("Self", () => {
       assert.deepStrictEqual(self.flags(), { mute: true, deaf: true })
     }))
 
+  it.effect("stays muted where only what it hears is changed", () =>
+    Effect.gen(function*() {
+      const { done, self } = yield* rig({ mute: true })
+      done.length = 0
+      yield* self.set({ deaf: true })
+      assert.deepStrictEqual(done, ["muted true", "deaf true", `tell ${home} true true`])
+      assert.deepStrictEqual(self.flags(), { mute: true, deaf: true })
+    }))
+
   it.effect("falls silent before Discord is told, and is heard again after", () =>
     Effect.gen(function*() {
       const { done, self } = yield* rig()

@@ -53,6 +53,23 @@ describe("Sent", () => {
       assert.deepStrictEqual(sent, [1, 3, 5, 10])
     }))
 
+  it.effect("tells nothing while it was muted before anybody listened", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const ring = filled(0, 1, 2)
+      yield* conduit.attach(ring)
+      yield* conduit.setMuted(true)
+      const sent: Array<number | undefined> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(conduit.sent, ({ data }) => Effect.sync(() => sent.push(data[1]))),
+        { startImmediately: true }
+      )
+      yield* take(ring)
+      yield* conduit.setMuted(false)
+      yield* take(ring)
+      assert.deepStrictEqual(sent, [1])
+    }))
+
   it.effect("takes its tap away", () =>
     Effect.gen(function*() {
       const taps = new Set<Tap.Tap>()

@@ -69,6 +69,7 @@ describe("Spans", () => {
       yield* Effect.sleep("10 seconds")
       const resume = one("VoiceDriver.resume")
       assert.isTrue(isOver(resume))
+      assert.isTrue(Option.isNone(resume.parent))
       assert.deepStrictEqual(
         childrenOf(resume),
         ["open", "hello", "resume"].map((phase) => `VoiceDriver.phase.${phase}`)

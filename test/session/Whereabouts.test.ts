@@ -30,6 +30,25 @@ describe("Whereabouts", () => {
   )
 
   test(
+    "looks no more for whoever has found what was waited for",
+    Effect.gen(function*() {
+      const { say, whereabouts } = yield* rig()
+      let looks = 0
+      const isThere = ({ channelId }: Whereabouts.Now) => {
+        looks++
+        return channelId === home ? true : undefined
+      }
+      const waiting = yield* Effect.forkChild(whereabouts.until(isThere), { startImmediately: true })
+      yield* say(voiceServer("a"), voiceState(home))
+      yield* Fiber.join(waiting)
+      assert.strictEqual(looks, 3)
+      yield* whereabouts.until(isThere)
+      yield* say(voiceServer("b"), voiceState(other))
+      assert.strictEqual(looks, 4)
+    })
+  )
+
+  test(
     "takes the late answers to two leaves in a row for what they are",
     Effect.gen(function*() {
       const { request, say, take, whereabouts } = yield* rig()

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads"
 import * as HelperThread from "../../src/transport/HelperThread.ts"
@@ -99,6 +99,20 @@ describe("HelperThread", () => {
       thread.post("a")
       yield* until(2)
       assert.deepStrictEqual(log, ["unavailable: it has not started within 300 ms", "a"])
+    }).pipe(Effect.scoped))
+
+  it.live("has half a minute to start where nothing else is said", () =>
+    Effect.gen(function*() {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+      yield* Effect.addFinalizer(() => Effect.sync(() => vi.useRealTimers()))
+      const { log } = yield* start(script("setInterval(() => {}, 1000)"))
+      const looked = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      vi.advanceTimersByTime(29_999)
+      yield* looked
+      assert.deepStrictEqual(log, [])
+      vi.advanceTimersByTime(1)
+      yield* looked
+      assert.deepStrictEqual(log, ["unavailable: it has not started within 30000 ms"])
     }).pipe(Effect.scoped))
 
   for (

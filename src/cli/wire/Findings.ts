@@ -26,8 +26,6 @@ const unknownPaths = (value: unknown, known: unknown, path: string): ReadonlyArr
 
 const parsed = (text: string): unknown => JSON.parse(text)
 
-const sentence = (message: string): string => message.replace(/\s*\n\s*/g, ", ")
-
 /**
  * Of a message of a voice server.
  *
@@ -36,7 +34,7 @@ const sentence = (message: string): string => message.replace(/\s*\n\s*/g, ", ")
  */
 export const ofVoice = (version: VoicePayload.VoiceVersion, message: unknown): ReadonlyArray<string> => {
   const decoded = VoicePayload.decodeServer(version, JSON.stringify(message))
-  if (Result.isFailure(decoded)) return [`not as its schema: ${sentence(decoded.failure.message)}`]
+  if (Result.isFailure(decoded)) return [`not as its schema: ${decoded.failure.message}`]
   const known = decoded.success
   if (known.op === "unknown") return [`an unknown opcode: ${known.code}`]
   const encoded = VoicePayload.encodeServer(version, known)
@@ -57,7 +55,7 @@ export const ofMain = (message: unknown): ReadonlyArray<string> => {
   if (Predicate.isObject(message) && "op" in message && message.op === 0 && !("d" in message)) return []
   if (Predicate.isObject(message) && "t" in message && message.t === "READY") return []
   const decoded = GatewayPayload.decodeServer(JSON.stringify(message))
-  if (Result.isFailure(decoded)) return [`not as its schema: ${sentence(decoded.failure.message)}`]
+  if (Result.isFailure(decoded)) return [`not as its schema: ${decoded.failure.message}`]
   return decoded.success.op === "unknown" ? [`an unknown opcode: ${decoded.success.code}`] : []
 }
 
@@ -74,6 +72,6 @@ export const ofBinary = (bytes: Uint8Array): ReadonlyArray<string> => {
   return [
     kind === "UnknownOp"
       ? `an unknown binary opcode: ${op}`
-      : `a binary message that cannot be read: ${sentence(message)}`
+      : `a binary message that cannot be read: ${message}`
   ]
 }

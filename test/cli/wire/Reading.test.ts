@@ -31,6 +31,7 @@ describe("Reader", () => {
     )
     const [finding] = said({ op: 8, d: { heartbeat_interval: "soon" } }).findings
     assert.match(finding ?? "", /^not as its schema: .*heartbeat_interval/)
+    assert.strictEqual(said({ d: {} }).title, "a message without opcode")
     assert.deepStrictEqual(saidBinary("00012a00").findings, ["an unknown binary opcode: 42"])
     assert.match(saidBinary("00011d").findings[0] ?? "", /^a binary message that cannot be read/)
     assert.strictEqual(saidBinary("00011d0001").title, "op 29 MLS Announce Commit Transition")
@@ -54,6 +55,17 @@ describe("Reader", () => {
     assert.match(line.findings[0] ?? "", /^SessionInvalid: /)
     const usual = new Reader().read({ kind: "closed", at: 1, socket: "gateway 1", code: 1000, reason: "" })
     assert.deepStrictEqual(usual.findings, [])
+  })
+
+  it("finds that a socket could not be opened, and why", () => {
+    const line = new Reader().read({ kind: "refused", at: 1, socket: "voice 1", detail: "ECONNREFUSED" })
+    assert.deepStrictEqual([line.detail, line.findings], ["ECONNREFUSED", ["it could not be opened"]])
+  })
+
+  it("finds that a log is not whole", () => {
+    const line = new Reader().read({ kind: "full", at: 1 })
+    assert.strictEqual(line.title, "the log is full")
+    assert.deepStrictEqual(line.findings, ["what follows was not written"])
   })
 
   it("judges the main gateway by its own opcodes, and no more of a message than is there", () => {

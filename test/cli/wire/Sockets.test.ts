@@ -31,20 +31,25 @@ describe("Sockets", () => {
       message(160, "in", 4),
       message(200, "out", 3, 2),
       message(203, "in", 6, 2),
+      message(210, "out", 3, { t: 2.5 }),
+      message(240, "in", 6, { t: 2.5 }),
       message(300, "out", 3, { t: 3 }),
       // another one's answer
       message(900, "in", 6, { t: 2 }),
       { kind: "binary", at: 950, ...voice, direction: "in", bytes: 3, hex: "00011d" },
+      { kind: "binary", at: 955, ...voice, direction: "out", bytes: 3, hex: "1a0001" },
       { kind: "closing", at: 960, ...voice, code: 1000, reason: "" },
       { kind: "released", at: 1_100, ...voice }
     )
     assert.deepStrictEqual(lines, [
-      "voice 1     wss://voice.example/?v=8, 1.000 s, of use after 50.5 ms, 7 messages in, 3 out, round trip 3.0 ms to 25.0 ms, closed by us with 1000"
+      "voice 1     wss://voice.example/?v=8, 1.000 s, of use after 50.5 ms, 8 messages in, 5 out, round trip 3.0 ms to 30.0 ms, closed by us with 1000"
     ])
   })
 
   it("counts what a resume makes of use, and says how it ended", () => {
-    const lines = of(open, message(112, "in", 9), { kind: "closed", at: 120, ...voice, code: 4_006, reason: "" })
+    const closed: Entry = { kind: "closed", at: 120, ...voice, code: 4_006, reason: "" }
+    // what we say to a socket that has been closed changes nothing
+    const lines = of(open, message(112, "in", 9), closed, { ...closed, kind: "closing", code: 1_000 })
     assert.deepStrictEqual(lines, [
       "voice 1     wss://voice.example/?v=8, 0.020 s, of use after 12.0 ms, 1 messages in, 0 out, closed with 4006"
     ])
@@ -61,6 +66,16 @@ describe("Sockets", () => {
       { kind: "datagrams", at: 2_000, ...udp, sent: tally(49), received: tally(3) }
     )
     assert.deepStrictEqual(lines, ["udp 1       192.0.2.1:50000, 2.000 s, 99 RTP packets sent, 3 received"])
+  })
+
+  it("takes nothing of the main gateway for what a voice gateway says by the same number", () => {
+    const gateway = { socket: "gateway 1" }
+    const invalid = { op: 9, d: false }
+    const lines = of(
+      { kind: "open", at: 0, ...gateway, remote: "wss://gateway.example/?v=10" },
+      { kind: "message", at: 5, ...gateway, direction: "in", bytes: 1, message: invalid }
+    )
+    assert.deepStrictEqual(lines, ["gateway 1   wss://gateway.example/?v=10, 0.005 s, 1 messages in, 0 out"])
   })
 
   it("takes a log that begins in the middle", () => {

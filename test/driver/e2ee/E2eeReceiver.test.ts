@@ -8,6 +8,7 @@ import * as E2eeFrame from "../../../src/protocol/E2eeFrame.ts"
 import { ChannelId, Ssrc, UserId } from "../../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../../src/protocol/OpusPacket.ts"
 import * as MockDave from "../../../src/testing/MockDave.ts"
+import { bufferedBytes } from "../../integration/memory.ts"
 
 const self = UserId.make("30")
 const guest = UserId.make("31")
@@ -103,6 +104,28 @@ describe("E2eeReceiver", () => {
         state.takesPlain = true
         receive(frame, guest)
         assert.deepStrictEqual(payloads()[1], frame)
+      })
+    )
+
+    test(
+      "silence does not wait for frames that were given up because nobody said whose they are",
+      Effect.gen(function*() {
+        const { payloads, receive, state } = yield* rig()
+        receive(MockDave.protect(frame, 1))
+        state.nowMs = 1_001
+        receive(OpusPacket.silenceFrame())
+        assert.deepStrictEqual(payloads(), [OpusPacket.silenceFrame()])
+      })
+    )
+
+    test(
+      "the frames of a sender whom nobody names are not kept, however many come",
+      Effect.gen(function*() {
+        const { receive, receiver } = yield* rig()
+        const before = yield* Effect.promise(bufferedBytes)
+        for (let i = 0; i < 1_000; i++) receive(MockDave.protect(new Uint8Array(10_000), 1))
+        assert.isBelow((yield* Effect.promise(bufferedBytes)) - before, 2_000_000)
+        assert.strictEqual(receiver.statistics().unknownSenders, 900)
       })
     )
 
