@@ -87,11 +87,7 @@ const program = Effect.gen(function*() {
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
   yield* Effect.forkScoped(Effect.provide(bot(where), discord.layerVoice("bot")))
-  // a guest sees the commands of a bot that is there
-  yield* discord.happenings.pipe(
-    Stream.filter((happening) => happening._tag === "VoiceConnected"),
-    Stream.runHead
-  )
+  yield* discord.awaitCommand({ name: "play" })
 
   const suggested = yield* discord.suggest({ name: "play", focused: "times", options: { times: "tw" } })
   assert.deepEqual(suggested, [{ name: "twice", value: 2 }])

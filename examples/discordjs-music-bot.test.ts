@@ -20,11 +20,7 @@ const start = Effect.fnUntraced(function*(patience: Duration.Input, addresses: A
     Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env))),
     Effect.forkScoped
   )
-  // fails until the bot has logged in
-  yield* Effect.retry(discord.command({ name: "queue" }), {
-    schedule: Schedule.spaced("50 millis"),
-    times: 600
-  })
+  yield* discord.awaitCommand({ name: "queue" })
   const say = (name: string, options: Record<string, string | number | typeof song> = {}, user = "guest") =>
     Effect.flatMap(
       discord.command({ name, options, user }),

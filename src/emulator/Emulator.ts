@@ -81,6 +81,7 @@ export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/
 export type { ClientOptions, EmulatorOptions, LoopbackOptions, MemoryOptions, Urls } from "./Options.ts"
 export type { Chat, ChatMessage, DirectOptions } from "./shell/Chat.ts"
 export type {
+  AwaitCommandOptions,
   Command,
   CommandOptions,
   FileOptions,
@@ -166,6 +167,12 @@ export class Emulator extends Context.Service<Emulator, {
    * of their limits.
    */
   readonly command: (options: Command.CommandOptions) => Effect.Effect<Command.Command, EmulatorError>
+  /**
+   * Waits until the bot is logged in and has registered a command of this name, so that somebody finds it. A test calls it before the
+   * first command: most bots register theirs some time after they have logged in. Fails with `CommandFailed` where it does not come in
+   * time, and says what the bot has instead. In memory somebody else has to move the `TestClock` meanwhile.
+   */
+  readonly awaitCommand: (options: Command.AwaitCommandOptions) => Effect.Effect<void, EmulatorError>
   /**
    * Somebody chooses a command of the bot in the context menu of a user or of a message, and sees what it says. Fails with
    * `CommandFailed` as `command` does, and where there is no such message.
@@ -284,6 +291,7 @@ const makeEmulator = Effect.fnUntraced(function*(
     counters: driver.call((core) => new Map([...core.counters(), ...shell.counters()])),
     faults,
     command: keyboard.command,
+    awaitCommand: keyboard.awaitCommand,
     menu: keyboard.menu,
     suggest: keyboard.suggest,
     ...Chat.make(shell, { userOrNew, users, channels }, keyboard.follow),

@@ -598,6 +598,9 @@ describe("emulator", () => {
       const answer = (d: { readonly id: string; readonly token: string }, type: number, data: unknown) =>
         call("POST", `/interactions/${d.id}/${d.token}/callback`, { type, data })
 
+      const early = yield* order({ do: "awaitCommand", name: "play", timeoutMs: 1 })
+      assert.include(String(early["message"]), "the bot has not registered it, nor any other")
+
       const typing = yield* Effect.forkChild(order({ do: "command", name: "play", options: { song: "x" } }))
       const typed = yield* interaction
       assert.deepStrictEqual(typed.data.options, [{ name: "song", type: 3, value: "x" }])
@@ -684,6 +687,17 @@ describe("emulator", () => {
         "messages[0].user": "ann"
       })
       assert.include(String((yield* order({ do: "press", direct: "ann", customId: "x" }))["message"]), "\"x\"")
+
+      const awaiting = yield* Effect.forkChild(order({ do: "awaitCommand", name: "skip" }))
+      yield* Effect.promise(async () => {
+        const headers = { "authorization": `Bot ${said.token}`, "content-type": "application/json" }
+        const me: { readonly [key: string]: unknown } = {
+          ...Object(await (await fetch(`${said.rest}/users/@me`, { headers })).json())
+        }
+        const body = JSON.stringify([{ name: "skip", description: "Skips" }])
+        return fetch(`${said.rest}/applications/${me["id"]}/commands`, { method: "PUT", headers, body })
+      })
+      assert.deepInclude(yield* Fiber.join(awaiting), { ok: true })
       assert.deepInclude(yield* order({ do: "stop" }), { ok: true })
     }).pipe(Effect.scoped))
 

@@ -106,6 +106,14 @@ export const Order = Schema.Union([
     direct,
     timeoutMs: count
   }),
+  order("awaitCommand", {
+    name: Schema.String,
+    user: Schema.optionalKey(user),
+    bot: Schema.optionalKey(user),
+    channel: Schema.optionalKey(channel),
+    direct,
+    timeoutMs: count
+  }),
   order("menu", {
     name: Schema.String,
     on: Schema.Union([Schema.Struct({ user }), Schema.Struct({ message: Schema.String })]),

@@ -216,6 +216,8 @@ export const make = Effect.fnUntraced(function*(
         return done(Effect.flatMap(guest(order.user), ({ participant }) => participant.misbehave(order.how)))
       case "command":
         return texts.command(order)
+      case "awaitCommand":
+        return done(texts.awaitCommand(order))
       case "menu":
         return texts.menu(order)
       case "press":

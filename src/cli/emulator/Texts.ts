@@ -110,6 +110,8 @@ export const make = (discord: Emulator.Emulator["Service"]) => {
     command,
     menu: (order: Extract<Order, { readonly do: "menu" }>) =>
       typist.choose(inDirect(order), order.timeoutMs ?? patienceMs),
+    awaitCommand: ({ timeoutMs, ...order }: Extract<Order, { readonly do: "awaitCommand" }>) =>
+      discord.awaitCommand({ ...inDirect(order), timeout: timeoutMs ?? patienceMs }),
     press,
     submit,
     write,

@@ -112,7 +112,7 @@ export interface Core
     Roles.Roles,
     Pick<Soundboards.Soundboards, "createSound" | "soundsOf">,
     VoiceEffects.VoiceEffects,
-    Pick<Interactions.Interactions, "type" | "choose" | "suggest" | "pressIn">
+    Pick<Interactions.Interactions, "type" | "choose" | "suggest" | "pressIn" | "obstacle">
 {
   /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
   readonly createVoiceServer: (options: {
@@ -325,6 +325,7 @@ export const make = (options: CoreOptions): Core => {
     choose: interactions.choose,
     suggest: interactions.suggest,
     pressIn: interactions.pressIn,
+    obstacle: interactions.obstacle,
     ...Writers.make(world, messages),
     messagesOf: messages.of,
     watchMessages: messages.watch,

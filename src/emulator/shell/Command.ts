@@ -82,6 +82,17 @@ export interface MenuOptions {
 }
 
 /**
+ * A command that a bot is going to have. `name` is that of a slash command or of one of a context menu, without those of subcommands.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AwaitCommandOptions extends Omit<MenuOptions, "on"> {
+  /** How long to wait at most, on Effect's `Clock`. Default 30 seconds. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/**
  * A command that is not typed to its end.
  *
  * @category models
@@ -194,6 +205,9 @@ const view = (message: Message.Message): Reply => ({
 
 const thinking = Duration.minutes(15)
 
+/** How often is looked whether a bot has a command, in milliseconds. */
+const lookMs = 10
+
 /**
  * What somebody at the keyboard of a client can do.
  *
@@ -204,6 +218,7 @@ export interface Keyboard {
   readonly command: (options: CommandOptions) => Effect.Effect<Command, EmulatorError>
   readonly menu: (options: MenuOptions) => Effect.Effect<Command, EmulatorError>
   readonly suggest: (options: SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
+  readonly awaitCommand: (options: AwaitCommandOptions) => Effect.Effect<void, EmulatorError>
   /** Begins an interaction in another way; `name` is what errors call it. */
   readonly follow: (
     name: string,
@@ -330,7 +345,21 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
     return { ...yield* find(command), path, values: given }
   })
 
+  const awaitCommand = Effect.fnUntraced(function*({ timeout = "30 seconds", ...options }: AwaitCommandOptions) {
+    const { name } = options
+    const where = { ...yield* find(options), name: name.replace(/^\//, "") }
+    const there = Effect.gen(function*() {
+      while ((yield* driver.call((core) => core.obstacle(where))) !== undefined) yield* Effect.sleep(lookMs)
+    })
+    const closed = Effect.flatMap(driver.closed, () => Effect.fail(failed(name, "the emulator has closed")))
+    yield* Waiting.within(driver, Effect.raceFirst(there, closed), timeout, (core, time) => {
+      const detail = core.obstacle(where)?.problem ?? "it came too late"
+      return failed(name, `waited ${time} for it: ${detail}${Sighting.refused(core.lastRefusal())}`)
+    })
+  })
+
   return {
+    awaitCommand,
     command: Effect.fnUntraced(function*(options) {
       const typed = yield* read(options)
       return yield* follow(options.name, typed.userId, (core) => core.type(typed))

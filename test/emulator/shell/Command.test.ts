@@ -26,6 +26,17 @@ const typed = Effect.gen(function*() {
   return {
     command,
     keyboard,
+    login: () => h.login(),
+    register: (...commands: ReadonlyArray<object>) =>
+      assert.strictEqual(
+        h.core.rest({
+          method: "PUT",
+          path: `/applications/${h.bot.id}/commands`,
+          authorization: `Bot ${h.bot.token}`,
+          body: JSON.stringify(commands)
+        }).status,
+        200
+      ),
     refuse: () => call("PUT", `/applications/${h.bot.id}/commands`, []),
     end: () => h.core.closeGateway(h.bot.id, 4004, ""),
     open: () =>
@@ -67,6 +78,47 @@ describe("Command", () => {
         "\"bot\" is not logged in any more. The last request that was refused, 0 ms before, is PUT "
       )
       assert.include(message, "401")
+    }))
+
+  it.effect("waits until the bot is there and has registered it, and says what it has instead", () =>
+    Effect.gen(function*() {
+      const { end, keyboard, login, register } = yield* typed
+      const late = Effect.gen(function*() {
+        const waiting = yield* Effect.forkChild(Effect.flip(keyboard.awaitCommand({ name: "skip", timeout: 20 })), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust(20)
+        return (yield* Fiber.join(waiting)).message
+      })
+      const vain = "The command \"skip\" came to nothing: waited 20ms for it: "
+      assert.strictEqual(yield* late, `${vain}the bot has not registered it, nor any other.`)
+      register({ name: "play", description: "Plays", contexts: [1] }, { name: "stop", description: "Stops" })
+      assert.strictEqual(yield* late, `${vain}the bot has not registered it: there are play, stop.`)
+      end()
+      assert.include(yield* late, "\"bot\" is not logged in any more")
+
+      const waiting = yield* Effect.forkChild(keyboard.awaitCommand({ name: "/skip" }), { startImmediately: true })
+      register({ name: "skip", description: "Skips" })
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(waiting.pollUnsafe())
+      login()
+      yield* TestClock.adjust("10 millis")
+      yield* Fiber.join(waiting)
+      register({ name: "skip", type: 3 }, { name: "play", description: "Plays", contexts: [1] })
+      yield* keyboard.awaitCommand({ name: "skip" })
+      const { message } = yield* Effect.flip(keyboard.awaitCommand({ name: "play", timeout: 0 }))
+      assert.include(message, "the bot has not registered it for guilds")
+    }))
+
+  it.effect("is not waited for in an emulator that has closed", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { keyboard } = yield* Scope.provide(typed, scope)
+      const waiting = yield* Effect.forkChild(Effect.flip(keyboard.awaitCommand({ name: "skip" })), {
+        startImmediately: true
+      })
+      yield* Scope.close(scope, Exit.void)
+      assert.include((yield* Fiber.join(waiting)).message, "the emulator has closed")
     }))
 
   it.effect("dies of what throws while it looks, and the bot's request does not", () =>

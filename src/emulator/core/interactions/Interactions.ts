@@ -7,7 +7,6 @@
 import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import type { GatewayServer } from "../gateway/GatewayServer.ts"
-import { sees } from "../gateway/GatewaySession.ts"
 import type { ByToken } from "../http/RestAnswer.ts"
 import type * as Attachments from "../messages/Attachments.ts"
 import * as Message from "../messages/Message.ts"
@@ -25,6 +24,7 @@ import * as InteractionAnswers from "./InteractionAnswers.ts"
 import * as InteractionEntry from "./InteractionEntry.ts"
 import * as InteractionEvent from "./InteractionEvent.ts"
 import * as Modal from "./Modal.ts"
+import * as Recipient from "./Recipient.ts"
 import * as Resolved from "./Resolved.ts"
 import * as UsableCommands from "./UsableCommands.ts"
 
@@ -96,13 +96,12 @@ export interface Interaction {
 }
 
 /**
- * An interaction, or why Discord's client would not let anybody begin it. `isAway`: there is nobody to take it, because the bot's
- * program has ended, or has not begun.
+ * An interaction, or why Discord's client would not let anybody begin it.
  *
  * @category models
  * @since 0.1.0
  */
-export type Begun = Interaction | { readonly problem: string; readonly isAway?: true }
+export type Begun = Interaction | Recipient.Absence
 
 /**
  * @category models
@@ -120,6 +119,8 @@ export interface Interactions {
     customId: string,
     values: ReadonlyArray<string>
   ) => Begun
+  /** Why somebody does not find a command of this name there yet, of whatever kind: the bot is not there, or has not registered it. */
+  readonly obstacle: (command: Omit<Chosen, "on">) => Recipient.Absence | undefined
   readonly rest: ByToken
 }
 
@@ -142,22 +143,8 @@ export const make = (
   nextId: () => string
 ): Interactions => {
   const usable = UsableCommands.make(world, commands)
+  const recipientOf = Recipient.make(world, gateway)
   const byToken = new Map<string, InteractionEntry.Entry>()
-
-  /** The session of a bot that is told of what happens there, whether the bot itself sees the channel or not. */
-  const sessionOf = (botId: UserId, where: Places.Where) =>
-    gateway.sessions().find((session) =>
-      session.user.id === botId &&
-      (where.guild === undefined ? Places.hears(world, session, where) : sees(world, session, where.guild.id))
-    )
-
-  /** Why there is no session that is told. */
-  const absence = ({ id, name }: World.User): Begun => {
-    if (gateway.sessions().some(({ user }) => user.id === id)) {
-      return { problem: `"${name}" is logged in, and is told nothing of there: it is no member, or has another shard` }
-    }
-    return { problem: `"${name}" is not logged in${gateway.hasEnded(id) ? " any more" : ""}`, isAway: true }
-  }
 
   /** Files of what only one user sees go with the last token by which it can be changed: nobody deletes it. */
   const forget = (entry: InteractionEntry.Entry) => {
@@ -188,8 +175,8 @@ export const make = (
     if (!Places.isThere(world, where)) return { problem: "its channel is gone" }
     const problem = Places.problemOf(world, where, userId, "begins it")
     if (user === undefined || problem !== undefined) return { problem: problem ?? "who begins it is nobody" }
-    const session = sessionOf(bot.id, where)
-    if (session === undefined) return absence(bot)
+    const session = recipientOf(bot, where)
+    if ("problem" in session) return session
     const entry: InteractionEntry.Entry = {
       id: nextId(),
       token: Random.hex(context.random, 32),
@@ -380,6 +367,12 @@ export const make = (
     choose,
     pressIn: (channelId, userId, customId, values) => press(messages.of(channelId), userId, customId, values),
     suggest: ({ focused, ...command }) => typed({ ...command, values: { [focused]: "", ...command.values } }, focused),
+    obstacle: ({ botId, channelId, name, userId }) => {
+      const place = usable.placeOf(channelId, botId)
+      if ("problem" in place) return place
+      const recipient = recipientOf(place.bot, place.where)
+      return "problem" in recipient ? recipient : usable.missing(userId, botId, place.where, name)
+    },
     rest: InteractionAnswers.make(
       messages,
       (token) => byToken.get(token),

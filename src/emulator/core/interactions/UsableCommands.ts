@@ -36,6 +36,13 @@ export interface UsableCommands {
     name: string | undefined,
     type: number
   ) => { readonly registered: Json | undefined } | Problem
+  /** Why the user does not find a command of this name there, of whatever type. Who has registered nothing has not registered it. */
+  readonly missing: (
+    userId: UserId,
+    botId: UserId,
+    where: Places.Where,
+    name: string
+  ) => Problem | undefined
   /** What all commands have in their data. */
   readonly dataOf: (
     registered: Json | undefined,
@@ -63,6 +70,11 @@ export const make = (world: World.World, commands: Pick<Commands, "list">): Usab
     return isAllowed ? undefined : "the bot has registered it for those who have other permissions"
   }
 
+  /** Those of all guilds, and of that one. */
+  const registeredFor = (botId: UserId, { guild }: Places.Where): ReadonlyArray<Json> =>
+    (guild === undefined ? [undefined] : [undefined, guild.id])
+      .flatMap((guildId) => commands.list({ applicationId: botId, guildId }))
+
   return {
     placeOf: (channelId, botId) => {
       const where = Places.find(world, channelId)
@@ -72,13 +84,21 @@ export const make = (world: World.World, commands: Pick<Commands, "list">): Usab
       return isTheirs ? { where, bot } : { problem: "the bot is not one of the two" }
     },
     find: (userId, botId, where, name, type) => {
-      const scopes = where.guild === undefined ? [undefined] : [undefined, where.guild.id]
-      const all = scopes.flatMap((guildId) => commands.list({ applicationId: botId, guildId }))
+      const all = registeredFor(botId, where)
       const registered = all.findLast((command) => command["name"] === name && command["type"] === type)
       // a bot that has registered nothing here has done it elsewhere, once
       if (registered === undefined && all.length > 0) return { problem: "the bot has registered no such command" }
       const problem = registered && problemOfUse(registered, userId, where)
       return problem === undefined ? { registered } : { problem }
+    },
+    missing: (userId, botId, where, name) => {
+      const all = registeredFor(botId, where)
+      const problems = all.filter((command) => command["name"] === name)
+        .map((command) => problemOfUse(command, userId, where))
+      if (problems.includes(undefined)) return undefined
+      const names = all.map((command) => String(command["name"])).join(", ")
+      const others = all.length === 0 ? ", nor any other" : `: there are ${names}`
+      return { problem: problems[0] ?? `the bot has not registered it${others}` }
     },
     dataOf: (registered, guild, name, type) => ({
       id: registered?.["id"] ?? world.nextId(),

@@ -1,0 +1,42 @@
+/**
+ * The session of a bot that is told of an interaction.
+ *
+ * @since 0.1.0
+ */
+import type { GatewayServer } from "../gateway/GatewayServer.ts"
+import { type GatewaySession, sees } from "../gateway/GatewaySession.ts"
+import * as Places from "../messages/Places.ts"
+import type * as World from "../World.ts"
+
+/**
+ * Why nobody is told. `isAway`: the bot's program has ended, or has not begun.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Absence {
+  readonly problem: string
+  readonly isAway?: true
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions" | "hasEnded">) => {
+  const absence = ({ id, name }: World.User): Absence => {
+    if (gateway.sessions().some(({ user }) => user.id === id)) {
+      return { problem: `"${name}" is logged in, and is told nothing of there: it is no member, or has another shard` }
+    }
+    return { problem: `"${name}" is not logged in${gateway.hasEnded(id) ? " any more" : ""}`, isAway: true }
+  }
+
+  /** That of a bot that is told of what happens there, whether the bot itself sees the channel or not. */
+  return (bot: World.User, where: Places.Where): GatewaySession | Absence => {
+    const { guild } = where
+    const isTold = (session: GatewaySession) =>
+      guild === undefined ? Places.hears(world, session, where) : sees(world, session, guild.id)
+    return gateway.sessions().find((session) => session.user.id === bot.id && isTold(session)) ??
+      absence(bot)
+  }
+}
