@@ -34,8 +34,10 @@ const overStream = (connection: RawConnection) =>
     send: (payload) => Effect.sync(() => connection.send(payload))
   })
 
-const play = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
+const play = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, isReady: Effect.Effect<void, unknown>) {
   const session = yield* VoiceSession.join(where)
+  // however long a busy machine takes for it
+  yield* isReady
   const track = yield* session.play(AudioSource.fromFile(new URL("song.ogg", import.meta.url)))
   return yield* track.awaitEnd
 }, Effect.scoped)
@@ -48,7 +50,10 @@ const program = Effect.gen(function*() {
     const { token } = yield* discord.createUser({ name, bot: true })
     const guest = yield* discord.join({ user: `guest of ${name}`, channel: "lobby" })
     const connection = new RawConnection(discord.urls.gateway, Redacted.value(token))
-    const end = yield* Effect.provide(play(where), Layer.merge(layer(connection), Voice.layer))
+    const end = yield* Effect.provide(
+      play(where, guest.awaitHeardBy(name)),
+      Layer.merge(layer(connection), Voice.layer)
+    )
     connection.close()
     const heard = yield* guest.heard
     yield* Effect.log(`Over ${name}: ${end._tag}. The guest heard ${heard.length} frames.`)

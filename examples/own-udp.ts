@@ -77,8 +77,10 @@ const ByHand = VoiceDriver.layer.pipe(
   Layer.provideMerge(AudioClock.layer)
 )
 
-const talk = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
+const talk = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, isReady: Effect.Effect<void, unknown>) {
   const session = yield* VoiceSession.join(where)
+  // however long a busy machine takes for it
+  yield* isReady
   const hearing = yield* session.packets.pipe(Stream.take(25), Stream.runDrain, Effect.forkScoped)
   const track = yield* session.play(AudioSource.fromPcm(tone.pcm(1), { channels: 2, rate: 48_000 }))
   yield* track.awaitEnd
@@ -95,7 +97,9 @@ const program = Effect.gen(function*() {
     const guest = yield* discord.join({ user: `guest ${name}`, channel: "lobby" })
     yield* Effect.forkScoped(Effect.andThen(guest.awaitFrames(1), guest.speak(speech)))
     const bot = discord.layerGateway(`bot ${name}`)
-    const { packetsSent } = yield* talk(where).pipe(Effect.provide(Layer.merge(bot, voice)))
+    const { packetsSent } = yield* talk(where, guest.awaitHeardBy(`bot ${name}`)).pipe(
+      Effect.provide(Layer.merge(bot, voice))
+    )
     yield* Effect.log(`${name}: ${counts.sent} datagrams sent, ${counts.received} received`)
     assert.ok(counts.sent >= packetsSent && packetsSent >= 50, "a second in frames of 20 ms")
     assert.ok(counts.received >= 25)

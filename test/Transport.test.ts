@@ -194,7 +194,7 @@ describe("Transport", () => {
           startImmediately: true
         })
         peer.socket.terminate()
-        const failed = yield* Effect.timeout(Fiber.join(sending), "10 seconds")
+        const failed = yield* Effect.timeout(Fiber.join(sending), "60 seconds")
         assert.strictEqual(failed.code, 1006)
       }).pipe(Effect.provide(Transport.layer)))
 
@@ -202,7 +202,7 @@ describe("Transport", () => {
       Effect.gen(function*() {
         const { client, raw } = yield* rawPair
         raw.resetAndDestroy()
-        const failed = yield* Effect.timeout(Effect.flip(client.send("too late")), "10 seconds")
+        const failed = yield* Effect.timeout(Effect.flip(client.send("too late")), "60 seconds")
         assert.strictEqual(failed.code, 1006)
       }).pipe(Effect.provide(Transport.layer)))
 
@@ -298,7 +298,7 @@ describe("Transport", () => {
           peer.socket.pause()
           yield* client.close(1000, "bye")
           return peer
-        })).pipe(Effect.timeout("20 seconds"))
+        })).pipe(Effect.timeout("60 seconds"))
         peer.socket.resume()
         yield* Deferred.await(peer.closed)
       }).pipe(Effect.provide(Transport.layer)))
@@ -586,7 +586,7 @@ describe("Transport", () => {
           const error = yield* Effect.flip(connectUdp(address, 5000))
           assert.strictEqual(error._tag, "DatagramError")
           assert.include(error.message, "this is no IP address")
-        }).pipe(Effect.scoped, Effect.timeout("2 seconds"), Effect.provide(Transport.layerDatagram))
+        }).pipe(Effect.scoped, Effect.timeout("60 seconds"), Effect.provide(Transport.layerDatagram))
     )
   })
 

@@ -91,7 +91,7 @@ describe("receiving", () => {
         inOrder(packets)
       }),
       0x1_0000 * 20 + 10_000
-    ).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))), 120_000)
+    ).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))), 300_000)
 
   it.effect("hears somebody of whom nothing was said, and names them once it is said", () =>
     Rig.run(Effect.gen(function*() {

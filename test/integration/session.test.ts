@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Dave from "../../src/Dave.ts"
 import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import { Intents } from "../../src/protocol/GatewayPayload.ts"
 import { sequenceDelta, timestampDelta } from "../../src/protocol/RtpPacket.ts"
+import * as MockDave from "../../src/testing/MockDave.ts"
+import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import type * as VoiceError from "../../src/VoiceError.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
@@ -79,6 +82,17 @@ const statesOf = (session: VoiceSession.VoiceSession) => {
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 const closing = ["-", "-", "-", "-", "-"]
+
+/** A driver whose groups never have a key package, as where a thread does not come up on a machine that is busy. */
+const slowGroups = Layer.fresh(VoiceDriver.layer).pipe(Layer.provide(
+  Layer.effect(
+    Dave.Dave,
+    Dave.Dave.useSync(({ maxVersion, open }) => ({
+      maxVersion,
+      open: (options) => Effect.map(open(options), (group): Dave.Group => ({ ...group, create: () => Effect.never }))
+    }))
+  ).pipe(Layer.provide(MockDave.layer))
+))
 
 describe("session", () => {
   describe("joining", () => {
@@ -322,6 +336,19 @@ describe("session", () => {
           }))
           yield* Rig.left
         }).pipe(Effect.provide(Rig.memory())))
+    }
+    for (const voiceCloseOrder of ["close-first", "event-first"] as const) {
+      it.effect(`kick, ${voiceCloseOrder}, while its part in the group takes for ever`, () =>
+        Rig.run(Effect.gen(function*() {
+          const session = yield* Rig.join("lobby")
+          yield* (yield* faults).kick("bot")
+          const [reason, elapsedMs] = yield* Rig.timed(Rig.reasonOf(session.awaitClosed))
+          assert.strictEqual(reason._tag, "Kicked")
+          assert.isAtMost(elapsedMs, 100)
+        })).pipe(
+          Effect.provide(slowGroups),
+          Effect.provide(Rig.memory({ profile: { ...Profile.today, voiceCloseOrder } }))
+        ))
     }
   })
 

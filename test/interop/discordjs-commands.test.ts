@@ -163,7 +163,7 @@ describe("a bot on discord.js with slash commands", () => {
       })
       const song = { name: "song.txt", data: new TextEncoder().encode("la la") }
       const command = yield* discord.command({ name: "file", options: { song } })
-      const replies = yield* command.until((all) => all.length === 4 ? all : undefined, { timeout: "20 seconds" })
+      const replies = yield* command.until((all) => all.length === 4 ? all : undefined, { timeout: "60 seconds" })
       assert.deepStrictEqual(replies.map(({ content }) => content), [
         "song.txt text/plain; charset=utf-8 5 la la",
         "DiscordAPIError[50035]: Invalid Form Body\n" +
@@ -174,7 +174,7 @@ describe("a bot on discord.js with slash commands", () => {
       assert.deepNestedInclude(replies[2], { "poll.question.text": "Again?" })
       assert.deepStrictEqual(failures, [])
       assert.deepStrictEqual(yield* discord.violations, [])
-    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
   it.live("suggests while somebody types, and asks in a form", () =>
     Effect.gen(function*() {

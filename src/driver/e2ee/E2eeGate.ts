@@ -17,11 +17,13 @@ export interface Call {
   readonly version: number
   /** Whether we are in a group. */
   readonly isMember: boolean
+  /** Whether nobody can add us yet, because what it takes is being made here. */
+  readonly isPreparing: boolean
   /** Whether nobody else is in the channel. */
   readonly isAlone: boolean
 }
 
-/** How long a track waits for a group while somebody is there. */
+/** How long a track waits for a group while somebody is there who can add us. */
 const holdMs = 5_000
 
 /** How long a track waits for the others to be ready for a group that is new. The voice gateway waits for 2 s. */
@@ -51,7 +53,7 @@ export class E2eeGate {
     this.#isOpening = false
   }
 
-  gate({ isAlone, isMember, version }: Call, nowMs: number): Gate {
+  gate({ isAlone, isMember, isPreparing, version }: Call, nowMs: number): Gate {
     if (version === 0 || (isMember && !this.#isOpening)) {
       this.#heldSinceMs = undefined
       return { _tag: "open" }
@@ -60,6 +62,10 @@ export class E2eeGate {
       this.#heldSinceMs = undefined
       // not even encrypted: who comes now could not read it
       return { _tag: "drop" }
+    }
+    // a thread that is slow to start is no reason to lose what plays: it comes, or the connection ends
+    if (isPreparing && this.#heldSinceMs === undefined) {
+      return { _tag: "hold", untilMs: Infinity, afterwards: "drop" }
     }
     this.#heldSinceMs ??= nowMs
     return isMember

@@ -37,6 +37,7 @@ export class E2eeGroup {
   #version = 0
   #membership: Dave.Membership | undefined = undefined
   #isBeginning = false
+  #isPreparing = false
   #rejections = 0
 
   /** What the voice gateway has not answered yet. */
@@ -62,6 +63,11 @@ export class E2eeGroup {
     return this.#isBeginning
   }
 
+  /** Whether there is no key package of ours yet, because it is being made. */
+  isPreparing(): boolean {
+    return this.#isPreparing
+  }
+
   /** That with which the others can add us, as long as they have not. */
   keyPackage(): Uint8Array | undefined {
     return this.#keyPackage
@@ -82,9 +88,11 @@ export class E2eeGroup {
       this.#isBeginning = false
       return Effect.void
     }
+    this.#isPreparing = true
     this.#options.onBegin()
     return this.#options.group.create(version).pipe(
       Effect.map((made) => {
+        this.#isPreparing = false
         this.#isBeginning = true
         this.#keyPackage = made
         this.#options.send({ op: 26, keyPackage: made })

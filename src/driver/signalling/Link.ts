@@ -12,6 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as CloseCode from "../../protocol/CloseCode.ts"
 import type * as DaveFrame from "../../protocol/DaveFrame.ts"
 import type * as VoicePayload from "../../protocol/VoicePayload.ts"
 import * as VoiceError from "../../VoiceError.ts"
@@ -73,6 +74,16 @@ export const unusable = (name: string, detail: string): VoiceError.VoiceError =>
   )
 
 /**
+ * Whether Resume (op 7) is the answer to the loss of a socket (Discord docs, Voice Close Event Codes, and {@link CloseCode}).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isResumable = ({ reason }: VoiceError.VoiceError): boolean =>
+  reason._tag === "HeartbeatUnanswered" ||
+  ("code" in reason && reason._tag !== "GatewayClosed" && CloseCode.voice(reason.code).reaction === "resume")
+
+/**
  * Somebody's code has thrown where a connection is kept, its own or that of a part: nothing else would tell. It is logged, and the socket
  * is as lost.
  *
@@ -87,6 +98,9 @@ export const died = (cause: Cause.Cause<never>): Effect.Effect<VoiceError.VoiceE
 
 const atOnce = { startImmediately: true } as const
 
+/** Messages that wait for the one before them: where there are more, the other side has to wait. */
+const mostWaiting = 100
+
 class Open implements Link {
   readonly ended = Deferred.makeUnsafe<never, VoiceError.VoiceError>()
   readonly #hello = Deferred.makeUnsafe<void>()
@@ -98,6 +112,9 @@ class Open implements Link {
   #intervalMs: number | undefined
   #beating: Fiber.Fiber<unknown, unknown> | undefined
   #isBeating = false
+  /** What has come behind a message that is still being handled, if one is. */
+  #waiting: Array<VoiceSocket.Incoming> | undefined
+  #handling: Fiber.Fiber<unknown> | undefined
 
   constructor(socket: VoiceSocket.Connection, listener: Listener, scope: Scope.Scope, clock: Clock.Clock) {
     this.#socket = socket
@@ -147,17 +164,31 @@ class Open implements Link {
     return this.#socket.close(code, "")
   }
 
-  /** Reads what comes, and hands it on. */
+  /** Reads what comes, and hands it on, one after another. */
   get read(): Effect.Effect<void> {
-    return Effect.asVoid(
-      this.#run(Effect.forever(Effect.flatMap(this.#socket.take, (incoming) => this.#onIncoming(incoming))))
-    )
+    return Effect.asVoid(this.#run(
+      Effect.forever(Effect.flatMap(this.#socket.take, (incoming) => this.#onIncoming(incoming))),
+      (cause) => Effect.andThen(this.#settled(cause), this.#onFailure(cause))
+    ))
   }
 
   /** Goes on until the scope closes. What fails ends the link. */
-  #run(effect: Effect.Effect<never, VoiceError.VoiceError>): Effect.Effect<Fiber.Fiber<unknown>> {
+  #run(
+    effect: Effect.Effect<unknown, VoiceError.VoiceError>,
+    onFailure: (cause: Cause.Cause<VoiceError.VoiceError>) => Effect.Effect<void> = (cause) => this.#onFailure(cause)
+  ): Effect.Effect<Fiber.Fiber<unknown>> {
     // `Effect.catch` would keep three functions more
-    return Effect.forkIn(Effect.catchCause(effect, (cause) => this.#onFailure(cause)), this.#scope, atOnce)
+    return Effect.forkIn(Effect.catchCause(effect, onFailure), this.#scope, atOnce)
+  }
+
+  /** A resume has sent again what was not handled, and what is half done would be done twice. Any other end is told at once. */
+  #settled(cause: Cause.Cause<VoiceError.VoiceError>): Effect.Effect<unknown> {
+    const error = Cause.findError(cause)
+    return Result.isSuccess(error) && isResumable(error.success) ? this.#idle : Effect.void
+  }
+
+  get #idle(): Effect.Effect<unknown> {
+    return Effect.suspend(() => this.#handling === undefined ? Effect.void : Fiber.await(this.#handling))
   }
 
   #onFailure(cause: Cause.Cause<VoiceError.VoiceError>): Effect.Effect<void> {
@@ -174,7 +205,27 @@ class Open implements Link {
     })
   }
 
+  /** A group may take its time over a message: that the socket lives, or has been closed, is heard meanwhile. */
   #onIncoming(incoming: VoiceSocket.Incoming): Effect.Effect<unknown> {
+    if (this.#waiting !== undefined) {
+      const isAnswer = incoming._tag === "Message" && incoming.message.op === 6 && incoming.message.seq === undefined
+      if (isAnswer) return this.#handle(incoming)
+      return this.#waiting.push(incoming) < mostWaiting ? Effect.void : this.#idle
+    }
+    const waiting = this.#waiting = [incoming]
+    return Effect.map(this.#run(this.#handleAll(waiting)), (fiber) => {
+      if (this.#waiting === waiting) this.#handling = fiber
+    })
+  }
+
+  #handleAll(waiting: Array<VoiceSocket.Incoming>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) yield* this.#handle(next)
+      this.#waiting = this.#handling = undefined
+    })
+  }
+
+  #handle(incoming: VoiceSocket.Incoming): Effect.Effect<unknown> {
     switch (incoming._tag) {
       case "Malformed": {
         const { detail, isKeyLost, op } = incoming

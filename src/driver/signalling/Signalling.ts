@@ -16,7 +16,6 @@ import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import * as CloseCode from "../../protocol/CloseCode.ts"
 import type * as DaveFrame from "../../protocol/DaveFrame.ts"
 import type { Ssrc } from "../../protocol/Identifier.ts"
 import type * as VoicePayload from "../../protocol/VoicePayload.ts"
@@ -114,20 +113,10 @@ const retries = Schedule.min([Schedule.exponential(retryDelay, 2), Schedule.spac
   Schedule.jittered
 )
 
-/**
- * Whether Resume (op 7) is the answer to the loss of a socket (Discord docs, Voice Close Event Codes, and {@link CloseCode}).
- *
- * @category guards
- * @since 0.1.0
- */
-export const isResumable = ({ reason }: VoiceError.VoiceError): boolean =>
-  reason._tag === "HeartbeatUnanswered" ||
-  ("code" in reason && reason._tag !== "GatewayClosed" && CloseCode.voice(reason.code).reaction === "resume")
-
 /** Whether another attempt to resume may fare better. One that the gateway refuses, or does not answer, never will. */
 const isPassing = (error: VoiceError.VoiceError): boolean => {
   const { reason } = error
-  return isResumable(error) ||
+  return Link.isResumable(error) ||
     (reason._tag === "SocketOpenFailed" && reason.kind !== "InvalidUrl") ||
     (reason._tag === "PhaseTimedOut" && reason.phase !== "resume") ||
     // the Hello of one socket was malformed
@@ -305,7 +294,7 @@ class Conversation implements Signalling {
       while (Deferred.isDoneUnsafe(this.#current.link.ended)) {
         const error = yield* Effect.flip(Deferred.await(this.#current.link.ended))
         yield* Scope.close(this.#current.scope, Exit.void)
-        if (!this.#isEstablished || !isResumable(error)) return onLost(error)
+        if (!this.#isEstablished || !Link.isResumable(error)) return onLost(error)
         const lostMs = this.#nowMs()
         this.#unstable = this.#resumes > 0 && lostMs - this.#sinceMs < stableMs ? this.#unstable + 1 : 0
         if (this.#unstable >= resumeAttempts) return onLost(error)

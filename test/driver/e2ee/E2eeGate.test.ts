@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { E2eeGate } from "../../../src/driver/e2ee/E2eeGate.ts"
 import type { Gate } from "../../../src/driver/media/Sending.ts"
 
-const plain = { version: 0, isMember: false, isAlone: false }
-const outside = { version: 1, isMember: false, isAlone: false }
-const member = { version: 1, isMember: true, isAlone: false }
+const plain = { version: 0, isMember: false, isPreparing: false, isAlone: false }
+const outside = { version: 1, isMember: false, isPreparing: false, isAlone: false }
+const member = { version: 1, isMember: true, isPreparing: false, isAlone: false }
 
 describe("E2eeGate", () => {
   it("is open where nothing is encrypted, and where we are in a group that goes on", () => {
@@ -25,6 +25,18 @@ describe("E2eeGate", () => {
     assert.deepStrictEqual(gate.gate(outside, 4_000), held(6_000))
     gate.gate({ ...outside, isAlone: true }, 4_500)
     assert.deepStrictEqual(gate.gate(outside, 4_600), held(9_600))
+  })
+
+  it("holds while nobody can add us yet, and counts the time from then on, once", () => {
+    const gate = new E2eeGate()
+    const preparing = { ...outside, isPreparing: true }
+    const held = (untilMs: number): Gate => ({ _tag: "hold", untilMs, afterwards: "drop" })
+    assert.deepStrictEqual(gate.gate(preparing, 1_000), held(Infinity))
+    assert.deepStrictEqual(gate.gate(preparing, 9_000), held(Infinity))
+    assert.deepStrictEqual(gate.gate({ ...preparing, isAlone: true }, 9_000), { _tag: "drop" })
+    assert.deepStrictEqual(gate.gate(outside, 10_000), held(15_000))
+    // another key package, because the first one has led to nothing
+    assert.deepStrictEqual(gate.gate(preparing, 20_000), held(15_000))
   })
 
   it("holds in a new group until all are ready, for 2.5 s at most", () => {

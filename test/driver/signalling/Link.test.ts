@@ -22,7 +22,12 @@ const rig = Effect.fnUntraced(function*(
   const sockets = yield* VoiceSocket.VoiceSocket
   const network = yield* MockVoiceSocket.MockVoiceSocket
   const opened = yield* sockets.open({ endpoint: "voice.example:443", version })
-  const socket = { ...opened, send: options.send ?? opened.send }
+  const taken = { count: 0 }
+  const socket = {
+    ...opened,
+    send: options.send ?? opened.send,
+    take: Effect.tap(opened.take, () => Effect.sync(() => taken.count++))
+  }
   const peer = yield* network.accept
   const log: Array<string> = []
   let lastSequence = options.lastSequence ?? -1
@@ -46,7 +51,7 @@ const rig = Effect.fnUntraced(function*(
     answered.count++
     return peer.push({ op: 6, d: { t: message.d.t } })
   }).pipe(Effect.forever, Effect.forkScoped({ startImmediately: true }))
-  return { peer, log, link, answer, answered }
+  return { peer, log, link, answer, answered, taken }
 })
 
 const hello = (heartbeat_interval: number): VoicePayload.ServerMessage => ({ op: 8, d: { v: 8, heartbeat_interval } })
@@ -184,6 +189,64 @@ describe("Link", () => {
       assert.deepStrictEqual(log, ["handled 0", "dave 25", "handled 7", "malformed spoilt"])
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
+  it.effect("ends at once with a close code after which nothing is resumed, though a message is still being handled", () =>
+    Effect.gen(function*() {
+      const { link, log, peer } = yield* rig({ onMessage: () => Effect.never })
+      yield* peer.push(connected(0))
+      yield* peer.push(connected(1))
+      yield* settle
+      yield* peer.close(4014, "Disconnected.")
+      yield* settle
+      assert.isTrue(Deferred.isDoneUnsafe(link.ended))
+      const { reason } = yield* Effect.flip(Deferred.await(link.ended))
+      assert.deepInclude(reason, { _tag: "Disconnected", code: 4014 })
+      assert.deepStrictEqual(log, [])
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("ends behind what has come before where that would be resumed, which is acknowledged then", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const { link, log, peer } = yield* rig({ onMessage: () => Deferred.await(gate) })
+      yield* peer.push(connected(0))
+      yield* peer.push(connected(1))
+      yield* settle
+      yield* peer.close(4015, "crashed")
+      yield* settle
+      assert.isFalse(Deferred.isDoneUnsafe(link.ended))
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      assert.isTrue(Deferred.isDoneUnsafe(link.ended))
+      assert.deepStrictEqual(log, ["handled 0", "handled 1"])
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("hears that beats are answered while a message is being handled", () =>
+    Effect.gen(function*() {
+      const { answer, answered, link, log, peer } = yield* rig({ onMessage: () => Effect.never })
+      yield* answer
+      yield* peer.push(hello(10_000))
+      yield* link.hello
+      yield* link.startHeartbeat
+      yield* peer.push(connected(0))
+      yield* settle
+      yield* TestClock.adjust("1 minute")
+      assert.isFalse(Deferred.isDoneUnsafe(link.ended))
+      assert.strictEqual(answered.count, 7)
+      assert.strictEqual(log.filter((line) => line === "round trip 0").length, 7)
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("reads no more than some messages ahead of the one that is being handled, and loses none", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const { log, peer, taken } = yield* rig({ onMessage: () => Deferred.await(gate) })
+      for (let seq = 0; seq < 300; seq++) yield* peer.push(connected(seq))
+      yield* settle
+      assert.isAtLeast(taken.count, 2)
+      assert.isAtMost(taken.count, 150)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Effect.repeat(settle, { times: 10 })
+      assert.deepStrictEqual(log, Array.from({ length: 300 }, (_, seq) => `handled ${seq}`))
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
   for (const [lastSequence, version] of [[-1, 8], [0, 8], [41, 9], [41, 7]] as const) {
     it.effect(`acknowledges ${lastSequence} at version ${version}`, () =>
       Effect.gen(function*() {
@@ -290,6 +353,13 @@ describe("Link", () => {
       const error = yield* Effect.flip(link.send({ op: 3, d: { t: 1 } }))
       assert.strictEqual(error.reason._tag, "ServerCrashed")
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it("takes no close code of the main gateway for one that is resumed", () => {
+    for (const code of [1006, 4013, 4015]) {
+      const reason = new VoiceError.GatewayClosed({ code, name: "UnknownError", remedy: "", detail: "" })
+      assert.isFalse(Link.isResumable(VoiceError.make(reason)))
+    }
+  })
 
   it.effect("beats no more when its scope has closed", () =>
     Effect.gen(function*() {

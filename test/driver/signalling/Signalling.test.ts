@@ -823,13 +823,6 @@ describe("Signalling", () => {
     })
   )
 
-  it("takes no close code of the main gateway for one of its own", () => {
-    for (const code of [1006, 4013, 4015]) {
-      const reason = new VoiceError.GatewayClosed({ code, name: "UnknownError", remedy: "", detail: "" })
-      assert.isFalse(Signalling.isResumable(VoiceError.make(reason)))
-    }
-  })
-
   test(
     "cuts a socket on which a resume was not answered: 1000 would say that we leave while audio flows",
     Effect.gen(function*() {
