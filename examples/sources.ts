@@ -32,7 +32,7 @@ const describe = Effect.fnUntraced(function*<R>(source: AudioSource.AudioSource<
   return heardMs
 }, Effect.scoped)
 
-/** A server with a playlist, and a song that drops the first connection in the middle of it. */
+/** A server with a playlist, and a song that drops the first connection in the middle of its first second. */
 const server = Effect.acquireRelease(
   Effect.callback<{ readonly url: string; readonly playlist: string; readonly close: () => void }>((resume) => {
     const song = readFileSync("song.ogg")
@@ -47,7 +47,7 @@ const server = Effect.acquireRelease(
         "content-range": `bytes ${start}-${song.length - 1}/${song.length}`
       })
       if (requests++ > 0) return response.end(song.subarray(start))
-      response.write(song.subarray(0, 20_000), () => setTimeout(() => response.destroy(), 50))
+      response.write(song.subarray(0, 4_000), () => setTimeout(() => response.destroy(), 50))
     })
     http.listen(0, "127.0.0.1", () => {
       const address = http.address()

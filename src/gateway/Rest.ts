@@ -29,7 +29,8 @@ const userAgent = "DiscordBot (https://www.npmjs.com/package/effect-discord-voic
 /** What went wrong, without the message: an error about an invalid header quotes it, and there the token is. */
 const describe = (error: unknown): string => {
   if (!(error instanceof Error)) return "the request failed"
-  const { cause } = error
+  // Bun has the code at the error itself
+  const { cause = error } = error
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
   return typeof code === "string" ? `the request failed with ${code}` : `the request failed with a ${error.name}`
 }

@@ -75,6 +75,10 @@ describe("Rest", () => {
           [new TypeError("secret-token", { cause: new Error("secret-token") }), "the request failed with a TypeError"],
           [new TypeError("secret-token", { cause: { code: "secret-token" } }), "the request failed with a TypeError"],
           [new TypeError("secret-token"), "the request failed with a TypeError"],
+          [
+            Object.assign(new TypeError("secret-token"), { code: "ECONNREFUSED" }),
+            "the request failed with ECONNREFUSED"
+          ],
           [{ name: "secret-token" }, "the request failed"]
         ] as const
       ) {

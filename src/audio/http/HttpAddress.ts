@@ -152,6 +152,14 @@ const make = async (allows: Allows): Promise<Fetch> => {
 const made = new WeakMap<Allows, Promise<Fetch>>()
 
 /**
+ * The `fetch` of Node. Those of other runtimes say otherwise why a request has failed, or with the whole URL, and give no compressed
+ * answer uncompressed; there it is that of the package, which Node has its own from.
+ */
+const plain: Fetch = process.versions["bun"] === undefined && process.versions["deno"] === undefined
+  ? (url, request) => fetch(url, request)
+  : async (url, request) => (await import("undici/index.js")).fetch(url, request)
+
+/**
  * What asks those addresses only, in each of its connections, also behind a redirect. Connections are kept for those who have the same
  * rule.
  *
@@ -159,7 +167,7 @@ const made = new WeakMap<Allows, Promise<Fetch>>()
  * @since 0.1.0
  */
 export const fetchOf = (addresses: Addresses | undefined): Fetch => {
-  if (addresses === undefined || addresses === "any") return (url, request) => fetch(url, request)
+  if (addresses === undefined || addresses === "any") return plain
   const allows = addresses === "public" ? isPublic : addresses
   return async (url, request) => {
     const guarded = made.get(allows) ?? make(allows)

@@ -141,6 +141,10 @@ const redirectReasons: Readonly<Record<string, string>> = {
   "Invalid URL": "it redirects to what is no address of http or https"
 }
 
+/** Deno says behind a colon which URL it is, where secrets are. */
+const redirectReason = ({ message }: Error): string | undefined =>
+  redirectReasons[message.startsWith("Invalid URL:") ? "Invalid URL" : message]
+
 /**
  * Why a request has failed, whose cause stands one level deeper.
  *
@@ -153,7 +157,7 @@ export const reasonOf = (cause: unknown): string => {
     if (isNoHttp(inner)) return "its answer is no HTTP; old SHOUTcast servers give such"
     if (isNoTls(inner)) return "its answer is no TLS; where it is meant for http, the address begins with that"
     if (isOfCertificate(inner)) return `its certificate is not trusted (${codeOf(inner)}): ${inner.message}`
-    return redirectReasons[inner.message] ?? (inner.message === "" ? codeOf(inner) : inner.message)
+    return redirectReason(inner) ?? (inner.message === "" ? codeOf(inner) : inner.message)
   }
   return ByteSource.describe(cause)
 }
@@ -203,7 +207,7 @@ export const isOfRequest = (cause: unknown): boolean =>
  */
 export const isOfServer = (cause: unknown): boolean =>
   cause instanceof TypeError && cause.cause instanceof Error &&
-  (isNoTls(cause.cause) || isOfCertificate(cause.cause) || cause.cause.message in redirectReasons)
+  (isNoTls(cause.cause) || isOfCertificate(cause.cause) || redirectReason(cause.cause) !== undefined)
 
 /**
  * Is told why a try has failed, each time: for whoever waits no longer, and has to say for what.
