@@ -219,7 +219,6 @@ class Mixing implements Mix {
 
   /** Mixes a unit. Gives false if there is nothing to do at the moment. */
   #step(): boolean {
-    if (!this.#output.flush()) return false
     if (this.#inputs.size === 0 && this.#tails.isEmpty) return this.#output.hasBegun && this.#finish()
     const successor = this.#successor()
     if (successor !== undefined) return this.#giveWay(successor)
