@@ -71,6 +71,25 @@ describe("Mixer", () => {
       assert.strictEqual(mixing.ring.bufferedMs(), 300)
     }).pipe(Effect.scoped, Effect.provide(Mixer.layerWith({ ahead: "300 millis" }))))
 
+  it.effect("has room for all of them, also where they are as long as can be", () =>
+    Effect.gen(function*() {
+      const mixing = yield* opened({ encoder: { bitrate: 510_000 } })
+      const noise = PcmRing.make(2_000)
+      let state = 1
+      const next = () => (state = Math.imul(state, 48_271) % 0x7fffffff) / 0x7fffffff
+      noise.write(Float32Array.from({ length: 2_000 * 96 }, next), 0)
+      noise.end()
+      mixing.command({ _tag: "Add", input: inputOf(1, noise) })
+      yield* TestClock.adjust("600 millis")
+      // to the last one of two seconds
+      for (let i = 0; i <= 70; i++) {
+        assert.strictEqual(mixing.ring.bufferedMs(), 600)
+        assert.isAbove(mixing.ring.next(), 1_200)
+        mixing.ring.discard()
+        yield* TestClock.adjust("20 millis")
+      }
+    }).pipe(Effect.scoped, Effect.provide(Mixer.layerWith({ ahead: "600 millis" }))))
+
   it.effect("takes what is beyond 60 to 600 ms for the nearest of them, and the least for what is no number", () =>
     Effect.gen(function*() {
       const aheadOf = (ahead: Duration.Input) =>

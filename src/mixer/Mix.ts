@@ -177,6 +177,8 @@ class Mixing implements Mix {
     const after = input.after !== undefined && this.#inputs.has(input.after) ? input.after : undefined
     const next = new Input({ ...input, after }, feed)
     this.#replace(input.replaces, next)
+    // what is over already it has begun behind
+    if (after === undefined) next.behind ??= input.after
     this.#inputs.set(input.input, next)
   }
 
@@ -187,9 +189,9 @@ class Mixing implements Mix {
     for (const other of this.#inputs.values()) {
       if (other.after === id) other.after = next.id
       if (other.behind !== id) continue
-      if (former !== undefined) other.behind = next.id
-      // what waited for its end has begun: it is too late for another one
-      else next.isOver = true
+      // what waited for its end has begun: it is too late for this one, and for those that take its place
+      other.behind = next.id
+      next.isOver = true
     }
     former?.remove()
   }
@@ -219,7 +221,6 @@ class Mixing implements Mix {
 
   /** Mixes a unit. Gives false if there is nothing to do at the moment. */
   #step(): boolean {
-    if (!this.#output.flush()) return false
     if (this.#inputs.size === 0 && this.#tails.isEmpty) return this.#output.hasBegun && this.#finish()
     const successor = this.#successor()
     if (successor !== undefined) return this.#giveWay(successor)

@@ -27,10 +27,8 @@ export class Output {
   #isEnded = false
   /** Frames that are not predicted: what came before them here is not what the listener has heard. */
   #unpredicted: ReadonlyArray<number> = [0]
-  /** A frame for which there was no room. */
-  #pending: Uint8Array | undefined
 
-  /** Up to `aheadMs` of it may have been made before it is heard. */
+  /** Up to `aheadMs` of it may have been made before it is heard: each ring has room for that, and for the last frame. */
   constructor(encoder: UnitEncoder, ring: FrameRing.FrameRing, aheadMs: number) {
     this.#encoder = encoder
     this.#ring = ring
@@ -59,11 +57,6 @@ export class Output {
   /** What the driver has not taken yet, in milliseconds. */
   bufferedMs(): number {
     return this.#ring.bufferedMs()
-  }
-
-  /** Writes the frame for which there was no room. Gives false if there is none still. */
-  flush(): boolean {
-    return this.#pending === undefined || this.#write(this.#pending)
   }
 
   configure(settings: EncoderSettings): void {
@@ -106,7 +99,6 @@ export class Output {
     // whoever has not learned of the next one does not wait for more of this one
     this.#ring.end()
     this.#ring = ring
-    this.#pending = undefined
     this.kept.cut(inputs, from)
     if (!this.#hasBegun) return
     this.#unpredicted = [...this.#unpredicted.filter((at) => at >= from - historyUnits && at < from), from, from + 1]
@@ -147,9 +139,7 @@ export class Output {
     return this.#encoder.encode(!this.#unpredicted.includes(number))
   }
 
-  #write(frame: Uint8Array): boolean {
-    const isWritten = this.#ring.write(frame, unit)
-    this.#pending = isWritten ? undefined : frame
-    return isWritten
+  #write(frame: Uint8Array): void {
+    this.#ring.write(frame, unit)
   }
 }

@@ -114,9 +114,33 @@ describe("a mix", () => {
     mix.fill()
     mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.5, 960), { replaces: 1 }) })
     mix.command({ _tag: "Add", input: inputOf(4, pcmOf(0.3, 1_920), { after: 1, replaces: 2 }) })
-    mix.command({ _tag: "Add", input: inputOf(5, pcmOf(0.6, 960), { replaces: 1 }) })
+    mix.command({ _tag: "Add", input: inputOf(5, pcmOf(0.6, 960), { replaces: 3 }) })
     // the one whose place is taken ends with the next frame
     assert.deepStrictEqual(all().map(([, , value]) => value), [20, 20, 20, 30, 30])
+  })
+
+  it("leaves out what takes the place of another that was over when what waits for it came", async () => {
+    const { all, mix, ring } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 5 * 960)) })
+    ring.discard()
+    mix.fill()
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.3, 2 * 960), { after: 1 }) })
+    mix.command({ _tag: "Add", input: inputOf(4, pcmOf(0.4, 960), { replaces: 1 }) })
+    assert.deepStrictEqual(all().map(([value]) => value), [20, 20, 50, 50])
+  })
+
+  it("leaves out one after another that takes the place of what is over and followed", async () => {
+    const { all, mix, ring } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 9 * 960), { after: 1 }) })
+    ring.discard()
+    mix.fill()
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.3, 960), { replaces: 1 }) })
+    ring.discard()
+    mix.fill()
+    mix.command({ _tag: "Add", input: inputOf(4, pcmOf(0.4, 960), { replaces: 3 }) })
+    assert.deepStrictEqual([...new Set(all().map(([value]) => value))], [20])
   })
 
   it("gives its encoder what sounds, by its lookahead earlier", async () => {

@@ -64,20 +64,6 @@ describe("Output", () => {
     assert.deepStrictEqual(taken(), [[10, 10, 10]])
   })
 
-  it("keeps a frame for which there is no room until there is some", async () => {
-    const { give, output, ring, taken } = await make()
-    output.begin([])
-    give([1, 0.1])
-    while (ring.write(Uint8Array.of(99), 960));
-    give([1, 0.2])
-    assert.isFalse(output.flush())
-    ring.discard()
-    assert.isTrue(output.flush())
-    assert.deepStrictEqual(taken().at(-1), [10, 10, 10])
-    assert.isTrue(output.flush())
-    assert.deepStrictEqual(taken(), [])
-  })
-
   it("makes frames anew without what is cut, into a ring that follows", async () => {
     const { give, output, predicted, ring, taken } = await make()
     output.begin([])

@@ -43,7 +43,7 @@ class AtOnce implements Silencing {
   get all(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#times++
-      this.#silenced = [...this.#silenced, ...this.#air.entries]
+      this.#silenced = [...this.#air.entries]
       this.#isHushed = true
       return Lane.detach(this.#outlet, this.#air.lane)
     })

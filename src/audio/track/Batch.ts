@@ -61,7 +61,11 @@ export class OpusBatch implements Batch {
 
   skip(samples: number): number {
     let left = samples
-    for (let frame = this.#frames[0]; frame !== undefined && left >= frame.samples; frame = this.#frames[this.#at]) {
+    for (
+      let frame = this.#frames[this.#at];
+      frame !== undefined && left >= frame.samples;
+      frame = this.#frames[this.#at]
+    ) {
       left -= frame.samples
       this.#at++
     }
@@ -128,8 +132,8 @@ export class PcmBatch implements Batch {
   }
 
   skip(samples: number): number {
-    const skipped = Math.min(samples, this.#samples.length / 2)
-    this.#at = skipped * 2
+    const skipped = Math.min(samples, this.samples())
+    this.#at += skipped * 2
     return samples - skipped
   }
 

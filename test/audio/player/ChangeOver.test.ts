@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import * as ChangeOver from "../../../src/audio/player/ChangeOver.ts"
 import * as OnAir from "../../../src/audio/player/OnAir.ts"
-import type * as Seat from "../../../src/audio/player/Seat.ts"
+import * as Seat from "../../../src/audio/player/Seat.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
 import { entryOf, seatOf } from "../seats.ts"
 import { mixerOf, mixOf, outletOf } from "./mixes.ts"
@@ -14,6 +15,9 @@ const rig = Effect.fnUntraced(function*(...entries: ReadonlyArray<Seat.Entry>) {
   const { log, outlet } = outletOf()
   const made = mixerOf()
   const broken: { error: VoiceError.VoiceError | undefined } = { error: undefined }
+  /** What breaks a mix that is open. */
+  const late: Array<VoiceError.VoiceError> = []
+  let onBroken: (error: VoiceError.VoiceError) => void = () => {}
   const gate = yield* Deferred.make<void>()
   const changeOver = ChangeOver.make({
     outlet,
@@ -25,14 +29,26 @@ const rig = Effect.fnUntraced(function*(...entries: ReadonlyArray<Seat.Entry>) {
       open: (options) =>
         Effect.tap(Effect.andThen(Deferred.await(gate), made.mixer.open(options)), () =>
           Effect.sync(() => {
+            onBroken = options.onBroken
             if (broken.error !== undefined) options.onBroken(broken.error)
           }))
     },
     encoder: () => ({}),
     silences: () => state.silences,
-    onBroken: () => assert.fail("nothing breaks")
+    onBroken: (_desk, error) => void late.push(error)
   })
-  return { air, broken, changeOver, gate, log, made, outlet, state }
+  return {
+    air,
+    breaks: (error: VoiceError.VoiceError) => onBroken(error),
+    broken,
+    changeOver,
+    gate,
+    late,
+    log,
+    made,
+    outlet,
+    state
+  }
 })
 
 describe("a change to a mix", () => {
@@ -73,7 +89,83 @@ describe("a change to a mix", () => {
     }))
 })
 
+describe("what a mix takes over", () => {
+  it.effect("is what is passed through, from the frame on that the driver reads until then, and all else once", () =>
+    Effect.gen(function*() {
+      const [entry, other] = [entryOf(), entryOf()]
+      const { air, changeOver, gate, log, made } = yield* rig(entry, other)
+      assert(entry.media.format === "opus")
+      yield* changeOver.pass(entry, entry.media.ring)
+      log.length = 0
+      yield* Deferred.succeed(gate, undefined)
+      yield* changeOver.toMix
+      assert.deepStrictEqual(
+        made.commands.map((command) => command._tag === "Add" ? [command.input.input, command.input.from] : []),
+        [[1, 8], [2, undefined]]
+      )
+      assert.deepStrictEqual(log.at(-1), ["attach", { after: 8 }])
+      assert.deepInclude(air.lane, { _tag: "mix", after: 8 })
+    }))
+
+  it.effect("is nothing that was taken out while the mix was being opened", () =>
+    Effect.gen(function*() {
+      const [entry, other] = [entryOf(), entryOf()]
+      const { air, changeOver, gate, log, made } = yield* rig(entry, other)
+      assert(entry.media.format === "opus")
+      yield* changeOver.pass(entry, entry.media.ring)
+      air.entries.delete(entry)
+      log.length = 0
+      yield* Deferred.succeed(gate, undefined)
+      yield* changeOver.toMix
+      assert.lengthOf(made.commands, 1)
+      assert.deepStrictEqual(log, [["attach", { after: undefined }]])
+      assert.deepInclude(air.lane, { _tag: "mix", from: undefined })
+    }))
+
+  it.effect("is no track that cannot be mixed, which is told so", () =>
+    Effect.gen(function*() {
+      const told: Array<string> = []
+      const seat = seatOf({
+        observers: new Set([{ onEvent: () => {}, onOver: (error) => told.push(error.reason._tag) }])
+      })
+      const unshared = entryOf({ media: { format: "opus", ring: FrameRing.make({ shared: false }) }, seat })
+      const other = entryOf()
+      const { air, changeOver, gate } = yield* rig(unshared, other)
+      yield* Deferred.succeed(gate, undefined)
+      yield* changeOver.toMix
+      assert.deepStrictEqual([told, unshared.place, other.place], [["Unsupported"], "out", "mix"])
+      assert.deepStrictEqual([...air.entries], [other])
+    }))
+})
+
+describe("what is passed through", () => {
+  it.effect("is paused as it is, and what a mix has sent of it before is not counted again", () =>
+    Effect.gen(function*() {
+      const entry = entryOf({ isPaused: true, seat: seatOf({ after: seatOf() }) })
+      const { changeOver, log } = yield* rig(entry)
+      assert(entry.media.format === "opus")
+      const { ring } = entry.media
+      for (let i = 0; i < 3; i++) ring.discard()
+      yield* changeOver.pass(entry, ring)
+      assert.deepStrictEqual(log, [["attach", { paused: true }]])
+      assert.isUndefined(entry.seat.after, "each would keep the one before it")
+      ring.discard()
+      Seat.count(entry)
+      assert.strictEqual(entry.seat.sent, 1)
+    }))
+})
+
 describe("a change to a mix that breaks", () => {
+  it.effect("is told when it is on the air", () =>
+    Effect.gen(function*() {
+      const { breaks, changeOver, gate, late } = yield* rig(entryOf())
+      yield* Deferred.succeed(gate, undefined)
+      yield* changeOver.toMix
+      const error = VoiceError.make(new VoiceError.EncodeFailed({ codec: "mixer", detail: "said by the test" }))
+      breaks(error)
+      assert.deepStrictEqual(late, [error])
+    }))
+
   it.effect("fails, and leaves nothing open", () =>
     Effect.gen(function*() {
       const { air, broken, changeOver, gate, log, made } = yield* rig(entryOf())
@@ -134,6 +226,13 @@ describe("what follows without a gap", () => {
       assert.deepStrictEqual(log, [])
       next.seat.level = { gain: 0.5, rampMs: 0 }
       yield* changeOver.prepareNext(lane)
-      assert.deepStrictEqual([log, lane.next, next.place], [[["detach", 102]], undefined, "waiting"])
+      assert.deepStrictEqual([log.splice(0), lane.next, next.place], [[["detach", 102]], undefined, "waiting"])
+      next.seat.level = { gain: 1, rampMs: 0 }
+      yield* changeOver.prepareNext(lane)
+      // neither is one that is not there any more
+      air.entries.delete(next)
+      log.length = 0
+      yield* changeOver.prepareNext(lane)
+      assert.deepStrictEqual([log, lane.next], [[["detach", 103]], undefined])
     }))
 })

@@ -78,6 +78,9 @@ describe("what a desk asks of its mix", () => {
       // it was heard before
       desk.add(entryOf({ cutIn: true }), 0x401)
       assert.deepInclude(added(commands), { fadeInMs: 0, from: 1 })
+      // paused at its first frame it was not
+      desk.add(entryOf({ cutIn: true, seat: seatOf({ level: { gain: 0.5, rampMs: 0 } }) }), 0)
+      assert.deepInclude(added(commands), { fadeInMs: 5, from: 0, gain: 0.5 })
     }))
 
   it.effect("has its effects from the start, or goes over to them where it was heard without", () =>
@@ -176,6 +179,9 @@ describe("what a desk asks of its mix", () => {
       desk.leave(other)
       desk.dismiss(other.seat)
       assert.deepStrictEqual(commands.at(-1), { _tag: "Remove", input: 4 })
+      const asked = commands.length
+      desk.dismiss(other.seat)
+      assert.lengthOf(commands, asked)
       const last = entryOf({ seat: other.seat })
       desk.add(last, undefined)
       assert.strictEqual(added(commands).replaces, 4, "what waits for it may wait still")
@@ -353,6 +359,65 @@ describe("what a desk knows of its mix", () => {
       assert.deepStrictEqual([a.seat.missed, told.at(-1)], [31, "a TrackRecovered"])
       // but the source, by all of this time
       assert.deepStrictEqual([a.seat.late, b.seat.late], [2, 0])
+      // what is mixed says so itself
+      for (const ms of [1_820, 1_840]) {
+        mixed([a, 80, Starving])
+        look(ms)
+      }
+      assert.strictEqual(a.seat.late, 4)
+    }))
+
+  it.effect("is how long each was too late, from when it had nothing", () =>
+    Effect.gen(function*() {
+      const { desk, look, mixed, observed, writer } = yield* make
+      // it ran dry while it was passed through
+      const dry = observed("dry", {}, { isStarted: true, starvingMs: 900 })
+      const paused = observed("paused", {}, { isStarted: true, isPaused: true })
+      desk.add(dry, undefined)
+      desk.add(paused, undefined)
+      writer.setIdle(true)
+      desk.starving(1_000, () => {})
+      paused.isPaused = false
+      desk.starving(1_060, () => {})
+      mixed([dry, 20, Playing], [paused, 20, Playing])
+      look(1_100)
+      assert.deepStrictEqual([dry.seat.late, paused.seat.late], [10, 2])
+    }))
+
+  it.effect("is not that one is over which has not begun, and was read ahead to its end", () =>
+    Effect.gen(function*() {
+      const { desk, look, mixed, observed } = yield* make
+      const ring = ringOf(0)
+      ring.end()
+      const [playing, waiting] = [observed("a"), observed("b", {}, { media: { format: "opus", ring } })]
+      desk.add(playing, undefined)
+      desk.add(waiting, undefined)
+      for (let i = 1; i < 4; i++) mixed([playing, i * 20, Playing])
+      assert.deepStrictEqual(look(), [])
+    }))
+
+  it.effect("is of one that was taken out what the frames say that are remembered, and those behind a cut", () =>
+    Effect.gen(function*() {
+      const { desk, mixed, observed } = yield* make
+      const left = observed("a")
+      desk.add(left, undefined)
+      desk.leaving(left)
+      for (let i = 1; i <= 70; i++) mixed([left, i * 20, Playing])
+      Seat.isSettled(left)
+      assert.strictEqual(left.seat.sent, 60)
+
+      const again = yield* make
+      const [cut, fading] = [again.observed("a"), again.observed("b")]
+      for (const entry of [cut, fading]) again.desk.add(entry, undefined)
+      for (let i = 1; i <= 3; i++) again.mixed([cut, i * 20, Playing])
+      const { ring } = again.desk.cut([cut])
+      ring.open()
+      ring.write(Uint8Array.of(0), 960)
+      ring.write(Uint8Array.of(0), 960)
+      again.desk.remove(fading)
+      again.desk.fading(fading)
+      ring.discard()
+      assert.isFalse(Seat.isSettled(fading), "it may be in what was made ahead")
     }))
 
   it.effect("is who goes on by itself when it has ended", () =>

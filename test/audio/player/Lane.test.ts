@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import * as Lane from "../../../src/audio/player/Lane.ts"
 import * as Seat from "../../../src/audio/player/Seat.ts"
 import * as Heard from "../../../src/mixer/Heard.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import { entryOf } from "../seats.ts"
 import { mixOf, outletOf } from "./mixes.ts"
 
@@ -47,6 +48,59 @@ describe("Lane", () => {
       assert.deepStrictEqual(log, [["attach", { after: 5 }], ["attach", {}], ["attach", { after: 3 }]])
       assert.strictEqual(begun.mix.number, 103)
     }))
+
+  it.effect("goes on where the mix is, also where nobody knows yet that it has taken over", () =>
+    Effect.gen(function*() {
+      const [passed, cut] = [entryOf(), entryOf()]
+      const { log, outlet } = outletOf()
+      const { mix, ring } = yield* mixOf([passed, cut], { from: { entry: passed, number: 9 }, after: 5 })
+      ring.write(Uint8Array.of(0), 960)
+      ring.discard()
+      yield* Lane.cut(outlet, mix, [cut])
+      assert.deepStrictEqual(log, [["attach", { after: 3 }]])
+    }))
+
+  for (const way of ["leaving", "fading", "cut"] as const) {
+    it.effect(`counts what is still passed through of a track that was taken out before its mix takes over (${way})`, () =>
+      Effect.gen(function*() {
+        const [entry, other] = [entryOf(), entryOf()]
+        const { mix, ring, writer } = yield* mixOf([entry, other], { from: { entry, number: 9 }, after: 5 })
+        assert(entry.media.format === "opus")
+        const [passed, mixed] = [entry.media.ring, ring].map(({ buffer }) => FrameRing.fromBuffer(buffer))
+        assert(passed !== undefined && mixed !== undefined)
+        passed.open()
+        mixed.open()
+        if (way === "leaving") Lane.leaving(mix, entry, "mix")
+        else if (way === "fading") Lane.fading(mix, entry)
+        else yield* Lane.cut(outletOf().outlet, mix, [entry])
+        for (let i = 0; i < 2; i++) passed.discard()
+        assert.isFalse(Seat.isSettled(entry))
+        assert.deepStrictEqual([entry.heardMs, entry.seat.sent], [40, 2])
+        // behind it, it was mixed
+        writer.begin(0)
+        writer.write(0, entry.slot, entry.input, 60, Playing | Over)
+        ring.write(Uint8Array.of(0), 960)
+        mixed.discard()
+        assert.isFalse(Seat.isSettled(entry), "it may be passed through still")
+        assert.deepStrictEqual([entry.heardMs, entry.seat.sent], [60, 3])
+        assert.isFalse(Seat.isSettled(entry))
+        assert.strictEqual(entry.heardMs, 60)
+        passed.close()
+        mixed.close()
+        assert.isTrue(Seat.isSettled(entry))
+      }))
+
+    it.effect(`waits for the end of its mix, also where nothing is passed through any more (${way})`, () =>
+      Effect.gen(function*() {
+        const [entry, other] = [entryOf(), entryOf()]
+        const { mix, ring } = yield* mixOf([entry, other], { from: { entry, number: 9 }, after: 5 })
+        ring.open()
+        if (way === "leaving") Lane.leaving(mix, entry, "mix")
+        else if (way === "fading") Lane.fading(mix, entry)
+        else yield* Lane.cut(outletOf().outlet, mix, [entry])
+        assert.isFalse(Seat.isSettled(entry))
+      }))
+  }
 
   /** A track that is taken out of a mix; `taken` is what it has done in the next frame, which the driver takes. */
   const fading = Effect.fnUntraced(function*(first: number, state: Partial<Seat.Entry> = {}) {

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import * as OnAir from "../../../src/audio/player/OnAir.ts"
+import * as Heard from "../../../src/mixer/Heard.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
 import { entryOf, ringOf, seatOf } from "../seats.ts"
+import { mixOf } from "./mixes.ts"
 
 describe("OnAir", () => {
   it("tells those that wait from those that play", () => {
@@ -28,8 +31,9 @@ describe("OnAir", () => {
     const entry = entryOf({ place: "direct", media: { format: "opus", ring } })
     air.entries.add(entry)
     air.lane = { _tag: "direct", entry, number: 1, next: undefined }
-    for (let i = 0; i < 3; i++) ring.discard()
-    assert.strictEqual(OnAir.heardMs(air, entry), 60)
+    ring.discard()
+    assert.strictEqual(OnAir.heardMs(air, entry), 20)
+    for (let i = 0; i < 2; i++) ring.discard()
     OnAir.leaveOut(air, entry)
     assert.strictEqual(entry.place, "out")
     assert.strictEqual(entry.seat.sent, 3)
@@ -51,5 +55,45 @@ describe("OnAir", () => {
     OnAir.fail(air, error)
     assert.deepStrictEqual(failed, ["ready"])
     assert.deepStrictEqual([...air.entries], [entry, waiting])
+  })
+
+  it.effect("knows of what a mix will take over what its ring says, and of what is in the mix what that has said last", () =>
+    Effect.gen(function*() {
+      const [passed, mixed] = [entryOf(), entryOf()]
+      const { mix, ring, writer } = yield* mixOf([passed, mixed], { from: { entry: passed, number: 1 } })
+      const air = OnAir.make()
+      air.entries.add(passed).add(mixed)
+      air.lane = mix
+      mixed.heardMs = 80
+      for (const { media } of [passed, mixed]) if (media.format === "opus") media.ring.discard()
+      assert.deepStrictEqual([passed, mixed].map((entry) => OnAir.heardMs(air, entry)), [20, 80])
+      writer.begin(0)
+      writer.write(0, mixed.slot, mixed.input, 100, Heard.Flag.Playing)
+      ring.write(Uint8Array.of(0), 960)
+      ring.discard()
+      assert.strictEqual(OnAir.heardMs(air, mixed), 100)
+      // what a mix takes from a ring, it counts when it is heard
+      for (const entry of [passed, mixed]) OnAir.leaveOut(air, entry)
+      assert.deepStrictEqual([passed.seat.sent, mixed.seat.sent], [1, 0])
+    }))
+
+  it("brings up to date what was heard of one that is out, as long as the driver takes more of it", () => {
+    const entry = entryOf({ place: "out", heardMs: 40 })
+    entry.settle = () => {
+      entry.heardMs += 20
+      return entry.heardMs === 80
+    }
+    const air = OnAir.make()
+    assert.deepStrictEqual([1, 2, 3].map(() => OnAir.heardMs(air, entry)), [60, 80, 80])
+  })
+
+  it("tells those that come up in a mix while another one fades from those that are not in it yet", () => {
+    const [fading, other] = [seatOf(), seatOf()]
+    const coming = entryOf({ place: "mix", seat: seatOf({ crossing: fading }) })
+    const ready = entryOf({ place: "ready", seat: seatOf({ crossing: fading }) })
+    const apart = entryOf({ place: "mix", seat: seatOf({ crossing: other }) })
+    const air = OnAir.make()
+    air.entries.add(coming).add(ready).add(apart)
+    assert.deepStrictEqual(OnAir.crossing(air, fading), [coming])
   })
 })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import * as Place from "../../../src/audio/player/Place.ts"
 import type * as Seat from "../../../src/audio/player/Seat.ts"
 import * as PcmRing from "../../../src/mixer/PcmRing.ts"
@@ -17,11 +18,15 @@ const make = () => {
   const state = { refuses: false }
   /** What is answered to the next who want another level. */
   const answers: Array<Deferred.Deferred<void, VoiceError.VoiceError>> = []
-  const levelling = () => {
+  /** And to those who want other effects. */
+  const shapes: typeof answers = []
+  const asked = (by: typeof answers) => {
     const answer = Deferred.makeUnsafe<void, VoiceError.VoiceError>()
-    answers.push(answer)
+    by.push(answer)
     return answer
   }
+  const levelling = () => asked(answers)
+  const shaping = () => asked(shapes)
   const answer = Effect.suspend(() => state.refuses ? Effect.fail(broken) : Effect.void)
   const say = (line: string) => Effect.sync(() => void log.push(line))
   const host: Place.Host = {
@@ -44,7 +49,12 @@ const make = () => {
         const next = answers.shift()
         return next === undefined ? answer : Effect.uninterruptible(Deferred.await(next))
       }),
-    shaping: (seat) => Effect.andThen(say(`shaping ${seat.effects.length}`), answer),
+    shaping: (seat) =>
+      Effect.suspend(() => {
+        log.push(`shaping ${seat.effects.length}`)
+        const next = shapes.shift()
+        return next === undefined ? answer : Effect.uninterruptible(Deferred.await(next))
+      }),
     left: (seat) => Effect.andThen(Effect.sync(() => seats.push(seat)), say(`left ${seat.isOver}`)),
     heardMs: ({ heardMs }) => heardMs,
     isMixed: () => false,
@@ -53,7 +63,7 @@ const make = () => {
   }
   const place = (options: Partial<Place.PlaceOptions> = {}) =>
     Place.make(host, { gain: 1, fadeInMs: 0, duck: undefined, after: undefined, crossfadeMs: 0, ...options })
-  return { entries, levelling, log, place, playing, seats, state }
+  return { entries, levelling, log, place, playing, seats, shaping, state }
 }
 
 const media = (): Seat.Media & { readonly format: "opus" } => ({ format: "opus", ring: FrameRing.make() })
@@ -234,5 +244,87 @@ describe("Place", () => {
       yield* place().leave
       assert.deepStrictEqual(log, ["left true"])
       assert.isTrue(first(seats).isOver)
+    }))
+
+  it.effect("has the effects that could be had last, whatever was asked for at the same time", () =>
+    Effect.gen(function*() {
+      const { place, shaping } = make()
+      const [before, soft, loud] = [1, 2, 3].map((hz) => [{ _tag: "Rotation", hz } as const])
+      assert(before !== undefined && soft !== undefined && loud !== undefined)
+      const its = place({ effects: before })
+      yield* its.attach(media(), options)
+      const [one, other] = [shaping(), shaping()]
+      const asking = yield* Effect.forkChild(its.setEffects(soft), { startImmediately: true })
+      const asking2 = yield* Effect.forkChild(its.setEffects(loud), { startImmediately: true })
+      yield* Deferred.fail(one, broken)
+      yield* Fiber.await(asking)
+      // the other ones may be had yet
+      assert.strictEqual(its.effects(), loud)
+      yield* Deferred.fail(other, broken)
+      yield* Fiber.await(asking2)
+      assert.strictEqual(its.effects(), before)
+    }))
+
+  it.effect("makes the others step back as it is told, and says whether another one is heard behind it", () =>
+    Effect.gen(function*() {
+      const { entries, place } = make()
+      const duck = { gain: 0.5, attackMs: 0, releaseMs: 0, holdMs: 0, threshold: 0 }
+      const one = place({ duck })
+      yield* one.attach(media(), options)
+      const { seat } = first(entries)
+      assert.strictEqual(seat.duck, duck)
+      yield* one.leave
+      assert.isFalse(one.isFollowed())
+      seat.isFollowed = true
+      assert.isTrue(one.isFollowed())
+    }))
+
+  it.effect("is settled when the driver takes no more of it, which is waited for, but not for ever", () =>
+    Effect.gen(function*() {
+      const { entries, place } = make()
+      const [none, one, other] = [place(), place(), place()]
+      yield* one.attach(media(), options)
+      yield* other.attach(media(), options)
+      assert.isTrue(Place.isSettled(none))
+      assert.isTrue(Place.isSettled(one))
+      let isLeft = false
+      first(entries).settle = () => isLeft
+      assert.isFalse(Place.isSettled(one))
+      const waiting = yield* Effect.forkChild(Place.settled([other, one]), { startImmediately: true })
+      yield* TestClock.adjust("400 millis")
+      assert.isUndefined(waiting.pollUnsafe())
+      isLeft = true
+      yield* TestClock.adjust("2 millis")
+      assert.isDefined(waiting.pollUnsafe())
+      first(entries).settle = () => false
+      const inVain = yield* Effect.forkChild(Place.settled([one]), { startImmediately: true })
+      yield* TestClock.adjust("500 millis")
+      assert.isDefined(inVain.pollUnsafe())
+    }))
+
+  it.effect("keeps what was read until it is settled, and at most a minute", () =>
+    Effect.gen(function*() {
+      const { place } = make()
+      for (const isLeftBehind of [true, false]) {
+        const one = place()
+        yield* one.attach(media(), options)
+        const seat = Place.seatOf(one) ?? assert.fail("it has none")
+        let isLeft = false
+        let noted: Seat.Entry | undefined
+        if (seat.entry !== undefined) seat.entry.settle = () => isLeft
+        const releasing = yield* Effect.forkChild(
+          Place.release(one, () => {
+            noted = seat.entry
+          }),
+          { startImmediately: true }
+        )
+        yield* TestClock.adjust("30 seconds")
+        assert.isDefined(seat.entry)
+        isLeft = isLeftBehind
+        yield* TestClock.adjust(isLeftBehind ? "1 second" : "31 seconds")
+        assert.isDefined(releasing.pollUnsafe())
+        assert.isDefined(noted, "looked at before it is forgotten")
+        assert.isUndefined(seat.entry)
+      }
     }))
 })

@@ -96,11 +96,49 @@ describe("what the driver has come to", () => {
     Effect.gen(function*() {
       const [last, late] = [entryOf(), entryOf()]
       const { mix, writer } = yield* mixOf([last, late])
+      if (last.media.format === "opus") { for (let i = 0; i < 4; i++) last.media.ring.discard() }
       mix.successor = { entry: last, number: 7 }
       const { air, progress } = yield* airing(mix, last, late)
       writer.end(last.input)
       assert.strictEqual(progress.onEvent({ _tag: "TrackDrained", track: 1 }), mix)
       assert.deepStrictEqual(air.lane, { _tag: "direct", entry: last, number: 7, next: undefined })
       assert.deepStrictEqual([last.place, late.place], ["direct", "ready"])
+      assert.strictEqual(last.counted, 4, "those the mix has counted")
+    }))
+
+  it.effect("is told of a mix as soon as the driver says something of it, and at the end with its last frame", () =>
+    Effect.gen(function*() {
+      const [one, other] = [entryOf(), entryOf()]
+      const tags = [told(one), told(other)]
+      const { mix, ring, writer } = yield* mixOf([one, other])
+      const { air, progress } = yield* airing(mix, one, other)
+      writer.begin(0)
+      writer.write(0, one.slot, one.input, 20, Heard.Flag.Playing | Heard.Flag.Over)
+      writer.write(0, other.slot, other.input, 20, Heard.Flag.Playing)
+      ring.write(Uint8Array.of(0), 960)
+      ring.discard()
+      progress.onEvent({ _tag: "TrackStarted", track: 1 })
+      assert.deepStrictEqual(tags, [["TrackStarted"], ["TrackStarted"]])
+      // nothing comes behind it
+      writer.setIdle(true)
+      progress.onEvent({ _tag: "TrackStarving", track: 1 })
+      assert.deepStrictEqual(tags, [["TrackStarted", "TrackDrained"], ["TrackStarted", "TrackStarving"]])
+      writer.begin(1)
+      writer.write(1, other.slot, other.input, 40, Heard.Flag.Playing | Heard.Flag.Over)
+      ring.write(Uint8Array.of(0), 960)
+      ring.discard()
+      progress.onEvent({ _tag: "TrackDrained", track: 1 })
+      assert.deepStrictEqual(tags[1], ["TrackStarted", "TrackStarving", "TrackRecovered", "TrackDrained"])
+      assert.deepStrictEqual([air.entries.size, air.lane._tag], [0, "nothing"])
+    }))
+
+  it.effect("is the mix's own only when the driver takes no more of it, also where it has left the mix meanwhile", () =>
+    Effect.gen(function*() {
+      const [entry, other] = [entryOf({ place: "direct" }), entryOf()]
+      const { commands, mix } = yield* mixOf([entry, other], { from: { entry, number: 1 }, number: 2 })
+      const { progress } = yield* airing(mix, entry, other)
+      entry.settle = () => false
+      progress.onEvent({ _tag: "TrackStarted", track: 2 })
+      assert.deepStrictEqual(commands, [])
     }))
 })

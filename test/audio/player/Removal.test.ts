@@ -3,6 +3,8 @@ import { Effect } from "effect"
 import * as OnAir from "../../../src/audio/player/OnAir.ts"
 import * as Removal from "../../../src/audio/player/Removal.ts"
 import type * as Seat from "../../../src/audio/player/Seat.ts"
+import * as Heard from "../../../src/mixer/Heard.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import { entryOf, seatOf } from "../seats.ts"
 import { mixOf, outletOf } from "./mixes.ts"
 
@@ -25,9 +27,9 @@ const passing = () => {
 const mixed = Effect.fnUntraced(function*(second: Partial<Seat.Entry> = {}) {
   const [one, other] = [entryOf(), entryOf(second)]
   const air = airOf(one, other)
-  const { commands, mix, state } = yield* mixOf([one, other])
-  air.lane = mix
-  return { air, commands, mix, one, other, state, ...outletOf() }
+  const made = yield* mixOf([one, other])
+  air.lane = made.mix
+  return { air, one, other, ...made, ...outletOf() }
 })
 
 describe("what is taken out", () => {
@@ -48,11 +50,51 @@ describe("what is taken out", () => {
       assert.deepInclude(air.lane, { _tag: "direct", number: 1, next: undefined })
     }))
 
+  it.effect("changes nothing of what the driver reads where that is none of it", () =>
+    Effect.gen(function*() {
+      const { air, log, outlet } = passing()
+      const other = entryOf({ place: "waiting" })
+      air.entries.add(other)
+      yield* Removal.remove(outlet, air, other)
+      assert.deepStrictEqual([log, air.lane._tag, air.entries.has(other)], [[], "direct", false])
+
+      const waiting = entryOf({ place: "waiting" })
+      const inMix = yield* mixed()
+      inMix.air.entries.add(waiting)
+      yield* Removal.remove(inMix.outlet, inMix.air, waiting)
+      assert.deepStrictEqual([inMix.commands, inMix.log, inMix.air.lane], [[], [], inMix.mix])
+    }))
+
+  it.effect("still counts what the driver takes of it", () =>
+    Effect.gen(function*() {
+      const { air, entry, outlet } = passing()
+      assert(entry.media.format === "opus")
+      const driver = FrameRing.fromBuffer(entry.media.ring.buffer)
+      driver.open()
+      yield* Removal.remove(outlet, air, entry)
+      driver.discard()
+      assert.strictEqual(OnAir.heardMs(air, entry), 20)
+
+      for (const last of [false, true]) {
+        const { air, one, other, outlet, ring, writer } = yield* mixed()
+        const taking = FrameRing.fromBuffer(ring.buffer)
+        taking.open()
+        if (last) yield* Removal.remove(outlet, air, other)
+        yield* Removal.remove(outlet, air, one)
+        writer.begin(0)
+        writer.write(0, one.slot, one.input, 20, Heard.Flag.Playing)
+        ring.write(Uint8Array.of(0), 960)
+        taking.discard()
+        assert.deepStrictEqual([OnAir.heardMs(air, one), one.seat.sent], [20, 1])
+      }
+    }))
+
   it.effect("leaves its place to another one of its track, and that of what waits too", () =>
     Effect.gen(function*() {
       const { air, entry, log, next, outlet } = passing()
       yield* Removal.makeRoom(outlet, air, entry)
       assert.deepStrictEqual([log, air.lane._tag, next.place], [[], "nothing", "waiting"])
+      assert.deepStrictEqual([entry.place, [...air.entries]], ["out", [next]])
     }))
 
   it.effect("closes a mix with the last one in it, or with the one that goes on by itself", () =>
@@ -83,6 +125,15 @@ describe("what is taken out", () => {
       seat.isOver = true
       mix.desk.dismiss(seat)
       assert.deepStrictEqual(commands, [{ _tag: "Remove", input: 1 }])
+
+      // what waits begins where its track has ended
+      const over = seatOf({ isOver: true })
+      const [ended, waiting] = [entryOf({ seat: over }), entryOf({ seat: seatOf({ after: over }) })]
+      const another = yield* mixOf([ended, waiting])
+      const airing = airOf(ended, waiting)
+      airing.lane = another.mix
+      yield* Removal.remove(outletOf().outlet, airing, ended)
+      assert.deepStrictEqual(another.commands, [{ _tag: "Remove", input: 1 }])
     }))
 
   it.effect("goes on in a mix until another one of its track is there, unless that may have to wait", () =>
@@ -93,6 +144,18 @@ describe("what is taken out", () => {
       const waiting = yield* mixed({ seat: seatOf({ after: seatOf() }) })
       yield* Removal.makeRoom(waiting.outlet, waiting.air, waiting.other)
       assert.deepStrictEqual(waiting.commands, [{ _tag: "Pause", input: 2, paused: true }])
+    }))
+
+  it.effect("does not go on in a mix that makes no more, or that has handed it over", () =>
+    Effect.gen(function*() {
+      const ended = yield* mixed()
+      ended.writer.end(0)
+      yield* Removal.makeRoom(ended.outlet, ended.air, ended.one)
+      assert.deepStrictEqual(ended.commands, [{ _tag: "Remove", input: 1 }])
+      const handed = yield* mixed()
+      handed.mix.successor = { entry: handed.one, number: 7 }
+      yield* Removal.makeRoom(handed.outlet, handed.air, handed.one)
+      assert.deepStrictEqual([handed.state.open, handed.air.lane._tag], [0, "nothing"])
     }))
 
   it.effect("is cut out of what was mixed ahead, unless nothing else is left, or it goes on by itself", () =>
@@ -110,5 +173,13 @@ describe("what is taken out", () => {
       assert.deepStrictEqual(yield* cutting(() => true), [0, "mix", 2])
       assert.deepStrictEqual(yield* cutting(() => false), [0, "mix", 2])
       assert.deepStrictEqual(yield* cutting((entry, one) => entry === one, true), [0, "mix", 2])
+
+      const { air, log, one, other, outlet } = yield* mixed()
+      // not in it yet, or not heard before the others are gone
+      const [ready, waiting] = [entryOf({ place: "ready" }), entryOf({ place: "waiting" })]
+      air.entries.add(ready).add(waiting)
+      yield* Removal.cutMix(outlet, air, (entry) => entry === ready)
+      yield* Removal.cutMix(outlet, air, (entry) => entry !== waiting)
+      assert.deepStrictEqual([log, one.place, other.place, ready.place], [[], "mix", "mix", "ready"])
     }))
 })

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Seat from "../../../src/audio/player/Seat.ts"
+import * as PcmRing from "../../../src/mixer/PcmRing.ts"
 import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
-import { entryOf, seatOf } from "../seats.ts"
+import { entryOf, ringOf, seatOf } from "../seats.ts"
 
 /** An entry that has not begun, and what is told of it. */
 const make = (change: Partial<Seat.Entry> = {}) => {
@@ -75,5 +76,52 @@ describe("Seat", () => {
     const { seat, told } = make()
     Seat.fail(seat, VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" })))
     assert.deepStrictEqual(told, ["NotConnected"])
+  })
+
+  it("says so to what it waited for, when it has begun", () => {
+    const { entry, seat } = make()
+    const former = seatOf()
+    seat.after = former
+    Seat.flowing(entry, 0)
+    assert.isTrue(former.isFollowed)
+  })
+
+  it("is fed where a mix could take something: whole frames of samples, and what is left at the end", () => {
+    const ring = PcmRing.make(100)
+    const media = { format: "pcm", ring } as const
+    const write = (samples: number) => ring.write(new Float32Array(samples * 2), 0)
+    write(959)
+    assert.isFalse(Seat.isFed(media))
+    write(1)
+    assert.isTrue(Seat.isFed(media))
+    ring.read(new Float32Array(958 * 2), 0, 958)
+    assert.isFalse(Seat.isFed(media))
+    ring.end()
+    assert.isTrue(Seat.isFed(media))
+    ring.read(new Float32Array(4), 0, 2)
+    assert.isFalse(Seat.isFed(media))
+    assert.isTrue(Seat.isFed({ format: "opus", ring: ringOf(1, 2.5) }))
+  })
+
+  it("is held with the one that it crosses with, until that is over", () => {
+    const crossing = seatOf({ isPaused: true })
+    const { entry, seat } = make()
+    assert.isFalse(Seat.isHeld(entry))
+    seat.crossing = crossing
+    assert.isTrue(Seat.isHeld(entry))
+    crossing.isOver = true
+    assert.isFalse(Seat.isHeld(entry))
+    entry.isPaused = true
+    assert.isTrue(Seat.isHeld(entry))
+  })
+
+  it("counts each frame that the driver has taken once", () => {
+    const ring = ringOf(10)
+    const { entry, seat } = make({ media: { format: "opus", ring } })
+    for (const frames of [2, 0, 3]) {
+      for (let i = 0; i < frames; i++) ring.discard()
+      Seat.count(entry)
+    }
+    assert.strictEqual(seat.sent, 5)
   })
 })

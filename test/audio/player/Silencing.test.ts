@@ -3,6 +3,7 @@ import { Effect, Scope } from "effect"
 import type * as Desk from "../../../src/audio/player/Desk.ts"
 import * as OnAir from "../../../src/audio/player/OnAir.ts"
 import * as Silencing from "../../../src/audio/player/Silencing.ts"
+import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import { entryOf } from "../seats.ts"
 
 const make = () => {
@@ -67,5 +68,44 @@ describe("Silencing", () => {
       assert.deepStrictEqual(detached, [4])
       yield* silencing.clear
       assert.deepStrictEqual(Array.from(air.entries), [waiting])
+    }))
+
+  it.effect("takes out all of what was silenced, and leaves alone what comes behind that", () =>
+    Effect.gen(function*() {
+      const { air, direct, silencing } = make()
+      const passed = direct(4)
+      const waiting = entryOf({ place: "waiting" })
+      air.entries.add(waiting)
+      yield* silencing.all
+      yield* silencing.passed(passed)
+      assert.strictEqual(silencing.times(), 2)
+      yield* silencing.clear
+      assert.deepStrictEqual([passed.entry.place, waiting.place], ["out", "out"])
+      for (const silence of [silencing.all, silencing.passed(passed)]) {
+        yield* silence
+        yield* silencing.clear
+        const next = direct(5)
+        yield* silencing.clear
+        assert.strictEqual(air.lane, next)
+        air.entries.clear()
+      }
+    }))
+
+  it.effect("still counts what the driver takes until it comes to that, unless it was out before", () =>
+    Effect.gen(function*() {
+      const { air, direct, silencing } = make()
+      const { entry } = direct(4)
+      const gone = entryOf({ place: "mix" })
+      air.entries.add(gone)
+      assert(entry.media.format === "opus")
+      const driver = FrameRing.fromBuffer(entry.media.ring.buffer)
+      driver.open()
+      yield* silencing.all
+      air.entries.delete(gone)
+      yield* silencing.clear
+      driver.discard()
+      assert.strictEqual(OnAir.heardMs(air, entry), 20)
+      assert.strictEqual(entry.seat.sent, 1)
+      assert.deepStrictEqual([gone.place, gone.settle], ["mix", undefined])
     }))
 })

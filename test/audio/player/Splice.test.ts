@@ -27,7 +27,9 @@ describe("the rings of a mix", () => {
     assert.isTrue(Splice.isOver(one))
     assert.deepStrictEqual([Splice.taken(one), Splice.taken(other)], [6, 6])
     // it leaves out two, and takes one
-    second.take(3)
+    second.take(1)
+    assert.strictEqual(Splice.taken(other), 6)
+    second.take(2)
     assert.deepStrictEqual([Splice.taken(one), Splice.taken(other)], [6, 7])
   })
 
@@ -41,6 +43,7 @@ describe("the rings of a mix", () => {
     first.take(2)
     first.driver.close()
     assert.isTrue(Splice.isOver(two))
+    assert.isUndefined(two.before, "each would keep the one before it, and that its own")
     third.take(2)
     assert.deepStrictEqual([one, two, three].map((part) => Splice.taken(part)), [2, 2, 3])
   })
@@ -60,5 +63,7 @@ describe("the rings of a mix", () => {
     assert.isFalse(Splice.isLeft(third.ring))
     third.take(9)
     assert.isTrue(Splice.isLeft(third.ring))
+    first.take(8)
+    assert.isFalse(Splice.isLeft(first.ring), "more may come")
   })
 })

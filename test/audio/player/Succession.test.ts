@@ -52,6 +52,7 @@ describe("an entry is plain", () => {
     assert.isTrue(Succession.isPlain(entryOf()))
     assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ level: { gain: 0.5, rampMs: 0 } }) })))
     assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ fadeInMs: 20 }) })))
+    assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ fadeOutMs: 20 }) })))
     assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ effects: [{ _tag: "Rotation", hz: 1 }] }) })))
     assert.isFalse(Succession.isPlain(entryOf({ media: { format: "pcm", ring: PcmRing.make(100) } })))
   })
@@ -113,6 +114,7 @@ describe("what waits for another", () => {
         if (!expected) continue
         assert.deepStrictEqual([former.level.gain, former.fadeOutMs], [1, 1_000])
         assert.deepStrictEqual([seat.fadeInMs, seat.curve, seat.after], [1_000, "power", undefined])
+        assert.strictEqual(seat.crossing, former)
       }
     })
 
@@ -140,6 +142,13 @@ describe("what waits for another", () => {
       assert.isFalse(look(entryOf({ place: "ready", remainingMs: () => 100 }), { crossfadeMs: 1_000 }).isDue)
     })
 
+    it("waits while what plays is paused", () => {
+      for (const place of ["direct", "mix"] as const) {
+        const playing = entryOf({ place, isPaused: true, remainingMs: () => 500 })
+        assert.isFalse(look(playing, { crossfadeMs: 1_000 }).isDue)
+      }
+    })
+
     it("goes by what is in the ring where all was read, and waits where the end is not known", () => {
       const read = look(entryOf({ place: "direct", media: endedOpus(34), remainingMs: () => 60_000 }), {
         crossfadeMs: 1_000
@@ -154,6 +163,13 @@ describe("what waits for another", () => {
         crossfadeMs: 1_000
       })
       assert.strictEqual(fast.seat.fadeInMs, (680 - 80) / 2 - aheadMs - 20)
+      // more of it comes
+      const going = opus(34)
+      const rest = { media: going, remainingMs: () => 60_000, seat: seatOf({ effects }) }
+      assert.isFalse(look(entryOf({ place: "mix", ...rest }), { crossfadeMs: 1_000 }).isDue)
+      // and as long as it is passed through, what is in the ring is all that is left
+      const passed = look(entryOf({ place: "direct", media, seat: seatOf({ effects }) }), { crossfadeMs: 1_000 })
+      assert.strictEqual(passed.seat.fadeInMs, 480 - 160 - 20)
       for (const place of ["direct", "mix"] as const) {
         assert.isFalse(look(entryOf({ place }), { crossfadeMs: 1_000 }).isDue)
       }

@@ -21,6 +21,12 @@ describe("a batch of samples", () => {
     assert.deepStrictEqual(read.slice(0, 8), numbered(7).slice(6))
   })
 
+  it("is passed over on from where it is", () => {
+    const batch = new Batch.PcmBatch(PcmRing.make(100), 100, numbered(10))
+    assert.deepStrictEqual([batch.skip(3), batch.skip(4), batch.samples()], [0, 0, 3])
+    assert.deepStrictEqual([batch.skip(5), batch.isOver()], [2, true])
+  })
+
   it("gives nothing where all of it lies before, and no more than there is room for", () => {
     const ring = PcmRing.make(1)
     const all = new Batch.PcmBatch(ring, 1, numbered(10))
@@ -63,6 +69,12 @@ describe("a batch of frames", () => {
     batch.write()
     assert.isTrue(batch.isOver())
     assert.strictEqual(ring.bufferedMs(), 30)
+  })
+
+  it("is passed over on from where it is", () => {
+    const { batch } = make(960, 480, 480, 960)
+    assert.deepStrictEqual([batch.skip(1_000), batch.skip(480), batch.samples()], [40, 0, 480 + 960])
+    assert.deepStrictEqual([batch.skip(5_000), batch.isOver()], [5_000 - 480 - 960, true])
   })
 
   it("gives nothing of a frame that ends where it begins", () => {
