@@ -152,8 +152,8 @@ const make = async (allows: Allows): Promise<Fetch> => {
 const made = new WeakMap<Allows, Promise<Fetch>>()
 
 /**
- * The `fetch` of Node. Those of other runtimes say otherwise why a request has failed, or with the whole URL, and give no compressed
- * answer uncompressed; there it is that of the package, which Node has its own from.
+ * The `fetch` of Node. Those of other runtimes say otherwise why a request has failed, so that another try would be taken for vain (Bun), or
+ * leave a compressed answer as it is (Deno); there it is that of the package, which Node has its own from.
  */
 const plain: Fetch = process.versions["bun"] === undefined && process.versions["deno"] === undefined
   ? (url, request) => fetch(url, request)

@@ -141,7 +141,7 @@ const redirectReasons: Readonly<Record<string, string>> = {
   "Invalid URL": "it redirects to what is no address of http or https"
 }
 
-/** Deno says behind a colon which URL it is, where secrets are. */
+/** Deno says behind a colon which URL it is. */
 const redirectReason = ({ message }: Error): string | undefined =>
   redirectReasons[message.startsWith("Invalid URL:") ? "Invalid URL" : message]
 
