@@ -177,4 +177,74 @@ describe("Player", () => {
       yield* place().observe({ onEvent: () => {}, onOver: (why) => void told.push(why) })
       assert.deepStrictEqual(told, [error])
     }))
+
+  it.effect("passes through what sounds as its source does, with what follows it, and mixes all else", () =>
+    Effect.gen(function*() {
+      const { log, made, place } = yield* rig
+      const first = place()
+      const next = place({ after: first })
+      yield* next.attach(media(), options)
+      assert.deepStrictEqual(log, [])
+      yield* first.attach(media(), { ...options, remainingMs: () => 500 })
+      assert.deepStrictEqual(log.splice(0), [
+        ["attach", { paused: false }],
+        ["attach", { paused: false, after: "drained" }]
+      ])
+      assert.deepStrictEqual([first, next, place(), place({ gain: 0.5 })].map((one) => one.isMixed()), [
+        false,
+        false,
+        true,
+        true
+      ])
+      yield* next.setPaused(true)
+      assert.deepStrictEqual(log.splice(0), [["pause", 102, true]])
+      assert.strictEqual(made.state.open, 0)
+      yield* first.setGain(0.5, 100)
+      assert.strictEqual(made.state.open, 1)
+      yield* first.setGain(0.25, 300)
+      yield* first.setEffects([{ _tag: "Rotation", hz: 1 }])
+      assert.deepStrictEqual(made.commands.slice(-2), [
+        { _tag: "Gain", input: 1, gain: 0.25, rampMs: 300 },
+        { _tag: "Effects", input: 1, effects: [{ _tag: "Rotation", hz: 1 }] }
+      ])
+      // of what it plays after a seek less is left, but the track is no shorter
+      yield* first.attach(media(), { ...options, remainingMs: () => 100 })
+      assert.strictEqual(Place.seatOf(first)?.lengthMs, 500)
+      yield* next.leave
+      yield* first.leave
+      assert.strictEqual(made.state.open, 0)
+    }))
+
+  it.effect("mixes two that play at once, and cuts one of them out of what was mixed ahead, or closes the mix with both", () =>
+    Effect.gen(function*() {
+      for (const both of [false, true]) {
+        const { log, made, place, player } = yield* rig
+        const [one, other] = [place(), place()]
+        for (const each of [one, other]) yield* each.attach(media(), options)
+        assert.strictEqual(made.state.open, 1)
+        for (const frame of [0, 1]) {
+          made.writer.begin(frame)
+          made.ring.write(Uint8Array.of(0), 960)
+          made.ring.discard()
+        }
+        log.length = 0
+        yield* player.cut(both ? [one, other] : [one])
+        assert.strictEqual(made.state.open, both ? 0 : 1)
+        if (!both) assert.deepStrictEqual(log, [["attach", { after: 3 }]])
+      }
+    }))
+
+  it.effect("tells what has waited for another one that it cannot be mixed", () =>
+    Effect.gen(function*() {
+      const { place, refuse } = yield* rig
+      const told: Array<VoiceError.VoiceError> = []
+      const first = place()
+      const next = place({ after: first, gain: 0.5 })
+      yield* next.observe({ onEvent: () => {}, onOver: (why) => void told.push(why) })
+      yield* first.attach(media(), options)
+      yield* next.attach(media(), options)
+      refuse(error)
+      yield* first.leave
+      assert.deepStrictEqual(told, [error])
+    }))
 })
