@@ -157,10 +157,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     return this.#alone(Effect.gen({ self: this }, function*() {
       const { seat } = entry
       // or it is too late, and its track finds that out
-      if (seat.isOver || seat.isFollowed) {
-        entry.place = "out"
-        return
-      }
+      if (seat.isOver || seat.isFollowed) return
       const former = seat.entry
       seat.entry = entry
       entry.isPaused = seat.isPaused

@@ -145,6 +145,22 @@ describe("Lane", () => {
       assert.isFalse(Seat.isSettled(entry))
     }))
 
+  it.effect("waits for what a track was mixed into also before the driver has that", () =>
+    Effect.gen(function*() {
+      const [entry, other] = [entryOf(), entryOf()]
+      const { mix, ring, writer } = yield* mixOf([entry, other])
+      mix.desk.remove(entry)
+      Lane.fading(mix, entry)
+      assert.isFalse(Seat.isSettled(entry))
+      ring.open()
+      writer.begin(0)
+      writer.write(0, entry.slot, entry.input, 20, Playing | Over)
+      ring.write(Uint8Array.of(0), 960)
+      ring.discard()
+      assert.isTrue(Seat.isSettled(entry))
+      assert.strictEqual(entry.seat.sent, 1)
+    }))
+
   it.effect("waits no longer for a track than its mix goes on", () =>
     Effect.gen(function*() {
       const { entry, mix, ring } = yield* fading(Playing)

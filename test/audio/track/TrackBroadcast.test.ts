@@ -17,4 +17,14 @@ describe("TrackBroadcast", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(broadcast.changes), [ended])
       assert.deepStrictEqual(yield* Stream.runCollect(broadcast.events), [{ _tag: "Started" }, ended])
     }))
+
+  it.effect("keeps the last 64 events for whoever comes late", () =>
+    Effect.gen(function*() {
+      const broadcast = TrackBroadcast.make({ _tag: "Playing" })
+      for (let i = 0; i < 100; i++) broadcast.tell({ _tag: "Recovered", positionMs: i })
+      broadcast.end({ _tag: "Stopped" })
+      const events = yield* Stream.runCollect(broadcast.events)
+      assert.lengthOf(events, 64)
+      assert.deepStrictEqual(events[0], { _tag: "Recovered", positionMs: 37 })
+    }))
 })

@@ -62,6 +62,17 @@ describe("Effects", () => {
     assert.strictEqual(tailOf(echo, filter), tailOf(echo) + tailOf(filter))
   })
 
+  it("sound on until a change is over from those that do to those that do not", () => {
+    const effects = new Effects(shapings({ _tag: "Echo", delayMs: 200 }))
+    effects.set([])
+    assert.strictEqual(effects.tail, unit)
+    const samples = new Float32Array(unit * 2)
+    effects.process(samples, 0, 240)
+    assert.strictEqual(effects.tail, unit - 240)
+    effects.process(samples, 240, unit)
+    assert.strictEqual(effects.tail, 0)
+  })
+
   it("wait for a change to be over, and take the last of those that were wanted meanwhile", () => {
     const effects = new Effects([])
     const gain = (value: number) => shapings({ _tag: "ChannelMix", leftToLeft: value, rightToRight: value })

@@ -148,6 +148,61 @@ describe("Timescale", () => {
     assert.isTrue(heard.subarray(0, heard.length - 100).every((value) => Math.abs(value - 0.5) < 1e-4))
   })
 
+  it("hands on as it is what goes on with something that was heard, and changes what comes behind that", () => {
+    const ring = PcmRing.make(1_000)
+    ring.write(Hearing.samplesOf(Hearing.music, 1_000), 0)
+    const timescale = new Timescale(Feed.pcm(ring), true)
+    timescale.set(2, 1)
+    const part = new Float32Array(unit * 2)
+    assert.strictEqual(timescale.prepare(unit), unit)
+    timescale.take(part, 0, unit)
+    assert.deepStrictEqual(part, Hearing.samplesOf(Hearing.music, 20))
+    for (let i = 0; i < 10; i++) {
+      assert.strictEqual(timescale.prepare(unit), unit)
+      timescale.take(part, 0, unit)
+    }
+    // twice as fast from there on, by whole stretches
+    assert.closeTo(timescale.positionMs(), 20 + 10 * 40, 25)
+  })
+
+  for (const speed of [1.3, 0.7, 1.1, 0.9, 1.7]) {
+    it(`comes to the frames of Opus again behind ${speed} times the speed, so that they can be passed through`, () => {
+      const ring = PcmRing.make(20_000)
+      ring.write(Hearing.samplesOf(Hearing.music, 20_000), 0)
+      const pcm = Feed.pcm(ring)
+      let taken = 0
+      const opus: Feed.OpusFeed = {
+        ...pcm,
+        take: (into, at, count) => {
+          pcm.take(into, at, count)
+          taken += count
+        },
+        own: () => {},
+        canHandOver: () => true,
+        surplus: () => (unit - taken % unit) % unit,
+        peek: () => new Float32Array(0)
+      }
+      const timescale = new Timescale(opus)
+      const part = new Float32Array(unit * 2)
+      const steps = (count: number) => {
+        for (let i = 0; i < count; i++) {
+          assert.strictEqual(timescale.prepare(unit), unit)
+          timescale.take(part, 0, unit)
+        }
+      }
+      timescale.set(speed, 1)
+      steps(31)
+      timescale.set(1, 1)
+      steps(5)
+      assert.isFalse(timescale.isPlain)
+      assert.notStrictEqual(opus.surplus(), 0)
+      // 100 samples in a second, the shorter way: half a frame at most
+      steps(5 * 50)
+      assert.isTrue(timescale.isPlain)
+      assert.strictEqual(opus.surplus(), 0)
+    })
+  }
+
   it("waits for a source that has too little, and goes on with it", () => {
     const { heard, step, timescale } = make(Hearing.sine(600), second, 1_000)
     timescale.set(2, 1)

@@ -65,6 +65,31 @@ describe("LowPass and HighPass", () => {
     }
     assert.closeTo(gainDb([{ _tag: "LowPass", hz: 1_000, q: 4 }], 1_000), 12, 0.1)
   })
+
+  it("ring as long as they say, whether they swing or creep, and several together as long as the longest", () => {
+    const tailOf = (...effects: ReadonlyArray<SoundEffect.SoundEffect>) => new Chain(shapings(...effects)).tail
+    for (
+      const effect of [
+        { _tag: "LowPass", hz: 200, q: 5 },
+        { _tag: "LowPass", hz: 200, q: 0.2 },
+        { _tag: "HighPass", hz: 200, q: 5 },
+        { _tag: "Karaoke" },
+        { _tag: "Equalizer", bands: [{ hz: 100, gainDb: 12 }] }
+      ] as const
+    ) {
+      // a blow, whose own sample is left out
+      const { left } = shaped([effect], (i) => (i === 0 ? 0.5 : 0))
+      const tail = tailOf(effect)
+      const most = peakOf(left, 1)
+      assert.isBelow(peakOf(left, tail + 1), 3e-3 * most, JSON.stringify(effect))
+      assert.isAbove(peakOf(left, Math.round(tail / 2)), 3e-3 * most, JSON.stringify(effect))
+    }
+    const [low, high] = [{ hz: 50, gainDb: 12 }, { hz: 5_000, gainDb: 12 }]
+    assert.strictEqual(
+      tailOf({ _tag: "Equalizer", bands: [high, low, high] }),
+      tailOf({ _tag: "Equalizer", bands: [low] })
+    )
+  })
 })
 
 describe("Tremolo", () => {
@@ -95,6 +120,15 @@ describe("Vibrato", () => {
     const sound = Array.from({ length: 50 * unit }, next)
     const { left } = shaped([{ _tag: "Vibrato", depth: 0 }], (i) => sound[i] ?? NaN)
     left.forEach((value, i) => assert.strictEqual(value, Math.fround(i < 2 ? 0 : sound[i - 2] ?? NaN)))
+  })
+
+  it("gives all that went in within the time that it says to sound on", () => {
+    const vibrato = { _tag: "Vibrato", hz: 14, depth: 1 } as const
+    // half a turn of 14 Hz after 1714 samples
+    const at = 1_616
+    const { left } = shaped([vibrato], (i) => (i === at ? 0.5 : 0), undefined, 3)
+    assert.isAbove(peakOf(left, at + 90), 0.1)
+    assert.strictEqual(peakOf(left, at + new Chain(shapings(vibrato)).tail + 1), 0)
   })
 })
 
@@ -147,6 +181,7 @@ describe("Distortion", () => {
     assert.isBelow(Hearing.levelOf(left, 2_000, 0, left.length), 1e-3)
     const dry = shaped([{ _tag: "Distortion", driveDb: 20, mix: 0 }], Hearing.sine(1_000, 1))
     assert.isBelow(Hearing.levelOf(dry.left, 3_000, 0, dry.left.length), 1e-4)
+    assert.closeTo(peakOf(shaped([{ _tag: "Distortion", driveDb: 0 }], Hearing.sine(1_000, 1)).left), 1, 1e-3)
   })
 })
 
@@ -179,6 +214,30 @@ describe("Compressor", () => {
     assert.closeTo(steady({}, 0.05), 20 * Math.log10(0.05), 1e-3)
     assert.closeTo(steady({ makeupDb: 6 }, 1), -9, 0.01)
     assert.closeTo(steady({ ratio: 100 }, 1), -19.8, 0.01)
+  })
+
+  it("goes by the louder side, and by what is below zero as by what is above", () => {
+    const compressor = [{ _tag: "Compressor", thresholdDb: -20, ratio: 4 }] as const
+    for (const [one, other] of [[1, 0.01], [-1, 0.01], [0.01, 1], [0.01, -1]] as const) {
+      const { left, right } = shaped(compressor, () => one, () => other)
+      const gain = 10 ** (-15 / 20)
+      assert.closeTo(left.at(-1) ?? NaN, one * gain, 1e-3)
+      assert.closeTo(right.at(-1) ?? NaN, other * gain, 1e-3)
+    }
+  })
+
+  it("has its level from the first sample on, and changes it without a step also within a few samples", () => {
+    const chain = new Chain(shapings({ _tag: "Compressor", thresholdDb: -20, ratio: 100, attackMs: 1, makeupDb: 6 }))
+    const quiet = new Float32Array(16).fill(0.05)
+    chain.process(quiet, 0, 8)
+    for (const value of quiet) assert.closeTo(value, 0.05 * 10 ** (6 / 20), 1e-4)
+    const loud = new Float32Array(unit * 2).fill(1)
+    const pieces = [0, 4, 8, 16, 19, 24, 32, 40, unit]
+    for (const [i, from] of pieces.entries()) chain.process(loud, from, pieces[i + 1] ?? from)
+    const left = loud.filter((_, i) => i % 2 === 0)
+    // it goes down from 6 dB above by the sample, ever more slowly
+    const steps = Array.from({ length: 40 }, (_, i) => (left[i] ?? NaN) - (left[i + 1] ?? NaN))
+    for (const step of steps) assert.isBelow(step, 0.2)
   })
 
   it("steps in as fast as it is to, and lets go as slowly", () => {
@@ -244,7 +303,19 @@ describe("effects", () => {
         100
       )
       assert.isTrue(isSound(left) && isSound(right), JSON.stringify(effect))
+      // what comes behind it is heard
+      assert.isAbove(peakOf(left, 90 * unit), 0, JSON.stringify(effect))
     }
+  })
+
+  it("take what is far too loud for 36 dB above full scale, so that what comes behind it is heard soon", () => {
+    const direct = { leftToLeft: 1, leftToRight: 0, rightToLeft: 0, rightToRight: 1 }
+    const { left, right } = shaped([{ _tag: "ChannelMix", ...direct }], () => 100, () => -100, 1)
+    assert.deepStrictEqual([left[0], right[0]], [64, -64])
+    const compressor = { _tag: "Compressor", thresholdDb: -20, ratio: 4, releaseMs: 100 } as const
+    const tone = (i: number) => (i < 960 ? 1e38 : Hearing.sine(440)(i))
+    const behind = (wave: (i: number) => number) => peakOf(shaped([compressor], wave, undefined, 100).left, 95 * unit)
+    assert.closeTo(behind(tone), behind(Hearing.sine(440)), 0.01)
   })
 
   it.prop("stay finite whatever they are asked for", [SoundEffect.List, Schema.Int], ([effects, seed]) => {
