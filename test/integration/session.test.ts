@@ -345,10 +345,9 @@ describe("session", () => {
           const [reason, elapsedMs] = yield* Rig.timed(Rig.reasonOf(session.awaitClosed))
           assert.strictEqual(reason._tag, "Kicked")
           assert.isAtMost(elapsedMs, 100)
-        })).pipe(
-          Effect.provide(slowGroups),
-          Effect.provide(Rig.memory({ profile: { ...Profile.today, voiceCloseOrder } }))
-        ))
+        })).pipe(Effect.provide(
+          Layer.provideMerge(slowGroups, Rig.memory({ profile: { ...Profile.today, voiceCloseOrder } }))
+        )))
     }
   })
 

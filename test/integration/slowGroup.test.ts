@@ -42,6 +42,6 @@ describe("a part in the group that comes late", () => {
         const heard = (yield* guest.heard).filter(({ silence }) => !silence)
         assert.deepStrictEqual(heard.map(({ payload }) => payload), Rig.payloads(Rig.frames(50)))
         assert.strictEqual((yield* session.statistics).framesWithheld, 0)
-      })).pipe(Effect.provide(late(by)), Effect.provide(Rig.memory())))
+      })).pipe(Effect.provide(Layer.provideMerge(late(by), Rig.memory()))))
   }
 })
