@@ -112,7 +112,14 @@ const nothing = new Uint8Array(0)
 export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuffer => {
   const { capacity, maxDepthMs, minDepthMs, startDepthMs } = { ...defaults, ...options }
   const transit = Transit.make()
-  const unwrap = Unwrap.make(transit.least)
+  const unwrap = Unwrap.make({
+    usualTransitMs: transit.least,
+    makeRoom: (index, packets) => {
+      if (isStarted && index < nextIndex) return false
+      for (const packet of held) if (packet.index >= index) packet.index += packets
+      return true
+    }
+  })
   /** In order of their index. */
   const held: Array<Unwrap.Packet> = []
   const wasDelivered = new Uint8Array(remembered)

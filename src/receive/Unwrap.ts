@@ -73,16 +73,32 @@ const unit = 120
 const inUnits = (samples: number): number => Math.max(0, Math.round(samples / unit)) * unit
 
 /**
- * `transitMs` is the arrival time less the position that is usual at the moment, in milliseconds: what a jump is measured by.
+ * What is done with the packets that have found their place.
  *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The arrival time less the position that is usual at the moment, in milliseconds: what a jump is measured by. */
+  readonly usualTransitMs: () => number | undefined
+  /**
+   * Makes room for so many packets in front of the one with this index: that and all behind it have indices that are greater by so many from
+   * then on. Gives false where it is too late for that, because they or others behind them were given out.
+   */
+  readonly makeRoom: (index: number, packets: number) => boolean
+}
+
+/**
  * @category constructors
  * @since 0.1.0
  */
-export const make = (usualTransitMs: () => number | undefined): Unwrap => {
+export const make = ({ makeRoom, usualTransitMs }: Options): Unwrap => {
   /** The newest packet in place. */
   let newest: Packet | undefined
   let suspect: Packet | undefined
   let formerSsrc: Ssrc | undefined
+  /** The index of the first packet that has come of the SSRC. */
+  let beginning = -Infinity
   let changedMs = 0
   /** Packets in a row that were older than the newest, and the last of them. */
   let oldRun = 0
@@ -126,6 +142,16 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
     return []
   }
 
+  /** What was overtaken by the first packet of its SSRC has no place in front of it, until there is room for it. */
+  const roomFor = (after: Packet, step: number): number => {
+    const before = after.index
+    const packets = beginning - (before + step)
+    if (packets <= 0 || !makeRoom(beginning, packets)) return 0
+    // it may be one of those that wait
+    if (after.index === before) after.index += packets
+    return packets
+  }
+
   const place = (packet: Packet): ReadonlyArray<Packet> => {
     const after = newest
     if (after === undefined) return [put(packet, packet.sequence, packet.timestamp)]
@@ -138,7 +164,9 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
       changedMs = packet.arrivalMs
       if (suspect !== undefined) strays++
       suspect = undefined
-      return [restart(packet, after)]
+      const first = restart(packet, after)
+      beginning = first.index
+      return [first]
     }
     const step = sequenceDelta(packet.sequence, after.sequence)
     // what was under way when we became deaf may still come late, or twice
@@ -160,7 +188,7 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
       lastOld = packet.sequence
       // one in the place of another, or of old ones: a sender that began anew just behind where it was
       if (oldRun >= restartPackets && packet.arrivalMs - after.arrivalMs > stragglerMs) return [restart(packet, after)]
-      return [put(packet, after.index + step, position)]
+      return [put(packet, after.index + step + roomFor(after, step), position)]
     }
     oldRun = 0
     const passedMs = packet.arrivalMs - after.arrivalMs

@@ -232,6 +232,37 @@ describe("JitterBuffer", () => {
     }
   })
 
+  it("gives packets of another SSRC in the right order whose first ones came in the wrong one", () => {
+    const from = Schedule.sender({ ssrc: Ssrc.make(8), sequence: 65_530, startMs: 1_000 })
+    const [first, second, third, ...rest] = Array.from({ length: 20 }, () => from.send(960))
+    assert(first !== undefined && second !== undefined && third !== undefined)
+    const { given, statistics } = run([
+      ...Schedule.many(20).map((sent) => ({ sent, atMs: sent.sentMs })),
+      { sent: third, atMs: 1_041 },
+      { sent: first, atMs: 1_042 },
+      { sent: second, atMs: 1_043 },
+      ...rest.map((sent) => ({ sent, atMs: sent.sentMs }))
+    ])
+    const all = Array.from({ length: 20 }, (_, i) => i)
+    assert.deepStrictEqual(numbers(given), [...all, ...all])
+    assert.deepInclude(statistics, { lost: 0, late: 0, duplicates: 0, resyncs: 1 })
+  })
+
+  it("takes no packet of another SSRC any more whose successors were given out", () => {
+    const from = Schedule.sender({ ssrc: Ssrc.make(8), startMs: 1_000 })
+    const [first, ...rest] = Array.from({ length: 20 }, () => from.send(960))
+    assert(first !== undefined)
+    const { given, statistics } = run([
+      ...Schedule.many(20).map((sent) => ({ sent, atMs: sent.sentMs })),
+      ...rest.map((sent) => ({ sent, atMs: sent.sentMs })),
+      { sent: first, atMs: 1_200 }
+    ].toSorted((a, b) => a.atMs - b.atMs))
+    assert.deepInclude(statistics, { lost: 0, delivered: 39 })
+    // what was given out at its place was one of the former SSRC
+    assert.strictEqual(statistics.late + statistics.duplicates, 1)
+    assert.strictEqual(numbers(given).length, 39)
+  })
+
   it("goes on from a sender that begins anew just behind where it was", () => {
     const one = Schedule.many(50, { sequence: 100, timestamp: 500_000 })
     const two = Schedule.many(50, { sequence: 90, timestamp: 470_000, startMs: 5_000 })

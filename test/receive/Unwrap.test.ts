@@ -3,8 +3,11 @@ import { Ssrc } from "../../src/protocol/Identifier.ts"
 import * as Unwrap from "../../src/receive/Unwrap.ts"
 
 /** Packets of 20 ms that come with their time, where nothing else is said: 0 is spoken at 0, and on the way for no time. */
-const make = (usualTransitMs: () => number | undefined = () => 0) => {
-  const unwrap = Unwrap.make(usualTransitMs)
+const make = (
+  usualTransitMs: () => number | undefined = () => 0,
+  makeRoom: Unwrap.Options["makeRoom"] = () => false
+) => {
+  const unwrap = Unwrap.make({ usualTransitMs, makeRoom })
   const place = (sequence: number, more: Partial<Unwrap.Packet> = {}) =>
     unwrap.place({
       ssrc: Ssrc.make(1),
@@ -198,5 +201,24 @@ describe("Unwrap", () => {
     place(53, other)
     place(52, { ...other, arrivalMs: 5_000 })
     assert.strictEqual(statistics().resyncs, 1)
+  })
+
+  it("makes room for what the first packet of an SSRC has overtaken, once for each, as long as there can be any", () => {
+    const asked: Array<readonly [number, number]> = []
+    let isLate = false
+    const { place } = make(() => 0, (index, packets) => {
+      asked.push([index, packets])
+      return !isLate
+    })
+    const other = { ssrc: Ssrc.make(2) }
+    place(60)
+    assert.deepStrictEqual(place(83, other), [[61, 83 * 960]])
+    assert.deepStrictEqual(place(81, other), [[61, 81 * 960]])
+    // 83 is at 63 now
+    assert.deepStrictEqual(place(82, other), [[62, 82 * 960]])
+    assert.deepStrictEqual(place(84, other), [[64, 84 * 960]])
+    isLate = true
+    assert.deepStrictEqual(place(80, other), [[60, 80 * 960]])
+    assert.deepStrictEqual(asked, [[61, 2], [61, 1]])
   })
 })
