@@ -480,6 +480,19 @@ describe("JitterBuffer", () => {
     })
   }
 
+  it("gives nothing out ahead of its time behind a way that was longer than its greatest depth", () => {
+    const from = Schedule.sender()
+    const slow = Array.from({ length: 50 }, () => from.send(960))
+    const fast = Array.from({ length: 50 }, () => from.send(960))
+    // of each frame is looked at that `atMs` is not ahead of the clock
+    const { statistics } = run([
+      ...slow.map((sent) => ({ sent, atMs: sent.sentMs + 500 })),
+      ...fast.map((sent) => ({ sent, atMs: sent.sentMs }))
+    ].toSorted((a, b) => a.atMs - b.atMs))
+    assert.strictEqual(statistics.depthMs, 200)
+    assert.strictEqual(statistics.delivered + statistics.late, 100)
+  })
+
   it("waits no longer behind a way that has become shorter than the longer one took", () => {
     const from = Schedule.sender()
     const slow = Array.from({ length: 50 }, () => from.send(960))

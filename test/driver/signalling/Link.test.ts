@@ -239,8 +239,9 @@ describe("Link", () => {
       const gate = yield* Deferred.make<void>()
       const { log, peer, taken } = yield* rig({ onMessage: () => Deferred.await(gate) })
       for (let seq = 0; seq < 300; seq++) yield* peer.push(connected(seq))
-      yield* settle
-      assert.isAtLeast(taken.count, 2)
+      // the reader gives way to others now and then
+      yield* Effect.repeat(settle, { times: 10 })
+      assert.isAtLeast(taken.count, 100)
       assert.isAtMost(taken.count, 150)
       yield* Deferred.succeed(gate, undefined)
       yield* Effect.repeat(settle, { times: 10 })
