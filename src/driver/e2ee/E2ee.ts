@@ -255,12 +255,8 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
   #show(): void {
     const version = this.#versions.inForce()
     const membership = this.#part.membership()
-    const call = {
-      version,
-      isMember: membership !== undefined,
-      isPreparing: this.#part.isPreparing(),
-      isAlone: this.#others.isEmpty()
-    }
+    const [isPreparing, isAlone] = [this.#part.isPreparing(), this.#others.isEmpty()]
+    const call = { version, isMember: membership !== undefined, isPreparing, isAlone }
     this.#onGate(this.#gate.gate(call, this.now()))
     const e2ee: Line.E2ee = {
       version,
