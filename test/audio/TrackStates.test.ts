@@ -3,6 +3,7 @@ import { Cause, Effect, Fiber, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { AudioSource, OpenOpus, OpusFrame } from "../../src/audio/AudioSource.ts"
 import * as ByteSource from "../../src/audio/ByteSource.ts"
+import * as HttpTrouble from "../../src/audio/http/HttpTrouble.ts"
 import type { Place } from "../../src/audio/player/Place.ts"
 import * as Track from "../../src/audio/Track.ts"
 import * as FakeConnection from "./FakeConnection.ts"
@@ -41,6 +42,30 @@ describe("what a track tells", () => {
       yield* play(fake, 110)
       assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
       assert.deepStrictEqual(fake.taken.map(indexOf), [...numbers(0, 30), ...numbers(0, 30), ...numbers(0, 30)])
+    }))
+
+  it.effect("has its source wait for a server no longer than it may starve, at each pass and all along", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const seen: Array<readonly [what: string, patienceMs: number]> = []
+      const see = (what: string) => Effect.map(HttpTrouble.Patience, (ms) => void seen.push([what, ms]))
+      const plain = sourceOf(30)
+      const source: AudioSource = {
+        ...plain,
+        open: Effect.andThen(
+          see("open"),
+          Effect.map(
+            plain.open,
+            (opened) => opened.format === "pcm" ? opened : { ...opened, pull: Effect.andThen(see("pull"), opened.pull) }
+          )
+        )
+      }
+      const track = yield* fake.play(source, { starveTimeout: "7 seconds", loop: 1 })
+      yield* play(fake, 70)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.lengthOf(seen.filter(([what]) => what === "open"), 2)
+      assert.isAbove(seen.filter(([what]) => what === "pull").length, 2)
+      assert.deepStrictEqual([...new Set(seen.map(([, ms]) => ms))], [7_000])
     }))
 
   it.effect("tells pauses with their places, and is playing again after one", () =>
