@@ -124,9 +124,9 @@ export const verdict = (checks: ReadonlyArray<Check>): string => {
   const warnings = checks.filter(({ status }) => status === "warning").map(({ name }) => name)
   const optional = checks.filter((check) => check.status === "missing" && !isObstacle(check)).map(({ name }) => name)
   return [
-    obstacles.length === 0 ? "All is there that voice needs." : `Voice does not work: ${obstacles.join(", ")}.`,
-    ...(warnings.length === 0 ? [] : [`Look at: ${warnings.join(", ")}.`]),
-    ...(optional.length === 0 ? [] : [`Not there, and not needed by every bot: ${optional.join(", ")}.`])
+    obstacles.length === 0 ? "Everything that voice needs is there." : `Voice does not work: ${obstacles.join(", ")}.`,
+    ...(warnings.length === 0 ? [] : [`Warnings: ${warnings.join(", ")}.`]),
+    ...(optional.length === 0 ? [] : [`Missing, but optional: ${optional.join(", ")}.`])
   ].join(" ")
 }
 

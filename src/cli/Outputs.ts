@@ -39,13 +39,13 @@ export const obstacle = Effect.fnUntraced(function*(path: string) {
   const info = yield* infoOf(path)
   if (Option.isSome(info)) {
     if (info.value.type === "Directory") return "it is a folder"
-    return (yield* isWritable(path)) ? undefined : "there is no permission to write it"
+    return (yield* isWritable(path)) ? undefined : "you have no permission to write it"
   }
   const folder = dirname(resolve(path))
   const inside = yield* infoOf(folder)
-  if (Option.isNone(inside)) return `there is no folder ${folder}`
-  if (inside.value.type !== "Directory") return `${folder} is no folder`
-  return (yield* isWritable(folder)) ? undefined : `there is no permission to write in ${folder}`
+  if (Option.isNone(inside)) return `the folder ${folder} does not exist`
+  if (inside.value.type !== "Directory") return `${folder} is not a folder`
+  return (yield* isWritable(folder)) ? undefined : `you have no permission to write in ${folder}`
 })
 
 /**

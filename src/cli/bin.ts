@@ -26,7 +26,7 @@ const explain = (cause: unknown): string => {
     ? "The command line of effect-discord-voice needs effect and @effect/platform-node: npm install effect @effect/platform-node"
     : `effect-discord-voice cannot be loaded: ${
       text.replace(/\.$/, "")
-    }. Install it anew where it runs (npm ci, without --omit=optional)${more}.`
+    }. Reinstall it where it runs (npm ci, without --omit=optional)${more}.`
 }
 
 const fail = (message: string): void => {

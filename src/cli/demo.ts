@@ -61,31 +61,37 @@ const settings = {
   file: Argument.String("file").pipe(
     Argument.optional,
     Argument.withDescription(
-      "Any audio file: Opus is passed through, others are decoded and encoded; default some music that comes with the package"
+      "An audio file: Opus is passed through, other formats are decoded and encoded (default: music that comes with the package)"
     )
   ),
   mode: Flag.Literals("mode", EncryptionMode.literals).pipe(
     Flag.optional,
-    Flag.withDescription("Encryption mode; default what the client prefers")
+    Flag.withDescription("Encryption mode (default: the one that the client prefers)")
   ),
   voiceVersion: Flag.ChoiceWithValue(
     "voice-version",
     VoiceVersion.literals.map((version) => [String(version), version] as const)
   ).pipe(
     Flag.optional,
-    Flag.withDescription("Version of the voice gateway, 1 to 9; default 8")
+    Flag.withDescription("Version of the voice gateway, 1 to 9 (default: 8)")
   ),
   record: Flag.String("record").pipe(
     Flag.optional,
-    Flag.withDescription("Write what the listener heard to this file; default one in the folder for temporary files")
+    Flag.withDescription(
+      "Write what the listener heard to this file (default: a file in the folder for temporary files)"
+    )
   ),
   answer: Flag.String("answer").pipe(
     Flag.optional,
-    Flag.withDescription("What the listener answers (Opus); default some speech, or nothing if a file is played")
+    Flag.withDescription(
+      "An Opus file that the listener answers with (default: some speech, or nothing if you play a file)"
+    )
   ),
   recordAnswer: Flag.String("record-answer").pipe(
     Flag.optional,
-    Flag.withDescription("Write what the bot heard of the answer to this file; default one like the other")
+    Flag.withDescription(
+      "Write what the bot heard of the answer to this file (default: a file in the folder for temporary files)"
+    )
   )
 }
 
@@ -118,7 +124,7 @@ const describeEnd = (end: Track.TrackEnd): string => {
     case "Failed":
       return end.error.message
     case "Starved":
-      return `starved: the source gave nothing for ${Math.round(end.silentMs)} ms`
+      return `starved: the source delivered nothing for ${Math.round(end.silentMs)} ms`
     default:
       return end._tag.toLowerCase()
   }
@@ -218,7 +224,7 @@ const objection = Effect.fnUntraced(function*(
   asked: { readonly record: boolean; readonly recordAnswer: boolean }
 ) {
   if (asked.recordAnswer && answer === undefined) {
-    return "--record-answer is for what the listener answers: with a file there is an answer if --answer names one."
+    return "--record-answer records the listener's answer, but there is none: when you play a file, --answer has to name one."
   }
   const recordings = [
     { flag: "--record", path: record, isAsked: asked.record },
@@ -226,14 +232,14 @@ const objection = Effect.fnUntraced(function*(
   ]
   for (const { flag, isAsked, path } of recordings) {
     for (const read of answer === undefined ? [file] : [file, answer]) {
-      if (yield* Outputs.isSame(path, read)) return `${read} would be written over: name another file for ${flag}.`
+      if (yield* Outputs.isSame(path, read)) return `${read} would be overwritten: choose another file for ${flag}.`
     }
     // one that nobody asked for does not keep from measuring
     const why = isAsked ? yield* Outputs.obstacle(path) : undefined
     if (why !== undefined) return `${flag} ${path}: ${why}.`
   }
   return answer !== undefined && (yield* Outputs.isSame(record, recordAnswer))
-    ? `--record and --record-answer are one file, ${record}: name another one for one of them.`
+    ? `--record and --record-answer name the same file, ${record}: choose another one for one of them.`
     : undefined
 })
 
@@ -336,16 +342,16 @@ export const demoCommand = Command.make("demo", settings, (options) => {
     )
   )
 }).pipe(
-  Command.withDescription("Play a file through an emulator of Discord, and measure what a listener hears"),
+  Command.withDescription("Play a file through an emulator of Discord, and check what a listener hears"),
   Command.withExamples([
-    { command: "effect-discord-voice demo", description: "Play some music, and talk with a listener" },
+    { command: "effect-discord-voice demo", description: "Play some music, then talk with a listener" },
     {
       command: "effect-discord-voice demo song.ogg --record heard.ogg",
-      description: "Play a file and keep what was heard"
+      description: "Play a file and record what was heard"
     },
     {
       command: "effect-discord-voice demo --mode xsalsa20_poly1305 --voice-version 4",
-      description: "The same in the Discord of 2022"
+      description: "Use the protocol of 2022"
     }
   ])
 )

@@ -33,11 +33,11 @@ export class DoctorFailed extends Schema.TaggedError<DoctorFailed>("effect-disco
 const flags = {
   json: Flag.Boolean("json").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("Print JSON, one object a line: each check, and at last what it comes to")
+    Flag.withDescription("Print JSON, one object per line: each check, and the result at the end")
   ),
   ffmpeg: Flag.String("ffmpeg").pipe(
     Flag.withDefault("ffmpeg"),
-    Flag.withDescription("The program, if it is not on the PATH")
+    Flag.withDescription("Path of ffmpeg, if it is not on the PATH")
   )
 }
 
@@ -77,12 +77,15 @@ export const doctorCommand = Command.make(
     if (!isFit) return yield* new DoctorFailed({ detail: verdict })
   })
 ).pipe(
-  Command.withDescription("Try what voice needs of this machine and of what is installed"),
+  Command.withDescription("Check that this machine and the installed packages have everything that voice needs"),
   Command.withExamples([
-    { command: "effect-discord-voice doctor", description: "Say what is there, and what to do about what is not" },
+    {
+      command: "effect-discord-voice doctor",
+      description: "Check everything, and say what to do about anything that is missing"
+    },
     {
       command: "effect-discord-voice doctor --json",
-      description: "For a program or an issue, one object a line"
+      description: "The same for a program, or to attach to a bug report"
     }
   ])
 )

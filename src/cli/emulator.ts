@@ -55,7 +55,7 @@ const summary = (o: {
   readonly token: string
 }): string => {
   const lines = [
-    "The emulator is running. Press Ctrl+C to end it.",
+    "The emulator is running. Press Ctrl+C to stop it.",
     "",
     `  gateway  ${o.urls.gateway}`,
     `  rest     ${o.urls.rest}`,
@@ -187,7 +187,7 @@ const obey = Effect.fnUntraced(function*(
         Effect.andThen(Effect.suspend(() => isStopping ? stop : Effect.void))
       )
     ),
-    Effect.catch(({ message }) => answer(undefined, { ok: false, message: `No orders any more: ${message}` })),
+    Effect.catch(({ message }) => answer(undefined, { ok: false, message: `No more orders are read: ${message}` })),
     Effect.andThen(gone),
     Effect.catchCause(onDefect),
     Effect.forkScoped
@@ -264,15 +264,15 @@ export const emulatorCommand = Command.make(
       return yield* new EmulatorFailed({ detail: message })
     })
     if (options.attached && !options.json) {
-      return yield* fail("--attached is for a program that reads JSON: without --json standard input is not read.")
+      return yield* fail("--attached needs --json: without it, standard input is not read.")
     }
     if (certFile !== undefined && !options.tls) {
-      return yield* fail("--cert is for the certificate of --tls: without --tls there is none.")
+      return yield* fail("--cert needs --tls: without it, there is no certificate.")
     }
     const twice = options.users.find((name, i) => options.users.indexOf(name) !== i)
-    if (twice !== undefined) return yield* fail(`--user ${twice} is given twice: nobody is in the lobby twice.`)
+    if (twice !== undefined) return yield* fail(`--user ${twice} is given twice: give each guest a different name.`)
     if (Option.isSome(options.play) && options.users.includes("player")) {
-      return yield* fail("--user player is the guest of --play: give this one another name.")
+      return yield* fail("--user player is the name of the guest of --play: choose another name.")
     }
     const habits = Habits.read(options.habits)
     if (Result.isFailure(habits)) return yield* fail(habits.failure)
@@ -306,24 +306,27 @@ export const emulatorCommand = Command.make(
     )
   })
 ).pipe(
-  Command.withDescription("Run an emulator of Discord voice on this machine"),
+  Command.withDescription("Run an emulator of Discord on this machine"),
   Command.withExamples([
-    { command: "effect-discord-voice emulator", description: "Listen at free ports, and say where and what happens" },
+    {
+      command: "effect-discord-voice emulator",
+      description: "Listen on free ports, print where, and report what happens"
+    },
     {
       command: "effect-discord-voice emulator --tls --cert ca.pem --user guest --play song.ogg",
-      description: "With TLS, a guest who listens, and one who plays"
+      description: "Use TLS, with one guest that listens and one that plays"
     },
     {
       command: "effect-discord-voice emulator --habit channelE2ee=optional",
-      description: "Channels that let clients in which cannot encrypt end to end"
+      description: "Admit clients that cannot encrypt end to end"
     },
     {
       command: "effect-discord-voice emulator --latency 60 --jitter 40 --loss 0.05",
-      description: "Over a bad network"
+      description: "Simulate a bad network"
     },
     {
       command: "effect-discord-voice emulator --json --strict",
-      description: "For a program, which reads events from stdout and writes orders to stdin"
+      description: "Let a program read events from stdout and write orders to stdin"
     }
   ])
 )

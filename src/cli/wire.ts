@@ -38,23 +38,23 @@ export class WireFailed extends Schema.TaggedError<WireFailed>("effect-discord-v
 
 const flags = {
   file: Argument.String("file").pipe(
-    Argument.withDescription("What WireLog.layerFile has written; - reads standard input")
+    Argument.withDescription("A log written by WireLog.layerFile; - reads standard input")
   ),
   socket: Flag.String("socket").pipe(
     Flag.optional,
     Flag.withDescription(
-      "Only what is of this socket, such as \"voice 1\", or of all of this kind: gateway, voice, udp"
+      "Show only this socket, such as \"voice 1\", or all sockets of one kind: gateway, voice, udp"
     )
   ),
   findings: Flag.Boolean("findings").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("Only what is unknown here or tells of a fault")
+    Flag.withDescription("Show only entries that are unknown to this library or point to a fault")
   ),
-  full: Flag.Boolean("full").pipe(Flag.withDefault(false), Flag.withDescription("Whole lines, however long they are")),
+  full: Flag.Boolean("full").pipe(Flag.withDefault(false), Flag.withDescription("Do not shorten long lines")),
   json: Flag.Boolean("json").pipe(
     Flag.withDefault(false),
     Flag.withDescription(
-      "Print JSON, one object a line: each entry with what was found in it, and at last how many there were"
+      "Print JSON, one object per line: each entry with its findings, and a summary at the end"
     )
   )
 }
@@ -80,13 +80,13 @@ const endOf = (
     readonly width: number
   }
 ): string => {
-  const head = `${entries} entries${unreadable === 0 ? "" : `, and ${unreadable} lines that are none`}.`
+  const head = `${entries} entries${unreadable === 0 ? "" : `, and ${unreadable} lines that are not entries`}.`
   const findings = Array.from(found, ([finding, times]) => `${times} x ${finding}`)
   return [
     "",
     ...sockets.map((socket) => Text.fit(escaped(Sockets.text(socket)), width)),
     "",
-    ...(findings.length === 0 ? [`${head} Nothing in them is unknown here.`] : [`${head} Found:`]),
+    ...(findings.length === 0 ? [`${head} Nothing in them is unknown.`] : [`${head} Found:`]),
     ...findings.map((finding) => Text.fit(`  ${escaped(finding)}`, width))
   ].join("\n")
 }
@@ -131,7 +131,7 @@ export const wireCommand = Command.make(
       if (text === "") return
       const read = Result.flatMap(WireLog.decodeLine(text), (entry) => Result.try(() => shown(reader.read(entry))))
       if (Result.isFailure(read)) {
-        if (entries === 0) return yield* fail(json, `${file} is no log of the wire: its first line is no entry.`)
+        if (entries === 0) return yield* fail(json, `${file} is not a log of WireLog: its first line is not an entry.`)
         unreadable++
         return
       }
@@ -153,7 +153,7 @@ export const wireCommand = Command.make(
     yield* (path === "-" ? read(stdin) : readFile).pipe(
       Effect.catchTag("PlatformError", ({ message }) => fail(json, `${file} cannot be read: ${message}`))
     )
-    if (entries === 0) return yield* fail(json, `${file} is no log of the wire: it is empty.`)
+    if (entries === 0) return yield* fail(json, `${file} is not a log of WireLog: it is empty.`)
     if (Option.isSome(socket) && !Array.from(names).some((name) => isOf(name, socket.value))) {
       const there = Array.from(names, (name) => escaped(name)).join(", ") || "none"
       return yield* fail(json, `${file} has no socket "${socket.value}": it has ${there}.`)
@@ -171,13 +171,13 @@ export const wireCommand = Command.make(
     )
   })
 ).pipe(
-  Command.withDescription("Show what WireLog.layerFile has written, and what in it is unknown here"),
+  Command.withDescription("Show a log written by WireLog.layerFile, and what in it is unknown to this library"),
   Command.withExamples([
-    { command: "effect-discord-voice wire call.wire.jsonl", description: "All that was said, in order" },
+    { command: "effect-discord-voice wire call.wire.jsonl", description: "Show everything in order" },
     {
       command: "effect-discord-voice wire call.wire.jsonl --findings",
-      description: "What is unknown here or tells of a fault"
+      description: "Show what is unknown or points to a fault"
     },
-    { command: "effect-discord-voice wire call.wire.jsonl --socket voice", description: "The voice gateways alone" }
+    { command: "effect-discord-voice wire call.wire.jsonl --socket voice", description: "Show only the voice gateways" }
   ])
 )

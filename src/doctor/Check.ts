@@ -77,7 +77,7 @@ export const line = (check: Check): string => {
  *
  * @internal
  */
-export const reinstall = "install the package anew where it runs: npm ci --omit=dev"
+export const reinstall = "reinstall the package where it runs: npm ci --omit=dev"
 
 /**
  * What a trial has to say that went well, or nearly so.
@@ -163,7 +163,7 @@ export const attempt = (
     Effect.scoped,
     Effect.timeoutOrElse({
       duration: limitMs,
-      orElse: () => Effect.fail(new Unfit(`it has not ended within ${limitMs / 1000} seconds`))
+      orElse: () => Effect.fail(new Unfit(`it did not finish within ${limitMs / 1000} seconds`))
     }),
     Effect.map((finding) => found(subject, finding)),
     Effect.catch((error) => Effect.succeed(missing(subject, describe(error), remedy))),

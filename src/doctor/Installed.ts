@@ -119,11 +119,11 @@ export const runtime = (versions: Readonly<Record<string, string | undefined>>):
   if (other !== undefined) {
     const own = versions[other.name] ?? "0"
     return Check.found(subject, {
-      detail: `${other.name} ${own} on ${process.platform} ${process.arch}, which says that it is Node ${version}`,
+      detail: `${other.name} ${own} on ${process.platform} ${process.arch}, which reports itself as Node ${version}`,
       facts: { ...facts, [other.name]: own },
       remedy: isAtLeast(own, other.least)
         ? undefined
-        : `nobody has tried it: install ${other.name} ${other.least} or later`
+        : `this version was never tried: install ${other.name} ${other.least} or later`
     })
   }
   if (!isAtLeast(version, leastNode)) {
@@ -131,7 +131,7 @@ export const runtime = (versions: Readonly<Record<string, string | undefined>>):
   }
   return Check.found(subject, {
     detail: isDearInGcm(version)
-      ? `${detail}; AES-GCM is dear in 24.18 to 24.21 for other voice libraries, not for this one`
+      ? `${detail}; AES-GCM is slow in 24.18 to 24.21 in other voice libraries, but not in this one`
       : detail,
     facts
   })
@@ -169,12 +169,12 @@ export const peer = (
   if (installed === undefined) {
     // what is running has it
     if (purpose === undefined) return Check.found(subject, { detail: "in a bundle" })
-    return Check.missing(subject, "not found", `npm install ${name}, for ${purpose}; in a bundle, nothing`)
+    return Check.missing(subject, "not found", `npm install ${name}, for ${purpose}; nothing to do in a bundle`)
   }
   const facts = { version: installed.version }
   if (!isCompatible(installed.version, least)) {
     return Check.found(subject, {
-      detail: `${installed.version} does not go with this package, which wants ^${least}`,
+      detail: `${installed.version} does not work with this package, which requires ^${least}`,
       facts,
       remedy: `npm install ${name}@^${least}`
     })
@@ -182,9 +182,9 @@ export const peer = (
   if (twin !== undefined && twin.path !== installed.path) {
     return Check.found(subject, {
       detail:
-        `${installed.version}, but the working directory has another copy (${twin.version}), and the two do not know each other`,
+        `${installed.version}, but the working directory has another copy (${twin.version}), and the two do not work together`,
       facts,
-      remedy: `npm dedupe, or leave one of ${twin.path} and ${installed.path}`
+      remedy: `run npm dedupe, or remove one of ${twin.path} and ${installed.path}`
     })
   }
   return Check.found(subject, { detail: installed.version, facts })
@@ -200,14 +200,14 @@ export const purposes: { readonly [name: string]: { readonly purpose: string; re
   "@wasm-audio-decoders/flac": { purpose: "FLAC without ffmpeg", isRequired: false },
   "@wasm-audio-decoders/ogg-vorbis": { purpose: "Vorbis without ffmpeg", isRequired: false },
   "codec-parser": { purpose: "Vorbis without ffmpeg", isRequired: false },
-  "libopus-wasm": { purpose: "Opus: what is mixed, encoded and decoded", isRequired: true },
-  "libsodium": { purpose: "the encryption aead_xchacha20_poly1305_rtpsize", isRequired: true },
+  "libopus-wasm": { purpose: "mixing, encoding and decoding Opus", isRequired: true },
+  "libsodium": { purpose: "the encryption mode aead_xchacha20_poly1305_rtpsize", isRequired: true },
   "mediabunny": { purpose: "MP4 without ffmpeg", isRequired: false },
   "mpg123-decoder": { purpose: "MP3 without ffmpeg", isRequired: false },
-  "opusscript": { purpose: "the layers of Opus of that name", isRequired: false },
+  "opusscript": { purpose: "OpusEncoder.layerOpusScript and OpusDecoder.layerOpusScript", isRequired: false },
   "selfsigned": { purpose: "the emulator's certificate", isRequired: false },
-  "tweetnacl": { purpose: "older modes of encryption, and the emulator", isRequired: true },
-  "undici": { purpose: "URLs whose addresses are under a rule", isRequired: false },
+  "tweetnacl": { purpose: "older encryption modes, and the emulator", isRequired: true },
+  "undici": { purpose: "URLs with a rule for addresses", isRequired: false },
   "ws": { purpose: "the WebSockets of all gateways", isRequired: true }
 }
 

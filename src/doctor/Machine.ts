@@ -61,10 +61,10 @@ const output = Effect.fnUntraced(function*(command: string, args: ReadonlyArray<
 const program = (name: "ffmpeg" | "ffprobe", command: string, without: string): Effect.Effect<Check.Check> =>
   Effect.suspend(() => {
     const subject: Check.Subject = { group: "program", name, isRequired: false }
-    const remedy = `install ffmpeg, or say where it is: without it ${without}`
+    const remedy = `install ffmpeg, or say where it is: without it, ${without}`
     const path = which(command)
     if (path === undefined) {
-      return Effect.succeed(Check.missing(subject, `${command} is not there, nor on the PATH`, remedy))
+      return Effect.succeed(Check.missing(subject, `${command} was not found on the PATH`, remedy))
     }
     return Effect.map(
       Check.attempt(
@@ -73,7 +73,7 @@ const program = (name: "ffmpeg" | "ffprobe", command: string, without: string): 
         Effect.flatMap(output(path, ["-version"]), (said) => {
           const version = /version (\S+)/.exec(said)?.[1]
           return version === undefined
-            ? Effect.fail(new Check.Unfit(`${path} does not say its version, as ${name} does`))
+            ? Effect.fail(new Check.Unfit(`${path} does not print a version as ${name} does`))
             : Effect.succeed({ detail: `${version} at ${path}`, facts: { version, path } })
         })
       ),
@@ -89,7 +89,7 @@ const program = (name: "ffmpeg" | "ffprobe", command: string, without: string): 
 export const programs = (command: string): Effect.Effect<ReadonlyArray<Check.Check>> => {
   const ffprobe = Ffmpeg.besides(command)
   return Effect.all([
-    program("ffmpeg", command, "HLS and what nothing here decodes cannot be played"),
+    program("ffmpeg", command, "HLS and formats that this package does not decode cannot be played"),
     ...(ffprobe === undefined
       ? []
       : [program("ffprobe", ffprobe, "the duration and the tags of what ffmpeg plays are unknown")])
@@ -125,7 +125,7 @@ const echo = Effect.acquireRelease(
  */
 export const udp: Effect.Effect<Check.Check> = Check.attempt(
   { group: "udp", name: "loopback", isRequired: true },
-  "let the process open UDP sockets: see what sandbox or firewall the host has",
+  "allow the process to open UDP sockets: check the sandbox or firewall of the host",
   Effect.gen(function*() {
     const { port } = (yield* echo).address()
     const socket = yield* (yield* Transport.DatagramTransport).connect({ address: "127.0.0.1", port })
@@ -136,10 +136,10 @@ export const udp: Effect.Effect<Check.Check> = Check.attempt(
       socket.send(said, said.length, true)
     }).pipe(Effect.timeoutOrElse({
       duration: answerMs,
-      orElse: () => Effect.fail(new Check.Unfit(`what was sent has not come back within ${answerMs} ms`))
+      orElse: () => Effect.fail(new Check.Unfit(`what was sent did not come back within ${answerMs} ms`))
     }))
     if (Buffer.compare(heard, said) !== 0) {
-      return yield* Effect.fail(new Check.Unfit("what comes back is not what was sent"))
+      return yield* Effect.fail(new Check.Unfit("what came back is not what was sent"))
     }
     return { detail: "sends and receives", facts: { roundTripMs: performance.now() - sentMs } }
   }).pipe(Effect.provide(Transport.layerDatagram))
@@ -162,7 +162,7 @@ export const beat = (duration: Duration.Input): Effect.Effect<Check.Check> => {
   const wantedMs = Option.match(Duration.fromInput(duration), { onNone: () => 0, onSome: Duration.toMillis })
   const beats = Math.max(1, Math.ceil(Math.min(wantedMs, mostBeatMs) / AudioClock.frameMs))
   const remedy =
-    "give the process more of a processor, or move what keeps it busy: Voice.layerThread has a thread for the beat (docs/driver.md)"
+    "give the process more CPU time, or move the work that keeps it busy: Voice.layerThread runs the beat in a thread (docs/driver.md)"
   return Check.attempt(
     { group: "clock", name: "beat", isRequired: false },
     remedy,
@@ -243,7 +243,10 @@ export const processors = (available: number, cpuMax: string | undefined): Check
     detail: isLimited ? `${round(share)} of ${available}, by the container's quota` : String(available),
     facts: { available, share: round(Math.min(share, available)) },
     ...(share < 1
-      ? { remedy: "give the container a whole processor: one that has used up its quota stands still, and is heard" }
+      ? {
+        remedy:
+          "give the container a whole processor: a process that has used up its quota is stopped, which is heard as a gap"
+      }
       : {})
   })
 }

@@ -72,7 +72,7 @@ const opus = (
       }
       const share = power(heard) / power(tone(0))
       if (heard.length !== 2 * frameSamples || !(share > 0.5 && share < 2)) {
-        return yield* Effect.fail(new Check.Unfit("it does not decode what it has encoded"))
+        return yield* Effect.fail(new Check.Unfit("it does not decode what it encoded"))
       }
       return withVersion(name, "encodes and decodes")
     }).pipe(Effect.provide([encoders, decoders]))
@@ -123,9 +123,9 @@ const voiceActivity = Check.attempt(
   Effect.gen(function*() {
     const detect = yield* WebRtc.make(yield* WebRtc.load, limits.sampleRate, 2)
     if (detect(new Int16Array(limits.sampleRate / 100))) {
-      return yield* Effect.fail(new Check.Unfit("it takes silence for speech"))
+      return yield* Effect.fail(new Check.Unfit("it mistakes silence for speech"))
     }
-    return withVersion(fvad, "tells speech from silence", fvad)
+    return withVersion(fvad, "distinguishes speech from silence", fvad)
   })
 )
 
@@ -164,11 +164,11 @@ const sealed = Effect.fnUntraced(function*(crypto: VoiceCrypto.VoiceCrypto["Serv
   const changed = Uint8Array.from(buffer.subarray(0, length))
   changed[headerBytes] = (changed[headerBytes] ?? 0) ^ 1
   if (there.open(changed, headerBytes, length) !== -1) {
-    return yield* Effect.fail(new Check.Unfit("it opens a packet that was changed"))
+    return yield* Effect.fail(new Check.Unfit("it opens a packet that was tampered with"))
   }
   const opened = there.open(buffer, headerBytes, length)
   if (opened !== plainBytes || Buffer.compare(buffer.subarray(0, opened), plain) !== 0) {
-    return yield* Effect.fail(new Check.Unfit("it does not open what it has sealed"))
+    return yield* Effect.fail(new Check.Unfit("it does not open what it sealed"))
   }
 })
 
@@ -197,7 +197,7 @@ const nobody = { userId: UserId.make("1"), channelId: ChannelId.make("1") }
 /** A key package is made of everything that the engine has: keys, signatures and the group's structures. */
 const e2ee: Effect.Effect<Check.Check> = Check.attempt(
   { group: "e2ee", name: engine, isRequired: true },
-  "npm ci without --omit=optional, on the system where it runs: without it Discord lets nobody into a call; with permissions, --allow-addons (docs/deployment.md)",
+  "run npm ci without --omit=optional on the system where the bot runs: without this package Discord admits it to no call; with permissions, --allow-addons (docs/deployment.md)",
   Effect.gen(function*() {
     const dave = yield* Dave.Dave
     const group = yield* dave.open(nobody)
@@ -212,16 +212,16 @@ const threads = [
   {
     name: "groups",
     file: DaveThread.file,
-    without: "changes of an encrypted call hold up the audio for some milliseconds"
+    without: "changes in an encrypted call delay the audio by some milliseconds"
   },
-  { name: "mixer", file: MixerThread.file, without: "what is mixed or encoded holds up the audio" },
+  { name: "mixer", file: MixerThread.file, without: "mixing and encoding delay the audio" },
   { name: "driver", file: DriverThread.file, without: "Voice.layerThread does no more than Voice.layer" }
 ]
 
 const thread = ({ file, name, without }: (typeof threads)[number]): Effect.Effect<Check.Check> => {
   const subject: Check.Subject = { group: "thread", name, isRequired: false }
   const remedy =
-    `without it ${without}: in a bundle, build its file, too; with permissions, --allow-worker (docs/deployment.md)`
+    `without it, ${without}: in a bundle, build its file too; with permissions, --allow-worker (docs/deployment.md)`
   return Check.attempt(
     subject,
     remedy,

@@ -150,7 +150,7 @@ describe("SourceFailed", () => {
       const missing = sentence.cause
       assert(missing instanceof VoiceError.VoiceError && missing.reason._tag === "SourceFailed")
       assert.strictEqual(sentence.kind, "UnknownFormat")
-      assert.include(missing.message, "no-such-ffmpeg is not there")
+      assert.include(missing.message, "no-such-ffmpeg was not found")
     }))
 
   it.live("has it where a stream is destroyed while it is read, which tells its error a moment later", () =>

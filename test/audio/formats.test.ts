@@ -231,7 +231,7 @@ describe("formats", () => {
         assert.strictEqual(
           played.message,
           "The audio source chirp.alac.m4a failed (Unsupported): the MP4 holds ALAC, neither Opus, AAC, MP3, FLAC nor PCM; " +
-            "ffmpeg could decode it, but no-such-ffmpeg is not there, nor on the PATH."
+            "ffmpeg could decode it, but no-such-ffmpeg was not found on the PATH."
         )
         const page = yield* collect(AudioSource.fromBytes(Buffer.from("<!DOCTYPE html><title>x</title>"), options))
         assert.strictEqual(
@@ -240,7 +240,7 @@ describe("formats", () => {
         )
         const chosen = yield* collect(AudioSource.fromFfmpeg("x.mp3", { command: "no-such-ffmpeg" }))
         assert.deepStrictEqual(without(chosen), ["NotFound", undefined, {}])
-        assert.match(chosen.message, /no-such-ffmpeg is not there, nor on the PATH: install ffmpeg/)
+        assert.match(chosen.message, /no-such-ffmpeg was not found on the PATH: install ffmpeg/)
       }))
   })
 })

@@ -65,7 +65,7 @@ describe("fromProcess", () => {
     Effect.gen(function*() {
       const missing = yield* collect(AudioSource.fromProcess({ command: "no-such-program", pcm }))
       assert.deepStrictEqual(missing.end, "NotFound")
-      assert.match(missing.message, /the program no-such-program is not there, nor on the PATH/)
+      assert.match(missing.message, /the program no-such-program was not found on the PATH/)
       const folder = yield* collect(AudioSource.fromProcess({ command: "/tmp", pcm }))
       assert.strictEqual(folder.end, "Unreadable")
     }))

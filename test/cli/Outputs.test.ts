@@ -22,8 +22,8 @@ describe("Outputs", () => {
       for (
         const [path, why] of [
           [folder, "it is a folder"],
-          [Path.join(folder, "none", "heard.ogg"), `there is no folder ${Path.join(folder, "none")}`],
-          [Path.join(file, "heard.ogg"), `${file} is no folder`]
+          [Path.join(folder, "none", "heard.ogg"), `the folder ${Path.join(folder, "none")} does not exist`],
+          [Path.join(file, "heard.ogg"), `${file} is not a folder`]
         ] as const
       ) {
         assert.strictEqual(yield* Outputs.obstacle(path), why)

@@ -142,19 +142,19 @@ describe("demo", () => {
       const answer = ["--answer", at("answer.ogg")]
       for (
         const [args, message] of [
-          [["--record", at("song.ogg")], `${at("song.ogg")} would be written over: name another file for --record.`],
-          [["--record", at("linked.ogg")], `${at("song.ogg")} would be written over: name another file for --record.`],
+          [["--record", at("song.ogg")], `${at("song.ogg")} would be overwritten: choose another file for --record.`],
+          [["--record", at("linked.ogg")], `${at("song.ogg")} would be overwritten: choose another file for --record.`],
           [
             [...answer, "--record-answer", at("answer.ogg")],
-            `${at("answer.ogg")} would be written over: name another file for --record-answer.`
+            `${at("answer.ogg")} would be overwritten: choose another file for --record-answer.`
           ],
           [
             [...answer, "--record", at("a.ogg"), "--record-answer", at("a.ogg")],
-            `--record and --record-answer are one file, ${at("a.ogg")}: name another one for one of them.`
+            `--record and --record-answer name the same file, ${at("a.ogg")}: choose another one for one of them.`
           ],
           [["--record", path], `--record ${path}: it is a folder.`],
-          [["--record", at("none/a.ogg")], `--record ${at("none/a.ogg")}: there is no folder ${at("none")}.`],
-          [["--record-answer", at("a.ogg")], "--record-answer is for what the listener answers"]
+          [["--record", at("none/a.ogg")], `--record ${at("none/a.ogg")}: the folder ${at("none")} does not exist.`],
+          [["--record-answer", at("a.ogg")], "--record-answer records the listener's answer, but there is none"]
         ] as const
       ) {
         const { errors, exit, lines } = yield* Effect.gen(function*() {

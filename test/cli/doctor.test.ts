@@ -151,13 +151,13 @@ describe("doctor", () => {
         )
         assert.match(
           stdout,
-          /^missing +program +ffmpeg \(optional\): ffmpeg is not there, nor on the PATH\n +install ffmpeg/m
+          /^missing +program +ffmpeg \(optional\): ffmpeg was not found on the PATH\n +install ffmpeg/m
         )
         assert.notMatch(stdout, /^\w+ +decoder +(aac|webrtc-vad)/m)
         assert.match(stdout, /^missing +decoder +mp4 \(optional\): Cannot find package 'mediabunny'.*\n.*ffmpeg plays/m)
         assert.match(
           stdout,
-          /\n\nAll is there that voice needs\..*needed by every bot: @audio\/decode-aac, @echogarden\/fvad-wasm, mp4, ffmpeg, ffprobe\.\n$/
+          /\n\nEverything that voice needs is there\..*Missing, but optional: @audio\/decode-aac, @echogarden\/fvad-wasm, mp4, ffmpeg, ffprobe\.\n$/
         )
       }).pipe(Effect.scoped),
     patienceMs
@@ -201,7 +201,7 @@ describe("doctor", () => {
         const gone = ["libopus-wasm", "libsodium", "mediabunny", "ws"]
         const at = yield* without(...gone)
         const other = yield* run(["--json"], { at })
-        assert.match(other.stderr, /package '(?:libopus-wasm|libsodium|ws)'.* Install it anew/)
+        assert.match(other.stderr, /package '(?:libopus-wasm|libsodium|ws)'.* Reinstall it/)
         const checks = failed(other)
         const notThere = checks.filter(({ status }) => status === "missing")
         assert.deepStrictEqual(notThere.map(({ name }) => name), gone)
@@ -217,7 +217,7 @@ describe("doctor", () => {
         assert.strictEqual(code, 1)
         assert.match(
           stdout,
-          /^missing +package +libopus-wasm: not found; it is for Opus.*\n +install the package anew/m
+          /^missing +package +libopus-wasm: not found; it is for mixing.*\n +reinstall the package/m
         )
       }).pipe(Effect.scoped),
     patienceMs

@@ -825,7 +825,7 @@ describe("emulator", () => {
   it.effect("says what failed as JSON, too, and refuses what goes with nothing, and habits that are none", () =>
     Effect.gen(function*() {
       const attached = yield* Effect.exit(run(["--attached"]))
-      assert.include(Exit.isFailure(attached) ? Cause.pretty(attached.cause) : "", "without --json")
+      assert.include(Exit.isFailure(attached) ? Cause.pretty(attached.cause) : "", "--attached needs --json")
       assert.lengthOf(yield* TestConsole.logLines, 0)
       for (
         const [args, message] of [
@@ -833,7 +833,7 @@ describe("emulator", () => {
           [["--play", "none.ogg"], "none.ogg"],
           [["--habit", "maxPadding=256"], "--habit maxPadding=256"],
           [["--user", "ada", "--user", "ada"], "--user ada is given twice"],
-          [["--user", "player", "--play", song], "--user player is the guest of --play"],
+          [["--user", "player", "--play", song], "--user player is the name of the guest of --play"],
           [["--tls", "--cert", import.meta.dirname], `${import.meta.dirname} cannot be written: it is a folder.`]
         ] as const
       ) {

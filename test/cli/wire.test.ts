@@ -108,7 +108,7 @@ describe("wire", () => {
       const wrong = yield* run([other])
       assert.isFalse(wrong.isWell)
       assert.isEmpty(wrong.stdout)
-      assert.deepStrictEqual(wrong.stderr, [`${other} is no log of the wire: its first line is no entry.`])
+      assert.deepStrictEqual(wrong.stderr, [`${other} is not a log of WireLog: its first line is not an entry.`])
       const empty = yield* run([yield* fileOf(""), "--json"])
       assert.isFalse(empty.isWell)
       assert.match(JSON.parse(empty.stdout[0] ?? "").message, /it is empty/)
@@ -127,7 +127,7 @@ describe("wire", () => {
       assert.isTrue(whole.isWell)
       assert.strictEqual(JSON.parse(whole.stdout.at(-1) ?? "").entries, 5)
       const none = yield* run(["-"], "")
-      assert.deepStrictEqual(none.stderr, ["Standard input is no log of the wire: it is empty."])
+      assert.deepStrictEqual(none.stderr, ["Standard input is not a log of WireLog: it is empty."])
     }))
 
   it.live("says which sockets there are where it is asked for another", () =>
@@ -166,7 +166,7 @@ describe("wire", () => {
         const { isWell, stdout } = yield* run(args)
         assert.isTrue(isWell)
         assert.notMatch(stdout.join(""), /[\p{Cc}\p{Cf}]/u)
-        assert.match(stdout.join("\n"), /3 entries, and 1 lines that are none/)
+        assert.match(stdout.join("\n"), /3 entries, and 1 lines that are not entries/)
         assert.include(stdout.at(-1), "1 x an unknown field of op 8: d.\\u{1b}[2J\\u{202e}")
       }
       const { isWell, stdout } = yield* run([path, "--json"])

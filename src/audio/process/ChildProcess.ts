@@ -55,7 +55,7 @@ const startFailure = (name: string, command: string, cause: unknown, hint: strin
   const code = codeOf(cause)
   const more = hint === undefined ? "" : `: ${hint}`
   if (code === "ENOENT") {
-    return ByteSource.failure(name, "NotFound", `the program ${command} is not there, nor on the PATH${more}`, {
+    return ByteSource.failure(name, "NotFound", `the program ${command} was not found on the PATH${more}`, {
       cause
     })
   }

@@ -179,7 +179,7 @@ export const fallback = (
 }
 
 const missing = (options: FfmpegOptions | undefined): string =>
-  `${options?.command ?? "ffmpeg"} is not there, nor on the PATH`
+  `${options?.command ?? "ffmpeg"} was not found on the PATH`
 
 /** Says in a sentence of ours that ffmpeg is missing. */
 const explained = <A, R>(opening: Effect.Effect<A, VoiceError, R>, name: string, sentence: string) =>

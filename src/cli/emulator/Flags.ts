@@ -28,77 +28,84 @@ export const flags = {
   port: Flag.Int("port").pipe(
     Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port, 0 to 65535"),
     Flag.withDefault(0),
-    Flag.withDescription("Port of the main gateway and of REST; 0 takes a free one")
+    Flag.withDescription("Port of the main gateway and of REST; 0 picks a free one")
   ),
   tls: Flag.Boolean("tls").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("wss and https, with a certificate made for this run")
+    Flag.withDescription("Use wss and https, with a certificate made for this run")
   ),
   cert: Flag.String("cert").pipe(
     Flag.optional,
-    Flag.withDescription("With --tls: write the certificate to this file, for NODE_EXTRA_CA_CERTS and the like")
+    Flag.withDescription("With --tls: write the certificate to this file, for example for NODE_EXTRA_CA_CERTS")
   ),
   json: Flag.Boolean("json").pipe(
     Flag.withDefault(false),
     Flag.withDescription(
-      "Print JSON, one object a line: first where it listens, then what happens; read orders from stdin"
+      "Print JSON, one object per line: first the addresses, then what happens; read orders from stdin"
     )
   ),
   attached: Flag.Boolean("attached").pipe(
     Flag.withDefault(false),
     Flag.withDescription(
-      "With --json: end when standard input ends, as it does when the program that started it has gone"
+      "With --json: exit when standard input ends, as it does when the parent process is gone"
     )
   ),
   moderator: Flag.Boolean("moderator").pipe(
     Flag.withDefault(false),
     Flag.withDescription(
-      "The bot may move, mute, disconnect and rename others, make channels and roles, delete and pin messages, clear reactions"
+      "Let the bot move, mute, disconnect and rename others, manage channels and roles, delete and pin messages, and clear reactions"
     )
   ),
   strict: Flag.Boolean("strict").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("Exit with 1 if there were violations, and with 0 if there were none")
+    Flag.withDescription("Exit with 1 if there were protocol violations, and with 0 otherwise")
   ),
   users: Flag.String("user").pipe(
     Flag.filter((name) => name !== "" && name !== "bot", () => "a name, other than \"bot\", which is the bot's own"),
     Flag.atLeast(0),
-    Flag.withDescription("A guest in the lobby, who remembers what it hears; can be given several times")
+    Flag.withDescription("Add a guest to the lobby that records what it hears; may be repeated")
   ),
   play: Flag.String("play").pipe(
     Flag.optional,
-    Flag.withDescription("A guest \"player\" in the lobby plays this file over and over: Opus as it is, others encoded")
+    Flag.withDescription(
+      "Add a guest \"player\" to the lobby that plays this file in a loop: Opus as it is, other formats encoded"
+    )
   ),
   profile: Flag.Literals("profile", ["today", "2022"]).pipe(
     Flag.withDefault("today"),
-    Flag.withDescription("Which Discord it is")
+    Flag.withDescription("Which version of Discord to emulate")
   ),
   habits: Flag.KeyValuePair("habit").pipe(
     Flag.withDefault({}),
     Flag.withDescription(
-      "A field of the profile that shall be otherwise, such as maxPadding=0 or heartbeatTimeoutCode=1006; can be given several times"
+      "Override a field of the profile, such as maxPadding=0 or heartbeatTimeoutCode=1006; may be repeated"
     )
   ),
-  token: Flag.Redacted("token").pipe(Flag.optional, Flag.withDescription("Token of the bot; default that of the seed")),
+  token: Flag.Redacted("token").pipe(
+    Flag.optional,
+    Flag.withDescription("Token of the bot (default: derived from the seed)")
+  ),
   guild: id("guild").pipe(
     Flag.optional,
-    Flag.withDescription("Id of the guild; default that of the seed")
+    Flag.withDescription("Id of the guild (default: derived from the seed)")
   ),
   channel: id("channel").pipe(
     Flag.optional,
-    Flag.withDescription("Id of the voice channel \"lobby\"; default that of the seed")
+    Flag.withDescription("Id of the voice channel \"lobby\" (default: derived from the seed)")
   ),
   seed: Flag.Int("seed").pipe(
     Flag.withDefault(1),
-    Flag.withDescription("The same seed gives the same ids, tokens and keys; default 1")
+    Flag.withDescription("The same seed gives the same ids, tokens and keys (default: 1)")
   ),
   latency: milliseconds("latency").pipe(
-    Flag.withDescription("How long a message or a datagram takes one way, in milliseconds")
+    Flag.withDescription("One-way delay of messages and datagrams, in milliseconds")
   ),
-  jitter: milliseconds("jitter").pipe(Flag.withDescription("The most that is added to the latency, in milliseconds")),
+  jitter: milliseconds("jitter").pipe(
+    Flag.withDescription("Maximum random delay added to the latency, in milliseconds")
+  ),
   loss: Flag.Finite("loss").pipe(
     Flag.filter((share) => share >= 0 && share <= 1, () => "a share of the datagrams, 0 to 1"),
     Flag.withDefault(0),
-    Flag.withDescription("Share of the datagrams that is lost in each direction, such as 0.05")
+    Flag.withDescription("Fraction of datagrams lost in each direction, such as 0.05")
   )
 }

@@ -96,7 +96,7 @@ const makeOne = async (path: string): Promise<void> => {
     const found = await Fs.stat(path).catch(() => undefined)
     if (found?.isDirectory() === true) return
     if (codeOf(cause) !== "EEXIST") throw cause
-    throw Object.assign(new Error(`${path} is there, and is no folder`), { code: "ENOTDIR" })
+    throw Object.assign(new Error(`${path} exists and is not a folder`), { code: "ENOTDIR" })
   }
 }
 

@@ -402,7 +402,7 @@ describe("fromUrl of HLS", () => {
       assert.strictEqual(
         played.message,
         "The audio source song.m3u8 failed (Unsupported): it is a playlist (HLS), for which ffmpeg is needed: " +
-          "no-such-ffmpeg is not there, nor on the PATH."
+          "no-such-ffmpeg was not found on the PATH."
       )
       const off = yield* collect(AudioSource.fromUrl(`${server.url}/song.m3u8`, quick))
       assert.strictEqual(off.end, "Unsupported")
