@@ -177,7 +177,7 @@ export const buffering: ReadonlyArray<Entry<Buffering>> = [
   gauge("buffer_depth_seconds", "Depth of the jitter buffer, of the user with the deepest", (b) => seconds(b.depthMs)),
   gauge("buffer_packets", "Packets that wait in the jitter buffers", (b) => b.waiting),
   counter("frames_concealed", "Frames given out as lost, for the decoder to conceal", (b) => b.lost),
-  counter("frames_recoverable", "Of these, those that error correction can bring back", (b) => b.recoverable),
+  counter("frames_recoverable", "Lost frames that error correction can recover", (b) => b.recoverable),
   ...counters<Buffering>("buffer_unused", "Packets that the jitter buffers could not use", {
     late: (b) => b.late,
     duplicate: (b) => b.duplicates,
