@@ -104,35 +104,43 @@ export const connection: ReadonlyArray<Entry<Statistics>> = [
     (s) => seconds(s.gatewayRoundTripMs)
   ),
   gauge("heartbeat_round_trip_seconds", "Round trip of the voice gateway's heartbeat", (s) => seconds(s.roundTripMs)),
-  gauge("media_round_trip_seconds", "Round trip of media, by RTCP", (s) => seconds(s.mediaRoundTripMs)),
+  gauge("media_round_trip_seconds", "Round trip of media, from RTCP", (s) => seconds(s.mediaRoundTripMs)),
   gauge("ping_round_trip_seconds", "Round trip of pings on the media socket", (s) => seconds(s.pingRoundTripMs)),
-  gauge("sent_loss_ratio", "Lost of what we sent, by the server's last report", (s) => s.sentLossShare),
-  gauge("sent_jitter_seconds", "Jitter of what we sent, by the server's last report", (s) => seconds(s.sentJitterMs)),
+  gauge(
+    "sent_loss_ratio",
+    "Fraction of sent packets that were lost, from the server's last report",
+    (s) => s.sentLossShare
+  ),
+  gauge("sent_jitter_seconds", "Jitter of sent packets, from the server's last report", (s) => seconds(s.sentJitterMs)),
   gauge(
     "received_loss_ratio",
-    "Lost of what we hear in the last interval, of the worst source",
+    "Fraction of received packets that were lost in the last interval, for the worst source",
     (s) => greatest(s.sources.map(({ lossShare }) => lossShare))
   ),
   gauge(
     "received_jitter_seconds",
-    "Jitter of what we hear, of the worst source",
+    "Jitter of received packets, for the worst source",
     (s) => seconds(greatest(s.sources.map(({ jitterMs }) => jitterMs)))
   ),
-  gauge("sources", "Streams that were heard", (s) => s.sources.length),
+  gauge("sources", "Number of streams heard", (s) => s.sources.length),
   gauge("send_lateness_p99_seconds", "How late packets were sent, 99th percentile", (s) => seconds(s.latenessP99Ms)),
   gauge("send_lateness_max_seconds", "How late the latest packet was sent", (s) => seconds(s.latenessMaxMs)),
-  counter("heartbeats_sent", "Heartbeats to the voice gateway", (s) => s.heartbeatsSent),
-  counter("resumes", "Lost WebSockets that were replaced while media went on", (s) => s.resumes),
+  counter("heartbeats_sent", "Heartbeats sent to the voice gateway", (s) => s.heartbeatsSent),
+  counter("resumes", "Lost WebSockets that were replaced while media continued", (s) => s.resumes),
   counter("packets_sent", "RTP packets sent", (s) => s.packetsSent),
   counter("silence_packets_sent", "RTP packets sent that were closing silence", (s) => s.silencePacketsSent),
   counter("sent_bytes", "Bytes of RTP packets sent", (s) => s.bytesSent),
-  counter("send_errors", "Datagrams that the operating system did not take", (s) => s.sendErrors),
-  counter("stalls", "Stalls of the process after which the beat was put back on its grid", (s) => s.reanchored),
-  counter("frames_withheld", "Frames that were not sent because nobody could have read them", (s) => s.framesWithheld),
+  counter("send_errors", "Datagrams that the operating system did not accept", (s) => s.sendErrors),
+  counter("stalls", "Stalls of the process after which the beat returned to its grid", (s) => s.reanchored),
+  counter(
+    "frames_withheld",
+    "Frames that were not sent because nobody could have decrypted them",
+    (s) => s.framesWithheld
+  ),
   counter("packets_received", "RTP packets that arrived", (s) => s.packetsReceived),
   counter("packets_opened", "RTP packets that were passed on to a listener", (s) => s.packetsOpened),
-  counter("packets_lost", "RTP packets that were expected and did not come", (s) => s.packetsLost),
-  counter("packets_reordered", "RTP packets that came behind a later one, or twice", (s) => s.packetsReordered),
+  counter("packets_lost", "RTP packets that were expected but did not arrive", (s) => s.packetsLost),
+  counter("packets_reordered", "RTP packets that arrived after a later one, or twice", (s) => s.packetsReordered),
   ...counters<Statistics>("packets_unused", "RTP packets that were not passed on", {
     failed_to_open: (s) => s.failedToOpen,
     malformed: (s) => s.malformed,
@@ -152,10 +160,10 @@ export const connection: ReadonlyArray<Entry<Statistics>> = [
     malformed: (s) => s.malformedMessages,
     unknown_opcode: (s) => s.unknownOpcodes
   }),
-  counter("datagrams_unknown", "Datagrams that are no media, discovery or ping", (s) => s.unknownDatagrams),
+  counter("datagrams_unknown", "Datagrams that are not media, discovery or ping", (s) => s.unknownDatagrams),
   counter("e2ee_frames_encrypted", "Frames that were sent end-to-end encrypted", (s) => s.framesEncrypted),
-  counter("e2ee_frames_decrypted", "End-to-end encrypted frames that were read", (s) => s.framesDecrypted),
-  ...counters<Statistics>("e2ee_frames_failed", "Frames that could not be encrypted or read", {
+  counter("e2ee_frames_decrypted", "End-to-end encrypted frames that were decrypted", (s) => s.framesDecrypted),
+  ...counters<Statistics>("e2ee_frames_failed", "Frames that could not be encrypted or decrypted", {
     failed_to_encrypt: (s) => s.failedToEncrypt,
     undecryptable: (s) => s.undecryptable,
     not_a_member: (s) => s.fromNonMembers,
@@ -164,7 +172,7 @@ export const connection: ReadonlyArray<Entry<Statistics>> = [
   }),
   counter("e2ee_transitions", "Changes of the end-to-end encrypted group", (s) => s.e2eeTransitions),
   counter("e2ee_rejections", "Messages of the group that were refused", (s) => s.e2eeRejections),
-  counter("e2ee_recoveries", "How often we asked to be added to the group anew", (s) => s.e2eeRecoveries)
+  counter("e2ee_recoveries", "Requests to be added to the group again", (s) => s.e2eeRecoveries)
 ]
 
 /**
@@ -174,9 +182,9 @@ export const connection: ReadonlyArray<Entry<Statistics>> = [
  * @since 0.1.0
  */
 export const buffering: ReadonlyArray<Entry<Buffering>> = [
-  gauge("buffer_depth_seconds", "Depth of the jitter buffer, of the user with the deepest", (b) => seconds(b.depthMs)),
-  gauge("buffer_packets", "Packets that wait in the jitter buffers", (b) => b.waiting),
-  counter("frames_concealed", "Frames given out as lost, for the decoder to conceal", (b) => b.lost),
+  gauge("buffer_depth_seconds", "Depth of the deepest jitter buffer", (b) => seconds(b.depthMs)),
+  gauge("buffer_packets", "Packets waiting in the jitter buffers", (b) => b.waiting),
+  counter("frames_concealed", "Frames reported as lost, for the decoder to conceal", (b) => b.lost),
   counter("frames_recoverable", "Lost frames that error correction can recover", (b) => b.recoverable),
   ...counters<Buffering>("buffer_unused", "Packets that the jitter buffers could not use", {
     late: (b) => b.late,
@@ -184,7 +192,11 @@ export const buffering: ReadonlyArray<Entry<Buffering>> = [
     overflow: (b) => b.overflowed,
     stray: (b) => b.strays
   }),
-  counter("resyncs", "How often a stream went on from somewhere else", (b) => b.resyncs),
-  counter("frames_dropped", "Frames that slow readers have lost", (b) => b.dropped),
-  counter("frames_undecodable", "Frames that no decoder took, or none could be had for", (b) => b.undecodable)
+  counter("resyncs", "How often a stream continued from another position", (b) => b.resyncs),
+  counter("frames_dropped", "Frames that slow readers lost", (b) => b.dropped),
+  counter(
+    "frames_undecodable",
+    "Frames that could not be decoded, or for which no decoder was available",
+    (b) => b.undecodable
+  )
 ]
