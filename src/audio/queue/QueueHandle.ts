@@ -163,8 +163,8 @@ export interface Player {
     }
   ) => Effect.Effect<Track, VoiceError.VoiceError, R>
   /**
-   * Fails, with the reason, when it is lost and takes no more tracks. Without it an idle queue finds that out with the next entry, as
-   * it does where this succeeds.
+   * Fails, with the reason, when the player is lost and takes no more tracks. Without it, or if it succeeds, an idle queue
+   * only finds out with its next entry.
    */
   readonly awaitClosed?: Effect.Effect<void, VoiceError.VoiceError> | undefined
 }
