@@ -97,7 +97,7 @@ export type {
 } from "./session/VoiceSession.ts"
 
 /**
- * The default policy: reacts to losses as the table of close codes says, with growing delays between attempts.
+ * The default policy. Reacts to losses as the table of close codes says, with growing delays between attempts.
  *
  * @category constants
  * @since 0.1.0

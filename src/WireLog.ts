@@ -43,7 +43,7 @@ export { DatagramKind, Entry } from "./transport/wire/Entry.ts"
 export interface Options {
   /**
    * "counted": the number of datagrams of each kind, about once a second while there are any. "each": in addition, the size
-   * and the header of every datagram, which is 100 lines a second for a bot that speaks and hears one user. Default
+   * and the header of every datagram, which is 100 lines a second while one user speaks and the bot does, too. Default
    * "counted".
    */
   readonly datagrams?: Datagrams | undefined

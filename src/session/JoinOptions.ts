@@ -24,8 +24,8 @@ export interface JoinOptions extends VoiceDriver.ConnectOptions {
   /** Whether the bot is shown as deaf. It receives nothing while it is. Default false. */
   readonly selfDeaf?: boolean | undefined
   /**
-   * How long the main gateway may take to become ready, and then to send both voice events; the limit applies to each.
-   * Default 15 seconds.
+   * How long to wait for the main gateway to become ready, and for both of its voice events. The limit applies to each of
+   * these waits, also when the session rejoins or moves. Default 15 seconds.
    */
   readonly joinTimeout?: Duration.Input | undefined
   /** How to react to losses, and how often to try again. Parts that are left out are those of `VoiceSession.policy`. */

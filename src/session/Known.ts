@@ -10,8 +10,8 @@ import type * as VoiceError from "../VoiceError.ts"
 import type * as Restrictions from "./Restrictions.ts"
 
 /**
- * What is known at the moment. The counters only grow; a place compares them with those that were current when it was given,
- * and what is newer takes precedence.
+ * What is known at the moment. The counters only grow: something is newer than a place if its counter is higher now than it
+ * was when the place was given.
  *
  * @category models
  * @since 0.1.0

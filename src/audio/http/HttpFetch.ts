@@ -18,6 +18,8 @@ export interface FetchRequest {
 }
 
 /**
+ * The headers of an answer.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -27,6 +29,8 @@ export interface FetchHeaders {
 }
 
 /**
+ * Reads the body of an answer.
+ *
  * @category models
  * @since 0.1.0
  */
