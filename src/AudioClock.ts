@@ -1,11 +1,11 @@
 /**
- * The scheduler of due times that all senders of a process share. It keeps one timer on a 1 ms grid of the monotonic
- * clock; senders are spread over the 20 slots of a frame, so that a thousand of them do not send in one burst, and a hundred
- * of them over as few as will do, so that the process is woken less often.
+ * The scheduler of due times that all senders of a process share, called the beat. It keeps one timer on a 1 ms grid of the
+ * monotonic clock. Senders are spread over the 20 slots of a frame, so that a thousand of them do not send in one burst. A
+ * hundred of them occupy as few slots as will do, so that the process wakes up less often.
  *
- * Senders are plain objects, called in the beat: what a sender does there must be short and must not throw. A sender says
- * itself when it is due next, so that frames of any duration (2.5 to 120 ms) share one clock. A late call is passed on as
- * it is: the sender sees how late it is, and whether it catches up is up to it.
+ * Senders are plain objects, called in the beat: whatever a sender does there must be short and must not throw. A sender says
+ * when it is due next, so that frames of any duration (2.5 to 120 ms) share one clock. A late call is passed on as it is: the
+ * sender sees how late it is, and decides whether to catch up.
  *
  * @since 0.1.0
  */
@@ -78,28 +78,30 @@ export {
 } from "./clock/Sender.ts"
 
 /**
+ * The service that calls senders when they are due.
+ *
  * @category services
  * @since 0.1.0
  */
 export class AudioClock extends Context.Service<AudioClock, {
-  /** Milliseconds of a monotonic clock with an origin of its own. */
+  /** Milliseconds of a monotonic clock with an arbitrary origin. */
   readonly now: () => number
   readonly register: (sender: Sender) => Registration
   /**
-   * Delivers a packet when all senders of the slot have made theirs, in this order: first all are sealed, then all are sent,
-   * so that neither half pushes the other's code and data out of the processor's caches between two packets. There is room
-   * for {@link batchPackets}; one more delivers those that wait.
+   * Queues a packet that is delivered when all senders of the slot have posted theirs. The packets are delivered in this
+   * order: first all are sealed, then all are sent, so that neither half pushes the other's code and data out of the
+   * processor's caches between two packets. There is room for {@link batchPackets}; one more delivers those that wait.
    */
   readonly post: (outlet: Batch.Outlet, packet: Uint8Array, length: number) => void
-  /** Delivers what was posted. Needed outside of {@link Sender.onDue} only. */
+  /** Delivers the packets that were posted. Needed only outside of {@link Sender.onDue}. */
   readonly flush: () => void
 }>()("effect-discord-voice/AudioClock") {}
 
-/** Senders of one slot that are called with the same time: together they take a tenth of a millisecond. */
+/** The number of senders of one slot that are called with the same time: together they take a tenth of a millisecond. */
 const readsOfTheClock = 16
 
 /**
- * The clock itself, for an {@link Alarm}. The layers below are made of it.
+ * Makes a clock over an {@link Alarm}. The layers below are made with it.
  *
  * @category constructors
  * @since 0.1.0
@@ -108,9 +110,9 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
   const wheel = Wheel.make<Place>(Math.floor(alarm.now()))
   const phases = Phases.make()
   const { flush, post } = Batch.make()
-  // what each packet needs is called without a look into the wheel
+  // the functions that run for each packet are called without a lookup in the wheel
   const { extract, insert } = wheel
-  /** Nobody wants the sum, but what nobody keeps need not be read. */
+  /** Nobody reads the sum, but without keeping a result the reads could be optimized away. */
   let prefetched = 0
   let armedFor = Infinity
   let running = false
@@ -130,7 +132,7 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
     try {
       wheel.turn(Math.floor(alarm.now()), serve)
     } finally {
-      // a sender that throws breaks a rule, but it must not silence all others for good
+      // a sender that throws breaks the rules, but it must not silence all others permanently
       running = false
       flush()
       arm()
@@ -146,13 +148,13 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
     let i = 0
     try {
       while (i < places.length) {
-        // asking for the time costs as much as much else that a sender does
+        // reading the clock costs as much as a large part of a sender's work
         if (i % readsOfTheClock === 0) now = alarm.now()
         const place = places[i++]
         if (place !== undefined) run(place, now)
       }
     } finally {
-      // behind one that throws, the others of its slot are still waiting
+      // after a sender that throws, the others of its slot are still waiting
       while (i < places.length) {
         const place = places[i++]
         if (place !== undefined && !place.removed && place.slot === Wheel.noSlot && place.due !== never) insert(place)
@@ -165,7 +167,7 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
     if (place.removed || place.due === never) return
     if (place.due <= now) {
       const next = place.sender.onDue(now)
-      // what it says now counts more than what it, or another one, asked for meanwhile
+      // what it returns now overrides what it, or another sender, asked for in the meantime
       extract(place)
       place.due = gridOf(next)
     }
@@ -212,8 +214,8 @@ export const layer: Layer.Layer<AudioClock> = Layer.effect(
 )
 
 /**
- * A clock that follows Effect's `Clock`: in tests, `TestClock.adjust` moves it together with everything else. It costs a
- * fiber a wake-up, so a running process wants {@link layer}.
+ * A clock that follows Effect's `Clock`: in tests, `TestClock.adjust` moves it together with everything else. It costs one
+ * fiber per wake-up, so use {@link layer} in a running process.
  *
  * @category layers
  * @since 0.1.0

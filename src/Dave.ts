@@ -1,10 +1,10 @@
 /**
- * End-to-end encryption (DAVE): our membership in the MLS group of a voice channel, and the keys that follow from it. A
- * group takes the binary messages of the voice gateway and gives ours: messages in, messages out. When to ask it for
- * what is the driver's business (`driver/E2ee`).
+ * End-to-end encryption (DAVE): the bot's membership in the MLS group of a voice channel, and the keys that follow from it. A
+ * group takes the binary messages of the voice gateway and returns the messages to answer with. The driver decides when to
+ * call it (`driver/E2ee`).
  *
- * {@link layer} does it with `@snazzah/davey`, the engine that discord.js uses, too; {@link layerDisabled} announces that we
- * cannot, which today's Discord takes in stage channels only.
+ * {@link layer} uses `@snazzah/davey`, the engine that discord.js uses, too. {@link layerDisabled} announces that end-to-end
+ * encryption is not supported, which Discord currently accepts only in stage channels.
  *
  * @since 0.1.0
  */
@@ -22,8 +22,8 @@ import type { FrameRing } from "./ring/FrameRing.ts"
 import * as VoiceError from "./VoiceError.ts"
 
 /**
- * The group did not take a message. `operation` is what was asked for, `detail` the engine's word for why not, such as
- * `UnexpectedUser`, `WrongEpoch` or `InvalidSignature`. The group is as it was before.
+ * A message that the group did not take. `operation` is what was asked for, and `detail` is the engine's reason, such as
+ * `UnexpectedUser`, `WrongEpoch` or `InvalidSignature`. The group is unchanged.
  *
  * @category errors
  * @since 0.1.0
@@ -38,7 +38,7 @@ export class DaveError extends Schema.TaggedError<DaveError>("effect-discord-voi
 }
 
 /**
- * A group that we are in.
+ * The group that the bot is a member of.
  *
  * @category models
  * @since 0.1.0
@@ -48,7 +48,7 @@ export interface Membership {
   readonly epoch: number
   /** The voice privacy code: 30 digits that are the same for all members of the epoch (DAVE whitepaper, Displayable Codes). */
   readonly privacyCode: string
-  /** Everybody in the group, ourselves among them. */
+  /** Everyone in the group, including the bot. */
   readonly members: ReadonlyArray<UserId>
 }
 
@@ -66,8 +66,8 @@ export type {
 } from "./dave/Protected.ts"
 
 /**
- * Why a frame could not be decrypted. `NotMember`: its sender is not in our group. `Undecryptable`: no key of the sender fits,
- * or the frame was repeated or damaged.
+ * Why a frame could not be decrypted. `NotMember`: the sender is not in the group. `Undecryptable`: no key of the sender
+ * fits, or the frame was repeated or damaged.
  *
  * @category models
  * @since 0.1.0
@@ -75,57 +75,62 @@ export type {
 export type DecryptFailure = "NotMember" | "Undecryptable"
 
 /**
- * Our place in the group of one channel. The MLS structures are opaque bytes here. What is handed in is not kept. Its functions
- * belong to it: they cannot be called apart from it.
+ * The bot's place in the group of one channel. The MLS structures are opaque bytes here. Arguments are not kept. Call the
+ * functions as methods: they do not work when detached from the group.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Group {
-  /** Forgets the group there was and gives a new KeyPackage (op 26), with which the others can add us. */
+  /** Discards the existing group and returns a new KeyPackage (op 26), with which the others can add the bot. */
   readonly create: (protocolVersion: number) => Effect.Effect<Uint8Array, DaveError>
-  /** Op 25. Has to come before proposals; it outlives {@link Group.create}. */
+  /** Sets the external sender (op 25). Has to come before proposals, and survives {@link Group.create}. */
   readonly setExternalSender: (externalSender: Uint8Array) => Effect.Effect<void, DaveError>
   /**
-   * Op 27. Gives what to answer with (op 28: a commit, and a Welcome if it adds somebody), or nothing. Users who are to be
-   * added have to be among `recognised`, or all of it fails.
+   * Applies proposals (op 27). Returns the answer (op 28: a commit, and a Welcome if it adds someone), or nothing. Users who
+   * are to be added have to be among `recognised`; otherwise the whole message fails.
    */
   readonly proposals: (
     operation: "append" | "revoke",
     payload: Uint8Array,
     recognised: ReadonlyArray<UserId>
   ) => Effect.Effect<Uint8Array | undefined, DaveError>
-  /** Op 29: the next epoch. Frames are encrypted with its keys from now on; those of the former open for 10 more seconds. */
+  /**
+   * Begins the next epoch (op 29). Frames are encrypted with its keys from now on; the former keys decrypt for 10 more
+   * seconds.
+   */
   readonly commit: (commit: Uint8Array) => Effect.Effect<void, DaveError>
-  /** Op 30: we are in the group. */
+  /** Joins the group (op 30). */
   readonly welcome: (welcome: Uint8Array) => Effect.Effect<void, DaveError>
-  /** `undefined` while we are in no group. */
+  /** The membership; `undefined` while the bot is in no group. */
   readonly membership: () => Membership | undefined
   /**
-   * The 45 digits that another member sees for us, too, if nobody stands in between (DAVE whitepaper, Verification
-   * Fingerprint). Takes some 100 ms of a thread that is not ours.
+   * The 45 digits that the other member sees for the bot, too, if nobody intercepts the call (DAVE whitepaper, Verification
+   * Fingerprint). Takes about 100 ms, in a background thread.
    */
   readonly verificationCode: (userId: UserId) => Effect.Effect<string, DaveError>
   /**
-   * Stands in front of a ring of Opus packets and gives them encrypted, except for silence. A packet that cannot be
-   * encrypted is not sent. Plain code for the beat.
+   * Wraps a ring of Opus packets and returns the packets encrypted, except for silence. A packet that cannot be encrypted is
+   * not sent. Plain code for the beat.
    */
   readonly protect: (ring: FrameRing, options: Protected.ProtectOptions) => Protected.ProtectedFrames
-  /** Decrypts an Opus packet of another member, and calls `done` with one of its own: now or soon, in the order of calls. */
+  /** Decrypts an Opus packet of another member, and calls `done` with a new packet, now or soon, in the order of the calls. */
   readonly decrypt: (userId: UserId, frame: Uint8Array, done: (result: Uint8Array | DecryptFailure) => void) => void
 }
 
 /**
+ * The service that opens groups.
+ *
  * @category services
  * @since 0.1.0
  */
 export class Dave extends Context.Service<Dave, {
-  /** The highest version of the protocol that we can do; 0 is none. What Identify (op 0) announces. */
+  /** The highest supported version of the protocol, which Identify (op 0) announces; 0 means none. */
   readonly maxVersion: number
   /**
-   * Begins without a group. Fails with `E2eeFailed` if the engine cannot be loaded; where that is done when the group is asked
-   * for something, what was asked fails. `onLost` is called if the group is gone for good without having been asked for
-   * anything, because its thread has ended.
+   * Opens a place without a group yet. Fails with `E2eeFailed` if the engine cannot be loaded; if the engine is loaded only
+   * when the group is first used, that first call fails instead. `onLost` is called if the group is permanently gone outside
+   * of any call, because its thread has ended.
    */
   readonly open: (options: {
     readonly userId: UserId
@@ -140,7 +145,7 @@ const failed = (operation: DaveError["operation"]) => (cause: unknown) =>
 const engineFailed = (cause: unknown) =>
   VoiceError.make(new VoiceError.E2eeFailed({ kind: "Engine", detail: Davey.causeOf(cause) }))
 
-/** A group of this thread. */
+/** A group in this thread. */
 const local = (engine: Davey.Engine): Group => {
   const attempt = <A>(operation: DaveError["operation"], run: () => A) =>
     Effect.suspend(() => {
@@ -165,7 +170,7 @@ const local = (engine: Davey.Engine): Group => {
   }
 }
 
-/** A group of the other thread. */
+/** A group in the other thread. */
 class Remote implements Group {
   readonly #group: Thread.RemoteGroup
 
@@ -226,8 +231,8 @@ class Remote implements Group {
 }
 
 /**
- * Groups by `@snazzah/davey`, in this thread: a change of a large group holds it up for some ten milliseconds. It is loaded
- * with the first group, from a prebuilt binary or, where there is none for the machine, as WebAssembly.
+ * Groups by `@snazzah/davey`, in the caller's thread: a change of a large group blocks it for some ten milliseconds. The
+ * engine is loaded with the first group, from a prebuilt binary or, if there is none for the machine, as WebAssembly.
  *
  * @category layers
  * @since 0.1.0
@@ -244,13 +249,12 @@ export const layer: Layer.Layer<Dave> = Layer.succeed(Dave, {
 })
 
 /**
- * The same in a thread of its own, which all groups share, so that changes of a group hold up no beat. It is started when the
- * first call turns out to be end-to-end encrypted. Frames are encrypted
- * there up to 120 ms ahead; received ones take the way there and back. It runs in real time: where a test's clock stands
- * still, it does not.
+ * Groups like those of {@link layer}, in a thread that all groups share, so that changes of a group do not delay the beat.
+ * The thread starts when the first call turns out to be end-to-end encrypted. Frames are encrypted there up to 120 ms ahead;
+ * received frames go there and back. The thread runs in real time, also when a test's clock stands still.
  *
- * Where the thread cannot be started, as in a bundle without its file, a warning says so once, and the groups are kept in the
- * caller's thread.
+ * If the thread cannot be started, for example in a bundle that lacks its file, one warning is logged and the groups are kept
+ * in the caller's thread.
  *
  * @category layers
  * @since 0.1.0
@@ -277,7 +281,7 @@ export const layerThread: Layer.Layer<Dave> = Layer.effect(
             channelId,
             (detail) => onLost?.(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Thread", detail })))
           )
-          // the thread has nothing of it before it is asked for something
+          // the thread holds nothing of the group before it is first used
           return Effect.as(Scope.addFinalizerExit(scope, () => Effect.sync(() => group.close())), new Remote(group))
         })
     })
@@ -285,8 +289,8 @@ export const layerThread: Layer.Layer<Dave> = Layer.effect(
 )
 
 /**
- * No end-to-end encryption: version 0 is announced. Discord lets such a client into stage channels; elsewhere it closes with
- * 4017, which is `E2eeRequired`.
+ * No end-to-end encryption: version 0 is announced. Discord lets such a client into stage channels; elsewhere it closes the
+ * connection with 4017, which is `E2eeRequired`.
  *
  * @category layers
  * @since 0.1.0

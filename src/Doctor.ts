@@ -1,9 +1,9 @@
 /**
- * Tries what a voice connection needs of the machine and of what is installed: codecs encode and decode, ciphers seal and open, the
- * engine of end-to-end encryption makes keys, threads start, datagrams come back, and the beat is measured. Nothing leaves the
- * machine, and nothing fails: what does not work is said in the report.
+ * Tests what a voice connection needs of the machine and of the installed packages: codecs encode and decode, ciphers seal
+ * and open, the engine of end-to-end encryption makes keys, threads start, datagrams come back, and the accuracy of the beat
+ * is measured. Nothing leaves the machine, and nothing fails: the report says what does not work.
  *
- * The command `effect-discord-voice doctor` prints the same.
+ * The command `effect-discord-voice doctor` prints the same report.
  *
  * @since 0.1.0
  */
@@ -35,28 +35,32 @@ export type {
 } from "./doctor/Check.ts"
 
 /**
+ * The options of {@link examine}.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** The program, as in the option `ffmpeg` of a source. Default "ffmpeg", on the PATH. */
+  /** The ffmpeg program, as in the option `ffmpeg` of a source. Default "ffmpeg", on the PATH. */
   readonly ffmpeg?: string | undefined
   /** How long the beat is measured, a minute at most. Default 1 second. */
   readonly beat?: Duration.Input | undefined
 }
 
 /**
+ * The result of {@link examine}.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Report {
   readonly checks: ReadonlyArray<Check>
-  /** Whether nothing is missing without which no voice connection works. */
+  /** Whether everything is there that every voice connection needs. */
   readonly isFit: boolean
 }
 
 /**
- * What stands in the way of every voice connection.
+ * Whether a check found something that prevents every voice connection.
  *
  * @category guards
  * @since 0.1.0
@@ -64,7 +68,8 @@ export interface Report {
 export const isObstacle = ({ isRequired, status }: Check): boolean => isRequired && status === "missing"
 
 /**
- * The checks one after another, as they are made; some two seconds in all. Interrupted, they leave nothing behind.
+ * Runs the checks one after another and emits each when it is done; they take about two seconds in all. Interruption leaves
+ * nothing behind.
  *
  * @category constructors
  * @since 0.1.0
@@ -78,13 +83,13 @@ export const checks = (options: Options = {}): Stream.Stream<Check> =>
     Machine.limits,
     Effect.map(Machine.beat(options.beat ?? "1 second"), (check) => [check])
   ]).pipe(
-    // what a service would log is in the report
+    // the report has what a service would log
     Stream.mapEffect((made) => Effect.provide(made, Logger.layer([]))),
     Stream.flattenIterable
   )
 
 /**
- * Makes all checks. It never fails.
+ * Runs all checks. Never fails.
  *
  * @example
  * ```ts
@@ -105,7 +110,7 @@ export const examine = (options?: Options): Effect.Effect<Report> =>
 
 export {
   /**
-   * A check in a line, and in a second one what to do, if there is anything.
+   * Formats a check as one line, with a second line that says what to do, if there is anything.
    *
    * @category combinators
    * @since 0.1.0
@@ -114,7 +119,7 @@ export {
 } from "./doctor/Check.ts"
 
 /**
- * What it comes to, in a sentence.
+ * Summarizes the checks in a sentence.
  *
  * @category combinators
  * @since 0.1.0
@@ -131,7 +136,7 @@ export const verdict = (checks: ReadonlyArray<Check>): string => {
 }
 
 /**
- * A report as text, to be logged or sent to whoever helps: it has versions and paths, and nothing secret.
+ * Formats a report as text, to be logged or sent to someone who helps. It contains versions and paths, and no secrets.
  *
  * @category combinators
  * @since 0.1.0

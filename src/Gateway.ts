@@ -1,6 +1,7 @@
 /**
- * The main gateway, as far as voice needs it: who we are, a way to say which channel we want, and the two events that
- * answer. Any Discord library can be one; `layer` is our own small client, which needs only a bot token.
+ * The main gateway, as far as voice needs it: the bot's user id, a way to say which channel the bot wants to be in, and the
+ * two events that answer. Any Discord library can serve as one; `layer` is a small client of our own that needs only a bot
+ * token.
  *
  * @since 0.1.0
  */
@@ -75,17 +76,19 @@ export {
 } from "./gateway/Dispatches.ts"
 
 /**
- * Our own small client of the main gateway, version 10 in JSON. {@link Dispatches} has all that it hears, a bot's commands
- * included, and {@link Rest} answers them.
+ * Our own small client of the main gateway, version 10 in JSON. {@link Dispatches} has everything that it receives, including
+ * the bot's commands, and {@link Rest} answers them.
  *
- * The layer itself never fails and does not wait: it connects in the background, and what goes wrong for good (a wrong
- * token, forbidden intents, a schedule `reconnect` that has ended) is the typed error of `userId`, `updateVoiceState` and the
- * subscribed streams: `GatewayClosed`, `GatewayUnreachable`, `GatewayFailed`, or `NotConnected` once the layer's scope has
- * closed. Until then lost connections are resumed, or begun anew where Discord says so, and a network that is away is waited for.
+ * The layer itself never fails and does not wait: it connects in the background. Permanent failures (a wrong token, forbidden
+ * intents, a `reconnect` schedule that has ended) are typed errors of `userId`, `updateVoiceState` and the subscribed
+ * streams: `GatewayClosed`, `GatewayUnreachable`, `GatewayFailed`, or `NotConnected` once the layer's scope has closed. Until
+ * then, a lost connection is resumed, or begun again if Discord says so, and the client waits while the network is
+ * unavailable.
  *
  * While the connection is down, up to 4096 voice state requests wait for the next one; interruption withdraws a request. A
- * subscriber that falls 4096 events behind loses the oldest. `NewSession` is every READY but the first. The initial voice
- * state follows our later ones; where READY names the guild, it waits up to 5 seconds for the guild to arrive.
+ * subscriber that falls 4096 events behind loses the oldest. `NewSession` is every READY except the first. The initial voice
+ * state is kept up to date with the bot's later ones. If READY names the guild, `initialVoiceState` waits up to 5 seconds for
+ * the guild to arrive.
  *
  * **Example** (A bot with its token in the environment)
  *
@@ -128,18 +131,22 @@ export const layerConfig = (
   Layer.unwrap(Effect.map(Config.unwrap(config), (values) => layer({ ...options, ...values })))
 
 /**
- * A gateway over the voice adapters of another Discord library. `find` gives what makes the adapter of a guild, or nothing
- * if the library does not know the guild, which fails the request with `GatewayFailed`, as does whatever the library throws.
+ * A gateway over the voice adapters of another Discord library. `find` returns the adapter creator of a guild, or `undefined`
+ * if the library does not know the guild. The request then fails with `GatewayFailed`, as it does when the library throws.
  *
- * An adapter is made when a guild is first asked for. It is given back (`destroy`) when Discord says that we are in no
- * channel of the guild, 5 seconds after a request to leave that is not answered, after a first request or one to leave that
- * failed, and when the layer's scope closes. A library that takes its adapter back first (the shard is gone for good, the bot was removed from the
- * guild) tells all subscribers `Detached`, and fails joins there with `GatewayDetached`; the next
- * request asks `find` again.
+ * The adapter of a guild is created by the first request for that guild. It is given back (`destroy`):
  *
- * `userId` waits for the first voice state, unless the option says it. Payloads that break their schema are dropped with a
- * warning. There is no `lifecycle` without the option, no `occupants` without theirs, no word of outages without `availability`, and no
- * initial voice state.
+ * - when Discord says that the bot is in no channel of the guild,
+ * - 5 seconds after a request to leave that was not answered,
+ * - after a first request, or a request to leave, that failed, and
+ * - when the layer's scope closes.
+ *
+ * If the library takes its adapter back first (the shard is permanently gone, the bot was removed from the guild), all
+ * subscribers receive `Detached`, and joins in the guild fail with `GatewayDetached`. The next request calls `find` again.
+ *
+ * `userId` waits for the first voice state unless it is given as an option. Payloads that do not match their schema are
+ * dropped with a warning. `lifecycle`, `occupants` and word of outages exist only with their options (`lifecycle`,
+ * `occupants`, `availability`), and there is no initial voice state.
  *
  * **Example** (Inside a bot on discord.js)
  *
@@ -158,16 +165,18 @@ export const layerAdapter = (
 ): Layer.Layer<Gateway> => Layer.effect(Gateway, Adapter.make(find, options))
 
 /**
- * A gateway over a stream of dispatches and a way to send: for whoever has a connection to Discord of their own.
+ * A gateway over a stream of dispatches and a function that sends, for programs that have their own connection to Discord.
  *
- * READY says who we are, and every READY of a shard but its first is `NewSession`, as is the first one that follows other
- * dispatches; RESUMED is `Resumed`. GUILD_CREATE has our initial voice state. The two voice events are passed on in order, and
- * GUILD_MEMBER_UPDATE as an `Occupant` where somebody in voice has another name.
- * Anything else is ignored, and what breaks its schema is dropped with a warning. `Lost` cannot be seen. In a stream of
- * several shards a new session is told to those guilds alone that are of its shard, as READY says which that is.
+ * - READY says who the bot is. Every READY of a shard except its first is `NewSession`, and so is a first READY that follows
+ *   other dispatches. RESUMED is `Resumed`. `Lost` cannot be observed.
+ * - With several shards, a new session concerns only the guilds of its shard, which READY names.
+ * - GUILD_CREATE has the bot's initial voice state.
+ * - The two voice events are passed on in order, and GUILD_MEMBER_UPDATE becomes an `Occupant` when someone in voice has a
+ *   new name.
+ * - Everything else is ignored. A dispatch that does not match its schema is dropped with a warning.
  *
- * The end of the stream, or its failure, is the `GatewayFailed` of everybody who waits or asks later; so is a failed `send`
- * to whoever asked.
+ * When the stream ends or fails, every pending and later call fails with `GatewayFailed`. A failed `send` fails the request
+ * that caused it in the same way.
  *
  * **Example** (A connection of one's own)
  *
@@ -189,8 +198,8 @@ export const layerDispatch = <E, E2, R = never>(
 ): Layer.Layer<Gateway, never, Exclude<R, Scope.Scope>> => Layer.effect(Gateway, Dispatch.fromStream(options))
 
 /**
- * {@link layerDispatch} over plain functions: for a gateway that is written without Effect, on another version of it, or in
- * another process.
+ * {@link layerDispatch} over plain functions, for a gateway that is written without Effect, uses another version of it, or
+ * runs in another process.
  *
  * **Example** (An event emitter)
  *
@@ -229,9 +238,9 @@ export interface DfxGateway {
 }
 
 /**
- * A gateway over dfx's `DiscordGateway`, on the shard of each guild. It needs a dfx that runs on the Effect of this package,
- * which 1.0.13 does not; {@link layerCallbacks} bridges to one in another process. dfx replays nothing: give `userId` unless
- * the layer is built before dfx has connected.
+ * A gateway over dfx's `DiscordGateway`, which sends on the shard of each guild. It needs a dfx that runs on the same version
+ * of Effect as this package, which 1.0.13 does not; use {@link layerCallbacks} to bridge to a dfx in another process. dfx
+ * replays nothing: give `userId` unless the layer is built before dfx has connected.
  *
  * @category layers
  * @since 0.1.0
@@ -240,7 +249,7 @@ export const layerDfx = (gateway: DfxGateway, options: DispatchOptions = {}): La
   layerDispatch({
     ...options,
     dispatches: gateway.dispatch,
-    // not `gateway.send`: all shards take from its one queue
+    // not `gateway.send`: all shards take from that one queue
     send: (payload, guildId) =>
       Effect.flatMap(gateway.shards, (shards) => {
         for (const { id: [id, count], write } of shards) {

@@ -1,8 +1,8 @@
 /**
- * Sessions as Effect metrics, for every exporter that Effect has. Nothing is measured unless it is asked for: {@link layer}
- * does it for every session that is joined with it, {@link observe} for one. `docs/statistics.md` has the names.
+ * Sessions as Effect metrics, for every exporter that Effect has. Nothing is measured unless you ask for it: {@link layer}
+ * measures every session that is joined with it, {@link observe} a single one. `docs/statistics.md` lists the names.
  *
- * A session is looked at every few seconds, never in the beat.
+ * A session is read every few seconds, never in the beat.
  *
  * **Example** (All sessions of a program)
  *
@@ -33,22 +33,24 @@ export type {
 } from "./metrics/Catalog.ts"
 
 /**
+ * The options of {@link layer} and {@link observe}.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** How often to look. Default 5 seconds: reports (RTCP) bring new numbers no sooner. */
+  /** How often to read a session. Default 5 seconds: reports (RTCP) do not bring new numbers sooner. */
   readonly interval?: Duration.Input | undefined
   /**
-   * More attributes, or others: `guild` and `channel` (ids) are there by themselves. Where two sessions have the same
-   * attributes, counters add up, and gauges are those of the session that was looked at last. Counters stay for each guild and
-   * channel that a session was ever in: a bot in many of them gives both other values, as in `{ guild: "all", channel: "all" }`.
+   * Additional attributes, or other values for `guild` and `channel` (ids), which are always there. If two sessions have the
+   * same attributes, their counters add up, and a gauge shows the session that was read last. Counters stay for each guild
+   * and channel that a session was ever in: a bot in many of them overrides both, as in `{ guild: "all", channel: "all" }`.
    */
   readonly attributes?: Readonly<Record<string, string>> | undefined
 }
 
 /**
- * What of a session is looked at. The jitter buffers have numbers only where somebody listens.
+ * The parts of a session that are read. The jitter buffers have numbers only if something listens.
  *
  * @category models
  * @since 0.1.0
@@ -59,7 +61,7 @@ export interface Observed extends Pick<VoiceSession, "guildId" | "channelId" | "
 
 const defaultInterval = Duration.seconds(5)
 
-/** A connection that gives no answer when the session ends keeps nobody waiting. */
+/** A connection that does not answer when the session ends delays nobody for longer than this. */
 const lastLookTimeout = Duration.seconds(1)
 
 /**
@@ -72,11 +74,11 @@ export const names: ReadonlyArray<string> = [
   ...new Set([Catalog.up, ...Catalog.connection, ...Catalog.buffering].map(({ name }) => name))
 ]
 
-/** The series with some attributes. */
+/** The series with a given set of attributes. */
 interface Series {
   readonly gauge: (entry: Described, value: number | undefined) => Effect.Effect<void>
   readonly counter: (entry: Described, growth: number) => Effect.Effect<void>
-  /** Takes the gauges away. What was counted stays. */
+  /** Removes the gauges. Counters stay. */
   readonly remove: Effect.Effect<void>
 }
 
@@ -110,9 +112,9 @@ const makeSeries = (shared: Readonly<Record<string, string>>): Series => {
 }
 
 /**
- * Keeps the metrics of a session current until the scope closes or the session ends; gauges are gone then, counters stay.
- * Counters begin with what the connection has counted already. They go on over reconnects; what the lost connection counted
- * after the last look (up to one interval) is missing.
+ * Keeps the metrics of a session current until the scope closes or the session ends. The gauges are then removed; counters
+ * stay. Counters begin with what the connection has counted already. They continue over reconnects; what the lost connection
+ * counted after the last reading (up to one interval) is missing.
  *
  * @category constructors
  * @since 0.1.0
@@ -133,7 +135,7 @@ export const observe = Effect.fnUntraced(function*(
       const value = entry.read(from)
       if (entry.kind === "gauge") return to.gauge(entry, value)
       const before = counted.get(entry) ?? 0
-      // a packet that was missed may come after all; a counter does not go back
+      // a packet that counted as missed may arrive after all, but a counter does not decrease
       const now = Math.max(before, value ?? before)
       counted.set(entry, now)
       return to.counter(entry, now - before)

@@ -1,7 +1,7 @@
 /**
- * What makes one stream of Opus of several tracks, or of one that is not Opus, or has another level: decoded, mixed in float
- * and encoded, ahead of the beat. A session's player opens a mix when it needs one and closes it when an Opus track can be
- * passed through again.
+ * Makes one Opus stream of several tracks, or of one that is not Opus or has another level: decodes them, mixes them in float
+ * and encodes the result, ahead of the beat. A session's player opens a mix when it needs one, and closes it when an Opus
+ * track can be passed through again.
  *
  * @since 0.1.0
  */
@@ -24,81 +24,91 @@ import * as Pump from "./ring/Pump.ts"
 import * as VoiceError from "./VoiceError.ts"
 
 /**
- * A mix that is open. It is told what to mix, and writes its frames to the ring.
+ * An open mix. It is told what to mix, and writes its frames to the ring.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Mixing {
-  /** The first one; each cut gives another. */
+  /** The first ring; each cut returns another. */
   readonly ring: FrameRing.FrameRing
   readonly heard: Heard.Reader
   readonly command: (command: Command) => void
   /**
-   * Leaves inputs out of what is made ahead already, so that they end with the next frame, or the one behind it where the mix is in
-   * another thread.
+   * Removes inputs from what was made ahead already, so that they end with the next frame, or with the frame after it if the
+   * mix is in another thread.
    */
   readonly cut: (inputs: ReadonlyArray<number>) => Cut
 }
 
 /**
+ * The result of a cut: the ring that continues the mix.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Cut {
-  /** It goes on for the ring before it. Their frames are counted as one. */
+  /** The ring that replaces the one before it. Frames are counted across both. */
   readonly ring: FrameRing.FrameRing
-  /** Its first frame. */
+  /** The number of its first frame. */
   readonly from: number
 }
 
 /**
+ * The options of a mix.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface MixOptions {
-  /** Its channels are always 2. */
+  /** How to encode the mix. There are always 2 channels. */
   readonly encoder?: EncoderOptions | undefined
-  /** The mix cannot go on: `EncodeFailed`. Called at most once, from plain code. */
+  /** Called when the mix cannot continue (`EncodeFailed`): at most once, from plain code. */
   readonly onBroken: (error: VoiceError.VoiceError) => void
 }
 
 /**
+ * The service that opens mixes.
+ *
  * @category services
  * @since 0.1.0
  */
 export class Mixer extends Context.Service<Mixer, {
   /** How far ahead frames are made, in milliseconds. */
   readonly aheadMs: number
-  /** Fails with `CodecUnavailable`, also if an option of the encoder is out of its range. */
+  /** Opens a mix. Fails with `CodecUnavailable`, also if an option of the encoder is out of range. */
   readonly open: (options: MixOptions) => Effect.Effect<Mixing, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/Mixer") {}
 
 /**
+ * The options of a mixer.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
   /**
-   * How far ahead frames are made; a change of level is heard so much later. Default 120 ms. What is beyond 60 to 600 ms, or no number,
-   * is taken for the nearest of them, or the least.
+   * How far ahead frames are made; a change of level is heard with this delay. Default 120 ms. Values outside of 60 to 600 ms
+   * become the nearest of the two; a value that is not a number becomes 60 ms.
    */
   readonly ahead?: Duration.Input | undefined
 }
 
 /**
+ * The options of a mixer with threads.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface ThreadOptions extends Options {
   /**
-   * How many threads there can be; what is beyond 1 to 64 is taken for the nearest of them. Default, also in place of what is no number:
-   * one less than the machine has processors, at least 1 and at most 4.
+   * The greatest number of threads; values outside of 1 to 64 become the nearest of the two. Default, also for a value that
+   * is not a number: one less than the machine has processors, at least 1 and at most 4.
    */
   readonly threads?: number | undefined
   /**
-   * When a mix is made in a thread: "further" for all but the first that is open at a time, "always" or "never". Default
-   * "further".
+   * Which mixes are made in a thread: "further" for all except the first of those that are open at a time, "always" or
+   * "never". Default "further".
    */
   readonly use?: "further" | "always" | "never" | undefined
 }
@@ -106,15 +116,15 @@ export interface ThreadOptions extends Options {
 const defaultAheadMs = 120
 const leastAheadMs = 60
 
-/** Each that is started has a heap of its own. */
+/** Each started thread has a heap of its own. */
 const mostThreads = 64
 
 const codecName = "libopus-wasm"
 
-/** How often mixes in this thread are looked at, in milliseconds. */
+/** How often mixes in this thread are refilled, in milliseconds. */
 const fillIntervalMs = 20
 
-/** The most that 20 ms of Opus take. */
+/** The most bytes that 20 ms of Opus take. */
 const frameBytes = 1_280
 
 const aheadOf = ({ ahead }: Options): number =>
@@ -126,20 +136,20 @@ const aheadOf = ({ ahead }: Options): number =>
     )
   )
 
-/** What is no number, as a variable that is not set becomes, is the default. */
+/** A value that is not a number, as results from an unset variable, is replaced by the default. */
 const threadsOf = ({ threads = NaN }: ThreadOptions): number =>
   Number.isFinite(threads) ? threads : Math.min(4, os.availableParallelism() - 1)
 
 /** @internal */
 export interface Opened {
-  /** Commands are done when `command` returns. */
+  /** Whether commands have taken effect when `command` returns. */
   readonly isHere: boolean
   readonly command: (command: Command) => void
   readonly close: () => void
 }
 
 /**
- * Opens a mix; rejects with what is thrown.
+ * Opens a mix; rejects with whatever is thrown.
  *
  * @internal
  */
@@ -153,11 +163,11 @@ const unavailable = (cause: unknown) =>
     })
   )
 
-/** With room for what is made ahead, and some. */
+/** A ring with room for what is made ahead, and some more. */
 const makeRing = (aheadMs: number, first: number): readonly [FrameRing.FrameRing, SharedArrayBuffer] => {
   const ring = FrameRing.make({ capacityBytes: Math.ceil(aheadMs / 20 + 2) * frameBytes, first })
   const { buffer } = ring
-  // made on a shared one
+  // it was made on a shared buffer
   if (!(buffer instanceof SharedArrayBuffer)) throw new Error("a frame ring is not shared")
   return [ring, buffer]
 }
@@ -190,7 +200,7 @@ export const openWith = Effect.fnUntraced(function*(
     command: (command) => opened.command(command),
     cut: (inputs) => {
       const read = last.ring.framesRead()
-      // what nobody has begun to read is replaced
+      // frames that nobody has begun to read are replaced
       const from = read === last.from ? read : Math.min(last.ring.framesWritten(), opened.isHere ? read : read + 1)
       const [next, nextBuffer] = makeRing(aheadMs, from)
       opened.command({ _tag: "Cut", inputs, from, ring: nextBuffer })
@@ -244,9 +254,9 @@ export const layerWith = (options: Options): Layer.Layer<Mixer> =>
 export const layer: Layer.Layer<Mixer> = layerWith({})
 
 /**
- * A mixer with threads, which are started when they are needed and end with the layer. A thread that ends breaks its mixes,
- * and the next mix starts another. Where none can be started, as in a bundle without their file, a warning says so once, and
- * everything is mixed in the caller's thread.
+ * A mixer with threads, which start when they are needed and end with the layer. A thread that ends breaks its mixes, and the
+ * next mix starts another thread. If no thread can be started, for example in a bundle that lacks their file, one warning is
+ * logged and everything is mixed in the caller's thread.
  *
  * @category layers
  * @since 0.1.0

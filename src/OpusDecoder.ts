@@ -1,5 +1,6 @@
 /**
- * Opus to PCM, at 48 kHz or less. `layer` is libopus-wasm, `layerOpusScript` is opusscript; both run in WebAssembly.
+ * Decodes Opus to PCM, at 48 kHz or less. `layer` uses libopus-wasm, `layerOpusScript` uses opusscript; both run in
+ * WebAssembly.
  *
  * @since 0.1.0
  */
@@ -18,18 +19,20 @@ import * as VoiceError from "./VoiceError.ts"
 export type { Rate } from "./codec/options.ts"
 
 /**
+ * The options of a decoder.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface DecoderOptions {
   /** Default 2. */
   readonly channels?: 1 | 2 | undefined
-  /** Default 48 000. A lower rate costs less: the decoder works at that rate. */
+  /** The sample rate. Default 48 000. A lower rate costs less, since the decoder works at that rate. */
   readonly rate?: Rate | undefined
 }
 
 /**
- * One decoder; it carries the state of one stream and is freed with its scope.
+ * A decoder. It carries the state of one stream and is freed with its scope.
  *
  * @category models
  * @since 0.1.0
@@ -39,23 +42,26 @@ export interface Decoder {
   readonly rate: Rate
   /** Decodes one packet to interleaved signed 16-bit samples. Fails with `EncodeFailed`. */
   readonly decode: (packet: Uint8Array) => Effect.Effect<Int16Array, VoiceError.VoiceError>
-  /** Fills in for a lost packet of `samples` a channel at 48 kHz (a multiple of 120, up to 5760), whatever the rate. Fails with `EncodeFailed`. */
+  /**
+   * Fills in for a lost packet of `samples` per channel at 48 kHz (a multiple of 120, up to 5760), whatever the rate is.
+   * Fails with `EncodeFailed`.
+   */
   readonly conceal: (samples: number) => Effect.Effect<Int16Array, VoiceError.VoiceError>
   /**
-   * Recovers the packet of `samples` at 48 kHz before `next` from the error correction data in `next`. Fails with `Unsupported` where the
-   * library cannot do it (opusscript).
+   * Recovers the packet of `samples` at 48 kHz before `next` from the error correction data in `next`. Fails with
+   * `Unsupported` if the library cannot do it (opusscript).
    */
   readonly recover: (next: Uint8Array, samples: number) => Effect.Effect<Int16Array, VoiceError.VoiceError>
 }
 
 /**
- * Makes decoders.
+ * The service that makes decoders.
  *
  * @category services
  * @since 0.1.0
  */
 export class OpusDecoder extends Context.Service<OpusDecoder, {
-  /** Fails with `CodecUnavailable`, also if an option is out of its range. */
+  /** Makes a decoder. Fails with `CodecUnavailable`, also if an option is out of range. */
   readonly make: (
     options?: DecoderOptions
   ) => Effect.Effect<Decoder, VoiceError.VoiceError, Scope.Scope>
@@ -98,7 +104,7 @@ const makeWith = Effect.fnUntraced(function*(codec: Codec) {
 })
 
 /**
- * Decoders of libopus-wasm (libopus 1.6): as many as there is memory for.
+ * Decoders of libopus-wasm (libopus 1.6), as many as there is memory for.
  *
  * @category layers
  * @since 0.1.0

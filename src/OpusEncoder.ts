@@ -1,5 +1,5 @@
 /**
- * PCM to Opus, 48 kHz. `layer` is libopus-wasm, `layerOpusScript` is opusscript; both run in WebAssembly.
+ * Encodes PCM to Opus, at 48 kHz. `layer` uses libopus-wasm, `layerOpusScript` uses opusscript; both run in WebAssembly.
  *
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ import type { VoiceError } from "./VoiceError.ts"
 export type { EncoderOptions, EncoderSettings } from "./codec/options.ts"
 
 /**
- * One encoder; it carries the state of one stream and is freed with its scope.
+ * An encoder. It carries the state of one stream and is freed with its scope.
  *
  * @category models
  * @since 0.1.0
@@ -26,28 +26,36 @@ export type { EncoderOptions, EncoderSettings } from "./codec/options.ts"
 export interface Encoder {
   readonly channels: 1 | 2
   /**
-   * Encodes one frame of interleaved signed 16-bit samples at 48 kHz: 2.5, 5, 10, 20, 40 or 60 ms (120 to 2880 samples a
-   * channel). The packet is the caller's to keep. Fails with `EncodeFailed`.
+   * Encodes one frame of interleaved signed 16-bit samples at 48 kHz: 2.5, 5, 10, 20, 40 or 60 ms (120 to 2880 samples per
+   * channel). The packet belongs to the caller. Fails with `EncodeFailed`.
    */
   readonly encode: (pcm: Int16Array) => Effect.Effect<Uint8Array, VoiceError>
-  /** Changes the bitrate from the next frame on. Fails with `EncodeFailed` for what is no whole number from 500 to 512000. */
+  /**
+   * Changes the bitrate, from the next frame on. Fails with `EncodeFailed` for anything but a whole number from 500 to
+   * 512000.
+   */
   readonly setBitrate: (bitsPerSecond: number) => Effect.Effect<void, VoiceError>
-  /** Changes the loss to prepare for from the next frame on. Fails with `EncodeFailed` for what is no whole number from 0 to 100. */
+  /**
+   * Changes the loss to prepare for, from the next frame on. Fails with `EncodeFailed` for anything but a whole number from 0
+   * to 100.
+   */
   readonly setExpectedLoss: (percent: number) => Effect.Effect<void, VoiceError>
   /**
-   * Whether frames may be predicted from former ones, from the next frame on; true at first. Without it, a frame takes more bytes, and
-   * sounds right also where a decoder has heard something else before it. Fails with `EncodeFailed` where the codec refuses it.
+   * Sets whether frames may be predicted from former ones, from the next frame on; true at first. Without prediction, a frame
+   * takes more bytes, but also sounds right if the decoder has heard something else before it. Fails with `EncodeFailed` if
+   * the codec refuses it.
    */
   readonly setPrediction: (on: boolean) => Effect.Effect<void, VoiceError>
   /**
-   * Whether frames take more or fewer bytes as they need them, from the next frame on; true at first. Without it, each takes what the
-   * bitrate says, also one of another duration than those before it. Fails with `EncodeFailed` where the codec refuses it.
+   * Sets whether frames may take as many bytes as they need, from the next frame on; true at first. Otherwise each takes what
+   * the bitrate says, including a frame of another duration than those before it. Fails with `EncodeFailed` if the codec
+   * refuses it.
    */
   readonly setVariableBitrate: (on: boolean) => Effect.Effect<void, VoiceError>
 }
 
 /**
- * Makes encoders.
+ * The service that makes encoders.
  *
  * @example
  * ```ts
@@ -64,7 +72,7 @@ export interface Encoder {
  * @since 0.1.0
  */
 export class OpusEncoder extends Context.Service<OpusEncoder, {
-  /** Fails with `CodecUnavailable`, also if an option is out of its range. */
+  /** Makes an encoder. Fails with `CodecUnavailable`, also if an option is out of range. */
   readonly make: (options?: EncoderOptions) => Effect.Effect<Encoder, VoiceError, Scope.Scope>
 }>()("effect-discord-voice/OpusEncoder") {}
 
@@ -93,7 +101,7 @@ const makeWith = Effect.fnUntraced(function*(codec: Codec) {
 })
 
 /**
- * Encoders of libopus-wasm (libopus 1.6): as many as there is memory for.
+ * Encoders of libopus-wasm (libopus 1.6), as many as there is memory for.
  *
  * @category layers
  * @since 0.1.0

@@ -1,7 +1,7 @@
 /**
- * Effects on the sound of a track that can be changed while it plays: plain records, such as what stands in a file of settings, that
- * are checked when they are given to `play` or `Track.setEffects`. They work in the order of their list, on what the source gives,
- * before the level.
+ * Effects on the sound of a track, which can be changed while it plays. They are plain records, as in a file of settings, and
+ * are checked when they are given to `play` or `Track.setEffects`. They are applied in the order of their list, to what the
+ * source gives, before the level.
  *
  * @since 0.1.0
  */
@@ -21,14 +21,14 @@ const hz = between(20, 20_000)
 
 const share = between(0, 1)
 
-/** A filter without a peak (Butterworth). */
+/** The `q` of a filter without a peak (Butterworth). */
 const flatQ = Math.SQRT1_2
 
 /** How fast something swings, in Hz. */
 const swing = (maximum: number) => between(0.01, maximum)
 
 /**
- * A part of the range that is raised or lowered. `q` is how narrow it is: 1.41, the default, is an octave.
+ * A frequency band that is raised or lowered. `q` is how narrow it is: 1.41, the default, is an octave.
  *
  * @category models
  * @since 0.1.0
@@ -48,7 +48,7 @@ export const Band = Schema.Struct({
 export type Band = typeof Band.Encoded
 
 /**
- * Raises and lowers parts of the range, 31 at most.
+ * Raises and lowers frequency bands, 31 at most.
  *
  * @category models
  * @since 0.1.0
@@ -59,7 +59,7 @@ export const Equalizer = Schema.Struct({
 })
 
 /**
- * Takes away what is above `hz`, 20 to 20000, by 12 dB an octave; `q` above 0.71, up to 10, raises what is near it.
+ * Removes what is above `hz`, 20 to 20000, by 12 dB an octave. A `q` above 0.71, up to 10, raises the frequencies near `hz`.
  *
  * @category models
  * @since 0.1.0
@@ -67,7 +67,7 @@ export const Equalizer = Schema.Struct({
 export const LowPass = Schema.Struct({ _tag: Schema.tag("LowPass"), hz, q: or(between(0.1, 10), flatQ) })
 
 /**
- * Takes away what is below `hz`, as {@link LowPass} what is above it.
+ * Removes what is below `hz`; otherwise like {@link LowPass}.
  *
  * @category models
  * @since 0.1.0
@@ -75,7 +75,8 @@ export const LowPass = Schema.Struct({ _tag: Schema.tag("LowPass"), hz, q: or(be
 export const HighPass = Schema.Struct({ _tag: Schema.tag("HighPass"), hz, q: or(between(0.1, 10), flatQ) })
 
 /**
- * A level that swings between that of the source and `1 - depth` of it, `hz` times a second (0.01 to 100; default 2). Default depth 0.5.
+ * Swings the level between that of the source and `1 - depth` of it, `hz` times a second (0.01 to 100; default 2). Default
+ * depth 0.5.
  *
  * @category models
  * @since 0.1.0
@@ -83,7 +84,7 @@ export const HighPass = Schema.Struct({ _tag: Schema.tag("HighPass"), hz, q: or(
 export const Tremolo = Schema.Struct({ _tag: Schema.tag("Tremolo"), hz: or(swing(100), 2), depth: or(share, 0.5) })
 
 /**
- * A pitch that swings, `hz` times a second (0.01 to 14; default 2), by up to 0.63 `depth` `hz` percent. Default depth 0.5.
+ * Swings the pitch `hz` times a second (0.01 to 14; default 2), by up to 0.63 `depth` `hz` percent. Default depth 0.5.
  *
  * @category models
  * @since 0.1.0
@@ -91,8 +92,8 @@ export const Tremolo = Schema.Struct({ _tag: Schema.tag("Tremolo"), hz: or(swing
 export const Vibrato = Schema.Struct({ _tag: Schema.tag("Vibrato"), hz: or(swing(14), 2), depth: or(share, 0.5) })
 
 /**
- * Goes round the listener, `hz` times a second: 0.01 to 20; default 0.2. In the middle it is 3 dB lower, so that its power stays the
- * same.
+ * Moves the sound around the listener `hz` times a second: 0.01 to 20; default 0.2. In the middle it is 3 dB lower, so that
+ * its power stays the same.
  *
  * @category models
  * @since 0.1.0
@@ -100,8 +101,9 @@ export const Vibrato = Schema.Struct({ _tag: Schema.tag("Vibrato"), hz: or(swing
 export const Rotation = Schema.Struct({ _tag: Schema.tag("Rotation"), hz: or(swing(20), 0.2) })
 
 /**
- * Takes away what is the same on both sides, as most voices are, but for a band around `hz` (20 to 20000; default 220) that is `width`
- * wide (1 to 20000 Hz; default 100) and stays at `monoLevel`. `level` is how much is taken away. Both are 0 to 1; default 1.
+ * Removes what is the same on both sides, as most voices are, except for a band around `hz` (20 to 20000; default 220) that
+ * is `width` wide (1 to 20000 Hz; default 100) and stays at `monoLevel`. `level` is how much is removed. Both levels are 0 to
+ * 1; default 1.
  *
  * @category models
  * @since 0.1.0
@@ -117,7 +119,7 @@ export const Karaoke = Schema.Struct({
 const part = between(-1, 1)
 
 /**
- * How much of each side is heard on which: -1 to 1, by default each on its own.
+ * Mixes the two sides: how much of each is heard on which side, -1 to 1. By default each stays on its own side.
  *
  * @category models
  * @since 0.1.0
@@ -131,8 +133,8 @@ export const ChannelMix = Schema.Struct({
 })
 
 /**
- * Bends the waves, so that there are overtones: the more the higher `driveDb` (0 to 48; default 12). What is soft becomes louder, and
- * full scale stays there. `mix` is how much of it is heard, 0 to 1; default 1.
+ * Distorts the waves, which adds overtones: the higher `driveDb` (0 to 48; default 12), the more. Soft sound becomes louder,
+ * and full scale stays there. `mix` is how much of the result is heard, 0 to 1; default 1.
  *
  * @category models
  * @since 0.1.0
@@ -144,8 +146,8 @@ export const Distortion = Schema.Struct({
 })
 
 /**
- * What was heard before comes back after `delayMs` (1 to 2000; default 300) at `level` (0 to 1; default 0.5), and again and again,
- * each time at `decay` of the time before (0 to 0.9; default 0.5).
+ * Repeats the sound after `delayMs` (1 to 2000; default 300) at `level` (0 to 1; default 0.5), and again after each further
+ * delay, each time at `decay` of the time before (0 to 0.9; default 0.5).
  *
  * @category models
  * @since 0.1.0
@@ -158,8 +160,9 @@ export const Echo = Schema.Struct({
 })
 
 /**
- * Makes soft and loud more alike: what is above `thresholdDb` (-60 to 0; default -24) is `ratio` times closer to it (1 to 100; default
- * 4), and all is raised by `makeupDb` (0 to 24; default 0). A ratio of 100 and an attack of 1 ms make a limiter.
+ * Reduces the difference between soft and loud: the part of the level above `thresholdDb` (-60 to 0; default -24) is divided
+ * by `ratio` (1 to 100; default 4), and everything is raised by `makeupDb` (0 to 24; default 0). A ratio of 100 with an
+ * attack of 1 ms makes a limiter.
  *
  * @category models
  * @since 0.1.0
@@ -168,16 +171,17 @@ export const Compressor = Schema.Struct({
   _tag: Schema.tag("Compressor"),
   thresholdDb: or(between(-60, 0), -24),
   ratio: or(between(1, 100), 4),
-  /** How fast it steps in, 0.1 to 500 ms; default 5. */
+  /** How fast it starts to act, 0.1 to 500 ms; default 5. */
   attackMs: or(between(0.1, 500), 5),
-  /** How fast it lets go, 1 to 5000 ms; default 150. */
+  /** How fast it stops acting, 1 to 5000 ms; default 150. */
   releaseMs: or(between(1, 5_000), 150),
   makeupDb: or(between(0, 24), 0)
 })
 
 /**
- * How fast and how high it is heard, each by itself: 0.5 to 2, default 1. A `pitch` of 2 is an octave higher. Both the same sound as a
- * record that is turned faster. It comes before all other effects, wherever it stands in a list, and there is one at most.
+ * Changes speed and pitch independently: each 0.5 to 2, default 1. A `pitch` of 2 is an octave higher. Both the same sound
+ * like a record that is turned faster. It is applied before all other effects, wherever it stands in a list, and a list holds
+ * at most one.
  *
  * @category models
  * @since 0.1.0
@@ -189,7 +193,7 @@ export const Timescale = Schema.Struct({
 })
 
 /**
- * What there is, to check what comes from elsewhere.
+ * The schema of all effects, to check values from outside the program.
  *
  * @category models
  * @since 0.1.0
@@ -213,11 +217,11 @@ export const SoundEffect = Schema.Union([
     "Echo, Compressor or Timescale,"
 })
 
-/** Each once or twice is a lot; a list without end would take a machine down. */
+/** Each effect once or twice is a lot; an unbounded list would overload a machine. */
 const most = 16
 
 /**
- * An effect as a program writes it: what has a default may be left out.
+ * An effect as a program writes it: fields with a default may be left out.
  *
  * @category models
  * @since 0.1.0
@@ -233,7 +237,7 @@ export type SoundEffect = typeof SoundEffect.Encoded
 export type Complete = typeof SoundEffect.Type
 
 /**
- * A list of effects, 16 at most, in the order in which they work.
+ * A list of effects, 16 at most, in the order in which they are applied.
  *
  * @category models
  * @since 0.1.0
@@ -248,13 +252,13 @@ export const List = Schema.Array(SoundEffect).pipe(
   )
 )
 
-// a value with a name that there is not, such as the `rate` of Lavalink's timescale, would change nothing, and nobody would know why
+// an unknown field, such as the `rate` of Lavalink's timescale, would be ignored silently
 const decode = Schema.decodeUnknownResult(List, { onExcessProperty: "error" })
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /**
- * Fills in what was left out. Fails with `Unsupported` for what is no effect, and for a value that there is not, is out of its range or
- * no number.
+ * Fills in what was left out. Fails with `Unsupported` for an unknown effect or property, and for a value that is out of
+ * range or not a number.
  *
  * @category combinators
  * @since 0.1.0
@@ -278,7 +282,7 @@ export const complete = (
   })
 
 /**
- * How many milliseconds of a source are heard in one.
+ * How many milliseconds of a source are heard in one millisecond.
  *
  * @category combinators
  * @since 0.1.0
@@ -287,7 +291,7 @@ export const speedOf = (effects: ReadonlyArray<Complete>): number =>
   effects.reduce((speed, effect) => effect._tag === "Timescale" ? speed * effect.speed : speed, 1)
 
 /**
- * The centres of the bands of Lavalink's equalizer, in Hz: two thirds of an octave each.
+ * The centers of the bands of Lavalink's equalizer, in Hz. Each band is two thirds of an octave wide.
  *
  * @category constants
  * @since 0.1.0
@@ -312,12 +316,13 @@ export const lavalinkHz: ReadonlyArray<number> = [
 
 const lavalinkQ = 2 ** (1 / 3) / (2 ** (2 / 3) - 1)
 
-/** Where the gain of a band would be no number of dB. */
+/** Below this, the gain of a band would not be a finite number of dB. */
 const leastShare = 0.01
 
 /**
- * An equalizer of gains as Lavalink has them, from its lowest band on: -0.25 mutes a band (here, lowers it by 40 dB), 0 leaves it as
- * it is, 0.25 doubles it, and 1 is the most. What is left out is 0; what is beyond these is taken for the nearest.
+ * An equalizer from Lavalink's gains, starting with its lowest band: -0.25 mutes a band (here, lowers it by 40 dB), 0 leaves
+ * it unchanged, 0.25 doubles it, and 1 is the maximum. Bands that are left out are 0. Values beyond the limits become the
+ * nearest limit.
  *
  * @category constructors
  * @since 0.1.0
@@ -328,7 +333,7 @@ export const lavalinkEqualizer = (gains: ReadonlyArray<number>): typeof Equalize
     const gain = gains[i] ?? 0
     if (gain === 0) return []
     const amplitude = Math.max(leastShare, Math.min(5, 1 + 4 * gain))
-    // as wide as the band that is added to the rest there
+    // as wide as Lavalink's band, which is added to the rest there
     return [{ hz: centre, gainDb: 20 * Math.log10(amplitude), q: lavalinkQ / Math.sqrt(amplitude) }]
   })
 })

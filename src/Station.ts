@@ -1,6 +1,6 @@
 /**
- * What many sessions play at the same time: its tracks are decoded, mixed and encoded once, and each session only seals the
- * frames for itself.
+ * Tracks that many sessions play at the same time: they are decoded, mixed and encoded once, and each session only encrypts
+ * the frames for itself.
  *
  * @since 0.1.0
  */
@@ -29,42 +29,48 @@ import type { Observer } from "./VoiceDriver.ts"
 import type { VoiceError } from "./VoiceError.ts"
 
 /**
+ * The options of a station.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface StationOptions {
-  /** Default "station". */
+  /** The name of the station's source. Default "station". */
   readonly name?: string | undefined
-  /** Of what is mixed. */
+  /** How mixed audio is encoded. */
   readonly encoder?: EncoderOptions | undefined
-  /** How far a listener may fall behind before it loses the oldest frames, up to 10 minutes; 200 ms is the least that is made of it. Default 2 seconds. */
+  /**
+   * How far a listener may fall behind before it loses the oldest frames: up to 10 minutes, and effectively at least 200 ms.
+   * Default 2 seconds.
+   */
   readonly buffer?: Duration.Input | undefined
 }
 
 /**
- * It plays tracks like a session, on time, whether anybody listens or not.
+ * A station. It plays tracks like a session, on time, whether or not anyone listens.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Station extends Pick<Playing.Playing, "play" | "tracks" | "interrupt" | "cut" | "setEncoder"> {
   /**
-   * What it plays from the moment of opening on: a live source that ends with the station. While nothing plays it gives
-   * nothing, so that a track of it is `Buffering`, and ends `Starved` in the end; `starveTimeout` says when. Its tags are those of the
-   * track that was heard last to begin, of those that go on and have any but what they were encoded with; what follows is told by
-   * `Tagged`, and `{}` where nothing does.
+   * A live source of what the station plays from the moment of opening on; it ends with the station. While nothing plays, it
+   * gives nothing: a track of it is then `Buffering`, and finally ends `Starved`, after its `starveTimeout`.
+   *
+   * Its tags are those of the track that began last, among the tracks that play and have any tags other than those of their
+   * encoder. `Tagged` announces later changes, with `{}` when no such track is left.
    */
   readonly source: AudioSource
-  /** How many have the source open. */
+  /** The number of listeners that have the source open. */
   readonly listeners: () => number
-  /** Frames that slow listeners have lost. */
+  /** The number of frames that slow listeners have lost. */
   readonly dropped: () => number
 }
 
-/** Frames are handed on so many at a time: to wake every listener for each costs more than all the rest. */
+/** Frames are passed on in batches of this size: waking every listener for each frame would cost more than everything else. */
 const batch = 5
 
-/** What a media sender sends, as frames. */
+/** An outlet that publishes what a media sender sends as frames. */
 const makeOutlet = (
   clock: AudioClock["Service"],
   publish: (frames: ReadonlyArray<OpusFrame>) => void
@@ -84,7 +90,7 @@ const makeOutlet = (
         send: (packet, length) => {
           const data = packet.slice(RtpPacket.fixedHeaderBytes, length)
           frames.push({ data, samples: OpusPacket.samples(data) })
-          // silence closes what was played, and nothing may follow it
+          // silence ends what was played, and nothing may follow it
           if (frames.length >= batch || OpusPacket.isSilence(data)) {
             publish(frames)
             frames = []
@@ -117,25 +123,28 @@ const makeOutlet = (
     }
   })
 
-/** What follows a track without a gap has begun by then, in milliseconds. */
+/** By this time a track that follows another without a gap has begun, in milliseconds. */
 const changeOverMs = 5 * frameMs
 
 interface OnAir {
-  /** Of the moment. */
+  /** The current tags. */
   readonly tags: () => Tags
   readonly changes: Stream.Stream<Tags>
-  /** Takes notice of a track until its end. */
+  /** Follows a track until its end. */
   readonly follow: (track: Track) => Effect.Effect<void>
 }
 
-/** What has made a file is in nearly all of them, and says nothing of what is heard: `encoder`, `encoded_by` and the like. */
+/**
+ * Whether tags say anything about what is heard. Nearly all files have tags of the program that made them (`encoder`,
+ * `encoded_by` and the like), which do not.
+ */
 const isTold = (tags: Tags): boolean => Object.keys(tags).some((name) => !name.startsWith("encode"))
 
-/** What is on air, by what its tracks say of themselves: the one that has begun last counts, of those that say anything. */
+/** The tags of what is on air: those of the track that began last, of those whose tags say anything. */
 const makeOnAir: Effect.Effect<OnAir, never, Scope.Scope> = Effect.gen(function*() {
   const scope = yield* Effect.scope
   const changes = TagChanges.make()
-  /** Those that have begun and not ended, in this order. */
+  /** The tracks that have begun and not ended, in this order. */
   const heard = new Map<Track, Tags>()
   let now: Tags = {}
   const tell = Effect.sync(() => {
@@ -162,8 +171,8 @@ const makeOnAir: Effect.Effect<OnAir, never, Scope.Scope> = Effect.gen(function*
 })
 
 /**
- * Starts a station. It ends with its scope, and its listeners' tracks finish then. Fails with `Unsupported` for a `buffer` that is
- * negative, longer than 10 minutes, or none.
+ * Starts a station. It ends with its scope, and the tracks of its listeners then finish. Fails with `Unsupported` for a
+ * `buffer` that is negative, longer than 10 minutes, or not a time.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 /**
- * The seam to the operating system: everything that this library sends or receives passes one of these two services.
- * The live layers use `ws` and `node:dgram`; the emulator has layers that stay in memory and follow the `TestClock`.
+ * The boundary to the operating system: everything that this library sends or receives passes through one of these two
+ * services. The live layers use `ws` and `node:dgram`; the emulator has layers that stay in memory and follow the
+ * `TestClock`.
  *
  * @since 0.1.0
  */
@@ -32,7 +33,7 @@ export type {
 export { DatagramError, WebSocketClosed, WebSocketOpenError } from "./transport/TransportError.ts"
 
 /**
- * Opens WebSockets.
+ * The service that opens WebSockets.
  *
  * @category services
  * @since 0.1.0
@@ -45,13 +46,13 @@ export class WebSocketTransport extends Context.Service<WebSocketTransport, {
 }>()("effect-discord-voice/Transport/WebSocketTransport") {}
 
 /**
- * Opens UDP sockets.
+ * The service that opens UDP sockets.
  *
  * @category services
  * @since 0.1.0
  */
 export class DatagramTransport extends Context.Service<DatagramTransport, {
-  /** To an IPv4 or IPv6 address: names are not looked up. */
+  /** Opens a socket that is connected to an IPv4 or IPv6 address. Names are not looked up. */
   readonly connect: (
     remote: { readonly address: string; readonly port: number }
   ) => Effect.Effect<DatagramSocket, DatagramError, Scope.Scope>
@@ -67,7 +68,7 @@ export const layerWebSocketWith = (options: WebSocketLayerOptions): Layer.Layer<
   Layer.sync(WebSocketTransport, () => WsWebSockets.make(options))
 
 /**
- * WebSockets of the `ws` package, without compression, which trust the certificates that Node trusts.
+ * WebSockets of the `ws` package, without compression, that trust the certificates that Node trusts.
  *
  * @category layers
  * @since 0.1.0
@@ -75,7 +76,7 @@ export const layerWebSocketWith = (options: WebSocketLayerOptions): Layer.Layer<
 export const layerWebSocket: Layer.Layer<WebSocketTransport> = layerWebSocketWith({})
 
 /**
- * UDP sockets of `node:dgram`, IPv4 or IPv6 by the remote address, with a receive buffer of the given size.
+ * UDP sockets of `node:dgram`, with a receive buffer of the given size. The remote address decides between IPv4 and IPv6.
  *
  * @category layers
  * @since 0.1.0
@@ -84,7 +85,7 @@ export const layerDatagramWith = (options: DatagramLayerOptions): Layer.Layer<Da
   Layer.sync(DatagramTransport, () => NodeDatagrams.make(options))
 
 /**
- * UDP sockets of `node:dgram`, IPv4 or IPv6 by the remote address.
+ * UDP sockets of `node:dgram`. The remote address decides between IPv4 and IPv6.
  *
  * @category layers
  * @since 0.1.0

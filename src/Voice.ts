@@ -1,6 +1,6 @@
 /**
- * Everything that a voice program needs, in one layer: sockets, transport encryption, Opus, the beat and the driver. What
- * is left open is the `Gateway`, since every program brings its own Discord library.
+ * Everything that a voice program needs, in one layer: sockets, transport encryption, Opus, the beat and the driver. Only the
+ * `Gateway` is left to provide, since every program brings its own Discord library.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import * as VoiceSocket from "./VoiceSocket.ts"
 import * as VoiceUdp from "./VoiceUdp.ts"
 
 /**
- * What {@link layer} provides.
+ * The services that {@link layer} provides.
  *
  * @category models
  * @since 0.1.0
@@ -38,7 +38,8 @@ const over = <R>(
   dave: Layer.Layer<Dave.Dave>,
   mixer: Layer.Layer<Mixer.Mixer>
 ) =>
-  // built for themselves: who puts the same layer over something else, and all of this beneath it, would be given these again
+  // built fresh: otherwise a program that puts the same layers over something else, with all of this beneath, would be given
+  // these again
   Layer.fresh(driver).pipe(
     Layer.provideMerge(Layer.mergeAll(
       Layer.fresh(VoiceSocket.layer),
@@ -52,8 +53,8 @@ const over = <R>(
   )
 
 /**
- * The layer without its floor: transports and the clock of the beat are the caller's, as in tests that stay in memory.
- * End-to-end encryption and mixing stay in this thread, so that they follow that clock.
+ * The layer without its foundation: you provide the transports and the clock of the beat, as in tests that stay in memory.
+ * End-to-end encryption and mixing run in the caller's thread, so that they follow that clock.
  *
  * @category layers
  * @since 0.1.0
@@ -68,9 +69,9 @@ export const layerNoDeps: Layer.Layer<
  * Voice for Node: `ws`, `node:dgram`, the system's monotonic clock, libopus in WebAssembly, a thread for end-to-end
  * encryption, and threads for mixing when there is more than one mix.
  *
- * Its driver has its parts: a `VoiceUdp` or another one of them that is provided to this layer, or merged with it, is not used by it.
- * What takes the place of the driver is another one, over a part of your own and the rest of this layer; sockets of your own alone are
- * for {@link layerNoDeps}.
+ * The driver in this layer is built over the layer's own parts. It does not use a `VoiceUdp`, or another of these services,
+ * that you provide to this layer or merge with it. To replace such a part, build another driver over your part and the rest
+ * of this layer. If you only want to replace the sockets, use {@link layerNoDeps}.
  *
  * ```ts
  * import { Voice, VoiceDriver } from "effect-discord-voice"
@@ -91,9 +92,9 @@ export const layer: Layer.Layer<Voice> = over(VoiceDriver.layer, Dave.layerThrea
 )
 
 /**
- * The same for programs whose own work keeps them busy for longer than some milliseconds: connections, encryption and the beat are
- * in a thread of their own (`VoiceDriver.layerThread`), and every mix is made in one (`Mixer.layerThreadWith`). What has been read
- * ahead of a track goes on meanwhile.
+ * The layer for programs whose own work blocks the thread for more than a few milliseconds. Connections, encryption and the
+ * beat run in a thread of their own (`VoiceDriver.layerThread`), and every mix is made in a thread (`Mixer.layerThreadWith`).
+ * While the program is busy, whatever was read ahead of a track keeps playing.
  *
  * ```ts
  * import { Mixer, Voice, VoiceDriver } from "effect-discord-voice"

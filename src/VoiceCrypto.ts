@@ -1,8 +1,8 @@
 /**
- * Transport encryption: chooses a mode, seals RTP and RTCP packets on their way out and opens them on their way in.
+ * Transport encryption: chooses a mode, encrypts outgoing RTP and RTCP packets, and decrypts incoming ones.
  *
- * All modes that Discord has ever offered are there: the AES-256-GCM modes by `node:crypto`, XChaCha20-Poly1305 by
- * libsodium's WebAssembly module on its own memory, the XSalsa20-Poly1305 modes by tweetnacl.
+ * All modes that Discord has ever offered are supported: the AES-256-GCM modes with `node:crypto`, XChaCha20-Poly1305 with
+ * libsodium's WebAssembly module on its own memory, and the XSalsa20-Poly1305 modes with tweetnacl.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import * as VoiceError from "./VoiceError.ts"
 export type { Mode, PacketCipher, Workspace } from "./crypto/PacketCipher.ts"
 
 /**
- * How many buffers of a `Workspace` are in use before the first one's turn comes again.
+ * The number of buffers that a `Workspace` uses in turn before it reuses the first.
  *
  * @category constants
  * @since 0.1.0
@@ -30,20 +30,20 @@ export type { Mode, PacketCipher, Workspace } from "./crypto/PacketCipher.ts"
 export const workspaceBuffers: number = Workspaces.buffers
 
 /**
- * Chooses a mode and makes ciphers.
+ * The service that chooses a mode and makes ciphers.
  *
  * @category services
  * @since 0.1.0
  */
 export class VoiceCrypto extends Context.Service<VoiceCrypto, {
-  /** The modes this service can do, best first. */
+  /** The modes that this service supports, best first. */
   readonly preference: ReadonlyArray<EncryptionMode>
-  /** The first mode of the preference that the server offers. Fails with `NoCommonMode`. */
+  /** Chooses the first mode of the preference that the server offers. Fails with `NoCommonMode`. */
   readonly choose: (
     offered: ReadonlyArray<string>,
     preference?: ReadonlyArray<EncryptionMode>
   ) => Effect.Effect<EncryptionMode, VoiceError.VoiceError>
-  /** A cipher for a 32-byte key. Its memory is wiped when the scope closes. Fails with `CryptoFailed`. */
+  /** Makes a cipher for a 32-byte key. Its memory is wiped when the scope closes. Fails with `CryptoFailed`. */
   readonly make: (
     mode: Mode,
     key: Redacted.Redacted<Uint8Array>
@@ -51,8 +51,8 @@ export class VoiceCrypto extends Context.Service<VoiceCrypto, {
 }>()("effect-discord-voice/VoiceCrypto") {}
 
 /**
- * The modes from best to worst. XChaCha20-Poly1305 is first: Discord offers it always, and sealed in place it costs about
- * a quarter of AES-256-GCM. The modes behind the first two are those of 2022, which Discord has discontinued.
+ * The modes from best to worst. XChaCha20-Poly1305 is first: Discord always offers it, and encrypting in place costs about a
+ * quarter of AES-256-GCM. The modes after the first two are those of 2022, which Discord has discontinued.
  *
  * @category constants
  * @since 0.1.0
@@ -72,7 +72,7 @@ const loadSodium: Effect.Effect<SodiumMemory.SodiumMemory | string> = Effect.try
   catch: (cause) => `libsodium's WebAssembly module could not be loaded (${String(cause)})`
 }).pipe(Effect.catch((reason) => Effect.as(Effect.logWarning(reason), reason)))
 
-/** Discord has never offered as many. */
+/** Discord has never offered that many. */
 const mostShown = 20
 
 const make = Effect.fnUntraced(function*(wanted: ReadonlyArray<EncryptionMode>) {
@@ -108,8 +108,8 @@ const make = Effect.fnUntraced(function*(wanted: ReadonlyArray<EncryptionMode>) 
 })
 
 /**
- * All modes in the order of {@link defaultPreference}. Should libsodium's module not load, which is logged, the service
- * does without `aead_xchacha20_poly1305_rtpsize`.
+ * All modes in the order of {@link defaultPreference}. If libsodium's module cannot be loaded, a warning is logged and the
+ * service does not support `aead_xchacha20_poly1305_rtpsize`.
  *
  * @category layers
  * @since 0.1.0

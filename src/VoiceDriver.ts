@@ -1,10 +1,11 @@
 /**
- * One record in, one live voice connection out. The driver needs nothing of the main gateway: endpoint, server, channel,
- * user, session id and token are all it knows. It makes the handshake, keeps the heartbeat, sends what lies ready in a
- * frame ring and hands up what it receives. What a lost connection means is not decided here but in `VoiceSession`.
+ * Turns one record into one live voice connection. The driver does not need the main gateway: endpoint, server, channel,
+ * user, session id and token are all it is given. It makes the handshake, keeps the heartbeat, sends the frames that are
+ * ready in a frame ring, and passes on what it receives. It does not decide what a lost connection means; `VoiceSession`
+ * does.
  *
- * A driver may run in another thread: `layerThread` is one that does. `layerMessagePort` is a driver behind a `MessagePort` of
- * your own, `serve` its other end.
+ * A driver can run in another thread: `layerThread` is such a driver. `layerMessagePort` is a driver behind a `MessagePort`
+ * of your own, and `serve` is the other end of that port.
  *
  * @since 0.1.0
  */
@@ -98,14 +99,16 @@ export {
 } from "./driver/messages.ts"
 
 /**
+ * The service that opens voice connections.
+ *
  * @category services
  * @since 0.1.0
  */
 export class VoiceDriver extends Context.Service<VoiceDriver, {
   /**
-   * Connects. Fails with the reason of the gateway's close code, `SocketOpenFailed`, `PhaseTimedOut`, `HeartbeatUnanswered`,
-   * `DiscoveryUnanswered`, `UdpFailed`, `UdpLost`, `NoCommonMode`, `CryptoFailed`, `E2eeFailed`, `ProtocolViolated`, or `Unsupported` for
-   * an option that makes no sense.
+   * Opens a connection. Fails with the reason of the gateway's close code, `SocketOpenFailed`, `PhaseTimedOut`,
+   * `HeartbeatUnanswered`, `DiscoveryUnanswered`, `UdpFailed`, `UdpLost`, `NoCommonMode`, `CryptoFailed`, `E2eeFailed`,
+   * `ProtocolViolated`, or `Unsupported` for an invalid option.
    */
   readonly connect: (
     info: Line.ConnectionInfo,
@@ -114,14 +117,14 @@ export class VoiceDriver extends Context.Service<VoiceDriver, {
 }>()("effect-discord-voice/VoiceDriver") {}
 
 /**
- * The driver in this process.
+ * A driver in the caller's thread.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layer: Layer.Layer<VoiceDriver, never, Engine.Services> = Layer.effect(
   VoiceDriver,
-  // the layer's own scope stays behind: a connection belongs to the scope of whoever connects
+  // without the layer's own scope: a connection belongs to the scope of its caller
   Effect.map(Effect.map(Effect.context<Engine.Services>(), Context.omit(Scope.Scope)), (context) =>
     VoiceDriver.of({
       connect: (info, options = {}) =>
@@ -133,7 +136,7 @@ export const layer: Layer.Layer<VoiceDriver, never, Engine.Services> = Layer.eff
     }))
 )
 
-/** A driver over a line, and what opens a connection there. */
+/** A driver over a line, with the function that opens a connection on it. */
 const over = <R>(
   line: Effect.Effect<{ readonly open: Thread.Thread["open"] }, never, R>
 ): Layer.Layer<VoiceDriver, never, Exclude<R, Scope.Scope>> =>
@@ -146,14 +149,18 @@ const over = <R>(
   )
 
 /**
- * A driver in a thread of its own, with all that it needs, so that a program that is busy in its thread is not heard. What is
- * encoded or mixed has to be in a thread, too (`Mixer.layerThreadWith({ use: "always" })`): `Voice.layerThread` has both.
+ * A driver in a thread of its own, together with everything it needs, so that sound continues while the program's thread is
+ * busy. Encoding and mixing have to be in a thread, too (`Mixer.layerThreadWith({ use: "always" })`); `Voice.layerThread` has
+ * both.
  *
- * The thread is started with the first connection and ends with the layer. Should it end by itself, its connections end with
- * `ConnectionLost`, which a session answers by joining anew, attempts to connect fail with `SocketOpenFailed`, and the next one
- * starts another thread. An option that makes no sense fails every attempt with `Unsupported`. Where no thread can be started, as
- * in a bundle without its file, a warning says so once, and the driver works in the caller's thread. What is logged there is logged
- * here; spans stay there. It runs in real time: where a test's clock stands still, it does not.
+ * - The thread starts with the first connection and ends with the layer.
+ * - If the thread ends on its own, its connections end with `ConnectionLost`, which a session answers by joining again.
+ *   Attempts to connect that are under way fail with `SocketOpenFailed`, and the next attempt starts another thread.
+ * - An invalid option fails every attempt with `Unsupported`.
+ * - If no thread can be started, for example in a bundle that lacks its file, one warning is logged and the driver works in
+ *   the caller's thread.
+ * - Log entries of the thread appear in the caller's log; spans do not.
+ * - The thread runs in real time, also when a test's clock stands still.
  *
  * @category layers
  * @since 0.1.0
@@ -161,7 +168,7 @@ const over = <R>(
 export const layerThreadWith = (options: ThreadOptions): Layer.Layer<VoiceDriver> => over(Thread.make(options))
 
 /**
- * {@link layerThreadWith} with its defaults: what `Voice.layerThread` has.
+ * {@link layerThreadWith} with its defaults, as in `Voice.layerThread`.
  *
  * @category layers
  * @since 0.1.0
@@ -169,8 +176,8 @@ export const layerThreadWith = (options: ThreadOptions): Layer.Layer<VoiceDriver
 export const layerThread: Layer.Layer<VoiceDriver> = layerThreadWith({})
 
 /**
- * A driver at the other end of a `MessagePort`, where {@link serve} runs: in a worker thread, for example. Nothing crosses
- * but encoded commands and events, and the shared buffers of frame rings.
+ * A driver at the other end of a `MessagePort`, where {@link serve} runs, for example in a worker thread. Only encoded
+ * commands and events, and the shared buffers of frame rings, cross the port.
  *
  * @category layers
  * @since 0.1.0
@@ -179,7 +186,7 @@ export const layerMessagePort = (port: MessagePortLine.Port): Layer.Layer<VoiceD
   over(MessagePortLine.makeClient(port))
 
 /**
- * Serves the other end of {@link layerMessagePort}, until interrupted; every connection is closed then.
+ * Serves the other end of {@link layerMessagePort} until it is interrupted, which closes every connection.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,9 +1,10 @@
 /**
- * What can go wrong, as one closed union. There is one public error, {@link VoiceError}; its `reason` says what happened.
- * Handle a reason with `Effect.catchReason("VoiceError", "Kicked", ...)`, several with `Effect.catchReasons`, or move the
- * reasons into the error channel with `Effect.unwrapReason("VoiceError")`.
+ * Everything that can go wrong, as one closed union. There is one public error, {@link VoiceError}; its `reason` says what
+ * happened. Handle a reason with `Effect.catchReason("VoiceError", "Kicked", ...)`, several with `Effect.catchReasons`, or
+ * move the reasons into the error channel with `Effect.unwrapReason("VoiceError")`.
  *
- * Every reason's `message` says what happened, what it means and what to do about it. None contains a token or a key.
+ * The `message` of every reason says what happened, what it means and what to do about it. No message contains a token or a
+ * key.
  *
  * @since 0.1.0
  */
@@ -74,7 +75,7 @@ export {
 export { AlreadyJoined, NotConnected, Unsupported } from "./reason/RequestReason.ts"
 
 /**
- * Every reason.
+ * The union of all reasons.
  *
  * @category schemas
  * @since 0.1.0
@@ -135,8 +136,9 @@ export const Reason = Schema.Union([
 export type Reason = typeof Reason.Type
 
 /**
- * The one public error. `message` is the reason's, and `name` says which: `effect-discord-voice/VoiceError/Kicked`. Printed, it is both,
- * with the place where it was made and what the reason has.
+ * The public error of this library. `message` is that of the reason, and `name` includes the reason's name, such as
+ * `effect-discord-voice/VoiceError/Kicked`. Printing the error shows both, the place where it was created, and the fields of
+ * the reason.
  *
  * @example
  * ```ts
@@ -166,7 +168,7 @@ export class VoiceError extends Schema.TaggedError<VoiceError>(key)("VoiceError"
     return { _tag: this._tag, message: this.message, reason: this.reason }
   }
 
-  // what Node gives to it: how deep it may still go, how to print, and what prints
+  // the arguments that Node passes: how many levels may still be printed, the options, and the function that prints
   override [NodeInspectSymbol](
     depth = 0,
     options?: object,
@@ -177,7 +179,7 @@ export class VoiceError extends Schema.TaggedError<VoiceError>(key)("VoiceError"
 }
 
 /**
- * Wraps a reason.
+ * Wraps a reason in a {@link VoiceError}.
  *
  * @category constructors
  * @since 0.1.0
@@ -185,7 +187,7 @@ export class VoiceError extends Schema.TaggedError<VoiceError>(key)("VoiceError"
 export const make = (reason: Reason): VoiceError => new VoiceError({ reason })
 
 /**
- * Fails with a reason.
+ * Fails with a {@link VoiceError} of this reason.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,8 +1,8 @@
 /**
- * The program: join a voice channel, play and listen, leave when the scope closes. A session asks the `Gateway` for a
- * place in the channel, hands what it answers to a `VoiceDriver`, and keeps itself there: a lost WebSocket is resumed, a lost
- * connection is made anew, and a move is followed, while tracks go on where they were. Its state is there to be subscribed
- * to, and every way in which it can end is a reason of `VoiceError`.
+ * Voice sessions: join a voice channel, play and listen, leave when the scope closes. A session asks the `Gateway` for a
+ * place in the channel, passes the answer to a `VoiceDriver`, and stays connected: it resumes a lost WebSocket, replaces a
+ * lost connection and follows moves, while tracks continue where they were. You can subscribe to its state, and every way in
+ * which a session can end is a reason of `VoiceError`.
  *
  * @since 0.1.0
  */
@@ -97,7 +97,7 @@ export type {
 } from "./session/VoiceSession.ts"
 
 /**
- * What a session does about losses: the reactions of the table of close codes, and delays between attempts.
+ * The default policy. Reacts to losses as the table of close codes says, with growing delays between attempts.
  *
  * @category constants
  * @since 0.1.0
@@ -105,7 +105,7 @@ export type {
 export const policy: Policy.Policy = Policy.standard
 
 /**
- * A policy that never connects again: the first loss that cannot be resumed ends the session.
+ * A policy that never reconnects: the first loss that cannot be resumed ends the session.
  *
  * @category constants
  * @since 0.1.0
@@ -113,12 +113,17 @@ export const policy: Policy.Policy = Policy.standard
 export const policyNever: Policy.Policy = Policy.never
 
 /**
- * Joins a voice channel. The session lives until the scope closes, and then leaves: audio is closed with silence, Discord is
- * told, and every socket and timer is released, in bounded time even if nothing answers.
+ * Joins a voice channel. The session lives until the scope closes. It then leaves: it ends the audio with silence, tells
+ * Discord, and releases every socket and timer, in bounded time even if nothing answers.
  *
- * Fails with `AlreadyJoined`, with `NotAdmitted` (Discord does not let us in, and the gateway knows why), with `JoinTimedOut`
- * (which says what is missing and the likely cause), with `Unsupported` for an option that makes no sense, with what the gateway
- * fails with, or with the reason for which connecting was given up.
+ * Fails with:
+ *
+ * - `AlreadyJoined`,
+ * - `NotAdmitted` if Discord does not let the bot in and the gateway knows why,
+ * - `JoinTimedOut`, which says what is missing and the likely cause,
+ * - `Unsupported` for an invalid option,
+ * - an error of the gateway, or
+ * - the reason why connecting was given up.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * One session a guild, for programs whose commands come and go while their sessions stay: whoever asks for a session in a guild gets
- * the one that is there, or a new one, and it lives until somebody lets it leave, it ends by itself, or the scope closes.
+ * One session per guild, for programs whose commands come and go while their sessions stay. Asking for a session in a guild
+ * gives the existing one or a new one. It lives until someone makes it leave, it ends on its own, or the scope closes.
  *
  * @since 0.1.0
  */
@@ -22,37 +22,42 @@ import * as VoiceError from "./VoiceError.ts"
 import * as VoiceSession from "./VoiceSession.ts"
 
 /**
- * A session of a guild that had begun has ended: successfully if it was let leave, with the reason if Discord or the network ended it.
+ * The end of a session that had begun. `exit` is a success if the session was asked to leave, and holds the reason if Discord
+ * or the network ended it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface End {
   readonly guildId: GuildId
-  /** Where it was last. */
+  /** The last channel that it was in. */
   readonly channelId: ChannelId
   readonly exit: Exit.Exit<void, VoiceError.VoiceError>
 }
 
 /**
- * The sessions of a bot. `A` is what its program has for each: the session, or what was made of it. `E` is what that fails with
- * when it is made, besides `VoiceError`.
+ * The sessions of a bot. `A` is the value that the program keeps for each of them: the session itself, or something built on
+ * it. `E` is the error, other than `VoiceError`, with which building that value can fail.
  *
  * @category models
  * @since 0.1.0
  */
 export interface VoiceSessions<out A, out E = never> {
   /**
-   * Goes to a channel: with the session that there is in the guild, which moves and goes on with what it plays, or with a new one. One
-   * that is ending is waited for. Fails as `VoiceSession.join` and `move` do, and as what begins a session does; with `NotConnected`
-   * if somebody has it leave meanwhile. What was begun goes on where whoever asked is interrupted.
+   * Joins a channel. If the guild has a session, it moves there and continues what it plays; otherwise a new one begins. A
+   * session that is ending is waited for. Fails as `VoiceSession.join` and `move` do, as the `begin` function of {@link make}
+   * does, and with `NotConnected` if someone makes the session leave in the meantime. Interrupting the caller does not undo
+   * what was begun.
    */
   readonly join: (where: VoiceSession.JoinOptions) => Effect.Effect<A, VoiceError.VoiceError | E>
-  /** What there is in a guild; `undefined` where nothing is, or not yet, or not any more. */
+  /** The value for a guild, or `undefined` if there is no session, or it has not begun yet, or has ended. */
   readonly get: (guildId: GuildId) => Effect.Effect<A | undefined>
-  /** All that there are. */
+  /** The values of all guilds that have a session. */
   readonly all: Effect.Effect<ReadonlyMap<GuildId, A>>
-  /** Leaves, and returns when that is done; also while it joins. Where there is no session that is harmless. */
+  /**
+   * Leaves, and returns when that is done. A session that is still joining is stopped, too. Does nothing if there is no
+   * session.
+   */
   readonly leave: (guildId: GuildId) => Effect.Effect<void>
   /** Subscribes to the ends of sessions that had begun. A subscriber that falls 256 behind loses the oldest. */
   readonly ends: Effect.Effect<Stream.Stream<End>, never, Scope.Scope>
@@ -61,12 +66,12 @@ export interface VoiceSessions<out A, out E = never> {
 const keptEnds = 256
 
 interface Life<A, E> {
-  /** Where it was asked to go first. */
+  /** The channel that it was first asked to join. */
   readonly channelId: ChannelId
   readonly begun: Deferred.Deferred<A, E>
   /** Completes when the guild is free again. */
   readonly over: Deferred.Deferred<void>
-  /** From when it has begun until it ends. */
+  /** Set from the time it has begun until it ends. */
   current: { readonly session: VoiceSession.VoiceSession; readonly value: A } | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   /** How often it was told to leave. */
@@ -76,12 +81,13 @@ interface Life<A, E> {
 const notConnected = () => VoiceError.make(new VoiceError.NotConnected({ operation: "VoiceSessions.join" }))
 
 /**
- * Makes the sessions of a bot. `begin` is run for each new one, in a scope that closes before it leaves: a queue, a recorder, the fibers
- * that follow it. What it fails with is told to whoever asked for the session, which leaves again. When the outer scope closes all
- * leave at the same time.
+ * Creates the sessions of a bot. `begin` is run for each new session, in a scope that closes before the session leaves: build
+ * a queue or a recorder there, and fork the fibers that follow the session. If `begin` fails, the session leaves, and whoever
+ * asked for it gets the error. When the outer scope closes, all sessions leave at the same time.
  *
- * Such a fiber may have its session leave (`leave`), as one does that finds nobody there any more. Because `begin` names then what is made
- * of it, TypeScript wants the type of that to be written down.
+ * A fiber that `begin` forks may make its session leave with `leave`, for example when it finds that nobody else is left in
+ * the channel. Since `begin` then refers to its own result, TypeScript needs the type of that result to be written out, as in
+ * the second example.
  *
  * @example
  * ```ts
@@ -143,12 +149,13 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
       channel = session.channelId
       const begun = yield* Effect.result(begin(session))
       if (Result.isFailure(begun)) {
-        // Told when the session has left. It is a `Refusal`: to see that what was taken from `E` is added again is beyond the compiler.
+        // Told once the session has left. It is a `Refusal`: the compiler cannot see that what was excluded from `E` is added
+        // again.
         refusal = Cause.fail(begun.failure as Refusal)
         return
       }
       const value = begun.success
-      // closes first, so that nobody is given what is about to end
+      // runs first on closing, so that nobody is given a session that is about to end
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           life.current = undefined
@@ -202,11 +209,11 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
     const { leaves } = life
     const again = Effect.andThen(
       Deferred.await(life.over),
-      // who leaves while somebody waits for another one to have left means whoever waits
+      // a `leave` that arrives while this join waits for the former session to end is meant for this join, too
       Effect.suspend(() => life.leaves > leaves ? Effect.fail(notConnected()) : join(where))
     )
     if (leaves > 0) return yield* again
-    // another channel may take us where that one does not
+    // another channel may admit the bot where that one does not
     const isElsewhere = life.channelId !== where.channelId
     yield* Deferred.await(life.begun).pipe(
       Effect.catch((error) => isElsewhere && life.leaves === 0 ? Effect.void : Effect.fail(error))

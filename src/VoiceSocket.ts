@@ -1,5 +1,5 @@
 /**
- * One WebSocket to a voice gateway, with every message checked against its schema in both directions and every end typed.
+ * One WebSocket to a voice gateway. Every message is checked against its schema in both directions, and every end is typed.
  *
  * @since 0.1.0
  */
@@ -21,8 +21,10 @@ import * as VoiceError from "./VoiceError.ts"
 export { voiceCloseReason } from "./voiceClose.ts"
 
 /**
- * What arrives, in order. A message with an opcode that is not known is a `Message`, also a binary one. `Malformed` is a message that broke its schema; `op` is its opcode, if that could be read. It is no
- * reason to end the connection, unless nothing can go on without it. `isKeyLost`: it was to say with which mode and key to go on (op 4).
+ * An incoming message, in order of arrival. A message with an unknown opcode is a `Message`, also if it is binary.
+ * `Malformed` is a message that does not match its schema; `op` is its opcode, if that could be read. It does not end the
+ * connection, unless nothing can continue without it. `isKeyLost`: the message should have given the mode and key to continue
+ * with (op 4).
  *
  * @category models
  * @since 0.1.0
@@ -33,10 +35,10 @@ export type Incoming =
   | { readonly _tag: "Malformed"; readonly op?: number; readonly detail: string; readonly isKeyLost?: true }
 
 /**
- * An open connection to a voice gateway. It is terminated when its scope closes, if it is still open then.
+ * An open connection to a voice gateway. If it is still open when its scope closes, it is terminated.
  *
- * A gateway that sends faster than {@link Connection.take} is run is paused, not cut off: a bounded number of messages wait in
- * the transport, the rest in the network. Messages of more than 1 MiB end the connection (1009).
+ * A gateway that sends faster than {@link Connection.take} is called is slowed down, not disconnected: a limited number of
+ * messages wait in the transport, the rest in the network. A message of more than 1 MiB ends the connection (1009).
  *
  * @category models
  * @since 0.1.0
@@ -44,28 +46,30 @@ export type Incoming =
 export interface Connection {
   readonly version: VoicePayload.VoiceVersion
   readonly endpoint: string
-  /** Waits for the next message. Fails after the last one with the reason of the close code, or `ConnectionLost`. */
+  /** Waits for the next message. After the last one, fails with the reason of the close code, or `ConnectionLost`. */
   readonly take: Effect.Effect<Incoming, VoiceError.VoiceError>
   /**
-   * Sends a message. Fails with `Unsupported` for one that this version has not, and, like `sendDave`, with the reason of the close code or
-   * `ConnectionLost` once the connection has ended.
+   * Sends a message. Fails with `Unsupported` for a message that this version does not have. Like `sendDave`, fails with the
+   * reason of the close code or `ConnectionLost` once the connection has ended.
    */
   readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
   readonly sendDave: (frame: DaveFrame.ClientFrame) => Effect.Effect<void, VoiceError.VoiceError>
-  /** The last `seq` taken, text or binary; -1 before the first. */
+  /** The `seq` of the last message taken that has one, text or binary; -1 before the first. */
   readonly lastSequence: () => number
   readonly close: (code: number, reason: string) => Effect.Effect<void>
   readonly terminate: Effect.Effect<void>
 }
 
 /**
+ * The service that connects to voice gateways.
+ *
  * @category services
  * @since 0.1.0
  */
 export class VoiceSocket extends Context.Service<VoiceSocket, {
   /**
    * Opens `wss://<endpoint>/?v=<version>`. The endpoint's port is kept; an endpoint that starts with `ws://` or `wss://`
-   * keeps its scheme. `openTimeout` is how long it may take, 10 seconds by default. Fails with `SocketOpenFailed`.
+   * keeps its scheme. `openTimeout` limits how long opening may take, 10 seconds by default. Fails with `SocketOpenFailed`.
    */
   readonly open: (options: {
     readonly endpoint: string
@@ -121,7 +125,7 @@ const closedError = (closed: Transport.WebSocketClosed) => VoiceError.make(voice
 
 const failClosed = (closed: Transport.WebSocketClosed) => Effect.fail(closedError(closed))
 
-/** What no gateway of this version would take: the caller's fault, known before it is sent. */
+/** A message that no gateway of this version would take: the caller's mistake, detected before it is sent. */
 const unsendable = (version: VoicePayload.VoiceVersion, op: number, error: { readonly message: string }) =>
   VoiceError.make(
     new VoiceError.Unsupported({

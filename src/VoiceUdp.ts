@@ -1,5 +1,5 @@
 /**
- * One UDP socket to a voice server: IP discovery, keepalive, and telling the datagrams apart that share the socket.
+ * One UDP socket to a voice server: IP discovery, keepalive, and telling apart the kinds of datagrams that share the socket.
  *
  * @since 0.1.0
  */
@@ -29,18 +29,18 @@ export interface Statistics {
   readonly sent: number
   readonly sendErrors: number
   readonly received: number
-  /** Received datagrams that are neither RTP, RTCP, discovery nor a ping reply. */
+  /** Received datagrams that are not RTP, RTCP, discovery or a ping reply. */
   readonly unknown: number
-  /** Media datagrams that came while no handler was set. */
+  /** Media datagrams that arrived while no handler was set. */
   readonly dropped: number
   readonly keepalives: number
-  /** Replies to our pings, and the last round trip in milliseconds; servers need not reply. */
+  /** Replies to the pings, and the last round trip in milliseconds. Servers need not reply. */
   readonly pongs: number
   readonly roundTripMs: number | undefined
 }
 
 /**
- * Takes one media datagram. Plain code: it runs for every packet received, and owns the bytes.
+ * Handles one media datagram. Plain code: it runs for every packet received, and owns the bytes.
  *
  * @category models
  * @since 0.1.0
@@ -48,43 +48,48 @@ export interface Statistics {
 export type MediaHandler = (kind: "rtp" | "rtcp", datagram: Uint8Array) => void
 
 /**
- * An open UDP socket to a voice server. Its functions belong to it: they cannot be called apart from it.
+ * An open UDP socket to a voice server. Call the functions as methods: they do not work when detached from the socket.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Socket {
   /**
-   * Asks the server for the address that it sees us at. Tries 10 times, 1 second apart; type, length and SSRC of the
-   * answer are checked. Fails with `DiscoveryUnanswered`.
+   * Asks the server which address it sees the bot at. Tries 10 times, 1 second apart, and checks type, length and SSRC of the
+   * answer. Fails with `DiscoveryUnanswered`.
    */
   readonly discover: Effect.Effect<{ readonly address: string; readonly port: number }, VoiceError.VoiceError>
-  /** Where RTP packets go. See `DatagramSocket`. */
+  /** Where RTP packets are sent. See `DatagramSocket`. */
   readonly media: Pick<Transport.DatagramSocket, "send" | "prefetch">
-  /** The same for RTCP, which nobody reports on. */
+  /** Sends an RTCP packet, like `media.send`. Receiver reports do not cover these packets. */
   readonly sendReport: (packet: Uint8Array, length: number) => boolean
   /** Sets the one handler of RTP and RTCP datagrams. */
   readonly onMedia: (handler: MediaHandler) => void
   /**
-   * Sends a keepalive, and looks whether the socket is dead: it is to be called every {@link keepaliveMs}. Gives `UdpLost` if
-   * nothing could be sent for 10 seconds, the machine has lost the socket's address, or all answers that came before (to pings,
-   * and receiver reports while we send) have stopped: those of one kind show that the way is open. Silence where there never was an
-   * answer proves nothing. With `silence: "ignored"` answers that have stopped do not either.
+   * Sends a keepalive, and checks whether the socket is dead. Call it every {@link keepaliveMs}. Returns `UdpLost` if:
+   *
+   * - nothing could be sent for 10 seconds,
+   * - the machine has lost the socket's address, or
+   * - all kinds of answers that arrived before (to pings, and receiver reports while the bot sends) have stopped. Answers of
+   *   one kind show that the path is open. If there never was an answer, silence proves nothing. With `silence: "ignored"`,
+   *   answers that have stopped prove nothing either.
    */
   readonly keepAlive: () => VoiceError.VoiceError | undefined
-  /** Sends a keepalive besides, and looks at nothing: for when the way to us may have changed. */
+  /** Sends an additional keepalive without checking anything, for when the route back to the bot may have changed. */
   readonly ping: () => void
   readonly statistics: () => Statistics
 }
 
 /**
+ * The service that opens UDP sockets to voice servers.
+ *
  * @category services
  * @since 0.1.0
  */
 export class VoiceUdp extends Context.Service<VoiceUdp, {
   /**
-   * Opens a socket that is connected to the address of Ready (op 2), IPv4 or IPv6. `silence`: what answers that have stopped mean, "lost"
-   * by default. Fails with `UdpFailed`.
+   * Opens a socket that is connected to the address of Ready (op 2), IPv4 or IPv6. `silence` decides what it means when
+   * answers stop, "lost" by default. Fails with `UdpFailed`.
    */
   readonly open: (options: {
     readonly address: string
@@ -157,7 +162,7 @@ class Udp implements Socket {
     })
   }
 
-  // functions of their own: they are handed on to those who use nothing else of it
+  // arrow functions: they are passed on to code that uses nothing else of the socket
   readonly ping = (): void => this.#pings.ping()
 
   readonly sendReport = (packet: Uint8Array, length: number): boolean => {
@@ -194,7 +199,7 @@ class Udp implements Socket {
     }
   }
 
-  /** Keepalives and reports are reported by nobody. */
+  /** The media datagrams sent: keepalives and reports are not reported on. */
   #mediaSent(): number {
     return this.#socket.statistics().sent - this.#pings.sent() - this.#reportsSent
   }

@@ -1,9 +1,11 @@
 /**
- * A log of all that passes between a program and Discord for its voice connections, for whoever has to find out what happened:
- * the messages of the voice gateways, those of the main gateway that voice is made of, and how many datagrams went and came.
+ * A log of everything that passes between a program and Discord for its voice connections, for finding out what happened: the
+ * messages of the voice gateways, the messages of the main gateway that concern voice, and how many datagrams were sent and
+ * received.
  *
- * It can be handed on. Tokens, keys, session ids and this machine's address are replaced by names, equal ones by the same name; there is
- * no audio in it, nor what people are called and write. Ids of users, channels and guilds are in it, and the addresses of voice servers.
+ * The log can be shared. Tokens, keys, session ids and this machine's address are replaced by names, equal ones by the same
+ * name. It contains no audio, no names of people and nothing that they write. It does contain ids of users, channels and
+ * guilds, and the addresses of voice servers.
  *
  * ```ts
  * import { Voice, WireLog } from "effect-discord-voice"
@@ -13,8 +15,9 @@
  * const Live = Layer.merge(Voice.layer, GatewayLive).pipe(Layer.provide(WireLog.layerFile("call.wire.jsonl")))
  * ```
  *
- * `effect-discord-voice wire call.wire.jsonl` shows it, with what in it is unknown here. It is also of `Voice.layerThread`, and of the
- * emulator in memory. On somebody else's main gateway (`Gateway.layerAdapter` and the like) it has the voice connections alone.
+ * `effect-discord-voice wire call.wire.jsonl` prints a log, and points out what this library does not know. Logging also
+ * works with `Voice.layerThread`, and with the emulator in memory. With the main gateway of another library
+ * (`Gateway.layerAdapter` and the like), the log has only the voice connections.
  *
  * @since 0.1.0
  */
@@ -32,23 +35,28 @@ import { CurrentLog, type Datagrams, Log } from "./transport/wire/Log.ts"
 export { DatagramKind, Entry } from "./transport/wire/Entry.ts"
 
 /**
+ * The options of a log.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
   /**
-   * "counted": how many datagrams of each kind there were, about once a second while there are any. "each": the size and the header of
-   * every one, too, which are 100 lines a second for somebody who speaks and is heard. Default "counted".
+   * "counted": the number of datagrams of each kind, about once a second while there are any. "each": in addition, the size
+   * and the header of every datagram, which is 100 lines a second while one user speaks and the bot does, too. Default
+   * "counted".
    */
   readonly datagrams?: Datagrams | undefined
 }
 
 /**
+ * The options of {@link layerFile}.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface FileOptions extends Options {
-  /** Beyond so many bytes the log ends, with an entry `full`. Default 64 MiB. */
+  /** The size in bytes after which the log ends, with an entry `full`. Default 64 MiB. */
   readonly maxBytes?: number | undefined
 }
 
@@ -81,8 +89,8 @@ const makeLog = Effect.fnUntraced(function*(options: Options, write: (entry: Log
 })
 
 /**
- * Hands each entry to `write`, which is called in the middle of the work of a connection: it has to return soon. Where it throws, a
- * warning is logged, and the program goes on without a log.
+ * Passes each entry to `write`. It is called in the middle of a connection's work and has to return quickly. If it throws, a
+ * warning is logged, and the program continues without a log.
  *
  * @category layers
  * @since 0.1.0
@@ -92,8 +100,9 @@ export const layerWith = (
 ): Layer.Layer<never> => Layer.effect(CurrentLog, makeLog(options, options.write))
 
 /**
- * Writes to a file, one JSON object a line, in place of what is there. Lines are written soon behind what they tell of, and when the
- * scope closes. It never fails: where the file cannot be written, a warning is logged, and the program goes on without.
+ * Writes to a file, one JSON object a line, replacing its contents. Lines are written soon after what they report, and when
+ * the scope closes. It never fails: if the file cannot be written, a warning is logged, and the program continues without a
+ * log.
  *
  * @category layers
  * @since 0.1.0
@@ -120,7 +129,7 @@ export const layerFile = (path: string, options: FileOptions = {}): Layer.Layer<
 const fromJson = Schema.decodeUnknownResult(Schema.fromJsonString(LoggedEntry.Entry))
 
 /**
- * Reads a line of a log. Fails with a sentence on what is wrong with it.
+ * Reads a line of a log. Fails with a sentence that says what is wrong with it.
  *
  * @category decoding
  * @since 0.1.0

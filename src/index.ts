@@ -1,6 +1,6 @@
 /**
- * Discord voice for Effect programs. One namespace a module; the emulator, the mock layers and the wire's pure values have
- * entry points of their own: `effect-discord-voice/emulator`, `effect-discord-voice/testing` and
+ * Discord voice for Effect programs, with one namespace per module. The emulator, the mock layers and the pure values of the
+ * wire format have entry points of their own: `effect-discord-voice/emulator`, `effect-discord-voice/testing` and
  * `effect-discord-voice/protocol`.
  *
  * @since 0.1.0

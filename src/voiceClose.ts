@@ -1,5 +1,5 @@
 /**
- * Close codes of the voice gateway as reasons of the public error.
+ * Converts close codes of the voice gateway to reasons of the public error.
  *
  * @since 0.1.0
  */
@@ -9,9 +9,7 @@ import * as VoiceError from "./VoiceError.ts"
 
 type Close = { readonly code: number; readonly detail: string }
 
-/**
- * One constructor for each name in the table: a new name there does not compile until it has a reason here.
- */
+/** One constructor for each name in the table: a new name there does not compile until it has a reason here. */
 const reasons: { readonly [Name in CloseCode.VoiceCloseName]: (close: Close) => VoiceError.Reason } = {
   UnknownOpcode: (close) => new VoiceError.UnknownOpcode(close),
   PayloadRejected: (close) => new VoiceError.PayloadRejected(close),
@@ -35,9 +33,9 @@ const reasons: { readonly [Name in CloseCode.VoiceCloseName]: (close: Close) => 
 }
 
 /**
- * The reason of a close code of the voice gateway; `detail` is the text of the close frame, of which the reason has the first 200
- * characters, with control characters written out. Total: codes below 4000 give
- * `ConnectionLost`, undocumented ones `UnknownCloseCode`.
+ * The reason for a close code of the voice gateway. `detail` is the text of the close frame, of which the reason keeps the
+ * first 200 characters, with control characters escaped. Defined for every code: codes below 4000 give `ConnectionLost`,
+ * undocumented ones `UnknownCloseCode`.
  *
  * @category constructors
  * @since 0.1.0

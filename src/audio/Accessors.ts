@@ -1,14 +1,15 @@
 /**
- * Properties that are made when somebody asks for them. A record that has a dozen of them, and there are hundreds of such records,
- * would hold what few ask for.
+ * Properties that are created when they are first read. There are hundreds of records with a dozen such properties each, few
+ * of which are ever read.
  *
  * @since 0.1.0
  */
 import * as Inspectable from "effect/Inspectable"
 
 /**
- * Descriptors of properties that are a record's own, as those of a literal are: it can be taken apart, spread and copied, and they can
- * be assigned. All records of a kind have the same getters: one of its own would cost each of them a shape and a dictionary.
+ * Descriptors that make properties a record's own, as those of a literal are: the record can be destructured, spread and
+ * copied, and the properties can be assigned. All records of a kind share the same getters: separate ones would cost each
+ * record a shape and a dictionary.
  *
  * @category constructors
  * @since 0.1.0
@@ -35,8 +36,8 @@ export const make = <Self, Properties>(
 }
 
 /**
- * The prototype of records that are printed as what they are doing, by `console.log`, `JSON.stringify` and as a text: what they can do
- * says nothing. It must show no secrets. A record of its own functions costs nothing more with it.
+ * A prototype for records that print their state, with `console.log`, `JSON.stringify` and as a string, rather than their
+ * functions. The state must not show secrets. A record that has its own functions costs nothing more with it.
  *
  * @category constructors
  * @since 0.1.0

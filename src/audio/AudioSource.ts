@@ -1,6 +1,6 @@
 /**
- * What can be played. A source describes audio; it is opened in a scope, and then gives Opus packets that are passed through
- * untouched, or PCM at 48 kHz in two channels, as much at a time as it likes.
+ * Audio sources: everything that can be played. A source describes audio. It is opened in a scope, and then gives Opus
+ * packets, which are passed through untouched, or PCM at 48 kHz in two channels, in pieces of any size.
  *
  * @since 0.1.0
  */
@@ -44,7 +44,7 @@ export { isPublic as isPublicAddress } from "./http/HttpAddress.ts"
 
 export type {
   /**
-   * What {@link fromUrl} takes.
+   * The options of {@link fromUrl}.
    *
    * @category models
    * @since 0.1.0
@@ -58,19 +58,22 @@ export type { ContainerOptions } from "./source/ContainerOptions.ts"
 export type { AudioSource, Opening, OpenOpus, OpenPcm, OpenSource, OpusFrame, Tags } from "./OpenSource.ts"
 
 /**
- * A file, which is read piece by piece and closed with the scope of whoever opened it. What it is, its content says and not its
- * name:
+ * A source that plays a file. The file is read piece by piece, and closed with the scope that it was opened in. Its content
+ * decides what it is, not its name:
  *
- * - Opus in Ogg, WebM, Matroska, MP4 or DCA1 is passed through untouched; pre-skip and end trimming, which are for a decoder, are not
- *   applied. With an output gain, or channels that are mapped, it is decoded here and given as PCM.
- * - MP3, FLAC, Vorbis in Ogg or WebM, and WAV are decoded here, and so is AAC (ADTS, MP4) where the package
- *   `@audio/decode-aac` is installed. What an encoder has put before and behind the sound is left out.
- * - All else is given to ffmpeg, if there is one, which reads it as a format of sound, and opens nothing else that it names.
+ * - Opus in Ogg, WebM, Matroska, MP4 or DCA1 is passed through untouched; pre-skip and end trimming, which are meant for a
+ *   decoder, are not applied. With an output gain or a channel mapping, it is decoded and given as PCM.
+ * - MP3, FLAC, Vorbis in Ogg or WebM, and WAV are decoded, and so is AAC (ADTS, MP4) if the package `@audio/decode-aac` is
+ *   installed. Padding that an encoder has added before and after the sound is left out.
+ * - Everything else is given to ffmpeg, if it is installed. ffmpeg may only read it as an audio format, and opens nothing
+ *   that it refers to.
  *
  * Opening fails with `SourceFailed`: `NotFound`, `Unreadable` (a directory, no permission), `Empty`, `UnknownFormat`,
- * `Unsupported` (another codec or container, and no ffmpeg; a playlist, which {@link fromUrl} plays; Opus of another mapping family than 0 and 1), `Corrupt` or
- * `Truncated` (in the headers). Reading fails with `Corrupt`, `Unsupported` (a stream that follows another) or `Truncated`: the
- * bytes end inside a page, an element or a frame. All sound before that is given first, and `positionMs` is where it was.
+ * `Unsupported` (another codec or container without ffmpeg; a playlist, which {@link fromUrl} plays; Opus of a mapping family
+ * other than 0 and 1), `Corrupt` or `Truncated` (in the headers).
+ *
+ * Reading fails with `Corrupt`, `Unsupported` (a stream that follows another) or `Truncated`: the bytes end inside a page, an
+ * element or a frame. All sound before that is given first, and `positionMs` says where it was.
  *
  * @example
  * ```ts
@@ -87,13 +90,14 @@ export const fromFile = (path: string | URL, options?: ContainerOptions): AudioS
   const place = isUrl ? new URL(path) : path
   const file = place instanceof URL ? ByteSource.unescaped(place.pathname) : place
   const name = options?.name ?? Path.basename(file)
-  // a name that begins with a dash is none of ffmpeg's options this way
+  // as an absolute path: ffmpeg would take a name that begins with a dash for an option
   const fallback = Ffmpeg.fallback(options?.ffmpeg, Path.resolve(file))
   return { name, open: Effect.flatMap(ByteSource.file(place, name), (bytes) => Container.open(bytes, fallback)) }
 }
 
 /**
- * What {@link fromFile} reads, from memory. The bytes are not copied. Fails like it. The name is "bytes" by default.
+ * A source that plays bytes in memory, of any format that {@link fromFile} reads. The bytes are not copied. Fails like
+ * {@link fromFile}. The default name is "bytes".
  *
  * @category constructors
  * @since 0.1.0
@@ -105,9 +109,10 @@ export const fromBytes = (bytes: Uint8Array, options?: ContainerOptions): AudioS
 }
 
 /**
- * What {@link fromFile} reads, from a stream of bytes in pieces of any size. Each opening runs the stream anew, and its packets
- * are there as soon as their bytes are; only an MP4 is read to its end first, 256 MiB at most. There is no way back in it, and so
- * no seek. Fails like {@link fromFile}, and with `Failed` where the stream fails. The name is "stream" by default.
+ * A source that plays a stream of bytes, in pieces of any size, of any format that {@link fromFile} reads. Each opening runs
+ * the stream again, and packets are available as soon as their bytes are; only an MP4 is read to its end first, 256 MiB at
+ * most. The stream cannot go back, so there is no seek. Fails like {@link fromFile}, and with `Failed` if the stream fails.
+ * The default name is "stream".
  *
  * @category constructors
  * @since 0.1.0
@@ -122,8 +127,9 @@ export const fromStream = <E, R>(
 }
 
 /**
- * What {@link fromFile} reads, from a Node stream, which is destroyed with the scope. A stream can be opened once; a function that
- * makes one, often. Fails like {@link fromStream}. The name is "stream" by default.
+ * A source that plays a Node stream, of any format that {@link fromFile} reads. The stream is destroyed with the scope. A
+ * stream can be opened once; pass a function that makes one to open it often. Fails like {@link fromStream}. The default name
+ * is "stream".
  *
  * @category constructors
  * @since 0.1.0
@@ -136,19 +142,26 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
 }
 
 /**
- * What {@link fromFile} reads, from an HTTP or HTTPS URL. A connection that breaks or stalls is replaced by the schedule
- * `reconnect`, and goes on at the byte where it was; the content must be the same by its `ETag`, its `Last-Modified` and its
- * length. Where the server has ranges, it can be sought in. A station is joined again by the same schedule, and goes on with what
- * it sends then; it is asked for what is on air, which is told as it changes. The name is the last part of the path by default.
+ * A source that plays an HTTP or HTTPS URL, of any format that {@link fromFile} reads. The default name is the last part of
+ * the path.
  *
- * Of a playlist there (M3U, PLS, XSPF, ASX), the first entry of http or https that can be opened is played; all are tried, and again by
- * `reconnect`. Headers go with them, those that hold secrets to the same place only. HLS is played by ffmpeg.
- * All but that is asked by the option `fetch`, Node's by default.
+ * - A connection that breaks or stalls is replaced according to the schedule `reconnect`, and continues at the same byte. The
+ *   content must then be the same, judged by its `ETag`, its `Last-Modified` and its length. If the server supports ranges,
+ *   the source can seek.
+ * - A station is joined again by the same schedule, and continues with what it sends then. It is asked for the title on air,
+ *   and changes are reported.
+ * - Of a playlist (M3U, PLS, XSPF, ASX), the first http or https entry that can be opened is played; all are tried, and again
+ *   according to `reconnect`. Headers are sent to the entries, too; those that hold secrets only to the same place. HLS is
+ *   played by ffmpeg.
  *
- * A URL of a stranger may lead anywhere, such as into your own network: `addresses: "public"` refuses that, with `AddressRefused`.
+ * Everything else is requested with the option `fetch`, Node's by default.
  *
- * Fails like {@link fromFile}, and with `NotFound` for 404 and 410, `Unreadable` for 401 and 403, and `Failed` for other answers,
- * when the schedule has ended, and when the content has changed; for a playlist also with `Empty`, or as an entry of it does.
+ * A URL from a stranger may lead anywhere, for example into your own network: `addresses: "public"` refuses that, with
+ * `AddressRefused`.
+ *
+ * Fails like {@link fromFile}, and with `NotFound` for 404 and 410, `Unreadable` for 401 and 403, and `Failed` for other
+ * answers, when the schedule has ended, and when the content has changed. A playlist also fails with `Empty`, or as one of
+ * its entries does.
  *
  * @category constructors
  * @since 0.1.0
@@ -158,11 +171,15 @@ export const fromUrl = (url: string | URL, options?: UrlSource.Options): AudioSo
 }
 
 /**
- * All that the playlist at a URL names (M3U, PLS, XSPF, ASX), in its order: to play each, where {@link fromUrl} of the playlist plays the first that
- * can be opened. Of the first 64 KiB, a thousand at most; what is not http or https is left out, and nothing of it is opened. `undefined` where
- * there is no list of other addresses: sound, HLS, a page. The connection is closed by then. Fails as {@link fromUrl} does for an address.
+ * Reads the entries of the playlist at a URL (M3U, PLS, XSPF, ASX), in order, to play each of them. {@link fromUrl} of the
+ * playlist would play the first that can be opened.
  *
- * `addresses` hold for the playlist, and are to be given for its entries, too. `headers` are said to the playlist. Which of its entries may have them is for the program to say: they may be anywhere.
+ * It reads the first 64 KiB, and returns a thousand entries at most. Entries other than http and https are left out, and none
+ * is opened. Returns `undefined` if there is no list of other addresses: sound, HLS, a page. The connection is closed by
+ * then. Fails as {@link fromUrl} does for an address.
+ *
+ * `addresses` applies to the playlist only; pass it for its entries, too. `headers` are sent to the playlist only: your
+ * program decides which of its entries may have them, since they may be anywhere.
  *
  * @category constructors
  * @since 0.1.0
@@ -173,23 +190,24 @@ export const entriesOf: (
 ) => Effect.Effect<ReadonlyArray<PlaylistEntry> | undefined, VoiceError.VoiceError> = UrlSource.entriesOf
 
 /**
- * What {@link fromProcess} starts, and what that writes.
+ * The options of {@link fromProcess}: what to start, and what it writes.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ProcessOptions extends ChildProcess.Command, ContainerOptions {
-  /** That it writes raw PCM of this format. Default: anything that {@link fromFile} reads. */
+  /** The format, if the program writes raw PCM. Default: anything that {@link fromFile} reads. */
   readonly pcm?: RawPcm.RawFormat | undefined
 }
 
 /**
- * What a program writes to its standard output. Each opening starts it, and the scope ends it: with SIGTERM, and with SIGKILL
- * after `killAfterMs` (2 seconds by default). There is no shell. The name is that of the program by default.
+ * A source that plays what a program writes to its standard output. Each opening starts the program, and closing the scope
+ * ends it: with SIGTERM, and with SIGKILL after `killAfterMs` (2 seconds by default). No shell is involved. The default name
+ * is that of the program.
  *
- * Fails like {@link fromStream}, with `NotFound` if there is no such program, and with `Failed` if it ends by a signal or with
- * another exit code than 0, after all sound that it gave; the end of its standard error is in the message. With `Unsupported` for a
- * `killAfterMs` that is negative or none.
+ * Fails like {@link fromStream}, with `NotFound` if there is no such program, and with `Failed` if it ends by a signal or
+ * with an exit code other than 0, after all sound that it gave; the message has the end of its standard error. Fails with
+ * `Unsupported` for an invalid `killAfterMs`.
  *
  * @category constructors
  * @since 0.1.0
@@ -208,10 +226,11 @@ export const fromProcess = (options: ProcessOptions): AudioSource => {
 }
 
 /**
- * Anything that ffmpeg can open, decoded by it: a path, a URL, a device, with filters if wanted. It is started anew for a seek. It opens
- * what the input names, and what that names: no input of a stranger, for whose links there is {@link fromUrl}.
- * Fails like {@link fromProcess}; that ffmpeg is missing is `NotFound`. Duration and tags of a file or an HTTP URL are what ffprobe
- * says, if that is there, too. The name is the last part of the input by default.
+ * A source that ffmpeg opens and decodes: a path, a URL or a device, with filters if you want. A seek starts ffmpeg again. It
+ * opens whatever the input refers to, so do not pass input from strangers; use {@link fromUrl} for their links.
+ *
+ * Fails like {@link fromProcess}; `NotFound` means that ffmpeg is missing. Duration and tags of a file or an HTTP URL come
+ * from ffprobe, if that is installed, too. The default name is the last part of the input.
  *
  * @category constructors
  * @since 0.1.0
@@ -227,7 +246,7 @@ export const fromFfmpeg = (
 export { readFrames } from "./source/Frames.ts"
 
 /**
- * Silence, without end by default. Opening fails with `Unsupported` for a duration that is negative or none.
+ * Silence, endless by default. Opening fails with `Unsupported` for an invalid duration.
  *
  * @category constructors
  * @since 0.1.0
@@ -238,8 +257,8 @@ export const silence = (duration?: Duration.Input): AudioSource => ({
 })
 
 /**
- * A sine, without end by default. Opening fails with `Unsupported` if the frequency is not between 0 and 24 kHz, the gain not
- * a number from 0 on, the duration or the ramp negative or none, or the ramp without end.
+ * A sine tone, endless by default. Opening fails with `Unsupported` if the frequency is not between 0 and 24 kHz, or if the
+ * gain, duration or ramp is invalid or negative, or the ramp infinite.
  *
  * @category constructors
  * @since 0.1.0
@@ -263,7 +282,7 @@ export const tone = (options: Generated.ToneOptions): AudioSource => ({
 })
 
 /**
- * A source as PCM, whatever it is: one of Opus is decoded, by the `OpusDecoder` that is provided.
+ * A source as PCM: a source of Opus is decoded, by the `OpusDecoder` that is provided.
  *
  * @category combinators
  * @since 0.1.0
@@ -293,11 +312,13 @@ export type {
 export { preloaded } from "./source/Preloaded.ts"
 
 /**
- * A source whose samples go through a filter: an equalizer, an echo, another pitch. `make` is called for each opening, and after each
- * seek, so that a filter may keep what it has heard. It gets some 100 ms of samples at most (48 kHz, left and right in turn, 1.0
- * at full scale), which are its own, and gives as many; one that gives more or fewer has to say so by `speed`, so that positions,
- * durations and seeks stay those of the source. What it throws is `Failed`. Opus is decoded for it, and no longer passed through.
- * Opening fails with `Unsupported` for a speed that is no number above 0.
+ * A source whose samples go through a filter, such as an equalizer, an echo or another pitch. Opus is decoded for it, and is
+ * no longer passed through.
+ *
+ * `make` is called for each opening, and after each seek, so that a filter may keep what it has heard. The filter takes about
+ * 100 ms of samples at most (48 kHz, left and right in turn, 1.0 at full scale), which it may modify, and returns as many. A
+ * filter that returns more or fewer has to declare it with `speed`, so that positions, durations and seeks stay those of the
+ * source. An error that it throws is `Failed`. Opening fails with `Unsupported` for a speed that is not a number above 0.
  *
  * @example
  * ```ts
@@ -322,22 +343,24 @@ export const mapPcm = <R>(
 })
 
 /**
- * A live source, and what it has lost.
+ * A live source that counts what it has lost.
  *
  * @category models
  * @since 0.1.0
  */
 export interface LiveAudioSource<out R = never> extends AudioSource<R> {
-  /** Of all its openings so far. */
+  /** The losses of all its openings so far. */
   readonly statistics: Effect.Effect<LiveSource.LiveStatistics>
 }
 
 /**
- * Makes a source live: it has no end that is known and no seek, and it is read as fast as it comes, into a buffer of so many
- * seconds at most. For what comes as it happens, at the pace of time and in bursts: a microphone, a station, a voice that is
- * made while it is heard. Do not give it a file: of that, all but the last seconds would be dropped. A source that never ends
- * and never waits would be read, and dropped, without a pause. Opening fails with `Unsupported` for a buffer that is negative,
- * longer than 10 minutes, or none.
+ * Makes a source live: it has no known end and no seek, and it is read as fast as it arrives, into a buffer of limited
+ * length. Use this for sound that arrives in real time and in bursts: a microphone, a station, a voice that is generated
+ * while it is heard.
+ *
+ * Do not give it a file: everything but the last seconds would be dropped. A source that never ends and never waits would be
+ * read, and dropped, without a pause. Opening fails with `Unsupported` for a buffer that is invalid, negative or longer than
+ * 10 minutes.
  *
  * @category constructors
  * @since 0.1.0
@@ -355,9 +378,10 @@ export const live = <R>(source: AudioSource<R>, options: LiveSource.LiveOptions 
 }
 
 /**
- * Opus packets that are there already. An iterable is iterated anew at each opening, so a generator object plays once; no
- * frames at all are an end, not a failure. Fails with `Corrupt` for a frame that is not an Opus packet of `samples` samples,
- * and with `Failed` where the stream or the iterable fails. The name is "frames" and `channels` 2 by default.
+ * A source that plays existing Opus packets. An iterable is iterated again at each opening, so a generator object plays once.
+ * No frames at all are an end, not a failure. Fails with `Corrupt` for a frame that is not an Opus packet of `samples`
+ * samples, and with `Failed` if the stream or the iterable fails. The default name is "frames", and `channels` is 2 by
+ * default.
  *
  * @category constructors
  * @since 0.1.0
@@ -376,13 +400,14 @@ export function fromFrames<E, R>(
 }
 
 /**
- * Raw PCM: interleaved samples of any rate and up to eight channels, as numbers (`Int16Array`, `Int32Array`, `Float32Array`,
- * `Float64Array`) or as bytes of the `format` of the options ("s16le" by default), in pieces of any size. One channel is heard on
- * both sides. In one piece it can be sought in, and tells its duration. The name is "pcm" by default.
+ * A source that plays raw PCM: interleaved samples of any rate and up to eight channels, as numbers (`Int16Array`,
+ * `Int32Array`, `Float32Array`, `Float64Array`) or as bytes in the `format` of the options ("s16le" by default), in pieces of
+ * any size. One channel is heard on both sides. A single piece can be sought in, and its duration is known. The default name
+ * is "pcm".
  *
- * Opening fails with `SourceFailed` and `Unsupported` for a rate, a number of channels or a format that there is not. Reading fails
- * with `Unsupported` for a piece of another type, with `Truncated` if it ends inside a sample (of all channels), and with `Failed`
- * where the stream or the iterable fails.
+ * Opening fails with `SourceFailed` and `Unsupported` for an unsupported rate, number of channels or format. Reading fails
+ * with `Unsupported` for a piece of another type, with `Truncated` if it ends inside a sample (of all channels), and with
+ * `Failed` if the stream or the iterable fails.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What a program asks of a track in numbers, and which of them are none: a command that was parsed badly gives `NaN`.
+ * Checks the numbers among the options of a track. A command that was parsed badly gives `NaN`.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ const unsupported = (feature: string, detail: string) =>
   VoiceError.fail(new VoiceError.Unsupported({ feature, detail }))
 
 /**
- * A gain as it is. Fails with `Unsupported` for one that is negative, infinite or no number.
+ * Checks a gain. Fails with `Unsupported` if it is negative, infinite or not a number.
  *
  * @category combinators
  * @since 0.1.0
@@ -23,7 +23,8 @@ export const gain = (value: number): Effect.Effect<number, VoiceError.VoiceError
     : unsupported(`a gain of ${value}`, "it has to be a number from 0 on")
 
 /**
- * How often, `Infinity` for "forever". Fails with `Unsupported` for what is no whole number from 0 on.
+ * Checks a number of repetitions; `Infinity` for "forever". Fails with `Unsupported` for anything but a whole number from 0
+ * on.
  *
  * @category combinators
  * @since 0.1.0
@@ -36,7 +37,7 @@ export const times = (value: number | "forever"): Effect.Effect<number, VoiceErr
 }
 
 const millis = (value: Duration.Input): number => {
-  // a duration of what is no number would be 0
+  // a duration of NaN would be 0
   if (typeof value === "number" && Number.isNaN(value)) return NaN
   const duration = Option.getOrUndefined(Duration.fromInput(value))
   return duration === undefined ? NaN : Duration.toMillis(duration)
@@ -50,7 +51,8 @@ const shown = (value: Duration.Input): string => {
 const mostBufferMs = 600_000
 
 /**
- * How much to read ahead, in milliseconds. Fails with `Unsupported` for a time that is negative, longer than 10 minutes, or none.
+ * How much to read ahead, in milliseconds. Fails with `Unsupported` for a time that is invalid, negative or longer than 10
+ * minutes.
  *
  * @category combinators
  * @since 0.1.0
@@ -63,7 +65,7 @@ export const buffer = (value: Duration.Input, what = "a buffer"): Effect.Effect<
 }
 
 /**
- * A share of a level. Fails with `Unsupported` for what is no number from 0 to 1.
+ * Checks a share of a level. Fails with `Unsupported` for anything but a number from 0 to 1.
  *
  * @category combinators
  * @since 0.1.0
@@ -74,7 +76,7 @@ export const share = (value: number, what: string): Effect.Effect<number, VoiceE
     : unsupported(`${what} of ${value}`, "it has to be a number from 0 to 1")
 
 /**
- * How long something takes, in milliseconds. Fails with `Unsupported` for a time that is negative, infinite or none.
+ * How long something takes, in milliseconds. Fails with `Unsupported` for a time that is invalid, negative or infinite.
  *
  * @category combinators
  * @since 0.1.0
@@ -87,8 +89,8 @@ export const span = (value: Duration.Input, what: string): Effect.Effect<number,
 }
 
 /**
- * How long to wait for something, in milliseconds; `Infinity` is for as long as it takes. Fails with `Unsupported` for a time that is
- * negative or none.
+ * How long to wait for something, in milliseconds; `Infinity` waits without limit. Fails with `Unsupported` for a time that
+ * is invalid or negative.
  *
  * @category combinators
  * @since 0.1.0
@@ -99,7 +101,7 @@ export const patience = (value: Duration.Input, what: string): Effect.Effect<num
 }
 
 /**
- * How fast something is played. Fails with `Unsupported` for what is no number above 0.
+ * Checks how fast something is played. Fails with `Unsupported` for anything but a number above 0.
  *
  * @category combinators
  * @since 0.1.0
@@ -110,7 +112,7 @@ export const speed = (value: number): Effect.Effect<number, VoiceError.VoiceErro
     : unsupported(`a speed of ${value}`, "it has to be a number above 0")
 
 /**
- * A time in milliseconds that is not 0. Fails with `Unsupported` for one that is.
+ * Checks that a time in milliseconds is above 0. Fails with `Unsupported` otherwise.
  *
  * @category combinators
  * @since 0.1.0
@@ -119,7 +121,7 @@ export const positive = (ms: number, what: string): Effect.Effect<number, VoiceE
   ms > 0 ? Effect.succeed(ms) : unsupported(`${what} of ${ms}`, "it has to be a time above 0")
 
 /**
- * How many of something there may be. Fails with `Unsupported` for what is no whole number from 1 on.
+ * Checks how many of something there may be. Fails with `Unsupported` for anything but a whole number from 1 on.
  *
  * @category combinators
  * @since 0.1.0
@@ -130,7 +132,7 @@ export const count = (value: number, what: string): Effect.Effect<number, VoiceE
     : unsupported(`${what} of ${value}`, "it has to be a whole number from 1 on")
 
 /**
- * A place in a source in milliseconds. Fails with `Unsupported` for one that is negative, infinite or none.
+ * A position in a source, in milliseconds. Fails with `Unsupported` if it is invalid, negative or infinite.
  *
  * @category combinators
  * @since 0.1.0
@@ -143,8 +145,8 @@ export const place = (value: Duration.Input): Effect.Effect<number, VoiceError.V
 }
 
 /**
- * Where to begin and where to end, in milliseconds of a source; `Infinity` for its end, which is the default. Fails with `Unsupported`
- * for a place that is none, and for an end that is not behind the start.
+ * Where to begin and where to end, in milliseconds of a source; the default end, `Infinity`, is that of the source. Fails
+ * with `Unsupported` for an invalid position, and for an end that is not after the start.
  *
  * @category combinators
  * @since 0.1.0
@@ -161,8 +163,8 @@ export const range = Effect.fnUntraced(function*(
 })
 
 /**
- * How far apart things are that come again and again, in milliseconds. Fails with `Unsupported` for a time that is not above 0, infinite
- * or none.
+ * The interval at which something recurs, in milliseconds. Fails with `Unsupported` for a time that is invalid, infinite or
+ * not above 0.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Values told to whoever listens, from plain code. A listener hears the last few first.
+ * Publishes values from plain code to any number of listeners. A listener receives the last few first.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
  */
 export interface Broadcast<A> {
   readonly publish: (value: A) => void
-  /** The last values, and each one from then on. */
+  /** The last values, and every later one. */
   readonly stream: () => Stream.Stream<A>
 }
 
@@ -30,7 +30,7 @@ class Kept<A> implements Broadcast<A> {
   readonly #kept: number
   readonly #capacity: number
   #last: ReadonlyArray<A> = none
-  /** Most have none, ever. */
+  /** Most broadcasts never have any. */
   #listeners: Set<Queue.Queue<A>> | undefined
 
   constructor(kept: number, capacity: number) {
@@ -40,7 +40,7 @@ class Kept<A> implements Broadcast<A> {
 
   publish(value: A): void {
     const last = this.#last.length < this.#kept ? this.#last : this.#last.slice(1)
-    // an array that grows has room for more than will ever come
+    // a growing array has room for more than will ever arrive
     this.#last = last.concat([value])
     for (const listener of this.#listeners ?? none) Queue.offerUnsafe(listener, value)
   }

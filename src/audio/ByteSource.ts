@@ -1,6 +1,6 @@
 /**
- * The bytes of a container, as its reader wants them: in sequence, and at any place where the source can do that. A file is
- * read piece by piece; every failure is a `SourceFailed` that names the source.
+ * The bytes of a container, as its reader needs them: in sequence, and at any position if the source supports that. A file is
+ * read piece by piece. Every failure is a `SourceFailed` that names the source.
  *
  * @since 0.1.0
  */
@@ -18,13 +18,13 @@ import * as VoiceError from "../VoiceError.ts"
  */
 export interface ByteSource {
   readonly name: string
-  /** The next bytes, never none; `undefined` at the end, and from then on. */
+  /** Reads the next bytes, at least one; `undefined` at the end, and from then on. */
   readonly next: Effect.Effect<Uint8Array | undefined, VoiceError.VoiceError>
-  /** Access to any place, where the source has it. */
+  /** Access to any position, if the source supports it. */
   readonly random: RandomAccess | undefined
-  /** Lets `next` go on at a byte, where the source can do that. */
+  /** Makes `next` continue at a byte, if the source supports it. */
   readonly seek: ((offset: number) => Effect.Effect<void>) | undefined
-  /** It has no end, and what is not taken in time is lost. */
+  /** Whether it has no end, and loses what is not taken in time. */
   readonly live: boolean
 }
 
@@ -33,14 +33,14 @@ export interface ByteSource {
  * @since 0.1.0
  */
 export interface RandomAccess {
-  /** Bytes. */
+  /** The size in bytes. */
   readonly size: number
-  /** The bytes of `[start, end)`, fewer if the source has become shorter. */
+  /** Reads the bytes of `[start, end)`; fewer if the source has become shorter. */
   readonly read: (start: number, end: number) => Effect.Effect<Uint8Array, VoiceError.VoiceError>
 }
 
 /**
- * Bytes that are read from a file at once.
+ * How many bytes are read from a file at once.
  *
  * @category constants
  * @since 0.1.0
@@ -48,8 +48,8 @@ export interface RandomAccess {
 export const chunkBytes = 16_384
 
 /**
- * A `SourceFailed` for the source `name`, which says URLs without secrets: bots show what it says. What of ours may hold a secret is no
- * `cause`, either: whoever logs an error shows all of it.
+ * A `SourceFailed` for the source `name`, which shows URLs without secrets, since bots display its message. An error of our
+ * own that may contain a secret is not included as the `cause` either, since logging an error shows all of it.
  *
  * @category errors
  * @since 0.1.0
@@ -73,7 +73,7 @@ export const failure = (
 const shownFields = 8
 const shownCharacters = 80
 
-/** On one line. What lies deeper is not shown. */
+/** On one line. Deeper levels are not shown. */
 const shown = (value: unknown): string => {
   if (value instanceof Error) return shown(value.message === "" ? value.name : value.message)
   if (typeof value === "string") {
@@ -85,13 +85,13 @@ const shown = (value: unknown): string => {
 }
 
 /**
- * What a thrown value or a failure of somebody else's says: its message, or else its tag and its first fields.
+ * Describes a thrown value or a foreign failure: its message, or else its tag and its first fields.
  *
  * @category errors
  * @since 0.1.0
  */
 export const describe = (cause: unknown): string => {
-  // what `Effect.tryPromise` and the like make of something that was thrown says nothing of it
+  // the wrapper that `Effect.tryPromise` and the like make of a thrown value says nothing about it
   if (Cause.isUnknownError(cause) && cause.cause !== undefined) return describe(cause.cause)
   if (cause instanceof Error && cause.message !== "") return cause.message
   if (typeof cause === "string") return cause
@@ -107,20 +107,20 @@ export const describe = (cause: unknown): string => {
 }
 
 /**
- * A text with all URLs in it, but without user, password, query and fragment, where secrets stand.
+ * A text that may contain URLs, with their user, password, query and fragment removed, since those hold secrets.
  *
  * @category combinators
  * @since 0.1.0
  */
 export const withoutSecrets = (text: string): string =>
   text.replaceAll(
-    // a password may hold signs that are to be escaped; the look behind has each letter read once
+    // a password may contain characters that should be escaped; the lookbehind makes each letter be read once
     /(?<![a-z0-9+.-])([a-z0-9+.-]+:\/\/)(?:[^\s/?#"]*@)?([^\s?#'"]*)(?:[?#][^\s'"]*)?/gi,
     (_, scheme, rest) => `${scheme}${rest}`
   )
 
 /**
- * A part of a URL as text. It may hold a percent sign that encodes nothing.
+ * A part of a URL as text. It may contain a percent sign that encodes nothing.
  *
  * @category combinators
  * @since 0.1.0
@@ -136,7 +136,7 @@ export const unescaped = (part: string): string => {
 const errnoOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
-/** As an error shows it: a name alone does not say in which folder it was looked for. */
+/** A path as errors show it: a name alone does not say in which folder it was looked for. */
 const pathOf = (path: string | URL): string => Path.resolve(path instanceof URL ? unescaped(path.pathname) : path)
 
 const missing = new Set(["ENOENT", "ENOTDIR"])
@@ -145,7 +145,7 @@ const fileFailure = (name: string, path: string | URL, cause: unknown): VoiceErr
   if (path instanceof URL && path.protocol !== "file:") {
     return failure(name, "NotFound", "it is a URL and no file: AudioSource.fromUrl plays those of http and https")
   }
-  // a path of nothing would be shown as the folder that we are in
+  // an empty path would be shown as the current folder
   if (path === "") return failure("file", "NotFound", "its path is empty")
   const code = errnoOf(cause)
   if (missing.has(code)) return failure(name, "NotFound", `there is no such file: ${pathOf(path)}`, { cause })
@@ -156,7 +156,7 @@ const fileFailure = (name: string, path: string | URL, cause: unknown): VoiceErr
 }
 
 /**
- * A source of bytes that can be read at any place.
+ * A source of bytes that can be read at any position.
  *
  * @category constructors
  * @since 0.1.0
@@ -181,8 +181,8 @@ export const ofRandomAccess = (name: string, random: RandomAccess): ByteSource =
 }
 
 /**
- * Opens a file; the scope closes it. `NotFound` if there is none, `Unreadable` for a directory, a device or a pipe (use
- * a stream for those), and where permission is missing.
+ * Opens a file; the scope closes it. Fails with `NotFound` if there is none, and with `Unreadable` for a directory, a device
+ * or a pipe (use a stream for those), and if permission is missing.
  *
  * @category constructors
  * @since 0.1.0
@@ -194,7 +194,7 @@ export const file = (
   const attempt = <A>(evaluate: () => Promise<A>) =>
     Effect.tryPromise({ try: evaluate, catch: (cause) => fileFailure(name, path, cause) })
   return Effect.gen(function*() {
-    // Before opening, because opening a pipe waits for its writer in a thread that nothing can interrupt.
+    // before opening, because opening a pipe waits for its writer in a thread that cannot be interrupted
     const stats = yield* attempt(() => Fs.stat(path))
     if (stats.isDirectory()) return yield* failure(name, "Unreadable", "it is a directory")
     if (!stats.isFile()) {
@@ -202,7 +202,7 @@ export const file = (
     }
     const handle = yield* Effect.acquireRelease(
       attempt(() => Fs.open(path, "r")),
-      // A file that was only read has nothing to lose when closing fails.
+      // a file that was only read loses nothing if closing fails
       (handle) => Effect.ignore(attempt(() => handle.close()))
     )
     const read = Effect.fnUntraced(function*(start: number, end: number) {
@@ -220,7 +220,7 @@ export const file = (
 }
 
 /**
- * Bytes in memory. They are not copied: leave them alone while they play.
+ * Bytes in memory. They are not copied: do not change them while they play.
  *
  * @category constructors
  * @since 0.1.0
@@ -232,7 +232,7 @@ export const memory = (bytes: Uint8Array, name: string): ByteSource =>
   })
 
 /**
- * Runs a stream of bytes as far as it is read. What it fails with becomes `Failed`.
+ * Runs a stream of bytes as far as it is read. Its failure becomes `Failed`.
  *
  * @category constructors
  * @since 0.1.0
@@ -267,7 +267,7 @@ export const stream = <E, R>(
   })
 
 /**
- * Looks at the first bytes, up to `length` of them, and gives a source that still has them.
+ * Reads the first bytes, up to `length` of them, and returns a source that still has them.
  *
  * @category combinators
  * @since 0.1.0
@@ -302,7 +302,7 @@ export const peek = (
   })
 
 /**
- * A source without its first bytes, of which nothing was taken yet: what stands behind them is at 0.
+ * A source without its first bytes, none of which has been taken yet; the byte after them is at position 0.
  *
  * @category combinators
  * @since 0.1.0
@@ -334,9 +334,9 @@ export const behind = (source: ByteSource, count: number): ByteSource => {
 }
 
 /**
- * Keeps what is read, so that somebody else can begin anew: `replay` gives a source that begins with the first byte, which takes
- * the place of the other one, and `stop` forgets what was kept. Of a source that can go back, nothing is kept; of others, nothing any
- * more beyond `maxBytes`, and `replay` gives none then.
+ * Keeps what is read, so that another reader can begin again. `replay` returns a source that begins with the first byte and
+ * replaces the other one; `stop` discards what was kept. Nothing is kept of a source that can go back. Of others, no more
+ * than `maxBytes` are kept; beyond that, `replay` returns nothing.
  *
  * @category combinators
  * @since 0.1.0

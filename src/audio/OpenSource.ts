@@ -1,5 +1,5 @@
 /**
- * What can be played: sources, and what they are once they are open. `AudioSource` gives these to users.
+ * Audio sources, and what they are once they are open. Exported through `AudioSource`.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ export interface OpusFrame {
 }
 
 /**
- * What a source says of itself: title, artist, album and whatever else its container tells, by lower-case name.
+ * The metadata of a source: title, artist, album and whatever else its container tells, by lower-case name.
  *
  * @category models
  * @since 0.1.0
@@ -29,36 +29,37 @@ export interface OpusFrame {
 export type Tags = Readonly<Record<string, string>>
 
 interface OpenBase {
-  /** Milliseconds of the source, where they are known before the end. */
+  /** The length of the source in milliseconds, if it is known before the end. */
   readonly durationMs: number | undefined
   readonly tags: Tags
   /**
-   * What it says of itself while it is read, such as the title of what a station plays now: what holds, if anything was said so far, and
-   * each change. It is told when it is read, which is before it is heard. Left out by a source that says nothing.
+   * Metadata that changes while the source is read, such as the title of what a station plays now: the current tags, if there
+   * were any so far, and each change. Changes are reported when they are read, which is before they are heard. Left out by a
+   * source whose tags do not change.
    */
   readonly tagChanges?: Stream.Stream<Tags> | undefined
   /**
-   * Goes to a place, in milliseconds of the source; left out by a source that cannot. What is pulled next holds that place.
-   * Gives where that begins: at the place itself for PCM, and at the frame that holds it for Opus.
+   * Moves to a position, in milliseconds of the source; left out by a source that cannot seek. The next pull contains that
+   * position. Returns where that pull begins: at the position itself for PCM, and at the frame that contains it for Opus.
    */
   readonly seek?: ((positionMs: number) => Effect.Effect<number, VoiceError.VoiceError>) | undefined
-  /** Milliseconds of the source in one that is given, where a filter has changed its speed. Default 1. */
+  /** How many milliseconds of the source are in one millisecond of output, if a filter has changed its speed. Default 1. */
   readonly speed?: number | undefined
   /**
-   * It has no end and comes as it happens: what is not taken in time is lost, and there is nothing to read ahead. Default
-   * false.
+   * Whether the source has no end and arrives in real time: what is not taken in time is lost, and nothing can be read ahead.
+   * Default false.
    */
   readonly live?: boolean | undefined
   /**
-   * How much of it to wait for before it begins, in milliseconds, where a track's `lead` does not say: for so long its next piece
-   * may be late. Default 200; 60 of live Opus, 80 of live PCM.
+   * How much of the source to wait for before it begins, in milliseconds, unless a track's `lead` says otherwise: its next
+   * piece may be late by that much. Default 200; 60 for live Opus, 80 for live PCM.
    */
   readonly leadMs?: number | undefined
 }
 
 /**
- * A source of Opus that is open; its packets can be passed through untouched. `pull` gives the next frames (never none) and
- * ends with `Cause.Done`; it fails with `SourceFailed`.
+ * An open source of Opus, whose packets can be passed through untouched. `pull` returns the next frames, at least one, and
+ * ends with `Cause.Done`. It fails with `SourceFailed`.
  *
  * @category models
  * @since 0.1.0
@@ -70,9 +71,9 @@ export interface OpenOpus extends OpenBase {
 }
 
 /**
- * A source of PCM that is open: whatever it was, it is 48 kHz in two channels here. `pull` gives the next samples, left and
- * right in turn, 1.0 at full scale; never none, some 100 ms at most, and the array is the caller's. It ends with `Cause.Done`
- * and fails with `SourceFailed`.
+ * An open source of PCM, always at 48 kHz in two channels, whatever it was before. `pull` returns the next samples, left and
+ * right in turn, 1.0 at full scale; at least one, and about 100 ms at most. The array belongs to the caller. `pull` ends with
+ * `Cause.Done` and fails with `SourceFailed`.
  *
  * @category models
  * @since 0.1.0
@@ -83,14 +84,16 @@ export interface OpenPcm extends OpenBase {
 }
 
 /**
+ * An open source, of Opus or PCM.
+ *
  * @category models
  * @since 0.1.0
  */
 export type OpenSource = OpenOpus | OpenPcm
 
 /**
- * Opens a source, in a scope. Any such effect is one. It has a name of its own so that `R` is known by it: of the effect itself,
- * TypeScript would take the scope for a part of `R`, in all that is a source and more.
+ * An effect that opens a source, in a scope; any such effect is an opening. It is a named type so that TypeScript can infer
+ * `R`: from the bare effect, it would count the scope as a part of `R` wherever a type has more than a source needs.
  *
  * @category models
  * @since 0.1.0
@@ -104,7 +107,7 @@ export interface Opening<out R = never> extends Effect.Effect<OpenSource, VoiceE
  * @since 0.1.0
  */
 export interface AudioSource<out R = never> {
-  /** For messages and displays: a file name, or what the source is. */
+  /** The name for messages and displays: a file name, or what the source is. */
   readonly name: string
   readonly open: Opening<R>
 }

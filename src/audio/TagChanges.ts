@@ -1,5 +1,5 @@
 /**
- * What a source says of itself while it is read, such as the titles of a station, for whoever wants to know.
+ * Publishes metadata that changes while a source is read, such as the titles of a station.
  *
  * @since 0.1.0
  */
@@ -13,17 +13,17 @@ import type { Tags } from "./OpenSource.ts"
  * @since 0.1.0
  */
 export interface TagChanges {
-  /** The same as before is no change. */
+  /** Publishes tags; the same tags as before are not a change. */
   readonly publish: (tags: Tags) => void
-  /** What holds, if anything was said, and each change. A reader that falls 64 behind loses the oldest. */
+  /** The current tags, if there were any, and each change. A reader that falls 64 behind loses the oldest. */
   readonly stream: Stream.Stream<Tags>
 }
 
 const capacity = 64
 
 /**
- * `before` is what was told already. Default nothing, so that nothing is told of it; where that is "unknown", the first counts in any
- * case.
+ * Starts from `before`, the tags that are already known, which are not published. Default none. With "unknown", the first
+ * tags are published in any case.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,9 +1,9 @@
 /**
- * Something that is being played: a handle to pause, seek and stop it, to see where it is, and to wait for its end. Every
- * end has a name, and an empty buffer is a state before it is an end.
+ * Tracks: handles to something that is being played, which pause, seek and stop it, show its position, and wait for its end.
+ * Every end has a name, and an empty buffer is a state before it is an end.
  *
- * A track reads its source ahead into a ring; the driver, or a mix, takes what is in there when it is due. So a slow source
- * delays nobody but itself, and the beat never waits for one.
+ * A track reads its source ahead into a ring; the driver, or a mix, takes the next piece when it is due. A slow source
+ * therefore delays only itself, and the beat never waits for a source.
  *
  * @since 0.1.0
  */
@@ -71,14 +71,14 @@ const defaultRampMs = 20
  * @internal
  */
 export interface Prepared {
-  /** Opens the source and plays it; once. Fails as {@link make}. */
+  /** Opens the source and plays it; can be run once. Fails as {@link make} does. */
   readonly begin: Effect.Effect<Track, VoiceError.VoiceError>
-  /** Ends it as `Stopped`, also while its source is being opened: `begin` gives it back at once then, ended. */
+  /** Ends the track as `Stopped`. While its source is being opened, `begin` then returns the ended track at once. */
   readonly stop: Effect.Effect<void>
 }
 
 /**
- * Looks at the options, and does nothing else yet.
+ * Checks the options, and does nothing else yet.
  *
  * @category constructors
  * @since 0.1.0
@@ -138,8 +138,8 @@ export const prepare = Effect.fnUntraced(function*<R>(
 })
 
 /**
- * Opens a source and plays it at a place of a player. Fails with `SourceFailed` when the source cannot be opened. The track ends
- * `Stopped` when the scope closes.
+ * Opens a source and plays it at a place of a player. Fails with `SourceFailed` if the source cannot be opened. The track
+ * ends `Stopped` when the scope closes.
  *
  * @category constructors
  * @since 0.1.0
@@ -167,10 +167,10 @@ const seek = (playback: Played, position: Duration.Input) =>
     yield* playback.seek(yield* Bounds.place(position))
   })
 
-/** What is known of a track from its start on. */
+/** The properties that do not change after the start. */
 type Known = Pick<Track, "name" | "durationMs" | "untilMs" | "live" | "tags">
 
-/** The functions are values, so that each is the same whenever it is asked for. */
+/** The functions as plain values, so that each is the same whenever it is read. */
 type Functions = Pick<Track, "reached" | "every" | "seek" | "loop" | "volume" | "fade" | "setEffects">
 
 const functionsOf = (playback: Played): Functions => ({
@@ -185,17 +185,17 @@ const functionsOf = (playback: Played): Functions => ({
 
 const played = Symbol("played")
 
-/** Unlike what it was made of, copies have it, too. */
+/** The number of a track. Unlike the playback, it is also in copies of the track. */
 const numbered = Symbol("number")
 
 interface Handle {
   readonly [played]: Played
 }
 
-/** Of this process. */
+/** The number of tracks of this process. */
 let tracks = 0
 
-/** All else, which is made when it is asked for: most of it never is. */
+/** The other members, which are created when they are first read: most of them never are. */
 const accessors = Accessors.make<Handle, Omit<Track, keyof Known | keyof Functions>>({
   speed: ({ [played]: playback }) => playback.speed(),
   gain: ({ [played]: { options: { place } } }) => Effect.sync(() => place.gain()),
@@ -243,8 +243,8 @@ const handleOf = (playback: Played, known: Known): Track => {
 }
 
 /**
- * Names a track among all of this process, by itself or by what was copied from it or stands on it; nothing for what is no track of
- * ours.
+ * The number of a track, unique in this process. Copies of a track, and objects that inherit from it, have the same one;
+ * `undefined` for anything that is not a track of this library.
  *
  * @internal
  */
@@ -254,7 +254,7 @@ export const numberOf = (track: Track): number | undefined => {
 }
 
 /**
- * Whether an end is the one that a listener wants: everything was played.
+ * Whether a track ended because everything was played, which is the end that a listener wants.
  *
  * @category guards
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Sources that play one after another: the next one is opened ahead and begins where the one before it ends, without a gap
- * or with a crossfade. What waits is plain data, to be shown and changed while it plays.
+ * Queues: sources that play one after another. The next source is opened ahead, and begins where the one before it ends,
+ * without a gap or with a crossfade. Waiting entries are plain data, which can be shown and changed while the queue plays.
  *
  * @since 0.1.0
  */
@@ -85,8 +85,7 @@ export type {
 } from "./queue/QueueHandle.ts"
 
 /**
- * Makes an empty queue. It ends with its scope, which stops what plays. Fails with `Unsupported` for a gain or time that is
- * negative or none.
+ * Makes an empty queue. It ends with its scope, which stops what plays. Fails with `Unsupported` for an invalid gain or time.
  *
  * @example
  * ```ts
@@ -108,7 +107,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   player: Player,
   options: QueueOptions<NoInfer<R>, NoInfer<A>> = {}
 ): Effect.fn.Return<TrackQueue<R, A>, VoiceError.VoiceError, R | Scope.Scope> {
-  // without its scope the context is one of R, which the compiler cannot see while R is open
+  // without its scope the context is one of R, which the compiler cannot see while R is generic
   const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
   let crossfadeMs = yield* Bounds.span(options.crossfade ?? 0, "a crossfade")
   const openAheadMs = yield* Bounds.patience(options.openAhead ?? "10 seconds", "a time to open ahead")
@@ -131,7 +130,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   for (const { source, ...former } of options.history ?? []) {
     line.played(itemOf(source, former), { isRepeatable: false, isSkipped: false })
   }
-  /** Tracks that may not have ended, also those that are about to play, with their own levels. */
+  /** Tracks that may not have ended, including those that are about to play, with their own levels. */
   const tracks = new Map<Track, number>()
 
   const forget = Effect.suspend(() =>
@@ -141,7 +140,10 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
       }), { discard: true })
   )
 
-  /** Of all, also where whoever has asked waits no longer: else what is open ahead would not be as what plays. */
+  /**
+   * Changes all tracks, even if the caller is interrupted: otherwise tracks that are open ahead would differ from the one
+   * that plays.
+   */
   const forEachTrack = <E>(change: (track: Track, own: number) => Effect.Effect<void, E>) =>
     Effect.uninterruptible(Effect.andThen(
       forget,
@@ -166,7 +168,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
       })
       yield* forget
       tracks.set(track, own)
-      // it can take a while to open a source
+      // these may have changed while the source was being opened
       yield* Effect.gen(function*() {
         if (gain !== asked.gain) yield* track.volume(gain * own)
         if (effects !== asked.effects) yield* track.setEffects(effects)
@@ -187,7 +189,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   const setPaused = (to: boolean) =>
     Effect.suspend(() => {
       paused = to
-      // what is open ahead as well: it may be skipped to, or crossed with
+      // also those that are open ahead: they may be skipped to, or crossfaded with
       return forEachTrack((track) => paused ? track.pause : track.resume)
     })
 
@@ -292,7 +294,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     get events() {
       return journal.events()
     },
-    // who watches the events hears the last of them before who waits
+    // readers of the events receive the last of them before those who wait
     awaitIdle: Effect.ensuring(order.awaitIdle, Effect.yieldNow)
   }
   Object.setPrototypeOf(queue, prototype)

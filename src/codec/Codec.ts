@@ -1,6 +1,6 @@
 /**
- * What an Opus library has to bring to stand behind the services. Its functions are plain and may throw: whoever calls them
- * checks the arguments before and turns what is thrown into an error.
+ * The interface of an Opus library beneath the services. Its functions are plain and may throw: callers check the arguments
+ * before, and turn exceptions into errors.
  *
  * @since 0.1.0
  */
@@ -23,21 +23,21 @@ export interface RawEncoder {
 export interface RawDecoder {
   /** Decodes a packet of a valid length. */
   readonly decode: (packet: Uint8Array) => Int16Array
-  /** Fills in for a gap of a valid duration, in samples a channel at 48 kHz. */
+  /** Fills in for a gap of a valid duration, in samples per channel at 48 kHz. */
   readonly conceal: (samples: number) => Int16Array
-  /** Left out by a library that cannot do it. */
+  /** Recovers a packet from the error correction data in the next one. Absent if the library cannot do it. */
   readonly recover?: (next: Uint8Array, samples: number) => Int16Array
 }
 
 /** @internal */
 export interface Codec {
   readonly name: string
-  /** Done once, when the layer is built, so that making a codec waits for nothing. Failures show when one is made. */
+  /** Run once, when the layer is built, so that making a codec does not wait. Failures are reported when a codec is made. */
   readonly prepare: Effect.Effect<void>
-  /** The options are valid. Freed with the scope. */
+  /** Makes an encoder, which is freed with the scope. The options are valid. */
   readonly encoder: (
     options: EncoderOptions & { readonly channels: 1 | 2 }
   ) => Effect.Effect<RawEncoder, VoiceError, Scope.Scope>
-  /** To a valid rate. Freed with the scope. */
+  /** Makes a decoder to a valid rate, which is freed with the scope. */
   readonly decoder: (channels: 1 | 2, rate: Rate) => Effect.Effect<RawDecoder, VoiceError, Scope.Scope>
 }

@@ -10,13 +10,13 @@ import type { EncoderOptions, EncoderSettings } from "./options.ts"
 
 /** @internal */
 export interface FloatEncoder {
-  /** By how many samples a channel what is decoded lies behind what was encoded. */
+  /** The delay of decoded samples relative to the encoded ones, in samples per channel. */
   readonly lookahead: number
-  /** Encodes 20 ms: 1920 samples, left and right in turn. The packet is the caller's. May throw. */
+  /** Encodes 20 ms: 1920 samples, left and right in turn. The packet belongs to the caller. May throw. */
   readonly encode: (pcm: Float32Array) => Uint8Array
-  /** Whether frames may be predicted from former ones, which a decoder that has heard something else does not know. */
+  /** Sets whether frames may be predicted from former ones, which a decoder that has heard something else does not know. */
   readonly setPrediction: (on: boolean) => void
-  /** Changes how it encodes from the next frame on. May throw. */
+  /** Changes how it encodes, from the next frame on. May throw. */
   readonly configure: (settings: EncoderSettings) => void
   readonly free: () => void
 }
@@ -25,14 +25,14 @@ export interface FloatEncoder {
 export interface FloatDecoder {
   /** Decodes a packet to samples, left and right in turn. May throw. */
   readonly decode: (packet: Uint8Array) => Float32Array
-  /** Fills in for a gap, in samples a channel. May throw. */
+  /** Fills in for a gap, in samples per channel. May throw. */
   readonly conceal: (samples: number) => Float32Array
   readonly free: () => void
 }
 
 /** @internal */
 export interface FloatCodec {
-  /** Loads it, so that making a codec waits for nothing. Failures show when one is made. */
+  /** Loads the library, so that making a codec does not wait. Failures are reported when a codec is made. */
   readonly prepare: () => Promise<void>
   readonly encoder: (options: EncoderOptions) => Promise<FloatEncoder>
   readonly decoder: () => Promise<FloatDecoder>

@@ -1,7 +1,7 @@
 /**
  * opusscript: libopus 1.4, without decoding of error correction data.
  *
- * A process holds 52 codecs at the most. That is what opusscript's own class can serve, and a bound on a memory that never
+ * A process can hold 52 codecs at most. That is how many opusscript's own class can serve, and it limits a memory that never
  * shrinks: each codec takes 120 kB of it.
  *
  * @since 0.1.0
@@ -16,10 +16,10 @@ import { type Handler, load, type Loaded } from "./opusScriptModule.ts"
 
 const name = "opusscript"
 
-/** How many encoders and decoders there may be in a process at the same time. */
+/** The number of encoders and decoders that a process can hold at the same time. */
 const limit = 52
 
-/** Requests of `opus_encoder_ctl`. */
+/** Request codes of `opus_encoder_ctl`. */
 const Request = {
   bitrate: 4002,
   bandwidth: 4004,
@@ -32,7 +32,7 @@ const Request = {
   predictionDisabled: 4042
 } as const
 
-/** What libopus calls its errors. */
+/** The names of libopus's error codes. */
 const messages: Record<number, string> = {
   [-1]: "bad argument",
   [-2]: "buffer too small",
@@ -100,7 +100,7 @@ class OpusScript {
     checked(this.#guard(() => this.#handler._encoder_ctl(request, value)))
   }
 
-  /** Once only. */
+  /** Frees the codec; must be called only once. */
   free(): void {
     this.#freed = true
     live -= 1
@@ -143,9 +143,9 @@ const acquire = (channels: 1 | 2, application: number, rate: Rate = sampleRate) 
   )
 
 /**
- * The decoder's only way to conceal is a packet that says nothing but its duration: libopus fills in for a frame without
- * bytes as it does for a lost one, in the mode and the channels of the packet before. These are the first bytes of CELT fullband
- * packets of one frame (RFC 6716, 3.1).
+ * The only way to make this decoder conceal is a packet that contains nothing but its duration: libopus fills in for a frame
+ * without bytes as it does for a lost one, in the mode and the channels of the packet before. These are the first bytes of
+ * CELT fullband packets of one frame (RFC 6716, 3.1).
  */
 const gaps = [
   { samples: 960, toc: 31 << 3 },

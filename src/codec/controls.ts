@@ -1,5 +1,5 @@
 /**
- * What libopus calls the values of its controls (opus_defines.h), which are the same for every build of it.
+ * The values of libopus's controls (opus_defines.h), which are the same for every build of it.
  *
  * @since 0.1.0
  */

@@ -18,7 +18,7 @@ export const failed = (codec: string, detail: string): VoiceError.VoiceError =>
 export const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 /**
- * Runs a function of a library unless there is a problem with its arguments. Both a problem and what it throws fail with
+ * Calls a function of a library unless there is a problem with its arguments. Both a problem and an exception fail with
  * `EncodeFailed`.
  *
  * @internal

@@ -1,12 +1,17 @@
 /**
- * What Opus takes, checked before a library is asked, so that both libraries refuse the same things in the same words.
+ * The limits of Opus, checked before a library is called, so that both libraries refuse the same values with the same
+ * messages.
  *
  * @since 0.1.0
  */
 import { applications, bandwidths, signals } from "./controls.ts"
 import type { EncoderOptions, EncoderSettings } from "./options.ts"
 
-/** @internal */
+/**
+ * The sample rate of Opus, in hertz.
+ *
+ * @internal
+ */
 export const sampleRate = 48_000
 
 /**
@@ -31,20 +36,20 @@ export const maxPacketSamples = 5760
 export const maxPacketBytes = 61_440
 
 /**
- * 2.5, 5, 10, 20, 40 and 60 ms in samples a channel: the frames that an encoder takes.
+ * The frames that an encoder takes: 2.5, 5, 10, 20, 40 and 60 ms, in samples per channel.
  *
  * @internal
  */
 export const frameSamples: ReadonlyArray<number> = [120, 240, 480, 960, 1920, 2880]
 
-/** What Opus decodes to, in hertz. */
+/** The sample rates that Opus decodes to, in hertz. */
 const rates: ReadonlyArray<number> = [8_000, 12_000, 16_000, 24_000, 48_000]
 
 const isIntegerBetween = (value: number, minimum: number, maximum: number): boolean =>
   Number.isInteger(value) && value >= minimum && value <= maximum
 
 /**
- * The functions below say what is wrong with a value, or `undefined`.
+ * Says what is wrong with a bitrate, or returns `undefined`; the functions below do the same for other values.
  *
  * @internal
  */
@@ -69,7 +74,7 @@ export const channelsProblem = (channels: number): string | undefined =>
 export const rateProblem = (rate: number): string | undefined =>
   rates.includes(rate) ? undefined : `the rate is ${rate}, not ${rates.join(", ")}`
 
-/** A program in plain JavaScript may say anything. */
+/** a program in plain JavaScript may pass anything */
 const flagProblem = (name: string, flag: unknown): string | undefined =>
   flag === undefined || typeof flag === "boolean" ? undefined : `${name} is ${String(flag)}, not true or false`
 

@@ -1,42 +1,42 @@
 /**
- * What codecs are told. `OpusEncoder` and `OpusDecoder` give these to users.
+ * The options of codecs. Exported through `OpusEncoder` and `OpusDecoder`.
  *
  * @since 0.1.0
  */
 
 /**
- * How to encode.
+ * The options of an encoder.
  *
  * @category models
  * @since 0.1.0
  */
 export interface EncoderOptions {
-  /** Default 2. */
+  /** The number of channels. Default 2. */
   readonly channels?: 1 | 2 | undefined
-  /** What libopus tunes for. Default "audio". */
+  /** What libopus optimizes for. Default "audio". */
   readonly application?: "audio" | "voip" | "lowdelay" | undefined
-  /** Bits per second, 500 to 512000. Default: libopus decides by channels. */
+  /** The bitrate in bits per second, 500 to 512000. Default: libopus decides by the number of channels. */
   readonly bitrate?: number | undefined
-  /** 0 (cheap) to 10 (best). Default: libopus's own. */
+  /** The complexity, 0 (cheap) to 10 (best). Default: libopus's own. */
   readonly complexity?: number | undefined
-  /** In-band forward error correction. Default false. */
+  /** Whether to use in-band forward error correction. Default false. */
   readonly fec?: boolean | undefined
   /** The loss to prepare for, 0 to 100 percent; takes effect with `fec`. Default 0. */
   readonly expectedLossPercent?: number | undefined
-  /** Discontinuous transmission. Default false. */
+  /** Whether to use discontinuous transmission. Default false. */
   readonly dtx?: boolean | undefined
   /**
-   * The widest band of sound to encode: up to 4, 6, 8, 12 or 20 kHz. At a low bitrate libopus takes a narrower one by itself. Default
-   * "fullband".
+   * The widest audio bandwidth to encode: up to 4, 6, 8, 12 or 20 kHz. At a low bitrate, libopus chooses a narrower one.
+   * Default "fullband".
    */
   readonly bandwidth?: "narrowband" | "mediumband" | "wideband" | "superwideband" | "fullband" | undefined
-  /** What the sound is, for libopus's choice of how to encode it. Default "auto": it finds out by itself. */
+  /** The kind of sound, which libopus considers when it chooses how to encode. Default "auto": libopus detects it. */
   readonly signal?: "auto" | "voice" | "music" | undefined
 }
 
 /**
- * What of an encoder can be changed while it encodes. What is left out stays as it is; a bitrate or signal of "auto" is what libopus
- * decides.
+ * The settings of an encoder that can be changed while it encodes. Settings that are left out stay as they are; with "auto",
+ * libopus decides on the bitrate or detects the signal.
  *
  * @category models
  * @since 0.1.0
@@ -48,7 +48,7 @@ export interface EncoderSettings
 }
 
 /**
- * Samples a second that Opus decodes to.
+ * The sample rates that Opus decodes to, in hertz.
  *
  * @category models
  * @since 0.1.0

@@ -1,11 +1,10 @@
 /**
  * The WebAssembly module of opusscript, without the class that the package exports, and with a larger stack.
  *
- * The class reaches the module's memory at twice the address that it allocated: with a handful of codecs the samples of
- * one overwrite the state of another, and those of the 53rd would stand behind the end of the memory. And the module is
- * built with a stack of 64 kB, which libopus overruns in frames of 40 and 60 ms, into the tables below it. So the module is
- * used directly here, with one set of buffers for all codecs, and its stack pointer starts at the end of a block of its
- * own.
+ * The class accesses the module's memory at twice the address that it allocated: with a handful of codecs, the samples of one
+ * overwrite the state of another, and those of the 53rd would be beyond the end of the memory. Also, the module is built with
+ * a stack of 64 kB, which libopus overruns in frames of 40 and 60 ms, into the tables below it. So the module is used
+ * directly here, with one set of buffers for all codecs, and its stack pointer starts at the end of a separate block.
  *
  * @since 0.1.0
  */
@@ -21,21 +20,21 @@ import { maxPacketBytes, maxPacketSamples } from "./limits.ts"
  */
 export interface Handler {
   /**
-   * Encodes `frameSize` samples a channel. `pcm` is the address of 16-bit words, each of which holds one byte of the
-   * samples; the first `samples` samples are put together in place before.
+   * Encodes `frameSize` samples per channel. `pcm` is the address of 16-bit words, each of which holds one byte of the
+   * samples; the first `samples` samples are first put together in place.
    */
   readonly _encode: (pcm: number, samples: number, packet: number, frameSize: number) => number
-  /** Decodes to 16-bit words, each of which holds one byte of the samples. Returns samples a channel. */
+  /** Decodes to 16-bit words, each of which holds one byte of the samples. Returns samples per channel. */
   readonly _decode: (packet: number, length: number, pcm: number) => number
   readonly _encoder_ctl: (request: number, value: number) => number
   readonly delete: () => void
 }
 
 interface NativeModule {
-  /** Views of the memory. They are replaced when it grows. */
+  /** Views of the memory, which are replaced when it grows. */
   readonly HEAPU8: Uint8Array
   readonly HEAPU16: Uint16Array
-  /** Returns 0 if there is no memory. */
+  /** Allocates memory; returns 0 if there is none. */
   readonly _malloc: (size: number) => number
   readonly OpusScriptHandler: new(sampleRate: number, channels: number, application: number) => Handler
 }
@@ -49,20 +48,20 @@ type NativeFactory = (options: {
 /** @internal */
 export interface Loaded {
   readonly native: NativeModule
-  /** The address of samples, and that of a packet. */
+  /** The addresses of the samples and of a packet. */
   readonly pcm: number
   readonly packet: number
   /** Set when a codec has aborted, which leaves the memory in an unknown state. */
   broken: boolean
 }
 
-/** Two channels, two bytes a sample, two bytes of memory for each of these. */
+/** Two channels, two bytes per sample, each byte in two bytes of memory. */
 const pcmBytes = maxPacketSamples * 2 * 2 * 2
 
-/** The largest multiple of 16 that is encoded in three bytes, as the address of the module's own stack is. */
+/** The largest multiple of 16 that is encoded in three bytes, like the address of the module's own stack. */
 const stackTop = 0xf_fff0
 
-/** That much of the memory holds the module's tables, its own stack and what it allocates when it starts. */
+/** This much of the memory holds the module's tables, its own stack and its initial allocations. */
 const firstFree = 0x3_0000
 
 const globalSection = 6
@@ -103,7 +102,7 @@ export const moveStack = (binary: Uint8Array): Uint8Array | undefined => {
 }
 
 /**
- * Throws if the module cannot be loaded or is not the one that is known here.
+ * Loads the module. Throws if it cannot be loaded or is not the known one.
  *
  * @internal
  */
@@ -111,7 +110,7 @@ export const load = (): Loaded => {
   const require = createRequire(Location.of(import.meta.url))
   const wasmBinary = moveStack(readFileSync(require.resolve("opusscript/build/opusscript_native_wasm.wasm")))
   if (wasmBinary === undefined) throw new Error("this build of opusscript is not known")
-  // opusscript has types for its class alone; these are those of the module under it, src/opusscript_encoder.cpp
+  // opusscript only has types for its class; these describe the module beneath it, src/opusscript_encoder.cpp
   const factory = require("opusscript/build/opusscript_native_wasm.js") as NativeFactory
   const silent = () => {}
   const native = factory({ wasmBinary, print: silent, printErr: silent })

@@ -1,6 +1,6 @@
 /**
- * A {@link Gateway} over the voice adapters of another Discord library: one adapter a guild, made when the guild is asked
- * for and given back when we have left it.
+ * A {@link Gateway} over the voice adapters of another Discord library: one adapter per guild, created when the guild is
+ * first asked for, and given back when the bot has left it.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ import type { AdapterCreator, AdapterHost, AdapterMethods, AdapterOptions } from
 import * as Sending from "./Sending.ts"
 import type { Gateway, LifecycleListener, VoiceStateRequest } from "./Service.ts"
 
-/** Discord says nothing when somebody leaves who was in no channel. */
+/** How long to wait after a request to leave: Discord does not answer it if the bot was in no channel. */
 const farewell = Duration.seconds(5)
 
 const readState = Schema.decodeUnknownResult(GatewayPayload.VoiceState)
@@ -31,15 +31,15 @@ interface Held {
   readonly guildId: GuildId
   host: AdapterHost | undefined
   isHeld: boolean
-  /** How many were sent, or tried to be. */
+  /** How many requests were sent, or attempted. */
   requests: number
   /** What the last request that was taken asked for. */
   wanted: "channel" | "nothing" | undefined
-  /** Discord has answered that request with a channel. */
+  /** Whether Discord has answered that request with a channel. */
   isPresent: boolean
 }
 
-/** A session that joins anew without need is better than one that stays behind. */
+/** If `concerns` throws, all guilds are concerned: a session that rejoins needlessly is better than one that is left behind. */
 const orConcerned = (concerns: (guildId: GuildId) => boolean) => (guildId: GuildId): boolean => {
   try {
     return concerns(guildId)
@@ -66,7 +66,7 @@ export const make = Effect.fnUntraced(function*(
   const { lifecycle } = options
   const onLifecycle: LifecycleListener = (change, concerns) => {
     const isConcerned = concerns === undefined ? () => true : orConcerned(concerns)
-    // what happened in between is told by nobody
+    // nobody reports what happened in between
     if (change === "NewSession") run(others.renew(isConcerned))
     run(hub.publishLifecycle(concerns === undefined ? change : { lifecycle: change, concerns: isConcerned }))
   }
@@ -96,11 +96,11 @@ export const make = Effect.fnUntraced(function*(
         VoiceError.make(new VoiceError.GatewayFailed({ detail: `${what} threw: ${Sending.describe(thrown)}` }))
     })
 
-  /** Says so to the host, which may be at its own end. */
+  /** Gives the adapter back to the host, which may be shutting down. */
   const letGo = (host: AdapterHost) =>
     guarded("destroy", () => host.destroy()).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
 
-  /** The host's map lets go of us; nothing that comes afterwards is heard. */
+  /** Gives an adapter back. The host's map forgets it; nothing that arrives afterwards is processed. */
   const giveBack = (one: Held): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (!one.isHeld) return Effect.void
@@ -120,12 +120,12 @@ export const make = Effect.fnUntraced(function*(
     if (Result.isFailure(decoded)) return yield* dropped("VOICE_STATE_UPDATE", one.guildId, decoded.failure)
     const state = { ...decoded.success, guild_id: decoded.success.guild_id ?? one.guildId }
     if (state.guild_id !== one.guildId) return
-    // without the option hosts hand us our own states alone
+    // without the option, hosts hand over only the bot's own states
     const self = hub.self() ?? options.userId ?? state.user_id
     if (state.user_id === self) {
-      // before anybody hears of it: who does may ask for the next place at once
+      // before it is published: a listener may request the next place at once
       if (state.channel_id !== null) one.isPresent = true
-      // an answer to an earlier request, while a later one is under way, is no reason to let go
+      // an answer to an earlier request, while a later one is under way, is not a reason to give the adapter back
       else if (one.wanted !== "channel" || one.isPresent) yield* giveBack(one)
     }
     yield* hub.learn(self)
@@ -176,16 +176,16 @@ export const make = Effect.fnUntraced(function*(
       requests: 0
     }
     held.set(guildId, one)
-    // where it throws, the request fails, and gives back what nobody wants
+    // if it throws, the request fails, which gives back an adapter that nobody wants
     const host = yield* guarded("what makes an adapter", () => creator(methodsOf(one)))
     one.host = host
     if (one.isHeld) return one
-    // the host has taken it back while it was being made
+    // the host has taken it back while it was being created
     yield* letGo(host)
     return yield* detached(guildId)
   })
 
-  /** Takes the adapter back from a guild that we asked to leave, when Discord does not say that we have left. */
+  /** Gives the adapter of a guild back if Discord does not confirm a request to leave. */
   const part = (one: Held) => {
     const { requests } = one
     return Effect.sleep(farewell).pipe(
@@ -200,7 +200,7 @@ export const make = Effect.fnUntraced(function*(
       const { host } = one
       if (host === undefined) return false
       const { isPresent, wanted } = one
-      // before it is sent: the answer may come while it is
+      // before it is sent: the answer may arrive while it is being sent
       one.requests++
       one.wanted = request.channel_id === null ? "nothing" : "channel"
       one.isPresent = false

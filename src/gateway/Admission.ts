@@ -1,6 +1,6 @@
 /**
- * What keeps us out of a channel. The gateway answers a request that it does not grant with silence (Discord docs, Gateway
- * Events, Update Voice State), so the REST API is asked what there is.
+ * Finds out what keeps the bot out of a channel. The gateway answers a request that it does not grant with silence (Discord
+ * docs, Gateway Events, Update Voice State), so the REST API is asked instead.
  *
  * @since 0.1.0
  */
@@ -39,7 +39,7 @@ const Member = Schema.Struct({
 const voiceChannel = 2
 const stageChannel = 13
 
-/** What a body does not tell, or not in a form that is known, keeps nobody out. */
+/** Reads a body. If it is incomplete, or in an unknown form, it is not taken for an obstacle. */
 const read = <A>(decode: (body: unknown) => Result.Result<A, Schema.SchemaError>) => (answer: Rest.Answer) =>
   answer.status === 200 ? Result.getOrUndefined(decode(answer.body)) : undefined
 
@@ -50,8 +50,8 @@ const readMember = read(Schema.decodeUnknownResult(Member))
 const isRefused = ({ status }: Rest.Answer) => status === 403 || status === 404
 
 /**
- * Asks for channel, guild and our membership, in this order, as far as needed. `undefined`: nothing was found. Fails with
- * what kept us from asking.
+ * Asks for the channel, the guild and the bot's membership, in this order, as far as needed. `undefined`: no obstacle was
+ * found. Fails with what prevented the requests.
  *
  * @category constructors
  * @since 0.1.0

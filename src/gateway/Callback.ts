@@ -1,5 +1,5 @@
 /**
- * Effects from the callbacks of other libraries.
+ * Runs effects from the callbacks of other libraries.
  *
  * @since 0.1.0
  */
@@ -22,8 +22,8 @@ const isObstacle = Schema.is(Obstacle)
 export type Run = (effect: Effect.Effect<void>) => void
 
 /**
- * Runs effects at once, in the order of the calls; they must be synchronous. Whoever calls back never sees what goes wrong:
- * a defect is logged as an error that begins with `what`.
+ * Runs effects at once, in the order of the calls; they must be synchronous. The calling library never sees a failure: a
+ * defect is logged as an error that begins with `what`.
  *
  * @category constructors
  * @since 0.1.0
@@ -35,8 +35,8 @@ export const makeRun = (what: string): Effect.Effect<Run, never, Scope.Scope> =>
   })
 
 /**
- * Has a library call back until the scope closes: `begin` gives what ends that. What either throws is logged, behind what is said of
- * it. Whether it has begun.
+ * Registers a listener with a library until the scope closes: `begin` registers it, and returns the function that ends that.
+ * If either throws, it is logged with this description. Returns whether registration succeeded.
  *
  * @category constructors
  * @since 0.1.0
@@ -56,7 +56,7 @@ export const listen = (
 }
 
 /**
- * What the library knows of obstacles, for the service; what it throws is logged, and means that it knows of none.
+ * The library's knowledge of obstacles, for the service. If it throws, that is logged, and counts as no obstacle.
  *
  * @category constructors
  * @since 0.1.0
@@ -65,7 +65,7 @@ export const obstacle = ({ obstacle }: ObstacleOptions): Pick<Gateway["Service"]
   obstacle === undefined ? {} : {
     obstacle: (guildId, channelId) =>
       Effect.suspend(() => {
-        // a library in plain JavaScript may give anything
+        // a library in plain JavaScript may return anything
         const found: unknown = obstacle(guildId, channelId)
         return found === undefined || isObstacle(found)
           ? Effect.succeed(found)

@@ -1,5 +1,5 @@
 /**
- * Our own client of the main gateway: keeps one connection up, across resumes and new sessions, and turns its messages
+ * Our own client of the main gateway. It keeps one connection up, across resumes and new sessions, and turns its messages
  * into the {@link Gateway} service.
  *
  * @since 0.1.0
@@ -33,24 +33,27 @@ import * as Stage from "./Stage.ts"
 
 const defaultRestUrl = "https://discord.com/api/v10"
 const library = "effect-discord-voice"
-/** A bot may ask for a place in each of its guilds at once; beyond this something asks without end. */
+/**
+ * A bot may ask for a place in each of its guilds at once; more than this many waiting requests are a program that asks
+ * without end.
+ */
 const waitingRequests = 4096
-/** A connection that was up this long was a healthy one: its session is worth to be resumed, which costs no Identify. */
+/** A connection that was up this long was healthy: its session is worth resuming, which costs no Identify. */
 const healthyMs = 10_000
 /**
- * A session that is this old has nothing to do with the failures before it. A thousand sessions a day are one every 86 seconds: where each
- * is lost as soon as it may, fewer begin.
+ * For a session of this age, earlier failures no longer count. A thousand sessions a day are one every 86 seconds; even if
+ * each is lost as soon as it reaches this age, fewer than that begin.
  */
 const stableMs = 120_000
-/** After an answer that there were too many requests, unless it names a longer time. */
+/** The wait after a response that there were too many requests, unless it names a longer one. */
 const leastQuietMs = 5_000
-/** After so many attempts a session is given up: its resume URL may be gone. */
+/** After this many attempts a session is given up: its resume URL may be gone. */
 const resumeAttempts = 3
 
 /**
- * 1 second, doubling up to 2 minutes, with jitter, without end: a bot is back when the network is. Discord resets the token of
- * a bot that identifies more than a thousand times a day (Discord docs, Gateway, Identifying), which a connection that comes
- * up and dies again and again must not reach.
+ * 1 second, doubling up to 2 minutes, with jitter, without end, so that a bot comes back when the network does. Discord
+ * resets the token of a bot that identifies more than a thousand times a day (Discord docs, Gateway, Identifying); a
+ * connection that fails again and again must not reach that.
  *
  * @category constants
  * @since 0.1.0
@@ -60,7 +63,7 @@ export const defaultReconnect: Schedule.Schedule<unknown, VoiceError.VoiceError>
   Schedule.spaced("2 minutes")
 ]).pipe(Schedule.jittered, Schedule.setInputType<VoiceError.VoiceError>())
 
-/** Both are common in a `.env` file, and each makes the token a wrong one. */
+/** Removes spaces and "Bot ", both of which are common in a `.env` file and make the token invalid. */
 const cleanToken = (token: Redacted.Redacted): Redacted.Redacted =>
   Redacted.make(Redacted.value(token).trim().replace(/^Bot\s+/i, ""))
 
@@ -78,7 +81,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     restUrl: options.restUrl ?? defaultRestUrl,
     fetch: options.fetch ?? globalThis.fetch
   }
-  /** Whoever names another gateway than Discord's and no REST API has no use for Discord's. */
+  /** A program that names another gateway than Discord's, and no REST API, must not use Discord's. */
   const hasRest = options.url === undefined || options.restUrl !== undefined
   const intents = options.intents ?? GatewayPayload.voiceIntents
   const identify: Omit<GatewayPayload.Identify, "token"> = {
@@ -103,7 +106,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   const nowMs = Effect.sync(nowMsUnsafe)
   const hold = SendLimit.makeHold()
   const onHeldBack = (milliseconds: number) => SendLimit.holdBack(hold, nowMsUnsafe, milliseconds, outbox.size())
-  /** Nothing comes after this: whoever waits or asks later gets the error. */
+  /** Ends the client: pending and later calls get the error. */
   const finish = (error: VoiceError.VoiceError) =>
     Effect.all([hub.finish(error), outbox.fail(error), dispatches.finish(error)], { discard: true })
 
@@ -132,7 +135,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
         return hub.onVoiceState(dispatch.d)
       case "VOICE_SERVER_UPDATE":
         return hub.publish({ _tag: "VoiceServer", server: dispatch.d })
-      // the connection tells these two apart from the rest
+      // the connection handles these two separately
       case "READY":
       case "RESUMED":
         return Effect.void
@@ -149,7 +152,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
 
   const turn = (concurrency: number) => {
     const [shard, shards] = options.shard ?? [0, 1]
-    // a bot of one shard has nobody to wait for
+    // a bot with one shard does not need to wait for others
     return shards > 1 ? IdentifyTurn.take(clock, token, shard % concurrency) : Effect.void
   }
 
@@ -239,7 +242,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
         : outbox.send(encoded.success)
     }))
 
-  // Many sessions may want to know at once: one asks at a time, and nobody who was told to wait.
+  // Many sessions may ask at once: requests are made one at a time, and none while Discord has asked to wait.
   const oneQuestion = Semaphore.makeUnsafe(1)
   let quietUntilMs = -Infinity
   const ask = (path: string) =>

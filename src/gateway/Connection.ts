@@ -1,6 +1,6 @@
 /**
- * One WebSocket to the main gateway, from Hello to its end: Identify or Resume, heartbeats, and the messages that wait to
- * be sent (Discord docs, Gateway, Connections). It ends with an {@link End.End}; what follows is for the client to do.
+ * One WebSocket to the main gateway, from Hello to its end: Identify or Resume, heartbeats, and the messages that wait to be
+ * sent (Discord docs, Gateway, Connections). It ends with an {@link End.End}; the client decides what follows.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ import type { Outbox } from "./Outbox.ts"
 import * as SendLimit from "./SendLimit.ts"
 
 /**
- * What Resume needs of a session. `sequence` is the last `s` received.
+ * The data that Resume needs. `sequence` is the last `s` received.
  *
  * @category models
  * @since 0.1.0
@@ -44,31 +44,34 @@ export interface ConnectionOptions {
   readonly url: string
   readonly token: Redacted.Redacted
   readonly identify: Omit<GatewayPayload.Identify, "token">
-  /** The session to resume; without it a new one begins. */
+  /** The session to resume; without it, a new one begins. */
   readonly session: Session | undefined
   readonly outbox: Outbox
-  /** READY has come: a new session. */
+  /** Called when READY has arrived: a new session. */
   readonly onReady: (session: Session, ready: GatewayPayload.Ready) => Effect.Effect<void>
-  /** RESUMED has come: all missed events were replayed. */
+  /** Run when RESUMED has arrived: all missed events were replayed. */
   readonly onResumed: Effect.Effect<void>
   readonly onDispatch: (dispatch: GatewayPayload.Dispatch) => Effect.Effect<void>
-  /** Is told of each dispatch, also those that have no schema, when it was dealt with. */
+  /** Called with the text of each dispatch, including those without a schema, after it was processed. */
   readonly onText: (text: string) => Effect.Effect<void>
-  /** Messages wait for so many milliseconds, because of the limit. */
+  /** Called when messages wait because of the limit, with the milliseconds until the next is sent. */
   readonly onHeldBack: (milliseconds: number) => Effect.Effect<void>
-  /** A heartbeat was answered. Plain. */
+  /** Called when a heartbeat was answered. Plain code. */
   readonly onRoundTrip: (milliseconds: number) => void
 }
 
-/** READY and GUILD_CREATE of a large guild are megabytes. */
+/** READY and GUILD_CREATE of a large guild take megabytes. */
 const maxIncomingBytes = 32 * 1024 * 1024
 const helloDeadline = Duration.seconds(10)
-/** Half of what a session waits for a main gateway that is away: there is time for a second attempt. */
+/** Half of the time that a session waits for an unavailable main gateway, which leaves time for a second attempt. */
 const readyDeadline = Duration.seconds(30)
-/** More than a beat a second would be beyond the limit of messages; with one a year nobody would notice that the connection is dead. */
+/**
+ * More than one heartbeat a second would exceed the limit of messages; with one a year, nobody would notice that the
+ * connection is dead.
+ */
 const shortestBeatMs = 1_000
 const longestBeatMs = 300_000
-/** Any code but 1000 and 1001 leaves the session resumable. */
+/** Any code other than 1000 and 1001 leaves the session resumable. */
 const resumableClose = 4900
 
 const withQuery = (base: string): string => {
@@ -82,7 +85,7 @@ const withQuery = (base: string): string => {
 const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
 /**
- * Opens a connection and runs it to its end. Interruption closes it with 1000, which ends the session at Discord.
+ * Opens a connection and runs it to its end. Interruption closes it with 1000, which ends the session on Discord's side.
  *
  * @category constructors
  * @since 0.1.0
@@ -100,12 +103,12 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
     const sessionCame = yield* Deferred.make<void>()
     let session = options.session
     let acknowledged = true
-    /** When the heartbeat was sent that the next acknowledgement is for. */
+    /** When the heartbeat was sent whose acknowledgement is awaited. */
     let beatMs: number | undefined
 
     const lost = (detail: string) => End.make("resume", End.closedReason(1006, detail))
 
-    /** A send fails only when the connection has ended, and then the reader says how. */
+    /** A send fails only when the connection has ended; the reader then says how. */
     const send = Effect.fnUntraced(function*(message: GatewayPayload.ClientMessage) {
       const encoded = GatewayPayload.encodeClient(message)
       if (Result.isFailure(encoded)) {
@@ -149,7 +152,7 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
         }
         limit.record(yield* nowMs)
         yield* socket.send(outgoing.text)
-        // Only now: what could not be sent stays for the next connection.
+        // only now: a message that could not be sent stays for the next connection
         yield* options.outbox.done(outgoing)
       }
     }).pipe(Effect.ignore)
@@ -192,7 +195,7 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
             if (session !== undefined) session.sequence = message.s
             return
           case 1:
-            // Answers have no claim to the room of our own heartbeats.
+            // answers to heartbeat requests may not use the room of our own heartbeats
             if (limit.waitMs(SendLimit.total, yield* nowMs) === 0) yield* sendHeartbeat
             return
           case 7:
@@ -248,7 +251,7 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
   (running, { session }) =>
     Effect.catchTag(running, "WebSocketOpenError", ({ detail, kind, status, url }) =>
       Effect.succeed(End.make(
-        // READY may have brought one that is none
+        // the URL in READY may have been invalid
         kind !== "InvalidUrl" ? "resume" : session === undefined ? "stop" : "new-session",
         new VoiceError.GatewayUnreachable({
           url: printable(url),

@@ -1,5 +1,5 @@
 /**
- * A {@link Gateway} over the dispatches of a connection that somebody else keeps.
+ * A {@link Gateway} over the dispatches of a connection that another library or program keeps.
  *
  * @since 0.1.0
  */
@@ -24,7 +24,7 @@ export { shardOf } from "./Hub.ts"
 
 const { guilds, shard, user } = GatewayPayload.Ready.fields
 
-/** Whoever keeps the connection may pass less of READY on than a client needs. */
+/** The other library may pass on less of READY than our own client needs. */
 const Ready = Schema.Struct({ user, guilds: Schema.optionalKey(guilds), shard })
 
 const readReady = Schema.decodeUnknownResult(Ready)
@@ -36,7 +36,7 @@ const readServer = Schema.decodeUnknownResult(GatewayPayload.VoiceServerUpdate)
 
 const isObject = (u: unknown): u is object => typeof u === "object" && u !== null
 
-/** Turns dispatches into what the hub knows. */
+/** Passes dispatches to the hub. */
 const hear = (hub: Hub.Hub) => (dispatch: unknown): Effect.Effect<void> => {
   if (!isObject(dispatch)) return Effect.logWarning("A dispatch that is no object was dropped")
   if (!("t" in dispatch) || ("op" in dispatch && dispatch.op !== 0)) return Effect.void
@@ -120,7 +120,7 @@ export const fromStream = Effect.fnUntraced(function*<E, E2, R>(
   const hub = yield* makeHub(options)
   const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>())
 
-  // the guard forgets what the stream was made of
+  // the type guard loses the type arguments of the stream
   const subscribed = Stream.isStream(options.dispatches)
     ? Effect.succeed(options.dispatches as Stream.Stream<unknown, E, R>)
     : options.dispatches
@@ -147,7 +147,7 @@ export const fromStream = Effect.fnUntraced(function*<E, E2, R>(
     options.send(payload, guildId).pipe(
       Effect.mapError((error) => failed(`sending our voice state failed: ${Sending.describe(error)}`)),
       Effect.scoped,
-      // what is left of `R` is what was captured
+      // the rest of `R` is in the captured context
       Effect.provideContext(context as Context.Context<Exclude<R, Scope.Scope>>)
     ))
 })
@@ -185,7 +185,7 @@ export const fromCallbacks = Effect.fnUntraced(function*(
 
   return yield* makeGateway(hub, options, (payload, guildId) =>
     Effect.tryPromise({
-      // an async function: what `send` throws is a rejection
+      // an async function, so that an exception of `send` becomes a rejection
       try: async () => options.send(payload, guildId),
       catch: threw("sending our voice state")
     }))

@@ -1,5 +1,5 @@
 /**
- * All that the main gateway dispatches, as it came: what else than voice a bot lives by, such as its commands.
+ * Everything that the main gateway dispatches, unchanged: what a bot needs other than voice, such as its commands.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import type * as Take from "effect/Take"
 import type * as VoiceError from "../VoiceError.ts"
 
 /**
- * A dispatch (op 0): the name of the event, its number within the session, and its body, which nobody has looked at (Discord docs,
+ * A dispatch (op 0): the name of the event, its number within the session, and its body, which was not checked (Discord docs,
  * Gateway, Gateway Event Payload Structure).
  *
  * @category models
@@ -26,31 +26,31 @@ export interface Dispatch {
 }
 
 /**
- * What the client of a `Gateway.layer` hears, for programs that have no other Discord library. Which events come is a matter of the
- * option `intents`; INTERACTION_CREATE needs none.
+ * The dispatches that the client of a `Gateway.layer` receives, for programs that have no other Discord library. The option
+ * `intents` decides which events arrive; INTERACTION_CREATE needs none.
  *
  * @category services
  * @since 0.1.0
  */
 export class Dispatches extends Context.Service<Dispatches, {
   /**
-   * Subscribes: from the moment this effect completes on, nothing is missed, those of the two voice events and of READY included. A
-   * subscriber that falls 4096 behind loses the oldest. The stream fails as `Gateway.subscribe` does, when the client ends for good.
+   * Subscribes: no dispatch is missed after this effect completes, including the two voice events and READY. A subscriber
+   * that falls 4096 behind loses the oldest. The stream fails, like `Gateway.subscribe`, when the client ends permanently.
    */
   readonly subscribe: Effect.Effect<Stream.Stream<Dispatch, VoiceError.VoiceError>, never, Scope.Scope>
 }>()("effect-discord-voice/Gateway/Dispatches") {}
 
 /**
- * The side of the client.
+ * The client's side.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Source {
   readonly service: Dispatches["Service"]
-  /** Takes the text of a dispatch that is well-formed. It costs nothing while nobody listens. */
+  /** Takes the text of a well-formed dispatch. It costs nothing while nobody listens. */
   readonly publish: (text: string) => Effect.Effect<void>
-  /** Nothing comes after this. */
+  /** Ends all subscriptions with this error. */
   readonly finish: (error: VoiceError.VoiceError) => Effect.Effect<void>
 }
 
@@ -78,7 +78,7 @@ export const make: Effect.Effect<Source> = Effect.gen(function*() {
     publish: (text) =>
       Effect.suspend(() => {
         if (listeners === 0) return Effect.void
-        // the codec has read it already, and has found these in it
+        // the codec has parsed it before and has found these fields in it
         const { d, s, t } = JSON.parse(text) as Dispatch
         return Effect.asVoid(PubSub.publish(events, [{ t, s, d }]))
       }),

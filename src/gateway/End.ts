@@ -8,8 +8,8 @@ import { printable } from "../protocol/internal/printable.ts"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
- * `next` says how to go on: take the session up again if there is one, begin a new one, or not at all. `error` is what the
- * program sees if it does not go on.
+ * The end of a connection. `next` says how to continue: resume the session if there is one, begin a new one, or stop. `error`
+ * is what the program receives if it stops.
  *
  * @category models
  * @since 0.1.0
@@ -17,9 +17,9 @@ import * as VoiceError from "../VoiceError.ts"
 export interface End {
   readonly next: CloseCode.GatewayReaction
   readonly error: VoiceError.VoiceError
-  /** The backoff is not to be shorter, in milliseconds. */
+  /** The minimum of the backoff, in milliseconds. */
   readonly minDelayMs: number
-  /** Discord asked for it: no backoff, if the connection was up for 10 seconds. */
+  /** Whether Discord asked to reconnect: there is then no backoff, if the connection was up for 10 seconds. */
   readonly immediately: boolean
 }
 
@@ -39,7 +39,7 @@ export const make = (
 })
 
 /**
- * The reason of a close code, one of Discord's or 1006 for an end without one.
+ * The reason for a close code: one of Discord's, or 1006 for an end without a close frame.
  *
  * @category constructors
  * @since 0.1.0
@@ -50,7 +50,7 @@ export const closedReason = (code: number, detail: string): VoiceError.Reason =>
 }
 
 /**
- * The end that a close code of the gateway stands for, by the table of close codes.
+ * The end for a close code of the gateway, by the table of close codes.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Who else is in voice, by what the Discord library tells that stands for the gateway.
+ * Who else is in voice, as reported by the Discord library beneath the gateway.
  *
  * @since 0.1.0
  */
@@ -18,11 +18,11 @@ import * as Sending from "./Sending.ts"
  * @since 0.1.0
  */
 export interface HostOccupants {
-  /** Absent where the library cannot tell of changes: what it knew would soon be wrong. */
+  /** Absent if the library cannot report changes: its knowledge would soon be outdated. */
   readonly occupants?: Occupant.Occupants
-  /** The library is asked again about all guilds that are concerned. */
+  /** Asks the library again about all guilds that are concerned. */
   readonly renew: (concerns: (guildId: GuildId) => boolean) => Effect.Effect<void>
-  /** Nobody needs the guild at the moment. */
+  /** Forgets a guild that is no longer needed. */
   readonly forget: (guildId: GuildId) => void
 }
 
@@ -32,13 +32,13 @@ const isUserId = Schema.is(UserId)
 const isChannelId = Schema.is(ChannelId)
 const isGuildId = Schema.is(GuildId)
 
-/** Somebody of whom was told; without `occupant` they are in no channel. */
+/** A user that the library reported; without `occupant`, the user is in no channel. */
 interface Told {
   readonly userId: UserId
   readonly occupant: Occupant.Occupant | undefined
 }
 
-/** A library in plain JavaScript may give anything, and may throw where it is read. */
+/** Reads a report. A library in plain JavaScript may pass anything, including objects that throw when they are read. */
 const read = (told: unknown, table: Table | undefined): Told | undefined => {
   if (typeof told !== "object" || told === null) return undefined
   const field = (name: keyof Occupant.Flags | "userId" | "channelId" | "bot" | "name"): unknown =>
@@ -62,7 +62,7 @@ const read = (told: unknown, table: Table | undefined): Told | undefined => {
     occupant: {
       channelId,
       flags,
-      // a library may have forgotten who they are
+      // the library may have forgotten the user's details
       bot: typeof bot === "boolean" ? bot : former?.bot,
       name: typeof name === "string" && name !== "" ? name : former?.name
     }
@@ -72,7 +72,7 @@ const read = (told: unknown, table: Table | undefined): Told | undefined => {
 const none: HostOccupants = { renew: () => Effect.void, forget: () => {} }
 
 /**
- * Listens to the library until the scope closes. What is kept of a guild begins when somebody first asks for it.
+ * Listens to the library until the scope closes. Data of a guild is kept from the first request for it.
  *
  * @category constructors
  * @since 0.1.0
@@ -90,7 +90,7 @@ export const make = Effect.fnUntraced(function*(
 
   const malformed = (what: string) => Effect.logWarning(`The option occupants of a gateway has given ${what}`)
 
-  /** Asks the library; where it does not know, what was known before may be wrong by now. */
+  /** Asks the library. If it does not know the guild, earlier data may be outdated. */
   const ask = (guildId: GuildId): Table => {
     const former = tables.get(guildId)
     const table: Table = new Map()
@@ -123,7 +123,7 @@ export const make = Effect.fnUntraced(function*(
     if (told === undefined) return malformed(`somebody in guild ${guildId} whose userId or channelId is malformed`)
     const { occupant, userId } = told
     if (userId === hub.self()) return Effect.void
-    // before anybody hears of it
+    // before listeners are told
     if (occupant === undefined) table?.delete(userId)
     else table?.set(userId, occupant)
     return hub.publish({ _tag: "Occupant", guildId, userId, occupant })

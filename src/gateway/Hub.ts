@@ -1,6 +1,6 @@
 /**
- * The half of the {@link Gateway} service that does not depend on who speaks with Discord: our id, who listens, our voice
- * states from before, and the end that everybody who waits or asks later is told.
+ * The part of the {@link Gateway} service that does not depend on the connection to Discord: the bot's id, the subscribers,
+ * earlier voice states of the bot, and the final error, which pending and later calls receive.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ const guildPatience = Duration.seconds(5)
 const nobody: ReadonlyMap<UserId, Occupant.Occupant> = new Map()
 
 /**
- * What voice needs of READY.
+ * The parts of READY that voice needs.
  *
  * @category models
  * @since 0.1.0
@@ -34,7 +34,7 @@ const nobody: ReadonlyMap<UserId, Occupant.Occupant> = new Map()
 export interface Ready {
   readonly user: { readonly id: UserId }
   readonly guilds: ReadonlyArray<{ readonly id: GuildId }>
-  /** Shard id and number of shards; absent: there is one. */
+  /** Shard id and number of shards; absent if there is one. */
   readonly shard?: readonly [number, number]
 }
 
@@ -43,27 +43,29 @@ export interface Ready {
  * @since 0.1.0
  */
 export interface Hub {
-  /** The first call decides; whoever waits for our id gets it. */
+  /** Sets the bot's id, and completes the calls that wait for it. Only the first call has an effect. */
   readonly learn: (userId: UserId) => Effect.Effect<void>
-  /** Our id, as far as it is known. */
+  /** The bot's id, if it is known. */
   readonly self: () => UserId | undefined
-  /** The connection was up before we listened: the READY that comes next is not its first. */
+  /** Notes that the connection was up before we listened: the next READY is then not its first. */
   readonly missedReady: () => void
-  /** A session has begun on a shard: what was known of its guilds is void. */
+  /** A session has begun on a shard: what was known of its guilds is no longer valid. */
   readonly onReady: (ready: Ready) => Effect.Effect<void>
   readonly onGuildCreate: (guild: GatewayPayload.GuildCreate) => Effect.Effect<void>
-  /** Of a guild that we are no member of any more nothing comes, and nothing is answered; an outage leaves all as it is. */
+  /**
+   * A guild is gone: it sends no more events and answers nothing, unless this is an outage, which leaves everything as it is.
+   */
   readonly onGuildDelete: (guild: GatewayPayload.GuildDelete) => Effect.Effect<void>
-  /** An outage of a guild begins or ends, by what somebody else says than Discord. */
+  /** An outage of a guild begins or ends, as reported by something other than Discord. */
   readonly onAvailability: (guildId: GuildId, isAvailable: boolean) => Effect.Effect<void>
-  /** Nothing comes of a guild any more, and nothing is answered there. */
+  /** A guild sends no more events and answers nothing. */
   readonly onDetached: (guildId: GuildId, error: VoiceError.VoiceError) => Effect.Effect<void>
-  /** Somebody may have another name now. */
+  /** A member may have a new name. */
   readonly onMember: (member: GatewayPayload.GuildMemberUpdate) => Effect.Effect<void>
   readonly onVoiceState: (state: GatewayPayload.VoiceState) => Effect.Effect<void>
   readonly publish: (event: GatewayEvent) => Effect.Effect<void>
   readonly publishLifecycle: (lifecycle: Lifecycle | ShardLifecycle) => Effect.Effect<void>
-  /** Nothing comes after this. Only the first call has an effect. */
+  /** Ends the hub with an error. Only the first call has an effect. */
   readonly finish: (error: VoiceError.VoiceError) => Effect.Effect<void>
   /** Fails with the error of `finish` once there is one. */
   readonly unlessFinished: <A>(
@@ -72,17 +74,17 @@ export interface Hub {
   readonly userId: Effect.Effect<UserId, VoiceError.VoiceError>
   readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError.VoiceError>, never, Scope.Scope>
   readonly lifecycle: Effect.Effect<Stream.Stream<Lifecycle | ShardLifecycle>, never, Scope.Scope>
-  /** Whether there is an outage of a guild. */
+  /** Whether a guild has an outage. */
   readonly isUnavailable: (guildId: GuildId) => boolean
   readonly initialVoiceState: (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
-  /** How many others are in a channel, as far as we were told. */
+  /** The number of other users in a channel, as far as it was reported. */
   readonly occupants: (guildId: GuildId, channelId: ChannelId) => number
   readonly others: Occupant.Occupants
 }
 
 /**
- * Which of so many shards gets the events of a guild (Discord docs, Gateway, Sharding). The first one has all where there is one, or
- * where a gateway says that there are none.
+ * The shard that gets the events of a guild (Discord docs, Gateway, Sharding). The first one gets all if there is one, or if
+ * a gateway reports that there are none.
  *
  * @category sharding
  * @since 0.1.0
@@ -91,7 +93,7 @@ export const shardOf = (guildId: GuildId, shards: number): number =>
   shards <= 1 ? 0 : Number((BigInt(guildId) >> 22n) % BigInt(shards))
 
 /**
- * A subscriber that falls 4096 events behind loses the oldest.
+ * Makes a hub. A subscriber that falls 4096 events behind loses the oldest.
  *
  * @category constructors
  * @since 0.1.0
@@ -101,11 +103,11 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
   const lifecycles = yield* PubSub.sliding<Take.Take<Lifecycle | ShardLifecycle>>(waitingLifecycles)
   const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
   const voiceStates = new Map<GuildId, GatewayPayload.VoiceState>()
-  /** Where the others are, and how they are shown there. */
+  /** Which channels the others are in, and how they are shown there. */
   const others = new Map<GuildId, Map<UserId, Occupant.Occupant>>()
   const watchers = new Set<(guildId: GuildId) => void>()
   const awaitedGuilds = new Map<GuildId, Deferred.Deferred<void>>()
-  /** That cannot be reached because of an outage. */
+  /** The guilds that are unavailable because of an outage. */
   const outages = new Set<GuildId>()
   /** The shards that have had a READY. */
   const begun = new Set<number>()
@@ -144,7 +146,7 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     return publish({ _tag: "Availability", guildId, isAvailable: false })
   }
 
-  /** `tell` goes ahead of the word that it is over. */
+  /** Ends an outage. `tell` runs before its end is announced. */
   const outageOver = (guildId: GuildId, tell: Effect.Effect<void>) =>
     outages.delete(guildId)
       ? Effect.andThen(tell, publish({ _tag: "Availability", guildId, isAvailable: true }))
@@ -175,7 +177,7 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     if (!isFirst) {
       yield* publishLifecycle(shards === 1 ? "NewSession" : { lifecycle: "NewSession", concerns: isItsOwn })
     }
-    // those that cannot be reached still are told anew
+    // guilds that are still unavailable are reported again
     for (const guildId of outages) if (isItsOwn(guildId)) yield* outageOver(guildId, Effect.void)
   })
 
@@ -200,13 +202,13 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     onReady,
     onGuildCreate: (guild) =>
       Effect.suspend(() => {
-        // it may say so here, too (discord/discord-api-docs#5054)
+        // an outage may also be reported here (discord/discord-api-docs#5054)
         if (guild.unavailable === true) {
           arrived(guild.id)
           return outage(guild.id)
         }
         others.delete(guild.id)
-        // what it says after an outage counts, and not what was before
+        // the state after an outage counts, not the one before
         if (guild.voice_states !== undefined) voiceStates.delete(guild.id)
         const members = Occupant.membersOf(guild)
         for (const state of guild.voice_states ?? []) remember(guild.id, state, members.get(state.user_id))

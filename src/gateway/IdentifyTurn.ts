@@ -1,7 +1,9 @@
 /**
- * Whose turn it is to identify among the shards of one bot in a process. Discord takes one Identify in five seconds of all shards whose ids
- * have the same remainder when divided by the bot's `max_concurrency`, and answers others with Invalid Session (Discord docs, Gateway,
- * Sharding, Max Concurrency): each of these is one of the thousand of a day.
+ * Which of the shards of one bot in a process may identify next.
+ *
+ * Discord takes one Identify in five seconds from all shards whose ids have the same remainder when divided by the bot's
+ * `max_concurrency`, and answers others with Invalid Session (Discord docs, Gateway, Sharding, Max Concurrency). Each of
+ * those uses up one of the thousand of the day.
  *
  * @since 0.1.0
  */
@@ -10,14 +12,21 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { createHash } from "node:crypto"
 
-/** Somewhat more than Discord's: a connection that takes longer to open than the next one comes later than it was sent. */
+/**
+ * Somewhat more than Discord's interval: if a connection takes longer to open than the next one, its Identify arrives later
+ * than planned.
+ */
 const spacingMs = 5_500
 
-/** When who stands in a line may identify next, in milliseconds of a clock. Tokens are not kept, but what tells them apart. */
+/**
+ * When the next in line may identify, in milliseconds of a clock. The keys do not contain the tokens, only something that
+ * distinguishes them.
+ */
 const nextMs = new WeakMap<Clock.Clock, Map<string, number>>()
 
 /**
- * Waits for the turn. A bot has as many lines as may identify at a time; `line` is the number of the shard's, from 0 on.
+ * Waits for its turn. A bot has as many lines as shards may identify at a time; `line` is the number of the shard's line,
+ * from 0 on.
  *
  * @category constructors
  * @since 0.1.0
@@ -32,7 +41,7 @@ export const take = (clock: Clock.Clock, token: Redacted.Redacted, line: number)
     const turnMs = lines.get(name) ?? nowMs
     lines.set(name, turnMs + spacingMs)
     if (turnMs <= nowMs) return Effect.void
-    // whoever goes away before its turn gives it back: who comes again and again would wait longer each time
+    // an interrupted shard gives its turn back: otherwise one that tries again and again would wait longer each time
     const giveBack = Effect.sync(() => {
       if (lines.get(name) === turnMs + spacingMs) lines.set(name, turnMs)
     })

@@ -1,5 +1,5 @@
 /**
- * What is kept of everybody who is in voice in a guild: a gateway may know tens of thousands of them.
+ * What is kept of everyone who is in voice in a guild. A gateway may know tens of thousands of users.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 
 /**
- * How somebody is shown in a channel (Discord docs, Voice Resource, Voice State Object).
+ * How a user is shown in a channel (Discord docs, Voice Resource, Voice State Object).
  *
  * @category models
  * @since 0.1.0
@@ -15,19 +15,19 @@ import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 export interface Flags {
   readonly selfMute: boolean
   readonly selfDeaf: boolean
-  /** By a moderator, in the whole guild. */
+  /** Set by a moderator, in the whole guild. */
   readonly mute: boolean
   readonly deaf: boolean
-  /** In the audience of a stage, or without the permission to speak. */
+  /** In the audience of a stage, or without permission to speak. */
   readonly suppress: boolean
-  /** The camera is on. */
+  /** Whether the camera is on. */
   readonly video: boolean
-  /** Shows a screen or a game. */
+  /** Whether the user shares a screen or a game. */
   readonly streaming: boolean
 }
 
 /**
- * Somebody in a voice channel.
+ * A user in a voice channel.
  *
  * @category models
  * @since 0.1.0
@@ -35,9 +35,9 @@ export interface Flags {
 export interface Occupant {
   readonly channelId: ChannelId
   readonly flags: Flags
-  /** Whether it is a bot; `undefined` where nobody has said. */
+  /** Whether it is a bot; `undefined` if that is not known. */
   readonly bot: boolean | undefined
-  /** As the guild shows it: the nickname there, else the name that the user has chosen, else the account's. */
+  /** The name that the guild shows: the nickname there, else the display name of the user, else the name of the account. */
   readonly name: string | undefined
 }
 
@@ -50,15 +50,15 @@ export interface Occupant {
 export interface Occupants {
   /** The others who are in voice in a guild at the moment. */
   readonly of: (guildId: GuildId) => ReadonlyMap<UserId, Occupant>
-  /** Calls `look` when all who are in voice in a guild were told anew, until the function that it returns is called. */
+  /** Calls `look` when a new list of everyone in voice in a guild has arrived, until the returned function is called. */
   readonly watch: (look: (guildId: GuildId) => void) => () => void
 }
 
-/** One object for each combination: nearly everybody is shown like somebody else. */
+/** One object for each combination: nearly all users share their flags with others. */
 const shared: Array<Flags | undefined> = []
 
 /**
- * The same object for the same flags.
+ * The shared object for these flags.
  *
  * @category constructors
  * @since 0.1.0
@@ -91,11 +91,12 @@ const nameOf = (member: unknown): string | undefined => {
   return text(field(member, "nick")) ?? text(field(user, "global_name")) ?? text(field(user, "username"))
 }
 
-/** Of whom a guild member object is. */
+/** The user id of a guild member object. */
 const idOf = (member: unknown): unknown => field(field(member, "user"), "id")
 
 /**
- * Reads a voice state. Who it is stands in its guild member, in another one (GUILD_CREATE has them apart), or was known before.
+ * Reads a voice state. The user is described by the state's own guild member, by a separate one (GUILD_CREATE keeps them
+ * apart), or by what was known before.
  *
  * @category constructors
  * @since 0.1.0
@@ -111,12 +112,12 @@ export const of = (
   if (typeof field(user, "id") !== "string") {
     return { channelId, flags: shown, bot: former?.bot, name: former?.name }
   }
-  // Discord leaves the field out of users who are none
+  // Discord leaves the field out for users who are not bots
   return { channelId, flags: shown, bot: field(user, "bot") === true, name: nameOf(member) ?? former?.name }
 }
 
 /**
- * The same, as their guild member calls them now.
+ * The same occupant, with the name that the guild member object gives now.
  *
  * @category combinators
  * @since 0.1.0
@@ -127,7 +128,7 @@ export const renamed = (former: Occupant, member: unknown): Occupant => {
 }
 
 /**
- * The guild members of GUILD_CREATE who are in voice. With the intent for presences it lists everybody.
+ * The guild members in GUILD_CREATE who are in voice. With the intent for presences, GUILD_CREATE lists everyone.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Messages that wait to be sent, across connections: what one connection could not send, the next one does.
+ * Messages that wait to be sent, across connections: the next connection sends what the former could not.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Latch from "effect/Latch"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
- * One message and who waits for it to be sent.
+ * A message, and who waits for it to be sent.
  *
  * @category models
  * @since 0.1.0
@@ -26,18 +26,18 @@ export interface Outgoing {
 export interface Outbox {
   /** Waits until the message has been sent; interruption withdraws it. Fails with `GatewayFailed` if too many wait. */
   readonly send: (text: string) => Effect.Effect<void, VoiceError.VoiceError>
-  /** The first message, which stays; waits for it. */
+  /** Waits for the first message, and leaves it in the outbox. */
   readonly first: Effect.Effect<Outgoing>
   /** Removes a message that was sent. */
   readonly done: (outgoing: Outgoing) => Effect.Effect<void>
-  /** How many messages wait. */
+  /** The number of waiting messages. */
   readonly size: () => number
-  /** Fails everything that waits. */
+  /** Fails all waiting messages. */
   readonly fail: (error: VoiceError.VoiceError) => Effect.Effect<void>
 }
 
 /**
- * An outbox for at most `capacity` messages.
+ * Makes an outbox for at most `capacity` messages.
  *
  * @category constructors
  * @since 0.1.0

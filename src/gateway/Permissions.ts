@@ -1,11 +1,11 @@
 /**
- * What a member may do in a channel (Discord docs, Permissions, Permission Hierarchy and Permission Overwrites).
+ * The permissions of a member in a channel (Discord docs, Permissions, Permission Hierarchy and Permission Overwrites).
  *
  * @since 0.1.0
  */
 
 /**
- * The permissions that decide who gets into a voice channel, as bits.
+ * The permissions that decide who may join a voice channel, as bits.
  *
  * @category constants
  * @since 0.1.0
@@ -20,7 +20,7 @@ export const Permission = {
 const all = (1n << 64n) - 1n
 
 /**
- * An overwrite of a channel: `id` is a role's or a member's.
+ * An overwrite of a channel: `id` is that of a role or a member.
  *
  * @category models
  * @since 0.1.0
@@ -47,8 +47,9 @@ export interface Situation {
 }
 
 /**
- * The owner and administrators may do everything. For others what their roles permit together is the start; then come the
- * overwrites of @everyone, those of their roles together, and their own, each denying first and allowing then.
+ * The member's permissions in a channel. The owner and administrators have all. Others begin with the union of their roles'
+ * permissions; then the overwrites of @everyone, those of their roles together, and their own are applied, each of which
+ * first denies and then allows.
  *
  * @category getters
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What we ask of the REST API: `GET /gateway/bot`, where the main gateway is and how many sessions may still be started
- * today, and what else can be read and changed.
+ * Requests to the REST API: `GET /gateway/bot`, which says where the main gateway is and how many sessions may still be
+ * started today, and whatever else can be read and changed.
  *
  * @since 0.1.0
  */
@@ -26,10 +26,10 @@ const decode = Schema.decodeUnknownResult(Schema.fromJsonString(GatewayBot))
 
 const userAgent = "DiscordBot (https://www.npmjs.com/package/effect-discord-voice, 0.1.0)"
 
-/** What went wrong, without the message: an error about an invalid header quotes it, and there the token is. */
+/** Describes an error without its message: an error about an invalid header quotes the header, which has the token. */
 const describe = (error: unknown): string => {
   if (!(error instanceof Error)) return "the request failed"
-  // Bun has the code at the error itself
+  // Bun has the code on the error itself
   const { cause = error } = error
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
   return typeof code === "string" ? `the request failed with ${code}` : `the request failed with a ${error.name}`
@@ -41,7 +41,7 @@ const retryAfterMs = (response: Response): number => {
 }
 
 /**
- * Where to ask, and as whom. `restUrl` has the version in it.
+ * Where to send requests, and as which bot. `restUrl` includes the version.
  *
  * @category models
  * @since 0.1.0
@@ -60,9 +60,9 @@ export interface Request {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
   /** Such as "/channels/1". */
   readonly path: string
-  /** A form, or what is written as JSON. */
+  /** A form, or a value that is written as JSON. */
   readonly body?: unknown
-  /** For the audit log of the guild. */
+  /** The reason for the audit log of the guild. */
   readonly reason?: string | undefined
 }
 
@@ -75,7 +75,7 @@ const request = ({ fetch, restUrl, token }: Access, { body, method, path, reason
         headers: {
           "Authorization": `Bot ${Redacted.value(token)}`,
           "User-Agent": userAgent,
-          // a form has a type of its own, with its boundary in it
+          // a form has a type of its own, which includes its boundary
           ...(body === undefined || isForm ? {} : { "Content-Type": "application/json" }),
           ...(reason === undefined ? {} : { "X-Audit-Log-Reason": encodeURIComponent(reason) })
         },
@@ -95,9 +95,9 @@ const request = ({ fetch, restUrl, token }: Access, { body, method, path, reason
  */
 export interface Answer {
   readonly status: number
-  /** What the JSON of the body says, if it is any. */
+  /** The parsed JSON of the body, if it is JSON. */
   readonly body: unknown
-  /** How long to ask no more, in milliseconds; 0 where nothing is said of that. */
+  /** How long to send no further requests, in milliseconds; 0 if the answer does not say. */
   readonly retryAfterMs: number
 }
 
@@ -110,7 +110,7 @@ const answerOf = ({ response, text }: { readonly response: Response; readonly te
 const readJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
 /**
- * Asks once, and takes every status for an answer. Fails with what kept us from asking.
+ * Sends one request, and returns the answer whatever its status is. Fails with what prevented the request.
  *
  * @category constructors
  * @since 0.1.0
@@ -127,7 +127,7 @@ export const ask = (access: Access, asked: Request): Effect.Effect<Answer, strin
 export const get = (access: Access, path: string): Effect.Effect<Answer, string> => ask(access, { method: "GET", path })
 
 /**
- * {@link ask} with PATCH: changes what is at a path.
+ * {@link ask} with PATCH: changes the resource at a path.
  *
  * @category constructors
  * @since 0.1.0
@@ -147,8 +147,8 @@ export interface Whither {
 }
 
 /**
- * Asks where the gateway is. Statuses of 400 to 499 but 429 stop, everything else may be tried again. Stops as well
- * when no session may be started any more: Discord resets the token of a bot that goes on (1000 in 24 hours).
+ * Asks where the gateway is. Statuses of 400 to 499 other than 429 are final; anything else may be retried. It is also final
+ * if no more sessions may be started: Discord resets the token of a bot that continues (1000 in 24 hours).
  *
  * @category constructors
  * @since 0.1.0
@@ -163,7 +163,7 @@ export const gatewayBot = Effect.fnUntraced(function*(options: Access) {
     Effect.fail(End.make(
       next,
       new VoiceError.GatewayUnreachable({
-        // it is printed: neither user nor password
+        // without user and password, since it is printed
         url: url.replace(/\/\/[^/]*@/, "//"),
         detail,
         ...(more.status === undefined ? {} : { status: more.status })

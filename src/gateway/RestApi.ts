@@ -1,6 +1,6 @@
 /**
- * Discord's REST API, with the token of the gateway: what a bot that has no other Discord library registers its commands with, and
- * answers them.
+ * Discord's REST API with the token of the gateway: a bot without another Discord library uses it to register its commands
+ * and to answer them.
  *
  * @since 0.1.0
  */
@@ -13,29 +13,30 @@ import * as VoiceError from "../VoiceError.ts"
 import * as Asking from "./Rest.ts"
 
 /**
- * What else there is to say of a change.
+ * Options of a request that changes something.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RestOptions {
-  /** Why, for the audit log of the guild (Discord docs, Audit Log). */
+  /** The reason for the audit log of the guild (Discord docs, Audit Log). */
   readonly reason?: string | undefined
 }
 
 /**
- * Asks the REST API. `path` is behind the version, such as `/channels/1/messages`; ids from elsewhere do not lead out of the API, but `/` and
- * `?` in them lead to another place of it. `body` is written as JSON, or is a `FormData`, as for files. Gives the JSON of the answer,
- * which nobody has looked at, or `undefined` where it has none.
+ * Sends a request to the REST API. `path` follows the version, such as `/channels/1/messages`. An id from elsewhere cannot
+ * lead outside of the API, but a `/` or `?` in it leads to another place within it. `body` is written as JSON, or is a
+ * `FormData`, as for files. Returns the JSON of the answer, which is not checked, or `undefined` if there is none.
  *
- * Fails with `RestFailed` for every status but those of success, after 10 seconds without an answer, and where nothing can be asked. Nothing
- * is asked again by itself but what Discord has put off (429): after the time that it says, five times at most, where that is a minute at
- * most. Where it puts off all that a bot asks, others wait as well. `GatewayFailed`: the layer does not know where the API is.
+ * Fails with `RestFailed` for every status other than success, after 10 seconds without an answer, and if the request cannot
+ * be sent. Only a request that Discord has put off (429) is repeated: after the time that Discord says, if that is a minute
+ * at most, and up to five times. If Discord puts off everything that a bot asks, other requests wait as well. Fails with
+ * `GatewayFailed` if the layer does not know where the API is.
  */
 type Change = (path: string, body?: unknown, options?: RestOptions) => Effect.Effect<unknown, VoiceError.VoiceError>
 
 /**
- * Discord's REST API, as the bot of a `Gateway.layer`. See {@link Dispatches} for what it hears.
+ * Discord's REST API, as the bot of a `Gateway.layer`. See {@link Dispatches} for what the bot receives.
  *
  * @category services
  * @since 0.1.0
@@ -50,14 +51,14 @@ export class Rest extends Context.Service<Rest, {
 
 const mostTries = 5
 const longestWaitMs = 60_000
-/** After an answer that there were too many requests, which does not say when to come again. */
+/** The wait after a 429 that does not say when to try again. */
 const leastWaitMs = 1_000
 
-/** Those of interactions and webhooks have a token in them. */
+/** Removes the tokens that paths of interactions and webhooks contain. */
 const withoutToken = (path: string): string =>
   printable(path.replace(/^(\/(?:interactions|webhooks)\/[^/?]+)\/[^/?]+/, "$1/<token>"))
 
-/** Whether a path stays within the API, whatever is in it. */
+/** Whether a path stays within the API, whatever it contains. */
 const isWithin = (restUrl: string, path: string): boolean => {
   const base = restUrl.replace(/\/+$/, "")
   if (!path.startsWith("/") || !URL.canParse(`${base}${path}`)) return false
@@ -77,7 +78,7 @@ const said = (body: unknown): { readonly detail: string; readonly errorCode?: nu
 
 const isOfAll = (body: unknown): boolean => Predicate.hasProperty(body, "global") && body.global === true
 
-/** In a body it has fractions of a second (Discord docs, Rate Limits, Exceeding A Rate Limit). */
+/** In a body, the time has fractions of a second (Discord docs, Rate Limits, Exceeding A Rate Limit). */
 const waitMsOf = ({ body, retryAfterMs }: Asking.Answer): number => {
   const seconds = Predicate.hasProperty(body, "retry_after") ? Number(body.retry_after) : NaN
   const ms = seconds > 0 ? seconds * 1_000 : retryAfterMs
@@ -85,7 +86,7 @@ const waitMsOf = ({ body, retryAfterMs }: Asking.Answer): number => {
 }
 
 /**
- * `access` is `undefined` where nobody knows the API.
+ * Makes the service. `access` is `undefined` if the address of the API is not known.
  *
  * @category constructors
  * @since 0.1.0
@@ -109,7 +110,7 @@ export const make = (access: Asking.Access | undefined, clock: Clock.Clock): Res
       return yield* fail(`the path leads out of the API${hint}`)
     }
     for (let tries = 1;; tries++) {
-      // another answer may put it off for longer meanwhile
+      // another answer may have extended the wait in the meantime
       for (let quietMs = quietUntilMs - now(); quietMs > 0; quietMs = quietUntilMs - now()) yield* Effect.sleep(quietMs)
       const answer = yield* Effect.catch(Asking.ask(access, asked), (detail) => fail(detail))
       const { body, status } = answer

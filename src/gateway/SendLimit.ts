@@ -1,6 +1,6 @@
 /**
  * Keeps one gateway connection below the limit of 120 messages in 60 seconds, beyond which Discord closes it with 4008
- * (Discord docs, Gateway, Rate Limiting). Heartbeats must not wait, so that ordinary messages leave room for them.
+ * (Discord docs, Gateway, Rate Limiting). Heartbeats must not wait, so ordinary messages leave room for them.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 const windowMs = 60_000
 
 /**
- * Messages of all kinds in 60 seconds; five below Discord's limit, since its clock is not ours.
+ * The limit for messages of all kinds in 60 seconds; five below Discord's, since its clock differs from ours.
  *
  * @category constants
  * @since 0.1.0
@@ -17,7 +17,7 @@ const windowMs = 60_000
 export const total = 115
 
 /**
- * Messages in 60 seconds, heartbeats among them, beyond which none but heartbeats are sent.
+ * The number of messages in 60 seconds, including heartbeats, from which on only heartbeats are sent.
  *
  * @category constants
  * @since 0.1.0
@@ -25,14 +25,14 @@ export const total = 115
 export const ordinary = 110
 
 /**
- * Voice state requests in 60 seconds on a connection that a Discord library keeps, which sends messages of its own there.
+ * Voice state requests in 60 seconds on a connection of a Discord library, which sends messages of its own there.
  *
  * @category constants
  * @since 0.1.0
  */
 export const shared = 100
 
-/** So long after the limit what waits for it may still be on its way. */
+/** How long after the limit a message that waited for it may still be on its way. */
 const lingerMs = 5_000
 
 /**
@@ -40,14 +40,14 @@ const lingerMs = 5_000
  * @since 0.1.0
  */
 export interface SendLimit {
-  /** Whole milliseconds until a message fits into `capacity` messages in 60 seconds, `total` at most; 0 if it does now. */
+  /** Whole milliseconds until a message fits into `capacity` messages in 60 seconds, `total` at most; 0 if it fits now. */
   readonly waitMs: (capacity: number, nowMs: number) => number
   /** Counts a message as sent. */
   readonly record: (nowMs: number) => void
 }
 
 /**
- * Whether messages wait for the limit, and not for Discord.
+ * Whether messages wait for the limit rather than for Discord.
  *
  * @category models
  * @since 0.1.0
@@ -55,7 +55,7 @@ export interface SendLimit {
 export interface Hold {
   /** Messages wait until this time. */
   readonly until: (ms: number) => void
-  /** Whether some wait, or did within the last 5 seconds. */
+  /** Whether messages wait, or did within the last 5 seconds. */
   readonly isOn: (nowMs: number) => boolean
 }
 
@@ -74,7 +74,8 @@ export const makeHold = (): Hold => {
 }
 
 /**
- * Voice state requests wait `waitMs` from now on, `waiting` of them where that is known: warns of it, unless some wait already.
+ * Notes that voice state requests wait for `waitMs` from now on, `waiting` of them if that is known. Logs a warning, unless
+ * some wait already.
  *
  * @category combinators
  * @since 0.1.0
@@ -95,7 +96,7 @@ export const holdBack = (
   })
 
 /**
- * A limit for a new connection. Times are milliseconds of a monotonic clock.
+ * Makes a limit for a new connection. Times are milliseconds of a monotonic clock.
  *
  * @category constructors
  * @since 0.1.0
@@ -105,12 +106,12 @@ export const make = (): SendLimit => {
   return {
     waitMs: (capacity, nowMs) => {
       const blocking = sentAt[sentAt.length - capacity]
-      // a rest of less than a nanosecond is no time to sleep, and would be waited for over and over
+      // a rest of less than a nanosecond cannot be slept, and would be waited for over and over
       return blocking === undefined ? 0 : Math.max(0, Math.ceil(blocking + windowMs - nowMs))
     },
     record: (nowMs) => {
       sentAt.push(nowMs)
-      // heartbeats come for months, also where nobody asks whether there is room
+      // heartbeats accumulate for months, also if nobody asks whether there is room
       if (sentAt.length > total) sentAt.shift()
     }
   }

@@ -1,5 +1,5 @@
 /**
- * Voice state requests through another Discord library: in order within a guild, and again while the library cannot take
+ * Voice state requests through another Discord library: in order within a guild, and repeated while the library cannot take
  * them.
  *
  * @since 0.1.0
@@ -16,7 +16,7 @@ import * as SendLimit from "./SendLimit.ts"
 import type { VoiceStateRequest } from "./Service.ts"
 
 /**
- * Op 4 as it crosses the gateway. A plain object: libraries write it as JSON.
+ * Op 4 as it is sent to the gateway: a plain object, which libraries write as JSON.
  *
  * @category models
  * @since 0.1.0
@@ -47,7 +47,8 @@ export const defaultRetry: Schedule.Schedule<unknown, VoiceError.VoiceError> = S
 ]).pipe(Schedule.upTo({ duration: "10 seconds" }), Schedule.setInputType<VoiceError.VoiceError>())
 
 /**
- * Why something of another library failed, in short. What is no `Error` is not shown: it could hold anything.
+ * A short description of why another library failed. Thrown values that are not an `Error` are not shown, since they could
+ * hold anything.
  *
  * @category formatting
  * @since 0.1.0
@@ -61,7 +62,7 @@ export const describe = (thrown: unknown): string =>
  */
 export interface Options {
   readonly retry?: Schedule.Schedule<unknown, VoiceError.VoiceError> | undefined
-  /** How many connections the library has: each guild's requests go over one of them. Default 1. */
+  /** The number of connections of the library; the requests of each guild go over one of them. Default 1. */
   readonly shards?: number | undefined
 }
 
@@ -71,21 +72,21 @@ export interface Options {
  */
 export interface Sending {
   /**
-   * `attempt` says whether the library took the request; where it did not, it is made again by `retry`, and fails with
-   * `GatewayFailed` when that ends. A request waits for those before it in the guild, so that none overtakes another, and the
-   * next one waits for `onGivenUp` of one that failed or was interrupted.
+   * Sends a request. `attempt` says whether the library took it; if not, it is repeated according to `retry`, and fails with
+   * `GatewayFailed` when that ends. A request waits for those before it in the guild, so that none overtakes another. If a
+   * request failed or was interrupted, the next one waits for its `onGivenUp`.
    */
   readonly send: <E extends VoiceError.VoiceError>(
     guildId: GuildId,
     attempt: Effect.Effect<boolean, E>,
     onGivenUp?: Effect.Effect<void>
   ) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Whether requests wait for Discord's limit of messages. */
+  /** Whether requests are waiting because of Discord's limit of messages. */
   readonly isHeldBack: () => boolean
 }
 
 /**
- * A sender, which stays below Discord's limit of messages on each connection of the library.
+ * Makes a sender that stays below Discord's limit of messages on each connection of the library.
  *
  * @category constructors
  * @since 0.1.0
@@ -121,7 +122,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     return line
   }
 
-  /** Waits, one after another, until there is room for a message. */
+  /** Waits until there is room for a message; callers wait in order. */
   const pass = (guildId: GuildId) =>
     Effect.suspend(() => {
       const { limit, turn } = lineOf(guildId)

@@ -1,5 +1,5 @@
 /**
- * What a main gateway has to be for voice. `Gateway` gives this to users.
+ * The service that a main gateway provides for voice. Exported through `Gateway`.
  *
  * @since 0.1.0
  */
@@ -14,12 +14,16 @@ import type { Obstacle, VoiceError } from "../VoiceError.ts"
 import type { Occupant, Occupants } from "./Occupant.ts"
 
 /**
- * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's. `Occupant`
- * is what is known of another member whose voice state itself is not at hand, or who has another name now; without `occupant` they are in no channel. `Detached`:
- * nothing that was asked for in this guild is answered any more, because we are no member of it now, or because the Discord library that
- * stands for the gateway does not serve it any longer. `error` says which. `Availability`: an outage of the guild begins or ends, where the
- * gateway can know of it (Discord docs, Gateway Events, Guild Delete). What happens meanwhile is told by nobody, and what is asked may be lost;
- * where Discord has us at its end comes ahead of it, as a `VoiceState`.
+ * What the main gateway reports about voice, in order of arrival.
+ *
+ * - `VoiceState`: the voice state of the bot or of another member.
+ * - `Occupant`: what is known of another member whose voice state itself is not available, or who has a new name. Without
+ *   `occupant`, the member is in no channel.
+ * - `Detached`: no request in this guild will be answered any more, because the bot is no longer a member of it, or because
+ *   the Discord library beneath the gateway no longer serves it. `error` says which.
+ * - `Availability`: an outage of the guild begins or ends, if the gateway can know of it (Discord docs, Gateway Events, Guild
+ *   Delete). During an outage nothing is reported, and requests may be lost. At its end, a `VoiceState` that says where
+ *   Discord has the bot comes first.
  *
  * @category models
  * @since 0.1.0
@@ -37,8 +41,8 @@ export type GatewayEvent =
   | { readonly _tag: "Availability"; readonly guildId: GuildId; readonly isAvailable: boolean }
 
 /**
- * What happens to the gateway connection itself: `Resumed` leaves voice alone, `NewSession` means that every voice
- * session of ours is gone at Discord's side, `Lost` that the connection is down at the moment.
+ * What happens to the gateway connection itself. `Resumed`: voice is not affected. `NewSession`: all voice sessions of the
+ * bot are gone on Discord's side. `Lost`: the connection is down at the moment.
  *
  * @category models
  * @since 0.1.0
@@ -46,8 +50,8 @@ export type GatewayEvent =
 export type Lifecycle = "Resumed" | "NewSession" | "Lost"
 
 /**
- * The same of one connection among several, a shard: it is about the guilds of which `concerns`, plain code, says so, and about
- * no others.
+ * The {@link Lifecycle} of one connection among several (a shard). It concerns only the guilds for which `concerns`, plain
+ * code, returns true.
  *
  * @category models
  * @since 0.1.0
@@ -58,8 +62,9 @@ export interface ShardLifecycle {
 }
 
 /**
- * Is told of the connection of a library. With several shards, `concerns`, plain code, says whether a guild is of the shard to which
- * it happened. Without it, or where it throws, all guilds are taken to be, and all sessions join anew when one shard has a new one.
+ * Called with changes of a library's connection. With several shards, `concerns`, plain code, says whether a guild belongs to
+ * the affected shard. Without it, or if it throws, all guilds are affected, and all sessions rejoin when one shard has a new
+ * session.
  *
  * @category models
  * @since 0.1.0
@@ -67,7 +72,7 @@ export interface ShardLifecycle {
 export type LifecycleListener = (lifecycle: Lifecycle, concerns?: (guildId: GuildId) => boolean) => void
 
 /**
- * Says which channel of a guild we want to be in (op 4). `channel_id: null` leaves.
+ * Says which channel of a guild the bot wants to be in (op 4). `channel_id: null` leaves.
  *
  * @category models
  * @since 0.1.0
@@ -75,8 +80,8 @@ export type LifecycleListener = (lifecycle: Lifecycle, concerns?: (guildId: Guil
 export type VoiceStateRequest = GatewayPayload.UpdateVoiceState
 
 /**
- * Our part in a stage: to speak, which needs the permission Mute Members or the invitation of somebody who has it; to listen; or to
- * ask to speak.
+ * The bot's part in a stage: to speak, which needs the permission Mute Members or an invitation from someone who has it; to
+ * listen; or to ask to speak.
  *
  * @category models
  * @since 0.1.0
@@ -84,57 +89,65 @@ export type VoiceStateRequest = GatewayPayload.UpdateVoiceState
 export type StagePart = "speaker" | "audience" | "request"
 
 /**
+ * A request for a part in a stage.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface StageRequest {
   readonly guildId: GuildId
-  /** The stage that we are in. */
+  /** The stage that the bot is in. */
   readonly channelId: ChannelId
   readonly part: StagePart
 }
 
 /**
+ * The service of the main gateway.
+ *
  * @category services
  * @since 0.1.0
  */
 export class Gateway extends Context.Service<Gateway, {
   /**
-   * Our own user id; waits until it is known. Some gateways learn it from the answer to the first request. Fails, as the other two do, with
-   * the reason for which the gateway has ended: `GatewayClosed`, `GatewayUnreachable`, `GatewayFailed`, or `NotConnected` behind its scope.
+   * The bot's user id; waits until it is known. Some gateways learn it from the answer to the first request. Like
+   * `updateVoiceState` and `subscribe`, fails with the reason why the gateway has ended: `GatewayClosed`,
+   * `GatewayUnreachable`, `GatewayFailed`, or `NotConnected` after its scope has closed.
    */
   readonly userId: Effect.Effect<UserId, VoiceError>
   /**
-   * Says which channel we want to be in, and how we are shown there; what Discord answers comes over `subscribe`. Fails also with
-   * `GatewayFailed` where it cannot be said.
+   * Says which channel the bot wants to be in, and how it is shown there. Discord's answer arrives through `subscribe`. Also
+   * fails with `GatewayFailed` if the request cannot be sent.
    */
   readonly updateVoiceState: (request: VoiceStateRequest) => Effect.Effect<void, VoiceError>
-  /** Subscribes: from the moment this effect completes on, no event is missed. The stream fails when the gateway has ended. */
+  /** Subscribes: no event is missed after this effect completes. The stream fails when the gateway has ended. */
   readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError>, never, Scope.Scope>
-  /** Optional. Without it a session cannot tell a lost main session from a kick. */
+  /** Optional. Without it, a session cannot tell a lost main session from a kick. */
   readonly lifecycle: Option.Option<Effect.Effect<Stream.Stream<Lifecycle | ShardLifecycle>, never, Scope.Scope>>
-  /** Optional: the round trip of the last heartbeat that was answered, in milliseconds, once there is one. */
+  /** Optional: the round trip of the last answered heartbeat, in milliseconds; `undefined` before the first. */
   readonly roundTripMs?: Effect.Effect<number | undefined> | undefined
   /**
-   * Optional: whether requests wait at the moment, or did within the last 5 seconds, for Discord's limit of messages on a
-   * connection (120 a minute). Who asks for a place then is not yet waiting for Discord. Plain code.
+   * Optional: whether requests are waiting, or were within the last 5 seconds, because of Discord's limit of messages per
+   * connection (120 a minute). A request for a place is then not yet waiting for Discord. Plain code.
    */
   readonly isHeldBack?: (() => boolean) | undefined
-  /** Optional: whether there is an outage of a guild, for who subscribes while it lasts. Plain code. */
+  /** Optional: whether a guild has an outage, for those who subscribe while it lasts. Plain code. */
   readonly isUnavailable?: ((guildId: GuildId) => boolean) | undefined
   /**
-   * Optional: what keeps us out of a channel, if it can be found out. Asked when Discord has left a request unanswered for 2
-   * seconds.
+   * Optional: what keeps the bot out of a channel, if that can be found out. Called when Discord has left a request
+   * unanswered for 2 seconds.
    */
   readonly obstacle?:
     | ((guildId: GuildId, channelId: ChannelId) => Effect.Effect<Obstacle | undefined>)
     | undefined
-  /** Optional: asks Discord for a part in a stage. Fails with `GatewayFailed` where it does not give it to us. */
+  /** Optional: asks Discord for a part in a stage. Fails with `GatewayFailed` if Discord refuses. */
   readonly setStage?: ((request: StageRequest) => Effect.Effect<void, VoiceError>) | undefined
-  /** Optional: our voice state in a guild as it was when the gateway connected, to find a ghost of an earlier process. */
+  /** Optional: the bot's voice state in a guild as it was when the gateway connected, to find a ghost of an earlier process. */
   readonly initialVoiceState: Option.Option<
     (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
   >
-  /** Optional: who else is in voice. Without it a session knows what is said of others while it is there, and nothing of before. */
+  /**
+   * Optional: who else is in voice. Without it, a session knows what is reported about others while it is there, and nothing
+   * from before.
+   */
   readonly occupants?: Occupants | undefined
 }>()("effect-discord-voice/Gateway") {}

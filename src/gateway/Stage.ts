@@ -1,5 +1,5 @@
 /**
- * Our part in a stage (Discord docs, Voice Resource, Modify Current User Voice State).
+ * The bot's part in a stage (Discord docs, Voice Resource, Modify Current User Voice State).
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ const reasonIn = (body: unknown) =>
   Predicate.hasProperty(body, "message") && typeof body.message === "string" ? `: ${printable(body.message)}` : ""
 
 /**
- * Asks Discord for a part in a stage. Fails with `GatewayFailed` in Discord's words, and where it could not be asked.
+ * Asks Discord for a part in a stage. Fails with `GatewayFailed` in Discord's words, or if the request could not be sent.
  *
  * @category constructors
  * @since 0.1.0
@@ -27,7 +27,7 @@ export const set = Effect.fnUntraced(function*(options: {
   readonly request: StageRequest
 }): Effect.fn.Return<void, VoiceError.VoiceError> {
   const { patch, request: { channelId, guildId, part } } = options
-  // who is put into the audience, or speaks, does not ask to speak any more
+  // a bot that speaks, or is moved to the audience, no longer asks to speak
   const asksAt = part === "request" ? DateTime.formatIso(yield* DateTime.now) : null
   const { body, status } = yield* Effect.mapError(
     patch(`/guilds/${guildId}/voice-states/@me`, {

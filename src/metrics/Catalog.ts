@@ -1,38 +1,38 @@
 /**
- * The metrics of a session: what they are called, and which of its numbers they show. Names and units follow Prometheus:
- * seconds and ratios (0 to 1), and `_total` behind what only grows.
+ * The metrics of a session: their names, and the numbers that they show. Names and units follow Prometheus: seconds and
+ * ratios (0 to 1), and the suffix `_total` for counters.
  *
  * @since 0.1.0
  */
 import type { Statistics } from "../driver/Line.ts"
 
 /**
- * What the jitter buffers of a session have counted, all users together. It is what `session.receive.statistics()` gives.
+ * The counters of the jitter buffers of a session, for all users together, as `session.receive.statistics()` returns them.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Buffering {
-  /** Packets that came after their place had been given out as lost. */
+  /** Packets that arrived after they had been reported as lost. */
   readonly late: number
   readonly duplicates: number
   readonly overflowed: number
   readonly strays: number
-  /** Frames that were given out as lost, which a decoder conceals. */
+  /** Frames that were reported as lost, which a decoder conceals. */
   readonly lost: number
-  /** Of these, those that error correction can bring back. */
+  /** The part of these that error correction can recover. */
   readonly recoverable: number
   readonly resyncs: number
   /** Frames that slow readers have lost. */
   readonly dropped: number
-  /** Packets that could not be decoded for who wanted them as PCM or utterances. */
+  /** Packets that could not be decoded for readers of PCM or utterances. */
   readonly undecodable: number
   readonly waiting: number
   readonly depthMs: number
 }
 
 /**
- * One metric. Several entries of a name differ by their attributes.
+ * One metric. Entries with the same name differ in their attributes.
  *
  * @category models
  * @since 0.1.0
@@ -42,12 +42,12 @@ export interface Entry<A> {
   readonly kind: "counter" | "gauge"
   readonly description: string
   readonly attributes?: Readonly<Record<string, string>> | undefined
-  /** `undefined` while it is not known. */
+  /** Reads the value; `undefined` while it is not known. */
   readonly read: (from: A) => number | undefined
 }
 
 /**
- * 1 while the session is connected, 0 while it is not; gone when the session is.
+ * 1 while the session is connected, 0 while it is not; removed when the session ends.
  *
  * @category catalog
  * @since 0.1.0
@@ -83,7 +83,7 @@ const counter = <A>(
   read
 })
 
-/** One counter for each field, told apart by the attribute `cause`. */
+/** One counter for each field, distinguished by the attribute `cause`. */
 const counters = <A>(
   name: string,
   description: string,
@@ -92,7 +92,7 @@ const counters = <A>(
   Object.entries(reads).map(([value, read]) => counter(name, description, read, { cause: value }))
 
 /**
- * What comes of `session.statistics`.
+ * The metrics that come from `session.statistics`.
  *
  * @category catalog
  * @since 0.1.0
@@ -176,7 +176,7 @@ export const connection: ReadonlyArray<Entry<Statistics>> = [
 ]
 
 /**
- * What comes of `session.receive.statistics`, where there is one.
+ * The metrics that come from `session.receive.statistics`, if the session has it.
  *
  * @category catalog
  * @since 0.1.0

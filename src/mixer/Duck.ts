@@ -1,5 +1,5 @@
 /**
- * How far the others step back while a voice speaks over them.
+ * How far the other inputs are lowered while a voice is heard over them.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ const unitMs = 20
  * @since 0.1.0
  */
 export interface Duck {
-  /** A voice did something in this unit. */
+  /** Called with what a voice did in this unit. */
   readonly hear: (ducking: Ducking, flags: number, peak: number) => void
   /** The gain of the others at the beginning and the end of this unit. */
   readonly next: () => { readonly from: number; readonly to: number }

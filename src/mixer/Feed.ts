@@ -1,5 +1,5 @@
 /**
- * What an input of a mix takes its samples from: a ring of Opus frames, which it decodes, or one of samples.
+ * Where an input of a mix takes its samples from: a ring of Opus frames, which it decodes, or one of samples.
  *
  * @since 0.1.0
  */
@@ -13,21 +13,21 @@ import type { PcmRing } from "./PcmRing.ts"
  * @since 0.1.0
  */
 export interface Feed {
-  /** Makes samples ready, `count` a channel if there are as many, and gives how many are. */
+  /** Prepares samples, `count` per channel if there are as many, and returns how many are ready. */
   readonly prepare: (count: number) => number
-  /** Takes samples that are ready to `into` from index `at` on. */
+  /** Moves ready samples to `into`, starting at index `at`. */
   readonly take: (into: Float32Array, at: number, count: number) => void
-  /** Whether nothing comes behind what is ready. */
+  /** Whether nothing comes after what is ready. */
   readonly isEnding: () => boolean
-  /** Whether all has been taken. */
+  /** Whether everything has been taken. */
   readonly isDrained: () => boolean
-  /** Media time that was taken from the ring, in milliseconds. */
+  /** The media time that was taken from the ring, in milliseconds. */
   readonly positionMs: () => number
-  /** Samples were wanted, and there were too few. */
+  /** Samples were needed, and there were too few. */
   readonly starve: () => void
-  /** Something in place of what did not come, if it can make that up. */
+  /** A replacement for what did not arrive, if it can make one. */
   readonly conceal: (count: number) => Float32Array | undefined
-  /** How often something was filled in since it was asked last. */
+  /** How often something was filled in since the last call. */
   readonly concealed: () => number
   readonly free: () => void
 }
@@ -39,13 +39,16 @@ export interface Feed {
  * @since 0.1.0
  */
 export interface OpusFeed extends Feed {
-  /** The ring is not read by the driver any more. */
+  /** The driver no longer reads the ring. */
   readonly own: () => void
-  /** Whether what comes next begins a frame that is there, and the ring is ours. */
+  /** Whether the next sample begins a frame that is there, and the ring is ours. */
   readonly canHandOver: () => boolean
-  /** How many samples are ready that were not taken, of a frame that was begun. */
+  /** How many samples of a frame that was begun are ready and not taken. */
   readonly surplus: () => number
-  /** Samples that come next, as far as they are there, without taking anything out of the ring. There is no way back. */
+  /**
+   * The next samples, as far as they are there, without removing anything from the ring. After this, the feed cannot be read
+   * normally again.
+   */
   readonly peek: (count: number) => Float32Array
 }
 
@@ -55,18 +58,19 @@ export interface OpusFeed extends Feed {
  */
 export const isOpus = (feed: Feed): feed is OpusFeed => "peek" in feed
 
-/** Twice the longest packet, in samples a channel. */
+/** Twice the longest packet, in samples per channel. */
 const capacity = 5_760 * 2
 
 const numberMask = 0x3ff
 
-/** The distance of two numbers of frames that are modulo 1024. */
+/** The distance of two frame numbers that are modulo 1024. */
 const distance = (to: number, from: number): number => ((to - from + 512) & numberMask) - 512
 
 const packet = new Uint8Array(FrameRing.maxFrameBytes)
 
 /**
- * Decodes a ring of Opus. With `from`, the driver reads it until that frame; what was decoded before it is given to `onBefore`.
+ * Decodes a ring of Opus. With `from`, the driver reads it until that frame; what was decoded before it is passed to
+ * `onBefore`.
  *
  * @category constructors
  * @since 0.1.0
@@ -96,11 +100,11 @@ export const opus = (
     }
   }
 
-  /** The next frame, decoded, or `undefined` if there is none. */
+  /** Decodes the next frame; `undefined` if there is none. */
   const next = (): Float32Array | undefined => {
     let bytes = follower.take(packet)
     if (bytes < 0) {
-      // a frame written before the end was said is there by then
+      // a frame written before the end was declared is visible by then
       if (!ring.isFinal()) return undefined
       bytes = follower.take(packet)
       isExhausted = bytes < 0
@@ -126,11 +130,11 @@ export const opus = (
       const late = distance(follower.number(), from)
       if (late < 0) {
         onBefore(samples)
-        // the next one is not before it any more
+        // the next one is no longer before it
         if (late === -1) break
         continue
       }
-      // the driver has gone too far, and leaves as much out of the mix
+      // the driver has gone too far, and the mix skips as much
       for (let i = 0; i < late && length + samples.length < capacity; i++) push(new Float32Array(samples.length))
       push(samples)
       break
@@ -189,7 +193,7 @@ export const opus = (
   }
 }
 
-/** Makes silence of what is no number: whatever it is mixed with would be none, either. */
+/** Replaces NaN with silence: whatever it is mixed with would become NaN, too. */
 const repair = (samples: Float32Array, from: number, to: number): void => {
   // their sum tells whether there is any, and costs less
   let left = 0
@@ -203,7 +207,7 @@ const repair = (samples: Float32Array, from: number, to: number): void => {
 }
 
 /**
- * Takes samples as they are, if they are any.
+ * Takes samples as they are; values that are not numbers become silence.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What a mix tells of itself on shared memory: for each frame that it made, where each of its inputs was then. Frames are made
- * ahead, so that what counts is the frame that the driver took last; whoever wants to know looks there.
+ * What a mix reports on shared memory: for each frame that it made, where each of its inputs was at that time. Frames are
+ * made ahead, so the frame that the driver took last is the one that counts; readers look there.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@
 export const maxInputs = 128
 
 /**
- * Frames that are remembered, with those that are made ahead: more than lie in a ring. A power of two.
+ * The number of frames that are remembered, including those that are made ahead: more than a ring can hold. A power of two.
  *
  * @category constants
  * @since 0.1.0
@@ -27,7 +27,7 @@ const cells = depth * maxInputs
 const idleIndex = 0
 /** 0, or 1 when no more frames come. */
 const endIndex = 1
-/** The input that goes on by itself behind the last frame, or 0. */
+/** The input that continues on its own after the last frame, or 0. */
 const successorIndex = 2
 
 /**
@@ -37,13 +37,13 @@ const successorIndex = 2
  * @since 0.1.0
  */
 export const Flag = {
-  /** It is in it. */
+  /** It is in the frame. */
   Playing: 1,
   /** Its source had nothing. */
   Starving: 2,
   /** A part of it was filled in for something that could not be decoded, or was not there. */
   Concealed: 4,
-  /** It has ended with it. */
+  /** It has ended with this frame. */
   Over: 8,
   Paused: 16
 } as const
@@ -51,14 +51,14 @@ export const Flag = {
 const flagBits = 8
 
 /**
- * The side of the mix.
+ * The mix's side.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Writer {
   readonly write: (frame: number, slot: number, input: number, positionMs: number, flags: number) => void
-  /** Forgets what stood in the place of a frame. */
+  /** Clears the entry that the frame will use. */
   readonly begin: (frame: number) => void
   readonly setIdle: (idle: boolean) => void
   readonly end: (successor: number) => void
@@ -73,7 +73,7 @@ export interface Writer {
 export interface Reader {
   /** What an input did in a frame, as `Flag`s; 0 if it was not there. */
   readonly flags: (frame: number, slot: number, input: number) => number
-  /** Media time that was taken from the input's ring up to the end of that frame, in milliseconds. */
+  /** The media time that was taken from the input's ring up to the end of that frame, in milliseconds. */
   readonly positionMs: (frame: number, slot: number) => number
   readonly isIdle: () => boolean
   readonly isEnded: () => boolean

@@ -1,5 +1,5 @@
 /**
- * One input of a mix: what its feed gives, at its gain, without a click where it begins, pauses, stalls and ends.
+ * One input of a mix: the output of its feed, at its gain, without clicks where it begins, pauses, stalls and ends.
  *
  * @since 0.1.0
  */
@@ -13,17 +13,17 @@ import type { Ducking, NewInput } from "./messages.ts"
 import { Ramp } from "./Ramp.ts"
 
 /**
- * Samples a channel that are mixed at a time: a frame of 20 ms.
+ * The samples per channel that are mixed at a time: a frame of 20 ms.
  *
  * @category constants
  * @since 0.1.0
  */
 export const unit = 960
 
-/** Where something is cut it fades within 5 ms. */
+/** What is cut off fades within 5 ms. */
 const edge = 240
 
-/** The longest time that effects sound behind the end, of which the last second fades, in samples: 5 s. */
+/** The longest time that effects sound after the end, in samples: 5 s, the last second of which fades. */
 const longestTail = 240_000
 const lastSecond = 48_000
 
@@ -44,18 +44,18 @@ export class Input {
   readonly slot: number
   readonly feed: Feed.Feed
   readonly duck: Ducking | undefined
-  /** Waits for the end of this input. */
+  /** The input whose end it waits for. */
   after: number | undefined
-  /** It waited for the end of this one, and has begun. */
+  /** The input whose end it waited for, after which it has begun. */
   behind: number | undefined
   paused: boolean
   isOver = false
   isStarving = false
   /** What it did in the unit that was made last. */
   flags = 0
-  /** The place of its end within that unit, in samples, if that was its last one. */
+  /** The position of its end within that unit, in samples, if that was its last one. */
   endedAt = 0
-  /** What the samples that it gave last are to be multiplied by. */
+  /** The factor for the samples that it returned last. */
   level = 1
   readonly #gain: Ramp
   /** From silence at its beginning, and to silence at its end. */
@@ -64,12 +64,12 @@ export class Input {
   #effects: Effects
   /** Whether something of it was heard, here or before. */
   #isHeard: boolean
-  /** How long its effects sound on behind its end, and how much of that fades, in samples. */
+  /** How long its effects sound after its end, and how much of that fades, in samples. */
   #tail = 0
   #fading = 0
-  /** What is heard of it first is the middle of something. */
+  /** The first of it that is heard is in the middle of something. */
   readonly #isCutIn: boolean
-  /** What becomes of it after this unit, which fades out then. */
+  /** What happens to it after this unit, which fades out. */
   #leaving: "none" | "pause" | "remove" = "none"
   /** Whether the next unit fades in. */
   #comesIn = false
@@ -105,7 +105,7 @@ export class Input {
       this.#target === 1 && this.#effects.isPlain && this.#source.isPlain
   }
 
-  /** Whether its effects sound on behind its end. */
+  /** Whether its effects still sound after its end. */
   get isRinging(): boolean {
     return this.#tail > 0
   }
@@ -125,12 +125,12 @@ export class Input {
     if (tail < this.#tail) this.#fadeBehind(tail)
   }
 
-  /** Media time that was played, in milliseconds. */
+  /** The media time that was played, in milliseconds. */
   positionMs(): number {
     return this.#source.positionMs()
   }
 
-  /** Makes the next unit ready, as far as its source has it. */
+  /** Prepares the next unit, as far as its source has it. */
   prepare(): void {
     this.#source.prepare(unit)
   }
@@ -155,7 +155,7 @@ export class Input {
 
   remove(): void {
     if (this.isActive && !this.isStarving) this.#leaving = "remove"
-    // its effects fall silent within the next unit
+    // its effects become silent within the next unit
     else if (this.isRinging) this.#fadeBehind(Math.min(this.#tail, unit))
     else this.isOver = true
   }
@@ -166,8 +166,8 @@ export class Input {
   }
 
   /**
-   * Writes a unit to `part`, from sample `from` on and silence before it, for a gain of others' that goes from `duckFrom` to
-   * `duckTo`. What is written is to be multiplied by `level`. Gives its peak, if it makes others step back.
+   * Writes a unit to `part`, from sample `from` on with silence before it, for a ducking gain of the others that goes from
+   * `duckFrom` to `duckTo`. The samples are to be multiplied by `level`. Returns the peak, if this input ducks others.
    */
   render(part: Float32Array, from: number, duckFrom: number, duckTo: number): number {
     const wanted = unit - from
@@ -200,7 +200,7 @@ export class Input {
     return peak * this.#target
   }
 
-  /** Writes a unit of what its effects give behind its end, as {@link render} does. */
+  /** Writes a unit of what its effects sound after its end, as {@link render} does. */
   ring(part: Float32Array, duckFrom: number, duckTo: number): void {
     part.fill(0)
     this.#effects.process(part, 0, unit)
@@ -222,7 +222,7 @@ export class Input {
     return this.#gain.target * this.#fade.target
   }
 
-  /** It is heard with these from its first sample on. */
+  /** Begins with these effects from its first sample on. */
   #begin(effects: ReadonlyArray<Complete>): void {
     this.#scale(effects)
     this.#effects = new Effects(effects.filter(isShaping), this.#isCutIn)
@@ -233,7 +233,7 @@ export class Input {
     this.#source.set(scale?.speed ?? 1, scale?.pitch ?? 1)
   }
 
-  /** Its effects are silent behind so many samples, and fade within the last unit of them. */
+  /** Makes its effects silent after this many samples, fading within the last unit of them. */
   #fadeBehind(tail: number): void {
     this.#tail = tail
     this.#fading = Math.min(tail, unit)
@@ -244,12 +244,12 @@ export class Input {
     const { tail } = this.#effects
     if (tail === 0) return
     this.#effects.process(part, at, unit)
-    // what is left of it then fades
+    // the rest of it then fades
     this.#tail = Math.min(tail + unit, longestTail)
     this.#fading = tail > longestTail - unit ? lastSecond : unit
   }
 
-  /** A gain that stays the same is left to the level. */
+  /** A constant gain is left to the level. */
   #shape(
     part: Float32Array,
     from: number,
@@ -261,7 +261,7 @@ export class Input {
     if (this.#isSettled && !comesIn && this.#leaving === "none" && duckFrom === duckTo) {
       this.level = this.#target * duckTo
     } else this.#multiply(part, from, count, duckFrom, duckTo, comesIn)
-    // what is heard of it last, for the case that nothing follows
+    // the last of it that is heard, in case nothing follows
     const last = (from + count) * 2
     this.#lastLeft = (part[last - 2] ?? 0) * this.level
     this.#lastRight = (part[last - 1] ?? 0) * this.level
@@ -294,7 +294,7 @@ export class Input {
     }
   }
 
-  /** Nothing has come: what was heard last dies away once, and then there is silence. */
+  /** Nothing has arrived: what was heard last fades once, and then there is silence. */
   #starve(part: Float32Array, from: number, duck: number): number {
     this.flags = Heard.Flag.Starving
     if (this.#leaving === "pause") this.paused = true

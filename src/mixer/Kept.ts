@@ -1,16 +1,16 @@
 /**
- * What was mixed lately, input by input, so that frames that nobody has heard yet can be made anew without some of them.
+ * What was mixed recently, input by input, so that frames that nobody has heard yet can be made again without some of them.
  *
  * @since 0.1.0
  */
 import * as SoftClip from "./SoftClip.ts"
 
-/** Samples of a unit, both channels. */
+/** The samples of a unit, both channels. */
 const size = 1_920
 
 /**
- * A decoder adds up what two frames say of the first samples of a unit (120 a channel), so that both have to be made of the same.
- * Behind them, what is cut fades within 5 ms.
+ * A decoder adds up what two frames contain for the first samples of a unit (120 per channel), so both have to be made of the
+ * same. After them, what is cut fades within 5 ms.
  */
 const shared = 120
 const edge = 240
@@ -18,7 +18,7 @@ const edge = 240
 interface Unit {
   readonly inputs: Array<number>
   readonly parts: Array<Float32Array>
-  /** What each part is to be multiplied by. */
+  /** The factor for each part. */
   readonly levels: Array<number>
 }
 
@@ -30,7 +30,7 @@ const add = (into: Float32Array, part: Float32Array, level: number): void => {
   for (let i = 0; i < size; i++) into[i] = (into[i] ?? 0) + (part[i] ?? 0) * level
 }
 
-/** Two at a time, because what has been added up so far is read and written once for both. */
+/** Two at a time, so that the sum so far is read and written once for both. */
 const addTwo = (into: Float32Array, a: Float32Array, levelA: number, b: Float32Array, levelB: number): void => {
   for (let i = 0; i < size; i++) into[i] = (into[i] ?? 0) + (a[i] ?? 0) * levelA + (b[i] ?? 0) * levelB
 }
@@ -55,16 +55,16 @@ export class Kept {
   readonly #units: Array<Unit> = []
   /** The number of the first of them. */
   #first: number
-  /** Samples that can be used again. */
+  /** Sample buffers that can be reused. */
   readonly #free: Array<Float32Array> = []
 
-  /** Keeps the last `depth` units; `first` is the number of the one that is begun first. */
+  /** Keeps the last `depth` units; `first` is the number of the unit that is begun first. */
   constructor(depth: number, first: number) {
     this.#depth = depth
     this.#first = first
   }
 
-  /** Begins the unit behind the last one. */
+  /** Begins the unit after the last one. */
   begin(): void {
     this.#units.push({ inputs: [], parts: [], levels: [] })
     if (this.#units.length <= this.#depth) return
@@ -73,8 +73,8 @@ export class Kept {
   }
 
   /**
-   * Room for what an input has in the unit that was begun last. All of it has to be written: there is something of before in it.
-   * An input 0 is never cut.
+   * Room for the samples of an input in the unit that was begun last. All of it has to be written, since it contains older
+   * samples. Input 0 is never cut.
    */
   part(input: number): Float32Array {
     const unit = this.#units.at(-1)
@@ -85,20 +85,20 @@ export class Kept {
     return part
   }
 
-  /** Says what the part that was made last is to be multiplied by. */
+  /** Sets the factor for the part that was made last. */
   level(level: number): void {
     const levels = this.#units.at(-1)?.levels
     if (levels !== undefined) levels[levels.length - 1] = level
   }
 
-  /** What no input has said of the unit that was begun last, and silence behind it. */
+  /** Adds samples to the unit that was begun last that belong to no input, with silence after them. */
   put(samples: Float32Array): void {
     const part = this.part(0)
     part.set(samples)
     part.fill(0, samples.length)
   }
 
-  /** Puts a unit into `into`, with all that is in it; one that is not kept is silence. */
+  /** Writes a unit to `into`, with everything in it; a unit that is not kept is silence. */
   sum(number: number, into: Float32Array): void {
     const unit = this.#units[number - this.#first]
     const [first] = unit?.parts ?? []
@@ -117,7 +117,7 @@ export class Kept {
     SoftClip.apply(into)
   }
 
-  /** Takes inputs out of a unit and all behind it. What sounded in the one before fades out. */
+  /** Removes inputs from a unit and all that follow. What sounded in the one before fades out. */
   cut(inputs: ReadonlyArray<number>, from: number): void {
     const before = this.#units[from - 1 - this.#first]?.inputs ?? []
     for (let at = Math.max(0, from - this.#first); at < this.#units.length; at++) {

@@ -1,11 +1,11 @@
 /**
  * A mix: the inputs of a session become one stream of Opus, made ahead of its time. Plain code, for this thread or another.
  *
- * It works in units of 20 ms, whose frames (`Output`) join in time with those of a source that is passed through.
+ * It works in units of 20 ms, whose frames (`Output`) are aligned in time with those of a source that is passed through.
  *
  * A mix that begins while a ring is passed through decodes that ring from before the change, and gives its encoder what the
- * listener heard before it. When one input of Opus is left that sounds as its source does, the mix ends at a frame of it, and
- * names it as its successor.
+ * listener heard before. When only one input of Opus is left, and it sounds as its source does, the mix ends at a frame of
+ * it, and names it as its successor.
  *
  * @since 0.1.0
  */
@@ -33,17 +33,17 @@ export interface Mix {
   readonly close: () => void
 }
 
-/** With so much left, an input that stalls is not waited for any more, in milliseconds. */
+/** When this little is left, an input that stalls is no longer waited for, in milliseconds. */
 const patienceMs = 40
 
-/** Units that are mixed at a time: where this thread has a beat, it goes on in between. */
+/** The units that are mixed at a time: if this thread has a beat, it continues in between. */
 const unitsAtOnce = 3
 
-/** Units that have to be plain before the mix gives way to its only input. */
+/** The units that have to be plain before the mix hands over to its only input. */
 const plainUnits = 10
 
 /**
- * Rejects if the codec cannot be had. `onBroken` is called at most once, when the mix cannot go on.
+ * Makes a mix. Rejects if the codec cannot be loaded. `onBroken` is called at most once, when the mix cannot continue.
  *
  * @category constructors
  * @since 0.1.0
@@ -72,9 +72,9 @@ class Mixing implements Mix {
   readonly #queue: Array<Command> = []
   #isBusy = false
   #isClosed = false
-  /** Whether silence was mixed behind what sounded last. */
+  /** Whether silence was mixed after the last sound. */
   #isFlushed = true
-  /** Units in a row that were nothing but the one input there is, as it is. */
+  /** The number of successive units that were nothing but the only input, unchanged. */
   #plain = 0
   /** What was heard before it begins. */
   #history: Array<Float32Array> = []
@@ -89,7 +89,7 @@ class Mixing implements Mix {
 
   command(command: Command): void {
     if (this.#isClosed) return
-    // at once, also while a decoder is waited for; those that wait for theirs are left out when it is their turn
+    // at once, also while a decoder is awaited; inputs that wait for theirs are left out when it is their turn
     if (command._tag === "Cut") this.#cut(command)
     this.#queue.push(command)
     this.#work()
@@ -177,7 +177,7 @@ class Mixing implements Mix {
     const after = input.after !== undefined && this.#inputs.has(input.after) ? input.after : undefined
     const next = new Input({ ...input, after }, feed)
     this.#replace(input.replaces, next)
-    // what is over already it has begun behind
+    // what is over already is what it has begun after
     if (after === undefined) next.behind ??= input.after
     this.#inputs.set(input.input, next)
   }
@@ -189,7 +189,7 @@ class Mixing implements Mix {
     for (const other of this.#inputs.values()) {
       if (other.after === id) other.after = next.id
       if (other.behind !== id) continue
-      // what waited for its end has begun: it is too late for this one, and for those that take its place
+      // an input that waited for its end has begun: it is too late for this one, and for those that take its place
       other.behind = next.id
       next.isOver = true
     }
@@ -219,7 +219,7 @@ class Mixing implements Mix {
     input.feed.free()
   }
 
-  /** Mixes a unit. Gives false if there is nothing to do at the moment. */
+  /** Mixes a unit. Returns false if there is nothing to do at the moment. */
   #step(): boolean {
     if (this.#inputs.size === 0 && this.#tails.isEmpty) return this.#output.hasBegun && this.#finish()
     const successor = this.#successor()
@@ -231,7 +231,7 @@ class Mixing implements Mix {
     return true
   }
 
-  /** Whether a unit should be mixed now: something sounds, and what is short was waited for. */
+  /** Whether a unit should be mixed now: something sounds, and inputs that are short were waited for. */
   #isReady(): boolean {
     let active = 0
     let silent = 0
@@ -252,7 +252,7 @@ class Mixing implements Mix {
     const isIdle = active === silent && this.#tails.isEmpty
     this.#heard.setIdle(isIdle)
     if (isIdle) {
-      // the last unit is encoded with what follows, and here that is silence
+      // the last unit is encoded with what follows, which here is silence
       if (this.#isFlushed) return false
       this.#isFlushed = true
       return true
@@ -292,7 +292,7 @@ class Mixing implements Mix {
     for (const input of this.#inputs.values()) if (input.duck !== undefined) render(input, 1, 1)
     const { from, to } = this.#duck.next()
     for (const input of this.#inputs.values()) if (input.duck === undefined) render(input, from, to)
-    // what it waits for came behind it
+    // what it waits for was added after it
     for (const input of this.#inputs.values()) {
       if (input.after === undefined) continue
       if (input.duck === undefined) render(input, from, to)
@@ -316,7 +316,7 @@ class Mixing implements Mix {
     return false
   }
 
-  /** The input that can go on by itself, at this place. */
+  /** The input that can continue on its own, at this position. */
   #successor(): readonly [number, Feed.OpusFeed] | undefined {
     if (this.#plain < plainUnits || this.#inputs.size !== 1) return undefined
     for (const { feed, id, isPlain } of this.#inputs.values()) {
@@ -330,7 +330,7 @@ class Mixing implements Mix {
     return false
   }
 
-  /** `next` is how goes on what follows. */
+  /** `next` is the beginning of what follows. */
   #end(successor: number, next: Float32Array): void {
     this.#output.end(next)
     this.#heard.end(successor)

@@ -1,5 +1,5 @@
 /**
- * Mixes for `Thread.ts`, in a thread of its own (`mixerWorker.ts`) or, where there can be none, in that of the beat.
+ * The mixes for `Thread.ts`, in a thread of its own (`mixerWorker.ts`) or, if that is not possible, in that of the beat.
  *
  * @since 0.1.0
  */
@@ -8,11 +8,11 @@ import type { Helper } from "../transport/HelperThread.ts"
 import type { FromMixes, ToMixes } from "./messages.ts"
 import * as Mix from "./Mix.ts"
 
-/** How often mixes are looked at, in milliseconds. Frames are made further ahead than that. */
+/** How often mixes are refilled, in milliseconds. Frames are made further ahead than that. */
 const fillIntervalMs = 10
 
 /**
- * `post` takes the answers.
+ * Makes the other side of a thread. `post` takes the answers.
  *
  * @category constructors
  * @since 0.1.0

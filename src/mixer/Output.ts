@@ -1,6 +1,6 @@
 /**
- * The frames of a mix, in the ring that the driver reads: units that are whole are encoded, each with the beginning of the next
- * (`UnitEncoder`). What nobody has heard yet can be made anew without some of the inputs.
+ * The frames of a mix, in the ring that the driver reads: complete units are encoded, each with the beginning of the next
+ * (`UnitEncoder`). What nobody has heard yet can be made again without some of the inputs.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import { unit } from "./Input.ts"
 import { Kept } from "./Kept.ts"
 import type { UnitEncoder } from "./UnitEncoder.ts"
 
-/** Units of what was heard before that an encoder is given. */
+/** How many units of what was heard before are given to an encoder. */
 const historyUnits = 5
 
 /**
@@ -18,14 +18,14 @@ const historyUnits = 5
  * @since 0.1.0
  */
 export class Output {
-  /** What the inputs give to the unit that is being made. */
+  /** What the inputs contribute to the unit that is being made. */
   readonly kept: Kept
   readonly #encoder: UnitEncoder
   #ring: FrameRing.FrameRing
   #units = 0
   #hasBegun = false
   #isEnded = false
-  /** Frames that are not predicted: what came before them here is not what the listener has heard. */
+  /** The frames that are not predicted: what came before them here is not what the listener has heard. */
   #unpredicted: ReadonlyArray<number> = [0]
 
   /** Up to `aheadMs` of it may have been made before it is heard: each ring has room for that, and for the last frame. */
@@ -39,17 +39,17 @@ export class Output {
     return this.#hasBegun
   }
 
-  /** Whether no unit follows any more. */
+  /** Whether no more units follow. */
   get isEnded(): boolean {
     return this.#isEnded
   }
 
-  /** Units that were made. The frame of the last one is not encoded yet. */
+  /** The number of units that were made. The frame of the last one is not encoded yet. */
   get units(): number {
     return this.#units
   }
 
-  /** Samples of what follows in each channel that the last frame takes. */
+  /** The samples of what follows in each channel that the last frame takes. */
   get lookahead(): number {
     return this.#encoder.lookahead
   }
@@ -84,19 +84,19 @@ export class Output {
     }
   }
 
-  /** The unit that was begun last in {@link kept} is whole: encodes the frame of the one before it. */
+  /** The unit that was begun last in {@link kept} is complete: encodes the frame of the one before it. */
   advance(): void {
     this.kept.sum(this.#units, this.#encoder.current)
     this.#units++
     const frame = this.#encode(this.#units - 2)
-    // what it was given before the first unit is not heard
+    // what was given before the first unit is not heard
     if (this.#units > 1) this.#write(frame)
     this.#encoder.advance()
   }
 
-  /** Makes the frames from `from` on anew, without some inputs, for a ring that follows the one before at that frame. */
+  /** Makes the frames from `from` on again, without some inputs, for a ring that follows the previous one at that frame. */
   cut(inputs: ReadonlyArray<number>, from: number, ring: FrameRing.FrameRing): void {
-    // whoever has not learned of the next one does not wait for more of this one
+    // a reader that has not learned of the next one does not wait for more of this one
     this.#ring.end()
     this.#ring = ring
     this.kept.cut(inputs, from)
@@ -115,7 +115,7 @@ export class Output {
     if (this.#isEnded) this.#ring.end()
   }
 
-  /** The frame of the last unit, and no more. `next` is how goes on what follows. */
+  /** Makes the frame of the last unit, and no more. `next` is the beginning of what follows. */
   end(next: Float32Array): void {
     this.kept.begin()
     this.kept.put(next)
@@ -125,7 +125,7 @@ export class Output {
     this.#ring.end()
   }
 
-  /** It cannot go on. What is in the ring can still be heard. */
+  /** It cannot continue. What is in the ring can still be heard. */
   abandon(): void {
     this.#isEnded = true
   }
@@ -134,7 +134,7 @@ export class Output {
     this.#encoder.free()
   }
 
-  /** The frame of a unit, behind which the next one was made. */
+  /** Encodes the frame of a unit after which the next one was made. */
   #encode(number: number): Uint8Array {
     return this.#encoder.encode(!this.#unpredicted.includes(number))
   }

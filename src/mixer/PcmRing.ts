@@ -1,22 +1,22 @@
 /**
- * A ring of samples on shared memory, with one producer (a track, on the session's side) and one consumer (a mix, maybe in
+ * A ring of samples on shared memory, with one producer (a track, on the session's side) and one consumer (a mix, possibly in
  * another thread): 48 kHz, left and right in turn, 1.0 at full scale.
  *
- * The header is eight 32-bit integers in the byte order of the machine; samples a channel are counted modulo 2^32.
+ * The header is eight 32-bit integers in the byte order of the machine; samples per channel are counted modulo 2^32.
  *
  * @since 0.1.0
  */
 
 const headerBytes = 32
 
-/** Samples a channel ever written and ever read, modulo 2^32. */
+/** The samples per channel ever written and ever read, modulo 2^32. */
 const writeIndex = 0
 const readIndex = 1
 /** 1 when the producer has said that it writes no more; 2 when that cannot be taken back. */
 const endIndex = 2
-/** How often the count of what was read has begun anew. */
+/** How often the count of read samples has wrapped. */
 const wrapsIndex = 3
-/** 1 from when samples were due and too few were there until the producer takes notice. */
+/** 1 from when samples were due and too few were there until the producer has noticed. */
 const starvingIndex = 4
 
 /**
@@ -26,32 +26,32 @@ const starvingIndex = 4
  * @since 0.1.0
  */
 export interface PcmRing {
-  /** What crosses to the other side. */
+  /** The buffer that is passed to the other side. */
   readonly buffer: SharedArrayBuffer
-  /** Adds as many of the samples from index `from` on as there is room for, and gives the index of the first that is left. */
+  /** Adds as many of the samples from index `from` on as there is room for, and returns the index of the first that is left. */
   readonly write: (samples: Float32Array, from: number) => number
   /** Says that no more samples come. */
   readonly end: () => void
-  /** Takes that back, and gives whether it could: nobody has come to the end yet. */
+  /** Takes that back, and returns whether that was possible: nobody has reached the end yet. */
   readonly reopen: () => boolean
-  /** Whether no more samples come than are there. From then on that is so for good. */
+  /** Whether no more samples come than are there. That is then permanent. */
   readonly isFinal: () => boolean
-  /** The consumer wanted samples, and there were too few. */
+  /** The consumer needed samples, and there were too few. */
   readonly starve: () => void
   /** Whether that has happened since {@link PcmRing.recover}. */
   readonly isStarving: () => boolean
-  /** The producer knows that it has happened. */
+  /** The producer has noticed that it has happened. */
   readonly recover: () => void
-  /** Takes up to `count` samples a channel to `into` from index `at` on, and gives how many there were. */
+  /** Moves up to `count` samples per channel to `into`, starting at index `at`, and returns how many there were. */
   readonly read: (into: Float32Array, at: number, count: number) => number
-  /** Samples a channel that can be read. */
+  /** The samples per channel that can be read. */
   readonly available: () => number
   readonly isEnded: () => boolean
-  /** Whether the producer has ended and everything was read. From then on that is so for good. */
+  /** Whether the producer has ended and everything was read. That is then permanent. */
   readonly isDrained: () => boolean
-  /** Media time in the ring, in milliseconds. */
+  /** The media time in the ring, in milliseconds. */
   readonly bufferedMs: () => number
-  /** Media time read from the ring so far, in milliseconds. */
+  /** The media time read from the ring so far, in milliseconds. */
   readonly positionMs: () => number
 }
 
@@ -65,7 +65,7 @@ export const make = (capacityMs: number): PcmRing =>
   fromBuffer(new SharedArrayBuffer(headerBytes + 2 ** Math.ceil(Math.log2(Math.max(1, capacityMs) * 48)) * 8))
 
 /**
- * The ring that lies in a buffer made by {@link make}, on this side or another.
+ * The ring in a buffer made by {@link make}, on this side or another.
  *
  * @category constructors
  * @since 0.1.0
@@ -111,7 +111,7 @@ export const fromBuffer = (buffer: SharedArrayBuffer): PcmRing => {
     },
     available,
     isEnded: () => Atomics.load(words, endIndex) !== 0,
-    // looked at once more: samples written before the end was said are seen by then
+    // checked once more: samples written before the end was declared are visible by then
     isDrained: () => available() === 0 && isFinal() && available() === 0,
     bufferedMs: () => available() / 48,
     positionMs: () => (Atomics.load(words, wrapsIndex) * 0x1_0000_0000 + (Atomics.load(words, readIndex) >>> 0)) / 48

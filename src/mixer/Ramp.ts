@@ -1,11 +1,11 @@
 /**
- * A gain that goes from one value to another, sample by sample, so that a change of level makes no click.
+ * A gain that moves from one value to another, sample by sample, so that a change of level does not click.
  *
  * @since 0.1.0
  */
 
 /**
- * `linear` changes the amplitude evenly. `power` is for two that cross: the sum of their powers stays the same.
+ * `linear` changes the amplitude evenly. `power` is for a crossfade: the sum of the two powers stays the same.
  *
  * @category models
  * @since 0.1.0
@@ -32,7 +32,7 @@ export class Ramp {
     return this.#to
   }
 
-  /** Where it is. */
+  /** The current gain. */
   get value(): number {
     return this.#at(this.#done)
   }
@@ -41,7 +41,7 @@ export class Ramp {
     return this.#done >= this.#samples
   }
 
-  /** Goes to a gain from where it is, within some samples. */
+  /** Moves to a gain from the current one, within some samples. */
   to(gain: number, samples: number, curve: Curve): void {
     this.#from = this.value
     this.#to = gain
@@ -50,7 +50,7 @@ export class Ramp {
     this.#curve = curve
   }
 
-  /** Multiplies gains of `count` samples from index `at` on by its own, and moves on. */
+  /** Multiplies `count` gains, starting at index `at`, by its own, and advances. */
   apply(gains: Float32Array, at: number, count: number): void {
     let i = 0
     for (; i < count && this.#done < this.#samples; i++) {

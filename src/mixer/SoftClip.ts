@@ -1,5 +1,5 @@
 /**
- * Keeps a sum of signals within full scale: what is louder than the knee is bent instead of cut.
+ * Keeps a sum of signals within full scale: what is louder than the knee is bent instead of cut off.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ const knee = 0.9
 const room = 1 - knee
 
 /**
- * Bends samples in place. Those up to 0.9 stay as they are, and none reaches 1.
+ * Bends samples in place. Those up to 0.9 stay unchanged, and none reaches 1.
  *
  * @category transformations
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What the effects of inputs still give when these have ended: an echo does not end with its track.
+ * What the effects of inputs still sound after these have ended: an echo does not end with its track.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ export class Tails {
     return this.#inputs.size === 0
   }
 
-  /** An input that has ended, if it sounds on. */
+  /** Adds an input that has ended, if its effects still sound. */
   add(input: Input): void {
     if (input.isRinging) this.#inputs.set(input.id, input)
   }
@@ -30,7 +30,7 @@ export class Tails {
     this.#inputs.delete(input)
   }
 
-  /** Puts them into the unit that was begun last, for a gain of those that are no voices. */
+  /** Writes them into the unit that was begun last, with the ducking gain. */
   render(kept: Kept, duckFrom: number, duckTo: number): void {
     for (const input of this.#inputs.values()) {
       const part = kept.part(input.id)

@@ -1,6 +1,6 @@
 /**
- * This side of a thread that mixes (`mixerWorker.ts`). It is started with its first mix. Where it cannot be started, its mixes
- * are made in this thread.
+ * This side of a thread that mixes (`mixerWorker.ts`). It starts with its first mix. If it cannot be started, its mixes are
+ * made in this thread.
  *
  * @since 0.1.0
  */
@@ -24,9 +24,12 @@ export interface RemoteMix {
  * @since 0.1.0
  */
 export interface Thread {
-  /** Rejects with why there is no mix, as a string. `onBroken` is called if it cannot go on, or the thread has ended. */
+  /**
+   * Opens a mix. Rejects with the reason as a string. `onBroken` is called if the mix cannot continue, or the thread has
+   * ended.
+   */
   readonly open: (setup: Setup, onBroken: (detail: string) => void) => Promise<RemoteMix>
-  /** Mixes that are open or being opened. */
+  /** The number of mixes that are open or being opened. */
   readonly size: () => number
   readonly close: () => Promise<void>
 }
@@ -42,9 +45,9 @@ interface Entry {
  * @since 0.1.0
  */
 export interface Options {
-  /** The thread could not be started: why, and what to do about it. */
+  /** Called if the thread could not be started: why, and what to do about it. */
   readonly onUnavailable: (detail: string) => void
-  /** The thread's file. Default: the one beside this. */
+  /** The thread's file. Default: the one next to this file. */
   readonly url?: URL | undefined
 }
 
@@ -99,7 +102,7 @@ export const make = (options: Options): Thread => {
 
   const post = (message: ToMixes): void => thread?.post(message)
 
-  /** A program waits for its mixes, and ends without waiting for an idle thread. */
+  /** A program waits for its mixes, and can end while a thread is idle. */
   const hold = (): void => thread?.hold(entries.size > 0)
 
   return {

@@ -1,7 +1,7 @@
 /**
- * Encodes units of 20 ms so that each frame sounds like its unit. What an encoder is given comes out of a decoder some samples
- * later (its lookahead): it is given the end of one unit and the beginning of the next, so that a frame can be made when its
- * successor is known.
+ * Encodes units of 20 ms so that each frame sounds like its unit. A decoder returns what an encoder is given some samples
+ * later (its lookahead). So the encoder is given the end of one unit and the beginning of the next, and a frame can be made
+ * when its successor is known.
  *
  * @since 0.1.0
  */
@@ -24,18 +24,19 @@ export class UnitEncoder {
     this.#encoder = encoder
   }
 
-  /** Samples of the next unit in each channel that a frame takes. */
+  /** The samples of the next unit in each channel that a frame takes. */
   get lookahead(): number {
     return this.#encoder.lookahead
   }
 
-  /** Where the unit is to be written that comes next; what is in there is older. */
+  /** Where the next unit is to be written; it contains older samples. */
   get current(): Float32Array {
     return this.#current
   }
 
   /**
-   * The frame of the unit before the one in `current`. One that is not predicted can be decoded behind whatever came before it.
+   * Encodes the frame of the unit before the one in `current`. A frame that is not predicted can be decoded after whatever
+   * came before it.
    */
   encode(isPredicted: boolean): Uint8Array {
     if (isPredicted !== this.#isPredicting) this.#encoder.setPrediction(isPredicted)
@@ -46,7 +47,7 @@ export class UnitEncoder {
     return this.#encoder.encode(this.#block)
   }
 
-  /** Goes on to the next unit: the one in `current` becomes the one before. */
+  /** Advances to the next unit: the one in `current` becomes the one before. */
   advance(): void {
     const done = this.#former
     this.#former = this.#current

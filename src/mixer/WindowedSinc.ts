@@ -1,6 +1,5 @@
 /**
- * Tables of a windowed sinc, by which samples are read between those that there are: of a Kaiser window, in as many phases as are
- * wanted.
+ * Tables of a windowed sinc, with a Kaiser window and any number of phases, for reading samples between existing ones.
  *
  * @since 0.1.0
  */
@@ -10,10 +9,10 @@
  * @since 0.1.0
  */
 export interface Table {
-  /** Weights on either side of the centre. */
+  /** Weights on either side of the center. */
   readonly half: number
   readonly phases: number
-  /** `phases + 1` rows of `2 * half` weights. Each passes a constant as it is. */
+  /** `phases + 1` rows of `2 * half` weights. Each leaves a constant unchanged. */
   readonly weights: Float32Array
 }
 
@@ -22,12 +21,12 @@ export interface Table {
  * @since 0.1.0
  */
 export interface Shape {
-  /** Weights on either side of the centre where nothing is taken away. */
+  /** Weights on either side of the center if nothing is removed. */
   readonly halfTaps: number
-  /** Of the Kaiser window. */
+  /** The parameter of the Kaiser window. */
   readonly beta: number
   readonly phases: number
-  /** The share of the range that is left, above 0 and at most 1: what would fold back is above it. */
+  /** The share of the frequency range that is kept, above 0 and at most 1: what would alias is above it. */
   readonly share: number
 }
 
@@ -68,7 +67,7 @@ export const make = ({ beta, halfTaps, phases, share }: Shape): Table => {
 }
 
 /**
- * Keeps the tables that were wanted last, by whatever tells them apart.
+ * Keeps the most recently used tables, by key.
  *
  * @category constructors
  * @since 0.1.0
@@ -77,7 +76,7 @@ export const kept = (most: number, shapeOf: (key: number) => Shape): (key: numbe
   const tables = new Map<number, Table>()
   return (key) => {
     const table = tables.get(key) ?? make(shapeOf(key))
-    // the one that was wanted last comes last
+    // the most recently used one comes last
     tables.delete(key)
     tables.set(key, table)
     const [oldest] = tables.keys()

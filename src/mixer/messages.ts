@@ -1,5 +1,5 @@
 /**
- * What a mix is told, by the player of its session and between threads.
+ * The commands to a mix, from the player of its session and between threads.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import type { Complete } from "../SoundEffect.ts"
 import type { Curve } from "./Ramp.ts"
 
 /**
- * An input whose sound makes the others step back.
+ * An input that lowers the others while it is heard.
  *
  * @category models
  * @since 0.1.0
@@ -16,12 +16,12 @@ import type { Curve } from "./Ramp.ts"
 export interface Ducking {
   /** The gain of the others meanwhile. */
   readonly gain: number
-  /** How long it takes to step back, and to return, in milliseconds. */
+  /** How long lowering and returning take, in milliseconds. */
   readonly attackMs: number
   readonly releaseMs: number
-  /** How long they stay back after the last sound, in milliseconds. */
+  /** How long they stay lowered after the last sound, in milliseconds. */
   readonly holdMs: number
-  /** The peak of a frame that counts as sound, of 1.0; 0: as long as it plays. */
+  /** The peak of a frame that counts as sound, relative to 1.0; with 0, for as long as it plays. */
   readonly threshold: number
 }
 
@@ -32,31 +32,34 @@ export interface Ducking {
 export type Format = "opus" | "pcm"
 
 /**
- * An input that is added.
+ * An input to add.
  *
  * @category models
  * @since 0.1.0
  */
 export interface NewInput {
-  /** Names it within its mix, from 1 on. */
+  /** Identifies it within its mix, from 1 on. */
   readonly input: number
-  /** Its place in what the mix tells of itself. */
+  /** Its index in what the mix reports. */
   readonly slot: number
   readonly format: Format
   readonly ring: SharedArrayBuffer
   readonly gain: number
   readonly paused: boolean
-  /** Comes up from silence within this time, in milliseconds. */
+  /** How long it takes to come up from silence, in milliseconds. */
   readonly fadeInMs: number
   readonly curve: Curve
   /**
-   * The driver reads the ring until this frame, modulo 1024: the mix begins with it, and takes what comes before for what was
-   * heard before. Until it is said to own the ring, it takes nothing out of it.
+   * The driver reads the ring until this frame, modulo 1024. The mix begins with that frame, and takes what comes before for
+   * what was heard before. Until it is told to own the ring, it removes nothing from it.
    */
   readonly from?: number | undefined
-  /** Begins with the sample behind the last one of this input. */
+  /** Begins with the sample after the last one of this input. */
   readonly after?: number | undefined
-  /** Takes the place of this input, which ends with the next frame, without a click: what waits for that one waits for it. */
+  /**
+   * Takes the place of this input, which ends with the next frame, without a click: what waits for that one then waits for
+   * this one.
+   */
   readonly replaces?: number | undefined
   readonly duck?: Ducking | undefined
   readonly effects?: ReadonlyArray<Complete> | undefined
@@ -71,8 +74,8 @@ export type Command =
   /** It ends with the next frame, without a click. */
   | { readonly _tag: "Remove"; readonly input: number }
   /**
-   * They end with frame `from`, which may be made already: it and all behind it are made anew for this ring, which follows the
-   * one before there.
+   * They end with frame `from`, which may be made already: it and all later ones are made again for this ring, which follows
+   * the previous one there.
    */
   | {
     readonly _tag: "Cut"
@@ -86,14 +89,14 @@ export type Command =
     readonly gain: number
     readonly rampMs: number
   }
-  /** It goes to silence at equal power, whatever its gain is meanwhile, and is over then. */
+  /** It fades to silence at equal power, whatever its gain is meanwhile, and is then over. */
   | { readonly _tag: "FadeOut"; readonly input: number; readonly rampMs: number }
-  /** It goes over to these within 20 ms. */
+  /** It changes to these within 20 ms. */
   | { readonly _tag: "Effects"; readonly input: number; readonly effects: ReadonlyArray<Complete> }
   | { readonly _tag: "Pause"; readonly input: number; readonly paused: boolean }
   /** From the next frame on. */
   | { readonly _tag: "Encoder"; readonly settings: EncoderSettings }
-  /** The driver does not read its ring any more. */
+  /** The driver no longer reads its ring. */
   | { readonly _tag: "Own"; readonly input: number }
 
 /**
@@ -125,5 +128,5 @@ export type ToMixes =
  */
 export type FromMixes =
   | { readonly _tag: "Opened"; readonly mix: number; readonly failure: string | undefined }
-  /** Something stopped the whole mix. */
+  /** The whole mix has stopped. */
   | { readonly _tag: "Broken"; readonly mix: number; readonly detail: string }

@@ -1,5 +1,5 @@
 /**
- * A thread that mixes, so that decoding and encoding do not stand in the way of the beat.
+ * A thread that mixes, so that decoding and encoding do not delay the beat.
  *
  * @since 0.1.0
  */

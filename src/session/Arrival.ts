@@ -1,5 +1,5 @@
 /**
- * How a session comes into a channel: Discord is asked for a place, and has a moment for both of its answers. Where it stays
+ * How a session enters a channel: it asks Discord for a place, and waits a limited time for both answers. If Discord stays
  * silent, the gateway may know why.
  *
  * @since 0.1.0
@@ -23,11 +23,11 @@ export interface Options {
   readonly guildId: GuildId
   readonly clock: Clock.Clock
   readonly known: Pick<Known, "now" | "until" | "place" | "tell">
-  /** Whether somebody is in voice who may be us: the gateway does not know which user we are. */
+  /** Whether someone in voice may be the bot: the gateway does not know which user the bot is. */
   readonly isUnrecognized: () => boolean
-  /** Leaves, to come again. Never fails. */
+  /** Leaves in order to come again. Never fails. */
   readonly goAway: Effect.Effect<void>
-  /** To be run before asking: waits until no word of our leaving waits to be sent. Never fails. */
+  /** Run before a request: waits until no earlier request to leave is waiting to be sent. Never fails. */
   readonly settle: Effect.Effect<void>
 }
 
@@ -38,7 +38,7 @@ export interface Options {
 export interface Wanted {
   readonly channelId: ChannelId
   readonly flags: Flags
-  /** Whether to leave before, so that Discord gives out new credentials. */
+  /** Whether to leave first, so that Discord gives out new credentials. */
   readonly anew: Effect.Effect<boolean>
   readonly timeout: Duration.Duration
 }
@@ -49,30 +49,32 @@ export interface Wanted {
  */
 export interface Arrival {
   /**
-   * Asks for a place in a channel and waits for both answers. Fails with `NotAdmitted` where the gateway can tell why there are
-   * none, with `JoinTimedOut`, which says what did not come, and with what the gateway fails with.
+   * Asks for a place in a channel and waits for both answers. Fails with `NotAdmitted` if the gateway can tell why there are
+   * none, with `JoinTimedOut`, which says what did not arrive, and as the gateway fails.
    */
   readonly request: (wanted: Wanted) => Effect.Effect<Place, VoiceError.VoiceError>
   /**
-   * Fails with `NotAdmitted` when Discord has left a request unanswered for 2 seconds, and the gateway can tell why. Never succeeds.
-   * `unansweredSince`: when Discord was asked, in nanoseconds of the clock, if both answers are missing.
+   * Fails with `NotAdmitted` when Discord has left a request unanswered for 2 seconds and the gateway can tell why. Never
+   * succeeds. `unansweredSince`: when Discord was asked, in nanoseconds of the clock, if both answers are missing.
    */
   readonly refused: (
     channelId: ChannelId,
     unansweredSince: () => bigint | undefined
   ) => Effect.Effect<never, VoiceError.VoiceError>
-  /** For a request that begins now. */
+  /** The deadline of a request that begins now. */
   readonly deadline: (timeout: Duration.Duration) => Deadline
 }
 
-/** A voice state without a voice server for so long means that Discord sends none: we leave and come again. */
+/**
+ * If there is a voice state but no voice server for this long, Discord will not send one: the session leaves and comes again.
+ */
 const stuckAfter = Duration.seconds(5)
 
-/** Discord grants a request within a second at most; silence for so long is worth a question. */
+/** Discord grants a request within a second at most; after this long a silence, the gateway is asked why. */
 const obstacleWait = Duration.seconds(2)
 
 /**
- * What has not come since `before` of the answers to a request for a channel; `undefined` if they are all there.
+ * Which answers to a request for a channel have not arrived since `before`; `undefined` if all have.
  *
  * @category getters
  * @since 0.1.0
@@ -91,7 +93,7 @@ export const missing = (
 }
 
 /**
- * Why nothing has come of a request in time.
+ * Why a request was not answered in time.
  *
  * @category getters
  * @since 0.1.0
@@ -122,7 +124,7 @@ export const make = (
           ? Effect.interrupt
           : Effect.as(Effect.logWarning("Why Discord does not let us in could not be found out", cause), undefined)
     )
-    /** The request that was asked about, by its time: nothing was in its way. */
+    /** The time of the request for which the gateway was asked and found no obstacle. */
     let cleared: bigint | undefined
     while (true) {
       const since = unansweredSince()
@@ -149,7 +151,7 @@ export const make = (
       let channelId = wanted
       const deadline = startDeadline(timeout)
       let wasStuck = false
-      /** Discord has let us in, wherever a moderator has moved us since. */
+      /** Whether Discord has let the bot in, wherever a moderator has moved it since. */
       let wasGranted = false
       let before = known.now()
 
@@ -173,7 +175,7 @@ export const make = (
 
       const ask = Effect.gen(function*() {
         deadline.asking()
-        // what comes before that is the answer to somebody who asked before us
+        // whatever arrives before that answers an earlier caller
         yield* settle
         wasGranted = false
         before = known.now()
@@ -196,7 +198,7 @@ export const make = (
             if (isStuck(known.now()) === true) return "stuck" as const
           }
         })
-        // a new session knows nothing of what the one before was asked, and what is asked in an outage is lost
+        // a new session knows nothing of requests to the former one, and requests during an outage are lost
         const isForgotten = known.until(({ newSessions, returns }) =>
           newSessions > before.newSessions
             ? "forgotten" as const
@@ -205,7 +207,7 @@ export const make = (
             : undefined
         )
         while (true) {
-          // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
+          // if Discord has the bot in the channel already, it may send no voice server: leave, and come again
           const next = yield* Effect.raceAllFirst([
             known.until(answered),
             isForgotten,
@@ -218,11 +220,11 @@ export const make = (
             yield* goAway
           }
           if (next === "lost") {
-            // somebody may have moved us meanwhile
+            // someone may have moved the bot in the meantime
             const { channelId: from } = before
             const { channelId: where } = known.now()
             if (typeof from === "string" && typeof where === "string" && where !== from) channelId = where
-            // so may have been that we leave
+            // the bot may have left in the meantime, too
             if (yield* anew) yield* goAway
           }
           yield* ask

@@ -1,5 +1,5 @@
 /**
- * A bot has one voice connection in a guild, and so one session.
+ * A bot has one voice connection per guild, and therefore one session.
  *
  * @since 0.1.0
  */
@@ -18,8 +18,8 @@ interface Target {
 const claims = new WeakMap<Gateway.Gateway["Service"], Map<GuildId, Target>>()
 
 /**
- * Takes a guild for a session, until the scope closes. Fails with `AlreadyJoined`, which names where the other session's
- * target is by then.
+ * Claims a guild for a session, until the scope closes. Fails with `AlreadyJoined`, which names the current target of the
+ * other session.
  *
  * @category constructors
  * @since 0.1.0
@@ -30,7 +30,7 @@ export const claim = (
   target: Target
 ): Effect.Effect<void, VoiceError.VoiceError, Scope.Scope> =>
   Effect.uninterruptible(Effect.flatMap(Effect.scope, (scope) =>
-    // in one step: of two who ask at the same time one gets it
+    // in one step: if two ask at the same time, only one gets it
     Effect.suspend(() => {
       const taken = claims.get(gateway) ?? new Map<GuildId, Target>()
       claims.set(gateway, taken)

@@ -1,6 +1,6 @@
 /**
- * What the tracks and listeners of a session hold on to: it looks like a connection, and stays the same while connections
- * come and go. While there is none, what plays is held: nobody takes frames from its ring.
+ * What the tracks and listeners of a session are attached to. It looks like a connection, and stays the same while
+ * connections come and go. While there is none, what plays is held: nobody takes frames from its ring.
  *
  * @since 0.1.0
  */
@@ -46,69 +46,72 @@ export interface Conduit extends
   >
 {
   readonly events: Effect.Effect<Stream.Stream<Event>, never, Scope.Scope>
-  /** The same for plain code, until the scope closes. */
+  /** Subscribes plain code to the events, until the scope closes. */
   readonly observe: (observer: Observer) => Effect.Effect<void, never, Scope.Scope>
-  /** Hears packets as they come, until the scope closes. An end that has come already is told at once. */
+  /** Receives packets as they arrive, until the scope closes. If the end has already come, it is reported at once. */
   readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
   /** What is sent on all connections, from now on until the end. */
   readonly sent: Stream.Stream<Tap.SentFrame>
-  /** A reader wants to hear others than before. */
+  /** Run when a reader wants to hear others than before. */
   readonly reread: Effect.Effect<void>
   /**
-   * Who else is in the channel by what the voice gateway tells, and what it tells of each; while there is no connection, who was
-   * at the end of the last one. Nobody where the connection is, or was, in another channel than the one that is given.
+   * The other users in the channel, as reported by the voice gateway, and what it says about each. Without a connection,
+   * those at the end of the last one. Empty if the connection is, or was, in another channel than the given one.
    */
   readonly clients: (channelId?: ChannelId) => ReadonlyMap<UserId, Client>
-  /** While we are deaf nothing is received, whoever reads. */
+  /** Sets whether the bot is deaf: nothing is then received, whoever reads. */
   readonly setDeaf: (deaf: boolean) => Effect.Effect<void>
-  /** A moderator has deafened us, or has us hear again: Discord sends nothing in between, and nothing of it is lost. */
+  /**
+   * Called when a moderator has deafened the bot, or lets it hear again: Discord sends nothing in between, and none of that
+   * counts as lost.
+   */
   readonly setServerDeaf: (deaf: boolean) => Effect.Effect<void>
   /**
-   * Sends nothing on the connection of the moment any more, until it is released or another one comes: what is sent while we are
-   * moved is heard by nobody. Gives after the silence that closes what plays, if anything does.
+   * Sends nothing more on the current connection, until it is released or replaced: nobody hears what is sent while the bot
+   * is moved. Returns after the silence that ends what plays, if anything does.
    */
   readonly hold: Effect.Effect<void>
   readonly release: Effect.Effect<void>
-  /** Tells everybody; what is published meanwhile is told behind it. */
+  /** Publishes an event to everyone; an event that is published meanwhile comes after it. */
   readonly publish: (event: Event) => void
-  /** Works on this connection until the scope closes. */
+  /** Uses this connection until the scope closes. */
   readonly use: (connection: VoiceDriver.VoiceConnection) => Effect.Effect<void, never, Scope.Scope>
-  /** There will be no connection any more. `lost`: not because we left. */
+  /** Ends the conduit: there will be no further connection. `lost`: the bot did not leave on its own. */
   readonly end: (error: VoiceError.VoiceError, lost: boolean) => Effect.Effect<void>
 }
 
 /** Five frames of silence, from the next frame on. */
 const closingTime = Duration.millis(120)
 
-/** Events held for a subscriber that does not read. */
+/** The number of events that are kept for a subscriber that does not read. */
 const eventCapacity = 4_096
 
 const nobody: ReadonlyMap<UserId, Client> = new Map()
 
 const unencrypted: Line.E2ee = { version: 0, transitioning: false }
 
-/** Each epoch of a group has a privacy code of its own. */
+/** Each epoch of a group has its own privacy code. */
 const isSameE2ee = (one: Line.E2ee, other: Line.E2ee): boolean =>
   one.version === other.version && one.transitioning === other.transitioning &&
   one.membership?.privacyCode === other.membership?.privacyCode
 
 const hearsNothing = (): void => {}
 
-/** A class, as everything of which each session has one: functions of their own would be most of what it keeps. */
+/** A class, like everything that exists once per session: separate functions would be most of its memory. */
 class StandIn implements Conduit, Host {
   readonly #ended = Deferred.makeUnsafe<never, VoiceError.VoiceError>()
   readonly #listeners = new Set<Observer>()
   readonly #inTurn = Turns.make()
   readonly #lineup = new Lineup()
   readonly #readers: Readers
-  /** Is made when there is one: most sessions have none. */
+  /** Created for the first tap: most sessions have none. */
   #taps: Set<Tap.Tap> | undefined
   #over: VoiceError.VoiceError | undefined
   #current: VoiceDriver.VoiceConnection | undefined
   #clients = nobody
-  /** Where they are. */
+  /** Which channel they are in. */
   #place: ChannelId | undefined
-  /** As it was told last. */
+  /** The state that was last reported. */
   #e2ee = unencrypted
   #muted = false
   #deaf = false
@@ -140,7 +143,7 @@ class StandIn implements Conduit, Host {
     if (!isSameE2ee(next, this.#e2ee)) this.publish({ _tag: "E2eeChanged", e2ee: next })
   }
 
-  /** There is no connection; whether there will be one is told, too. */
+  /** The error without a connection; it also says whether there will be one. */
   #none(operation: string) {
     const isReconnecting = this.#over === undefined
     return VoiceError.fail(new VoiceError.NotConnected({ operation, ...(isReconnecting ? { isReconnecting } : {}) }))
@@ -152,7 +155,7 @@ class StandIn implements Conduit, Host {
     )
   }
 
-  /** Lets what plays on the connection of the moment play as it is and as we are held. */
+  /** Pauses or resumes the tracks on the current connection, according to their state and the hold. */
   #pause() {
     return Effect.suspend(() => this.#current === undefined ? Effect.void : this.#lineup.pause(this.#current))
   }
@@ -173,7 +176,7 @@ class StandIn implements Conduit, Host {
     })
   }
 
-  /** The connection is over, unless another one is used by now. */
+  /** The connection is over, unless another one is already in use. */
   #leave(connection: VoiceDriver.VoiceConnection) {
     if (this.#current !== connection) return Effect.void
     this.#current = undefined
@@ -197,7 +200,7 @@ class StandIn implements Conduit, Host {
       this.#clients = connection.clients
       this.#place = connection.info.channelId
       this.#lineup.isHeld = false
-      // what was said while it came up was said to nobody
+      // events while it came up reached nobody
       const there = [...this.#clients.keys()]
       if (there.length > 0) this.publish({ _tag: "UsersConnected", userIds: there })
       this.#inTurn(() => this.#listeners.forEach((listener) => listener.onConnection?.()))
@@ -319,7 +322,7 @@ class StandIn implements Conduit, Host {
       if (this.#serverDeaf === value) return Effect.void
       this.#serverDeaf = value
       this.#tellDeaf()
-      // who begins to listen does not miss what came before
+      // a new listener does not miss what came before
       return Effect.andThen(this.#readers.stop(), this.#readers.listen())
     })
   }
@@ -360,7 +363,7 @@ class StandIn implements Conduit, Host {
 }
 
 /**
- * A conduit without a connection. `capacity` is how many packets are held for a slow reader.
+ * Makes a conduit without a connection. `capacity` is how many packets are kept for a slow reader.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * How long Discord may take to answer a request for a channel. A request that waits for the limit of messages does not wait for Discord
- * yet.
+ * How long Discord may take to answer a request for a channel. A request that is held back by the limit of messages is not
+ * yet waiting for Discord.
  *
  * @since 0.1.0
  */
@@ -8,11 +8,11 @@ import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 
-/** How long what waits for the limit of messages waits to be looked at again. */
+/** How long to wait before checking again whether the request is still held back. */
 const heldBackWaitMs = 1_000
 
 /**
- * The time begins with it. A request may be made more than once in it.
+ * A deadline. Its time begins when it is created, and covers repeated requests.
  *
  * @category models
  * @since 0.1.0
@@ -24,10 +24,10 @@ export class Deadline {
   readonly #startedAt: bigint
   #deadlineMs: number
   #wasHeldBack = false
-  /** When Discord was asked, in nanoseconds of the clock; nothing while the gateway has not taken the request. */
+  /** When Discord was asked, in nanoseconds of the clock; undefined until the gateway has taken the request. */
   askedAt: bigint | undefined
 
-  /** `isHeldBack`: whether requests wait for the limit of messages. */
+  /** `isHeldBack`: whether requests wait because of the limit of messages. */
   constructor(clock: Clock.Clock, timeout: Duration.Duration, isHeldBack: () => boolean) {
     this.#clock = clock
     this.#isHeldBack = isHeldBack
@@ -39,21 +39,21 @@ export class Deadline {
     return Number(this.#clock.monotonicTimeNanosUnsafe() - this.#startedAt) / 1_000_000
   }
 
-  /** In whole nanoseconds: a rest of less is no time to sleep, and would be waited for over and over. */
+  /** In whole nanoseconds: a smaller rest cannot be slept, and would be waited for over and over. */
   #leftMs(): number {
     return Math.round((this.#deadlineMs - this.elapsedMs()) * 1_000_000) / 1_000_000
   }
 
-  /** The gateway is given a request. */
+  /** Called when a request is given to the gateway. */
   asking(): void {
     this.askedAt = undefined
     this.#wasHeldBack = this.#isHeldBack()
   }
 
-  /** It has taken the request. */
+  /** Called when the gateway has taken the request. */
   asked(): void {
     this.askedAt = this.#clock.monotonicTimeNanosUnsafe()
-    // Discord has not had its time until it was asked
+    // Discord's time begins only when it has been asked
     if (this.#wasHeldBack || this.#isHeldBack()) this.#deadlineMs = this.elapsedMs() + this.#timeoutMs
   }
 

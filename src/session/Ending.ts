@@ -1,6 +1,6 @@
 /**
- * How a session ends: because its scope closes, and then it leaves; or because it is lost for good, and then it closes its
- * scope itself, so that the guild is free again.
+ * How a session ends. If its scope closes, it leaves. If it is permanently lost, it closes its scope itself, so that the
+ * guild is free again.
  *
  * @since 0.1.0
  */
@@ -24,12 +24,12 @@ export interface Options {
   readonly parts: Pick<Parts, "conduit" | "playing" | "supervisor">
   /** The session's own scope. */
   readonly scope: Scope.Closeable
-  /** That of whoever joined. */
+  /** The caller's scope. */
   readonly outer: Scope.Scope
 }
 
 /**
- * Sees to the end, whichever comes.
+ * Prepares for the end, whichever comes.
  *
  * @category combinators
  * @since 0.1.0
@@ -41,7 +41,7 @@ export const prepare = Effect.fnUntraced(function*(
 
   const onLost = (exit: Exit.Exit<never, VoiceError.VoiceError>) =>
     Effect.gen(function*() {
-      // the scope is closing by itself already
+      // the scope is closing already
       if (lifetime.isOver() || Exit.isSuccess(exit)) return
       const failure = Cause.findErrorOption(exit.cause)
       if (Option.isNone(failure)) {
@@ -52,12 +52,13 @@ export const prepare = Effect.fnUntraced(function*(
       yield* lifetime.end(error)
       yield* conduit.end(error, true)
       if (playing.made !== undefined) yield* playing.made.awaitEnds
-      // who watches the session hears of its end before who waits for it
+      // observers of the session learn of its end before those who wait for it
       yield* Effect.yieldNow
       yield* Scope.close(scope, Exit.void)
     })
 
-  // It lives outside the session's own scope, because it closes that scope; a track has named its own end by then.
+  // This fiber runs outside of the session's own scope, because it closes that scope; by then, a track has reported its own
+  // end.
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   supervisor.addObserver((exit) => void fork(Effect.forkIn(onLost(exit), outer, { startImmediately: true })))
   yield* Scope.addFinalizer(

@@ -1,5 +1,5 @@
 /**
- * What a session tells.
+ * The events of a session.
  *
  * @since 0.1.0
  */
@@ -10,10 +10,14 @@ import type * as VoiceDriver from "../VoiceDriver.ts"
 import type { Restrictions } from "./Restrictions.ts"
 
 /**
- * What happens in a session: everything that happens on its connections, `Moved` when it is in another channel,
- * `Restricted` when a moderator, or the channel, keeps something else from us than before, and `MemberChanged` when somebody has
- * come, is another than before, or has left (`member` is absent then). That comes behind the event that it comes of; where the main
- * gateway tells first, it comes ahead of what the voice gateway tells of the same, and where we are moved, ahead of `Moved`.
+ * An event of a session: everything that happens on its connections, and
+ *
+ * - `Moved`: the session is in another channel.
+ * - `Restricted`: a moderator or the channel restricts the bot in another way than before.
+ * - `MemberChanged`: a member has joined, changed or left (`member` is then absent).
+ *
+ * `MemberChanged` follows the event that caused it. If the main gateway reports a change first, `MemberChanged` comes before
+ * the voice gateway's events about the same change; when the bot is moved, it comes before `Moved`.
  *
  * @category models
  * @since 0.1.0
@@ -25,14 +29,14 @@ export type Event =
   | { readonly _tag: "MemberChanged"; readonly userId: UserId; readonly member?: Member }
 
 /**
- * Hears of it, as plain code.
+ * Receives the events of a session, in plain code.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Observer extends VoiceDriver.Observer<Event> {
-  /** There is another connection than before. */
+  /** Called when there is a new connection. */
   readonly onConnection?: (() => void) | undefined
-  /** We are deaf from now on, by ourselves or by a moderator, or not any more. */
+  /** Called when the bot becomes deaf, by its own choice or a moderator's, and when it no longer is. */
   readonly onDeaf?: ((deaf: boolean) => void) | undefined
 }

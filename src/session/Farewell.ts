@@ -19,43 +19,43 @@ export interface Options {
   readonly gateway: Gateway.Gateway["Service"]
   readonly guildId: GuildId
   readonly clock: Clock.Clock
-  /** Says that we leave. */
+  /** Says that the bot leaves. */
   readonly say: Effect.Effect<void, VoiceError.VoiceError>
-  /** Waits until Discord has us in no channel of the guild. */
+  /** Waits until Discord has the bot in no channel of the guild. */
   readonly awaitGone: Effect.Effect<unknown>
-  /** Whether the main gateway is away at the moment. */
+  /** Whether the main gateway is unavailable at the moment. */
   readonly isAway: () => boolean
-  /** Whether there is an outage of the guild: nobody takes note. */
+  /** Whether the guild has an outage: nobody takes note then. */
   readonly isOut: () => boolean
-  /** Whether the Discord library that stands for the gateway has given the guild up: there is nobody to tell. */
+  /** Whether the Discord library beneath the gateway has given up the guild: there is nobody to tell. */
   readonly isDetached: () => boolean
 }
 
 /**
- * Neither fails.
+ * The ways to leave; neither fails.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Farewell {
-  /** Leaves, to come again, and waits until Discord has taken note, for 2 seconds at most. */
+  /** Leaves in order to come again, and waits until Discord has taken note, for 2 seconds at most. */
   readonly goAway: Effect.Effect<void>
-  /** The same for good, without waiting where that is in vain. */
+  /** Leaves permanently. Does the same, without waiting if that is pointless. */
   readonly leave: Effect.Effect<void>
 }
 
-/** How long the main gateway may take to take note that we leave. */
+/** How long the main gateway may take to confirm that the bot has left. */
 const leaveTimeout = Duration.seconds(2)
 
-/** Who leaves does not wait for a gateway that has let down another one who left within this time. */
+/** A session does not wait for a gateway that has failed to confirm another one's leaving within this time. */
 const silenceWait = Duration.seconds(10)
 
 type Since = WeakMap<Gateway.Gateway["Service"], bigint>
 
-/** When a gateway had not taken note in time that somebody leaves, in nanoseconds. */
+/** When a gateway last failed to confirm in time, in nanoseconds. */
 const silentSince: Since = new WeakMap()
 
-/** When a gateway that was away had not come back in time, in nanoseconds. */
+/** When an unavailable gateway last failed to come back in time, in nanoseconds. */
 const absentSince: Since = new WeakMap()
 
 /**
@@ -71,7 +71,7 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, i
   const mark = (marks: Since) => marks.set(gateway, clock.monotonicTimeNanosUnsafe())
 
   let saying: Fiber.Fiber<void, VoiceError.VoiceError> | undefined
-  /** Says it once: a gateway that is away or at its limit of messages says it when it can. */
+  /** Sends it once: a gateway that is unavailable, or at its limit of messages, sends it when it can. */
   const sayOnce = Effect.suspend(() => {
     if (saying !== undefined && saying.pollUnsafe() === undefined) return Effect.succeed(saying)
     return Effect.map(Effect.forkDetach(say, { startImmediately: true }), (fiber) => saying = fiber)
@@ -90,21 +90,21 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, i
         Effect.suspend(() => {
           if (isHeldBack() || isOut()) return Effect.void
           if (isAway()) {
-            // it is told of by itself
+            // the gateway's absence is reported separately
             mark(absentSince)
             return Effect.void
           }
           const wasSilent = isWithin(silentSince)
           mark(silentSince)
           const said = `Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`
-          // of a thousand sessions one is enough
+          // one warning is enough for a thousand sessions
           return wasSilent ? Effect.logDebug(said) : Effect.logWarning(said)
         })
     }),
     Effect.catch((error) => Effect.logDebug(`leaving was not announced: ${error.message}`))
   )
 
-  // one that is away is back in a moment, as a rule, and who ends with the program cannot say it later
+  // an unavailable gateway is usually back in a moment, and a program that ends cannot send it later
   const isInVain = () => isOut() || isHeldBack() || isWithin(silentSince) || (isAway() && isWithin(absentSince))
 
   const leave = Effect.suspend(() => {

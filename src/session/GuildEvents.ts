@@ -1,6 +1,6 @@
 /**
- * What the main gateway says of one guild. All sessions of a gateway share one subscription: a bot in a thousand channels
- * does not look at each event a thousand times.
+ * The events of the main gateway about one guild. All sessions of a gateway share one subscription, so that a bot in a
+ * thousand channels does not process each event a thousand times.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import type { GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
- * Takes the events of a guild, in order. Plain code.
+ * Receives the events of a guild, in order. Plain code.
  *
  * @category models
  * @since 0.1.0
@@ -24,9 +24,9 @@ import * as VoiceError from "../VoiceError.ts"
 export interface Listener {
   readonly onEvent: (event: Gateway.GatewayEvent) => void
   readonly onLifecycle: (lifecycle: Gateway.Lifecycle) => void
-  /** All who are in voice in the guild were told anew: ahead of the events that come from then on. */
+  /** Called when everyone in voice in the guild was reported again, before the events that come from then on. */
   readonly onOccupants?: (() => void) | undefined
-  /** The gateway has ended. Nothing comes after it. */
+  /** Called when the gateway has ended. Nothing comes after it. */
   readonly onEnd: (error: VoiceError.VoiceError) => void
 }
 
@@ -35,7 +35,7 @@ interface Hub {
   readonly oneAtATime: Semaphore.Semaphore
   sessions: number
   scope: Scope.Closeable | undefined
-  /** Why nothing comes any more. */
+  /** Why nothing more comes. */
   ended: VoiceError.VoiceError | undefined
 }
 
@@ -152,7 +152,7 @@ const leave = (hub: Hub, guildId: GuildId, listener: Listener) =>
   })
 
 /**
- * Hears of a guild until the scope closes: from the moment this effect completes on, nothing is missed.
+ * Listens to a guild until the scope closes: nothing is missed after this effect completes.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What a program asks of a session in numbers, looked at before Discord is asked for anything.
+ * Checks the numbers among the options of a session, before Discord is asked for anything.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ export interface Wanted {
 }
 
 /**
- * Fails with `Unsupported` for the first thing that cannot be.
+ * Fails with `Unsupported` for the first invalid option.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What a session is asked for.
+ * The options of a session.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type * as VoiceDriver from "../VoiceDriver.ts"
 import type * as Policy from "./Policy.ts"
 
 /**
- * Where to go and how.
+ * The options of `VoiceSession.join`: where to go, and how.
  *
  * @category models
  * @since 0.1.0
@@ -19,21 +19,26 @@ import type * as Policy from "./Policy.ts"
 export interface JoinOptions extends VoiceDriver.ConnectOptions {
   readonly guildId: GuildId
   readonly channelId: ChannelId
-  /** Shows us as muted; nothing is sent while it is so. Default false. */
+  /** Whether the bot is shown as muted. It sends nothing while it is. Default false. */
   readonly selfMute?: boolean | undefined
-  /** Shows us as deaf; nothing is received while it is so. Default false. */
+  /** Whether the bot is shown as deaf. It receives nothing while it is. Default false. */
   readonly selfDeaf?: boolean | undefined
-  /** How long the main gateway may take to be ready and to send both voice events, each time. Default 15 seconds. */
+  /**
+   * How long to wait for the main gateway to become ready, and for both of its voice events. The limit applies to each of
+   * these waits, also when the session rejoins or moves. Default 15 seconds.
+   */
   readonly joinTimeout?: Duration.Input | undefined
-  /** What losses mean and how often to try again. Parts that are left out are those of `VoiceSession.policy`. */
+  /** How to react to losses, and how often to try again. Parts that are left out are those of `VoiceSession.policy`. */
   readonly policy?: Partial<Policy.Policy> | undefined
   /**
-   * What to do where Discord still has us in a channel of the guild, from an earlier process: "leave" before joining (the
-   * default), or "adopt" the place. Only a gateway that tells our initial voice state can know.
+   * What to do if Discord still has the bot in a channel of the guild, from an earlier process: "leave" before joining (the
+   * default), or "adopt" the place. This works only with a gateway that knows the bot's initial voice state.
    */
   readonly ghost?: "leave" | "adopt" | undefined
-  /** How to encode what is mixed, until `setEncoder` changes it. Its channels are always 2. Default: what libopus starts with. */
+  /**
+   * How mixed audio is encoded, until `setEncoder` changes it. There are always 2 channels. Default: the defaults of libopus.
+   */
   readonly encoder?: EncoderOptions | undefined
-  /** Depths and capacities of what is received. */
+  /** Depths and capacities of the buffers for received audio. */
   readonly receive?: Receive.Options | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * What is known of where Discord has us in a guild.
+ * What is known of where Discord has the bot in a guild.
  *
  * @since 0.1.0
  */
@@ -10,46 +10,47 @@ import type * as VoiceError from "../VoiceError.ts"
 import type * as Restrictions from "./Restrictions.ts"
 
 /**
- * What is known at the moment. Counters only grow: what is newer than a place is what counts more than the place does.
+ * What is known at the moment. The counters only grow: something is newer than a place if its counter is higher now than it
+ * was when the place was given.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Now {
-  /** `null` when we are in no channel; `undefined` before Discord has said anything. */
+  /** `null` if the bot is in no channel; `undefined` before Discord has said anything. */
   readonly channelId: ChannelId | null | undefined
   readonly sessionId: string | undefined
-  /** Those of the last channel that we were in. */
+  /** The restrictions in the last channel that the bot was in. */
   readonly restrictions: Restrictions.Restrictions
-  /** How Discord has shown us last. */
+  /** How Discord last showed the bot. */
   readonly shown: Flags | undefined
-  /** Voice states of ours that have come. */
+  /** The number of the bot's voice states that have arrived. */
   readonly states: number
-  /** What the last VOICE_SERVER_UPDATE said. */
+  /** The contents of the last VOICE_SERVER_UPDATE. */
   readonly server: { readonly endpoint: string | null; readonly token: string } | undefined
   readonly servers: number
-  /** Main gateway sessions that have begun after the first. */
+  /** The number of main gateway sessions that have begun after the first. */
   readonly newSessions: number
-  /** Times that something of what we have said may be lost: the main gateway has gone on with its session, or an outage was over. */
+  /** How often something that was sent may have been lost: the main gateway has resumed its session, or an outage was over. */
   readonly resumes: number
-  /** Whether there is an outage of the guild: nothing is said of it, and what is asked is lost. */
+  /** Whether the guild has an outage: nothing is reported about it, and requests are lost. */
   readonly isOut: boolean
-  /** Outages that have begun. */
+  /** The number of outages that have begun. */
   readonly outages: number
-  /** Outages that are over. */
+  /** The number of outages that are over. */
   readonly returns: number
-  /** When the last of these was, on the monotonic clock. */
+  /** When the last of these ended, on the monotonic clock. */
   readonly returnedAtNanos: bigint
-  /** Whether the main gateway is away at the moment. */
+  /** Whether the main gateway is unavailable at the moment. */
   readonly isAway: boolean
-  /** Why the main gateway will say nothing any more. */
+  /** Why the main gateway will report nothing more. */
   readonly failure: VoiceError.VoiceError | undefined
-  /** Times the gateway has given this guild up. */
+  /** How often the gateway has given up this guild, and the last reason. */
   readonly detached: { readonly times: number; readonly error: VoiceError.VoiceError } | undefined
 }
 
 /**
- * A voice server's place for us, and how much was known when it was given.
+ * A place at a voice server, and how much was known when it was given.
  *
  * @category models
  * @since 0.1.0
@@ -60,7 +61,7 @@ export interface Place {
 }
 
 /**
- * How we are shown in the channel.
+ * How the bot is shown in the channel.
  *
  * @category models
  * @since 0.1.0
@@ -77,12 +78,12 @@ export interface Flags {
 export interface Known {
   readonly guildId: GuildId
   readonly now: () => Now
-  /** Calls `look` whenever something new is known, until the function that it returns is called. Plain code. */
+  /** Calls `look` whenever something new is known, until the returned function is called. Plain code. */
   readonly watch: (look: () => void) => () => void
   /** Waits until `look` finds something in what is known. */
   readonly until: <A>(look: (now: Now) => A | undefined) => Effect.Effect<A>
-  /** The place that what is known now amounts to, if we are in a channel and have a voice server. */
+  /** The current place, if the bot is in a channel and has a voice server. */
   readonly place: () => Place | undefined
-  /** Says which channel we want and how we are shown there, and waits for nothing. */
+  /** Says which channel the bot wants and how it is shown there, and does not wait for an answer. */
   readonly tell: (channelId: ChannelId | null, flags: Flags) => Effect.Effect<void, VoiceError.VoiceError>
 }

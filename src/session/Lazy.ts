@@ -1,5 +1,5 @@
 /**
- * What few sessions need: it is made when somebody asks for it.
+ * A part that few sessions need, created when it is first used.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@
  */
 export class Lazy<out A extends object> {
   readonly #make: () => A
-  /** What has been asked for. */
+  /** The part, if it has been created. */
   made: A | undefined
 
   constructor(make: () => A) {

@@ -1,12 +1,14 @@
 /**
- * What was said of leaving a guild and not answered yet. Discord answers in order: who asks for a channel after that is told
- * first that it is in none, and must not take it for a moderator's doing. Sessions follow one another in a guild, and a late
- * answer to one may come to the next.
+ * Requests to leave a guild that were sent and not answered yet.
  *
- * Who leaves after a request that was not granted may get no answer, since there is nothing to leave. Discord's order tells so where
- * the next request is for another channel and is granted. For the same channel nothing on the wire does: that state could be a late
- * answer to the first request, which the answer to the leaving follows, and a moderator's doing looks like that. What comes next
- * decides then: the second grant comes at once, or none at all.
+ * Discord answers in order: a session that asks for a channel after such a request is first told that it is in none, and must
+ * not take that for a moderator's doing. Sessions follow one another in a guild, and a late answer to one may arrive at the
+ * next.
+ *
+ * Leaving after a request that was not granted may get no answer, since there is nothing to leave. If the next request is for
+ * another channel and is granted, Discord's order reveals this. If it is for the same channel, nothing on the wire does: the
+ * state could be a late answer to the first request, followed by the answer to the leaving, and a moderator's doing looks the
+ * same. What comes next decides then: the second grant comes at once, or not at all.
  *
  * @since 0.1.0
  */
@@ -17,51 +19,54 @@ import type * as Gateway from "../Gateway.ts"
 import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
 
 /**
- * Once that we said that we leave.
+ * One request to leave.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Leave {
-  /** It was sent: it may have waited for the limit of messages, or for a gateway that was away. */
+  /** It was sent. It may have waited for the limit of messages, or for an unavailable gateway. */
   readonly sent: () => void
   /** It will never be sent. */
   readonly failed: () => void
 }
 
 /**
- * Plain code but for `settle`. Times are nanoseconds of a monotonic clock.
+ * The unanswered requests to leave. Plain code except for `settle`. Times are nanoseconds of a monotonic clock.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Leaves {
   /**
-   * We say that we leave. `former` is what was asked for before and has not been granted, as far as is known: whether there is
-   * something to leave is not known then.
+   * Notes that the bot says that it leaves. `former` is the channel that was requested before and has not been granted, as
+   * far as is known: it is then not known whether there is something to leave.
    */
   readonly say: (former?: ChannelId) => Leave
   /**
-   * We are going to ask for a channel: waits until nothing that was said waits to be sent. Until then, what comes answers somebody who
-   * asked before that.
+   * Run before a request for a channel: waits until no request to leave is waiting to be sent. Whatever arrives until then
+   * answers an earlier request.
    */
   readonly settle: Effect.Effect<void>
-  /** We ask for a channel: what was said before is answered before that. */
+  /** Notes a request for a channel: earlier requests to leave are answered before it. */
   readonly asked: () => void
-  /** Discord says that we are in a channel. */
+  /** Discord says that the bot is in a channel. */
   readonly granted: (channelId: ChannelId) => void
-  /** Discord says that we are in no channel. Whether that is the answer to our own leaving, which a request has followed already. */
+  /**
+   * Discord says that the bot is in no channel. Returns whether that answers a request of our own to leave, which another
+   * request has already followed.
+   */
   readonly answered: () => boolean
-  /** The main gateway was lost: what waits from now on is sent in the session that follows. */
+  /** The main gateway was lost: requests that wait from now on are sent in the session that follows. */
   readonly lost: () => void
   readonly resumed: () => void
-  /** What the former main gateway session was told is not answered any more. */
+  /** Requests in the former main gateway session are no longer answered. */
   readonly newSession: () => void
-  /** An outage of the guild has begun: nobody hears what is said from now on. */
+  /** An outage of the guild has begun: nobody hears what is sent from now on. */
   readonly out: () => void
-  /** It is over. */
+  /** The outage is over. */
   readonly back: () => void
-  /** The next session in the guild has to reckon with what is open. */
+  /** Passes the unanswered requests to the next session in the guild. */
   readonly handOver: () => void
 }
 
@@ -70,19 +75,19 @@ interface Open {
   sentAtNanos: bigint | undefined
   isAskedSince: boolean
   isVoid: boolean
-  /** Whether it was sent or not, it waits no more. */
+  /** Completes when it no longer waits, whether it was sent or not. */
   readonly settled: Deferred.Deferred<void>
 }
 
-/** How late Discord may say that we have left, for it to be told from being removed. */
+/** How late Discord may say that the bot has left, to be distinguished from being removed. */
 const echoWait = Duration.seconds(10)
 
-/** How long before we hear that an outage is over it may have been so. */
+/** How long an outage may have been over before that is reported. */
 const transit = Duration.millis(500)
 
 const none: ReadonlyArray<Open> = []
 
-/** What sessions that are over have left open, by guild. */
+/** The unanswered requests of sessions that are over, by guild. */
 const handedOver = new WeakMap<Gateway.Gateway["Service"], Map<GuildId, ReadonlyArray<Open>>>()
 
 class Said implements Leaves {
@@ -131,7 +136,7 @@ class Said implements Leaves {
 
   get settle(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      // whoever gives up waiting has wanted a channel nevertheless
+      // a caller that gives up waiting wanted a channel nevertheless
       this.asked()
       return Effect.forEach(this.#open, ({ settled }) => Deferred.await(settled), { discard: true })
     })
@@ -143,11 +148,11 @@ class Said implements Leaves {
 
   granted(channelId: ChannelId): void {
     this.#expire()
-    // what was asked for later is granted: of what was said before, no answer will come
+    // a later request is granted: earlier requests to leave will not be answered
     while (this.#isBefore(channelId)) this.#open = this.#open.slice(1)
   }
 
-  /** Whether the first that is open was said before that channel was asked for, and where there was nothing to leave. */
+  /** Whether the first unanswered request was made before that channel was requested, when there was nothing to leave. */
   #isBefore(channelId: ChannelId): boolean {
     const first = this.#open[0]
     return first !== undefined && first.isAskedSince && first.sentAtNanos !== undefined &&
@@ -157,7 +162,7 @@ class Said implements Leaves {
   answered(): boolean {
     this.#expire()
     const isEcho = this.#open[0]?.isAskedSince === true
-    // others may be on their way, when the main gateway is slow
+    // others may be on their way, if the main gateway is slow
     this.#open = this.#open.slice(1)
     return isEcho
   }
@@ -186,7 +191,7 @@ class Said implements Leaves {
     this.#forgetOutage(this.#nowNanos() - Duration.toNanosUnsafe(transit))
   }
 
-  /** Nobody has heard what was said from its beginning until `heardAt`. */
+  /** Nobody has heard the requests from the beginning of the outage until `heardAt`. */
   #forgetOutage(heardAt: bigint | undefined): void {
     const outAt = this.#outAtNanos
     this.#outAtNanos = undefined
@@ -205,7 +210,7 @@ class Said implements Leaves {
 }
 
 /**
- * For the one session of a guild, with what the session before it has left open.
+ * Makes the record for the one session of a guild, with what the session before it has left unanswered.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The life of a session: what it is doing, until it is closed for good, once, for one reason.
+ * The life of a session: its state, until it is permanently closed, once, for one reason.
  *
  * @since 0.1.0
  */
@@ -21,28 +21,28 @@ import type { State } from "./State.ts"
  */
 export interface Lifetime {
   readonly state: () => State
-  /** The state now and each one after it; does not end. */
+  /** The current state and every later one; does not end. */
   readonly states: () => Stream.Stream<State>
-  /** The same; ends behind `Closed`. */
+  /** The same, but ends after `Closed`. */
   readonly changes: Stream.Stream<State>
-  /** Shows another state, unless the session is closed. */
+  /** Sets the state, unless the session is closed. */
   readonly show: (next: State) => void
-  /** Closes it; without an error, because we left. What comes first counts. */
+  /** Closes it; without an error if the bot left. The first call counts. */
   readonly end: (error?: VoiceError.VoiceError) => Effect.Effect<void>
   readonly isOver: () => boolean
-  /** Has `awaitClosed` die, whatever the session ends with. */
+  /** Makes `awaitClosed` die, whatever the session ends with. */
   readonly die: (cause: Cause.Cause<never>) => void
-  /** Does something as long as the session is not closed; then it fails with `NotConnected`. */
+  /** Runs an effect unless the session is closed; then fails with `NotConnected`. */
   readonly live: <A, E, R>(
     operation: string,
     effect: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | VoiceError.VoiceError, R>
-  /** Waits until the scope that it was made in has been closed, down to what was there before. */
+  /** Waits until the scope that it was made in has been closed, including everything that was made later in it. */
   readonly awaitClosed: Effect.Effect<void, VoiceError.VoiceError>
 }
 
 /**
- * What is asked of a session that is over fails so.
+ * The error of calls to a session that is over.
  *
  * @category constructors
  * @since 0.1.0
@@ -52,7 +52,7 @@ export const notConnected = (operation: string): VoiceError.VoiceError =>
 
 class Life implements Lifetime {
   #state: State
-  /** Whoever follows it; most sessions are followed by nobody. */
+  /** The subscribers; most sessions have none. */
   #states: Broadcast.Broadcast<State> | undefined
   #over: { readonly error?: VoiceError.VoiceError } | undefined
   #died: Cause.Cause<never> | undefined
@@ -129,8 +129,8 @@ class Life implements Lifetime {
 }
 
 /**
- * Of a session that is joining a channel. Whoever waits for its end can join again at once, so it has to be the first that is
- * made in the session's scope.
+ * Makes the lifetime of a session that is joining a channel. Whoever waits for its end can join again at once, so it has to
+ * be the first thing that is made in the session's scope.
  *
  * @category constructors
  * @since 0.1.0

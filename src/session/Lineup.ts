@@ -1,6 +1,6 @@
 /**
- * What plays in a session and what follows on it, whatever connection it is sent on: rings outlive the connections, their numbers
- * there do not.
+ * What plays in a session and what follows it, whatever connection it is sent on: rings outlive connections, but their
+ * numbers there do not.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import type * as FrameRing from "../ring/FrameRing.ts"
 import type { VoiceConnection } from "../VoiceDriver.ts"
 
 /**
- * One that plays, or waits for its turn.
+ * A track that plays, or waits for its turn.
  *
  * @category models
  * @since 0.1.0
@@ -18,27 +18,27 @@ import type { VoiceConnection } from "../VoiceDriver.ts"
 export interface Attached {
   readonly number: number
   readonly ring: FrameRing.FrameRing
-  /** Of what plays before it, while it waits for that. */
+  /** The number of the track that plays before it, while it waits for that. */
   after: number | "drained" | undefined
   paused: boolean
-  /** Its number on the connection of the moment. */
+  /** Its number on the current connection. */
   inner: number | undefined
-  /** All of it was sent: another connection has nothing to do with it. */
+  /** Whether all of it was sent: another connection has nothing to do with it. */
   isDrained: boolean
 }
 
 /**
- * Nothing at first.
+ * The tracks of a session; none at first.
  *
  * @category models
  * @since 0.1.0
  */
 export class Lineup {
   #attached: Attached | undefined
-  /** What follows on it. */
+  /** The track that follows. */
   #waiting: Attached | undefined
   #tracks = 0
-  /** What plays is held, whether it is paused or not. */
+  /** Whether what plays is held, independently of its own pause. */
   isHeld = false
 
   add(...[ring, options]: Parameters<VoiceConnection["attach"]>): Attached {
@@ -68,7 +68,7 @@ export class Lineup {
     else this.#attached = undefined
   }
 
-  /** What plays, and behind it what waits. */
+  /** What plays, followed by what waits. */
   all(): ReadonlyArray<Attached> {
     return [this.#attached, this.#waiting].filter((track) => track !== undefined)
   }
@@ -77,12 +77,12 @@ export class Lineup {
     return this.#attached !== undefined && !this.#attached.paused && !this.isHeld
   }
 
-  /** The connection of the moment is over, or another one takes its place. */
+  /** The current connection is over, or being replaced. */
   leave(): void {
     for (const track of this.all()) track.inner = undefined
   }
 
-  /** The event with the track's number here; nothing for one that comes of a former track. */
+  /** The event with the track's number here; `undefined` for an event of a former track. */
   translated(event: Line.Happening): Line.Happening | undefined {
     if (!("track" in event)) return event
     const waiting = this.#waiting
@@ -96,14 +96,14 @@ export class Lineup {
     return { ...event, track: former.number }
   }
 
-  /** Hands a track to a connection that does not have it yet. One that is ending takes nothing any more; the next one will. */
+  /** Hands a track to a connection that does not have it yet. A connection that is ending takes nothing; the next one will. */
   attachTo(connection: VoiceConnection, track: Attached): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (track.inner !== undefined || track.isDrained) return Effect.void
       const paused = this.#isPaused(track)
       return connection.attach(track.ring, { paused, after: track.after }).pipe(
         Effect.flatMap((inner) => {
-          // whoever paused it or took it away meanwhile knew no number
+          // a pause or removal in the meantime knew no number
           if (!this.all().includes(track)) return connection.detach(inner)
           track.inner = inner
           return this.#isPaused(track) === paused ? Effect.void : connection.setPaused(inner, !paused)
@@ -122,7 +122,7 @@ export class Lineup {
     return paused || this.isHeld
   }
 
-  /** Hands all of them to a connection. */
+  /** Hands all tracks to a connection. */
   attachAll(connection: VoiceConnection): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       if (this.#attached !== undefined) yield* this.attachTo(connection, this.#attached)
@@ -130,7 +130,7 @@ export class Lineup {
     })
   }
 
-  /** Lets a connection play tracks as they are and as we are held. */
+  /** Makes a connection pause or play tracks, according to their state and the hold. */
   pause(connection: VoiceConnection, tracks: ReadonlyArray<Attached> = this.all()): Effect.Effect<void> {
     return Effect.forEach(
       tracks,
@@ -139,7 +139,7 @@ export class Lineup {
     )
   }
 
-  /** It is the turn of what waited. */
+  /** The waiting track takes its turn. */
   #changeOver(next: Attached): void {
     this.#attached = next
     this.#waiting = undefined

@@ -1,6 +1,6 @@
 /**
- * Who else is in the channel of a session, with what is known of them. Nothing is kept for it until somebody wants to hear of
- * changes: whoever asks is answered from what both gateways keep anyway.
+ * Who else is in the channel of a session, with what is known of them. Nothing is stored until someone subscribes to changes:
+ * questions are answered from what both gateways keep anyway.
  *
  * @since 0.1.0
  */
@@ -29,9 +29,9 @@ export interface Options {
  */
 export interface Members {
   readonly now: Effect.Effect<ReadonlyMap<UserId, Member>>
-  /** The members now, and after each change the newest; ends with the session. */
+  /** The current members, and the latest after each change; ends with the session. */
   readonly changes: Stream.Stream<ReadonlyMap<UserId, Member>>
-  /** Those of the session, with `MemberChanged` among them. */
+  /** The events of the session, including `MemberChanged`. */
   readonly events: Conduit.Conduit["events"]
 }
 
@@ -59,7 +59,7 @@ const isSame = (one: Member | undefined, other: Member | undefined): boolean =>
  * @since 0.1.0
  */
 export const make = ({ conduit, presence }: Options): Members => {
-  /** Those who were told last, while anybody follows. */
+  /** The members that were last reported, while anyone subscribes. */
   let table: Map<UserId, Member> | undefined
   let followers = 0
   const wakers = new Set<() => void>()
@@ -70,7 +70,7 @@ export const make = ({ conduit, presence }: Options): Members => {
     const platform = number === undefined ? undefined : platforms[number]
     return {
       userId,
-      // what Discord documents counts more
+      // what Discord documents takes precedence
       ...(video === undefined ? {} : { video }),
       ...shown,
       ...(bot === undefined ? {} : { bot }),

@@ -1,5 +1,5 @@
 /**
- * Going to another channel of the guild, which takes the session with it. One move at a time.
+ * Moves to another channel of the guild, which takes the session along. One move at a time.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ export interface MovingOptions {
   readonly joinTimeout: Duration.Duration
   readonly flags: () => Whereabouts.Flags
   readonly state: () => State
-  /** The state now and each one after it. */
+  /** The current state and every later one. */
   readonly states: () => Stream.Stream<State>
   readonly whereabouts: Whereabouts.Whereabouts
   readonly conduit: Pick<Conduit, "hold" | "release">
@@ -38,20 +38,20 @@ export interface MovingOptions {
  */
 export interface Moving {
   /**
-   * Ends when the session is there, or closed. Fails with `NotAdmitted` or `JoinTimedOut`, and then the session stays where it
-   * is if Discord has not let it in.
+   * Ends when the session is there, or closed. Fails with `NotAdmitted` or `JoinTimedOut`; the session then stays where it is
+   * if Discord has not let it in.
    */
   readonly move: (channelId: ChannelId) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Where Discord was asked to move us to. */
+  /** The channel that Discord was asked to move the bot to. */
   readonly to: () => ChannelId | undefined
   /**
-   * The session was not let in while it came back. Whether that was where a move wanted it: then the move fails with the error, and the
-   * session is to be where it was before. Plain.
+   * Called when the session was not let in while it came back. Returns whether that was the target of a move: the move then
+   * fails with the error, and the session's target is again where it was before. Plain code.
    */
   readonly refuse: (error: VoiceError.VoiceError) => boolean
 }
 
-/** How long what plays waits for Discord to grant a move: one that is not granted is not answered. */
+/** How long what plays waits for Discord to grant a move: a move that is not granted is not answered. */
 const heldFor = Duration.seconds(1)
 
 /**
@@ -74,12 +74,14 @@ export const make = (options: MovingOptions): Moving => {
         ? "gateway"
         : Arrival.missing(before, whereabouts.now(), channelId) ?? "connection"
 
-    /** Nobody waits to be there any more: where we are counts, and a moderator may have moved us meanwhile. */
+    /**
+     * Nobody waits for the move any more: the current channel counts, and a moderator may have moved the bot in the meantime.
+     */
     const giveUp = () => {
       if (target.channelId === channelId) target.channelId = whereabouts.now().channelId ?? former
     }
 
-    /** What was said of how we are shown there is known to nobody where we are. */
+    /** How the bot is shown was sent for the other channel; where it is, that is not known. */
     const showHere = Effect.suspend(() => {
       const wanted = flags()
       const { channelId: here, shown } = whereabouts.now()
@@ -91,11 +93,11 @@ export const make = (options: MovingOptions): Moving => {
         : whereabouts.tell(here, wanted)
     }).pipe(
       Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
-      // it may wait for the limit of messages, which the end of a move does not
+      // this may wait for the limit of messages, but the end of a move does not
       Effect.forkDetach({ startImmediately: true })
     )
 
-    /** Where nothing has come of the request by then, we are where we were, and what plays goes on there. */
+    /** If the request had no effect by then, the session is where it was, and what plays continues there. */
     const playOn = Effect.sleep(heldFor).pipe(
       Effect.andThen(Effect.suspend(() => {
         const what = missing()
@@ -103,7 +105,7 @@ export const make = (options: MovingOptions): Moving => {
       }))
     )
 
-    /** Follows the session until it is in the channel, and asks Discord for it wherever the session does not by itself. */
+    /** Follows the session until it is in the channel, and asks Discord for it unless the session does so itself. */
     const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
       if ((now._tag === "Connecting" || now._tag === "Ready") && now.channelId !== channelId) former = now.channelId
       switch (now._tag) {
@@ -119,7 +121,7 @@ export const make = (options: MovingOptions): Moving => {
           return Effect.andThen(
             Effect.andThen(conduit.hold, Effect.forkChild(playOn)),
             Effect.suspend(() => {
-              // silence has taken its time, and what has happened since is looked at next
+              // silence takes time, and what has happened since is checked next
               if (state() === now) {
                 before = whereabouts.now()
                 return Effect.map(whereabouts.tell(channelId, flags()), () => {
@@ -132,14 +134,14 @@ export const make = (options: MovingOptions): Moving => {
             })
           )
         default:
-          // the next request is for this one; where there is none, the next connection is only on the way
+          // the next request is for this channel; if there is none, the next connection is only on the way there
           asked = false
           target.channelId = channelId
           return Effect.succeed(false)
       }
     }
 
-    /** What was asked in an outage is lost. */
+    /** Requests during an outage are lost. */
     const again = whereabouts.until(({ returns }) => asked && returns > before.returns ? true : undefined).pipe(
       Effect.andThen(Effect.suspend(() => {
         before = whereabouts.now()

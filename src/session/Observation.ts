@@ -1,5 +1,5 @@
 /**
- * What is done with every session that is joined, as long as it lives. Nothing, unless a layer says otherwise.
+ * A hook that runs for every session that is joined, while it lives. It does nothing, unless a layer sets it.
  *
  * @since 0.1.0
  */

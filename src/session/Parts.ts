@@ -1,5 +1,5 @@
 /**
- * What a session consists of, made in the order in which one needs the other, until the first connection stands.
+ * The parts of a session, made in the order in which they depend on each other, until the first connection is established.
  *
  * @since 0.1.0
  */
@@ -38,7 +38,7 @@ export interface Options {
   readonly mixer: Mixer["Service"]
   readonly driver: VoiceDriver.VoiceDriver["Service"]
   readonly join: JoinOptions
-  /** Where the session is to be. It follows where we are moved to. */
+  /** Where the session is to be. It follows when the bot is moved. */
   readonly target: { channelId: ChannelId }
   readonly lifetime: Lifetime
 }
@@ -55,16 +55,19 @@ export interface Parts {
   readonly presence: Presence.Presence
   readonly moving: Lazy<Moving.Moving>
   readonly playing: Lazy<Playing.Playing>
-  /** Keeps the session in its channel, until nothing can be done any more. */
+  /** Keeps the session in its channel, until nothing more can be done. */
   readonly supervisor: Fiber.Fiber<never, VoiceError.VoiceError>
-  /** What listens to the session is made in here. */
+  /** The context in which listeners of the session are made. */
   readonly listening: Context.Context<Scope.Scope>
 }
 
 const defaultJoinTimeout = Duration.seconds(15)
 const defaultReceiveCapacity = 256
 
-/** Where Discord has us in the guild, as soon as the gateway is ready. Fails with `JoinTimedOut` where that takes too long. */
+/**
+ * Finds where Discord has the bot in the guild, as soon as the gateway is ready. Fails with `JoinTimedOut` if that takes too
+ * long.
+ */
 const findWhereabouts = (
   gateway: Gateway.Gateway["Service"],
   { channelId, guildId }: JoinOptions,
@@ -83,7 +86,7 @@ const findWhereabouts = (
       )
   })
 
-/** Whether Discord has us in the guild already, where that counts and as far as the gateway can tell. */
+/** Whether Discord already has the bot in the guild, if that matters and the gateway can tell. */
 const hasGhost = ({ initialVoiceState }: Gateway.Gateway["Service"], { ghost, guildId }: JoinOptions) =>
   Effect.suspend(() =>
     ghost === "adopt" || Option.isNone(initialVoiceState)
@@ -92,8 +95,8 @@ const hasGhost = ({ initialVoiceState }: Gateway.Gateway["Service"], { ghost, gu
   )
 
 /**
- * Joins. Everything belongs to the scope: what is made first is released last, and so we leave when there is no connection
- * any more. Fails with why we could not join.
+ * Joins. Everything belongs to the scope: what is made first is released last, so the bot leaves when there is no connection
+ * any more. Fails with the reason why joining failed.
  *
  * @category constructors
  * @since 0.1.0
@@ -138,7 +141,7 @@ export const make = Effect.fnUntraced(function*(
   const presence = yield* Presence.make({ gateway, guildId, conduit, channelId })
   const listening = yield* Effect.context<Scope.Scope>()
   const joined = yield* Deferred.make<VoiceDriver.VoiceConnection, VoiceError.VoiceError>()
-  // made before the fiber is: what decides about losses ends before the connection that it would miss
+  // made before the fiber: the fiber that decides about losses ends before the connection that it would miss
   const connections = yield* Scope.fork(yield* Effect.scope)
   const supervisor = yield* Supervisor.run({
     target,

@@ -1,5 +1,5 @@
 /**
- * The tracks of a session: what is played, what was heard of it, and how they follow one another.
+ * The tracks of a session: what is played, how much of it was heard, and how tracks follow one another.
  *
  * @since 0.1.0
  */
@@ -21,58 +21,64 @@ import * as VoiceError from "../VoiceError.ts"
 import * as Traces from "./Traces.ts"
 
 /**
- * How the others step back while a track speaks over them.
+ * How the other tracks are lowered while a track is heard over them.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DuckOptions {
-  /** Their gain meanwhile, 0 to 1. Default 0.25, which is 12 dB less. */
+  /** The gain of the other tracks meanwhile, 0 to 1. Default 0.25, which is 12 dB less. */
   readonly gain?: number | undefined
-  /** How long it takes them to step back. Default 60 ms. */
+  /** How long lowering takes. Default 60 ms. */
   readonly attack?: Duration.Input | undefined
-  /** How long it takes them to return. Default 400 ms. */
+  /** How long returning to the full level takes. Default 400 ms. */
   readonly release?: Duration.Input | undefined
-  /** How long they stay back after the last sound of the voice. Default 300 ms. */
+  /** How long the others stay lowered after the last sound of the voice. Default 300 ms. */
   readonly hold?: Duration.Input | undefined
-  /** The peak within 20 ms that counts as sound, of 1 at full scale; 0: as long as it plays. Default 0.01. */
+  /**
+   * The peak within 20 ms that counts as sound, relative to full scale (1). With 0, the others are lowered for as long as the
+   * track plays. Default 0.01.
+   */
   readonly threshold?: number | undefined
 }
 
 /**
+ * The options of `play`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface PlayOptions extends Track.TrackOptions {
-  /** 1, the default, is the source's own level. */
+  /** The level. 1, the default, is the source's own level. */
   readonly gain?: number | undefined
-  /** What changes its sound, in this order; see `Track.setEffects`. Default none. */
+  /** The sound effects, applied in this order; see `Track.setEffects`. Default none. */
   readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
-  /** Comes up from silence within this time. Default 0. */
+  /** How long the track takes to come up from silence. Default 0. */
   readonly fadeIn?: Duration.Input | undefined
   /**
-   * Begins where that track of the session ends, without a gap, however it ends; at once if it has, or is a track of another
-   * session or station. The source is opened and read ahead meanwhile.
+   * Begins where that track of the session ends, without a gap, however it ends. Begins at once if that track has already
+   * ended, or belongs to another session or station. The source is opened and read ahead in the meantime.
    */
   readonly after?: Track.Track | undefined
   /**
-   * With `after`: how long before its end to begin, fading in while that one fades out, at equal power; at most half of each. If the end is known
-   * too late (no duration, or a loop), as much as was read ahead remains for it: see `buffer`. Default 0.
+   * With `after`: how long before the end of that track to begin, fading in while it fades out, at equal power; at most half
+   * of each track. If the end is known too late (no duration, or a loop), the crossfade can only cover what was read ahead:
+   * see `buffer`. Default 0.
    */
   readonly crossfade?: Duration.Input | undefined
-  /** This is a voice: all that are not step back while it is heard. Default false. */
+  /** Whether this is a voice, over which all other tracks are lowered while it is heard. Default false. */
   readonly duck?: boolean | DuckOptions | undefined
 }
 
 /**
- * What was heard of a track that was interrupted.
+ * How much was heard of a track that was interrupted.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Interrupted {
   readonly track: Track.Track
-  /** What was sent of it, in milliseconds of the source: all frames that it was in. */
+  /** How much of it was sent, in milliseconds of the source: all frames that contained it. */
   readonly positionMs: number
 }
 
@@ -85,16 +91,17 @@ export interface Playing {
     source: AudioSource<R>,
     options?: PlayOptions
   ) => Effect.Effect<Track.Track, VoiceError.VoiceError, R>
-  /** Those that have not ended, in the order in which they were played. */
+  /** The tracks that have not ended, in the order in which they were played. */
   readonly tracks: Effect.Effect<ReadonlyArray<Track.Track>>
   readonly interrupt: Effect.Effect<ReadonlyArray<Interrupted>>
   readonly cut: (tracks: Iterable<Track.Track>) => Effect.Effect<ReadonlyArray<Interrupted>>
   /**
-   * Changes how what is mixed is encoded, from the next frame on that is made (120 ms ahead of its time, unless the mixer's
-   * layer says otherwise). Tracks that are passed through are what they are. Fails with `Unsupported` for what is out of range.
+   * Changes how mixed audio is encoded, starting with the next frame that is made, which is 120 ms ahead of its time unless
+   * the mixer's layer says otherwise. Tracks that are passed through are not affected. Fails with `Unsupported` for a value
+   * that is out of range.
    */
   readonly setEncoder: (settings: EncoderSettings) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Waits until the tracks of the moment have ended. */
+  /** Waits until the current tracks have ended. */
   readonly awaitEnds: Effect.Effect<void>
 }
 
@@ -135,7 +142,7 @@ export const make = Effect.fnUntraced(function*(
   const scope = yield* Effect.scope
   let encoder = options ?? {}
   let player: Player.Player | undefined
-  // made by the first track: many sessions only listen
+  // created by the first track: many sessions only listen
   const making = yield* Effect.cached(
     Player.make(outlet, mixer, () => encoder).pipe(
       Effect.tap((made) =>
@@ -147,7 +154,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.uninterruptible
     )
   )
-  /** Those that have not ended, by their numbers: whoever asks for one may hold a copy. */
+  /** The tracks that have not ended, by number: a caller may hold a copy of a track. */
   const playing = new Map<number | undefined, { readonly track: Track.Track; readonly place: Place.Place }>()
   /** Tracks whose sources are being opened. */
   const opening = new Set<Track.Prepared>()
@@ -161,7 +168,7 @@ export const make = Effect.fnUntraced(function*(
     Effect.flatMap(Track.prepare(source, place, options), (prepared) => {
       opening.add(prepared)
       return restore(prepared.begin).pipe(
-        // an interruption that comes between the two has to find it in one of them
+        // an interruption that comes between the two has to find the track in one of them
         Effect.tap((track) => Effect.sync(() => playing.set(Track.numberOf(track), { track, place }))),
         Effect.ensuring(Effect.sync(() => opening.delete(prepared)))
       )
@@ -190,7 +197,7 @@ export const make = Effect.fnUntraced(function*(
             Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
           )
           yield* Traces.track(source.name, track.awaitEnd).pipe(
-            // also where the end of the session is the end of this fiber
+            // also if the end of the session ends this fiber
             Effect.ensuring(Effect.sync(() => playing.delete(Track.numberOf(track)))),
             Effect.andThen(Scope.close(trackScope, Exit.void)),
             Effect.interruptible,
@@ -203,7 +210,7 @@ export const make = Effect.fnUntraced(function*(
 
   const tracks = Effect.sync(() => Array.from(playing.values(), ({ track }) => track))
 
-  /** Silences tracks, ends them, and says how much of them was heard when the driver had taken the last of them. */
+  /** Silences tracks, ends them, and returns how much of each was heard once the driver has taken the last of it. */
   const silenced = (
     silencing: Effect.Effect<void>,
     those: () => ReadonlyArray<{ readonly track: Track.Track; readonly place: Place.Place }>
@@ -212,7 +219,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.gen(function*() {
         yield* silencing
         const all = those()
-        // those that wait for others would begin
+        // in reverse order: otherwise tracks that wait for others would begin
         yield* Effect.forEach(all.toReversed(), ({ track }) => track.stop, { discard: true })
         yield* restore(Place.settled(all.map(({ place }) => place)))
         return yield* Effect.forEach(
@@ -224,7 +231,7 @@ export const make = Effect.fnUntraced(function*(
 
   const interrupt = Effect.suspend(() => {
     if (player === undefined) return Effect.succeed([])
-    // one whose source is open by the time that the others have ended would be heard
+    // a track whose source opens after the others have ended would otherwise be heard
     const stopOpening = Effect.suspend(() => Effect.forEach(Array.from(opening), ({ stop }) => stop, { discard: true }))
     return silenced(Effect.andThen(player.silence, stopOpening), () => Array.from(playing.values()))
   })
@@ -241,7 +248,7 @@ export const make = Effect.fnUntraced(function*(
     { bandwidth, bitrate, complexity, dtx, expectedLossPercent, fec, signal }
   ) =>
     Effect.uninterruptible(Effect.suspend(() => {
-      // it crosses to another thread, which takes nothing else
+      // these go to another thread, which accepts nothing else
       const settings: EncoderSettings = { bandwidth, bitrate, complexity, dtx, expectedLossPercent, fec, signal }
       const problem = limits.settingsProblem(settings)
       if (problem !== undefined) {

@@ -1,7 +1,7 @@
 /**
- * Who else is in our channel, from both gateways: the voice gateway tells in ops 5, 11, 12, 13, 18 and 20, the main gateway who is
- * there at first, if it can, and then with the voice state of everybody who comes, goes or changes. Of what the two say of a
- * user, the later counts.
+ * Who else is in the bot's channel, according to both gateways. The voice gateway reports this in ops 5, 11, 12, 13, 18 and
+ * 20. The main gateway reports who is there at first, if it can, and then the voice state of everyone who joins, leaves or
+ * changes. If the two differ about a user, the later report counts.
  *
  * @since 0.1.0
  */
@@ -23,16 +23,16 @@ import * as GuildEvents from "./GuildEvents.ts"
 export interface Options {
   readonly gateway: Gateway.Gateway["Service"]
   readonly guildId: GuildId
-  /** Where we are; `null` and `undefined` are nowhere. */
+  /** Where the bot is; `null` and `undefined` are nowhere. */
   readonly channelId: () => ChannelId | null | undefined
-  /** What is received, with members by the voice gateway. */
+  /** What is received, with members according to the voice gateway. */
   readonly conduit: Pick<Conduit.Conduit, "read" | "reread" | "clients"> & {
     readonly observe: Hub.Intake["observe"]
   }
 }
 
 /**
- * Is told who may be another than before; nobody in particular: anybody may.
+ * Called with the user that may have changed; without one, everyone may have.
  *
  * @category models
  * @since 0.1.0
@@ -40,18 +40,18 @@ export interface Options {
 export type Look = (userId?: UserId) => void
 
 /**
- * What a session receives, with its members by both gateways.
+ * What a session receives, with its members according to both gateways.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Presence extends Hub.Intake {
   readonly has: (userId: UserId) => boolean
-  /** How the main gateway has somebody, wherever it does. */
+  /** What the main gateway knows about a user, in whatever channel. */
   readonly occupant: (userId: UserId) => Occupant.Occupant | undefined
-  /** What the voice gateway tells of somebody's client. */
+  /** What the voice gateway reports about a user's client. */
   readonly client: (userId: UserId) => Client | undefined
-  /** Has one watcher at a time; without one that is over. Plain code. */
+  /** Sets the one watcher, or removes it. Plain code. */
   readonly watch: (look: Look | undefined) => void
 }
 
@@ -59,16 +59,19 @@ const nobody: ReadonlyMap<UserId, Occupant.Occupant> = new Map()
 
 class Joined implements Presence, GuildEvents.Listener {
   readonly #options: Options
-  /** Those in our channel, and of whom the voice gateway told, of whom the main gateway has spoken since. */
+  /** Users in the channel, or reported by the voice gateway, about whom the main gateway has spoken since. */
   #later: Set<UserId> | undefined
-  /** Who has left this channel by the voice gateway, of whom the main gateway has not spoken since. Few sessions have anybody here. */
+  /**
+   * Users who have left this channel according to the voice gateway, and about whom the main gateway has not spoken since.
+   * Few sessions have any.
+   */
   #gone: Map<UserId, ChannelId> | undefined
-  /** Those of whom a gateway has told that keeps nobody. */
+  /** What was reported about users by a gateway that keeps no list of them. */
   readonly #seen: Map<UserId, Occupant.Occupant> | undefined
   #observers: Set<(event: Hub.Happening) => void> | undefined
   #isOver = false
   #look: Look | undefined
-  /** Ours, as soon as the gateway knows it. One that does not ends the session by itself. */
+  /** The bot's id, as soon as the gateway knows it. A gateway that does not ends the session. */
   ownId: UserId | undefined
 
   constructor(options: Options) {
@@ -76,7 +79,7 @@ class Joined implements Presence, GuildEvents.Listener {
     this.#seen = options.gateway.occupants === undefined ? new Map() : undefined
   }
 
-  /** As the main gateway has them: it may be ahead of what it has told us. */
+  /** The users as the main gateway has them, which may be ahead of what it has reported. */
   #others(): ReadonlyMap<UserId, Occupant.Occupant> {
     const { gateway, guildId } = this.#options
     return this.#isOver ? nobody : this.#seen ?? gateway.occupants?.of(guildId) ?? nobody
@@ -90,7 +93,7 @@ class Joined implements Presence, GuildEvents.Listener {
     if (userId === this.ownId) return false
     const { conduit } = this.#options
     const ours = this.#here()
-    // while we are nowhere, those are shown who were there last
+    // while the bot is nowhere, those who were there last are shown
     if (ours === undefined) return conduit.clients().has(userId)
     const isHere = this.#others().get(userId)?.channelId === ours
     if (this.#later?.has(userId) === true) return isHere
@@ -106,7 +109,7 @@ class Joined implements Presence, GuildEvents.Listener {
     return Array.from(all).filter((userId) => this.has(userId))
   }
 
-  /** The voice gateway has spoken of somebody. */
+  /** The voice gateway has reported about a user. */
   #settled(userId: UserId, hasLeft = false): void {
     const ours = this.#here()
     this.#later?.delete(userId)
@@ -125,9 +128,9 @@ class Joined implements Presence, GuildEvents.Listener {
     this.#gone = undefined
   }
 
-  /** `occupant` is as they are shown there, for whoever keeps it. */
+  /** `occupant` is how the user is shown there, if that is to be kept. */
   #onPlace(userId: UserId, place: ChannelId | null, occupant: Occupant.Occupant | undefined): void {
-    // we may be in another channel than before
+    // the bot may be in another channel than before
     if (userId === this.ownId) return this.#look?.()
     const ours = this.#here()
     const isTold = this.#options.conduit.clients().has(userId)
@@ -140,7 +143,7 @@ class Joined implements Presence, GuildEvents.Listener {
     if (occupant === undefined) this.#seen?.delete(userId)
     else this.#seen?.set(userId, occupant)
     this.#look?.(userId)
-    // where we are nowhere, on our way to a new connection, nobody has left us
+    // while the bot is nowhere, on its way to a new connection, nobody has left it
     if (ours === undefined || place === ours || !wasThere) return
     this.#observers?.forEach((onEvent) => onEvent({ _tag: "UserDisconnected", userId }))
   }
@@ -170,7 +173,7 @@ class Joined implements Presence, GuildEvents.Listener {
   }
 
   onLifecycle(lifecycle: Gateway.Lifecycle): void {
-    // what happened in between is told by nobody. All who are there are told anew: nobody has changed meanwhile
+    // nobody reports what happened in between. If everyone there was reported again, nobody has changed in the meantime
     if (lifecycle === "NewSession") this.#forget()
   }
 
@@ -180,7 +183,7 @@ class Joined implements Presence, GuildEvents.Listener {
     this.#look?.()
   }
 
-  /** What the voice gateway tells. */
+  /** Processes events of the voice gateway. */
   onHappening(event: Hub.Happening): void {
     switch (event._tag) {
       case "Announced":
@@ -197,7 +200,7 @@ class Joined implements Presence, GuildEvents.Listener {
   }
 
   onConnection(): void {
-    // it has told of all whom it knows: they are not among these. That the others have left it will not tell either
+    // it has reported everyone it knows: these are not among them. It will not report that the others have left either
     for (const userId of this.#later ?? []) {
       if (this.#others().get(userId)?.channelId !== this.#here()) this.#later?.delete(userId)
     }
@@ -238,8 +241,8 @@ class Joined implements Presence, GuildEvents.Listener {
 }
 
 /**
- * Follows both gateways until the scope closes. Whoever leaves by what the main gateway says is told of as by the voice gateway,
- * which may say it once more.
+ * Follows both gateways until the scope closes. A user who leaves according to the main gateway is reported as the voice
+ * gateway would, which may report it once more.
  *
  * @category constructors
  * @since 0.1.0
@@ -250,7 +253,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     Effect.map((userId) => {
       presence.ownId = userId
     }),
-    // a gateway that does not know us ends the session by itself
+    // a gateway that does not know the bot's id ends the session
     Effect.ignore,
     Effect.forkScoped({ startImmediately: true })
   )

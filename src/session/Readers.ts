@@ -1,6 +1,6 @@
 /**
- * Who reads the packets of a session, by whatever connection they come. A connection is listened to while somebody reads and we are
- * not deaf, and no longer: one that nobody listens to opens no packet.
+ * Who reads the packets of a session, whatever connection they come from. A connection is only listened to while someone
+ * reads and the bot is not deaf: without a listener, a connection decrypts no packets.
  *
  * @since 0.1.0
  */
@@ -17,22 +17,22 @@ import type { VoiceConnection } from "../VoiceDriver.ts"
 import type * as VoiceError from "../VoiceError.ts"
 
 /**
- * What they need to know of their session.
+ * What readers need to know about their session.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Host {
-  /** That of the moment. */
+  /** The current connection. */
   readonly connection: () => VoiceConnection | undefined
-  /** Whether we want to hear nothing, whoever reads. */
+  /** Whether the bot is deaf, whoever reads. */
   readonly isDeaf: () => boolean
-  /** Why there will be no connection any more. */
+  /** Why there will be no further connection. */
   readonly over: () => VoiceError.VoiceError | undefined
 }
 
 /**
- * Nobody at first. `capacity` is how many packets are held for a slow reader of {@link packets}.
+ * The readers of a session; none at first. `capacity` is how many packets are kept for a slow reader of {@link packets}.
  *
  * @category models
  * @since 0.1.0
@@ -40,9 +40,9 @@ export interface Host {
 export class Readers {
   readonly #host: Host
   readonly #capacity: number
-  /** Is made when there is one: most sessions have none. */
+  /** Created for the first reader: most sessions have none. */
   #readers: Set<Reader> | undefined
-  /** Hears the connection of the moment. */
+  /** The fiber that listens to the current connection. */
   #listening: Fiber.Fiber<never> | undefined
   #dropped = 0
 
@@ -51,7 +51,7 @@ export class Readers {
     this.#capacity = capacity
   }
 
-  /** Hears packets as they come, until the scope closes. An end that has come already is told at once. */
+  /** Receives packets as they arrive, until the scope closes. If the end has already come, it is reported at once. */
   read(reader: Reader): Effect.Effect<void, never, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.suspend(() => {
@@ -86,17 +86,20 @@ export class Readers {
     }))
   }
 
-  /** Packets that {@link packets} lost because they were not read in time. */
+  /** The packets that {@link packets} lost because they were not read in time. */
   packetsDropped(): number {
     return this.#dropped
   }
 
-  /** One of them wants to hear others than before. */
+  /** Run when a reader wants to hear others than before. */
   get reread(): Effect.Effect<void> {
     return Effect.suspend(() => this.#host.connection()?.relisten ?? Effect.void)
   }
 
-  /** Listens to the connection of the moment anew, or not any more: it is another one, or somebody reads now, or we are deaf. */
+  /**
+   * Starts listening to the current connection again, or stops: the connection has changed, someone reads now, or the bot is
+   * deaf.
+   */
   listen(): Effect.Effect<void> {
     return Effect.flatMap(Effect.context<never>(), (context) => {
       const connection = this.#host.connection()
@@ -108,18 +111,18 @@ export class Readers {
         (packet) => {
           for (const reader of readers) reader.onPacket(packet)
         },
-        // whom the readers want to hear; `undefined` is everybody
+        // the users that the readers want to hear; `undefined` means everyone
         () => Audience.union(Array.from(readers, (reader) => () => reader.only()))
       )
       const former = this.#listening
-      // it is begun and known in one step, as it is stopped: between two, whoever else wants to hear or be deaf may come
+      // started and stored in one step, as it is stopped: in between, another caller may start to listen or set deaf
       this.#listening = Effect.runForkWith(context)(Effect.scoped(Effect.andThen(hear, Effect.never)))
       former?.interruptUnsafe()
       return Effect.void
     })
   }
 
-  /** Listens to nothing, until it is to be listened anew. */
+  /** Stops listening, until {@link listen} is called. */
   stop(): Effect.Effect<void> {
     const former = this.#listening
     this.#listening = undefined
@@ -127,7 +130,7 @@ export class Readers {
     return former === undefined ? Effect.void : Effect.asVoid(Fiber.await(former))
   }
 
-  /** There will be no connection any more. */
+  /** There will be no further connection. */
   end(error: VoiceError.VoiceError): void {
     this.#readers?.forEach((reader) => reader.onOver(error))
   }

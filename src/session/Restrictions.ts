@@ -1,5 +1,6 @@
 /**
- * What a moderator, or the channel itself, keeps from us: who is muted there sends for nobody, and nothing else says so.
+ * Restrictions by a moderator or by the channel itself: audio that a muted bot sends reaches nobody, and nothing else shows
+ * it.
  *
  * @since 0.1.0
  */
@@ -10,17 +11,17 @@ import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { GuildId } from "../protocol/Identifier.ts"
 
 /**
- * The flags of our voice state that are not ours (Discord docs, Voice Resource, Voice State Object).
+ * The flags of the bot's voice state that the bot does not control (Discord docs, Voice Resource, Voice State Object).
  *
  * @category models
  * @since 0.1.0
  */
 export interface Restrictions {
-  /** A moderator has muted us: nobody hears what we send. */
+  /** A moderator has muted the bot: nobody hears what it sends. */
   readonly serverMute: boolean
-  /** A moderator has deafened us: Discord sends us nothing. */
+  /** A moderator has deafened the bot: Discord sends it nothing. */
   readonly serverDeaf: boolean
-  /** We are in the audience of a stage, or may not speak in the channel: nobody hears what we send. */
+  /** The bot is in the audience of a stage, or may not speak in the channel: nobody hears what it sends. */
   readonly suppress: boolean
 }
 
@@ -51,7 +52,7 @@ const describe = ({ serverDeaf, serverMute, suppress }: Restrictions): string =>
   ].join("; ")
 
 /**
- * Where restrictions are known.
+ * Where the restrictions are read from.
  *
  * @category models
  * @since 0.1.0
@@ -63,8 +64,8 @@ export interface Watched {
 }
 
 /**
- * Calls `onChange` with each other restrictions than before, at first than none, and warns of those there are, until the
- * scope closes.
+ * Calls `onChange` whenever the restrictions differ from before, starting from no restrictions, and logs a warning for those
+ * that apply, until the scope closes.
  *
  * @category constructors
  * @since 0.1.0

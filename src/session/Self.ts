@@ -1,5 +1,5 @@
 /**
- * How we are shown in the channel, muted or deaf by ourselves, and what it does to what we send and receive.
+ * How the bot is shown in the channel, muted or deaf by its own choice, and the effect on what it sends and receives.
  *
  * @since 0.1.0
  */
@@ -18,12 +18,12 @@ export interface Options {
   readonly mute: boolean
   readonly deaf: boolean
   readonly state: () => State
-  /** Where Discord has us. */
+  /** Where Discord has the bot. */
   readonly channelId: () => Now["channelId"]
-  /** Tells Discord where we are, or want to be, and how we are shown there. */
+  /** Tells Discord where the bot is, or wants to be, and how it is shown there. */
   readonly tell: Known["tell"]
   readonly conduit: Pick<Conduit, "setMuted" | "setDeaf">
-  /** Where a move is going. */
+  /** The target of a move. */
   readonly movingTo: () => ChannelId | undefined
 }
 
@@ -33,7 +33,7 @@ export interface Options {
  */
 export interface Self {
   readonly flags: () => Flags
-  /** Changes the flags; what is left out stays as it is. Fails with what the gateway fails with. */
+  /** Changes the flags; flags that are left out stay as they are. Fails as the gateway does. */
   readonly set: (
     change: { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined }
   ) => Effect.Effect<void, VoiceError.VoiceError>
@@ -59,14 +59,14 @@ class Shown implements Self {
       const { channelId, conduit, movingTo, state, tell } = this.#options
       this.#mute = change.mute ?? this.#mute
       this.#deaf = change.deaf ?? this.#deaf
-      // silence does not wait for the main gateway, sound does
+      // muting does not wait for the main gateway, unmuting does
       if (this.#mute) yield* conduit.setMuted(true)
       yield* conduit.setDeaf(this.#deaf)
       const now = state()
       const place = channelId()
-      // a request has the flags with it, and a connection that comes up shows them where they were changed since
+      // a request contains the flags, and a new connection sends them if they were changed since
       const isShown = (now._tag === "Ready" || now._tag === "Resuming") && place !== undefined && place !== null
-      // sound waits no longer where Discord cannot be told: the next connection tells it
+      // if Discord cannot be told, sound no longer waits: the next connection tells it
       yield* Effect.onExit(
         isShown ? tell(movingTo() ?? place, this.flags()) : Effect.void,
         () => Effect.suspend(() => this.#mute ? Effect.void : conduit.setMuted(false))

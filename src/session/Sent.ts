@@ -1,6 +1,6 @@
 /**
- * What a session sends, as a stream: a tap on the rings that its connections take frames from. While nobody runs the stream there is
- * none, and nothing is done.
+ * What a session sends, as a stream: a tap on the rings that its connections take frames from. While nobody runs the stream
+ * there is no tap, and it costs nothing.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import * as Tap from "../driver/media/Tap.ts"
 
 /**
- * Keeps a tap among `taps` for as long as it runs, `begin` tells it what is played already. It ends when `isOver`.
+ * Keeps a tap among `taps` while the stream runs; `begin` tells it what already plays. It ends when `isOver`.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What a session is doing, as data that holds what is valid then.
+ * The state of a session, as data that holds what is valid in that state.
  *
  * @since 0.1.0
  */
@@ -8,13 +8,15 @@ import { ChannelId } from "../protocol/Identifier.ts"
 import { VoiceError } from "../VoiceError.ts"
 
 /**
+ * The state of a session.
+ *
  * - `Joining`: the main gateway was asked for a place in the channel.
  * - `Connecting`: the voice server is known and the handshake is under way.
  * - `Ready`: audio flows.
  * - `Resuming`: the WebSocket was lost and is being resumed; audio still flows.
- * - `Reconnecting`: the connection is lost, and a place is asked for again in `delayMs`; what plays is held.
- * - `AwaitingServer`: the main gateway's word is waited for, or another voice server; what plays is held.
- * - `Closed`: for good; without an error, because we left.
+ * - `Reconnecting`: the connection is lost, and the session asks for a place again in `delayMs`; what plays is held.
+ * - `AwaitingServer`: the session waits for the main gateway, or for another voice server; what plays is held.
+ * - `Closed`: the session is over; there is no error if it left.
  *
  * @category schemas
  * @since 0.1.0

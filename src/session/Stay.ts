@@ -1,5 +1,5 @@
 /**
- * One connection of a session: brought up, and stayed on until something ends it.
+ * One connection of a session: establishes it, and keeps it until something ends it.
  *
  * @since 0.1.0
  */
@@ -28,18 +28,18 @@ export interface Options {
   readonly connect: VoiceDriver.ConnectOptions
   readonly whereabouts: Whereabouts.Whereabouts
   readonly conduit: Conduit.Conduit
-  /** Shows what the session is doing. */
+  /** Shows the state of the session. */
   readonly lifetime: Pick<Lifetime, "show">
-  /** How we want to be shown; asked again for each request. */
+  /** How the bot wants to be shown; read again for each request. */
   readonly self: Pick<Self, "flags">
-  /** Where a move is going. */
+  /** The target of a move. */
   readonly movingTo: () => ChannelId | undefined
-  /** Done when the first connection stands. */
+  /** Completed when the first connection is established. */
   readonly joined: Deferred.Deferred<VoiceDriver.VoiceConnection, VoiceError.VoiceError>
 }
 
 /**
- * Who goes from one connection to the next.
+ * What lasts from one connection to the next.
  *
  * @category models
  * @since 0.1.0
@@ -47,11 +47,11 @@ export interface Options {
 export interface Keeper {
   readonly options: Options
   readonly reconnection: Traces.Reconnection
-  /** How long a server may take that a move has to bring. */
+  /** How long the server of a move may take to be announced. */
   readonly gatewayPatience: Duration.Duration
   /** The channel of the last connection. */
   readonly channelId: ChannelId | undefined
-  /** We are in that channel. */
+  /** The bot is in that channel. */
   readonly enter: (channelId: ChannelId) => void
 }
 
@@ -76,9 +76,9 @@ export class Stay {
   readonly #place: Whereabouts.Place
   #lost: VoiceError.VoiceError | undefined
   #look: (() => void) | undefined
-  /** Of the main gateway, after which we have seen to how we are shown. */
+  /** The count of main gateway resumes after which how the bot is shown was checked. */
   #resumes: number
-  /** There is one as soon as the handshake is done. */
+  /** Set as soon as the handshake is done. */
   connection: VoiceDriver.VoiceConnection | undefined
   /** When audio began to flow, in nanoseconds of the clock. */
   readyAtNanos: bigint | undefined
@@ -89,9 +89,9 @@ export class Stay {
     this.#resumes = place.since.resumes
   }
 
-  /** Gives what has ended it. The connection belongs to the scope. */
+  /** Runs the stay, and returns what has ended it. The connection belongs to the scope. */
   run(scope: Scope.Scope): Effect.Effect<Outcome> {
-    // who waits for a stay holds on to it: what brings it up is not to be a part of it
+    // callers that wait for a stay hold a reference to it: it should not contain what establishes it
     return Effect.suspend(() => {
       const { since } = this.#place
       const heard = this.#keeper.options.whereabouts.until((now) => Word.after(since, now))
@@ -132,7 +132,7 @@ export class Stay {
 
   #show(): Effect.Effect<undefined> {
     const { movingTo, self, whereabouts } = this.#keeper.options
-    // who says only where we are undoes the move
+    // naming only the current channel would undo the move
     return whereabouts.show(() => movingTo() ?? this.#here(), () => self.flags()).pipe(
       Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
       Effect.as(undefined)
@@ -175,7 +175,8 @@ export class Stay {
           if (meanwhile !== undefined) return meanwhile
           continue
         }
-        // a move brings another server, and the end of this connection; one that was here before the state is ours already
+        // a move brings another server, and the end of this connection; a server that arrived before the state is already
+        // ours
         const patience = { duration: this.#keeper.gatewayPatience, orElse: () => Effect.undefined }
         const late = yield* Effect.timeoutOrElse(this.#next(() => false), patience)
         if (late !== undefined) return late
@@ -184,7 +185,7 @@ export class Stay {
           this.#keeper.enter(where)
           this.#showReady()
         } else if (whereabouts.now().channelId === null) {
-          // what ends the stay meanwhile is looked at next
+          // whatever ends the stay in the meantime is checked next
           yield* this.#askAgain()
         }
       }
@@ -192,8 +193,8 @@ export class Stay {
   }
 
   /**
-   * Discord has answered a leave of ours and nothing since, though we have asked for the channel behind it. Who is removed is closed out
-   * of the voice gateway, too, and that has not happened: we may be there still, or again.
+   * Discord has answered a request to leave and nothing since, although the channel was requested after it. A removed bot is
+   * also disconnected by the voice gateway, which has not happened: the bot may still be there, or again.
    */
   #askAgain(): Effect.Effect<Outcome | undefined> {
     const { self, whereabouts } = this.#keeper.options
@@ -205,8 +206,8 @@ export class Stay {
   }
 
   /**
-   * What ends the stay, or nothing as soon as what is known has changed so. It is one wait: a session that is up has no other fiber than
-   * this.
+   * What ends the stay, or nothing when what is known has changed as described. It is a single wait: a session that is up has
+   * no other fiber.
    */
   #next(hasChanged: (now: Whereabouts.Now) => boolean): Effect.Effect<Outcome | undefined> {
     return Effect.callback((resume) => {

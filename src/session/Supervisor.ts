@@ -1,8 +1,8 @@
 /**
- * Keeps a session in its channel: asks the main gateway for a place, has the driver connect there, and decides what each
- * loss and each word of the main gateway means, until we leave or nothing can be done any more.
+ * Keeps a session in its channel: asks the main gateway for a place, has the driver connect there, and decides what each loss
+ * and each event of the main gateway means, until the bot leaves or nothing more can be done.
  *
- * There is one connection at most at any time. The former one is released before the next is asked for.
+ * There is one connection at most at any time. The former one is released before the next is requested.
  *
  * @since 0.1.0
  */
@@ -29,13 +29,16 @@ import * as Word from "./Word.ts"
  * @since 0.1.0
  */
 export interface Options extends Stay.Options {
-  /** The channel that we want to be in. It follows where we are moved to. */
+  /** The channel that the session wants to be in. It follows when the bot is moved. */
   readonly target: { channelId: ChannelId }
   readonly policy: Policy
   readonly joinTimeout: Duration.Duration
-  /** Whether to leave before the first request, because an earlier process of ours may still be there. */
+  /** Whether to leave before the first request, because an earlier process of the bot may still be there. */
   readonly hasGhost: Effect.Effect<boolean>
-  /** Whether it was a move that wanted to be where the session was not let in: then it goes on where it was. Plain. */
+  /**
+   * Returns whether it was a move that wanted to be where the session was not let in: the session then continues where it
+   * was. Plain code.
+   */
   readonly refuse: (error: VoiceError.VoiceError) => boolean
 }
 
@@ -44,7 +47,7 @@ type Step =
   | { readonly _tag: "Request"; readonly anew: Effect.Effect<boolean> }
   | { readonly _tag: "Connect"; readonly place: Whereabouts.Place }
 
-/** How long the voice gateway may take to close after the main gateway has said that we are in no channel. */
+/** How long the voice gateway may take to close after the main gateway has said that the bot is in no channel. */
 const closePatience = Duration.seconds(3)
 
 const stepOf = ({ backoff }: Policy) => Schedule.toStep(backoff)
@@ -63,10 +66,10 @@ class Supervisor implements Stay.Keeper {
   readonly gatewayPatience: Duration.Duration
   readonly #serverPatience: Duration.Duration
   channelId: ChannelId | undefined
-  /** Of the attempts since a connection was last stable. */
+  /** The delays of the attempts since a connection was last stable. */
   #nextDelay: Effect.Success<ReturnType<typeof stepOf>> | undefined
   #attempt = 0
-  /** Whether the failure before this one allowed one more attempt only. */
+  /** Whether the failure before this one allowed only one more attempt. */
   #wasLastChance = false
   #hasJoined = false
 
@@ -83,7 +86,10 @@ class Supervisor implements Stay.Keeper {
     this.#wasLastChance = false
   }
 
-  /** Waits for the next attempt, or fails with the reason if there is none. The main gateway can cut the waiting short. */
+  /**
+   * Waits for the next attempt, or fails with the reason if there is none. An event of the main gateway can end the wait
+   * early.
+   */
   #backOff(error: VoiceError.VoiceError, since: Whereabouts.Now): Effect.Effect<Step, VoiceError.VoiceError> {
     return Effect.gen({ self: this }, function*() {
       const { lifetime, policy, whereabouts } = this.options
@@ -100,7 +106,7 @@ class Supervisor implements Stay.Keeper {
       yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
       const decisive = (now: Whereabouts.Now) => {
         const heard = Word.after(since, now)
-        // a voice session that is lost may take us out of the channel: that need be no reason to stay out
+        // losing a voice session may take the bot out of the channel, which is no reason to stay out
         const isNothing = heard === undefined || heard === "parked" ||
           (heard === "removed" && policy.removal === "rejoin")
         if (!isNothing) return heard
@@ -110,7 +116,7 @@ class Supervisor implements Stay.Keeper {
         duration: delay,
         orElse: () => Effect.undefined
       })
-      // what went wrong in an outage has nothing to do with what comes after it
+      // what went wrong in an outage does not count after it
       if (word === "returned") this.#settle()
       else if (word !== undefined) {
         return yield* this.#follow(word, since, policy.removal === "rejoin" ? again : undefined)
@@ -120,14 +126,14 @@ class Supervisor implements Stay.Keeper {
     })
   }
 
-  /** Somebody may have moved us from there meanwhile. */
+  /** A moderator may have moved the bot from there in the meantime. */
   #followMove(from: Whereabouts.Now["channelId"]): void {
     const { target, whereabouts } = this.options
     const { channelId: where } = whereabouts.now()
     if (where !== undefined && where !== null && where !== from) target.channelId = where
   }
 
-  /** Waits until an outage is over, the one of the moment or one that begins, and for what is said of the guild then. */
+  /** Waits until an outage is over, the current one or one that begins, and for what is then reported about the guild. */
   #outageOver(before: Whereabouts.Now): Effect.Effect<"unheard"> {
     const isOver = ({ returns }: Whereabouts.Now) => returns > before.returns ? true : undefined
     return this.options.whereabouts.until(isOver).pipe(
@@ -159,12 +165,12 @@ class Supervisor implements Stay.Keeper {
       const listen = (duration: Duration.Duration) =>
         Effect.timeoutOrElse(Effect.raceFirst(whereabouts.until(decisive), this.#outageOver(before)), {
           duration,
-          // what there was to say may have been said to nobody
+          // whatever there was to report may have been lost
           orElse: () => Effect.sync(() => wasOut(whereabouts.now()) ? "unheard" as const : undefined)
         })
       let word = yield* listen(patience)
       const now = whereabouts.now()
-      // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
+      // an unavailable main gateway cannot report yet, and finding a voice server takes time
       if (word === undefined && (now.isAway || isParked(now))) {
         word = yield* listen(Duration.subtract(this.#serverPatience, patience))
       }
@@ -173,9 +179,10 @@ class Supervisor implements Stay.Keeper {
         return yield* this.#backOff(expired, since)
       }
       const { channelId, failure } = whereabouts.now()
-      // a main gateway that has ended says no more, and why it has ended is what there is to know
+      // a main gateway that has ended reports nothing more, and the reason for its end is all there is to know
       if (failure !== undefined && (word === undefined || word === "over")) return yield* failure
-      // what looked like the answer to our own leaving was none: the channel that was asked for behind it would have come since
+      // what looked like the answer to our own leaving was not: the channel that was requested after it would have been
+      // granted since
       const isOut = channelId === null && Number.isFinite(since.states)
       if (word === "removed" || (word === undefined && isOut)) return yield* removed()
       return word === undefined || word === "over" ? yield* expired : yield* this.#follow(word, since, removed)
@@ -210,11 +217,11 @@ class Supervisor implements Stay.Keeper {
           return yield* this.#awaitServer(since, this.#serverPatience, gone, removed)
         }
         case "server": {
-          // a move has a voice state, too, which may be behind the server
+          // a move also has a voice state, which may come after the server
           if (whereabouts.now().channelId === this.channelId) {
             yield* Whereabouts.companion(whereabouts, whereabouts.now())
           }
-          // and more may have been said while it was waited for
+          // more may have been reported while it was waited for
           const latest = Word.after(since, whereabouts.now()) ?? "removed"
           const place = whereabouts.place()
           if (latest === "server" && place !== undefined) return { _tag: "Connect", place }
@@ -226,7 +233,7 @@ class Supervisor implements Stay.Keeper {
     })
   }
 
-  /** What a close code that leaves the decision to the main gateway meant. */
+  /** What was meant by a close code that leaves the decision to the main gateway. */
   #awaitGateway(reason: VoiceError.Reason, since: Whereabouts.Now) {
     const { target, whereabouts } = this.options
     const where = { guildId: whereabouts.guildId, channelId: target.channelId }
@@ -263,12 +270,12 @@ class Supervisor implements Stay.Keeper {
     })
   }
 
-  /** The main gateway says that we are in no channel: the voice gateway's close code, if it comes, says why. */
+  /** The main gateway says that the bot is in no channel: the voice gateway's close code, if it comes, says why. */
   #onRemoved(connection: VoiceDriver.VoiceConnection | undefined, since: Whereabouts.Now) {
     return Effect.gen({ self: this }, function*() {
       const { policy, whereabouts } = this.options
       if (connection === undefined) return yield* this.#follow("removed", since)
-      // who is let in again meanwhile, by a move that was under way, need not know why
+      // a bot that is let in again in the meantime, by a move that was under way, need not know why
       const isIn = whereabouts.until(({ channelId }) => channelId === null ? undefined : true)
       const closed = yield* Effect.timeoutOrElse(
         Effect.raceFirst(Effect.flip(connection.awaitEnd), Effect.as(isIn, undefined)),
@@ -290,13 +297,13 @@ class Supervisor implements Stay.Keeper {
       const { joinTimeout, lifetime, self, target, whereabouts } = this.options
       const { channelId } = target
       lifetime.show({ _tag: "Joining", channelId })
-      // that we are in no channel is our own doing from here on
+      // from here on the bot is in no channel by its own choice
       const since = { ...whereabouts.now(), states: Infinity }
       return whereabouts.request({ channelId, flags: self.flags(), anew, timeout: joinTimeout }).pipe(
         Span.around("VoiceSession.request", { attributes: { guild: whereabouts.guildId, channel: channelId } }),
         (requested) => this.reconnection.within(requested),
         Effect.map((place): Step => ({ _tag: "Connect", place })),
-        // whoever is not let in at first will not be later: only what stood before is kept up
+        // a session that is not let in at first ends: only an established session is kept up
         Effect.catch((error) =>
           !this.#hasJoined && this.#attempt === 0 ? Effect.fail(error) : this.#onLost(error, since)
         )
@@ -311,7 +318,7 @@ class Supervisor implements Stay.Keeper {
     if (hasMoved) conduit.publish({ _tag: "Moved", channelId: next })
   }
 
-  /** Connects at a place and stays there. Gives what is to be done after that. */
+  /** Connects at a place and stays there. Returns what is to be done after that. */
   #stay(place: Whereabouts.Place, scope: Scope.Scope): Effect.Effect<Step, VoiceError.VoiceError> {
     return Effect.gen({ self: this }, function*() {
       const { lifetime, policy, whereabouts } = this.options
@@ -326,7 +333,7 @@ class Supervisor implements Stay.Keeper {
         const upMs = Number((yield* Clock.monotonicTimeNanos) - stay.readyAtNanos) / 1_000_000
         if (upMs >= Duration.toMillis(Duration.fromInputUnsafe(policy.stableAfter))) this.#settle()
       }
-      // what the close code of a removal says is still to be heard
+      // the close code of a removal is still to come
       const removal = outcome._tag === "Word" && outcome.word === "removed"
         ? yield* Effect.exit(this.#onRemoved(stay.connection, since))
         : undefined
@@ -334,7 +341,7 @@ class Supervisor implements Stay.Keeper {
       if (removal !== undefined) return yield* removal
       return outcome._tag === "Lost"
         ? yield* this.#onLost(outcome.error, since)
-        // more may have been said while the connection was closed
+        // more may have been reported while the connection was closed
         : yield* this.#follow(Word.after(since, whereabouts.now()) ?? outcome.word, since)
     })
   }
@@ -355,8 +362,8 @@ class Supervisor implements Stay.Keeper {
 }
 
 /**
- * Runs until the session is over, and fails with the reason, as whoever waits for `joined` does before there is a connection.
- * Connections are made in the scope.
+ * Runs until the session is over, and fails with the reason; before there is a connection, so does `joined`. Connections are
+ * made in the scope.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,7 @@
 /**
- * The spans of a session that no single effect covers: a reconnection, which takes several steps, and a track, which plays
- * on by itself. Spans of the handshake are where the handshake is. No span carries a secret, and none is in the beat.
+ * The spans of a session that are not covered by a single effect: a reconnection, which takes several steps, and a track,
+ * which continues to play in the background. Spans of the handshake are made there. No span contains a secret, and none is
+ * made in the beat.
  *
  * @since 0.1.0
  */

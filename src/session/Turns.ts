@@ -1,12 +1,13 @@
 /**
- * One thing after another: what comes up while something is told is told behind it, so that everybody hears of all in one order.
+ * Runs tasks one after another: a task that is added while another runs comes after it, so that everyone is told everything
+ * in the same order.
  *
  * @since 0.1.0
  */
 
 /**
- * Runs a task at once, or behind those that run already. Plain code. What a task throws is thrown at whoever began, and takes those
- * behind it away.
+ * Runs a task at once, or after those that already run. Plain code. If a task throws, the exception goes to the outermost
+ * caller, and the waiting tasks are dropped.
  *
  * @category constructors
  * @since 0.1.0

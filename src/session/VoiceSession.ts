@@ -1,5 +1,5 @@
 /**
- * What a session is to its user: everything that can be asked of it, over the parts that do it.
+ * The session as its users see it: everything that it offers, over the parts that do the work.
  *
  * @since 0.1.0
  */
@@ -27,25 +27,27 @@ import type * as Restrictions from "./Restrictions.ts"
 import type { State } from "./State.ts"
 
 /**
- * A joined voice channel. It ends when the scope it was joined in closes, or when it is lost for good. After that `play`, `move` and
- * what sets something fail with `NotConnected`.
+ * A joined voice channel. It ends when the scope that it was joined in closes, or when it is permanently lost. After that,
+ * `play`, `move` and the functions that change something fail with `NotConnected`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface VoiceSession {
   readonly guildId: GuildId
-  /** The channel that we are in, or on the way to. */
+  /** The channel that the bot is in, or on its way to. */
   readonly channelId: Effect.Effect<ChannelId>
   readonly userId: UserId
   readonly state: Effect.Effect<State>
-  /** The state now and each one after it; ends behind `Closed`. */
+  /** The current state and every later one. Ends after `Closed`. */
   readonly changes: Stream.Stream<State>
   /**
-   * Opens a source and plays it, beside whatever else plays. One Opus track at gain 1 is passed through untouched; anything
-   * else is mixed and encoded. Fails with `SourceFailed` when it cannot be opened, with `CodecUnavailable` when it cannot be
-   * mixed, with `Unsupported` for a gain, time, share to duck to or number of loops that is none, and with `NotConnected` after the
-   * session's end, or the reason of an end that comes while the source is being opened.
+   * Opens a source and plays it alongside whatever else plays. A single Opus track at gain 1 is passed through untouched;
+   * anything else is mixed and encoded.
+   *
+   * Fails with `SourceFailed` if the source cannot be opened, with `CodecUnavailable` if it cannot be mixed, with
+   * `Unsupported` for an invalid gain, time, ducking share or number of loops, with `NotConnected` after the session has
+   * ended, and with the reason of the end if the session ends while the source is being opened.
    */
   readonly play: <R>(
     source: AudioSource<R>,
@@ -54,30 +56,34 @@ export interface VoiceSession {
   /** The tracks that have not ended, in the order in which they were played. */
   readonly tracks: Effect.Effect<ReadonlyArray<Track.Track>>
   /**
-   * Stops all tracks within one frame, and tells how much of each was heard: for agents that are spoken over. They end
-   * `Stopped`, also those that wait for others, and those whose sources are being opened: `play` gives these back at once. It gives
-   * when the driver has come to it, where that is in another thread, and waits half a second at most.
+   * Stops all tracks within one frame, and returns how much of each was heard. This is for agents that someone speaks over.
+   * The tracks end `Stopped`, including those that wait for others and those whose sources are still being opened; `play`
+   * returns the latter at once. If the driver is in another thread, the call returns when the driver has caught up, after
+   * half a second at most.
    */
   readonly interrupt: Effect.Effect<ReadonlyArray<Playing.Interrupted>>
   /**
-   * The same for some tracks: the others go on as if those had not been there. What is mixed ahead is made anew, so that they are
-   * silent within two frames, without a click. It gives when they are, where anything of it is done in another thread.
+   * Stops some tracks like {@link VoiceSession.interrupt}; the others continue as if these had never been there. Audio that
+   * was mixed ahead is mixed again, so that the tracks are silent within two frames, without a click. If any part of this is
+   * done in another thread, the call returns when the tracks are silent.
    */
   readonly cut: (tracks: Iterable<Track.Track>) => Effect.Effect<ReadonlyArray<Playing.Interrupted>>
   /**
-   * Changes how what is mixed is encoded, from the next frame on that is made (120 ms ahead of its time, unless the mixer's
-   * layer says otherwise); tracks that are passed through are what they are. Fails with `Unsupported` for what is out of range.
+   * Changes how mixed audio is encoded, starting with the next frame that is made, which is 120 ms ahead of its time unless
+   * the mixer's layer says otherwise. Tracks that are passed through are not affected. Fails with `Unsupported` for a value
+   * that is out of range.
    */
   readonly setEncoder: (settings: EncoderSettings) => Effect.Effect<void, VoiceError.VoiceError>
   /**
-   * Goes to another channel of the guild, and waits until audio flows there; tracks go on where they were. Fails with
-   * `NotAdmitted` or `JoinTimedOut`: we stay where we are if Discord does not let us in; once it has (`missing: "connection"`
-   * or "endpoint"), the session goes on to the other channel. Moves that overlap happen one after another.
+   * Moves to another channel of the guild, and waits until audio flows there; tracks continue where they were. Fails with
+   * `NotAdmitted` or `JoinTimedOut`. If Discord does not let the bot in, it stays where it is. Once Discord has let it in
+   * (`missing` is "connection" or "endpoint"), the session continues to the other channel. Overlapping moves are made one
+   * after another.
    */
   readonly move: (channelId: ChannelId) => Effect.Effect<void, VoiceError.VoiceError>
   /**
-   * The speaking flags shown to others (op 5). `microphone` is on unless it is set to false. While there is no
-   * connection, they are shown with the next one.
+   * Sets the speaking flags that others see (op 5). `microphone` is on unless it is set to false. Without a connection, the
+   * flags are sent with the next one.
    */
   readonly setSpeaking: (flags: {
     readonly microphone?: boolean | undefined
@@ -85,57 +91,61 @@ export interface VoiceSession {
     readonly priority?: boolean | undefined
   }) => Effect.Effect<void, VoiceError.VoiceError>
   /**
-   * Changes our own mute and deaf flags; what is left out stays as it is. While there is no connection, Discord hears of it
-   * with the next one. Fails as `Gateway.updateVoiceState` does.
+   * Changes the bot's own mute and deaf flags; flags that are left out stay as they are. Without a connection, Discord is
+   * told with the next one. Fails as `Gateway.updateVoiceState` does.
    */
   readonly setSelf: (flags: {
     readonly mute?: boolean | undefined
     readonly deaf?: boolean | undefined
   }) => Effect.Effect<void, VoiceError.VoiceError>
   /**
-   * Whether a moderator has muted or deafened us, or the channel keeps us silent (the audience of a stage, no permission to
-   * speak). What is sent then is heard by nobody, and everything else looks as if it were. An event, `Restricted`, tells of each
-   * change, and the log warns.
+   * Whether a moderator has muted or deafened the bot, or the channel keeps it silent (the audience of a stage, or no
+   * permission to speak). In that case nobody hears what is sent, although everything else looks as if they did. Each change
+   * is announced by the event `Restricted` and by a warning in the log.
    */
   readonly restrictions: Effect.Effect<Restrictions.Restrictions>
   /**
-   * Asks Discord to let us speak on the stage that we are in, to put us into its audience, or to show that we want to speak.
-   * `Restricted` tells what comes of it. Fails with `GatewayFailed` in Discord's words (speaking needs the permission Mute Members, or
-   * the invitation of a moderator), and with `Unsupported` where the gateway is another library's, which has a way of its own.
+   * Asks Discord to let the bot speak on the stage that it is in, to move it to the audience, or to show that it wants to
+   * speak. `Restricted` announces the outcome. Fails with `GatewayFailed` in Discord's words (speaking needs the permission
+   * Mute Members, or a moderator's invitation), and with `Unsupported` if the gateway belongs to another library, which has
+   * its own way to do this.
    */
   readonly setStage: (part: Gateway.StagePart) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Audio packets of all members; nothing while we are deaf. See `VoiceConnection.packets`. */
+  /** The audio packets of all members; none while the bot is deaf. See `VoiceConnection.packets`. */
   readonly packets: Stream.Stream<VoiceDriver.AudioPacket, VoiceError.VoiceError>
-  /** What we send, from now on: each Opus frame when it is. It ends with the session. */
+  /** The Opus frames that are sent from now on, each when it is sent. Ends with the session. */
   readonly sent: Stream.Stream<SentFrame>
-  /** How many packets slow readers of `packets` have lost. */
+  /** The number of packets that slow readers of `packets` have lost. */
   readonly packetsDropped: () => number
-  /** What is heard, in order and in step: per user, in ticks of 20 ms, and mixed. */
+  /** Received audio, in order and synchronized: per user, in ticks of 20 ms, and mixed. */
   readonly receive: Receive.Receive
-  /** Who else is in the channel, and what is known of them. An event, `MemberChanged`, tells of who comes, changes and leaves. */
+  /**
+   * The other members of the channel, and what is known of them. The event `MemberChanged` announces who joins, changes and
+   * leaves.
+   */
   readonly members: Effect.Effect<ReadonlyMap<UserId, Member>>
-  /** The members now, and the newest after each change; ends with the session. */
+  /** The current members, and the latest members after each change. Ends with the session. */
   readonly memberChanges: Stream.Stream<ReadonlyMap<UserId, Member>>
-  /** Who speaks, comes and goes, heartbeats, resumes and moves. See `VoiceConnection.events`. */
+  /** Subscribes to events: who speaks, joins and leaves, heartbeats, resumes and moves. See `VoiceConnection.events`. */
   readonly events: Effect.Effect<Stream.Stream<Event>, never, Scope.Scope>
   /**
-   * Those of the connection of the moment, with the round trip of the main gateway where it tells one. Fails with
-   * `NotConnected` while there is none.
+   * The statistics of the current connection, with the round trip of the main gateway if it reports one. Fails with
+   * `NotConnected` while there is no connection.
    */
   readonly statistics: Effect.Effect<VoiceDriver.Statistics, VoiceError.VoiceError>
   /**
-   * How the call stands with end-to-end encryption: the version (0 is none), and our group with its epoch, voice privacy
-   * code and members. An event, `E2eeChanged`, tells of each change. While there is no connection it is version 0.
+   * The state of end-to-end encryption: the version (0 means none), and the bot's group with its epoch, voice privacy code
+   * and members. The event `E2eeChanged` announces each change. Without a connection it is version 0.
    */
   readonly e2ee: Effect.Effect<VoiceDriver.E2ee>
   /**
-   * The 45 digits that another member sees for us, too, if nobody stands in between. Fails with `E2eeFailed` if the user is
-   * not in our group, and with `NotConnected` while there is no connection.
+   * The 45 digits that the other member sees for the bot, too, if nobody intercepts the call. Fails with `E2eeFailed` if the
+   * user is not in the bot's group, and with `NotConnected` while there is no connection.
    */
   readonly verificationCode: (userId: UserId) => Effect.Effect<string, VoiceError.VoiceError>
   /**
-   * Waits until everything is released: succeeds when we left, fails with the reason of any other end, and dies with what a
-   * policy, gateway or driver died with.
+   * Waits until everything is released. Succeeds if the session left, fails with the reason of any other end, and dies with
+   * the defect of a policy, gateway or driver that died.
    */
   readonly awaitClosed: Effect.Effect<void, VoiceError.VoiceError>
 }
@@ -143,20 +153,22 @@ export interface VoiceSession {
 const none = Effect.sync(() => [])
 
 /**
+ * The parts that a session is made of.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
   readonly guildId: GuildId
   readonly gateway: Gateway.Gateway["Service"]
-  /** Where the session is, or is going. */
+  /** The channel that the session is in, or on its way to. */
   readonly target: { readonly channelId: ChannelId }
   readonly receive: Receive.Options | undefined
   readonly lifetime: Lifetime
   readonly parts: Parts.Parts
 }
 
-/** The functions are values, so that each is the same whenever it is asked for. */
+/** The members that are plain values, so that each function is the same whenever it is read. */
 type Known = Pick<
   VoiceSession,
   | "guildId"
@@ -210,7 +222,7 @@ const knownOf = ({ gateway, guildId, lifetime, parts, target }: Options): Known 
 
 const asked = Symbol("asked")
 
-/** Whom the accessors ask. */
+/** What the accessors read from. */
 interface Asked {
   readonly [asked]: {
     readonly options: Options
@@ -219,7 +231,7 @@ interface Asked {
   }
 }
 
-/** All else, which is made when it is asked for: few sessions are asked for much. */
+/** The other members, which are created when they are first read: few sessions use many of them. */
 const accessors = Accessors.make<Asked, Omit<VoiceSession, keyof Known>>({
   channelId: ({ [asked]: { options: { target } } }) => Effect.sync(() => target.channelId),
   state: ({ [asked]: { options: { lifetime } } }) => Effect.sync(() => lifetime.state()),
@@ -259,7 +271,7 @@ const prototype = Accessors.printedAs<Asked & Known>(({ guildId, userId, [asked]
 })
 
 /**
- * The session of these parts. Its functions fail with `NotConnected` when it is over; what it shows stays.
+ * Builds the session of these parts. Its functions fail with `NotConnected` once it is over; its values stay readable.
  *
  * @category constructors
  * @since 0.1.0

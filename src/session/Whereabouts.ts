@@ -1,6 +1,6 @@
 /**
- * Where Discord has us in a guild, as the main gateway tells it, and the two things that we can say to it: which channel we
- * want, and that we leave.
+ * Where Discord has the bot in a guild, according to the main gateway, and the two things that can be said to it: which
+ * channel the bot wants, and that it leaves.
  *
  * @since 0.1.0
  */
@@ -31,19 +31,20 @@ export type { Flags, Now, Place } from "./Known.ts"
  * @since 0.1.0
  */
 export interface Whereabouts extends Known, Arrival.Arrival {
-  /** Says how we are shown where we are, unless that was the last thing said. */
+  /** Says how the bot is shown where it is, unless that was the last thing that was sent. */
   readonly show: (channelId: () => ChannelId, flags: () => Flags) => Effect.Effect<void, VoiceError.VoiceError>
   /**
-   * Leaves for good, and waits until Discord has taken note, for 2 seconds at most, also for a gateway that is away; not at all where
-   * that is in vain, because the gateway is at its limit of messages, or has let down another one who left. Never fails.
+   * Leaves permanently, and waits until Discord has taken note, for 2 seconds at most, also for an unavailable gateway. Does
+   * not wait if that is pointless, because the gateway is at its limit of messages, or has failed to confirm another
+   * session's leaving. Never fails.
    */
   readonly leave: Effect.Effect<void>
 }
 
-/** How long after a request the voice state that grants it may come, for whoever leaves meanwhile. */
+/** How long after a request the voice state that grants it may come, for a session that leaves in the meantime. */
 const grantWait = Duration.seconds(1)
 
-/** The two events of one move come close together, in any order. */
+/** The two events of one move arrive close together, in any order. */
 const companionWait = Duration.millis(100)
 
 const unknown: Now = {
@@ -68,7 +69,7 @@ const unknown: Now = {
 const isSame = (one: Flags | undefined, other: Flags | undefined): boolean =>
   one?.deaf === other?.deaf && one?.mute === other?.mute
 
-/** What hears of one guild, and asks for channels of it. */
+/** Listens to one guild, and asks for channels of it. */
 class Guild implements Whereabouts, GuildEvents.Listener {
   readonly #gateway: Gateway.Gateway["Service"]
   readonly guildId: GuildId
@@ -76,12 +77,15 @@ class Guild implements Whereabouts, GuildEvents.Listener {
   readonly #leaves: Leaves.Leaves
   #now = unknown
   #userId: UserId | undefined
-  /** The last voice state of each member, as long as we may be any of them. */
+  /** The last voice state of each member, while the bot may be any of them. */
   #candidates: Map<UserId, GatewayPayload.VoiceState> | undefined
   #watchers: ReadonlyArray<() => void> = []
-  /** Whether the gateway has given the guild up, and nothing has come or was asked for since. */
+  /** Whether the gateway has given up the guild, and nothing has arrived or was requested since. */
   #isDetached = false
-  /** The last request for a channel while we were in none: for which, when it was made, and how many voice states had come by then. */
+  /**
+   * The last request for a channel while the bot was in none: the channel, the time, and how many voice states had arrived by
+   * then.
+   */
   #requested: { atNanos: bigint; readonly channelId: ChannelId; readonly states: number } | undefined
   #told: Flags | undefined
   #farewell: Farewell.Farewell | undefined
@@ -97,7 +101,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     return this.#now
   }
 
-  /** There is an outage already. */
+  /** Called if there is an outage already. */
   comeInOutage(): void {
     if (!this.#now.isOut) this.onEvent({ _tag: "Availability", guildId: this.guildId, isAvailable: false })
   }
@@ -183,7 +187,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     })
   }
 
-  /** Discord has told again what we have missed: what it does not show by now was lost. */
+  /** Discord has repeated what was missed: a request that has had no effect by now was lost. */
   #reconsider(): void {
     const { shown } = this.#now
     if (shown !== undefined && !isSame(this.#told, shown)) this.#told = undefined
@@ -209,7 +213,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     this.#set({ failure })
   }
 
-  /** The gateway tells who we are. */
+  /** The gateway says who the bot is. */
   recognize(userId: UserId): void {
     this.#userId = userId
     const state = this.#candidates?.get(userId)
@@ -240,7 +244,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
           self_mute: mute,
           self_deaf: deaf
         }),
-        // it may have waited for the limit of messages, or for a gateway that was away
+        // it may have waited for the limit of messages, or for an unavailable gateway
         (exit) =>
           Effect.sync(() => {
             if (Exit.isFailure(exit)) {
@@ -288,7 +292,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
       : this.#now.channelId !== undefined && this.#now.channelId !== null
   }
 
-  /** What was asked for a moment ago may still be granted: it can only be taken back then. */
+  /** A recent request may still be granted: only then can it be taken back. */
   #granted() {
     return Effect.suspend(() => {
       if (this.#requested === undefined) return Effect.void
@@ -300,7 +304,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     })
   }
 
-  /** Made when somebody leaves. */
+  /** Created when the bot leaves. */
   #leaving(): Farewell.Farewell {
     return this.#farewell ??= Farewell.make({
       gateway: this.#gateway,
@@ -373,7 +377,7 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * Waits a moment for the other one of two events that belong together.
+ * Waits a moment for the other of two events that belong together.
  *
  * @category combinators
  * @since 0.1.0

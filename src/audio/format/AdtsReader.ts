@@ -1,9 +1,10 @@
 /**
  * AAC in ADTS (ISO 14496-3, 1.A.3) to access units, with an ID3v2 tag before them, as stations and HLS have it, and tags of
- * ID3v1 and APE behind.
+ * ID3v1 and APE after.
  *
- * What ends how: the bytes end inside a frame: `Truncated`. Of what is no frame, up to 64 KiB are skipped before the first one and
- * between two of them, where a file is damaged; more is `Corrupt`, and so is anything behind the last one but zeros and tags.
+ * How it ends: if the bytes end inside a frame, `Truncated`. Up to 64 KiB that are not a frame are skipped before the first
+ * one, and between two of them, where a file is damaged. More than that is `Corrupt`, and so is anything after the last frame
+ * other than zeros and tags.
  *
  * @since 0.1.0
  */
@@ -13,7 +14,7 @@ import * as Surroundings from "./Surroundings.ts"
 import type * as Tags from "./Tags.ts"
 
 /**
- * Samples of an access unit, before a decoder may double them (SBR).
+ * The samples of an access unit, before a decoder may double them (SBR).
  *
  * @category constants
  * @since 0.1.0
@@ -21,7 +22,7 @@ import type * as Tags from "./Tags.ts"
 export const unitSamples = 1024
 
 /**
- * Samples a second, by their index in a header or a configuration.
+ * Sample rates by their index in a header or a configuration.
  *
  * @category constants
  * @since 0.1.0
@@ -73,7 +74,7 @@ const frameAt = (bytes: Uint8Array, at: number): Frame | undefined => {
 const alike = (a: Frame, b: Frame): boolean =>
   a.profile === b.profile && a.rateIndex === b.rateIndex && a.channels === b.channels
 
-/** A search for frames takes this many in a row for no chance. */
+/** A search for frames accepts this many in a row as more than coincidence. */
 const framesInRow = 4
 
 /**
@@ -103,7 +104,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   const onFirst = (frame: Frame): void => {
     model = frame
     const type = frame.profile + 1
-    // AudioSpecificConfig: 5 bits of the type, 4 of the rate, 4 of the channels
+    // AudioSpecificConfig: 5 bits for the type, 4 for the rate, 4 for the channels
     const config = Uint8Array.of(
       (type << 3) | (frame.rateIndex >> 1),
       ((frame.rateIndex & 1) << 7) | (frame.channels << 3)
@@ -121,7 +122,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     }
   }
 
-  /** The frame behind one that waits first. */
+  /** The frame after one that waits first. */
   const secondOf = ({ bytes }: Frame): Frame | undefined =>
     available() < bytes + 7 ? undefined : frameAt(input.bytes, input.start + bytes)
 

@@ -1,6 +1,6 @@
 /**
- * What the readers have in common that cut the bytes of a file into packets, one step after another: the bytes that wait,
- * where they stand in the file, what is skipped, the packets that are whole, and the problem that ended it.
+ * What the readers share that cut the bytes of a file into packets, one step after another: the waiting bytes, their position
+ * in the file, what is skipped, the packets that are whole, and the problem that ended it.
  *
  * @since 0.1.0
  */
@@ -20,22 +20,21 @@ import {
  */
 export interface Cutter {
   readonly input: Pending
-  /** Bytes that wait. */
+  /** The number of waiting bytes. */
   readonly available: () => number
-  /** Where in the file the first of them stands. */
+  /** Where in the file the first of them is. */
   readonly position: () => number
   readonly consume: (bytes: number) => void
-  /** Passes over bytes, also such as have not come yet. */
+  /** Skips bytes, including bytes that have not arrived yet. */
   readonly skip: (bytes: number) => void
   readonly give: (packet: Packet) => void
-  /** Ends it. The first problem counts. */
+  /** Ends with a problem. The first one counts. */
   readonly fail: (kind: Problem["kind"], detail: string) => void
 }
 
 /**
- * What is particular about a format. `step` does what it can with the bytes that wait, and says whether there may be more to
- * do; it is asked once more behind `onLast`, since no more bytes come than wait then. `end` and `restart` do what the format needs
- * besides.
+ * The format-specific part. `step` does what it can with the waiting bytes, and says whether there may be more to do. It runs
+ * once more after `onLast`, when no more bytes will come. `end` and `restart` do whatever else the format needs.
  *
  * @category models
  * @since 0.1.0
@@ -136,7 +135,7 @@ export const make = (formatOf: (cutter: Cutter) => Format): PacketReader => {
   }
 }
 
-/** What is known of a frame where it begins. */
+/** What is known about a frame at its beginning. */
 interface Sized {
   readonly bytes: number
 }
@@ -144,7 +143,7 @@ interface Sized {
 type FrameAt<F extends Sized> = (bytes: Uint8Array, at: number) => F | undefined
 
 /**
- * The frames that follow each other from the first place on where two do that are alike; none if there is no such place.
+ * The frames that follow each other, from the first place at which two similar ones do; none if there is no such place.
  *
  * @category combinators
  * @since 0.1.0
@@ -171,7 +170,7 @@ export const framesOf = <F extends Sized>(
 }
 
 /**
- * Whether so many frames that are alike follow each other.
+ * Whether this many similar frames follow each other.
  *
  * @category guards
  * @since 0.1.0

@@ -1,12 +1,12 @@
 /**
- * DCA1, which older bots keep their sounds in, to packets of Opus: "DCA1", the length of a description in JSON and that itself, and then
- * each packet behind its length. Lengths are little-endian, of 32 and 16 bits.
+ * DCA1, in which older bots keep their sounds, to packets of Opus: "DCA1", the length of a description in JSON, the
+ * description itself, and then each packet after its length. Lengths are little-endian, of 32 and 16 bits.
  *
- * What ends how:
+ * How it ends:
  * - The bytes end inside a packet or a length: `Truncated`.
- * - A packet of no bytes, of a negative length, or that is not Opus: `Corrupt`.
+ * - A packet that is empty, has a negative length, or is not Opus: `Corrupt`.
  *
- * DCA0 has neither a name nor a description, so that nobody can tell what it is.
+ * DCA0 has neither a signature nor a description, so that it cannot be recognized.
  *
  * @since 0.1.0
  */
@@ -15,17 +15,17 @@ import * as Cutter from "./Cutter.ts"
 import type { Header, PacketReader } from "./PacketReader.ts"
 import * as Tags from "./Tags.ts"
 
-/** The name, and the length of the description. */
+/** The signature, and the length of the description. */
 const headBytes = 8
 
-/** A longer description holds a picture, and is passed over without being kept. */
+/** A longer description contains a picture, and is skipped without being kept. */
 const maxDescriptionBytes = 1024 * 1024
 
 const maxChannels = 2
 
 const utf8 = new TextDecoder()
 
-/** What of the part "info" are tags, and how they are called elsewhere. */
+/** The fields of the part "info" that become tags, and the names of these tags. */
 const names = [
   ["title", "title"],
   ["artist", "artist"],
@@ -36,7 +36,7 @@ const names = [
 
 const partOf = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    // it has that name, whatever stands there
+    // the value has a field of this name, whatever it contains
     ? (value as { readonly [name: string]: unknown })[name]
     : undefined
 
@@ -44,7 +44,7 @@ const parse = (json: Uint8Array): unknown => {
   try {
     return JSON.parse(utf8.decode(json))
   } catch {
-    // the sound needs none of it
+    // the sound does not need the description
     return undefined
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The stream information and the frames of FLAC (RFC 9639, 8.2 and 9), as far as they can be known without decoding them.
+ * The stream information and the frames of FLAC (RFC 9639, 8.2 and 9), as far as they can be known without decoding.
  *
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ for (let i = 0; i < 256; i++) {
 }
 
 /**
- * What a stream says of itself before its frames.
+ * The description of a stream, before its frames.
  *
  * @category models
  * @since 0.1.0
@@ -33,13 +33,13 @@ export interface StreamInfo {
 }
 
 /**
- * What a frame says of itself.
+ * The description of a frame.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Frame {
-  /** Samples in each channel, and the first of them. */
+  /** The samples in each channel, and the number of the first one. */
   readonly samples: number
   readonly start: number
 }
@@ -94,7 +94,7 @@ export const frameAt = (bytes: Uint8Array, at: number, end: number, info: Stream
   if (sizeCode === 0 || rateCode === 15) return undefined
   if (rateCode > 0 && rateCode < 12 && rates[rateCode] !== info.rate) return undefined
 
-  // the number of the frame, or of its first sample, is written like a character of UTF-8, of up to seven bytes
+  // the number of the frame, or of its first sample, is written like a UTF-8 character, of up to seven bytes
   const lead = bytes[at + 4] ?? 0
   const extra = lead < 0x80 ? 0 : Math.clz32(~(lead << 24)) - 1
   if (extra < 0 || extra > 6 || (lead >= 0x80 && extra === 0)) return undefined
@@ -117,12 +117,12 @@ export const frameAt = (bytes: Uint8Array, at: number, end: number, info: Stream
     ? ((bytes[sized] ?? 0) << 8) + (bytes[sized + 1] ?? 0) + 1
     : blockSizes[sizeCode] ?? 0
   if (samples === 0 || samples > 65_535) return undefined
-  // where all blocks are of one size, only the last one is shorter; the smallest that is told may be that one
+  // if all blocks have one size, only the last one is shorter; the declared minimum may be that one
   return { samples, start: (second & 1) === 1 ? number : number * info.maxBlock }
 }
 
 /**
- * How long a frame can be: no coding makes it much longer than its samples are as they are.
+ * The most bytes of a frame: no coding makes it much longer than its raw samples.
  *
  * @category combinators
  * @since 0.1.0
@@ -131,7 +131,7 @@ export const limitOf = ({ samples }: Frame, { bits, channels }: StreamInfo): num
   64 + Math.ceil(samples * channels * (bits + 1) / 8)
 
 /**
- * The checksum with one byte more.
+ * The checksum with one more byte.
  *
  * @category combinators
  * @since 0.1.0
@@ -140,7 +140,7 @@ export const nextCrc16 = (sum: number, byte: number): number =>
   ((sum << 8) & 0xffff) ^ (crc16Table[(sum >> 8) ^ byte] ?? 0)
 
 /**
- * The checksum of bytes: zero for a frame that is whole, its own checksum included.
+ * The checksum of bytes: zero for a whole frame with its own checksum.
  *
  * @category combinators
  * @since 0.1.0
@@ -152,7 +152,7 @@ export const crc16 = (bytes: Uint8Array, from: number, to: number): number => {
 }
 
 /**
- * Says of packets that are a frame each what they decode to; -1 for one that is none.
+ * Returns the number of samples that packets of one frame each decode to; -1 for an invalid packet.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,11 +1,11 @@
 /**
- * FLAC (RFC 9639) to frames. A frame is given when its checksum is right; where it ends is only known by the next one's
- * header.
+ * FLAC (RFC 9639) to frames. A frame is returned when its checksum is right; where it ends is only known from the header of
+ * the next one.
  *
- * What ends how:
- * - The bytes end inside a frame, or before the number of samples that the header says: `Truncated`.
- * - A frame with a wrong checksum, or something that is no frame: `Corrupt`.
- * - Behind the last frame, tags, zeros and another file are ignored.
+ * How it ends:
+ * - The bytes end inside a frame, or before the number of samples that the header declares: `Truncated`.
+ * - A frame with a wrong checksum, or something that is not a frame: `Corrupt`.
+ * - Tags, zeros and another file after the last frame are ignored.
  *
  * @since 0.1.0
  */
@@ -18,13 +18,13 @@ import * as Tags from "./Tags.ts"
 /** Comments are read as a whole up to this size; pictures are skipped. */
 const maxCommentBytes = 4 * 1024 * 1024
 
-/** What a trailer begins with, in as many bytes as are needed to tell. */
+/** The beginnings of trailers, with as many bytes as are needed to recognize them. */
 const trailers = ["TAG", "APETAGEX", "ID3", "LYRICS", "fLaC", "\0\0\0\0\0\0\0\0"]
 const trailerBytes = 8
 
 const magic = [0x66, 0x4c, 0x61, 0x43]
 
-/** Where another file begins, of the bytes from an index on, or where they end. */
+/** Where another file begins, in the bytes from an index on, or where they end. */
 const otherFile = (bytes: Uint8Array, from: number): number => {
   for (let at = bytes.indexOf(0x66, from); at >= 0; at = bytes.indexOf(0x66, at + 1)) {
     if (magic.every((byte, i) => bytes[at + i] === byte)) return at
@@ -35,10 +35,10 @@ const otherFile = (bytes: Uint8Array, from: number): number => {
 const isTagAt = (bytes: Uint8Array, at: number): boolean =>
   bytes[at] === 0x54 && bytes[at + 1] === 0x41 && bytes[at + 2] === 0x47
 
-/** What may stand between frames, such as what is damaged. */
+/** How many other bytes may be between frames, such as damaged ones. */
 const slackBytes = 4_096
 
-/** A frame header is found by chance once in many megabytes. More than this is made to cost time. */
+/** A frame header is found by chance once in many megabytes. More than this many are meant to waste time. */
 const maxStray = 16
 
 /** The last frame of a file, if it is whole. */
@@ -68,18 +68,18 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   let header: Header | undefined
   let frame: FlacFrame.Frame | undefined
   let expected = 0
-  /** The number of the first sample, as the first frame has it: a part of a stream may keep those of the whole. */
+  /** The number of the first sample, according to the first frame: a part of a stream may keep the numbers of the whole. */
   let origin: number | undefined
-  /** Where the first frame stands. */
+  /** Where the first frame is. */
   let framesAt = 0
-  /** After a restart, what looks like a frame need not be one. */
+  /** After a restart, what looks like a frame may not be one. */
   let searching = false
   let strays = 0
   let scanned = 0
   let crc = 0
   /**
-   * How long a frame is that is the last one if no other one follows, or 0: where nobody has told the length, a checksum may be right
-   * by chance, and what begins a tag may stand in a frame.
+   * The length of a frame that is the last one unless another follows, or 0. If the length was not declared, a checksum may
+   * be right by chance, and the beginning of a tag may occur inside a frame.
    */
   let whole = 0
   const tags: Tags.MutableTags = {}
@@ -163,7 +163,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     state = "ended"
   }
 
-  /** A frame, counted from the first one of the file. */
+  /** A frame, with samples counted from the first one of the file. */
   const frameIn = (
     bytes: Uint8Array,
     at: number,
@@ -201,7 +201,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
 
   const isTag = (at: number): boolean => isTagAt(input.bytes, at)
 
-  /** Whether a tag of any kind begins here, or nothing but zeros come for a while. */
+  /** Whether a tag of any kind begins here, or nothing but zeros follow for a while. */
   const isTrailer = (at: number): boolean => {
     const magic = String.fromCharCode(...input.bytes.subarray(at, at + trailerBytes))
     return trailers.some((trailer) => magic.startsWith(trailer))
@@ -210,7 +210,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   const complete = (): boolean => info?.total !== undefined && expected >= info.total
 
   const onForeign = (): void => {
-    // behind the last sample anything may stand
+    // anything may come after the last sample
     if (complete() || isTag(input.start)) state = "ended"
     else fail("Corrupt", "something that is no frame stands between the FLAC frames")
   }
@@ -303,7 +303,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       else endFrame()
     },
     header: () => header,
-    // who could not go back to the header has told no length
+    // a program that could not go back to the header has declared no length
     durationByTail: (bytes, size) => {
       const tail = bytes.subarray(0, otherFile(bytes, Math.max(0, framesAt - (size - bytes.length))))
       const last = info === undefined ? undefined : lastFrame(tail, info)
@@ -315,7 +315,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     restart: (place) => {
       state = "frames"
       frame = undefined
-      // where the first frame cannot be read, the numbers that others have are taken for those of the file
+      // if the first frame cannot be read, the numbers of others count as those of the file
       origin ??= 0
       expected = place.start
       searching = true
@@ -323,7 +323,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     },
     follows: (earlier, later) => {
       if (info === undefined) return true
-      // the smallest block that is told may be the last one
+      // the declared minimum block may be the last one
       const frames = (later.start - earlier.start) / info.maxBlock
       const samples = FlacFrame.limitOf({ samples: later.start - earlier.start, start: 0 }, info)
       return later.start > earlier.start && later.offset - earlier.offset <= samples + 64 * frames + slackBytes

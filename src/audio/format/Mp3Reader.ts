@@ -1,13 +1,14 @@
 /**
  * MPEG audio of layers I to III (ISO 11172-3, 13818-3) to frames, with the tags around them: ID3v2 before, ID3v1 and APE
- * behind, and the frame of Xing or LAME that tells how many samples there are and which of them the encoder has added.
+ * after, and the frame of Xing or LAME that says how many samples there are and which of them the encoder has added.
  *
- * What ends how:
- * - The bytes end inside a frame, or before the number of frames that the first one says: `Truncated`.
- * - More frames than the first one says, as where files were joined: they are played, and the number counts no more.
- * - Something that is no frame: up to 64 KiB of it are skipped, before the first frame, since a station is joined in the middle, and
- *   between two frames, where a file is damaged. More is `Corrupt`, and so is anything behind the last frame but zeros and tags.
- * - Frames of a free bitrate, which do not say how long they are: `Unsupported`.
+ * How it ends:
+ * - The bytes end inside a frame, or before the number of frames that the first one declares: `Truncated`.
+ * - More frames than the first one declares, as in joined files: they are played, and the number no longer counts.
+ * - Up to 64 KiB of something that is not a frame are skipped, before the first frame, since a station is joined in the
+ *   middle, and between two frames, where a file is damaged. More than that is `Corrupt`, and so is anything after the last
+ *   frame other than zeros and tags.
+ * - Frames of a free bitrate, which do not declare their length: `Unsupported`.
  *
  * @since 0.1.0
  */
@@ -16,10 +17,10 @@ import type { Header, PacketReader } from "./PacketReader.ts"
 import * as Surroundings from "./Surroundings.ts"
 import type * as Tags from "./Tags.ts"
 
-/** Samples that a decoder of layer III is late (the filter bank and the overlap), as LAME counts it. */
+/** The delay of a decoder of layer III in samples (the filter bank and the overlap), as LAME counts it. */
 const decoderDelay = 529
 
-/** Frames that a frame of layer III can take bits from: 511 bytes back, of frames of 24 bytes at least. */
+/** The number of frames that a frame of layer III can take bits from: 511 bytes back, of frames of at least 24 bytes. */
 const reservoirFrames = 12
 
 const bitrates: { readonly [key: string]: ReadonlyArray<number> } = {
@@ -66,10 +67,10 @@ const frameAt = (bytes: Uint8Array, at: number): Frame | undefined => {
   return { bytes: size, samples, rate, channels: (fourth >> 6) === 3 ? 1 : 2, layer, lowRate, bitrate }
 }
 
-/** Of a frame of a free bitrate: LAME goes up to 640 kbit/s. */
+/** The most bytes of a frame of a free bitrate: LAME goes up to 640 kbit/s. */
 const maxFreeBytes = 4096
 
-/** Whether a header of a free bitrate begins here: that of a frame with none of the bitrates. */
+/** Whether a header of a free bitrate begins here: a frame that declares no bitrate. */
 const isFreeAt = (bytes: Uint8Array, at: number): boolean => {
   const header = bytes.slice(at, at + 4)
   const third = header[2] ?? 0
@@ -77,7 +78,7 @@ const isFreeAt = (bytes: Uint8Array, at: number): boolean => {
   return third >> 4 === 0 && frameAt(header, 0) !== undefined
 }
 
-/** Whether frames of a free bitrate begin here: two more that are alike follow, as far apart as each other, but for the padding. */
+/** Whether frames of a free bitrate begin here: two more similar ones follow at equal distances, apart from padding. */
 const areFreeAt = (bytes: Uint8Array, at: number): boolean => {
   const isLike = (other: number): boolean =>
     bytes[other] === 0xff && bytes[other + 1] === bytes[at + 1] &&
@@ -91,10 +92,10 @@ const areFreeAt = (bytes: Uint8Array, at: number): boolean => {
 
 const alike = (a: Frame, b: Frame): boolean => a.rate === b.rate && a.layer === b.layer && a.lowRate === b.lowRate
 
-/** What the frame of Xing, of LAME or of Fraunhofer says. */
+/** The contents of the frame of Xing, LAME or Fraunhofer. */
 interface Info {
   readonly frames: number | undefined
-  /** Of the sound. */
+  /** The bytes of the sound. */
   readonly bytes: number | undefined
   readonly delay: number
   readonly padding: number
@@ -114,7 +115,7 @@ const infoOf = (data: Uint8Array, frame: Frame): Info | undefined => {
     const magic = ascii(data, at, 4)
     if (magic !== "Xing" && magic !== "Info") continue
     const flags = u32(data, at + 4)
-    // who could not go back to the first frame has written nothing there
+    // a program that could not go back to the first frame has written nothing there
     const told = (flag: number, offset: number) => (flags & flag) === 0 ? undefined : u32(data, offset) || undefined
     const frames = told(1, at + 8)
     const bytes = told(2, at + 8 + ((flags & 1) === 0 ? 0 : 4))
@@ -130,13 +131,13 @@ const infoOf = (data: Uint8Array, frame: Frame): Info | undefined => {
     : undefined
 }
 
-/** Tags may stand behind the sound, and pictures in them. What is longer is sound. */
+/** There may be tags after the sound, with pictures in them. Anything longer is sound. */
 const maxTrailerBytes = 1024 * 1024
 
-/** Frames that an encoder may have counted wrong. */
+/** By how many frames an encoder may have miscounted. */
 const strayFrames = 2
 
-/** A search for frames takes this many in a row for no chance. */
+/** A search for frames accepts this many in a row as more than coincidence. */
 const framesInRow = 4
 
 /**
@@ -148,7 +149,7 @@ const framesInRow = 4
 export const hasFrames = (bytes: Uint8Array): boolean => Cutter.follow(bytes, frameAt, alike, framesInRow)
 
 /**
- * Samples of the frame that these bytes begin with; `undefined` if it is none.
+ * The samples of the frame that these bytes begin with; `undefined` if it is not a frame.
  *
  * @category codecs
  * @since 0.1.0
@@ -172,10 +173,10 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   let info: Info | undefined
   let start = 0
   let soundAt = 0
-  /** Of all frames so far. */
+  /** The rates of all frames so far. */
   const rates = new Set<number>()
 
-  /** What the first frame says is not true of all that follows. */
+  /** The declaration of the first frame is not true of all that follows. */
   const forgetTotal = (): void => {
     if (header !== undefined) header.total = undefined
     info = info === undefined ? undefined : { ...info, frames: undefined }
@@ -204,7 +205,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     return info !== undefined
   }
 
-  /** Whether it may be MP3 of a free bitrate, of which more has to be seen to tell. */
+  /** Whether it may be MP3 of a free bitrate, which takes more bytes to tell. */
   const isFree = (): boolean => model === undefined && !around.isLost() && isFreeAt(input.bytes, input.start)
 
   const refuseFree = (): boolean => {
@@ -213,7 +214,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     return true
   }
 
-  /** The frame behind one that waits first. */
+  /** The frame after one that waits first. */
   const secondOf = ({ bytes }: Frame): Frame | undefined =>
     available() < bytes + 4 ? undefined : frameAt(input.bytes, input.start + bytes)
 
@@ -230,7 +231,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       if (refuseFree()) return false
     }
     if (frame === undefined || (model !== undefined && !alike(frame, model))) return around.pass(model === undefined)
-    // a header is too easily found by chance: the first one counts only if a second one follows, or a tag or the end does
+    // a header is too easily found by chance: the first one counts only if a second one, a tag or the end follows
     if (model === undefined || around.isLost()) {
       if (around.mayCome(frame.bytes + 4) || (model === undefined && available() < frame.bytes + 4)) return false
       const second = secondOf(frame)
@@ -252,7 +253,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     return true
   }
 
-  /** The bitrate of all frames that were seen, at both ends, if it is one. */
+  /** The bitrate of all frames that were seen, at both ends, if it is the same. */
   const oneBitrate = (first: Frame, tail: Uint8Array): number | undefined => {
     const found = new Set([...rates, ...Cutter.framesOf(tail, frameAt, alike).map(({ bitrate }) => bitrate)])
     return found.size <= 1 ? first.bitrate : undefined
@@ -263,7 +264,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     onLast: around.onLast,
     end: () => {
       const frame = model === undefined ? frameAt(input.bytes, input.start) : undefined
-      // a single frame has no second one that speaks for it
+      // a single frame has no second one to confirm it
       if (frame !== undefined && available() >= frame.bytes) {
         const data = input.bytes.slice(input.start, input.start + frame.bytes)
         if (!onFirst(frame, data)) give({ data, samples: frame.samples, start: 0, offset: position() })
@@ -278,14 +279,14 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       const whole = info?.frames === undefined || model === undefined ? undefined : info.frames * model.samples
       const missing = whole === undefined ? undefined : whole - start
       if (!around.isEnded() && around.isLost()) {
-        // what stands behind all the frames that were told is none of the sound
+        // anything after all the declared frames does not belong to the sound
         if (missing === undefined || missing > 0) around.failLost()
         return
       }
       if (!around.isEnded() && available() >= 4 && !around.isTrailer()) {
         return fail("Truncated", "it ends inside an MP3 frame")
       }
-      // of a part that is damaged, nobody knows how many frames it held
+      // it is not known how many frames a damaged part contained
       if (missing !== undefined && !around.isDamaged() && missing > (model?.samples ?? 0)) {
         fail("Truncated", "it is shorter than it says")
       }
@@ -294,7 +295,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     onSize: (size) => {
       if (info?.bytes !== undefined && size - soundAt > info.bytes + maxTrailerBytes) forgetTotal()
     },
-    // without a count there is one answer only if all frames are of one size
+    // without a count, there is only one answer if all frames have the same size
     durationByTail: (tail, size) => {
       const bitrate = model === undefined ? undefined : oneBitrate(model, tail)
       const bytes = size - soundAt - Surroundings.trailingBytes(tail)

@@ -12,33 +12,38 @@
  * @since 0.1.0
  */
 export interface OpusHead {
-  /** 1 to 8. */
+  /** The number of channels, 1 to 8. */
   readonly channels: number
   /** Samples at 48 kHz that a decoder drops at the start. */
   readonly preSkip: number
-  /** Hz of the sound before it was encoded, 0 if unknown. It says nothing about the stream. */
+  /** The rate of the sound before it was encoded in Hz, 0 if unknown. It says nothing about the stream. */
   readonly inputSampleRate: number
-  /** What it asks of a decoder, where that is more than Discord's clients do with a packet: it cannot be passed through then. */
+  /**
+   * What it requires of a decoder, if that is more than Discord's clients do with a packet: it cannot be passed through then.
+   */
   readonly decoding: Decoding | undefined
 }
 
 /**
- * How packets become channels: each holds one of every stream, of which the first `coupled` are stereo.
+ * How packets become channels: each contains one packet of every stream, of which the first `coupled` are stereo.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Decoding {
-  /** Times which the samples are louder: the output gain of the header. */
+  /** The factor for the samples: the output gain of the header. */
   readonly gain: number
   readonly streams: number
   readonly coupled: number
-  /** For each channel that is heard, the one that is decoded (left and right of the coupled streams first), or 255 for silence. */
+  /**
+   * For each channel that is heard, the index of the decoded channel (left and right of the coupled streams first), or 255
+   * for silence.
+   */
   readonly mapping: ReadonlyArray<number>
 }
 
 /**
- * Why a header is not one that can be played.
+ * Why a header cannot be played.
  *
  * @category models
  * @since 0.1.0
@@ -49,7 +54,7 @@ export interface HeadProblem {
 }
 
 /**
- * What a header asks for whose packets could be passed through; they decode to two channels, also where they are mono.
+ * The requirements of a header whose packets could be passed through; they decode to two channels, also if they are mono.
  *
  * @category constants
  * @since 0.1.0
@@ -87,7 +92,7 @@ const maxChannels = 8
 
 const silent = 255
 
-/** The table of mapping family 1 (RFC 7845, 5.1.1): streams, coupled ones of them, and the channels. */
+/** The table of mapping family 1 (RFC 7845, 5.1.1): the number of streams, how many of them are coupled, and the channels. */
 const mappingOf = (view: DataView, channels: number): Omit<Decoding, "gain"> | HeadProblem => {
   const malformed = (detail: string): HeadProblem => ({ kind: "Corrupt", detail: `the Opus header ${detail}` })
   if (channels < 1 || channels > maxChannels) return malformed(`has ${channels} channels in mapping family 1`)
@@ -105,7 +110,7 @@ const mappingOf = (view: DataView, channels: number): Omit<Decoding, "gain"> | H
   return { streams, coupled, mapping }
 }
 
-/** Whether packets hold just what is to be heard: Discord's clients hear both sides of stereo, and mono on both. */
+/** Whether packets contain exactly what is to be heard: Discord's clients play both sides of stereo, and mono on both sides. */
 const isPlain = ({ coupled, mapping, streams }: Omit<Decoding, "gain">): boolean => {
   if (streams !== 1) return false
   const [left, right] = mapping

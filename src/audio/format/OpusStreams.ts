@@ -1,6 +1,6 @@
 /**
- * Packets of Opus in several streams, as sound of more than two channels has them (RFC 7845, 3): one packet of each stream, all but
- * the last self-delimiting (RFC 6716, appendix B), which means that they say the length of their last frame, too.
+ * Packets of Opus in several streams, as in sound of more than two channels (RFC 7845, 3): one packet of each stream, all but
+ * the last self-delimiting (RFC 6716, appendix B), which means that they also state the length of their last frame.
  *
  * @since 0.1.0
  */
@@ -16,14 +16,14 @@ const lengthAt = (bytes: Uint8Array, at: number): readonly [length: number, end:
   return second === undefined ? undefined : [first + 4 * second, at + 2]
 }
 
-/** Where the packet that begins at a place says the length of its last frame, and where it ends. */
+/** Where a packet that begins at a position states the length of its last frame, and where it ends. */
 interface Delimited {
   readonly from: number
   readonly to: number
   readonly end: number
 }
 
-/** The frames behind the lengths of all but the last: `count` equal ones if those are not said. */
+/** The frames after the lengths of all but the last: `count` equal ones if the lengths are not stated. */
 const ofFrames = (
   bytes: Uint8Array,
   at: number,
@@ -74,7 +74,7 @@ const delimited = (bytes: Uint8Array, at: number): Delimited | undefined => {
 }
 
 /**
- * The packets of so many streams, each as a decoder takes it, or `undefined` where they are malformed.
+ * The packets of this many streams, each as a decoder takes it, or `undefined` if they are malformed.
  *
  * @category codecs
  * @since 0.1.0
@@ -96,7 +96,7 @@ export const split = (packet: Uint8Array, streams: number): ReadonlyArray<Uint8A
 }
 
 /**
- * Samples of a packet at 48 kHz, which are those of each of its streams; a negative number where it is none.
+ * The samples of a packet at 48 kHz, which are those of each of its streams; a negative number if it is invalid.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What the readers of containers and of bare streams have in common: bytes are pushed in as they come, in pieces of any size,
- * and packets come out as soon as they are whole. A reader is plain and synchronous; {@link module:PacketSource} feeds it.
+ * What the readers of containers and of bare streams share: bytes are pushed in as they arrive, in pieces of any size, and
+ * packets come out as soon as they are whole. A reader is plain and synchronous; {@link module:PacketSource} feeds it.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import type { Decoding } from "./OpusHead.ts"
 import type { SampleFormat } from "./Samples.ts"
 
 /**
- * Why a reader cannot go on.
+ * Why a reader cannot continue.
  *
  * @category models
  * @since 0.1.0
@@ -20,25 +20,25 @@ export interface Problem {
 }
 
 /**
- * One packet of a codec. `samples` and `start` are counted in each channel at the rate of the header, `start` from the
- * first sample that a decoder gives.
+ * One packet of a codec. `samples` and `start` are counted per channel at the rate of the header, `start` from the first
+ * sample that a decoder gives.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Packet {
   readonly data: Uint8Array
-  /** What it decodes to; for Vorbis 0 in the first packet, which only prepares the next. */
+  /** How many samples it decodes to; for Vorbis 0 in the first packet, which only prepares the next. */
   readonly samples: number
   readonly start: number
   /** Where in the file it begins, if reading can begin there; else -1. */
   readonly offset: number
   /**
-   * With it a stream of Opus begins behind another one: how it has to be decoded, with nothing of what came before. What was passed
-   * through so far cannot be from here on.
+   * Set if a stream of Opus begins here after another one: how to decode it, without anything from before. Even if packets
+   * were passed through so far, they cannot be from here on.
    */
   readonly opus?: Decoding | undefined
-  /** The same of Vorbis: its headers, where they are others than those before. */
+  /** The same for Vorbis: its headers, if they differ from those before. */
   readonly vorbis?: Header["setup"] | undefined
 }
 
@@ -50,26 +50,29 @@ export interface Packet {
  */
 export interface Header {
   readonly codec: "opus" | "vorbis" | "flac" | "mp3" | "aac" | "pcm"
-  /** Samples a second in each channel. */
+  /** Samples per second in each channel. */
   readonly rate: number
   readonly channels: number
   /** For the decoder: the packets before the first (Vorbis), or a configuration (AAC). */
   readonly setup: ReadonlyArray<Uint8Array>
-  /** How PCM is written. */
+  /** The sample format of PCM. */
   readonly sampleFormat: SampleFormat | undefined
-  /** How Opus has to be decoded that cannot be passed through. */
+  /** How to decode Opus that cannot be passed through. */
   readonly opus?: Decoding | undefined
-  /** Samples that a decoder gives before the first one of the sound that was encoded. */
+  /** The samples that a decoder gives before the first one of the sound that was encoded. */
   readonly delay: number
-  /** Samples of the sound that was encoded, where it is said. A reader may find out that it is not so: then it becomes unknown. */
+  /**
+   * The samples of the sound that was encoded, if that is declared. A reader may find out that it is wrong: then it becomes
+   * unknown.
+   */
   readonly total: number | undefined
-  /** Samples to decode before a place, so that what comes at it is right. */
+  /** How many samples to decode before a position, so that the sound at that position is right. */
   readonly warmUp: number
   readonly tags: Tags
 }
 
 /**
- * A place to begin to read at: a byte, and the sample that comes there.
+ * A place at which reading can begin: a byte, and the sample there.
  *
  * @category models
  * @since 0.1.0
@@ -84,43 +87,44 @@ export interface Place {
  * @since 0.1.0
  */
 export interface PacketReader {
-  /** Takes more bytes; the reader does not keep them. Ignored after a problem. */
+  /** Takes more bytes; the reader does not keep the array. Ignored after a problem. */
   readonly push: (bytes: Uint8Array) => void
   /** Says that no more bytes come. */
   readonly end: () => void
-  /** Removes and gives the packets that are whole. Their bytes are the caller's to keep. */
+  /** Removes and returns the packets that are whole. Their bytes belong to the caller. */
   readonly take: () => Array<Packet>
-  /** Once the headers of the first stream were read. */
+  /** The header, once the headers of the first stream were read. */
   readonly header: () => Header | undefined
-  /** Takes note of how long the file is, in bytes, where that is known: what the header says may not fit it. */
+  /** Sets the length of the file in bytes, if it is known: the header's declaration may not fit it. */
   readonly onSize?: ((size: number) => void) | undefined
-  /** Milliseconds, if the header says it. */
+  /** The duration in milliseconds, if the header declares it. */
   readonly durationMs: () => number | undefined
-  /** Milliseconds, by the last bytes of a file of `size` bytes: all, or the last {@link tailBytes} of them. */
+  /** The duration in milliseconds, by the last bytes of a file of `size` bytes: all, or the last {@link tailBytes} of them. */
   readonly durationByTail: (tail: Uint8Array, size: number) => number | undefined
-  /** How many bytes `durationByTail` wants, 0 if it is of no use. */
+  /** How many bytes `durationByTail` needs, 0 if it is of no use. */
   readonly tailBytes: number
-  /** Whether it can go on at another place, once `durationByTail` was asked. It can if this is left out. */
+  /** Whether it can continue at another place, once `durationByTail` was called. If this is left out, it can. */
   readonly canSeek?: (() => boolean) | undefined
-  /** Where to look, with as many bytes, before what `durationByTail` says is believed; it is asked again then. */
+  /** Where to look, with that many bytes, before the result of `durationByTail` can be relied on; that is then called again. */
   readonly doubt?: (() => number | undefined) | undefined
   readonly look?: ((bytes: Uint8Array, offset: number) => void) | undefined
-  /** Where it ended, if not well. The packets before it are still to be taken. */
+  /** Where it ended, if it ended with a problem. The packets before that are still to be taken. */
   readonly problem: () => Problem | undefined
   /**
-   * Forgets what it holds and goes on at another place of the same file, behind its headers. Called after the header was read.
+   * Discards its contents and continues at another place of the same file, after its headers. Called after the header was
+   * read.
    */
   readonly restart: (place: Place) => void
   /** Where a sample is, if that can be computed. */
   readonly placeOf?: ((sample: number) => Place) | undefined
-  /** The first place that `bytes`, which stand at `offset` of the file, tell of: for a search. */
+  /** The first place that can be found in `bytes`, which are at `offset` of the file, for a search. */
   readonly placeIn?: ((bytes: Uint8Array, offset: number) => Place | undefined) | undefined
-  /** Whether a place can be of the same stream as one before it; left out where no other stream can stand behind it. */
+  /** Whether a place can belong to the same stream as one before it; left out if no other stream can follow. */
   readonly follows?: ((earlier: Place, later: Place) => boolean) | undefined
 }
 
 /**
- * Bytes that wait to be read: those of `bytes[start, end)`.
+ * Bytes that wait to be read: `bytes[start, end)`.
  *
  * @category models
  * @since 0.1.0
@@ -138,7 +142,7 @@ export interface Pending {
 export const pending = (): Pending => ({ bytes: new Uint8Array(0), start: 0, end: 0 })
 
 /**
- * Puts more bytes behind those that wait, moving them or making room if there is none.
+ * Appends more bytes to those that wait, moving them or making room if there is none.
  *
  * @category combinators
  * @since 0.1.0
@@ -162,7 +166,7 @@ export const append = (self: Pending, bytes: Uint8Array): void => {
 }
 
 /**
- * One array of all parts.
+ * Joins all parts to one array.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
  * Feeds a reader from a source of bytes as its packets are wanted, and finds the place for a seek. Every packet that was read
- * is given before the source says how it ended.
+ * is returned before the source reports how it ended.
  *
  * @since 0.1.0
  */
@@ -17,24 +17,22 @@ import type { Header, Packet, PacketReader, Place, Problem } from "./PacketReade
 export interface PacketSource {
   readonly name: string
   readonly header: Header
-  /** Milliseconds, where it is known before the end. */
+  /** The duration in milliseconds, if it is known before the end. */
   readonly durationMs: number | undefined
   readonly live: boolean
-  /** The next packets, never none; ends with `Cause.Done`. */
+  /** The next packets, at least one; ends with `Cause.Done`. */
   readonly pull: Effect.Effect<ReadonlyArray<Packet>, VoiceError | Cause.Done>
-  /**
-   * Goes to a sample. What is pulled next begins with the packet that holds it, but for PCM, where it begins with the sample.
-   */
+  /** Seeks to a sample. The next pull begins with the packet that contains it, or for PCM, with the sample itself. */
   readonly seek: ((sample: number) => Effect.Effect<void, VoiceError>) | undefined
 }
 
-/** A search for a place ends in this many bytes; the rest is read. */
+/** A search for a place ends within this many bytes; the rest is read. */
 const nearBytes = 65_536
 
-/** How many samples apart the places are that are remembered, for files in which a place can only be found by counting. */
+/** How many samples apart places are remembered, for files in which a place can only be found by counting. */
 const indexStep = 24_000
 
-/** What a search reads at most before it finds a place: clusters with pictures can be long. */
+/** The most that a search reads before it finds a place: clusters with pictures can be long. */
 const maxProbeBytes = 16 * 1024 * 1024
 
 const concat = (first: Uint8Array, second: Uint8Array): Uint8Array => {
@@ -45,7 +43,7 @@ const concat = (first: Uint8Array, second: Uint8Array): Uint8Array => {
 }
 
 /**
- * Reads up to the header and, where any place can be read, what tells the duration.
+ * Reads up to the header and, if any position can be read, what determines the duration.
  *
  * @category constructors
  * @since 0.1.0
@@ -77,10 +75,10 @@ export const open = (
       return yield* failure(reader.problem() ?? { kind: "Unsupported", detail: "there is no sound in it" })
     }
     const { rate } = header
-    // packets of Opus are sent as they are, the samples of a decoder's beginning with them
+    // packets of Opus are sent as they are, and a decoder's samples begin with them
     const delay = header.codec === "opus" && header.opus === undefined ? 0 : header.delay
 
-    /** Places that were read past, in their order. */
+    /** The places that were passed while reading, in order. */
     const index: Array<Place> = []
     let first: Place | undefined
     const isUnplaced = () => first === undefined
@@ -98,7 +96,7 @@ export const open = (
       }
     }
 
-    /** What was read at first, or a seek has found, and was not yet given. */
+    /** Packets that were read at first, or found by a seek, and not yet returned. */
     let held: ReadonlyArray<Packet> = []
 
     const pull: PacketSource["pull"] = Effect.gen(function*() {
@@ -125,7 +123,7 @@ export const open = (
         return source.seek === undefined ? Effect.void : source.seek(place.offset)
       })
 
-    /** The first place at or behind a byte, read piece by piece. */
+    /** The first place at or after a byte, read piece by piece. */
     const probe = (random: ByteSource.RandomAccess, from: number, to: number) =>
       Effect.gen(function*() {
         let bytes: Uint8Array = new Uint8Array(0)
@@ -133,7 +131,7 @@ export const open = (
         while (offset < to && offset - from < maxProbeBytes) {
           const more = yield* random.read(offset, Math.min(random.size, offset + nearBytes))
           if (more.length === 0) return undefined
-          // what is found may begin in one piece and end in the next
+          // it may begin in one piece and end in the next
           const kept = bytes.subarray(Math.max(0, bytes.length - nearBytes))
           const place = reader.placeIn?.(concat(kept, more), offset - kept.length)
           if (place !== undefined) return place
@@ -147,15 +145,15 @@ export const open = (
       earlier === undefined || reader.follows === undefined || reader.follows(earlier, later)
 
     /**
-     * Where to look behind a place that is of the stream: where another one may stand behind it, twice as far in at most. What is there
-     * of another one is before that place in time then, and is known by it.
+     * Where to look after a place of the stream. If another stream may follow, at most twice as far in: a place of that
+     * stream is then earlier in time, and is recognized by it.
      */
     const farthest = (from: number, low: number) =>
       reader.follows === undefined ? Infinity : low + Math.max(nearBytes, low - from)
 
     /**
-     * Where a sample is by the bytes of what lies before: a little before that, then a little behind, and in every third turn nowhere,
-     * so that it ends soon where that leads nowhere. It makes up for the way there in small steps.
+     * Estimates where a sample is from the bytes before it: first a little before, then a little after, and no estimate in
+     * every third turn, so that the search ends soon if this does not work. It approaches the place in small steps.
      */
     const guessed = (from: number, { offset, start }: Place, sample: number, turn: number): number | undefined => {
       const since = start - (index[0]?.start ?? 0)
@@ -163,10 +161,10 @@ export const open = (
       return offset + (sample - start) * (offset - from) / since + (turn % 3 - 0.5) * nearBytes * 0.9
     }
 
-    /** The last place before a sample that halving the file finds. */
+    /** The last place before a sample that bisecting the file finds. */
     const search = (random: ByteSource.RandomAccess, sample: number) =>
       Effect.gen(function*() {
-        // before it there may be pictures of megabytes
+        // there may be pictures of megabytes before it
         const from = index[0]?.offset ?? 0
         let low = from
         let high = random.size
@@ -202,7 +200,7 @@ export const open = (
       return index[low - 1]
     }
 
-    // from which sample on it counts, a reader of Ogg knows with its first packet
+    // a reader of Ogg only knows with its first packet from which sample on it counts
     while (source.random !== undefined && reader.placeIn !== undefined && held.length === 0) {
       held = reader.take()
       if (held.length > 0 || !goesOn()) break
@@ -211,8 +209,8 @@ export const open = (
     remember(held)
 
     /**
-     * The same, and none of another stream that begins between them, unless that has more samples in its bytes than those before by
-     * more than a quarter.
+     * The same, and no other stream begins between them, unless it has more samples per byte than those before by more than a
+     * quarter.
      */
     const isSurelyOwn = (from: Place, earlier: Place, later: Place) =>
       isOwn(earlier, later) &&
@@ -220,8 +218,8 @@ export const open = (
         1.25 * (earlier.start - from.start) * (later.offset - earlier.offset)
 
     /**
-     * Whether what the end of the file tells is told of this stream, by places that are further and further in: four times as far each
-     * time, and twice as far where another stream might begin on the way.
+     * Whether the end of the file belongs to this stream, checked at places that are further and further in: four times as
+     * far each time, and twice as far if another stream might begin on the way.
      */
     const isWhole = (random: ByteSource.RandomAccess, from: Place, endMs: number) =>
       Effect.gen(function*() {
@@ -240,7 +238,7 @@ export const open = (
           if (!isOwn(earlier, later)) return false
           earlier = later
         }
-        // tags may stand behind it
+        // tags may come after it
         const offset = Math.max(earlier.offset, random.size - reader.tailBytes)
         return earlier.start / rate * 1_000 < endMs && isOwn(earlier, { offset, start: endMs / 1_000 * rate })
       })
@@ -253,8 +251,8 @@ export const open = (
       : undefined
     const seekable = source.seek !== undefined && reader.canSeek?.() !== false
     /**
-     * Leaves out what lies before a sample, but for the last of it where it ends there. How it ends, the next pull says again; what
-     * keeps it from being read may be over by then.
+     * Drops what comes before a sample, except for the last packet if the sound ends there. The next pull reports again how
+     * it ends; whatever prevents it from being read may be over by then.
      */
     const skipTo = (sample: number) =>
       Effect.gen(function*() {
@@ -269,12 +267,12 @@ export const open = (
             return
           }
           const packets = [...last, ...pulled]
-          // a stream that has to be decoded in its own way is read from its beginning
+          // a stream that needs its own decoder setup is read from its beginning
           const index = packets.findIndex((packet) =>
             packet.opus !== undefined || packet.vorbis !== undefined || packet.start + packet.samples > sample
           )
           if (index >= 0) {
-            // without one that gives nothing the next would give nothing either
+            // without a packet that gives nothing, the next would give nothing either
             held = packets.slice(packets[index - 1]?.samples === 0 ? index - 1 : index)
             return
           }
@@ -303,7 +301,7 @@ export const open = (
     return { name, header, durationMs, live: source.live, pull, seek }
   })
 
-/** What a piece of it that was read already holds is not read again. */
+/** A source that does not read again what is in a piece that was read already. */
 const withPiece = (random: ByteSource.RandomAccess, piece: Uint8Array, from: number): ByteSource.RandomAccess => ({
   size: random.size,
   read: (start, end) =>
@@ -312,7 +310,7 @@ const withPiece = (random: ByteSource.RandomAccess, piece: Uint8Array, from: num
       : random.read(start, end)
 })
 
-/** How long it is, in milliseconds, if that can be known, and the source by which that was found out. */
+/** The duration in milliseconds, if it can be determined, and the source that was used for that. */
 const duration = Effect.fnUntraced(function*(
   source: ByteSource.ByteSource,
   reader: PacketReader

@@ -1,5 +1,5 @@
 /**
- * Playlists: addresses of sound in place of sound, as a link to a radio station is one more often than not. M3U, with or without
+ * Playlists: addresses of sound instead of sound, which is what links to radio stations usually lead to. M3U, with or without
  * its extensions, PLS, XSPF, ASX, and HLS, whose entries are pieces of one stream.
  *
  * @since 0.1.0
@@ -12,7 +12,7 @@ import * as XmlPlaylist from "./XmlPlaylist.ts"
  * @since 0.1.0
  */
 export interface Entry {
-  /** As it is written: a URL, the part of one, or a path. */
+  /** As it is written: a URL, a part of one, or a path. */
   readonly location: string
   readonly title: string | undefined
 }
@@ -28,7 +28,7 @@ export type Playlist =
     readonly entries: ReadonlyArray<Entry>
     /** The entries are playlists of the same sound in different qualities. */
     readonly hasVariants: boolean
-    /** All of it is there; without that it is live. */
+    /** All of it is there; otherwise it is live. */
     readonly isEnded: boolean
   }
 
@@ -40,16 +40,16 @@ export type Playlist =
  */
 export const maxBytes = 65_536
 
-/** More are not looked at. */
+/** Further entries are ignored. */
 const maxEntries = 1_000
 
-/** A longer line is no address. */
+/** A longer line is not an address. */
 const maxLocation = 4_096
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 const latin1 = new TextDecoder("latin1")
 
-/** UTF-8, and where it is none, what was written before there was that. Without the mark that it may begin with. */
+/** UTF-8, or, if it is not valid, the encoding that was common before. Without the byte order mark that it may begin with. */
 const textOf = (bytes: Uint8Array): string => {
   try {
     return utf8.decode(bytes)
@@ -65,13 +65,13 @@ const types = /^\s*(?:audio|application|video)\/(?:(?:x-|vnd\.apple\.)?mpegurl|(
 // oxlint-disable-next-line no-control-regex -- they are what no text has
 const noText = /[\0-\x08\x0e-\x1f\x7f]/
 
-/** What servers say of a file that they do not know. */
+/** The content types that servers use for files that they do not know. */
 const anything = /^\s*(?:text\/plain|(?:application|binary)\/octet-stream)\s*(?:;|$)/i
 
 const names = /\.m3u8?$/i
 
 /**
- * How much has to be seen of bytes that begin so, to say whether they are a playlist.
+ * How many bytes are needed to say whether bytes that begin like this are a playlist.
  *
  * @category combinators
  * @since 0.1.0
@@ -80,8 +80,8 @@ export const headBytes = (first: Uint8Array): number =>
   /^(?:\u00ef\u00bb\u00bf)?\s*</.test(latin1.decode(first.subarray(0, 16))) ? XmlPlaylist.headBytes : Probe.probeBytes
 
 /**
- * Whether bytes that begin so are a playlist, of which {@link headBytes} are there. Where they have no mark, their content type tells it,
- * and where that says nothing, the path of their address.
+ * Whether bytes that begin like this are a playlist, of which {@link headBytes} are there. If they have no signature, their
+ * content type decides, and if that says nothing, the path of their address.
  *
  * @category guards
  * @since 0.1.0
@@ -94,7 +94,7 @@ export const isPlaylist = (first: Uint8Array, contentType?: string, path = ""): 
   return isSaid && text.trim() !== "" && !noText.test(text) && Probe.probe(first) === undefined
 }
 
-/** What stands behind the first comma that is not in quotes. */
+/** The text after the first comma that is not in quotes. */
 const titleOf = (info: string): string | undefined => {
   const title = /^(?:[^",]|"[^"]*")*,(.*)$/.exec(info)?.[1]?.trim()
   return title === "" ? undefined : title
@@ -131,8 +131,8 @@ const pls = (lines: ReadonlyArray<string>): ReadonlyArray<Entry> => {
 }
 
 /**
- * The entries of a playlist, in its order, a thousand at most; none of what is none. Of more than {@link maxBytes} the whole lines count,
- * or tags, of the first ones.
+ * The entries of a playlist, in order, a thousand at most; none if it is invalid. If it is longer than {@link maxBytes}, the
+ * whole lines, or tags, of the first bytes count.
  *
  * @category codecs
  * @since 0.1.0
@@ -156,19 +156,19 @@ export const parse = (bytes: Uint8Array): Playlist => {
     kind: "HLS",
     entries,
     hasVariants: lines.some((line) => line.startsWith("#EXT-X-STREAM-INF")),
-    // one that is live has the last pieces only, and is never that long
+    // a live one only has the last pieces, and is never that long
     isEnded: isCut || lines.some((line) => /^#EXT-X-(?:ENDLIST|PLAYLIST-TYPE:\s*VOD)\b/.test(line))
   }
 }
 
 /**
- * Where an entry is; `undefined` for all that is not HTTP, such as a file of whoever reads it.
+ * The URL of an entry; `undefined` for anything that is not HTTP, such as a file of the listener.
  *
  * @category combinators
  * @since 0.1.0
  */
 export const resolve = ({ location }: Entry, base: URL): URL | undefined => {
-  // a share of Windows would become a host
+  // a Windows share would become a host
   if (location.startsWith("\\") || !URL.canParse(location, base.href)) return undefined
   const url = new URL(location, base)
   return url.protocol === "http:" || url.protocol === "https:" ? url : undefined

@@ -1,12 +1,12 @@
 /**
- * What a file is, by its first bytes. Its name is never asked.
+ * Recognizes a file by its first bytes. Its name does not matter.
  *
  * @since 0.1.0
  */
 import * as Tags from "./Tags.ts"
 
 /**
- * The formats that are read in this process.
+ * The formats that this process reads.
  *
  * @category models
  * @since 0.1.0
@@ -14,8 +14,8 @@ import * as Tags from "./Tags.ts"
 export type Format = "ogg" | "matroska" | "mp4" | "wav" | "flac" | "mp3" | "adts" | "dca"
 
 /**
- * `known`: another format, by its name. It `isDoubtful` where one or two bytes were all that spoke for it, and where it is no
- * `isSound`, no other program will find any in it.
+ * `known`: another format, by its name. It `isDoubtful` if only one or two bytes indicate it. If it is not `isSound`, no
+ * other program will find any sound in it.
  *
  * @category models
  * @since 0.1.0
@@ -27,7 +27,7 @@ export type Found = { readonly format: Format } | {
 } | undefined
 
 /**
- * How many bytes {@link probe} wants to see.
+ * How many bytes {@link probe} needs.
  *
  * @category constants
  * @since 0.1.0
@@ -74,8 +74,8 @@ const has = (bytes: Uint8Array, offset: number, magic: string): boolean => {
 }
 
 /**
- * MP3 and ADTS have no signature but their frames' headers: a sync word, and no reserved value in the fields behind it (ISO
- * 11172-3, 2.4.2.3; ISO 13818-7, 6.2).
+ * MP3 and ADTS have no signature other than their frame headers: a sync word, and no reserved value in the fields after it
+ * (ISO 11172-3, 2.4.2.3; ISO 13818-7, 6.2).
  */
 const frameFormat = (bytes: Uint8Array): Format | undefined => {
   const [first = 0, second = 0, third = 0] = bytes
@@ -86,11 +86,11 @@ const frameFormat = (bytes: Uint8Array): Format | undefined => {
   return valid ? "mp3" : undefined
 }
 
-/** Boxes that an MP4 can begin with; old QuickTime files have no `ftyp`. */
+/** The boxes that an MP4 can begin with; old QuickTime files have no `ftyp`. */
 const boxes = ["ftyp", "moov", "mdat", "free", "skip", "wide", "styp", "sidx"]
 
 /**
- * How many bytes stand before those that tell what it is: an ID3v2 tag, which FLAC and AAC can have as well as MP3.
+ * How many bytes come before those that identify the format: an ID3v2 tag, which FLAC and AAC can have as well as MP3.
  *
  * @category combinators
  * @since 0.1.0
@@ -98,7 +98,7 @@ const boxes = ["ftyp", "moov", "mdat", "free", "skip", "wide", "styp", "sidx"]
 export const leading = (bytes: Uint8Array): number => Tags.id3Bytes(bytes, 0)
 
 /**
- * By the first bytes, without the {@link leading} ones.
+ * Recognizes a format by the first bytes, without the {@link leading} ones.
  *
  * @category combinators
  * @since 0.1.0

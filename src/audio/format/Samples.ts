@@ -1,13 +1,13 @@
 /**
- * Raw samples: how they are written, and how many channels become two.
+ * Raw samples: how they are encoded, and how many channels become two.
  *
  * @since 0.1.0
  */
 
 /**
- * How a sample is written: unsigned or signed integers or floating point, of so many bits, little-endian (`le`) or
- * big-endian (`be`). Full scale is 1.0 for floating point, and the smallest number for integers. `alaw` and `mulaw` are the bytes
- * of telephones (ITU-T G.711).
+ * How a sample is encoded: unsigned or signed integers or floating point, of this many bits, little-endian (`le`) or
+ * big-endian (`be`). Full scale is 1.0 for floating point, and the smallest number for integers. `alaw` and `mulaw` are
+ * telephony encodings (ITU-T G.711).
  *
  * @category models
  * @since 0.1.0
@@ -35,7 +35,7 @@ const s24 = (view: DataView, offset: number, little: boolean): number =>
     ? view.getUint16(offset, true) | (view.getInt8(offset + 2) << 16)
     : view.getUint16(offset + 1, false) | (view.getInt8(offset) << 16)
 
-/** The linear value of a byte of 16 bits (G.711, table 1a): a sign, three bits of the segment, four of the place in it. */
+/** The linear 16-bit value of a byte (G.711, table 1a): a sign, three bits for the segment, four for the position in it. */
 const alaw = (byte: number): number => {
   const bits = byte ^ 0x55
   const segment = (bits >> 4) & 7
@@ -44,7 +44,7 @@ const alaw = (byte: number): number => {
   return (bits & 128) === 0 ? -value : value
 }
 
-/** The same of table 2a. */
+/** The same for table 2a. */
 const mulaw = (byte: number): number => {
   const bits = ~byte
   const value = (((bits & 15) << 3) + 132) << ((bits >> 4) & 7)
@@ -78,7 +78,7 @@ export const isFormat = (value: unknown): value is SampleFormat =>
   typeof value === "string" && Object.hasOwn(formats, value)
 
 /**
- * Bytes of one sample of one channel.
+ * The bytes of one sample of one channel.
  *
  * @category combinators
  * @since 0.1.0
@@ -86,7 +86,7 @@ export const isFormat = (value: unknown): value is SampleFormat =>
 export const bytesOf = (format: SampleFormat): number => formats[format][0]
 
 /**
- * The whole samples of all channels in `bytes`, each channel by itself. What is no number becomes silence.
+ * Decodes the whole samples of all channels in `bytes`, each channel separately. NaN becomes silence.
  *
  * @category codecs
  * @since 0.1.0
@@ -110,9 +110,9 @@ export const decode = (bytes: Uint8Array, format: SampleFormat, channels: number
 const half = Math.SQRT1_2
 
 /**
- * What each channel gives to the left and to the right one, by their number, in the order of WAV, FLAC and MPEG: front
- * left, front right, centre, low frequency, then the others by side. A centre and the surrounding channels go in at -3 dB, and
- * the channel for low frequencies is left out, as ITU-R BS.775 has it.
+ * What each channel contributes to left and right, by their number, in the order of WAV, FLAC and MPEG: front left, front
+ * right, center, low frequency, then the others by side. A center and the surround channels are added at -3 dB, and the
+ * low-frequency channel is left out, as in ITU-R BS.775.
  */
 const mixes: ReadonlyArray<ReadonlyArray<readonly [left: number, right: number]>> = [
   [],
@@ -126,7 +126,7 @@ const mixes: ReadonlyArray<ReadonlyArray<readonly [left: number, right: number]>
   [[1, 0], [0, 1], [half, half], [0, 0], [half, 0], [0, half], [half, 0], [0, half]]
 ]
 
-/** Vorbis has its own order from three channels on (Vorbis I, 4.3.9). These are the places of the order above. */
+/** Vorbis has its own order from three channels on (Vorbis I, 4.3.9). These are the indexes of the order above. */
 const vorbisOrder: ReadonlyArray<ReadonlyArray<number>> = [
   [],
   [0],
@@ -140,8 +140,8 @@ const vorbisOrder: ReadonlyArray<ReadonlyArray<number>> = [
 ]
 
 /**
- * AAC puts the centre first (ISO 14496-3, table 1.19). The decoder has put up to six channels into the order of WAV already, and
- * leaves eight as they are (@audio/decode-aac 1.6.0).
+ * AAC puts the center first (ISO 14496-3, table 1.19). The decoder has put up to six channels into the order of WAV already,
+ * and leaves eight as they are (@audio/decode-aac 1.6.0).
  */
 const aacOrder: ReadonlyArray<ReadonlyArray<number> | undefined> = [
   undefined,
@@ -156,7 +156,7 @@ const aacOrder: ReadonlyArray<ReadonlyArray<number> | undefined> = [
 ]
 
 /**
- * Which channel is which.
+ * The order of the channels.
  *
  * @category models
  * @since 0.1.0
@@ -172,8 +172,9 @@ export type ChannelOrder = "wav" | "vorbis" | "aac"
 export const maxChannels = mixes.length - 1
 
 /**
- * One or two channels as they are, more of them mixed down to two: front left and right, the centre and the surrounding
- * channels at -3 dB, nothing of the channel for low frequencies; all by as much lower as it takes to never clip.
+ * Returns one or two channels as they are, and mixes more of them down to two: front left and right, the center and the
+ * surround channels at -3 dB, nothing of the low-frequency channel; everything is lowered by as much as is needed to never
+ * clip.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,33 +1,39 @@
 /**
- * What stands around the frames of a stream that is nothing but frames, as MP3 and ADTS are: the tags of players and of stations, zeros,
- * and what is damaged.
+ * What comes around the frames of a stream that consists of frames only, as MP3 and ADTS do: the tags of players and
+ * stations, zeros, and damaged parts.
  *
  * @since 0.1.0
  */
 import type { Cutter } from "./Cutter.ts"
 import * as Tags from "./Tags.ts"
 
-/** Tags are read up to this size: what is larger is a picture. */
+/** Tags are read up to this size: a larger one is a picture. */
 const maxTagBytes = 256 * 1024
 
-/** What is looked over for a frame: for the first one, since a station is joined in the middle of one, and behind one that is damaged. */
+/**
+ * How many bytes are searched for a frame: for the first one, since a station is joined in the middle of one, and after a
+ * damaged one.
+ */
 const maxJoinBytes = 65_536
 
 const id3v1Bytes = 128
 const id3HeaderBytes = 10
 
-/** What begins a tag behind the sound. */
+/** The beginnings of tags after the sound. */
 const trailers = new Set(["TAG", "APE", "LYR", "ID3"])
 
-/** What a frame begins with, and a tag that says how long it is. */
+/** The first bytes of a frame, and of a tag that declares its length. */
 const beginnings = new Set([0xff, ...["T", "A", "I"].map((letter) => letter.charCodeAt(0))])
 
-/** Of a tag of APE: its header, and the bits of its flags that say that it is none of an end, and that there is one. */
+/**
+ * For a tag of APE: the size of its header, and the flags that mark a header rather than a footer, and the presence of a
+ * header.
+ */
 const apeHeaderBytes = 32
 const apeIsHeader = 0x20000000
 const apeHasHeader = 0x80000000
 
-/** How long a tag of APE is by its header or its end: the one is not counted in what they say. */
+/** The length of a tag of APE, according to its header or footer: the declared length does not include the header. */
 const apeBytes = (bytes: Uint8Array, at: number, isHeader: boolean): number => {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, apeHeaderBytes)
   const hasHeader = isHeader || (view.getUint32(20, true) & apeHasHeader) !== 0
@@ -48,8 +54,8 @@ export const trailingBytes = (tail: Uint8Array): number => {
 }
 
 /**
- * What stands before the first frame of a stream that is nothing but frames, between them, and behind the last one: tags of
- * ID3 and APE, and zeros.
+ * Handles what comes before the first frame of a stream that consists of frames only, between frames, and after the last one:
+ * tags of ID3 and APE, and zeros.
  *
  * @category models
  * @since 0.1.0
@@ -57,35 +63,35 @@ export const trailingBytes = (tail: Uint8Array): number => {
 export interface Surroundings {
   /** Whether an ID3v2 tag before the first frame has been looked for. */
   readonly isTagRead: () => boolean
-  /** Looks for it; `false` if more bytes are needed. */
+  /** Looks for that tag; `false` if more bytes are needed. */
   readonly readTag: () => boolean
   /**
-   * Something that is no frame. `isJoining`: there was none yet. A tag is skipped. One that does not say its length is the end, and so
-   * is anything behind a tag, and zeros as long as nothing but a tag follows. Anything else is passed byte by byte until a frame comes,
-   * and `Corrupt` from 64 KiB on.
+   * Handles something that is not a frame. `isJoining`: there was none yet. A tag is skipped. A tag that does not declare its
+   * length is the end, and so are anything after a tag, and zeros that only a tag follows. Anything else is skipped byte by
+   * byte until a frame comes, and `Corrupt` from 64 KiB on.
    */
   readonly pass: (isJoining: boolean) => boolean
   /** A frame has come. */
   readonly onFrame: () => void
-  /** Whether something was passed since the last frame that is no tag: what looks like a frame may be none. */
+  /** Whether something other than a tag was skipped since the last frame: what looks like a frame may then not be one. */
   readonly isLost: () => boolean
-  /** Whether that was so between two frames, so that there may be fewer than there were. */
+  /** Whether that was the case between two frames, so that frames may be missing. */
   readonly isDamaged: () => boolean
-  /** Says what the bytes end with, where no frame has come behind what was passed. */
+  /** Reports what the bytes end with, if no frame has come after what was skipped. */
   readonly failLost: () => void
   /**
-   * Whether the sound has ended. What comes then is taken by {@link Surroundings.passEnd}, but for a tag or sound behind zeros: with
-   * that it has not.
+   * Whether the sound has ended. What comes then is handled by {@link Surroundings.passEnd}, except for a tag or sound after
+   * zeros: then it has not ended.
    */
   readonly isEnded: () => boolean
   readonly passEnd: () => void
-  /** Whether what waits is zeros, the beginning of a tag, or both, and no frame that was cut. */
+  /** Whether the waiting bytes are zeros, the beginning of a tag, or both, and not a frame that was cut off. */
   readonly isTrailer: () => boolean
-  /** Whether what waits first is followed, behind so many bytes, by the beginning of a tag, or by nothing any more. */
+  /** Whether the first waiting item is followed, after this many bytes, by the beginning of a tag, or by nothing more. */
   readonly isLast: (bytes: number) => boolean
-  /** No more bytes come than those that wait. */
+  /** No more bytes will come than those that wait. */
   readonly onLast: () => void
-  /** Whether so many bytes may come yet that do not wait. */
+  /** Whether this many more bytes may still come. */
   readonly mayCome: (bytes: number) => boolean
   readonly restart: () => void
 }
@@ -99,14 +105,14 @@ export interface Surroundings {
 export const make = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surroundings => {
   const { available, consume, fail, input, skip } = cutter
   let isTagRead = false
-  /** Bytes that were passed since the last frame and are no tag. */
+  /** The bytes that were skipped since the last frame and are not a tag. */
   let passed = 0
   let isDamaged = false
   let hasFrame = false
   let ended = false
-  /** It has ended with zeros. */
+  /** Whether it has ended with zeros. */
   let isPadding = false
-  /** A tag was the last that came. */
+  /** Whether a tag was the last thing that came. */
   let isBehindTag = false
   let isAtEnd = false
 
@@ -128,7 +134,7 @@ export const make = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surr
 
   const foreign = () => fail("Corrupt", `something that is no frame stands between the ${name} frames`)
 
-  /** Passes over zeros, up to a tag or something else, behind which the sound may go on. */
+  /** Skips zeros, up to a tag or something else, after which the sound may continue. */
   const passZeros = (): void => {
     while (isZero()) {
       consume(1)
@@ -145,7 +151,7 @@ export const make = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surr
     }
   }
 
-  /** The length of a tag that begins here and says it, or 0, or `undefined` if more bytes are needed; sound may follow. */
+  /** The length of a tag that begins here and declares it, or 0, or `undefined` if more bytes are needed; sound may follow. */
   const tagBytes = (): number | undefined => {
     const magic = text(8)
     if (magic.startsWith("TAG") && magic[3] !== "+") return id3v1Bytes
@@ -153,13 +159,13 @@ export const make = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surr
     if (available() < apeHeaderBytes) return undefined
     if (magic !== "APETAGEX") return 0
     const view = new DataView(input.bytes.buffer, input.bytes.byteOffset + input.start, apeHeaderBytes)
-    // what is no header is the end of one
+    // if it is not a header, it is a footer
     return (view.getUint32(20, true) & apeIsHeader) === 0
       ? apeHeaderBytes
       : apeBytes(input.bytes, input.start, true)
   }
 
-  /** How many bytes lie before the next one that a frame or a tag can begin with, or the end of what waits. */
+  /** How many bytes come before the next one that a frame or a tag can begin with, or the end of what waits. */
   const toNext = (): number => {
     let at = input.start + 1
     while (at < input.end && !beginnings.has(input.bytes[at] ?? 0)) at++
@@ -194,7 +200,7 @@ export const make = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surr
       const tag = id3 === 0 ? tagBytes() : id3
       if (tag === undefined) return false
       if (tag > 0) {
-        // what follows on one of ID3v2 is sound, since it says for itself where it ends; what is damaged may hold the letters of one
+        // sound follows a tag of ID3v2, which declares its end; a damaged part may contain the letters of one
         isBehindTag ||= id3 === 0 && passed === 0
         skip(tag)
         return true

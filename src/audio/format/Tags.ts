@@ -1,12 +1,12 @@
 /**
- * What files say of themselves: Vorbis comments, ID3v2, RIFF INFO and the tags of Matroska, as text by lower-case name. The
- * names are those of Vorbis comments (title, artist, album, tracknumber, date ...) where a format has its own for the same
- * thing. Nothing here fails: what cannot be read is left out, and so are pictures.
+ * The metadata of files: Vorbis comments, ID3v2, RIFF INFO and the tags of Matroska, as text by lower-case name. The names
+ * are those of Vorbis comments (title, artist, album, tracknumber, date ...) if a format has its own for the same thing.
+ * Nothing here fails: what cannot be read is left out, and so are pictures.
  *
  * @since 0.1.0
  */
 
-/** A tag of more text than this is not for a display. */
+/** A tag with more text than this is not for display. */
 const maxValue = 4096
 
 const maxTags = 256
@@ -30,7 +30,7 @@ export const add = (tags: MutableTags, name: string, value: string): void => {
   const text = value.replace(/\0+$/, "").trim()
   if (key === "" || text === "" || text.length > maxValue || Object.hasOwn(tags, key)) return
   if (Object.keys(tags).length >= maxTags) return
-  // a name that an object has by itself must become a tag, too
+  // a name that every object inherits must become a tag, too
   Object.defineProperty(tags, key, { value: text, enumerable: true, configurable: true, writable: true })
 }
 
@@ -46,7 +46,7 @@ const u32 = (bytes: Uint8Array, offset: number): number =>
     (bytes[offset + 3] ?? 0)) >>> 0
 
 /**
- * A Vorbis comment header behind its magic (Vorbis I, 5): a vendor, then `NAME=value`. The bytes may be cut.
+ * Reads a Vorbis comment header after its magic (Vorbis I, 5): a vendor, then `NAME=value`. The bytes may be cut off.
  *
  * @category codecs
  * @since 0.1.0
@@ -123,14 +123,14 @@ const syncsafe = (bytes: Uint8Array, offset: number): number =>
   (((bytes[offset + 2] ?? 0) & 127) << 7) | ((bytes[offset + 3] ?? 0) & 127)
 
 /**
- * How long an ID3v2 tag is that begins here, its header included; 0 if there is none. Ten bytes are enough.
+ * The length of an ID3v2 tag that begins here, including its header; 0 if there is none. Ten bytes are enough.
  *
  * @category codecs
  * @since 0.1.0
  */
 export const id3Bytes = (bytes: Uint8Array, offset: number): number => {
   if (bytes[offset] !== 0x49 || bytes[offset + 1] !== 0x44 || bytes[offset + 2] !== 0x33) return 0
-  // none of the bytes of a length has its first bit: what has is no tag
+  // the bytes of a length never have their first bit set; otherwise this is not a tag
   if (bytes.subarray(offset + 6, offset + 10).some((byte) => byte >= 0x80)) return 0
   const footer = ((bytes[offset + 5] ?? 0) & 0x10) === 0 ? 0 : 10
   return 10 + syncsafe(bytes, offset + 6) + footer
@@ -150,7 +150,10 @@ const unsynchronised = (bytes: Uint8Array): Uint8Array => {
 const isFrameOrEnd = (body: Uint8Array, at: number): boolean =>
   at >= body.length || body[at] === 0 || /^[A-Z][A-Z0-9]{3}$/.test(latin1.decode(body.subarray(at, at + 4)))
 
-/** The size of a frame. iTunes has written those of version 4 like those of version 3, which tells where the next one begins. */
+/**
+ * The size of a frame. iTunes has written the sizes of version 4 like those of version 3; where the next frame begins reveals
+ * this.
+ */
 const frameSize = (body: Uint8Array, offset: number, version: number): number => {
   if (version === 2) return u32(body, offset + 2) & 0xffffff
   const plain = u32(body, offset + 4)
@@ -160,7 +163,9 @@ const frameSize = (body: Uint8Array, offset: number, version: number): number =>
   return isPlain ? plain : safe
 }
 
-/** Of version 4, each frame says for itself whether it is unsynchronised, and whether its length stands before it once more. */
+/**
+ * In version 4, each frame says for itself whether it is unsynchronised, and whether its length is repeated before its data.
+ */
 const frameData = (body: Uint8Array, offset: number, data: Uint8Array, version: number): Uint8Array => {
   if (version < 4) return data
   const flags = body[offset + 9] ?? 0
@@ -169,7 +174,7 @@ const frameData = (body: Uint8Array, offset: number, data: Uint8Array, version: 
 }
 
 /**
- * An ID3v2 tag of version 2, 3 or 4 with its header (id3.org). Its text frames are read, and TXXX by their own names.
+ * Reads an ID3v2 tag of version 2, 3 or 4 with its header (id3.org). Its text frames are read, and TXXX by their own names.
  *
  * @category codecs
  * @since 0.1.0
@@ -203,7 +208,7 @@ export const id3 = (tag: Uint8Array, tags: MutableTags = {}): MutableTags => {
   return tags
 }
 
-/** Text of an encoding that is not told: what is no UTF-8 was written on Windows. */
+/** Decodes text without a declared encoding: if it is not valid UTF-8, it was written on Windows. */
 const untold = (bytes: Uint8Array): string => {
   const text = utf8.decode(bytes)
   return text.includes("\uFFFD") ? latin1.decode(bytes) : text
@@ -225,7 +230,7 @@ const riffNames: { readonly [id: string]: string } = {
 }
 
 /**
- * The chunks of a RIFF list of type INFO, behind that word.
+ * Reads the chunks of a RIFF list of type INFO, after that word.
  *
  * @category codecs
  * @since 0.1.0

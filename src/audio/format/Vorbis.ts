@@ -1,5 +1,6 @@
 /**
- * What has to be known of Vorbis without decoding it: its headers, and how many samples a packet makes (Vorbis I, 4.2, 4.3).
+ * What has to be known of Vorbis without decoding it: its headers, and how many samples a packet decodes to (Vorbis I, 4.2,
+ * 4.3).
  *
  * @since 0.1.0
  */
@@ -11,7 +12,7 @@
 export interface Identification {
   readonly channels: number
   readonly rate: number
-  /** Samples of a short and of a long block. */
+  /** The samples of a short and of a long block. */
   readonly blocks: readonly [short: number, long: number]
 }
 
@@ -47,9 +48,9 @@ export const identification = (packet: Uint8Array): Identification | undefined =
 }
 
 /**
- * For each mode, whether its blocks are long. The modes are the last thing in a setup header, which can only be read forward
- * by who understands all that comes before: so it is read from its end, where each mode has a window and a transform type of
- * zero, as far as that holds, and the number of modes before them agrees.
+ * For each mode, whether its blocks are long. The modes are the last part of a setup header, which can only be read forward
+ * by a reader that understands everything before. So it is read from its end, while each mode has a window and a transform
+ * type of zero. The longest run counts for which the number of modes before it agrees.
  *
  * @category codecs
  * @since 0.1.0
@@ -83,7 +84,7 @@ export const modes = (setup: Uint8Array): ReadonlyArray<boolean> | undefined => 
  * @since 0.1.0
  */
 export interface Counter {
-  /** Samples that a decoder gives for this packet, -1 if it is no audio packet. */
+  /** The samples that a decoder gives for this packet, -1 if it is not an audio packet. */
   readonly samples: (packet: Uint8Array) => number
   readonly reset: () => void
 }
@@ -98,7 +99,7 @@ export const counter = (blocks: Identification["blocks"], long: ReadonlyArray<bo
   return {
     samples: (packet) => {
       const [first = 1] = packet
-      // a packet of no bytes makes no sound, and changes nothing
+      // an empty packet makes no sound, and changes nothing
       if (packet.length === 0) return 0
       if ((first & 1) !== 0) return -1
       const mode = (first >> 1) & ((1 << modeBits) - 1)

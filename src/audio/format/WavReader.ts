@@ -1,11 +1,12 @@
 /**
  * WAV: RIFF, RF64 and BW64 with PCM of integers, floating point or G.711, to pieces of PCM.
  *
- * What ends how:
- * - The sound ends before the size that it has by its header: `Truncated`, after all that is there. A size of zero or of all
- *   ones, as those write it who cannot go back to the header, means all there is; so does one of 2 GiB that is not there.
+ * How it ends:
+ * - The sound ends before the size that its header declares: `Truncated`, after everything that is there. A size of zero or
+ *   of all ones, as written by programs that cannot go back to the header, means everything that is there; so does a size of
+ *   2 GiB that is not there.
  * - The bytes end inside a sample of all channels: `Truncated`.
- * - Chunks behind the sound: ignored.
+ * - Chunks after the sound: ignored.
  *
  * @since 0.1.0
  */
@@ -15,21 +16,21 @@ import * as Samples from "./Samples.ts"
 import type { MutableTags } from "./Tags.ts"
 import * as Tags from "./Tags.ts"
 
-/** Samples of all channels in a packet, at most. */
+/** The most samples of all channels in a packet. */
 const packetFrames = 2048
 
-/** Chunks before the sound are read as a whole if they are of use, and skipped else. */
+/** Chunks before the sound are read as a whole if they are useful, and skipped otherwise. */
 const maxChunkBytes = 1024 * 1024
 
 const unknownSize = 0xffffffff
 
-/** No file is as long: it is the size of who did not know, in 64 bits. */
+/** No file is that long: it is the 64-bit size of a program that did not know it. */
 const unknownWideSize = 2 ** 53
 
-/** From here on sizes are those of programs that did not know: espeak writes 0x7ffff000, others a little more. */
+/** From here on, sizes are those of programs that did not know them: espeak writes 0x7ffff000, others a little more. */
 const doubtfulSize = 0x7ffff000
 
-/** Chunks that follow one of an odd size at once, where a program has left out the byte between them. */
+/** Chunks that may follow immediately after one of an odd size, if a program has left out the padding byte. */
 const known = new Set([
   "data",
   "fmt ",
@@ -73,7 +74,7 @@ const decodeFormat = (chunk: Uint8Array): Format | Problem => {
   const block = view.getUint16(12, true)
   const extensible = tag === 0xfffe && chunk.length >= 26
   const code = extensible ? view.getUint16(24, true) : tag
-  // the bits that count can be fewer than those that a sample takes
+  // the significant bits can be fewer than those that a sample takes
   const bits = channels > 0 && block > 0 && block % channels === 0 ? 8 * block / channels : view.getUint16(14, true)
   const format = sampleFormatOf(code, bits)
   if (format === undefined) {
@@ -102,10 +103,10 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   let frameBytes = 1
   let soundAt = 0
   let soundEnd = Infinity
-  /** Whether the size may be none. */
+  /** Whether the declared size may be wrong. */
   let doubtful = false
   let frame = 0
-  /** A chunk of an odd size has ended. */
+  /** Whether a chunk of an odd size has ended. */
   let isOdd = false
   const tags: MutableTags = {}
 
@@ -173,7 +174,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     const bytes = size === unknownSize && wide !== undefined ? wide : size
     const unknown = bytes === 0 || bytes === unknownSize || bytes >= unknownWideSize
     doubtful = !unknown && wide === undefined && bytes >= doubtfulSize
-    // a size that is no whole number of samples is that of a program that padded it
+    // a size that is not a whole number of samples is that of a program that padded it
     const frames = unknown ? undefined : Math.floor(bytes / frameBytes)
     soundEnd = frames === undefined ? Infinity : soundAt + frames * frameBytes
     header = {

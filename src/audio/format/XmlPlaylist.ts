@@ -1,6 +1,6 @@
 /**
- * Playlists that are documents: XSPF, and ASX of Windows Media. Of each entry its first place is taken, and its title; what else XML
- * can say is not looked at.
+ * Playlists that are XML documents: XSPF, and ASX of Windows Media. Only the title and the first location of each entry are
+ * read.
  *
  * @since 0.1.0
  */
@@ -12,25 +12,25 @@
 export type Kind = "XSPF" | "ASX"
 
 /**
- * How much of a document is looked at to tell what it is: a declaration and comments may stand before its element.
+ * How much of a document is searched to recognize it: a declaration and comments may come before its element.
  *
  * @category constants
  * @since 0.1.0
  */
 export const headBytes = 512
 
-/** No page, whose text may speak of such elements. */
+/** Excludes HTML pages, whose text may mention such elements. */
 const beginning = /^(?:\u00ef\u00bb\u00bf)?\s*<(?:\?xml|!--|playlist|asx)[\s>-]/i
 
 const element = /<(playlist|asx)[\s>]/i
 
-/** Up to its end, or that of the text. What looks like one in a section that is marked is text. */
+/** A comment, up to its end or that of the text. What looks like one in a CDATA section is text. */
 const comment = /(<!\[CDATA\[[^]*?(?:\]\]>|$))|<!--[^]*?(?:-->|$)/g
 
 const withoutComments = (text: string): string => text.replaceAll(comment, "$1")
 
 /**
- * Which kind text that begins so is, if any.
+ * The kind of playlist that text with this beginning is, if any.
  *
  * @category guards
  * @since 0.1.0
@@ -50,14 +50,17 @@ const unescaped = (text: string): string =>
     return code <= 0x10_ffff ? String.fromCodePoint(code) : whole
   })
 
-/** The text of the first element of this pattern, on one line. None of these goes over a piece twice, however the document is made. */
+/**
+ * The text of the first element that matches this pattern, on one line. None of these patterns scans a piece twice, whatever
+ * the document is.
+ */
 const textOf = (pattern: RegExp, piece: string): string | undefined => {
   const { apart, marked, plain } = pattern.exec(piece)?.groups ?? {}
   const text = (marked ?? unescaped(plain ?? apart ?? "")).replaceAll(/\s+/g, " ").trim()
   return text === "" ? undefined : text
 }
 
-/** Up to the end of a section that is marked, or of the text. */
+/** Up to the end of a CDATA section, or of the text. */
 const contentOf = (name: string): RegExp =>
   new RegExp(`<${name}>\\s*(?:<!\\[CDATA\\[(?<marked>[^\\]]*(?:\\](?!\\]>)[^\\]]*)*)|(?<plain>[^<]*))`, "i")
 
@@ -69,7 +72,7 @@ const patterns = {
 } as const
 
 /**
- * In its order. What has no place is left out.
+ * The entries, in order. Entries without a location are left out.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Which addresses of the network may be connected to. A name says nothing of that, since whoever has it lets it lead anywhere, and
- * elsewhere a moment later: what counts is the address that a connection is made to, each time one is made.
+ * Which network addresses may be connected to. A host name says nothing about that: its owner may let it lead anywhere, and
+ * elsewhere a moment later. What counts is the address of each connection, at the time it is made.
  *
  * @since 0.1.0
  */
@@ -9,8 +9,9 @@ import * as Net from "node:net"
 import type { Fetch } from "./HttpFetch.ts"
 
 /**
- * `"public"`: those of {@link isPublic}. A function is asked for each connection with the address, as text such as `192.0.2.1` or
- * `2001:db8::1`, and the port; where a name has several addresses, with each of them.
+ * Which addresses may be connected to. `"public"` allows those of {@link isPublic}. A function is called for each connection
+ * with the address, as text such as `192.0.2.1` or `2001:db8::1`, and the port; if a name has several addresses, with each of
+ * them.
  *
  * @category models
  * @since 0.1.0
@@ -18,8 +19,8 @@ import type { Fetch } from "./HttpFetch.ts"
 export type Addresses = "any" | "public" | ((address: string, port: number) => boolean)
 
 /**
- * All of IPv4 that is not a place in the internet: what the IANA IPv4 Special-Purpose Address Registry (RFC 6890) has as not globally
- * reachable or as deprecated, and multicast (RFC 5771).
+ * The parts of IPv4 that are not in the public internet: what the IANA IPv4 Special-Purpose Address Registry (RFC 6890) lists
+ * as not globally reachable or as deprecated, and multicast (RFC 5771).
  */
 const special4: ReadonlyArray<readonly [network: string, bits: number]> = [
   ["0.0.0.0", 8],
@@ -37,13 +38,14 @@ const special4: ReadonlyArray<readonly [network: string, bits: number]> = [
   ["203.0.113.0", 24],
   ["224.0.0.0", 4],
   ["240.0.0.0", 4],
-  // no registry has it: each virtual machine at Azure has its host there (Microsoft Learn, "What is IP address 168.63.129.16?")
+  // not in any registry: each virtual machine at Azure has its host there (Microsoft Learn, "What is IP address
+  // 168.63.129.16?")
   ["168.63.129.16", 32]
 ]
 
 /**
- * What of the global unicast addresses is none, by the IANA IPv6 Special-Purpose Address Registry: assignments of protocols, among
- * them Teredo, documentation, and 6to4, which has an address of IPv4 in it.
+ * The parts of the global unicast addresses that are not public, by the IANA IPv6 Special-Purpose Address Registry: protocol
+ * assignments, including Teredo, documentation, and 6to4, which contains an IPv4 address.
  */
 const special6: ReadonlyArray<readonly [network: string, bits: number]> = [
   ["2001::", 23],
@@ -52,7 +54,7 @@ const special6: ReadonlyArray<readonly [network: string, bits: number]> = [
   ["3fff::", 20]
 ]
 
-/** A NAT64 stands for all of IPv4 (RFC 6052, 2.1). */
+/** NAT64 stands for all of IPv4 (RFC 6052, 2.1). */
 const nat64 = "64:ff9b::"
 
 const refused = new Net.BlockList()
@@ -62,15 +64,15 @@ for (const [network, bits] of special4) {
 }
 for (const [network, bits] of special6) refused.addSubnet(network, bits, "ipv6")
 
-/** Global unicast (IANA Internet Protocol Version 6 Address Space): what lies outside has a place on this machine or beside it. */
+/** Global unicast (IANA Internet Protocol Version 6 Address Space): everything else is on this machine or in its network. */
 const global6 = new Net.BlockList()
 global6.addSubnet("2000::", 3, "ipv6")
 global6.addSubnet(nat64, 96, "ipv6")
 
 /**
- * Whether an address of IPv4 or IPv6 is one of the public internet by IANA's registries of special-purpose addresses: not of this
- * machine, of a private network, link-local (where clouds have their metadata), shared by a provider, multicast, or reserved. What is no
- * address is none.
+ * Whether an IPv4 or IPv6 address belongs to the public internet, by IANA's registries of special-purpose addresses: not this
+ * machine, a private network, link-local (where clouds have their metadata), shared by a provider, multicast, or reserved.
+ * False for anything that is not an address.
  *
  * @category guards
  * @since 0.1.0
@@ -82,7 +84,7 @@ export const isPublic = (address: string): boolean => {
 }
 
 /**
- * What is said of it, and no more: whoever named it is not to be told where a name of somebody's network leads.
+ * The whole message: it does not tell the person who gave the URL where a name leads in someone's network.
  *
  * @category errors
  * @since 0.1.0
@@ -95,7 +97,8 @@ class AddressRefused extends Error {
 }
 
 /**
- * Whether a request has failed because it leads to an address that may not be connected to: `fetch` has that as the cause of its error.
+ * Whether a request has failed because it leads to an address that may not be connected to, which `fetch` has as the cause of
+ * its error.
  *
  * @category guards
  * @since 0.1.0
@@ -104,7 +107,7 @@ export const isRefused = (cause: unknown): boolean =>
   cause instanceof AddressRefused || (cause instanceof Error && cause.cause instanceof AddressRefused)
 
 /**
- * Whether it refuses any address at all.
+ * Whether this refuses any address at all.
  *
  * @category guards
  * @since 0.1.0
@@ -113,7 +116,7 @@ export const isRule = (addresses: Addresses | undefined): boolean => addresses !
 
 type Allows = (address: string, port: number) => boolean
 
-/** A lookup that finds only what may be connected to, so that the address that is looked at is the one that is taken. */
+/** A lookup that finds only allowed addresses, so that the address that is checked is the one that is connected to. */
 const lookupOf = (allows: Allows, port: number): Net.LookupFunction => (hostname, options, done) => {
   Dns.lookup(hostname, { ...options, all: true }, (error, found) => {
     if (error !== null) return done(error, [])
@@ -130,7 +133,7 @@ const lookupOf = (allows: Allows, port: number): Net.LookupFunction => (hostname
 }
 
 const make = async (allows: Allows): Promise<Fetch> => {
-  // of an agent the `fetch` of Node has none but its own; and by the name of the package Bun gives one that asks no agent
+  // Node's `fetch` accepts only agents of its own; by the name of the package, Bun provides one that ignores agents
   const { Agent, buildConnector, fetch } = await import("undici/index.js")
   const agent = new Agent({
     allowH2: false,
@@ -138,7 +141,7 @@ const make = async (allows: Allows): Promise<Fetch> => {
       const port = Number(options.port) || (options.protocol === "https:" ? 443 : 80)
       const host = options.hostname.replace(/^\[(.*)\]$/, "$1")
       try {
-        // nothing is looked up for what is an address itself
+        // an IP address is not looked up
         if (Net.isIP(host) !== 0 && !allows(host, port)) return done(new AddressRefused(), null)
       } catch (cause) {
         return done(cause instanceof Error ? cause : new Error(String(cause)), null)
@@ -152,16 +155,16 @@ const make = async (allows: Allows): Promise<Fetch> => {
 const made = new WeakMap<Allows, Promise<Fetch>>()
 
 /**
- * The `fetch` of Node. Those of other runtimes say otherwise why a request has failed, so that another try would be taken for vain (Bun), or
- * leave a compressed answer as it is (Deno); there it is that of the package, which Node has its own from.
+ * The `fetch` of Node. On other runtimes it is that of the package, from which Node has its own: theirs report failed
+ * requests in another way, so that another attempt would seem useless (Bun), or leave a compressed answer as it is (Deno).
  */
 const plain: Fetch = process.versions["bun"] === undefined && process.versions["deno"] === undefined
   ? (url, request) => fetch(url, request)
   : async (url, request) => (await import("undici/index.js")).fetch(url, request)
 
 /**
- * What asks those addresses only, in each of its connections, also behind a redirect. Connections are kept for those who have the same
- * rule.
+ * A `fetch` that makes all of its connections only to those addresses, also after a redirect. Connections are shared by those
+ * who have the same rule.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What an answer says of the bytes that it holds.
+ * What a response says about the bytes of its body.
  *
  * @since 0.1.0
  */
@@ -15,25 +15,28 @@ export interface Answer {
   readonly body: FetchReader | undefined
   readonly abort: () => void
   readonly status: number
-  /** The first byte of the body and the one behind its last, and the size of it all, if they are said. */
+  /** The position of the first byte of the body, of the one after its last, and the total size, if they are stated. */
   readonly start: number
   readonly end: number | undefined
   readonly size: number | undefined
   readonly ranges: boolean
-  /** The server has compressed it though it was told not to: its numbers count other bytes than those that are read. */
+  /**
+   * The server has compressed the body although it was told not to: its numbers then count other bytes than those that are
+   * read.
+   */
   readonly isEncoded: boolean
   readonly validator: string | undefined
   readonly live: boolean
   readonly from: string
   readonly type: string | undefined
-  /** What the server says of itself, and what takes its metadata out of the body, if it puts any in. */
+  /** The tags that the server sends, and a function that removes metadata from the body, if there is any. */
   readonly tags: Tags
   readonly sound: ((bytes: Uint8Array) => Uint8Array) | undefined
 }
 
 const contentRange = /^bytes (\d+)-(\d+)\/(\d+|\*)$/
 
-/** Weak tags do not say that the bytes are the same. */
+/** Weak validators do not guarantee that the bytes are the same. */
 const validatorOf = (headers: FetchHeaders): string | undefined => {
   const tag = headers.get("etag")
   if (tag !== null && !tag.startsWith("W/")) return tag
@@ -41,7 +44,8 @@ const validatorOf = (headers: FetchHeaders): string | undefined => {
 }
 
 /**
- * `onTags` is told what a station says while it is read. `undefined` where it is a part, and does not say which.
+ * Reads a response. `onTags` is called with what a station reports while it is read. Returns `undefined` if the response is a
+ * part, and does not say which.
  *
  * @category constructors
  * @since 0.1.0
@@ -55,7 +59,7 @@ export const answerOf = (
   const interval = Icy.intervalOf(headers)
   const isEncoded = (headers.get("content-encoding") ?? "identity").toLowerCase() !== "identity"
   const length = Number(headers.get("content-length") ?? "NaN")
-  // what it has of metadata is counted in its length
+  // metadata counts toward the length
   const size = interval !== undefined || isEncoded ? NaN : range === null ? length : Number(range[3])
   return {
     ...reading,

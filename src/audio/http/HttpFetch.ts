@@ -1,23 +1,25 @@
 /**
- * What a URL is asked with: a `fetch` as the Fetch Standard has it, and no more of it than is used.
+ * The `fetch` that URLs are requested with: the part of the Fetch Standard that is used here.
  *
  * @since 0.1.0
  */
 
 /**
- * How it is asked. Redirects are to be followed, and `signal` ends the request, and its answer.
+ * A request. Redirects are to be followed, and `signal` ends the request and its answer.
  *
  * @category models
  * @since 0.1.0
  */
 export interface FetchRequest {
-  /** By names in lower case. */
+  /** The headers, by names in lower case. */
   readonly headers: Record<string, string>
   readonly signal: AbortSignal
   readonly redirect: "follow"
 }
 
 /**
+ * The headers of an answer.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -27,6 +29,8 @@ export interface FetchHeaders {
 }
 
 /**
+ * Reads the body of an answer.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -38,7 +42,7 @@ export interface FetchReader {
 }
 
 /**
- * What it answers with: a `Response`, such as `new Response(bytes, { headers })`.
+ * The answer: a `Response`, such as `new Response(bytes, { headers })`.
  *
  * @category models
  * @since 0.1.0
@@ -46,14 +50,14 @@ export interface FetchReader {
 export interface FetchAnswer {
   readonly status: number
   readonly statusText: string
-  /** Where it came from after all redirects; "" for where it was asked. */
+  /** Where the answer came from after all redirects; "" for the requested URL. */
   readonly url: string
   readonly headers: FetchHeaders
   readonly body: { readonly getReader: () => FetchReader } | null
 }
 
 /**
- * Asks a URL. What it rejects with is a connection that has failed.
+ * Requests a URL. A rejection counts as a connection that has failed.
  *
  * @category models
  * @since 0.1.0
@@ -61,7 +65,7 @@ export interface FetchAnswer {
 export type Fetch = (url: string, request: FetchRequest) => Promise<FetchAnswer>
 
 /**
- * What is asked for, beside the headers of the program, which come first.
+ * What is requested, in addition to the headers of the program, which come first.
  *
  * @internal
  */
@@ -69,16 +73,16 @@ export interface Wanted {
   readonly headers: Readonly<Record<string, string>> | undefined
   readonly authorization: string | undefined
   readonly start: number
-  /** Behind its last byte; all there is by default. */
+  /** The position after the last byte; by default everything is requested. */
   readonly end: number | undefined
-  /** What a station puts between its sound. */
+  /** Whether a station should put its metadata between the sound. */
   readonly metadata: boolean
-  /** It has to be the content that this says, or else is sent from its start. */
+  /** The content has to match this validator, or is sent from its start. */
   readonly validator: string | undefined
 }
 
 /**
- * Throws for a header that is none.
+ * The headers of a request. Throws for an invalid header.
  *
  * @internal
  */

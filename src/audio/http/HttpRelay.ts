@@ -1,7 +1,7 @@
 /**
- * A server on this machine that HLS is fetched by, for ffmpeg, which would connect to any address that a playlist names. ffmpeg is let
- * speak HTTP to it alone: it is the proxy of all that ffmpeg asks for, and what playlists name is rewritten to addresses of its own. It
- * asks for them by a `fetch` that knows which addresses it may connect to.
+ * A local server through which ffmpeg fetches HLS. On its own, ffmpeg would connect to any address that a playlist names. It
+ * is allowed to speak HTTP to this server only, which is the proxy for all of its requests, and rewrites the addresses in
+ * playlists to its own. The server fetches them with a `fetch` that knows which addresses may be connected to.
  *
  * @since 0.1.0
  */
@@ -23,11 +23,11 @@ import * as SealedText from "./SealedText.ts"
  * @since 0.1.0
  */
 export interface Relay {
-  /** Where the playlist is for ffmpeg. */
+  /** Where ffmpeg finds the playlist. */
   readonly url: URL
-  /** The variables that ffmpeg is run with. */
+  /** The environment that ffmpeg is run with. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Whether something was asked for at an address that may not be connected to. */
+  /** Whether something was requested at an address that may not be connected to. */
   readonly hasRefused: () => boolean
 }
 
@@ -41,15 +41,15 @@ const mark = Buffer.from("#EXTM3U")
 
 const utf8 = new TextDecoder()
 
-/** It is at hand, and goes by here too, since it may be a playlist. */
+/** A data URL needs no request, but also passes through here, since it may be a playlist. */
 const dataOf = (text: string): URL | undefined => /^data:/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
 
-/** Of those that say which server it is, or how it speaks, none is handed on. */
+/** The headers that are passed on; none that identifies the server or says how it speaks. */
 const passedOn = ["content-type", "content-length", "content-range"]
 
 /**
- * What ffmpeg reads of a playlist: each line that is an address, and each address in quotes, made one of ours by `to`. A line that
- * has another one in it is left out.
+ * Rewrites what ffmpeg reads in a playlist: each line that is an address, and each address in quotes, is replaced by `to`. A
+ * line that contains another address is left out.
  *
  * @category codecs
  * @since 0.1.0
@@ -73,7 +73,8 @@ export const rewrite = (text: string, to: (location: string) => string): string 
 }
 
 /**
- * Listens on loopback until the scope closes. `headersTo` gives the headers for an address. Fails with `Failed` where it cannot listen.
+ * Listens on loopback until the scope closes. `headersTo` returns the headers for an address. Fails with `Failed` if it
+ * cannot listen.
  *
  * @category constructors
  * @since 0.1.0
@@ -87,12 +88,12 @@ export const open = (
   }
 ): Effect.Effect<Relay, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
-    // others on this machine, and pages in a browser there, can make none of its addresses
+    // other programs on this machine, and pages in a browser there, cannot forge its addresses
     const { open, seal } = SealedText.make()
     let origin = ""
     let hasRefused = false
 
-    /** With its last part, by whose end ffmpeg judges what it is. */
+    /** Keeps the last part of the path, since ffmpeg judges the content by its extension. */
     const ours = (target: URL): string => {
       const last = target.protocol === "data:" ? "" : target.pathname.split("/").at(-1)?.slice(-maxLast)
       return `${origin}/${seal(target.href)}/${last === "" ? "stream" : last}`
@@ -103,7 +104,7 @@ export const open = (
       return target === undefined || target.href.length > maxUrl ? `${origin}/none` : ours(target)
     }
 
-    /** What is meant by a request to us, as to a proxy or as to a server. */
+    /** The URL that a request to this server is about, sent as to a proxy or as to a server. */
     const targetOf = (asked: string): URL | undefined => {
       const path = asked.startsWith(origin) ? asked.slice(origin.length) : asked
       const [, sealed = ""] = path.split("/")
@@ -156,14 +157,14 @@ export const open = (
         const value = found.headers.get(header)
         return value === null ? [] : [[header, value] as const]
       })
-      // how long it is, an answer that was compressed does not say
+      // the length of a compressed answer is not known
       const isEncoded = found.headers.get("content-encoding") !== null
       response.writeHead(found.status, Object.fromEntries(isEncoded ? said.slice(0, 1) : said))
       const pieces = async function*() {
         let last: Uint8Array = new Uint8Array(0)
         for (let piece: Uint8Array | undefined = first; piece !== undefined; piece = await read()) {
           const seen = Buffer.concat([last, piece])
-          // ffmpeg looks behind a tag of ID3, too, and nobody has rewritten what stands there
+          // ffmpeg also looks after an ID3 tag, where the content has not been rewritten
           if (seen.includes(mark)) throw new Error("a playlist stands behind something else")
           last = seen.subarray(-mark.length)
           if (piece.length > 0) yield piece
@@ -179,12 +180,12 @@ export const open = (
         else response.writeHead(HttpAddress.isRefused(cause) ? 403 : 502).end()
       })
     })
-    // ffmpeg asks it for HTTP alone
+    // ffmpeg requests HTTP only
     server.on("connect", (_, socket) => socket.destroy())
     server.on("upgrade", (_, socket) => socket.destroy())
     yield* Effect.acquireRelease(
       Effect.callback<void, VoiceError>((resume) => {
-        // later ones, of connections that cannot be taken, would end the process where nobody listens for them
+        // later errors, of connections that cannot be accepted, would end the process if nothing listened for them
         server.on("error", (cause) =>
           resume(ByteSource.failure(name, "Failed", `HLS cannot be handed on: ${cause.message}`, { cause })))
         server.listen(0, "127.0.0.1", () =>
@@ -196,7 +197,7 @@ export const open = (
           server.close(() => resume(Effect.void))
         })
     )
-    // a server that listens on TCP has an address of this kind
+    // a server that listens on TCP has an address of this type
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const others = Object.entries(process.env).filter(([key]) => !/^(?:http|https|all|no)_proxy$/i.test(key))
     return {

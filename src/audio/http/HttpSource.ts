@@ -1,9 +1,10 @@
 /**
- * Bytes of an HTTP or HTTPS URL. A connection that breaks or stalls is replaced, by a schedule, and goes on at the byte where it
- * was: by a range if the server has those, and else by reading anew up to there. That it is still the same content is checked.
+ * The bytes of an HTTP or HTTPS URL. A connection that breaks or stalls is replaced according to a schedule, and continues at
+ * the same byte: with a range if the server supports those, and otherwise by reading again up to there. The content is
+ * checked to be the same.
  *
- * Where the server has ranges and says how long it all is, any place can be read, and so a seek needs no more than another
- * request.
+ * If the server supports ranges and says how long the content is, any position can be read, so that a seek takes just one
+ * more request.
  *
  * @since 0.1.0
  */
@@ -28,7 +29,7 @@ import type { UrlOptions } from "./UrlOptions.ts"
 export type { UrlOptions } from "./UrlOptions.ts"
 
 /**
- * Bytes of a URL, where they came from after all redirects, and what the server says they are.
+ * The bytes of a URL, with the URL that they came from after all redirects, and the type that the server reports.
  *
  * @category models
  * @since 0.1.0
@@ -36,7 +37,7 @@ export type { UrlOptions } from "./UrlOptions.ts"
 export interface HttpBytes extends ByteSource.ByteSource {
   readonly url: URL
   readonly contentType: string | undefined
-  /** What a station says of itself in its answer, and while it plays, if it does. */
+  /** The tags that a station sends in its answer, and those that it sends while it plays. */
   readonly tags: Tags
   readonly tagChanges: Stream.Stream<Tags> | undefined
 }
@@ -47,7 +48,10 @@ const wasCut = "the connection was cut"
 
 const noRule = "a fetch of your own cannot be held to `addresses`: let that refuse addresses, and leave the option out"
 
-/** Parts of less than so many bytes are short, unless no more was asked for. More than so many in a row are no way to hear anything. */
+/**
+ * A part of fewer bytes than this is short, unless no more was requested; the second number is how many short parts in a row
+ * are too many for playback.
+ */
 const [shortBytes, mostShort] = [256, 100]
 
 const isCrumbled = "the server sends a few bytes at a time"
@@ -55,7 +59,7 @@ const isCrumbled = "the server sends a few bytes at a time"
 const isAnotherPart = "the server has sent another part than was asked for"
 
 /**
- * The name that a source of this URL has.
+ * The name of a source of this URL.
  *
  * @category combinators
  * @since 0.1.0
@@ -66,10 +70,11 @@ export const name = (url: string | URL, options?: UrlOptions): string => {
 }
 
 /**
- * Connects, by the schedule `opening` if that is another one than `reconnect`; the scope closes what is open.
+ * Connects, according to the schedule `opening` if that differs from `reconnect`; the scope closes what is open.
  *
- * `Unsupported` for another scheme, and for options that cannot be, `AddressRefused` by the option `addresses`, `NotFound` for 404 and 410, `Unreadable` for 401 and 403, `Failed` for other answers, when the
- * schedule has ended, and when the content has changed.
+ * Fails with `Unsupported` for another scheme and for invalid options, with `AddressRefused` because of the option
+ * `addresses`, with `NotFound` for 404 and 410, with `Unreadable` for 401 and 403, and with `Failed` for other answers, when
+ * the schedule has ended, and when the content has changed.
  *
  * @category constructors
  * @since 0.1.0
@@ -106,23 +111,23 @@ export const open = (
       error: ByteSource.failure(source, "AddressRefused", HttpAddress.refusal)
     }
 
-    // another connection to the station may have told of a title that is over
+    // another connection to the station may have reported a title that is over
     const changes = TagChanges.make("unknown")
     let known: Answer | undefined
     let current: Answer | undefined
     let position = 0
     let ended = false
     let isLive = false
-    /** How many parts in a row were short. */
+    /** The number of successive short parts. */
     let short = 0
     const isEnoughOf = (isShort: boolean): boolean => (short = isShort ? short + 1 : 0) > mostShort
-    /** What is left of a piece of which a part was read before. */
+    /** The rest of a piece of which a part was read before. */
     let leftover: Uint8Array | undefined
 
     const isInVain = (cause: unknown): boolean =>
       HttpTrouble.isOfRequest(cause) || (known === undefined && HttpTrouble.isOfServer(cause))
 
-    /** Within the time that an answer or the next bytes may take. */
+    /** Limits an effect to the time that an answer or the next bytes may take. */
     const patiently = <A>(
       run: (signal: AbortSignal) => Promise<A>,
       what: string
@@ -147,7 +152,7 @@ export const open = (
     const request = (start: number, end: number | undefined): Effect.Effect<Answer, Trouble> =>
       Effect.gen(function*() {
         const controller = new AbortController()
-        // only a station has any, and the first answer says whether it is one
+        // only stations have metadata, and the first answer says whether this is one
         const metadata = options.live !== false && (known === undefined || known.sound !== undefined)
         const wanted = { headers: options.headers, authorization, start, end, metadata, validator: known?.validator }
         const headers = yield* Effect.try({
@@ -158,14 +163,15 @@ export const open = (
           signal.addEventListener("abort", () => controller.abort(), { once: true })
           return ask(target.href, { headers, signal: controller.signal, redirect: "follow" })
         }, hasFailed)
-        // one that somebody reads already, or that is none of the Fetch Standard, is so the next time, too
+        // a body that someone else reads already, or that does not follow the Fetch Standard, would fail in the same way next
+        // time
         const body = yield* Effect.try({
           try: (): FetchReader | undefined => response.body?.getReader(),
           catch: (cause) => fatal(`its answer cannot be read: ${HttpTrouble.reasonOf(cause)}`)
         })
         const abort = () => {
           controller.abort()
-          // a body that was aborted has nothing to say
+          // a rejection of an aborted body means nothing
           body?.cancel().catch(() => undefined)
         }
         if (response.status !== 200 && response.status !== 206 && response.status !== 416) {
@@ -179,10 +185,10 @@ export const open = (
         return yield* Effect.fail(fatal("the server answered 206 without saying which part it sends"))
       })
 
-    /** What makes an answer another thing than the one before. */
+    /** Says what makes an answer different from the one before. */
     const changed = (answer: Answer): string | undefined => {
       if (known === undefined) return undefined
-      // a part that was sent because the validator fits need not repeat it (RFC 9110, 15.3.7)
+      // a part that was sent because the validator matches need not repeat it (RFC 9110, 15.3.7)
       const isVouched = answer.status === 206 && answer.start > 0 && answer.validator === undefined
       if (
         known.validator !== undefined && answer.validator !== known.validator && !isVouched
@@ -206,7 +212,7 @@ export const open = (
       current = undefined
     }
 
-    /** Reads up to a place in an answer that begins before it, as it does where there are no ranges, and gives what came behind it. */
+    /** Reads up to a position in an answer that begins before it, as without ranges, and returns the bytes after it. */
     const skipTo = (answer: Answer, place: number): Effect.Effect<Uint8Array | undefined, Trouble> =>
       Effect.gen(function*() {
         for (let skip = place - answer.start; skip > 0;) {
@@ -223,14 +229,14 @@ export const open = (
       const answer = yield* request(known?.isEncoded === true ? 0 : position, undefined)
       current = answer
       if (answer.status === 416) {
-        // there is nothing behind the last byte, and of no bytes no first one
+        // there is nothing after the last byte, and empty content has no first byte
         if (known?.size === undefined || position >= known.size) return answer
         return yield* Effect.fail(fatal("the server no longer has the bytes that are missing"))
       }
       const why = changed(answer)
       if (why !== undefined) return yield* Effect.fail(fatal(why))
       const isOver = known?.size !== undefined && position >= known.size
-      // a part that ends before that would be asked for over and over again
+      // a part that ends before that would be requested over and over again
       if (answer.start > position || (answer.end !== undefined && answer.end <= position && !isOver)) {
         return yield* Effect.fail(fatal(isAnotherPart))
       }
@@ -238,7 +244,7 @@ export const open = (
       return answer
     })
 
-    /** The next bytes of the connection there is, or of a new one. */
+    /** Reads the next bytes of the current connection, or of a new one. */
     const attempt: Effect.Effect<Uint8Array | undefined, Trouble> = Effect.gen(
       function*(): Effect.fn.Return<Uint8Array | undefined, Trouble> {
         const answer = current ?? (yield* connect)
@@ -252,7 +258,7 @@ export const open = (
         if (bytes !== undefined) return bytes
         const size = known?.size
         const isMissing = size !== undefined && position < size
-        // a server may send less than it was asked for, and say so; how much it has, it need not say
+        // a server may send less than requested, and say so; it need not say how much it has
         if (position === answer.end && answer.end > answer.start && (isMissing || size === undefined)) {
           close()
           if (isEnoughOf(answer.end - answer.start < shortBytes)) return yield* Effect.fail(fatal(isCrumbled))
@@ -276,7 +282,7 @@ export const open = (
       Effect.tapError(effect, tell).pipe(
         Effect.retry({
           schedule: HttpTrouble.heeding(by, ({ error }: Trouble) => error),
-          // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
+          // what a station sent in the meantime is gone: its caller opens it again to hear what it sends now
           while: (failure: Trouble) =>
             failure.retry && !isLive && !(by === HttpTrouble.defaultReconnect && isEnough(isVain(failure)))
         }),
@@ -315,7 +321,7 @@ export const open = (
         ended = known?.size !== undefined && offset >= known.size
       })
 
-    /** The beginning of a part, by a request of its own: as much as comes, or none if there is none any more. */
+    /** Reads the beginning of a part with a request of its own: as much as arrives, or nothing at the end. */
     const readPiece = (start: number, end: number): Effect.Effect<ReadonlyArray<Uint8Array>, Trouble> =>
       Effect.gen(function*() {
         const answer = yield* request(start, end)
@@ -351,7 +357,7 @@ export const open = (
         return parts
       })
 
-    /** One part, by as many requests as the server wants. */
+    /** Reads one part, with as many requests as the server needs. */
     const readPart = (start: number, end: number): Effect.Effect<Uint8Array, VoiceError> =>
       Effect.gen(function*() {
         const parts: Array<Uint8Array> = []

@@ -1,5 +1,5 @@
 /**
- * What can go wrong with a request, and whether another one can help.
+ * What can go wrong with a request, and whether another attempt can help.
  *
  * @since 0.1.0
  */
@@ -12,20 +12,23 @@ import * as ByteSource from "../ByteSource.ts"
 import type { FetchAnswer } from "./HttpFetch.ts"
 
 /**
- * A failure, and whether another try can help.
+ * A failure, and whether another attempt can help.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Trouble {
   readonly retry: boolean
-  /** The address does not give it, rather than the network: it has no host, nobody listens there, or the answer is an error. */
+  /**
+   * Whether the address is at fault rather than the network: it has no host, nothing listens there, or the answer is an
+   * error.
+   */
   readonly isRefusal?: boolean
   readonly error: VoiceError
 }
 
 /**
- * When another try is made: after 200 ms, doubling up to 5 seconds, 8 times.
+ * The default schedule of attempts: after 200 ms, doubling up to 5 seconds, 8 times.
  *
  * @category constants
  * @since 0.1.0
@@ -38,8 +41,8 @@ export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
 const retried = new Set([408, 425, 429, 500, 502, 503, 504])
 
 /**
- * How long whoever wants to hear a source waits for it, in milliseconds. A server that wants to be left alone for longer is not asked again.
- * Default 30 seconds.
+ * How long the listener of a source waits for it, in milliseconds. A server that wants to be left alone for longer is not
+ * asked again. Default 30 seconds.
  *
  * @category references
  * @since 0.1.0
@@ -49,11 +52,11 @@ export const Patience = Context.Reference<number>("effect-discord-voice/audio/Ht
   defaultValue: () => 30_000
 })
 
-/** How long servers want to be left alone behind a failure, in milliseconds. */
+/** How long servers want to be left alone after a failure, in milliseconds. */
 const pauses = new WeakMap<VoiceError, number>()
 
 /**
- * How long the server wants to be left alone behind a failure, in milliseconds.
+ * How long the server wants to be left alone after a failure, in milliseconds.
  *
  * @category errors
  * @since 0.1.0
@@ -62,7 +65,7 @@ const pauses = new WeakMap<VoiceError, number>()
 export const pauseMs = (error: VoiceError): number => pauses.get(error) ?? 0
 
 /**
- * Says so of another failure that it is the cause of.
+ * Sets that time for another failure that was caused by it.
  *
  * @category errors
  * @since 0.1.0
@@ -71,7 +74,7 @@ export const pauseMs = (error: VoiceError): number => pauses.get(error) ?? 0
 export const setPause = (error: VoiceError, milliseconds: number): void => void pauses.set(error, milliseconds)
 
 /**
- * A schedule that leaves a server alone for as long as that wants.
+ * A schedule that leaves a server alone for as long as the server wants.
  *
  * @category combinators
  * @since 0.1.0
@@ -86,14 +89,14 @@ export const heeding = <Input>(
     ({ duration, input }) => Effect.succeed(Duration.max(duration, Duration.millis(pauseMs(errorOf(input)))))
   )
 
-/** In seconds, or up to a date (RFC 9110, 10.2.3); 0 for what is neither. */
+/** Reads a time in seconds, or a date (RFC 9110, 10.2.3); 0 for anything else. */
 const retryAfterMs = (said: string, nowMs: number): number => {
   const ms = /^\d+$/.test(said) ? Number(said) * 1_000 : said.endsWith(" GMT") ? Date.parse(said) - nowMs : 0
   return Math.max(0, ms) || 0
 }
 
 /**
- * What an answer that is an error means, now, to who waits for `patienceMs` at most.
+ * The failure that an error status means at this time, for a listener that waits for `patienceMs` at most.
  *
  * @category errors
  * @since 0.1.0
@@ -119,34 +122,37 @@ export const statusFailure = (
   return { retry: isRetried && !isTooLong, isRefusal: true, error }
 }
 
-/** How Node says it. */
+/** The error by which Node reports this. */
 const isNoHttp = (cause: Error): boolean => cause.name === "HTTPParserError"
 
 const codeOf = (cause: Error): string => "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
-/** The codes of OpenSSL's verification as Node has them (Node.js docs, TLS, X509 certificate error codes), and that of a wrong name. */
+/** The codes of OpenSSL's verification in Node (Node.js docs, TLS, X509 certificate error codes), and that of a wrong name. */
 const certificateCode =
   /^(?:CERT_|CRL_|HOSTNAME_MISMATCH$|INVALID_(?:CA|PURPOSE)$|ERR_TLS_CERT_|UNABLE_TO_(?:GET|VERIFY|DECRYPT|DECODE)_)|SELF_SIGNED/
 
-/** Nothing but another certificate, or another address, makes it right. */
+/** Only another certificate, or another address, fixes this. */
 const isOfCertificate = (cause: Error): boolean => certificateCode.test(codeOf(cause))
 
-/** What comes is no TLS, as where HTTP is spoken at the port. */
+/** The answer is not TLS, for example because the port speaks HTTP. */
 const isNoTls = (cause: Error): boolean => codeOf(cause) === "ERR_SSL_WRONG_VERSION_NUMBER"
 
-/** How `fetch` says of redirects that they lead to nothing (Fetch Standard, 4.4, "HTTP-redirect fetch"), for two of which Node has no code. */
+/**
+ * The messages of `fetch` for redirects that lead nowhere (Fetch Standard, 4.4, "HTTP-redirect fetch"); two of them have no
+ * code in Node.
+ */
 const redirectReasons: Readonly<Record<string, string>> = {
   "redirect count exceeded": "it redirects too often, or in a circle",
   "URL scheme must be a HTTP(S) scheme": "it redirects to what is no address of http or https",
   "Invalid URL": "it redirects to what is no address of http or https"
 }
 
-/** Deno says behind a colon which URL it is. */
+/** Deno adds the URL after a colon. */
 const redirectReason = ({ message }: Error): string | undefined =>
   redirectReasons[message.startsWith("Invalid URL:") ? "Invalid URL" : message]
 
 /**
- * Why a request has failed, whose cause stands one level deeper.
+ * Why a request has failed; the cause is one level deeper.
  *
  * @category errors
  * @since 0.1.0
@@ -163,7 +169,8 @@ export const reasonOf = (cause: unknown): string => {
 }
 
 /**
- * What a request has failed of, as the system says it. What Node says of an address or a header has that in it, which may be secret.
+ * The error of the system that made a request fail. Node's own message about an address or a header contains it, and it may
+ * be secret.
  *
  * @category errors
  * @since 0.1.0
@@ -176,7 +183,7 @@ export const causeOf = (cause: unknown): Error | undefined => {
 const nobody = new Set(["ECONNREFUSED", "ENOTFOUND"])
 
 /**
- * Whether a request has failed because nobody is at the address, which is a wrong one more often than not.
+ * Whether a request has failed because nothing is at the address, which is usually because the address is wrong.
  *
  * @category errors
  * @since 0.1.0
@@ -186,11 +193,11 @@ export const isNobody = (cause: unknown): boolean => {
   return inner !== undefined && "code" in inner && typeof inner.code === "string" && nobody.has(inner.code)
 }
 
-/** A port that `fetch` asks nobody at (Fetch Standard, 2.9, "bad port"), for which Node has no code. */
+/** A port that `fetch` refuses to connect to (Fetch Standard, 2.9, "bad port"), for which Node has no code. */
 const isBadPort = (cause: Error): boolean => cause.message === "bad port"
 
 /**
- * Whether the network has no part in it, so that the same request fails in the same way.
+ * Whether the network is not involved, so that the same request fails in the same way.
  *
  * @category errors
  * @since 0.1.0
@@ -199,8 +206,8 @@ export const isOfRequest = (cause: unknown): boolean =>
   cause instanceof TypeError && (!(cause.cause instanceof Error) || isNoHttp(cause.cause) || isBadPort(cause.cause))
 
 /**
- * Whether whoever is at the address is set up so that the same request fails in the same way: it redirects to nothing, has a
- * certificate that is not trusted, or speaks no TLS. Of one that has answered before, another try may find it as it was.
+ * Whether the server at the address is set up so that the same request fails in the same way: it redirects to nothing, has a
+ * certificate that is not trusted, or does not speak TLS. If it has answered before, another attempt may find it as it was.
  *
  * @category errors
  * @since 0.1.0
@@ -210,7 +217,8 @@ export const isOfServer = (cause: unknown): boolean =>
   (isNoTls(cause.cause) || isOfCertificate(cause.cause) || redirectReason(cause.cause) !== undefined)
 
 /**
- * Is told why a try has failed, each time: for whoever waits no longer, and has to say for what.
+ * Called with the reason why an attempt has failed, each time, so that a caller whose patience has ended can say what it
+ * waited for.
  *
  * @category references
  * @since 0.1.0
@@ -224,7 +232,7 @@ export const Witness = Context.Reference<(error: VoiceError) => void>(
 )
 
 /**
- * Failures after which another try could have helped.
+ * Failures after which another attempt could have helped.
  *
  * @category errors
  * @since 0.1.0
@@ -233,7 +241,7 @@ export const Witness = Context.Reference<(error: VoiceError) => void>(
 export const passing = new WeakSet<VoiceError>()
 
 /**
- * Whether a failure to open or to read may be none a moment later.
+ * Whether a failure to open or to read may pass.
  *
  * @category guards
  * @since 0.1.0
@@ -253,7 +261,7 @@ export const vain = new WeakSet<VoiceError>()
 const triesAtRefusal = 3
 
 /**
- * Counts the tries of an address that has given nothing: says of a failure whether there were enough.
+ * Counts the attempts at an address that has given nothing; the function says after a failure whether there were enough.
  *
  * @category constructors
  * @since 0.1.0

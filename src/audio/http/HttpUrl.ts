@@ -1,12 +1,12 @@
 /**
- * Addresses of HTTP, and what of them may be shown and sent.
+ * HTTP addresses, and which parts of them may be shown and sent.
  *
  * @since 0.1.0
  */
 import * as ByteSource from "../ByteSource.ts"
 
 /**
- * A URL of HTTP or HTTPS, if it is one.
+ * Parses a URL; `undefined` if it is not HTTP or HTTPS.
  *
  * @category constructors
  * @since 0.1.0
@@ -21,7 +21,7 @@ export const parse = (url: string | URL): URL | undefined => {
 }
 
 /**
- * A name for messages: never the whole URL, which may hold a password or a token.
+ * A name for messages: never the whole URL, which may contain a password or a token.
  *
  * @category getters
  * @since 0.1.0
@@ -32,7 +32,7 @@ export const nameOf = (url: URL): string => {
 }
 
 /**
- * The URL without user and password, which no request may have, and the header that says them.
+ * The URL without user and password, which a request must not have, and the header that carries them.
  *
  * @category combinators
  * @since 0.1.0
@@ -47,7 +47,7 @@ export const split = (url: URL): { readonly target: URL; readonly authorization:
 }
 
 /**
- * Where an answer came from, with the user and the password of who asked, as long as that is the same place.
+ * The URL that an answer came from, with the user and the password of the requested one if it is at the same place.
  *
  * @category combinators
  * @since 0.1.0
@@ -62,11 +62,11 @@ export const reached = (asked: URL, answered: string): URL => {
   return url
 }
 
-/** What is said to one place only, as `fetch` sees it where it is sent to another. */
+/** The headers that are sent to one place only; `fetch` also drops these when it is redirected elsewhere. */
 const secret = new Set(["authorization", "cookie", "host", "proxy-authorization"])
 
 /**
- * The headers for another address that was named by the first one: without secrets where it is another place.
+ * The headers for an address that the first one named: without secrets if it is at another place.
  *
  * @category combinators
  * @since 0.1.0

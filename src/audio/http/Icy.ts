@@ -1,7 +1,7 @@
 /**
- * The metadata of SHOUTcast and Icecast, which stand between the bytes of the sound where a client has asked for them
- * (`icy-metadata: 1`) and the server says how often (`icy-metaint`): a byte that is their length in units of 16, and as much text,
- * filled up with zeros, such as `StreamTitle='Artist - Song';`.
+ * The metadata of SHOUTcast and Icecast, which is in between the bytes of the sound if the client has asked for it
+ * (`icy-metadata: 1`) and the server says how often (`icy-metaint`). A block is one byte with its length in units of 16, and
+ * that much text, padded with zeros, such as `StreamTitle='Artist - Song';`.
  *
  * @since 0.1.0
  */
@@ -10,11 +10,11 @@ import * as Tag from "../format/Tags.ts"
 import type { Tags } from "../OpenSource.ts"
 import type { FetchHeaders } from "./HttpFetch.ts"
 
-/** More sound than this between two blocks is no interval that a server has. */
+/** No server uses a longer interval between two blocks. */
 const maxInterval = 16 * 1024 * 1024
 
 /**
- * How many bytes of sound come before each block, where there are blocks.
+ * The number of bytes of sound before each block, if there are blocks.
  *
  * @category codecs
  * @since 0.1.0
@@ -28,7 +28,7 @@ export const intervalOf = (headers: Pick<FetchHeaders, "get">): number | undefin
 const strict = new TextDecoder("utf-8", { fatal: true })
 const latin1 = new TextDecoder("latin1")
 
-/** There is no word of the encoding: what is UTF-8 is hardly anything else. */
+/** The encoding is not declared: text that is valid UTF-8 is almost certainly UTF-8. */
 const textOf = (bytes: Uint8Array): string => {
   try {
     return strict.decode(bytes)
@@ -40,26 +40,26 @@ const textOf = (bytes: Uint8Array): string => {
 const said = ["icy-name", "icy-description", "icy-genre", "icy-url", "icy-br"]
 
 /**
- * What a station says of itself in its answer, by the names of the headers.
+ * The tags that a station sends in its answer, by the names of the headers.
  *
  * @category codecs
  * @since 0.1.0
  */
 export const tagsOf = (headers: Pick<FetchHeaders, "get">): Tags => {
   const tags: Tag.MutableTags = {}
-  // a header has one byte for each character
+  // a header has one byte per character
   for (const name of said) Tag.add(tags, name, textOf(Buffer.from(headers.get(name) ?? "", "latin1")))
   return tags
 }
 
 const names = new Map([["streamtitle", "title"], ["streamurl", "url"]])
 
-/** A name and what stands between quotes, which may hold quotes, up to where another name begins, or the end. */
+/** A name and a text in quotes. The text may contain quotes, and ends where another name begins, or at the end. */
 const field = /\s*(\w+)='(.*?)'(?:;(?=\s*\w+=')|;?\s*$)/gsy
 
 /**
- * The text of a block: `title`, `url`, and what else there is by its name in lower case, without what is empty. `undefined` where
- * nothing of it can be read.
+ * Parses the text of a block: `title`, `url`, and other fields by their names in lower case, without empty ones. `undefined`
+ * if nothing can be read.
  *
  * @category codecs
  * @since 0.1.0
@@ -78,14 +78,14 @@ export const parse = (block: Uint8Array): Tags | undefined => {
 }
 
 /**
- * Takes the blocks out of bytes that come in pieces of any size, the first one at the beginning of a body, and gives the sound; tells
- * what blocks say.
+ * Removes the blocks from bytes in pieces of any size, the first one at the beginning of a body, and returns the sound;
+ * reports the contents of blocks.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const splitter = (interval: number, onTags: (tags: Tags) => void): (bytes: Uint8Array) => Uint8Array => {
-  /** Bytes up to the next block, or up to its end. */
+  /** The bytes up to the next block, or up to its end. */
   let left = interval
   let block: Uint8Array | undefined
   return (bytes) => {

@@ -1,6 +1,6 @@
 /**
- * A station whose connection ends is joined again, by a schedule, and goes on with what it sends then: nobody can go back in it,
- * and what it sent meanwhile is gone.
+ * Joins a station again when its connection ends, according to a schedule, and continues with what it sends then. It is not
+ * possible to go back, and what it sent in the meantime is gone.
  *
  * @since 0.1.0
  */
@@ -19,15 +19,15 @@ import type { OpenSource, Tags } from "../OpenSource.ts"
 import * as TagChanges from "../TagChanges.ts"
 import * as HttpTrouble from "./HttpTrouble.ts"
 
-/** A source that is open, and what closes it. */
+/** An open source, and what closes it. */
 interface Connection {
   readonly opened: OpenSource
   readonly scope: Scope.Closeable
 }
 
 /**
- * What may be otherwise a moment later: a station that is off the air for a moment is not found, or a page says so in its place.
- * Who may not hear it is told so, and asks no more.
+ * Failures that may pass: a station that is briefly off the air is not found, or a page says so in its place. A listener
+ * without permission is told so, and does not ask again.
  */
 const passing: ReadonlySet<string> = new Set([
   "Failed",
@@ -46,7 +46,7 @@ const isPart = (tags: Tags, of: Tags): boolean => Object.entries(tags).every(([n
 const stepOf = (schedule: Schedule.Schedule<unknown, VoiceError>) => Schedule.toStep(schedule)
 
 /**
- * How a source is opened at first, and each time after that.
+ * How a source is opened the first time, and each time after that.
  *
  * @category models
  * @since 0.1.0
@@ -57,9 +57,9 @@ export interface Openings {
 }
 
 /**
- * Opens a source. If it is live, another one takes its place when it ends or fails, after the delays of the schedule, which
- * begins anew once sound has come; when that is over, it fails with the last reason. Another source than a live one is given as it
- * is.
+ * Opens a source. If it is live, another connection replaces it when it ends or fails, after the delays of the schedule,
+ * which starts over once sound has arrived. When the schedule is over, it fails with the last reason. A source that is not
+ * live is returned as it is.
  *
  * @category constructors
  * @since 0.1.0
@@ -73,7 +73,7 @@ export const open = (
     const outer = yield* Effect.scope
     const changes = TagChanges.make()
     let isTold = false
-    /** What is told from the first connection on, once there is another one. */
+    /** The tags of the first connection, which are reported once there is another one. */
     let known: Tags | undefined
     const connect = (opening: Openings["first"]): Effect.Effect<Connection, VoiceError> =>
       Effect.gen(function*() {
@@ -98,7 +98,7 @@ export const open = (
     if (first.live !== true) return first
 
     const cut = ByteSource.failure(name, "Failed", "the connection to the station has ended")
-    /** The delays of the attempts since sound has come. */
+    /** The delays of the attempts since sound last arrived. */
     let step: Effect.Success<ReturnType<typeof stepOf>> | undefined
 
     const delayAfter = (error: VoiceError) =>
@@ -149,7 +149,7 @@ export const open = (
       ByteSource.failure(name, "Unsupported", `it was ${first.format} before and is ${format} now`)
 
     const tagChanges = first.tagChanges === undefined ? undefined : changes.stream
-    // what it begins with may say how long it is, as an announcement from a file does
+    // its first connection may declare a length, as an announcement from a file does
     const durationMs = undefined
     return first.format === "opus"
       ? {

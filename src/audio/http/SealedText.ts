@@ -1,6 +1,6 @@
 /**
- * Text that nobody else can read or make, for a part of an address: what a URL has in it that is secret would else be in what programs
- * say of it, and in the list of processes.
+ * Text that nobody else can read or forge, as a part of an address. Otherwise secrets in a URL would be visible in what
+ * programs print about it, and in the list of processes.
  *
  * @since 0.1.0
  */
@@ -13,9 +13,9 @@ const [ivBytes, tagBytes] = [12, 16]
  * @since 0.1.0
  */
 export interface SealedText {
-  /** The same for the same text. */
+  /** Seals a text. The same text always gives the same result. */
   readonly seal: (text: string) => string
-  /** `undefined` for what was not sealed here. */
+  /** Opens a sealed text; `undefined` if it was not sealed here. */
   readonly open: (sealed: string) => string | undefined
 }
 
@@ -27,7 +27,7 @@ export const make = (): SealedText => {
   const [key, ivKey] = [randomBytes(32), randomBytes(32)]
   return {
     seal: (text) => {
-      // no two texts may have the same one under a key of GCM (NIST SP 800-38D, 8)
+      // no two texts may have the same initialization vector under a GCM key (NIST SP 800-38D, 8)
       const iv = createHmac("sha256", ivKey).update(text).digest().subarray(0, ivBytes)
       const cipher = createCipheriv("aes-256-gcm", key, iv)
       return Buffer.concat([iv, cipher.update(text), cipher.final(), cipher.getAuthTag()]).toString("base64url")

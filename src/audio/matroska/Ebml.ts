@@ -5,7 +5,7 @@
  */
 
 /**
- * The size of an element that does not say it.
+ * The size of an element that does not declare it.
  *
  * @category constants
  * @since 0.1.0
@@ -13,7 +13,7 @@
 export const unknownSize = Number.POSITIVE_INFINITY
 
 /**
- * A byte; zero behind the end.
+ * Reads a byte; zero after the end.
  *
  * @category codecs
  * @since 0.1.0
@@ -69,7 +69,7 @@ export const children = (bytes: Uint8Array): Array<readonly [id: number, data: U
 }
 
 /**
- * An unsigned integer of any length.
+ * Reads an unsigned integer of any length.
  *
  * @category codecs
  * @since 0.1.0
@@ -81,7 +81,7 @@ export const uint = (bytes: Uint8Array): number => {
 }
 
 /**
- * A signed integer of up to eight bytes.
+ * Reads a signed integer of up to eight bytes.
  *
  * @category codecs
  * @since 0.1.0
@@ -92,7 +92,7 @@ export const int = (bytes: Uint8Array): number => {
 }
 
 /**
- * A floating point number of four or eight bytes; else zero.
+ * Reads a floating point number of four or eight bytes; zero for any other length.
  *
  * @category codecs
  * @since 0.1.0
@@ -104,7 +104,7 @@ export const float = (bytes: Uint8Array): number => {
 }
 
 /**
- * A name, of 64 characters at most.
+ * Reads a name, of 64 characters at most.
  *
  * @category codecs
  * @since 0.1.0
@@ -112,7 +112,7 @@ export const float = (bytes: Uint8Array): number => {
 export const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes.subarray(0, 64)).replace(/\0+$/, "")
 
 /**
- * The frames of a block behind its header, by its lacing (RFC 9559, 10.3), or `undefined` if they do not fit.
+ * The frames of a block after its header, by its lacing (RFC 9559, 10.3), or `undefined` if they do not fit.
  *
  * @category codecs
  * @since 0.1.0
@@ -143,7 +143,7 @@ export const unlace = (bytes: Uint8Array, lacing: number): Array<Uint8Array> | u
         const length = vintLength(u8(bytes, offset))
         if (length > 4) return undefined
         const value = vint(bytes, offset, length)
-        // The first size is plain, the others are differences to the one before, shifted so that they can be negative.
+        // The first size is plain; the others are differences to the one before, shifted so that they can be negative.
         previous = i === 1 ? value : previous + value - (2 ** (7 * length - 1) - 1)
         offset += length
       }

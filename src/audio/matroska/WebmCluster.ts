@@ -1,5 +1,5 @@
 /**
- * The clusters of WebM and Matroska (RFC 9559, 5.1.3), found in the middle of a file: for a search.
+ * Finds the clusters of WebM and Matroska (RFC 9559, 5.1.3) in the middle of a file, for a search.
  *
  * @since 0.1.0
  */
@@ -28,13 +28,13 @@ export interface Cluster {
   readonly time: number
 }
 
-/** The time of a cluster that begins at `at`, which is the first thing in it. */
+/** The time of a cluster that begins at `at`; it is the first element in the cluster. */
 const timeAt = (bytes: Uint8Array, at: number): number | undefined => {
   if (uint(bytes.subarray(at, at + 4)) !== idCluster) return undefined
   const sizeLength = vintLength(u8(bytes, at + 4))
   let body = at + 4 + sizeLength
   if (sizeLength > 8) return undefined
-  // a checksum can stand before it
+  // a checksum can come before it
   if (u8(bytes, body) === 0xbf) body += 6
   const length = vintLength(u8(bytes, body + 1))
   const size = vint(bytes, body + 1, length)
@@ -44,7 +44,7 @@ const timeAt = (bytes: Uint8Array, at: number): number | undefined => {
 }
 
 /**
- * The first cluster of which the beginning is in these bytes.
+ * The first cluster whose beginning is in these bytes.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The codecs of Matroska (RFC 9559, 27.3 and the registry of codecs) that are played, and what has to be known of each before its packets are
- * decoded.
+ * The codecs of Matroska (RFC 9559, 27.3 and the registry of codecs) that are played, and what has to be known about each
+ * before its packets are decoded.
  *
  * @since 0.1.0
  */
@@ -14,24 +14,24 @@ import * as Vorbis from "../format/Vorbis.ts"
 import { u8, unlace } from "./Ebml.ts"
 
 /**
- * What the description of a track says.
+ * The description of a track.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Entry {
   readonly codec: string
-  /** Bytes that mean something to the codec only. */
+  /** Bytes that only the codec understands. */
   readonly head: Uint8Array | undefined
   readonly rate: number
   readonly channels: number
   readonly bits: number
-  /** Nanoseconds that a decoder gives before the sound. */
+  /** The nanoseconds that a decoder gives before the sound. */
   readonly delayNs: number
 }
 
 /**
- * What a track is.
+ * The properties of a track.
  *
  * @category models
  * @since 0.1.0
@@ -39,14 +39,14 @@ export interface Entry {
 export interface Sound
   extends Pick<Header, "codec" | "rate" | "channels" | "setup" | "sampleFormat" | "opus" | "delay" | "warmUp">
 {
-  /** What a packet decodes to; negative where it is none. */
+  /** The samples that a packet decodes to; negative for an invalid packet. */
   readonly samples: (packet: Uint8Array) => number
   /**
-   * Where a packet begins of which it is known to the millisecond, `sample` being the next to it; left out where that is not enough
-   * to know it.
+   * The exact sample at which a packet begins, given the one next to a time that is exact to the millisecond; left out if
+   * that is not enough to determine it.
    */
   readonly placeOf?: ((packet: Uint8Array, sample: number) => number) | undefined
-  /** The packets of another place follow. */
+  /** Called before packets from another position. */
   readonly reset: () => void
 }
 
@@ -56,7 +56,7 @@ const unsupported = (detail: string): Problem => ({ kind: "Unsupported", detail 
 
 const none = () => undefined
 
-/** For packets that are as long as each other. */
+/** For packets of equal length. */
 const onGrid = (samples: number, sample: number): number => Math.round(sample / samples) * samples
 
 const delayOf = ({ delayNs }: Entry, rate: number): number => Math.round(delayNs * rate / 1_000_000_000)
@@ -105,7 +105,7 @@ const vorbis = ({ head = new Uint8Array(0) }: Entry): Sound | Problem => {
   }
 }
 
-/** The configuration of AAC (ISO 14496-3, 1.6.2.1): 5 bits of the type, 4 of the rate, 4 of the channels. */
+/** The configuration of AAC (ISO 14496-3, 1.6.2.1): 5 bits for the type, 4 for the rate, 4 for the channels. */
 const aac = (entry: Entry): Sound | Problem => {
   const { head } = entry
   if (head === undefined || head.length < 2) return unsupported("the AAC track has no configuration")
@@ -127,7 +127,7 @@ const aac = (entry: Entry): Sound | Problem => {
   }
 }
 
-/** Samples of a frame of MPEG audio: layer III has half as many at the lower rates. */
+/** The samples of a frame of MPEG audio: layer III has half as many at the lower rates. */
 const mpeg = (frameSamples: (rate: number) => number) => (entry: Entry): Sound => {
   const samples = frameSamples(entry.rate)
   return {
@@ -137,7 +137,7 @@ const mpeg = (frameSamples: (rate: number) => number) => (entry: Entry): Sound =
     setup: [],
     sampleFormat: undefined,
     delay: delayOf(entry, entry.rate),
-    // what a frame takes bits from can lie so many before it
+    // the frames from which a frame takes bits can be this far before it
     warmUp: 12 * samples,
     samples: ({ length }) => length === 0 ? -1 : samples,
     placeOf: (_, sample) => onGrid(samples, sample),
@@ -147,12 +147,12 @@ const mpeg = (frameSamples: (rate: number) => number) => (entry: Entry): Sound =
 
 const streamInfoAt = 8
 
-/** The beginning of a file of FLAC, up to its first frame. */
+/** The beginning of a FLAC file, up to its first frame. */
 const flac = ({ head = new Uint8Array(0) }: Entry): Sound | Problem => {
   const info = FlacFrame.decodeInfo(head.subarray(streamInfoAt))
   if (info === undefined) return corrupt("the stream information of the FLAC track is malformed")
   if (info.channels > Samples.maxChannels || info.bits > 24) return unsupported(`FLAC of ${info.bits} bits a sample`)
-  /** The number of the first sample, as the first frame has it. */
+  /** The number of the first sample, according to the first frame. */
   let origin: number | undefined
   const frameOf = (packet: Uint8Array): FlacFrame.Frame | undefined => {
     const frame = FlacFrame.frameAt(packet, 0, packet.length, info)
@@ -173,7 +173,7 @@ const flac = ({ head = new Uint8Array(0) }: Entry): Sound | Problem => {
     },
     placeOf: (packet, sample) => {
       const told = (frameOf(packet)?.start ?? 0) - (origin ?? 0)
-      // where files were joined within the track, they are counted anew
+      // if files were joined within the track, the count starts over
       return Math.abs(told - sample) < info.rate / 100 ? told : Math.round(sample)
     },
     reset: none
@@ -193,7 +193,7 @@ const pcm = (formatOf: (bits: number) => string) => ({ bits, channels, rate }: E
     delay: 0,
     warmUp: 0,
     samples: ({ length }) => length > 0 && length % bytes === 0 ? length / bytes : -1,
-    // as a rule they are as long as each other
+    // they usually have the same length
     placeOf: ({ length }, sample) => {
       const told = onGrid(length / bytes, sample)
       return Math.abs(told - sample) <= rate / 1000 ? told : Math.round(sample)
@@ -216,7 +216,7 @@ const codecs: { readonly [id: string]: (entry: Entry) => Sound | Problem } = {
 }
 
 /**
- * What a track is, or why it cannot be played; `undefined` for a codec that is not known here.
+ * The properties of a track, or why it cannot be played; `undefined` for a codec that is not known here.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,21 +1,20 @@
 /**
- * Sound from WebM and Matroska (RFC 9559, on EBML, RFC 8794) to packets, bit for bit and in order. Of all the format
- * holds, it reads the tags and what leads to the blocks of the first track that can be played; the rest is skipped without
- * being kept.
+ * Sound from WebM and Matroska (RFC 9559, on EBML, RFC 8794) to packets, bit for bit and in order. It reads the tags and the
+ * blocks of the first track that can be played; the rest is skipped without being kept.
  *
- * The reader is our own, because mediabunny (1.61) gives nothing of a cluster that is cut, which is up to some seconds of
- * sound, leaves out damaged parts without a word, holds back what a live stream sends until the cluster is whole, and never
- * comes back from a file that goes on with zeros, as broken downloads do.
+ * The reader is our own, because mediabunny (1.61) returns nothing of a cluster that is cut off, which is up to some seconds
+ * of sound, silently leaves out damaged parts, holds back what a live stream sends until the cluster is whole, and never
+ * returns from a file that continues with zeros, as broken downloads do.
  *
- * Where times tell of a part that is missing, packets are counted on behind it; where a block says how much of its end is no sound, what
- * is decoded ends there.
+ * If times show that a part is missing, packets are counted from after the gap. If a block says how much of its end is not
+ * sound, the decoded sound ends there.
  *
- * What ends how:
+ * How it ends:
  * - The bytes end inside an element, or before the end that the segment or the cluster has by its size: `Truncated`.
- * - The bytes end between the elements of a segment of unknown size, as live recordings have it: the end.
- * - Something that is no element, an element that is larger than the one it is in, a malformed packet, also one of no bytes:
+ * - The bytes end between the elements of a segment of unknown size, as in live recordings: the end.
+ * - Something that is not an element, an element that is larger than the one it is in, a malformed packet, or an empty one:
  *   `Corrupt`.
- * - After the end of the segment: another file that was joined to it is played on, anything else is ignored.
+ * - After the end of the segment: another file that was joined to it is played, anything else is ignored.
  *
  * @since 0.1.0
  */
@@ -52,18 +51,18 @@ const idDiscardPadding = 0x75a2
 const idSimpleBlock = 0xa3
 const { idCluster, idTimestamp } = WebmCluster
 
-/** Elements that can only stand in the segment itself, and so end a cluster of unknown size. */
+/** Elements that can only be in the segment itself, and therefore end a cluster of unknown size. */
 const levelOne = new Set([idInfo, idTracks, idCluster, 0x114d9b74, 0x1c53bb6b, 0x1254c367, 0x1941a469, 0x1043a770])
 
-/** What can stand outside of a segment; a cluster only where a segment has a size that is too small. */
+/** Elements that can be outside of a segment; a cluster only if a segment declares a size that is too small. */
 const topLevel = new Set([idEbml, idSegment, idCluster, 0xec])
 
-/** Headers are read as a whole. Larger ones than this do not exist in the wild: pictures are not among them. */
+/** Headers are read as a whole. Larger ones do not exist in practice: pictures are not among them. */
 const maxHeaderBytes = 4 * 1024 * 1024
 
 const maxBlockBytes = 1024 * 1024
 
-/** The first sound of a cluster begins by so much later than the cluster at most. */
+/** The most by which the first sound of a cluster begins later than the cluster. */
 const maxLateMs = 1000
 
 const utf8 = new TextDecoder()
@@ -79,19 +78,22 @@ export const make = (): PacketReader => {
   /** Where in the file `input.start` is. */
   let position = 0
   let skipping = 0
-  /** Where the elements end that we are in, outermost first, and which these are: segment, cluster, block group. */
+  /**
+   * Where the elements end that contain the current position, outermost first, and which these are: segment, cluster, block
+   * group.
+   */
   const ends: Array<number> = []
   const within: Array<number> = []
   let ended = false
 
   let track: WebmTrack.Track | undefined
-  /** That of the first segment, where the places are that a search finds, and where the segment ends. */
+  /** The track of the first segment, to which the positions of a search belong, and where that segment ends. */
   let firstTrack: WebmTrack.Track | undefined
   let firstEnd: number | undefined
   let header: Header | undefined
-  /** Of the cluster, in the units of the segment. */
+  /** The time of the cluster, in the units of the segment. */
   let clusterTime = 0
-  /** Where the cluster begins that we are in, until its first packet has taken that with it. */
+  /** Where the current cluster begins, until its first packet has taken that with it. */
   let clusterAt = -1
   const line = WebmTimeline.make()
   const tags: Tags.MutableTags = {}
@@ -99,7 +101,7 @@ export const make = (): PacketReader => {
   let duration: number | undefined
 
   let frames: Array<Packet> = []
-  /** Those of the block group that is read, whose last ones may have an end that is cut off. */
+  /** The packets of the current block group, the last of which may be shortened at the end. */
   let group: Array<Packet> = []
   let problem: Problem | undefined
 
@@ -147,7 +149,10 @@ export const make = (): PacketReader => {
     group = []
   }
 
-  /** Nanoseconds at the end of a block that are no sound (RFC 9559, 5.1.3.5.5). Packets that are sent as they are stay as they are. */
+  /**
+   * Nanoseconds at the end of a block that are not sound (RFC 9559, 5.1.3.5.5). Packets that are sent as they are stay
+   * unchanged.
+   */
   const onDiscard = (ns: number): void => {
     const isPassed = header?.codec === "opus" && header.opus === undefined
     if (header === undefined || isPassed || ns <= 0) return
@@ -156,7 +161,7 @@ export const make = (): PacketReader => {
 
   const onBlock = (block: Uint8Array, headerBytes: number): void => {
     const packets = unlace(block.subarray(headerBytes), (u8(block, headerBytes - 1) >> 1) & 3)
-    // a few bytes could hold hundreds of frames without any
+    // a few bytes could contain hundreds of empty frames
     if (packets === undefined || (packets.length > 1 && packets.some(({ length }) => length === 0))) {
       return fail("Corrupt", "a block is malformed")
     }
@@ -176,7 +181,7 @@ export const make = (): PacketReader => {
     }
   }
 
-  /** Reads a block, or skips it if it belongs to another track; `false` if it is not there as a whole. */
+  /** Reads a block, or skips it if it belongs to another track; `false` if it is not completely there. */
   const block = (body: number, size: number): boolean => {
     const available = input.end - body
     if (available < Math.min(size, 8)) return false
@@ -219,7 +224,7 @@ export const make = (): PacketReader => {
     return id === idSegment ? parent === undefined : parent === idCluster
   }
 
-  /** Behind the end of a segment anything may stand; before the first one, nothing may. */
+  /** Anything may come after the end of a segment, but nothing before the first one. */
   const onForeign = (): void => {
     if (ends.length > 0) fail("Corrupt", "something that is no element stands between the elements")
     else if (position === 0) fail("UnknownFormat", "it is not an EBML document")
@@ -227,7 +232,7 @@ export const make = (): PacketReader => {
     else ended = true
   }
 
-  /** Reads one element, or goes into it; `false` if more bytes are needed. */
+  /** Reads one element, or enters it; `false` if more bytes are needed. */
   const element = (): boolean => {
     leave()
     const available = input.end - input.start
@@ -247,7 +252,7 @@ export const make = (): PacketReader => {
     const headerBytes = idLength + sizeLength
     const size = sizeLength > 8 ? -1 : vint(input.bytes, input.start + idLength, sizeLength)
 
-    // What cannot stand inside ends what has no size: a cluster, or the segment where another file begins.
+    // An element that cannot be inside ends one without a size: a cluster, or the segment if another file begins.
     const endsParent = () => id === idEbml || id === idSegment || (ends.length > 1 && levelOne.has(id))
     while (ends.at(-1) === unknownSize && endsParent()) {
       ends.pop()
@@ -340,9 +345,9 @@ export const make = (): PacketReader => {
 
   const placeIn = (bytes: Uint8Array, offset: number): Place | undefined => {
     const cluster = WebmCluster.first(bytes)
-    // the times of another segment begin anew
+    // the times of another segment start over
     if (cluster === undefined || offset + cluster.at >= (firstEnd ?? unknownSize)) return undefined
-    // its first block may be late, behind those of a picture
+    // its first block may be late, after those of a picture
     const timeMs = cluster.time * timestampScale / 1_000_000 + maxLateMs
     return { offset: offset + cluster.at, start: Math.max(0, Math.round(line.sampleAt(timeMs, header?.rate ?? 0))) }
   }

@@ -16,7 +16,8 @@ const utf8 = new TextDecoder()
 const none = new Uint8Array(0)
 
 /**
- * Adds those of the children of an element of tags: of the whole file and of the track alike. What is malformed is left out.
+ * Adds the tags among the children of an element of tags: those of the whole file and of the track alike. Malformed ones are
+ * left out.
  *
  * @category codecs
  * @since 0.1.0

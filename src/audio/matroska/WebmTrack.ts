@@ -1,5 +1,5 @@
 /**
- * Which track of WebM or Matroska is played, and what its packets are (RFC 9559, 5.1.4).
+ * Chooses the track of WebM or Matroska that is played, and describes its packets (RFC 9559, 5.1.4).
  *
  * @since 0.1.0
  */
@@ -59,7 +59,7 @@ const strippedBytes = (encodings: Uint8Array): Uint8Array | Problem | undefined 
 
 const none = new Uint8Array(0)
 
-/** What the description of a track says, with the values that it may leave out (RFC 9559, 5.1.4.1.29). */
+/** The description of a track, with the defaults for values that it may leave out (RFC 9559, 5.1.4.1.29). */
 const entryOf = (fields: ReadonlyMap<number, Uint8Array>): WebmCodec.Entry => {
   const audio = new Map(children(fields.get(idAudio) ?? none))
   const rate = audio.get(idRate)
@@ -74,7 +74,7 @@ const entryOf = (fields: ReadonlyMap<number, Uint8Array>): WebmCodec.Entry => {
 }
 
 /**
- * The first track of Opus or Vorbis, else the first of all that is not malformed, or why that cannot be played.
+ * The first track of Opus or Vorbis, else the first one that is not malformed, or why that cannot be played.
  *
  * @category codecs
  * @since 0.1.0
@@ -99,7 +99,7 @@ export const choose = (tracks: Uint8Array): Track | Problem => {
     else found.push({ ...sound, number: uint(fields.get(idTrackNumber) ?? none), stripped })
   }
   return found.find((track) => "codec" in track && (track.codec === "opus" || track.codec === "vorbis")) ??
-    // what nothing here decodes is still the one that is to be played, by others
+    // a track that nothing here decodes is still the one to be played, by ffmpeg
     found.find((track) => !("kind" in track) || track.kind !== "Corrupt") ??
     found[0] ?? { kind: "Unsupported", detail: "it holds no audio track" }
 }
@@ -111,7 +111,7 @@ const soundOf = (entry: WebmCodec.Entry): WebmCodec.Sound | Problem =>
   }
 
 /**
- * Why a track cannot be played behind another one of the same file, if it cannot.
+ * Why a track cannot be played after another one of the same file, if it cannot.
  *
  * @category guards
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The codecs of MP4 and QuickTime, as mediabunny names them.
+ * The codecs of MP4 and QuickTime, by the names that mediabunny uses.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import type * as Mediabunny from "mediabunny"
 import type { Header } from "../format/PacketReader.ts"
 import type * as Samples from "../format/Samples.ts"
 
-/** PCM by its names in the library. */
+/** The formats of PCM, by their names in the library. */
 const sampleFormats: { readonly [codec: string]: Samples.SampleFormat } = {
   "pcm-u8": "u8",
   "pcm-s8": "s8",
@@ -25,7 +25,7 @@ const sampleFormats: { readonly [codec: string]: Samples.SampleFormat } = {
   alaw: "alaw"
 }
 
-/** Codecs that are often met and not decoded here, by what the library has no name for. */
+/** Common codecs that are not decoded here and have no name in the library. */
 const foreign: { readonly [id: string]: string } = {
   alac: "ALAC",
   "ac-3": "AC-3",
@@ -37,7 +37,7 @@ const foreign: { readonly [id: string]: string } = {
 }
 
 /**
- * How samples of PCM are written; `undefined` for all other codecs.
+ * The sample format of PCM; `undefined` for all other codecs.
  *
  * @category codecs
  * @since 0.1.0

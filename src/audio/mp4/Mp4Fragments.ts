@@ -1,7 +1,7 @@
 /**
- * Where the fragments of an MP4 are, as the index says that stands before them (`sidx`, ISO 14496-12, 8.16.3): what is streamed, as
- * from YouTube, has that one alone. mediabunny (1.61) knows only the index that can stand at the end (`mfra`, 8.8.9), and reads a file
- * without it from its beginning to its end before anything is played.
+ * Where the fragments of an MP4 are, according to the index before them (`sidx`, ISO 14496-12, 8.16.3). Streamed files, as
+ * from YouTube, only have that one. mediabunny (1.61) only knows the index that can be at the end (`mfra`, 8.8.9), and reads
+ * a file without it from beginning to end before anything is played.
  *
  * @since 0.1.0
  */
@@ -9,18 +9,18 @@ import * as Effect from "effect/Effect"
 import type { VoiceError } from "../../VoiceError.ts"
 import * as ByteSource from "../ByteSource.ts"
 
-/** What is looked at for the index: what stands before it describes the tracks, and is short where there is one. */
+/** How many bytes are searched for the index: what comes before it describes the tracks, and is short if there is an index. */
 const headBytes = 16_384
 
-/** The longest index that there can be: 65,535 entries of 12 bytes, and what stands before those. */
+/** The longest possible index: 65,535 entries of 12 bytes, and what comes before them. */
 const maxIndexBytes = 65_535 * 12 + 64
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** What may stand before the index. */
+/** The boxes that may come before the index. */
 const before = new Set(["ftyp", "styp", "moov", "free", "skip", "emsg", "prft", "uuid", "meta"])
 
-/** Where the index begins and ends, by the first bytes of a file. */
+/** Where the index begins and ends, found in the first bytes of a file. */
 const find = (head: Uint8Array): { readonly from: number; readonly to: number } | undefined => {
   const view = viewOf(head)
   let at = 0
@@ -45,7 +45,10 @@ interface Index {
   readonly entries: ReadonlyArray<Entry>
 }
 
-/** The fragments of a file of `size` bytes; none if the index is malformed, leads to others, or does not tell of all the file. */
+/**
+ * The fragments of a file of `size` bytes; none if the index is malformed, refers to other indexes, or does not cover the
+ * whole file.
+ */
 const decode = (box: Uint8Array, endAt: number, size: number): Index | undefined => {
   const view = viewOf(box)
   const isWide = view.byteLength > 8 && view.getUint8(8) === 1
@@ -58,7 +61,7 @@ const decode = (box: Uint8Array, endAt: number, size: number): Index | undefined
   const entries: Array<Entry> = []
   for (let at = countAt + 2; entries.length < count; at += 12) {
     const bytes = view.getUint32(at)
-    // with the first bit, it is another index that stands there
+    // with the first bit set, the entry refers to another index
     if (bytes >= 0x8000_0000 || !Number.isSafeInteger(offset) || !Number.isSafeInteger(time)) return undefined
     entries.push({ time, offset })
     offset += bytes
@@ -76,7 +79,7 @@ const boxHead = (view: DataView, at: number, size: number, type: string): void =
 
 const entryBytes = 19
 
-/** The same index as it would stand at the end of the file. */
+/** The same index in the form that it has at the end of a file. */
 const encode = ({ entries, track }: Index): Uint8Array => {
   const table = 24 + entryBytes * entries.length
   const size = 8 + table + 16
@@ -107,7 +110,7 @@ const behind = (random: ByteSource.RandomAccess, tail: Uint8Array): ByteSource.R
     const first = random.read(start, Math.min(end, random.size))
     if (last.length === 0) return first
     return Effect.map(first, (bytes) => {
-      // of a source that has become shorter, nothing stands behind its end
+      // nothing comes after the end of a source that has become shorter
       if (bytes.length < random.size - start) return bytes
       const both = new Uint8Array(bytes.length + last.length)
       both.set(bytes)
@@ -118,8 +121,8 @@ const behind = (random: ByteSource.RandomAccess, tail: Uint8Array): ByteSource.R
 })
 
 /**
- * A source that can be read at any place, with the index of its fragments at its end if it has one before them only. Nothing is lost of
- * its first bytes.
+ * A source that can be read at any position, with the index of its fragments at its end if it only has one before them. None
+ * of its first bytes are lost.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,10 +1,11 @@
 /**
- * MP4 and QuickTime (ISO 14496-12) with Opus, AAC, MP3, FLAC or PCM to packets, by mediabunny: it knows plain and fragmented files, edit lists, and the tags
- * of iTunes. The file has to be read at any place, because its index often stands at its end.
+ * MP4 and QuickTime (ISO 14496-12) with Opus, AAC, MP3, FLAC or PCM to packets, using mediabunny, which supports plain and
+ * fragmented files, edit lists, and the tags of iTunes. The file has to be readable at any position, because its index is
+ * often at its end.
  *
- * What ends how:
- * - The index is not there: `Truncated`. It is malformed: `Corrupt`.
- * - The sound ends before the end that the index tells: `Truncated`, after all that is there.
+ * How it ends:
+ * - The index is missing: `Truncated`. It is malformed: `Corrupt`.
+ * - The sound ends before the end that the index declares: `Truncated`, after everything that is there.
  *
  * @since 0.1.0
  */
@@ -26,39 +27,39 @@ import * as Tags from "../format/Tags.ts"
 import * as Mp4Codec from "./Mp4Codec.ts"
 import * as Mp4Fragments from "./Mp4Fragments.ts"
 
-/** Packets that one pull asks for: some hundred milliseconds. */
+/** The packets that one pull asks for: some hundred milliseconds. */
 const packetsAtOnce = 16
 
-/** Samples to decode before a place: what a frame of MP3 takes bits from can lie twelve before it. */
+/** The samples to decode before a position: a frame of MP3 can take bits from up to twelve frames before it. */
 const warmUps = { opus: 80 * 48, aac: 2048, mp3: 12 * 1152, flac: 0, pcm: 0 }
 
-/** A video may be so long before its sound. What begins later has the times of the stream that it was cut from. */
+/** How long a video may be before its sound. Sound that begins later has the times of the stream that it was cut from. */
 const maxLateSeconds = 10
 
-/** What describes a track of FLAC is the beginning of a file of it. */
+/** The description of a track of FLAC is the beginning of a FLAC file. */
 const flacInfoAt = 8
 
 /**
- * A file that cannot be read at any place is read as a whole up to this size, in bytes.
+ * A file that cannot be read at any position is read as a whole up to this size, in bytes.
  *
  * @category constants
  * @since 0.1.0
  */
 export const maxSpoolBytes = 256 * 1024 * 1024
 
-/** The longest index is that of an audiobook of a hundred hours. What says that it is longer would fill the memory. */
+/** The longest index is that of an audiobook of a hundred hours. A file that declares a longer one would fill the memory. */
 const maxPartBytes = 128 * 1024 * 1024
 
-/** Work that takes longer than this, without the waiting for bytes, is that of a file that leads in circles. */
+/** Work that takes longer than this, apart from waiting for bytes, is caused by a file that leads in circles. */
 const patienceMs = 20_000
 
-/** Does work for so long as {@link patienceMs}, and reads for it, which takes as long as it takes. */
+/** Runs work for at most {@link patienceMs}, and reads for it, which is not limited. */
 interface Patience {
   readonly work: <A>(run: () => Promise<A>) => Promise<A>
   readonly read: <A>(run: () => Promise<A>) => Promise<A>
 }
 
-/** On the clock of the machine, because what is waited for is work of this process, on virtual time as well. */
+/** On the clock of the machine, also under virtual time, because it limits work of this process. */
 const makePatience = (): Patience => {
   let reads = 0
   let readingSinceMs = 0
@@ -86,7 +87,7 @@ const makePatience = (): Patience => {
   }
 }
 
-/** Samples that an encoder of AAC without another word has put before the sound are not known, and nothing is left out. */
+/** If an encoder of AAC does not say how many samples it has put before the sound, nothing is left out. */
 const gapless = /^\s*[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+)/i
 
 const tagsOf = (found: Mediabunny.MetadataTags): Tags.MutableTags => {
@@ -117,7 +118,7 @@ const tagsOf = (found: Mediabunny.MetadataTags): Tags.MutableTags => {
   return tags
 }
 
-/** What iTunes says of the samples before and behind the sound, where there is no edit list. */
+/** What iTunes says about the samples before and after the sound, if there is no edit list. */
 const gaplessOf = (found: Mediabunny.MetadataTags): { readonly delay: number; readonly total: number } | undefined => {
   for (const [name, value] of Object.entries(found.raw ?? {})) {
     const match = name.endsWith("iTunSMPB") && typeof value === "string" ? gapless.exec(value) : null
@@ -131,7 +132,7 @@ const gaplessOf = (found: Mediabunny.MetadataTags): { readonly delay: number; re
 let opening = 0
 let level: Mediabunny.LogLevel | undefined
 
-/** The library prints what it thinks of a file while that is opened; what is wrong with it stands in the error. */
+/** Suppresses what the library prints about a file while it is opened; what is wrong with the file is in the error. */
 const quietly = <A, E, R>(bunny: typeof Mediabunny, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
@@ -147,7 +148,7 @@ const quietly = <A, E, R>(bunny: typeof Mediabunny, effect: Effect.Effect<A, E, 
       })
   )
 
-/** All bytes of a source that gives them one after another only. */
+/** Reads all bytes of a source that can only be read sequentially. */
 const spool = (source: ByteSource.ByteSource): Effect.Effect<ByteSource.RandomAccess, VoiceError> =>
   Effect.gen(function*() {
     if (source.random !== undefined) return source.random
@@ -171,7 +172,7 @@ const spool = (source: ByteSource.ByteSource): Effect.Effect<ByteSource.RandomAc
   })
 
 /**
- * Opens the first track, if it can be decoded; the scope ends it.
+ * Opens the first track, if it can be decoded; the scope closes it.
  *
  * @category constructors
  * @since 0.1.0
@@ -190,7 +191,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, VoiceError> =>
       Effect.tryPromise({
         try: () => patience.work(run),
-        // what a read has failed with comes through
+        // the error of a failed read is passed through
         catch: (cause) => cause instanceof VoiceError ? cause : corrupt(cause)
       })
 
@@ -282,11 +283,11 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     const sink = new bunny.EncodedPacketSink(track)
     let current: Mediabunny.EncodedPacket | undefined
     let begun = false
-    /** The packet to go on with after a seek. */
+    /** The packet to continue with after a seek. */
     let sought: Mediabunny.EncodedPacket | undefined
     let problem: Problem | undefined
     let reached = 0
-    /** The sample behind the packet before, if there was one. */
+    /** The sample after the previous packet, if there was one. */
     let following: number | undefined
 
     const nextPacket = async (): Promise<Mediabunny.EncodedPacket | undefined> => {
@@ -301,10 +302,10 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       return current
     }
 
-    /** Samples that two times of the index may be wrong by together, where it counts in a unit that is none of the rate. */
+    /** The samples by which two times of the index may be wrong together, if its unit does not divide evenly by the rate. */
     const slack = resolution % rate === 0 ? 0 : 1 + Math.ceil(rate / resolution)
 
-    /** How many samples a packet holds, whatever the index says of it. */
+    /** The number of samples of a packet, whatever the index says about it. */
     const samplesOf = (data: Uint8Array, told: number): number => {
       switch (codec) {
         case "opus":
@@ -365,14 +366,14 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
         begun = false
         current = undefined
         following = undefined
-        // before the first packet there is none: it is the first one then
+        // there is none before the first packet: then the first one
         sought = packet ?? undefined
       })
 
     return {
       name,
       header,
-      // an edit list may lead behind the end
+      // an edit list may lead beyond the end
       durationMs: Math.max(0, codec === "opus" ? duration * 1000 : total / rate * 1000),
       live: false,
       pull,

@@ -1,7 +1,8 @@
 /**
- * Whether an Ogg file is one stream from its first page to its last, or a chained file whose streams have one serial number, where
- * the last page tells of the last stream only. What is told between the ends is the numbers of pages: they are counted anew in each
- * stream. A few places are looked at, and only where there are fewer pages than there are bytes for.
+ * Whether an Ogg file is one stream from its first page to its last, or a chained file whose streams share a serial number,
+ * in which case the last page describes the last stream only. The numbers of the pages in between reveal this, since each
+ * stream counts its pages from the beginning. A few places are checked, and only if there are fewer pages than the number of
+ * bytes suggests.
  *
  * @since 0.1.0
  */
@@ -23,29 +24,32 @@ export interface Point {
  * @since 0.1.0
  */
 export interface OggChain {
-  /** Takes note of a page of sound that was read. Those that were read before the first look count. */
+  /** Notes a page of sound that was read. The pages that were read before the first look count. */
   readonly pass: (page: Point, serial: number) => void
-  /** Whether it is one, as far as can be told with the end of the file, which stands at `offset` of it. */
+  /** Whether it is one stream, as far as can be told with the end of the file, which is at `offset` of it. */
   readonly isOne: (tail: Uint8Array, offset: number) => boolean
-  /** Where to look next, as long as there is a doubt. */
+  /** Where to look next, while there is a doubt. */
   readonly doubt: () => number | undefined
-  /** Takes note of the pages in bytes that stand at `offset` of the file. */
+  /** Notes the pages in bytes that are at `offset` of the file. */
   readonly look: (bytes: Uint8Array, offset: number) => void
 }
 
-/** More bytes a page than where pages were counted: as where the first of two streams has a tenth of the other's pages. */
+/**
+ * How many times more bytes per page than where pages were counted raise a doubt, as when the first of two streams has a
+ * tenth of the other's pages.
+ */
 const tolerance = 1.1
 
-/** Each is a request, where the file is behind a URL. */
+/** Each look is a request, if the file is behind a URL. */
 const maxLooks = 8
 
-/** What lies closer together is not looked into. */
+/** Distances below this are not checked. */
 const nearBytes = 2 * OggPage.maxPageBytes
 
 const bytesPerPage = (from: Point, to: Point): number => (to.offset - from.offset) / (to.sequence - from.sequence)
 
 /**
- * Of the stream whose first page of sound is passed first.
+ * Makes the record for the stream whose first page of sound is passed first.
  *
  * @category constructors
  * @since 0.1.0
@@ -55,15 +59,15 @@ export const make = (): OggChain => {
   let first: Point | undefined
   let last: Point | undefined
   const points: Array<Point> = []
-  /** The most bytes that a page has taken where each was seen. */
+  /** The most bytes that a page has taken where every page was seen. */
   let seen = 0
   let chained = false
-  /** Pages of another stream stand between, such as those of a video: how many bytes there are for a page says nothing then. */
+  /** Whether pages of another stream are in between, such as those of a video: the bytes per page then mean nothing. */
   let isShared = false
   let looks = 0
-  /** Where a page begins of which the last look has seen a part. */
+  /** Where a page begins of which the last look has seen only a part. */
   let cut: number | undefined
-  /** Where the pages begin before which no look has found one that is whole. */
+  /** Where pages begin before which no look has found a whole one. */
   const blind = new Set<number>()
   let lookedBefore = -1
 
@@ -92,7 +96,7 @@ export const make = (): OggChain => {
       else blind.add(lookedBefore)
       return
     }
-    // the last one of all is shorter than others as a rule
+    // the very last page is usually shorter than others
     seen = Math.max(seen, to.end - to.start)
     const ends = [from, to].map(({ sequence, start }) => ({ offset: offset + start, sequence }))
     if (from.sequence < to.sequence) seen = Math.max(seen, (to.start - from.start) / (to.sequence - from.sequence))

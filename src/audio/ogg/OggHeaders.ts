@@ -1,6 +1,6 @@
 /**
- * The headers of a stream in an Ogg file, behind the first packet: comments, for Vorbis what its decoder needs, and for FLAC what
- * else its files have, such as pictures. They end with what is known of the stream.
+ * The headers of a stream in an Ogg file, after the first packet: comments, for Vorbis what its decoder needs, and for FLAC
+ * other metadata such as pictures. They result in the description of the stream.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { MutableTags } from "../format/Tags.ts"
 import * as Vorbis from "../format/Vorbis.ts"
 import type { OggStream } from "./OggStream.ts"
 
-/** Milliseconds that a decoder of Opus needs to be right again (RFC 7845, 4.6). */
+/** The samples that a decoder of Opus needs to be right again: 80 ms (RFC 7845, 4.6). */
 const opusWarmUp = 80 * 48
 
 /**
@@ -23,7 +23,7 @@ const opusWarmUp = 80 * 48
 export type MutableHeader = { -readonly [key in keyof Header]: Header[key] }
 
 /**
- * What a stream is.
+ * The description of a stream.
  *
  * @category models
  * @since 0.1.0
@@ -35,8 +35,8 @@ export interface Described {
 }
 
 /**
- * Takes the packets of the headers one after another, behind the first: `"more"` if another one follows. A first frame of FLAC ends them,
- * too, see {@link isFrame}.
+ * Takes the packets of the headers one after another, from the second on, and returns `"more"` if another one follows. A
+ * first frame of FLAC also ends the headers, see {@link isFrame}.
  *
  * @category models
  * @since 0.1.0
@@ -95,7 +95,7 @@ const vorbis = (
   }
 }
 
-/** The last of the types of blocks that FLAC has (RFC 9639, 8.1): a picture. */
+/** The last block type of FLAC (RFC 9639, 8.1): a picture. */
 const lastFlacType = 6
 
 /**
@@ -109,7 +109,7 @@ export const isFrame = (first: number | undefined): boolean | undefined => {
   return first !== undefined && (first & 127) <= lastFlacType ? false : undefined
 }
 
-/** Blocks of metadata (RFC 9639, 8). One says that it is the last, but some writers say it of none, or of another one. */
+/** Blocks of metadata (RFC 9639, 8). The last one is marked as such, but some writers mark none, or another one. */
 const flac = (
   info: FlacFrame.StreamInfo,
   tags: MutableTags,
@@ -138,8 +138,8 @@ const flac = (
 }
 
 /**
- * For the stream that the packet `first` has told of. `onComments` is told of the comments, as they stand behind their magic;
- * `tags` are those of the header.
+ * Reads the headers of the stream that the packet `first` describes. `onComments` is called with the comments, as they are
+ * after their magic; `tags` are those of the header.
  *
  * @category constructors
  * @since 0.1.0
@@ -157,7 +157,7 @@ export const make = (
 }
 
 /**
- * Whether two streams of Vorbis have the same headers, so that a decoder may go on from one to the other.
+ * Whether two streams of Vorbis have the same headers, so that a decoder can continue from one to the other.
  *
  * @category guards
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
  * One page of an Ogg bitstream (RFC 3533, 6): a header of 27 bytes, a table of segment lengths, and the segments. The reader
- * and the writer share the layout and the checksum; nothing here knows what the segments hold.
+ * and the writer share the layout and the checksum; nothing here knows what the segments contain.
  *
  * All integers of a page are little-endian.
  *
@@ -63,16 +63,16 @@ export const noGranule = -1
  */
 export interface OggPage {
   readonly flags: number
-  /** What the codec counts, up to the end of the last packet that ends here; {@link noGranule} if none does. */
+  /** The position, in units of the codec, up to the end of the last packet that ends here; {@link noGranule} if none does. */
   readonly granule: number
-  /** Names the logical stream. */
+  /** Identifies the logical stream. */
   readonly serial: number
   readonly sequence: number
   /** Where its header begins. */
   readonly start: number
   /** Where the segment table begins. */
   readonly table: number
-  /** Entries of the segment table. */
+  /** The number of entries of the segment table. */
   readonly segments: number
   /** Where the segments begin. */
   readonly body: number
@@ -133,8 +133,8 @@ export const isCapture = (bytes: Uint8Array, offset: number, end: number): boole
   (offset + 3 >= end || bytes[offset + 3] === 0x53)
 
 /**
- * Reads the page at `start` of `bytes[start, end)`. `undefined` if it goes on beyond `end`, `"NoPage"` if there is something
- * else, `"BadVersion"` for a stream structure other than 0, `"BadChecksum"` for a damaged page.
+ * Reads the page at `start` of `bytes[start, end)`. Returns `undefined` if it continues beyond `end`, `"NoPage"` if there is
+ * something else, `"BadVersion"` for a stream structure other than 0, and `"BadChecksum"` for a damaged page.
  *
  * @category codecs
  * @since 0.1.0
@@ -205,10 +205,10 @@ export const encode = (page: {
   return bytes
 }
 
-/** A look for pages gives up behind so many that are damaged: bytes that are full of their beginnings are made to cost time. */
+/** A search for pages gives up after this many damaged ones: bytes full of page beginnings are meant to waste time. */
 const maxDamaged = 64
 
-/** Reads what may be pages, one after another, until too many are none. */
+/** Reads what may be pages, one after another, until too many are not. */
 const scanner = (bytes: Uint8Array) => {
   let damaged = 0
   return {
@@ -240,8 +240,9 @@ export const lastGranule = (bytes: Uint8Array, serial: number): number | undefin
 }
 
 /**
- * The first whole page of the logical stream `serial` in `bytes` that ends with a packet, or `undefined` if there is none. A page on
- * which no packet ends tells no place; behind one whose last packet goes on, its beginning would be missing.
+ * The first whole page of the logical stream `serial` in `bytes` that ends with a packet, or `undefined` if there is none. A
+ * page on which no packet ends gives no position; after one whose last packet continues, the beginning of that packet would
+ * be missing.
  *
  * @category codecs
  * @since 0.1.0
@@ -257,7 +258,7 @@ export const firstComplete = (bytes: Uint8Array, serial: number): OggPage | unde
 }
 
 /**
- * Where the last page begins in `bytes` of which they hold no more than a part; 0 if there is none behind their beginning.
+ * Where the last page begins, if `bytes` contain only a part of it; 0 if there is none after their beginning.
  *
  * @category codecs
  * @since 0.1.0

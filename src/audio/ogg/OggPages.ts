@@ -1,5 +1,5 @@
 /**
- * The pages of an Ogg file whose bytes come in pieces of any size: one behind another, until something is no page.
+ * The pages of an Ogg file whose bytes arrive in pieces of any size: one after another, until something is not a page.
  *
  * @since 0.1.0
  */
@@ -11,26 +11,26 @@ import * as OggPage from "./OggPage.ts"
  * @since 0.1.0
  */
 export interface OggPages {
-  /** Takes more bytes, and does not keep them. */
+  /** Takes more bytes; it does not keep the array. */
   readonly push: (bytes: Uint8Array) => void
   /**
-   * The next page, once it is whole. `isPadded`: something else may stand before it, and is skipped. Its offsets are into
-   * {@link bytes}, and hold until this is called again.
+   * The next page, once it is whole. `isPadded`: something else may come before it, and is skipped. Its offsets are into
+   * {@link bytes}, and are valid until this is called again.
    */
   readonly next: (isPadded: boolean) => OggPage.OggPage | Problem | undefined
   readonly bytes: () => Uint8Array
-  /** Where in the file the page begins that was given last. */
+  /** Where in the file the last returned page begins. */
   readonly position: () => number
-  /** Bytes of a page that is not whole. */
+  /** The bytes of a page that is not whole. */
   readonly left: () => number
-  /** Forgets what is left, and goes on at another place of the file. */
+  /** Discards what is left, and continues at another place of the file. */
   readonly restart: (position: number) => void
 }
 
 const corrupt = (detail: string): Problem => ({ kind: "Corrupt", detail })
 
 /**
- * From the start of a file on.
+ * Makes a scanner that begins at the start of a file.
  *
  * @category constructors
  * @since 0.1.0
@@ -39,7 +39,7 @@ export const make = (): OggPages => {
   const input = pending()
   /** Where in the file `input.start` is. */
   let position = 0
-  /** Bytes of the page that was given last. */
+  /** The bytes of the last returned page. */
   let given = 0
   let isOgg = false
 
@@ -53,7 +53,7 @@ export const make = (): OggPages => {
     given = 0
   }
 
-  /** Up to something that could be a page. */
+  /** Skips up to something that could be a page. */
   const skipPadding = (): void => {
     while (input.start < input.end && !OggPage.isCapture(input.bytes, input.start, input.end)) skip(1)
   }

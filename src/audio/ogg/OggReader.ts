@@ -1,17 +1,18 @@
 /**
- * Ogg (RFC 3533) with Opus (RFC 7845), Vorbis or FLAC (RFC 9639, 10.1) to packets, bit for bit and in order. Bytes are pushed in
- * as they come, in pieces of any size, and packets come out as soon as they are whole; nothing is kept but one page and one packet.
+ * Ogg (RFC 3533) with Opus (RFC 7845), Vorbis or FLAC (RFC 9639, 10.1) to packets, bit for bit and in order. Bytes are pushed
+ * in as they arrive, in pieces of any size, and packets come out as soon as they are whole; only one page and one packet are
+ * kept.
  *
- * The reader is our own, because mediabunny (1.61) does not tell apart what this library must: it checks no checksum and
- * gives damaged bytes as sound, ends without a word at a last page whose header is damaged and at an empty packet, and
- * throws a bare assertion where a page is cut.
+ * The reader is our own, because mediabunny (1.61) does not make the distinctions that this library needs: it checks no
+ * checksum and returns damaged bytes as sound, ends silently at a last page whose header is damaged and at an empty packet,
+ * and throws a bare assertion if a page is cut off.
  *
- * What ends how:
+ * How it ends:
  * - The bytes end inside a page or a packet: `Truncated`. The packets before the cut are played.
- * - The bytes end at a page boundary: the end, also without the flag for the last page, as live recordings have it.
- * - A page with a wrong checksum, a missing page, something that is no page, a malformed Opus packet: `Corrupt`.
- * - Bytes after the page with the flag for the last page that are no page, such as padding: ignored.
- * - A stream that begins after another (a chained file) is played on; if it is one that we cannot play: `Unsupported`.
+ * - The bytes end at a page boundary: the end, also without the flag for the last page, as in live recordings.
+ * - A page with a wrong checksum, a missing page, something that is not a page, a malformed Opus packet: `Corrupt`.
+ * - Bytes after the page with the flag for the last page that are not a page, such as padding: ignored.
+ * - A stream that begins after another (a chained file): played, or `Unsupported` if it cannot be.
  *
  * @since 0.1.0
  */
@@ -27,14 +28,14 @@ import * as OggPages from "./OggPages.ts"
 import * as OggStream from "./OggStream.ts"
 import * as OggTrim from "./OggTrim.ts"
 
-/** Comments are kept up to this size: what is longer holds a picture, and names stand before it as a rule. */
+/** Comments are kept up to this size: longer ones contain a picture, and names usually come before it. */
 const maxHeaderBytes = 256 * 1024
 
 /** Whether packets are sent as they are, so that nothing is left out before them. */
 const isPassed = ({ codec, opus }: Header): boolean => codec === "opus" && opus === undefined
 
 /**
- * A reader at the start of a file. `onTags` is told what the streams behind the first one say of themselves, where a station has
+ * A reader at the start of a file. `onTags` is called with the tags of the streams after the first one, where a station has
  * its titles.
  *
  * @category constructors
@@ -44,29 +45,29 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   const pages = OggPages.make()
 
   /**
-   * `streams`: the first pages of a link; `tags`: before the end of the comment header; `audio`; `ended`: after the last
-   * page of a link.
+   * `streams`: the first pages of a link; `tags`: before the end of the comment header; `audio`; `ended`: after the last page
+   * of a link.
    */
   let state: "streams" | "tags" | "audio" | "ended" = "streams"
   let links = 0
   let selected = false
-  /** Of the first stream, once all of its headers were read. */
+  /** The header of the first stream, once all of its headers were read. */
   let header: OggHeaders.MutableHeader | undefined
   let headers: OggHeaders.OggHeaders | undefined
-  /** How Opus of the link that is read is decoded, if it is; the headers of Vorbis before it. */
+  /** How Opus of the current link is decoded, if it is, and the headers of Vorbis before it. */
   let decoding: OpusHead.Decoding | undefined
   let setup: Header["setup"] = []
-  /** What the first packet of a link has yet to tell. */
+  /** What the first packet of a link has yet to report. */
   let news: Pick<Packet, "opus" | "vorbis"> | undefined
   /** Where the sound of the links before it ends. */
   let heard = 0
   let codec: OggStream.OggStream["codec"] = "opus"
   let counter: Vorbis.Counter | undefined
   const tags: Tags.MutableTags = {}
-  /** The sample that the next packet begins with, from the first of the file; unknown after a restart. */
+  /** The sample at which the next packet begins, from the first of the file; unknown after a restart. */
   let next = 0
   let searching = false
-  /** Where the page begins that is read, until its first packet has taken that with it. */
+  /** Where the current page begins, until its first packet has taken that with it. */
   let pageAt = -1
   let refused: Problem | undefined
   const others = new Set<string>()
@@ -74,10 +75,13 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   let sequence: number | undefined
   let firstAudioPage = true
   const chain = OggChain.make()
-  /** Whether the end of the file is known to be that of its first stream: of another one that follows, nothing is known before. */
+  /**
+   * Whether the end of the file is known to be that of its first stream: nothing is known in advance about another one that
+   * follows.
+   */
   let isOne = false
   let startSamples: number | undefined
-  /** The same of the link that is read, and the sample that it begins with. */
+  /** The same for the current link, and the sample at which it begins. */
   let linkStart: number | undefined
   let linkAt = 0
 
@@ -117,9 +121,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     codec = stream.codec
     counter = undefined
     headers = OggHeaders.make(stream, packet, tags, onComments)
-    // who decodes one stream of Opus decodes all behind it, too
+    // after one stream of Opus is decoded, all that follow are decoded, too
     decoding = decoding === undefined ? stream.decoding : stream.decoding ?? OpusHead.plain
-    // what its first samples are that are not to be heard lies over what comes before it, and so is left out
+    // its first samples, which are not to be heard, overlap with what comes before it, and are left out
     if (header !== undefined) {
       heard = Math.max(heard, next, isPassed(header) ? 0 : header.delay)
       if (codec === "vorbis") next = heard
@@ -140,7 +144,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     else onTags(Tags.vorbisComments(comments))
   }
 
-  /** Whether that is none, but the first frame of FLAC. */
+  /** Whether the packet is not a header, but the first frame of FLAC. */
   const onHeader = (packet: Uint8Array): boolean => {
     const read = headers?.(packet) ?? "more"
     if (read === "more" || "kind" in read) {
@@ -155,7 +159,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     return codec === "flac" && OggHeaders.isFrame(packet[0]) === true
   }
 
-  /** The comment header can hold pictures of megabytes, so only its start is kept. */
+  /** The comment header can contain pictures of megabytes, so only its start is kept. */
   const keep = (from: number, to: number): void => {
     if (state === "tags" && partBytes >= maxHeaderBytes) return
     partBytes += to - from
@@ -187,7 +191,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   const onSegments = (page: OggPage.OggPage): void => {
     const bytes = pages.bytes()
     const continued = (page.flags & OggPage.flagContinued) !== 0
-    // before the sound, what a page begins with tells whether the headers of FLAC are over: not all writers do
+    // before the sound, the beginning of a page shows whether the headers of FLAC are over: not all writers mark that
     const isFrame = codec === "flac" && firstAudioPage && !continued && !inPacket
       ? OggHeaders.isFrame(bytes[page.body])
       : undefined
@@ -195,7 +199,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     else if (isFrame === true && state === "tags") onHeader(bytes.subarray(page.body, page.end))
     if (problem !== undefined) return
     const first = state === "audio" && firstAudioPage
-    // Whoever joins a live stream gets its headers, and then the page that is next: the first one can have any number.
+    // A listener who joins a live stream receives its headers, and then the current page: the first one can have any number.
     if (!first && sequence !== undefined && page.sequence !== ((sequence + 1) >>> 0)) {
       return fail("Corrupt", `page ${(sequence + 1) >>> 0} is missing, page ${page.sequence} comes instead`)
     }
@@ -226,12 +230,12 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     }
     if (problem !== undefined) return
     if (from < to && !skipping) keep(from, to)
-    // what has begun before may go on through more pages than this
+    // a packet that has begun before may continue through more pages than this
     const begins = first || (state === "audio" && firstAudioPage && frames.length > before)
     if (begins && page.segments > 0 && !skipping) firstAudioPage = false
-    // where the first packet goes on through several pages, none of them tells where it is before it ends
+    // if the first packet continues through several pages, none of them gives its position before it ends
     if (!firstAudioPage && linkStart === undefined && page.granule >= 0 && frames.length > before) {
-      // The last page may say less than its packets hold: the rest is to be cut off.
+      // The last page may declare less than its packets contain: the rest is to be cut off.
       linkStart = (page.flags & OggPage.flagLast) === 0 ? page.granule - (next - linkAt) : 0
       if (links === 1) startSamples ??= linkStart
       if (codec === "vorbis" && linkStart < 0) trimStart(-linkStart, before)
@@ -252,9 +256,12 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     linkAt -= samples
   }
 
-  /** The granule of the last page says how much of its packets is sound, for those that are decoded and not sent as they are. */
+  /**
+   * The granule of the last page says how much of its packets is sound. This applies to packets that are decoded, not to
+   * those sent as they are.
+   */
   const trim = (granule: number): void => {
-    // what a page says that is damaged or was cut out takes nothing away from the stream before
+    // the value of a damaged or cut page takes nothing away from the stream before
     next -= OggTrim.cut(frames, next - linkAt - Math.max(0, granule - (linkStart ?? 0)))
   }
 
@@ -262,7 +269,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   const onFound = ({ flags, granule }: OggPage.OggPage, before: number): void => {
     searching = false
     const said = granule - (startSamples ?? 0) - next
-    // the last page may say less than its packets hold: there the place counts from which they are read
+    // the last page may declare less than its packets contain: then the position counts from which they are read
     const shift = (flags & OggPage.flagLast) === 0 ? said : Math.max(0, said)
     OggTrim.shift(frames, before, shift)
     next += shift
@@ -305,7 +312,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     },
     end: () => {
       if (problem !== undefined) return
-      // Fewer bytes than a capture pattern after the last page are padding as likely as not.
+      // Fewer bytes than a capture pattern after the last page may well be padding.
       const left = pages.left()
       const cutPage = left > 0 && (state !== "ended" || left >= 4)
       if (cutPage) fail("Truncated", "it ends inside an Ogg page")
@@ -320,7 +327,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     },
     header: () => header,
     durationMs: () => undefined,
-    // Only one stream can be measured by the end of the file: a chained file ends in another.
+    // Only a single stream can be measured by the end of the file: a chained file ends in another.
     durationByTail: (tail, size) => {
       const last = links === 1 && chain.isOne(tail, size - tail.length) ? OggPage.lastGranule(tail, serial) : undefined
       isOne = last !== undefined
@@ -346,7 +353,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       selected = true
       firstAudioPage = true
       startSamples ??= 0
-      // a place is one of the first link, whose packets are counted on
+      // a position belongs to the first link, from which packets are counted
       linkStart = startSamples
       linkAt = 0
       decoding = header?.opus
@@ -361,8 +368,8 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     placeIn: (bytes, offset) => {
       const page = OggPage.firstComplete(bytes, serial)
       if (page === undefined) return undefined
-      // what the first packet of Vorbis gives depends on the one before it: only the granule behind it tells where it is, and that of
-      // the last page may not
+      // what the first packet of Vorbis decodes to depends on the one before it: only the granule after it gives its
+      // position, which that of the last page may not
       if (codec === "vorbis" && (page.flags & OggPage.flagLast) !== 0) return undefined
       return {
         offset: offset + (codec === "vorbis" ? page.start : page.end),

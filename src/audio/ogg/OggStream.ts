@@ -1,6 +1,6 @@
 /**
- * What a logical stream of an Ogg file says of itself with its first packet: of which codec it is, and whether it can be played,
- * alone and behind another one (a chained file).
+ * What the first packet says about a logical stream of an Ogg file: its codec, and whether it can be played, alone and after
+ * another stream (a chained file).
  *
  * @since 0.1.0
  */
@@ -19,21 +19,21 @@ import * as Vorbis from "../format/Vorbis.ts"
 export interface OggStream {
   readonly codec: "opus" | "vorbis" | "flac"
   readonly channels: number
-  /** Samples a second in each channel. */
+  /** Samples per second in each channel. */
   readonly rate: number
   /** Samples that a decoder drops at the start. */
   readonly preSkip: number
-  /** How Opus has to be decoded that cannot be passed through. */
+  /** How to decode Opus that cannot be passed through. */
   readonly decoding: OpusHead.Decoding | undefined
-  /** All that Vorbis says. */
+  /** The identification of a Vorbis stream. */
   readonly vorbis: Vorbis.Identification | undefined
-  /** All that FLAC says. */
+  /** The stream information of a FLAC stream. */
   readonly flac: FlacFrame.StreamInfo | undefined
 }
 
 /**
- * The most bytes of a packet. RFC 6716, 3.4: 48 frames of 1275 bytes with their lengths; padding is the only thing that could make it
- * longer. A frame of FLAC has 65,535 samples at most.
+ * The most bytes of a packet. RFC 6716, 3.4: 48 frames of 1275 bytes with their lengths; only padding could make it longer. A
+ * frame of FLAC has 65,535 samples at most.
  *
  * @category constants
  * @since 0.1.0
@@ -41,7 +41,7 @@ export interface OggStream {
 export const maxPacketBytes = { opus: 65_536, vorbis: 65_536, flac: 2 * 1024 * 1024 }
 
 /**
- * For messages.
+ * The names of the codecs, for messages.
  *
  * @category constants
  * @since 0.1.0
@@ -58,7 +58,7 @@ const others: ReadonlyArray<readonly [magic: string, name: string]> = [
 ]
 
 /**
- * Names another codec.
+ * The name of another codec.
  *
  * @category getters
  * @since 0.1.0
@@ -93,7 +93,9 @@ const flacMagic = "\x7FFLAC\x01"
 const isFlac = (packet: Uint8Array): boolean =>
   String.fromCharCode(...packet.subarray(0, flacMagic.length)) === flacMagic
 
-/** What stands before the stream information: the magic, a version, a count, and the beginning of a file of FLAC (RFC 9639, 10.1). */
+/**
+ * Where the stream information is: after the magic, a version, a count, and the beginning of a file of FLAC (RFC 9639, 10.1).
+ */
 const flacInfoAt = 17
 
 const flac = (packet: Uint8Array): OggStream | Problem => {
@@ -104,7 +106,7 @@ const flac = (packet: Uint8Array): OggStream | Problem => {
   return { codec: "flac", channels, rate, preSkip: 0, decoding: undefined, vorbis: undefined, flac: found }
 }
 
-/** Why a stream cannot be played behind the first one of its file, if it cannot. */
+/** Why a stream cannot be played after the first one of its file, if it cannot. */
 const refusal = (first: Header, stream: OggStream): Problem | undefined => {
   if (first.codec !== stream.codec || first.rate !== stream.rate) {
     return { kind: "Unsupported", detail: "another codec or rate follows in the same file" }
@@ -113,8 +115,8 @@ const refusal = (first: Header, stream: OggStream): Problem | undefined => {
 }
 
 /**
- * Reads the first packet of a stream; `undefined` if it is neither Opus, Vorbis nor FLAC. `first` is what the file began with, where this is
- * not its first stream.
+ * Reads the first packet of a stream; `undefined` if it is neither Opus, Vorbis nor FLAC. `first` is the header of the file's
+ * first stream, if this is not the first.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,13 +1,13 @@
 /**
- * What the granule position of an Ogg page says of packets that were read from it: where they are, and how much of the last of
- * them is to be heard.
+ * What the granule position of an Ogg page says about the packets that were read from it: where they are, and how much of the
+ * last of them is to be heard.
  *
  * @since 0.1.0
  */
 import type { Packet } from "../format/PacketReader.ts"
 
 /**
- * Moves the packets from an index on by so many samples.
+ * Moves the packets from an index on by a number of samples.
  *
  * @category combinators
  * @since 0.1.0
@@ -20,7 +20,7 @@ export const shift = (packets: Array<Packet>, from: number, samples: number): vo
 }
 
 /**
- * Takes so many samples away from the end, as far as there are, and gives how many that were.
+ * Removes samples from the end, as far as there are, and returns how many were removed.
  *
  * @category combinators
  * @since 0.1.0
@@ -32,7 +32,7 @@ export const cut = (packets: Array<Packet>, samples: number): number => {
     if (packet === undefined) break
     const less = Math.min(left, packet.samples)
     if (less < packet.samples) packets[i] = { ...packet, samples: packet.samples - less }
-    // the one that gives nothing by itself is needed for the next
+    // a packet that decodes to nothing itself is needed for the next
     else if (less > 0) packets.splice(i, 1)
     left -= less
   }

@@ -1,8 +1,8 @@
 /**
- * Opus packets to an Ogg Opus file (RFC 7845), bit for bit: for recording what was heard. Packets go in one by one, bytes come
- * out page by page, so that a recording of any length needs no memory.
+ * Opus packets to an Ogg Opus file (RFC 7845), bit for bit, for recording what was heard. Packets go in one by one, and bytes
+ * come out page by page, so that the memory does not depend on the length of the recording.
  *
- * A player knows the time of a packet only by what comes before it, so a hole in what was heard is filled with silence.
+ * A player knows the time of a packet only from what comes before it, so a gap in what was heard is filled with silence.
  *
  * @since 0.1.0
  */
@@ -13,23 +13,25 @@ import { concat } from "../format/PacketReader.ts"
 import * as OggPage from "./OggPage.ts"
 
 /**
+ * The options of a writer.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface WriterOptions {
-  /** What a player should open. Default 2. */
+  /** The number of channels that a player should open. Default 2. */
   readonly channels?: 1 | 2 | undefined
-  /** Samples that a decoder drops at the start. Default 312, the look-ahead of libopus; 65535 at most. */
+  /** The samples that a decoder drops at the start. Default 312, the look-ahead of libopus; 65535 at most. */
   readonly preSkip?: number | undefined
   /** Comments, such as TITLE and ARTIST. Default none. */
   readonly tags?: Readonly<Record<string, string>> | undefined
-  /** The encoder, for the comments. Default "effect-discord-voice". */
+  /** The name of the encoder, for the comments. Default "effect-discord-voice". */
   readonly vendor?: string | undefined
-  /** Tells this stream from others in the file, in 32 bits. Default 1. */
+  /** Distinguishes this stream from others in the file, in 32 bits. Default 1. */
   readonly serial?: number | undefined
   /**
-   * Goes on with a file that has headers and pages already: the granule position of its last page, and the sequence number
-   * of the next. Default: a new file.
+   * Continues a file that already has headers and pages: the granule position of its last page, and the sequence number of
+   * the next. Default: a new file.
    */
   readonly resume?: { readonly granule: number; readonly sequence: number } | undefined
 }
@@ -51,33 +53,34 @@ export interface PositionedPacket {
  */
 export interface OggWriter {
   /**
-   * Adds a packet and gives the bytes that are ready to be written, often none. A packet that is no valid Opus is left out
+   * Adds a packet and returns the bytes that are ready to be written, often none. A packet that is not valid Opus is left out
    * (and its time becomes silence, if the next one has a position); the result is then `undefined`.
    */
   readonly add: (packet: PositionedPacket) => Uint8Array | undefined
   /**
-   * Closes the page at hand and gives all bytes that are ready: what was added so far can be played by whoever has them. The
-   * headers come out even if nothing was added.
+   * Closes the current page and returns all bytes that are ready: what was added so far can then be played. The headers are
+   * returned even if nothing was added.
    */
   readonly flush: () => Uint8Array
   /**
-   * Ends the stream and gives the last bytes. With `samples`, a player cuts the end off at so many samples at 48 kHz, after
-   * the pre-skip.
+   * Ends the stream and returns the last bytes. With `samples`, a player cuts the sound off after that many samples at 48
+   * kHz, after the pre-skip.
    */
   readonly finish: (samples?: number) => Uint8Array
-  /** Samples at 48 kHz that were written so far, silence included. */
+  /** The samples at 48 kHz that were written so far, including silence. */
   readonly writtenSamples: () => number
 }
 
 /**
- * The most samples at 48 kHz on one page. RFC 7845, 6: a page should not hold more than a second, so that little is lost with one.
+ * The most samples at 48 kHz on one page. RFC 7845, 6: a page should not contain more than a second, so that little is lost
+ * with one.
  *
  * @category constants
  * @since 0.1.0
  */
 export const maxPageSamples = 48_000
 
-/** Silence in CELT: the code of the duration, and the bit that says that the frame is silent. */
+/** Silence in CELT: the code of the duration, and the bit that marks the frame as silent. */
 const silences: ReadonlyArray<readonly [samples: number, packet: Uint8Array]> = [
   [OpusPacket.silenceSamples, OpusPacket.silenceFrame()],
   [480, Uint8Array.of(0xf0, 0xff, 0xfe)],
@@ -86,7 +89,8 @@ const silences: ReadonlyArray<readonly [samples: number, packet: Uint8Array]> = 
 ]
 
 /**
- * A writer at the start of a file. A `preSkip` or `serial` that does not fit its header is a bug of the caller and throws a `RangeError`.
+ * A writer at the start of a file. A `preSkip` or `serial` that does not fit its header is a bug of the caller and throws a
+ * `RangeError`.
  *
  * @category constructors
  * @since 0.1.0
@@ -140,7 +144,7 @@ export const make = (options?: WriterOptions): OggWriter => {
 
   const write = (data: Uint8Array, samples: number): void => {
     const segments = Math.floor(data.length / 255) + 1
-    // A page is only written when the next packet is there, so that the last one can say that it is the last.
+    // A page is only written when the next packet is there, so that the last page can be marked as the last.
     if (lacing.length > 0 && (lacing.length + segments > 255 || pageSamples + samples > maxPageSamples)) {
       page(0, granule)
     }
@@ -186,7 +190,7 @@ export const make = (options?: WriterOptions): OggWriter => {
 }
 
 /**
- * A whole file of packets. Throws as {@link make}.
+ * Encodes a whole file of packets. Throws as {@link make} does.
  *
  * @category codecs
  * @since 0.1.0

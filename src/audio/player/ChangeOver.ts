@@ -1,6 +1,6 @@
 /**
- * How the driver goes over between two frames: to the ring of one track, from that to a mix, from a mix to the ring of its last
- * input, and from a ring to the one that follows it.
+ * How the driver switches, between two frames, to the ring of one track, from that to a mix, from a mix to the ring of its
+ * last input, and from a ring to the one that follows it.
  *
  * @since 0.1.0
  */
@@ -23,15 +23,17 @@ export interface ChangeOver {
   /** Begins to pass an entry through. */
   readonly pass: (entry: Seat.Entry, ring: FrameRing.FrameRing) => Effect.Effect<void, VoiceError.VoiceError>
   /**
-   * Opens a mix of all that is live. What is passed through goes on meanwhile, and until the mix takes over. Where nothing is live
-   * any more, or something was silenced, when the mix is open, it is closed again.
+   * Opens a mix of everything that is live. What is passed through continues until the mix takes over. If nothing is live any
+   * more, or something was silenced, by the time the mix is open, it is closed again.
    */
   readonly toMix: Effect.Effect<void, VoiceError.VoiceError>
-  /** Puts an entry into a mix; the driver reads its ring until the frame `from`. The track of one that cannot be mixed fails. */
+  /**
+   * Puts an entry into a mix; the driver reads its ring until the frame `from`. If an entry cannot be mixed, its track fails.
+   */
   readonly add: (desk: Desk.Desk, entry: Seat.Entry, from: number | undefined) => void
-  /** Hands the ring of the mix's last input back to the driver, behind the mix. */
+  /** Hands the ring of the mix's last input back to the driver, after the mix. */
   readonly handOver: (mix: Lane.Mix) => Effect.Effect<void, VoiceError.VoiceError>
-  /** What waits for a track that is passed through, and can be, follows it without a gap. */
+  /** If a track that can be passed through waits for one that is passed through, it follows without a gap. */
   readonly prepareNext: (direct: Lane.Direct) => Effect.Effect<void, VoiceError.VoiceError>
 }
 
@@ -49,7 +51,7 @@ export interface Options {
   readonly encoder: () => EncoderOptions
   /** How often something was silenced. */
   readonly silences: () => number
-  /** A mix that is on the air cannot go on. */
+  /** Called when a mix that is on the air cannot continue. */
   readonly onBroken: (desk: Desk.Desk, error: VoiceError.VoiceError) => void
 }
 
@@ -66,7 +68,7 @@ class BetweenFrames implements ChangeOver {
   pass(entry: Seat.Entry, ring: FrameRing.FrameRing): Effect.Effect<void, VoiceError.VoiceError> {
     return Effect.suspend(() => {
       entry.place = "direct"
-      // each would keep the one before it, and that its own
+      // each would keep the one before it, and that one its own
       entry.seat.after = undefined
       entry.counted = ring.framesRead()
       return Effect.map(this.#options.outlet.attach(ring, { paused: entry.isPaused }), (number) => {
@@ -86,7 +88,7 @@ class BetweenFrames implements ChangeOver {
         broken = error
         if (opened !== undefined) this.#options.onBroken(opened, error)
       }).pipe(
-        // its thread may have ended meanwhile
+        // its thread may have ended in the meantime
         Effect.flatMap((made) => broken === undefined ? Effect.succeed(made) : Effect.fail(broken)),
         Scope.provide(ofMix),
         Effect.onError((cause) => Scope.close(ofMix, Exit.failCause(cause)))
@@ -96,7 +98,8 @@ class BetweenFrames implements ChangeOver {
       const all = OnAir.live(air)
       const direct = air.lane._tag === "direct" && air.entries.has(air.lane.entry) ? air.lane : undefined
       if (all.length === 0 || this.#options.silences() !== before) return yield* Scope.close(ofMix, Exit.void)
-      // a change that came meanwhile still waits to be told: what is paused goes over at once, all else when its frames are read
+      // a change in the meantime still waits to be applied: what is paused switches at once, everything else when its frames
+      // are read
       if (direct !== undefined) yield* outlet.setPaused(direct.number, direct.entry.isPaused)
       const after = direct?.entry.media.format === "opus"
         ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)

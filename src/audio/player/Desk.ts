@@ -1,5 +1,5 @@
 /**
- * A mix as the player sees it: entries go in, and what was heard of them comes back.
+ * A mix as the player sees it: entries go in, and reports of what was heard of them come back.
  *
  * @since 0.1.0
  */
@@ -16,42 +16,42 @@ import * as Splice from "./Splice.ts"
 /** @internal */
 export interface Desk {
   readonly ring: FrameRing
-  /** `from`: the driver reads its ring until that frame. Gives why it cannot be mixed. */
+  /** Adds an entry. `from`: the driver reads its ring until that frame. Returns why it cannot be mixed, if it cannot. */
   readonly add: (entry: Seat.Entry, from: number | undefined) => VoiceError.VoiceError | undefined
   readonly remove: (entry: Seat.Entry) => void
-  /** The next one of its seat that is added takes its place; until then it goes on. */
+  /** Removes an entry when the next one of its seat is added, which takes its place; until then it continues. */
   readonly leave: (entry: Seat.Entry) => void
-  /** The same, but it is not heard any more: what waits for it waits on. */
+  /** The same, but it is no longer heard: what waits for it keeps waiting. */
   readonly hold: (entry: Seat.Entry) => void
-  /** No other one takes the place of what was left, if none has. */
+  /** No other entry will take the place of the one that was left, if none has. */
   readonly dismiss: (seat: Seat.Seat) => void
-  /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
+  /** Removes entries, also from what was mixed ahead. What follows is in another ring. */
   readonly cut: (entries: ReadonlyArray<Seat.Entry>) => Cut
-  /** The driver shall take no more of an entry that was taken out: what it takes until then still counts. */
+  /** The driver is told to take no more of an entry that was removed: what it takes until then still counts. */
   readonly leaving: (entry: Seat.Entry) => void
-  /** An entry was taken out while others go on: what was made of it ahead is sent, and counts. */
+  /** An entry was removed while others continue: what was mixed of it ahead is sent, and counts. */
   readonly fading: (entry: Seat.Entry) => void
   readonly setGain: (entry: Seat.Entry) => void
   readonly fadeOut: (entry: Seat.Entry) => void
   readonly setEffects: (entry: Seat.Entry) => void
   readonly setPaused: (entry: Seat.Entry) => void
   readonly own: (entry: Seat.Entry) => void
-  /** From the next frame on that is made. */
+  /** Changes the encoder, from the next frame on that is made. */
   readonly configure: (settings: EncoderSettings) => void
-  /** Looks at what was heard since the last time, and tells it. `onDrained` is called for what has ended. */
+  /** Processes what was heard since the last time. `onDrained` is called for entries that have ended. */
   readonly look: (nowMs: number, onDrained: (entry: Seat.Entry) => void) => void
-  /** The driver has found no frame, so that the time of its last one is over. */
+  /** The driver has found no frame, so the time of its last one is over. */
   readonly starving: (nowMs: number, onDrained: (entry: Seat.Entry) => void) => void
   /** The last frame's time is over. */
   readonly drain: (onDrained: (entry: Seat.Entry) => void) => void
   readonly heardMs: (entry: Seat.Entry) => number | undefined
-  /** Whether the driver reads what follows the last cut, or the first ring where there was none. */
+  /** Whether the driver reads what follows the last cut, or the first ring if there was none. */
   readonly isBegun: () => boolean
   readonly isEnded: () => boolean
   readonly successor: () => Seat.Entry | undefined
 }
 
-/** What begins in the middle of something comes in within this time, in milliseconds. */
+/** How long an entry that begins in the middle of something takes to fade in, in milliseconds. */
 const cutInMs = 5
 
 /** @internal */
@@ -61,19 +61,19 @@ export const open = Effect.fnUntraced(function*(
   onBroken: MixOptions["onBroken"]
 ): Effect.fn.Return<Desk, VoiceError.VoiceError, Scope.Scope> {
   const { command, cut, heard, ring } = yield* mixer.open({ encoder, onBroken })
-  /** How many frames behind the one that is read next are remembered: those that are made ahead are written over others. */
+  /** How many frames before the one that is read next are remembered: those that are made ahead overwrite others. */
   const memory = Heard.depth - 1 - Math.ceil(mixer.aheadMs / 20)
   let last = Splice.make(ring, 0)
   /** What the mix writes into. */
   let written: Pick<FrameRing, "framesWritten"> = ring
   const inputs = new Map<number, Seat.Entry>()
-  /** Inputs whose places are to be taken. */
+  /** Inputs that are to be replaced. */
   const left = new Map<Seat.Seat, number>()
-  /** The last ones, also those that are over: what waited for their end may have begun in the mix, or may still wait. */
+  /** The last input of each seat, also if it is over: what waited for its end may have begun in the mix, or may still wait. */
   const latest = new WeakMap<Seat.Seat, number>()
   const slots = Array.from({ length: Heard.maxInputs }, (_, slot) => slot)
   let lastInput = 0
-  /** Frames that were looked at. */
+  /** The number of frames that were processed. */
   let seen = 0
   let missingSince: number | undefined
   /** Since when there has been nothing to mix, and so no frame that says what was late. */
@@ -88,7 +88,7 @@ export const open = Effect.fnUntraced(function*(
   const lookAt = (frame: number, entry: Seat.Entry, nowMs: number): void => {
     const flags = heard.flags(frame, entry.slot, entry.input)
     const { seat } = entry
-    // once it is over, no later frame tells
+    // once it is over, no later frame says so
     if (flags !== 0) entry.heardMs = heard.positionMs(frame, entry.slot)
     if ((flags & Heard.Flag.Playing) !== 0) {
       seat.sent++
@@ -100,13 +100,13 @@ export const open = Effect.fnUntraced(function*(
     }
     if ((flags & Heard.Flag.Concealed) !== 0) seat.concealed++
     if ((flags & Heard.Flag.Over) !== 0) entry.overAt = frame
-    // the frame that said so was forgotten before anybody looked
+    // the frame that said so was forgotten before it was processed
     else if (flags === 0 && entry.isStarted && entry.media.ring.isDrained()) entry.overAt ??= frame
   }
 
   const forget = (entry: Seat.Entry): void => {
     inputs.delete(entry.input)
-    // the place that was left longest ago is taken first
+    // the slot that was left longest ago is reused first
     slots.push(entry.slot)
   }
 
@@ -135,7 +135,7 @@ export const open = Effect.fnUntraced(function*(
     entry.settle = () => {
       const isOver = Splice.isOver(part)
       const taken = Splice.taken(part)
-      // its times are of no interest any more
+      // its times no longer matter
       for (next = Math.max(next, taken - memory); next < taken; next++) lookAt(next, entry, 0)
       return isOver
     }
@@ -143,7 +143,7 @@ export const open = Effect.fnUntraced(function*(
 
   const fading: Desk["fading"] = (entry) => {
     const made = written.framesWritten()
-    // what is silent already ends with a frame that is sent with the next one, which may never be made
+    // if it is silent already, it ends with a frame that is sent with the next one, which may never be made
     const shown = Seat.isHeld(entry) || entry.starvingMs !== undefined ? Heard.Flag.Playing : -1
     let next = seen
     entry.settle = () => {
@@ -186,7 +186,7 @@ export const open = Effect.fnUntraced(function*(
       if (entry.starvingMs !== undefined) idleSince = Math.min(idleSince ?? Infinity, entry.starvingMs)
       inputs.set(entry.input, entry)
       const former = seat.after?.entry
-      // one that is paused at its first frame was not
+      // one that is paused at its first frame was not heard
       const isHeard = from !== undefined && from !== 0
       command({
         _tag: "Add",
@@ -195,7 +195,7 @@ export const open = Effect.fnUntraced(function*(
           slot,
           format: media.format,
           ring: buffer,
-          // what fades to its end is not heard from another place: it is over then
+          // a track that fades to its end is not heard from another position: it is over then
           gain: isHeard ? 1 : fadeOutMs === undefined ? level.gain : 0,
           paused: Seat.isHeld(entry),
           fadeInMs: seat.fadeInMs > 0 ? seat.fadeInMs : entry.cutIn && !isHeard ? cutInMs : 0,

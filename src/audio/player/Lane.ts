@@ -14,7 +14,7 @@ import * as Seat from "./Seat.ts"
 import * as Splice from "./Splice.ts"
 
 /**
- * An entry whose ring is passed through before or behind something else.
+ * An entry whose ring is passed through before or after something else.
  *
  * @internal
  */
@@ -37,7 +37,7 @@ export interface Mix {
   readonly desk: Desk.Desk
   readonly scope: Scope.Closeable
   number: TrackNumber
-  /** What is passed through before, until it is the mix's turn. */
+  /** What is passed through before, until the mix takes over. */
   from: Follower | undefined
   /** The frame of it with which the mix takes over. */
   readonly after: number | undefined
@@ -48,18 +48,18 @@ export interface Mix {
 /** @internal */
 export type Lane = { readonly _tag: "nothing" } | Direct | Mix
 
-/** The driver reads the ring of an entry until it comes to what it was told. */
+/** The driver reads the ring of an entry until it reaches the point where it was told to switch. */
 const passing = (entry: Seat.Entry): () => boolean => () => {
   const { ring } = entry.media
   const isLeft = entry.media.format !== "opus" || Splice.isLeft(entry.media.ring)
-  // behind it, it may have been mixed
+  // after that, it may have been mixed
   entry.heardMs = Math.max(entry.heardMs, ring.positionMs())
   Seat.count(entry)
   return isLeft
 }
 
 /**
- * The driver shall take no more of an entry that was taken out of its place: what it takes until then still counts.
+ * The driver is told to take no more of an entry that was removed from its place: what it takes until then still counts.
  *
  * @internal
  */
@@ -71,7 +71,7 @@ export const leaving = (lane: Lane, entry: Seat.Entry, place: Seat.Entry["place"
 }
 
 /**
- * An entry was taken out of a mix that goes on with others: what it has been mixed into is sent.
+ * An entry was removed from a mix that continues with others: what it has been mixed into is sent.
  *
  * @internal
  */
@@ -92,13 +92,13 @@ const alsoPassed = (entry: Seat.Entry): void => {
 type Outlet = Pick<VoiceConnection, "attach" | "detach">
 
 /**
- * Lets the driver read nothing of it any more.
+ * Makes the driver stop reading.
  *
  * @internal
  */
 export const detach = (outlet: Outlet, lane: Lane): Effect.Effect<void> => {
   if (lane._tag === "nothing") return Effect.void
-  // what waits goes first, so that nothing begins instead of what is taken away
+  // what waits goes first, so that nothing begins instead of what is removed
   const parts = lane._tag === "direct" ? [lane.next, lane] : [lane.successor, lane, lane.from]
   return Effect.forEach(
     parts.filter((part) => part !== undefined),
@@ -108,7 +108,7 @@ export const detach = (outlet: Outlet, lane: Lane): Effect.Effect<void> => {
 }
 
 /**
- * The same for good: a mix is closed, too.
+ * Does the same permanently: a mix is closed, too.
  *
  * @internal
  */
@@ -116,7 +116,7 @@ export const close = (outlet: Outlet, lane: Lane): Effect.Effect<void> =>
   lane._tag === "mix" ? Effect.andThen(detach(outlet, lane), Scope.close(lane.scope, Exit.void)) : detach(outlet, lane)
 
 /**
- * Takes entries out of a mix, and out of what was made of it ahead. The others go on where they are.
+ * Removes entries from a mix, and from what was mixed of them ahead. The others continue where they are.
  *
  * @internal
  */
@@ -133,9 +133,9 @@ export const cut = Effect.fnUntraced(function*(
     alsoPassed(from.entry)
     mix.from = undefined
   }
-  // what waited is replaced, and will be handed over anew
+  // what waited is replaced, and will be handed over again
   mix.successor = undefined
-  // a mix that has not begun does so at once instead of what is cut
+  // a mix that has not begun then begins at once, instead of what is cut
   const options = isWaiting && isPassing ? {} : { after: isWaiting ? mix.after : following.from }
   mix.number = yield* outlet.attach(following.ring, options)
 })

@@ -16,7 +16,7 @@ export interface OnAir {
 /** @internal */
 export const make = (): OnAir => ({ lane: { _tag: "nothing" }, entries: new Set() })
 
-/** How many it waits for, one behind another. */
+/** How many entries it waits for, one after another. */
 const depthOf = ({ seat }: Seat.Entry): number => {
   let depth = 0
   for (let { after } = seat; after !== undefined; { after } = after) depth++
@@ -24,7 +24,8 @@ const depthOf = ({ seat }: Seat.Entry): number => {
 }
 
 /**
- * Those that do not wait for the driver or a mix to come to them. A mix has to have what others begin behind before it has those.
+ * The entries that do not wait for the driver or a mix to reach them. They are ordered: a mix has to have an entry before
+ * those that begin after it.
  *
  * @internal
  */
@@ -36,7 +37,7 @@ export const waiting = ({ entries }: OnAir): Array<Seat.Entry> =>
   Array.from(entries).filter(({ place }) => place === "waiting")
 
 /**
- * Those that come up in a mix while this one fades to its end.
+ * The entries that come up in a mix while this one fades to its end.
  *
  * @internal
  */
@@ -44,7 +45,7 @@ export const crossing = ({ entries }: OnAir, seat: Seat.Seat): Array<Seat.Entry>
   Array.from(entries).filter((entry) => entry.place === "mix" && entry.seat.crossing === seat)
 
 /**
- * How much of its media was heard, in milliseconds; of one that is out, until the driver took it no more.
+ * How much of its media was heard, in milliseconds; for an entry that is out, until the driver took no more of it.
  *
  * @internal
  */
@@ -60,7 +61,7 @@ export const heardMs = ({ lane }: OnAir, entry: Seat.Entry): number => {
 }
 
 /**
- * Notes what was heard of an entry and sent, and forgets it. What the driver reads is not changed.
+ * Records what was heard of an entry and sent, and removes it. What the driver reads is not changed.
  *
  * @internal
  */
@@ -72,7 +73,7 @@ export const leaveOut = (air: OnAir, entry: Seat.Entry): void => {
 }
 
 /**
- * Nothing can be mixed: what is not passed through does not play, and its tracks learn why.
+ * Nothing can be mixed: what is not passed through does not play, and its tracks fail with the reason.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * The place of one track at a player: it looks like a connection that nobody else plays on.
+ * The place of one track at a player: to the track, it looks like a connection of its own.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ export interface PlaceOptions {
   readonly duck: Ducking | undefined
   /** Waits until the track of this place has ended. */
   readonly after: Place | undefined
-  /** How long before its end it begins. */
+  /** How long before its end to begin. */
   readonly crossfadeMs: number
 }
 
@@ -32,27 +32,27 @@ export interface PlaceOptions {
  * @since 0.1.0
  */
 export interface Place {
-  /** Plays a ring, in place of the one before. Fails with what the mixer fails with, or `NotConnected`. */
+  /** Plays a ring, replacing the one before. Fails as the mixer does, or with `NotConnected`. */
   readonly attach: (media: Seat.Media, options: Seat.AttachOptions) => Effect.Effect<TrackNumber, VoiceError>
   readonly detach: (track: TrackNumber) => Effect.Effect<void>
-  /** Of what plays here and what is attached later. */
+  /** Pauses or resumes what plays here and what is attached later. */
   readonly setPaused: (paused: boolean) => Effect.Effect<void>
   readonly setGain: (gain: number, rampMs: number) => Effect.Effect<void, VoiceError>
   /** The gain that was set last. */
   readonly gain: () => number
   readonly setEffects: (effects: ReadonlyArray<Complete>) => Effect.Effect<void, VoiceError>
-  /** Those that were set last. */
+  /** The effects that were set last. */
   readonly effects: () => ReadonlyArray<Complete>
-  /** Media time of the ring that was sent, in milliseconds. */
+  /** The media time of the ring that was sent, in milliseconds. */
   readonly heardMs: (track: TrackNumber) => number | undefined
   readonly metrics: () => Seat.TrackMetrics
   readonly observe: (observer: Observer<Seat.Happening>) => Effect.Effect<void, never, Scope.Scope>
   readonly awaitEnd: Effect.Effect<never, VoiceError>
-  /** Whether what waited for the end of this track is heard: nothing more of it is then. */
+  /** Whether what waited for the end of this track is heard: nothing more of this track is heard then. */
   readonly isFollowed: () => boolean
-  /** Whether what is attached now is mixed, and not passed through. */
+  /** Whether what is attached now would be mixed rather than passed through. */
   readonly isMixed: () => boolean
-  /** The track has ended: whoever waits for it begins. */
+  /** The track has ended: tracks that wait for it begin. */
   readonly leave: Effect.Effect<void>
 }
 
@@ -63,7 +63,7 @@ export interface Place {
  */
 export interface Host {
   readonly awaitEnd: Effect.Effect<never, VoiceError>
-  /** Plays an entry, in place of the seat's former one, unless its track has ended meanwhile, or is followed. */
+  /** Plays an entry, replacing the seat's former one, unless its track has ended in the meantime, or is followed. */
   readonly enter: (entry: Seat.Entry) => Effect.Effect<void, VoiceError>
   readonly remove: (entry: Seat.Entry) => Effect.Effect<void>
   /** The entry's pause has changed. */
@@ -87,20 +87,20 @@ export interface Host {
 const seats = new WeakMap<Place, Seat.Seat>()
 
 /**
- * What a player knows of a place.
+ * The player's record of a place.
  *
  * @internal
  */
 export const seatOf = (place: Place): Seat.Seat | undefined => seats.get(place)
 
-/** How often it is looked whether the driver has come to it, in milliseconds. */
+/** How often to check whether the driver has reached it, in milliseconds. */
 const settlingMs = 2
 
-/** One that does not for so long, in milliseconds, is not waited for: its thread may have ended, or what it sends is held. */
+/** How long to wait for that, in milliseconds: the driver's thread may have ended, or what it sends is held. */
 const patienceMs = 500
 
 /**
- * Whether the driver takes no more of a place that was left: how much was heard of it is final then.
+ * Whether the driver takes no more of a place that was left: how much was heard of it is then final.
  *
  * @internal
  */
@@ -110,7 +110,7 @@ export const isSettled = (place: Place): boolean => {
 }
 
 /**
- * Waits for that. It is so at once where neither the driver, nor what follows, is made in another thread.
+ * Waits for that. It is the case at once if neither the driver nor what follows is in another thread.
  *
  * @internal
  */
@@ -121,12 +121,12 @@ export const settled = (places: ReadonlyArray<Place>): Effect.Effect<void> =>
     }
   })
 
-/** A driver that has taken no notice for so many seconds never will. */
+/** A driver that has not reacted after this many seconds never will. */
 const looks = 60
 
 /**
- * Forgets what was read of a place that was left, when the driver takes no more of it: whoever keeps the track, as the events of a queue
- * do, keeps its place, and shall not keep a ring. `note` is called before.
+ * Releases the ring of a place that was left, when the driver takes no more of it: whoever keeps the track, as the events of
+ * a queue do, keeps its place, and should not keep a ring. `note` is called before.
  *
  * @internal
  */
@@ -139,7 +139,7 @@ export const release = (place: Place, note: () => void): Effect.Effect<void> =>
     if (seat !== undefined) seat.entry = undefined
   })
 
-/** Of all players: a number names an entry of its seat. */
+/** Shared by all players: a number names an entry of its seat. */
 let numbers = 0
 
 /**
@@ -177,7 +177,7 @@ export const make = (host: Host, options: PlaceOptions): Place => {
 class Taken implements Place {
   readonly #host: Host
   readonly #seat: Seat.Seat
-  /** Those that could be heard last. */
+  /** The level that could be heard last. */
   #levelled: Seat.Level
   #shaped: ReadonlyArray<Complete>
 
@@ -237,7 +237,7 @@ class Taken implements Place {
       return trying(this.#host.levelling(seat), () => {
         this.#levelled = level
       }, () => {
-        // another one may have been asked for meanwhile
+        // another one may have been requested in the meantime
         if (seat.level === level) seat.level = this.#levelled
       })
     })
@@ -304,7 +304,7 @@ class Taken implements Place {
   }
 }
 
-/** To its end, also where nobody waits for it any longer: what cannot be had is taken back. */
+/** Runs to its end, even if the caller is interrupted: a change that fails is taken back. */
 const trying = (effect: Effect.Effect<void, VoiceError>, onDone: () => void, onFailure: () => void) =>
   Effect.uninterruptible(effect.pipe(
     Effect.tap(() => Effect.sync(onDone)),

@@ -1,9 +1,9 @@
 /**
- * Plays any number of tracks on one connection. One track of Opus at gain 1 is passed through: its own ring is what the driver
- * reads. Anything else is mixed, ahead of its time, into a ring that the driver reads instead. The driver goes over from one
- * ring to the other between two frames.
+ * Plays any number of tracks on one connection. A single track of Opus at gain 1 is passed through: the driver reads its ring
+ * directly. Anything else is mixed, ahead of its time, into a ring that the driver reads instead. The driver switches from
+ * one ring to another between two frames.
  *
- * Tracks see a place of their own, which looks like a connection that nobody else plays on.
+ * Each track has a place of its own, which looks to it like a connection of its own.
  *
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ import * as Silencing from "./Silencing.ts"
 import * as Succession from "./Succession.ts"
 
 /**
- * Where to play: a connection, or what stands for one connection after another.
+ * Where to play: a connection, or something that stands for successive connections.
  *
  * @category models
  * @since 0.1.0
@@ -46,11 +46,11 @@ export interface Outlet extends Pick<VoiceConnection, "attach" | "detach" | "set
  */
 export interface Player {
   readonly place: (options: Place.PlaceOptions) => Place.Place
-  /** Nothing of what plays now is heard any more. The tracks have to be stopped then. */
+  /** Silences everything that plays now. The tracks have to be stopped afterwards. */
   readonly silence: Effect.Effect<void>
-  /** Nothing of these places is heard any more, and the others go on. The tracks have to be stopped then. */
+  /** Silences these places, while the others continue. Their tracks have to be stopped afterwards. */
   readonly cut: (places: ReadonlyArray<Place.Place>) => Effect.Effect<void>
-  /** Changes how the mix that is open encodes; without one there is nothing to change. */
+  /** Changes how the open mix encodes; without a mix it does nothing. */
   readonly configure: (settings: EncoderSettings) => Effect.Effect<void>
 }
 
@@ -86,7 +86,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
   readonly #silencing: Silencing.Silencing
   readonly #changeOver: ChangeOver.ChangeOver
   readonly #progress: Progress
-  /** Those whose tracks have not ended. */
+  /** The seats whose tracks have not ended. */
   readonly #taken = new Set<Seat.Seat>()
   #over: VoiceError.VoiceError | undefined
   #isLooking = false
@@ -116,7 +116,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
 
   get silence(): Effect.Effect<void> {
     return Effect.suspend(() =>
-      // where there is no track, none ends that would have the rest done
+      // without a track, none will end and finish the rest
       this.air.entries.size > 0
         ? this.#silencing.all
         : Effect.andThen(this.#silencing.all, Effect.sync(() => this.#settleLater()))
@@ -156,7 +156,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     const { air, outlet } = this
     return this.#alone(Effect.gen({ self: this }, function*() {
       const { seat } = entry
-      // or it is too late, and its track finds that out
+      // or it is too late, which its track finds out
       if (seat.isOver || seat.isFollowed) return
       const former = seat.entry
       seat.entry = entry
@@ -166,7 +166,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
       entry.place = seat.after === undefined ? "ready" : "waiting"
       air.entries.add(entry)
       yield* this.#settle.pipe(Effect.tapError(() => Effect.sync(() => OnAir.leaveOut(air, entry))))
-      // where it waits, its place is kept for it, so that what waits for it waits on
+      // if it waits, its place is kept, so that what waits for it keeps waiting
       if (air.lane._tag === "mix" && entry.place !== "waiting") air.lane.desk.dismiss(seat)
     }))
   }
@@ -210,9 +210,9 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     const { air, outlet } = this
     const { entry } = seat
     return this.#alone(Effect.gen({ self: this }, function*() {
-      // one that came in while its track ended
+      // one that was added while its track ended
       if (entry !== undefined && air.entries.has(entry)) yield* Removal.remove(outlet, air, entry)
-      // nothing takes its place while the other one fades: a seek of that leads somewhere again
+      // nothing takes its place while the other one fades: a seek of that one is possible again
       if (seat.crossing !== undefined) seat.crossing.fadeOutMs = undefined
       seat.crossing = undefined
       if (air.lane._tag === "mix") {
@@ -222,7 +222,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
           air.lane.desk.setPaused(other)
         }
       }
-      // where the driver has left it already, no mix is kept for it any longer
+      // if the driver has left it already, the mix is no longer kept for it
       if (entry !== undefined) Seat.isSettled(entry)
       yield* Effect.ignore(this.#settled)
     }))
@@ -286,7 +286,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     Effect.runForkWith(this.#context)(effect)
   }
 
-  /** One thing at a time, to its end, and all of them: what a seat says is so already. */
+  /** Runs one effect at a time, each to its end: what a seat says is already the case. */
   #alone<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.uninterruptible(this.#onePermit.withPermit(Effect.andThen(this.#silencing.clear, effect)))
   }
@@ -305,7 +305,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     }
   }
 
-  /** Brings what the driver reads into line with what shall be heard. */
+  /** Adjusts what the driver reads to what should be heard. */
   get #settle(): Effect.Effect<void, VoiceError.VoiceError> {
     const { air } = this
     return Effect.gen({ self: this }, function*() {
@@ -336,12 +336,12 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     })
   }
 
-  /** What cannot be mixed does not play. */
+  /** A track that cannot be mixed does not play. */
   get #settled(): Effect.Effect<void, VoiceError.VoiceError> {
     return this.#settle.pipe(Effect.tapError((error) => Effect.sync(() => OnAir.fail(this.air, error))))
   }
 
-  /** Not in the middle of what the driver does. */
+  /** Adjusts later, outside of the driver's work. */
   #settleLater(): void {
     this.#fork(Effect.andThen(Effect.yieldNow, this.#alone(Effect.ignore(this.#settled))))
   }

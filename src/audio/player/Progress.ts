@@ -1,6 +1,6 @@
 /**
- * How far the driver has come in what it reads for a player: what begins, starves and ends by that, and what is on the air behind what
- * has ended. Plain code, in the middle of what the driver does.
+ * How far the driver has come in what it reads for a player: what begins, starves and ends because of that, and what is on
+ * the air after something has ended. Plain code, in the middle of the driver's work.
  *
  * @since 0.1.0
  */
@@ -19,13 +19,13 @@ export class Progress {
     this.#clock = clock
   }
 
-  /** Looks at what was heard of a mix, if one is on the air. */
+  /** Processes what was heard of a mix, if one is on the air. */
   look(): void {
     const { lane } = this.#air
     if (lane._tag === "mix") lane.desk.look(this.#nowMs(), this.#drained)
   }
 
-  /** Takes notice of what the driver says. Gives what is drained, if that is what it says: something else is on the air then. */
+  /** Processes an event of the driver. Returns what is drained, if the event says so: something else is then on the air. */
   onEvent({ _tag, track }: Seat.Happening): Lane.Direct | Lane.Mix | undefined {
     const { lane } = this.#air
     if (track === undefined || lane._tag === "nothing" || track !== lane.number) return undefined
@@ -36,7 +36,7 @@ export class Progress {
     return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }
 
-  /** A function of its own: it is handed on in each look at a mix. */
+  /** A bound function, since it is passed on in each check of a mix. */
   readonly #drained = (entry: Seat.Entry): void => {
     OnAir.leaveOut(this.#air, entry)
     Seat.tell(entry, "TrackDrained")
@@ -62,7 +62,7 @@ export class Progress {
   #onMix(_tag: string, mix: Lane.Mix): Lane.Mix | undefined {
     if (mix.from !== undefined) {
       Seat.count(mix.from.entry)
-      // one that fades has no more of its ring to be taken
+      // an entry that fades has no more of its ring to be taken
       if (Seat.isSettled(mix.from.entry)) mix.desk.own(mix.from.entry)
       mix.from = undefined
     }

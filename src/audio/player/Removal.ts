@@ -1,5 +1,5 @@
 /**
- * How entries are taken out of what the driver reads, while others go on.
+ * Removes entries from what the driver reads, while others continue.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import type * as Seat from "./Seat.ts"
 type Outlet = Pick<VoiceConnection, "attach" | "detach">
 
 /**
- * Takes an entry out of what plays.
+ * Removes an entry from what plays.
  *
  * @internal
  */
@@ -41,7 +41,7 @@ export const remove = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): Eff
       Lane.leaving(former, entry, before)
       return yield* Lane.close(outlet, former)
     }
-    // another one of its track follows
+    // another entry of its track follows
     if (!entry.seat.isOver && others.some(({ place, seat }) => place === "mix" && seat.after === entry.seat)) {
       former.desk.hold(entry)
     } else former.desk.remove(entry)
@@ -49,7 +49,7 @@ export const remove = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): Eff
   })
 
 /**
- * Takes an entry out of what plays, for another one of the same track that follows at once.
+ * Removes an entry from what plays, for another one of the same track that follows at once.
  *
  * @internal
  */
@@ -63,7 +63,7 @@ export const makeRoom = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): E
   }
   if (lane._tag === "mix" && entry.place === "mix" && lane.successor?.entry !== entry && !lane.desk.isEnded()) {
     OnAir.leaveOut(air, entry)
-    // what follows may have to wait, and this must not begin meanwhile
+    // what follows may have to wait, and this must not begin in the meantime
     if (entry.seat.after === undefined) lane.desk.leave(entry)
     else lane.desk.hold(entry)
     return Effect.void
@@ -72,7 +72,7 @@ export const makeRoom = (outlet: Outlet, air: OnAir.OnAir, entry: Seat.Entry): E
 }
 
 /**
- * Of the tracks of a mix only those that are cut, unless nothing is left to be heard then.
+ * Removes the tracks of a mix that are cut. Does nothing if nothing would then be left to be heard.
  *
  * @internal
  */

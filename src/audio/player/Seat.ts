@@ -1,5 +1,5 @@
 /**
- * What the player knows of one track: its level, what it plays at the moment, and what was heard of it.
+ * The player's record of one track: its level, what it plays at the moment, and what was heard of it.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import type { Observer } from "../../VoiceDriver.ts"
 import type { VoiceError } from "../../VoiceError.ts"
 
 /**
- * What a source is read into.
+ * The ring that a source is read into.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +23,7 @@ export type Media =
   | { readonly format: "pcm"; readonly ring: PcmRing.PcmRing }
 
 /**
- * What happens to a ring that plays.
+ * An event of a ring that plays.
  *
  * @category models
  * @since 0.1.0
@@ -34,19 +34,19 @@ export interface Happening {
 }
 
 /**
- * Frames of 20 ms of one track. In passthrough the frames are those of its source.
+ * Counts of a track's frames of 20 ms. In passthrough, the frames are those of its source.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TrackMetrics {
-  /** Sent with it in them. */
+  /** Frames that were sent with the track in them. */
   readonly sent: number
-  /** Whose time passed while its source had nothing: they came too late. */
+  /** Frames that came too late: their time passed while the source had nothing. */
   readonly late: number
-  /** Whose time passed because the mixer did not have them ready. */
+  /** Frames that the mixer did not have ready in time. */
   readonly missed: number
-  /** With something filled in for what could not be decoded or had not come. */
+  /** Frames with something filled in for audio that could not be decoded or had not arrived. */
   readonly concealed: number
 }
 
@@ -55,9 +55,9 @@ export interface TrackMetrics {
  * @since 0.1.0
  */
 export interface AttachOptions {
-  /** Begins in the middle of something. */
+  /** It begins in the middle of something. */
   readonly cutIn: boolean
-  /** Media time to the end, in milliseconds, if it is known. */
+  /** The media time left to the end, in milliseconds, if it is known. */
   readonly remainingMs: () => number | undefined
 }
 
@@ -77,24 +77,24 @@ export interface Entry extends AttachOptions {
   readonly media: Media
   readonly seat: Seat
   isPaused: boolean
-  /** `waiting`: for the end of another track. `out`: it does not play any more. */
+  /** `waiting`: for the end of another track. `out`: it no longer plays. */
   place: "waiting" | "ready" | "direct" | "mix" | "out"
   /** Its name and its place in the mix. */
   input: number
   slot: number
   isStarted: boolean
-  /** Of the monotonic clock, while its source has nothing and it is not paused. */
+  /** Since when its source has had nothing while it is not paused, on the monotonic clock. */
   starvingMs: number | undefined
-  /** Its track was told that it starves, and not yet that it does no more. */
+  /** Whether its track was told that it starves, and not yet that it no longer does. */
   isStalled: boolean
   /** The frame of the mix that it ended with. */
   overAt: number | undefined
-  /** Frames of its ring that were counted. */
+  /** How many frames of its ring were counted. */
   counted: number
   heardMs: number
   /**
-   * Notes what was heard of it since it was taken out, until the driver takes it no more, and gives whether that is so. The driver may
-   * be in another thread, or go on with what there is until what follows is ready.
+   * Updates what was heard of it since it was taken out, until the driver takes no more of it; returns whether that is so.
+   * The driver may be in another thread, or continue with what there is until what follows is ready.
    */
   settle: (() => boolean) | undefined
 }
@@ -110,9 +110,9 @@ export interface Seat {
   readonly duck: Ducking | undefined
   after: Seat | undefined
   readonly crossfadeMs: number
-  /** All that is to be heard of it, in milliseconds; `Infinity` where that is not known. */
+  /** The length of all that is to be heard of it, in milliseconds; `Infinity` if that is not known. */
   lengthMs: number
-  /** The one that fades to its end while this one comes up. */
+  /** The seat that fades to its end while this one comes up. */
   crossing: Seat | undefined
   /** Its track has ended: nothing of it plays any more. */
   isOver: boolean
@@ -140,7 +140,7 @@ export const fail = (seat: Seat, error: VoiceError): void => {
 const frameMs = 20
 
 /**
- * Whether there is something that could be taken. A mix takes whole frames of samples, and a rest only where it is the last.
+ * Whether there is something to take. A mix takes whole frames of samples, and a shorter rest only if it is the last.
  *
  * @internal
  */
@@ -148,7 +148,7 @@ export const isFed = ({ format, ring }: Media): boolean =>
   format === "opus" || ring.isEnded() ? ring.bufferedMs() > 0 : ring.bufferedMs() >= frameMs
 
 /**
- * Whether nothing of it is to be heard: two that cross are held together.
+ * Whether it is held, so that nothing of it is heard: two that crossfade are held together.
  *
  * @internal
  */
@@ -156,18 +156,18 @@ export const isHeld = ({ isPaused, seat: { crossing } }: Entry): boolean =>
   isPaused || (crossing !== undefined && !crossing.isOver && crossing.isPaused)
 
 /**
- * It waits for no other one any more, whose end has come.
+ * Ends its wait for another track, whose end has come.
  *
  * @internal
  */
 export const follow = (seat: Seat): void => {
   if (seat.after !== undefined) seat.after.isFollowed = true
-  // each would keep the one before it, and that its own
+  // each would keep the one before it, and that one its own
   seat.after = undefined
 }
 
 /**
- * Its ring has begun to give frames, or does so again.
+ * Notes that its ring has begun to give frames, or does so again.
  *
  * @internal
  */
@@ -182,7 +182,7 @@ export const flowing = (entry: Entry, nowMs: number): void => {
     entry.seat.late += Math.round((nowMs - starvingMs) / frameMs)
   }
   entry.starvingMs = undefined
-  // it may have been paused in between, and what it lacked has come
+  // it may have been paused in between, and then received what it lacked
   if (!entry.isStalled) return
   entry.isStalled = false
   tell(entry, "TrackRecovered")
@@ -198,7 +198,7 @@ export const starving = (entry: Entry, nowMs: number): void => {
 }
 
 /**
- * Whether the driver takes no more of it; until then more of it may be heard.
+ * Whether the driver takes no more of it; until then, more of it may be heard.
  *
  * @internal
  */
@@ -208,7 +208,7 @@ export const isSettled = (entry: Entry): boolean => {
 }
 
 /**
- * Counts the frames that the driver has taken off its ring itself.
+ * Counts the frames that the driver has taken from its ring itself.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Silences a player at once, also in the middle of what it does. What was silenced is taken out of it before anything else is
+ * Silences a player at once, also in the middle of its work. What was silenced is removed from it before anything else is
  * done.
  *
  * @since 0.1.0
@@ -12,13 +12,13 @@ import type * as Seat from "./Seat.ts"
 
 /** @internal */
 export interface Silencing {
-  /** Nothing of what plays now is heard any more, nor what is left to be heard of tracks that have ended. */
+  /** Silences everything that plays now, including what is left to be heard of tracks that have ended. */
   readonly all: Effect.Effect<void>
-  /** Nothing of the track that is passed through is heard any more. */
+  /** Silences the track that is passed through. */
   readonly passed: (direct: Lane.Direct) => Effect.Effect<void>
   /** How often something was silenced. */
   readonly times: () => number
-  /** Takes out what was silenced. */
+  /** Removes what was silenced. */
   readonly clear: Effect.Effect<void>
 }
 

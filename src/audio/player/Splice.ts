@@ -1,6 +1,7 @@
 /**
- * The rings of a mix, one behind another from each cut on, and up to where the driver reads each. It may be in another thread, so
- * that it goes over when it comes to it, and until what follows is ready it goes on with what there is: the rings tell.
+ * The rings of a mix, one after another from each cut on, and how far the driver reads each. The driver may be in another
+ * thread: it switches when it gets there, and until what follows is ready it continues with what there is. The rings say
+ * where it is.
  *
  * @since 0.1.0
  */
@@ -11,11 +12,11 @@ type Ring = Pick<FrameRing, "framesRead" | "isTaken" | "isEnded" | "bufferedMs">
 /** @internal */
 export interface Part {
   readonly ring: Ring
-  /** Its first frame, of all frames of the mix. */
+  /** Its first frame, counted over all frames of the mix. */
   readonly from: number
   before: Part | undefined
   behind: Part | undefined
-  /** Frames of the mix that had been taken when the driver left it. */
+  /** How many frames of the mix had been taken when the driver left it. */
   takenAtEnd: number | undefined
 }
 
@@ -27,7 +28,7 @@ export const make = (ring: Ring, from: number, before?: Part): Part => {
 }
 
 /**
- * Whether nothing more is taken from a ring that the driver was given, and shall leave.
+ * Whether nothing more is taken from a ring that the driver was given and should leave.
  *
  * @internal
  */
@@ -39,7 +40,7 @@ const hasBegun = ({ from, ring }: Part): boolean => ring.framesRead() > from
 const isPassed = ({ behind }: Part): boolean => behind !== undefined && (hasBegun(behind) || isPassed(behind))
 
 /**
- * Frames of the mix that the driver has taken, while it comes to this part, and up to its end.
+ * How many frames of the mix the driver has taken, while it reaches this part, and up to its end.
  *
  * @internal
  */
@@ -48,12 +49,12 @@ export const taken = (part: Part): number => {
   const { before, ring } = part
   if (before === undefined) return ring.framesRead()
   const earlier = taken(before)
-  // its count begins with its first frame, to which the driver may have come not yet, or late: it leaves out as much then
+  // its count begins with its first frame, which the driver may not have reached yet, or late: it then skips as many
   return isOver(before) && hasBegun(part) ? Math.max(earlier, ring.framesRead()) : earlier
 }
 
 /**
- * Whether the driver takes nothing more of a part, which it shall leave.
+ * Whether the driver takes nothing more of a part that it should leave.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * When what waits for the end of another track is to begin.
+ * When a track that waits for the end of another is to begin.
  *
  * @since 0.1.0
  */
@@ -8,14 +8,14 @@ import * as SoundEffect from "../../SoundEffect.ts"
 import type * as Seat from "./Seat.ts"
 
 /**
- * How long a ring is passed through until a mix takes over, in milliseconds: its decoder gets used to it meanwhile.
+ * How long a ring is passed through until a mix takes over, in milliseconds: its decoder adapts in the meantime.
  *
  * @internal
  */
 export const leadMs = 160
 
 /**
- * How often what was heard is looked at, in milliseconds.
+ * How often what was heard is checked, in milliseconds.
  *
  * @internal
  */
@@ -48,7 +48,7 @@ export const isPlainSeat = (seat: Seat.Seat): boolean =>
  */
 export const isPlain = ({ media, seat }: Seat.Entry): boolean => media.format === "opus" && isPlainSeat(seat)
 
-/** Media time to the end of what plays at a seat, in milliseconds, as far as it is known. */
+/** The media time to the end of what plays at a seat, in milliseconds, as far as it is known. */
 const remainingMs = (playing: Seat.Entry, aheadMs: number): number => {
   const { media: { ring }, seat } = playing
   const scale = seat.effects.some(({ _tag }) => _tag === "Timescale")
@@ -58,13 +58,13 @@ const remainingMs = (playing: Seat.Entry, aheadMs: number): number => {
   }
   if (ring.isEnded()) return ring.bufferedMs()
   const left = playing.remainingMs() ?? Infinity
-  // what was mixed and not heard is past changing
+  // what was mixed and not heard can no longer be changed
   return playing.place === "mix" ? left - aheadMs : left
 }
 
 /**
- * Whether an entry does not wait any more. If it is to cross with the one before, that one begins to fade, which
- * `fadeOut` is told.
+ * Whether an entry no longer waits. If it is to crossfade with the one before, that one begins to fade, and `fadeOut` is
+ * called with it.
  *
  * @internal
  */
@@ -73,13 +73,13 @@ export const isDue = (entry: Seat.Entry, aheadMs: number, fadeOut: (fading: Seat
   if (former === undefined || former.isOver) return true
   const playing = former.entry
   if (playing === undefined || playing.place === "waiting" || playing.place === "out") return false
-  // the mix begins with the sample behind its last one
+  // the mix begins with the sample after its last one
   if (crossfadeMs === 0) return playing.media.ring.isEnded() && (playing.place === "mix" || !isPlain(entry))
   // the end does not come nearer, or not yet
   if (playing.isPaused || playing.place === "ready") return false
   const soonMs = playing.place === "mix" ? lookMs : leadMs + lookMs
   const leftMs = remainingMs(playing, aheadMs)
-  // one that is short comes up in its first half, and goes in its second
+  // a short track comes up in its first half, and fades in its second
   const sharedMs = Math.min(crossfadeMs, former.lengthMs / 2, entry.seat.lengthMs / 2)
   if (leftMs > sharedMs + soonMs) return false
   const rampMs = Math.max(lookMs, Math.min(sharedMs, leftMs - soonMs))

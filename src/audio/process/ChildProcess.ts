@@ -1,9 +1,9 @@
 /**
- * A child process whose output is read as bytes. It lives in a scope: when that closes it is asked to end, and killed if it
- * does not. Both of its outputs are read to their ends, so that it is never held up by what it says, and the end of what it
- * said is in the error.
+ * A child process whose output is read as bytes. It lives in a scope: when that closes, the process is asked to end, and
+ * killed if it does not. Both of its outputs are read to their ends, so that what it writes never blocks it, and the end of
+ * its standard error is in the error.
  *
- * `node:child_process`, and not the module of effect, which may still change in any release.
+ * It uses `node:child_process` rather than the module of Effect, which may still change in any release.
  *
  * @since 0.1.0
  */
@@ -16,6 +16,8 @@ import * as Bounds from "../Bounds.ts"
 import * as ByteSource from "../ByteSource.ts"
 
 /**
+ * A command to run.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -24,22 +26,22 @@ export interface Command {
   readonly command: string
   readonly args?: ReadonlyArray<string> | undefined
   readonly cwd?: string | undefined
-  /** Default: that of this process. */
+  /** The environment. Default: that of this process. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** Milliseconds between the request to end (SIGTERM) and the end by force (SIGKILL). Default 2000. */
   readonly killAfterMs?: number | undefined
 }
 
-/** What is kept of its standard error. */
+/** How much of its standard error is kept. */
 const stderrBytes = 4096
 
-/** How long what it said may come behind its end, in milliseconds. */
+/** How long its output may arrive after it has ended, in milliseconds. */
 const lingerMs = 500
 
-/** A timer for longer than this rings at once. */
+/** A longer timer would fire at once. */
 const longestTimerMs = 2 ** 31 - 1
 
-/** What is shown of it. */
+/** How many lines of its standard error are shown. */
 const shownLines = 5
 
 const tailOf = (text: string): string =>
@@ -48,9 +50,9 @@ const tailOf = (text: string): string =>
 const codeOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
-/** Why a program could not be started, as a sentence. */
+/** Says in a sentence why a program could not be started. */
 const startFailure = (name: string, command: string, cause: unknown, hint: string | undefined): VoiceError => {
-  // its arguments, which Node writes down there, may be addresses and headers with secrets
+  // Node includes its arguments, which may be addresses and headers with secrets
   if (cause instanceof Error) Reflect.deleteProperty(cause, "spawnargs")
   const code = codeOf(cause)
   const more = hint === undefined ? "" : `: ${hint}`
@@ -62,7 +64,7 @@ const startFailure = (name: string, command: string, cause: unknown, hint: strin
   if (code === "EACCES") {
     return ByteSource.failure(name, "Unreadable", `the program ${command} may not be run${more}`, { cause })
   }
-  // what Node says of it has the whole argument in it
+  // Node's message contains the whole argument
   if (code.startsWith("ERR_INVALID_ARG")) {
     const detail = `the program ${command} did not start: an argument, its folder or its environment holds a zero byte`
     return ByteSource.failure(name, "Failed", detail)
@@ -74,10 +76,11 @@ const startFailure = (name: string, command: string, cause: unknown, hint: strin
 
 /**
  * Starts the program; the scope ends it and waits until it is gone. `input` is written to its standard input, as fast as it
- * is taken; without it there is none. What it writes is given as it comes, and it is held up when that is not taken.
+ * is taken; without it, there is no standard input. Output is given as it arrives, and the program is held up while it is not
+ * taken.
  *
- * `NotFound` if there is no such program, `Failed` if it ends by a signal or with another exit code than 0, with the code or
- * the signal and the end of its standard error. `Unsupported` for a `killAfterMs` that is negative or none.
+ * Fails with `NotFound` if there is no such program, and with `Failed` if it ends by a signal or with an exit code other than
+ * 0, with the code or the signal and the end of its standard error. Fails with `Unsupported` for an invalid `killAfterMs`.
  *
  * @category constructors
  * @since 0.1.0
@@ -88,9 +91,9 @@ export const open = (
   options?: {
     readonly input?: ByteSource.ByteSource | undefined
     readonly hint?: string | undefined
-    /** To end well and say something, but to give nothing, is a failure. */
+    /** Ending successfully with a message but without output is a failure. */
     readonly isSilenceFailure?: boolean | undefined
-    /** Told the end of its standard error when it has ended. */
+    /** Called with the end of its standard error when it has ended. */
     readonly onSaid?: ((text: string) => void) | undefined
   }
 ): Effect.Effect<ByteSource.ByteSource, VoiceError, Scope.Scope> =>
@@ -108,7 +111,7 @@ export const open = (
     child.stderr.on("error", () =>
       undefined)
     child.stdout.on("error", () => undefined)
-    // node throws away what an ended process has left in a stream that nobody listens to
+    // Node discards what an ended process has left in a stream that nobody listens to
     child.stdout.on("readable", () => undefined)
 
     let exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
@@ -118,7 +121,7 @@ export const open = (
       onExit?.()
     }
     child.once("close", exited)
-    // somebody who has inherited its outputs may hold them open for as long as it likes
+    // another process that has inherited its outputs may hold them open for any length of time
     child.once("exit", (code, signal) => void setTimeout(() => exited(code, signal), lingerMs).unref())
     let given = 0
     const awaitExit = Effect.callback<void>((resume) => {
@@ -184,7 +187,7 @@ const start = (
       return resume(Effect.fail(startFailure(name, command.command, cause, hint)))
     }
     child.once("error", (cause) => resume(Effect.fail(startFailure(name, command.command, cause, hint))))
-    // the outputs are pipes, as asked for above
+    // the outputs are pipes, as requested above
     child.once("spawn", () => resume(Effect.succeed(child as Child)))
     // an error after the start is that of a kill that came too late
     child.on("error", () => undefined)
@@ -192,14 +195,14 @@ const start = (
 
 const isRunning = (child: Child): boolean => child.exitCode === null && child.signalCode === null
 
-/** Asks it to end, then makes it, and waits until it is gone and both outputs are closed. */
+/** Asks it to end, then kills it, and waits until it is gone and both outputs are closed. */
 const stop = (child: Child, killAfterMs: number): Effect.Effect<void> =>
   Effect.callback((resume) => {
     child.stdout.removeAllListeners("readable")
     child.stdout.resume()
     child.stderr.resume()
     if (!isRunning(child)) {
-      // whoever has inherited its outputs may hold them open for ever
+      // another process that has inherited its outputs may hold them open forever
       destroy(child)
       return resume(Effect.void)
     }
@@ -218,7 +221,7 @@ const destroy = (child: Child): void => {
   child.stderr.destroy()
 }
 
-/** The next bytes of a stream that is not flowing; `undefined` at its end. */
+/** Reads the next bytes of a stream that is not flowing; `undefined` at its end. */
 const readChunk = (stream: Readable): Effect.Effect<Uint8Array | undefined> =>
   Effect.callback((resume) => {
     const attempt = (): boolean => {
@@ -248,7 +251,7 @@ const readChunk = (stream: Readable): Effect.Effect<Uint8Array | undefined> =>
     return Effect.sync(off)
   })
 
-/** Writes all of a source to the standard input, and closes it. That it was closed by the other side is no failure. */
+/** Writes all of a source to the standard input, and closes it. It is not a failure if the other side closes it. */
 const feed = (
   child: Child,
   input: ByteSource.ByteSource,

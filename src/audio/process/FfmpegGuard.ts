@@ -1,11 +1,12 @@
 /**
- * What ffmpeg may make of bytes from anywhere. Some of its formats name other places, which it opens: HLS, DASH, ffconcat, SDP, and
- * such that read the file beside a file. A stranger's file could have it play the files of this machine, or ask what lies in its network.
+ * Limits what ffmpeg may do with bytes from an untrusted source. Some of its formats refer to other places, which it opens:
+ * HLS, DASH, ffconcat, SDP, and formats that read a file next to a file. A stranger's file could make it play files of this
+ * machine, or probe its network.
  *
  * @since 0.1.0
  */
 
-/** Demuxers of sound that read the bytes they are given and nothing else, by the names that ffmpeg has (`ffmpeg -demuxers`). */
+/** Audio demuxers that read the bytes they are given and nothing else, by their names in ffmpeg (`ffmpeg -demuxers`). */
 const sound = [
   "3dostr,4xm,aa,aac,aax,ac3,ac4,ace,acm,act,adf,adp,ads,adx,aea,afc,aiff,aix,alp,amr,amrnb,amrwb,apac,apc,ape,apm",
   "aptx,aptx_hd,argo_asf,argo_brp,argo_cvg,asf,asf_o,ast,au,avi,avr,bethsoftvid,bfstm,bink,binka,bit,bmv,boa,bonk",
@@ -19,10 +20,10 @@ const sound = [
   "xa,xmd,xmv,xvag,xwma,yop"
 ].join(",")
 
-/** What the pieces of HLS are besides. */
+/** Further formats of the pieces of HLS. */
 const hls = `hls,applehttp,webvtt,${sound}`
 
-/** What is opened of each way to read: of HLS, nothing of this machine; by a relay, what it can hand on. */
+/** What may be opened in each mode: for HLS, nothing of this machine; with a relay, what the relay can pass on. */
 const protocols = {
   file: "file",
   pipe: "pipe",
@@ -31,7 +32,8 @@ const protocols = {
 }
 
 /**
- * What stands before an input, so that it is read as sound and leads nowhere. Who says which format it is has chosen.
+ * The arguments before an input that make ffmpeg read it as audio and open nothing else. A caller that names a format has
+ * made its choice.
  *
  * @category combinators
  * @since 0.1.0
@@ -43,6 +45,6 @@ export const inputArgs = (
   "-protocol_whitelist",
   protocols[by],
   ...(own.includes("-f") ? [] : ["-format_whitelist", by === "file" || by === "pipe" ? sound : hls]),
-  // what is said last counts
+  // the last one counts
   ...own
 ]

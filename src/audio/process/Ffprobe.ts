@@ -1,6 +1,6 @@
 /**
- * What ffprobe, which comes with ffmpeg, says of a file or a URL: how long it is, and its tags. It is asked while ffmpeg starts, and
- * what it does not say is unknown; nothing fails for it.
+ * Asks ffprobe, which comes with ffmpeg, about a file or a URL: how long it is, and its tags. It runs while ffmpeg starts.
+ * What it does not say is unknown; nothing fails because of it.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ export interface Facts {
 }
 
 /**
- * What is to be asked: the program, its input, and how that is read.
+ * What to ask: the program, its input, and how to read that.
  *
  * @category models
  * @since 0.1.0
@@ -34,7 +34,7 @@ export interface Question {
   readonly command: string
   readonly inputArgs: ReadonlyArray<string>
   readonly input: string
-  /** Default: the variables of this process. */
+  /** The environment. Default: the variables of this process. */
   readonly env?: ChildProcess.Command["env"]
 }
 
@@ -49,13 +49,13 @@ export interface Inquiry {
   readonly ask: Effect.Effect<Facts>
 }
 
-/** It reads no more of what it opens than it has to, but a server may let it wait. */
+/** It reads no more of the input than necessary, but a server may keep it waiting. */
 const timeoutMs = 10_000
 
-/** How long the first sound waits for what is said of it, in milliseconds: both come at about the same time. */
+/** How long the first sound waits for the answer, in milliseconds: both arrive at about the same time. */
 const graceMs = 250
 
-/** How long to wait where there is no sound either. */
+/** How long to wait if there is no sound either. */
 const patienceMs = 2_000
 
 const maxAnswer = 256 * 1024
@@ -74,7 +74,7 @@ const Answer = Schema.Struct({
 
 const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Answer))
 
-/** ffmpeg's names for what Vorbis comments have others for, and those that tell of the container. */
+/** Tag names in ffmpeg that differ from those of Vorbis comments, and tags that describe the container. */
 const names: { readonly [name: string]: string | undefined } = {
   album_artist: "albumartist",
   track: "tracknumber",
@@ -91,7 +91,7 @@ const addTags = (into: Tags.MutableTags, tags: Readonly<Record<string, unknown>>
   for (const [key, value] of Object.entries(tags)) {
     const name = key.toLowerCase()
     const known = Object.hasOwn(names, name) ? names[name] : name
-    // "und" is a language that nobody has said
+    // "und" is an unspecified language
     if (known !== undefined && typeof value === "string" && value !== "und") Tags.add(into, known, value)
   }
 }
@@ -102,7 +102,7 @@ const millis = (seconds: string | undefined): number | undefined => {
 }
 
 /**
- * What an answer says; nothing, where it is none.
+ * Reads an answer; empty if it is invalid.
  *
  * @category codecs
  * @since 0.1.0
@@ -118,7 +118,7 @@ export const read = (json: string): Facts =>
     }
   })
 
-/** A file that can be read twice, or a URL: a device or a pipe has one reader. */
+/** Whether an input is a file that can be read twice, or a URL: a device or a pipe has one reader. */
 const isReadable = (input: string): Effect.Effect<boolean> =>
   /^https?:\/\//i.test(input)
     ? Effect.succeed(true)
@@ -137,7 +137,7 @@ const answer = ({ command, env, input, inputArgs }: Question): Effect.Effect<Fac
       "a:0",
       "-of",
       "json",
-      // it says nothing of the sound, and ffprobe knows it not; others that it refuses change what is heard
+      // it says nothing about the sound, and ffprobe does not know it; other options that it refuses change what is heard
       ...inputArgs.filter((arg) => arg !== "-re"),
       "-i",
       input
@@ -160,7 +160,7 @@ const answer = ({ command, env, input, inputArgs }: Question): Effect.Effect<Fac
   })
 
 /**
- * Asks at the first opening, and not again once there was an answer, or none could be had. `undefined` asks nothing.
+ * Asks at the first opening, and not again once there was an answer, or none was available. `undefined` asks nothing.
  *
  * @category constructors
  * @since 0.1.0
@@ -184,7 +184,7 @@ export const make = (question: Question | undefined): Inquiry => {
 }
 
 /**
- * The same, for what changes how long it is.
+ * The same inquiry without the duration, for a source whose length is changed.
  *
  * @category combinators
  * @since 0.1.0
@@ -201,7 +201,7 @@ export const withoutDuration = ({ ask, known }: Inquiry): Inquiry => {
 }
 
 /**
- * Opens a source while the question is asked, and gives it the answer if that comes by its first sound, or a moment later.
+ * Opens a source while the question is asked, and adds the answer if it arrives by its first sound, or a moment later.
  *
  * @category combinators
  * @since 0.1.0

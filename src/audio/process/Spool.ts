@@ -1,5 +1,5 @@
 /**
- * Bytes that come one after another, kept in a file for a program that has to read at any place.
+ * Writes sequential bytes to a file, for a program that has to read at any position.
  *
  * @since 0.1.0
  */
@@ -11,11 +11,11 @@ import * as Path from "node:path"
 import type { VoiceError } from "../../VoiceError.ts"
 import * as ByteSource from "../ByteSource.ts"
 
-/** What is written to a file at most. */
+/** The most that is written to a file. */
 const maxSpoolBytes = 1024 * 1024 * 1024
 
 /**
- * Writes all bytes to a file, which the scope takes away. Fails with `Unsupported` beyond 1 GiB.
+ * Writes all bytes to a file, which the scope deletes. Fails with `Unsupported` beyond 1 GiB.
  *
  * @category constructors
  * @since 0.1.0

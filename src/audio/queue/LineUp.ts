@@ -1,13 +1,13 @@
 /**
- * The order of a queue: what waits, what was played, and what repetition makes of both. Plain data; what plays is known to
- * whoever asks.
+ * The order of a queue: what waits, what was played, and how repetition affects both. Plain data; the caller knows what
+ * plays.
  *
  * @since 0.1.0
  */
 
 /**
- * What follows an entry that was played: `off`: the next; `one`: itself; `all`: the next, and itself again at the end of the
- * queue.
+ * What follows an entry that was played. `off`: the next entry. `one`: the same entry. `all`: the next entry, and the same
+ * one again at the end of the queue.
  *
  * @category models
  * @since 0.1.0
@@ -24,30 +24,30 @@ export interface LineUp<A> {
   readonly history: () => ReadonlyArray<A>
   readonly repeat: () => Repeat
   readonly setRepeat: (repeat: Repeat) => void
-  /** At the end, or so that it is the one at place `at` of those that wait. */
+  /** Inserts at the end, or at the place `at` among the waiting entries. */
   readonly insert: (item: A, at?: number) => void
-  /** Takes it out, if it waits. */
+  /** Removes an entry, if it waits. */
   readonly remove: (item: A) => void
-  /** Puts all that waits in the order of `items`. */
+  /** Puts the waiting entries in the order of `items`. */
   readonly arrange: (items: ReadonlyArray<A>) => void
   readonly clear: () => void
-  /** What comes after `current`. */
+  /** The entry that comes after `current`. */
   readonly next: (current: A | undefined) => A | undefined
   /**
-   * What is no longer current goes to the history, and waits again where all is repeated. What is next itself, as where `one` is
-   * repeated and it was not skipped, waits again and is not in the history yet.
+   * Moves an entry that is no longer current to the history, and back to the waiting ones if all are repeated. An entry that
+   * comes next itself, as when `one` is repeated and it was not skipped, waits again and does not go to the history yet.
    */
   readonly played: (item: A, how: { readonly isRepeatable: boolean; readonly isSkipped: boolean }) => void
-  /** Takes the latest out of the history, for {@link LineUp.return}. */
+  /** Takes the latest entry out of the history, for {@link LineUp.return}. */
   readonly recall: () => A | undefined
-  /** Puts what was recalled in front, and what is current behind it. */
+  /** Puts the recalled entry in front, and the current one after it. */
   readonly return: (recalled: A, current: A | undefined) => void
 }
 
 const historyKept = 100
 
 /**
- * An empty one.
+ * Makes an empty line-up.
  *
  * @category constructors
  * @since 0.1.0
@@ -81,7 +81,7 @@ export const make = <A>(initialRepeat: Repeat): LineUp<A> => {
       return upcoming[0] ?? (repeat === "all" ? current : undefined)
     },
     played: (item, { isRepeatable, isSkipped }) => {
-      // one that comes again by itself is not over: what was before it stays the latest
+      // an entry that repeats is not over: the one before it stays the latest
       const comesNext = isRepeatable && (repeat === "one" ? !isSkipped : repeat === "all" && upcoming.length === 0)
       if (comesNext) return void upcoming.unshift(item)
       history.push(item)

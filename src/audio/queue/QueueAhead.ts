@@ -1,6 +1,6 @@
 /**
- * What a queue has opened ahead: the entry behind the one that plays, and those behind it that follow within the crossfade, too soon
- * to be opened in their turn.
+ * What a queue has opened ahead: the entry after the one that plays, and further entries that follow within the crossfade,
+ * too soon to be opened when their turn comes.
  *
  * @since 0.1.0
  */
@@ -22,11 +22,11 @@ export interface Options<R, A> {
   readonly line: LineUp<Item<R, A>>
   readonly opening: Opening<R, A>
   readonly current: () => Playing<R, A> | undefined
-  /** Whether the player takes more, and nobody waits who does not want to wait for a source. */
+  /** Whether the player takes more, and no caller is waiting that should not have to wait for a source. */
   readonly mayOpen: () => boolean
-  /** With all else that the queue does, one thing at a time. */
+  /** Runs an effect as part of the queue's work, one thing at a time. */
   readonly inTurn: (effect: Effect.Effect<void>) => Effect.Effect<void>
-  /** Sees to the end of what was opened. */
+  /** Takes care of the end of what was opened. */
   readonly watch: (playing: Playing<R, A>) => Effect.Effect<void>
   readonly crossfadeMs: () => number
   /** How long before the end of an entry the next one is opened, in milliseconds. */
@@ -34,34 +34,34 @@ export interface Options<R, A> {
 }
 
 /**
- * What begins by itself, each where the one before it ends.
+ * The entries that begin on their own, each where the one before it ends.
  *
  * @category models
  * @since 0.1.0
  */
 export interface QueueAhead<R, A> {
   readonly first: () => Playing<R, A> | undefined
-  /** What is opened next. */
+  /** The entry that is opened next. */
   readonly next: () => Item<R, A> | undefined
-  /** Takes the first one out: it is its turn, or it is not wanted. */
+  /** Removes the first one: it is its turn, or it is not wanted. */
   readonly shift: () => Playing<R, A> | undefined
-  /** Takes one out that has ended. Gives the place where it was, or -1. */
+  /** Removes one that has ended. Returns its index, or -1. */
   readonly take: (playing: Playing<R, A>) => number
-  /** Closes all, or those from a place on. */
+  /** Closes all, or those from an index on. */
   readonly drop: (from?: number) => Effect.Effect<void>
-  /** Closes what does not follow any more, but for what is heard already. */
+  /** Closes what no longer follows, unless it is already heard. */
   readonly revise: Effect.Effect<void>
-  /** Opens what follows when this one, which plays, is about to end. */
+  /** Opens what follows when this entry, which plays, is about to end. */
   readonly prepareInTime: (playing: Playing<R, A>) => Effect.Effect<void>
-  /** Looks at the end of this one, which plays, at once where a seek has moved it. */
+  /** Checks the end of this entry, which plays, at once when a seek has moved it. */
   readonly followSeeks: (playing: Playing<R, A>) => Effect.Effect<void>
 }
 
-/** How often the end of what plays is looked at, in milliseconds: a pause and another speed move it, too. */
+/** How often the end of what plays is checked, in milliseconds: a pause and another speed move it, too. */
 const lookMs = 1_000
 const leastWaitMs = 20
 
-/** Until a track ends by what is heard, in milliseconds; `Infinity` where its end is not known. */
+/** The time until a track ends, as heard, in milliseconds; `Infinity` if its end is not known. */
 const leftMs = ({ durationMs = Infinity, position, speed, untilMs = Infinity }: Track): Effect.Effect<number> => {
   const endMs = Math.min(durationMs, untilMs)
   return endMs === Infinity
@@ -72,7 +72,7 @@ const leftMs = ({ durationMs = Infinity, position, speed, untilMs = Infinity }: 
 const hasEnded = (track: Track): Effect.Effect<boolean> => Effect.map(track.state, ({ _tag }) => _tag === "Ended")
 
 /**
- * Whether anything of an entry was heard, which may be so while it waits for another one, in a crossfade.
+ * Whether anything of an entry was heard, which in a crossfade may be the case while it still waits for another one.
  *
  * @category getters
  * @since 0.1.0
@@ -81,7 +81,7 @@ export const isHeard = <R, A>({ item: { from = 0 }, track }: Playing<R, A>): Eff
   Effect.map(track.position, (positionMs) => positionMs > Duration.toMillis(Duration.fromInputUnsafe(from)))
 
 /**
- * Its scope ends what opens ahead, and closes nothing.
+ * Makes it. Its scope ends opening ahead, but closes nothing.
  *
  * @category constructors
  * @since 0.1.0
@@ -93,7 +93,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
   let ahead: Array<Playing<R, A>> = []
   let preparing: Fiber.Fiber<void> | undefined
 
-  /** What comes behind the current one and the first `count` of those ahead. */
+  /** What comes after the current entry and the first `count` of those ahead. */
   const following = (count: number): Item<R, A> | undefined => {
     if (count === 0) return line.next(current()?.item)
     const before = new Set(ahead.slice(0, count).map(({ item }) => item))
@@ -104,7 +104,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
   const isShort = ({ track }: Playing<R, A>): Effect.Effect<boolean> =>
     Effect.gen(function*() {
       const ms = yield* leftMs(track)
-      // nothing waits for one that has nothing in it
+      // nothing waits for an empty one
       return ms > 0 && ms < 2 * crossfadeMs() && !(yield* hasEnded(track))
     })
 
@@ -148,7 +148,8 @@ export const make = Effect.fnUntraced(function*<R, A>(
       const wait = Effect.gen(function*() {
         while (current() === playing && !(yield* hasEnded(track))) {
           const left = yield* leftMs(track)
-          // a station goes on for hours, and what is open behind it meanwhile grows stale, or is cut by its server
+          // a station continues for hours, and what is open after it meanwhile becomes outdated, or is disconnected by its
+          // server
           if (left === Infinity && track.live) return
           const waitMs = left === Infinity ? 0 : left - openAheadMs - crossfadeMs()
           if (waitMs <= 0) {

@@ -1,5 +1,5 @@
 /**
- * What a queue is to its user: how it is to be made, and all that can be asked of it. {@link module:TrackQueue} makes it.
+ * A queue as its users see it: how it is to be made, and everything that it offers. {@link module:TrackQueue} makes it.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type { Repeat } from "./LineUp.ts"
 import type { Entry, Failure, QueueEvent } from "./QueueJournal.ts"
 
 /**
- * A queue as data.
+ * A queue as plain data.
  *
  * @category models
  * @since 0.1.0
@@ -26,17 +26,17 @@ export interface Contents<A = unknown> {
       readonly state: TrackState
       readonly positionMs: number
       readonly durationMs: number | undefined
-      /** Whether it comes as it happens: `positionMs` is no place to begin at another time then. */
+      /** Whether it arrives in real time; `positionMs` is then not a position to begin at later. */
       readonly live: boolean
     }
     | undefined
   readonly upcoming: ReadonlyArray<Entry<A>>
   /**
-   * What was played, or skipped while it was opened, the latest last: a hundred at most. What repeats by itself is not in it until that is
-   * over, and what `stop` has ended never is.
+   * What was played, or skipped while it was being opened, the latest last: a hundred at most. An entry that repeats is added
+   * only when that is over, and an entry that `stop` has ended is never added.
    */
   readonly history: ReadonlyArray<Entry<A>>
-  /** What could not be played, and why, the latest last: a hundred at most. */
+  /** The entries that could not be played, and why, the latest last: a hundred at most. */
   readonly failures: ReadonlyArray<Failure<A>>
   readonly repeat: Repeat
   /** Whether the queue was paused as a whole. */
@@ -48,41 +48,48 @@ export interface Contents<A = unknown> {
 }
 
 /**
+ * The options of a queue.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface QueueOptions<R = never, A = never> {
   /**
-   * How long the end of an entry and the beginning of the next one sound together, at most half of each. Default 0: one follows the
-   * other.
+   * How long the end of an entry and the beginning of the next one are heard together, at most half of each. Default 0: one
+   * follows the other.
    */
   readonly crossfade?: Duration.Input | undefined
   /**
-   * How long before the end of an entry the next one is opened; at once where the end is not known, and behind what is live, such as a
-   * station, when that has ended or is skipped. Default 10 seconds.
+   * How long before the end of an entry the next one is opened. If the end is not known, it is opened at once; after a live
+   * entry, such as a station, when that has ended or is skipped. Default 10 seconds.
    */
   readonly openAhead?: Duration.Input | undefined
   /**
-   * How long an entry may take to open, or give nothing before it ends; as in `TrackOptions`. Those behind it wait as long. Default 30
-   * seconds.
+   * How long an entry may take to open, or give nothing, before it ends; as in `TrackOptions`. The entries after it wait for
+   * that long. Default 30 seconds.
    */
   readonly starveTimeout?: Duration.Input | undefined
-  /** How much of an entry is there before it goes on once its source has run dry; as in `TrackOptions`. Default 0. */
+  /**
+   * How much of an entry has to be available before it resumes once its source has run dry; as in `TrackOptions`. Default 0.
+   */
   readonly refill?: Duration.Input | undefined
-  /** Default "off". */
+  /** How entries repeat. Default "off". */
   readonly repeat?: Repeat | undefined
-  /** Whether it waits for {@link TrackQueue.resume} with what is added. Default false. */
+  /** Whether it starts paused, and holds what is added until {@link TrackQueue.resume}. Default false. */
   readonly paused?: boolean | undefined
-  /** The level of all entries, 1 is as they are. Default 1. */
+  /** The level of all entries; 1 leaves them unchanged. Default 1. */
   readonly gain?: number | undefined
-  /** What changes the sound of all entries, in this order. Default none. */
+  /** The sound effects for all entries, applied in this order. Default none. */
   readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
-  /** What was played before, as by a program that was started anew, the latest last: `back` goes there. The last hundred count. Default none. */
+  /**
+   * What was played before the queue was made, for example by the program before a restart, the latest last: `back` goes
+   * there. Only the last hundred count. Default none.
+   */
   readonly history?: ReadonlyArray<Former<R, A>> | undefined
 }
 
 /**
- * A source that was played before its queue was made, and how it is to be played again.
+ * A source that was played before its queue was made, and how to play it again.
  *
  * @category models
  * @since 0.1.0
@@ -92,9 +99,11 @@ export interface Former<R = never, A = unknown> extends Omit<AddOptions<A>, "at"
 }
 
 /**
- * What was added. `error`: it could not be played, which is known by then where nothing else plays; those that wait are opened later.
- * Also the reason for which the player takes no more tracks: it waits with the others then, and nobody plays it. Behind the queue's scope
- * that is `NotConnected`, and nothing is added.
+ * The entry that was added.
+ *
+ * `error` is set if the entry could not be played. If nothing else plays, that is known by the time `add` returns; entries
+ * that wait are opened later. `error` is also set if the player takes no more tracks, with the reason: the entry then waits
+ * with the others, and is not played. After the queue's scope has closed, `error` is `NotConnected`, and nothing is added.
  *
  * @category models
  * @since 0.1.0
@@ -104,36 +113,41 @@ export interface Added<A = unknown> extends Entry<A> {
 }
 
 /**
+ * The options of `add`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface AddOptions<A = unknown> {
-  /** The place among those that wait, from 0 on. Default, and where it is no number: behind them. */
+  /** The place among the waiting entries, from 0 on. Default, also if it is not a number: the end. */
   readonly at?: number | undefined
-  /** Its own level, by which that of the queue is multiplied. Default 1. */
+  /** The entry's own level, which is multiplied by that of the queue. Default 1. */
   readonly gain?: number | undefined
   /**
-   * Where in its source it begins, and where it ends, each time it is played; as in `TrackOptions`. What makes no sense is `Failed`
-   * with `Unsupported` when its turn comes.
+   * Where in its source the entry begins and ends, each time it is played; as in `TrackOptions`. If they are invalid, the
+   * entry is `Failed` with `Unsupported` when its turn comes.
    */
   readonly from?: Duration.Input | undefined
   readonly until?: Duration.Input | undefined
-  /** Its own, in place of that of the queue. */
+  /** Overrides the `starveTimeout` of the queue for this entry. */
   readonly starveTimeout?: Duration.Input | undefined
-  /** Its own, in place of that of the queue. What is none is `Failed` with `Unsupported` when its turn comes. */
+  /**
+   * Overrides the `refill` of the queue for this entry. If it is invalid, the entry is `Failed` with `Unsupported` when its
+   * turn comes.
+   */
   readonly refill?: Duration.Input | undefined
-  /** What the program knows of it: it comes back in each {@link Entry}. */
+  /** Data of the program about the entry, which comes back in each {@link Entry}. */
   readonly data?: A | undefined
 }
 
 /**
- * Where a queue plays: a session, or anything that plays tracks one after another.
+ * Where a queue plays: a session, or anything else that plays tracks one after another.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Player {
-  /** With `after`, the track begins where that one ends, whatever its end. */
+  /** Plays a source. With `after`, the track begins where that one ends, however it ends. */
   readonly play: <R>(
     source: AudioSource<R>,
     options: {
@@ -149,71 +163,75 @@ export interface Player {
     }
   ) => Effect.Effect<Track, VoiceError.VoiceError, R>
   /**
-   * Fails, with the reason, when it is lost and takes no more tracks. Without it an idle queue finds that out with the next entry, as
-   * it does where this succeeds.
+   * Fails, with the reason, when the player is lost and takes no more tracks. Without it, or if it succeeds, an idle queue
+   * only finds out with its next entry.
    */
   readonly awaitClosed?: Effect.Effect<void, VoiceError.VoiceError> | undefined
 }
 
 /**
- * Sources in order, of which each may have data of the type `A`. It plays as soon as there is something in it. What is asked of it is
- * done, also where whoever has asked is interrupted and waits for it no longer.
+ * Sources in order, each of which may have data of the type `A`. The queue plays as soon as there is something in it. Every
+ * operation is carried out, even if the caller is interrupted while waiting for it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TrackQueue<in R = never, in out A = unknown> {
   /**
-   * Adds a source at the end, or so that it is the one at place `at` of those that wait. Where nothing plays, it is opened
-   * before this returns, or has failed, with the `error` that this gives then, or its `starveTimeout` is over: who has something else to do
-   * does not wait for it.
+   * Adds a source at the end, or at the place `at` among the waiting entries. If nothing plays, this returns only when the
+   * source is open, has failed (the result then has an `error`), or its `starveTimeout` is over. Fork it if your program has
+   * other work to do meanwhile.
    */
   readonly add: (source: AudioSource<R>, options?: AddOptions<A>) => Effect.Effect<Added<A>>
-  /** Takes an entry out that waits; says whether there was one. */
+  /** Removes a waiting entry; returns whether there was one. */
   readonly remove: (id: number) => Effect.Effect<boolean>
-  /** Puts a waiting entry at another place, the last one where `at` is no number; says whether there was one. */
+  /** Moves a waiting entry to another place, the end if `at` is not a number; returns whether there was one. */
   readonly move: (id: number, at: number) => Effect.Effect<boolean>
   /**
-   * Ends what plays and goes on with the next, also where one entry is repeated. What is being opened, while nothing plays, goes to the
-   * history as well, without a `Started`, and is not repeated. Gives what plays then.
+   * Ends the current entry and continues with the next, even if one entry is repeated. An entry that is still being opened
+   * while nothing plays goes to the history as well, without a `Started`, and is not repeated. Returns the entry that plays
+   * then.
    */
   readonly skip: Effect.Effect<Entry<A> | undefined>
-  /** Goes back to what was played last; what plays comes after it. Gives what plays then. */
+  /** Goes back to the entry that was played last; the current one comes after it. Returns the entry that plays then. */
   readonly back: Effect.Effect<Entry<A> | undefined>
-  /** Mixes up what waits. */
+  /** Shuffles the waiting entries. */
   readonly shuffle: Effect.Effect<void>
-  /** Takes out all that waits. */
+  /** Removes all waiting entries. */
   readonly clear: Effect.Effect<void>
-  /** Ends what plays and takes out all that waits. Neither is in the history then. */
+  /** Ends the current entry and removes all that wait. Neither goes to the history. */
   readonly stop: Effect.Effect<void>
   /**
-   * Holds what plays, and whatever follows it until {@link TrackQueue.resume}: what is added, skipped to or gone back to waits at its
-   * beginning, open.
+   * Pauses the current entry, and whatever follows it, until {@link TrackQueue.resume}: an entry that is added, skipped to or
+   * gone back to waits at its beginning, open.
    */
   readonly pause: Effect.Effect<void>
-  /** Goes on with what plays, also where that was paused by itself. */
+  /** Resumes the current entry, even if its track was paused on its own. */
   readonly resume: Effect.Effect<void>
   readonly setRepeat: (repeat: Repeat) => Effect.Effect<void>
   /**
-   * The level of all entries from now on; what plays goes there within `ramp`, 20 ms by default. Fails as `Track.volume`, with
-   * `Unsupported` for a gain or time that is negative or none, and changes nothing then.
+   * Changes the level of all entries; the current track changes within `ramp`, 20 ms by default. Fails as `Track.volume`
+   * does. For an invalid gain or time, it fails with `Unsupported` and changes nothing.
    */
   readonly setGain: (
     gain: number,
     options?: { readonly ramp?: Duration.Input | undefined }
   ) => Effect.Effect<void, VoiceError.VoiceError>
-  /** The effects of all entries from now on; what plays goes over to them. Fails as `Track.setEffects`. */
+  /** Changes the effects of all entries, including the current one. Fails as `Track.setEffects` does. */
   readonly setEffects: (effects: ReadonlyArray<SoundEffect.SoundEffect>) => Effect.Effect<void, VoiceError.VoiceError>
-  /** How long entries sound together, from the next one that is opened on. Fails with `Unsupported` for a time that is negative or none. */
+  /**
+   * Changes how long entries are heard together, starting with the next one that is opened. Fails with `Unsupported` for an
+   * invalid time.
+   */
   readonly setCrossfade: (crossfade: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /** The track that plays, to pause it, seek in it or change its volume. */
   readonly current: Effect.Effect<Track | undefined>
   readonly contents: Effect.Effect<Contents<A>>
-  /** All events (the last 64), and each one from then on. */
+  /** All events so far (the last 64), and every later one. */
   readonly events: Stream.Stream<QueueEvent<A>>
   /**
-   * Waits until nothing plays and nothing waits, or its scope has closed. Fails where the player takes no more tracks, with the reason
-   * for which its session has ended: what waits stays in the queue then.
+   * Waits until nothing plays and nothing waits, or the queue's scope has closed. If the player takes no more tracks, fails
+   * with the reason why its session has ended; waiting entries stay in the queue.
    */
   readonly awaitIdle: Effect.Effect<void, VoiceError.VoiceError>
 }

@@ -1,5 +1,5 @@
 /**
- * What has happened in a queue: its events, and what could not be played.
+ * What has happened in a queue: its events, and the entries that could not be played.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type { AudioSource } from "../OpenSource.ts"
 import type { Track, TrackEnd } from "../Track.ts"
 
 /**
- * One place in a queue. `id` is unique in its queue, so that the same source can stand in it twice. `data` is what it was added
+ * An entry of a queue. `id` is unique in its queue, so that the same source can be in it twice. `data` is what it was added
  * with.
  *
  * @category models
@@ -27,9 +27,13 @@ export interface Entry<A = unknown> {
 }
 
 /**
- * What happens in a queue. `Started`: it is the one that plays, which `Ended` before another has `Started`. `Failed`: a source could not be opened; it is left out. `Changed`: entries came, went or moved, or
- * the repetition was set. `Idle`: nothing is left to play. `Halted`: the player takes no more tracks, because its session has
- * ended; what waits stays in the queue.
+ * An event of a queue.
+ *
+ * - `Started`: the entry begins to play. It has `Ended` before another has `Started`.
+ * - `Failed`: the source could not be opened; the entry is left out.
+ * - `Changed`: entries were added, removed or moved, or the repetition was set.
+ * - `Idle`: nothing is left to play.
+ * - `Halted`: the player takes no more tracks, because its session has ended. Waiting entries stay in the queue.
  *
  * @category models
  * @since 0.1.0
@@ -54,7 +58,7 @@ export interface Failure<A = unknown> {
 }
 
 /**
- * An entry with what it plays, which part of it, and how loud.
+ * An entry with its source, which part of it to play, and how loud.
  *
  * @category models
  * @since 0.1.0
@@ -90,9 +94,9 @@ export interface Journal<A> {
   readonly changed: () => void
   readonly idle: () => void
   readonly halted: (error: VoiceError) => void
-  /** The latest last: a hundred at most. */
+  /** The failures, the latest last: a hundred at most. */
   readonly failures: () => ReadonlyArray<Failure<A>>
-  /** All events (the last 64), and each one from then on. */
+  /** All events so far (the last 64), and every later one. */
   readonly events: () => Stream.Stream<QueueEvent<A>>
 }
 
@@ -100,7 +104,7 @@ const eventsKept = 64
 const failuresKept = 100
 
 /**
- * What is told of an entry: all but its source.
+ * The public part of an entry: everything but its source.
  *
  * @category conversions
  * @since 0.1.0
@@ -109,7 +113,7 @@ export const entryOf = <A>({ data, id, name }: Entry<A>): Entry<A> =>
   data === undefined ? { id, name } : { id, name, data }
 
 /**
- * What plays, to be printed: as far as its track tells that at once, since it may be of a player that is not ours.
+ * The current entry for printing, if its track can tell at once: the track may belong to another player.
  *
  * @category conversions
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * How a queue opens its entries, one at a time: whoever wants something else need not wait for a slow source.
+ * How a queue opens its entries, one at a time. Other operations do not have to wait for a slow source.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type { Item, Playing } from "./QueueJournal.ts"
  * @since 0.1.0
  */
 export interface Options<R, A> {
-  /** With `after`, the track begins where that one ends. */
+  /** Plays an entry. With `after`, the track begins where that one ends. */
   readonly play: (item: Item<R, A>, after: Track | undefined) => Effect.Effect<Track, VoiceError>
   readonly onFailure: (item: Item<R, A>, error: VoiceError) => void
 }
@@ -25,13 +25,13 @@ export interface Options<R, A> {
  */
 export interface Opening<R, A> {
   /**
-   * Opens an entry. `undefined`: it cannot be played. It may be `left` by those who want something else, who see to what
-   * follows.
+   * Opens an entry. `undefined`: it cannot be played. It may be `left` by an operation that wants something else, which then
+   * takes care of what follows.
    */
   readonly open: (item: Item<R, A>, after: Track | undefined) => Effect.Effect<Playing<R, A> | "left" | undefined>
-  /** What is being opened. */
+  /** The entry that is being opened. */
   readonly item: () => Item<R, A> | undefined
-  /** Waits no longer for what is being opened. */
+  /** Stops waiting for what is being opened. */
   readonly leave: () => void
 }
 

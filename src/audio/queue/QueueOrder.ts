@@ -1,6 +1,6 @@
 /**
- * The order in which a queue plays: what begins when something has ended, what is opened ahead for that, and what becomes of
- * it when what waits is changed meanwhile.
+ * The order in which a queue plays: what begins when something has ended, what is opened ahead for that, and what happens to
+ * it when the waiting entries change in the meantime.
  *
  * @since 0.1.0
  */
@@ -26,12 +26,12 @@ import * as QueueOpening from "./QueueOpening.ts"
 export interface Options<R, A> {
   readonly line: LineUp<Item<R, A>>
   readonly journal: Journal<A>
-  /** With `after`, the track begins where that one ends, after a crossfade of `crossfadeMs`. */
+  /** Plays an entry. With `after`, the track begins where that one ends, after a crossfade of `crossfadeMs`. */
   readonly play: QueueOpening.Options<R, A>["play"]
   readonly crossfadeMs: () => number
   /** How long before the end of an entry the next one is opened, in milliseconds. */
   readonly openAheadMs: number
-  /** Fails when the player takes no more, if it tells. */
+  /** Fails when the player takes no more, if it reports that. */
   readonly awaitClosed: Effect.Effect<void, VoiceError.VoiceError> | undefined
 }
 
@@ -41,33 +41,33 @@ export interface Options<R, A> {
  */
 export interface QueueOrder<R, A> {
   readonly current: () => Playing<R, A> | undefined
-  /** There is something to play: whoever waits until it is idle has to wait from now on. */
+  /** Notes that there is something to play: a caller that waits until the queue is idle has to wait from now on. */
   readonly expect: () => void
-  /** Once the player is gone: what is added waits, and is played by nobody. */
+  /** The reason, once the player is gone: entries that are added wait, and are not played. */
   readonly halted: () => VoiceError.VoiceError | undefined
-  /** Behind the scope nothing is added. */
+  /** The reason, once the scope is closed: nothing is added. */
   readonly closed: () => VoiceError.VoiceError | undefined
-  /** Tells that what waits has changed, and does what that needs. Waits for no opening but its own. */
+  /** Reports that the waiting entries have changed, and reacts to it. Waits only for an opening of its own. */
   readonly revise: Effect.Effect<void>
-  /** Ends the current entry, and waits until the next one plays, which it gives. */
+  /** Ends the current entry, waits until the next one plays, and returns it. */
   readonly skip: Effect.Effect<Entry<A> | undefined>
-  /** Puts the latest of the history in the place of the current entry, waits until it plays, and gives what plays. */
+  /** Puts the latest of the history in the place of the current entry, waits until it plays, and returns what plays. */
   readonly back: Effect.Effect<Entry<A> | undefined>
-  /** Ends the current entry, and takes out all that waits. */
+  /** Ends the current entry, and removes all that wait. */
   readonly stop: Effect.Effect<void>
-  /** Waits no longer for what is being opened, if it is this entry, or whatever it is. */
+  /** Stops waiting for what is being opened, if it is this entry; without one, whatever it is. */
   readonly leave: (item?: Item<R, A>) => void
   readonly awaitIdle: Effect.Effect<void, VoiceError.VoiceError>
 }
 
-/** Also of a player that has died. */
+/** The reason of an end, also of a player that has died. */
 const reasonOf = (cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError =>
   Option.getOrElse(
     Cause.findErrorOption(cause),
     () => VoiceError.make(new VoiceError.NotConnected({ operation: "The player of a queue" }))
   )
 
-/** What is wrong with one source is not wrong with the next. All else is the end of the player. */
+/** Errors of one source that say nothing about the next. All others are the end of the player. */
 const ofSource: ReadonlySet<VoiceError.Reason["_tag"]> = new Set([
   "SourceFailed",
   "Unsupported",
@@ -76,7 +76,7 @@ const ofSource: ReadonlySet<VoiceError.Reason["_tag"]> = new Set([
 ])
 
 /**
- * Its scope stops what plays.
+ * Makes it. Its scope stops what plays.
  *
  * @category constructors
  * @since 0.1.0
@@ -88,9 +88,9 @@ export const make = Effect.fnUntraced(function*<R, A>(
   const scope = yield* Effect.scope
   const lock = yield* Semaphore.make(1)
   let current: Playing<R, A> | undefined
-  /** What the end of an entry is due to, if it is not its own. */
+  /** Why an entry ends, if not on its own. */
   let skipping: { readonly playing: Playing<R, A>; readonly why: "skip" | "back" | "stop" } | undefined
-  /** How many wait for the lock who do not want to wait for a source. */
+  /** How many callers wait for the lock that should not have to wait for a source. */
   let urgent = 0
   let halted: VoiceError.VoiceError | undefined
   const isClosed = () => scope.state._tag === "Closed"
@@ -99,7 +99,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
 
   const playingNow = (): Entry<A> | undefined => current === undefined ? undefined : entryOf(current.item)
 
-  /** The player is gone. What waits would be played by nobody. */
+  /** The player is gone. Waiting entries would not be played. */
   const halt = (error: VoiceError.VoiceError): void => {
     if (halted !== undefined) return
     halted = error
@@ -108,7 +108,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
 
   const opening = QueueOpening.make<R, A>({
     play: options.play,
-    // one that cannot be played is left out; if the player takes no more, that is the end
+    // an entry that cannot be played is left out; if the player takes no more, that is the end
     onFailure: (item, error) => {
       if (!ofSource.has(error.reason._tag)) return halt(error)
       journal.failed(item, error)
@@ -117,7 +117,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
   })
 
   const expect = (): void => {
-    // behind the scope nobody plays what comes
+    // after the scope has closed, nothing is played
     if (!isClosed() && Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
   }
 
@@ -133,7 +133,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
   const watch = (playing: Playing<R, A>): Effect.Effect<void> =>
     playing.track.awaitEnd.pipe(
       Effect.flatMap((end) => {
-        // what is heard by now has its turn, however long it takes to open the one behind it
+        // an entry that is heard by now takes its turn, however long the one after it takes to open
         if (ahead.first() !== undefined) opening.leave()
         return lock.withPermit(onEnd(playing, end))
       }),
@@ -142,18 +142,18 @@ export const make = Effect.fnUntraced(function*<R, A>(
     )
 
   const beIdle = Effect.suspend(() => {
-    // whoever asks something of an idle queue does not make it so once more
+    // a call to an idle queue does not make it idle once more
     if (Deferred.isDoneUnsafe(idle)) return Effect.void
     if (halted !== undefined) return Deferred.fail(idle, halted)
     journal.idle()
     return Deferred.succeed(idle, undefined)
   })
 
-  /** What was begun goes on where whoever asked for it waits no longer: nobody else would see to what follows. */
+  /** Completes what was begun even if the caller is interrupted: nobody else would take care of what follows. */
   const toItsEnd = (effect: Effect.Effect<void>): Effect.Effect<void> =>
     Effect.gen(function*() {
       const exit = yield* Fiber.await(yield* Effect.forkIn(effect, scope, { startImmediately: true }))
-      // the end of the queue is none of theirs
+      // the end of the queue does not concern the caller
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) yield* exit
     })
 
@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     watch: (playing) => watch(playing)
   })
 
-  /** Plays the next entry, where nothing plays. */
+  /** Plays the next entry, if nothing plays. */
   const advance: Effect.Effect<void> = Effect.gen(function*() {
     while (isFree()) {
       const [item] = line.upcoming()
@@ -192,13 +192,13 @@ export const make = Effect.fnUntraced(function*<R, A>(
     if (current === undefined) yield* beIdle
   })
 
-  /** Sees to what follows, also where what was being opened ahead was left. */
+  /** Takes care of what follows, also if what was being opened ahead was left. */
   const goOn = Effect.suspend(() => current === undefined ? advance : ahead.prepareInTime(current))
 
-  /** What is opened ahead may not be the next any more. */
+  /** What is opened ahead may no longer be next. */
   const revise = Effect.andThen(ahead.revise, goOn)
 
-  /** What waits has changed. Waits for no opening but its own. */
+  /** The waiting entries have changed. Waits only for an opening of its own. */
   const revising = Effect.suspend(() => {
     journal.changed()
     const opened = opening.item()
@@ -206,7 +206,10 @@ export const make = Effect.fnUntraced(function*<R, A>(
     return isRight ? Effect.asVoid(Effect.forkIn(lock.withPermit(revise), scope)) : urgently(revise)
   })
 
-  /** Tells of entries that have come and gone while the current one plays: what was told to have started last is what plays. */
+  /**
+   * Reports entries that have come and gone while the current one plays: the entry that was last reported as started is the
+   * one that plays.
+   */
   let untold: Array<() => void> = []
 
   /** An entry has come and gone while the one before it still plays. */
@@ -219,7 +222,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
       untold.push(() => {
         journal.started(item, track)
         journal.ended(item, end)
-        // one with nothing in it, which was found out ahead: its turn is now
+        // an empty entry, which was found out ahead: its turn is now
         if (!isHeard) played()
       })
       journal.changed()
@@ -229,7 +232,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     const isHalt = end._tag === "Failed" && !ofSource.has(end.error.reason._tag)
     const place = ahead.take(playing)
     if (place !== -1) {
-      // it goes on waiting, and the end of the current one says why the player is gone
+      // it keeps waiting, and the end of the current one says why the player is gone
       if (isHalt) return
       if (end._tag === "Failed") {
         journal.failed(playing.item, end.error)
@@ -241,7 +244,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
         // the current one, repeated, is opened again when it has ended
         else return
       }
-      // what waited for one that was never heard would begin now
+      // an entry that waited for one that was never heard would begin now
       if (!(yield* QueueAhead.isHeard(playing))) yield* ahead.drop(place)
       if (current !== undefined) yield* ahead.prepareInTime(current)
       return
@@ -251,7 +254,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     journal.ended(item, end)
     const why = skipping?.playing === playing ? skipping.why : undefined
     const played = end._tag === "Finished" || (why !== undefined && end._tag === "Stopped")
-    // what gives nothing would be repeated without end in no time
+    // an entry that gives nothing would be repeated endlessly in no time
     const isRepeatable = played && ((yield* QueueAhead.isHeard(playing)) || why !== undefined)
     if (why !== "back" && why !== "stop") line.played(item, { isRepeatable, isSkipped: why === "skip" })
     const told = untold
@@ -276,7 +279,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     yield* advance
   })
 
-  /** Ends what plays, and goes on with what is next, for those who have the lock. */
+  /** Ends what plays, and continues with what is next, for callers that have the lock. */
   const endNow = (playing: Playing<R, A>) =>
     Effect.gen(function*() {
       const follower = ahead.first()
@@ -293,18 +296,18 @@ export const make = Effect.fnUntraced(function*<R, A>(
       const opened = opening.item()
       if (opened !== undefined && line.upcoming().includes(opened)) {
         line.remove(opened)
-        // for `back`; what may hang does not come again by itself
+        // for `back`; an entry that may hang does not come again on its own
         line.played(opened, { isRepeatable: false, isSkipped: true })
         journal.changed()
       }
       return urgently(advance)
     }
-    // now, since it may end by itself before the lock is free
+    // now, since it may end on its own before the lock is free
     if (skipping?.playing !== former) skipping = { playing: former, why: "skip" }
     return urgently(Effect.suspend(() => current === former ? endNow(former) : goOn))
   })
 
-  /** In one step: of two who ask at once, each means what the other has left. */
+  /** In one step: if two ask at once, each acts on what the other has left. */
   const goBack: Effect.Effect<void> = Effect.gen(function*() {
     const last = line.recall()
     if (last === undefined) return yield* goOn
@@ -320,7 +323,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
   const back = Effect.suspend(() => {
     if (current !== undefined) return urgently(goBack)
     const last = line.recall()
-    // at once: what is being opened, and may hang, would be opened again before it
+    // at once: otherwise what is being opened, and may hang, would be opened again before it
     if (last === undefined) return Effect.void
     line.return(last, undefined)
     expect()
@@ -342,10 +345,10 @@ export const make = Effect.fnUntraced(function*<R, A>(
 
   if (options.awaitClosed !== undefined) {
     yield* options.awaitClosed.pipe(
-      // a session that we leave has no reason: the next track that it does not take tells
+      // a session that left has no reason: the next track that it does not take says so
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause) ? Effect.void : lock.withPermit(Effect.sync(() => {
-          // what plays ends by itself then, and says so
+          // what plays then ends on its own, and says so
           if (current === undefined) halt(reasonOf(cause))
         }))
       ),
@@ -358,7 +361,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
       line.clear()
       yield* ahead.drop()
       if (current !== undefined) yield* current.track.stop
-      // nobody is left to see to it: what was opened or watched is over with the scope
+      // nobody is left to take care of it: what was opened or watched is over with the scope
       yield* Deferred.succeed(idle, undefined)
     })
   )

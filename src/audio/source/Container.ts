@@ -1,5 +1,6 @@
 /**
- * Opens bytes, whatever they are: looks at the first ones, chooses a reader, and passes Opus through or decodes the rest.
+ * Opens bytes of any format: recognizes them by their beginning, chooses a reader, and passes Opus through or decodes the
+ * rest.
  *
  * @since 0.1.0
  */
@@ -36,18 +37,18 @@ const readers = {
   dca: DcaReader.make
 }
 
-/** Those that have a tag of ID3v2 as their own. Before others, some programs put one nevertheless. */
+/** The formats that have an ID3v2 tag as their own. Some programs put one before others nevertheless. */
 const tagged = new Set<Probe.Format>(["mp3", "adts", "flac"])
 
-/** A tag larger than this is not kept to see what stands behind it: where no other place can be read, it is that of an MP3 then. */
+/** A larger tag is not kept to see what follows it: if no other position can be read, it is taken for that of an MP3. */
 const maxLeadingBytes = 1024 * 1024
 
-/** What is kept for ffmpeg of bytes that cannot be read again. Headers may be longer, and a stranger's without end. */
+/** How much is kept for ffmpeg of bytes that cannot be read again. Headers may be longer, and those of a stranger endless. */
 const maxKeptBytes = 64 * 1024 * 1024
 
 /**
- * What can be done with bytes that nothing here decodes: it is told why, and which container they are if that is known, and
- * gets them from their beginning.
+ * What to do with bytes that nothing here decodes. It is called with the reason, the container if that is known, and the
+ * bytes from their beginning.
  *
  * @category models
  * @since 0.1.0
@@ -58,10 +59,12 @@ export type Fallback = (
   format?: Probe.Format
 ) => Effect.Effect<OpenSource, VoiceError, Scope.Scope>
 
-/** What is looked over for frames, where nothing stands at the beginning: a station is joined in the middle of one. */
+/**
+ * How many bytes are searched for frames if nothing is recognized at the beginning: a station is joined in the middle of one.
+ */
 const searchBytes = [4_096, 16_384, 65_536]
 
-/** The format of frames that stand somewhere behind the beginning. */
+/** The format of frames that are somewhere after the beginning. */
 const search = (bytes: ByteSource.ByteSource) =>
   Effect.gen(function*() {
     let source = bytes
@@ -74,7 +77,7 @@ const search = (bytes: ByteSource.ByteSource) =>
     return [undefined, source] as const
   })
 
-/** Fails where nothing comes of it. */
+/** Fails if the format turns out to be wrong. */
 const confirmed = (opened: OpenSource): Effect.Effect<OpenSource, VoiceError | Cause.Done> => {
   if (opened.format !== "pcm") return Effect.succeed(opened)
   const { pull, seek } = opened
@@ -98,10 +101,10 @@ const confirmed = (opened: OpenSource): Effect.Effect<OpenSource, VoiceError | C
 
 const unknownFormat = "it is neither Ogg, WebM, MP4, MP3, AAC, FLAC nor WAV, nor anything else that is known"
 
-/** What is looked at of a playlist to say which kind it is. */
+/** How much of a playlist is examined to recognize its kind. */
 const playlistBytes = 512
 
-/** A playlist names places, which bytes have none to begin from. */
+/** A playlist names places that are relative to its own, which bytes do not have. */
 const refusePlaylist = (bytes: ByteSource.ByteSource) =>
   Effect.gen(function*() {
     const [first] = yield* ByteSource.peek(bytes, playlistBytes)
@@ -110,7 +113,7 @@ const refusePlaylist = (bytes: ByteSource.ByteSource) =>
     return yield* ByteSource.failure(bytes.name, "Unsupported", `${what}: AudioSource.fromUrl plays it from its URL`)
   })
 
-/** Looks at the bytes behind a tag, without losing any, and says how long that is. */
+/** Looks at the bytes after a tag, without losing any, and returns the length of the tag. */
 const peek = (bytes: ByteSource.ByteSource) =>
   Effect.gen(function*() {
     const [first, source] = yield* Head.peek(bytes)
@@ -125,7 +128,7 @@ const peek = (bytes: ByteSource.ByteSource) =>
   })
 
 /**
- * Reads up to the header and, where any place can be read, what tells the duration. The scope frees a decoder.
+ * Reads up to the header and, if any position can be read, what determines the duration. The scope frees a decoder.
  *
  * @category constructors
  * @since 0.1.0
@@ -156,7 +159,7 @@ export const open = (
       }
       return yield* fallback(watched, unknownFormat).pipe(
         Effect.flatMap(confirmed),
-        // what ffmpeg says of it is nothing to a user, but that the bytes cannot be had is
+        // ffmpeg's message about the format does not help a user, but a failure to read the bytes does
         Effect.mapError((cause) => broken ?? ByteSource.failure(source.name, "UnknownFormat", unknownFormat, { cause }))
       )
     }
@@ -164,14 +167,14 @@ export const open = (
       const what = `it is ${found.known}`
       if (!found.isSound && !found.isDoubtful) return yield* ByteSource.failure(source.name, "Unsupported", what)
       return yield* fallback(source, what).pipe(
-        // a wrong link is no matter of ffmpeg, whether that is there or not
+        // ffmpeg cannot help with a wrong link, whether it is installed or not
         Effect.mapError((error) =>
           found.isSound ? error : ByteSource.failure(source.name, "Unsupported", what, { cause: error })
         )
       )
     }
     const tagBytes = behind === undefined || tagged.has(found.format) ? 0 : leading
-    // a reader may have taken bytes before it finds that it holds something else
+    // a reader may have taken bytes before it detects another format
     const recording = ByteSource.record(
       tagBytes === 0 ? source : ByteSource.behind(source, tagBytes),
       found.format === "mp4" ? Mp4Source.maxSpoolBytes : maxKeptBytes
@@ -204,7 +207,7 @@ const openFormat = (
     return { ...opened, tagChanges: changes.stream }
   })
 
-/** Opus that asks for no more is passed through. */
+/** Opus that needs nothing else is passed through. */
 const openPackets = (packets: PacketSource.PacketSource): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const { codec, opus } = packets.header

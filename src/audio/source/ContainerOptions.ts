@@ -1,22 +1,22 @@
 /**
- * How sources of bytes are read. `AudioSource` gives this to users.
+ * How sources of bytes are read. Exported through `AudioSource`.
  *
  * @since 0.1.0
  */
 import type { FfmpegOptions } from "./Ffmpeg.ts"
 
 /**
- * What the constructors of bytes have in common.
+ * The options that the constructors of byte sources share.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ContainerOptions {
-  /** For messages and displays. */
+  /** The name for messages and displays. */
   readonly name?: string | undefined
   /**
-   * How ffmpeg is called for what nothing in this process decodes; `false` for not at all. Default: `ffmpeg` on the PATH, where
-   * there is one.
+   * How to call ffmpeg for formats that this process does not decode; `false` never calls it. Default: `ffmpeg` on the PATH,
+   * if it is there.
    */
   readonly ffmpeg?: FfmpegOptions | false | undefined
 }

@@ -17,24 +17,27 @@ import * as Decoders from "./Decoders.ts"
 import * as Resampler from "./Resampler.ts"
 
 /**
- * Samples of each channel that a pull gives at most: 100 ms.
+ * The most samples per channel that a pull returns: 100 ms.
  *
  * @category constants
  * @since 0.1.0
  */
 export const pullSamples = 4800
 
-/** What is decoded in one go: some milliseconds of work, however little sound a packet has. */
+/** How much is decoded in one go: some milliseconds of work, however little sound a packet contains. */
 const decodeMs = 100
 const decodePackets = 256
 
-/** The longest silence that a file may have between two of its packets, in minutes: more is a file that is malformed. */
+/** The longest silence that a file may have between two of its packets, in minutes: a file with more is malformed. */
 const maxGapMinutes = 60
 
-/** What is missing of a live source for so long has passed by the time that the next packet comes: it would all be late by it from then on. */
+/**
+ * A gap of this length in a live source has passed by the time that the next packet arrives: filling it would make everything
+ * from then on late.
+ */
 const liveGapMs = 40
 
-/** In which order the channels of a codec come, if it has its own. Opus has that of Vorbis (RFC 7845, 5.1.1.2). */
+/** The channel order of codecs that have their own. Opus has that of Vorbis (RFC 7845, 5.1.1.2). */
 const orders: { readonly [codec in Header["codec"]]?: Samples.ChannelOrder } = {
   aac: "aac",
   opus: "vorbis",
@@ -52,7 +55,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
     const { header, name } = packets
     const decoder = yield* Decoders.make(header, name)
     const order = orders[header.codec] ?? "wav"
-    // a stream of Opus may follow that has more
+    // a stream of Opus with more channels may follow
     const channels = header.channels === 1 && header.codec !== "opus" ? 1 : 2
 
     let scale = 1
@@ -62,24 +65,24 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
     /** What was pulled, and how much of it was decoded. */
     let waiting: ReadonlyArray<Packet> = []
     let taken = 0
-    /** What was decoded, how much of it has gone on, and why nothing comes behind it. */
+    /** What was decoded, how much of it has been passed on, and why nothing follows. */
     let blocks: ReadonlyArray<Decoders.Block> = []
     let passed = 0
     let problem: string | undefined
     let ended = false
-    /** Made once all before it was given: it says where in the sound it ends. */
+    /** Created once everything before has been returned: it says at which position in the sound it ends. */
     let failure: (() => VoiceError) | undefined
     let playedSamples = 0
     let startSample = 0
 
-    /** Some decoders tell only with their first samples that they give twice as many. */
+    /** Some decoders only reveal with their first samples that they return twice as many. */
     const rescale = (to: number): void => {
       scale = to
       resampler = Resampler.make(header.rate * to, channels)
       wanted = resampler.seek(startSample)
     }
 
-    /** Gives a block on, or silence before it; whether it is done with. */
+    /** Passes on a block, or silence before it; returns whether it is finished. */
     const onBlock = (block: Decoders.Block): boolean => {
       if (block.scale !== scale) rescale(block.scale)
       const rate = header.rate * scale
@@ -95,7 +98,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
         return false
       }
       if (gap > 0) {
-        // what a decoder has left out, such as its first packet, was silence, and so is what a video has before its sound
+        // what a decoder has left out, such as its first packet, was silence, and so is the part of a video before its sound
         const part = Math.min(gap, rate)
         const silence = new Float32Array(part)
         resampler.push([silence, silence], part)
@@ -108,7 +111,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       return true
     }
 
-    /** Gives on what was decoded, up to the end of a second of silence. */
+    /** Passes on what was decoded, up to the end of a second of silence. */
     const passOn = (): void => {
       for (let block = blocks[passed]; block !== undefined; block = blocks[passed]) {
         if (!onBlock(block)) return
@@ -118,7 +121,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       if (detail !== undefined) end(() => corrupt(detail))
     }
 
-    /** A part of what waits, so that other work is not held up. */
+    /** A part of what waits, so that other work is not delayed. */
     const nextPackets = (): ReadonlyArray<Packet> => {
       const from = taken
       const most = Math.min(waiting.length, from + decodePackets)

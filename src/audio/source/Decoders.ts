@@ -1,6 +1,6 @@
 /**
- * Packets to samples: one library for each codec, loaded when it is wanted. All are WebAssembly, and all decode packet by
- * packet, so that what a packet gives has a place in the stream whatever was lost before.
+ * Packets to samples: one library for each codec, loaded when it is needed. All are WebAssembly, and all decode packet by
+ * packet, so that the samples of a packet have a position in the stream whatever was lost before.
  *
  * @since 0.1.0
  */
@@ -55,8 +55,8 @@ const load = (header: Header): Promise<Handle> => {
 }
 
 /**
- * Whether there is a decoder for a codec in this process: for AAC only if the package `@audio/decode-aac` is installed, which
- * is under the GPL and so not a part of this one.
+ * Whether this process has a decoder for a codec: for AAC only if the package `@audio/decode-aac` is installed, which is
+ * under the GPL and therefore not a part of this one.
  *
  * @category guards
  * @since 0.1.0
@@ -78,7 +78,7 @@ let opened = 0
 export const open = (): number => opened
 
 /**
- * A decoder, which is freed with the scope. Fails with `Unsupported` where the library cannot be loaded.
+ * Makes a decoder, which is freed with the scope. Fails with `Unsupported` if the library cannot be loaded.
  *
  * @category constructors
  * @since 0.1.0
@@ -97,7 +97,7 @@ export const make = (header: Header, name: string): Effect.Effect<Decoder, Voice
             cause
           })
       }),
-      // whoever was interrupted has left it at work
+      // an interrupted caller has left it at work
       (owned) =>
         Effect.promise(() =>
           owned.busy.catch(() => undefined).then(() => {

@@ -12,20 +12,26 @@ import { type EncoderOptions, OpusEncoder } from "../../OpusEncoder.ts"
 import type { VoiceError } from "../../VoiceError.ts"
 import type { AudioSource, OpenOpus, OpenPcm, OpenSource, OpusFrame } from "../OpenSource.ts"
 
-/** Samples of one channel in a frame: 20 ms. */
+/** Samples per channel in a frame: 20 ms. */
 const frameSamples = 960
 
-/** Those that the end of a source is made of, so that it is as long as that, to 2.5 ms. */
+/** The frame lengths that the end of a source is made of, so that its length is right to 2.5 ms. */
 const lastSamples = [960, 480, 240, 120]
 
-/** Of short frames, which want more. They are constant, since libopus would take what 20 ms have cost out of their few bytes. */
+/**
+ * The bitrate for short frames, which need more. They have a constant bitrate, since libopus would take what 20 ms have cost
+ * from their few bytes.
+ */
 const shortBitrate = 256_000
 
-/** By how many samples libopus gives sound later than it gets it: what 20 ms sound like is known so much later. */
+/**
+ * How many samples later libopus returns sound than it receives it, and so how much later the sound of a 20 ms frame is
+ * known.
+ */
 const lookaheadOf = ({ application }: EncoderOptions): number => application === "lowdelay" ? 120 : 312
 
 /**
- * An open source as Opus, whatever it is; what is Opus stays as it is.
+ * Turns an open source into Opus; a source of Opus stays as it is.
  *
  * @category combinators
  * @since 0.1.0
@@ -37,13 +43,14 @@ export const open = (
   opened.format === "opus" ? Effect.succeed(opened) : encodePcm(opened, options)
 
 /**
- * A source as Opus, whatever it is: one that is not is encoded as it is read, in frames of 20 ms, by the `OpusEncoder` that is
- * provided. So it can be passed through, and costs no mix, only its own encoding; at another gain or beside other tracks it is decoded
- * and mixed like any Opus. One that is Opus stays as it is. With `channels` 1, both sides are encoded as one.
+ * A source as Opus. A source that is not Opus is encoded as it is read, in frames of 20 ms, by the `OpusEncoder` that is
+ * provided. It can then be passed through, and costs no mix, only its own encoding. At another gain or alongside other
+ * tracks, it is decoded and mixed like any Opus. A source that is Opus stays as it is. With `channels` 1, both sides are
+ * encoded as one.
  *
- * Its duration, its tags and its seek are those of the source. Its last frames are shorter where they have to be, and filled up with
- * 2.5 ms of silence at most, so that a loop of it has no gap. Opening fails with `CodecUnavailable`, also if an option is out of its
- * range; reading with `EncodeFailed`.
+ * Duration, tags and seek are those of the source. Its last frames are shorter if necessary, and padded with at most 2.5 ms
+ * of silence, so that it loops without a gap. Opening fails with `CodecUnavailable`, also if an option is out of range;
+ * reading fails with `EncodeFailed`.
  *
  * @example
  * ```ts
@@ -75,12 +82,15 @@ const encodePcm = (
     const { channels } = current.encoder
     const lookahead = lookaheadOf(options)
     const frame = new Int16Array(frameSamples * channels)
-    /** Samples of one channel that wait in the frame, behind silence in the first one, and frames that were encoded before them. */
+    /**
+     * Samples per channel that wait in the frame, after silence in the first one, and the number of frames that were encoded
+     * before.
+     */
     let filled = frameSamples - lookahead
     let encoded = 0
     let end: Cause.Done | VoiceError | undefined
 
-    /** Puts samples of both sides into the frame from an index on, and gives the first index that is left. */
+    /** Puts samples of both sides into the frame from an index on, and returns the first index that is left. */
     const fill = (samples: Float32Array, from: number): number => {
       const count = Math.min(frameSamples - filled, (samples.length - from) >> 1)
       for (let i = 0; i < count; i++) {
@@ -96,7 +106,7 @@ const encodePcm = (
       return from + 2 * count
     }
 
-    /** The frame of what comes out of a decoder `lookahead` samples later. The first one is what lies before the sound. */
+    /** Encodes the frame that comes out of a decoder `lookahead` samples later. The first one is what lies before the sound. */
     const encodeFrame = Effect.fnUntraced(function*(samples: number): Effect.fn.Return<
       ReadonlyArray<OpusFrame>,
       VoiceError
@@ -106,7 +116,7 @@ const encodePcm = (
       frame.copyWithin(0, samples * channels)
       filled = Math.max(0, filled - samples)
       encoded++
-      // what a listener has heard before is something else, or the end of this in a loop
+      // a listener has heard something else before, or the end of this source in a loop
       if (encoded < 3) yield* encoder.setPrediction(encoded === 2)
       return encoded === 1 ? [] : [{ data, samples }]
     })
@@ -120,7 +130,7 @@ const encodePcm = (
       return frames
     })
 
-    /** What waits for the rest of its frame, and what the encoder holds back. */
+    /** Encodes what waits for the rest of its frame, and what the encoder holds back. */
     const flush = Effect.gen(function*() {
       const frames: Array<OpusFrame> = []
       let left = filled + lookahead - (encoded === 0 ? frameSamples : 0)
@@ -153,7 +163,7 @@ const encodePcm = (
           }))
         const frames = yield* samples === undefined ? flush : encode(samples)
         if (frames.length === 0) continue
-        // some milliseconds of work, behind which others have their turn
+        // encoding takes some milliseconds; others have their turn after it
         yield* Effect.yieldNow
         return frames
       }
@@ -173,7 +183,7 @@ const encodePcm = (
       seek: seek === undefined ? undefined : (positionMs: number) =>
         Effect.gen(function*() {
           const landedMs = yield* seek(positionMs)
-          // it would go on from what is not heard any more
+          // the encoder would continue from what is no longer heard
           const next = yield* make
           yield* Scope.close(current.scope, Exit.void)
           current = next

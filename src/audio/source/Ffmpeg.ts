@@ -1,5 +1,5 @@
 /**
- * ffmpeg, for what nothing in this process decodes, and by choice.
+ * ffmpeg, for formats that this process does not decode, and on request.
  *
  * @since 0.1.0
  */
@@ -17,36 +17,39 @@ import type * as Container from "./Container.ts"
 import * as RawPcm from "./RawPcm.ts"
 
 /**
+ * How ffmpeg is called.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface FfmpegOptions {
   /** The program. Default "ffmpeg", on the PATH. */
   readonly command?: string | undefined
-  /** Before the input: how it is read, such as `["-re"]`, or `["-f", "s16le", "-ar", "8000"]`. */
+  /** Arguments before the input, which say how to read it, such as `["-re"]`, or `["-f", "s16le", "-ar", "8000"]`. */
   readonly inputArgs?: ReadonlyArray<string> | undefined
-  /** Behind the input: filters and the like, such as `["-af", "atempo=1.25"]`. */
+  /** Arguments after the input: filters and the like, such as `["-af", "atempo=1.25"]`. */
   readonly args?: ReadonlyArray<string> | undefined
   /**
-   * Milliseconds of the input in one of what comes out, which `args` such as `["-af", "atempo=1.25"]` may change: 1.25 here. Where it
-   * is said, `args` are taken to leave all of the input in, and its duration is known. Default 1.
+   * How many milliseconds of the input are in one millisecond of output, if `args` change it: 1.25 for
+   * `["-af", "atempo=1.25"]`. If it is given, `args` are assumed to keep all of the input, and the duration is known. Default
+   * 1.
    */
   readonly speed?: number | undefined
   /**
-   * The program that is asked for the duration and the tags of a file or an HTTP URL, once for all openings, while ffmpeg starts.
-   * `false` for none. Default: `ffprobe` beside `command`, where there is one.
+   * The program that reports the duration and the tags of a file or an HTTP URL, once for all openings, while ffmpeg starts.
+   * `false` for none. Default: `ffprobe` next to `command`, if it is there.
    */
   readonly ffprobe?: string | false | undefined
   /** Milliseconds between the request to end and the end by force. Default 2000. */
   readonly killAfterMs?: number | undefined
 }
 
-/** What to do about a missing one. */
+/** What to do if ffmpeg is missing. */
 const hint = "install ffmpeg, or say where it is"
 
-/** How it is run. */
+/** How ffmpeg is run. */
 interface Run extends FfmpegOptions {
-  /** Default: the variables of this process. */
+  /** The environment. Default: the variables of this process. */
   readonly env?: ChildProcess.Command["env"]
 }
 
@@ -90,18 +93,18 @@ export const besides = (command: string): string | undefined => {
   return beside === command ? undefined : beside
 }
 
-/** What is to be asked of an input, if anything is. */
+/** What to ask about an input, if anything. */
 const inquire = (input: string, options: Run): Ffprobe.Inquiry => {
   const { args = [], env, ffprobe, inputArgs = [], speed } = options
   const command = ffprobe ?? besides(options.command ?? "ffmpeg")
   const inquiry = Ffprobe.make(
     command === undefined || command === false ? undefined : { command, inputArgs, input, env }
   )
-  // what they do to the length, nobody knows
+  // their effect on the length is unknown
   return args.length > 0 && speed === undefined ? Ffprobe.withoutDuration(inquiry) : inquiry
 }
 
-/** What comes out, with the speed that was said. */
+/** The output, with the given speed. */
 const atSpeed = <E, R>(options: FfmpegOptions, opening: Effect.Effect<OpenPcm, E, R>) =>
   Effect.flatMap(
     Bounds.speed(options.speed ?? 1),
@@ -109,7 +112,7 @@ const atSpeed = <E, R>(options: FfmpegOptions, opening: Effect.Effect<OpenPcm, E
   )
 
 /**
- * Has ffmpeg read something that it can open itself: a file, a URL, a device. It is started anew for a seek.
+ * Lets ffmpeg read something that it can open itself: a file, a URL, a device. A seek starts it again.
  *
  * @category constructors
  * @since 0.1.0
@@ -123,7 +126,7 @@ export const open = (
   const opening = RawPcm.restartable(
     (positionMs) =>
       Effect.flatMap(
-        // behind the end there is nothing, and that is said nowhere
+        // there is nothing after the end, and ffmpeg does not report that
         ChildProcess.open(commandOf(input, options, positionMs), name, { hint, isSilenceFailure: positionMs === 0 }),
         (bytes) => RawPcm.open(bytes, pcm)
       )
@@ -132,7 +135,7 @@ export const open = (
 }
 
 /**
- * Has ffmpeg read bytes. There is no way back in them, and so no seek.
+ * Lets ffmpeg read bytes. They cannot be read again, so there is no seek.
  *
  * @category constructors
  * @since 0.1.0
@@ -150,8 +153,8 @@ export const ofBytes = (
   )
 
 /**
- * For what nothing here decodes: tries ffmpeg, on the path that the source has or on its bytes. Fails with `Unsupported`, and
- * one sentence that says both what it is and that ffmpeg is missing.
+ * The fallback for formats that nothing here decodes: tries ffmpeg, on the source's path or on its bytes. Fails with
+ * `Unsupported`, with one sentence that says both what the format is and that ffmpeg is missing.
  *
  * @category constructors
  * @since 0.1.0
@@ -170,7 +173,7 @@ export const fallback = (
     const { name } = source
     const opened = path !== undefined
       ? open(path, name, by("file"), inquiry)
-      // the index of an MP4 stands at its end as often as not, where ffmpeg does not get to in a pipe
+      // the index of an MP4 is often at its end, which ffmpeg cannot reach in a pipe
       : format === "mp4"
       ? Effect.flatMap(Spool.toFile(source), (file) => open(file, name, by("file")))
       : ofBytes(source, by("pipe"))
@@ -181,7 +184,7 @@ export const fallback = (
 const missing = (options: FfmpegOptions | undefined): string =>
   `${options?.command ?? "ffmpeg"} was not found on the PATH`
 
-/** Says in a sentence of ours that ffmpeg is missing. */
+/** Says in our own words that ffmpeg is missing. */
 const explained = <A, R>(opening: Effect.Effect<A, VoiceError, R>, name: string, sentence: string) =>
   Effect.mapError(opening, (error) =>
     error.reason._tag === "SourceFailed" && error.reason.kind === "NotFound"
@@ -192,7 +195,7 @@ const headerLines = (headers: Readonly<Record<string, string>>): string =>
   Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")
 
 /**
- * Has ffmpeg play HLS: it fetches the pieces itself. Fails with `Unsupported` where there is no ffmpeg.
+ * Lets ffmpeg play HLS: it fetches the pieces itself. Fails with `Unsupported` if there is no ffmpeg.
  *
  * @category constructors
  * @since 0.1.0
@@ -204,7 +207,7 @@ export const openHls = (
     readonly ffmpeg: FfmpegOptions | false | undefined
     readonly headers: Readonly<Record<string, string>> | undefined
     readonly live: boolean
-    /** What it fetches by, where it may not do so itself. */
+    /** The relay that it fetches through, if it may not connect itself. */
     readonly relay?: { readonly env: ChildProcess.Command["env"] } | undefined
   }
 ): Effect.Effect<OpenPcm, VoiceError, Scope.Scope> => {

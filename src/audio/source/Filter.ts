@@ -1,5 +1,5 @@
 /**
- * Sources whose samples a program changes: an equalizer, an echo, a voice in another pitch. What is Opus is decoded for that.
+ * Sources whose samples a program changes: an equalizer, an echo, a voice in another pitch. Opus is decoded first.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import * as ByteSource from "../ByteSource.ts"
 import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "../OpenSource.ts"
 
 /**
- * Changes samples at 48 kHz, left and right in turn, 1.0 at full scale: in place, or by giving others.
+ * Changes samples at 48 kHz, left and right in turn, 1.0 at full scale: in place, or by returning others.
  *
  * @category models
  * @since 0.1.0
@@ -21,24 +21,29 @@ import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "../OpenSource.ts"
 export type Filter = (samples: Float32Array) => Float32Array
 
 /**
+ * The options of a filter.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface FilterOptions {
   /**
-   * How many milliseconds of the source the filter puts into one: 2 for one that gives half as many samples as it gets. Default 1.
+   * How many milliseconds of the source the filter puts into one: 2 for a filter that returns half as many samples as it
+   * takes. Default 1.
    */
   readonly speed?: number | undefined
 }
 
-/** What a decoder hears before a place, so that it sounds there as if all had been heard (RFC 7845, 4.6). */
+/**
+ * How much a decoder is given before a position, so that the sound there is as if it had decoded everything (RFC 7845, 4.6).
+ */
 const preRollMs = 80
 
-/** What is decoded at once at most, in samples of one channel. */
+/** The most that is decoded at once, in samples per channel. */
 const pieceSamples = 4_800
 
 /**
- * An open source as PCM, whatever it is.
+ * Turns an open source into PCM.
  *
  * @category combinators
  * @since 0.1.0
@@ -57,7 +62,7 @@ const decodeOpus = (opened: OpenOpus): Effect.Effect<OpenPcm, VoiceError, OpusDe
     let current = yield* make
     let waiting: ReadonlyArray<OpusFrame> = []
     const speed = opened.speed ?? 1
-    /** Samples of one channel in front of the place that was sought. */
+    /** Samples per channel before the position that was sought. */
     let surplus = 0
 
     const decode = (decoder: Decoder, { data, samples }: OpusFrame) =>
@@ -105,7 +110,7 @@ const decodeOpus = (opened: OpenOpus): Effect.Effect<OpenPcm, VoiceError, OpusDe
     }
   })
 
-/** One array of all, 1.0 at full scale. */
+/** Joins parts to one array, 1.0 at full scale. */
 const join = (parts: ReadonlyArray<Int16Array>): Float32Array => {
   const joined = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
   let at = 0
@@ -117,8 +122,8 @@ const join = (parts: ReadonlyArray<Int16Array>): Float32Array => {
 }
 
 /**
- * An open source whose samples go through a filter, which is made anew after each seek. What it throws is `Failed`. Its duration
- * and its places stay those of the source.
+ * Puts a filter behind an open source. The filter is made again after each seek. An error that it throws is `Failed`.
+ * Duration and positions stay those of the source.
  *
  * @category combinators
  * @since 0.1.0
@@ -130,7 +135,7 @@ export const map = (name: string, opened: OpenPcm, make: () => Filter, speed = 1
     (samples): Effect.Effect<Float32Array, VoiceError | Cause.Done> => {
       try {
         const changed = (filter ??= make())(samples)
-        // it may keep some back
+        // the filter may keep some back
         return changed.length === 0 ? pull : Effect.succeed(changed)
       } catch (cause) {
         return Effect.fail(

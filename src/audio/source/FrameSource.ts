@@ -1,5 +1,5 @@
 /**
- * Plays Opus packets that somebody else has: a list, a generator, or a stream.
+ * Plays existing Opus packets: a list, a generator, or a stream.
  *
  * @since 0.1.0
  */
@@ -13,21 +13,24 @@ import * as ByteSource from "../ByteSource.ts"
 import type { OpenOpus, OpusFrame } from "../OpenSource.ts"
 
 /**
+ * The options of `AudioSource.fromFrames`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface FrameOptions {
-  /** Default "frames". */
+  /** The name for messages and displays. Default "frames". */
   readonly name?: string | undefined
   /** Default 2. */
   readonly channels?: 1 | 2 | undefined
 }
 
-/** What one pull takes from an iterable, which may have no end: a second of 20 ms frames. */
+/** How many frames one pull takes from an iterable, which may be endless: a second of 20 ms frames. */
 const batch = 50
 
 /**
- * The next items of an iterable, at most `limit`, and `Done` after the last. What the iterator throws is `Failed`.
+ * Returns the next items of an iterable, `limit` at most, and `Done` after the last. An error that the iterator throws is
+ * `Failed`.
  *
  * @category combinators
  * @since 0.1.0
@@ -55,7 +58,7 @@ export const pullIterable = <A>(
 }
 
 /**
- * The next items of a stream, and `Done` after the last. What the stream fails with is `Failed`.
+ * Returns the next items of a stream, and `Done` after the last. An error of the stream is `Failed`.
  *
  * @category combinators
  * @since 0.1.0
@@ -74,7 +77,7 @@ export const pullStream = <A, E, R>(
   )
 
 /**
- * Opens the frames, checking each on its way.
+ * Opens the frames, checking each as it is read.
  *
  * @category constructors
  * @since 0.1.0
@@ -113,7 +116,7 @@ const isIterable = <A>(value: Iterable<A> | Stream.Stream<A, unknown, unknown>):
 
 const duration = (frames: unknown): number | undefined => {
   if (!Array.isArray(frames)) return undefined
-  // An array of this constructor's argument holds frames.
+  // the array form of this constructor's argument has frames
   const list = frames as ReadonlyArray<OpusFrame>
   return list.reduce((samples, frame) => samples + frame.samples, 0) / 48
 }

@@ -1,5 +1,5 @@
 /**
- * All frames of a source at once, for those who send it as a whole.
+ * All frames of a source at once, for programs that send it as a whole.
  *
  * @since 0.1.0
  */
@@ -10,8 +10,8 @@ import * as VoiceError from "../../VoiceError.ts"
 import type { AudioSource, OpusFrame } from "../OpenSource.ts"
 
 /**
- * Opens a source of Opus and reads it to its end, all of it into memory. Fails like the source, and with `Unsupported` if it is
- * not Opus.
+ * Opens a source of Opus and reads it to its end, all of it into memory. Fails like the source, and with `Unsupported` if it
+ * is not Opus.
  *
  * @example
  * ```ts

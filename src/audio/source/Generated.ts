@@ -1,5 +1,5 @@
 /**
- * Sound that is made here: silence and tones.
+ * Generated sound: silence and tones.
  *
  * @since 0.1.0
  */
@@ -10,21 +10,23 @@ import type { OpenPcm } from "../OpenSource.ts"
 import { pullSamples } from "./DecodedSource.ts"
 
 /**
+ * The options of `AudioSource.tone`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface ToneOptions {
-  /** Hz. */
+  /** The frequency in Hz. */
   readonly frequency: number
-  /** Without end by default. */
+  /** The duration. Endless by default. */
   readonly duration?: Duration.Input | undefined
-  /** Of full scale. Default 0.25. */
+  /** The gain, relative to full scale. Default 0.25. */
   readonly gain?: number | undefined
-  /** How long it takes to come and to go, so that it does not click. Default 5 ms. */
+  /** How long fading in and out takes, which avoids clicks. Default 5 ms. */
   readonly ramp?: Duration.Input | undefined
 }
 
-/** PCM of which each sample depends on its place only. */
+/** PCM whose samples depend only on their position. */
 const open = (total: number, write: (out: Float32Array, at: number) => void): OpenPcm => {
   let position = 0
   return {

@@ -1,5 +1,5 @@
 /**
- * The beginning of bytes, as much of it as it takes to say what they are.
+ * Reads the beginning of bytes, as much of it as is needed to recognize their format.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,8 @@ import * as Playlist from "../format/Playlist.ts"
 import * as Probe from "../format/Probe.ts"
 
 /**
- * At least as much as `Probe.probe` and `Playlist.isPlaylist` want to see, if there is that much, and all of the bytes again.
+ * Reads at least as much as `Probe.probe` and `Playlist.isPlaylist` need, if there is that much, and returns a source that
+ * still has all bytes.
  *
  * @category combinators
  * @since 0.1.0

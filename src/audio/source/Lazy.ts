@@ -1,5 +1,5 @@
 /**
- * Sources that are found out when they are opened.
+ * Sources that are determined when they are opened.
  *
  * @since 0.1.0
  */
@@ -12,25 +12,30 @@ import * as ByteSource from "../ByteSource.ts"
 import type { AudioSource, OpenOpus, OpenPcm, OpenSource } from "../OpenSource.ts"
 
 /**
+ * The options of `unwrap`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface UnwrapOptions {
-  /** For messages and displays, since the source itself is not known before it is opened. Default "source". */
+  /** The name for messages and displays, since the source itself is not known before it is opened. Default "source". */
   readonly name?: string | undefined
 }
 
-/** How a URL that has expired is answered. */
+/** Whether an error is how an expired URL is answered. */
 const isExpired = ({ reason }: VoiceError): boolean =>
   reason._tag === "SourceFailed" && (reason.kind === "Unreadable" || reason.kind === "NotFound")
 
 /**
- * What a resampler has to have heard before its first sample is right, in milliseconds, and also the steps in which it is begun again: a
- * whole number of samples at any usual rate.
+ * How much a resampler has to have heard before its first sample is right, in milliseconds. It is also the step at which the
+ * source is opened again: a whole number of samples at any usual rate.
  */
 const leadInMs = 10
 
-/** Opens it again where it is refused in the middle, as a URL is that has expired by the time its connection breaks. */
+/**
+ * Opens the source again if it is refused in the middle, for example because its URL has expired by the time its connection
+ * breaks.
+ */
 const renewed = <R>(opening: Effect.Effect<OpenSource, VoiceError, R | Scope.Scope>) =>
   Effect.gen(function*() {
     const outer = yield* Effect.scope
@@ -48,17 +53,17 @@ const renewed = <R>(opening: Effect.Effect<OpenSource, VoiceError, R | Scope.Sco
     const first = current.opened
     const { seek, speed = 1 } = first
     if (seek === undefined || first.live === true) return first
-    /** The place of what is pulled next, in milliseconds of the source, and where it was opened last. */
+    /** The position of the next pull, in milliseconds of the source, and the position where it was opened last. */
     let placeMs = 0
     let openedMs = 0
-    /** Samples at 48 kHz that were given before it was opened anew. */
+    /** Samples at 48 kHz that had been given before it was opened again. */
     let surplus = 0
 
     const goTo = (positionMs: number) => Effect.suspend(() => current.opened.seek?.(positionMs) ?? Effect.succeed(0))
 
     const renew = (error: VoiceError): Effect.Effect<void, VoiceError> =>
       Effect.gen(function*() {
-        // what gives nothing more is refused for another reason
+        // a source that gives nothing more is refused for another reason
         if (!isExpired(error) || placeMs <= openedMs) return yield* error
         const next = yield* connect
         if (next.opened.format !== first.format || next.opened.seek === undefined) return yield* error
@@ -77,7 +82,7 @@ const renewed = <R>(opening: Effect.Effect<OpenSource, VoiceError, R | Scope.Sco
     ): Effect.Effect<A, VoiceError | Cause.Done> =>
       Effect.suspend(() => pull(current.opened) ?? Cause.done()).pipe(
         Effect.map(trim),
-        // never none
+        // at least one
         Effect.flatMap((pulled) => pulled.length > 0 ? Effect.succeed(pulled) : follow(pull, trim)),
         Effect.catchIf(
           (end): end is VoiceError => !Cause.isDone(end),
@@ -126,13 +131,16 @@ const renewed = <R>(opening: Effect.Effect<OpenSource, VoiceError, R | Scope.Sco
   })
 
 /**
- * A source that an effect gives when it is opened: one whose URL has to be found first, and expires. The effect is run at each opening:
- * when a track begins, when it is looped, for each seek of a track, and where the source is refused in the middle (`Unreadable` or
- * `NotFound`) and can be sought in: it goes on there. Whoever wants it less often gives it what `Effect.cached` or
- * `Effect.cachedWithTTL` makes of it. It may be interrupted, and its scope is that of the opening.
+ * A source that an effect returns when it is opened, for example because its URL has to be looked up first, and expires.
  *
- * Opening fails as the source does, and as the effect does: with its `VoiceError`, or with `SourceFailed`, `Failed`, for what else it
- * fails with, whose message is the `detail`, or else its tag and its fields, and URLs without what may be secret in them.
+ * The effect is run at each opening: when a track begins, when it loops, for each seek of a track, and when the source is
+ * refused in the middle (`Unreadable` or `NotFound`) and can seek; it then continues at that position. To run it less often,
+ * pass the result of `Effect.cached` or `Effect.cachedWithTTL`. The effect may be interrupted, and its scope is that of the
+ * opening.
+ *
+ * Opening fails as the source does, and as the effect does: with its `VoiceError`, or with `SourceFailed`, `Failed`, for any
+ * other error. The `detail` is that error's message, or else its tag and its fields; URLs in it are shown without possible
+ * secrets.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * A source that comes as it happens: read as fast as it comes, into a bounded buffer, and what is not taken in time is lost by a
- * stated policy, and counted.
+ * A source that arrives in real time. It is read as fast as it arrives, into a bounded buffer; sound that is not taken in
+ * time is dropped by a stated policy, and counted.
  *
  * @since 0.1.0
  */
@@ -13,34 +13,36 @@ import type { VoiceError } from "../../VoiceError.ts"
 import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "../OpenSource.ts"
 
 /**
+ * The options of `AudioSource.live`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface LiveOptions {
-  /** How much sound waits at most: up to 10 minutes, and never less than 20 ms. Default 2 seconds. */
+  /** How much sound may wait: up to 10 minutes, and effectively at least 20 ms. Default 2 seconds. */
   readonly buffer?: Duration.Input | undefined
   /**
-   * What happens to sound for which there is no room: the oldest is dropped, so that what is heard is never further behind than
-   * the buffer is long ("drop-oldest", the default); or it is itself ("drop-newest").
+   * What to drop if there is no room: the oldest sound, so that the listener is never further behind than the buffer is long
+   * ("drop-oldest", the default), or the sound that has just arrived ("drop-newest").
    */
   readonly overflow?: "drop-oldest" | "drop-newest" | undefined
 }
 
 /**
- * What all openings of a live source have lost so far.
+ * What all openings of a live source have received and lost so far.
  *
  * @category models
  * @since 0.1.0
  */
 export interface LiveStatistics {
-  /** Milliseconds of sound. */
+  /** The sound that was received, in milliseconds. */
   readonly receivedMs: number
   readonly droppedMs: number
-  /** How often it was full. */
+  /** How often the buffer was full. */
   readonly overflows: number
 }
 
-/** Written by all openings of a source. */
+/** The counts, which all openings of a source update. */
 interface Counts {
   receivedMs: number
   droppedMs: number
@@ -53,12 +55,12 @@ interface Counts {
  */
 export const counts = (): Counts => ({ receivedMs: 0, droppedMs: 0, overflows: 0 })
 
-/** Options that are checked. */
+/** The options, checked. */
 interface Settings extends Pick<LiveOptions, "overflow"> {
   readonly bufferMs: number
 }
 
-/** A queue of items of which each lasts for some milliseconds. */
+/** A queue of items, each of which lasts for some milliseconds. */
 const buffer = <A>(options: Settings, numbers: Counts, lengthMs: (item: A) => number) => {
   const limitMs = Math.max(20, options.bufferMs)
   const items: Array<A> = []
@@ -95,12 +97,12 @@ const buffer = <A>(options: Settings, numbers: Counts, lengthMs: (item: A) => nu
   }
 }
 
-/** What is another way with every live source. */
+/** The properties that differ for every live source. */
 const live = { durationMs: undefined, seek: undefined, leadMs: undefined, live: true }
 
 type Pull<A> = Effect.Effect<A, VoiceError | Cause.Done>
 
-/** Reads all that comes, in a fiber of the scope; what waits is given before the end. */
+/** Reads everything that arrives, in a fiber of the scope. Waiting sound is given before the end. */
 const relay = <In, Out>(
   pull: Pull<In>,
   offer: (pulled: In) => void,
@@ -127,7 +129,7 @@ const relay = <In, Out>(
     )
     return Effect.gen(function*() {
       while (true) {
-        // before the look: what comes after it opens the latch again
+        // before looking: whatever arrives afterwards opens the latch again
         yield* latch.close
         const out = take()
         if (out !== undefined) return out
@@ -138,7 +140,7 @@ const relay = <In, Out>(
   })
 
 /**
- * Makes a source that is open one that is live.
+ * Makes an open source live.
  *
  * @category constructors
  * @since 0.1.0
@@ -162,7 +164,7 @@ const opus = (opened: OpenOpus, options: Settings, numbers: Counts) => {
   return Effect.map(pull, (pull): OpenOpus => ({ ...opened, ...live, pull }))
 }
 
-/** Of both channels together: 20 ms. A burst in one piece may be longer than the buffer, and only a part of it is dropped. */
+/** 20 ms of both channels together. A burst in one piece may be longer than the buffer; only a part of it is then dropped. */
 const pieceSamples = 1_920
 
 const pcm = (opened: OpenPcm, options: Settings, numbers: Counts) => {
@@ -170,7 +172,7 @@ const pcm = (opened: OpenPcm, options: Settings, numbers: Counts) => {
   const pull = relay(
     opened.pull,
     (samples) => {
-      // it waits here while more is pulled, and a filter may give the same array each time
+      // copies: they wait here while more is pulled, and a filter may return the same array each time
       for (let at = 0; at < samples.length; at += pieceSamples) pieces.offer(samples.slice(at, at + pieceSamples))
     },
     pieces.takeOne

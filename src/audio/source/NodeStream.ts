@@ -9,12 +9,12 @@ import type { Readable } from "node:stream"
 import type { VoiceError } from "../../VoiceError.ts"
 import * as ByteSource from "../ByteSource.ts"
 
-/** Streams that are played already, or were. */
+/** Streams that are being played, or were. */
 const taken = new WeakSet<Readable>()
 
 /**
- * Reads a stream as fast as its bytes are taken, and destroys it with the scope. `Failed` if it fails, if it is closed before
- * its end, if it gives anything but bytes, and if it was opened before: a stream can be read once.
+ * Reads a stream as fast as its bytes are taken, and destroys it with the scope. Fails with `Failed` if the stream fails, is
+ * closed before its end, gives anything but bytes, or was opened before: a stream can be read once.
  *
  * @category constructors
  * @since 0.1.0
@@ -28,7 +28,7 @@ export const open = (
     const failedOf = (cause: unknown): VoiceError =>
       ByteSource.failure(name, "Failed", ByteSource.describe(cause), { cause })
     const take = Effect.flatMap(Effect.try({ try: make, catch: failedOf }), (stream) => {
-      // whoever has it may play it still
+      // the other opening may still be playing it
       if (taken.has(stream)) {
         return Effect.fail(failed("it was played before; give a function that makes a stream to play it again"))
       }
@@ -46,7 +46,7 @@ export const open = (
       hasEnded = true
     })
     let error: VoiceError | undefined
-    // also after the end: a stream without a listener for errors ends the process
+    // also after the end: a stream whose errors nobody listens to ends the process
     stream.on("error", (cause) => {
       error ??= failedOf(cause)
     })
@@ -57,7 +57,7 @@ export const open = (
       if (bytes !== null && bytes !== undefined) {
         return Effect.fail(failed("the stream gives something else than bytes"))
       }
-      // a stream that is destroyed while it is read tells of its error a moment later
+      // a stream that is destroyed while it is read reports its error a moment later
       const errored: unknown = stream.errored
       if (errored !== null && errored !== undefined) error ??= failedOf(errored)
       if (error !== undefined) return Effect.fail(error)

@@ -1,12 +1,12 @@
 /**
- * Packets of Opus as they are: a source that is passed through untouched. Pre-skip and end trimming, which are for a decoder,
- * are not applied, so that a position is that of a packet.
+ * Packets of Opus as they are: a source that is passed through untouched. Pre-skip and end trimming, which are meant for a
+ * decoder, are not applied, so that a position is that of a packet.
  *
- * Where a part is missing between two of them, as in a recording of somebody who was silent, there is silence of that length. Of what
- * is live it has passed by the time that the next packet comes.
+ * A gap between two packets, as in a recording of a user who was silent, is filled with silence of that length. In a live
+ * source, the gap has passed by the time that the next packet arrives.
  *
- * A stream may follow in the same file that has to be decoded. It is, then, with all that comes behind it, and encoded again,
- * because what is open as Opus stays Opus.
+ * A stream that has to be decoded may follow in the same file. From there on, everything is decoded and encoded again,
+ * because a source that was opened as Opus stays Opus.
  *
  * @since 0.1.0
  */
@@ -26,19 +26,22 @@ const frameOf = ({ data, samples }: Packet): OpusFrame => ({ data, samples })
 
 const endOf = ({ samples, start }: Packet): number => start + samples
 
-/** Samples between two packets that are a missing part. Less is the rounding of a container, or the jitter of who has recorded it. */
+/**
+ * The samples between two packets that count as a gap. Less is caused by rounding in a container, or by the jitter of a
+ * recording.
+ */
 const gapSamples = 40 * 48
 
-/** The longest part that may be missing: more is a file that is malformed. */
+/** The longest gap: a file with a longer one is malformed. */
 const maxGapSamples = 60 * 60 * 48_000
 
-/** Silence that is given at once. */
+/** How much silence is returned at once. */
 const silenceSamples = 48_000
 
-/** How long frames of silence are, in samples, and the first byte of each. */
+/** The lengths of frames of silence in samples, and the first byte of each. */
 const silent = [[960, 0xf8], [480, 0xf0], [240, 0xe8], [120, 0xe0]] as const
 
-/** Silence of so many samples, less what is no frame. */
+/** Silence of this many samples, without a rest that is shorter than a frame. */
 const silence = (samples: number): Array<OpusFrame> => {
   const frames: Array<OpusFrame> = []
   let left = samples
@@ -48,14 +51,17 @@ const silence = (samples: number): Array<OpusFrame> => {
   return frames
 }
 
-/** From where on to begin at a sample that is in the part that is missing before a packet: with whole frames of 20 ms, and what is left. */
+/**
+ * Where to begin for a sample that is in the gap before a packet: so that whole frames of 20 ms, and a rest, lead up to the
+ * packet.
+ */
 const inGap = (sample: number, before: Packet, reached: number): number =>
   before.start - sample < gapSamples
     ? before.start
     : Math.max(reached, before.start - 960 * Math.ceil((before.start - sample) / 960))
 
 /**
- * A source of what was opened; the scope frees a decoder and an encoder, if they come to be needed.
+ * Makes a source of opened packets. The scope frees a decoder and an encoder, if they are needed.
  *
  * @category constructors
  * @since 0.1.0
@@ -63,12 +69,12 @@ const inGap = (sample: number, before: Packet, reached: number): number =>
 export const make = Effect.fnUntraced(function*(packets: PacketSource): Effect.fn.Return<OpenOpus, never, Scope.Scope> {
   const outer = yield* Effect.scope
   let held: ReadonlyArray<Packet> = []
-  /** The sample that the next packet begins with, or is heard from. */
+  /** The sample with which the next packet begins, or from which it is heard. */
   let reached = 0
-  /** What follows on the packets that are passed through. */
+  /** What follows the packets that are passed through. */
   let encoded: { readonly pull: OpenOpus["pull"]; readonly scope: Scope.Closeable } | undefined
 
-  /** Decodes and encodes from a packet on that says how it has to be decoded. */
+  /** Decodes and encodes, starting with a packet that says how it has to be decoded. */
   const encode = Effect.fnUntraced(function*(
     first: ReadonlyArray<Packet>,
     opus: Packet["opus"]
@@ -138,7 +144,7 @@ export const make = Effect.fnUntraced(function*(packets: PacketSource): Effect.f
       yield* seekPackets(sample)
       while (true) {
         const pulled = yield* Effect.catch(packets.pull, () => Effect.undefined)
-        // behind the end there is nothing, whole or cut, and what is pulled next says so again
+        // after the end there is nothing, whether it is complete or cut off, and the next pull reports that again
         if (pulled === undefined) return reached / 48
         const index = pulled.findIndex((packet) => packet.opus !== undefined || endOf(packet) > sample)
         const passed = pulled.slice(0, index < 0 ? undefined : index).at(-1)

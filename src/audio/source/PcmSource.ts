@@ -1,5 +1,5 @@
 /**
- * Raw PCM that somebody else has, as numbers or as bytes, in one piece, a list or a stream.
+ * Existing raw PCM, as numbers or as bytes, in one piece, a list or a stream.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import * as FrameSource from "./FrameSource.ts"
 import * as RawPcm from "./RawPcm.ts"
 
 /**
- * Interleaved samples: as numbers, or as bytes of the format that the options say.
+ * Interleaved samples: as numbers, or as bytes in the format that the options give.
  *
  * @category models
  * @since 0.1.0
@@ -23,21 +23,23 @@ import * as RawPcm from "./RawPcm.ts"
 export type Pcm = Int16Array | Int32Array | Float32Array | Float64Array | Uint8Array
 
 /**
+ * The options of `AudioSource.fromPcm`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface PcmOptions {
-  /** 1 to 8, interleaved. One is played on both sides, more than two are mixed down. */
+  /** The number of channels, 1 to 8, interleaved. One is played on both sides, more than two are mixed down. */
   readonly channels: number
-  /** Samples a second in each channel: 1000 to 768000. */
+  /** The sample rate: samples per second in each channel, 1000 to 768000. */
   readonly rate: number
-  /** Of bytes; numbers say theirs by their type. Default "s16le". */
+  /** The format of bytes; numbers have the format of their array type. Default "s16le". */
   readonly format?: SampleFormat | undefined
-  /** Default "pcm". */
+  /** The name for messages and displays. Default "pcm". */
   readonly name?: string | undefined
 }
 
-/** Numbers in memory are little-endian on every machine that Node is built for but one, which is asked for here. */
+/** Numbers in memory are little-endian on every machine that Node is built for except one, which this detects. */
 const isLittle = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 const formatOf = (pcm: Pcm, bytes: SampleFormat): SampleFormat => {
@@ -59,14 +61,14 @@ const wrongPiece = "PCM comes as an Int16Array, Int32Array, Float32Array or Floa
 const otherPiece = "a piece of the PCM is of another type than the first one"
 
 /**
- * Of a stream, which may come at the pace of time: speech that is made while it is heard. A piece that is 40 ms late is not missed
- * in a mix, which wants to find 80 ms at worst.
+ * The lead for a stream, which may arrive in real time: speech that is generated while it is heard. A piece that is 40 ms
+ * late is then not missed in a mix, which needs 80 ms in the worst case.
  */
 const streamLeadMs = 120
 
 /**
- * Opens it. In one piece, it can be sought in, and its duration is known; else what kind of pieces they are is seen when the first
- * one comes.
+ * Opens the PCM. A single piece can be sought in, and its duration is known. Otherwise, the first piece decides the type of
+ * the pieces.
  *
  * @category constructors
  * @since 0.1.0
@@ -110,7 +112,7 @@ const ofPieces = (
           if (waiting.length === 0) return undefined
           continue
         }
-        // a caller without types can hand in anything that is iterable
+        // a caller without types can pass anything that is iterable
         if (!isPcm(piece)) return yield* ByteSource.failure(name, "Unsupported", wrongPiece)
         known ??= formatOf(piece, raw.format)
         if (formatOf(piece, raw.format) !== known) return yield* ByteSource.failure(name, "Unsupported", otherPiece)

@@ -1,6 +1,6 @@
 /**
- * Sources that are read once, into memory, as Opus: to be played any number of times and in many places at a time, without being
- * opened, decoded or encoded again.
+ * Sources that are read once, into memory, as Opus. They can be played any number of times and in many places at once,
+ * without being opened, decoded or encoded again.
  *
  * @since 0.1.0
  */
@@ -15,41 +15,46 @@ import type { AudioSource, OpenOpus, OpusFrame } from "../OpenSource.ts"
 import * as Encoded from "./Encoded.ts"
 
 /**
+ * The options of `preloaded`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface PreloadOptions {
-  /** How much memory it may take, in bytes: what {@link PreloadedSource.bytes} says; 4 GiB at most. Default 16 MiB, some 17 minutes of music. */
+  /**
+   * The most memory that it may take, in bytes, as counted by {@link PreloadedSource.bytes}; 4 GiB at most. Default 16 MiB,
+   * about 17 minutes of music.
+   */
   readonly maxBytes?: number | undefined
-  /** How to encode what is not Opus. */
+  /** How to encode a source that is not Opus. */
   readonly encoder?: EncoderOptions | undefined
 }
 
 /**
- * A source that is in memory. It is freed when nobody holds it any more.
+ * A source in memory. The memory is freed when nothing refers to it any more.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PreloadedSource extends AudioSource {
-  /** Memory that it takes: its packets, and 12 bytes for each. */
+  /** The memory that it takes: its packets, and 12 bytes for each. */
   readonly bytes: number
-  /** Milliseconds of the source. */
+  /** The length of the source in milliseconds. */
   readonly durationMs: number
 }
 
 const defaultMaxBytes = 16 * 1024 * 1024
 
-/** Where a packet begins, in the bytes and in the sound. */
+/** The bytes that store where a packet begins, in the bytes and in the sound. */
 const indexBytes = 12
 
-/** Places of packets are kept in 32 bits. */
+/** The positions of packets are kept in 32 bits. */
 const mostBytes = 0xffff_ffff
 
-/** What one pull gives at most: a second of frames of 20 ms. */
+/** The most that one pull gives: a second of frames of 20 ms. */
 const batch = 50
 
-/** Packets, one after another in one piece of memory. */
+/** Packets, stored one after another in one piece of memory. */
 interface Packed {
   readonly bytes: Uint8Array
   /** Where each packet begins, and where the last one ends. */
@@ -69,7 +74,7 @@ const grown = <A extends Uint8Array | Uint32Array | Float64Array>(
   return larger
 }
 
-/** Puts packets together, as long as there is room. */
+/** Collects packets while there is room. */
 const packer = (maxBytes: number) => {
   let bytes = new Uint8Array(65_536)
   let offsets = new Uint32Array(1_024)
@@ -78,7 +83,7 @@ const packer = (maxBytes: number) => {
   const size = () => (offsets[count] ?? 0) + indexBytes * count
   return {
     size,
-    /** Whether there was room for it. */
+    /** Adds a packet; returns whether there was room for it. */
     add: ({ data, samples }: OpusFrame): boolean => {
       if (size() + data.length + indexBytes > maxBytes) return false
       const offset = offsets[count] ?? 0
@@ -100,7 +105,7 @@ const packer = (maxBytes: number) => {
   }
 }
 
-/** The packet that holds a sample; behind the end, their number. */
+/** The index of the packet that contains a sample; after the end, the number of packets. */
 const indexOf = (starts: Float64Array, sample: number): number => {
   let low = 0
   let high = starts.length - 1
@@ -135,12 +140,12 @@ const reader = ({ bytes, offsets, starts }: Packed, speed: number): Pick<OpenOpu
 }
 
 /**
- * Reads a source to its end, into memory, and gives one that plays from there: any number of times, also at the same time and in many
- * sessions, with a seek, and without any work but sending. What is Opus stays as it is, and all else is encoded, once. For what is heard
- * again and again: the sounds of a soundboard, announcements, music for those who wait.
+ * Reads a source to its end, into memory, and returns a source that plays from there: any number of times, also at once and
+ * in many sessions, with seek, and without any work other than sending. Opus stays as it is, and anything else is encoded,
+ * once. Use it for sound that is heard again and again: a soundboard, announcements, hold music.
  *
- * Fails as the source does; with `SourceFailed`, `TooLarge` as soon as it would take more memory than `maxBytes`, and `Unsupported` if
- * it is live; and with `Unsupported` for a `maxBytes` that is no whole number from 1 on.
+ * Fails as the source does. Fails with `SourceFailed`, `TooLarge` as soon as it would take more memory than `maxBytes`, and
+ * `Unsupported` if the source is live. Fails with `Unsupported` if `maxBytes` is not a whole number from 1 on.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Raw PCM, of any rate, format and up to eight channels, to PCM at 48 kHz in two: from bytes or from numbers.
+ * Raw PCM, of any rate and format and of up to eight channels, to PCM at 48 kHz in two channels: from bytes or from numbers.
  *
  * @since 0.1.0
  */
@@ -15,14 +15,16 @@ import { pullSamples } from "./DecodedSource.ts"
 import * as Resampler from "./Resampler.ts"
 
 /**
+ * The format of raw PCM.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface RawFormat {
   readonly format: Samples.SampleFormat
-  /** Samples a second in each channel: 1000 to 768000. */
+  /** The sample rate: samples per second in each channel, 1000 to 768000. */
   readonly rate: number
-  /** 1 to 8, interleaved. */
+  /** The number of channels, 1 to 8, interleaved. */
   readonly channels: number
 }
 
@@ -43,11 +45,11 @@ export const refusal = (format: RawFormat): string | undefined => {
   return undefined
 }
 
-/** Bytes that are turned into samples in one go. */
+/** How many bytes are converted to samples in one go. */
 const sliceBytes = 16_384
 
 /**
- * PCM from bytes. Fails with `Truncated` if they end inside a sample of all channels, after all that is whole.
+ * PCM from bytes. Fails with `Truncated` if they end inside a sample of all channels, after everything that is complete.
  *
  * @category constructors
  * @since 0.1.0
@@ -72,7 +74,7 @@ export const open = (source: ByteSource.ByteSource, format: RawFormat): Effect.E
       resampler.end()
     }
 
-    /** Whole samples of what waits go on, a part of one is kept for the next bytes. */
+    /** Passes on the whole samples of what waits; a part of one is kept for the next bytes. */
     const push = (bytes: Uint8Array): void => {
       const all = rest.length === 0 ? bytes : new Uint8Array(Buffer.concat([rest, bytes]))
       const count = Math.floor(all.length / frameBytes)
@@ -137,8 +139,8 @@ export const open = (source: ByteSource.ByteSource, format: RawFormat): Effect.E
   })
 
 /**
- * A source that is opened anew at a place for each seek, such as a process: each opening has a scope of its own inside this
- * one.
+ * A source that is opened again at a position for each seek, such as a process. Each opening has a scope of its own inside
+ * this one.
  *
  * @category constructors
  * @since 0.1.0

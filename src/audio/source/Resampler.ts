@@ -1,17 +1,17 @@
 /**
- * Any rate to 48 kHz: a windowed sinc in phases, so that each output sample is one weighted sum of the input around its
- * place. It streams; the first output sample lies at the first input sample, and the length is that of the input to the
- * nearest sample. It is flat up to 0.88 of the lower of the two Nyquist frequencies; what lies as far beyond that is down by more
- * than 80 dB.
+ * Resamples any rate to 48 kHz with a windowed sinc in phases: each output sample is one weighted sum of the input around its
+ * position. It works on a stream. The first output sample is at the first input sample, and the length is that of the input
+ * to the nearest sample. It is flat up to 0.88 of the lower of the two Nyquist frequencies; what lies as far above that is
+ * attenuated by more than 80 dB.
  *
- * Plain code, for one or two channels; mono comes out as two equal ones.
+ * Plain code, for one or two channels; mono is returned as two equal ones.
  *
  * @since 0.1.0
  */
 import * as WindowedSinc from "../../mixer/WindowedSinc.ts"
 
 /**
- * Samples a second of everything behind a resampler.
+ * The sample rate of the output.
  *
  * @category constants
  * @since 0.1.0
@@ -23,28 +23,34 @@ export const outputRate = 48_000
  * @since 0.1.0
  */
 export interface Resampler {
-  /** Takes `count` samples a channel. They are copied. */
+  /** Takes `count` samples per channel. They are copied. */
   readonly push: (channels: ReadonlyArray<Float32Array>, count: number) => void
-  /** Says that no more come: what the filter holds back can be taken then. */
+  /** Says that no more come: what the filter holds back can then be taken. */
   readonly end: () => void
-  /** Removes and gives what is ready, left and right in turn, at most `limit` samples a channel; none if there is nothing. */
+  /**
+   * Removes and returns what is ready, left and right in turn, at most `limit` samples per channel; empty if there is
+   * nothing.
+   */
   readonly take: (limit: number) => Float32Array
-  /** Forgets all, and begins at the output sample `position`. Gives the input sample that is wanted first. */
+  /** Discards everything, and begins at the output sample `position`. Returns the input sample that is needed first. */
   readonly seek: (position: number) => number
 }
 
-/** Weights on either side of the centre where the input has no more than 48 kHz. */
+/** Weights on either side of the center if the input has at most 48 kHz. */
 const halfTaps = 24
 
-/** Of the Kaiser window: about 85 dB. */
+/** The parameter of the Kaiser window: about 85 dB. */
 const beta = 8.2
 
-/** More phases than this are not kept: the weights between two of them are drawn by a line, which costs some -105 dB. */
+/**
+ * The most phases that are stored. With more, the weights between two of them are interpolated linearly, which costs about
+ * -105 dB.
+ */
 const maxPhases = 640
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))
 
-/** Tables that are kept: those of the usual rates, and a few of odd ones, which are megabytes. */
+/** The number of tables that are kept: those of the usual rates, and a few of odd ones, which take megabytes. */
 const keptTables = 16
 
 /** All resamplers of a rate share one table. */
@@ -55,18 +61,18 @@ const tableOf = WindowedSinc.kept(keptTables, (rate) => ({
   share: Math.min(1, outputRate / rate)
 }))
 
-/** How much input is kept before the place that is read, so that it is moved once in a while only. */
+/** How much input is kept before the current position, so that it is moved only occasionally. */
 const slack = 4096
 
 /**
- * A resampler from `rate` Hz. With 48000 Hz it passes samples on as they are.
+ * Makes a resampler from `rate` Hz. At 48000 Hz it passes samples on as they are.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (rate: number, channels: 1 | 2): Resampler => {
   const divisor = gcd(outputRate, rate)
-  /** Output sample `n` lies at the input sample `n * step / steps`. */
+  /** Output sample `n` is at the input sample `n * step / steps`. */
   const step = rate / divisor
   const steps = outputRate / divisor
   const same = rate === outputRate
@@ -78,12 +84,12 @@ export const make = (rate: number, channels: 1 | 2): Resampler => {
 
   let left = new Float32Array(slack)
   let right = channels === 2 ? new Float32Array(slack) : left
-  /** Samples in the buffers, and the input sample that the first of them is. */
+  /** The samples in the buffers, and the number of the first of them in the input. */
   let held = 0
   let first = 0
   /** The next output sample. */
   let next = 0
-  /** Input samples so far, from the beginning of the source; and whether that is all. */
+  /** The number of input samples so far, from the beginning of the source; and whether that is all. */
   let total = 0
   let ended = false
 
@@ -139,7 +145,7 @@ export const make = (rate: number, channels: 1 | 2): Resampler => {
     return wanted
   }
 
-  /** Output samples that are ready. */
+  /** The number of output samples that are ready. */
   const ready = (): number => {
     if (ended) return Math.max(0, Math.round(total * steps / step) - next)
     const last = first + held - (same ? 0 : half)
@@ -155,7 +161,7 @@ export const make = (rate: number, channels: 1 | 2): Resampler => {
   }
 
   const filter = (out: Float32Array, count: number): void => {
-    // what the closure shares with others would be read anew in each turn of the loop
+    // a variable that the closure shares with others would be read again in each turn of the loop
     const rows = weights
     const a0 = left
     const b0 = right

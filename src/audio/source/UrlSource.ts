@@ -1,6 +1,6 @@
 /**
- * Sound from a URL: of its bytes, or of what a playlist there names. Stations are joined again, by way of the playlist, which may
- * name another place by then.
+ * Sound from a URL: its bytes, or what a playlist there names. Stations are joined again through the playlist, which may name
+ * another place by then.
  *
  * @since 0.1.0
  */
@@ -26,31 +26,33 @@ import * as Ffmpeg from "./Ffmpeg.ts"
 import * as Head from "./Head.ts"
 
 /**
+ * The options of `AudioSource.fromUrl`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Options extends HttpSource.UrlOptions, ContainerOptions {}
 
-/** How many playlists there may be one in another. */
+/** How deeply playlists may be nested. */
 const maxDepth = 3
 
-/** How many entries are tried in a round: playlists that name playlists could ask for any number of requests. */
+/** How many entries are tried in a round: playlists that name playlists could otherwise cause any number of requests. */
 const maxTries = 16
 
 const once = Schedule.recurs(0)
 
-/** What is to be opened, by which schedule, and how many more entries may be tried on the way. */
+/** What to open, according to which schedule, and how many more entries may be tried on the way. */
 interface Place {
   readonly url: string | URL
   readonly headers: Readonly<Record<string, string>> | undefined
   readonly opening: Schedule.Schedule<unknown, unknown>
   readonly depth: number
   readonly tries: { left: number } | undefined
-  /** Something was heard there before, and what holds now is to be told as a change. */
+  /** Something was heard there before, so the current tags are to be reported as a change. */
   readonly isAgain: boolean
 }
 
-/** What stands there, and whether it is a playlist. */
+/** Reads what is there, and whether it is a playlist. */
 const peek = (bytes: HttpSource.HttpBytes) =>
   Effect.map(Head.peek(bytes), ([first, source]) => ({
     source,
@@ -79,7 +81,9 @@ const readAll = (source: ByteSource.ByteSource): Effect.Effect<Uint8Array, Voice
     return new Uint8Array(Buffer.concat(parts))
   })
 
-/** How long a playlist may take. It is short, and each of its bytes may come just before a connection would be taken for dead. */
+/**
+ * How long a playlist may take. It is short, but each of its bytes may arrive just before the connection would count as dead.
+ */
 const patienceMs = 30_000
 
 const inTime = <A>(name: string, reading: Effect.Effect<A, VoiceError>): Effect.Effect<A, VoiceError> =>
@@ -93,7 +97,7 @@ const titled = (opened: OpenSource, title: string | undefined): OpenSource =>
     ? opened
     : { ...opened, tags: { ...opened.tags, title } }
 
-/** What changes in it, with what holds at first. */
+/** The changes of the tags, beginning with the current ones. */
 const withTags = ({ tagChanges, tags }: OpenSource): OpenSource["tagChanges"] =>
   tagChanges === undefined ? undefined : Stream.concat(Stream.succeed(tags), tagChanges)
 
@@ -102,8 +106,8 @@ const kindOf = ({ reason }: VoiceError) => reason._tag === "SourceFailed" ? reas
 const detailOf = ({ message, reason }: VoiceError) => reason._tag === "SourceFailed" ? reason.detail : message
 
 /**
- * Opens what a URL, or the playlist there, names. Fails with what {@link HttpSource.open} and {@link Container.open} fail with; with
- * `Empty` and `Unsupported` where a playlist names nothing, or nothing of HTTP; and with the failure of an entry where none can be
+ * Opens what a URL, or the playlist there, names. Fails as {@link HttpSource.open} and {@link Container.open} do. Fails with
+ * `Empty` or `Unsupported` if a playlist names nothing, or nothing of HTTP, and with the failure of an entry if none can be
  * opened.
  *
  * @category constructors
@@ -117,13 +121,13 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
   const connect = ({ headers, opening, url }: Place) =>
     HttpSource.open(url, { ...options, name, headers, reconnect }, opening)
 
-  /** The headers for an address that was come to by way of a place. */
+  /** The headers for an address that was reached through a place. */
   const headersTo = (url: URL, { headers, url: from }: Place) => {
     const asked = HttpUrl.parse(from)
     return asked === undefined ? undefined : HttpUrl.headersFor(asked, url, headers)
   }
 
-  /** The playlist that stands there, or else the sound. */
+  /** Reads the playlist that is there, or else the sound. */
   const read = (place: Place) =>
     Effect.gen(function*() {
       const scope = yield* Scope.fork(yield* Effect.scope)
@@ -157,7 +161,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       }
       const round = Effect.suspend(() => openOne(addresses, place, place.tries ?? { left: maxTries }))
       const isEnough = HttpTrouble.patience()
-      // not each entry by itself: the next one may well be there
+      // retries the round, not each entry: the next entry may be available
       return Effect.retry(round, {
         schedule: HttpTrouble.heeding(place.opening, (error: VoiceError) => error),
         while: (error: VoiceError) =>
@@ -166,7 +170,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       })
     })
 
-  /** The first of the entries that can be opened. */
+  /** Opens the first of the entries that can be opened. */
   const openOne = (
     addresses: ReadonlyArray<{ readonly url: URL; readonly title: string | undefined }>,
     place: Place,
@@ -174,9 +178,9 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
   ): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
     Effect.gen(function*() {
       let failure: VoiceError | undefined
-      /** Of those that another try may help with, all refuse. */
+      /** Whether all entries that another attempt might help with refuse. */
       let isVain = true
-      /** The least that one of them is to be left alone for. */
+      /** The shortest time for which one of them wants to be left alone. */
       let pauseMs = Infinity
       let tried = 0
       let at = ""
@@ -197,7 +201,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
               if (!HttpTrouble.vain.has(error)) isVain = false
               pauseMs = Math.min(pauseMs, HttpTrouble.pauseMs(error))
             }
-            // what another try may help with is told rather than what it cannot
+            // a failure that another attempt may fix is reported rather than one that it cannot
             if (failure !== undefined && HttpTrouble.isPassing(failure)) return undefined
             failure = error
             at = HttpUrl.nameOf(url)
@@ -218,7 +222,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       return yield* error
     })
 
-  /** Whether one of the variants of a stream is live; where that cannot be found out, not. */
+  /** Whether one of the variants of a stream is live; false if that cannot be found out. */
   const isLive = (variants: ReadonlyArray<Playlist.Entry>, base: URL, place: Place) =>
     Effect.gen(function*() {
       const [first] = variants
@@ -241,7 +245,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
         ask: HttpAddress.fetchOf(addresses),
         headersTo: (url) => headersTo(url, place)
       })
-      /** A station that is heard, and joined again where it fails, may have a piece somewhere that is refused. */
+      /** Whether the station was heard: if it is joined again after a failure, one of its pieces may be refused. */
       let isOnAir = false
       const refused = <E>(error: E) =>
         relay.hasRefused() && !isOnAir && !Cause.isDone(error)
@@ -260,7 +264,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
   const openBy = (opening: Place["opening"], isAgain: boolean) =>
     openPlace({ url, headers: options.headers, opening, depth: 0, tries: undefined, isAgain })
 
-  // one try at a time of a station that was heard: its schedule counts them
+  // one attempt at a time for a station that was heard: its schedule counts them
   return Reconnect.open(name, { first: openBy(reconnect, false), again: openBy(once, true) }, reconnect)
 }
 
@@ -272,16 +276,17 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
  */
 export interface PlaylistEntry {
   /**
-   * Of http or https. What the playlist names beside itself has the user and the password of its address, if that has any: it is to be
-   * opened, and not to be shown.
+   * The http or https URL. If the playlist names it by a relative address, it has the user and the password of the playlist's
+   * address, if there are any: use it to open the entry, but do not display it.
    */
   readonly url: string
-  /** As the playlist has it. */
+  /** The title, as the playlist has it. */
   readonly title: string | undefined
 }
 
 /**
- * What the playlist at a URL names; `undefined` where there is no list of other addresses. Fails as {@link HttpSource.open} does.
+ * Reads what the playlist at a URL names; `undefined` if there is no list of other addresses. Fails as
+ * {@link HttpSource.open} does.
  *
  * @category constructors
  * @since 0.1.0

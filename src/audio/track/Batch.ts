@@ -1,5 +1,5 @@
 /**
- * What a source has given at a time, frames or samples, on its way into a ring.
+ * The frames or samples of one pull from a source, on their way into a ring.
  *
  * @since 0.1.0
  */
@@ -12,26 +12,29 @@ import type { OpenSource, OpusFrame } from "../OpenSource.ts"
 import type { Media } from "../player/Seat.ts"
 
 /**
- * It is gone through from its start on: what was passed over or written is behind.
+ * A batch. It is consumed from its start: what was skipped or written is gone.
  *
  * @internal
  */
 export interface Batch {
   /** Whether nothing of it is left. */
   readonly isOver: () => boolean
-  /** Passes over so many samples, as far as it has them. Gives how many are left: less than a frame, if it is not over. */
+  /**
+   * Skips samples, as far as it has them. Returns how many are still to be skipped; less than a frame if the batch is not
+   * over.
+   */
   readonly skip: (samples: number) => number
-  /** The samples that are left, a channel. */
+  /** The number of samples per channel that are left. */
   readonly samples: () => number
-  /** Leaves nothing but what ends within so many samples. */
+  /** Keeps only what ends within this many samples. */
   readonly limit: (samples: number) => void
   /** Writes as much as there is room for. */
   readonly write: () => void
-  /** Whether all of it can be written, with time. */
+  /** Whether all of it can be written, given time. */
   readonly isValid: () => boolean
-  /** What is left of it, for as long as it takes: whoever gave it may use its memory again. */
+  /** A copy of the rest that lasts for as long as needed: the source may reuse the memory. */
   readonly kept: () => Batch
-  /** Why what is next can never be written. */
+  /** Why the next item can never be written. */
   readonly problem: () => string | undefined
 }
 
@@ -170,7 +173,7 @@ const nextOf = <A>(pull: Effect.Effect<A, VoiceError | Cause.Done>) =>
   Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
 
 /**
- * What a source gives next, nothing behind its end. There is no such thing where the ring is for another format.
+ * The next batch of a source; none after its end. Fails if the ring is for another format.
  *
  * @internal
  */

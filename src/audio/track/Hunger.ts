@@ -15,13 +15,15 @@ import type * as Scope from "effect/Scope"
 export interface Options {
   readonly clock: Clock.Clock
   readonly scope: Scope.Scope
-  /** How long it may take, in milliseconds. */
+  /** How long the source may take, in milliseconds. */
   readonly limitMs: number
-  /** Nobody wants anything of it at the moment, or ever again. */
+  /** Whether nothing is wanted from it at the moment, or ever again. */
   readonly isExcused: () => boolean
-  /** It has given something that nobody takes. */
+  /** Whether it has given something that nobody takes. */
   readonly hasFrames: () => boolean
-  /** What it has given so far, in milliseconds. While that grows, it is not silent, though nothing may have begun yet. */
+  /**
+   * How much it has given so far, in milliseconds. While that grows the source is not silent, even if nothing has begun yet.
+   */
   readonly givenMs: () => number
   readonly onStarved: (silentMs: number) => Effect.Effect<void>
 }
@@ -31,13 +33,13 @@ export interface Options {
  * @since 0.1.0
  */
 export interface Hunger {
-  /** It waits from now on. */
+  /** Begins to wait. */
   readonly begin: Effect.Effect<void>
   readonly end: () => void
   readonly isHungry: () => boolean
 }
 
-/** How often it is looked at, in a share of the limit, and in milliseconds at least. */
+/** How often to check, as a share of the limit, and the minimum in milliseconds. */
 const looks = 20
 const leastLookMs = 20
 
@@ -49,7 +51,7 @@ export const make = (options: Options): Hunger => new Watched(options)
 
 class Watched implements Hunger {
   readonly #options: Options
-  /** Of the monotonic clock, while it waits. */
+  /** When it began to wait, on the monotonic clock. */
   #sinceMs: number | undefined
   #isWatched = false
   #lastMs = 0
@@ -84,7 +86,7 @@ class Watched implements Hunger {
     return this.#sinceMs !== undefined && !this.#options.isExcused()
   }
 
-  /** There is nothing to watch, and no timer, while something comes. */
+  /** While something arrives, there is nothing to watch, and no timer. */
   #watch(): Effect.Effect<void> {
     const { limitMs } = this.#options
     return Effect.gen({ self: this }, function*() {
@@ -92,7 +94,7 @@ class Watched implements Hunger {
         yield* Effect.sleep(Duration.millis(Math.max(leastLookMs, limitMs / looks)))
         if (this.#sinceMs === undefined || !this.#isStarving()) continue
         const given = this.#options.givenMs()
-        // frames that nobody takes, because there is no connection, are no fault of the source
+        // frames that nobody takes, because there is no connection, are not the source's fault
         if (this.#options.hasFrames() || given !== this.#lastMs) this.#sinceMs = this.#nowMs()
         this.#lastMs = given
         const silentMs = this.#nowMs() - this.#sinceMs

@@ -1,6 +1,6 @@
 /**
- * Who waits for a track to come to a place, or wants to know of each place on its way. What was sent is counted anyway: it is
- * looked at when a place can have been reached, which is never before its time, and not at all while nobody waits.
+ * Waits for a track to reach a position, or reports positions on its way. What was sent is counted anyway. It is checked when
+ * a position can have been reached, which is never before its time, and not at all while nobody waits.
  *
  * @since 0.1.0
  */
@@ -30,59 +30,59 @@ export interface Options {
  * @since 0.1.0
  */
 export interface Marks {
-  /** Whether what is sent comes to a place, in milliseconds of the source, before the end. */
+  /** Waits for a position, in milliseconds of the source; false if the end comes first. */
   readonly reached: (positionMs: number) => Effect.Effect<boolean>
-  /** The multiples of so many milliseconds that what is sent comes to. Ends with the track. */
+  /** The multiples of an interval in milliseconds, as they are reached. Ends with the track. */
   readonly every: (intervalMs: number) => Stream.Stream<number>
-  /** What is sent from now on is of this reading, at another place. */
+  /** From now on, this reading is sent, from another position. */
   readonly follow: (reading: Reading) => void
-  /** Something has changed that moves what is to come: a pause is over, another pass follows. */
+  /** Something has changed that affects what is to come: a pause is over, another pass follows. */
   readonly wake: () => void
   /** The track has ended. */
   readonly end: () => void
-  /** Nothing more of it is sent. */
+  /** Nothing more of the track is sent. */
   readonly release: () => void
 }
 
 type Heard = Pick<Reading, "heardMs" | "pass" | "positionMs">
 
-/** Where it is now, without its ring: an ended track may be kept for long. */
+/** The current position, without its ring: an ended track may be kept for long. */
 const standing = (reading: Heard): Heard => {
   const [heardMs, pass, positionMs] = [reading.heardMs(), reading.pass(), reading.positionMs()]
   return { heardMs: () => heardMs, pass: () => pass, positionMs: () => positionMs }
 }
 
 interface Watcher {
-  /** What was sent up to a time of the ring. Gives the time at which there can be something new. */
+  /** Checks what was sent up to a time of the ring. Returns the time at which there can be something new. */
   readonly look: (heardMs: number) => number
   /** What is heard from now on begins with this pass. */
   readonly restart: (pass: Pass) => void
   readonly end: () => void
 }
 
-/** What one packet can be ahead of its time: all of it counts as soon as it is sent. */
+/** How far ahead of its time one packet can be: all of it counts as soon as it is sent. */
 const longestPacketMs = 120
 
 const leastWaitMs = 20
 
 const longestWaitMs = 60_000
 
-/** Looks at something that does not move, 20 ms apart: what is mixed already is heard after a pause. */
+/** The number of checks, 20 ms apart, of something that does not move: what is mixed already is still heard after a pause. */
 const looksWhilePaused = 32
 
-/** A sample, as long as places are sums of fractions. */
+/** One sample, since positions are sums of fractions. */
 const sampleMs = 1 / 48
 const roundingMs = sampleMs / 2
 
 const placesKept = 64
 
-/** When what is sent comes to a place of a pass: with its first sample to what lies before the pass. */
+/** When a position of a pass is reached. A position before the pass is reached with its first sample. */
 const dueMs = (pass: Pass, positionMs: number): number =>
   pass.atMs + Math.max(sampleMs, (positionMs - pass.positionMs) / pass.speed) - roundingMs
 
 const endOf = ({ next }: Pass): number => next === undefined ? Infinity : next.atMs
 
-/** Waits for one place, in this pass or a later one. */
+/** Waits for one position, in this pass or a later one. */
 const waitFor = (positionMs: number, first: Pass, done: (reached: boolean) => void): Watcher => {
   let pass = first
   return {
@@ -99,7 +99,7 @@ const waitFor = (positionMs: number, first: Pass, done: (reached: boolean) => vo
   }
 }
 
-/** Tells the multiples of an interval: of those that are passed at a time in one pass, the last. */
+/** Reports the multiples of an interval; if several are passed at once in one pass, only the last. */
 const tellEach = (
   intervalMs: number,
   first: Pass,
@@ -109,12 +109,12 @@ const tellEach = (
 ): Watcher => {
   const multipleFrom = (positionMs: number) => Math.ceil((positionMs - roundingMs) / intervalMs)
   let pass = first
-  /** The multiple that is told next; not known of a pass that has not begun. */
+  /** The multiple that is reported next; not known for a pass that has not begun. */
   let next = multipleFrom(fromMs)
   return {
     look: (heardMs) => {
       while (true) {
-        // where it begins may have been moved
+        // its start may have been moved
         if (next === Infinity || heardMs <= pass.atMs) next = Math.min(next, multipleFrom(pass.positionMs))
         const end = endOf(pass)
         const at = Math.min(heardMs, end)
@@ -144,7 +144,7 @@ export const make = (options: Options): Marks => new Watching(options)
 
 class Watching implements Marks {
   readonly #options: Options
-  /** Most tracks have none, ever. */
+  /** Most tracks never have any. */
   #watchers: Set<Watcher> | undefined
   #reading: Heard | undefined
   #looking: Fiber.Fiber<void> | undefined
@@ -162,7 +162,7 @@ class Watching implements Marks {
       if (reading === undefined) return resume(Effect.succeed(false))
       const watcher = waitFor(positionMs, reading.pass(), (reached) => {
         this.#watchers?.delete(watcher)
-        // not in the middle of what all tracks share
+        // not in the middle of the beat, which all tracks share
         resume(Effect.as(Effect.yieldNow, reached))
       })
       this.#enter(watcher)
@@ -228,7 +228,7 @@ class Watching implements Marks {
     return this.#watchers === undefined || this.#watchers.size === 0
   }
 
-  /** Looks at what was sent. Gives when to look again, in milliseconds, or 0. */
+  /** Checks what was sent. Returns when to check again, in milliseconds, or 0. */
   #look(): number {
     const options = this.#options
     if (this.#reading === undefined || this.#watchers === undefined || this.#watchers.size === 0) return 0
@@ -246,7 +246,7 @@ class Watching implements Marks {
     this.#looking = undefined
   }
 
-  /** Looks at once, so that what was reached before is known by then. */
+  /** Checks at once, so that it is known what was reached before. */
   #enter(watcher: Watcher): void {
     this.#watchers ??= new Set()
     this.#watchers.add(watcher)

@@ -1,5 +1,5 @@
 /**
- * A track at work: it reads its source at a place of a player, takes notice of what happens there, and comes to an end.
+ * A track at work: it reads its source at a place of a player, reacts to what happens there, and ends.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,7 @@ import * as TrackBroadcast from "./TrackBroadcast.ts"
 import type { TrackEnd } from "./TrackEvent.ts"
 
 /**
- * How a source is to be played. Times are milliseconds.
+ * How to play a source. Times are in milliseconds.
  *
  * @internal
  */
@@ -37,7 +37,7 @@ export interface Options<R> {
   readonly context: Context.Context<R | Scope.Scope>
   readonly place: Place.Place
   readonly clock: Clock.Clock
-  /** That of the track. */
+  /** The scope of the track. */
   readonly scope: Scope.Scope
   readonly range: { readonly fromMs: number; readonly untilMs: number }
   readonly bufferMs: number | undefined
@@ -59,7 +59,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   readonly marks: Marks.Marks
   readonly ended = Deferred.makeUnsafe<TrackEnd>()
   readonly #hunger: Hunger.Hunger
-  /** For all starts but the first, beside which there is none. */
+  /** For all starts except the first, which has nothing alongside. */
   #oneStart: Semaphore.Semaphore | undefined
   #paused: boolean
   loopsLeft: number
@@ -70,13 +70,13 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   tags: Tags = {}
   #current: Stretch | undefined
   #reader: Fiber.Fiber<void> | undefined
-  /** Another pass was wanted when the end had been mixed already: it begins when that was heard. */
+  /** Another pass was requested when the end had been mixed already: it begins when that was heard. */
   #isLate = false
-  /** Whoever waits for the end may interrupt the fiber that brings it about. */
+  /** A caller that waits for the end may interrupt the fiber that brings it about. */
   #isEnding = false
-  /** Where it was at its end, when nothing more of it is sent. */
+  /** Its position at its end, when nothing more of it is sent. */
   #lastMs: number | undefined
-  /** What is to be dealt with, while there is anything. */
+  /** What is to be handled, while there is anything. */
   #happenings: Array<Seat.Happening> | undefined
 
   constructor(options: Options<R>) {
@@ -91,7 +91,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     this.#hunger = Hunger.make(this)
   }
 
-  /** Begins to play, and to take notice of what happens. Succeeds also where the track is stopped before its source is open. */
+  /** Begins to play, and to react to what happens. Also succeeds if the track is stopped before its source is open. */
   get run(): Effect.Effect<void, VoiceError.VoiceError> {
     const { place, range } = this.options
     return Effect.gen({ self: this }, function*() {
@@ -119,7 +119,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     return SoundEffect.speedOf(this.options.place.effects())
   }
 
-  /** Milliseconds of the source that are heard in one. */
+  /** How many milliseconds of the source are heard in one. */
   speed(): number {
     return this.#speed * this.pace()
   }
@@ -128,7 +128,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     return this.#lastMs ?? this.#current?.reading.positionMs() ?? 0
   }
 
-  /** Media time to the end, as it will be heard, where it is known. */
+  /** The media time until the end, as it will be heard, if it is known. */
   remainingMs(): number | undefined {
     const endMs = Math.min(this.options.range.untilMs, this.durationMs ?? Infinity)
     // another pass is read while this one is heard
@@ -157,7 +157,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     if (event.track === undefined) return
     this.#happenings ??= []
     this.#happenings.push(event)
-    // the beat, in the middle of which it comes, does not wait for those who wait for the track
+    // this is called in the middle of the beat, which does not wait for those who wait for the track
     if (this.#happenings.length === 1) this.fork(Effect.andThen(Effect.yieldNow, this.#handle()))
   }
 
@@ -180,15 +180,15 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
         this.marks.release()
         this.#current = undefined
       }))
-      // last, so that whoever waited for the end finds everything at its end
+      // last, so that whoever waited for the end finds everything done
       yield* Deferred.succeed(this.ended, how)
     }))
   }
 
-  /** Opens the source at a place, as near before it as the source can by itself. */
+  /** Opens the source at a position, as near before it as the source itself can go. */
   openAt(fromMs: number): Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope> {
     const { context, place, source, starveMs } = this.options
-    // in the scope of one reading, which is not that of the track
+    // in the scope of one reading, not that of the track
     const open = Effect.flatMap(
       Effect.scope,
       (scope) => Effect.provideContext(source.open, Context.add(context, Scope.Scope, scope))
@@ -197,7 +197,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     const awaitEnd = Effect.raceFirst(place.awaitEnd, ended)
     return Effect.flatMap(
       SourceAt.make(open, { name: source.name, limitMs: starveMs, awaitEnd })(fromMs),
-      // the end may have come with it
+      // the end may have come at the same time
       (landed) => this.#isEnding ? ended : Effect.succeed(landed)
     )
   }
@@ -210,7 +210,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     return true
   }
 
-  /** Hands a stretch over to the player, unless it has it already. */
+  /** Hands a stretch to the player, unless the player has it already. */
   attach(stretch: Stretch): Effect.Effect<void, VoiceError.VoiceError> {
     const { place } = this.options
     return Effect.suspend(() =>
@@ -220,14 +220,14 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
           place.attach(stretch.reading.media, { cutIn: stretch.fromMs > 0, remainingMs: () => this.remainingMs() }),
           (number) => {
             stretch.number = number
-            // it can take a while, in which another reading may have taken its place
+            // this can take a while, in which another reading may have taken its place
             if (this.#current !== stretch) return place.detach(number)
             if (place.isFollowed()) this.fork(this.#finish(stretch))
             return Effect.void
           }
         ).pipe(
           Effect.uninterruptible,
-          // the fiber that finds out is interrupted by the end
+          // in another fiber: the end interrupts the one that runs this
           Effect.tapError((error) => Effect.sync(() => void this.fork(this.end({ _tag: "Failed", error }))))
         )
     )
@@ -259,7 +259,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
 
   setEffects(effects: ReadonlyArray<SoundEffect.Complete>): Effect.Effect<void, VoiceError.VoiceError> {
     return this.isOver() ? Effect.void : Effect.uninterruptible(
-      // also where nobody waits for it any longer: they are set then
+      // also if the caller is interrupted: the effects are set then
       Effect.tap(this.options.place.setEffects(effects), () =>
         Effect.sync(() => {
           this.#current?.reading.hurry()
@@ -283,7 +283,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     return this.#oneStart.withPermit(effect)
   }
 
-  /** Begins to read at a position. What plays goes on until the source is open there; if that fails, nothing changes. */
+  /** Begins to read at a position. The track keeps playing until the source is open there; if that fails, nothing changes. */
   #begin(fromMs: number, isSought = false): Effect.Effect<void, VoiceError.VoiceError> {
     const { place, range } = this.options
     return Effect.uninterruptibleMask((restore) =>
@@ -316,7 +316,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     )
   }
 
-  /** Tells what a source says of itself while it is read. */
+  /** Reports changes of the source's tags while it is read. */
   #tell(changes: Stream.Stream<Tags>, scope: Scope.Scope) {
     return Effect.forkIn(
       Stream.runForEach(
@@ -337,13 +337,13 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     const { media: { ring }, run } = stretch.reading
     return Effect.onExit(Effect.interruptible(run), (exit) => {
       const close = Scope.close(scope, exit)
-      // what has no frame at all is over at once, also while it is paused
+      // a source without any frame is over at once, also while it is paused
       const isEmpty = Exit.isSuccess(exit) && ring.isDrained() && ring.positionMs() === 0
       return isEmpty ? Effect.ensuring(this.#finish(stretch), close) : close
     })
   }
 
-  /** Reads another pass behind the last one, which was read to its end already. */
+  /** Reads another pass after the last one, which was read to its end already. */
   #goOn(): Effect.Effect<void, VoiceError.VoiceError> {
     return this.#alone(Effect.uninterruptibleMask((restore) =>
       Effect.gen({ self: this }, function*() {

@@ -1,5 +1,5 @@
 /**
- * How far a source is read ahead, and how much of it is there before it begins.
+ * How far a source is read ahead, and how much of it has to be available before it begins.
  *
  * @since 0.1.0
  */
@@ -10,54 +10,55 @@ import type { OpenSource } from "../OpenSource.ts"
  * @since 0.1.0
  */
 export interface Wanted {
-  /** Media time to read ahead, in milliseconds; one that fits the source by default. */
+  /** How much media time to read ahead, in milliseconds; by default, what fits the source. */
   readonly bufferMs: number | undefined
-  /** Media time that is there before it is ready, in milliseconds; what the source wants by default. */
+  /** How much media time has to be available before it is ready, in milliseconds; by default, what the source asks for. */
   readonly leadMs: number | undefined
-  /** Media time that is there before it goes on when it has run dry, in milliseconds; none by default. */
+  /** How much media time has to be available before it resumes after running dry, in milliseconds; none by default. */
   readonly refillMs?: number | undefined
 }
 
-/** Media time in the ring before it is handed to the driver. */
+/** The media time in the ring before it is handed to the driver. */
 const defaultLeadMs = 200
 /**
- * Of a live source, which is not to be late, as little as will do. A mix gives up an input that has nothing for it 60 ms before that
- * would be heard, and looks every 20 ms.
+ * For a live source, which is not to be late, as little as will do. A mix drops an input that has nothing for it 60 ms before
+ * that would be heard, and checks every 20 ms.
  */
 const defaultLiveLeadMs = { passed: 60, mixed: 80 }
 const mostLeadMs = 10_000
 
 const defaultBufferMs = 1_000
-/** What a power of two of samples holds. */
+/** As much as a power of two of samples holds. */
 const defaultPcmBufferMs = 680
 const defaultLiveBufferMs = 200
-/** Room for the longest packet, and for more than the 80 ms that a mix wants to find. */
+/** Room for the longest packet, and for more than the 80 ms that a mix needs. */
 const leastBufferMs = 120
 
 /**
- * A reading whose beginning is waited for.
+ * A reading that is about to begin.
  *
  * @internal
  */
 export interface Begun {
-  /** Whether it would be mixed if it began now, and not passed through. Default false. */
+  /** Whether it would be mixed if it began now, rather than passed through. Default false. */
   readonly isMixed?: (() => boolean) | undefined
 }
 
 /**
- * What is there before a reading is ready.
+ * When a reading is ready.
  *
  * @internal
  */
 export interface Start {
-  /** The most that it is, in milliseconds. */
+  /** The most that is waited for, in milliseconds. */
   readonly mostMs: number
-  /** Whether so many milliseconds are enough. */
+  /** Whether this many milliseconds are enough. */
   readonly isReady: (bufferedMs: number, reading: Begun) => boolean
 }
 
 /**
- * `pace`: how many milliseconds of it are heard in one; `heldMs`: what is taken of it before any is heard.
+ * How much has to be available before a reading begins. `pace`: how many milliseconds of it are heard in one; `heldMs`: how
+ * much is taken of it before any is heard.
  *
  * @internal
  */
@@ -78,14 +79,14 @@ export const start = (
 }
 
 /**
- * What is there before it goes on when it has run dry, in milliseconds. `pace`: as for the start.
+ * How much has to be available before it resumes after running dry, in milliseconds. `pace`: as for the start.
  *
  * @internal
  */
 export const refillMs = ({ refillMs = 0 }: Wanted, pace: number): number => refillMs * pace
 
 /**
- * What is read ahead, in milliseconds: no less than is there before it is ready, or goes on.
+ * How much is read ahead, in milliseconds: at least as much as has to be available before it is ready, or resumes.
  *
  * @internal
  */
@@ -98,20 +99,20 @@ export const bufferMs = (
 ): number => {
   const standardMs = live ? defaultLiveBufferMs : format === "pcm" ? defaultPcmBufferMs : defaultBufferMs
   const leastMs = leastBufferMs * pace + heldMs
-  // a piece more, so that who goes on does not wait for room before it reads on
+  // a piece more, so that reading on does not have to wait for room when it resumes
   const againMs = refillMs(wanted, pace)
   return Math.max(mostMs, againMs === 0 ? leastMs : againMs + leastMs, wanted.bufferMs ?? standardMs)
 }
 
-/** Multiples of it spread evenly between 0 and 1, however many there are. */
+/** Multiples of this are spread evenly between 0 and 1, however many there are. */
 const goldenRatio = (Math.sqrt(5) - 1) / 2
 
-/** All readings of this process so far. */
+/** The number of readings of this process so far. */
 let readings = 0
 
 /**
- * The share of what is read ahead that has to be taken before it is filled up for the first time: tracks that begin together shall not
- * be filled up together ever after, since the beat would stand still meanwhile.
+ * The share of the buffer that has to be taken before it is first refilled. Tracks that begin together would otherwise always
+ * be refilled together, and stop the beat meanwhile.
  *
  * @internal
  */

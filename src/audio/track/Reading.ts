@@ -1,6 +1,6 @@
 /**
- * One reading of a source into a ring, of Opus frames or of samples, from a position to another one and over again when it is
- * looped. It reads ahead as far as it may, and knows which place of the source is at the ring's reading end.
+ * One reading of a source into a ring, of Opus frames or of samples, from one position to another, and again when it loops.
+ * It reads ahead as far as it may, and knows which position of the source is at the ring's reading end.
  *
  * @since 0.1.0
  */
@@ -26,36 +26,36 @@ import * as Refill from "./Refill.ts"
  */
 export interface Options extends ReadAhead.Wanted, ReadAhead.Begun {
   readonly clock: Clock.Clock
-  /** Name of the source, for messages. */
+  /** The name of the source, for messages. */
   readonly name: string
-  /** The source, open for this reading. */
+  /** The source, opened for this reading. */
   readonly opened: OpenSource
-  /** Where to begin, in milliseconds of the source; what lies before is read and left out, to the frame. */
+  /** Where to begin, in milliseconds of the source; earlier audio is read and dropped, to the frame. */
   readonly fromMs: number
-  /** Where the source stands, in milliseconds. */
+  /** The position of the source, in milliseconds. */
   readonly landedMs: number
-  /** Where each pass ends, in milliseconds of the source; `Infinity` for its end. Of what comes then nothing is read. */
+  /** Where each pass ends, in milliseconds of the source; `Infinity` for its end. Nothing after that is read. */
   readonly untilMs: number
   /** Where another pass begins, in milliseconds of the source. */
   readonly againMs: number
-  /** Opens it once more, for another pass, as near before `againMs` as the source can by itself. */
+  /** Opens the source once more, for another pass, as near before `againMs` as the source itself can go. */
   readonly openAgain: Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope>
-  /** Media time of the ring that was heard, in milliseconds, if that is not what was taken from it. */
+  /** The media time of the ring that was heard, in milliseconds, if that differs from what was taken from it. */
   readonly heardMs: () => number | undefined
-  /** Called when the ring holds enough to begin, or all there is; and again later, which must be harmless. */
+  /** Run when the ring holds enough to begin, or all there is. It may run again later, which must be harmless. */
   readonly onReady: Effect.Effect<void, VoiceError.VoiceError>
-  /** Asked at the end of a pass, once more where it does not: whether another one follows. */
+  /** Run at the end of a pass, and once more if it says no: whether another pass follows. */
   readonly again: Effect.Effect<boolean>
-  /** How many milliseconds of the ring are heard in one, more than 1 if it is to be filled more often. Default 1. */
+  /** How many milliseconds of the ring are heard in one; with more than 1 it is refilled more often. Default 1. */
   readonly pace?: (() => number) | undefined
-  /** Media time that is taken from the ring before any of it is heard, in milliseconds. Default 0. */
+  /** How much media time is taken from the ring before any of it is heard, in milliseconds. Default 0. */
   readonly heldMs?: (() => number) | undefined
-  /** Called when {@link Pass.next} is there. */
+  /** Called when {@link Pass.next} is set. */
   readonly onPass?: (() => void) | undefined
 }
 
 /**
- * A source that was opened for a place, and where it stands, in milliseconds.
+ * A source that was opened for a position, and where it is, in milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -66,8 +66,8 @@ export interface Landed {
 }
 
 /**
- * Where a pass begins: in the ring, and in the source. As long as nothing of it was written, the latter may still be moved, to the
- * start of a frame or to the end of the source. It ends where the next one begins.
+ * Where a pass begins, in the ring and in the source. Until something of it was written, the latter may still be moved, to
+ * the start of a frame or to the end of the source. A pass ends where the next one begins.
  *
  * @category models
  * @since 0.1.0
@@ -75,7 +75,7 @@ export interface Landed {
 export interface Pass {
   readonly atMs: number
   readonly positionMs: number
-  /** Milliseconds of the source in one of the ring. */
+  /** How many milliseconds of the source are in one of the ring. */
   readonly speed: number
   readonly next: Pass | undefined
 }
@@ -90,24 +90,27 @@ export interface Reading {
   readonly media: Media
   /** Reads to the end and ends the ring. A failure is kept for {@link Reading.failure}. */
   readonly run: Effect.Effect<void>
-  /** Takes the end of the ring back, if whoever takes from it has not come to it: more follows then, or it is ended again. */
+  /** Takes back the end of the ring, if its reader has not reached it: either more follows, or it is ended again. */
   readonly reopen: () => boolean
-  /** Reads another pass, if one follows, from a source that was opened for it, and those behind it. Ends the ring as `run` does. */
+  /**
+   * Reads another pass, if one follows, from a source that was opened for it, and further passes. Ends the ring as `run`
+   * does.
+   */
   readonly readOn: (landed: Landed) => Effect.Effect<void>
   readonly end: () => void
-  /** Fills the ring soon: {@link Options.pace} has changed. */
+  /** Refills the ring soon, because {@link Options.pace} has changed. */
   readonly hurry: () => void
-  /** Why the source did not come to its end. */
+  /** Why the source was not read to its end. */
   readonly failure: () => VoiceError.VoiceError | undefined
-  /** Media time of the ring that was heard, in milliseconds. */
+  /** The media time of the ring that was heard, in milliseconds. */
   readonly heardMs: () => number
-  /** What the source has given of what is to be heard, in milliseconds of the ring. */
+  /** How much the source has given of what is to be heard, in milliseconds of the ring. */
   readonly givenMs: () => number
   /** The pass that is heard. */
   readonly pass: () => Pass
   /**
-   * The place in the source, in milliseconds, of what is heard next: not behind the duration that the source tells, unless more than a
-   * packet is heard there.
+   * The position in the source, in milliseconds, of what is heard next: not after the duration that the source declares,
+   * unless more than a packet is heard there.
    */
   readonly positionMs: () => number
   /** Whether the source was read to its end, and no other pass follows. */
@@ -116,7 +119,7 @@ export interface Reading {
 
 const leastRefillMs = 20
 
-/** Bytes of the ring for each millisecond that is read ahead: 128 kbit/s. What is denser is read ahead for a shorter time. */
+/** Bytes of the ring for each millisecond that is read ahead: 128 kbit/s. A denser stream is read ahead for a shorter time. */
 const ringBytesPerMs = 16
 
 const longestPacketMs = 120
@@ -138,7 +141,7 @@ class OneReading implements Reading {
   /** Where the pass that is read ends, in the ring. */
   #endMs = 0
   #failure: VoiceError.VoiceError | undefined
-  /** The share of what it holds that has to be taken before it is filled. */
+  /** The share of its contents that has to be taken before it is refilled. */
   #share: number
   #waiting: Pump.Waiting | undefined
   readonly #holding: Refill.Refill | undefined
@@ -200,7 +203,7 @@ class OneReading implements Reading {
     return ring.positionMs() + ring.bufferedMs() + (this.#holding?.heldMs() ?? 0)
   }
 
-  /** Forgets the passes that are over. */
+  /** Also forgets the passes that are over. */
   pass(): Pass {
     this.#hearing = this.#passAt(this.heardMs())
     return this.#hearing
@@ -211,7 +214,7 @@ class OneReading implements Reading {
     const heardMs = this.heardMs()
     const place = this.#placeOf(heardMs)
     const { durationMs = Infinity } = this.#options.opened
-    // the last packet may hold more than counts, and not every source knows that a seek has led behind its end
+    // the last packet may contain more than counts, and not every source detects that a seek went beyond its end
     return heardMs > atMs && place > durationMs + longestPacketMs ? place : Math.min(place, durationMs)
   }
 
@@ -233,13 +236,13 @@ class OneReading implements Reading {
     return pass
   }
 
-  /** Media time of the ring as a place in the source. */
+  /** The position in the source for a media time of the ring. */
   #placeOf(at: number): number {
     const { atMs, positionMs, speed } = this.#passAt(at)
     return positionMs + (at - atMs) * speed
   }
 
-  /** The place in the source up to which it was read. */
+  /** The position in the source up to which it was read. */
   #reachedMs(): number {
     return this.#placeOf(this.givenMs())
   }
@@ -249,8 +252,8 @@ class OneReading implements Reading {
   }
 
   /**
-   * When to fill up the ring. It can be full by its bytes long before it holds all the media time that is wanted. One of
-   * samples is filled more often: it is short.
+   * When to refill the ring. Its bytes can be full long before it holds all the media time that is wanted. A ring of samples
+   * is refilled more often, since it is short.
    */
   #refillMs(): number {
     const { format, ring } = this.media
@@ -262,7 +265,7 @@ class OneReading implements Reading {
     )
   }
 
-  /** Writes as much of what waits for room as there is, now and again, until nothing of it is left. */
+  /** Writes as much of the waiting batch as there is room for, at intervals, until nothing of it is left. */
   #refill(batch: Batch.Batch): Effect.Effect<void> {
     const fill = () => {
       batch.write()
@@ -273,7 +276,7 @@ class OneReading implements Reading {
     })
   }
 
-  /** Writes all of it, as soon as there is room. */
+  /** Writes all of a batch, as soon as there is room. */
   #write(batch: Batch.Batch): Effect.Effect<void, VoiceError.VoiceError> {
     batch.write()
     if (batch.isOver()) return Effect.void
@@ -293,12 +296,12 @@ class OneReading implements Reading {
     return batch === undefined ? Effect.void : Effect.flatMap(this.#write(batch), () => this.#release())
   }
 
-  /** Reads one pass of a source that stands at `landedMs`. Gives the media time that was written, in milliseconds. */
+  /** Reads one pass of a source that is at `landedMs`. Returns the media time that was written, in milliseconds. */
   #readPass({ landedMs, opened }: Landed, into: OwnPass): Effect.Effect<number, VoiceError.VoiceError> {
     const { media } = this
     const { speed } = into
     return Effect.gen({ self: this }, function*() {
-      /** In the source; all else is counted as it is written. */
+      /** in the source; everything else is counted as it is written */
       const wanted = Math.round(into.positionMs * 48)
       let skip = Math.max(0, Math.round((wanted - Math.round(landedMs * 48)) / speed))
       let left = Math.round((Math.round(this.#options.untilMs * 48) - wanted) / speed)
@@ -317,7 +320,7 @@ class OneReading implements Reading {
         skip = batch.skip(skip)
         if (batch.isOver()) continue
         if (skip > 0) {
-          // the frame that holds the position is played whole
+          // the frame that contains the position is played whole
           into.positionMs = (wanted - skip * speed) / 48
           left += skip
           skip = 0
@@ -335,7 +338,10 @@ class OneReading implements Reading {
     })
   }
 
-  /** Hands over what there is, if it has to, and asks once more: that can take a while, in which somebody may want another pass. */
+  /**
+   * Hands over what there is, if necessary, and asks once more. That can take a while, in which someone may request another
+   * pass.
+   */
   #another(): Effect.Effect<boolean, VoiceError.VoiceError> {
     const { again, onReady } = this.#options
     return Effect.flatMap(again, (follows) => {
@@ -369,7 +375,7 @@ class OneReading implements Reading {
     })
   }
 
-  /** A source that dies, or interrupts itself, is the failure of a track and not of the program. */
+  /** A source that dies, or interrupts itself, fails the track and not the program. */
   #failureOf(cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError {
     return Option.match(Cause.findErrorOption(cause), {
       onNone: () => {
@@ -378,7 +384,7 @@ class OneReading implements Reading {
       },
       onSome: (error) => {
         const { reason } = error
-        // a stream that fails knows nothing of places
+        // a stream that fails does not know positions
         return reason._tag === "SourceFailed" && reason.positionMs === 0
           ? this.#failed(reason.kind, reason.detail, reason.cause)
           : error

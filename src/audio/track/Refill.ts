@@ -1,6 +1,6 @@
 /**
- * What a source gives once its track has run dry, held back until there is enough to go on: a source that is slower than time would
- * be heard a piece at a time otherwise.
+ * Holds back what a source gives after its track has run dry, until there is enough to resume. A source that is slower than
+ * real time would otherwise be heard one piece at a time.
  *
  * @since 0.1.0
  */
@@ -9,16 +9,16 @@ import type { Batch } from "./Batch.ts"
 
 /** @internal */
 export interface Refill {
-  /** What is to be written, of what was held back and what has come: nothing, while that is not enough. */
+  /** Returns what is to be written, of what was held back and what has arrived: nothing until that is enough. */
   readonly put: (batch: Batch) => ReadonlyArray<Batch>
-  /** The next of what was held back, where nothing more comes that could be waited for. */
+  /** Returns the next piece that was held back, if nothing more will come that could be waited for. */
   readonly next: () => Batch | undefined
-  /** Media time that is held back, in milliseconds. */
+  /** The media time that is held back, in milliseconds. */
   readonly heldMs: () => number
 }
 
 /**
- * `wantedMs`: media time to wait for, in milliseconds; 0 for none.
+ * Makes a refill. `wantedMs`: the media time to wait for, in milliseconds; 0 for none.
  *
  * @internal
  */
@@ -39,7 +39,7 @@ class Holding implements Refill {
   put(batch: Batch): ReadonlyArray<Batch> {
     if (!this.#ring.isStarving()) return [batch]
     const ms = batch.samples() / 48
-    // what can never be written ends the track, and that is not to be waited for
+    // a batch that can never be written ends the track, and is not waited for
     if (batch.isValid() && this.#heldMs + ms < this.#wantedMs()) {
       this.#held.push(batch.kept())
       this.#heldMs += ms

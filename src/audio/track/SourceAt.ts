@@ -1,5 +1,5 @@
 /**
- * How a track opens its source, for each place at which it begins to read.
+ * Opens a track's source, for each position at which it begins to read.
  *
  * @since 0.1.0
  */
@@ -19,16 +19,16 @@ import type { TrackEnd } from "./TrackEvent.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** For messages. */
+  /** The name for messages. */
   readonly name: string
-  /** How long a source may take to open, and to go to a place, in milliseconds. */
+  /** How long a source may take to open, and to seek, in milliseconds. */
   readonly limitMs: number
-  /** Nobody wants it any more, and why. */
+  /** Fails, with the reason, when the source is no longer wanted. */
   readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
 }
 
 /**
- * There is nowhere to seek any more.
+ * The error of a seek after the track has ended.
  *
  * @internal
  */
@@ -41,14 +41,14 @@ const isLive = new VoiceError.Unsupported({
 })
 
 /**
- * Whether what a track was to be played in is over.
+ * Whether the scope that a track was to be played in is closed.
  *
  * @internal
  */
 export const isClosed = (scope: Scope.Scope): boolean => scope.state._tag === "Closed"
 
 /**
- * Waits for the end of a track, and fails then.
+ * Waits for the end of a track, and then fails.
  *
  * @internal
  */
@@ -63,8 +63,8 @@ export const awaitEnd = (
   })
 
 /**
- * Opens it and goes to a place, as far as the source can by itself. Fails with `SourceFailed` where either takes too long, or
- * dies, and with `Unsupported` for a place in what is live.
+ * Opens the source and seeks, as far as the source itself can. Fails with `SourceFailed` if either takes too long or dies,
+ * and with `Unsupported` for a position in a live source.
  *
  * @category constructors
  * @since 0.1.0
@@ -76,7 +76,7 @@ export const make = (
 (fromMs: number): Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope> =>
   Effect.flatMap(inTime(source, "open", options), (opened) => {
     if (fromMs === 0) return Effect.succeed({ opened, landedMs: 0 })
-    // what comes as it happens would be left out for as long
+    // of a live source, everything would be dropped for that long
     if (opened.live === true) return VoiceError.fail(isLive)
     return opened.seek === undefined
       ? Effect.succeed({ opened, landedMs: 0 })
@@ -109,7 +109,7 @@ const inTime = <A, R>(
     )
   })
 
-/** What a program has not reckoned with when it finds its source is no reason for a queue or a bot to end. */
+/** A defect in a program's lookup of its source does not end a queue or a bot. */
 const died = (name: string, defect: unknown) => {
   const said = ByteSource.describe(defect)
   const detail = ByteSource.withoutSecrets(said)

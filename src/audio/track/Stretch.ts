@@ -1,5 +1,6 @@
 /**
- * What a track plays without a seek: a reading of its source from one position on, and the number that the driver knows it by.
+ * What a track plays without a seek: a reading of its source from one position on, and the number by which the driver knows
+ * it.
  *
  * @since 0.1.0
  */
@@ -31,7 +32,7 @@ export interface Host {
     readonly refillMs: number
   }
   readonly openAt: (fromMs: number) => Effect.Effect<Reading.Landed, VoiceError.VoiceError, Scope.Scope>
-  /** Hands it over to the player, unless that has it already. */
+  /** Hands it to the player, unless the player has it already. */
   readonly attach: (stretch: Stretch) => Effect.Effect<void, VoiceError.VoiceError>
   /** Whether another pass follows. */
   readonly again: () => boolean

@@ -1,5 +1,5 @@
 /**
- * What a track tells to whoever listens: the state that it is in, and what happens to it. Both end behind `Ended`.
+ * Publishes the state of a track and its events. Both end after `Ended`.
  *
  * @since 0.1.0
  */
@@ -13,11 +13,11 @@ export interface TrackBroadcast {
   readonly isOver: () => boolean
   readonly become: (next: TrackState) => void
   readonly tell: (event: TrackEvent) => void
-  /** The last state, and the last event. */
+  /** Publishes the last state and the last event. */
   readonly end: (how: TrackEnd) => void
-  /** The state now and each one after it. */
+  /** The current state and every later one. */
   readonly changes: Stream.Stream<TrackState>
-  /** Those of before, as far as they are kept, and each one after them. */
+  /** Earlier events, as far as they are kept, and every later one. */
   readonly events: Stream.Stream<TrackEvent>
 }
 

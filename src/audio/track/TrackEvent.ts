@@ -1,5 +1,5 @@
 /**
- * What a track is doing, what happens to it, and how it ends.
+ * The states of a track, its events, and how it ends.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import type { VoiceError } from "../../VoiceError.ts"
 import type { Tags } from "../OpenSource.ts"
 
 /**
- * How a track ended. `Starved` means that the source gave nothing for longer than it was allowed to.
+ * How a track ended. `Starved` means that the source gave nothing for longer than `starveTimeout`.
  *
  * @category models
  * @since 0.1.0
@@ -31,9 +31,10 @@ export type TrackState =
   | { readonly _tag: "Ended"; readonly end: TrackEnd }
 
 /**
- * What happens to a track. Positions are in milliseconds of the source. `Looped` is told when the source is read from its start
- * again, which is heard up to `buffer` later, and so is `Tagged`, when the source says something new of itself, such as the `title` of
- * what a station plays now.
+ * An event of a track. Positions are in milliseconds of the source.
+ *
+ * `Looped` is emitted when the source is read from its start again, and `Tagged` when the source reports new tags, such as
+ * the `title` of what a station plays now. Both are heard up to `buffer` later.
  *
  * @category models
  * @since 0.1.0

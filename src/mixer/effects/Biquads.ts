@@ -1,12 +1,12 @@
 /**
- * Filters of the second order, one behind another (after R. Bristow-Johnson's "Audio EQ Cookbook").
+ * Second-order filters in series (after R. Bristow-Johnson's "Audio EQ Cookbook").
  *
  * @since 0.1.0
  */
 import { amplitude, type Processor, rate, settled, timesUntilGone } from "./Processor.ts"
 
 /**
- * b0, b1, b2, a1, a2, for an a0 of 1.
+ * The coefficients b0, b1, b2, a1, a2, for an a0 of 1.
  *
  * @category models
  * @since 0.1.0
@@ -55,7 +55,7 @@ export const highPass = (hz: number, q: number): Section => {
 }
 
 /**
- * What is around `hz`, which is given as it is.
+ * Passes what is around `hz`, unchanged.
  *
  * @category constructors
  * @since 0.1.0
@@ -77,12 +77,12 @@ export const ringing = ([, , , a1, a2]: Section): number => {
   return timesUntilGone(root < 0 ? Math.sqrt(a2) : (Math.abs(a1) + Math.sqrt(root)) / 2)
 }
 
-/** How much of a state is the way that it is on: it swings the further on it the lower the filter is. */
+/** The share of a state that is its current motion: the lower the filter, the longer it keeps swinging. */
 const pace = (a1: number, a2: number): number => Math.sqrt(1 + a1 + a2)
 
 /**
- * The second state of a section that goes on from the states of another one. Taken over as it is, a state of a high filter would be a
- * blow to a low one, many times as loud as the sound.
+ * The second state of a section that continues from the states of another one. If the state of a high filter were copied
+ * unchanged, it would be a pulse to a low one, many times as loud as the sound.
  *
  * @category combinators
  * @since 0.1.0
@@ -107,9 +107,9 @@ const perState = 4
 export class Biquads implements Processor {
   readonly tail: number
   readonly #made: ReadonlyArray<Section>
-  /** The same, one behind another. */
+  /** The coefficients of all sections, one after another. */
   readonly #sections: Float64Array
-  /** Two numbers of either channel for each section: direct form 2, transposed. */
+  /** Two numbers per channel for each section: direct form 2, transposed. */
   readonly #states: Float64Array
 
   constructor(sections: ReadonlyArray<Section>) {

@@ -1,5 +1,5 @@
 /**
- * Effects one behind another.
+ * Effects in series.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import { Tremolo } from "./Tremolo.ts"
 import { Vibrato } from "./Vibrato.ts"
 
 /**
- * What works on samples, and takes as many as it gives.
+ * Effects that return as many samples as they take.
  *
  * @category models
  * @since 0.1.0
@@ -61,12 +61,12 @@ const processor = (effect: Shaping): Processor => {
  * @since 0.1.0
  */
 export class Chain {
-  /** How long it sounds behind the last sample, in samples of a channel. */
+  /** How long it sounds after the last sample, in samples per channel. */
   readonly tail: number
   readonly #effects: ReadonlyArray<Shaping>
   readonly #processors: ReadonlyArray<Processor>
 
-  /** What was in the one before goes on: what an echo has still to say, where a rotation is. */
+  /** The state of the former chain continues: what an echo still has to repeat, the phase of a rotation. */
   constructor(effects: ReadonlyArray<Shaping>, former?: Chain) {
     this.#effects = effects
     this.#processors = effects.map(processor)

@@ -1,5 +1,5 @@
 /**
- * How much of each side is heard on which.
+ * Mixes the two sides.
  *
  * @since 0.1.0
  */

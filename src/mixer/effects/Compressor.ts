@@ -1,11 +1,11 @@
 /**
- * Makes soft and loud more alike.
+ * Reduces the difference between soft and loud.
  *
  * @since 0.1.0
  */
 import { amplitude, type Processor, rate, settled } from "./Processor.ts"
 
-/** Samples between two gains that are computed; those in between lie on a line. */
+/** The samples between two computed gains; those in between are interpolated linearly. */
 const step = 8
 
 interface Options {
@@ -16,7 +16,7 @@ interface Options {
   readonly makeupDb: number
 }
 
-/** What is left of a difference after `step` samples. */
+/** The share of a difference that is left after `step` samples. */
 const rest = (ms: number): number => Math.exp((-step * 1_000) / (ms * rate))
 
 /**
@@ -30,7 +30,7 @@ export class Compressor implements Processor {
   readonly #attack: number
   readonly #release: number
   readonly #makeup: number
-  /** The level that it goes by: it follows the peaks of both sides. */
+  /** The level that it reacts to, which follows the peaks of both sides. */
   #level = 0
   #gain: number
 

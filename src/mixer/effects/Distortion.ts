@@ -1,5 +1,5 @@
 /**
- * Waves that are bent.
+ * Distorts the waves.
  *
  * @since 0.1.0
  */

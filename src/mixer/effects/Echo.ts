@@ -1,5 +1,5 @@
 /**
- * What comes back again and again.
+ * Repeats the sound after a delay.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ export class Echo implements Processor {
   readonly #decay: number
   /** The oldest sample of both channels. */
   #at = 0
-  /** Samples until what goes in is as it is to be, and what was of it before that: a step in it would come back as a click. */
+  /** The samples until the input reaches its level, and the level before that: a step would be repeated as a click. */
   #left = 0
   #soundBefore = 1
   #decayBefore = 0
@@ -34,13 +34,13 @@ export class Echo implements Processor {
     this.#soundBefore = 0
   }
 
-  /** As much of what is to come back as there is room for, the latest. */
+  /** Takes over as much of what is to be repeated as there is room for, the latest first. */
   adopt(former: Processor): void {
     if (!(former instanceof Echo)) return
     const from = former.#line
     const into = this.#line
     const length = Math.min(from.length, into.length)
-    // what was heard last is in front of the oldest
+    // the latest sound is before the oldest
     for (let i = 1; i <= length; i++) {
       into[into.length - i] = from[(former.#at - i + from.length) % from.length] ?? 0
     }
@@ -49,7 +49,7 @@ export class Echo implements Processor {
     if (from.length !== into.length) this.#joinNothing(length)
   }
 
-  /** Nothing in the line goes on with what was before it, or with what comes now. */
+  /** Nothing in the line continues what was before it, or what comes now. */
   #joinNothing(length: number): void {
     const line = this.#line
     const fade = Math.min(change, length / 4)

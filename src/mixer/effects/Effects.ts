@@ -1,12 +1,12 @@
 /**
- * The effects of an input, which can be others from one unit to the next.
+ * The effects of an input, which can change from one unit to the next.
  *
  * @since 0.1.0
  */
 import { Chain, type Shaping } from "./Chain.ts"
 import { change } from "./Processor.ts"
 
-/** What the effects before a change make of the samples. All inputs of a thread share it: one is changed at a time. */
+/** The output of the effects before a change. All inputs of a thread share it: one is changed at a time. */
 const others = new Float32Array(change * 2)
 
 const empty = new Chain([])
@@ -17,37 +17,37 @@ const empty = new Chain([])
  */
 export class Effects {
   #chain: Chain
-  /** Is heard less and less. */
+  /** Fades out. */
   #former: Chain | undefined
-  /** Samples since the change began. */
+  /** The samples since the change began. */
   #done = 0
-  /** Come when the change before is over. */
+  /** Applied when the change before is over. */
   #next: ReadonlyArray<Shaping> | undefined
 
-  /** `isCutIn`: what comes first is the middle of something. */
+  /** `isCutIn`: the first sample is in the middle of something. */
   constructor(effects: ReadonlyArray<Shaping>, isCutIn = false) {
     this.#chain = effects.length === 0 ? empty : new Chain(effects, isCutIn ? empty : undefined)
   }
 
-  /** Whether everything stays as it is. */
+  /** Whether nothing is changed. */
   get isPlain(): boolean {
     return this.#chain === empty && this.#former === undefined && this.#next === undefined
   }
 
-  /** How long they sound behind the last sample, in samples of a channel. */
+  /** How long they sound after the last sample, in samples per channel. */
   get tail(): number {
-    // what is left behind is gone when the change is over
+    // what is fading out is gone when the change is over
     if (this.#next !== undefined) return Math.max(new Chain(this.#next).tail, Math.min(change, this.#chain.tail))
     return Math.max(this.#chain.tail, Math.min(change - this.#done, this.#former?.tail ?? 0))
   }
 
-  /** Goes over to others within 20 ms. */
+  /** Changes to other effects within 20 ms. */
   set(effects: ReadonlyArray<Shaping>): void {
     if (this.isPlain && effects.length === 0) return
     this.#next = effects
   }
 
-  /** Changes samples of a unit in place, from index `from` of a channel to before `to`. */
+  /** Processes samples of a unit in place, from index `from` of a channel to before `to`. */
   process(samples: Float32Array, from: number, to: number): void {
     if (this.#next !== undefined && this.#former === undefined) {
       this.#former = this.#chain

@@ -1,5 +1,5 @@
 /**
- * Where two pieces of sound fit together best.
+ * Finds where two pieces of sound fit together best.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@
 export const overlap = 480
 
 /**
- * Places that are looked at: a wave of 50 Hz fits somewhere within.
+ * The number of positions that are compared: a wave of 50 Hz fits somewhere within.
  *
  * @category constants
  * @since 0.1.0
@@ -22,7 +22,7 @@ export const range = 960
 
 const coarse = 8
 
-/** How alike what is to follow and a place are, on both sides: a correlation that does not depend on their levels. */
+/** How similar a continuation and a position are, on both sides: a correlation that does not depend on their levels. */
 const likeness = (follows: Float32Array, frames: Float32Array, at: number, step: number): number => {
   let product = 0
   let energy = 1e-9
@@ -35,7 +35,7 @@ const likeness = (follows: Float32Array, frames: Float32Array, at: number, step:
   return product / Math.sqrt(energy)
 }
 
-/** The place from `first` on to before `last` that is most like `follows`. */
+/** The position from `first` to before `last` that is most similar to `follows`. */
 const best = (
   follows: Float32Array,
   frames: Float32Array,
@@ -56,7 +56,8 @@ const best = (
 }
 
 /**
- * The place from `from` on, within the first `places`, that is most like `follows`. Gives its distance from there.
+ * Finds the position from `from` on, within the first `places`, that is most similar to `follows`. Returns its distance from
+ * there.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Takes away what is the same on both sides, but for a band.
+ * Removes what is the same on both sides, except for a band.
  *
  * @since 0.1.0
  */

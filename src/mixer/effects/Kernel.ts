@@ -1,34 +1,34 @@
 /**
- * What lies between samples: a windowed sinc, so that sound can be read at another pace, which moves its pitch.
+ * Interpolates between samples with a windowed sinc, so that sound can be read at another pace, which changes its pitch.
  *
  * @since 0.1.0
  */
 import * as WindowedSinc from "../WindowedSinc.ts"
 
-/** Weights on either side of the centre at a pace of up to 1. */
+/** Weights on either side of the center at a pace of up to 1. */
 const halfTaps = 16
 
-/** Of the Kaiser window: about 70 dB. */
+/** The parameter of the Kaiser window: about 70 dB. */
 const beta = 6.8
 
-/** The weights between two phases are drawn by a line. */
+/** The weights between two phases are interpolated linearly. */
 const phases = 64
 
 /**
- * Weights on either side of the centre at the greatest pace, 2.
+ * Weights on either side of the center at the greatest pace, 2.
  *
  * @category constants
  * @since 0.1.0
  */
 export const mostHalf = halfTaps * 2
 
-/** Tables that are kept. */
+/** The number of tables that are kept. */
 const most = 8
 
 const tableOf = WindowedSinc.kept(most, (pace) => ({ halfTaps, beta, phases, share: 1 / pace }))
 
 /**
- * The weights for a pace of 0.5 to 2. What would fold back from above is taken away where it is more than 1.
+ * The weights for a pace of 0.5 to 2. Above 1, frequencies that would alias are removed.
  *
  * @category constructors
  * @since 0.1.0
@@ -36,8 +36,8 @@ const tableOf = WindowedSinc.kept(most, (pace) => ({ halfTaps, beta, phases, sha
 export const of = (pace: number): WindowedSinc.Table => tableOf(Math.max(1, pace))
 
 /**
- * Reads frames of two channels at `at`, a place between them, and writes one to index `to` of `into`. There have to be `half - 1`
- * frames before it; behind `end` is silence.
+ * Reads frames of two channels at `at`, a position between them, and writes one to index `to` of `into`. There have to be
+ * `half - 1` frames before it; after `end` is silence.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Something that swings slowly: a sine that is turned on from sample to sample instead of being computed.
+ * A slow oscillation: a sine that is rotated from sample to sample instead of being computed.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import { rate } from "./Processor.ts"
  * @since 0.1.0
  */
 export class Lfo {
-  /** Of where it is: 0 and 1 at first. */
+  /** Sine and cosine of the phase: 0 and 1 at first. */
   sine = 0
   cosine = 1
   readonly #stepSine: number
@@ -21,14 +21,14 @@ export class Lfo {
     this.#stepCosine = Math.cos((2 * Math.PI * hz) / rate)
   }
 
-  /** Goes on by a sample. */
+  /** Advances by one sample. */
   step(): void {
     const sine = this.sine * this.#stepCosine + this.cosine * this.#stepSine
     this.cosine = this.cosine * this.#stepCosine - this.sine * this.#stepSine
     this.sine = sine
   }
 
-  /** Takes away what rounding has added up. To be called now and then. */
+  /** Corrects accumulated rounding errors. To be called now and then. */
   settle(): void {
     const correction = (3 - (this.sine * this.sine + this.cosine * this.cosine)) / 2
     this.sine *= correction

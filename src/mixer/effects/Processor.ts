@@ -1,11 +1,11 @@
 /**
- * What changes samples in place.
+ * The interface of effects that change samples in place.
  *
  * @since 0.1.0
  */
 
 /**
- * Samples a second, of one channel.
+ * Samples per second in each channel.
  *
  * @category constants
  * @since 0.1.0
@@ -13,7 +13,7 @@
 export const rate = 48_000
 
 /**
- * How long it takes to go over from some effects to others, in samples: 20 ms.
+ * How long changing to other effects takes, in samples: 20 ms.
  *
  * @category constants
  * @since 0.1.0
@@ -21,30 +21,30 @@ export const rate = 48_000
 export const change = 960
 
 /**
- * One effect at work. It allocates nothing after it is made.
+ * An effect at work. It allocates nothing after it was created.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Processor {
-  /** How long it sounds behind the last sample, in samples of a channel. */
+  /** How long it sounds after the last sample, in samples per channel. */
   readonly tail: number
   /** Changes samples, left and right in turn, from index `from` of a channel to before `to`. */
   readonly process: (samples: Float32Array, from: number, to: number) => void
-  /** Goes on from where another of its kind is. */
+  /** Continues from the state of another one of its kind. */
   readonly adopt?: (former: Processor) => void
-  /** The sound began before: it takes it in within {@link change} samples, where it would say later that it has begun. */
+  /** The sound began before: it fades in within {@link change} samples, instead of treating the first one as the beginning. */
   readonly comeIn?: () => void
 }
 
-/** 36 dB above full scale: what is louder would be bent anyway, and whatever comes behind it stays finite. */
+/** 36 dB above full scale: louder sound would be distorted anyway, and everything that follows stays finite. */
 const loudest = 64
 
-/** Below this nothing is heard, and numbers become slow before they are 0. */
+/** Nothing is heard below this, and computing with such small numbers becomes slow. */
 const softest = 1e-15
 
 /**
- * Takes away what is no number, what is far too loud, and what is as good as silent.
+ * Replaces what is not a number, far too loud, or practically silent.
  *
  * @category transformations
  * @since 0.1.0
@@ -58,7 +58,7 @@ export const guard = (samples: Float32Array, from: number, to: number): void => 
 }
 
 /**
- * A state that dies away, which would become slow before it is 0.
+ * A state that decays: it would become slow to compute with before it is 0.
  *
  * @category transformations
  * @since 0.1.0
@@ -75,7 +75,7 @@ export const amplitude = (db: number): number => 10 ** (db / 20)
 const gone = 1e-3
 
 /**
- * How many times something that is multiplied by `factor` each time is heard.
+ * How many times something that is multiplied by `factor` each time can be heard.
  *
  * @category combinators
  * @since 0.1.0

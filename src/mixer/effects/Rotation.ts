@@ -1,5 +1,5 @@
 /**
- * Sound that goes round.
+ * Moves the sound around the listener.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ export class Rotation implements Processor {
   process(samples: Float32Array, from: number, to: number): void {
     const lfo = this.#lfo
     for (let i = from * 2; i < to * 2; i += 2) {
-      // rounding may leave a little less than nothing
+      // rounding may leave slightly less than zero
       samples[i] = (samples[i] ?? 0) * Math.sqrt(Math.max(0, (1 + lfo.sine) / 2))
       samples[i + 1] = (samples[i + 1] ?? 0) * Math.sqrt(Math.max(0, (1 - lfo.sine) / 2))
       lfo.step()

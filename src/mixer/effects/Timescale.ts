@@ -1,10 +1,10 @@
 /**
- * How fast a source is heard, and how high, each by itself. Between the source and the mix: it takes more or less from the one than
- * the other takes from it.
+ * Changes the speed and the pitch of a source independently. It is between the source and the mix, and takes more or less
+ * from the source than the mix takes from it.
  *
- * The pitch is moved by reading at another pace. What that does to the speed, and what is wanted of it, is made up for by leaving out
- * or repeating stretches of 50 ms, each of which begins where it fits best to the one before (WSOLA). At speed 1 and pitch 1 samples are
- * handed on as they are.
+ * The pitch is changed by reading at another pace. The effect of that on the speed, and the wanted speed, are reached by
+ * leaving out or repeating stretches of 50 ms, each of which begins where it fits best to the one before (WSOLA). At speed 1
+ * and pitch 1, samples are passed on as they are.
  *
  * @since 0.1.0
  */
@@ -15,12 +15,13 @@ import * as Kernel from "./Kernel.ts"
 
 const { overlap, range } = Joint
 
-/** A stretch that is played as it is, with what fades into the next one; and what is new of each, in samples. */
+/** The samples of a stretch that is played as it is, with what fades into the next one; and how many are new in each. */
 const stretch = 2_880
 const fresh = stretch - overlap
 
 /**
- * What has to be there of a source before anything of it is heard, in milliseconds: a stretch, and where the next one may begin.
+ * How much of a source has to be available before anything of it is heard, in milliseconds: a stretch, and where the next one
+ * may begin.
  *
  * @category combinators
  * @since 0.1.0
@@ -34,20 +35,23 @@ export const heldMs = (effects: ReadonlyArray<Complete>): number => {
 /** More than the source has to give for a stretch at the greatest rate, 4. */
 const inputFrames = 16_384
 
-/** Kept of what was read: so much the weights of the greatest pace reach back. */
+/** How much of what was read is kept: as far as the weights of the greatest pace reach back. */
 const history = Kernel.mostHalf
 const outputFrames = 8_192
 
-/** What is taken from the source at a time. */
+/** How much is taken from the source at a time. */
 const piece = 960
 
-/** How fast a place between two samples is left for the next sample, where there is nothing else to do: it is not heard. */
+/** How fast a position between two samples moves to the next sample when there is nothing else to do; this is not audible. */
 const glide = 1 / 960
 
-/** How fast the frames of a source come to those of the mix again: 3.6 cents for 4.8 s at most, so that it can be passed through. */
+/**
+ * How fast the frames of a source are aligned with those of the mix again: 3.6 cents for 4.8 s at most, so that it can be
+ * passed through.
+ */
 const shift = 1 / 480
 
-/** A place so close to a sample is there. */
+/** A position this close to a sample counts as that sample. */
 const near = 1e-4
 
 /**
@@ -56,46 +60,46 @@ const near = 1e-4
  */
 export class Timescale {
   readonly #feed: Feed.Feed
-  /** Whether something was handed on, or nothing has to be before it begins. */
+  /** Whether something was passed on, or nothing has to be available before it begins. */
   #isBegun: boolean
   #speed = 1
   #pitch = 1
   #kernel = Kernel.of(1)
-  /** Made when they are needed first. */
+  /** Created when they are first needed. */
   #input = new Float32Array(0)
   #inputFrom = 0
   #inputLength = 0
-  /** How the last stretch would go on. */
+  /** How the last stretch would continue. */
   #follows = new Float32Array(0)
   #isStretching = false
-  /** What lies between two samples of the source when a stretch has been taken. */
+  /** The position between two samples of the source when a stretch has been taken. */
   #rest = 0
-  /** What has been stretched, from before the place where it is read. */
+  /** What has been stretched, from before the position where it is read. */
   #output = new Float32Array(0)
-  /** A place between two frames, and the end of them. */
+  /** A position between two frames, and the end of them. */
   #at = history
   #end = history
-  /** How much of the source the frames from there on stand for, in frames. */
+  /** How much of the source the frames from there on represent, in frames. */
   #worth = 0
   /** The source has ended, and all of it has been stretched. */
   #isFlushed = false
-  /** Frames that are to be taken besides those that are heard; less than 0: that are heard besides. */
+  /** Frames to be taken in addition to those that are heard; if negative, heard in addition to those that are taken. */
   #owed = 0
-  /** The last that was handed on as it was. */
+  /** The last frames that were passed on as they were. */
   readonly #last = new Float32Array(history * 2)
 
-  /** `isContinued`: what comes first goes on with something that was heard, and is handed on as it is. */
+  /** `isContinued`: the first samples continue something that was heard, and are passed on as they are. */
   constructor(feed: Feed.Feed, isContinued = false) {
     this.#feed = feed
     this.#isBegun = !isContinued
   }
 
-  /** Whether samples are handed on as they are. */
+  /** Whether samples are passed on as they are. */
   get isDirect(): boolean {
     return this.#output.length === 0
   }
 
-  /** Whether nothing else is wanted. */
+  /** Whether no other speed or pitch is wanted. */
   get isPlain(): boolean {
     return this.isDirect && this.#speed === 1 && this.#pitch === 1
   }
@@ -107,7 +111,7 @@ export class Timescale {
     this.#owed = 0
   }
 
-  /** Makes samples ready, `count` a channel if there are as many, and gives how many are. */
+  /** Prepares samples, `count` per channel if there are as many, and returns how many are ready. */
   prepare(count: number): number {
     if (this.isDirect) {
       if (this.isPlain || !this.#isBegun) return this.#feed.prepare(count)
@@ -123,7 +127,7 @@ export class Timescale {
     return Math.min(count, this.#ready())
   }
 
-  /** Takes samples that are ready to `into` from index `at` on. */
+  /** Moves ready samples to `into`, starting at index `at`. */
   take(into: Float32Array, at: number, count: number): void {
     if (!this.isDirect) return this.#read(into, at / 2, count)
     this.#feed.take(into, at, count)
@@ -137,7 +141,7 @@ export class Timescale {
     }
   }
 
-  /** Whether nothing comes behind what is ready. */
+  /** Whether nothing comes after what is ready. */
   isEnding(): boolean {
     return this.isDirect ? this.#feed.isEnding() : this.#isFlushed
   }
@@ -146,7 +150,7 @@ export class Timescale {
     return this.#feed.isDrained() && (this.isDirect || (this.#isFlushed && this.#at >= this.#end))
   }
 
-  /** Media time of the source that was played, in milliseconds. */
+  /** The media time of the source that was played, in milliseconds. */
   positionMs(): number {
     return this.#feed.positionMs() - (this.isDirect ? 0 : (this.#inputLength + this.#worth) / 48)
   }
@@ -170,14 +174,14 @@ export class Timescale {
     this.#isFlushed = false
   }
 
-  /** Whether what is in here is at its end, and nothing is to be changed any more. */
+  /** Whether its contents are at their end, and nothing is to be changed any more. */
   #isIdle(): boolean {
     return this.#speed === 1 && this.#pitch === 1 && !this.#isStretching && !this.#isFlushed &&
       this.#inputLength === 0 &&
       this.#at === this.#end
   }
 
-  /** How far the units of the mix are from the frames of the source, the shorter way. */
+  /** The distance of the units of the mix from the frames of the source, in the shorter direction. */
   #misplaced(): number {
     const surplus = Feed.isOpus(this.#feed) ? this.#feed.surplus() % piece : 0
     return surplus > piece / 2 ? surplus - piece : surplus
@@ -190,7 +194,7 @@ export class Timescale {
     this.#output = new Float32Array(0)
   }
 
-  /** How far it goes from one sample to the next. */
+  /** The distance from one sample to the next. */
   #step(): number {
     if (this.#pitch !== 1) return this.#pitch
     if (this.#owed !== 0) return 1 + Math.max(-shift, Math.min(shift, this.#owed))
@@ -198,7 +202,7 @@ export class Timescale {
     return missing === 0 ? 1 : 1 + Math.min(glide, missing)
   }
 
-  /** How many can be read. */
+  /** The number of frames that can be read. */
   #ready(): number {
     const step = this.#step()
     if (this.#isFlushed) return Math.max(0, Math.ceil((this.#end - this.#at) / step))
@@ -216,7 +220,7 @@ export class Timescale {
         into[(to + i) * 2 + 1] = this.#output[this.#at * 2 + 1] ?? 0
       } else Kernel.read(this.#kernel, this.#output, this.#at, this.#end, into, to + i)
       this.#at += step
-      // sums of fractions come close to whole numbers only
+      // sums of fractions are only close to whole numbers
       if (this.#owed !== 0) this.#owed = Math.abs(this.#owed - step + 1) < near ? 0 : this.#owed - step + 1
       if (step !== 1 && this.#pitch === 1 && this.#owed === 0 && Math.abs(this.#at - Math.round(this.#at)) < near) {
         this.#at = Math.round(this.#at)
@@ -225,7 +229,7 @@ export class Timescale {
     this.#worth = before <= 0 ? 0 : this.#worth * Math.max(0, this.#end - this.#at) / before
   }
 
-  /** Takes from the source until there are so many frames, as far as it has them. */
+  /** Takes from the source until there are this many frames, as far as it has them. */
   #fill(wanted: number): boolean {
     while (this.#inputLength < wanted) {
       const count = Math.min(piece, wanted - this.#inputLength)
@@ -246,7 +250,7 @@ export class Timescale {
     this.#inputLength -= frames
   }
 
-  /** Makes room for so many frames behind the others. */
+  /** Makes room for this many frames after the others. */
   #room(frames: number): void {
     if (this.#end + frames <= history + outputFrames) return
     const from = Math.floor(this.#at) - history
@@ -255,7 +259,7 @@ export class Timescale {
     this.#end -= from
   }
 
-  /** Puts frames of the source, from `from` on, behind the others. */
+  /** Appends frames of the source, starting at `from`. */
   #put(from: number, frames: number): void {
     this.#room(frames)
     const first = (this.#inputFrom + from) * 2
@@ -263,7 +267,7 @@ export class Timescale {
     this.#end += frames
   }
 
-  /** Lets what follows the last stretch fade into the source from `from` on. */
+  /** Fades the continuation of the last stretch into the source, starting at `from`. */
   #cross(from: number): void {
     this.#room(overlap)
     const first = (this.#inputFrom + from) * 2
@@ -275,7 +279,7 @@ export class Timescale {
     this.#end += overlap
   }
 
-  /** Makes more ready, of which `count` are wanted. Gives false if the source has too little. */
+  /** Prepares more frames, of which `count` are wanted. Returns false if the source has too little. */
   #stretch(count: number): boolean {
     if (this.#isFlushed) return false
     const rate = this.#speed / this.#pitch
@@ -283,7 +287,7 @@ export class Timescale {
     const taken = rate * fresh + this.#rest
     if (!this.#fill(Math.max(Math.ceil(taken), stretch + range))) {
       if (!this.#feed.isEnding()) return false
-      // what would be left out of the next one may be behind the end
+      // what the next one would leave out may be after the end
       if (this.#inputLength < stretch + range) return this.#flush()
     }
     const place = this.#isStretching ? Joint.find(this.#follows, this.#input, this.#inputFrom, range) : 0
@@ -307,7 +311,7 @@ export class Timescale {
     return true
   }
 
-  /** Only as much as is wanted, so that nothing is left in here when it is not needed any more. */
+  /** Only as much as is wanted, so that nothing remains in here when it is no longer needed. */
   #pass(count: number): boolean {
     const step = this.#step()
     const ahead = step === 1 ? 0 : this.#kernel.half + 1
@@ -321,12 +325,12 @@ export class Timescale {
     return true
   }
 
-  /** The source has ended: what is left of it is played as it is. */
+  /** The source has ended: the rest of it is played as it is. */
   #flush(): boolean {
     let from = 0
     if (this.#isStretching) {
       const places = Math.min(range, this.#inputLength - overlap)
-      // behind the end is silence
+      // silence after the end
       this.#input.fill(0, (this.#inputFrom + this.#inputLength) * 2)
       from = places > 0 ? Joint.find(this.#follows, this.#input, this.#inputFrom, places) : 0
       this.#cross(from)

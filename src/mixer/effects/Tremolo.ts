@@ -1,5 +1,5 @@
 /**
- * A level that swings.
+ * Swings the level.
  *
  * @since 0.1.0
  */

@@ -1,16 +1,16 @@
 /**
- * A pitch that swings: what is heard lies now more, now less behind.
+ * Swings the pitch: the delay of what is heard increases and decreases.
  *
  * @since 0.1.0
  */
 import { Lfo } from "./Lfo.ts"
 import type { Processor } from "./Processor.ts"
 
-/** Samples that are kept of a channel: more than the longest delay. A power of two. */
+/** The number of samples that are kept per channel: more than the longest delay. A power of two. */
 const kept = 256
 const mask = kept - 1
 
-/** Half of the way that the delay goes at a depth of 1, in samples: 1 ms. */
+/** Half of the range of the delay at a depth of 1, in samples: 1 ms. */
 const reach = 48
 
 /** The curve through four samples needs one ahead. */
@@ -48,7 +48,7 @@ export class Vibrato implements Processor {
       line[at * 2 + 1] = samples[i + 1] ?? 0
       const delay = least + this.#reach * (1 - lfo.cosine)
       const whole = Math.floor(delay)
-      // the place between two samples, the later of which is nearer to now
+      // the position between two samples, the later of which is nearer to now
       const part = delay - whole
       const next = ((at - whole + 1) & mask) * 2
       const later = ((at - whole) & mask) * 2

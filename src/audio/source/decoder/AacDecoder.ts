@@ -1,5 +1,5 @@
 /**
- * AAC by FAAD2, where the package that holds it is installed.
+ * AAC by FAAD2, if the package that contains it is installed.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import { each, type Handle, quietly, silenceLoud } from "./Decoder.ts"
 
 /** @internal */
 export const make = async (header: Header): Promise<Handle> => {
-  // esbuild takes a package that is not installed for an error, unless what fails is caught where it is imported
+  // esbuild reports a package that is not installed as an error, unless the failure is caught where it is imported
   const { decoder: makeDecoder } = await import("@audio/decode-aac").catch((cause: unknown) => Promise.reject(cause))
   const [config] = header.setup
   const make = () => makeDecoder(config === undefined ? {} : { asc: config })

@@ -1,5 +1,5 @@
 /**
- * What every decoder gives, and what those of other people share.
+ * The interface of all decoders, and what those of third-party libraries share.
  *
  * @since 0.1.0
  */
@@ -7,8 +7,8 @@ import type { Header, Packet } from "../../format/PacketReader.ts"
 import * as Samples from "../../format/Samples.ts"
 
 /**
- * Samples, each channel by itself: `start` and `count` are counted at the rate of the header times `scale`, which is 2 where
- * a decoder of AAC gives twice as many as the header says.
+ * Samples, each channel separately. `start` and `count` are counted at the rate of the header times `scale`, which is 2 if a
+ * decoder of AAC returns twice as many samples as the header says.
  *
  * @category models
  * @since 0.1.0
@@ -25,9 +25,11 @@ export interface Block {
  * @since 0.1.0
  */
 export interface Decoder {
-  /** Fails with a sentence if the packets cannot be decoded. What was decoded before is given first. */
+  /**
+   * Decodes packets. Reports a problem as a sentence if they cannot be decoded; what was decoded before is returned as well.
+   */
   readonly decode: (packets: ReadonlyArray<Packet>) => Promise<Decoded>
-  /** Forgets what came before, for packets from another place. */
+  /** Discards the state, for packets from another position. */
   readonly reset: () => Promise<void>
 }
 
@@ -37,7 +39,7 @@ export interface Decoder {
  */
 export interface Decoded {
   readonly blocks: ReadonlyArray<Block>
-  /** Why the packets behind those blocks cannot be decoded. */
+  /** Why the packets after those blocks cannot be decoded. */
   readonly problem: string | undefined
 }
 
@@ -47,7 +49,7 @@ export interface Handle extends Decoder {
 }
 
 /**
- * What the decoders of the wasm-audio-decoders family give.
+ * The result of the decoders of the wasm-audio-decoders family.
  *
  * @internal
  */
@@ -58,7 +60,7 @@ export interface Output {
 }
 
 /**
- * These libraries also print what they report; a library must not. Only for calls that are over when they return.
+ * Suppresses what these libraries print, which a library must not do. Only for calls that are finished when they return.
  *
  * @internal
  */
@@ -92,14 +94,14 @@ export const each = async (
   return { blocks, problem: undefined }
 }
 
-/** All channels as one. Two are the same where a frame has one. */
+/** All channels as one. If two channels come from a frame with one, they are equal. */
 const inOne = ({ channelData, samplesDecoded }: Output, order?: Samples.ChannelOrder): Float32Array => {
   const [left = new Float32Array(0), right = left] = Samples.downmix(channelData, samplesDecoded, order)
   return left.map((sample, i) => (sample + (right[i] ?? 0)) / 2)
 }
 
 /**
- * One channel may be followed by more, and more by one, where streams were joined.
+ * Mono may be followed by more channels, and the other way round, in joined streams.
  *
  * @internal
  */
@@ -110,14 +112,14 @@ export const blockOf = (packet: Packet, output: Output, header: Header, order?: 
   scale: 1
 })
 
-/** Full scale is 1, and what was made too loud by its encoder reaches twice that. */
+/** Full scale is 1; sound that was encoded too loud reaches twice that. */
 const loudest = 8
 
 const isTooLoud = (samples: Float32Array): boolean => !samples.every((sample) => Math.abs(sample) <= loudest)
 
 /**
- * A moment of silence in place of a bang. mpg123 gives damaged frames hundreds of times too loud, and FAAD2 single units of HE-AAC, where
- * a tone stands at the edge of the replicated band.
+ * Replaces a burst with a moment of silence. mpg123 returns damaged frames hundreds of times too loud, and FAAD2 single units
+ * of HE-AAC with a tone at the edge of the replicated band.
  *
  * @internal
  */

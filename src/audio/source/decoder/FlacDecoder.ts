@@ -7,8 +7,8 @@ import type { Header } from "../../format/PacketReader.ts"
 import { blockOf, each, type Handle, quietly } from "./Decoder.ts"
 
 /**
- * The decoder of FLAC divides by the greatest sample, not by one more as all else does: a sixteenth bit of difference. Only
- * whole numbers come out of FLAC, so that it can be made good exactly.
+ * The FLAC decoder divides by the greatest sample, rather than by one more as everything else does: a difference of a
+ * sixteenth bit. FLAC only yields whole numbers, so it can be corrected exactly.
  */
 const rescale = (samples: Float32Array, bits: number): void => {
   const divisor = 2 ** (bits - 1)
@@ -29,7 +29,7 @@ export const make = async (header: Header): Promise<Handle> => {
         for (const samples of output.channelData) rescale(samples, output.bitDepth)
         return blockOf(packet, output, header)
       }),
-    // frames do not depend on each other, but one that does not follow the last is a missing one
+    // frames do not depend on each other, but the decoder takes one that does not follow the last for a missing one
     reset: () => decoder.reset(),
     free: () => decoder.free()
   }

@@ -1,5 +1,5 @@
 /**
- * Opus of several streams in a packet, or with a gain (RFC 7845, 5.1.1), by libopus-wasm, which has no multistream decoder.
+ * Opus of several streams per packet, or with a gain (RFC 7845, 5.1.1), by libopus-wasm, which has no multistream decoder.
  *
  * @since 0.1.0
  */
@@ -8,15 +8,15 @@ import type { Decoding } from "../../format/OpusHead.ts"
 import * as OpusStreams from "../../format/OpusStreams.ts"
 import { each, type Handle } from "./Decoder.ts"
 
-/** The stream in which a channel is that is decoded, and how its samples stand there. */
+/** The stream that contains a decoded channel, and how its samples are arranged there. */
 const placeOf = (index: number, coupled: number) =>
   index < 2 * coupled
     ? { stream: index >> 1, step: 2, offset: index & 1 }
     : { stream: index - coupled, step: 1, offset: 0 }
 
 /**
- * libopus for every stream of a packet that is heard; then its channels are put where they belong, with the gain of the header. A
- * header may name 255 streams for one channel.
+ * Uses one libopus decoder for every stream of a packet that is heard, then puts the channels where they belong, with the
+ * gain of the header. A header may name 255 streams for one channel.
  *
  * @internal
  */
@@ -60,7 +60,7 @@ export const make = async (first: Decoding): Promise<Handle> => {
           try {
             return decoder?.decodeFloat(parts[i] ?? new Uint8Array(0))
           } catch {
-            // a listener would not stop at it either
+            // a listener's client would not stop at it either
             return decoder?.decodePacketLossFloat(count)
           }
         })

@@ -1,5 +1,5 @@
 /**
- * Vorbis by libvorbis, in packets rather than the pages of Ogg that it wants to see.
+ * Vorbis by libvorbis, which is given packets rather than the pages of Ogg that it expects.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ export const make = async (header: Header): Promise<Handle> => {
   await decoder.ready
   let [identification, , setup] = header.setup
   let fresh = true
-  /** The page of Ogg that the decoder wants to see, of which it looks at this only. */
+  /** The page of Ogg that the decoder expects; it only reads these fields. */
   const page = (packet: Packet) => ({
     [parser.data]: identification,
     [parser.codecFrames]: [{ [parser.header]: { [parser.vorbisSetup]: setup }, [parser.data]: packet.data }],
@@ -34,7 +34,7 @@ export const make = async (header: Header): Promise<Handle> => {
         // the first packet of a stream overlaps with nothing
         if (packet.samples === 0 && packet.data.length > 0) await begin()
         fresh = false
-        // the type asks for all of a page, the decoder for what is above
+        // the type requires all of a page, the decoder only the fields above
         const pages = [page(packet)] as unknown as Parameters<typeof decoder.decodeOggPages>[0]
         const output: Output = await quietly(() => decoder.decodeOggPages(pages))
         const [error] = output.errors
