@@ -1,7 +1,8 @@
 /**
- * The skeleton of an agent that one can talk with: it listens for utterances, answers each, steps back as soon as somebody makes
- * a sound, falls silent when it is spoken over, and goes on after a cough. Where a real one asks a speech recognition and a
- * language model, this one answers with a tone.
+ * A voice agent that you can talk to and interrupt. It answers each utterance, lowers its voice as soon as somebody
+ * makes a sound, falls silent when somebody speaks over it, and carries on after a cough. A tone stands in for the
+ * answer that a real agent gets from speech recognition and a language model. Runs against the emulator; no token
+ * needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, FiberHandle, Queue, Stream } from "effect"
@@ -10,29 +11,29 @@ import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import * as tone from "./tone.ts"
 
-/** What the agent does, for the example to look at. */
+/** What the agent reports, so that the example can check it. */
 type Step = "answers" | "falls silent" | "has answered" | "has no answer"
 
-/** Whether the services can be reached. */
+/** Whether the speech and language services can be reached. */
 let isReachable = true
 
 /** Speech recognition, a language model and speech synthesis would go here. */
 const reply = ({ pcm, rate, userId }: Utterances.Utterance) =>
   Effect.gen(function*() {
-    yield* Effect.log(`${userId} said something of ${(pcm.length / rate).toFixed(1)} s`)
-    if (!isReachable) return yield* Effect.fail("there is no connection")
+    yield* Effect.log(`${userId} spoke for ${(pcm.length / rate).toFixed(1)} s`)
+    if (!isReachable) return yield* Effect.fail("no connection to the service")
     return AudioSource.fromPcm(tone.pcm(5), { channels: 2, rate: 48_000, name: "answer" })
   })
 
 const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, steps: Queue.Queue<Step>) {
   const session = yield* VoiceSession.join(where)
-  /** Who makes a sound. */
+  /** The users who are making a sound. */
   const heard = new Set<string>()
   const gain = () => heard.size === 0 ? 1 : 0.2
   const level = Effect.gen(function*() {
     for (const track of yield* session.tracks) yield* track.fade(gain(), "60 millis")
   })
-  /** Thinks and speaks; whoever interrupts it makes it silent. */
+  /** Thinks, then speaks. Interrupting it silences the bot. */
   const answer = Effect.fnUntraced(function*(utterance: Utterances.Utterance) {
     const source = yield* Effect.timeout(reply(utterance), "20 seconds")
     const speech = Effect.gen(function*() {
@@ -42,17 +43,17 @@ const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, steps
     })
     yield* Effect.onInterrupt(speech, () =>
       Effect.gen(function*() {
-        // what was heard of the answer is what a language model should know of it
+        // tell a language model only the part of the answer that was heard
         const [spoken] = yield* session.interrupt
         if (spoken === undefined) return
-        yield* Effect.log(`They heard ${Math.round(spoken.positionMs)} ms of it`)
+        yield* Effect.log(`They heard ${Math.round(spoken.positionMs)} ms of the answer`)
         yield* Queue.offer(steps, "falls silent")
       }))
     yield* Queue.offer(steps, "has answered")
   }, (answering) =>
-    // nobody waits for its fiber, who could be told
+    // nobody awaits this fiber, so log the error here
     Effect.catchCause(answering, (cause) =>
-      Effect.andThen(Effect.logError("There is no answer", cause), Queue.offer(steps, "has no answer"))))
+      Effect.andThen(Effect.logError("An answer failed", cause), Queue.offer(steps, "has no answer"))))
   const answering = yield* FiberHandle.make()
   yield* Utterances.events(session, { silence: "500 millis" }).pipe(
     Stream.runForEach(Effect.fnUntraced(function*(event) {
@@ -65,12 +66,12 @@ const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, steps
         case "Ended": {
           heard.delete(event.userId)
           yield* level
-          // over an answer, a short one is a cough or a word of assent
+          // during an answer, a short utterance is a cough or a word of agreement
           const onlyIfMissing = !event.utterance.confirmed
           yield* FiberHandle.run(answering, answer(event.utterance), { onlyIfMissing })
           return
         }
-        // a knock
+        // too short to be speech, such as a knock
         case "Discarded":
           heard.delete(event.userId)
           yield* level
@@ -79,7 +80,7 @@ const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, steps
   )
 }, Effect.scoped)
 
-/** How loud frames are, one after another: 1 is the loudest. */
+/** The peak level of each frame, where 1 is the loudest frame. */
 const levels = Effect.fnUntraced(function*(payloads: ReadonlyArray<Uint8Array>) {
   const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1 })
   const peaks = yield* Effect.forEach(
@@ -101,13 +102,13 @@ const program = Effect.gen(function*() {
       Effect.map((step) => assert.equal(step, expected))
     )
 
-  // however long a busy machine takes for it; and then it listens
+  // the bot needs a moment to connect, and another to start listening
   yield* ada.awaitHeardBy("bot")
   yield* Effect.sleep("200 millis")
   yield* ada.speak(yield* tone.frames(0.6))
   yield* next("answers")
   yield* ada.awaitFrames(10)
-  // a knock and a cough: it goes on where it is, as loud as before
+  // a knock and a cough: the agent goes on speaking, as loud as before
   for (const seconds of [0.06, 0.2]) {
     yield* ada.speak(yield* tone.frames(seconds))
     yield* Effect.sleep("800 millis")
@@ -115,17 +116,17 @@ const program = Effect.gen(function*() {
   yield* next("has answered")
   const heard = yield* levels((yield* ada.awaitFrames(250)).map(({ payload }) => payload))
   const low = heard.map((level, at) => ({ level, at })).filter(({ level }) => level < 0.3)
-  yield* Effect.log(`Of ${heard.length} frames, ${low.length} were low`)
-  assert.ok(low.length > 0, "it stepped back")
+  yield* Effect.log(`${low.length} of ${heard.length} frames were quiet`)
+  assert.ok(low.length > 0, "it lowered its voice")
   assert.ok(heard.slice(-20, -5).every((level) => level > 0.8), "it ended as loud as it began")
 
-  // a service that fails costs one answer
+  // a service that fails costs only one answer
   isReachable = false
   yield* ada.speak(yield* tone.frames(0.6))
   yield* next("has no answer")
   isReachable = true
 
-  // it is spoken over, falls silent, and answers what was said then
+  // somebody speaks over the agent, which falls silent and then answers that
   yield* ada.speak(yield* tone.frames(0.6))
   yield* next("answers")
   yield* Effect.sleep("500 millis")

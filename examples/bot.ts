@@ -1,6 +1,7 @@
 /**
- * A whole bot: joins a voice channel, plays a file and leaves. It needs DISCORD_TOKEN, GUILD_ID and CHANNEL_ID in the
- * environment. With DISCORD_GATEWAY and DISCORD_REST it talks to another Discord than the real one; `run-bot.ts` runs it against the emulator.
+ * A complete bot that joins a voice channel, plays a file and leaves. It needs DISCORD_TOKEN, GUILD_ID and CHANNEL_ID
+ * in the environment. Set DISCORD_GATEWAY and DISCORD_REST to connect it to another server than Discord's; `run-bot.ts`
+ * runs it against the emulator in this way.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, Layer } from "effect"

@@ -1,7 +1,7 @@
 /**
- * Makes a bundle of `bot.ts` and runs it against an emulator of Discord. Two things are no part of the file that a bundler
- * writes: `@snazzah/davey`, which is native code and has to be installed where the bundle runs, and the threads, each of
- * which is a file of its own beside it.
+ * Bundles `bot.ts` and runs the bundle against the emulator. Two things are not part of the file that a bundler writes:
+ * `@snazzah/davey`, which is native code and has to be installed where the bundle runs, and the worker threads, which
+ * are separate files next to the bundle. Needs the package rolldown, and no token.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Redacted } from "effect"
@@ -23,7 +23,8 @@ const bundle = async (folder: string): Promise<void> => {
     external: ["@snazzah/davey"],
     input: {
       bot: here("bot.ts"),
-      // without these two the bot works, with a warning, in the thread of its audio; `Voice.layerThread` has a third
+      // without these two, their work is done in the thread of the audio, and a warning is logged;
+      // `Voice.layerThread` has a third one
       daveWorker: library("dave/daveWorker.js"),
       mixerWorker: library("mixer/mixerWorker.js")
     }
@@ -33,7 +34,7 @@ const bundle = async (folder: string): Promise<void> => {
 }
 
 const program = Effect.gen(function*() {
-  // in this folder, so that what is left out of the bundle is found in node_modules
+  // inside this folder, so that the bundle finds node_modules
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(here("bundle-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))

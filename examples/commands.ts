@@ -1,6 +1,7 @@
 /**
- * A bot with slash commands, one in a context menu, and no other Discord library: it hears them among the dispatches of our own gateway client and
- * answers over REST. Somebody types them in an emulator of Discord.
+ * A bot with slash commands, autocompletion and a command in a context menu. It uses no other Discord library:
+ * interactions arrive as dispatches of this package's own gateway client, and the bot answers over REST. In the
+ * emulator, a user types the commands; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Schema, Stream } from "effect"
@@ -8,9 +9,9 @@ import { AudioSource, Gateway, TrackQueue, VoiceSession } from "effect-discord-v
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
-/** What is used of an interaction. */
+/** The fields of an interaction that the bot uses. */
 const Interaction = Schema.Struct({
-  // a command, or one that is being typed (autocompletion)
+  // 2 is a command, 4 is a command that is still being typed (autocompletion)
   type: Schema.Literals([2, 4]),
   id: Schema.String,
   token: Schema.String,
@@ -32,11 +33,11 @@ const bot = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   const { subscribe } = yield* Gateway.Dispatches
   const dispatches = yield* subscribe
   const userId = yield* gateway.userId
-  const times = { type: 4, name: "times", description: "how often", autocomplete: true }
+  const times = { type: 4, name: "times", description: "How many times to play it", autocomplete: true }
   yield* rest.put(`/applications/${userId}/commands`, [
-    { name: "play", description: "plays the song", options: [times] },
-    { name: "stop", description: "stops it" },
-    // in the context menu of a message
+    { name: "play", description: "Play the song", options: [times] },
+    { name: "stop", description: "Stop the song" },
+    // a command in the context menu of messages
     { name: "Play it again", type: 3 }
   ])
   const session = yield* VoiceSession.join(where)
@@ -49,7 +50,7 @@ const bot = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
     }
     const count = Number(options.find((option) => option.name === "times")?.value ?? 1)
     for (let i = 0; i < count; i++) yield* queue.add(song)
-    return `Playing it ${count} times.`
+    return `Songs added to the queue: ${count}.`
   })
 
   const suggest = ({ options = [] }: typeof Interaction.Type["data"]) => {
@@ -63,20 +64,20 @@ const bot = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
       return { type: 4, data: { content: yield* perform(data) } }
     }).pipe(
       Effect.flatMap((body) => rest.post(`/interactions/${id}/${token}/callback`, body)),
-      // one that goes wrong is not the end of the bot
+      // a command that fails must not end the bot
       Effect.catchCauseIf(
         (cause) => !Cause.hasInterruptsOnly(cause),
         (cause) => Effect.logError("A command failed", cause)
       )
     )
 
-  yield* Effect.logInfo("The bot is there")
+  yield* Effect.logInfo("The bot is ready")
   yield* dispatches.pipe(
     Stream.filter(({ t }) => t === "INTERACTION_CREATE"),
-    // buttons and what else there is look otherwise
+    // buttons and other interactions have another shape, and are skipped
     Stream.map(({ d }) => Schema.decodeUnknownOption(Interaction)(d)),
     Stream.filter((interaction) => interaction._tag === "Some"),
-    // one that takes its time holds up no other
+    // a slow command does not hold up the others
     Stream.mapEffect(({ value }) => answer(value), { concurrency: "unbounded" }),
     Stream.runDrain
   )
@@ -97,11 +98,11 @@ const program = Effect.gen(function*() {
 
   const { id } = yield* (yield* discord.chat()).write("What a song!")
   const again = yield* discord.menu({ name: "Play it again", on: { message: id } })
-  assert.equal((yield* again.reply).content, "Playing it 1 times.")
+  assert.equal((yield* again.reply).content, "Songs added to the queue: 1.")
   const heard = yield* guest.awaitFrames(200)
   const stop = yield* discord.command({ name: "stop" })
   yield* Effect.log(`After ${heard.length} frames the bot says: ${(yield* stop.reply).content}`)
-  assert.equal((yield* play.reply).content, "Playing it 2 times.")
+  assert.equal((yield* play.reply).content, "Songs added to the queue: 2.")
   assert.equal((yield* stop.reply).content, "Stopped.")
 
   const wrong = yield* Effect.flip(discord.command({ name: "play", options: { times: "twice" } }))

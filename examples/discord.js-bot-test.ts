@@ -1,5 +1,6 @@
 /**
- * Tests the bot of `discord.js-bot.ts` against an emulator in a process of its own. Run with `node --test`, or as a program.
+ * Tests the bot in `discord.js-bot.ts` against an emulator in a separate process. Run it with `node --test`, or as a
+ * program.
  */
 import { EmulatorProcess } from "effect-discord-voice/testing"
 import assert from "node:assert/strict"
@@ -14,7 +15,7 @@ import { fileURLToPath } from "node:url"
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
-/** Lets this process trust the emulator's certificate from now on: `fetch`, and a bot that a test runs in here. */
+/** Makes this process trust the emulator's certificate, for `fetch` and for a bot that a test runs in this process. */
 const trust = (cert: string): void => setDefaultCACertificates([...getCACertificates(), cert])
 
 const download = async (url: string): Promise<Buffer> => Buffer.from(await (await fetch(url)).arrayBuffer())
@@ -26,11 +27,11 @@ const exitOf = async (child: ChildProcess): Promise<number> => {
 
 test("the bot plays the whole song to whoever is in the channel, and leaves", { timeout: 60_000 }, async (t) => {
   const emulator = await EmulatorProcess.start({ flags: ["--tls", "--strict", "--user", "guest"] })
-  // a test that fails leaves no process behind
+  // also if the test fails, so that no process is left running
   t.after(() => emulator.stop())
   const { cert, channel, rest, token } = emulator.listening
 
-  // Node trusts the emulator's certificate because of a file that this variable names
+  // NODE_EXTRA_CA_CERTS makes the bot's Node trust the emulator's certificate
   const folder = mkdtempSync(join(tmpdir(), "bot-test-"))
   t.after(() => rmSync(folder, { recursive: true }))
   const ca = join(folder, "ca.pem")
@@ -51,14 +52,14 @@ test("the bot plays the whole song to whoever is in the channel, and leaves", { 
   const heard = await emulator.tell({ do: "heard", user: "guest", from: "bot", frames: 150, file: file("song.ogg") })
   assert.equal(heard.file?.intact, true)
 
-  // with --strict the exit code says whether there were violations
+  // with --strict, the exit code says whether there were violations
   assert.equal(await emulator.stop(), 0, JSON.stringify(emulator.said))
   const happened = new Set(emulator.said.map(({ event, user }) => `${event} ${user}`))
   assert.ok(happened.has("join bot"))
   assert.ok(happened.has("leave bot"))
 })
 
-test("a file of a message is fetched over TLS", { timeout: 60_000 }, async (t) => {
+test("a file that is attached to a message can be downloaded over TLS", { timeout: 60_000 }, async (t) => {
   const emulator = await EmulatorProcess.start({ flags: ["--tls"] })
   t.after(() => emulator.stop())
   trust(emulator.listening.cert ?? "")

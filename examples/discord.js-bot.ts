@@ -1,6 +1,7 @@
 /**
- * A bot on discord.js and @discordjs/voice, with nothing of this package in it: it joins a channel, plays a song and leaves.
- * Where Discord is may be said by an environment variable.
+ * A bot on discord.js and @discordjs/voice that does not use this package: it joins a channel, plays a song and leaves.
+ * It needs DISCORD_TOKEN and CHANNEL_ID in the environment. Set DISCORD_API to connect it to another server than
+ * Discord's; `discord.js-bot-test.ts` tests it against the emulator in this way.
  */
 import {
   AudioPlayerStatus,
@@ -24,16 +25,17 @@ const client = new Client({
 
 client.once(Events.ClientReady, async () => {
   const channel = await client.channels.fetch(CHANNEL_ID ?? "")
-  if (!channel?.isVoiceBased()) throw new Error(`${CHANNEL_ID} is no voice channel`)
+  if (!channel?.isVoiceBased()) throw new Error(`${CHANNEL_ID} is not a voice channel`)
   const connection = joinVoiceChannel({
     guildId: channel.guild.id,
     channelId: channel.id,
     adapterCreator: channel.guild.voiceAdapterCreator
   })
   await entersState(connection, VoiceConnectionStatus.Ready, 20_000)
-  // nobody takes what it says before it is in the encrypted group of the call; alone, and in a stage, there is none
+  // nobody accepts audio until the bot is in the encrypted group of the call; there is no group while
+  // the bot is alone or on a stage, so wait for three seconds at most
   for (let i = 0; i < 60 && connection.voicePrivacyCode === undefined; i++) await setTimeout(50)
-  // sent away: there is nobody to play to
+  // the bot was disconnected, so there is nobody to play to
   connection.on(VoiceConnectionStatus.Disconnected, () => process.exit(0))
 
   const player = createAudioPlayer()

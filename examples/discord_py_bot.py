@@ -1,6 +1,7 @@
 """
-A bot on discord.py, with nothing of this package in it: it joins a channel, plays a song and leaves. Where Discord is may be
-said by environment variables.
+A bot on discord.py that does not use this package: it joins a channel, plays a song and leaves. It needs
+DISCORD_TOKEN and CHANNEL_ID in the environment. Set DISCORD_API and DISCORD_GATEWAY to connect it to another server
+than Discord's; `discord_py_bot_test.py` tests it against the emulator in this way.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ if "DISCORD_API" in os.environ:
 
 
 class Song(discord.AudioSource):
-    """The Opus packets of an Ogg file as they are, without its two headers."""
+    """The Opus packets of an Ogg file, unchanged and without the two header packets."""
 
     def __init__(self, file):
         self.packets = itertools.islice(OggStream(file).iter_packets(), 2, None)
@@ -34,7 +35,8 @@ class Bot(discord.Client):
     async def on_ready(self):
         channel = await self.fetch_channel(int(os.environ["CHANNEL_ID"]))
         voice = await channel.connect()
-        # nobody takes what it says before it is in the encrypted group of the call; alone, and in a stage, there is none
+        # nobody accepts audio until the bot is in the encrypted group of the call; there is no group while
+        # the bot is alone or on a stage, so wait for three seconds at most
         for _ in range(60):
             if voice.voice_privacy_code:
                 break

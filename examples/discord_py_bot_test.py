@@ -1,6 +1,6 @@
 """
-Tests the bot of `discord_py_bot.py` against the command `effect-discord-voice emulator`, with nothing but Python. Run it as a
-program; EMULATOR says how to call the command if it is not `npx effect-discord-voice`.
+Tests the bot in `discord_py_bot.py` against the command `effect-discord-voice emulator`, with nothing but Python's
+standard library. Run it as a program. Set EMULATOR if the command is not `npx effect-discord-voice`.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ EMULATOR = os.environ.get("EMULATOR", "npx effect-discord-voice").split()
 
 
 class Emulator:
-    """The command: all that it says, a way to tell it something, and its exit code at the end."""
+    """The emulator as a process: everything it says, a way to send it orders, and its exit code at the end."""
 
     @classmethod
     async def start(cls, *flags):
@@ -59,7 +59,7 @@ class BotTest(unittest.IsolatedAsyncioTestCase):
         emulator = await Emulator.start("--tls", "--cert", ca, "--user", "guest")
         place = emulator.said[0]
 
-        # Python trusts the emulator's certificate because of a file that this variable names
+        # SSL_CERT_FILE makes Python trust the emulator's certificate
         bot = await asyncio.create_subprocess_exec(
             sys.executable, HERE / "discord_py_bot.py",
             env={
@@ -78,7 +78,7 @@ class BotTest(unittest.IsolatedAsyncioTestCase):
         self.assertTrue(heard["ok"], heard)
         self.assertTrue(heard["file"]["intact"], heard)
 
-        # with --strict the exit code says whether there were violations
+        # with --strict, the exit code says whether there were violations
         self.assertEqual(await emulator.stop(), 0, emulator.said)
         happened = {(line["event"], line.get("user")) for line in emulator.said}
         self.assertLessEqual({("join", "bot"), ("leave", "bot")}, happened)

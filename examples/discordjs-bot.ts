@@ -1,7 +1,7 @@
 /**
- * A bot on discord.js whose voice is ours: discord.js logs in and does everything else. It needs DISCORD_TOKEN, GUILD_ID and
- * CHANNEL_ID in the environment. With DISCORD_REST it talks to another API than Discord's; `run-discordjs-bot.ts` runs it
- * against the emulator.
+ * A bot on discord.js that uses this package for voice; discord.js logs in and does everything else. It needs
+ * DISCORD_TOKEN, GUILD_ID and CHANNEL_ID in the environment. Set DISCORD_REST to connect it to another server than
+ * Discord's; `run-discordjs-bot.ts` runs it against the emulator in this way.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Client, Events, GatewayIntentBits } from "discord.js"
@@ -10,7 +10,7 @@ import { AudioSource, ChannelId, GuildId, Voice, VoiceSession } from "effect-dis
 import { once } from "node:events"
 import { layerGateway } from "./discordjs-gateway.ts"
 
-/** A client that is ready; it is destroyed when the scope closes. */
+/** Logs in and returns a client that is ready. It is destroyed when the scope closes. */
 const login = Effect.gen(function*() {
   const token = yield* Config.Redacted("DISCORD_TOKEN")
   const api = yield* Config.String("DISCORD_REST").pipe(Config.withDefault("https://discord.com/api"))
@@ -29,7 +29,7 @@ const play = Effect.gen(function*() {
   const channelId = yield* Config.schema(ChannelId, "CHANNEL_ID")
   const session = yield* VoiceSession.join({ guildId, channelId })
   const people = Array.from((yield* session.members).values()).filter(({ bot }) => bot !== true)
-  yield* Effect.log(`I play for ${people.map(({ name, userId }) => name ?? userId).join(", ")}`)
+  yield* Effect.log(`Playing for ${people.map(({ name, userId }) => name ?? userId).join(", ")}`)
   const track = yield* session.play(AudioSource.fromFile(new URL("song.ogg", import.meta.url)))
   const end = yield* track.awaitEnd
   if (end._tag === "Failed") return yield* end.error

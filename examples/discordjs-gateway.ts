@@ -1,11 +1,11 @@
 /**
- * A main gateway of a client of discord.js: its voice adapters, and what they do not tell. To be copied into a bot as it is; where its
- * package.json says `"type": "commonjs"`, with the ending `.mts`.
+ * A main gateway on a discord.js client: its voice adapters, and everything that the adapters do not report. Copy this
+ * file into your bot unchanged; if your package.json says `"type": "commonjs"`, use the extension `.mts`.
  */
 import { type Client, Events, type Guild, type GuildMember, type VoiceState } from "discord.js"
 import { type ChannelId, Gateway, type GuildId } from "effect-discord-voice"
 
-/** What adapters do not tell: what becomes of the connection of each shard. */
+/** Reports what happens to the connection of each shard, which voice adapters do not. */
 export const lifecycle = (client: Client) => (listener: Gateway.LifecycleListener) => {
   const tell = (what: Gateway.Lifecycle) => (shard: number) =>
     listener(what, (guildId) => client.guilds.cache.get(guildId)?.shardId === shard)
@@ -16,11 +16,11 @@ export const lifecycle = (client: Client) => (listener: Gateway.LifecycleListene
   }
 }
 
-/** When a guild cannot be reached because of an outage, and when it can be again. */
+/** Reports when an outage makes a guild unavailable, and when the guild is back. */
 export const availability = (client: Client) => (listener: Gateway.AvailabilityListener) => {
   const tell = (isAvailable: boolean) => ({ id }: Guild) => listener(id, isAvailable)
   const [gone, back] = [tell(false), tell(true)]
-  // the client has logged in while there was an outage
+  // guilds that were already unavailable when the client logged in
   client.guilds.cache.filter(({ available }) => !available).forEach(gone)
   client.on(Events.GuildUnavailable, gone).on(Events.GuildAvailable, back)
   return () => {
@@ -28,7 +28,7 @@ export const availability = (client: Client) => (listener: Gateway.AvailabilityL
   }
 }
 
-/** What keeps us out of a channel, which Discord does not say. */
+/** Says what keeps the bot out of a channel. Discord itself gives no reason. */
 export const obstacle = (client: Client) => (_: GuildId, channelId: ChannelId) => {
   const channel = client.channels.cache.get(channelId)
   if (channel === undefined) return "UnknownChannel"
@@ -38,7 +38,7 @@ export const obstacle = (client: Client) => (_: GuildId, channelId: ChannelId) =
   return channel.joinable ? undefined : "Connect"
 }
 
-/** How somebody is shown, whose voice state discord.js has. */
+/** Describes a user from the voice state that discord.js has. */
 const occupant = (state: VoiceState): Gateway.AdapterOccupant => ({
   userId: state.id,
   channelId: state.channelId,
@@ -53,27 +53,27 @@ const occupant = (state: VoiceState): Gateway.AdapterOccupant => ({
   name: state.member?.displayName
 })
 
-/** Who is in voice, and when that changes: of others than us adapters tell nothing. */
+/** Says who is in voice, and reports changes. Voice adapters only report the bot itself. */
 export const occupants = (client: Client): Gateway.AdapterOccupants => ({
   of: (guildId) => client.guilds.cache.get(guildId)?.voiceStates.cache.map(occupant),
   watch: (listener) => {
     const tell = (state: VoiceState) => listener(state.guild.id, occupant(state))
     const changed = (_: VoiceState, state: VoiceState) => tell(state)
-    // comes with the intent GuildMembers
+    // only sent with the intent GuildMembers
     const renamed = (_: unknown, { voice }: GuildMember) => voice.channelId === null ? undefined : tell(voice)
-    const anew = (guild: Guild) => listener(guild.id)
+    const reloaded = (guild: Guild) => listener(guild.id)
     client.on(Events.VoiceStateUpdate, changed)
     client.on(Events.GuildMemberUpdate, renamed)
-    client.on(Events.GuildAvailable, anew)
+    client.on(Events.GuildAvailable, reloaded)
     return () => {
       client.off(Events.VoiceStateUpdate, changed)
       client.off(Events.GuildMemberUpdate, renamed)
-      client.off(Events.GuildAvailable, anew)
+      client.off(Events.GuildAvailable, reloaded)
     }
   }
 })
 
-/** For a client that is ready. */
+/** The gateway of a client that is ready. */
 export const layerGateway = (client: Client) =>
   Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator, {
     lifecycle: lifecycle(client),

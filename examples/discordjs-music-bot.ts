@@ -1,7 +1,8 @@
 /**
- * A music bot on discord.js with slash commands: discord.js logs in, hears the commands and answers them, and a queue in each guild plays.
- * It says what plays, pauses while nobody is there, and leaves when nobody has come for a while. It needs DISCORD_TOKEN in the
- * environment; with DISCORD_REST it talks to another API than Discord's. It is tested in `discordjs-music-bot.test.ts`.
+ * A music bot on discord.js with slash commands and a queue in each guild. discord.js logs in, receives the commands
+ * and answers them. The bot says what is playing, pauses while nobody is there, and leaves when nobody has come for a
+ * while. It needs DISCORD_TOKEN in the environment. Set DISCORD_REST to connect it to another server than Discord's;
+ * `discordjs-music-bot.test.ts` tests it against the emulator in this way.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import {
@@ -29,11 +30,11 @@ import { layerGateway } from "./discordjs-gateway.ts"
 
 class DiscordFailed extends Data.TaggedError("DiscordFailed")<{ readonly cause: unknown }> {}
 
-/** What discord.js does, as an effect. */
+/** Runs a promise of discord.js as an effect. */
 const ask = <A>(run: () => Promise<A>) =>
   Effect.tryPromise({ try: run, catch: (cause) => new DiscordFailed({ cause }) })
 
-/** What a client tells from now on, kept until it is read: all that comes from discord.js into Effect comes this way. */
+/** A client's events of one kind, buffered until they are read. All events of discord.js reach Effect in this way. */
 const told = Effect.fnUntraced(function*<K extends keyof ClientEvents>(client: Client, name: K) {
   const queue = yield* Queue.unbounded<ClientEvents[K]>()
   const listener = (...event: ClientEvents[K]) => void Queue.offerUnsafe(queue, event)
@@ -44,7 +45,7 @@ const told = Effect.fnUntraced(function*<K extends keyof ClientEvents>(client: C
   return Stream.fromQueue(queue)
 })
 
-/** A client that is ready, and what it tells; it is destroyed when the scope closes. */
+/** Logs in and returns a client that is ready, with its interactions. It is destroyed when the scope closes. */
 const login = Effect.gen(function*() {
   const token = yield* Config.Redacted("DISCORD_TOKEN")
   const api = yield* Config.String("DISCORD_REST").pipe(Config.withDefault("https://discord.com/api"))
@@ -52,16 +53,16 @@ const login = Effect.gen(function*() {
     Effect.sync(() =>
       new Client({
         intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates],
-        // a file may be named @everyone
+        // a file could be named @everyone
         allowedMentions: { parse: [] },
         rest: { api }
       })
     ),
     (client) => Effect.promise(() => client.destroy())
   )
-  // before it logs in, so that nothing is missed
+  // subscribe before logging in, so that nothing is missed
   const interactions = yield* told(client, Events.InteractionCreate)
-  // an error that nobody listens to would end the process
+  // without a listener, an error would end the process
   const errors = yield* told(client, Events.Error)
   yield* errors.pipe(Stream.runForEach(([error]) => Effect.logError("discord.js", error)), Effect.forkScoped)
   yield* ask(() => Promise.all([once(client, Events.ClientReady), client.login(Redacted.value(token))]))
@@ -72,35 +73,37 @@ const command = (name: string, description: string) =>
   new SlashCommandBuilder().setName(name).setDescription(description)
 
 const commands = [
-  command("play", "plays a URL or a file")
-    .addStringOption((option) => option.setName("url").setDescription("where it is"))
-    .addAttachmentOption((option) => option.setName("file").setDescription("the file")),
-  command("skip", "goes on with the next"),
-  command("back", "goes back to the one before"),
-  command("pause", "holds the music"),
-  command("resume", "goes on"),
-  command("queue", "says what plays, and what waits"),
-  command("volume", "makes it louder or quieter").addIntegerOption((option) =>
-    option.setName("percent").setDescription("100 is as it is").setRequired(true).setMinValue(0).setMaxValue(200)
+  command("play", "Play a URL or a file")
+    .addStringOption((option) => option.setName("url").setDescription("The URL to play"))
+    .addAttachmentOption((option) => option.setName("file").setDescription("The file to play")),
+  command("skip", "Skip to the next track"),
+  command("back", "Go back to the previous track"),
+  command("pause", "Pause the music"),
+  command("resume", "Resume the music"),
+  command("queue", "Show what is playing and what is waiting"),
+  command("volume", "Change the volume").addIntegerOption((option) =>
+    option.setName("percent").setDescription("100 is the original volume").setRequired(true).setMinValue(0).setMaxValue(
+      200
+    )
   ),
-  command("leave", "sends the bot away")
+  command("leave", "Make the bot leave")
 ].map((one) => one.toJSON())
 
-/** Who wants to hear it, and where to say that it plays. */
+/** Who asked for a track, and where to announce it. */
 interface Wish {
   readonly by: string
   readonly channel: GuildTextBasedChannel | null
 }
 
-/** So many entries of a queue are shown at most. */
+/** How many entries of a queue are shown at most. */
 const mostShown = 8
 
-/** A message has room for so much. */
+/** Cuts a text to the maximum length of a message. */
 const fitting = (content: string) => content.slice(0, 2_000)
 
 type MusicQueue = TrackQueue.TrackQueue<never, Wish>
 
-/** Pauses it while it is not heard, and leaves it paused afterwards where somebody had paused it by a command. */
+/** Pauses the queue while nobody hears it. A queue that somebody has paused by a command stays paused. */
 const whileHeard = (queue: MusicQueue) => {
   let isOurs = false
   return Effect.fnUntraced(function*(isHeard: boolean) {
@@ -110,7 +113,7 @@ const whileHeard = (queue: MusicQueue) => {
   })
 }
 
-/** Pauses a queue while no human is there, and ends when that has been so for a time. */
+/** Pauses the queue while no human is there, and ends when that has lasted for `patience`. */
 const untilAlone = (session: VoiceSession.VoiceSession, queue: MusicQueue, patience: Duration.Input) =>
   session.memberChanges.pipe(
     Stream.map((members) => Array.from(members.values()).some(({ bot }) => bot !== true)),
@@ -122,11 +125,11 @@ const untilAlone = (session: VoiceSession.VoiceSession, queue: MusicQueue, patie
 
 const announce = ({ data, name }: TrackQueue.Entry<Wish>) =>
   ask(async () => data?.channel?.send(fitting(`Now playing ${name}, for ${data.by}`))).pipe(
-    Effect.catch((error) => Effect.logWarning("Nobody was told what plays", error.cause))
+    Effect.catch((error) => Effect.logWarning("A track could not be announced", error.cause))
   )
 
 const musicBot = Effect.fnUntraced(function*(patience: Duration.Input, addresses: AudioSource.Addresses) {
-  /** What there is in each guild with the bot in a channel, for as long as it is there. */
+  /** The queue of each guild, for as long as the bot is in a channel there. */
   const players: VoiceSessions.VoiceSessions<MusicQueue> = yield* VoiceSessions.make((session) =>
     Effect.gen(function*() {
       const queue = yield* TrackQueue.make<never, Wish>(session)
@@ -143,7 +146,7 @@ const musicBot = Effect.fnUntraced(function*(patience: Duration.Input, addresses
     })
   )
 
-  /** Does what is asked for and says what to answer. */
+  /** Performs a command and returns the reply. */
   const perform = Effect.fnUntraced(function*(interaction: ChatInputCommandInteraction<"cached">) {
     const guildId = GuildId.make(interaction.guildId)
     const { channelId } = interaction.member.voice
@@ -151,37 +154,37 @@ const musicBot = Effect.fnUntraced(function*(patience: Duration.Input, addresses
     const there = yield* players.get(guildId)
     if (commandName === "play") {
       const url = options.getAttachment("file")?.url ?? options.getString("url")
-      if (url === null) return "What shall I play?"
+      if (url === null) return "What should I play?"
       const join = channelId === null
         ? Effect.undefined
         : players.join({ guildId, channelId: ChannelId.make(channelId), selfDeaf: true })
       const queue = there ?? (yield* join)
-      if (queue === undefined) return "Come into a voice channel first."
+      if (queue === undefined) return "Join a voice channel first."
       const wish = { by: interaction.member.displayName, channel: interaction.channel }
       const { error, name } = yield* queue.add(AudioSource.fromUrl(url, { addresses }), { data: wish })
-      return error === undefined ? `${name} is in the queue.` : error.message
+      return error === undefined ? `Added ${name} to the queue.` : error.message
     }
-    if (there === undefined) return "I am in no channel."
+    if (there === undefined) return "I'm not in a voice channel."
     switch (commandName) {
       case "skip":
-        return (yield* there.skip) === undefined ? "That was the last one." : "Here is the next one."
+        return (yield* there.skip) === undefined ? "That was the last track." : "Playing the next track."
       case "back":
-        return (yield* there.back) === undefined ? "There was none before." : "Once more."
+        return (yield* there.back) === undefined ? "There is no previous track." : "Playing the previous track."
       case "pause":
         yield* there.pause
         return "Paused."
       case "resume":
         yield* there.resume
-        return "On it goes."
+        return "Resumed."
       case "volume":
         yield* there.setGain(options.getInteger("percent", true) / 100, { ramp: "200 millis" })
-        return "Is that better?"
+        return "Volume changed."
       case "leave":
         yield* players.leave(guildId)
-        return "Good bye."
+        return "Goodbye."
       default: {
         const { current, upcoming } = yield* there.contents
-        if (current === undefined) return "Nothing plays."
+        if (current === undefined) return "Nothing is playing."
         const lines = [current.entry, ...upcoming].map(({ data, name }) => `${name}, for ${data?.by}`)
         const rest = lines.splice(mostShown).length
         return [...lines, ...(rest === 0 ? [] : [`and ${rest} more`])].join("\n")
@@ -192,7 +195,7 @@ const musicBot = Effect.fnUntraced(function*(patience: Duration.Input, addresses
   return Effect.fnUntraced(
     function*(interaction: ChatInputCommandInteraction) {
       if (!interaction.inCachedGuild()) return
-      // Discord gives three seconds for this, and a quarter of an hour for all else
+      // Discord allows three seconds for this first answer, and 15 minutes for the rest
       yield* ask(() => interaction.deferReply())
       const content = yield* Effect.catchTag(
         perform(interaction),
@@ -201,7 +204,7 @@ const musicBot = Effect.fnUntraced(function*(patience: Duration.Input, addresses
       )
       yield* ask(() => interaction.editReply(fitting(content)))
     },
-    // one that goes wrong is not the end of the bot
+    // a command that fails must not end the bot
     Effect.catchCauseIf(
       (cause) => !Cause.hasInterruptsOnly(cause),
       (cause) => Effect.logError("A command failed", cause)
@@ -210,8 +213,9 @@ const musicBot = Effect.fnUntraced(function*(patience: Duration.Input, addresses
 })
 
 /**
- * Runs until it is interrupted. `patience`: how long it waits for somebody to come before it leaves. `addresses`: where links may lead;
- * anybody may give it one, and what lies in the network of the bot is nobody's business. A test has its files on this machine.
+ * Runs until it is interrupted. `patience` is how long it waits for somebody to come before it leaves. `addresses` says
+ * where links may lead: anybody can post a link, and must not reach the bot's own network with it. A test passes "any",
+ * because its files are on this machine.
  */
 export const bot = Effect.fnUntraced(function*(
   patience: Duration.Input,
@@ -223,7 +227,7 @@ export const bot = Effect.fnUntraced(function*(
     const answer = yield* musicBot(patience, addresses)
     yield* interactions.pipe(
       Stream.flatMap(([interaction]) => interaction.isChatInputCommand() ? Stream.succeed(interaction) : Stream.empty),
-      // one that takes its time holds up no other
+      // a slow command does not hold up the others
       Stream.mapEffect(answer, { concurrency: "unbounded" }),
       Stream.runDrain
     )

@@ -1,5 +1,6 @@
 /**
- * What a bot can do before it joins anything: say in its log what voice lacks on this machine, before its users do.
+ * Checks everything that voice needs on this machine, and logs what is missing. A bot can do this before it joins
+ * anything, so that you learn of a problem before your users do. Does not connect to Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"

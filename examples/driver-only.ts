@@ -1,6 +1,7 @@
 /**
- * The driver alone: one record in, one live connection out. Whoever has the two voice events of a main gateway (a bot in
- * another process, a controller of many) needs nothing else of this library than this.
+ * The driver on its own: one record of credentials in, one live connection out. A program that already has the two
+ * voice events of a main gateway (a bot in another process, or a controller of many bots) needs nothing else of this
+ * package. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Redacted, Stream } from "effect"
@@ -23,7 +24,7 @@ const drive = Effect.fnUntraced(function*(info: VoiceDriver.ConnectionInfo) {
   return { ...connection.established, ...yield* connection.statistics }
 }, Effect.scoped)
 
-/** What a Discord library does: asks for a place in a channel, and puts the two answers together. */
+/** Does what a Discord library does: asks to join a channel, and puts the two answers together. */
 const record = Effect.fnUntraced(function*(guildId: GuildId, channelId: ChannelId) {
   const gateway = yield* Gateway.Gateway
   const userId = yield* gateway.userId

@@ -1,3 +1,7 @@
+/**
+ * Tests end-to-end encryption in the emulator, in memory and on virtual time: privacy codes, a client without
+ * encryption, and a client that falls behind. Run it with Vitest.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Emulator } from "effect-discord-voice/emulator"
@@ -6,21 +10,21 @@ import { Time } from "effect-discord-voice/testing"
 const frames = (count: number) =>
   Array.from({ length: count }, (_, i) => ({ data: Uint8Array.of(0xfc, i), samples: 960 }))
 
-/** Lets a guest say ten frames, and a second pass. */
+/** Lets a guest say ten frames, and advances the clock by a second. */
 const say = Effect.fnUntraced(function*(guest: Emulator.Participant) {
   yield* Effect.forkScoped(guest.speak(frames(10)))
   yield* Time.advance("1 second")
 })
 
-/** How many frames a guest has heard that are not silence. */
+/** Counts the frames that a guest has heard, without silence. */
 const voiced = (guest: Emulator.Participant) =>
   Effect.map(guest.heard, (heard) => heard.filter(({ silence }) => !silence).length)
 
-/** Discord has no such channel any more. */
+/** Encryption is optional in this channel. Discord no longer has such channels. */
 const open: Emulator.WorldOptions = { channels: [{ name: "lobby", e2ee: "optional" }] }
 
 describe("end-to-end encryption", () => {
-  it.effect("gives all in the channel the same code", () =>
+  it.effect("gives everyone in the channel the same code", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const alice = yield* discord.join({ user: "alice", channel: "secure" })
@@ -37,7 +41,7 @@ describe("end-to-end encryption", () => {
       assert.lengthOf(others, 0)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("ends while somebody is there who has none, and begins again", () =>
+  it.effect("is off while a client without it is in the channel, and then resumes", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const alice = yield* discord.join({ user: "alice", channel: "lobby" })
@@ -52,7 +56,7 @@ describe("end-to-end encryption", () => {
       assert.strictEqual(yield* voiced(bob), 20)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory({ world: open }))))
 
-  it.effect("is lost for one who stays behind, until it catches up", () =>
+  it.effect("fails for a client that stays in an old epoch, until it catches up", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const alice = yield* discord.join({ user: "alice", channel: "secure" })

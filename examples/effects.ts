@@ -1,5 +1,6 @@
 /**
- * Sound effects that are changed while a song plays: more bass, from one side to the other, faster and higher, and none again.
+ * Changes sound effects while a song plays: more bass, a sound that moves from side to side, an echo, faster and
+ * higher, and no effects again. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
@@ -17,10 +18,10 @@ const presets: Record<string, ReadonlyArray<SoundEffect.SoundEffect>> = {
   none: []
 }
 
-/** What somebody has written in a chat, such as `[{"_tag":"Tremolo","hz":4}]`. */
+/** Applies effects that somebody has written in a chat, such as `[{"_tag":"Tremolo","hz":4}]`. */
 const fromJson = (track: Track.Track, text: string) =>
   track.setEffects(JSON.parse(text)).pipe(
-    Effect.as("they are heard now"),
+    Effect.as("the effects have changed"),
     Effect.catchReason("VoiceError", "Unsupported", ({ message }) => Effect.succeed(message))
   )
 
@@ -30,15 +31,15 @@ const perform = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   for (const name of ["8d", "hall", "nightcore"]) {
     yield* Effect.sleep("700 millis")
     yield* track.setEffects(presets[name] ?? [])
-    yield* Effect.log(`${name}: ${track.speed} times as fast, at ${Math.round(yield* track.position)} ms`)
+    yield* Effect.log(`${name}: speed ${track.speed}, at ${Math.round(yield* track.position)} ms`)
   }
   assert.equal(track.speed, 1.2)
-  assert.equal(yield* fromJson(track, "[{\"_tag\":\"Tremolo\",\"hz\":4}]"), "they are heard now")
+  assert.equal(yield* fromJson(track, "[{\"_tag\":\"Tremolo\",\"hz\":4}]"), "the effects have changed")
   const refusal = yield* fromJson(track, "[{\"_tag\":\"Tremolo\",\"hz\":0}]")
   yield* Effect.log(refusal)
   assert.match(refusal, /expected a value between 0.01 and 100 at 0.hz/)
 
-  // Opus is passed through again
+  // without effects, Opus is passed through again
   yield* track.setEffects([])
   yield* Effect.sleep("500 millis")
   yield* track.stop

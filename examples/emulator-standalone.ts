@@ -1,5 +1,6 @@
 /**
- * The emulator for any client: it is a Discord at a URL. Here Node's own fetch and WebSocket ask for the gateway and log in.
+ * The emulator as a Discord at a URL, for any client. Here the client is Node's own `fetch` and `WebSocket`, which ask
+ * for the gateway and log in. No token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Redacted } from "effect"
@@ -7,7 +8,7 @@ import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import { once } from "node:events"
 
-/** Logs in as the bot and returns the first dispatch: READY. */
+/** Logs in as the bot and returns the name of the first dispatch, which is READY. */
 const login = async (url: string, token: string): Promise<string> => {
   const socket = new WebSocket(`${url}/?v=10&encoding=json`)
   const next = async () => {

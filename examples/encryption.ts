@@ -1,6 +1,7 @@
 /**
- * A bot in an encrypted call: it shows the code by which everyone can see that all are in the same group, and again whenever
- * that changes, and the code by which one member can make sure of it.
+ * A bot in an end-to-end encrypted call. Whenever the group changes, it shows the voice privacy code, by which everyone
+ * can see that all are in the same group. With the verification code, two members can check each other. Runs against
+ * the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Stream } from "effect"
@@ -9,7 +10,7 @@ import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import * as tone from "./tone.ts"
 
-/** Tells of each change of the group for as long as the scope lives. */
+/** Reports each change of the group until the scope closes. */
 const tellCodes = Effect.fnUntraced(function*(
   session: VoiceSession.VoiceSession,
   tell: (line: string) => Effect.Effect<void>
@@ -37,7 +38,7 @@ const program = Effect.gen(function*() {
     yield* tellCodes(session, Effect.log)
     const track = yield* session.play(AudioSource.fromFrames(frames))
     const heard = yield* ada.awaitFrames(50)
-    assert.ok(heard.every(({ encrypted }) => encrypted), "Discord cannot read a frame of it")
+    assert.ok(heard.every(({ encrypted }) => encrypted), "Discord cannot read any of it")
 
     const bob = yield* discord.join({ user: "bob", channel: "secure" })
     yield* bob.awaitFrames(1)

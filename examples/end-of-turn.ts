@@ -1,6 +1,6 @@
 /**
- * Somebody thinks in the middle of a sentence. A model that is asked whether they are done has the agent wait for the rest of it, and
- * what was said is one utterance.
+ * Waits for the rest of a sentence when somebody pauses to think. A model says whether the speaker is done; if not, the
+ * agent waits, and everything that was said is one utterance. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Queue, Stream } from "effect"
@@ -9,7 +9,7 @@ import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import * as tone from "./tone.ts"
 
-/** A model would be here. For this one, a sentence is as long as two seconds. */
+/** A model would go here. This one thinks that a sentence takes more than two seconds. */
 const isDone = (soFar: Utterances.Utterance) =>
   Effect.delay(Effect.succeed(soFar.endMs - soFar.startMs > 2_000), "50 millis")
 
@@ -20,7 +20,7 @@ const listen = Effect.fnUntraced(function*(
   const session = yield* VoiceSession.join(where)
   const utterances = session.receive.utterances({
     silence: "300 millis",
-    // so much longer, if there is more to come; a model that is late or broken is not waited for
+    // wait up to 2 seconds for more if the user is not done; do not wait if the model is late or fails
     turn: (soFar) =>
       isDone(soFar).pipe(
         Effect.map((done) => done ? 0 : "2 seconds"),
@@ -37,14 +37,14 @@ const program = Effect.gen(function*() {
   const ada = yield* discord.join({ user: "ada", channel: "lobby" })
   const said = yield* Queue.unbounded<Utterances.Utterance>()
   yield* listen(where, said).pipe(Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
-  // however long a busy machine takes for it; and then it listens
+  // the bot needs a moment to connect, and another to start listening
   yield* ada.awaitHeardBy("bot")
   yield* Effect.sleep("200 millis")
   yield* ada.speak(yield* tone.frames(1))
   yield* Effect.sleep("700 millis")
   yield* ada.speak(yield* tone.frames(1))
   const { endMs, startMs } = yield* Queue.take(said)
-  yield* Effect.log(`${Math.round(endMs - startMs)} ms, with the pause in it`)
+  yield* Effect.log(`One utterance of ${Math.round(endMs - startMs)} ms, including the pause`)
   assert.ok(endMs - startMs > 2_500, String(endMs - startMs))
 }).pipe(Effect.scoped, Effect.provide([Emulator.layer(), OpusEncoder.layer]))
 

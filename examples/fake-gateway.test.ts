@@ -1,3 +1,6 @@
+/**
+ * Tests a bot with a fake main gateway that never answers. Run it with Vitest.
+ */
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { ChannelId, Gateway, GuildId, Mixer, UserId } from "effect-discord-voice"
@@ -7,7 +10,7 @@ import { greeter } from "./greeter.ts"
 
 const where = { guildId: GuildId.make("10"), channelId: ChannelId.make("20") }
 
-it.effect("is told what is missing when nobody answers", () =>
+it.effect("says what is missing when nobody answers", () =>
   Effect.gen(function*() {
     const asked: Array<ChannelId | null> = []
     const FakeGateway = Layer.succeed(Gateway.Gateway, {
@@ -26,5 +29,5 @@ it.effect("is told what is missing when nobody answers", () =>
     assert(reason._tag === "JoinTimedOut")
     assert.strictEqual(reason.missing, "both")
     assert.deepStrictEqual(asked, [where.channelId, null])
-    // the codec is loaded before the clock is moved
+    // provided out here, so that the codec is loaded before the clock is advanced
   }).pipe(Effect.provide(Mixer.layer)))

@@ -1,10 +1,13 @@
+/**
+ * Tests a bot with faults: by rule, by chance and by name, and with permissions that change. Run it with Vitest.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { Emulator, FaultSchedule } from "effect-discord-voice/emulator"
 import { Time } from "effect-discord-voice/testing"
 import { greeter } from "./greeter.ts"
 
-/** The bot on its way into the lobby, where a guest hears it. */
+/** Starts the bot, which joins the lobby, where a guest hears it. */
 const setup = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
@@ -29,7 +32,7 @@ describe("faults by rule", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.live("is heard over loopback although every third packet is lost", () =>
+  it.live("is heard over loopback although about every third packet is lost", () =>
     Effect.gen(function*() {
       const { faults } = yield* Emulator.Emulator
       const network = yield* faults.datagrams("bot", { direction: "in", loss: 0.3, duplicate: 0.1, reorder: 0.1 })
@@ -41,7 +44,7 @@ describe("faults by rule", () => {
 })
 
 describe("faults by chance", () => {
-  it.effect("survives a bad minute, and the same minute again", () =>
+  it.effect("survives a bad minute, which can be repeated exactly", () =>
     Effect.gen(function*() {
       const kinds = ["Datagrams", "RekeyVoice", "RequestHeartbeat", "ChangeNat"] as const
       const schedule = FaultSchedule.draw({ seed: 11, users: "bot", meanIntervalMs: 3_000, durationMs: 60_000, kinds })
@@ -58,8 +61,8 @@ describe("faults by chance", () => {
     }))
 })
 
-describe("faults at once", () => {
-  it.effect("gives up where nobody is let in any more", () =>
+describe("faults by name", () => {
+  it.effect("gives up when the channel is full", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* discord.faults.fillChannel("stage")
@@ -69,7 +72,7 @@ describe("faults at once", () => {
       assert.strictEqual((yield* Fiber.join(bot)).reason._tag, "JoinTimedOut")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("hears nothing behind a router that has restarted, until the way is mended", () =>
+  it.effect("hears nothing after its router has restarted, until the NAT mapping is restored", () =>
     Effect.gen(function*() {
       const { bot, discord, guest } = yield* setup
       yield* Time.advance("10 seconds")
@@ -77,7 +80,7 @@ describe("faults at once", () => {
       const speaking = yield* Effect.forkScoped(guest.speak(frames(10), { trailingSilence: false }))
       yield* Time.advance("1 second")
       yield* Fiber.join(speaking)
-      // reports come on top of the frames
+      // reports are counted as well as frames
       assert.isAtLeast((yield* discord.counters).get("datagram-to-former-mapping") ?? 0, 10)
       yield* discord.faults.healNat("bot")
       assert.isUndefined(bot.pollUnsafe())
@@ -85,7 +88,7 @@ describe("faults at once", () => {
 })
 
 describe("permissions", () => {
-  it.effect("lets the bot move somebody only while it may, and silences it where it may not speak", () =>
+  it.effect("lets the bot move somebody only with the permission, and suppresses it where it may not speak", () =>
     Effect.gen(function*() {
       const { discord, guest } = yield* setup
       const mover = `/guilds/${yield* discord.guild("guild")}/members/${guest.userId}`

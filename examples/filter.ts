@@ -1,6 +1,6 @@
 /**
- * A song as if it came through a wall, and one that is played twice as fast: filters that a program writes itself, on an Opus file,
- * in an emulated Discord.
+ * Audio filters of your own on an Opus file: a song as if heard through a wall, and one that is played twice as fast.
+ * Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
@@ -8,7 +8,7 @@ import { AudioSource, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
-/** A low-pass filter of one pole, for both channels. */
+/** A one-pole low-pass filter for two channels. */
 const throughAWall = (cutoff: number) => () => {
   const share = 1 - Math.exp((-2 * Math.PI * cutoff) / 48_000)
   const held = [0, 0]
@@ -19,7 +19,7 @@ const throughAWall = (cutoff: number) => () => {
     })
 }
 
-/** Every other sample, in half of the time, and an octave higher. */
+/** Keeps every other sample: half the duration, and an octave higher. */
 const faster = () => {
   let first = 0
   return (samples: Float32Array) => {

@@ -1,5 +1,5 @@
 /**
- * A bot to be tested: it plays a greeting of one second and stays until it is sent away.
+ * A small bot for the tests in this folder: it plays a greeting of one second, and stays until it is removed.
  */
 import { Effect } from "effect"
 import { AudioSource, VoiceSession } from "effect-discord-voice"

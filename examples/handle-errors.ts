@@ -1,6 +1,7 @@
 /**
- * What can go wrong has a name: a bot that is kicked, one without permission, and one in a channel that demands end-to-end
- * encryption. And what a bot can do about each reason there is.
+ * How to handle errors, each of which has a typed reason: a bot that is kicked, one without permission, and one that
+ * cannot encrypt in a channel that requires it. `whatNext` says what a bot can do about each reason. Runs against the
+ * emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
@@ -8,17 +9,17 @@ import { type VoiceError, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
-/** What a bot does when a session is over for good, or was not to be had. The compiler says when a reason is missing. */
+/** What a bot can do when a session has ended or a join has failed. The compiler reports a missing reason. */
 const whatNext = (reason: VoiceError.Reason): string => {
   switch (reason._tag) {
-    // somebody wanted it so
+    // somebody did this on purpose
     case "Kicked":
     case "CallEnded":
     case "CallTerminated":
     case "Disconnected":
     case "RemovedFromGuild":
       return "stay away until somebody asks"
-    // the session has tried again and again by itself: it is the network, or Discord
+    // the session has already retried many times: the problem is the network, or Discord
     case "ConnectionLost":
     case "SessionInvalid":
     case "SessionTimedOut":
@@ -35,39 +36,39 @@ const whatNext = (reason: VoiceError.Reason): string => {
     case "CryptoFailed":
     case "GatewayDetached":
     case "GatewayFailed":
-      return "join again in a few minutes, and tell whoever runs the bot if that goes on"
+      return "join again in a few minutes, and tell the operator if it keeps happening"
     case "RateLimited":
       return "join again in an hour, and less often"
-    // whoever runs the bot, or the guild, has to do something
+    // the operator of the bot, or a moderator of the guild, has to do something
     case "JoinTimedOut":
       return `ask a moderator to let the bot in (missing: ${reason.missing})`
     case "NotAdmitted":
       return reason.obstacle === "Full" ? "wait until somebody leaves" : `ask a moderator: ${reason.message}`
-    // our own client of the main gateway does not go on after these
+    // our own client of the main gateway stops after these
     case "GatewayClosed":
       return reason.remedy
     case "GatewayUnreachable":
-      return `start the bot again once this is mended: ${reason.message}`
+      return `fix this, and start the bot again: ${reason.message}`
     case "E2eeRequired":
     case "E2eeFailed":
     case "NoCommonMode":
     case "UnknownEncryptionMode":
-      return `look at how the bot encrypts: ${reason.message}`
+      return `check how the bot encrypts: ${reason.message}`
     case "CodecUnavailable":
       return `install what is missing: ${reason.message}`
-    // the program asked for what cannot be
+    // the program asked for something impossible
     case "AlreadyJoined":
     case "NotConnected":
     case "Unsupported":
     case "EncodeFailed":
-      return `mend the program: ${reason.message}`
+      return `fix the program: ${reason.message}`
     case "RestFailed":
-      return `look at what was asked for: ${reason.message}`
+      return `check the request: ${reason.message}`
     case "SourceFailed":
-      return "skip it, and play the next"
+      return "skip it, and play the next one"
     case "RecordingFailed":
-      return `tell that the recording has ended: ${reason.message}`
-    // a defect of the library, or of Discord
+      return `say that the recording has ended: ${reason.message}`
+    // a bug in the library, or in Discord
     case "UnknownOpcode":
     case "PayloadRejected":
     case "NotAuthenticated":
@@ -80,7 +81,7 @@ const whatNext = (reason: VoiceError.Reason): string => {
   }
 }
 
-/** Stays in a channel until something ends it, and says what that was. */
+/** Stays in a channel until something ends the session, and returns what that was. */
 const stay = <E>(where: VoiceSession.JoinOptions, whenJoined: Effect.Effect<void, E> = Effect.void) =>
   Effect.gen(function*() {
     const session = yield* VoiceSession.join(where)
@@ -111,7 +112,7 @@ const program = Effect.gen(function*() {
   const refused = yield* asBot(stay({ guildId, channelId, joinTimeout: "500 millis" }))
   yield* Effect.log(refused)
 
-  // older versions of the voice gateway know nothing of encryption
+  // versions of the voice gateway below 8 have no end-to-end encryption
   const encrypted = yield* asBot(stay({ guildId, channelId: secure, version: 7 }))
   yield* Effect.log(encrypted)
 

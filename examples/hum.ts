@@ -1,6 +1,6 @@
 /**
- * An agent that hums while it thinks. It stops with the first piece of the answer, so that the answer is heard at once, and not behind
- * what was mixed of the hum ahead.
+ * An agent that hums while it thinks. It cuts the hum when the first piece of the answer arrives, so that the answer
+ * does not have to wait for hum that was already mixed ahead. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Clock, Effect, Stream } from "effect"
@@ -13,14 +13,14 @@ const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_
 
 const hum = AudioSource.fromPcm(tone.pcm(1, 220), { rate: 48_000, channels: 2, name: "hum" })
 
-/** A language model and a speech synthesis would go here: what they give comes late, and then faster than it is heard. */
+/** A language model and speech synthesis would go here. The answer comes late, and then faster than it is heard. */
 const words = Stream.fromEffect(Effect.sleep("1 second")).pipe(
   Stream.drain,
   Stream.concat(Stream.range(1, 40)),
   Stream.map(() => tone.pcm(0.05, 660))
 )
 
-/** Gives how long the first piece of the answer was on its way, in milliseconds, and how the answer ended. */
+/** Returns how many milliseconds after its first piece the answer was heard, and how it ended. */
 const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   const session = yield* VoiceSession.join(where)
   const thinking = yield* session.play(hum, { loop: "forever", gain: 0.3, fadeIn: "200 millis" })
@@ -39,9 +39,9 @@ const program = Effect.gen(function*() {
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
   const { end, tookMs } = yield* agent(where).pipe(Effect.provide(discord.layerVoice("bot")))
   const heard = (yield* guest.heard).filter(({ silence }) => !silence)
-  yield* Effect.log(`The answer was heard ${Math.round(tookMs)} ms after its first piece, behind a hum`)
+  yield* Effect.log(`The answer was heard ${Math.round(tookMs)} ms after its first piece, which cut the hum`)
   assert.equal(end._tag, "Finished")
-  // two seconds of the answer, and what there was time for of the hum
+  // two seconds of the answer, and the hum before it
   assert.ok(heard.length >= 100, `${heard.length} frames`)
   assert.deepEqual(yield* discord.violations, [])
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))

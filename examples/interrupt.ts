@@ -1,6 +1,6 @@
 /**
- * An agent that is spoken over: it falls silent within a frame, and knows how much of its sentence was heard. Over music, only its
- * voice does, and the music goes on.
+ * An agent that can be interrupted: it falls silent within a frame, and knows how much of its sentence was heard. Over
+ * music, only its voice is cut, and the music goes on. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Stream } from "effect"
@@ -16,7 +16,7 @@ const speak = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   const events = yield* session.events
   yield* session.play(sentence)
 
-  // somebody begins to speak
+  // wait until somebody begins to speak
   yield* events.pipe(
     Stream.filter((event) => event._tag === "Speaking" && event.flags !== 0),
     Stream.take(1),
@@ -36,7 +36,7 @@ const speakOverMusic = Effect.fnUntraced(function*(where: VoiceSession.JoinOptio
   const session = yield* VoiceSession.join(where)
   const song = yield* session.play(music)
   const voice = yield* session.play(sentence, { duck: true })
-  // the first packet of somebody who speaks, ahead of the jitter buffer
+  // wait for a speaker's first packet, which is reported before it passes the jitter buffer
   yield* session.receive.speaking.pipe(
     Stream.filter(({ speaking }) => speaking),
     Stream.take(1),
@@ -63,7 +63,7 @@ const program = Effect.gen(function*() {
 
   const speech = yield* tone.frames(1)
   yield* Effect.forkScoped(Effect.andThen(guest.awaitFrames(150), guest.speak(speech)))
-  // of two mixers the last one is taken
+  // of two mixers, the last one is used
   const layers = Layer.merge(discord.layerVoice("bot"), Mixer.layerWith({ ahead: "80 millis" }))
   const over = yield* speakOverMusic(where).pipe(Effect.provide(layers))
   assert.equal((yield* Mixer.Mixer.pipe(Effect.provide(layers))).aheadMs, 80)

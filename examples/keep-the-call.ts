@@ -1,6 +1,6 @@
 /**
- * A session that lives through what an emulated Discord does to it: a cut connection, another voice server, a move. It says
- * what it is doing meanwhile, and ends with a name for why.
+ * A session that survives a cut connection, a lost session, a change of the voice server and a move. It reports what it
+ * is doing in the meantime, and ends with a typed reason. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Schedule, Stream } from "effect"
@@ -21,7 +21,7 @@ const watch = (session: VoiceSession.VoiceSession) =>
     Effect.forkScoped
   )
 
-/** Waits until the session is in another state than it is, and then in this one. */
+/** Waits until the session enters this state; if it is in it already, until it has left it and is back. */
 const until = (session: VoiceSession.VoiceSession, tag: VoiceSession.State["_tag"]) =>
   session.changes.pipe(
     Stream.dropWhile((state) => state._tag === tag),
@@ -29,7 +29,7 @@ const until = (session: VoiceSession.VoiceSession, tag: VoiceSession.State["_tag
     Stream.runHead
   )
 
-/** Three attempts in a row at most, a tenth of a second apart. */
+/** At most three attempts in a row, 100 ms apart. */
 const policy = { backoff: Schedule.upTo(Schedule.spaced("100 millis"), { times: 3 }) }
 
 const stay = Effect.gen(function*() {

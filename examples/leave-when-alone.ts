@@ -1,6 +1,6 @@
 /**
- * A bot that pauses while nobody is there to hear it, goes on when somebody comes back, and leaves when nobody has for a
- * while. Other bots do not count.
+ * A bot that pauses while nobody hears it, goes on when somebody comes back, and leaves when nobody has come back for a
+ * while. Other bots do not count. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { type Duration, Effect, Fiber, Stream } from "effect"
@@ -8,11 +8,11 @@ import { AudioSource, TrackQueue, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
-/** Whether one of them is a human. Of whom nobody has said it, is taken for one. */
-const isHuman = (members: ReadonlyMap<string, VoiceSession.Member>) =>
+/** Whether any of the members is human. A member of whom this is not known counts as human. */
+const hasHuman = (members: ReadonlyMap<string, VoiceSession.Member>) =>
   Array.from(members.values()).some(({ bot }) => bot !== true)
 
-/** Pauses it while it is not heard, and leaves it paused afterwards where somebody else had paused it. */
+/** Pauses the queue while nobody hears it. A queue that somebody else has paused stays paused. */
 const whileHeard = (queue: TrackQueue.TrackQueue) => {
   let isOurs = false
   return Effect.fnUntraced(function*(isHeard: boolean) {
@@ -22,18 +22,18 @@ const whileHeard = (queue: TrackQueue.TrackQueue) => {
   })
 }
 
-/** Pauses a queue while nobody is there to hear it, and ends when that has been so for a time, or with the session. */
+/** Pauses the queue while nobody hears it, and ends when that has lasted for `patience`, or with the session. */
 const untilAlone = (session: VoiceSession.VoiceSession, queue: TrackQueue.TrackQueue, patience: Duration.Input) =>
   session.memberChanges.pipe(
-    Stream.map(isHuman),
+    Stream.map(hasHuman),
     Stream.changes,
-    // also what was added meanwhile
+    // this also holds tracks that are added in the meantime
     Stream.tap(whileHeard(queue)),
     Stream.switchMap((isHeard) => isHeard ? Stream.never : Stream.fromEffect(Effect.sleep(patience))),
     Stream.runHead
   )
 
-/** A minute would be long for an example. */
+/** Short for an example. A real bot would wait for a minute or more. */
 const patience = "3 seconds"
 
 const bot = Effect.gen(function*() {
@@ -45,18 +45,18 @@ const bot = Effect.gen(function*() {
   const queue = yield* TrackQueue.make(session)
   yield* queue.add(AudioSource.tone({ frequency: 220 }))
   yield* untilAlone(session, queue, patience)
-  yield* Effect.log("alone for too long, and leaving")
+  yield* Effect.log("alone for too long, leaving")
 }).pipe(Effect.scoped)
 
 const heardBy = ({ heard }: Emulator.Participant) =>
   Effect.map(heard, (frames) => frames.filter(({ silence }) => !silence).length)
 
-/** A guest comes, hears the bot, and goes. */
+/** A guest joins, hears the bot, and leaves. */
 const visit = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
   yield* guest.awaitFrames(25)
-  yield* Effect.log("a guest hears it, and goes")
+  yield* Effect.log("a guest hears the bot, and leaves")
 }).pipe(Effect.scoped)
 
 const program = Effect.gen(function*() {
@@ -65,7 +65,7 @@ const program = Effect.gen(function*() {
   const other = yield* discord.join({ user: "another-bot", channel: "lobby" })
   const playing = yield* Effect.forkChild(Effect.provide(bot, discord.layerVoice("bot")))
   yield* visit
-  // what was mixed ahead is heard first
+  // sound that was already mixed is still heard
   yield* Effect.sleep("1 second")
   const before = yield* heardBy(other)
   yield* Effect.sleep("100 millis")

@@ -1,5 +1,6 @@
 /**
- * Listens: says who speaks, and counts what comes from every member of the channel, and what is lost on the way.
+ * Listens to a channel: says who is speaking, counts the frames of each member, and reports how many packets were lost.
+ * Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Stream } from "effect"
@@ -11,7 +12,7 @@ import * as tone from "./tone.ts"
 const listen = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, total: number) {
   const session = yield* VoiceSession.join(where)
   yield* session.receive.speaking.pipe(
-    Stream.runForEach(({ speaking, userId }) => Effect.log(`${userId} ${speaking ? "speaks" : "is silent"}`)),
+    Stream.runForEach(({ speaking, userId }) => Effect.log(`${userId} ${speaking ? "starts" : "stops"} speaking`)),
     Effect.forkScoped
   )
   const counts = new Map<string, number>()
@@ -33,7 +34,7 @@ const program = Effect.gen(function*() {
   const { counts, lost, received } = yield* listen(where, 100).pipe(Effect.provide(discord.layerVoice("bot")))
 
   for (const { userId } of guests) yield* Effect.log(`${counts.get(userId)} frames from ${userId}`)
-  yield* Effect.log(`${received} packets came, ${lost} were lost`)
+  yield* Effect.log(`${received} packets received, ${lost} lost`)
   assert.deepEqual(new Set(counts.keys()), new Set(guests.map(({ userId }) => userId)))
 }).pipe(Effect.scoped, Effect.provide([Emulator.layer(), OpusEncoder.layer]))
 

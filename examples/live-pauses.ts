@@ -1,4 +1,7 @@
-/** A recognition that ends turns by itself hears that somebody has fallen silent, while they are silent. */
+/**
+ * Passes pauses on to a speech recognition service while they last, as silence. A service that detects the end of a
+ * turn itself has to hear that. Runs against the emulator; no token needed.
+ */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Queue, Stream } from "effect"
 import { OpusEncoder, VoiceSession } from "effect-discord-voice"
@@ -8,7 +11,7 @@ import * as tone from "./tone.ts"
 
 const rate = 16_000
 
-/** The service would be here. It takes half a second of silence behind speech for the end of a turn. */
+/** The service would go here. For this one, a turn ends with half a second of silence after speech. */
 const makeService = () => {
   let spoken = 0
   let silent = 0
@@ -37,11 +40,11 @@ const program = Effect.gen(function*() {
     yield* Queue.offer(turns, `a turn of ${Math.round((yield* turn) / rate * 10) / 10} s`)
   })
   yield* listen.pipe(Effect.scoped, Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
-  // however long a busy machine takes for it; and then it listens
+  // the bot needs a moment to connect, and another to start listening
   yield* ada.awaitHeardBy("bot")
   yield* Effect.sleep("200 millis")
   yield* ada.speak(yield* tone.frames(1))
-  // she says nothing more, and that is heard
+  // ada says nothing more, and the service hears that
   const turn = yield* Queue.take(turns)
   yield* Effect.log(turn)
   assert.match(turn, /1\.\d s/)

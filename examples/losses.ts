@@ -1,6 +1,6 @@
 /**
- * A bot on a bad line. Discord's voice server reports what it has lost of our packets; the encoder adds redundancy for as much,
- * from which a listener restores a frame that did not come.
+ * A bot on a bad line. Discord's voice server reports how many of the bot's packets are lost, and the encoder adds
+ * redundancy to match, from which a listener restores missing frames. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Schedule, Stream } from "effect"
@@ -8,7 +8,7 @@ import { AudioSource, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
-/** Prepares the encoder for the loss that was reported last. */
+/** Prepares the encoder for the last reported loss. */
 const prepare = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession) {
   const { sentLossShare = 0 } = yield* session.statistics
   const expectedLossPercent = Math.min(30, Math.round(sentLossShare * 100))
@@ -30,7 +30,7 @@ const bot = Effect.gen(function*() {
 
   const prepared = yield* Stream.fromEffectSchedule(prepare(session), Schedule.spaced("1 second")).pipe(
     Stream.changes,
-    Stream.tap((percent) => Effect.log(`the encoder is prepared for ${percent} % of loss`)),
+    Stream.tap((percent) => Effect.log(`the encoder is prepared for ${percent}% loss`)),
     Stream.takeUntil((percent) => percent > 0),
     Stream.runLast
   )

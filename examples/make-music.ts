@@ -1,12 +1,12 @@
 /**
- * Composes and plays the piece of music that the command `demo` plays, and writes it as Ogg Opus: a small synthesizer, the
- * encoder, and the Ogg writer of the library. The same program gives the same file, byte for byte, on the same version of
- * libopus.
+ * Composes the piece of music that the command `demo` plays, and writes it as Ogg Opus. It uses a small synthesizer,
+ * and the encoder and the Ogg writer of the library. With the same version of libopus, it writes the same file, byte
+ * for byte.
  *
  *     node examples/make-music.ts [FILE]        (default: src/cli/assets/music.ogg)
  *
- * Fourteen seconds at 120 beats a minute in C major: C, G/B, Am, F, Dm, G, and home. Pad, bass, plucked arpeggio, melody,
- * drums, and a hall around them.
+ * Fourteen seconds at 120 beats a minute in C major: C, G/B, Am, F, Dm, G, and back to C. Pad, bass, plucked arpeggio,
+ * melody and drums, with reverb.
  */
 import { Effect } from "effect"
 import * as Fs from "node:fs"
@@ -20,13 +20,13 @@ const bars = 7
 const total = bars * 4 * beat * rate
 const left = new Float64Array(total)
 const right = new Float64Array(total)
-/** What goes to the hall. */
+/** The input of the reverb. */
 const send = new Float64Array(total)
 
 /** Hz of a MIDI note. */
 const pitch = (note: number): number => 440 * 2 ** ((note - 69) / 12)
 
-/** Adds a voice: `wave` gives it by its seconds, `pan` is -1 (left) to 1, `hall` how much of it goes to the hall. */
+/** Adds a sound: `wave` is its value at a time in seconds, `pan` is -1 (left) to 1, `hall` is how much reverb it gets. */
 const voice = (o: {
   readonly at: number
   readonly seconds: number
@@ -63,7 +63,7 @@ const pad = (at: number, beats: number, note: number, pan: number): void => {
     hall: 0.5,
     wave: (t) => {
       let sample = 0
-      // A soft saw: each harmonic weaker than in a real one, in two voices that drift apart.
+      // A soft sawtooth: weaker harmonics than a real one, in two slightly detuned voices.
       for (let h = 1; h <= 6; h++) {
         sample += (sine(hz * h * 1.0023 * t) + sine(hz * h * 0.9979 * t)) / (h * Math.sqrt(h))
       }
@@ -95,7 +95,7 @@ const pluck = (at: number, note: number, pan: number, gain = 0.11): void => {
     gain,
     pan,
     hall: 0.35,
-    // Frequency modulation, brighter where it is struck.
+    // Frequency modulation, brighter at the attack.
     wave: (t) =>
       Math.sin(2 * Math.PI * hz * t + 2.2 * Math.exp(-9 * t) * sine(hz * 3 * t)) * Math.exp(-4.5 * t) *
       swell(t, 0.002, 1.2, 0.1)
@@ -120,7 +120,7 @@ const melody = (at: number, beats: number, note: number): void => {
   })
 }
 
-/** The same noise every time. */
+/** Noise that is the same in every run. */
 let state = 0x2545f491
 const noise = (): number => {
   state ^= state << 13
@@ -228,7 +228,7 @@ const compose = (): void => {
   for (const [start, beats, note] of tune) melody(start * beat, beats, note)
 }
 
-/** Schroeder's hall: echoes that feed back side by side, then two that only smear. Its two sides differ in length. */
+/** A Schroeder reverb: parallel comb filters, then two allpass filters. `spread` makes the two sides differ. */
 const hall = (input: Float64Array, spread: number): Float64Array => {
   const out = new Float64Array(input.length)
   for (const [delay, feedback] of [[1687, 0.773], [1601, 0.802], [2053, 0.753], [2251, 0.733]] as const) {
@@ -253,7 +253,7 @@ const hall = (input: Float64Array, spread: number): Float64Array => {
   return out
 }
 
-/** Interleaved samples at -3 dB, the last second and a half fading out. */
+/** Mixes everything into interleaved samples that peak at -3 dB. The last second and a half fades out. */
 const mix = (): Int16Array => {
   const [wetLeft, wetRight] = [hall(send, 0), hall(send, 37)]
   const pcm = new Float64Array(2 * total)
@@ -267,7 +267,7 @@ const mix = (): Int16Array => {
   return Int16Array.from(pcm, (sample) => Math.round(sample / peak * 23_197))
 }
 
-/** Samples by which libopus is behind; what a player drops at the start, and what has to follow the end. */
+/** The delay of libopus in samples. A player drops as many at the start, and as many have to follow the end. */
 const lookAhead = 312
 
 const program = Effect.gen(function*() {

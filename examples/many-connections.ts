@@ -1,5 +1,6 @@
 /**
- * Many connections in one process, whose garbage is collected in pauses shorter than a frame.
+ * Many connections in one process, with a layer that keeps the pauses of garbage collection shorter than a frame. Runs
+ * against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"

@@ -1,6 +1,7 @@
 /**
- * A bot in many guilds, driven by commands. A session outlives the command that asked for it: it lives in a fiber of its own, one
- * for each guild, until somebody lets it leave, it ends by itself, or the program ends, when all leave at the same time.
+ * A bot in many guilds, driven by commands. A session outlives the command that asked for it: each guild has one, in
+ * its own fiber, until a command ends it, it ends on its own, or the program ends. All sessions then leave at the same
+ * time. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Clock, Context, Effect, Exit, Layer, Stream } from "effect"
@@ -8,13 +9,13 @@ import { AudioSource, type ChannelId, type GuildId, type VoiceSession, VoiceSess
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
-/** What the bot has in each guild: the session here, in a bot with a queue that as well. */
+/** What the bot keeps for each guild: here only the session, in a music bot also its queue. */
 class Calls extends Context.Service<Calls, VoiceSessions.VoiceSessions<VoiceSession.VoiceSession>>()("Calls") {
   static readonly layer = Layer.effect(
     Calls,
     Effect.gen(function*() {
       const calls = yield* VoiceSessions.make((session) => Effect.succeed(session))
-      // whatever ended one, the others go on
+      // whatever ends one session, the others go on
       yield* (yield* calls.ends).pipe(
         Stream.runForEach(({ exit, guildId }) =>
           Exit.isFailure(exit) ? Effect.logWarning(`The call in guild ${guildId} has ended`, exit.cause) : Effect.void
@@ -26,7 +27,7 @@ class Calls extends Context.Service<Calls, VoiceSessions.VoiceSessions<VoiceSess
   )
 }
 
-/** What users say to the bot, as the Discord library of your choice tells it. */
+/** What users ask the bot to do, as reported by the Discord library of your choice. */
 type Command =
   | { readonly _tag: "join"; readonly guildId: GuildId; readonly channelId: ChannelId }
   | { readonly _tag: "play"; readonly guildId: GuildId }
@@ -34,27 +35,27 @@ type Command =
 
 const song = AudioSource.fromFile(new URL("song.ogg", import.meta.url))
 
-/** Does what is asked and gives the answer. */
+/** Performs a command and returns the reply. */
 const handle = Effect.fnUntraced(
   function*(command: Command) {
     const calls = yield* Calls
     switch (command._tag) {
       case "join":
         yield* calls.join(command)
-        return "Here I am"
+        return "I'm here"
       case "play": {
         const session = yield* calls.get(command.guildId)
-        if (session === undefined) return "I am in no channel"
+        if (session === undefined) return "I'm not in a voice channel"
         yield* session.play(song, { loop: "forever" })
-        return "Here it comes"
+        return "Playing the song"
       }
       case "leave":
         yield* calls.leave(command.guildId)
-        return "Good bye"
+        return "Goodbye"
     }
   },
-  // somebody said `leave` while we were joining
-  Effect.catchReason("VoiceError", "NotConnected", () => Effect.succeed("Well, then not")),
+  // somebody said `leave` while the bot was joining
+  Effect.catchReason("VoiceError", "NotConnected", () => Effect.succeed("Joining was canceled")),
   Effect.catchTag("VoiceError", ({ message }) => Effect.succeed(message))
 )
 
@@ -76,35 +77,35 @@ const commands = Effect.gen(function*() {
       ({ voiceStates }) => voiceStates.some((state) => state.channelId === channelId && !state.scripted)
     )
 
-  // all at once; and two of one guild, of which the second moves what the first has joined
+  // join everywhere at once; guild 0 gets two commands, and the second one moves the session of the first
   const answers = yield* Effect.forEach(
     [...places, hall],
     (place) => handle({ _tag: "join", ...place }),
     { concurrency: "unbounded" }
   )
-  assert.deepEqual(new Set(answers), new Set(["Here I am"]))
+  assert.deepEqual(new Set(answers), new Set(["I'm here"]))
   yield* handle({ _tag: "play", guildId: hall.guildId })
   assert.equal(yield* isIn(hall.channelId), true)
   assert.equal(yield* isIn(first.channelId), false)
-  assert.equal(yield* handle({ _tag: "join", ...first }), "Here I am")
+  assert.equal(yield* handle({ _tag: "join", ...first }), "I'm here")
   assert.equal((yield* (yield* calls.get(first.guildId))?.tracks ?? Effect.succeed([])).length, 1)
 
-  // one leaves while it joins, and one is sent away: both can come again
-  assert.equal(yield* handle({ _tag: "leave", guildId: first.guildId }), "Good bye")
+  // a session that is told to leave while it joins, and one whose channel is deleted: both can come back
+  assert.equal(yield* handle({ _tag: "leave", guildId: first.guildId }), "Goodbye")
   const [joining] = yield* Effect.all(
     [handle({ _tag: "join", ...first }), handle({ _tag: "leave", guildId: first.guildId })],
     { concurrency: "unbounded" }
   )
-  assert.equal(joining, "Well, then not")
-  assert.equal(yield* handle({ _tag: "join", ...first }), "Here I am")
+  assert.equal(joining, "Joining was canceled")
+  assert.equal(yield* handle({ _tag: "join", ...first }), "I'm here")
   yield* discord.faults.deleteChannel("room of guild 0")
   yield* Effect.repeat(Effect.andThen(Effect.sleep("10 millis"), calls.get(first.guildId)), {
     until: (session) => session === undefined
   })
-  assert.equal(yield* handle({ _tag: "play", guildId: first.guildId }), "I am in no channel")
-  assert.equal(yield* handle({ _tag: "join", ...hall }), "Here I am")
+  assert.equal(yield* handle({ _tag: "play", guildId: first.guildId }), "I'm not in a voice channel")
+  assert.equal(yield* handle({ _tag: "join", ...hall }), "I'm here")
 
-  // Discord is far away when the program ends
+  // when the program ends, Discord answers slowly
   yield* discord.faults.delayEvents("bot", 100)
 })
 
@@ -116,7 +117,7 @@ const program = Effect.gen(function*() {
   )
   const tookMs = (yield* Clock.currentTimeMillis) - beganMs
   yield* Effect.log(`${guilds.length} sessions left within ${tookMs} ms`)
-  // each waits for an answer of Discord: one after another it would be two seconds
+  // each session waits for an answer from Discord: one after another would take two seconds
   assert.ok(tookMs < 1_500)
   assert.deepEqual((yield* discord.snapshot).voiceStates, [])
   assert.deepEqual(yield* discord.violations, [])

@@ -1,5 +1,6 @@
 /**
- * Metrics, spans and logs by OTLP, as collectors take them. Here the collector is a few lines that remember what came.
+ * Exports metrics, spans and logs to an OTLP collector. Here the collector is a small HTTP server that keeps what it
+ * receives. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
@@ -23,7 +24,7 @@ const play = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   yield* track.awaitEnd
 }, Effect.scoped)
 
-/** Takes whatever is posted, by path. */
+/** A collector that keeps everything that is posted, by path. */
 const makeCollector = Effect.acquireRelease(
   Effect.callback<{ readonly url: string; readonly got: Map<string, string>; readonly close: () => void }>((resume) => {
     const got = new Map<string, string>()

@@ -1,5 +1,6 @@
 /**
- * Metrics for Prometheus: every session that the bot joins shows up at `/metrics`.
+ * Exposes metrics to Prometheus: every session that the bot joins appears at `/metrics`. Runs against the emulator; no
+ * token needed.
  */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
@@ -26,7 +27,7 @@ const play = Effect.fnUntraced(
   Effect.provide(Metrics.layer({ interval: "1 second" }))
 )
 
-/** What Prometheus does. */
+/** Does what Prometheus does. */
 const scrape = Effect.gen(function*() {
   const { address } = yield* HttpServer.HttpServer
   assert(address._tag !== "UnixPathAddress")

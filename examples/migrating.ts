@@ -1,6 +1,7 @@
 /**
- * What programs for other libraries look like with this one: @discordjs/voice, a client of Lavalink, discord.py. And one whose
- * handlers are no Effects.
+ * What programs for @discordjs/voice, a Lavalink client and discord.py look like with this package. Comments name the
+ * original calls. `imperatively` is for programs whose handlers are not effects. Runs against the emulator; no token
+ * needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Deferred, Effect, Exit, type Layer, ManagedRuntime, Scope, Stream } from "effect"
@@ -107,11 +108,11 @@ const imperatively = async (
     const track = await voice.runPromise(session.play(AudioSource.fromFile(file), { until: "1 second" }))
     return (await voice.runPromise(track.awaitEnd))._tag
   } catch (error) {
-    // what a promise is rejected with is the error itself
+    // the promise is rejected with the error itself
     if (error instanceof VoiceError.VoiceError) return error.reason._tag
     throw error
   } finally {
-    // leaves
+    // leave the channel
     await voice.runPromise(Scope.close(scope, Exit.void))
     await voice.dispose()
   }

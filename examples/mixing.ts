@@ -1,5 +1,6 @@
 /**
- * Several tracks at once: music steps back while a voice speaks over it, and one song crosses into the next.
+ * Plays several tracks at once: music gets quieter while a voice speaks over it, and one song crossfades into the next.
+ * Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
@@ -37,7 +38,7 @@ const program = Effect.gen(function*() {
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const metrics = yield* perform(where).pipe(Effect.provide(discord.layerVoice("bot")))
-  yield* Effect.log(`sent ${metrics.sent} frames of the last one, ${metrics.missed} missed`)
+  yield* Effect.log(`sent ${metrics.sent} frames of the last song, ${metrics.missed} missed`)
   assert.ok(metrics.sent > 40)
   assert.ok((yield* guest.heard).length > 150)
   assert.deepEqual(yield* discord.violations, [])

@@ -1,3 +1,6 @@
+/**
+ * Tests a bot with mock layers for single services, without any connection. Run it with Vitest.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer, Stream } from "effect"
 import {
@@ -27,7 +30,7 @@ import { greeter } from "./greeter.ts"
 const where = { guildId: GuildId.make("10"), channelId: ChannelId.make("20") }
 
 describe("with mock layers", () => {
-  it.effect("passes on what a driver says, without a connection", () =>
+  it.effect("fails with the error of a driver, without a connection", () =>
     Effect.gen(function*() {
       const full = VoiceError.make(new VoiceError.RateLimited({ code: 4021, detail: "too many" }))
       const Driver = Layer.succeed(VoiceDriver.VoiceDriver, { connect: () => Effect.fail(full) })
@@ -42,7 +45,7 @@ describe("with mock layers", () => {
       assert.isNull((yield* discord.take).channel_id, "it leaves the channel again")
     }).pipe(Effect.provide(GatewayTest)))
 
-  it.effect("hears somebody whom the test lets speak", () =>
+  it.effect("hears a user for whom the test sends packets", () =>
     Effect.gen(function*() {
       const driver = yield* MockVoiceDriver.MockVoiceDriver
       const session = yield* VoiceSession.join(where)
@@ -57,7 +60,7 @@ describe("with mock layers", () => {
       const userId = UserId.make("2")
       for (let i = 0; i < 10; i++) {
         const arrivalMs = Number(yield* Clock.monotonicTimeNanos) / 1_000_000
-        // one byte that says what it is, and anything
+        // the first byte is the header of an Opus packet, the rest can be anything
         const payload = Uint8Array.of(0xfc, i)
         yield* driver.emit({
           _tag: "Packet",
@@ -73,7 +76,7 @@ describe("with mock layers", () => {
       Effect.provide([GatewayTest, MockVoiceDriver.layer, Mixer.layer, MockOpusEncoder.layer, MockOpusDecoder.layer])
     ))
 
-  it.effect("sends what was encoded, to a voice server that the test plays", () =>
+  it.effect("sends encoded audio to a voice server that the test plays", () =>
     Effect.gen(function*() {
       const bot = yield* greeter(where).pipe(Effect.forkScoped)
       const gateway = yield* (yield* MockVoiceSocket.MockVoiceSocket).accept
@@ -88,7 +91,7 @@ describe("with mock layers", () => {
       yield* Time.advance("2 seconds")
       const packet = yield* server.take
       assert.strictEqual(new DataView(packet.buffer).getUint32(8), 7, "our SSRC")
-      assert.strictEqual(yield* server.waiting, 49 + 5, "a second of sound, and the silence that closes it")
+      assert.strictEqual(yield* server.waiting, 49 + 5, "a second of sound, and the silence that ends it")
 
       yield* gateway.close(4017)
       const error = yield* Effect.flip(Fiber.join(bot))
@@ -99,7 +102,7 @@ describe("with mock layers", () => {
 
 const mode = "aead_aes256_gcm_rtpsize"
 
-/** A main gateway that lets everybody in. */
+/** A main gateway that lets the bot in. */
 const GatewayTest = MockGateway.layer({
   answer: MockGateway.answerWith({
     userId: UserId.make("1"),
@@ -109,7 +112,7 @@ const GatewayTest = MockGateway.layer({
   })
 })
 
-/** The real driver, on a voice server that the test plays. */
+/** The real driver, with a voice server that the test plays. */
 const DriverTest = VoiceDriver.layer.pipe(
   Layer.provideMerge([MockVoiceSocket.layer, MockVoiceUdp.layer(), MockVoiceCrypto.layer, Dave.layerDisabled]),
   Layer.provide(AudioClock.layerEffectClock)

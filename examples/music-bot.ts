@@ -1,7 +1,7 @@
 /**
- * A music bot in many guilds, driven by slash commands: a queue, effects, a soundboard over the music, and what a station has on air.
- * It goes where whoever asks for music is, leaves when nobody is there any more, and stands on nothing but our own gateway client. It is
- * tested in `music-bot.test.ts`.
+ * A music bot for many guilds, driven by slash commands: a queue, effects, a soundboard over the music, and the titles
+ * of radio stations. It joins the channel of the user who asks for music, and leaves when nobody is there anymore. It
+ * uses no other Discord library than this package's own gateway client. `music-bot.test.ts` tests it.
  */
 import { Cause, type Duration, Effect, Schema, Stream } from "effect"
 import {
@@ -16,14 +16,14 @@ import {
 } from "effect-discord-voice"
 
 export interface Options {
-  /** What somebody means who wants to hear something. */
+  /** Finds what a user asks for. */
   readonly find: (text: string) => AudioSource.AudioSource | undefined
   readonly sounds: Readonly<Record<string, AudioSource.AudioSource>>
-  /** How long it waits for somebody to come back before it leaves. */
+  /** How long the bot waits for somebody to come back before it leaves. */
   readonly patience: Duration.Input
 }
 
-/** Who wants to hear it, and in which words. */
+/** Who asked for a track, and in which words. */
 interface Wish {
   readonly text: string
   readonly by: UserId
@@ -35,13 +35,13 @@ const presets: Readonly<Record<string, ReadonlyArray<SoundEffect.SoundEffect>>> 
   nightcore: [{ _tag: "Timescale", speed: 1.25, pitch: 1.25 }]
 }
 
-/** What plays in one guild. */
+/** The session of one guild, its queue, and the title that is playing. */
 const makePlayer = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession) {
   const queue = yield* TrackQueue.make<never, Wish>(session)
   let title = ""
   yield* queue.events.pipe(
     Stream.filter((event) => event._tag === "Started"),
-    // the title of a song is there when it begins; that of a station comes later, and changes
+    // a song has its title from the start; the title of a station comes later, and changes
     Stream.switchMap(({ entry, track }) =>
       track.events.pipe(
         Stream.filter((event) => event._tag === "Tagged"),
@@ -58,7 +58,7 @@ const makePlayer = Effect.fnUntraced(function*(session: VoiceSession.VoiceSessio
 
 type Player = Effect.Success<ReturnType<typeof makePlayer>>
 
-/** Ends when no human has been there for a time, or with the session. */
+/** Ends when no human has been there for `patience`, or with the session. */
 const untilAlone = (session: VoiceSession.VoiceSession, patience: Duration.Input) =>
   session.memberChanges.pipe(
     Stream.map((members) => Array.from(members.values()).some(({ bot }) => bot !== true)),
@@ -67,7 +67,7 @@ const untilAlone = (session: VoiceSession.VoiceSession, patience: Duration.Input
     Stream.runHead
   )
 
-/** What is used of a command (Discord docs, Interactions, Interaction Object). */
+/** The fields of a command that the bot uses (Discord docs, Interactions, Interaction Object). */
 const Command = Schema.Struct({
   type: Schema.Literal(2),
   id: Schema.String,
@@ -93,7 +93,7 @@ const text = (name: string, names: ReadonlyArray<string> = []) => ({
 const percent = {
   type: 4,
   name: "percent",
-  description: "100 is as it is",
+  description: "100 is the original volume",
   required: true,
   min_value: 0,
   max_value: 200
@@ -109,16 +109,16 @@ export const musicBot = Effect.fnUntraced(function*({ find, patience, sounds }: 
     Object.fromEntries(Object.entries(sounds).map(([name, source]) => [name, AudioSource.preloaded(source)]))
   )
   yield* rest.put(`/applications/${application}/commands`, [
-    { name: "play", description: "plays something", options: [text("what")] },
-    { name: "skip", description: "goes on with the next" },
-    { name: "queue", description: "says what plays, and what waits" },
-    { name: "volume", description: "makes it louder or quieter", options: [percent] },
-    { name: "effect", description: "changes the sound", options: [text("name", Object.keys(presets))] },
-    { name: "sound", description: "plays a sound over the music", options: [text("name", Object.keys(sounds))] },
-    { name: "leave", description: "sends the bot away" }
+    { name: "play", description: "Play something", options: [text("what")] },
+    { name: "skip", description: "Skip to the next track" },
+    { name: "queue", description: "Show what is playing and what is waiting" },
+    { name: "volume", description: "Change the volume", options: [percent] },
+    { name: "effect", description: "Change the sound", options: [text("name", Object.keys(presets))] },
+    { name: "sound", description: "Play a sound over the music", options: [text("name", Object.keys(sounds))] },
+    { name: "leave", description: "Make the bot leave" }
   ])
 
-  // its type is written down because it is named in what it is made of
+  // the type is written out because `calls` is used inside its own definition
   const calls: VoiceSessions.VoiceSessions<Player> = yield* VoiceSessions.make((session) =>
     Effect.gen(function*() {
       const player = yield* makePlayer(session)
@@ -127,45 +127,45 @@ export const musicBot = Effect.fnUntraced(function*({ find, patience, sounds }: 
     })
   )
 
-  /** Does what is asked for and says what to answer. */
+  /** Performs a command and returns the reply. */
   const perform = Effect.fnUntraced(function*({ data, guild_id: guildId, member: { user } }: typeof Command.Type) {
     const option = data.options?.[0]?.value ?? ""
     const there = yield* calls.get(guildId)
     if (data.name === "play") {
       const source = find(String(option))
-      if (source === undefined) return "I do not know that one."
-      // who is in which channel our gateway knows; no interaction says it
+      if (source === undefined) return "I don't know that one."
+      // an interaction does not say which voice channel a user is in, but the gateway knows
       const channelId = gateway.occupants?.of(guildId).get(user.id)?.channelId
       const player = there === undefined && channelId !== undefined ? yield* calls.join({ guildId, channelId }) : there
-      if (player === undefined) return "Come into a voice channel first."
+      if (player === undefined) return "Join a voice channel first."
       const { error } = yield* player.queue.add(source, { data: { text: String(option), by: user.id } })
-      // where nothing else plays it was opened by now
-      return error === undefined ? `${option} is in the queue.` : error.message
+      // if nothing else is playing, the source has been opened by now
+      return error === undefined ? `Added ${option} to the queue.` : error.message
     }
-    if (there === undefined) return "I am in no channel."
+    if (there === undefined) return "I'm not in a voice channel."
     if (data.name === "leave") {
       yield* calls.leave(guildId)
-      return "Good bye."
+      return "Goodbye."
     }
     const { queue, session, title } = there
     switch (data.name) {
       case "skip":
-        return (yield* queue.skip) === undefined ? "That was the last one." : "Here is the next one."
+        return (yield* queue.skip) === undefined ? "That was the last track." : "Playing the next track."
       case "volume":
         yield* queue.setGain(Number(option) / 100, { ramp: "200 millis" })
-        return `${option} % it is.`
+        return `Volume: ${option}%.`
       case "effect":
         yield* queue.setEffects(presets[option] ?? [])
-        return `It sounds of ${option} now.`
+        return `Effect: ${option}.`
       case "sound": {
         const sound = loaded[option]
-        if (sound === undefined) return "I have no such sound."
+        if (sound === undefined) return "I don't have that sound."
         yield* session.play(sound, { duck: { gain: 0.4, hold: 0 } })
         return `${option}!`
       }
       default: {
         const { current, upcoming } = yield* queue.contents
-        if (current === undefined) return "Nothing plays."
+        if (current === undefined) return "Nothing is playing."
         const wishes = upcoming.map(({ data, name }) => data?.text ?? name)
         return [`${title()}, at ${Math.floor(current.positionMs / 1000)} s`, ...wishes].join("\n")
       }
@@ -174,16 +174,16 @@ export const musicBot = Effect.fnUntraced(function*({ find, patience, sounds }: 
 
   const answer = Effect.fnUntraced(
     function*(command: typeof Command.Type) {
-      // Discord gives three seconds for this, and a quarter of an hour for all else
+      // Discord allows three seconds for this first answer, and 15 minutes for the rest
       yield* rest.post(`/interactions/${command.id}/${command.token}/callback`, { type: 5 })
       const content = yield* Effect.catchTag(perform(command), "VoiceError", ({ message }) => Effect.succeed(message))
       yield* rest.patch(`/webhooks/${application}/${command.token}/messages/@original`, {
-        // a message has room for no more, and pings nobody whom a title or somebody's wish names
+        // at most 2,000 characters, and without pinging anybody who is named in a title or a request
         content: content.slice(0, 2_000),
         allowed_mentions: { parse: [] }
       })
     },
-    // one that goes wrong is not the end of the bot
+    // a command that fails must not end the bot
     Effect.catchCauseIf(
       (cause) => !Cause.hasInterruptsOnly(cause),
       (cause) => Effect.logError("A command failed", cause)
@@ -192,10 +192,10 @@ export const musicBot = Effect.fnUntraced(function*({ find, patience, sounds }: 
 
   yield* commands.pipe(
     Stream.filter(({ t }) => t === "INTERACTION_CREATE"),
-    // buttons and what else there is look otherwise
+    // buttons and other interactions have another shape, and are skipped
     Stream.map(({ d }) => Schema.decodeUnknownOption(Command)(d)),
     Stream.filter((command) => command._tag === "Some"),
-    // one that takes its time holds up no other
+    // a slow command does not hold up the others
     Stream.mapEffect(({ value }) => answer(value), { concurrency: "unbounded" }),
     Stream.runDrain
   )

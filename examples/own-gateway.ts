@@ -1,6 +1,6 @@
 /**
- * Two ways to bring a connection to Discord of your own: plain callbacks, and a stream of dispatches. Each plays to a guest
- * in an emulator of Discord.
+ * Two ways to use your own connection to Discord: plain callbacks, and a stream of dispatches. A bot plays to a guest
+ * over each of them. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { type Cause, Effect, Layer, Queue, Redacted, Stream } from "effect"
@@ -36,7 +36,7 @@ const overStream = (connection: RawConnection) =>
 
 const play = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, isReady: Effect.Effect<void, unknown>) {
   const session = yield* VoiceSession.join(where)
-  // however long a busy machine takes for it
+  // wait for the connection, however long it takes on a busy machine
   yield* isReady
   const track = yield* session.play(AudioSource.fromFile(new URL("song.ogg", import.meta.url)))
   return yield* track.awaitEnd
@@ -46,7 +46,7 @@ const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   for (const [name, layer] of [["callbacks", overCallbacks], ["stream", overStream]] as const) {
-    // a bot may identify once in five seconds: each has a user of its own
+    // a bot may identify only once in five seconds, so each way has its own bot
     const { token } = yield* discord.createUser({ name, bot: true })
     const guest = yield* discord.join({ user: `guest of ${name}`, channel: "lobby" })
     const connection = new RawConnection(discord.urls.gateway, Redacted.value(token))

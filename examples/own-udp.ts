@@ -1,6 +1,7 @@
 /**
- * A `VoiceUdp` of your own beneath everything else: one that counts the datagrams of media in both directions. It is given to the driver
- * twice: over `Voice.layer`, and in a voice that is put together by hand.
+ * Replaces one part of the driver: a `VoiceUdp` that counts the media datagrams in both directions. The driver gets it
+ * in two ways: over `Voice.layer`, and in a voice layer that is put together by hand. Runs against the emulator; no
+ * token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Fiber, Layer, Stream } from "effect"
@@ -25,7 +26,7 @@ import * as tone from "./tone.ts"
 
 const counts = { sent: 0, received: 0 }
 
-/** Another socket around one: what is called in the beat must not throw. */
+/** Wraps a socket. The functions that are called in the beat must not throw. */
 const counted = (socket: VoiceUdp.Socket): VoiceUdp.Socket => ({
   discover: socket.discover,
   media: {
@@ -46,7 +47,7 @@ const counted = (socket: VoiceUdp.Socket): VoiceUdp.Socket => ({
   statistics: () => socket.statistics()
 })
 
-/** Over another one: it asks for a `VoiceUdp` and is one. */
+/** Wraps another `VoiceUdp`: the layer requires one, and provides one. */
 const CountedUdp = Layer.effect(
   VoiceUdp.VoiceUdp,
   Effect.map(
@@ -55,13 +56,13 @@ const CountedUdp = Layer.effect(
   )
 )
 
-/** All else as it is: a driver over the parts of `Voice.layer`, one of which is ours. */
+/** A driver with our `VoiceUdp`, and with the other parts of `Voice.layer` unchanged. */
 const OverVoice = VoiceDriver.layer.pipe(
   Layer.provide(CountedUdp),
   Layer.provideMerge(Voice.layer)
 )
 
-/** What `Voice.layer` is made of, from above to below. */
+/** The parts of `Voice.layer`, from top to bottom. */
 const ByHand = VoiceDriver.layer.pipe(
   Layer.provide(CountedUdp),
   Layer.provideMerge([
@@ -79,7 +80,7 @@ const ByHand = VoiceDriver.layer.pipe(
 
 const talk = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, isReady: Effect.Effect<void, unknown>) {
   const session = yield* VoiceSession.join(where)
-  // however long a busy machine takes for it
+  // wait for the connection, however long it takes on a busy machine
   yield* isReady
   const hearing = yield* session.packets.pipe(Stream.take(25), Stream.runDrain, Effect.forkScoped)
   const track = yield* session.play(AudioSource.fromPcm(tone.pcm(1), { channels: 2, rate: 48_000 }))

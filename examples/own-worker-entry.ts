@@ -1,5 +1,5 @@
 /**
- * What the worker of `own-worker.ts` runs: a driver of services that are chosen here, for whoever is at the other end of its
+ * The worker of `own-worker.ts`: a driver with services that are chosen here, for the program at the other end of the
  * port.
  */
 import { NodeRuntime } from "@effect/platform-node"
@@ -8,7 +8,7 @@ import { Voice, VoiceDriver } from "effect-discord-voice"
 import { parentPort } from "node:worker_threads"
 
 const program = parentPort === null
-  ? Effect.die(new Error("This file is the entry of a worker: run own-worker.ts."))
+  ? Effect.die(new Error("This file is the entry point of a worker. Run own-worker.ts instead."))
   : VoiceDriver.serve(parentPort)
 
 NodeRuntime.runMain(program.pipe(Effect.provide(Voice.layer)))

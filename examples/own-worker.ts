@@ -1,6 +1,6 @@
 /**
- * A driver in a worker of one's own, for services that `VoiceDriver.layerThreadWith` has no option for. The session does not
- * notice: it is given another layer.
+ * Runs the driver in a worker of your own, for services that `VoiceDriver.layerThreadWith` has no option for. The
+ * session only gets a different layer, and works as before. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
@@ -33,7 +33,7 @@ const program = Effect.gen(function*() {
     Effect.provide([WorkerDriver, Mixer.layerThreadWith({ use: "always" }), discord.layerGateway("bot")])
   )
   const heard = yield* guest.heard
-  yield* Effect.log(`The track ended ${end._tag}. The guest heard ${heard.length} frames.`)
+  yield* Effect.log(`The track ended as ${end._tag}. The guest heard ${heard.length} frames.`)
   assert.equal(end._tag, "Finished")
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
 

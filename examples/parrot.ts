@@ -1,5 +1,6 @@
 /**
- * A parrot: answers everyone with what they have just said, in the very packets that it heard.
+ * A parrot: it answers everyone with what they have just said, in the same packets that it received. Runs against the
+ * emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Stream } from "effect"
@@ -8,7 +9,7 @@ import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import * as tone from "./tone.ts"
 
-/** Collects what each user says, and gives it when the user falls silent. */
+/** Collects what each user says, and returns it when the user falls silent. */
 const sayings = () => {
   const open = new Map<UserId, Array<Receive.ReceivedFrame>>()
   return (frame: Receive.ReceivedFrame): ReadonlyArray<ReadonlyArray<Receive.ReceivedFrame>> => {
@@ -17,7 +18,7 @@ const sayings = () => {
       open.delete(frame.userId)
       return said.length === 0 ? [] : [said]
     }
-    // what was lost cannot be said again
+    // lost frames cannot be repeated
     if (frame.kind === "audio") open.set(frame.userId, [...said, frame])
     return []
   }
@@ -44,16 +45,16 @@ const program = Effect.gen(function*() {
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
   yield* discord.createUser({ name: "parrot", bot: true })
   yield* Effect.forkScoped(parrot(where).pipe(Effect.provide(discord.layerVoice("parrot"))))
-  // until the parrot sits on its perch, however long a busy machine takes
+  // wait until the parrot is connected, however long it takes on a busy machine
   yield* guest.awaitHeardBy("parrot")
-  // and listens
+  // and until it listens
   yield* Effect.sleep("200 millis")
 
   const said = yield* tone.frames(1)
   yield* guest.speak(said)
   const heard = yield* guest.awaitFrames(said.length)
 
-  yield* Effect.log(`The guest said ${said.length} frames, and heard ${heard.length} of them again.`)
+  yield* Effect.log(`The guest said ${said.length} frames, and heard ${heard.length} of them back.`)
   assert.deepEqual(heard.map(({ payload }) => Buffer.from(payload)), said.map(({ data }) => Buffer.from(data)))
 }).pipe(Effect.scoped, Effect.provide([Emulator.layer(), OpusEncoder.layer]))
 

@@ -1,5 +1,6 @@
 /**
- * Plays PCM: two seconds of a tone, encoded while they play. A guest in the channel decodes what it heard.
+ * Plays PCM: two seconds of a tone, encoded while it plays. A guest in the channel decodes what it hears. Runs against
+ * the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
@@ -15,7 +16,7 @@ const play = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   return yield* track.awaitEnd
 }, Effect.scoped)
 
-/** Counts how often a wave rises through zero in a second of sound, in the left channel. */
+/** The pitch in Hz: how often the wave in the left channel rises through zero in a second. */
 const pitch = (pcm: Int16Array): number => {
   let rises = 0
   for (let i = 2; i < pcm.length; i += 2) if ((pcm[i - 2] ?? 0) < 0 && (pcm[i] ?? 0) >= 0) rises++
@@ -34,7 +35,9 @@ const program = Effect.gen(function*() {
   const sound: Array<number> = []
   for (const frame of heard.slice(25, 75)) sound.push(...yield* decoder.decode(frame.payload))
   const hertz = pitch(Int16Array.from(sound))
-  yield* Effect.log(`The track ended ${end._tag}. The guest heard ${heard.length} frames of ${Math.round(hertz)} Hz.`)
+  yield* Effect.log(
+    `The track ended as ${end._tag}. The guest heard ${heard.length} frames of ${Math.round(hertz)} Hz.`
+  )
   assert.equal(end._tag, "Finished")
   assert.ok(Math.abs(hertz - 440) < 5)
 }).pipe(Effect.scoped, Effect.provide([Emulator.layer(), OpusDecoder.layer]))

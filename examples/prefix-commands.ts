@@ -1,6 +1,6 @@
 /**
- * A bot that reads what people write ("!play", "!lyrics", "!help", "!stop"), with no other Discord library. Somebody writes in a text channel, in
- * an emulator of Discord.
+ * A bot that reads messages ("!play", "!lyrics", "!help", "!stop"). It uses no other Discord library than this
+ * package's own gateway client. In the emulator, a user writes in a text channel; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Layer, Schema, Stream } from "effect"
@@ -9,7 +9,7 @@ import { Emulator } from "effect-discord-voice/emulator"
 import { GatewayPayload } from "effect-discord-voice/protocol"
 import assert from "node:assert/strict"
 
-/** What is used of a message. */
+/** The fields of a message that the bot uses. */
 const Message = Schema.Struct({
   id: Schema.String,
   channel_id: Schema.String,
@@ -23,7 +23,7 @@ const song = AudioSource.fromFile(new URL("song.ogg", import.meta.url))
 
 const { GuildMessages, MessageContent } = GatewayPayload.Intents
 
-/** The second has to be allowed for the bot, in Discord's developer portal. */
+/** MessageContent has to be enabled for the bot in Discord's developer portal. */
 const intents = GatewayPayload.voiceIntents | GuildMessages | MessageContent
 
 /** A message with files (Discord docs, Uploading Files). */
@@ -54,26 +54,32 @@ const bot = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   const session = yield* VoiceSession.join(where)
   const queue = yield* TrackQueue.make(session)
 
-  const answer = Effect.fnUntraced(function*(message: typeof Message.Type) {
-    switch (message.content) {
-      case "!play":
-        yield* queue.add(song)
-        return yield* reply(message, "Playing.")
-      case "!lyrics":
-        return yield* reply(message, "Sing along.", [new File(["La la la"], "lyrics.txt", { type: "text/plain" })])
-      case "!help":
-        return yield* tell(message.author.id, "I know !play, !lyrics and !stop.")
-      case "!stop":
-        yield* queue.stop
-        return yield* reply(message, "Stopped.")
-    }
-  }, Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), (cause) => Effect.logError("It failed", cause)))
+  const answer = Effect.fnUntraced(
+    function*(message: typeof Message.Type) {
+      switch (message.content) {
+        case "!play":
+          yield* queue.add(song)
+          return yield* reply(message, "Playing.")
+        case "!lyrics":
+          return yield* reply(message, "Sing along.", [new File(["La la la"], "lyrics.txt", { type: "text/plain" })])
+        case "!help":
+          return yield* tell(message.author.id, "I know !play, !lyrics and !stop.")
+        case "!stop":
+          yield* queue.stop
+          return yield* reply(message, "Stopped.")
+      }
+    },
+    Effect.catchCauseIf(
+      (cause) => !Cause.hasInterruptsOnly(cause),
+      (cause) => Effect.logError("A command failed", cause)
+    )
+  )
 
-  yield* Effect.logInfo("The bot is there")
+  yield* Effect.logInfo("The bot is ready")
   yield* dispatches.pipe(
     Stream.filter(({ t }) => t === "MESSAGE_CREATE"),
     Stream.map(({ d }) => Schema.decodeUnknownOption(Message)(d)),
-    // the bot hears of its own messages, too
+    // the bot also receives its own messages
     Stream.filter((message) => message._tag === "Some" && message.value.author.bot !== true),
     Stream.mapEffect((message) => message._tag === "Some" ? answer(message.value) : Effect.void, {
       concurrency: "unbounded"
@@ -90,7 +96,7 @@ const program = Effect.gen(function*() {
   const GatewayLive = Gateway.layer({ token, url, restUrl, intents }).pipe(Layer.provide(Transport.layerWebSocket))
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
   yield* Effect.forkScoped(Effect.provide(bot(where), [GatewayLive, Voice.layer]))
-  // a guest sees that the bot is there
+  // wait until the bot is in the voice channel
   yield* discord.happenings.pipe(
     Stream.filter((happening) => happening._tag === "VoiceConnected"),
     Stream.runHead
@@ -109,7 +115,7 @@ const program = Effect.gen(function*() {
   yield* chat.write("!help", { user: "somebody" })
   const direct = yield* discord.direct({ user: "somebody" })
   const help = yield* direct.until(([message]) => message)
-  yield* Effect.log(`The bot says to somebody alone: ${help.content}`)
+  yield* Effect.log(`The bot says in a direct message: ${help.content}`)
   const heard = yield* guest.awaitFrames(100)
   yield* chat.write("!stop", { user: "somebody" })
   const last = yield* chat.until((messages) => messages.find(({ content }) => content === "Stopped."))

@@ -1,5 +1,6 @@
 /**
- * A queue: songs follow one another with a crossfade, the next one is opened ahead, and what waits can be shown and changed.
+ * A queue: each song crossfades into the next one, which is opened ahead of time. You can show and change what is
+ * waiting. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Stream } from "effect"
@@ -21,13 +22,13 @@ const jukebox = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
 
   yield* queue.add(AudioSource.fromFile(song))
   const again = yield* queue.add(AudioSource.fromFile(song))
-  yield* queue.add(AudioSource.fromFrames([], { name: "an empty one" }))
+  yield* queue.add(AudioSource.fromFrames([], { name: "an empty source" }))
   yield* queue.remove(again.id)
   yield* queue.add(AudioSource.fromFile(song), { at: 0 })
 
   yield* Effect.sleep("1 second")
   const { current, upcoming } = yield* queue.contents
-  yield* Effect.log(`${current?.entry.name} at ${Math.round(current?.positionMs ?? 0)} ms, ${upcoming.length} to come`)
+  yield* Effect.log(`${current?.entry.name} at ${Math.round(current?.positionMs ?? 0)} ms, ${upcoming.length} waiting`)
   yield* queue.skip
   yield* queue.awaitIdle
   return (yield* queue.contents).history.map(({ name }) => name)
@@ -37,7 +38,7 @@ const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const history = yield* jukebox(where).pipe(Effect.provide(discord.layerVoice("bot")))
-  assert.deepEqual(history, ["song.ogg", "song.ogg", "an empty one"])
+  assert.deepEqual(history, ["song.ogg", "song.ogg", "an empty source"])
   assert.deepEqual(yield* discord.violations, [])
 }).pipe(Effect.provide(Emulator.layer()))
 

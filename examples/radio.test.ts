@@ -1,3 +1,6 @@
+/**
+ * Tests bots that play a radio station, without sockets and on virtual time. Run it with Vitest.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Stream } from "effect"
 import { AudioSource, VoiceSession } from "effect-discord-voice"
@@ -7,14 +10,14 @@ import { readFileSync } from "node:fs"
 
 const song = readFileSync(new URL("song.ogg", import.meta.url))
 
-/** What is tested: it plays a station, and gives the names of what happens to the track. */
+/** The bot to test: it plays a station, and returns the names of the track's events. */
 const radio = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, fetch: AudioSource.Fetch) {
   const session = yield* VoiceSession.join(where)
   const track = yield* session.play(AudioSource.fromUrl("https://radio.example/live", { fetch }))
   return (yield* Stream.runCollect(track.events)).map(({ _tag }) => _tag)
 }, Effect.scoped)
 
-/** Plays a station for as long as it runs, however long that is off the air. */
+/** Plays a station for as long as the bot runs, however long the station is off the air. */
 const forDays = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, fetch: AudioSource.Fetch) {
   const session = yield* VoiceSession.join(where)
   const url = "https://radio.example/live"
@@ -23,7 +26,7 @@ const forDays = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, fet
   return yield* track.awaitEnd
 }, Effect.scoped)
 
-/** A station whose connection ends behind each song, and that lets nobody in any more after some. */
+/** A station that closes the connection after each song, and refuses new ones after this many songs. */
 const station = (songs: number) => {
   const asked: Array<string> = []
   const fetch: AudioSource.Fetch = async (url, { headers }) => {
@@ -49,7 +52,7 @@ describe("a radio without sockets", () => {
       assert.deepStrictEqual(asked, Array.from({ length: 4 }, () => "https://radio.example/live 1"))
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("is heard again behind five minutes off the air", () =>
+  it.effect("is heard again after five minutes off the air", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }

@@ -1,5 +1,6 @@
 /**
- * A station in an emulated Discord, and what it says is on air: its titles come as events of the track.
+ * Plays a radio station and shows what is on air: the titles arrive as events of the track. A small server on this
+ * machine stands in for the station. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Schedule, Stream } from "effect"
@@ -15,10 +16,10 @@ const interval = 4_000
 
 const titles = ["The Emulators - A Song", "The Emulators - Don't Stop"]
 
-/** Who has heard of a title says so here. */
+/** Emits each title that the bot has received. */
 const heard = new EventEmitter()
 
-/** A station as Icecast sends it to those who ask for metadata: from time to time, behind so much sound. */
+/** A station as Icecast sends it to clients that ask for metadata: one piece after every `interval` bytes of sound. */
 const station = Effect.acquireRelease(
   Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
     const song = readFileSync(new URL("song.ogg", import.meta.url))
@@ -33,7 +34,7 @@ const station = Effect.acquireRelease(
         const text = Buffer.from(title === undefined ? "" : `StreamTitle='${title}';`)
         const units = Math.ceil(text.length / 16)
         response.write(Buffer.concat([Buffer.of(units), text, Buffer.alloc(16 * units - text.length)]))
-        // a real song takes minutes, and this one is over when somebody has heard what it is
+        // a real song takes minutes; this one ends when the bot has received its title
         if (title !== undefined) await once(heard, title)
       }
       response.end()
@@ -50,7 +51,7 @@ const station = Effect.acquireRelease(
 const onAir = (track: Track.Track) =>
   track.events.pipe(
     Stream.filter((event) => event._tag === "Tagged"),
-    Stream.map(({ tags }) => tags["title"] ?? "nothing that has a title")
+    Stream.map(({ tags }) => tags["title"] ?? "nothing with a title")
   )
 
 const play = Effect.fnUntraced(function*(url: string) {
@@ -59,9 +60,9 @@ const play = Effect.fnUntraced(function*(url: string) {
     guildId: yield* discord.guild("guild"),
     channelId: yield* discord.channel("lobby")
   })
-  // it is joined once, since this one ends
+  // this station ends, so do not join it again
   const track = yield* session.play(AudioSource.fromUrl(url, { reconnect: Schedule.recurs(0) }))
-  yield* Effect.log(`${track.tags["icy-name"]} plays`)
+  yield* Effect.log(`Playing ${track.tags["icy-name"]}`)
   const told: Array<string> = []
   yield* Stream.runForEach(onAir(track), (title) => {
     told.push(title)

@@ -1,10 +1,10 @@
 /**
- * A connection to Discord's main gateway that somebody wrote without Effect: it identifies, beats and tells every dispatch.
- * It neither resumes nor reconnects.
+ * A connection to Discord's main gateway that is written without Effect, as a part of `own-gateway.ts`. It identifies,
+ * sends heartbeats and reports every dispatch. It neither resumes nor reconnects.
  */
 import { EventEmitter } from "node:events"
 
-/** What the gateway sends, as far as this connection looks at it. */
+/** The fields of a gateway message that this connection uses. */
 interface Message {
   readonly op: number
   readonly d: { readonly heartbeat_interval: number }
@@ -14,7 +14,7 @@ interface Message {
 /** Guilds and GuildVoiceStates. */
 const intents = 1 | (1 << 7)
 
-/** Emits `dispatch` with each dispatch, and `close` when nothing will come any more. */
+/** Emits `dispatch` with each dispatch, and `close` when no more will come. */
 export class RawConnection extends EventEmitter<{ dispatch: [unknown]; close: [] }> {
   readonly #socket: WebSocket
   #beat: NodeJS.Timeout | undefined

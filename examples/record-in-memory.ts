@@ -1,6 +1,7 @@
 /**
- * Records a conversation with an agent without a disk: what a user said and what the agent answered in WAV, and both together. What
- * is private is left out, the recording ends by itself, and its files are there as bytes.
+ * Records a conversation with an agent in memory, without a disk: what the user says and what the agent answers as WAV,
+ * and a mix of both. A private part is left out. The recording ends automatically, and its files are available as
+ * bytes. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
@@ -21,7 +22,7 @@ const record = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
 
   const answer = yield* session.play(AudioSource.fromPcm(tone.pcm(1), { channels: 2, rate: 48_000, name: "answer" }))
   yield* answer.awaitEnd
-  // what is said from here on is for nobody else
+  // what is said from here on is private
   yield* recording.pause
   yield* Effect.sleep("1 second")
   yield* recording.resume

@@ -1,5 +1,6 @@
 /**
- * Records a call: a file for each user, one for all, and a manifest. The bot announces the recording before it begins.
+ * Records a call: one file for each user, one for everybody together, and a manifest. The bot announces the recording
+ * before it begins. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
@@ -13,7 +14,7 @@ import * as tone from "./tone.ts"
 
 const record = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, folder: string) {
   const session = yield* VoiceSession.join(where)
-  // two short tones here; a sentence in a real bot, which waits for everybody's consent as well
+  // a short tone here; a real bot says a sentence, and also waits for everybody's consent
   const announce = Effect.gen(function*() {
     const track = yield* session.play(AudioSource.fromFrames(yield* tone.frames(0.4)))
     yield* track.awaitEnd
@@ -46,7 +47,7 @@ const program = Effect.gen(function*() {
   for (const { file, packets, userId } of manifest.users) {
     yield* Effect.log(`${userId}: ${file?.name}, ${packets.written} packets, ${packets.lost} lost`)
   }
-  yield* Effect.log(`All of them: ${manifest.mixed?.name}, ${(manifest.durationMs / 1000).toFixed(1)} s`)
+  yield* Effect.log(`Everybody: ${manifest.mixed?.name}, ${(manifest.durationMs / 1000).toFixed(1)} s`)
   assert.equal(manifest.state, "complete")
   assert.deepEqual(
     readdirSync(join(folder, "meeting")).toSorted(),

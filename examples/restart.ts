@@ -1,6 +1,7 @@
 /**
- * A queue that outlives its program: what plays, how far it was heard, what waits and what was played are kept in a JSON file, and the
- * next start goes on from there. Here the program is ended in the middle of the second song and started again.
+ * A queue that survives a restart. What is playing, its position, what is waiting and what was played are kept in a
+ * JSON file, and the next start goes on from there. Here the program is stopped in the middle of the second song and
+ * started again. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Exit, Fiber, Schedule, Schema } from "effect"
@@ -11,7 +12,7 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** What it takes to make an entry again. */
+/** What is needed to make an entry again. */
 const Wish = Schema.Struct({ file: Schema.String, fromMs: Schema.Finite })
 type Wish = typeof Wish.Type
 
@@ -21,13 +22,13 @@ const store = (queue: TrackQueue.TrackQueue<never, Wish>, path: string) =>
   Effect.map(queue.contents, ({ current, history, upcoming }) => {
     const playing = current?.entry.data
     const wishes = [
-      // a station goes on with what it sends by then
+      // a station has no position: it goes on with what it is sending by then
       ...(playing === undefined ? [] : [{ ...playing, fromMs: current?.live === false ? current.positionMs : 0 }]),
       ...upcoming.flatMap(({ data }) => data ?? [])
     ]
-    // who goes back to one hears it from its beginning
+    // an entry that somebody goes back to starts from its beginning
     const played = history.flatMap(({ data }) => data === undefined ? [] : [{ ...data, fromMs: 0 }])
-    // in one step, so that there is always a whole file
+    // replace the file in one step, so that it is always complete
     writeFileSync(`${path}.new`, Schema.encodeSync(Stored)({ played, wishes }))
     renameSync(`${path}.new`, path)
   })
@@ -43,11 +44,12 @@ const jukebox = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, pat
     history: played.map((wish) => ({ source: sourceOf(wish), data: wish }))
   })
   for (const wish of wishes) yield* queue.add(sourceOf(wish), { from: wish.fromMs, data: wish })
-  // before the queue is gone; of a session that was lost, nothing plays any more, and what was stored last counts
+  // store the queue before it is gone; if the session was lost, nothing is playing anymore,
+  // and what was stored last counts
   yield* Effect.addFinalizer((exit) =>
     Exit.isFailure(exit) && !Exit.hasInterrupts(exit) ? Effect.void : store(queue, path)
   )
-  // and for the case that there is no time for that
+  // and store it regularly, in case there is no time for that
   yield* Effect.forkScoped(Effect.repeat(store(queue, path), Schedule.spaced("5 seconds")))
   yield* queue.awaitIdle
   return (yield* queue.contents).history.length
@@ -78,8 +80,8 @@ const program = Effect.gen(function*() {
 
   assert.equal(yield* run, 3)
   const heard = (yield* guest.heard).filter(({ silence }) => !silence)
-  yield* Effect.log(`${heard.length} packets were heard of three songs of ${frames}`)
-  // the one that was sent while the program ended may be heard twice
+  yield* Effect.log(`Heard ${heard.length} packets of three songs with ${frames} each`)
+  // the packet that was sent while the program ended may be heard twice
   assert.ok(heard.length >= 3 * frames && heard.length <= 3 * frames + 2)
   assert.deepEqual(yield* discord.violations, [])
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))

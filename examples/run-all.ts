@@ -1,13 +1,16 @@
 /**
- * Runs every example that is a program, a few at a time because most of their time is spent waiting, and fails if one fails.
- * The examples import the built package: run `npm run build` before. `node examples/run-all.ts bun@1.4.5` runs them on that
- * version of Bun in place of this Node, `deno@2.9.6` on Deno.
+ * Runs every example that is a program, three at a time, and fails if one of them fails. The examples import the built
+ * package, so run `npm run build` first.
+ *
+ *     node examples/run-all.ts                  on this Node
+ *     node examples/run-all.ts bun@1.4.5        on this version of Bun
+ *     node examples/run-all.ts deno@2.9.6       on this version of Deno
  */
 import { spawn } from "node:child_process"
 import { existsSync, readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-/** Parts of others, what others start, and what writes into the repository. */
+/** Parts of other examples, programs that other examples start, and one that writes into the repository. */
 const parts = new Set([
   "bot.ts",
   "discord.js-bot.ts",
@@ -23,12 +26,12 @@ const parts = new Set([
   "tone.ts"
 ])
 
-/** What is written for the test runner of Node, which is there under no other runtime. */
+/** Examples for Node's test runner, which other runtimes do not have. */
 const ofNode = new Set(["discord.js-bot-test.ts"])
 
 const timeoutMs = 120_000
 
-/** How each runtime is started with a program. */
+/** The command that starts a program in each runtime. */
 const starts: { readonly [runtime: string]: ReadonlyArray<string> } = {
   bun: ["bun", "run"],
   deno: ["deno", "run", "--allow-all", "--no-lock"]
@@ -38,14 +41,14 @@ const [packageOf] = process.argv.slice(2)
 const start = packageOf === undefined ? [] : starts[packageOf.split("@")[0] ?? ""]
 if (start === undefined) {
   process.stderr.write(
-    `${packageOf} is not known here: give ${
-      Object.keys(starts).join("@version or ")
-    }@version, or nothing for this Node\n`
+    `Unknown runtime: ${packageOf}. Give ${
+      Object.keys(starts).join("@VERSION or ")
+    }@VERSION, or nothing for this Node.\n`
   )
   process.exit(2)
 }
 
-/** The command, and what stands before the name of a program. */
+/** The command, and its arguments before the name of the program. */
 const [command = "", ...before] = packageOf === undefined
   ? [process.execPath]
   : ["npx", "--yes", "--package", packageOf, "--", ...start]
@@ -112,4 +115,4 @@ if (failed.length > 0) {
   say(`${failed.length} of ${programs.length} examples failed: ${failed.join(", ")}`)
   process.exit(1)
 }
-say(`${programs.length} examples ran`)
+say(`All ${programs.length} examples passed`)

@@ -1,6 +1,6 @@
 /**
- * Runs `bot.ts`, unchanged and in a process of its own, against an emulator of Discord. A bot of yours, in any language,
- * can be run like this.
+ * Runs `bot.ts`, unchanged and in a separate process, against the emulator. You can run your own bot like this, in any
+ * language. No token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Redacted } from "effect"

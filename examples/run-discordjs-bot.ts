@@ -1,5 +1,5 @@
 /**
- * Runs `discordjs-bot.ts`, unchanged and in a process of its own, against an emulator of Discord.
+ * Runs `discordjs-bot.ts`, unchanged and in a separate process, against the emulator. No token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Fiber, Redacted } from "effect"
@@ -15,7 +15,7 @@ const program = Effect.gen(function*() {
   const env = {
     ...process.env,
     DISCORD_TOKEN: Redacted.value(token),
-    // discord.js adds the version by itself
+    // discord.js adds the API version itself
     DISCORD_REST: discord.urls.rest.replace("/v10", ""),
     GUILD_ID: yield* discord.guild("guild"),
     CHANNEL_ID: yield* discord.channel("lobby")
@@ -32,7 +32,7 @@ const program = Effect.gen(function*() {
     child.on("close", (code) => resume(Effect.succeed(code)))
     return Effect.sync(() => child.kill())
   }).pipe(Effect.forkScoped)
-  // discord.js has to begin a new session, which takes the bot out of its channel: it comes back and plays on
+  // discord.js has to begin a new session, which takes the bot out of its channel: it comes back and goes on playing
   const before = yield* guest.awaitFrames(25)
   yield* discord.faults.dropGatewaySession("bot")
   const exitCode = yield* Fiber.join(running)
@@ -40,8 +40,8 @@ const program = Effect.gen(function*() {
   const heard = yield* guest.heard
   yield* Effect.log(`The bot exited with ${exitCode}. The guest heard ${heard.length} frames.`)
   assert.equal(exitCode, 0)
-  assert.ok(said.includes("I play for guest"), "it knows who was there before")
-  // what it sends until it hears that it is out reaches nobody
+  assert.ok(said.includes("Playing for guest"), "it knows who was there before it")
+  // what the bot sends before it learns that it was removed reaches nobody
   const after = heard.filter(({ silence, ssrc }) => !silence && ssrc !== before[0]?.ssrc)
   assert.ok(after.length > 0, "it is heard again, on another connection")
   assert.deepEqual(yield* discord.violations, [])

@@ -1,5 +1,6 @@
 /**
- * A synthesis that takes two seconds for a second of speech: once it has run dry, it is heard again when there is enough to go on.
+ * Plays a speech synthesis that takes two seconds for each second of speech. When it has run dry, the track waits until
+ * there is enough to go on. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Schedule, Stream } from "effect"
@@ -8,7 +9,7 @@ import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import * as tone from "./tone.ts"
 
-/** Pieces of 20 ms, each of which takes 40 ms. */
+/** Pieces of 20 ms, one every 40 ms. */
 const synthesis = Stream.fromIterable(tone.pcm(2)).pipe(
   Stream.grouped(2 * 960),
   Stream.map((samples) => Int16Array.from(samples)),
@@ -27,7 +28,7 @@ const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const gaps = yield* say(where).pipe(Effect.provide(discord.layerVoice("bot")))
-  yield* Effect.log(`Two seconds of speech were heard with ${gaps} gaps.`)
+  yield* Effect.log(`Two seconds of speech were heard. Gaps: ${gaps}.`)
   assert.ok(gaps > 0 && gaps <= 2)
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
 

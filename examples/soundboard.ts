@@ -1,6 +1,6 @@
 /**
- * Sounds that are heard again and again: read and encoded once, kept in memory, and played in two channels at the same time. A longer
- * sound of PCM is encoded as it plays.
+ * A soundboard: sounds are read and encoded once, kept in memory, and played in two channels at the same time. A longer
+ * PCM sound is encoded while it plays. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
@@ -8,7 +8,7 @@ import { AudioSource, OpusEncoder, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
-/** In place of files of a soundboard. */
+/** These tones stand in for the files of a soundboard. */
 const files = {
   gong: AudioSource.tone({ frequency: 220, duration: "600 millis" }),
   beep: AudioSource.tone({ frequency: 880, duration: "200 millis" })

@@ -1,6 +1,6 @@
 /**
- * Opens sources of every kind and says what they are, without playing them: a file, bytes, a stream, a URL, a playlist, a program, raw PCM
- * of a text-to-speech service, a tone, and one that is live.
+ * Opens sources of every kind and says what they are, without playing them: a file, bytes, a stream, a URL, a playlist,
+ * a program, a tone, silence, PCM from a text-to-speech service, and a live source. Does not connect to Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Schedule, Stream } from "effect"
@@ -9,10 +9,10 @@ import assert from "node:assert/strict"
 import { createReadStream, readFileSync } from "node:fs"
 import * as Http from "node:http"
 
-// the song lies beside this file, wherever it is run from
+// the song is next to this file, wherever the program is started
 process.chdir(import.meta.dirname)
 
-/** What a source says of itself, and how much sound it gives: all, or its first second. */
+/** Logs what a source says about itself, and returns how many milliseconds of sound it gives, up to a second or so. */
 const describe = Effect.fnUntraced(function*<R>(source: AudioSource.AudioSource<R>) {
   const opened = yield* source.open
   let heardMs = 0
@@ -24,15 +24,15 @@ const describe = Effect.fnUntraced(function*<R>(source: AudioSource.AudioSource<
     if (ms === 0) break
     heardMs += ms
   }
-  const duration = opened.durationMs === undefined ? "an unknown time" : `${(opened.durationMs / 1000).toFixed(1)} s`
+  const duration = opened.durationMs === undefined ? "unknown duration" : `${(opened.durationMs / 1000).toFixed(1)} s`
   yield* Effect.log(
-    `${source.name}: ${opened.format}, ${duration}, ${opened.seek === undefined ? "no seek" : "seek"}, ` +
-      `${opened.live === true ? "live, " : ""}${opened.tags["title"] ?? "without a title"}`
+    `${source.name}: ${opened.format}, ${duration}, ${opened.seek === undefined ? "not seekable" : "seekable"}, ` +
+      `${opened.live === true ? "live, " : ""}${opened.tags["title"] ?? "no title"}`
   )
   return heardMs
 }, Effect.scoped)
 
-/** A server with a playlist, and a song that drops the first connection in the middle of its first second. */
+/** A server with a playlist and a song. It drops the first connection in the middle of the song's first second. */
 const server = Effect.acquireRelease(
   Effect.callback<{ readonly url: string; readonly playlist: string; readonly close: () => void }>((resume) => {
     const song = readFileSync("song.ogg")
@@ -59,7 +59,7 @@ const server = Effect.acquireRelease(
   ({ close }) => Effect.sync(close)
 )
 
-/** As many text-to-speech services give it: one channel, 24 kHz, 16 bits, in pieces of any size. */
+/** PCM as many text-to-speech services deliver it: one channel, 24 kHz, 16 bits, in pieces of any size. */
 const spoken = Stream.range(0, 9).pipe(
   Stream.map((piece) =>
     Int16Array.from({ length: 2400 }, (_, i) => 8000 * Math.sin(2 * Math.PI * 200 * (piece * 2400 + i) / 24_000))
@@ -80,7 +80,7 @@ const program = Effect.gen(function*() {
 
   const station = AudioSource.fromUrl(playlist)
 
-  // a page, HLS or sound is none
+  // undefined if the URL is a web page, HLS or audio
   const entries = (yield* AudioSource.entriesOf(playlist)) ?? []
   const songs = entries.map(({ title, url }) => AudioSource.fromUrl(url, { name: title }))
   assert.equal(songs.length, 2)
@@ -114,7 +114,7 @@ const program = Effect.gen(function*() {
   yield* Effect.log(inside.message)
   assert.match(inside.message, /AddressRefused/)
 
-  const unknown = AudioSource.fromBytes(new TextEncoder().encode("MThd, which is no sound"), {
+  const unknown = AudioSource.fromBytes(new TextEncoder().encode("MThd, which is not audio"), {
     name: "song.mid",
     ffmpeg: { command: "/opt/ffmpeg/bin/ffmpeg" }
   })

@@ -1,7 +1,8 @@
 /**
- * An agent on a service that hears and speaks by itself: it gets what is said in the channel, pauses included, and answers with sound,
- * faster than that is spoken. Somebody who speaks over an answer makes the agent fall silent, and the service learns how much of it was
- * heard. Messages have the names and fields of OpenAI's Realtime API; the service here is a small one on this machine.
+ * An agent on a speech-to-speech service. The service receives everything that is said in the channel, pauses included,
+ * and answers with audio, faster than real time. When somebody speaks over an answer, the agent falls silent, and the
+ * service learns how much of the answer was heard. Messages have the names and fields of OpenAI's Realtime API; a small
+ * server on this machine stands in for the service. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Data, Effect, Fiber, Option, Queue, Schema, Stream } from "effect"
@@ -11,7 +12,7 @@ import assert from "node:assert/strict"
 import { WebSocketServer } from "ws"
 import * as tone from "./tone.ts"
 
-/** Both ways it is one channel of 16 bits, little-endian. */
+/** In both directions, audio has this rate, one channel, and 16 bits, little-endian. */
 const rate = 24_000
 
 const item_id = Schema.String
@@ -21,12 +22,12 @@ const ServiceEvent = Schema.Union([
   Schema.Struct({ type: Schema.Literal("response.output_audio.done"), item_id }),
   Schema.Struct({ type: Schema.Literal("error"), error: Schema.Struct({ message: Schema.String }) })
 ])
-/** There are many others, which mean nothing to a voice. */
+/** The service sends many other types of events, which do not concern the voice. */
 const types = new Set<unknown>(ServiceEvent.members.map(({ fields }) => fields.type.literal))
 
 class ServiceFailed extends Data.TaggedError("ServiceFailed")<{ readonly message: string }> {}
 
-/** A connection to the service, which is closed with its scope. One that needs a key gets it by way of the package `ws`, as a header. */
+/** Connects to the service until the scope closes. If yours needs a key, send it as a header with the package `ws`. */
 const connect = Effect.fnUntraced(function*(url: string) {
   const events = yield* Queue.unbounded<typeof ServiceEvent.Type, ServiceFailed>()
   const fail = (message: string) => Queue.failCauseUnsafe(events, Cause.fail(new ServiceFailed({ message })))
@@ -38,10 +39,10 @@ const connect = Effect.fnUntraced(function*(url: string) {
     const message = JSON.parse(data)
     if (!types.has(message.type)) return
     const event = Schema.decodeUnknownOption(ServiceEvent)(message)
-    if (Option.isNone(event)) return fail(`${message.type} has another shape`)
+    if (Option.isNone(event)) return fail(`${message.type} has an unexpected shape`)
     Queue.offerUnsafe(events, event.value)
   })
-  socket.addEventListener("close", ({ code }) => fail(`the connection has ended with ${code}`))
+  socket.addEventListener("close", ({ code }) => fail(`the connection was closed with ${code}`))
   const opened = Effect.callback<void>((resume) => socket.addEventListener("open", () => resume(Effect.void)))
   yield* Effect.raceFirst(opened, Queue.peek(events))
   return {
@@ -55,7 +56,7 @@ const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, url: 
   const session = yield* VoiceSession.join({ ...where, receive: { tickDelay: "80 millis" } })
   const service = yield* connect(url)
 
-  /** All that is said in the channel, without an end: who hears for himself when somebody is done has to hear the silence, too. */
+  /** Sends everything that is said in the channel. The service also needs the silence, to notice the end of a turn. */
   const hear = session.receive.mixed({ rate, channels: 1 }).pipe(
     Stream.runForEach(({ pcm }) =>
       service.send({
@@ -65,9 +66,9 @@ const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, url: 
     )
   )
 
-  /** The answer that comes, as long as more of it does. */
+  /** The latest answer, of which more may arrive. */
   let answer: { readonly itemId: string; readonly pieces: Queue.Queue<Uint8Array, Cause.Done> } | undefined
-  /** Of an answer that was spoken over some may still be on its way. */
+  /** The answer that was interrupted. What still arrives of it is ignored. */
   let over: string | undefined
   const speak = service.events.pipe(
     Stream.runForEach(Effect.fnUntraced(function*(event) {
@@ -78,10 +79,10 @@ const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, url: 
           if (answer?.itemId !== itemId) {
             answer = { itemId, pieces: yield* Queue.unbounded<Uint8Array, Cause.Done>() }
             const speech = AudioSource.fromPcm(Stream.fromQueue(answer.pieces), { rate, channels: 1, name: itemId })
-            // it gives a track when the first 120 ms are there, which come by way of this fiber
+            // `play` returns when the first 120 ms are there; this fiber delivers them, so it must not wait for `play`
             const playing = session.play(speech).pipe(
-              // nobody waits for this fiber, who could be told
-              Effect.catchCause((cause) => Effect.logError("An answer is not heard", cause))
+              // nobody awaits this fiber, so log the error here
+              Effect.catchCause((cause) => Effect.logError("An answer could not be played", cause))
             )
             yield* Effect.forkScoped(playing)
           }
@@ -112,8 +113,8 @@ const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, url: 
 }, Effect.scoped)
 
 /**
- * The service. It takes half a second of silence behind speech for the end of a turn, and answers each with 4 seconds of sound, all at
- * once; when somebody speaks, it stops.
+ * The service. It reports when somebody starts to speak, takes half a second of silence after speech for the end of a
+ * turn, and answers each turn with 4 seconds of sound, all at once.
  */
 const serve = Effect.fnUntraced(function*(truncated: Queue.Queue<number>) {
   const server = yield* Effect.acquireRelease(
@@ -171,20 +172,20 @@ const program = Effect.gen(function*() {
   const url = yield* serve(truncated)
   const running = yield* agent(where, url).pipe(Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
   const talk = Effect.gen(function*() {
-    // however long a busy machine takes for it; and then it listens
+    // the bot needs a moment to connect, and another to start listening
     yield* ada.awaitHeardBy("bot")
     yield* Effect.sleep("200 millis")
     yield* ada.speak(yield* tone.frames(1))
     yield* ada.awaitFrames(50)
-    // she speaks over it
+    // ada speaks over the answer
     yield* ada.speak(yield* tone.frames(0.6))
     const spokenMs = yield* Queue.take(truncated)
-    // of 20 ms each; what was sent may be on its way yet
+    // frames of 20 ms each; the last ones may still be on their way
     yield* ada.awaitFrames(Math.floor(spokenMs / 20))
     const heard = (yield* ada.heard).filter(({ silence }) => !silence).length
-    yield* Effect.log(`Of 4 seconds the service knows that ${spokenMs} ms were heard; ada has heard ${heard} frames`)
+    yield* Effect.log(`The service knows that ${spokenMs} ms of 4 seconds were heard; ada heard ${heard} frames`)
     assert.ok(spokenMs >= 980 && heard * 20 - spokenMs <= 40, `${heard} frames and ${spokenMs} ms`)
-    // and hears all of the next one
+    // ada hears all of the next answer
     yield* ada.awaitFrames(heard + 200)
     yield* Effect.log("The second answer was heard to its end")
     assert.equal(yield* Queue.size(truncated), 0)

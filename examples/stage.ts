@@ -1,5 +1,6 @@
 /**
- * A bot in a stage: it is in the audience, where nobody hears it, and asks to speak. A moderator invites it, and it plays.
+ * A bot on a stage. It starts in the audience, where nobody hears it, and asks to speak. A moderator invites it, and it
+ * plays. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Fiber, Stream } from "effect"
@@ -7,7 +8,7 @@ import { AudioSource, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
-/** Waits until what we play is heard. */
+/** Waits until the bot can be heard. */
 const untilHeard = (session: VoiceSession.VoiceSession) =>
   Effect.gen(function*() {
     const events = yield* session.events
@@ -30,7 +31,7 @@ const bot = Effect.gen(function*() {
   yield* session.setStage("request")
   yield* discord.faults.suppressUser("bot", false)
   yield* Fiber.join(waiting)
-  yield* Effect.log("a speaker now")
+  yield* Effect.log("now a speaker")
 
   const track = yield* session.play(AudioSource.fromFile(new URL("song.ogg", import.meta.url)))
   assert.equal((yield* guest.awaitFrames(25)).length >= 25, true)

@@ -1,5 +1,6 @@
 /**
- * One source to many sessions: a station plays, mixes and encodes once; every session seals the same frames for itself.
+ * Plays one source to many sessions: a station plays, mixes and encodes it once, and each session only encrypts the
+ * same frames for itself. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
@@ -11,7 +12,7 @@ const song = AudioSource.fromFile(new URL("song.ogg", import.meta.url))
 
 const radio = Effect.fnUntraced(function*(sessions: ReadonlyArray<VoiceSession.VoiceSession>) {
   const station = yield* Station.make({ name: "radio" })
-  // nothing is on air between two songs
+  // wait for a long time, because nothing is on air between two songs
   yield* Effect.forEach(sessions, (session) => session.play(station.source, { starveTimeout: "1 hour" }))
   const first = yield* station.play(song)
   yield* Effect.sleep("500 millis")

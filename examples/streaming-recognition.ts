@@ -1,6 +1,7 @@
 /**
- * A recognition that is told what is said while it is said, as streaming services are: it is nearly done when somebody falls silent.
- * One whose connection is lost begins anew, and is told all of it again; one that fails for good, or never answers, costs one line.
+ * Sends speech to a streaming recognition service while it is spoken, so that the text is nearly ready when the speaker
+ * falls silent. A recognition that loses its connection starts over and receives everything again. One that fails
+ * permanently, or never answers, costs one line. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Clock, Effect, Fiber, Queue, Stream } from "effect"
@@ -11,10 +12,10 @@ import * as tone from "./tone.ts"
 
 const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
 
-/** How often the service was asked. */
+/** How often the service was called. */
 let tries = 0
 
-/** The WebSocket of a service would be here. This one loses its first connection in the middle. */
+/** The WebSocket of a service would go here. This one loses its first connection in the middle. */
 const recognize = Effect.fnUntraced(function*(pcm: Stream.Stream<Int16Array>, rate: number) {
   const isLost = ++tries === 1
   let samples = 0
@@ -29,7 +30,7 @@ const recognize = Effect.fnUntraced(function*(pcm: Stream.Stream<Int16Array>, ra
   return `${(samples / rate).toFixed(1)} s`
 })
 
-/** What was said, and how long after its end that was known. */
+/** What was said, and how long after the end of the utterance that was known. */
 interface Line {
   readonly text: string
   readonly afterMs: number
@@ -38,7 +39,7 @@ interface Line {
 const listen = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, lines: Queue.Queue<Line>) {
   const session = yield* VoiceSession.join(where)
   const recognitions = new Map<string, Fiber.Fiber<string, string>>()
-  /** What is being said of somebody is over. */
+  /** Removes and returns the recognition of what a user was saying. */
   const take = (userId: string) => {
     const recognition = recognitions.get(userId)
     recognitions.delete(userId)
@@ -48,12 +49,12 @@ const listen = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, line
     Stream.runForEach(Effect.fnUntraced(function*(event) {
       switch (event._tag) {
         case "Started": {
-          // each try reads it from its beginning on
+          // each attempt reads the utterance from its beginning
           const recognition = recognize(event.pcm, event.rate).pipe(Effect.retry({ times: 3 }))
           recognitions.set(event.userId, yield* Effect.forkScoped(recognition))
           return
         }
-        // a knock
+        // too short to be speech, such as a knock
         case "Discarded": {
           const recognition = take(event.userId)
           if (recognition !== undefined) yield* Fiber.interrupt(recognition)
@@ -67,8 +68,8 @@ const listen = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, line
             yield* Queue.offer(lines, { text, afterMs: (yield* nowMs) - event.utterance.endMs })
           })
           yield* Effect.forkScoped(line.pipe(
-            // nobody waits for this fiber, who could be told
-            Effect.catchCause((cause) => Effect.logError("What was said is not known", cause)),
+            // nobody awaits this fiber, so log the error here
+            Effect.catchCause((cause) => Effect.logError("An utterance was not recognized", cause)),
             Effect.ensuring(Fiber.interrupt(recognition))
           ))
         }
@@ -83,14 +84,14 @@ const program = Effect.gen(function*() {
   const ada = yield* discord.join({ user: "ada", channel: "lobby" })
   const lines = yield* Queue.unbounded<Line>()
   yield* listen(where, lines).pipe(Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
-  // however long a busy machine takes for it; and then it listens
+  // the bot needs a moment to connect, and another to start listening
   yield* ada.awaitHeardBy("bot")
   yield* Effect.sleep("200 millis")
   for (const seconds of [2, 1]) {
     yield* ada.speak(yield* tone.frames(seconds))
     const { afterMs, text } = yield* Queue.take(lines)
-    yield* Effect.log(`${text}, known ${Math.round(afterMs)} ms after its end`)
-    // and up to 300 ms of silence
+    yield* Effect.log(`${text} of speech, recognized ${Math.round(afterMs)} ms after its end`)
+    // including up to 300 ms of silence
     assert.ok(Number.parseFloat(text) >= seconds && Number.parseFloat(text) < seconds + 0.5, text)
   }
   assert.equal(tries, 3)

@@ -1,10 +1,13 @@
+/**
+ * Tests a bot in memory and on virtual time, where an hour takes milliseconds. Run it with Vitest.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Emulator } from "effect-discord-voice/emulator"
 import { Time } from "effect-discord-voice/testing"
 import { greeter } from "./greeter.ts"
 
-/** The bot in the lobby, with a guest who hears it. */
+/** Starts the bot in the lobby, with a guest who hears it. */
 const setup = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
@@ -49,7 +52,7 @@ describe("on virtual time", () => {
       const discord = yield* Emulator.Emulator
       yield* discord.faults.add(({ op, point }) => point === "voice-out" && op === 2 ? { _tag: "Drop" } : undefined)
       const { bot } = yield* setup
-      // ten attempts, with longer and longer delays between them
+      // ten attempts, with increasing delays between them
       yield* Time.advance("10 minutes")
       const error = yield* Effect.flip(Fiber.join(bot))
       assert.strictEqual(error.reason._tag, "PhaseTimedOut")
@@ -64,7 +67,7 @@ describe("on virtual time", () => {
       assert.isTrue(voiced.length > 30 && voiced.length < 50, `heard ${voiced.length} of 50 frames`)
       assert.deepStrictEqual(yield* discord.violations, [])
 
-      // to leave takes a message and its answer, and so time, which only the test can give
+      // leaving takes time, for a message and its answer, and only the test can advance the clock
       yield* Time.during(Fiber.interrupt(bot), "1 second")
     }).pipe(
       Effect.scoped,

@@ -1,3 +1,6 @@
+/**
+ * Tests a bot over real sockets on loopback, with a guest who reports what it heard. Run it with Vitest.
+ */
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Emulator } from "effect-discord-voice/emulator"

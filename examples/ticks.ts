@@ -1,6 +1,6 @@
 /**
- * Hears all at once: the level of every participant twenty milliseconds at a time, and what one of them says as PCM for a
- * transcription service.
+ * Hears everybody at once: the level of each participant every 20 ms, and what one of them says as PCM for a
+ * transcription service. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Stream } from "effect"
@@ -9,7 +9,7 @@ import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import * as tone from "./tone.ts"
 
-/** From 0 to 1. */
+/** The peak, from 0 to 1. */
 const level = (pcm: Int16Array): number =>
   pcm.reduce((loudest, sample) => Math.max(loudest, Math.abs(sample)), 0) / 32_768
 

@@ -1,5 +1,5 @@
 /**
- * Something to play that needs no file: a sine, as PCM and as Opus frames.
+ * Something to play that needs no file: a sine wave, as PCM and as Opus frames. Many of the examples use it.
  */
 import { Effect } from "effect"
 import { type AudioSource, OpusEncoder } from "effect-discord-voice"
@@ -13,7 +13,7 @@ export const pcm = (seconds: number, hertz = 440): Int16Array => {
   return samples
 }
 
-/** The same as Opus in frames of 20 ms. */
+/** The same as Opus, in frames of 20 ms. */
 export const frames = Effect.fnUntraced(function*(seconds: number, hertz = 440) {
   const samples = pcm(seconds, hertz)
   const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ bitrate: 64_000 })

@@ -1,6 +1,6 @@
 /**
- * The handle of a track: pause, resume, seek, loop, stop, and the events that tell of it; a part of a source, and the places that
- * it comes to.
+ * Controls a track: pause, resume, seek, loop and stop, and the events that report it. A second track is an excerpt,
+ * and the program reacts to the positions that it reaches. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Fiber, Stream } from "effect"

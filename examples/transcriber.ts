@@ -1,7 +1,8 @@
 /**
- * Writes down what is said, to the last word: when it is told to stop, or interrupted (as by SIGTERM), the session leaves first, and
- * what was being said at that moment still comes as an utterance. Whoever reads the utterances lives outside of the session. A recognition
- * that fails, or hangs, costs its own utterance and no other.
+ * Transcribes a call to the last word. When it is told to stop, or is interrupted (as by SIGTERM), the session leaves
+ * first, and what was being said at that moment still arrives as an utterance. For that, the utterances are read
+ * outside of the session's scope. A recognition that fails or hangs costs only its own utterance. Runs against the
+ * emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Deferred, Effect, Fiber, Scope, Stream } from "effect"
@@ -10,23 +11,23 @@ import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import * as tone from "./tone.ts"
 
-/** How often the service was asked. */
+/** How often the service was called. */
 let calls = 0
 
-/** Speech recognition would go here. It takes its time. This one fails the first time, and never answers the second time. */
+/** Speech recognition would go here. This one is slow, fails the first time, and never answers the second time. */
 const recognize = Effect.fnUntraced(function*({ endMs, reason, startMs, userId }: Utterances.Utterance) {
   calls++
-  if (calls === 1) return yield* Effect.fail("there is no connection")
+  if (calls === 1) return yield* Effect.fail("no connection to the service")
   if (calls === 2) return yield* Effect.never
   yield* Effect.sleep("300 millis")
   return `${userId}: ${((endMs - startMs) / 1_000).toFixed(1)} s, ${reason}`
 })
 
-/** What cannot be written down is told, and nobody waits for it any longer. */
+/** Logs an utterance that cannot be transcribed in time, and goes on without it. */
 const lineOf = (utterance: Utterances.Utterance) =>
   recognize(utterance).pipe(
     Effect.timeout("2 seconds"),
-    Effect.catchCause((cause) => Effect.as(Effect.logError("An utterance is not written down", cause), undefined))
+    Effect.catchCause((cause) => Effect.as(Effect.logError("An utterance could not be transcribed", cause), undefined))
   )
 
 const transcriber = Effect.fnUntraced(function*(
@@ -37,16 +38,16 @@ const transcriber = Effect.fnUntraced(function*(
   const outside = yield* Effect.scope
   const reading = yield* Effect.scoped(Effect.gen(function*() {
     const session = yield* VoiceSession.join(where)
-    // so much is held while the recognition is behind: 20 of 10 seconds are some 8 MB
+    // what may wait while the recognition is behind: 20 utterances of 10 seconds take about 8 MB
     const reader = yield* session.receive.utterances({ capacity: 20, maximum: "10 seconds" }).pipe(
-      // so many at a time, in order: one that takes long does not hold up others at once
+      // four at a time, in order: a slow one does not hold up the others immediately
       Stream.mapEffect(lineOf, { concurrency: 4 }),
       Stream.runForEach((line) => Effect.sync(() => line !== undefined && lines.push(line))),
-      // we have left
+      // the bot has left
       Effect.catchReason("VoiceError", "NotConnected", () => Effect.void),
       Effect.forkIn(outside, { startImmediately: true })
     )
-    // who interrupts us waits for what is recognized by then, but not for ever
+    // an interruption waits for the recognitions to finish, but for no more than 5 seconds
     yield* Scope.addFinalizer(outside, Fiber.await(reader).pipe(Effect.timeoutOption("5 seconds")))
     yield* stop
     return reader
@@ -65,12 +66,12 @@ const program = Effect.gen(function*() {
       Effect.provide(discord.layerVoice("bot")),
       Effect.forkScoped
     )
-    // however long a busy machine takes for it; and then it listens
+    // the bot needs a moment to connect, and another to start listening
     yield* ada.awaitHeardBy("bot")
     yield* Effect.sleep("200 millis")
     yield* ada.speak(yield* tone.frames(1))
     yield* Effect.sleep("1 second")
-    // it has to end while she speaks
+    // the bot has to end while ada is speaking
     const speaking = yield* Effect.forkScoped(Effect.ignore(ada.speak(yield* tone.frames(3))))
     yield* Effect.sleep("1 second")
     if (how === "interrupted") yield* Fiber.interrupt(bot)

@@ -1,6 +1,6 @@
 /**
- * Who hears whom, and why not: all of a session that bears on it, for one line of a log. Here a moderator mutes the bot, which plays
- * on and is heard by nobody.
+ * Collects everything about a session that bears on who hears whom, and why not, for one line of a log. Here a
+ * moderator mutes the bot, which goes on playing and is heard by nobody. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Option } from "effect"
@@ -21,7 +21,7 @@ const look = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession) {
     members: Array.from((yield* session.members).values()),
     e2ee: yield* session.e2ee,
     tracks,
-    // none while there is no connection
+    // undefined while there is no connection
     statistics: Option.getOrUndefined(yield* Effect.option(session.statistics)),
     buffers: session.receive.statistics()
   }
@@ -49,7 +49,7 @@ const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const { after, before } = yield* bot.pipe(Effect.provide(discord.layerVoice("bot")))
   assert.deepEqual([before.restrictions.serverMute, after.restrictions.serverMute], [false, true])
-  // everything else looks as if it were heard
+  // everything else looks as if the bot were heard
   assert.equal(after.state._tag, "Ready")
   assert.equal(after.members.length, 1)
   assert.notEqual(after.e2ee.membership, undefined)

@@ -1,5 +1,6 @@
 /**
- * What passes between a bot and Discord, in a file without secrets that can be handed on with a report.
+ * Writes what passes between a bot and Discord to a file, without secrets, so that you can attach it to a bug report.
+ * Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
@@ -37,7 +38,7 @@ const program = Effect.gen(function*() {
   yield* Effect.provide(bot, Live)
 
   const lines = readFileSync(path, "utf8").trimEnd().split("\n")
-  yield* Effect.log(`${lines.length} lines, the last of them ${lines.at(-1)}`)
+  yield* Effect.log(`${lines.length} lines, the last one: ${lines.at(-1)}`)
   assert.match(lines.join("\n"), /"token":"<token [0-9a-f]{3}>"/)
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
 

@@ -1,6 +1,7 @@
 /**
- * A bot that is busy: sockets, encryption and the beat are in a thread of their own, and mixes in another, so that what keeps the
- * bot's own thread is not heard. The session does not notice: it is given another layer.
+ * A bot that is heard without gaps while it is busy. Sockets, encryption and the beat run in one thread and mixing in
+ * another, so that a blocked main thread is not heard. The session only gets a different layer, and works as before.
+ * Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
@@ -11,11 +12,11 @@ import * as tone from "./tone.ts"
 
 const busyMs = 600
 
-/** How many packets leave while the bot's own thread is busy. */
+/** Counts the packets that leave while the bot's own thread is busy. */
 const playWhileBusy = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, guest: Emulator.Participant) {
   const session = yield* VoiceSession.join(where)
   const source = AudioSource.fromPcm(tone.pcm(3), { channels: 2, rate: 48_000 })
-  // read ahead for longer than the bot is ever busy
+  // read further ahead than the bot is ever busy
   const track = yield* session.play(source, { buffer: "2 seconds" })
   yield* guest.awaitFrames(25)
   const before = yield* session.statistics
@@ -38,7 +39,7 @@ const program = Effect.gen(function*() {
     `${packets} packets left while the bot was busy for ${busyMs} ms; the guest heard ${heard.length} frames`
   )
   assert.equal(end._tag, "Finished")
-  assert.ok(packets >= 10, "the beat stood still with the bot's thread")
+  assert.ok(packets >= 10, "the beat stopped together with the bot's thread")
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
 
 NodeRuntime.runMain(program)

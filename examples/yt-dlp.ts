@@ -1,6 +1,7 @@
 /**
- * What yt-dlp finds, in an emulated Discord. Its URLs expire, so that each is asked for when it is about to be played; or it fetches
- * the sound itself, and writes it to us. Here a script stands for yt-dlp, and a server on this machine for what is beyond.
+ * Plays what yt-dlp finds. Its URLs expire, so each is looked up when it is about to be played; or yt-dlp fetches the
+ * sound itself and pipes it to the bot. Here a script stands in for yt-dlp, and a server on this machine for the site.
+ * Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Schema } from "effect"
@@ -15,7 +16,7 @@ import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 
-/** What of its answer is needed here. */
+/** The fields of yt-dlp's answer that are used. */
 const Found = Schema.fromJsonString(Schema.Struct({
   title: Schema.String,
   url: Schema.String,
@@ -24,7 +25,7 @@ const Found = Schema.fromJsonString(Schema.Struct({
 
 const formats = ["--no-playlist", "--format", "bestaudio[acodec=opus]/bestaudio"]
 
-/** Asks where the sound of a page is. What comes behind `--` is no option, whoever wrote it. */
+/** Looks up where the sound of a page is. After `--`, nothing is taken for an option, whatever a user wrote. */
 const find = Effect.fnUntraced(function*(page: string) {
   const { stdout } = yield* Effect.tryPromise((signal) =>
     promisify(execFile)("yt-dlp", [...formats, "--dump-single-json", "--", page], {
@@ -39,7 +40,7 @@ const find = Effect.fnUntraced(function*(page: string) {
 
 const video = (page: string) => AudioSource.unwrap(find(page), { name: page })
 
-/** No seek, but nothing to expire either. */
+/** This cannot seek, but has no URL that expires. */
 const piped = (page: string) =>
   AudioSource.fromProcess({
     name: page,
@@ -47,7 +48,7 @@ const piped = (page: string) =>
     args: [...formats, "--quiet", "--output", "-", "--", page]
   })
 
-/** A server whose URLs are good for one song each. */
+/** A server whose URLs need a token. It remembers the tokens that it has seen. */
 const server = Effect.acquireRelease(
   Effect.callback<{ readonly page: string; readonly tokens: Set<string>; readonly close: () => void }>((resume) => {
     const song = readFileSync(new URL("song.ogg", import.meta.url))
@@ -72,7 +73,7 @@ const server = Effect.acquireRelease(
 
 const script = (song: string) =>
   `#!/bin/sh
-# the last one
+# the page is the last argument
 for page; do :; done
 case " $* " in
   *" --dump-single-json "*)
@@ -82,7 +83,7 @@ case " $* " in
 esac
 `
 
-/** The script, where a program looks for others. */
+/** Puts the script on the PATH. */
 const fakeYtDlp = Effect.acquireRelease(
   Effect.sync(() => {
     const folder = mkdtempSync(join(tmpdir(), "yt-dlp-"))
@@ -103,7 +104,7 @@ const play = Effect.fnUntraced(function*(page: string) {
   const track = yield* session.play(video(page))
   yield* track.seek("2 seconds")
   const end = yield* track.awaitEnd
-  yield* Effect.log(`${track.name}, of ${track.durationMs} ms: ${end._tag}`)
+  yield* Effect.log(`${track.name}, ${track.durationMs} ms: ${end._tag}`)
   assert.equal(end._tag, "Finished")
 
   const whole = yield* session.play(piped(page))
@@ -122,7 +123,7 @@ const program = Effect.gen(function*() {
   const { page, tokens } = yield* server
   const discord = yield* Emulator.Emulator
   yield* Effect.provide(play(page), discord.layerVoice("bot"))
-  // one for the start, and one for the seek
+  // one lookup for the start, and one for the seek
   assert.equal(tokens.size, 2)
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
 
