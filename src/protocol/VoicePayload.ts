@@ -114,7 +114,10 @@ const unknownMessage = (code: number, wire: Wire): UnknownMessage => {
     : { op: "unknown", code, d }
 }
 
-/** Whether a Session Description that does not match its schema contained a key. */
+/**
+ * Whether a Session Description that does not match its schema makes its key unusable: it has a key, or its mode is not a
+ * string.
+ */
 const losesKey = ({ d }: Wire): boolean =>
   isWire(d) && (d["secret_key"] !== undefined || (d["mode"] !== undefined && typeof d["mode"] !== "string"))
 

@@ -16,8 +16,8 @@ import * as SchemaIssue from "effect/SchemaIssue"
  * - `TooLarge`: the text is longer than its gateway allows.
  *
  * `detail` names fields and expectations, never values, so that no token or key ends up in a log. `isKeyLost` is set for a
- * Session Description (op 4 of the voice gateway) with a `secret_key` that cannot be used because the rest is malformed, or
- * with an invalid `mode`.
+ * Session Description (op 4 of the voice gateway) with a `secret_key`, which cannot be used without the rest, or with a `mode`
+ * that is not a string.
  *
  * @category errors
  * @since 0.1.0
