@@ -18,7 +18,7 @@ import type { Recording } from "./Recording.ts"
  */
 export interface Faders {
   readonly controls: Pick<Recording, "setLevel" | "levels">
-  /** The gains of so many samples from a time on, for which they are settled by that; `undefined` where all of them are 1. */
+  /** The gains for this many samples from a time on, which are final from then on; `undefined` if all of them are 1. */
   readonly gains: (userId: UserId, at: number, samples: number) => Float32Array | undefined
   /** Forgets the time before `settled`, for which nothing is asked any more. */
   readonly forget: (settled: number) => void
