@@ -128,7 +128,7 @@ export const make = Effect.fnUntraced(
           Scope.provide(scope),
           Effect.onError(() => Scope.close(scope, Exit.void))
         )
-        // in the same guild it replaces itself, in another one it leaves
+        // in the same guild the new participant replaces the old one; one in another guild leaves
         yield* leave(how.user)
         const gone = yield* Deferred.make<void>()
         // before the participant, which does not let anybody wait for it
