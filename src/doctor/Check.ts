@@ -28,6 +28,8 @@ export type Group =
   | "limit"
 
 /**
+ * What a check is about.
+ *
  * @category models
  * @since 0.1.0
  */

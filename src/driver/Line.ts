@@ -45,6 +45,8 @@ export const Reports = Schema.Literals(["none", "sender", "all"])
 export type Reports = typeof Reports.Type
 
 /**
+ * What it means if answers over UDP were received before and have all stopped. See {@link ConnectOptions}.
+ *
  * @category schemas
  * @since 0.1.0
  */

@@ -1,11 +1,11 @@
 /**
- * The outside of an end-to-end encrypted media frame (DAVE whitepaper, Payload Format): what can be told of it without a key.
+ * The format of an end-to-end encrypted media frame (DAVE whitepaper, Payload Format), as far as it is visible without a key.
  *
  * ```text
  * ciphertext | tag 8 | nonce ULEB128 | clear ranges (ULEB128 offset and size pairs) | u8 supplemental size | FA FA
  * ```
  *
- * The supplemental size counts everything behind the ciphertext, with itself and the marker.
+ * The supplemental size counts everything after the ciphertext, including itself and the marker.
  *
  * @since 0.1.0
  */

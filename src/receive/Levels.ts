@@ -8,6 +8,8 @@ import type { UserId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
+ * The level of a user in a mix.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -19,6 +21,8 @@ export interface Level {
 }
 
 /**
+ * The levels of all users.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -133,9 +133,11 @@ export interface Options {
 export interface Statistics {
   /** Packets that reached the jitter buffer. */
   readonly received: number
+  /** Packets that were given out. */
   readonly delivered: number
   /** Packets that arrived after their place had been given out as lost. */
   readonly late: number
+  /** Packets that arrived more than once. */
   readonly duplicates: number
   /** Packets that arrived while the buffer was full. */
   readonly overflowed: number
@@ -196,6 +198,7 @@ export interface Receive {
   readonly frames: Stream.Stream<ReceivedFrame, VoiceError>
   /** One value every 20 ms from now on, without gaps, whether anybody speaks or not. */
   readonly ticks: Stream.Stream<Tick, VoiceError>
+  /** The same as PCM, in parts of exactly 20 ms. */
   readonly ticksPcm: (options?: PcmOptions) => Stream.Stream<PcmTick, VoiceError, OpusDecoder>
   /**
    * Who starts and stops speaking, judged by the audio: speech starts with the first packet that is not silence, and stops at

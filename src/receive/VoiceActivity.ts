@@ -33,6 +33,8 @@ export const windowMs = 10
 export type Detector = (window: Int16Array) => boolean
 
 /**
+ * A voice activity detector.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -170,6 +170,8 @@ export class EmulatorEnded extends Error {
 }
 
 /**
+ * A running emulator process.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -192,6 +194,8 @@ export interface EmulatorProcess extends AsyncDisposable {
 }
 
 /**
+ * The options of {@link start}.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -58,6 +58,8 @@ export class MockGateway extends Context.Service<MockGateway, {
 }>()("effect-discord-voice/testing/MockGateway") {}
 
 /**
+ * The options of {@link layer}.
+ *
  * @category models
  * @since 0.1.0
  */

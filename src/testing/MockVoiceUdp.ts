@@ -69,6 +69,8 @@ export class MockVoiceUdp extends Context.Service<MockVoiceUdp, {
 }>()("effect-discord-voice/testing/MockVoiceUdp") {}
 
 /**
+ * The options of {@link layer}.
+ *
  * @category models
  * @since 0.1.0
  */

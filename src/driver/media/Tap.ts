@@ -26,6 +26,8 @@ export interface SentFrame {
 }
 
 /**
+ * Reports the frames that were sent.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -57,6 +57,8 @@ export type { RestRequest, RestResponse } from "./rest/Rest.ts"
 export type { Snapshot } from "./Snapshot.ts"
 
 /**
+ * The options of a core.
+ *
  * @category models
  * @since 0.1.0
  */

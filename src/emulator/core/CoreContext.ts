@@ -27,6 +27,8 @@ export type ConnectionId = number
 export type VoiceServerId = number
 
 /**
+ * A UDP address.
+ *
  * @category models
  * @since 0.1.0
  */

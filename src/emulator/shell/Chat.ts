@@ -62,6 +62,8 @@ export interface DirectOptions {
 }
 
 /**
+ * The text of a channel, or direct messages.
+ *
  * @category models
  * @since 0.1.0
  */

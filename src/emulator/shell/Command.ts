@@ -42,6 +42,8 @@ export interface FileOptions {
 export const sent = (file: FileOptions): SentFile => ({ contentType: undefined, description: undefined, ...file })
 
 /**
+ * A slash command that is typed.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -128,6 +130,8 @@ export interface Reply {
 }
 
 /**
+ * A command that a user has used, with the bot's answers to it.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -36,6 +36,8 @@ export interface EmojiOptions {
 }
 
 /**
+ * Sends sounds and emoji, and keeps those of others.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -20,6 +20,8 @@ import * as FaultRule from "./FaultRule.ts"
 import type { Names } from "./Names.ts"
 
 /**
+ * The faults that last. Each ends with the scope in which it was started.
+ *
  * @category models
  * @since 0.1.0
  */

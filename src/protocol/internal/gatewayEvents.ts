@@ -130,8 +130,8 @@ export const GuildChannel = Schema.Struct({
 export type GuildChannel = typeof GuildChannel.Type
 
 /**
- * The body of GUILD_CREATE: a guild becomes available, with the occupants of its voice channels at this moment. A guild
- * with `unavailable: true` has nothing but its id. Fields that voice does not need are opaque. Malformed voice states and channels
+ * The body of GUILD_CREATE: a guild becomes available, with the current occupants of its voice channels. A guild with
+ * `unavailable: true` has nothing but its id. Fields that voice does not need are opaque. Malformed voice states and channels
  * are left out.
  *
  * @category schemas

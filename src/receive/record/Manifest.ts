@@ -57,6 +57,8 @@ export const RecordedFile = Schema.Struct({
 })
 
 /**
+ * A gap in a user's audio.
+ *
  * @category schemas
  * @since 0.1.0
  */

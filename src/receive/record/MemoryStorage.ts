@@ -6,6 +6,8 @@
 import type { Storage, StoredFile } from "./Storage.ts"
 
 /**
+ * A storage in memory.
+ *
  * @category models
  * @since 0.1.0
  */

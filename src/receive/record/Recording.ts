@@ -63,6 +63,8 @@ export interface Maximum {
 }
 
 /**
+ * The options of a recording.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -113,6 +115,8 @@ export interface Options<E = never, R = never> {
 }
 
 /**
+ * The counts of a recording.
+ *
  * @category models
  * @since 0.1.0
  */

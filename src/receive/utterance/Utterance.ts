@@ -33,6 +33,8 @@ export interface Session {
 }
 
 /**
+ * The options for utterances.
+ *
  * @category models
  * @since 0.1.0
  */

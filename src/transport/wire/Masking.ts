@@ -55,7 +55,10 @@ const ready = (d: unknown): unknown => {
 
 const voiceEvents = new Set(["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE", "RESUMED"])
 
-/** Heartbeat, Identify, voice state, Resume, Reconnect, Invalid Session, Hello, acknowledgement (Discord docs, Opcodes, Gateway). */
+/**
+ * Heartbeat, Identify, voice state, Resume, Reconnect, Invalid Session, Hello, acknowledgement (Discord docs, Opcodes,
+ * Gateway).
+ */
 const gatewayOps = new Set<unknown>([1, 2, 4, 6, 7, 9, 10, 11])
 
 const ofGateway = (message: object): unknown => {

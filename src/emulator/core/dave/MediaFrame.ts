@@ -8,8 +8,6 @@
  *
  * Nonce, offsets and sizes are ULEB128; `size` counts the bytes from the tag to the end.
  *
- * Nonce, offsets and sizes are ULEB128; `size` counts the bytes from the tag to the end.
- *
  * @since 0.1.0
  */
 import { createDecipheriv, createHmac } from "node:crypto"

@@ -7,6 +7,8 @@ import * as Body from "../http/Body.ts"
 import { badLength, ofText, type Problem, required } from "../http/FormProblems.ts"
 
 /**
+ * A suggestion for an option of a command.
+ *
  * @category models
  * @since 0.1.0
  */

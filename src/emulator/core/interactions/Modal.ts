@@ -15,6 +15,8 @@ import type * as World from "../World.ts"
 import * as Resolved from "./Resolved.ts"
 
 /**
+ * A form that a bot shows a user.
+ *
  * @category models
  * @since 0.1.0
  */

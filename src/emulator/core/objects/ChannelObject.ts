@@ -95,8 +95,8 @@ export const goneThread = (c: ThreadChannel): Json => ({
 })
 
 /**
- * A text channel (type 0), voice channel (type 2), category (type 4), stage channel (type 13), or a thread (types 11 and 12), as the
- * user `viewer` sees it.
+ * A text channel (type 0), voice channel (type 2), category (type 4), stage channel (type 13), or a thread (types 11 and 12),
+ * as the user `viewer` sees it.
  *
  * @category codecs
  * @since 0.1.0
