@@ -35,7 +35,7 @@ export interface Options {
 export const defaults: Options = { minDepthMs: 40, startDepthMs: 60, maxDepthMs: 200, capacity: 256 }
 
 /**
- * A packet from the connection.
+ * A packet from the connection. The `arrivalMs` that `push` takes with it is on the receiver's clock.
  *
  * @category models
  * @since 0.1.0

@@ -105,7 +105,7 @@ export interface UserOptions {
 }
 
 /**
- * Additions to the default world. An entry with the name of a default one replaces it: `{ guilds: [{ name: "guild", id }] }`
+ * Additions to the default world. An entry with the name of a default one changes that: `{ guilds: [{ name: "guild", id }] }`
  * gives the default guild another id.
  *
  * @category models
