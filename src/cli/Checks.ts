@@ -5,7 +5,7 @@
  */
 import * as Check from "../doctor/Check.ts"
 
-/** What a program reads of a check: every field is there. */
+/** A check for a program: every field is present. */
 const event = ({ detail, facts, group, isRequired, name, remedy, status }: Check.Check) => ({
   event: "check",
   group,

@@ -1,5 +1,5 @@
 /**
- * What the process exits with when it is interrupted (SIGINT, SIGTERM), which a command may decide.
+ * The exit code of a process that is interrupted (SIGINT, SIGTERM), which a command may set.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ export const WhenInterrupted = Context.Reference<WhenInterrupted>("effect-discor
 })
 
 /**
- * The usual teardown, but for the exit code of an interruption.
+ * The usual teardown, except for the exit code of an interruption.
  *
  * @category constructors
  * @since 0.1.0

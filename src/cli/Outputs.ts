@@ -1,5 +1,6 @@
 /**
- * Files that a command is to write: whether it can, said in words before anything is begun, and whether two are one.
+ * The output files of a command: whether they can be written, checked before anything begins, and whether two of them are the
+ * same.
  *
  * @since 0.1.0
  */
@@ -30,7 +31,7 @@ const isWritable = (path: string) =>
   Effect.flatMap(FileSystem.FileSystem, (files) => Effect.isSuccess(files.access(path, { writable: true })))
 
 /**
- * Why nothing can be written there, as far as that can be known before, or `undefined`.
+ * Why nothing can be written there, as far as that can be known in advance, or `undefined`.
  *
  * @category getters
  * @since 0.1.0
@@ -63,13 +64,13 @@ export const write = Effect.fnUntraced(function*(path: string, bytes: Uint8Array
   )
 })
 
-/** What tells a file from all others: of one that is there what the system says, of another its place. */
+/** What identifies a file: for an existing one the system's identification, for another one its path. */
 const identity = Effect.fnUntraced(function*(path: string) {
   const files = yield* FileSystem.FileSystem
   const info = yield* infoOf(path)
   if (Option.isSome(info)) {
     const { dev, ino, type } = info.value
-    // what is written to a terminal, or to nowhere, is not written over
+    // writing to a terminal or to a null device overwrites nothing
     if (type !== "File") return undefined
     if (Option.isSome(ino)) return `${dev}/${ino.value}`
   }
@@ -78,7 +79,7 @@ const identity = Effect.fnUntraced(function*(path: string) {
 })
 
 /**
- * Whether two paths are those of one file, by whatever name, which one of them would write over.
+ * Whether two paths refer to the same file, by whatever name, so that one would overwrite the other.
  *
  * @category getters
  * @since 0.1.0

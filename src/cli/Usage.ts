@@ -1,6 +1,6 @@
 /**
- * Wrong usage: what is wrong goes to standard error, in a line or two, and with `--json` to standard output, too, as an
- * object. Help is printed for those who ask for it.
+ * Errors of usage: a description goes to standard error, in a line or two, and with `--json` also to standard output, as an
+ * object. Help is printed only on request.
  *
  * @since 0.1.0
  */
@@ -8,16 +8,16 @@ import { CliOutput } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 
-/** Whether a program reads what is printed. The arguments could not be understood, so that this is not exact. */
+/** Whether a program reads the output. The arguments could not be parsed, so this is a guess. */
 const isForProgram = (args: ReadonlyArray<string>): boolean => args.includes("--json") || args.includes("--json=true")
 
-/** The parser puts what may have been meant on lines of its own. */
+/** The parser puts suggestions on separate lines. */
 const sentence = (message: string): string =>
   message.replace("Expected: Invalid key=value format. ", "").replace(/\s*Did you mean this\?\s*/, ". Did you mean: ")
     .replace(/\s*\n\s*/g, ", ")
 
 /**
- * The line of standard output that says to a program why the command did not start.
+ * The line of standard output that tells a program why the command did not start.
  *
  * @category constructors
  * @since 0.1.0
@@ -25,7 +25,7 @@ const sentence = (message: string): string =>
 export const failed = (message: string): string => JSON.stringify({ event: "failed", message })
 
 /**
- * Presents what the parser of the command line has to say. `args` are the arguments of the process.
+ * Presents the messages of the command line parser. `args` are the arguments of the process.
  *
  * @category constructors
  * @since 0.1.0

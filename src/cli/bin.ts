@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command line. `effect` and `@effect/platform-node` are peers of the library, the latter an optional one, and both are
- * needed here: without them, one sentence says what to install.
+ * The command line. `effect` and `@effect/platform-node` are peers of the library, the latter an optional one. Both are needed
+ * here: without them, one sentence says what to install.
  *
  * @since 0.1.0
  */
@@ -9,16 +9,16 @@ const peers = /'(?:effect|@effect\/platform-node)'/
 
 const isDoctor = process.argv.slice(2).find((arg) => !arg.startsWith("-")) === "doctor"
 
-/** The doctor has told by now what is missing. */
+/** The doctor has already said what is missing. */
 const more = isDoctor ? "" : "; \"effect-discord-voice doctor\" says what is missing"
 
-/** As `engines` of package.json has it. Older ones round the ids of Discord that a client sends as numbers. */
+/** The same as `engines` in package.json. Older versions round Discord ids that a client sends as numbers. */
 const leastNode = "22.19.0"
 
-/** The doctor says it itself. */
+/** The doctor reports this itself. */
 const isTooOld = !isDoctor && process.versions.node.localeCompare(leastNode, "en", { numeric: true }) < 0
 
-/** In a sentence or two: a stack of what could not be loaded tells nobody what to install. */
+/** In a sentence or two: the stack of a failed import does not say what to install. */
 const explain = (cause: unknown): string => {
   const text = cause instanceof Error ? cause.message : String(cause)
   const isMissing = cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND"
@@ -30,7 +30,7 @@ const explain = (cause: unknown): string => {
 }
 
 const fail = (message: string): void => {
-  // as Usage.failed writes it, which needs effect
+  // the format of Usage.failed, which requires effect
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ event: "failed", message })}\n`)
   process.stderr.write(`${message}\n`)
   process.exitCode = 1

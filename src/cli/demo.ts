@@ -1,6 +1,6 @@
 /**
- * The command `demo`: starts an emulator of Discord, lets a bot join a channel and play a file over real sockets, and
- * measures what a listener in that channel hears. Then the two talk with each other. It needs no account, no token and no network.
+ * The command `demo`: starts an emulator of Discord, lets a bot join a channel and play a file over real sockets, and compares
+ * what a listener in that channel hears. Then the two talk to each other. It does not need an account, a token or a network.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,7 @@ import * as Tap from "./demo/Tap.ts"
 import * as Outputs from "./Outputs.ts"
 
 /**
- * The demo did not go well. What happened was printed before.
+ * The demo failed. The details have been printed.
  *
  * @category errors
  * @since 0.1.0
@@ -50,7 +50,7 @@ export class DemoFailed extends Schema.TaggedError<DemoFailed>("effect-discord-v
 }
 
 /**
- * The music that is played when no file is named, fourteen seconds.
+ * The music that is played if no file is given: fourteen seconds.
  *
  * @category constants
  * @since 0.1.0
@@ -98,12 +98,12 @@ const settings = {
 interface Paths {
   readonly file: string
   readonly record: string
-  /** `undefined`: there is no conversation. */
+  /** `undefined` means that there is no conversation. */
   readonly answer: string | undefined
   readonly recordAnswer: string
 }
 
-/** Late packets are waited for so long. */
+/** How long to wait for late packets. */
 const patience = "2 seconds"
 
 const progressOf = (session: VoiceSession.VoiceSession, track: Track.Track) =>
@@ -130,7 +130,7 @@ const describeEnd = (end: Track.TrackEnd): string => {
   }
 }
 
-/** Draws a line over the one before on a terminal; prints it elsewhere. */
+/** Redraws the line on a terminal; prints it elsewhere. */
 const draw = Effect.gen(function*() {
   const terminal = yield* Terminal.Terminal
   const interactive = yield* (yield* Stdio.Stdio).stdoutIsTerminal
@@ -144,7 +144,7 @@ const draw = Effect.gen(function*() {
   }
 })
 
-/** The bot says something, and the listener answers: both are shown as they do. */
+/** The bot says something and the listener answers; both are displayed meanwhile. */
 const converse = Effect.fnUntraced(function*(
   session: VoiceSession.VoiceSession,
   guest: Emulator.Participant,
@@ -154,7 +154,7 @@ const converse = Effect.fnUntraced(function*(
   yield* Console.log("Now the bot says something, and the listener answers")
   let calls = 0
   const show = (levels: Conversation.Levels) =>
-    // elsewhere than on a terminal, a line a second is enough
+    // elsewhere than on a terminal, one line per second is enough
     interactive || calls++ % 10 === 0
       ? line((columns) => Display.meterLine({ bot: levels.bot, listener: levels.guest }, columns))
       : Effect.void
@@ -185,7 +185,7 @@ const perform = Effect.fnUntraced(function*(
     progressOf(session, track),
     (progress) => line((columns) => Display.progressLine(progress, columns))
   )
-  // A connection that is lost ends the track, and is reported by it; there is nothing more to show then.
+  // A lost connection ends the track, which reports it; there is nothing more to show then.
   const showing = yield* Effect.sleep(interactive ? "100 millis" : "5 seconds").pipe(
     Effect.andThen(show),
     Effect.forever,
@@ -209,7 +209,7 @@ const perform = Effect.fnUntraced(function*(
   return { answered, end, e2ee, heard, listenerCode }
 }, Effect.scoped)
 
-/** Writes a file, or says why it cannot be written: what was measured is worth more, and is shown in any case. */
+/** Writes a file, or says why it cannot be written: the measurements are worth more, and are shown in any case. */
 const write = (to: string, bytes: () => Uint8Array) => {
   const path = resolve(to)
   return Effect.suspend(() => Outputs.write(path, bytes())).pipe(
@@ -218,7 +218,7 @@ const write = (to: string, bytes: () => Uint8Array) => {
   )
 }
 
-/** Why it is not begun with these files: a recording would be lost, or one of the others written over. */
+/** Why the demo does not start with these files: a recording would be lost, or would overwrite one of the others. */
 const objection = Effect.fnUntraced(function*(
   { answer, file, record, recordAnswer }: Paths,
   asked: { readonly record: boolean; readonly recordAnswer: boolean }
@@ -234,7 +234,7 @@ const objection = Effect.fnUntraced(function*(
     for (const read of answer === undefined ? [file] : [file, answer]) {
       if (yield* Outputs.isSame(path, read)) return `${read} would be overwritten: choose another file for ${flag}.`
     }
-    // one that nobody asked for does not keep from measuring
+    // a file that nobody requested does not prevent the comparison
     const why = isAsked ? yield* Outputs.obstacle(path) : undefined
     if (why !== undefined) return `${flag} ${path}: ${why}.`
   }
@@ -305,8 +305,8 @@ const run = Effect.fnUntraced(function*(
 
 /**
  * `demo [FILE] [--mode MODE] [--voice-version N] [--record PATH] [--answer FILE] [--record-answer PATH]`. The exit code is 0
- * only if the listener heard every frame of the source intact, or what was encoded of it (the silence that closes it does not count), and the bot heard
- * the answer, if there was to be one.
+ * only if the listener heard every frame of the source intact, or what was encoded of it (the closing silence does not count),
+ * and the bot heard the answer, if there was one.
  *
  * @category commands
  * @since 0.1.0

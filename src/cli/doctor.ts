@@ -1,6 +1,6 @@
 /**
- * The command `doctor`: tries what voice needs of this machine and of what is installed, and says what to do about what is not
- * there.
+ * The command `doctor`: tries what voice needs from this machine and the installed packages, and says what to do about what is
+ * missing.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import * as Doctor from "../Doctor.ts"
 import * as Checks from "./Checks.ts"
 
 /**
- * Something is missing without which voice does not work. What it is was printed before.
+ * Something that voice requires is missing. The details have been printed.
  *
  * @category errors
  * @since 0.1.0
@@ -45,8 +45,8 @@ const flags = {
  * `doctor [--json] [--ffmpeg PATH]`. The exit code is 1 if something is missing without which no voice connection works.
  *
  * With `--json` every line on standard output is an object with an `event`: a `check` for each thing that was tried (`group`,
- * `name`, `status`, which is "ok", "warning" or "missing", `required`, `detail`, `remedy` or null, and `facts`), and at last `end`
- * with `fit` and how many checks were `ok`, `warning` and `missing`.
+ * `name`, `status`, which is "ok", "warning" or "missing", `required`, `detail`, `remedy` or null, and `facts`), and finally
+ * `end` with `fit` and the number of checks that were `ok`, `warning` and `missing`.
  *
  * @category commands
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The command `emulator`: runs the emulator on loopback until it is interrupted, says where it listens and what happens
- * there, and does what it is told, for a person or, with `--json`, for a program in any language.
+ * The command `emulator`: runs the emulator on loopback until it is interrupted, reports where it listens and what happens
+ * there, and executes orders, for a person or, with `--json`, for a program in any language.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ import * as Outputs from "./Outputs.ts"
 import * as Usage from "./Usage.ts"
 
 /**
- * The emulator could not start, or with `--strict` there were violations. What happened was printed before.
+ * The emulator could not start, or with `--strict` there were violations. The details have been printed.
  *
  * @category errors
  * @since 0.1.0
@@ -73,7 +73,7 @@ const summary = (o: {
   return lines.join("\n")
 }
 
-/** Says a line, in the form that was asked for. */
+/** Prints a line in the requested format. */
 type Say = (line: Report.Line) => Effect.Effect<void>
 
 const listening = Effect.fnUntraced(function*(json: boolean, certFile: string | undefined) {
@@ -103,10 +103,10 @@ const listening = Effect.fnUntraced(function*(json: boolean, certFile: string | 
   )
 })
 
-/** Ends with the defect of a fiber beside it, which nobody would look at otherwise. */
+/** Ends the command with the defect of another fiber, which nothing would notice otherwise. */
 type Break = (cause: Cause.Cause<never>) => Effect.Effect<unknown>
 
-/** Says what happens, until the scope closes. */
+/** Reports what happens, until the scope closes. */
 const report = Effect.fnUntraced(function*(say: Say, startMs: number, onDefect: Break) {
   const discord = yield* Emulator.Emulator
   const names = Report.makeNames()
@@ -114,7 +114,7 @@ const report = Effect.fnUntraced(function*(say: Say, startMs: number, onDefect: 
   yield* discord.happenings.pipe(
     Stream.runForEach(Effect.fnUntraced(function*(happening) {
       names.learn(yield* discord.snapshot)
-      // it may be gone again by now
+      // it may already be gone again
       if (happening._tag === "ChannelCreated") {
         names.learn({ channels: [{ id: happening.channelId, name: happening.name }], users: [] })
       }
@@ -125,10 +125,10 @@ const report = Effect.fnUntraced(function*(say: Say, startMs: number, onDefect: 
   )
 })
 
-/** What an order is answered that is not done when all ends. */
+/** The answer to an order that is not done when everything ends. */
 const stopping = "The emulator stops."
 
-/** Orders that wait for something to be said, heard or answered. They keep no other waiting. */
+/** Orders that wait until something is said, heard or answered. They do not delay other orders. */
 const patient: ReadonlySet<Order.Order["do"]> = new Set([
   "speak",
   "heard",
@@ -142,8 +142,8 @@ const patient: ReadonlySet<Order.Order["do"]> = new Set([
 ])
 
 /**
- * Reads orders and answers each when it is done, or when the scope closes. `stop` is run when the order of that name has been
- * answered, and what came together with it, and `gone` when no more orders can come.
+ * Reads orders and answers each when it is done, or when the scope closes. `stop` is run when the order of that name, and the
+ * orders that came together with it, have been answered; `gone` is run when no more orders can come.
  */
 const obey = Effect.fnUntraced(function*(
   performer: Performer.Performer,
@@ -174,7 +174,7 @@ const obey = Effect.fnUntraced(function*(
       )
     )
     return patient.has(success.do)
-      // begun at once, so that it has an answer whatever comes next
+      // started immediately, so that it has an answer whatever comes next
       ? Effect.asVoid(Effect.forkScoped(Effect.catchCause(answered, onDefect), { startImmediately: true }))
       : answered
   }
@@ -241,13 +241,13 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
 }, Effect.scoped)
 
 /**
- * `emulator [--port N] [--tls] [--cert FILE] [--json] [--attached] [--strict] [--moderator] [--user NAME]... [--play FILE] [--profile today|2022]
- * [--habit NAME=VALUE]... [--token T] [--guild ID] [--channel ID] [--seed N]`.
+ * `emulator [--port N] [--tls] [--cert FILE] [--json] [--attached] [--strict] [--moderator] [--user NAME]... [--play FILE]
+ * [--profile today|2022] [--habit NAME=VALUE]... [--token T] [--guild ID] [--channel ID] [--seed N]`.
  *
  * With `--json` every line on standard output is an object with an `event`. The first is `listening`: `gateway`, `rest`,
- * `voice` (a list of `endpoint` and `udp`, the latter as `address:port`), `cert` (PEM or null), `guild`, `channel`, `token`
- * and `user`; or `failed`, with a `message`. Then come those of {@link Report.line}, an `answer` for each order on standard
- * input ({@link Order.Order}), and at last `end`. What is logged goes to standard error.
+ * `voice` (a list of `endpoint` and `udp`, the latter as `address:port`), `cert` (PEM or null), `guild`, `channel`, `token` and
+ * `user`; or `failed`, with a `message`. It is followed by those of {@link Report.line}, by an `answer` for each order on
+ * standard input ({@link Order.Order}), and finally by `end`. Logs go to standard error.
  *
  * @category commands
  * @since 0.1.0

@@ -1,6 +1,7 @@
 /**
- * The commands of the package, on Node: `demo` plays a file through the emulator and measures what a listener hears,
- * `emulator` runs the emulator for other programs, `doctor` says whether all is there that voice needs, `wire` shows a log of the wire.
+ * The commands of the package, on Node: `demo` plays a file through the emulator and compares what a listener hears, `emulator`
+ * runs the emulator for other programs, `doctor` checks whether everything that voice needs is present, `wire` shows a wire
+ * log.
  *
  * @since 0.1.0
  */
@@ -17,14 +18,14 @@ const root = Command.make("effect-discord-voice").pipe(
   Command.withDescription("Discord voice for Effect programs, and an emulator of Discord to run and test them against")
 )
 
-/** What the doctor can say where it cannot be loaded itself. */
+/** What the doctor can report if it cannot be loaded itself. */
 const tellPackages = (args: ReadonlyArray<string>): void => {
   for (const check of Installed.inventory()) process.stdout.write(`${Checks.text(check, args.includes("--json"))}\n`)
 }
 
 /**
- * The command that is asked for is a part of this one. The doctor is loaded alone, so that it runs where something is missing
- * that only the others are loaded with.
+ * Builds a command with the requested one as a subcommand. The doctor is loaded alone, so that it runs if something is missing
+ * that only the others need.
  */
 const load = async (args: ReadonlyArray<string>) => {
   const options = { version: Installed.ownVersion() ?? "unknown" }
@@ -48,8 +49,8 @@ const load = async (args: ReadonlyArray<string>) => {
 }
 
 /**
- * Ends the process when nobody reads what it writes any more, as the signal SIGPIPE ends other programs, or when it cannot be
- * written, as to a full disk. Node ignores the signal, and would end with a stack.
+ * Ends the process when nobody reads its output any more, as the signal SIGPIPE ends other programs, or when it cannot be
+ * written, for example to a full disk. Node ignores the signal, and would end with a stack trace.
  */
 const endWithReader = (stream: NodeJS.WriteStream): void => {
   stream.on("error", (error) => {
@@ -60,8 +61,9 @@ const endWithReader = (stream: NodeJS.WriteStream): void => {
 }
 
 /**
- * Runs the command line of this process. Rejects if what the command needs cannot be loaded. Exit codes: 0 when all went well, 1 for a failure, wrong usage or output that cannot be written, 130 when it was
- * interrupted (but see the command's own options), 141 when its reader has gone.
+ * Runs the command line of this process. Rejects if what the command needs cannot be loaded. Exit codes: 0 for success; 1 for a
+ * failure, wrong usage or output that cannot be written; 130 if it was interrupted (but see the command's own options); 141 if
+ * its reader has gone.
  *
  * @category constructors
  * @since 0.1.0
@@ -78,7 +80,7 @@ export const run = async (): Promise<void> => {
     Effect.provide(NodeServices.layer),
     NodeRuntime.runMain({
       teardown: (exit, onExit) => {
-        // whoever writes there keeps it open, and an open one keeps the process
+        // the other side keeps it open, and an open one keeps the process alive
         process.stdin.destroy()
         ExitCode.teardown(whenInterrupted)(exit, onExit)
       }

@@ -1,5 +1,5 @@
 /**
- * The command `wire`: shows a log of the wire (`WireLog`), and what in it is unknown here.
+ * The command `wire`: shows a wire log (`WireLog`), and what is unknown in it.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import * as Sockets from "./wire/Sockets.ts"
 import * as Text from "./wire/Text.ts"
 
 /**
- * The file is none, or cannot be read.
+ * The file is not a wire log, or cannot be read.
  *
  * @category errors
  * @since 0.1.0
@@ -68,7 +68,7 @@ const fail = (json: boolean, detail: string) =>
     return yield* new WireFailed({ detail })
   })
 
-/** Whether the socket of this name is the one that is asked for, or of that kind. */
+/** Whether the socket of this name is the requested one, or of the requested kind. */
 const isOf = (name: string, asked: string): boolean => name === asked || name.startsWith(`${asked} `)
 
 const endOf = (
@@ -92,12 +92,12 @@ const endOf = (
 }
 
 /**
- * `wire FILE [--socket NAME] [--findings] [--full] [--json]`. The exit code is 1 if the file is no log, or has no such
+ * `wire FILE [--socket NAME] [--findings] [--full] [--json]`. The exit code is 1 if the file is not a log, or has no such
  * socket.
  *
  * With `--json` every line on standard output is an object with an `event`: an `entry` for each entry that is shown (`title`,
- * `findings`, `entry`), and at last `end` with how many `entries` and `unreadable` lines there were, `findings` with the number of
- * times of each, and what became of each of the `sockets`.
+ * `findings`, `entry`), and finally `end` with the number of `entries` and `unreadable` lines, `findings` with the count of
+ * each, and what became of each of the `sockets`.
  *
  * @category commands
  * @since 0.1.0
@@ -121,7 +121,7 @@ export const wireCommand = Command.make(
       (!isOnlyFindings || findings.length > 0) &&
       (Option.isNone(socket) || ("socket" in entry && isOf(entry.socket, socket.value)))
 
-    /** Throws for what is deeper than it can look, which no log of ours is. */
+    /** Throws for entries that are too deep, which none of our logs has. */
     const shown = (line: Line) => ({
       line,
       output: json ? Text.json(line) : Text.text(line, width)

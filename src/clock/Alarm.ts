@@ -1,5 +1,5 @@
 /**
- * Where the clock of the beat gets its time and its wake-ups from: the process itself, or Effect's `Clock`.
+ * The source of time and wake-ups for the clock of the beat: the process itself, or Effect's `Clock`.
  *
  * @since 0.1.0
  */
@@ -9,20 +9,20 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
 /**
- * Where an `AudioClock` gets its time and its wake-ups from.
+ * The source of time and wake-ups of an `AudioClock`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Alarm {
   readonly now: () => number
-  /** Calls `ring` once at `atMs` or later, in place of an earlier request. */
+  /** Calls `ring` once at `atMs` or later, replacing an earlier request. */
   readonly set: (atMs: number, ring: () => void) => void
   readonly clear: () => void
 }
 
 /**
- * An alarm by Effect's `Clock`. It costs a fiber a wake-up.
+ * An alarm based on Effect's `Clock`. It costs a fiber per wake-up.
  *
  * @category constructors
  * @since 0.1.0
@@ -49,7 +49,7 @@ export const alarm = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) =>
           ring()
         })
       ))
-      // one whose time has come may have rung by now, and what it called may have asked for another
+      // if its time has come it may have rung already, and its callback may have made another request
       if (request === requests) fiber = sleeping
     }
   }

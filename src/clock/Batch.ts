@@ -1,12 +1,12 @@
 /**
- * The packets that the senders of a slot have made, until all of them have: first all are sealed, then all are sent, so that
- * neither half pushes the other's code and data out of the processor's caches between two packets.
+ * Holds the packets of a slot's senders until all of them are ready: first all are sealed, then all are sent, so that neither
+ * phase evicts the other's code and data from the processor's caches between two packets.
  *
  * @since 0.1.0
  */
 
 /**
- * Takes a packet that is ready, at the end of the turn in which it was made. `packet` is a buffer of a workspace.
+ * Receives a packet that is ready, at the end of the turn in which it was made. `packet` is a buffer of a workspace.
  *
  * @category models
  * @since 0.1.0
@@ -20,14 +20,14 @@ export interface Outlet {
  * @since 0.1.0
  */
 export interface Batch {
-  /** Keeps a packet. One for which there is no room delivers those that wait. */
+  /** Adds a packet. If there is no room, the waiting packets are delivered. */
   readonly post: (outlet: Outlet, packet: Uint8Array, length: number) => void
-  /** Delivers what was posted, in that order. */
+  /** Delivers the waiting packets, in order. */
   readonly flush: () => void
 }
 
 /**
- * How many packets may wait for the end of their slot.
+ * The number of packets that may wait for the end of their slot.
  *
  * @category constants
  * @since 0.1.0
@@ -39,7 +39,7 @@ export const batchPackets = 128
  * @since 0.1.0
  */
 export const make = (): Batch => {
-  // filled once, and written over from then on: nothing is allocated for a packet
+  // filled once and then overwritten, so that packets allocate nothing
   const outlets: Array<Outlet> = []
   const packets: Array<Uint8Array> = []
   const lengths = new Uint32Array(batchPackets)

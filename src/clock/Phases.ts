@@ -1,6 +1,6 @@
 /**
- * The phases of the 20 ms grid: which millisecond of a frame each sender keeps to. A few senders share a phase, so that the
- * process is woken less often, and many are spread over all of them, so that they do not send in one burst.
+ * The phases of the 20 ms grid: the millisecond of a frame that each sender keeps to. A few senders share a phase, so that the
+ * process wakes less often; many are spread over all phases, so that they do not send in one burst.
  *
  * @since 0.1.0
  */
@@ -18,23 +18,23 @@ export const frameMs = 20
  * @since 0.1.0
  */
 export interface Phases {
-  /** Gives a sender its phase: 0 to 19. */
+  /** Assigns a phase to a sender: 0 to 19. */
   readonly take: () => number
-  /** Takes it back. */
+  /** Returns a phase. */
   readonly give: (phase: number) => void
 }
 
 /**
- * Senders that share a phase before another one is used: to wake a process costs as much as some packets, and they take a
- * quarter of a millisecond together. Beyond 20 times as many, all phases get their share.
+ * The number of senders that share a phase before another one is used. Waking the process costs as much as some packets, and
+ * this many take a quarter of a millisecond together. With more than 20 times as many, all phases get their share.
  */
 const sharing = 32
 
-/** The phases in the order in which they are used, so that few are far apart. */
+/** The phases in the order in which they are used, so that a few are far apart. */
 const order = [0, 10, 5, 15, 2, 12, 7, 17, 3, 13, 8, 18, 1, 11, 6, 16, 4, 14, 9, 19]
 
 /**
- * The first time at or after `fromMs` that lies on a phase.
+ * The first time on a phase at or after `fromMs`.
  *
  * @category arithmetic
  * @since 0.1.0

@@ -7,7 +7,7 @@ import type { Registration, Sender } from "./Sender.ts"
 import { type Entry, noSlot } from "./Wheel.ts"
 
 /**
- * What a place needs of its clock.
+ * What a place needs from its clock.
  *
  * @category models
  * @since 0.1.0
@@ -19,7 +19,7 @@ export interface Keeper {
 }
 
 /**
- * Instead of a time.
+ * Used instead of a time.
  *
  * @category constants
  * @since 0.1.0
@@ -27,7 +27,7 @@ export interface Keeper {
 export const never = -1
 
 /**
- * Instead of a phase.
+ * Used instead of a phase.
  *
  * @category constants
  * @since 0.1.0
@@ -35,7 +35,7 @@ export const never = -1
 export const noPhase = -1
 
 /**
- * A time on the grid of the clock, which has whole numbers only: they are kept without an object of their own.
+ * A time on the grid of the clock, which has only whole numbers: these are stored without an object of their own.
  *
  * @category arithmetic
  * @since 0.1.0
@@ -43,7 +43,7 @@ export const noPhase = -1
 export const gridOf = (dueMs: number): number => dueMs === Infinity ? never : Math.max(0, Math.ceil(dueMs))
 
 /**
- * One object a sender: what is looked at for each packet should lie together.
+ * One object per sender: what is read for each packet should be close together.
  *
  * @category models
  * @since 0.1.0
@@ -54,7 +54,7 @@ export class Place implements Registration, Entry {
   due = never
   slot = noSlot
   removed = false
-  /** Its phase of the 20 ms grid, or {@link noPhase} as long as it has not asked for one. */
+  /** Its phase of the 20 ms grid, or {@link noPhase} until it asks for one. */
   phase = noPhase
   readonly #keeper: Keeper
 

@@ -1,5 +1,5 @@
 /**
- * What the clock of the beat knows of a sender, and a sender of the clock.
+ * The interface between the clock of the beat and its senders.
  *
  * @since 0.1.0
  */
@@ -12,36 +12,36 @@
  */
 export interface Sender {
   /**
-   * Called at `nowMs`, at or after the time it asked for. Returns when it is due next, in milliseconds of the same clock,
-   * or `Infinity` to be left alone until {@link Registration.schedule}.
+   * Called at `nowMs`, at or after the time that the sender asked for. Returns when it is due next, in milliseconds of the same
+   * clock, or `Infinity` to wait for {@link Registration.schedule}.
    */
   readonly onDue: (nowMs: number) => number
   /**
-   * Reads what `onDue` is about to need, and returns some number made of it. All senders of a slot are asked before the
-   * first of them is called: a thousand are more than the processor's caches hold, and what is read here for one waits for
-   * memory together with what is read for the next. An address that lies in memory itself would have to be waited for, so
-   * there are {@link prefetchSteps} rounds: each reads only what can be found from what those before have read.
+   * Reads what `onDue` is about to need, and returns a number computed from it. All senders of a slot are asked before the
+   * first of them is called. A thousand of them exceed the processor's caches, and this way the memory accesses of one overlap
+   * with those of the next. An address that is itself in memory would have to be waited for, so there are {@link prefetchSteps}
+   * rounds: each reads only what can be found with the results of the rounds before.
    */
   readonly prefetch?: ((step: number) => number) | undefined
 }
 
 /**
- * A sender's place at the clock. Its functions belong to it: they cannot be called apart from it.
+ * A sender's place at the clock. Its functions are methods: they cannot be called detached from it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Registration {
-  /** Asks to be called at `dueMs`, in place of any time asked for before. */
+  /** Asks to be called at `dueMs`, replacing an earlier time. */
   readonly schedule: (dueMs: number) => void
-  /** The first time to come, at or after `fromMs`, that lies on this sender's own slot of the 20 ms grid. */
+  /** The first future time, at or after `fromMs`, on this sender's own slot of the 20 ms grid. */
   readonly align: (fromMs: number) => number
-  /** Leaves the clock. Doing it twice is harmless. */
+  /** Leaves the clock. It can be called more than once. */
   readonly remove: () => void
 }
 
 /**
- * How many rounds of {@link Sender.prefetch} there are: from 0 on.
+ * The number of rounds of {@link Sender.prefetch}, counted from 0.
  *
  * @category constants
  * @since 0.1.0

@@ -1,10 +1,9 @@
 /**
- * AES-256-GCM by `node:crypto`: the modes `aead_aes256_gcm_rtpsize` and `aead_aes256_gcm`. The packet is
- * `clear header | ciphertext | tag (16) | counter (4, big-endian)`, the nonce is the counter and 8 zeros, and the clear
- * header is authenticated (Discord docs, Voice Connections, Transport Encryption Modes).
+ * AES-256-GCM with `node:crypto`: the modes `aead_aes256_gcm_rtpsize` and `aead_aes256_gcm`. The packet is `clear header |
+ * ciphertext | tag (16) | counter (4, big-endian)`, the nonce is the counter and 8 zeros, and the clear header is authenticated
+ * (Discord docs, Voice Connections, Transport Encryption Modes).
  *
- * The key is a `KeyObject`: a `createCipheriv` with the bytes of a key costs several times as much in some versions of
- * Node.
+ * The key is a `KeyObject`: in some versions of Node, `createCipheriv` with the bytes of a key costs several times as much.
  *
  * @since 0.1.0
  */
@@ -21,11 +20,11 @@ const nonceBytes = 12
 /** The usual clear header: no CSRCs, no extension. */
 const headerBytes = 12
 
-/** All connections use the same ones: Node takes what is in them before it returns. The last 8 bytes of a nonce stay zeros. */
+/** Shared by all connections: Node reads the content before it returns. The last 8 bytes of a nonce stay zero. */
 const nonce = new Uint8Array(nonceBytes)
 const header = new Uint8Array(headerBytes)
 
-/** The bytes to be authenticated. To copy a header costs less than to make a view of it. */
+/** The bytes to be authenticated. Copying a header costs less than making a view of it. */
 const clearPart = (buffer: Uint8Array, length: number): Uint8Array => {
   if (length !== headerBytes) return view(buffer, 0, length)
   for (let i = 0; i < headerBytes; i++) header[i] = u8(buffer, i)

@@ -1,6 +1,5 @@
 /**
- * What the ciphers of transport encryption have in common: the interface they implement, and the count of the nonces that
- * a key has used up.
+ * What the ciphers of transport encryption have in common: their interface, and the count of a key's used nonces.
  *
  * @since 0.1.0
  */
@@ -8,12 +7,12 @@ import type { EncryptionModeSpec } from "../protocol/EncryptionMode.ts"
 import type { PacketCipher } from "./PacketCipher.ts"
 
 /**
- * A cipher and its end. Using it after `close` gives -1.
+ * A cipher that can be closed. Using it after `close` returns -1.
  *
  * @internal
  */
 export interface Cipher extends PacketCipher {
-  /** Wipes the key and gives back what `allocate` gave. Closing twice is harmless. */
+  /** Wipes the key and frees what `allocate` returned. It can be called more than once. */
   readonly close: () => void
 }
 
@@ -23,29 +22,29 @@ export interface Cipher extends PacketCipher {
 export interface CipherOptions {
   /** The first value of the 32-bit counter. Default: random. */
   readonly counterStart?: number | undefined
-  /** How many packets may be sealed under the key. Default: what the nonces of the mode allow. */
+  /** The number of packets that may be sealed under the key. Default: what the nonces of the mode allow. */
   readonly limit?: number | undefined
   /** Fills a block with random bytes. Default: those of `node:crypto`. */
   readonly random?: ((block: Uint8Array) => void) | undefined
 }
 
 /**
- * A counter of 32 bits repeats after this many packets.
+ * A 32-bit counter repeats after this many packets.
  *
  * @internal
  */
 export const counterLimit = 2 ** 32
 
 /**
- * An RTP header repeats after this many packets: a timestamp that grows by 960, which is 2^6 times an odd number, is back
- * at its start then, and the sequence number is too.
+ * An RTP header repeats after this many packets: a timestamp that grows by 960, which is 2^6 times an odd number, and the
+ * sequence number are then back at their start.
  *
  * @internal
  */
 export const headerLimit = 2 ** 26
 
 /**
- * How many packets may be sealed under a key of this mode, and never more than `requested`.
+ * The number of packets that may be sealed under a key of this mode, limited by `requested`.
  *
  * @internal
  */
@@ -53,7 +52,7 @@ export const sealLimit = (spec: EncryptionModeSpec, requested = Infinity): numbe
   Math.min(requested, spec.nonce === "header" ? headerLimit : counterLimit)
 
 /**
- * Whether `buffer[0, plainLength + expansion)` exists and holds a header of `clearLength` bytes. Written so that NaN does
+ * Whether `buffer[0, plainLength + expansion)` exists and contains a header of `clearLength` bytes. Written so that NaN does
  * not pass.
  *
  * @internal
@@ -78,7 +77,7 @@ export const view = (bytes: Uint8Array, start: number, end: number): Uint8Array 
   new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
 
 /**
- * The size by which a sealed packet is longer than its plain form.
+ * The number of bytes by which a sealed packet is longer than the plain one.
  *
  * @internal
  */

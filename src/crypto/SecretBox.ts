@@ -1,10 +1,10 @@
 /**
- * XSalsa20-Poly1305, NaCl's secretbox, by tweetnacl: the four `xsalsa20_poly1305` modes. The packet is
- * `clear header | tag (16) | ciphertext | suffix`, and nothing but the payload is authenticated. The modes differ in where
- * the nonce of 24 bytes comes from (Discord docs, Voice Connections, Transport Encryption Modes):
+ * XSalsa20-Poly1305, NaCl's secretbox, with tweetnacl: the four `xsalsa20_poly1305` modes. The packet is `clear header | tag
+ * (16) | ciphertext | suffix`, and only the payload is authenticated. The modes differ in the source of the 24-byte nonce
+ * (Discord docs, Voice Connections, Transport Encryption Modes):
  *
  * - `xsalsa20_poly1305`: the 12 bytes of the RTP header and 12 zeros; no suffix. An RTCP packet has no such header, and its
- *   first 8 bytes repeat, so that it cannot be sealed or opened in this mode.
+ *   first 8 bytes repeat, so it cannot be sealed or opened in this mode.
  * - `xsalsa20_poly1305_suffix`: 24 random bytes, which are the suffix.
  * - `xsalsa20_poly1305_lite` and `_lite_rtpsize`: a counter (4, big-endian), which is the suffix, and 20 zeros.
  *
@@ -18,8 +18,8 @@ import { canOpen, canSeal, type Cipher, type CipherOptions, expansionOf, view } 
 import * as Workspaces from "./Workspaces.ts"
 
 /**
- * The functions under `nacl.secretbox`, which work on arrays of the caller. The message has 32 zeros before it, the box 16
- * zeros, and both may be the same array.
+ * The functions of `nacl.secretbox`, which work on the caller's arrays. The message has 32 leading zeros, the box 16, and both
+ * may be the same array.
  */
 interface LowLevel {
   readonly crypto_secretbox: (

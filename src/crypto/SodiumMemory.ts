@@ -1,9 +1,9 @@
 /**
- * libsodium as a WebAssembly module and the memory it works on. Its functions take addresses, so that a packet that stands
- * in this memory is sealed without a copy.
+ * libsodium as a WebAssembly module, and the memory it works on. Its functions take addresses, so a packet in this memory is
+ * sealed without a copy.
  *
- * The memory of a WebAssembly module grows by being replaced, which empties all views of it. So it is grown once, when the
- * module is loaded, and what is handed out afterwards is counted and bounded.
+ * The memory of a WebAssembly module grows by being replaced, which detaches all views of it. So it is grown once, when the
+ * module is loaded, and later allocations are counted and limited.
  *
  * @since 0.1.0
  */
@@ -12,10 +12,10 @@ import { randomBytes } from "node:crypto"
 import type { Workspace } from "./PacketCipher.ts"
 import * as Workspaces from "./Workspaces.ts"
 
-/** Grown to at once. Pages that are never touched cost no memory. */
+/** The initial size. Pages that are never touched cost no memory. */
 const reservedBytes = 16 * 1024 * 1024
 
-/** What all buffers of all ciphers may take together. The rest is left to keys and to fragmentation. */
+/** The maximum size of all buffers of all ciphers. The rest is for keys and fragmentation. */
 const bufferBudget = 12 * 1024 * 1024
 
 const totalBudget = 14 * 1024 * 1024
@@ -29,15 +29,15 @@ const scratchBytes = 65_536
 /** @internal */
 export interface SodiumMemory {
   readonly module: SodiumModule
-  /** The address of `scratchBytes` bytes for packets that stand elsewhere. */
+  /** The address of `scratchBytes` bytes for packets from other memory. */
   readonly scratch: number
   readonly scratchBytes: number
   readonly workspace: Workspace
-  /** The address of a zeroed block for a key and the like, or 0. */
+  /** Returns the address of a zeroed block for a key or the like, or 0. */
   readonly acquire: (size: number) => number
-  /** The address of a zeroed block for packets, or 0. */
+  /** Returns the address of a zeroed block for packets, or 0. */
   readonly acquireBuffer: (size: number) => number
-  /** Zeroes a block and gives it back. */
+  /** Zeroes a block and frees it. */
   readonly release: (address: number, size: number) => void
 }
 
@@ -74,7 +74,7 @@ const make = (module: SodiumModule): SodiumMemory => {
 let loading: Promise<SodiumMemory> | undefined
 
 /**
- * Loads the module, once in a process. Rejects if it cannot be loaded; the next call tries again.
+ * Loads the module, once per process. Rejects if it cannot be loaded; the next call tries again.
  *
  * @internal
  */

@@ -1,40 +1,37 @@
 /**
- * The buffers in which packets are made. They are used in turn by all senders of a process, so that they stay in the
- * processor's cache and a connection needs none of its own.
+ * The buffers in which packets are made. All senders of a process use them in turn, so they stay in the processor's cache and a
+ * connection does not need its own.
  *
  * @since 0.1.0
  */
 import type { Workspace } from "./PacketCipher.ts"
 
 /**
- * Size of one buffer: a packet of 20 ms has some hundred bytes, and 1,500 at most.
+ * The size of one buffer: a packet of 20 ms has some hundred bytes, and 1,500 at most.
  *
  * @internal
  */
 export const bytes = 2_048
 
-/**
- * From one buffer to the next. Not a power of two: the starts of all buffers would share a few lines of the processor's
- * caches.
- */
+/** The distance of two buffers. Not a power of two: the starts of all buffers would share a few cache lines. */
 const strideBytes = bytes + 192
 
 /**
- * More than may wait for being sent, so that no buffer is used again before.
+ * More than can wait to be sent, so no buffer is reused before.
  *
  * @internal
  */
 export const buffers = 256
 
 /**
- * What all buffers take together.
+ * The total size of all buffers.
  *
  * @internal
  */
 export const blockBytes = buffers * strideBytes
 
 /**
- * A workspace whose buffers are made all at once, and anew should they be gone.
+ * Makes a workspace whose buffers are allocated all at once, and again if they are lost.
  *
  * @internal
  */
@@ -56,7 +53,7 @@ export const make = (allocate: () => ReadonlyArray<Uint8Array>): Workspace => {
       return buffer ?? new Uint8Array(bytes)
     },
     release: () => {
-      // what was used last is still in the processor's caches
+      // the last buffers used are still in the processor's caches
       if (--inUse === 0) turn = 0
     },
     replace: (buffer) => {
@@ -67,7 +64,7 @@ export const make = (allocate: () => ReadonlyArray<Uint8Array>): Workspace => {
 }
 
 /**
- * Buffers of `bytes` bytes, one behind the other in a block.
+ * Cuts a block into consecutive buffers of `bytes` bytes.
  *
  * @internal
  */
@@ -75,7 +72,7 @@ export const cut = (block: ArrayBufferLike, offset: number): ReadonlyArray<Uint8
   Array.from({ length: buffers }, (_, i) => new Uint8Array(block, offset + i * strideBytes, bytes))
 
 /**
- * The one for ciphers that work on any memory.
+ * The workspace of ciphers that work on any memory.
  *
  * @internal
  */

@@ -1,9 +1,9 @@
 /**
- * XChaCha20-Poly1305 by libsodium's WebAssembly module: the mode `aead_xchacha20_poly1305_rtpsize`. The packet is
- * `clear header | ciphertext | tag (16) | counter (4, big-endian)`, the nonce is the counter and 20 zeros, and the clear
- * header is authenticated (Discord docs, Voice Connections, Transport Encryption Modes).
+ * XChaCha20-Poly1305 with libsodium's WebAssembly module: the mode `aead_xchacha20_poly1305_rtpsize`. The packet is `clear
+ * header | ciphertext | tag (16) | counter (4, big-endian)`, the nonce is the counter and 20 zeros, and the clear header is
+ * authenticated (Discord docs, Voice Connections, Transport Encryption Modes).
  *
- * Packets in buffers of `allocate` are worked on where they stand; others pass through the module's memory.
+ * Packets in buffers from `allocate` are processed in place; others are copied through the module's memory.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ const keyBytes = 32
 const nonceBytes = 24
 const blockBytes = keyBytes + 2 * nonceBytes
 
-/** A line of the processor's cache, which holds a key and the nonce for sealing if it begins with them. */
+/** A cache line, which contains a key and the nonce for sealing if it begins with them. */
 const lineBytes = 64
 
 class XChaCha20Poly1305 implements Cipher {

@@ -1,6 +1,5 @@
 /**
- * Finds the cipher of a mode. The ciphers are siblings: each knows its own library and packet layout, and nothing of the
- * others.
+ * Finds the cipher of a mode. Each cipher knows its own library and packet layout, and nothing about the others.
  *
  * @since 0.1.0
  */
@@ -16,7 +15,7 @@ import type { SodiumMemory } from "./SodiumMemory.ts"
 import * as XChaCha20Poly1305 from "./XChaCha20Poly1305.ts"
 
 /**
- * The engines that have to be loaded first. One that could not be is the sentence that says why.
+ * The engines that have to be loaded first. For one that could not be loaded, a sentence that says why.
  *
  * @internal
  */
@@ -25,7 +24,7 @@ export interface Engines {
 }
 
 /**
- * Whether the engine of a mode is there.
+ * Whether the engine of a mode is available.
  *
  * @internal
  */
@@ -33,7 +32,7 @@ export const isAvailable = (mode: EncryptionMode, engines: Engines): boolean =>
   spec(mode).cipher !== "xchacha20-poly1305" || typeof engines.sodium !== "string"
 
 /**
- * A cipher, or the sentence that says why there is none. The key is copied.
+ * Makes a cipher, or returns a sentence that says why there is none. The key is copied.
  *
  * @internal
  */

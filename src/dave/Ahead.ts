@@ -1,11 +1,11 @@
 /**
- * Frames that were encrypted before they are due, by a thread that may be busy with the group at that moment: the beat must
- * not wait for it. The frames stay in their own ring until they are taken, so that its position is true, and nothing is lost
- * when they have to be encrypted again; what lies here is only a copy that is ready to be sent.
+ * Encrypts frames before they are due, in a thread that may be busy with the group at the due time: the beat must not wait for
+ * it. The frames stay in their own ring until they are taken, so that its position is correct, and nothing is lost if they have
+ * to be encrypted again. The copies here are only ready to be sent.
  *
- * Records lie one after another behind a header, like those of a `FrameRing`: three 32-bit words (the frame's index in its
- * own ring, the generation, and the length or `failed`) and the bytes, padded to 4 bytes; one that does not fit before the
- * end begins at the start. A new epoch begins a generation, and records of another than the current one are passed over.
+ * Records follow each other after a header, as in a `FrameRing`: three 32-bit words (the frame's index in its own ring, the
+ * generation, and the length or `failed`) and the bytes, padded to 4 bytes. A record that does not fit before the end begins at
+ * the start. A new epoch begins a new generation, and records of other generations are skipped.
  *
  * @since 0.1.0
  */
@@ -28,29 +28,31 @@ const recordBytes = recordInts * 4
 const skip = -1
 /** Instead of a length: the frame could not be encrypted. */
 const failed = -2
-/** Beside a length: the frame is silence, which is not encrypted. */
+/** Set in a length: the frame is silence, which is not encrypted. */
 const silenceBit = 0x1_0000
 
-/** How far ahead of the beat frames are encrypted, in milliseconds of media time: more than the longest change of a group. */
+/**
+ * How far ahead of the beat frames are encrypted, in milliseconds of media time: more than the longest change of a group takes.
+ */
 const aheadMs = 120
 
 /** Two of the longest frames. */
 const capacity = 32_768
 
 /**
- * The side that encrypts.
+ * The encrypting side.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Writer {
-  /** Encrypts what is missing. `encrypt` gives `undefined` if it cannot. */
+  /** Encrypts what is missing. `encrypt` returns `undefined` if it cannot. */
   readonly fill: (encrypt: (frame: Uint8Array) => Uint8Array | undefined) => void
-  /** There is another epoch: what was encrypted and not taken is encrypted again. */
+  /** Tells that there is a new epoch: frames that were encrypted but not taken are encrypted again. */
   readonly restart: () => void
 }
 
-/** A `Buffer`, because that is what the engine takes. */
+/** A `Buffer`, because the engine requires one. */
 const plain: Uint8Array = Buffer.alloc(FrameRing.maxFrameBytes)
 
 /**
@@ -61,7 +63,7 @@ export const writer = (ring: SharedArrayBuffer, ahead: SharedArrayBuffer): Write
   const follower = Follower.follow(ring)
   const words = new Int32Array(ahead)
   const arena = new Uint8Array(ahead, headerBytes)
-  /** A frame for which there was no room: the follower has passed it already. */
+  /** A frame for which there was no room. The follower is already past it. */
   let pending: { readonly bytes: Uint8Array | undefined; readonly flags: number } | undefined
 
   const restart = (): void => {
@@ -70,7 +72,7 @@ export const writer = (ring: SharedArrayBuffer, ahead: SharedArrayBuffer): Write
     Atomics.add(words, generationIndex, 1)
   }
 
-  /** Whether there was room. `undefined` is a frame that failed. */
+  /** Writes a record and returns whether there was room. `undefined` stands for a frame that failed. */
   const write = (bytes: Uint8Array | undefined, flags: number): boolean => {
     const length = bytes?.length ?? 0
     const size = (recordBytes + length + 3) & ~3
@@ -117,7 +119,7 @@ export const writer = (ring: SharedArrayBuffer, ahead: SharedArrayBuffer): Write
 }
 
 /**
- * The way to the side that encrypts.
+ * The connection to the encrypting side.
  *
  * @category models
  * @since 0.1.0
@@ -125,14 +127,14 @@ export const writer = (ring: SharedArrayBuffer, ahead: SharedArrayBuffer): Write
 export interface Lane {
   /** Lets it encrypt ahead into `ahead`. */
   readonly open: (ahead: SharedArrayBuffer) => void
-  /** Nothing is wanted of it any more, or not for now. */
+  /** Tells that nothing more is needed, or not for now. */
   readonly close: () => void
 }
 
 const noWords = new Int32Array(0)
 const noBytes = new Uint8Array(0)
 
-/** Most calls of a process may need no encryption: a lane, its memory and who looks after it are there from the first need. */
+/** Most calls of a process may need no encryption: a lane and its memory are created when they are first needed. */
 class Source implements ProtectedFrames {
   readonly #ring: FrameRing.FrameRing
   readonly #isEncrypting: ProtectOptions["isEncrypting"]
@@ -148,7 +150,7 @@ class Source implements ProtectedFrames {
     this.#isEncrypting = isEncrypting
     this.#onFrame = onFrame
     this.#lane = lane
-    // what waits for its turn is made ready meanwhile
+    // what waits for its turn is prepared in the meantime
     this.#want(isEncrypting())
   }
 
@@ -207,12 +209,12 @@ class Source implements ProtectedFrames {
       this.#arena = new Uint8Array(this.#buffer, headerBytes)
     }
     if (!wanted) return this.#lane.close()
-    // what was made before may be of an epoch that has ended meanwhile
+    // earlier records may be from an epoch that has ended since
     Atomics.add(this.#words, generationIndex, 1)
     this.#lane.open(this.#buffer)
   }
 
-  /** The place of the record for the ring's oldest frame, or -1 if it is not ready. */
+  /** The position of the record for the ring's oldest frame, or -1 if it is not ready. */
   #find(): number {
     const words = this.#words
     while (true) {
@@ -237,8 +239,8 @@ class Source implements ProtectedFrames {
 const lengthOf = (entry: number): number => entry < 0 ? 0 : entry & (silenceBit - 1)
 
 /**
- * The side of the beat: the frames of the ring, encrypted ones by way of `lane`. A frame that is not ready when it is due is
- * waited for.
+ * The beat's side: the frames of the ring, encrypted ones through `lane`. A frame that is not ready when it is due is waited
+ * for.
  *
  * @category constructors
  * @since 0.1.0

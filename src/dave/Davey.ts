@@ -1,10 +1,9 @@
 /**
- * The engine of end-to-end encryption, `@snazzah/davey`, behind plain functions. It is loaded when it is first needed, so
- * that a machine without it can do everything else.
+ * The engine of end-to-end encryption, `@snazzah/davey`, wrapped in plain functions. It is loaded when it is first needed, so
+ * everything else works on a machine without it.
  *
- * What it does not say of itself: its encryptor is in the new epoch as soon as a commit or Welcome was processed; a
- * session that was reset goes on encrypting with its old key, so that a new one is begun instead; the external sender
- * outlives that.
+ * Some of its undocumented behavior: its encryptor is in the new epoch as soon as a commit or Welcome was processed; a session
+ * that was reset continues to encrypt with its old key, so a new session is created instead; the external sender survives that.
  *
  * @since 0.1.0
  */
@@ -19,7 +18,7 @@ import * as Location from "../transport/Location.ts"
  */
 export const maxVersion = 1
 
-/** The engine's enums exist in its types only. */
+/** The engine's enums exist only in its types. */
 const audio = 0
 const append = 0
 const revoke = 1
@@ -31,7 +30,7 @@ interface Module {
 }
 
 /**
- * One session of the engine. All but the last three throw what the engine throws.
+ * A session of the engine. All but the last three functions throw what the engine throws.
  *
  * @category models
  * @since 0.1.0
@@ -56,7 +55,7 @@ export interface Engine {
 }
 
 /**
- * The engine's own word for what went wrong, without the sentence around it.
+ * The engine's own description of an error, without the sentence around it.
  *
  * @category combinators
  * @since 0.1.0
@@ -71,7 +70,7 @@ let loaded: Module | { readonly failure: string } | undefined
 const load = (): Module | { readonly failure: string } => {
   if (loaded === undefined) {
     try {
-      // the module's shape is that of its types, as far as it is used here
+      // the module has the form of its types, as far as they are used here
       loaded = createRequire(Location.of(import.meta.url))("@snazzah/davey") as Module
     } catch (cause) {
       loaded = { failure: `@snazzah/davey cannot be loaded: ${causeOf(cause).split("\n")[0] ?? ""}` }
@@ -80,12 +79,12 @@ const load = (): Module | { readonly failure: string } => {
   return loaded
 }
 
-/** What a socket of Node gives is one already; another view of it costs a tenth of a microsecond on every frame. */
+/** What comes from a socket of Node is already a Buffer; another view would cost a tenth of a microsecond per frame. */
 const bufferOf = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /**
- * A session without a group, or why there is none.
+ * Makes a session without a group, or says why there is none.
  *
  * @category constructors
  * @since 0.1.0
@@ -96,7 +95,7 @@ export const make = (userId: UserId, channelId: ChannelId): Engine | { readonly 
   let session: DAVESession | undefined
   let externalSender: Buffer | undefined
 
-  /** Users are asked of by string, a member on each frame: the engine counts as one that is gone what it does not know. */
+  /** Users are looked up by string, for a member on each frame. The engine treats unknown users as users who have left. */
   const begun = (): DAVESession => {
     if (session === undefined) throw new Error("NoGroup")
     return session
@@ -111,7 +110,7 @@ export const make = (userId: UserId, channelId: ChannelId): Engine | { readonly 
     },
     setExternalSender: (bytes) => {
       const sender = Buffer.from(bytes)
-      // a group that stands keeps its own: this is for the one that begins next
+      // a present group keeps its own: this is for the next one
       const isTaken = session !== undefined && session.status as number >= awaiting
       const taker = isTaken ? new module.DAVESession(maxVersion, userId, channelId) : session
       taker?.setExternalSender(sender)

@@ -1,7 +1,7 @@
 /**
- * Keeps the groups for `Thread.ts`, in a thread of their own (`daveWorker.ts`): MLS takes tens of milliseconds in a large call,
- * and the beat of all others has to go on meanwhile. Frames are encrypted ahead into shared memory, received ones come and go
- * in messages. Where there can be no such thread, it runs in that of the beat.
+ * Keeps the groups for `Thread.ts`, in a thread of their own (`daveWorker.ts`): in a large call MLS takes tens of milliseconds,
+ * during which the beat of all other calls has to continue. Frames are encrypted ahead into shared memory; received ones are
+ * passed in messages. If no such thread is possible, this runs in the thread of the beat.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ interface Group {
   readonly lanes: Map<number, Ahead.Writer>
 }
 
-/** How often lanes are looked at, in milliseconds. Frames are made further ahead than that. */
+/** How often lanes are checked, in milliseconds. Frames are encrypted further ahead than that. */
 const fillIntervalMs = 5
 
 const fill = (group: Group): void => {
@@ -43,7 +43,7 @@ const answer = async ({ engine }: Group, ask: Ask): Promise<Uint8Array | string 
 }
 
 /**
- * `post` takes the answers.
+ * `post` receives the answers.
  *
  * @category constructors
  * @since 0.1.0
@@ -59,7 +59,7 @@ export const make = (post: (message: FromGroups) => void): Helper<ToGroups> => {
       filling = setInterval(() => {
         for (const group of groups.values()) fill(group)
       }, fillIntervalMs)
-      // a program whose connections are closed may end
+      // must not keep a program alive whose connections are closed
       filling.unref()
     } else if (!isBusy) {
       clearInterval(filling)
@@ -74,7 +74,7 @@ export const make = (post: (message: FromGroups) => void): Helper<ToGroups> => {
       (cause: unknown) => ({ failure: Davey.causeOf(cause) })
     )
     const membership = group.engine.membership()
-    // what was encrypted for the former epoch and not sent yet is encrypted again, at once
+    // frames encrypted for the previous epoch and not sent yet are encrypted again immediately
     if (membership?.epoch !== epoch || ask._tag === "create") {
       for (const lane of group.lanes.values()) lane.restart()
       fill(group)

@@ -1,5 +1,5 @@
 /**
- * What stands in front of a frame ring while a call is end-to-end encrypted.
+ * Encrypts the frames of a ring while a call is end-to-end encrypted.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import * as FrameRing from "../ring/FrameRing.ts"
  * @since 0.1.0
  */
 export interface ProtectedFrames extends FrameRing.FrameSource {
-  /** Nobody will take frames from it any more. */
+  /** Tells that no more frames will be taken from it. */
   readonly close: () => void
 }
 
@@ -26,15 +26,15 @@ export interface ProtectedFrames extends FrameRing.FrameSource {
 export interface ProtectOptions {
   /** Whether frames have to be encrypted at this moment. */
   readonly isEncrypting: () => boolean
-  /** A frame was encrypted, or could not be and is not sent. Not called for silence, which is never encrypted. */
+  /** Called when a frame was encrypted, or could not be and is not sent. Not called for silence, which is never encrypted. */
   readonly onFrame: (isEncrypted: boolean) => void
 }
 
-/** One frame at a time: all sources of a thread share it. A `Buffer`, because that is what the engine takes. */
+/** One frame at a time: all sources of a thread share it. A `Buffer`, because the engine requires one. */
 const plain: Uint8Array = Buffer.alloc(FrameRing.maxFrameBytes + 4)
 
 /**
- * Encrypts each frame when it is taken. `encrypt` gives `undefined` if it cannot.
+ * Encrypts each frame when it is taken. `encrypt` returns `undefined` if it cannot.
  *
  * @category constructors
  * @since 0.1.0

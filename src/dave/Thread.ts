@@ -1,7 +1,7 @@
 /**
- * This side of the thread that keeps the groups (`daveWorker.ts`). The thread is started when the first group is asked for
- * something, and serves all of them: a process whose calls need no encryption has none. Where it cannot be started, the groups
- * are kept in this thread.
+ * This side of the thread that keeps the groups (`daveWorker.ts`). The thread is started when the first group is used, and
+ * serves all of them: a process whose calls need no encryption has no such thread. If it cannot be started, the groups are kept
+ * in this thread.
  *
  * @since 0.1.0
  */
@@ -22,9 +22,9 @@ type Decrypted = Uint8Array | "NotMember" | "Undecryptable"
  * @since 0.1.0
  */
 export interface RemoteGroup {
-  /** Rejects with why it failed, as a string; also when the thread ends. */
+  /** Rejects with the reason, as a string, if it fails or the thread ends. */
   readonly ask: (ask: Ask) => Promise<Uint8Array | string | undefined>
-  /** As it was with the last answer. */
+  /** The membership as of the last answer. */
   readonly membership: () => MembershipState | undefined
   readonly protect: (ring: FrameRing, options: Protected.ProtectOptions) => Protected.ProtectedFrames
   readonly decrypt: (userId: UserId, frame: Uint8Array, done: (result: Decrypted) => void) => void
@@ -37,8 +37,8 @@ export interface RemoteGroup {
  */
 export interface Thread {
   /**
-   * A group that is made when it is asked for something. If it cannot be, all that is asked rejects with why. `onLost` is
-   * called when the thread ends while it has the group.
+   * Makes a group that is created when it is first used. If it cannot be created, all requests reject with the reason. `onLost`
+   * is called if the thread ends while it has the group.
    */
   readonly open: (userId: UserId, channelId: ChannelId, onLost: (detail: string) => void) => RemoteGroup
   readonly close: () => Promise<void>
@@ -54,25 +54,25 @@ interface Waiting<A> {
  * @since 0.1.0
  */
 export interface Options {
-  /** The thread could not be started: why, and what to do about it. */
+  /** Called if the thread could not be started, with the reason and what to do about it. */
   readonly onUnavailable: (detail: string) => void
-  /** The thread's file. Default: the one beside this. */
+  /** The thread's file. Default: the one next to this file. */
   readonly url?: URL | undefined
 }
 
-/** Frames of a group that the thread has not answered. */
+/** The number of frames of a group that the thread may leave unanswered. */
 const framesUnderWay = 5_000
 
 const ended = "the thread that keeps the groups has ended"
 const closed = "the group is closed"
 
-/** Bytes of their own: a view would be sent with all of its buffer. */
+/** Copies bytes: a view would be sent with its whole buffer. */
 const own = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
 
 const detached = (ask: Ask): Ask => "bytes" in ask ? { ...ask, bytes: own(ask.bytes) } : ask
 
 /**
- * The thread's file.
+ * The URL of the thread's file.
  *
  * @category getters
  * @since 0.1.0
@@ -80,19 +80,19 @@ const detached = (ask: Ask): Ask => "bytes" in ask ? { ...ask, bytes: own(ask.by
  */
 export const file = (): URL => HelperThread.fileBeside(import.meta.url, "daveWorker")
 
-/** What a group needs of the thread. */
+/** What a group needs from the thread. */
 interface Keeper {
   /** Whether the thread has the group. */
   readonly has: (group: Remote) => boolean
-  /** Gives it the group. It is started if there is none. */
+  /** Adds the group, and starts the thread if there is none. */
   readonly add: (group: Remote) => void
-  /** Takes the group away. Gives false if the thread had not got it. */
+  /** Removes the group. Returns false if the thread did not have it. */
   readonly remove: (group: Remote) => boolean
-  /** Gives false if there is no thread. */
+  /** Returns false if there is no thread. */
   readonly post: (message: ToGroups) => boolean
 }
 
-/** One a connection, and most calls need no encryption: its maps are there from their first need. */
+/** One per connection, and most calls need no encryption: its maps are created when they are first needed. */
 class Remote implements RemoteGroup {
   readonly id: number
   readonly userId: UserId
@@ -104,7 +104,7 @@ class Remote implements RemoteGroup {
   #membership: MembershipState | undefined = undefined
   #requests: Map<number, Waiting<Uint8Array | string | undefined>> | undefined = undefined
   #decrypting: Map<number, (result: Decrypted) => void> | undefined = undefined
-  /** What has come in this turn. */
+  /** What has arrived in this turn. */
   #batch: Array<Sealed> | undefined = undefined
   #lastRequest = 0
   #lastFrame = 0
@@ -122,7 +122,7 @@ class Remote implements RemoteGroup {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure)
       this.#need()
-      // what came before a commit belongs before it
+      // what arrived before a commit belongs before it
       this.#flush()
       const request = ++this.#lastRequest
       this.#requests ??= new Map()
@@ -137,7 +137,7 @@ class Remote implements RemoteGroup {
 
   protect(ring: FrameRing, options: Protected.ProtectOptions): Protected.ProtectedFrames {
     const { buffer } = ring
-    // a ring that cannot be shared stays plain, and a plain frame is not sent where it has to be encrypted
+    // a ring that cannot be shared stays plain, and a plain frame is not sent where encryption is required
     if (!(buffer instanceof SharedArrayBuffer)) return Protected.whenTaken(ring, options, () => undefined)
     const group = this.id
     const lane = ++this.#lastLane
@@ -154,14 +154,14 @@ class Remote implements RemoteGroup {
     if (this.#failure !== undefined) return done("Undecryptable")
     if (!this.#keeper.has(this)) return done("NotMember")
     this.#decrypting ??= new Map()
-    // a thread that does not answer is not fed for ever
+    // a thread that does not answer is not given work forever
     if (this.#decrypting.size >= framesUnderWay) return done("Undecryptable")
     const id = ++this.#lastFrame
     this.#decrypting.set(id, done)
     const sealed = { id, userId, frame: own(bytes) }
     if (this.#batch !== undefined) return void this.#batch.push(sealed)
     this.#batch = [sealed]
-    // all that came in this turn goes in one message
+    // everything that arrives in this turn goes in one message
     setImmediate(() => this.#flush())
   }
 
@@ -170,7 +170,7 @@ class Remote implements RemoteGroup {
     this.#failure ??= closed
   }
 
-  /** There is no such group any more, or there never was. */
+  /** The group does not exist any more, or never did. */
   fail(failure: string): void {
     this.#failure = failure
     this.#membership = undefined

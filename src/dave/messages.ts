@@ -1,12 +1,12 @@
 /**
- * What passes between the thread of the beat and the one that keeps the groups.
+ * The messages between the thread of the beat and the thread that keeps the groups.
  *
  * @since 0.1.0
  */
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
 
 /**
- * Something that a group is asked for; each has an answer.
+ * A request to a group. Each is answered.
  *
  * @category models
  * @since 0.1.0
@@ -25,7 +25,7 @@ export type Ask =
   | { readonly _tag: "verification-code"; readonly userId: UserId }
 
 /**
- * A received frame that is to be decrypted; `id` counts the frames of a group.
+ * A received frame to be decrypted. `id` counts the frames of a group.
  *
  * @category models
  * @since 0.1.0

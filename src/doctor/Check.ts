@@ -1,5 +1,5 @@
 /**
- * One thing that was looked at, and how it is tried: whatever happens in a trial, it ends as a check.
+ * A check, and how a trial becomes one: whatever happens in a trial, it ends as a check.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as ByteSource from "../audio/ByteSource.ts"
 import { VoiceError } from "../VoiceError.ts"
 
 /**
- * What a check is about.
+ * The subject area of a check.
  *
  * @category models
  * @since 0.1.0
@@ -28,38 +28,40 @@ export type Group =
   | "limit"
 
 /**
+ * What a check is about.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Subject {
   readonly group: Group
-  /** Unique among the checks of a report, and the same in every one. */
+  /** Unique among the checks of a report, and the same in every report. */
   readonly name: string
-  /** Whether no voice connection works without it. */
+  /** Whether voice connections do not work at all without it. */
   readonly isRequired: boolean
 }
 
 /**
- * What was found. `ok`: it is there, and works. `warning`: it works, and something should be known of it. `missing`: it is not there,
- * or does not work.
+ * The result of a check. `ok`: it is present and works. `warning`: it works, but there is something to know about it.
+ * `missing`: it is missing or does not work.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Check extends Subject {
   readonly status: "ok" | "warning" | "missing"
-  /** What was found, in words. */
+  /** The result in words. */
   readonly detail: string
-  /** What to do about it; `undefined` where there is nothing to do. */
+  /** What to do about it; `undefined` if nothing has to be done. */
   readonly remedy: string | undefined
-  /** The same for programs: versions, paths, and measures with their unit in their name. */
+  /** The result for programs: versions, paths, and measurements with the unit in their name. */
   readonly facts: Readonly<Record<string, string | number>>
 }
 
 const widths: { readonly status: number; readonly group: number } = { status: 8, group: 8 }
 
 /**
- * A check in a line, and in a second one what to do, if there is anything.
+ * A check in one line, with a second line that says what to do, if anything.
  *
  * @category combinators
  * @since 0.1.0
@@ -73,14 +75,14 @@ export const line = (check: Check): string => {
 }
 
 /**
- * What helps where a package is not whole.
+ * The remedy for an incomplete package.
  *
  * @internal
  */
 export const reinstall = "reinstall the package where it runs: npm ci --omit=dev"
 
 /**
- * What a trial has to say that went well, or nearly so.
+ * The result of a trial that succeeded, perhaps with a warning.
  *
  * @internal
  */
@@ -92,14 +94,14 @@ export interface Finding {
 }
 
 /**
- * A trial that takes longer has failed, in milliseconds.
+ * The time after which a trial has failed, in milliseconds.
  *
  * @internal
  */
 export const patienceMs = 15_000
 
 /**
- * A trial did not go well.
+ * A trial did not succeed.
  *
  * @internal
  */
@@ -111,7 +113,7 @@ export class Unfit {
   }
 }
 
-/** In one line, and without what an error says of its remedy: a check has its own. */
+/** In one line, and without an error's own remedy: a check has its own. */
 const describe = (cause: unknown): string => {
   const said = cause instanceof VoiceError ? cause.reason : cause
   const text = typeof said === "object" && said !== null && "detail" in said
@@ -142,14 +144,14 @@ export const missing = (
 ): Check => ({ ...subject, status: "missing", detail, remedy, facts })
 
 /**
- * For what does not work, and is not needed where something else does.
+ * Turns a failed check into a warning, for something that is not needed because an alternative works.
  *
  * @internal
  */
 export const asWarning = (check: Check): Check => ({ ...check, status: "warning" })
 
 /**
- * Tries something. A failure, a defect and a trial without end are `missing`, with this remedy.
+ * Runs a trial. A failure, a defect and a trial that does not end are `missing`, with this remedy.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * What is installed: Node and packages, and whether their versions go together.
+ * What is installed: Node and packages, and whether their versions are compatible.
  *
  * @since 0.1.0
  */
@@ -13,13 +13,13 @@ import * as Check from "./Check.ts"
 const self = "effect-discord-voice"
 
 /**
- * A package where Node finds it.
+ * A package at the place where Node finds it.
  *
  * @internal
  */
 export interface Installed {
   readonly version: string
-  /** Its package.json, without links. */
+  /** Its package.json, with links resolved. */
   readonly path: string
 }
 
@@ -31,8 +31,8 @@ const read = (path: string | URL): { readonly name: string; readonly version: st
 }
 
 /**
- * The package of that name as the module at `from` would import it; by default as this library does. Not in a bundle that has
- * swallowed it.
+ * Finds the package of that name as the module at `from` would import it, by default this library. Does not find a package that
+ * is part of a bundle.
  *
  * @internal
  */
@@ -55,11 +55,11 @@ export const find = (name: string, from: string = Location.of(import.meta.url)):
  */
 export const ownVersion = (): string | undefined => {
   try {
-    // package.json lies above the module, whether that is one of `src` or of `dist`
+    // package.json is above the module, whether that is in `src` or in `dist`
     const { name, version } = read(new URL("../../package.json", Location.of(import.meta.url)))
     return name === self ? version : undefined
   } catch {
-    // a bundle lies where no package.json has to be
+    // a bundle may be anywhere, without a package.json
     return undefined
   }
 }
@@ -71,7 +71,7 @@ const numbersOf = (version: string): Numbers => {
   return [major, minor, patch]
 }
 
-/** Whether a version is that one or a later one. */
+/** Whether a version is at least another one. */
 const isAtLeast = (version: string, least: string): boolean => {
   const [a, b] = [numbersOf(version), numbersOf(least)]
   const at = a.findIndex((part, index) => part !== b[index])
@@ -79,7 +79,7 @@ const isAtLeast = (version: string, least: string): boolean => {
 }
 
 /**
- * Whether a version is in the range `^least` of npm. Versions before a release (`-beta.1`) count as the release.
+ * Whether a version is in npm's range `^least`. Prereleases (`-beta.1`) count as the release.
  *
  * @internal
  */
@@ -89,24 +89,24 @@ export const isCompatible = (version: string, least: string): boolean => {
 }
 
 /**
- * The least version of Node. The field `engines` of package.json says the same.
+ * The minimum version of Node. The field `engines` of package.json says the same.
  *
  * @internal
  */
 export const leastNode = "22.19.0"
 
 /**
- * Other runtimes that the examples were run on, and from which version on (docs/compatibility.md, Bun and Deno).
+ * Other runtimes with which the examples were run, and their minimum versions (docs/compatibility.md, Bun and Deno).
  *
  * @internal
  */
 export const others = [{ name: "bun", least: "1.4.5" }, { name: "deno", least: "2.9.6" }]
 
-/** `createCipheriv` with a key in a Buffer costs several times as much in these: see bench/README.md. */
+/** In these versions `createCipheriv` with a key in a Buffer costs several times as much: see bench/README.md. */
 const isDearInGcm = (version: string): boolean => isAtLeast(version, "24.18.0") && !isAtLeast(version, "24.22.0")
 
 /**
- * Node, or what stands in for it, by `process.versions`.
+ * Checks the runtime, Node or another one, by `process.versions`.
  *
  * @internal
  */
@@ -138,15 +138,15 @@ export const runtime = (versions: Readonly<Record<string, string | undefined>>):
 }
 
 /**
- * Packages that a program brings, and what is to be done without an optional one. The field `peerDependencies` of package.json has
- * the same names and versions.
+ * The packages that a program has to provide, and what is impossible without an optional one. The field `peerDependencies` of
+ * package.json has the same names and versions.
  *
  * @internal
  */
 export const peers: ReadonlyArray<{
   readonly name: string
   readonly least: string
-  /** `undefined` of what nothing works without. */
+  /** `undefined` if nothing works without it. */
   readonly purpose: string | undefined
 }> = [
   { name: "effect", least: "4.1.0", purpose: undefined },
@@ -156,7 +156,7 @@ export const peers: ReadonlyArray<{
 ]
 
 /**
- * A peer, by what is installed. A `twin` is another copy, which the program would import.
+ * Checks a peer. A `twin` is another copy, which the program would import.
  *
  * @internal
  */
@@ -167,7 +167,7 @@ export const peer = (
 ): Check.Check => {
   const subject: Check.Subject = { group: "package", name, isRequired: purpose === undefined }
   if (installed === undefined) {
-    // what is running has it
+    // the running code includes it
     if (purpose === undefined) return Check.found(subject, { detail: "in a bundle" })
     return Check.missing(subject, "not found", `npm install ${name}, for ${purpose}; nothing to do in a bundle`)
   }
@@ -191,7 +191,7 @@ export const peer = (
 }
 
 /**
- * What the packages are for that come with this one: the field `dependencies` of package.json has the same names.
+ * The purposes of the packages that are installed with this one. The field `dependencies` of package.json has the same names.
  *
  * @internal
  */
@@ -212,7 +212,7 @@ export const purposes: { readonly [name: string]: { readonly purpose: string; re
 }
 
 /**
- * Node, this package, its peers and its dependencies: what can be said where those cannot be loaded.
+ * Node, this package, its peers and its dependencies: what can be checked even if those cannot be loaded.
  *
  * @internal
  */

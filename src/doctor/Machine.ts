@@ -17,7 +17,7 @@ import * as Lateness from "../driver/media/Lateness.ts"
 import * as Transport from "../Transport.ts"
 import * as Check from "./Check.ts"
 
-/** A file that may be run. */
+/** Whether a file is executable. */
 const isProgram = (path: string): boolean => {
   try {
     Fs.accessSync(path, Fs.constants.X_OK)
@@ -28,7 +28,7 @@ const isProgram = (path: string): boolean => {
 }
 
 /**
- * Where a program is that is called by this name, by the variables of an environment.
+ * The path of a program of this name, according to the environment variables.
  *
  * @internal
  */
@@ -41,10 +41,10 @@ export const which = (command: string, env: NodeJS.ProcessEnv = process.env): st
     .find(isProgram)
 }
 
-/** What is read of a program, in bytes: what would say more is not what it is taken for, and is ended. */
+/** The maximum output of a program in bytes: if there is more it is not the expected program, and is ended. */
 const maxOutput = 65_536
 
-/** What a program writes to its standard output. */
+/** The standard output of a program. */
 const output = Effect.fnUntraced(function*(command: string, args: ReadonlyArray<string>) {
   const bytes = yield* ChildProcess.open({ command, args }, command)
   const parts: Array<Uint8Array> = []
@@ -82,7 +82,7 @@ const program = (name: "ffmpeg" | "ffprobe", command: string, without: string): 
   })
 
 /**
- * ffmpeg, and the ffprobe beside it.
+ * Checks ffmpeg, and the ffprobe next to it.
  *
  * @internal
  */
@@ -99,7 +99,7 @@ export const programs = (command: string): Effect.Effect<ReadonlyArray<Check.Che
 /** An answer on loopback takes microseconds. */
 const answerMs = 2_000
 
-/** A socket that sends back what comes. */
+/** A socket that sends back what it receives. */
 const echo = Effect.acquireRelease(
   Effect.callback<Dgram.Socket, Check.Unfit>((resume) => {
     const socket = Dgram.createSocket("udp4")
@@ -110,7 +110,7 @@ const echo = Effect.acquireRelease(
     socket.once("error", fail)
     socket.on("message", (message, { address, port }) => socket.send(message, port, address, () => undefined))
     socket.bind(0, "127.0.0.1", () => {
-      // what cannot be sent back later is missed by who waits for it
+      // if an echo cannot be sent, whoever waits for it will notice
       socket.off("error", fail).on("error", () => undefined)
       resume(Effect.succeed(socket))
     })
@@ -119,7 +119,7 @@ const echo = Effect.acquireRelease(
 )
 
 /**
- * A datagram to 127.0.0.1 and back, by the transport of the library.
+ * Sends a datagram to 127.0.0.1 and back, with the transport of the library.
  *
  * @internal
  */
@@ -145,7 +145,7 @@ export const udp: Effect.Effect<Check.Check> = Check.attempt(
   }).pipe(Effect.provide(Transport.layerDatagram))
 )
 
-/** A packet that leaves later than half a frame eats into the jitter buffers of those who listen. One in twenty may. */
+/** A packet that is sent more than half a frame late uses up the listeners' jitter buffers. One in twenty may. */
 const lateMs = AudioClock.frameMs / 2
 
 const round = (ms: number): number => Math.round(ms * 100) / 100
@@ -153,12 +153,12 @@ const round = (ms: number): number => Math.round(ms * 100) / 100
 const mostBeatMs = 60_000
 
 /**
- * How late the clock calls a sender that is due every 20 ms, for so long, a minute at most.
+ * Measures how late the clock calls a sender that is due every 20 ms, over this duration, at most a minute.
  *
  * @internal
  */
 export const beat = (duration: Duration.Input): Effect.Effect<Check.Check> => {
-  // what is no duration is none
+  // an invalid duration counts as zero
   const wantedMs = Option.match(Duration.fromInput(duration), { onNone: () => 0, onSome: Duration.toMillis })
   const beats = Math.max(1, Math.ceil(Math.min(wantedMs, mostBeatMs) / AudioClock.frameMs))
   const remedy =
@@ -182,7 +182,7 @@ export const beat = (duration: Duration.Input): Effect.Effect<Check.Check> => {
               resume(Effect.void)
               return Infinity
             }
-            // as a sender does after a stall: on with the next of its slot
+            // like a sender after a stall: continues with the next time in its slot
             do dueMs += AudioClock.frameMs
             while (dueMs <= nowMs)
             return dueMs
@@ -211,11 +211,11 @@ const readIfThere = (path: string): string | undefined => {
   }
 }
 
-/** Below that many, some hundred connections with what they play and record use them up. */
+/** With fewer files, some hundred connections with what they play and record exhaust the limit. */
 const fewFiles = 1_024
 
 /**
- * The limit of open files, as Linux tells it in /proc/self/limits; nothing elsewhere.
+ * Checks the limit of open files, as given by Linux in /proc/self/limits. No check elsewhere.
  *
  * @internal
  */
@@ -231,7 +231,7 @@ export const openFiles = (limits: string | undefined): ReadonlyArray<Check.Check
 }
 
 /**
- * The processors of the machine, and what a container's quota (cpu.max of cgroup v2) leaves of them.
+ * Checks the processors of the machine, and what a container's quota (cpu.max of cgroup v2) leaves of them.
  *
  * @internal
  */

@@ -1,5 +1,5 @@
 /**
- * Trials of what a connection is made of: codecs, decoders, ciphers, end-to-end encryption and threads.
+ * Trials of the parts of a connection: codecs, decoders, ciphers, end-to-end encryption and threads.
  *
  * @since 0.1.0
  */
@@ -24,13 +24,13 @@ import * as VoiceCrypto from "../VoiceCrypto.ts"
 import * as Check from "./Check.ts"
 import * as Installed from "./Installed.ts"
 
-/** The version of a package that was loaded, where it lies on disk. */
+/** The version of a package that was loaded, if it can be found on disk. */
 const versionOf = (name: string): { readonly version?: string } => {
   const version = Installed.find(name)?.version
   return version === undefined ? {} : { version }
 }
 
-/** A finding of a package that stands in the name of its subject, or `shown` in its detail. */
+/** A result for a package that is named by its subject, or by `shown` in the detail. */
 const withVersion = (name: string, text: string, shown?: string): Check.Finding => {
   const facts = versionOf(name)
   const version = facts.version === undefined ? [] : [facts.version]
@@ -42,7 +42,7 @@ const withVersion = (name: string, text: string, shown?: string): Check.Finding 
 
 const frameSamples = limits.sampleRate / 50
 
-/** 20 ms of a tone in two channels. */
+/** 20 ms of a stereo tone. */
 const tone = (frame: number): Int16Array =>
   Int16Array.from(
     { length: 2 * frameSamples },
@@ -129,7 +129,7 @@ const voiceActivity = Check.attempt(
   })
 )
 
-/** That an optional one is not installed was said with the packages. */
+/** Whether a missing optional package was already reported with the packages. */
 const isSaid = ({ status }: Check.Check, library: string): boolean =>
   status === "missing" && Installed.find(library) === undefined
 
@@ -145,11 +145,11 @@ const decoders: Effect.Effect<ReadonlyArray<Check.Check>> = Effect.gen(function*
   return [...checks, ...(isSaid(aac, faad) ? [] : [aac]), ...(isSaid(activity, fvad) ? [] : [activity])]
 })
 
-/** An RTP packet of 20 ms as it is before it is sealed. */
+/** An RTP packet of 20 ms before it is sealed. */
 const headerBytes = 12
 const plainBytes = headerBytes + 160
 
-/** Seals a packet, opens it with another cipher of the same key, and changes one. */
+/** Seals a packet, opens it with another cipher of the same key, and tries to open a modified one. */
 const sealed = Effect.fnUntraced(function*(crypto: VoiceCrypto.VoiceCrypto["Service"], mode: EncryptionMode) {
   const key = Redacted.make(new Uint8Array(randomBytes(32)))
   const [here, there] = [yield* crypto.make(mode, key), yield* crypto.make(mode, key)]
@@ -172,7 +172,7 @@ const sealed = Effect.fnUntraced(function*(crypto: VoiceCrypto.VoiceCrypto["Serv
   }
 })
 
-/** The live modes. One that does not work is no obstacle while another does: servers offer more than one as a rule. */
+/** The live modes. One that does not work is not an obstacle if another one does, because servers usually offer more than one. */
 const ciphers: Effect.Effect<ReadonlyArray<Check.Check>> = Effect.gen(function*() {
   const crypto = yield* VoiceCrypto.VoiceCrypto
   const preferred = crypto.preference.find((mode) => liveModes.includes(mode))
@@ -194,7 +194,7 @@ const engine = "@snazzah/davey"
 /** Ids that nobody has. */
 const nobody = { userId: UserId.make("1"), channelId: ChannelId.make("1") }
 
-/** A key package is made of everything that the engine has: keys, signatures and the group's structures. */
+/** A key package involves everything in the engine: keys, signatures and the structures of a group. */
 const e2ee: Effect.Effect<Check.Check> = Check.attempt(
   { group: "e2ee", name: engine, isRequired: true },
   "run npm ci without --omit=optional on the system where the bot runs: without this package Discord admits it to no call; with permissions, --allow-addons (docs/deployment.md)",
@@ -234,7 +234,7 @@ const thread = ({ file, name, without }: (typeof threads)[number]): Effect.Effec
 }
 
 /**
- * All of them, one after another, so that none is slowed by the next.
+ * All trials, one after another, so that none slows down another.
  *
  * @internal
  */

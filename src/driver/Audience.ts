@@ -1,5 +1,5 @@
 /**
- * Who listens on a connection, and to whom: packets of users whom nobody wants to hear are not opened.
+ * Who listens on a connection, and to which users: packets of users to whom nobody listens are not opened.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import type { UserId } from "../protocol/Identifier.ts"
 import type { Command } from "./Line.ts"
 
 /**
- * Whom somebody wants to hear; `undefined` is everybody.
+ * The users that a listener wants to hear; `undefined` means everybody.
  *
  * @category models
  * @since 0.1.0
@@ -19,16 +19,16 @@ export type Only = () => ReadonlySet<UserId> | undefined
  * @since 0.1.0
  */
 export interface Audience {
-  /** Somebody begins to listen; to be called when they do not any more. */
+  /** Adds a listener, and returns a function that removes it. */
   readonly join: (only: Only) => () => void
-  /** Asks all of them anew. */
+  /** Asks all listeners again. */
   readonly refresh: () => void
 }
 
 type Listen = Extract<Command, { readonly _tag: "Listen" }>
 
 /**
- * Whom all of them want to hear together.
+ * The users that at least one listener wants to hear.
  *
  * @category combinators
  * @since 0.1.0
@@ -45,7 +45,7 @@ export const union = (all: Iterable<Only>): ReadonlySet<UserId> | undefined => {
 
 class Listeners implements Audience {
   readonly #tell: (command: Listen) => void
-  /** An entry for each who listens, even if two want the same. */
+  /** One entry per listener, even if two want the same users. */
   #members: Set<{ readonly only: Only }> | undefined
   #told: ReadonlySet<UserId> | undefined
   #isOn = false
@@ -80,7 +80,7 @@ class Listeners implements Audience {
 }
 
 /**
- * Nobody at first. `tell` gets what the driver has to know, when it has changed.
+ * Makes an audience without listeners. `tell` is called with what the driver has to know when that has changed.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
  * What a connection does every few seconds besides audio: plain code on the clock of the beat, which has one timer for all
- * connections of a process. A fiber and a timer for each would cost more than what is done.
+ * connections of a process. A fiber and a timer for each would cost more than the work itself.
  *
  * @since 0.1.0
  */
@@ -23,8 +23,8 @@ class Chore implements Sender {
 }
 
 /**
- * Calls `chore` in `firstMs` milliseconds, and again after as many as it returns each time, until it returns `Infinity` or the
- * scope closes. It must not throw.
+ * Calls `chore` in `firstMs` milliseconds, and again after the number of milliseconds that it returns each time, until it
+ * returns `Infinity` or the scope closes. It must not throw.
  *
  * @category constructors
  * @since 0.1.0

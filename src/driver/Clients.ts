@@ -1,5 +1,5 @@
 /**
- * Who else is in the channel of a connection, and what the voice gateway tells of the clients that they use.
+ * The other users in the channel of a connection, and what the voice gateway reports about their clients.
  *
  * @since 0.1.0
  */
@@ -7,13 +7,13 @@ import type { UserId } from "../protocol/Identifier.ts"
 import type * as Line from "./Line.ts"
 
 /**
- * What the voice gateway has told of a client, in the wire's numbers. Discord documents none of it.
+ * What the voice gateway has reported about a client, in the numbers of the wire. Discord documents none of it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Client {
-  /** Op 18. `VoicePayload.ClientFlag` has the bits. */
+  /** Op 18. The bits are in `VoicePayload.ClientFlag`. */
   readonly flags?: number
   /** Op 20: 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation. */
   readonly platform?: number
@@ -27,19 +27,19 @@ export interface Client {
  */
 export interface Clients {
   readonly onEvent: (event: Line.Event) => void
-  /** As they are at any moment: the map changes. */
+  /** The current clients: the map changes over time. */
   readonly all: ReadonlyMap<UserId, Client>
 }
 
-/** Bounds what a server can make us remember, beyond the listeners of any stage: who was told of first goes. */
+/** Limits what a server can make us remember, to more than the listeners of any stage. The oldest user is dropped first. */
 const mostClients = 100_000
 
-/** Of most of those who come nothing is known at first. */
+/** Initially nothing is known about most of the clients. */
 const unknown: Client = {}
 
 type Described = Extract<Line.Event, { readonly _tag: "Described" }>
 
-/** The newer of two words; null takes the older one back. */
+/** The newer of two values; null removes the older one. */
 const newer = <A>(former: A | undefined, told: A | null | undefined): A | undefined =>
   told === null ? undefined : told ?? former
 
@@ -72,7 +72,7 @@ class Others implements Clients {
       case "UserDisconnected":
         return void this.all.delete(event.userId)
       case "Described":
-        // it may come before anything else is said of who it is
+        // it may come before anything else is known about the user
         if (event.userId !== this.#self) {
           this.#set(event.userId, described(this.all.get(event.userId) ?? unknown, event))
         }
@@ -94,7 +94,7 @@ class Others implements Clients {
 }
 
 /**
- * Nobody yet. `self` is never one of them.
+ * Makes an empty list. `self` never appears in it.
  *
  * @category constructors
  * @since 0.1.0

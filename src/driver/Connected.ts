@@ -1,5 +1,5 @@
 /**
- * A connection that is up, and what is told of it while it comes up.
+ * An established connection, and the events while it is being established.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,7 @@ import type * as SsrcMap from "./SsrcMap.ts"
 import * as Statistics from "./Statistics.ts"
 
 /**
- * A cipher, what it was made of, and what it lives in.
+ * A cipher, the description that it was made from, and its scope.
  *
  * @category models
  * @since 0.1.0
@@ -40,7 +40,7 @@ export interface Key {
 }
 
 /**
- * The key of a Session Description (op 4).
+ * Makes the key of a Session Description (op 4).
  *
  * @category constructors
  * @since 0.1.0
@@ -64,7 +64,7 @@ export const makeKey = Effect.fnUntraced(function*(
 })
 
 /**
- * What the voice gateway and the group tell; until there is somebody to hear it, it is kept.
+ * Keeps what the voice gateway and the group report until something receives it.
  *
  * @category models
  * @since 0.1.0
@@ -113,7 +113,10 @@ export class Told {
     this.#connected?.setEncrypting(isEncrypting)
   }
 
-  /** What cost us the socket may have cost us our mapping at a NAT: whoever only listens would hear nothing until the next keepalive. */
+  /**
+   * Whatever cost us the socket may have cost us our mapping at a NAT: a client that only listens would hear nothing until the
+   * next keepalive.
+   */
   resumed(): void {
     this.udp?.ping()
   }
@@ -125,7 +128,7 @@ export class Told {
     this.#connected?.end(error)
   }
 
-  /** The gateway hears us from now on. */
+  /** Connects our side to the gateway. */
   toGateway(gateway: Signalling.Signalling): void {
     this.#gateway = gateway
     this.#early?.forEach((message) => gateway.post(message))
@@ -140,7 +143,7 @@ export class Told {
 }
 
 /**
- * What a connection that is up is made of.
+ * The parts of an established connection.
  *
  * @category models
  * @since 0.1.0
@@ -153,7 +156,7 @@ export interface Parts {
   readonly established: Line.Established
   readonly crypto: VoiceCrypto.VoiceCrypto["Service"]
   readonly mode: EncryptionMode
-  /** Keys outlive the sender, whose last packets are sealed when the scope closes. */
+  /** The scope of the keys, which outlive the sender: its last packets are sealed when the scope closes. */
   readonly keys: Scope.Scope
   readonly gateway: Signalling.Signalling
   readonly group: Dave.Group | undefined
@@ -167,7 +170,7 @@ export interface Parts {
 }
 
 /**
- * Takes commands and emits events until it is closed. Nothing is told of its end before it is {@link Connected.up}.
+ * Takes commands and emits events until it is closed. Its end is not reported before {@link Connected.up}.
  *
  * @category models
  * @since 0.1.0
@@ -186,7 +189,7 @@ export class Connected {
     return this.#parts.established
   }
 
-  /** From now on its end is told. */
+  /** From now on the end is reported. */
   up(): void {
     this.#isUp = true
     const { endedBy } = this.#parts.told
@@ -217,7 +220,7 @@ export class Connected {
     else this.#parts.rtcp.receive(datagram)
   }
 
-  /** A later Session Description brings a new key, and nonces start anew with it. */
+  /** A later Session Description brings a new key, whose nonces start again. */
   renew(): Effect.Effect<void> {
     const { media, rtcp, sender, told } = this.#parts
     return Effect.gen({ self: this }, function*() {
@@ -259,7 +262,7 @@ export class Connected {
     }
   }
 
-  /** A key that is given again keeps its cipher: another one would count nonces from 0, and use them twice. */
+  /** A key that is given again keeps its cipher: a new one would count nonces from 0, and use them twice. */
   #isGivenAgain(next: Signalling.Description): boolean {
     return "secret_key" in next && next.mode === this.#parts.mode &&
       Buffer.compare(this.#key.bytes, Uint8Array.from(next.secret_key)) === 0

@@ -35,7 +35,7 @@ export type {
 
 /**
  * A live connection to a voice server. It ends with its scope: audio is closed with silence, and the WebSocket with 1000. Its
- * functions belong to it: they cannot be called apart from it, nor from a copy that was made of its properties.
+ * functions are methods: they cannot be called detached from it, nor from a copy of its properties.
  *
  * @category models
  * @since 0.1.0
@@ -44,60 +44,62 @@ export interface VoiceConnection {
   readonly info: Line.ConnectionInfo
   readonly established: Line.Established
   /**
-   * Plays the frames of a ring from its first slot on, in place of what is being played. With `after`, what is being played
-   * goes on until that many of its frames have been read since the beginning of its ring, or until its end ("drained"), and
-   * the new ring follows without a gap; one ring can wait at a time. The new one's `TrackStarted` tells that it was its turn. Fails with
-   * `NotConnected` after the end, and with `Unsupported` for a ring that is not on shared memory.
+   * Plays the frames of a ring from its first slot on, replacing what is being played. With `after`, the current ring continues
+   * until that many of its frames have been read since its beginning, or until its end ("drained"), and the new ring follows
+   * without a gap; one ring can wait at a time. `TrackStarted` of the new track marks the change. Fails with `NotConnected`
+   * after the end, and with `Unsupported` if the ring is not in shared memory.
    */
   readonly attach: (
     ring: FrameRing.FrameRing,
     options?: { readonly paused?: boolean | undefined; readonly after?: number | "drained" | undefined }
   ) => Effect.Effect<Line.TrackNumber, VoiceError.VoiceError>
-  /** Stops taking frames from that track's ring; what waits for it begins, or silence closes what was playing. */
+  /** Stops taking frames from the ring of a track. The waiting ring begins, or silence closes the audio. */
   readonly detach: (track: Line.TrackNumber) => Effect.Effect<void>
   readonly setPaused: (track: Line.TrackNumber, paused: boolean) => Effect.Effect<void>
-  /** While muted, tracks go on but nothing is sent. */
+  /** Mutes or unmutes. While muted, tracks continue but nothing is sent. */
   readonly setMuted: (muted: boolean) => Effect.Effect<void>
   /** Announces speaking flags (op 5): 1 microphone, 2 soundshare, 4 priority. Fails with `NotConnected` after the end. */
   readonly setSpeaking: (flags: number) => Effect.Effect<void, VoiceError.VoiceError>
   /**
-   * Subscribes to what happens, from the moment this effect completes on; ends when the connection has ended, behind
-   * `Ended` if it was lost. A subscriber that falls 4096 events behind loses the oldest.
+   * Subscribes to the events from the moment this effect completes. The stream ends when the connection has ended, after
+   * `Ended` if it was lost. A subscriber that is 4096 events behind loses the oldest ones.
    */
   readonly events: Effect.Effect<Stream.Stream<Line.Happening>, never, Scope.Scope>
-  /** The same for plain code, until the scope closes. An end that has come already is told at once. */
+  /** The same for plain code, until the scope closes. If the connection has already ended, that is reported immediately. */
   readonly observe: (observer: Observer) => Effect.Effect<void, never, Scope.Scope>
   /**
-   * Audio packets of all members. While nobody runs this stream, packets are not even opened. A slow reader loses the
-   * oldest packets of its own copy; {@link VoiceConnection.packetsDropped} counts them. Fails with the reason of the end,
-   * which is `NotConnected` when the scope has closed.
+   * The audio packets of all members. While nothing runs this stream, packets are not even opened. A slow reader loses the
+   * oldest packets of its own copy; {@link VoiceConnection.packetsDropped} counts them. Fails with the reason of the end, which
+   * is `NotConnected` when the scope has closed.
    */
   readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
   /**
-   * The same for plain code, until the scope closes: called for every packet as it comes, it must be short. What it throws is logged
-   * as an error, the first time, and it is called on; an `only` that throws wants everybody.
-   * `only` says who is wanted: while that is so of all who listen, packets of others are not opened. It is asked when somebody
-   * begins or ends to listen, and by {@link VoiceConnection.relisten}. Packets of others may come nevertheless.
+   * The same for plain code, until the scope closes. The listener is called for every packet as it arrives, so it must be fast.
+   * If it throws, that is logged as an error the first time, and it is still called for later packets.
+   *
+   * `only` selects the wanted users. While all listeners have it, packets of other users are not opened, but may still be
+   * passed on. It is called when a listener is added or removed, and by {@link VoiceConnection.relisten}. If it throws,
+   * everybody is wanted.
    */
   readonly listen: (
     onPacket: (packet: Line.AudioPacket) => void,
     only?: Audience.Only
   ) => Effect.Effect<void, never, Scope.Scope>
-  /** Somebody who listens wants to hear others than before. */
+  /** Calls the `only` of all listeners again, because one of them has changed. */
   readonly relisten: Effect.Effect<void>
   readonly packetsDropped: () => number
-  /** Counts since the connection came up. Fails with the reason of the end after it. */
+  /** The counts since the connection was established. Fails with the reason of the end after it. */
   readonly statistics: Effect.Effect<Line.Statistics, VoiceError.VoiceError>
-  /** How the connection stands with end-to-end encryption; an event, `E2eeChanged`, tells of each change. */
+  /** The state of end-to-end encryption. The event `E2eeChanged` reports each change. */
   readonly e2ee: Effect.Effect<Line.E2ee>
   /**
-   * The 45 digits by which we and another member can make sure, over another channel, that nobody stands in between. Fails
-   * with `E2eeFailed` if the user is not in our group.
+   * The 45 digits that we and another member can compare over another channel, to make sure that there is nobody in between.
+   * Fails with `E2eeFailed` if the user is not in our group.
    */
   readonly verificationCode: (userId: UserId) => Effect.Effect<string, VoiceError.VoiceError>
-  /** Who else is in the channel, as the voice gateway has told (ops 5, 11, 12, 13, 18 and 20). */
+  /** The other users in the channel, as reported by the voice gateway (ops 5, 11, 12, 13, 18 and 20). */
   readonly members: () => ReadonlyArray<UserId>
-  /** What it has told of the client of each of them. The map changes as it tells more. */
+  /** What the voice gateway has reported about the client of each of them. The map changes over time. */
   readonly clients: ReadonlyMap<UserId, Clients.Client>
   /** Waits for the end of the connection and fails with its reason. */
   readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
@@ -105,7 +107,7 @@ export interface VoiceConnection {
 
 const defaultReceiveCapacity = 256
 
-/** Events held for a subscriber that does not read. */
+/** The number of events that are held for a subscriber that does not read. */
 const eventCapacity = 4_096
 
 const checkOptions = Schema.encodeUnknownResult(Line.ConnectOptions)
@@ -116,7 +118,7 @@ class Connection extends Inspectable.Class implements VoiceConnection {
   readonly info: Line.ConnectionInfo
   readonly #told: Told
   readonly #engine: Engine.Engine
-  /** Packets held for a reader. */
+  /** The number of packets that are held for a reader. */
   readonly #capacity: number
   #audience: Audience.Audience | undefined
   #track = 0
@@ -131,7 +133,7 @@ class Connection extends Inspectable.Class implements VoiceConnection {
     this.#capacity = capacity
   }
 
-  /** Neither the address that others see us at, nor what the voice gateway knows us by. */
+  /** Contains neither our public address nor what identifies us to the voice gateway. */
   override toJSON(): unknown {
     const { channelId, endpoint, serverId, userId } = this.info
     const { mode, ssrc, version } = this.established
@@ -324,8 +326,8 @@ class Connection extends Inspectable.Class implements VoiceConnection {
 }
 
 /**
- * A connection over the driver line: `open` brings up the other end, which from then on takes commands and emits events.
- * The driver in this process and the one behind a port are both made of it.
+ * Makes a connection over the driver line. `open` establishes the other end, which from then on takes commands and emits
+ * events. Both the driver in this process and the one behind a port are made of it.
  *
  * @category constructors
  * @since 0.1.0
@@ -337,7 +339,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     emit: (event: Line.Event) => void
   ) => Effect.Effect<Engine.Engine, VoiceError.VoiceError, R | Scope.Scope>
 ): Effect.fn.Return<VoiceConnection, VoiceError.VoiceError, R | Scope.Scope> {
-  // before the line is asked: one that crosses a port could only die of them
+  // before the line is used: one that crosses a port could only die of them
   const checked = checkOptions(options)
   if (Result.isFailure(checked)) {
     const { detail } = fromSchema(checked.failure, undefined)

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 
 /**
- * Calls `begin`, and what it returns when the scope closes. As `Effect.acquireRelease` does, but it keeps nothing else until then: a
- * connection has many of these.
+ * Calls `begin`, and when the scope closes the function that it returned. Like `Effect.acquireRelease`, but keeps nothing else
+ * until then: a connection has many of these.
  *
  * @category constructors
  * @since 0.1.0

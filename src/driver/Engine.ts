@@ -1,9 +1,9 @@
 /**
- * The driver's side of one connection: the handshake of the voice gateway, the heartbeat, the media in both directions.
- * It takes commands and emits events, as described in `Line`, and knows nothing of sessions.
+ * The driver's side of one connection: the handshake with the voice gateway, the heartbeat, and media in both directions. It
+ * takes commands and emits events, as described in `Line`, and knows nothing about sessions.
  *
- * The order is that of Discord's documentation (Voice Connections): open the WebSocket, Hello, Identify, Ready, IP
- * discovery, Select Protocol, Session Description, Speaking. Every part has a deadline of its own.
+ * The order is that of Discord's documentation (Voice Connections): open the WebSocket, Hello, Identify, Ready, IP discovery,
+ * Select Protocol, Session Description, Speaking. Every phase has its own deadline.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@ import * as Span from "./signalling/Span.ts"
 import * as SsrcMap from "./SsrcMap.ts"
 
 /**
- * A connection that is up. `command` never waits and never throws; what it leads to comes as events.
+ * An established connection. `command` never waits and never throws; its results are events.
  *
  * @category models
  * @since 0.1.0
@@ -44,7 +44,7 @@ export interface Engine {
 }
 
 /**
- * The services that a connection is made of.
+ * The services that a connection uses.
  *
  * @category models
  * @since 0.1.0
@@ -58,12 +58,12 @@ export type Services = AudioClock | Dave.Dave | VoiceCrypto.VoiceCrypto | VoiceS
 export const defaultPhaseTimeoutMs = 10_000
 const defaultResumeAttempts = 5
 
-/** Time for Speaking (op 5) on the WebSocket to overtake the first packet on UDP. */
+/** The time that Speaking (op 5) on the WebSocket has to overtake the first packet on UDP. */
 const speakingLeadMs = 20
 
 /**
- * Connects, and stays connected until the scope closes or `Ended` is emitted. Fails with the reason of the close code, or
- * with the phase that timed out.
+ * Connects, and stays connected until the scope closes or `Ended` is emitted. Fails with the reason of the close code, or with
+ * the phase that timed out.
  *
  * @category constructors
  * @since 0.1.0
@@ -86,7 +86,7 @@ export const connect = Effect.fnUntraced(function*(
   const told = new Connected.Told()
   const end = (error: VoiceError.VoiceError) => told.end(error)
   const reception = Reception.make()
-  // what comes of an SSRC next is another stream
+  // what comes from an SSRC next is a different stream
   const users = SsrcMap.make({ now: clock.now, onFreed: (ssrc) => reception.forget(ssrc) })
   const onPacket = (packet: Line.AudioPacket) => emit({ _tag: "Packet", packet })
   const maxDaveVersion = version >= 8 ? dave.maxVersion : 0
@@ -148,7 +148,7 @@ export const connect = Effect.fnUntraced(function*(
   })
   const keys = yield* Scope.fork(scope)
   const description = yield* within("session-description", told.described)
-  // the group hears of it before anybody can play
+  // the group learns of it before anything can be played
   yield* Effect.yieldNow
   const key = yield* Connected.makeKey({ crypto, keys, mode }, description)
   const { cipher } = key
@@ -216,7 +216,7 @@ export const connect = Effect.fnUntraced(function*(
   })
   told.toConnected(connected)
   yield* Scope.addFinalizerExit(scope, () => Effect.sync(() => connected.close()))
-  // one that came meanwhile
+  // a description that arrived in the meantime
   yield* connected.renew()
   connected.up()
 

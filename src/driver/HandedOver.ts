@@ -1,6 +1,6 @@
 /**
- * Rings that a driver in another thread may have open, as far as the line tells. It is the driver that closes them, and one that has
- * died does not.
+ * The rings that a driver in another thread may have open, as far as the line shows. The driver closes them, but not if it has
+ * died.
  *
  * @since 0.1.0
  */
@@ -8,21 +8,21 @@ import * as FrameRing from "../ring/FrameRing.ts"
 import type * as Line from "./Line.ts"
 
 /**
- * Of one connection.
+ * The rings of one connection.
  *
  * @category models
  * @since 0.1.0
  * @internal
  */
 export class HandedOver {
-  /** In the order of their numbers, which is that in which they play. */
+  /** In the order of their numbers, in which they play. */
   readonly #rings = new Map<Line.TrackNumber, SharedArrayBuffer>()
 
-  /** To be told before the driver is. */
+  /** Call it before the driver gets the command. */
   onCommand(command: Line.Command): void {
     if (command._tag === "Detach") this.#rings.delete(command.track)
     if (command._tag !== "Attach") return
-    // it takes the place of all others
+    // it replaces all others
     if (command.after === undefined) this.#rings.clear()
     this.#rings.set(command.track, command.ring)
   }
@@ -32,7 +32,7 @@ export class HandedOver {
     else if (event._tag === "TrackDrained") this.#leave((track) => track <= event.track)
   }
 
-  /** The driver is gone, and takes nothing more of them. */
+  /** Releases the rings: the driver is gone and takes nothing more from them. */
   release(): void {
     for (const ring of this.#rings.values()) FrameRing.release(ring)
     this.#rings.clear()

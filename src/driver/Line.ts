@@ -1,7 +1,7 @@
 /**
- * The driver line: everything that crosses between a session and the driver of its connection. Commands go down, events
- * come up, and ready frames lie in a `FrameRing` on a shared buffer. All of it is described by schemas, so that the driver
- * can run in a worker thread or another process; secrets are `Redacted` on this side and plain only in the encoded form.
+ * The driver line: everything that crosses between a session and the driver of its connection. Commands go down, events come
+ * up, and ready frames are in a `FrameRing` in a shared buffer. Schemas describe all of it, so the driver can run in a worker
+ * thread or another process. Secrets are `Redacted` on this side and plain only in the encoded form.
  *
  * @since 0.1.0
  */
@@ -12,13 +12,13 @@ import { VoiceVersion } from "../protocol/VoicePayload.ts"
 import { VoiceError } from "../VoiceError.ts"
 
 /**
- * All that a driver has to know to connect: the two voice events of the main gateway in one record.
+ * Everything that a driver needs to connect: the two voice events of the main gateway in one record.
  *
  * @category models
  * @since 0.1.0
  */
 export class ConnectionInfo extends Schema.Class<ConnectionInfo>("effect-discord-voice/VoiceDriver/ConnectionInfo")({
-  /** Host and port as VOICE_SERVER_UPDATE gave them. */
+  /** Host and port as in VOICE_SERVER_UPDATE. */
   endpoint: Schema.String,
   serverId: GuildId,
   channelId: ChannelId,
@@ -30,8 +30,8 @@ export class ConnectionInfo extends Schema.Class<ConnectionInfo>("effect-discord
 const Milliseconds = Schema.Finite.pipe(Schema.check(Schema.isGreaterThan(0)))
 
 /**
- * Which reports (RTCP) are sent: sender reports while we send; with "all", also what we receive of others, in receiver reports
- * while we do not send; or none.
+ * Which reports (RTCP) are sent: "sender" sends sender reports while we send; "all" also sends receiver reports about what we
+ * receive while we do not send; "none" sends no reports.
  *
  * @category schemas
  * @since 0.1.0
@@ -45,6 +45,8 @@ export const Reports = Schema.Literals(["none", "sender", "all"])
 export type Reports = typeof Reports.Type
 
 /**
+ * What it means if answers over UDP were received before and have all stopped. See {@link ConnectOptions}.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -57,34 +59,35 @@ export const UdpSilence = Schema.Literals(["lost", "ignored"])
 export type UdpSilence = typeof UdpSilence.Type
 
 /**
- * How to connect.
+ * The options of a connection.
  *
  * @category models
  * @since 0.1.0
  */
 export const ConnectOptions = Schema.Struct({
-  /** Voice gateway version. Default 8. */
+  /** The voice gateway version. Default 8. */
   version: Schema.optional(VoiceVersion),
-  /** Encryption modes that are accepted, best first. Default: those of `VoiceCrypto`. */
+  /** The accepted encryption modes, best first. Default: those of `VoiceCrypto`. */
   modes: Schema.optional(Schema.Array(EncryptionMode)),
-  /** Speaking flags (op 5) announced before the first packet. Default 1, microphone. */
+  /** The speaking flags (op 5) that are announced before the first packet. Default 1, microphone. */
   speaking: Schema.optional(Schema.Int),
-  /** Deadline of each phase of the handshake except IP discovery, in milliseconds. Default 10 000. */
+  /** The deadline of each phase of the handshake except IP discovery, in milliseconds. Default 10 000. */
   phaseTimeoutMs: Schema.optional(Milliseconds),
-  /** How often to try to resume after the WebSocket was lost, before the connection is given up. Default 5; 0 never. */
+  /** How many times to try to resume a lost WebSocket before the connection is given up. Default 5; 0 means never. */
   resumeAttempts: Schema.optional(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 100 })))),
-  /** Received packets held for a slow listener; the oldest are dropped beyond. Default 256. */
+  /** The number of received packets that are held for a slow listener. Beyond it, the oldest are dropped. Default 256. */
   receiveCapacity: Schema.optional(Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0)))),
   /**
-   * Which reports (RTCP) are sent about every 5 seconds. Default "sender": Discord's servers answer them, and without answers
-   * nothing is known of loss on our way to them. What they do with receiver reports is not known. Those that arrive are read
-   * in any case.
+   * Which reports (RTCP) are sent, about every 5 seconds. Default "sender": Discord's servers answer sender reports, and
+   * without the answers nothing is known about loss on the way to them. What they do with receiver reports is unknown. Received
+   * reports are read in any case.
    */
   reports: Schema.optional(Reports),
   /**
-   * What it means that all answers over UDP that came before, to pings and in reports, have stopped: "lost", that the socket leads nowhere
-   * any more (`UdpLost`, and a session connects anew), or "ignored", for networks that let them through for a while only. That nothing can
-   * be sent, or the address is gone, counts in any case. Default "lost".
+   * What it means if answers over UDP, to pings and in reports, were received before and have all stopped. "lost": the socket
+   * does not reach the server any more (`UdpLost`, and a session connects again). "ignored": nothing, for networks that let
+   * answers through only for a while. A socket that cannot send, or whose address is gone, counts as lost in any case. Default
+   * "lost".
    */
   udpSilence: Schema.optional(UdpSilence)
 })
@@ -96,7 +99,7 @@ export const ConnectOptions = Schema.Struct({
 export type ConnectOptions = typeof ConnectOptions.Type
 
 /**
- * Numbers a track within its connection.
+ * The number of a track within its connection.
  *
  * @category models
  * @since 0.1.0
@@ -104,7 +107,7 @@ export type ConnectOptions = typeof ConnectOptions.Type
 export type TrackNumber = number
 
 /**
- * What a session tells the driver. A ring crosses as its buffer.
+ * A command from a session to the driver. A ring is passed as its buffer.
  *
  * @category schemas
  * @since 0.1.0
@@ -115,8 +118,8 @@ export const Command = Schema.TaggedUnion({
     ring: Schema.instanceOf(SharedArrayBuffer),
     paused: Schema.Boolean,
     /**
-     * When to go over to it from what is played: when that many of its frames have been read, or at its end. At once where it
-     * is left out.
+     * When to change to it from what is played: when that many of its frames have been read, or at its end. Immediately if
+     * absent.
      */
     after: Schema.optionalKey(Schema.Union([Schema.Int, Schema.Literal("drained")]))
   },
@@ -124,7 +127,7 @@ export const Command = Schema.TaggedUnion({
   SetPaused: { track: Schema.Int, paused: Schema.Boolean },
   SetMuted: { muted: Schema.Boolean },
   SetSpeaking: { flags: Schema.Int },
-  /** With `users` packets of others are not opened, unless nobody has said whose they are. */
+  /** With `users`, packets of other users are not opened, except those whose sender is unknown. */
   Listen: { on: Schema.Boolean, users: Schema.optionalKey(Schema.Array(UserId)) },
   AskStatistics: { request: Schema.Int },
   AskVerificationCode: { request: Schema.Int, userId: UserId }
@@ -137,11 +140,10 @@ export const Command = Schema.TaggedUnion({
 export type Command = typeof Command.Type
 
 /**
- * How a connection stands with end-to-end encryption (DAVE).
+ * The state of a connection's end-to-end encryption (DAVE).
  *
- * - `version`: the version of the protocol that is in use; 0 is none, and audio is readable for Discord then.
- * - `membership`: the group that we are in, never at version 0. Without one nothing but silence is sent while the version is
- *   not 0.
+ * - `version`: the protocol version in use. 0 means none: Discord can then listen to the audio.
+ * - `membership`: the group that we are in, never at version 0. Without a group, only silence is sent unless the version is 0.
  * - `transitioning`: a change was announced and is not executed yet.
  *
  * @category schemas
@@ -165,7 +167,7 @@ export const E2ee = Schema.Struct({
 export type E2ee = typeof E2ee.Type
 
 /**
- * What was agreed when the connection came up.
+ * What was negotiated when the connection was established.
  *
  * @category models
  * @since 0.1.0
@@ -186,8 +188,8 @@ export const Established = Schema.Struct({
 export type Established = typeof Established.Type
 
 /**
- * One received audio packet: opened, without header extension and padding. `userId` is absent while nobody has said whose
- * SSRC it is.
+ * A received audio packet: opened, without header extension and padding. `userId` is absent while it is unknown whose SSRC it
+ * is.
  *
  * @category models
  * @since 0.1.0
@@ -196,13 +198,13 @@ export const AudioPacket = Schema.Struct({
   ssrc: Ssrc,
   userId: Schema.optionalKey(UserId),
   sequence: Schema.Int,
-  /** 48 kHz. */
+  /** At 48 kHz. */
   timestamp: Schema.Int,
-  /** Opus. The bytes belong to the receiver. */
+  /** Opus. The receiver owns the bytes. */
   payload: Schema.Uint8Array,
-  /** When it arrived, in milliseconds of the driver's monotonic clock. */
+  /** The arrival time, in milliseconds of the driver's monotonic clock. */
   arrivalMs: Schema.Finite,
-  /** How long it has waited since for a name or a key, in milliseconds. */
+  /** How long it has waited since then for a name or a key, in milliseconds. */
   waitedMs: Schema.optionalKey(Schema.Finite)
 })
 
@@ -213,14 +215,15 @@ export const AudioPacket = Schema.Struct({
 export type AudioPacket = typeof AudioPacket.Type
 
 /**
- * What arrives of one stream that we hear. It is counted while somebody listens.
+ * The reception of one stream. It is counted while something listens.
  *
- * - `lost`: expected by the sequence numbers and not there; below 0 where more duplicates came than packets were lost.
- * - `reordered`: came behind a later one, or twice.
- * - `lossShare`: lost of those expected, 0 to 1, in the last interval (about 5 s) in which something came.
+ * - `lost`: packets that were expected by the sequence numbers and are missing; negative if there were more duplicates than
+ *   losses.
+ * - `reordered`: packets that arrived after a later one, or twice.
+ * - `lossShare`: the lost share of the expected packets, 0 to 1, in the last interval (about 5 s) in which something arrived.
  * - `jitterMs`: interarrival jitter (RFC 3550, A.8).
- * - `senderReport`: the last one. It is one moment, on the sender's wall clock and as an RTP timestamp, so that streams can be
- *   aligned.
+ * - `senderReport`: the last one. It gives one moment both on the sender's wall clock and as an RTP timestamp, so that streams
+ *   can be aligned.
  *
  * @category models
  * @since 0.1.0
@@ -243,19 +246,19 @@ export const SourceStatistics = Schema.Struct({
 export type SourceStatistics = typeof SourceStatistics.Type
 
 /**
- * Counters of a connection. Times are in milliseconds; lateness is how much later than due a packet was sent. What is optional
- * is absent until it is known.
+ * The counters of a connection. Times are in milliseconds; lateness is how much later than due a packet was sent. Optional
+ * values are absent until they are known.
  *
  * @category models
  * @since 0.1.0
  */
 export const Statistics = Schema.Struct({
   roundTripMs: Schema.optionalKey(Schema.Finite),
-  /** Round trip of the main gateway's heartbeat: the session's, where its gateway tells. */
+  /** The round trip time of the main gateway's heartbeat: the session's, if its gateway reports it. */
   gatewayRoundTripMs: Schema.optionalKey(Schema.Finite),
-  /** Round trip of media, by the answer to a sender report. */
+  /** The round trip time of media, from the answer to a sender report. */
   mediaRoundTripMs: Schema.optionalKey(Schema.Finite),
-  /** Round trip of a ping on the media socket. */
+  /** The round trip time of a ping on the media socket. */
   pingRoundTripMs: Schema.optionalKey(Schema.Finite),
   heartbeatsSent: Schema.Int,
   /** How often a lost WebSocket was replaced (op 7). */
@@ -264,11 +267,14 @@ export const Statistics = Schema.Struct({
   silencePacketsSent: Schema.Int,
   bytesSent: Schema.Int,
   sendErrors: Schema.Int,
-  /** What the server has last reported of our audio: lost since its report before (0 to 1) and since the start, and jitter. */
+  /**
+   * What the server last reported about our audio: the loss since its previous report (0 to 1) and since the start, and the
+   * jitter.
+   */
   sentLossShare: Schema.optionalKey(Schema.Finite),
   sentLost: Schema.optionalKey(Schema.Int),
   sentJitterMs: Schema.optionalKey(Schema.Finite),
-  /** Stalls after which the beat was put back on the grid instead of catching up. */
+  /** Stalls after which the beat returned to the grid instead of catching up. */
   reanchored: Schema.Int,
   latenessP50Ms: Schema.Finite,
   latenessP99Ms: Schema.Finite,
@@ -283,7 +289,7 @@ export const Statistics = Schema.Struct({
   unheard: Schema.Int,
   otherMedia: Schema.Int,
   afterLeaving: Schema.Int,
-  /** Of all sources together, since the connection came up. */
+  /** For all sources together, since the connection was established. */
   packetsLost: Schema.Int,
   packetsReordered: Schema.Int,
   sources: Schema.Array(SourceStatistics),
@@ -294,18 +300,21 @@ export const Statistics = Schema.Struct({
   unknownDatagrams: Schema.Int,
   malformedMessages: Schema.Int,
   unknownOpcodes: Schema.Int,
-  /** End-to-end encryption. Frames that were sent encrypted, and those that the engine refused to encrypt. */
+  /** End-to-end encryption: frames that were sent encrypted, and frames that the engine failed to encrypt. */
   framesEncrypted: Schema.Int,
   failedToEncrypt: Schema.Int,
-  /** Frames that were taken at their time but not sent, because nobody could have read them. */
+  /** Frames that were taken at their time but not sent, because nobody could have decrypted them. */
   framesWithheld: Schema.Int,
   framesDecrypted: Schema.Int,
-  /** Frames that were not passed on: no key fits; the sender is not in our group, or has left; not encrypted though it had to be; nobody said in time whose they are. */
+  /**
+   * Frames that were not passed on: no key fits; the sender is not in our group, or has left; the frame was not encrypted
+   * although it had to be; the sender did not become known in time.
+   */
   undecryptable: Schema.Int,
   fromNonMembers: Schema.Int,
   unencrypted: Schema.Int,
   unknownSenders: Schema.Int,
-  /** Transitions that were executed, messages of the group that were refused, and how often we asked to be added anew. */
+  /** Executed transitions, rejected messages of the group, and how often we asked to be added again. */
   e2eeTransitions: Schema.Int,
   e2eeRejections: Schema.Int,
   e2eeRecoveries: Schema.Int
@@ -318,7 +327,7 @@ export const Statistics = Schema.Struct({
 export type Statistics = typeof Statistics.Type
 
 /**
- * What the driver tells the session.
+ * An event from the driver to the session.
  *
  * @category schemas
  * @since 0.1.0
@@ -326,16 +335,22 @@ export type Statistics = typeof Statistics.Type
 export const Event = Schema.TaggedUnion({
   /** The first frame of a track was sent. */
   TrackStarted: { track: Schema.Int },
-  /** The ring ran empty though its producer has not ended. */
+  /** The ring ran empty although its producer has not ended. */
   TrackStarving: { track: Schema.Int },
   TrackRecovered: { track: Schema.Int },
   /** The producer has ended, and the media time of its last frame is over. */
   TrackDrained: { track: Schema.Int },
   /** Another member's SSRC and speaking flags (op 5). */
   Speaking: { userId: UserId, ssrc: Ssrc, flags: Schema.Int },
-  /** Whose SSRC it is, from what is said of a member's video (op 12), which may be all that is said before their audio comes. */
+  /**
+   * Whose SSRC it is, from a report about a member's video (op 12). This may be the only information before their audio
+   * arrives.
+   */
   Announced: { userId: UserId, ssrc: Ssrc },
-  /** What the voice gateway says of a member's client: flags (op 18), platform (op 20), whether it sends video (op 12). Null takes back. */
+  /**
+   * What the voice gateway reports about a member's client: flags (op 18), platform (op 20), whether it sends video (op 12).
+   * Null removes a value.
+   */
   Described: {
     userId: UserId,
     flags: Schema.optionalKey(Schema.NullOr(Schema.Int)),
@@ -345,17 +360,17 @@ export const Event = Schema.TaggedUnion({
   UsersConnected: { userIds: Schema.Array(UserId) },
   UserDisconnected: { userId: UserId },
   Heartbeat: { roundTripMs: Schema.Finite },
-  /** The WebSocket was lost and is being replaced; media goes on. */
+  /** The WebSocket was lost and is being replaced; media continues. */
   Resuming: { error: VoiceError },
-  /** It was replaced. */
+  /** The WebSocket was replaced. */
   Resumed: { elapsedMs: Schema.Finite },
   /** Something about end-to-end encryption has changed. */
   E2eeChanged: { e2ee: E2ee },
-  /** Without a code, `failure` says why there is none. */
+  /** If there is no code, `failure` says why. */
   VerificationCode: { request: Schema.Int, code: Schema.optionalKey(Schema.String), failure: Schema.String },
   Packet: { packet: AudioPacket },
   Statistics: { request: Schema.Int, value: Statistics },
-  /** The connection is over. Nothing comes after it. */
+  /** The connection is over. No event follows. */
   Ended: { error: VoiceError }
 })
 
@@ -366,7 +381,7 @@ export const Event = Schema.TaggedUnion({
 export type Event = typeof Event.Type
 
 /**
- * What happens on a connection: its events but for packets and answers, which go to whoever has asked for them.
+ * What happens on a connection: its events except packets and answers, which go to whoever asked for them.
  *
  * @category models
  * @since 0.1.0

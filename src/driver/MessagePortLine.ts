@@ -1,6 +1,6 @@
 /**
- * The driver line over a `MessagePort`: both ends encode what they send and decode what they receive by the schemas of
- * `Line`, so that nothing else can cross. Connections are told apart by a number that the session's side gives.
+ * The driver line over a `MessagePort`: both ends encode and decode messages with the schemas of `Line`, so that nothing else
+ * can cross. The session's side numbers the connections.
  *
  * @since 0.1.0
  */
@@ -20,8 +20,8 @@ import { HandedOver } from "./HandedOver.ts"
 import * as Line from "./Line.ts"
 
 /**
- * What is needed of a `MessagePort` or a `Worker` of node:worker_threads. A port that has events of its own for the end of
- * the other side, as those two have, lets connections end with it.
+ * The part of a `MessagePort` or a `Worker` of node:worker_threads that is needed. If a port has events for the end of the
+ * other side, as those two have, connections end with it.
  *
  * @category models
  * @since 0.1.0
@@ -33,8 +33,8 @@ export interface Port {
 }
 
 /**
- * `close` is the end of a `MessagePort`, `exit` that of a `Worker`, and `error` what ends one: without a listener, Node would
- * throw it in this thread.
+ * `close` is the end of a `MessagePort`, `exit` the end of a `Worker`, and `error` what ends one: without a listener, Node
+ * would throw it in this thread.
  *
  * @category models
  * @since 0.1.0
@@ -54,7 +54,7 @@ const Upward = Schema.TaggedUnion({
   Closed: { id: Schema.Int },
   /** The driver's end listens. */
   Serving: {},
-  /** It does not any more: nothing that is sent will be answered. */
+  /** It does not listen any more: nothing that is sent will be answered. */
   Stopped: {}
 })
 
@@ -74,8 +74,8 @@ const unreachable = (endpoint: string, detail: string) =>
 const driverStopped = "the driver at the other end of the port has stopped"
 
 /**
- * How long the other end may take to connect, or to say that it could not: longer than all phases of the handshake together,
- * for what it is really about is an end that serves nobody.
+ * How long the other end may take to connect or to fail. Longer than all phases of the handshake together, because it is meant
+ * for an end that does not serve at all.
  */
 const openTimeout = (options: Line.ConnectOptions): Duration.Duration =>
   Duration.millis(6 * (options.phaseTimeoutMs ?? Engine.defaultPhaseTimeoutMs))
@@ -86,7 +86,7 @@ const listen = (port: Port, event: PortEvent, listener: (message: unknown) => vo
     () => Effect.sync(() => port.off(event, listener))
   )
 
-/** A view is cloned with all of its buffer: of a packet nothing but its payload is to cross. */
+/** A view is cloned with its whole buffer, but only the payload of a packet should cross. */
 const detach = (event: Line.Event): Line.Event =>
   event._tag === "Packet"
     ? { ...event, packet: { ...event.packet, payload: new Uint8Array(event.packet.payload) } }
@@ -101,8 +101,8 @@ interface Opening {
 }
 
 /**
- * The session's end. `stoppedDetail` says what has happened where the other end has stopped; then nothing can be opened until it
- * serves again, or `renew` says that another one will.
+ * Makes the session's end. `stoppedDetail` describes what has happened if the other end has stopped. After that nothing can be
+ * opened until it serves again, or `renew` announces another one.
  *
  * @category constructors
  * @since 0.1.0
@@ -114,7 +114,7 @@ export const makeClient = Effect.fnUntraced(function*(port: Port, stoppedDetail:
   let stopped = false
   const onStop = (detail = stoppedDetail): void => {
     stopped = true
-    // whoever is told may open another one at once, at the driver that follows
+    // the listener may immediately open another one, at the next driver
     for (const { closed, emit, endpoint, opened } of Array.from(openings.values())) {
       Deferred.doneUnsafe(opened, Exit.fail(unreachable(endpoint, detail)))
       Deferred.doneUnsafe(closed, Exit.void)
@@ -146,7 +146,9 @@ export const makeClient = Effect.fnUntraced(function*(port: Port, stoppedDetail:
   }
   yield* listen(port, "message", onMessage)
   yield* listen(port, "close", () => onStop())
-  /** Its thread has ended: it takes no frame any more, and closes nothing. The other end of a port that closes still does. */
+  /**
+   * Called when its thread has ended: it takes no more frames, and closes nothing. The other end of a closing port still does.
+   */
   const onDeath = (detail?: string): void => {
     // before anybody attaches them elsewhere
     for (const { rings } of openings.values()) rings.release()
@@ -212,7 +214,7 @@ export const makeClient = Effect.fnUntraced(function*(port: Port, stoppedDetail:
 })
 
 /**
- * The driver's end. Runs until interrupted and then closes every connection.
+ * Runs the driver's end until it is interrupted, and then closes every connection.
  *
  * @category constructors
  * @since 0.1.0
@@ -230,7 +232,7 @@ export const serve = Effect.fnUntraced(
     const fibers = new Map<number, Fiber.Fiber<void>>()
     const leaving = new Set<number>()
 
-    // nothing but the scope and its end stays behind on a fiber that waits as long as its connection lasts
+    // a fiber that waits as long as its connection lasts keeps only the scope and its end
     const run = (id: number, info: Line.ConnectionInfo, options: Line.ConnectOptions) =>
       Effect.flatMap(
         Engine.connect(info, options, (event) => post({ _tag: "Event", id, event: detach(event) })),

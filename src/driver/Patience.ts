@@ -1,6 +1,6 @@
 /**
- * Patience with an answer that has to come: when it runs out, what was asked is asked again, and the next answer is waited
- * for twice as long.
+ * Waits for an answer that has to come. When time runs out, the question is asked again, with twice the time for the next
+ * answer.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import type * as Scope from "effect/Scope"
  * @since 0.1.0
  */
 export interface Patience<A extends object> {
-  /** What is unanswered at the moment, or nothing. The same object again goes on with the time that has passed. */
+  /** Sets the unanswered question, if any. The same object again continues with the time that has passed. */
   readonly await: (question: A | undefined) => void
 }
 
@@ -60,7 +60,7 @@ class Waiting<A extends object> implements Patience<A> {
 }
 
 /**
- * `again` is called with what was unanswered all the time; it may be answered by the time it runs.
+ * `again` is called with the question that was unanswered the whole time. It may be answered by the time it runs.
  *
  * @category constructors
  * @since 0.1.0

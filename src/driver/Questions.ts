@@ -1,5 +1,5 @@
 /**
- * What a driver was asked and has not answered.
+ * The questions that a driver has not answered yet.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import type * as VoiceError from "../VoiceError.ts"
 
 /**
- * Questions of one kind, told apart by numbers.
+ * Questions of one kind, distinguished by numbers.
  *
  * @category models
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * A driver for `Thread.ts`, in a thread of its own (`driverWorker.ts`) or, where there can be none, in that of the program.
+ * A driver for `Thread.ts`, in a thread of its own (`driverWorker.ts`) or, if that is not possible, in the program's thread.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,7 @@ const services = (
     Layer.provideMerge(AudioClock.layer)
   )
 
-/** What is logged here belongs to the loggers of the program. */
+/** Passes what is logged here to the program's loggers. */
 const loggerTo = (post: (message: FromDriver) => void) =>
   Logger.make(({ cause, logLevel, message }) => {
     const parts = (Array.isArray(message) ? message : [message]).map(String)
@@ -46,14 +46,14 @@ const loggerTo = (post: (message: FromDriver) => void) =>
     })
   })
 
-/** A log of the wire whose entries belong to that of the program. */
+/** A wire log whose entries go to the program's wire log. */
 const logTo = (
   post: (message: FromDriver) => void,
   { datagrams, originNanos }: { readonly datagrams: Datagrams; readonly originNanos: bigint }
 ): Log =>
   new Log({
     write: (entry) => post({ _tag: "Wire", entry }),
-    // nothing can be said of it any more, either
+    // there is nowhere left to report it
     onFailed: () => undefined,
     datagrams,
     nowNanos: () => process.hrtime.bigint(),
@@ -62,14 +62,14 @@ const logTo = (
   })
 
 /**
- * `post` takes what the driver says.
+ * `post` receives the driver's messages.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (post: (message: FromDriver) => void): Helper<ToDriver> => {
   const events = new EventEmitter()
-  /** What has come while its services are made. */
+  /** Messages that arrived while the services are being made. */
   let early: Array<unknown> | undefined = []
   let serving: Fiber.Fiber<never> | undefined
 

@@ -1,8 +1,8 @@
 /**
- * Whose SSRC is whose, as the voice gateway tells it (ops 5, 12 and 13). Each connection starts with an empty map.
+ * Which SSRC belongs to whom, as reported by the voice gateway (ops 5, 12 and 13). Each connection starts with an empty map.
  *
- * An SSRC that nobody has any more may be another user's next. Packets of the former one may still be under way then, and must
- * not wait for a name: it would be the wrong one.
+ * An SSRC that belongs to nobody any more may be assigned to another user next. Packets of the former user may still be under
+ * way then, and must not wait for a name: it would be the wrong one.
  *
  * @since 0.1.0
  */
@@ -13,27 +13,27 @@ import type { Ssrc, UserId } from "../protocol/Identifier.ts"
  * @since 0.1.0
  */
 export interface SsrcMap {
-  /** Says whose SSRC it is. A user has one audio SSRC: an earlier one is forgotten. */
+  /** Assigns an SSRC to a user. A user has one audio SSRC: an earlier one is removed. */
   readonly assign: (ssrc: Ssrc, userId: UserId) => void
-  /** Forgets a user who has left. */
+  /** Removes a user who has left. */
   readonly forget: (userId: UserId) => void
   readonly userOf: (ssrc: Ssrc) => UserId | undefined
-  /** Whether somebody had it a moment ago, and nobody has it now. */
+  /** Whether the SSRC recently belonged to somebody, and belongs to nobody now. */
   readonly isFreed: (ssrc: Ssrc) => boolean
 }
 
 /**
- * How long packets of somebody who has left are known as such, in milliseconds.
+ * How long packets of a user who has left are recognized as such, in milliseconds.
  *
  * @category constants
  * @since 0.1.0
  */
 export const freedMs = 1_000
 
-/** How many of those who have left last are remembered. */
+/** How many of the last users who left are remembered. */
 const freedKept = 256
 
-/** Bounds what a server can make us remember, beyond the listeners of any stage: who was named first goes. */
+/** Limits what a server can make us remember, to more than the listeners of any stage. The oldest user is dropped first. */
 const mostUsers = 100_000
 
 /**
@@ -41,19 +41,19 @@ const mostUsers = 100_000
  * @since 0.1.0
  */
 export interface Options {
-  /** Milliseconds of the monotonic clock. Without it nobody is remembered who has left. */
+  /** Milliseconds of the monotonic clock. Without it, users who have left are not remembered. */
   readonly now?: (() => number) | undefined
-  /** An SSRC is not that user's any more to whom it belonged, whether it is another's already or nobody's. */
+  /** Called when an SSRC does not belong to its former user any more, whether it belongs to another one or to nobody. */
   readonly onFreed?: ((ssrc: Ssrc) => void) | undefined
 }
 
-/** Maps are made when something comes into them. */
+/** Maps are created when something is put into them. */
 class Known implements SsrcMap {
   readonly #now: () => number
   readonly #onFreed: ((ssrc: Ssrc) => void) | undefined
   #users: Map<Ssrc, UserId> | undefined
   #ssrcs: Map<UserId, Ssrc> | undefined
-  /** Until when, the one that was freed first in front. */
+  /** The expiry times, with the SSRC that was freed first at the front. */
   #freed: Map<Ssrc, number> | undefined
 
   constructor({ now = () => Infinity, onFreed }: Options) {

@@ -1,5 +1,5 @@
 /**
- * The numbers of a connection, gathered from its parts.
+ * The counters of a connection, gathered from its parts.
  *
  * @since 0.1.0
  */
@@ -20,14 +20,14 @@ import type { Signalling } from "./signalling/Signalling.ts"
 export interface Parts {
   readonly sender: Sending.Statistics
   readonly receiver: MediaReceiver.Statistics
-  /** Packets lost and reordered on their way to us, of all sources, and those that are known. */
+  /** Packets lost and reordered on their way to us, of all sources, and the known sources. */
   readonly lost: number
   readonly reordered: number
   readonly sources: ReadonlyArray<Line.SourceStatistics>
   readonly datagrams: VoiceUdp.Statistics
   readonly reports: Rtcp.Statistics
   readonly gateway: ReturnType<Signalling["statistics"]>
-  /** Absent where end-to-end encryption is not spoken. */
+  /** Absent if the connection does not support end-to-end encryption. */
   readonly e2ee: E2ee.Statistics | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * This side of a driver in a thread of its own (`driverWorker.ts`). The thread is started with the first connection, and another
- * one with the next connection after it has ended. Where it cannot be started, the driver works in this thread, over the same
+ * This side of a driver in a thread of its own (`driverWorker.ts`). The thread is started with the first connection, and a new
+ * one with the next connection after it has ended. If it cannot be started, the driver works in this thread, over the same
  * line.
  *
  * @since 0.1.0
@@ -26,7 +26,7 @@ import * as Served from "./Served.ts"
  * @since 0.1.0
  */
 export interface Thread {
-  /** As `MessagePortLine.makeClient` has it. Fails with `Unsupported` for an option of the thread that makes no sense. */
+  /** Like that of `MessagePortLine.makeClient`. Fails with `Unsupported` if an option of the thread is invalid. */
   readonly open: (
     info: Line.ConnectionInfo,
     options: Line.ConnectOptions,
@@ -39,7 +39,7 @@ const ended = "the driver's thread has ended"
 const checkOptions = Schema.encodeUnknownResult(ThreadOptions)
 
 /**
- * The thread's file.
+ * The URL of the thread's file.
  *
  * @category getters
  * @since 0.1.0
@@ -48,7 +48,8 @@ const checkOptions = Schema.encodeUnknownResult(ThreadOptions)
 export const file = (): URL => HelperThread.fileBeside(import.meta.url, "driverWorker")
 
 /**
- * It ends with the scope, and so do the connections that are left. `url` is the thread's file, by default the one beside this.
+ * Makes a driver that ends with the scope, together with the remaining connections. `url` is the thread's file, by default the
+ * one next to this file.
  *
  * @category constructors
  * @since 0.1.0
@@ -79,7 +80,7 @@ export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: UR
     events.emit("error", new Error(detail))
   }
 
-  /** All calls of the process are interrupted, and nobody else would say why. */
+  /** All calls of the process are interrupted, and nothing else would say why. */
   const onLost = (detail: string): void => {
     fork(Effect.logWarning(`The driver's thread has ended: ${detail}. The next connection starts another one.`))
     onEnd(detail)
@@ -126,7 +127,7 @@ export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: UR
     })
   }
 
-  /** A program waits for its connections, and ends without waiting for an idle thread. */
+  /** A program waits for its connections, but does not stay alive for an idle thread. */
   const hold = (): void => thread?.hold(connections > 0)
 
   const need = (plain: ThreadOptions) =>

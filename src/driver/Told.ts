@@ -1,5 +1,5 @@
 /**
- * What the driver tells of a connection, and who hears it.
+ * Distributes what the driver reports about a connection.
  *
  * @since 0.1.0
  */
@@ -17,20 +17,20 @@ import type * as Line from "./Line.ts"
 import { Questions } from "./Questions.ts"
 
 /**
- * Hears of what happens on a connection as it happens, be it in the middle of the beat: it must be short. What it throws is logged as an
- * error, the first time, and it is told what comes next all the same.
+ * Receives the events of a connection as they happen, possibly in the middle of the beat, so it must be fast. If it throws,
+ * that is logged as an error the first time, and it still receives later events.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Observer<Event = Line.Happening> {
   readonly onEvent: (event: Event) => void
-  /** The last that is told, whether the connection was lost or closed here. */
+  /** The last call, whether the connection was lost or closed here. */
   readonly onOver: (error: VoiceError.VoiceError) => void
 }
 
 /**
- * What the driver has told, and who hears it.
+ * Distributes what the driver has reported.
  *
  * @category models
  * @since 0.1.0
@@ -43,9 +43,9 @@ export class Told {
   readonly codes = new Questions<string>()
   e2ee: Line.E2ee = { version: 0, transitioning: false }
   end: VoiceError.VoiceError | undefined
-  /** Where what listeners throw is logged. */
+  /** Where exceptions of listeners are logged. */
   readonly #context: Context.Context<never>
-  /** Those that have thrown. */
+  /** The listeners that have thrown. */
   #throwing: WeakSet<object> | undefined
 
   constructor(self: UserId, context: Context.Context<never>) {
@@ -53,7 +53,7 @@ export class Told {
     this.#context = context
   }
 
-  /** What is thrown into the beat, or at a socket, ends the process, and whoever else listens hears nothing. */
+  /** An exception in the beat, or at a socket, would end the process, and the other listeners would hear nothing. */
   threw(listener: object, thrown: unknown): void {
     this.#throwing ??= new WeakSet()
     if (this.#throwing.has(listener)) return

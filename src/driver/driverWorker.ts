@@ -1,5 +1,5 @@
 /**
- * The thread of a driver, where a busy program does not stand in the way of the beat.
+ * The thread of a driver, in which a busy program does not delay the beat.
  *
  * @since 0.1.0
  */

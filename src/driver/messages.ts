@@ -1,5 +1,5 @@
 /**
- * What crosses between `Thread.ts` and the driver that works for it.
+ * The messages between `Thread.ts` and the driver that works for it.
  *
  * @since 0.1.0
  */
@@ -10,26 +10,26 @@ import type { Entry } from "../transport/wire/Entry.ts"
 import type { Datagrams } from "../transport/wire/Log.ts"
 
 /**
- * What the driver in the thread is made of. It is sent there, so that it is plain data.
+ * The configuration of the driver in the thread. It is sent there, so it is plain data.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const ThreadOptions = Schema.Struct({
-  /** Options of `Transport.layerWebSocketWith`. */
+  /** The options of `Transport.layerWebSocketWith`. */
   webSocket: Schema.optional(Schema.Struct({
     ca: Schema.optional(Schema.Union([Schema.String, Schema.Array(Schema.String)]))
   })),
-  /** Options of `Transport.layerDatagramWith`. */
+  /** The options of `Transport.layerDatagramWith`. */
   datagram: Schema.optional(Schema.Struct({
     receiveBufferBytes: Schema.optional(Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0))))
   })),
-  /** Options of `VoiceCrypto.layerWith`. */
+  /** The options of `VoiceCrypto.layerWith`. */
   crypto: Schema.optional(Schema.Struct({
     preference: Schema.optional(Schema.Array(EncryptionMode))
   })),
   /**
-   * Where the groups of end-to-end encrypted calls are kept: in one more thread (`Dave.layerThread`), in that of the driver
+   * Where the groups of end-to-end encrypted calls are kept: in another thread (`Dave.layerThread`), in the driver's thread
    * (`Dave.layer`), or nowhere (`Dave.layerDisabled`). Default "thread".
    */
   dave: Schema.optional(Schema.Literals(["thread", "driver", "disabled"]))
@@ -46,15 +46,15 @@ export type ThreadOptions = typeof ThreadOptions.Type
  * @since 0.1.0
  */
 export type ToDriver =
-  /** Always the first. */
+  /** Always the first message. */
   | {
     readonly _tag: "Begin"
     readonly options: ThreadOptions
     readonly logLevel: LogLevel.LogLevel
-    /** If the wire is logged: what is kept, and when the log began, by the monotonic clock that all threads share. */
+    /** Present if the wire is logged: what is kept, and when the log began on the monotonic clock that all threads share. */
     readonly wire: { readonly datagrams: Datagrams; readonly originNanos: bigint } | undefined
   }
-  /** A message of `MessagePortLine`, in both directions. */
+  /** A message of `MessagePortLine`, in either direction. */
   | { readonly _tag: "Line"; readonly message: unknown }
 
 /**

@@ -1,11 +1,11 @@
 /**
- * Discord in a scope: main gateway, REST, voice gateways and UDP relay for programs and tests that need no account, no
- * token and no network. {@link layer} listens on loopback for any client; {@link layerMemory} stays in memory and follows
- * Effect's `Clock`, so that a test on the `TestClock` sees minutes pass in milliseconds.
+ * Discord in a scope: main gateway, REST, voice gateways and UDP relay, for programs and tests without an account, a token or a
+ * network. {@link layer} listens on loopback for any client. {@link layerMemory} stays in memory and follows Effect's `Clock`,
+ * so a test on the `TestClock` passes minutes in milliseconds.
  *
- * There is a world from the start: the guild "guild" with the channels "lobby" (voice), "secure" (voice that demands
- * end-to-end encryption whatever the profile says of others, as that of today does) and "stage", and the bot "bot". Names are
- * handles: wherever a guild, channel or user is asked for, its name or its id will do.
+ * The world initially has the guild "guild" with the channels "lobby" (voice), "secure" (voice that requires end-to-end
+ * encryption, whatever the profile says; the profile of today requires it everywhere) and "stage", and the bot "bot". Names are
+ * handles: wherever a guild, channel or user is expected, you can pass its name or its id.
  *
  * @example
  * ```ts
@@ -116,102 +116,116 @@ export { EmulatorError }
  */
 export class Emulator extends Context.Service<Emulator, {
   readonly urls: Urls
-  /** A guild. Fails with `NameTaken` or `InvalidOption`. */
+  /** Creates a guild. Fails with `NameTaken` or `InvalidOption`. */
   readonly createGuild: (
     options: { readonly name: string; readonly id?: string | undefined }
   ) => Effect.Effect<GuildId, EmulatorError>
-  /** A channel, of "guild" unless another one is named. Fails as `createGuild`, and with `UnknownName` for guild and category. */
+  /**
+   * Creates a channel, in "guild" unless another guild is named. Fails like `createGuild`, and with `UnknownName` for guild and
+   * category.
+   */
   readonly createChannel: (options: ChannelOptions) => Effect.Effect<ChannelId, EmulatorError>
-  /** A role, by whose id bots know it. Fails with `UnknownName` for its guild. */
+  /** Creates a role and returns its id, by which bots know it. Fails with `UnknownName` for its guild. */
   readonly createRole: (options: RoleOptions) => Effect.Effect<string, EmulatorError>
   /**
-   * A sound on the soundboard of a guild, which participants send by its name, and bots by the id that comes back. Fails with
+   * Adds a sound to the soundboard of a guild and returns its id. Participants send it by name, bots by id. Fails with
    * `InvalidOption` where Discord would refuse it, and with `UnknownName` for its guild.
    */
   readonly createSound: (options: SoundboardOptions) => Effect.Effect<string, EmulatorError>
-  /** A member of every guild. Fails as `createGuild`. */
+  /** Creates a user who is a member of every guild. Fails like `createGuild`. */
   readonly createUser: (options: UserOptions) => Effect.Effect<User, EmulatorError>
-  /** The id behind a name. Fails with `UnknownName`, like the other two. */
+  /** Looks up the id of a guild, channel or user by name. Fails with `UnknownName`. */
   readonly guild: (name: string) => Effect.Effect<GuildId, EmulatorError>
   readonly channel: (name: string) => Effect.Effect<ChannelId, EmulatorError>
   readonly user: (name: string) => Effect.Effect<User, EmulatorError>
   /**
-   * Lets a scripted participant join a channel until the scope closes. A user who is not known is created. Fails with
-   * `UnknownName`, with `InvalidOption` for an empty name, and with `NotJoinable`, among others for "bot" and for everybody as
-   * whom a client has logged in.
+   * Joins a channel with a scripted participant, until the scope closes. An unknown user is created. Fails with `UnknownName`,
+   * with `InvalidOption` for an empty name, and with `NotJoinable`, for example for "bot" and for every user as whom a client
+   * has logged in.
    */
   readonly join: (options: JoinOptions) => Effect.Effect<Participant, EmulatorError, Scope.Scope>
   /**
-   * The voice privacy code of every scripted participant in a channel, by user id; `undefined` for one that is in no end-to-end
-   * encrypted group. All have the same code when all are in the same epoch: that there is one value, and which, is what to
-   * assert. Fails with `UnknownName`.
+   * The voice privacy code of every scripted participant in a channel, by user id; `undefined` for a participant that is in no
+   * end-to-end encrypted group. All participants in the same epoch have the same code, so a test asserts that there is one
+   * value, and which. Fails with `UnknownName`.
    */
   readonly privacyCodes: (
     channel: string
   ) => Effect.Effect<ReadonlyMap<UserId, string | undefined>, EmulatorError>
-  /** What clients did that Discord would close or drop, in order. Of these and of advice together the first ten thousand are kept. */
+  /**
+   * The mistakes of clients that Discord would answer by closing or dropping, in order. The first ten thousand violations and
+   * pieces of advice together are kept.
+   */
   readonly violations: Effect.Effect<ReadonlyArray<Verdict>>
-  /** What clients did that Discord tolerates, but a careful client would not do, in order. */
+  /** What clients did that Discord tolerates but a careful client would avoid, in order. */
   readonly advice: Effect.Effect<ReadonlyArray<Verdict>>
-  /** Everything else that was counted, by name: hostile input and the work of faults among it. */
+  /** Everything else that was counted, by name, including hostile input and the effects of faults. */
   readonly counters: Effect.Effect<ReadonlyMap<string, number>>
   /**
-   * What happens from now on, in order: verdicts, logins, who joins, moves and leaves, voice connections, channels that come and go, and
-   * who sends sounds and emoji. It ends when the emulator closes. A reader that is 4096 behind loses the oldest.
+   * What happens from now on, in order: verdicts, logins, members who join, move or leave, voice connections, channels that are
+   * created or deleted, and sounds and emoji that are sent. Ends when the emulator closes. A reader that is 4096 events behind
+   * loses the oldest ones.
    */
   readonly happenings: Stream.Stream<Core.Happening>
   readonly faults: Faults.Faults
   /**
-   * Somebody types a slash command of a bot that is logged in, and sees what it says. Where the bot has registered its commands, what
-   * Discord would not let anybody send fails with `CommandFailed`: unknown commands, missing options, options of another type or out
-   * of their limits.
+   * Types a slash command of a bot that is logged in, as a user who sees what the bot answers. If the bot has registered its
+   * commands, anything that Discord's client would not send fails with `CommandFailed`: unknown commands, missing options, and
+   * options of the wrong type or out of their limits.
    */
   readonly command: (options: Command.CommandOptions) => Effect.Effect<Command.Command, EmulatorError>
   /**
-   * Waits until the bot is logged in and has registered a command of this name, so that somebody finds it. A test calls it before the
-   * first command: most bots register theirs some time after they have logged in. Fails with `CommandFailed` where it does not come in
-   * time, and says what the bot has instead. In memory somebody else has to move the `TestClock` meanwhile.
+   * Waits until the bot is logged in and has registered a command of this name. Call it before the first command of a test,
+   * since most bots register their commands some time after they log in. Fails with `CommandFailed` if the command does not
+   * appear in time; the error lists the commands that the bot has. In memory, something else has to advance the `TestClock`
+   * meanwhile.
    */
   readonly awaitCommand: (options: Command.AwaitCommandOptions) => Effect.Effect<void, EmulatorError>
   /**
-   * Somebody chooses a command of the bot in the context menu of a user or of a message, and sees what it says. Fails with
-   * `CommandFailed` as `command` does, and where there is no such message.
+   * Chooses a command of the bot in the context menu of a user or a message, as a user who sees what the bot answers. Fails
+   * with `CommandFailed` like `command`, and if there is no such message.
    */
   readonly menu: (options: Command.MenuOptions) => Effect.Effect<Command.Command, EmulatorError>
   /**
-   * What the bot suggests to somebody who has typed so much of an option (autocompletion). Fails with `CommandFailed` for an option that
-   * was registered without it, and when the bot has not suggested anything within three seconds.
+   * What the bot suggests for a partly typed option (autocompletion). Fails with `CommandFailed` if the option was registered
+   * without autocompletion, or if the bot has not suggested anything within three seconds.
    */
   readonly suggest: (options: Command.SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
-  /** A text channel, or the text of a voice channel, "lobby" unless another is named. Fails with `UnknownName`. */
+  /** The text of a channel: a text channel, or the text of a voice channel. Default "lobby". Fails with `UnknownName`. */
   readonly chat: (channel?: string) => Effect.Effect<Chat.Chat, EmulatorError>
-  /** The direct messages between a user and a bot, "guest" and "bot" unless others are named, whoever opens them. */
+  /**
+   * The direct messages between a user and a bot, "guest" and "bot" unless others are named, whichever of them opened the
+   * conversation.
+   */
   readonly direct: (options?: Chat.DirectOptions) => Effect.Effect<Chat.Chat, EmulatorError>
   /**
-   * In memory: waits until nothing moves any more without the clock. A test calls it between forking a client and moving
-   * the `TestClock`, which would otherwise overtake the first messages; `join` and the faults do it by themselves.
-   * On loopback it returns at once.
+   * In memory: waits until nothing happens any more unless the clock moves. Call it between forking a client and adjusting the
+   * `TestClock`, which would otherwise overtake the first messages; `join` and the faults do it automatically. On loopback it
+   * returns immediately.
    */
   readonly settle: Effect.Effect<void>
   /** Calls the REST API without a socket. */
   readonly rest: (request: Core.RestRequest) => Effect.Effect<Core.RestResponse>
   /**
-   * The REST API as a `fetch`, without a socket, for a bot that takes its `fetch` from outside: in memory nothing else leads there. What
-   * it waits for, it waits for on Effect's `Clock`. Only path and query of a URL count.
+   * The REST API as a `fetch` without a socket, for a bot whose `fetch` can be replaced. In memory, there is no other way to
+   * reach the API. Waiting follows Effect's `Clock`. Only the path and query of a URL matter.
    */
   readonly fetch: typeof globalThis.fetch
   /** The world at this moment, as plain data. */
   readonly snapshot: Effect.Effect<Core.Snapshot>
-  /** The way to the emulator: the memory transports, or those of the machine, which then trust its certificate. */
+  /**
+   * The transports that lead to the emulator: in memory, the memory transports; on loopback, those of the machine, which trust
+   * its certificate.
+   */
   readonly transport: Layer.Layer<Transport.WebSocketTransport | Transport.DatagramTransport>
-  /** Our own gateway client, logged in as this user; one who is not known is created as a bot. */
+  /** The gateway client of this library, logged in as this user. An unknown user is created as a bot. */
   readonly layerGateway: (
     user: string,
     options?: ClientOptions
   ) => Layer.Layer<Gateway.Gateway | Gateway.Dispatches | Gateway.Rest, VoiceError>
   /**
-   * All that a program with a `VoiceSession` needs, as this user: the gateway of {@link layerGateway}, and voice over
-   * `transport`. In memory its beat follows Effect's `Clock`, as everything else does.
+   * Everything that a program with a `VoiceSession` needs, as this user: the gateway of {@link layerGateway}, and voice over
+   * `transport`. In memory, its beat follows Effect's `Clock`, like everything else.
    */
   readonly layerVoice: (
     user: string,
@@ -252,7 +266,7 @@ const makeEmulator = Effect.fnUntraced(function*(
 
   const fetch = yield* RestFetch.make(driver)
 
-  // A user that does not exist is created without an id of its own choice: nothing there can fail.
+  // A user that does not exist is created without a chosen id, so nothing can fail there.
   const layerGateway: Emulator["Service"]["layerGateway"] = (name, options) =>
     Layer.unwrap(
       Effect.map(
@@ -310,9 +324,8 @@ const makeEmulator = Effect.fnUntraced(function*(
 })
 
 /**
- * The emulator on 127.0.0.1, for any client, at free ports unless told otherwise. Everything closes with the layer. Fails
- * with the reasons `ListenFailed`, `CertificateFailed`, `InvalidOption` and, for a world of one's own, `NameTaken` and
- * `UnknownName`.
+ * An emulator on 127.0.0.1, for any client, on free ports unless others are given. Everything closes with the layer. Fails with
+ * the reasons `ListenFailed`, `CertificateFailed`, `InvalidOption` and, if you pass a world, `NameTaken` and `UnknownName`.
  *
  * @category layers
  * @since 0.1.0
@@ -334,8 +347,8 @@ export const layer = (options: LoopbackOptions = {}): Layer.Layer<Emulator, Emul
   )
 
 /**
- * The emulator without sockets, on Effect's `Clock`. Its transports keep the rules of the real ones. Fails with the
- * reasons `InvalidOption`, `NameTaken` and `UnknownName`.
+ * An emulator without sockets, on Effect's `Clock`. Its transports follow the rules of the real ones. Fails with the reasons
+ * `InvalidOption`, `NameTaken` and `UnknownName`.
  *
  * @category layers
  * @since 0.1.0

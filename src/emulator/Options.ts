@@ -1,5 +1,5 @@
 /**
- * What an emulator is told, and where it can be reached. `Emulator` gives these to users.
+ * The options of an emulator, and the addresses at which it can be reached. `Emulator` exports them.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { WorldOptions } from "./shell/NamedWorld.ts"
 import type { NetworkOptions } from "./shell/Network.ts"
 
 /**
- * How our own gateway client logs in: what else it subscribes to, and as which shard.
+ * How this library's gateway client logs in: the additional intents, and the shard.
  *
  * @category models
  * @since 0.1.0
@@ -19,34 +19,35 @@ import type { NetworkOptions } from "./shell/Network.ts"
 export type ClientOptions = Pick<Gateway.GatewayOptions, "intents" | "shard">
 
 /**
- * What both layers understand.
+ * The options of both layers.
  *
  * @category models
  * @since 0.1.0
  */
 export interface EmulatorOptions {
-  /** Which Discord it is: "today", "2022", or a profile of your own. Default "today". */
+  /** The version of Discord to emulate: "today", "2022", or your own profile. Default "today". */
   readonly profile?: "today" | "2022" | Profile.Profile | undefined
-  /** The same seed gives the same ids, tokens, keys and dice. Default 1. */
+  /** The same seed gives the same ids, tokens, keys and random decisions. Default 1. */
   readonly seed?: number | undefined
-  /** The regions of the voice servers, one server each. Default two: "one" and "two". */
+  /** The regions of the voice servers, with one server each. Default two: "one" and "two". */
   readonly voiceServers?: ReadonlyArray<string> | undefined
   /**
-   * Whether the URLs are `wss` and `https`, and voice endpoints `host:port` as Discord writes them. Default false. On
-   * loopback a certificate is made; in memory only the names change.
+   * Whether URLs are `wss` and `https`, and voice endpoints are `host:port` as Discord writes them. Default false. On loopback
+   * a certificate is created; in memory only the names change.
    */
   readonly tls?: boolean | undefined
   /**
-   * How the network treats WebSockets and datagrams, by the `seed`; scripted participants are at the server and have none before them, nor
-   * has REST. Default: everything arrives once, at once and in order. On loopback the operating system decides when something is sent,
-   * so that the seed decides of each datagram of a client, by how many came before it, and not of a whole run.
+   * How the network treats WebSockets and datagrams, according to the `seed`. It does not affect scripted participants, which
+   * are inside the server, nor REST. Default: everything arrives once, immediately and in order. On loopback the operating
+   * system decides when data is sent. The seed therefore decides about each datagram of a client by the number of datagrams
+   * before it, but does not determine a whole run.
    */
   readonly network?: NetworkOptions | undefined
   readonly world?: WorldOptions | undefined
 }
 
 /**
- * Options of `Emulator.layer`.
+ * The options of `Emulator.layer`.
  *
  * @category models
  * @since 0.1.0
@@ -56,7 +57,7 @@ export interface LoopbackOptions extends EmulatorOptions {
 }
 
 /**
- * Options of `Emulator.layerMemory`.
+ * The options of `Emulator.layerMemory`.
  *
  * @category models
  * @since 0.1.0
@@ -64,7 +65,7 @@ export interface LoopbackOptions extends EmulatorOptions {
 export type MemoryOptions = EmulatorOptions
 
 /**
- * Where the emulator can be reached.
+ * The addresses of the emulator.
  *
  * @category models
  * @since 0.1.0
@@ -78,7 +79,7 @@ export interface Urls {
   readonly cert: string | undefined
   readonly voice: ReadonlyArray<{
     readonly region: string
-    /** As in VOICE_SERVER_UPDATE. */
+    /** The endpoint as in VOICE_SERVER_UPDATE. */
     readonly endpoint: string
     readonly udp: Address
   }>

@@ -12,21 +12,21 @@
 export * as Emulator from "./Emulator.ts"
 
 /**
- * What can go wrong with the emulator itself.
+ * The errors of the emulator itself.
  *
  * @since 0.1.0
  */
 export * as EmulatorError from "./shell/EmulatorError.ts"
 
 /**
- * Faults on a timetable, drawn from a seed.
+ * Schedules of faults, drawn from a seed.
  *
  * @since 0.1.0
  */
 export * as FaultSchedule from "./core/faults/FaultSchedule.ts"
 
 /**
- * Which Discord it is.
+ * Versions of Discord.
  *
  * @since 0.1.0
  */

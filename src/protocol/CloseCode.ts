@@ -1,9 +1,9 @@
 /**
- * The WebSocket close codes of Discord's two gateways as data: what each code is called, what it means, what a user can do
- * about it and how a client reacts. The same number means different things on the two gateways (4006, 4009, 4014 and
- * others), so that there are two tables and two functions.
+ * The WebSocket close codes of Discord's two gateways as data: the name and meaning of each code, what a user can do about it,
+ * and how a client reacts. The same number means different things on the two gateways (4006, 4009, 4014 and others), so there
+ * are two tables and two functions.
  *
- * Whoever needs another policy maps over the table; nothing here branches on a code elsewhere.
+ * To use another policy, map over the table: no other code here branches on a close code.
  *
  * @since 0.1.0
  */

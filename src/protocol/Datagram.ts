@@ -1,5 +1,5 @@
 /**
- * The small datagrams that share a voice socket with media (pings and keepalives), and how to tell all of them apart.
+ * The small datagrams that share a voice socket with media (pings and keepalives), and the classification of all datagrams.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,7 @@ export const pingMagic = 0x1337_cafe
 export const pongMagic = 0x1337_f00d
 
 /**
- * Bytes of a ping, of its reply, and of a keepalive.
+ * The size of a ping, of its reply and of a keepalive, in bytes.
  *
  * @category constants
  * @since 0.1.0
@@ -42,9 +42,12 @@ export const pongMagic = 0x1337_f00d
 export const pingBytes = 8
 
 /**
- * Tells what the datagram in `bytes[0, length)` is, by its first bytes and its length. Allocates nothing. Discovery is
- * the 74-byte form, request or response: nothing marks the older one. A ping is a ping or its reply. RTCP has a second
- * byte of 200 to 206 (RFC 5761, 4), so that no RTP packet may combine a marker with a payload type of 72 to 78.
+ * Classifies the datagram in `bytes[0, length)` by its first bytes and its length. Allocates nothing.
+ *
+ * - Discovery is the 74-byte form, request or response: nothing identifies the older form.
+ * - A ping is a ping or its reply.
+ * - RTCP has a second byte of 200 to 206 (RFC 5761, 4), so an RTP packet must not combine a marker with a payload type of 72 to
+ *   78.
  *
  * @category guards
  * @since 0.1.0
@@ -63,7 +66,7 @@ export const classify = (bytes: Uint8Array, length: number = bytes.length): Kind
 }
 
 /**
- * A datagram is not the ping, or the reply, that was expected.
+ * A datagram is not the expected ping or reply.
  *
  * @category errors
  * @since 0.1.0
@@ -92,7 +95,7 @@ const decode = (magic: number, bytes: Uint8Array): Result.Result<number, PingErr
 }
 
 /**
- * Encodes a ping with a sequence number of 32 bits. A number out of range throws a `RangeError`.
+ * Encodes a ping with a 32-bit sequence number. Throws a `RangeError` if the number is out of range.
  *
  * @category codecs
  * @since 0.1.0
@@ -100,7 +103,7 @@ const decode = (magic: number, bytes: Uint8Array): Result.Result<number, PingErr
 export const encodePing = (sequence: number): Uint8Array => encode(pingMagic, sequence)
 
 /**
- * Encodes the reply to the ping with the same sequence number. A number out of range throws a `RangeError`.
+ * Encodes the reply to the ping with this sequence number. Throws a `RangeError` if the number is out of range.
  *
  * @category codecs
  * @since 0.1.0
@@ -108,7 +111,7 @@ export const encodePing = (sequence: number): Uint8Array => encode(pingMagic, se
 export const encodePong = (sequence: number): Uint8Array => encode(pongMagic, sequence)
 
 /**
- * The sequence number of a ping.
+ * Decodes the sequence number of a ping.
  *
  * @category codecs
  * @since 0.1.0
@@ -116,7 +119,7 @@ export const encodePong = (sequence: number): Uint8Array => encode(pongMagic, se
 export const decodePing = (bytes: Uint8Array): Result.Result<number, PingError> => decode(pingMagic, bytes)
 
 /**
- * The sequence number of the reply to a ping.
+ * Decodes the sequence number of the reply to a ping.
  *
  * @category codecs
  * @since 0.1.0
@@ -124,8 +127,8 @@ export const decodePing = (bytes: Uint8Array): Result.Result<number, PingError> 
 export const decodePong = (bytes: Uint8Array): Result.Result<number, PingError> => decode(pongMagic, bytes)
 
 /**
- * Encodes a keepalive as discord.js sends it: a 32-bit counter, little-endian, and 4 zeros. It keeps the mapping of a
- * NAT open; servers have not answered it since March 2023. A counter out of range throws a `RangeError`.
+ * Encodes a keepalive as discord.js sends it: a 32-bit counter, little-endian, and 4 zeros. It keeps the mapping of a NAT open.
+ * Servers have not answered it since March 2023. Throws a `RangeError` if the counter is out of range.
  *
  * @category codecs
  * @since 0.1.0

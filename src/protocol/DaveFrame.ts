@@ -1,6 +1,6 @@
 /**
- * The binary messages of the voice gateway: opcodes 25 to 30, which carry MLS (RFC 9420) for end-to-end encryption
- * (DAVE whitepaper, Voice Gateway Opcodes). The envelope differs by direction:
+ * The binary messages of the voice gateway: opcodes 25 to 30, which carry MLS (RFC 9420) for end-to-end encryption (DAVE
+ * whitepaper, Voice Gateway Opcodes). The envelope differs by direction:
  *
  * ```text
  * server to client   u16 seq | u8 op | payload        (big-endian)
@@ -33,7 +33,7 @@ export const KeyPackage = Schema.Struct({ op: Schema.tag(26), keyPackage: Schema
 export type KeyPackage = typeof KeyPackage.Type
 
 /**
- * Opcode 28, client to server: an MLS commit, followed by a Welcome if the commit adds members. Both are one run of bytes.
+ * Opcode 28, client to server: an MLS commit, followed by a Welcome if the commit adds members. Both are one sequence of bytes.
  *
  * @category schemas
  * @since 0.1.0
@@ -47,7 +47,7 @@ export const CommitWelcome = Schema.Struct({ op: Schema.tag(28), payload: Schema
 export type CommitWelcome = typeof CommitWelcome.Type
 
 /**
- * Opcode 25, server to client: key and credential of the voice gateway, which proposes from outside the group.
+ * Opcode 25, server to client: key and credential of the voice gateway, which makes proposals from outside the group.
  *
  * @category schemas
  * @since 0.1.0
@@ -61,8 +61,8 @@ export const ExternalSender = Schema.Struct({ op: Schema.tag(25), seq: Uint16, e
 export type ExternalSender = typeof ExternalSender.Type
 
 /**
- * Opcode 27, server to client: proposals to take up (`append`, a vector of MLSMessage) or to forget (`revoke`, a vector
- * of ProposalRef). `payload` starts after the byte that says which.
+ * Opcode 27, server to client: proposals to add (`append`, a vector of MLSMessage) or to withdraw (`revoke`, a vector of
+ * ProposalRef). `payload` starts after the byte that says which.
  *
  * @category schemas
  * @since 0.1.0
@@ -81,7 +81,7 @@ export const Proposals = Schema.Struct({
 export type Proposals = typeof Proposals.Type
 
 /**
- * Opcode 29, server to client: the commit that won, to be executed with the transition.
+ * Opcode 29, server to client: the winning commit, to be executed with the transition.
  *
  * @category schemas
  * @since 0.1.0
@@ -149,12 +149,12 @@ export const ServerFrame = Schema.Union([ExternalSender, Proposals, AnnounceComm
 export type ServerFrame = typeof ServerFrame.Type
 
 /**
- * A binary message breaks the layout.
+ * A binary message does not follow the layout.
  *
  * - `TooShort`: it ends before its fixed fields do.
- * - `UnknownOp`: the opcode is none of this direction's binary opcodes.
+ * - `UnknownOp`: the opcode is not a binary opcode of this direction.
  * - `UnknownOperation`: opcode 27 neither appends nor revokes.
- * - `OutOfRange`: when encoding, `seq` or the transition id is no unsigned 16-bit integer.
+ * - `OutOfRange`: when encoding, `seq` or the transition id is not an unsigned 16-bit integer.
  *
  * @category errors
  * @since 0.1.0
@@ -189,7 +189,7 @@ const unknownOp = (op: number, expected: string) =>
 const outOfRange = (op: number, field: string) =>
   Result.fail(new FrameError({ kind: "OutOfRange", op, detail: `${field} is no unsigned 16-bit integer` }))
 
-// Plain views, also when the frame is a Node Buffer, whose own `subarray` would give Buffers.
+// Plain views, even if the frame is a Node Buffer, whose own `subarray` would return Buffers.
 const view = (bytes: Uint8Array, from: number) =>
   new Uint8Array(bytes.buffer, bytes.byteOffset + from, bytes.byteLength - from)
 
@@ -206,7 +206,7 @@ const write = (header: ReadonlyArray<number>, payload: Uint8Array) => {
 }
 
 /**
- * Writes a client's binary message into bytes of its own. Always succeeds; a `Result` like its three siblings.
+ * Encodes a client's binary message into new bytes. It always succeeds, but returns a `Result` like its three siblings.
  *
  * @category codecs
  * @since 0.1.0
@@ -215,8 +215,8 @@ export const encodeClient = (frame: ClientFrame): Result.Result<Uint8Array, Fram
   Result.succeed(write([frame.op], frame.op === 26 ? frame.keyPackage : frame.payload))
 
 /**
- * Reads a client's binary message. The byte fields are views of `bytes`, not copies. Never throws; fails with `TooShort`
- * or `UnknownOp`.
+ * Decodes a client's binary message. The byte fields are views of `bytes`, not copies. Never throws; fails with `TooShort` or
+ * `UnknownOp`.
  *
  * @category codecs
  * @since 0.1.0
@@ -238,8 +238,8 @@ const serverHeader = (frame: ServerFrame, version: VoiceVersion) =>
   version < 8 ? [frame.op] : [frame.seq >>> 8, frame.seq & 0xff, frame.op]
 
 /**
- * Writes a binary message of the voice gateway into bytes of its own, as the version (8 unless given) has it: below 8 there
- * is no `seq`. Fails with `OutOfRange` if `seq` or the transition id is no unsigned 16-bit integer.
+ * Encodes a binary message of the voice gateway into new bytes, in the format of the version (default 8): below 8 there is no
+ * `seq`. Fails with `OutOfRange` if `seq` or the transition id is not an unsigned 16-bit integer.
  *
  * @category codecs
  * @since 0.1.0
@@ -269,7 +269,7 @@ export const encodeServer = (
 }
 
 /**
- * Reads a binary message of the voice gateway as versions 8 and later have it, with its `seq`. The byte fields are views of
+ * Decodes a binary message of the voice gateway in the format of versions 8 and later, with `seq`. The byte fields are views of
  * `bytes`, not copies. Never throws; fails with `TooShort`, `UnknownOp` or `UnknownOperation`.
  *
  * @category codecs

@@ -1,11 +1,11 @@
 /**
- * The outside of an end-to-end encrypted media frame (DAVE whitepaper, Payload Format): what can be told of it without a key.
+ * The format of an end-to-end encrypted media frame (DAVE whitepaper, Payload Format), as far as it is visible without a key.
  *
  * ```text
  * ciphertext | tag 8 | nonce ULEB128 | clear ranges (ULEB128 offset and size pairs) | u8 supplemental size | FA FA
  * ```
  *
- * The supplemental size counts everything behind the ciphertext, with itself and the marker.
+ * The supplemental size counts everything after the ciphertext, including itself and the marker.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ const tagBytes = 8
 /** A tag, a nonce of one byte, the size and the marker. */
 const leastSupplementalBytes = tagBytes + 1 + sizeBytes + markerBytes
 
-/** Reads a ULEB128 of at most 32 bits; advances `at.index`. Returns -1 if it does not end before `end`. */
+/** Reads a ULEB128 of at most 32 bits and advances `at.index`. Returns -1 if it does not end before `end`. */
 const readUleb128 = (bytes: Uint8Array, at: { index: number }, end: number): number => {
   let value = 0
   for (let shift = 0; shift < 35; shift += 7) {
@@ -38,9 +38,9 @@ const readUleb128 = (bytes: Uint8Array, at: { index: number }, end: number): num
 }
 
 /**
- * Whether a frame is end-to-end encrypted, as far as its outside tells: it ends with the marker, its supplemental size is
- * plausible, the nonce and the clear ranges can be read, and the ranges are in order and inside the frame. A plain Opus
- * packet passes this test once in some billions. Never throws.
+ * Whether a frame looks end-to-end encrypted: it ends with the marker, its supplemental size is plausible, the nonce and the
+ * clear ranges can be read, and the ranges are in order and inside the frame. A plain Opus packet passes this test once in some
+ * billions. Never throws.
  *
  * @category guards
  * @since 0.1.0

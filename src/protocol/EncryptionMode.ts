@@ -1,13 +1,13 @@
 /**
- * The transport encryption modes of Discord voice as data: their names, the sizes of key, nonce and tag, where these
- * stand in a datagram, and which of the modes Discord still accepts. Nothing here seals or opens a packet.
+ * The transport encryption modes of Discord voice as data: their names, the sizes of key, nonce and tag, the positions of these
+ * in a datagram, and which modes Discord still accepts. Nothing here seals or opens a packet.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 /**
- * The name of a mode as Ready (op 2) offers it and Select Protocol (op 1) picks it. Best first.
+ * The name of a mode as Ready (op 2) offers it and Select Protocol (op 1) selects it. Best first.
  *
  * @category schemas
  * @since 0.1.0
@@ -29,7 +29,7 @@ export const EncryptionMode = Schema.Literals([
 export type EncryptionMode = typeof EncryptionMode.Type
 
 /**
- * Sizes and positions of one mode. All sizes are in bytes.
+ * The sizes and positions of a mode. All sizes are in bytes.
  *
  * A sealed packet is `clear header | box | suffix`, and the box is the ciphertext with its tag on one side.
  *
@@ -38,26 +38,26 @@ export type EncryptionMode = typeof EncryptionMode.Type
  */
 export interface EncryptionModeSpec {
   readonly mode: EncryptionMode
-  /** `xsalsa20-poly1305` is the secretbox of NaCl; `xchacha20-poly1305` the IETF construction. */
+  /** `xsalsa20-poly1305` is NaCl's secretbox; `xchacha20-poly1305` is the IETF construction. */
   readonly cipher: "aes256-gcm" | "xchacha20-poly1305" | "xsalsa20-poly1305"
   readonly keyBytes: 32
-  /** The nonce that the cipher takes. Shorter nonce material stands at its start, and zeros fill the rest. */
+  /** The size of the cipher's nonce. Shorter nonce material is at its start, and zeros fill the rest. */
   readonly nonceBytes: 12 | 24
-  /** How much of the nonce is written at the end of the datagram. */
+  /** The number of nonce bytes that are appended to the datagram. */
   readonly suffixBytes: 0 | 4 | 24
   readonly tagBytes: 16
-  /** Whether the tag stands before or after the ciphertext. */
+  /** Whether the tag comes before or after the ciphertext. */
   readonly tagPosition: "before" | "after"
   /**
-   * What of an RTP packet stays readable. `fixed`: the first 12 bytes. `rtpsize`: the fixed header, the CSRCs and, where
-   * there is an extension, its 4-byte preamble. The `aead_` modes authenticate these bytes, the others do not.
+   * The part of an RTP packet that stays readable. `fixed`: the first 12 bytes. `rtpsize`: the fixed header, the CSRCs and, if
+   * there is an extension, its 4-byte preamble. The `aead_` modes authenticate these bytes; the others do not.
    */
   readonly clearHeader: "fixed" | "rtpsize"
   /** Where the nonce comes from: the 12-byte RTP header, 24 random bytes, or a 32-bit counter. */
   readonly nonce: "header" | "random" | "counter"
   /** Whether Discord accepts the mode today. */
   readonly live: boolean
-  /** The day (ISO 8601) on which Discord stopped to accept the mode. */
+  /** The day (ISO 8601) on which Discord stopped accepting the mode. */
   readonly discontinued?: string
 }
 
@@ -157,7 +157,7 @@ export const liveModes: ReadonlyArray<EncryptionMode> = modes.filter((mode) => s
 export const spec = (mode: EncryptionMode): EncryptionModeSpec => specs[mode]
 
 /**
- * Whether a name that a server offers is a mode known here.
+ * Whether a name that a server offers is a known mode.
  *
  * @category guards
  * @since 0.1.0

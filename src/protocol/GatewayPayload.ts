@@ -1,12 +1,12 @@
 /**
- * The messages of Discord's main gateway, version 10 in JSON, as far as voice needs them: the connection itself (opcodes
- * 1, 2, 6, 7, 9, 10, 11), Update Voice State (4) and the dispatches (0) that say who is in which channel and where the
- * voice server is (Discord docs, Gateway and Gateway Events).
+ * The messages of Discord's main gateway, version 10 in JSON, as far as voice needs them: the connection itself (opcodes 1, 2,
+ * 6, 7, 9, 10, 11), Update Voice State (4) and the dispatches (0) that say who is in which channel and where the voice server
+ * is (Discord docs, Gateway and Gateway Events).
  *
- * In memory a message is discriminated by `op`, a dispatch with a schema also by `t`. Every other dispatch is an
- * {@link OtherDispatch}, every other opcode an {@link UnknownMessage}: both have a text in `op`, so that neither can be
- * mistaken for one with a schema. Where the wire has null or nothing (`s` and `t` outside dispatches, `d` of some), the
- * codecs add and remove it.
+ * In memory a message is discriminated by `op`, and a dispatch with a schema also by `t`. Every other dispatch is an
+ * {@link OtherDispatch}, and every other opcode an {@link UnknownMessage}. The `op` of both is a string, so they cannot be
+ * mistaken for messages with a schema. Where the wire has null or nothing (`s` and `t` outside dispatches, `d` of some
+ * messages), the codecs add and remove it.
  *
  * @since 0.1.0
  */
@@ -75,7 +75,7 @@ export const Intents = {
 } as const
 
 /**
- * The intents that voice needs: `Guilds` and `GuildVoiceStates`, 129. Without the second VOICE_STATE_UPDATE never comes.
+ * The intents that voice needs: `Guilds` and `GuildVoiceStates`, 129. Without the latter, VOICE_STATE_UPDATE never arrives.
  *
  * @category constants
  * @since 0.1.0
@@ -83,7 +83,7 @@ export const Intents = {
 export const voiceIntents = Intents.Guilds | Intents.GuildVoiceStates
 
 /**
- * The longest message that the gateway takes from a client, in bytes of UTF-8; a longer one closes with 4002.
+ * The maximum size of a client's message, in bytes of UTF-8. A longer one closes the connection with 4002.
  *
  * @category constants
  * @since 0.1.0
@@ -91,7 +91,7 @@ export const voiceIntents = Intents.Guilds | Intents.GuildVoiceStates
 export const maxPayloadBytes = 4096
 
 /**
- * What Identify says about us. `token` is the plain bot token: this is the form that crosses the wire.
+ * What Identify says about us. `token` is the plain bot token: this is the form that is sent.
  *
  * @category schemas
  * @since 0.1.0
@@ -113,7 +113,7 @@ export const Identify = Schema.Struct({
 export type Identify = typeof Identify.Type
 
 /**
- * Which channel of a guild we want to be in; `channel_id: null` leaves.
+ * The channel of a guild that we want to be in; `channel_id: null` leaves.
  *
  * @category schemas
  * @since 0.1.0
@@ -146,7 +146,7 @@ export const Resume = Schema.Struct({ token: Schema.String, session_id: Schema.S
 export type Resume = typeof Resume.Type
 
 /**
- * How often to send a heartbeat, in milliseconds.
+ * The heartbeat interval in milliseconds.
  *
  * @category schemas
  * @since 0.1.0
@@ -213,7 +213,7 @@ const dispatchNames: ReadonlySet<unknown> = new Set(Dispatch.discriminants)
 const hasSchema = (t: unknown) => dispatchNames.has(t)
 
 /**
- * A dispatch that has no schema here. `t` is none of {@link Dispatch}'s.
+ * A dispatch without a schema here. `t` differs from those of {@link Dispatch}.
  *
  * @category schemas
  * @since 0.1.0
@@ -244,8 +244,8 @@ const Control = Schema.Union([
 ]).pipe(Schema.toTaggedUnion("op"))
 
 /**
- * Every message of the gateway: the dispatches, a request for a heartbeat (1), Reconnect (7), Invalid Session (9; true:
- * the session may be resumed), Hello (10) and the acknowledgement of a heartbeat (11).
+ * Every message of the gateway: the dispatches, a request for a heartbeat (1), Reconnect (7), Invalid Session (9; true means
+ * that the session can be resumed), Hello (10) and the acknowledgement of a heartbeat (11).
  *
  * @category schemas
  * @since 0.1.0
@@ -259,7 +259,7 @@ export const ServerMessage = Schema.Union([Dispatch, OtherDispatch, Control])
 export type ServerMessage = typeof ServerMessage.Type
 
 /**
- * A message whose opcode is none of its direction's here. It is received, never sent.
+ * A message whose opcode is not one of its direction here. It is received, never sent.
  *
  * @category models
  * @since 0.1.0
@@ -280,7 +280,7 @@ const writeServer = Schema.encodeUnknownResult(ServerMessage)
 
 const encoder = new TextEncoder()
 
-// A UTF-16 code unit takes one to three bytes, so that most texts need no counting.
+// A UTF-16 code unit takes one to three bytes, so most texts do not have to be counted.
 const isTooLarge = (text: string) =>
   text.length > maxPayloadBytes ||
   (text.length * 3 > maxPayloadBytes && encoder.encode(text).length > maxPayloadBytes)
@@ -313,8 +313,8 @@ const lowerServer = (wire: Wire): Wire => {
 }
 
 /**
- * Writes a client's message. Fails with `Shape` if a field breaks its schema, with `TooLarge` beyond
- * {@link maxPayloadBytes}, with `Json` if an opaque field cannot be written.
+ * Encodes a client's message. Fails with `Shape` if a field does not match its schema, with `TooLarge` beyond
+ * {@link maxPayloadBytes}, and with `Json` if an opaque field cannot be written.
  *
  * @category codecs
  * @since 0.1.0
@@ -329,12 +329,12 @@ export const encodeClient = (message: ClientMessage): Result.Result<string, Payl
     )
 }
 
-/** Clients in Python write them as integers, which Discord takes (discord.py, `gateway.py`, `voice_state`). */
+/** Clients in Python write ids as integers, which Discord accepts (discord.py, `gateway.py`, `voice_state`). */
 const reviveIds = integerIds(new Set(["guild_id", "channel_id", "user_ids"]))
 
 /**
- * Reads a client's message. Ids may be integers in it. Never throws; fails with `TooLarge` beyond {@link maxPayloadBytes}, with `Json` if the text is
- * not JSON and with `Shape` if a field is missing or malformed.
+ * Decodes a client's message, in which ids may be integers. Never throws; fails with `TooLarge` beyond {@link maxPayloadBytes},
+ * with `Json` if the text is not JSON and with `Shape` if a field is missing or malformed.
  *
  * @category codecs
  * @since 0.1.0
@@ -352,8 +352,8 @@ export const decodeClient = (text: string): Result.Result<ClientMessage | Unknow
 }
 
 /**
- * Writes a message of the gateway, with `s` and `t` null outside dispatches as Discord sends it. Fails with `Shape` if a
- * field breaks its schema, with `Json` if an opaque field cannot be written.
+ * Encodes a message of the gateway. Outside dispatches `s` and `t` are null, as Discord sends them. Fails with `Shape` if a
+ * field does not match its schema, and with `Json` if an opaque field cannot be written.
  *
  * @category codecs
  * @since 0.1.0
@@ -367,7 +367,7 @@ export const encodeServer = (message: ServerMessage): Result.Result<string, Payl
 }
 
 /**
- * Reads a message of the gateway. Never throws; fails with `Json` if the text is not JSON and with `Shape` if a field is
+ * Decodes a message of the gateway. Never throws; fails with `Json` if the text is not JSON and with `Shape` if a field is
  * missing or malformed.
  *
  * @category codecs

@@ -58,7 +58,7 @@ export const ChannelId = Snowflake.pipe(Schema.brand("ChannelId"))
 export type ChannelId = typeof ChannelId.Type
 
 /**
- * The synchronisation source of an RTP stream: an unsigned 32-bit integer, given by the voice gateway in Ready (op 2).
+ * The synchronization source of an RTP stream: an unsigned 32-bit integer, assigned by the voice gateway in Ready (op 2).
  *
  * @category schemas
  * @since 0.1.0

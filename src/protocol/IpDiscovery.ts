@@ -2,8 +2,8 @@
  * IP discovery: the datagram by which a client learns the address that the voice server sees it at (Discord docs, Voice
  * Connections, IP Discovery).
  *
- * There are two forms. The 74-byte form is today's. The 70-byte form, without type and length and with a little-endian
- * port, has had no answer from Discord since March 2023; it is here for those who play the server of an older time.
+ * There are two forms. The 74-byte form is the current one. The 70-byte form, without type and length and with a little-endian
+ * port, has not been answered by Discord since March 2023; it is here for emulating servers of an older time.
  *
  * @since 0.1.0
  */
@@ -36,7 +36,7 @@ export const typeRequest = 1
 export const typeResponse = 2
 
 /**
- * Bytes of the address field.
+ * The size of the address field in bytes.
  *
  * @category constants
  * @since 0.1.0
@@ -44,10 +44,10 @@ export const typeResponse = 2
 export const addressBytes = 64
 
 /**
- * A datagram that is not what was asked for.
+ * A datagram is not the expected request or response.
  *
- * - `BadLength`: neither 74 nor 70 bytes, or not those of the form asked for.
- * - `BadType`: a response where a request is due, or the other way round, or neither.
+ * - `BadLength`: neither 74 nor 70 bytes, or not the size of the requested form.
+ * - `BadType`: a response instead of a request, or the other way round, or neither.
  * - `BadLengthField`: the length inside the 74-byte form is not 70.
  * - `BadAddress`: the address is empty or has characters other than visible ASCII.
  * - `BadPort`: the port is 0, which no datagram comes from.
@@ -58,7 +58,7 @@ export const addressBytes = 64
 export class IpDiscoveryError
   extends Schema.TaggedError<IpDiscoveryError>("effect-discord-voice/protocol/IpDiscoveryError")("IpDiscoveryError", {
     kind: Schema.Literals(["BadLength", "BadType", "BadLengthField", "BadAddress", "BadPort"]),
-    /** Bytes of the datagram. */
+    /** The size of the datagram in bytes. */
     length: Schema.Int
   })
 {
@@ -68,7 +68,7 @@ export class IpDiscoveryError
 }
 
 /**
- * What a client asks.
+ * A client's request.
  *
  * @category models
  * @since 0.1.0
@@ -76,12 +76,12 @@ export class IpDiscoveryError
 export interface Request {
   readonly form: Form
   readonly ssrc: number
-  /** Whether all bytes behind the SSRC are zero, as they must be: servers have left others unanswered. */
+  /** Whether all bytes after the SSRC are zero, as they must be: servers have left others unanswered. */
   readonly zeroed: boolean
 }
 
 /**
- * What the server answers: the source address and port of the request.
+ * The server's response: the source address and port of the request.
  *
  * @category models
  * @since 0.1.0
@@ -92,7 +92,7 @@ export interface Response {
   readonly port: number
 }
 
-/** Where the SSRC stands; the address follows it. */
+/** The offset of the SSRC; the address follows it. */
 const ssrcOffset = (form: Form): 4 | 0 => form === "74" ? 4 : 0
 
 const make = (form: Form, type: number, ssrc: number): Uint8Array => {
@@ -118,7 +118,7 @@ const envelopeProblem = (bytes: Uint8Array, form: Form, type: number): IpDiscove
 }
 
 /**
- * Encodes a request. Everything behind the SSRC is zero. An SSRC out of range throws a `RangeError`.
+ * Encodes a request. Everything after the SSRC is zero. Throws a `RangeError` if the SSRC is out of range.
  *
  * @category codecs
  * @since 0.1.0
@@ -126,8 +126,8 @@ const envelopeProblem = (bytes: Uint8Array, form: Form, type: number): IpDiscove
 export const encodeRequest = (ssrc: number, form: Form = "74"): Uint8Array => make(form, typeRequest, ssrc)
 
 /**
- * Decodes a request of the given form, or of the form that its length tells. The 70-byte form has no mark of its own:
- * any 70 bytes are one.
+ * Decodes a request of the given form, or of the form that its length indicates. Nothing identifies the 70-byte form: any 70
+ * bytes are one.
  *
  * @category codecs
  * @since 0.1.0
@@ -148,8 +148,8 @@ export const decodeRequest = (bytes: Uint8Array, form?: Form): Result.Result<Req
 const isVisible = (code: number): boolean => code > 0x20 && code < 0x7f
 
 /**
- * Encodes a response. An address that is empty, longer than 64 characters or not visible ASCII, and a port or SSRC out
- * of range, throw a `RangeError`.
+ * Encodes a response. Throws a `RangeError` if the address is empty, longer than 64 characters or not visible ASCII, or if the
+ * port or SSRC is out of range.
  *
  * @category codecs
  * @since 0.1.0
@@ -177,8 +177,8 @@ export const encodeResponse = (response: Response, form: Form = "74"): Uint8Arra
 }
 
 /**
- * Decodes a response of the given form, or of the form that its length tells. The address ends at the first NUL, or
- * fills its 64 bytes. The SSRC is for the caller to compare.
+ * Decodes a response of the given form, or of the form that its length indicates. The address ends at the first NUL, or fills
+ * its 64 bytes. The caller has to compare the SSRC.
  *
  * @category codecs
  * @since 0.1.0

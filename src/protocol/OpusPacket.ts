@@ -1,6 +1,6 @@
 /**
- * What an Opus packet says about itself (RFC 6716, 3): the coding mode, the bandwidth and how much sound it holds, without
- * decoding it. The duration drives the RTP timestamp; the checks keep malformed packets away from the decoder.
+ * Inspects Opus packets (RFC 6716, 3) without decoding them: the coding mode, the bandwidth and the duration. The duration
+ * advances the RTP timestamp; the checks keep malformed packets away from the decoder.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { u8 } from "./internal/bytes.ts"
 
 /**
- * Samples a second, for each channel, that all durations here count in.
+ * The unit of all durations here: samples per second, per channel.
  *
  * @category constants
  * @since 0.1.0
@@ -17,7 +17,7 @@ import { u8 } from "./internal/bytes.ts"
 export const sampleRate = 48000
 
 /**
- * The longest duration of a packet in samples: 120 ms.
+ * The maximum duration of a packet in samples: 120 ms.
  *
  * @category constants
  * @since 0.1.0
@@ -25,7 +25,7 @@ export const sampleRate = 48000
 export const maxPacketSamples = 5760
 
 /**
- * The longest frame in bytes (RFC 6716, 3.2.1).
+ * The maximum size of a frame in bytes (RFC 6716, 3.2.1).
  *
  * @category constants
  * @since 0.1.0
@@ -41,18 +41,18 @@ export const maxFrameBytes = 1275
 export const silenceSamples = 960
 
 /**
- * Bytes that are not an Opus packet, by the requirement of RFC 6716, 3.4 that they break.
+ * Bytes that are not an Opus packet, by the requirement of RFC 6716, 3.4 that they violate.
  *
- * - `Empty`: no byte at all (R1).
+ * - `Empty`: no bytes at all (R1).
  * - `FrameTooLong`: a frame of more than 1275 bytes (R2).
  * - `OddLength`: two frames of equal size in an odd number of bytes (R3).
- * - `BadFrameLength`: the length of a frame is missing, or greater than what is left (R4, R7).
+ * - `BadFrameLength`: the length of a frame is missing, or greater than the remaining bytes (R4, R7).
  * - `NoFrames`: a frame count of 0, or none at all (R5, R6).
  * - `TooMuchAudio`: more than 120 ms (R5).
  * - `BadPadding`: more padding than bytes, or its length is cut off (R6, R7).
- * - `UnevenFrames`: the bytes do not divide by the number of equal frames (R6).
+ * - `UnevenFrames`: the bytes cannot be divided by the number of equal frames (R6).
  *
- * The instances are shared, so their stack traces say nothing.
+ * The instances are shared, so their stack traces are meaningless.
  *
  * @category errors
  * @since 0.1.0
@@ -105,11 +105,11 @@ export interface OpusPacket {
   /** Audio up to 4, 6, 8, 12 or 20 kHz. */
   readonly bandwidth: "narrowband" | "mediumband" | "wideband" | "superwideband" | "fullband"
   readonly channels: 1 | 2
-  /** Samples of one frame at 48 kHz, for each channel: 120 to 2880. */
+  /** Samples of one frame at 48 kHz, per channel: 120 to 2880. */
   readonly frameSamples: number
   /** 1 to 48. */
   readonly frameCount: number
-  /** Samples of the packet at 48 kHz, for each channel: `frameSamples * frameCount`, at most 5760. */
+  /** Samples of the packet at 48 kHz, per channel: `frameSamples * frameCount`, at most 5760. */
   readonly samples: number
 }
 
@@ -134,14 +134,14 @@ const bandwidthOf = (config: number): OpusPacket["bandwidth"] => {
   return config < 28 ? "superwideband" : "fullband"
 }
 
-/** Bytes that the length of a frame at `offset` takes (1 or 2), or 0 if it does not end before `end`. */
+/** The number of bytes that encode the length of a frame at `offset` (1 or 2), or 0 if they do not end before `end`. */
 const lengthBytes = (bytes: Uint8Array, offset: number, end: number): number => {
   if (offset >= end) return 0
   if (u8(bytes, offset) < 252) return 1
   return offset + 1 < end ? 2 : 0
 }
 
-/** The length of a frame that is written in `size` bytes at `offset` (RFC 6716, 3.2.1). */
+/** The length of a frame that is encoded in `size` bytes at `offset` (RFC 6716, 3.2.1). */
 const frameLength = (bytes: Uint8Array, offset: number, size: number): number =>
   size === 1 ? u8(bytes, offset) : u8(bytes, offset) + 4 * u8(bytes, offset + 1)
 
@@ -206,8 +206,8 @@ const countFrames = (bytes: Uint8Array, length: number): number => {
 }
 
 /**
- * The duration of the packet in `bytes[0, length)` in samples at 48 kHz for each channel, or -1 if it is malformed.
- * Allocates nothing.
+ * The duration of the packet in `bytes[0, length)` in samples at 48 kHz per channel, or -1 if it is malformed. Allocates
+ * nothing.
  *
  * @category codecs
  * @since 0.1.0
@@ -218,7 +218,7 @@ export const samples = (bytes: Uint8Array, length: number = bytes.length): numbe
 }
 
 /**
- * Reads what a packet says about itself and checks all of RFC 6716, 3.4.
+ * Decodes the description of a packet and checks all requirements of RFC 6716, 3.4.
  *
  * @category codecs
  * @since 0.1.0
@@ -240,7 +240,7 @@ export const decode = (bytes: Uint8Array): Result.Result<OpusPacket, OpusError> 
   })
 }
 
-/** Where the first frame of a packet begins, and how long it is. */
+/** The offset and size of a packet's first frame. */
 const firstFrame = (bytes: Uint8Array, count: number): { readonly offset: number; readonly size: number } => {
   const code = u8(bytes, 0) & 3
   if (code === 0) return { offset: 1, size: bytes.length - 1 }
@@ -269,8 +269,9 @@ const firstFrame = (bytes: Uint8Array, count: number): { readonly offset: number
 }
 
 /**
- * Whether a packet carries the frame before it once more (LBRR), from which a lost one can be recovered. Only SILK does, by
- * a flag for each channel behind the flags of voice activity (RFC 6716, 4.2.3 and 4.2.4). A malformed packet does not.
+ * Whether a packet contains a copy of the previous frame (LBRR), from which that can be recovered if it was lost. Only SILK has
+ * this, marked by a flag for each channel after the voice activity flags (RFC 6716, 4.2.3 and 4.2.4). False for a malformed
+ * packet.
  *
  * @category guards
  * @since 0.1.0
@@ -283,7 +284,7 @@ export const hasRecovery = (bytes: Uint8Array): boolean => {
   if (modeOf(config) === "celt") return false
   const { offset, size } = firstFrame(bytes, count)
   if (size === 0) return false
-  // one flag of voice activity for each 20 ms, then the one that counts; the other channel's behind it
+  // one voice activity flag for each 20 ms, then the flag that matters; then those of the other channel
   const parts = Math.max(1, frameSamplesOf(config) / 960)
   const first = u8(bytes, offset)
   const isFlagged = (at: number) => ((first >> (7 - at)) & 1) === 1
@@ -291,8 +292,8 @@ export const hasRecovery = (bytes: Uint8Array): boolean => {
 }
 
 /**
- * The packet `F8 FF FE`, 20 ms of silence, as Discord wants five of when a speaker pauses (Discord docs, Voice
- * Connections, Voice Data Interpolation). Every call makes new bytes, so that nobody can spoil those of another.
+ * Makes the packet `F8 FF FE`, 20 ms of silence. Discord wants five of them when a speaker pauses (Discord docs, Voice
+ * Connections, Voice Data Interpolation). Every call returns new bytes, so that no caller can corrupt another's.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,10 +1,10 @@
 /**
- * RTCP packets (RFC 3550, 6; feedback: RFC 4585, 6.1) and the compound packets that they travel in. Integers are
- * big-endian and, where not said otherwise, unsigned.
+ * RTCP packets (RFC 3550, 6; feedback: RFC 4585, 6.1) and the compound packets that contain them. Integers are big-endian and,
+ * unless stated otherwise, unsigned.
  *
- * What only an application understands (profile-specific extensions, feedback control information, packet types beyond
- * 206) is kept as bytes, so that decoding loses nothing but the values of padding bytes. Byte fields of decoded packets
- * are views of the datagram, not copies.
+ * Data that only an application understands (profile-specific extensions, feedback control information, packet types beyond
+ * 206) is kept as bytes, so decoding loses nothing but the values of padding bytes. Byte fields of decoded packets are views of
+ * the datagram, not copies.
  *
  * @since 0.1.0
  */
@@ -33,10 +33,11 @@ export { packetType } from "./internal/rtcpForms.ts"
 /**
  * Bytes that are not a compound RTCP packet.
  *
- * - `TooShort`: no packet at all, or less than the length that a packet claims.
+ * - `TooShort`: no packet at all, or fewer bytes than a packet claims.
  * - `BadVersion`: the version is not 2.
- * - `BadPadding`: padding on a packet that is not the last, of a length that is 0, no multiple of 4, or more than there is.
- * - `BadBody`: a packet that is too short for what its count promises, or longer than its kind can be.
+ * - `BadPadding`: padding on a packet that is not the last, or of a length that is 0, not a multiple of 4, or greater than the
+ *   packet.
+ * - `BadBody`: a packet that is too short for its count, or longer than its kind can be.
  *
  * `offset` is where the packet starts, in bytes.
  *
@@ -53,7 +54,7 @@ export class RtcpError extends Schema.TaggedError<RtcpError>("effect-discord-voi
 }
 
 /**
- * An item that names a source: CNAME. A name of more than 255 bytes in UTF-8 is refused by {@link encode}.
+ * Makes an item that names a source: CNAME. {@link encode} rejects a name of more than 255 bytes in UTF-8.
  *
  * @category constructors
  * @since 0.1.0
@@ -61,8 +62,8 @@ export class RtcpError extends Schema.TaggedError<RtcpError>("effect-discord-voi
 export const cname = (name: string): DescriptionItem => ({ type: 1, data: new TextEncoder().encode(name) })
 
 /**
- * Decodes a plain compound packet of one packet or more. That the first is a report, as RFC 3550, 6.1 wants and RFC 5506
- * does not, is not checked. Padding is taken away.
+ * Decodes a plain compound packet with at least one packet. It does not check that the first is a report, which RFC 3550, 6.1
+ * requires and RFC 5506 does not. Padding is removed.
  *
  * @category codecs
  * @since 0.1.0
@@ -92,8 +93,8 @@ export const decode = (bytes: Uint8Array): Result.Result<ReadonlyArray<RtcpPacke
 }
 
 /**
- * Encodes packets as one compound packet, with `paddingLength` bytes of padding behind the last: a multiple of 4, up to
- * 252. No packets, and values that do not fit their field, are a bug of the caller and throw a `RangeError`.
+ * Encodes packets as one compound packet, with `paddingLength` bytes of padding after the last: a multiple of 4, up to 252.
+ * Throws a `RangeError` if there are no packets, or if a value does not fit its field.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,9 +1,9 @@
 /**
  * RTP packets (RFC 3550, 5.1) with header extensions (RFC 8285).
  *
- * There are two ways in. {@link readHeader}, {@link writeHeader} and {@link unpad} work on buffers of the caller, allocate
- * nothing and are for the 20 ms beat, where the payload is still sealed. {@link encode} and {@link decode} turn whole
- * plain packets into values and back. Integers are big-endian; SSRCs and timestamps are unsigned 32-bit integers.
+ * There are two interfaces. {@link readHeader}, {@link writeHeader} and {@link unpad} work on buffers of the caller and
+ * allocate nothing; they are for the 20 ms beat, where the payload is still sealed. {@link encode} and {@link decode} convert
+ * between whole plain packets and values. Integers are big-endian; SSRCs and timestamps are unsigned 32-bit integers.
  *
  * @since 0.1.0
  */
@@ -59,7 +59,7 @@ export interface RtpPacket {
   readonly csrcs: ReadonlyArray<number>
   readonly extension?: RtpExtension | undefined
   readonly payload: Uint8Array
-  /** Bytes of padding behind the payload, the count included; 0 (no padding) to 255. */
+  /** The number of padding bytes after the payload, including the count: 0 (no padding) to 255. */
   readonly paddingLength: number
 }
 
@@ -76,8 +76,7 @@ export interface RtpExtension {
 }
 
 /**
- * Encodes a packet; the padding is zeros and the count. A value that does not fit its field is a bug of the caller and
- * throws a `RangeError`.
+ * Encodes a packet. The padding consists of zeros and the count. Throws a `RangeError` if a value does not fit its field.
  *
  * @category codecs
  * @since 0.1.0
@@ -122,8 +121,8 @@ const failBadExtension = Result.fail(badExtension)
 const failBadPadding = Result.fail(badPadding)
 
 /**
- * Decodes a plain packet: the extension is split off and the padding taken away. Payload and extension are views of
- * `bytes`, not copies.
+ * Decodes a plain packet, separating the extension and removing the padding. Payload and extension are views of `bytes`, not
+ * copies.
  *
  * @category codecs
  * @since 0.1.0
@@ -161,7 +160,7 @@ export const decode = (bytes: Uint8Array): Result.Result<RtpPacket, RtpError> =>
 export const nextSequence = (sequence: number): number => (sequence + 1) & 0xffff
 
 /**
- * How many packets `a` is ahead of `b` the short way round: -32768 to 32767.
+ * How many packets `a` is ahead of `b`, modulo 2^16 with sign: -32768 to 32767.
  *
  * @category arithmetic
  * @since 0.1.0
@@ -177,7 +176,7 @@ export const sequenceDelta = (a: number, b: number): number => ((a - b) << 16) >
 export const addTimestamp = (timestamp: number, samples: number): number => (timestamp + samples) >>> 0
 
 /**
- * How many samples `a` is ahead of `b` the short way round: a signed 32-bit integer.
+ * How many samples `a` is ahead of `b`, modulo 2^32 with sign: a signed 32-bit integer.
  *
  * @category arithmetic
  * @since 0.1.0

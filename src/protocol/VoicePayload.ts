@@ -1,10 +1,10 @@
 /**
- * Every JSON message of the voice gateway, in both directions and for the versions 1 to 9 (Discord docs, Voice Connections;
- * DAVE whitepaper). Messages are discriminated by `op` and keep the wire's field names in `d`.
+ * Every JSON message of the voice gateway, in both directions and for versions 1 to 9 (Discord docs, Voice Connections; DAVE
+ * whitepaper). Messages are discriminated by `op` and keep the wire's field names in `d`.
  *
- * The versions write some messages differently: a flat Hello below 3, a boolean Speaking below 4, heartbeats without an
- * object below 8, a channel id in version 9. In memory there is one shape, that of version 8; the codecs know the rest.
- * Opcodes and fields that are not known are tolerated on receipt and never sent. Opcodes 25 to 30 are binary: `DaveFrame`.
+ * The versions encode some messages differently: a flat Hello below 3, a boolean Speaking below 4, heartbeats without an object
+ * below 8, a channel id in version 9. In memory there is one form, that of version 8; the codecs convert. Unknown opcodes and
+ * fields are tolerated on receipt and never sent. Opcodes 25 to 30 are binary: `DaveFrame`.
  *
  * @since 0.1.0
  */
@@ -66,7 +66,8 @@ export {
 export { ClientFlag, Codec, Nonce, SinkWants, SpeakingFlag, VideoStream } from "./internal/voiceShared.ts"
 
 /**
- * A version of the voice gateway. Discord serves 4 to 8 and, undocumented, 9; below 4 it refuses since 18 November 2024.
+ * A version of the voice gateway. Discord serves 4 to 8 and, undocumented, 9. It has refused versions below 4 since 18 November
+ * 2024.
  *
  * @category schemas
  * @since 0.1.0
@@ -80,7 +81,7 @@ export const VoiceVersion = Schema.Literals([1, 2, 3, 4, 5, 6, 7, 8, 9])
 export type VoiceVersion = typeof VoiceVersion.Type
 
 /**
- * The version that Discord recommends, and the first one that end-to-end encryption works with.
+ * The version that Discord recommends, and the first that supports end-to-end encryption.
  *
  * @category constants
  * @since 0.1.0
@@ -88,7 +89,7 @@ export type VoiceVersion = typeof VoiceVersion.Type
 export const recommendedVersion = 8 satisfies VoiceVersion
 
 /**
- * A message whose opcode is none of its direction's. It is received, never sent.
+ * A message whose opcode is not one of its direction. It is received, never sent.
  *
  * @category models
  * @since 0.1.0
@@ -113,7 +114,10 @@ const unknownMessage = (code: number, wire: Wire): UnknownMessage => {
     : { op: "unknown", code, d }
 }
 
-/** Of a Session Description that breaks its schema. */
+/**
+ * Whether a Session Description that does not match its schema makes its key unusable: it has a key, or its mode is not a
+ * string.
+ */
 const losesKey = ({ d }: Wire): boolean =>
   isWire(d) && (d["secret_key"] !== undefined || (d["mode"] !== undefined && typeof d["mode"] !== "string"))
 
@@ -144,9 +148,9 @@ const writeClientV9 = Schema.encodeUnknownResult(ClientMessageV9)
 const writeServer = Schema.encodeUnknownResult(ServerMessage)
 
 /**
- * Writes a client's message as the version has it on the wire. What the version does not know is left out: `seq_ack`
- * below 8, `channel_id` below 9. Fails with `Shape` if a field breaks its schema or, in version 9, if `channel_id` is
- * missing from Identify or Resume; with `Json` if an opaque field cannot be written.
+ * Encodes a client's message in the format of a version. What the version does not have is left out: `seq_ack` below 8,
+ * `channel_id` below 9. Fails with `Shape` if a field does not match its schema or, in version 9, if `channel_id` is missing
+ * from Identify or Resume; fails with `Json` if an opaque field cannot be written.
  *
  * **Example** (The same heartbeat, old and new)
  *
@@ -168,7 +172,7 @@ export const encodeClient = (version: VoiceVersion, message: ClientMessage): Res
 }
 
 /**
- * Reads a client's message. Never throws; fails with `Json` if the text is not JSON and with `Shape` if a field that the
+ * Decodes a client's message. Never throws; fails with `Json` if the text is not JSON and with `Shape` if a field that the
  * version requires is missing or malformed.
  *
  * @category codecs
@@ -184,8 +188,8 @@ export const decodeClient = (
   })
 
 /**
- * Writes a message of the voice gateway as the version has it on the wire, without `seq` below 8. Fails with `Shape` if a
- * field breaks its schema or for a heartbeat request in version 1, which has none; with `Json` if an opaque field cannot be
+ * Encodes a message of the voice gateway in the format of a version, without `seq` below 8. Fails with `Shape` if a field does
+ * not match its schema, or for a heartbeat request in version 1, which has none; fails with `Json` if an opaque field cannot be
  * written.
  *
  * @category codecs
@@ -201,8 +205,8 @@ export const encodeServer = (version: VoiceVersion, message: ServerMessage): Res
 }
 
 /**
- * Reads a message of the voice gateway. Never throws; fails with `Json` if the text is not JSON and with `Shape` if a
- * field is missing or malformed. One malformed message is no reason to end a connection.
+ * Decodes a message of the voice gateway. Never throws; fails with `Json` if the text is not JSON and with `Shape` if a field
+ * is missing or malformed. A single malformed message is no reason to end a connection.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Discord's wire as pure values: schemas, codecs and tables, without services, sockets or clocks.
+ * Discord's wire formats as pure values: schemas, codecs and tables, without services, sockets or clocks.
  *
  * @since 0.1.0
  */

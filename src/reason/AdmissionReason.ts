@@ -1,6 +1,6 @@
 /**
- * Why Discord does not let us into a channel. It answers such a request with silence; the reason is what the REST API says of
- * guild, channel and permissions when it is asked afterwards.
+ * The reasons why Discord does not admit us to a channel. Discord does not answer such a request; the reason comes from the
+ * REST API, which is asked about guild, channel and permissions afterwards.
  *
  * @since 0.1.0
  */
@@ -12,12 +12,12 @@ const key = "effect-discord-voice/VoiceError"
 /**
  * What keeps us out of a channel.
  *
- * - `NotMember`: we are no member of the guild, or its id is wrong.
+ * - `NotMember`: we are not a member of the guild, or its id is wrong.
  * - `UnknownChannel`: the guild has no such channel.
  * - `NotVoice`: it is neither a voice channel nor a stage.
- * - `ViewChannel`, `Connect`: this permission is missing there.
+ * - `ViewChannel`, `Connect`: this permission is missing.
  * - `TimedOut`: a moderator has given us a timeout in the guild.
- * - `Full`: all places are taken, and the permission Move Members is missing, with which one gets in nevertheless.
+ * - `Full`: the channel is full, and we lack the permission Move Members, which would admit us anyway.
  *
  * @category schemas
  * @since 0.1.0
@@ -49,8 +49,8 @@ const help: Record<Obstacle, string> = {
 }
 
 /**
- * Discord has not let us into a channel, and this is why. Our own gateway client finds out, and another one where its option
- * `obstacle` says; elsewhere the same is a `JoinTimedOut`.
+ * Discord has not admitted us to a channel, for this reason. The gateway client of this library finds the reason out, and
+ * another one does if it has the option `obstacle`. Otherwise the error is a `JoinTimedOut`.
  *
  * @category reasons
  * @since 0.1.0

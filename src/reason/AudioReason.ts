@@ -1,5 +1,5 @@
 /**
- * The reasons of sound: what codecs, sources and recordings can do.
+ * The reasons of audio errors: codecs, sources and recordings.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 const key = "effect-discord-voice/VoiceError"
 
 /**
- * An Opus encoder or decoder could not be made. `limit` is the number a process can have, where that is the cause.
+ * An Opus encoder or decoder could not be created. If a limit was reached, `limit` is the number that a process can have.
  *
  * @category reasons
  * @since 0.1.0
@@ -29,7 +29,7 @@ export class CodecUnavailable
 }
 
 /**
- * Opus refused to encode or decode.
+ * Opus failed to encode or decode.
  *
  * @category reasons
  * @since 0.1.0
@@ -44,8 +44,8 @@ export class EncodeFailed extends Schema.TaggedError<EncodeFailed>(`${key}/Encod
 }
 
 /**
- * An audio source could not be opened or read. `positionMs` is how much of it was read before. `cause` is what was thrown, or what a
- * stream or another source has failed with, where there is such: `message` says what counts of it.
+ * An audio source could not be opened or read. `positionMs` is how much had been read before. `cause` is what was thrown, or
+ * the error of a stream or of another source, if there is one. `message` contains what matters of it.
  *
  * @category reasons
  * @since 0.1.0
@@ -86,11 +86,11 @@ const recordingRemedies = {
 /**
  * A recording could not be written. `path` is the file or folder.
  *
- * - `Unwritable`: the folder cannot be made or written to.
- * - `Exists`: there is a recording in the folder already.
- * - `DiskFull`: there is no room left, or the quota is used up.
- * - `NotARecording`: there is nothing in the folder that could be repaired.
- * - `Failed`: something else, such as a disk that is gone or takes nothing any more.
+ * - `Unwritable`: the folder cannot be created or written to.
+ * - `Exists`: the folder already contains a recording.
+ * - `DiskFull`: there is no space left, or the quota is exhausted.
+ * - `NotARecording`: the folder contains nothing that could be repaired.
+ * - `Failed`: anything else, such as a disk that is gone or does not accept data any more.
  *
  * @category reasons
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The reasons that are close codes of the voice gateway, one for each entry of its table, which has their words: a reason
+ * The reasons that are close codes of the voice gateway, one for each entry of its table. The table has their texts; a reason
  * only names the entry.
  *
  * @since 0.1.0
@@ -9,7 +9,7 @@ import * as CloseCode from "../protocol/CloseCode.ts"
 
 const key = "effect-discord-voice/VoiceError"
 
-/** The close code and the text beside it. */
+/** The close code and the text that came with it. */
 const closeFields = { code: Schema.Int, detail: Schema.String }
 
 const closeMessage = (error: { readonly code: number; readonly detail: string }): string => {
@@ -18,7 +18,7 @@ const closeMessage = (error: { readonly code: number; readonly detail: string })
 }
 
 /**
- * The close code in brackets, with what was said beside it.
+ * The close code in parentheses, with the text that came with it.
  *
  * @internal
  */
@@ -110,7 +110,7 @@ export class SessionInvalid
 }
 
 /**
- * Voice close code 4009: the voice gateway heard no heartbeat for too long.
+ * Voice close code 4009: the voice gateway has not received a heartbeat for too long.
  *
  * @category reasons
  * @since 0.1.0
@@ -207,7 +207,7 @@ export class UnknownEncryptionMode extends Schema.TaggedError<UnknownEncryptionM
 }
 
 /**
- * Voice close code 4017: the channel demands end-to-end encryption (DAVE).
+ * Voice close code 4017: the channel requires end-to-end encryption (DAVE).
  *
  * @category reasons
  * @since 0.1.0
@@ -243,7 +243,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>(`${key}/RateLim
 }
 
 /**
- * Voice close code 4022: the call has ended for everyone: channel deleted, or moved to another voice server.
+ * Voice close code 4022: the call has ended for everyone: the channel was deleted, or moved to another voice server.
  *
  * @category reasons
  * @since 0.1.0
@@ -257,7 +257,7 @@ export class CallTerminated
 }
 
 /**
- * The voice WebSocket ended below the range of Discord's own codes (1000, 1001, 1005, 1006 ...).
+ * The voice WebSocket ended with a code below the range of Discord's own codes (1000, 1001, 1005, 1006 ...).
  *
  * @category reasons
  * @since 0.1.0

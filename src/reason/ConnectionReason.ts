@@ -1,6 +1,6 @@
 /**
- * The reasons of a voice connection that are not close codes of the voice gateway: what the network, the voice server and
- * encryption can do.
+ * The reasons of a voice connection that are not close codes of the voice gateway: failures of the network, the voice server
+ * and encryption.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 const key = "effect-discord-voice/VoiceError"
 
 /**
- * The parts of bringing a voice connection up, each with a deadline of its own.
+ * The phases of establishing a voice connection. Each has its own deadline.
  *
  * @category models
  * @since 0.1.0
@@ -31,8 +31,8 @@ const phaseHelp: Record<Phase, string> = {
 }
 
 /**
- * A part of bringing the voice connection up took longer than its deadline. Milliseconds. `malformed` is why the last message of
- * the voice gateway that could not be used was not, if there was one: it may have been the one that was waited for.
+ * A phase of establishing the voice connection exceeded its deadline, in milliseconds. If a message of the voice gateway could
+ * not be used, `malformed` says why the last such message could not: it may have been the expected one.
  *
  * @category reasons
  * @since 0.1.0
@@ -73,7 +73,8 @@ export class SocketOpenFailed
 }
 
 /**
- * The voice gateway did not acknowledge our heartbeats: the connection is dead though it is open. Milliseconds.
+ * The voice gateway did not acknowledge our heartbeats, so the connection is dead although it is open. Times are in
+ * milliseconds.
  *
  * @category reasons
  * @since 0.1.0
@@ -92,7 +93,7 @@ export class HeartbeatUnanswered
 }
 
 /**
- * The voice gateway sent something that breaks the protocol at a point where we cannot go on.
+ * The voice gateway violated the protocol at a point where we cannot continue.
  *
  * @category reasons
  * @since 0.1.0
@@ -129,7 +130,7 @@ const udpHelp = {
 } as const
 
 /**
- * The UDP socket does not lead to the voice server any more. `sign` says what showed it.
+ * The UDP socket does not reach the voice server any more. `sign` says how that was detected.
  *
  * @category reasons
  * @since 0.1.0
@@ -147,7 +148,7 @@ export class UdpLost extends Schema.TaggedError<UdpLost>(`${key}/UdpLost`)("UdpL
 }
 
 /**
- * IP discovery got no valid answer. Milliseconds.
+ * IP discovery got no valid answer. Times are in milliseconds.
  *
  * @category reasons
  * @since 0.1.0
@@ -185,7 +186,7 @@ export class NoCommonMode extends Schema.TaggedError<NoCommonMode>(`${key}/NoCom
 }
 
 /**
- * A cipher could not be made or may no longer be used (its nonces are used up).
+ * A cipher could not be created or may not be used any more (its nonces are used up).
  *
  * @category reasons
  * @since 0.1.0
@@ -208,13 +209,13 @@ const e2eeRemedies = {
 } as const
 
 /**
- * End-to-end encryption (DAVE) failed for good.
+ * End-to-end encryption (DAVE) failed permanently.
  *
- * - `Engine`: the library that does it cannot be loaded, or cannot make a key.
- * - `Version`: the voice gateway wants a version of the protocol that this library does not know.
- * - `Thread`: the thread that keeps the groups has ended, and `detail` is what it said; the next connection starts another one.
- *   Where it cannot be started at all, the groups are kept without it, and this is not a reason.
- * - `Group`: we could not get into the channel's group, however often we asked to be added anew.
+ * - `Engine`: the library that implements it cannot be loaded, or cannot create a key.
+ * - `Version`: the voice gateway wants a version of the protocol that this library does not support.
+ * - `Thread`: the thread that keeps the groups has ended, with `detail` as its last words; the next connection starts another
+ *   one. If it cannot be started at all, the groups are kept without it, and this is not a reason.
+ * - `Group`: we could not get into the channel's group, however often we asked to be added again.
  * - `Verification`: there is no verification code for a user.
  *
  * @category reasons

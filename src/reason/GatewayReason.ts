@@ -1,6 +1,6 @@
 /**
- * The reasons of the main gateway: why we are in no channel, or not in it any more, and what becomes of its connection or of
- * the Discord library that stands for it.
+ * The reasons of the main gateway: why we are not, or no longer, in a channel, and failures of its connection or of the Discord
+ * library that provides it.
  *
  * @since 0.1.0
  */
@@ -32,9 +32,10 @@ const joinHelp = {
 } as const
 
 /**
- * The main gateway did not send both voice events in time. `missing` says which did not come; `userId` is what the gateway
- * does not know of us, `guild` that there is an outage of the guild, of which the gateway knows, `gateway` that it has not taken the request, `connection` (of a move) that nothing of it is missing, but
- * the connection that follows. Milliseconds.
+ * The main gateway did not send both voice events in time (milliseconds). `missing` says which did not arrive: `userId` means
+ * that the gateway does not know who we are, `guild` that the guild has an outage that the gateway knows of, `gateway` that it
+ * has not accepted the request, and `connection` (of a move) that nothing is missing from the gateway, but the connection that
+ * should follow.
  *
  * @category reasons
  * @since 0.1.0
@@ -76,7 +77,7 @@ export class Kicked
 }
 
 /**
- * The channel that we were in is gone.
+ * The channel that we were in does not exist any more.
  *
  * @category reasons
  * @since 0.1.0
@@ -90,7 +91,7 @@ export class CallEnded
 }
 
 /**
- * The main gateway closed for good. `name` is the close code's name; `remedy` says what to do.
+ * The main gateway closed permanently. `name` is the name of the close code; `remedy` says what to do.
  *
  * @category reasons
  * @since 0.1.0
@@ -107,7 +108,7 @@ export class GatewayClosed extends Schema.TaggedError<GatewayClosed>(`${key}/Gat
 }
 
 /**
- * The main gateway could not be reached. `status` is an HTTP status, where there was one.
+ * The main gateway could not be reached. `status` is the HTTP status, if there was one.
  *
  * @category reasons
  * @since 0.1.0
@@ -127,8 +128,8 @@ export class GatewayUnreachable
 }
 
 /**
- * The Discord library below has given our guild up: no voice event of this guild comes any more, and whatever session we had
- * there is gone at Discord's side or will be. The next request begins anew.
+ * The underlying Discord library has given up our guild: no voice event of this guild arrives any more, and any session that we
+ * had there is gone on Discord's side or will be. The next request starts again.
  *
  * @category reasons
  * @since 0.1.0
@@ -142,8 +143,8 @@ export class GatewayDetached
 }
 
 /**
- * The bot is no member of the guild any more: it was removed or banned, or the guild was deleted (Discord docs, Gateway Events,
- * Guild Delete). A gateway on another library's adapters says `GatewayDetached` in its place.
+ * The bot is no longer a member of the guild: it was removed or banned, or the guild was deleted (Discord docs, Gateway Events,
+ * Guild Delete). A gateway that is based on another library's adapters reports `GatewayDetached` instead.
  *
  * @category reasons
  * @since 0.1.0
@@ -157,9 +158,9 @@ export class RemovedFromGuild
 }
 
 /**
- * A request to Discord's REST API (`Gateway.Rest`) was refused, or got no answer. `status` is that of the answer and `errorCode` Discord's own
- * number for what is wrong (Discord docs, Opcodes and Status Codes, JSON Error Codes), where there are such. A token in `path` is left
- * out.
+ * A request to Discord's REST API (`Gateway.Rest`) was refused, or got no answer. `status` is the status of the answer and
+ * `errorCode` Discord's own error number (Discord docs, Opcodes and Status Codes, JSON Error Codes), if there are any. Tokens
+ * are removed from `path`.
  *
  * @category reasons
  * @since 0.1.0
@@ -180,7 +181,7 @@ export class RestFailed extends Schema.TaggedError<RestFailed>(`${key}/RestFaile
 }
 
 /**
- * The main gateway, or the Discord library that stands for it, could not take our request or has ended its events.
+ * The main gateway, or the Discord library that provides it, could not accept our request or has ended its events.
  *
  * @category reasons
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The reasons of requests: what a program asked for that cannot be.
+ * The reasons of requests that cannot be fulfilled.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import { ChannelId, GuildId } from "../protocol/Identifier.ts"
 const key = "effect-discord-voice/VoiceError"
 
 /**
- * There is a session in this guild already. Discord allows a bot one voice connection in a guild.
+ * There is already a session in this guild. Discord allows a bot one voice connection per guild.
  *
  * @category reasons
  * @since 0.1.0
@@ -24,8 +24,8 @@ export class AlreadyJoined extends Schema.TaggedError<AlreadyJoined>(`${key}/Alr
 }
 
 /**
- * Something was asked of a session or connection that has ended, or, if it `isReconnecting`, has no connection at the moment. With
- * `isLayerClosed` the scope of the gateway's layer has closed, which ends all sessions that it has.
+ * An operation needed a connection, but the session or connection has ended or, if `isReconnecting`, has no connection at the
+ * moment. With `isLayerClosed` the scope of the gateway's layer has closed, which ends all of its sessions.
  *
  * @category reasons
  * @since 0.1.0
@@ -49,7 +49,7 @@ export class NotConnected extends Schema.TaggedError<NotConnected>(`${key}/NotCo
 }
 
 /**
- * Something that this version does not do.
+ * The operation, or an option of it, is not supported.
  *
  * @category reasons
  * @since 0.1.0

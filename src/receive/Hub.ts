@@ -1,6 +1,6 @@
 /**
- * What is received in one session: finds out whose a packet is, keeps a jitter buffer for each user somebody listens to, and
- * hands what comes out to the listeners. One timer serves all. Plain code, but for the clock.
+ * Receives the packets of one session: finds out which user sent a packet, keeps a jitter buffer for each user somebody listens
+ * to, and passes the frames to the listeners. One timer serves all of them. Plain code, except for the clock.
  *
  * @since 0.1.0
  */
@@ -19,20 +19,20 @@ import * as Nameless from "./Nameless.ts"
 import type { ReceivedFrame } from "./ReceivedFrame.ts"
 
 /**
- * Hears the packets of a session, whatever connection they come by.
+ * Receives the packets of a session, whatever connection they arrive on.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Reader {
   readonly onPacket: (packet: AudioPacket) => void
-  /** Whose packets are wanted; `undefined` is everybody's. Packets of others may come nevertheless. */
+  /** The users whose packets are wanted; `undefined` means everybody. Packets of other users may still be passed on. */
   readonly only: () => ReadonlySet<UserId> | undefined
   readonly onOver: (error: VoiceError) => void
 }
 
 /**
- * What happens around the packets: on the connections, and beside them in a session.
+ * The events other than packets: those of the connections, and those of the session itself.
  *
  * @category models
  * @since 0.1.0
@@ -43,7 +43,7 @@ export type Happening =
   | { readonly _tag: "MemberChanged"; readonly userId: UserId; readonly member?: Member }
 
 /**
- * Where packets come from: a session's connections, one after another.
+ * The source of packets: a session's connections, one after another.
  *
  * @category models
  * @since 0.1.0
@@ -51,36 +51,36 @@ export type Happening =
 export interface Intake {
   /** Reads until the scope closes. */
   readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
-  /** A reader wants others than before. */
+  /** Tells that a reader wants other users than before. */
   readonly reread: Effect.Effect<void>
   readonly observe: (
     observer: Observer<Happening> & {
-      /** The packets that follow come by another connection, whose driver may have another clock. */
+      /** Called when later packets arrive on another connection, whose driver may have another clock. */
       readonly onConnection?: (() => void) | undefined
-      /** We are deaf from now on, by ourselves or by a moderator, or not any more. */
+      /** Called when we become deaf, by ourselves or by a moderator, or stop being deaf. */
       readonly onDeaf?: ((deaf: boolean) => void) | undefined
     }
   ) => Effect.Effect<void, never, Scope.Scope>
-  /** Who else is in the channel, as the gateways have told. */
+  /** The other users in the channel, as reported by the gateways. */
   readonly members: () => ReadonlyArray<UserId>
 }
 
 /**
- * Somebody who listens, to one user or to all.
+ * A listener to one user or to all.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Listener {
-  /** Without it to all; what is said of arrivals, leaving and time is for those. */
+  /** Without it, to all users; arrivals, departures and time are reported only then. */
   readonly userId?: UserId | undefined
   readonly onFrame?: ((frame: ReceivedFrame) => void) | undefined
-  /** Hears of each packet as it comes. */
+  /** Called for each packet as it arrives. */
   readonly onArrival?:
     | ((userId: UserId, packet: AudioPacket, isSilence: boolean, arrivalMs: number) => void)
     | undefined
   readonly onGone?: ((userId: UserId) => void) | undefined
-  /** Called when the time of `nextMs` has come, behind all frames that were due by then. */
+  /** Called at the time given by `nextMs`, after all frames that were due by then. */
   readonly advance?: ((nowMs: number) => void) | undefined
   readonly nextMs?: (() => number) | undefined
   readonly onOver: (error: VoiceError) => void
@@ -91,26 +91,26 @@ export interface Listener {
  * @since 0.1.0
  */
 export interface Hub {
-  /** Until the scope closes. */
+  /** Listens until the scope closes. */
   readonly listen: (make: (nowMs: number) => Listener) => Effect.Effect<void, never, Scope.Scope>
-  /** Who is in the channel or was heard in it. */
+  /** Everybody who is in the channel or was heard in it. */
   readonly participants: () => ReadonlySet<UserId>
   readonly jitterMs: (userId: UserId) => number
   readonly statistics: (userId: UserId) => JitterBuffer.Statistics | undefined
   readonly totals: () => JitterBuffer.Statistics & { readonly unknownSenders: number }
 }
 
-/** The timer rings no more often than this, in milliseconds: what is due between comes a little later. */
+/** The minimum interval of the timer, in milliseconds: what is due in between comes a little later. */
 const granularityMs = 5
 
-/** Buffers kept for users who have left. */
+/** The number of buffers that are kept for users who have left. */
 const goneKept = 100
 
 interface Source {
   readonly buffer: JitterBuffer.JitterBuffer
-  /** Has left. The buffer stays for a while: who comes back goes on in the same stream. */
+  /** Whether the user has left. The buffer stays for a while: if the user comes back, the stream continues. */
   isGone: boolean
-  /** What `nextDueMs` said last: it changes with what goes in or out. */
+  /** The last result of `nextDueMs`, which changes when something is put in or taken out. */
   dueMs: number
 }
 
@@ -162,15 +162,15 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Hub, never, Scope.Scope> {
   const listeners = new Set<Listener>()
   const sources = new Map<UserId, Source>()
-  /** Who listens to this user alone. */
+  /** The listeners to this user alone. */
   const wanted = new Map<UserId, Set<Listener>>()
   const toAll = new Set<Listener>()
-  /** Those who want to be called at a time. */
+  /** The listeners that want to be called at a time. */
   const timed = new Set<Listener>()
   const heard = new Set<UserId>()
   const nameless = Nameless.make()
   let past = zero
-  /** What our clock is ahead of the driver's, which may be in another thread: the least that was seen. */
+  /** How far our clock is ahead of the driver's, which may be in another thread: the minimum that was seen. */
   let offsetMs = Infinity
   let over: VoiceError | undefined
   let reading: Scope.Closeable | undefined
@@ -188,7 +188,7 @@ export const make = Effect.fnUntraced(function*(
 
   const leave = (userId: UserId, source: Source): void => {
     source.isGone = true
-    // the oldest are first
+    // the oldest come first
     let gone = 0
     for (const other of sources.values()) if (other.isGone) gone++
     for (const [oldest, other] of sources) {
@@ -199,7 +199,7 @@ export const make = Effect.fnUntraced(function*(
     }
   }
 
-  /** Those who are not kept have left. */
+  /** Everybody who is not kept has left. */
   const leaveAllBut = (kept: ReadonlySet<UserId>): void => {
     heard.clear()
     for (const [userId, source] of sources) {
@@ -264,7 +264,7 @@ export const make = Effect.fnUntraced(function*(
     return nextMs
   }
 
-  /** Packets of this SSRC that have waited go first. */
+  /** Waiting packets of this SSRC go first. */
   const release = (ssrc: Ssrc, userId: UserId, nowMs: number): void => {
     for (const { arrivalMs, packet } of nameless.take(ssrc, nowMs)) take(userId, packet, arrivalMs, nowMs)
   }
@@ -284,7 +284,7 @@ export const make = Effect.fnUntraced(function*(
     },
     onOver: (error) => {
       over = error
-      // nothing comes any more that would have to be waited for
+      // nothing more arrives that would have to be waited for
       for (const [userId, source] of sources) drain(userId, source, Infinity)
       for (const { onOver } of listeners) onOver(error)
     }
@@ -311,10 +311,10 @@ export const make = Effect.fnUntraced(function*(
           return leaveAllBut(new Set())
       }
     },
-    // also while nobody listens: who begins then must not hear by what was so on the former one
+    // also while nobody listens: a later listener must not rely on the state of the former connection
     onConnection: () => {
       offsetMs = Infinity
-      // nobody says who has left meanwhile
+      // nobody reports who has left in the meantime
       leaveAllBut(new Set(intake.members()))
       nameless.regain(now())
       nameless.forget()
@@ -326,16 +326,16 @@ export const make = Effect.fnUntraced(function*(
   })
   yield* Effect.addFinalizer(() => Effect.sync(clear))
 
-  /** Reads while anybody listens: what nobody listens to is not even opened. */
+  /** Reads while there are listeners: packets to which nobody listens are not even opened. */
   const read = Effect.gen(function*() {
     reading = yield* Scope.make()
-    // one of its own each time: the former may be on its way out
+    // a new reader each time: the previous one may still be ending
     yield* Scope.provide(intake.read({ ...reader }), reading)
   })
   const stop = Effect.suspend(() => {
     const former = reading
     reading = undefined
-    // by their audio nobody knows any more whether they are still there
+    // their audio no longer shows whether they are still there
     heard.clear()
     return former === undefined ? Effect.void : Scope.close(former, Exit.void)
   })

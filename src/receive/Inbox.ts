@@ -1,5 +1,5 @@
 /**
- * What waits for one reader. A reader that is too slow loses the oldest, is told so with the next one, and holds up nobody.
+ * The queue of one reader. A reader that is too slow loses the oldest values, is told so with the next one, and delays nobody.
  *
  * @since 0.1.0
  */
@@ -14,16 +14,16 @@ import type { VoiceError } from "../VoiceError.ts"
  */
 export interface Inbox<A> {
   readonly offer: (value: A) => void
-  /** Nothing comes behind what is there. */
+  /** Ends the queue after what is already there. */
   readonly end: (error: VoiceError) => void
-  /** The same for what should not have happened: whoever reads dies of it. */
+  /** The same for a defect, which the reader dies of. */
   readonly die: (defect: unknown) => void
   /** For one reader. */
   readonly stream: Stream.Stream<A, VoiceError>
 }
 
 /**
- * `onDropped` hears of each value that is lost.
+ * `onDropped` is called for each value that is lost.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,11 +1,11 @@
 /**
- * The jitter buffer of one user: packets go in as they come, frames come out in order and at their time. It has no timer of
- * its own: whoever holds it asks it, at {@link JitterBuffer.nextDueMs} or later.
+ * The jitter buffer of one user: packets go in as they arrive, frames come out in order and at their time. It has no timer: its
+ * owner asks it at {@link JitterBuffer.nextDueMs} or later.
  *
- * A packet is due by its media time on the clock of the receiver, plus the depth of the buffer. The depth follows the spread
- * of arrival times of the last seconds, between two limits, so that a packet is given up only when it is later than any
- * before. While nothing has come behind a gap, nothing is given up: then it is a pause, or all is late, and what comes next
- * tells which. So a stream never runs empty for good.
+ * A packet is due at its media time on the receiver's clock, plus the depth of the buffer. The depth follows the spread of
+ * arrival times over the last seconds, within limits, so a packet is given up only if it is later than any before. While
+ * nothing has arrived after a gap, nothing is given up: it may be a pause, or everything may be late, and what comes next shows
+ * which. So a stream never runs empty permanently.
  *
  * @since 0.1.0
  */
@@ -35,7 +35,7 @@ export interface Options {
 export const defaults: Options = { minDepthMs: 40, startDepthMs: 60, maxDepthMs: 200, capacity: 256 }
 
 /**
- * A packet as the connection hands it up; `arrivalMs` is of the receiver's clock.
+ * A packet from the connection. The `arrivalMs` that `push` takes with it is on the receiver's clock.
  *
  * @category models
  * @since 0.1.0
@@ -48,7 +48,7 @@ export interface Input {
 }
 
 /**
- * Counts of packets, and the state of the buffer. See `Receive.Statistics`.
+ * Packet counts and the state of the buffer. See `Receive.Statistics`.
  *
  * @category models
  * @since 0.1.0
@@ -75,30 +75,30 @@ export interface Statistics {
  */
 export interface JitterBuffer {
   readonly push: (packet: Input, arrivalMs: number) => void
-  /** What does not come while we are deaf is not lost. */
+  /** Sets whether we are deaf: what does not arrive then is not lost. */
   readonly setDeaf: (deaf: boolean) => void
-  /** The next frame that is due, if there is one. To be asked until there is none. */
+  /** Takes the next frame that is due, if there is one. Call it until there is none. */
   readonly pop: (nowMs: number) => ReceivedFrame | undefined
-  /** When `pop` has something next, as far as is known; `Infinity` while nothing waits. */
+  /** When `pop` will have something next, as far as is known; `Infinity` while nothing waits. */
   readonly nextDueMs: () => number
-  /** How late packets have been in the last seconds, in milliseconds. */
+  /** How late packets have been over the last seconds, in milliseconds. */
   readonly jitterMs: () => number
   readonly statistics: () => Statistics
 }
 
-/** The longest run of lost packets that are told one by one: half a second of 20 ms. */
+/** The longest run of lost packets that are reported one by one: half a second of 20 ms. */
 const maxRun = 25
 
-/** How much sooner than the latest packet of the last seconds nothing is given up, in milliseconds. */
+/** The margin beyond the latest packet of the last seconds before something is given up, in milliseconds. */
 const marginMs = 5
 
-/** A pause after which media time may be put on the clock anew, in milliseconds. */
+/** The length of a pause after which media time may be realigned with the clock, in milliseconds. */
 const pauseMs = 200
 
-/** How fast media time is otherwise put right, in milliseconds for each 20 ms. */
+/** How fast media time is corrected otherwise, in milliseconds per 20 ms. */
 const slewMs = 2
 
-/** How many of the places before the next one are remembered: more than a packet may be behind. A power of two. */
+/** How many of the places before the next one are remembered: more than a packet may be late. A power of two. */
 const remembered = 1_024
 
 const unit = 120
@@ -120,7 +120,7 @@ export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuff
       return true
     }
   })
-  /** In order of their index. */
+  /** Ordered by index. */
   const held: Array<Unwrap.Packet> = []
   const wasDelivered = new Uint8Array(remembered)
   let isStarted = false
@@ -178,12 +178,12 @@ export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuff
     else held.splice(at, 0, packet)
   }
 
-  /** How much time there is for what is missing in front of a packet. */
+  /** The time available for what is missing before a packet. */
   const spanTo = (head: Unwrap.Packet): number => Math.max(0, head.position - nextPosition)
 
   /**
-   * How many of the missing packets are as long as the last one that came, where those and others that are as long as the one behind
-   * them fill the time between the two; `undefined` where they do not.
+   * How many of the missing packets have the length of the last packet, if those and others with the length of the packet after
+   * them fill the time in between; `undefined` if they do not.
    */
   const formerAmong = (head: Unwrap.Packet): number | undefined => {
     if (head.samples === lastSamples) return undefined
@@ -192,13 +192,13 @@ export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuff
     return Number.isInteger(former) && former >= 0 && former <= missing ? former : undefined
   }
 
-  /** How long a missing packet is taken to be where that is not known: where there is a pause as well, it may be on either side of it. */
+  /** The assumed length of a missing packet if it is unknown: if there is also a pause, that may be on either side of it. */
   const usualSamples = (head: Unwrap.Packet): number =>
     spanTo(head) > (head.index - nextIndex) * Math.max(lastSamples, head.samples)
       ? Math.min(lastSamples, head.samples)
       : lastSamples
 
-  /** Where what is missing in front of a packet begins: right behind what was given out, or right before the packet. */
+  /** Where the missing part before a packet begins: directly after what was given out, or directly before the packet. */
   const missingFrom = (head: Unwrap.Packet): number =>
     formerAmong(head) === undefined
       ? Math.max(nextPosition, head.position - (head.index - nextIndex) * usualSamples(head))
@@ -208,7 +208,8 @@ export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuff
     const [head] = held
     if (head === undefined) return Infinity
     const position = !isStarted || head.index === nextIndex ? head.position : missingFrom(head)
-    // behind a stretch in which all took longer, the usual time is still that of the longer way: nothing is waited for twice
+    // after a stretch in which the path was longer, the usual time is still that of the longer path, so nothing is waited for
+    // twice
     const soonestMs = (transit.least() ?? originMs) + position / 48
     return Math.max(usualMs(position), Math.min(soonestMs, usualMs(position)) + depthMs())
   }
@@ -274,7 +275,7 @@ export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuff
     delivered++
     lastSamples = head.samples
     isLoose = false
-    // a sender whose timestamps count less than its packets hold
+    // for a sender whose timestamps advance less than its packets contain
     nextPosition = head.position
     const output = give(head, head.isSilence ? "silence" : "audio", head.samples, 1, head.data)
     const off = (transit.least() ?? originMs) - originMs

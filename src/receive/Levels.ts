@@ -1,6 +1,5 @@
 /**
- * How loud users are in what is heard of all in one, as a program has set it. Plain values: whoever mixes makes a ramp of each
- * change.
+ * The levels of users in a mix, as set by the program. These are plain values: the mixer fades between them.
  *
  * @since 0.1.0
  */
@@ -9,32 +8,36 @@ import type { UserId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
+ * The level of a user in a mix.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Level {
-  /** 1 is as it was sent, 2 is 6 dB louder. */
+  /** The factor: 1 keeps the level as sent, 2 is 6 dB louder. */
   readonly gain: number
-  /** Then nothing of the user is heard, whatever the gain is. */
+  /** Whether the user is left out, whatever the gain is. */
   readonly muted: boolean
 }
 
 /**
+ * The levels of all users.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Levels {
   /**
-   * What is left out stays as it is. Fails with `Unsupported` for a gain that is no number from 0 to {@link maxGain}, and for more
-   * than {@link maxUsers} users with a level of their own.
+   * Sets the level of a user. A property that is left out keeps its value. Fails with `Unsupported` if the gain is not a number
+   * from 0 to {@link maxGain}, and if more than {@link maxUsers} users would have a level of their own.
    */
   readonly set: (
     userId: UserId,
     change: { readonly gain?: number | undefined; readonly muted?: boolean | undefined }
   ) => Effect.Effect<Level, VoiceError.VoiceError>
-  /** By what a user's samples are multiplied. */
+  /** The factor for a user's samples. */
   readonly gainOf: (userId: UserId) => number
-  /** Those whose level is another one than the usual. */
+  /** The users whose level differs from the default. */
   readonly all: () => ReadonlyMap<UserId, Level>
 }
 
@@ -47,7 +50,7 @@ export interface Levels {
 export const maxGain = 10
 
 /**
- * How many users can have a level of their own.
+ * The number of users that can have a level of their own.
  *
  * @category constants
  * @since 0.1.0
@@ -55,7 +58,7 @@ export const maxGain = 10
 export const maxUsers = 10_000
 
 /**
- * What everybody has of whom nothing is said.
+ * The level of every user for whom none was set.
  *
  * @category constants
  * @since 0.1.0
@@ -66,7 +69,7 @@ const unsupported = (feature: string, detail: string) =>
   VoiceError.fail(new VoiceError.Unsupported({ feature, detail }))
 
 /**
- * Everybody at the usual level.
+ * Makes levels in which every user has the default.
  *
  * @category constructors
  * @since 0.1.0

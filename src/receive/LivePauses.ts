@@ -1,8 +1,8 @@
 /**
- * Tells a pause of one user while it lasts, in steps of 20 ms, in place of when it is over. Plain code.
+ * Reports a pause of one user while it lasts, in steps of 20 ms, instead of at its end. Plain code.
  *
- * What comes is never left out: where something was held up on its way for longer than nobody can have been speaking, what follows is
- * as much later in the stream, and the next pause as much shorter.
+ * Nothing that arrives is left out: if something was delayed on its way for longer than a pause is tolerated, what follows is
+ * that much later in the stream, and the next pause is that much shorter.
  *
  * @since 0.1.0
  */
@@ -13,11 +13,11 @@ import type { ReceivedFrame } from "./ReceivedFrame.ts"
  * @since 0.1.0
  */
 export interface LivePauses {
-  /** The frame at its place, or nothing: it is a pause that was told. */
+  /** The frame at its place, or `undefined` for a pause that was already reported. */
   readonly hear: (frame: ReceivedFrame, nowMs: number) => ReceivedFrame | undefined
-  /** What has passed of a pause and was not told. */
+  /** The part of a pause that has passed and was not reported. */
   readonly pass: (nowMs: number) => ReceivedFrame | undefined
-  /** When there will be more to tell. */
+  /** When there will be more to report. */
   readonly nextMs: () => number
 }
 
@@ -25,7 +25,9 @@ const perMs = 48
 const stepSamples = 960
 const noData = new Uint8Array()
 
-/** Nothing may come for so long, in milliseconds, and it is no pause: frames are given out in time, but not to the millisecond. */
+/**
+ * How long nothing may arrive without being a pause, in milliseconds: frames are given out in time, but not to the millisecond.
+ */
 const graceMs = 60
 
 /**
@@ -34,11 +36,14 @@ const graceMs = 60
  */
 export const make = (): LivePauses => {
   let last: ReceivedFrame | undefined
-  /** When the next frame is there, if nobody pauses. */
+  /** When the next frame is there, unless there is a pause. */
   let nextFrameMs = Infinity
-  /** Told since the last frame. */
+  /** What was reported since the last frame. */
   let told = 0
-  /** Told of all pauses that are not over, and too much of those that were none. In samples, as `told` is. */
+  /**
+   * What was reported of all pauses that are not over, plus what was reported although it was not a pause. In samples, like
+   * `told`.
+   */
   let ahead = 0
 
   return {
@@ -48,7 +53,7 @@ export const make = (): LivePauses => {
       ahead -= skipped
       told = 0
       last = frame
-      // a pause, and a long loss, are told when something is there behind them
+      // a pause, and a long loss, are reported when something follows them
       nextFrameMs = nowMs + (frame.packets === 1 ? frame.samples / perMs : 0)
       if (isPause && skipped === frame.samples) return undefined
       return {
@@ -60,7 +65,7 @@ export const make = (): LivePauses => {
     },
     pass: (nowMs) => {
       if (last === undefined) return undefined
-      // at `nextMs` it is a step, whatever floating-point numbers lose: an alarm would ring in vain
+      // at `nextMs` it is a step, despite floating-point errors: otherwise an alarm would ring in vain
       const steps = Math.floor(((nowMs - nextFrameMs - graceMs) * perMs - told) / stepSamples + 1e-4)
       const samples = steps * stepSamples
       if (samples <= 0) return undefined

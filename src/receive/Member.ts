@@ -1,12 +1,12 @@
 /**
- * Somebody else in the channel of a session.
+ * Another user in the channel of a session.
  *
  * @since 0.1.0
  */
 import type { UserId } from "../protocol/Identifier.ts"
 
 /**
- * What a user is connected with.
+ * The kind of device that a user is connected with.
  *
  * @category models
  * @since 0.1.0
@@ -14,35 +14,35 @@ import type { UserId } from "../protocol/Identifier.ts"
 export type Platform = "desktop" | "mobile" | "xbox" | "playstation"
 
 /**
- * Somebody else in our channel. What is not known is absent.
+ * Another user in our channel. Unknown properties are absent.
  *
- * The main gateway tells `selfMute` to `name`. A library's voice adapter hands over our own voice state only: without the option
- * `occupants` of `Gateway.layerAdapter` there is nothing but what the voice gateway tells: `flags`, `platform` and `video`, which
- * Discord does not document.
+ * The main gateway reports `selfMute` to `name`. The voice adapter of a library passes on only our own voice state. Without the
+ * option `occupants` of `Gateway.layerAdapter`, only the values from the voice gateway are known: `flags`, `platform` and
+ * `video`, which Discord does not document.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Member {
   readonly userId: UserId
-  /** The user's own doing. */
+  /** Whether the user has muted (`selfMute`) or deafened (`selfDeaf`) themselves. */
   readonly selfMute?: boolean
   readonly selfDeaf?: boolean
-  /** A moderator's doing. */
+  /** Whether a moderator has muted or deafened the user. */
   readonly mute?: boolean
   readonly deaf?: boolean
-  /** In the audience of a stage, or without the permission to speak. */
+  /** Whether the user is in the audience of a stage, or is not permitted to speak. */
   readonly suppress?: boolean
-  /** The camera is on. */
+  /** Whether the camera is on. */
   readonly video?: boolean
-  /** Shows a screen or a game. */
+  /** Whether the user shares a screen or a game. */
   readonly streaming?: boolean
   readonly bot?: boolean
-  /** As the guild shows it: the nickname there, else the name that the user has chosen, else the account's. */
+  /** The name as the guild shows it: the nickname, else the display name, else the account name. */
   readonly name?: string
   /**
-   * Bits of `VoicePayload.ClientFlag`: what the user has set for Discord's Clips. `VoiceRecording` lets clips of others have the
-   * voice, which is no consent to anything else.
+   * Bits of `VoicePayload.ClientFlag`: the user's settings for Discord's Clips. `VoiceRecording` allows others to include the
+   * user's voice in clips. That is not consent to anything else.
    */
   readonly flags?: number
   readonly platform?: Platform

@@ -1,27 +1,27 @@
 /**
- * Ticks of PCM to one: adds up what all said, each at a gain that may change while it is heard.
+ * Mixes the ticks of all users: adds up their PCM, each at a gain that may change while it is heard.
  *
  * @since 0.1.0
  */
 import type { UserId } from "../protocol/Identifier.ts"
 import type { MixedFrame, PcmTick } from "./ReceivedFrame.ts"
 
-/** A voice in a tick: the gain that it begins and ends with. */
+/** A voice in a tick, with its gain at the start and the end. */
 interface Part {
   readonly pcm: Int16Array
   readonly from: number
   readonly to: number
 }
 
-/** Above this the sum of two or more bends towards full scale instead of being cut there. */
+/** Above this the sum of two or more voices bends towards full scale instead of being clipped there. */
 const knee = 0.75
 
-/** How much more than full scale a sum can be for the knee to be that low: another voice as loud as can be. */
+/** By how much a sum has to be able to exceed full scale for the knee to be that low: by another voice at full level. */
 const fullExcess = 1
 
 /**
- * The share of full scale up to which nothing is bent, by the sum of the gains that sound. It goes from 1 to the knee as the sum
- * goes from 1 to 2, so that one voice as it was sent is untouched, and a change of gains makes no step.
+ * The share of full scale up to which nothing is bent, depending on the sum of the active gains. It goes from 1 to the knee as
+ * the sum goes from 1 to 2, so that a single voice is unchanged, and a change of gains makes no step.
  */
 const kneeOf = (gains: number): number => 1 - (1 - knee) * Math.max(0, Math.min(1, (gains - 1) / fullExcess))
 
@@ -35,7 +35,7 @@ const soften = (sum: number, bend: number): number =>
 
 const totalOf = (parts: ReadonlyArray<Part>): number => parts.reduce((gains, { to }) => gains + to, 0)
 
-/** Where no gain changes. */
+/** Adds voices whose gains do not change. */
 const addEven = (pcm: Int16Array, parts: ReadonlyArray<Part>): void => {
   const bend = kneeOf(totalOf(parts))
   for (let i = 0; i < pcm.length; i++) {
@@ -45,7 +45,7 @@ const addEven = (pcm: Int16Array, parts: ReadonlyArray<Part>): void => {
   }
 }
 
-/** `before` is the sum of the gains so far: it goes evenly to the one now, as each of them does. */
+/** `before` is the previous sum of the gains. It changes evenly to the current one, like each of the gains. */
 const addChanging = (pcm: Int16Array, channels: number, parts: ReadonlyArray<Part>, before: number): void => {
   const count = pcm.length / channels
   const total = totalOf(parts)
@@ -61,14 +61,15 @@ const addChanging = (pcm: Int16Array, channels: number, parts: ReadonlyArray<Par
 }
 
 /**
- * Makes what adds up one tick after another. A gain that has changed since the tick before is reached evenly within the tick,
- * 20 ms, and one of somebody who has not been heard before at once. A single voice at gain 1 stays as it is, from 20 ms behind others on.
+ * Makes a function that mixes one tick after another. A gain that has changed since the last tick is reached evenly within the
+ * tick, 20 ms; the gain of a user who was not heard before applies immediately. A single voice at gain 1 is unchanged, starting
+ * 20 ms after other voices.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options: {
-  /** Values of a tick, of all channels. */
+  /** The number of values in a tick, for all channels. */
   readonly length: number
   readonly channels: number
   readonly gainOf: (userId: UserId) => number
@@ -76,7 +77,7 @@ export const make = (options: {
   const { channels, gainOf, length } = options
   /** The gains at the end of the last tick. */
   let former: ReadonlyMap<UserId, number> = new Map()
-  /** Those who were heard in it: what they have said fades in the next one. */
+  /** The users who were heard in it, whose sound fades out in the next one. */
   let heard: ReadonlySet<UserId> = new Set()
   /** The sum of the gains at its end. */
   let formerTotal = 0
@@ -99,7 +100,7 @@ export const make = (options: {
     const pcm = new Int16Array(length)
     const [only] = parts
     const total = totalOf(parts)
-    // behind silence there is nothing that a step could be heard in
+    // after silence there is no sound in which a step could be heard
     const before = formerTotal === 0 ? parts.reduce((gains, { from }) => gains + from, 0) : formerTotal
     formerTotal = total
     const isEven = kneeOf(before) === kneeOf(total) && parts.every(({ from, to }) => from === to)

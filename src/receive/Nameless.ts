@@ -1,5 +1,5 @@
 /**
- * Packets of an SSRC of which nobody has said whose it is. They wait for the name, for a bounded time.
+ * Packets of an SSRC whose owner is unknown. They wait for the owner, for a limited time.
  *
  * @since 0.1.0
  */
@@ -22,11 +22,11 @@ export interface Waiting {
  */
 export interface Nameless extends Pick<Hold.Hold, "lose" | "regain"> {
   readonly push: (waiting: Waiting, nowMs: number) => void
-  /** Those of an SSRC that has got its name, in their order. */
+  /** Takes the packets of an SSRC whose owner has become known, in order. */
   readonly take: (ssrc: Ssrc, nowMs: number) => ReadonlyArray<Waiting>
   /** Gives up those that have waited too long. */
   readonly expire: (nowMs: number) => void
-  /** Gives up all. */
+  /** Gives up all of them. */
   readonly forget: () => void
   readonly isEmpty: () => boolean
   /** How many were given up. */
@@ -34,7 +34,7 @@ export interface Nameless extends Pick<Hold.Hold, "lose" | "regain"> {
 }
 
 /**
- * The usual bounds.
+ * The usual limits.
  *
  * @category constants
  * @since 0.1.0

@@ -1,7 +1,7 @@
 /**
- * Received frames to PCM: decodes what came, recovers or conceals what did not. A packet that cannot be decoded is concealed
- * like one that was lost. Where somebody stops without frames of silence, the decoder is given one: what it has heard fades there,
- * instead of being cut off and coming in front of what is said next.
+ * Decodes received frames to PCM, and recovers or conceals what is missing. A packet that cannot be decoded is concealed like a
+ * lost one. If a user stops without frames of silence, the decoder is given one: its remaining sound fades out there, instead
+ * of being cut off and heard before what is said next.
  *
  * @since 0.1.0
  */
@@ -12,17 +12,17 @@ import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import type { PcmFrame, ReceivedFrame } from "./ReceivedFrame.ts"
 
-/** The longest time that a decoder is asked to fill in: what it makes up has faded to silence by then. */
+/** The longest time for which a decoder conceals: by then its sound has faded to silence. */
 const maxConcealedSamples = 4_800
-/** The longest gap that a decoder fills in with one call. */
+/** The longest gap that a decoder conceals with one call. */
 const maxGapSamples = 5_760
 const unitSamples = 120
-/** The longest silence in one frame of PCM: 1 second. */
+/** The longest silence in one PCM frame: 1 second. */
 const maxSilenceSamples = 48_000
 
 const samplesAt = (rate: number, position: number): number => Math.floor(position * rate / 48_000)
 
-/** Samples of silence, as PCM from this place on. */
+/** Silence as PCM from this position on. */
 const zeros = (decoder: Decoder, timestamp: number, samples: number): Int16Array =>
   new Int16Array(
     (samplesAt(decoder.rate, timestamp + samples) - samplesAt(decoder.rate, timestamp)) * decoder.channels
@@ -35,7 +35,7 @@ const orZeros = (
   pcm: Effect.Effect<Int16Array, VoiceError>
 ): Effect.Effect<Int16Array> => Effect.orElseSucceed(pcm, () => zeros(decoder, timestamp, samples))
 
-/** Fills in for up to 100 ms; silence behind. */
+/** Conceals up to 100 ms, followed by silence. */
 const concealed = Effect.fnUntraced(function*(decoder: Decoder, timestamp: number, samples: number) {
   const out = zeros(decoder, timestamp, samples)
   const made = Math.min(Math.floor(samples / unitSamples) * unitSamples, maxConcealedSamples, maxGapSamples)
@@ -46,22 +46,22 @@ const concealed = Effect.fnUntraced(function*(decoder: Decoder, timestamp: numbe
 })
 
 /**
- * A decoder that knows whether somebody has been cut off in it.
+ * A decoder that knows whether its sound was cut off.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PcmDecoder {
-  /** The frames of PCM for a received frame: one, more for a long silence, none for nothing. */
+  /** The PCM frames for a received frame: one, several for a long silence, or none for an empty frame. */
   readonly decode: (frame: ReceivedFrame) => Effect.Effect<Iterable<PcmFrame>>
   /**
-   * What a decoder still has of a sound behind which nothing has come, within so many samples at 48 kHz: it fades, and is not heard
-   * in front of what comes next. `undefined` where there is none.
+   * The rest of a sound in a decoder after which nothing has come, within this many samples at 48 kHz: it fades out and is not
+   * heard before what comes next. `undefined` if there is none.
    */
   readonly trail: (samples: number) => Effect.Effect<Int16Array | undefined>
 }
 
-/** Frames of CELT that say that they are silent (RFC 6716, 4.3), the longest first. Their sound is what was before. */
+/** CELT frames that are marked as silent (RFC 6716, 4.3), longest first. Their sound is the rest of what came before. */
 const trails: ReadonlyArray<readonly [samples: number, packet: Uint8Array]> = [
   [OpusPacket.silenceSamples, OpusPacket.silenceFrame()],
   [480, Uint8Array.of(30 << 3, 0xff, 0xfe)],
@@ -70,7 +70,7 @@ const trails: ReadonlyArray<readonly [samples: number, packet: Uint8Array]> = [
 ]
 
 /**
- * `onUndecodable` hears of each packet that the decoder does not take.
+ * `onUndecodable` is called for each packet that the decoder rejects.
  *
  * @category constructors
  * @since 0.1.0
@@ -99,7 +99,7 @@ export const make = (decoder: Decoder, onUndecodable: () => void = () => {}): Pc
     if (frame.packets === 0 || samples > maxGapSamples) return silence(decoder, frame, yield* trail(samples))
     if (frame.kind === "lost") {
       if (samples === 0) return []
-      // a decoder that finds none makes something up, and does not say so
+      // a decoder that finds no recovery data makes something up without saying so
       if (frame.recovery !== undefined && OpusPacket.hasRecovery(frame.recovery)) {
         const recovered = yield* Effect.option(decoder.recover(frame.recovery, samples))
         if (recovered._tag === "Some") {
@@ -121,7 +121,7 @@ export const make = (decoder: Decoder, onUndecodable: () => void = () => {}): Pc
   return { decode, trail }
 }
 
-/** Made piece by piece as it is read: a pause may be hours long. */
+/** Made piece by piece as it is read: a pause may last for hours. */
 function* silence(decoder: Decoder, frame: ReceivedFrame, trail: Int16Array | undefined): Iterable<PcmFrame> {
   for (let done = 0; done < frame.samples; done += maxSilenceSamples) {
     const samples = Math.min(maxSilenceSamples, frame.samples - done)

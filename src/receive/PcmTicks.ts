@@ -1,5 +1,5 @@
 /**
- * Ticks to PCM: each participant's part as exactly 20 ms. Decoders are made for those who speak.
+ * Converts ticks to PCM: each participant's part is exactly 20 ms. Decoders are created for those who speak.
  *
  * @since 0.1.0
  */
@@ -16,19 +16,19 @@ import * as Undecodable from "./Undecodable.ts"
 
 const tickSamples = 960
 
-/** A decoder of somebody who was silent for this many ticks is freed: 10 seconds. */
+/** After this many ticks of silence a user's decoder is freed: 10 seconds. */
 const idleTicks = 500
 
 const nothing: TickPart = { kind: "silence", frames: [], aheadSamples: 0 }
 
-/** Long gaps are silence by then: a decoder is asked for no more than this many frames of a tick. */
+/** The maximum number of frames of a tick that are decoded: long gaps are silence by then. */
 const maxChunks = 64
 
 interface Voice {
   readonly decoder: Decoder
   readonly pcm: Pcm.PcmDecoder
   readonly scope: Scope.Closeable
-  /** Decoded and not given out yet. */
+  /** Decoded but not given out yet. */
   rest: Int16Array
   /** Whether something was heard in the last tick. */
   isSounding: boolean
@@ -48,8 +48,9 @@ const joined = (chunks: ReadonlyArray<Int16Array>): Int16Array => {
 }
 
 /**
- * Makes what turns one tick after another into PCM. It belongs to the scope. Fails with `Unsupported` for a rate or channels that no
- * decoder gives, which would be seen when somebody speaks only. Somebody for whom no decoder can be had is silent, and others are heard.
+ * Makes a function that converts one tick after another to PCM. It belongs to the scope. Fails with `Unsupported` for a rate or
+ * channels that no decoder supports, which would otherwise appear only when somebody speaks. A user for whom no decoder can be
+ * created is silent; others are heard.
  *
  * @category constructors
  * @since 0.1.0
@@ -155,7 +156,7 @@ export const make = Effect.fnUntraced(function*(
         (voice === undefined || (voice.rest.length === 0 && !voice.isSounding))
       parts.set(userId, isSilent ? silent : yield* heardOf(userId, part, tick.index))
     }
-    // who has left is not cut off either
+    // a user who has left is not cut off either
     for (const [userId, { isSounding }] of voices) {
       if (isSounding && !parts.has(userId)) parts.set(userId, yield* heardOf(userId, nothing, tick.index))
     }

@@ -1,6 +1,7 @@
 /**
- * The listening half of a session: the audio of each user in order, of all users in step, who speaks, and all in one.
- * Packets are opened while somebody listens and we are not deaf, and decoded for those who ask for PCM, as they read.
+ * The receiving half of a session: each user's audio in order, all users in step, who is speaking, and a mix of everyone.
+ * Packets are decrypted only while something listens and we are not deaf. They are decoded only for readers of PCM, as they
+ * read.
  *
  * @since 0.1.0
  */
@@ -99,131 +100,139 @@ export type {
 } from "./ReceivedFrame.ts"
 
 /**
- * How to listen.
+ * The options for receiving audio.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** The least depth of a jitter buffer: how much later than without jitter audio is given out. Default 40 ms. */
+  /** The minimum depth of a jitter buffer: how much later audio is delivered than on a network without jitter. Default 40 ms. */
   readonly minDepth?: Duration.Input | undefined
-  /** The depth before anything is known of the network. Default 60 ms. */
+  /** The depth that is used before anything is known about the network. Default 60 ms. */
   readonly startDepth?: Duration.Input | undefined
-  /** The greatest depth; what is later than that may come too late. Default 200 ms. */
+  /** The maximum depth. Packets that are later than this may arrive too late. Default 200 ms. */
   readonly maxDepth?: Duration.Input | undefined
-  /** Packets that a jitter buffer holds. Default 256. */
+  /** The number of packets that a jitter buffer holds. Default 256. */
   readonly bufferPackets?: number | undefined
-  /** Frames or ticks that are held for a slow reader, who loses the oldest beyond. Default 256. */
+  /** The number of frames or ticks that are held for a slow reader. Beyond it, the reader loses the oldest ones. Default 256. */
   readonly capacity?: number | undefined
   /**
-   * How long a tick waits for the audio that belongs to it, behind its own end. Default: `maxDepth`. Less is sooner; who is
-   * late then is `missing`.
+   * How long a tick waits for its audio after its own end. Default: `maxDepth`. A smaller value gives ticks sooner; audio that
+   * is late then counts as `missing`.
    */
   readonly tickDelay?: Duration.Input | undefined
 }
 
 /**
- * Counts of packets, for one user or all of them. Each packet that came is in exactly one of `delivered`, `late`,
+ * Packet counts of one user or of all users. Each received packet is counted in exactly one of `delivered`, `late`,
  * `duplicates`, `overflowed`, `strays`, `malformed` and `waiting`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Statistics {
-  /** Packets that came to the jitter buffer. */
+  /** Packets that reached the jitter buffer. */
   readonly received: number
+  /** Packets that were given out. */
   readonly delivered: number
-  /** Came after their place had been given out as lost. */
+  /** Packets that arrived after their place had been given out as lost. */
   readonly late: number
+  /** Packets that arrived more than once. */
   readonly duplicates: number
-  /** Came to a full buffer. */
+  /** Packets that arrived while the buffer was full. */
   readonly overflowed: number
-  /** Did not fit to what was before, and nothing went on from them. */
+  /** Packets that did not fit what came before, and that no other packet continued. */
   readonly strays: number
-  /** No Opus packets. */
+  /** Packets that are not valid Opus. */
   readonly malformed: number
-  /** In the buffer at the moment. */
+  /** Packets that are in the buffer now. */
   readonly waiting: number
-  /** Packets that were given out as lost. Those that came late are among them. */
+  /** Packets that were given out as lost, including those that arrived late. */
   readonly lost: number
-  /** Of these, those whose successor was there for error correction. */
+  /** The lost packets whose successor was available for error correction. */
   readonly recoverable: number
-  /** How often a stream went on from another sequence number, timestamp or SSRC. */
+  /** How often a stream continued from a different sequence number, timestamp or SSRC. */
   readonly resyncs: number
-  /** The depth of the jitter buffer, in milliseconds; the greatest one of all users. */
+  /** The depth of the jitter buffer in milliseconds. In the totals, the greatest of all users. */
   readonly depthMs: number
-  /** The spread of arrival times in the last seconds, in milliseconds; the greatest one of all users. */
+  /** The spread of arrival times over the last seconds, in milliseconds. In the totals, the greatest of all users. */
   readonly jitterMs: number
 }
 
 /**
- * Counts of the whole session.
+ * The counts of the whole session.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Totals extends Statistics {
-  /** Packets of which nobody said in time whose they are. */
+  /** Packets whose sender did not become known in time. */
   readonly unknownSenders: number
   /** Frames and ticks that slow readers have lost. */
   readonly dropped: number
   /**
-   * Packets that could not be decoded for who asked for PCM or utterances, counted for each of these: no decoder took them, or none
-   * could be had. The log names whom no decoder could be had for. They are as if they were lost, or silent, and others are heard.
+   * Packets that could not be decoded for a reader of PCM or utterances, counted once for each such reader: the decoder
+   * rejected them, or no decoder could be created. The log names the users for whom no decoder could be created. Such packets
+   * are treated as lost, or as silence; other users are still heard.
    */
   readonly undecodable: number
 }
 
 /**
- * What a program hears. Every stream lives as long as the session, through its reconnects and moves, and fails with the
- * reason of its end, which is `NotConnected` when we left. While we are deaf nothing comes.
+ * Everything that a program can hear. Every stream lives as long as the session, through reconnects and moves, and fails with
+ * the reason for the session's end, which is `NotConnected` when we left. Nothing arrives while we are deaf.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Receive {
   /**
-   * What a user says: Opus in order, with what was lost, or PCM that is decoded while it is read. It begins with what is said
-   * from now on, and goes on when the user leaves and comes back.
+   * The audio of one user: Opus in order, with the losses, or PCM that is decoded as it is read. It begins with what is said
+   * from now on, and continues when the user leaves and comes back.
    */
   readonly user: {
     (userId: UserId): Stream.Stream<ReceivedFrame, VoiceError>
     (userId: UserId, options: UserPcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder>
   }
-  /** The same of all users in one stream; the frames of each are in order. */
+  /** The Opus frames of all users in one stream. The frames of each user are in order. */
   readonly frames: Stream.Stream<ReceivedFrame, VoiceError>
-  /** One value each 20 ms from now on, without a gap, whether anybody speaks or not. */
+  /** One value every 20 ms from now on, without gaps, whether anybody speaks or not. */
   readonly ticks: Stream.Stream<Tick, VoiceError>
+  /** The same as PCM, in parts of exactly 20 ms. */
   readonly ticksPcm: (options?: PcmOptions) => Stream.Stream<PcmTick, VoiceError, OpusDecoder>
   /**
-   * Who begins to speak and who stops, from the audio itself: the first packet that is not silence; frames of silence, or no
-   * packets for 100 ms and the jitter. Comes at once, ahead of the jitter buffer.
+   * Who starts and stops speaking, judged by the audio: speech starts with the first packet that is not silence, and stops at
+   * frames of silence, or when no packet has come for 100 ms plus the jitter. Events arrive immediately, ahead of the jitter
+   * buffer.
    */
   readonly speaking: Stream.Stream<Speaking, VoiceError>
-  /** All participants in one, each 20 ms, at their levels, with a soft limit where they are too loud together. */
+  /** A mix of all participants, every 20 ms, at their levels. A soft limiter applies where they are too loud together. */
   readonly mixed: (options?: PcmOptions) => Stream.Stream<MixedFrame, VoiceError, OpusDecoder>
   /**
-   * How loud a user is in `mixed`, and whether at all; what is left out stays as it is. Whatever runs changes within 20 ms,
-   * without a click, from the next frame on that is read. A level stays when the user leaves and comes back, and for the whole
-   * session. It changes nothing for others, nor in what else is received. Fails with `Unsupported` for a gain that is no number
-   * from 0 to 10.
+   * Sets a user's gain in `mixed`, or mutes the user there. A property that is left out keeps its value. Running mixes change
+   * within 20 ms, without a click, from the next frame that is read. A level lasts for the whole session, also when the user
+   * leaves and comes back. It affects neither other users nor the other streams. Fails with `Unsupported` if the gain is not a
+   * number from 0 to 10.
    */
   readonly setLevel: (
     userId: UserId,
     level: { readonly gain?: number | undefined; readonly muted?: boolean | undefined }
   ) => Effect.Effect<void, VoiceError>
-  /** Who has another level than the usual one, gain 1 and not muted. */
+  /** The users whose level differs from the default of gain 1 and not muted. */
   readonly levels: Effect.Effect<ReadonlyMap<UserId, Levels.Level>>
   /**
-   * What users say, one value for each stretch of speech, when it has ended. `Utterances.events(session, options)` tells in
-   * addition when speech begins.
+   * What users say: one value for each stretch of speech, when it has ended. `Utterances.events(session, options)` also tells
+   * when speech begins.
    */
   readonly utterances: <R = never>(
     options?: Utterances.Options<R>
   ) => Stream.Stream<Utterances.Utterance, VoiceError, OpusDecoder | R>
-  /** Who is in the channel, as far as the voice gateway, the main gateway or their audio has told, except us. */
+  /** The other users in the channel, as far as the voice gateway, the main gateway or their audio has shown. */
   readonly participants: Effect.Effect<ReadonlyArray<UserId>>
-  /** Of one user, or `undefined` while nobody has listened to that user. Counts start with the first listener. */
+  /**
+   * The counts of the session, or of one user: `undefined` if nothing has listened to that user yet. Counting starts with the
+   * first listener.
+   */
   readonly statistics: {
     (): Totals
     (userId: UserId): Statistics | undefined
@@ -234,15 +243,15 @@ const defaultCapacity = 256
 
 const tickSamples = 960
 
-/** Events held for utterances while their reader is busy. */
+/** The number of events that are held for utterances while their reader is busy. */
 const eventCapacity = 4_096
 
 const milliseconds = (duration: Duration.Input | undefined, otherwise: number): number =>
   duration === undefined ? otherwise : Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(duration)))
 
 /**
- * The listening half of a session, for the scope of the session. It costs nothing until somebody listens. `others` are what is known of
- * those in the channel, and the events that tell of changes of that.
+ * Makes the receiving half of a session, in the session's scope. It costs nothing until something listens. `others` has what is
+ * known about the users in the channel, and the events that report changes.
  *
  * @category constructors
  * @since 0.1.0
@@ -271,7 +280,7 @@ export const make = Effect.fnUntraced(function*(
     undecodable++
   }
 
-  /** A stream of what a listener puts into its inbox. */
+  /** A stream of the values that a listener puts into its inbox. */
   const listen = <A extends { readonly dropped?: number | undefined }>(
     makeListener: (inbox: Inbox.Inbox<A>, nowMs: number) => Omit<Hub.Listener, "onOver">
   ): Stream.Stream<A, VoiceError> =>
@@ -286,7 +295,7 @@ export const make = Effect.fnUntraced(function*(
   const opus = (userId?: UserId): Stream.Stream<ReceivedFrame, VoiceError> =>
     listen<ReceivedFrame>((inbox) => ({ userId, onFrame: inbox.offer }))
 
-  /** With pauses while they last. */
+  /** Like `opus`, but reports pauses while they last. */
   const live = (userId: UserId): Stream.Stream<ReceivedFrame, VoiceError> =>
     listen<ReceivedFrame>((inbox) => {
       const pauses = LivePauses.make()
@@ -305,7 +314,7 @@ export const make = Effect.fnUntraced(function*(
       const frames = pcmOptions.pauses === "live" ? live(userId) : opus(userId)
       return frames.pipe(
         Stream.mapEffect(decode),
-        // a pause is made as it is read: a chunk of it would be minutes
+        // a pause is made as it is read: one chunk of it would be minutes long
         Stream.flatMap((frames) =>
           Array.isArray(frames) ? Stream.fromArray(frames) : Stream.fromIterable(frames, { chunkSize: 1 })
         )

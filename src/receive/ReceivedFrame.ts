@@ -1,5 +1,5 @@
 /**
- * What comes out of a jitter buffer: the audio of one user in order, and what is missing in it.
+ * The output of a jitter buffer: one user's audio in order, with the gaps in it.
  *
  * @since 0.1.0
  */
@@ -7,100 +7,109 @@ import type { Rate } from "../OpusDecoder.ts"
 import type { Ssrc, UserId } from "../protocol/Identifier.ts"
 
 /**
- * One stretch of a user's audio. The frames of a user follow each other without a gap in `timestamp`: each begins where the
- * one before it ended, unless this subscription has lost frames (`dropped`).
+ * One stretch of a user's audio. A user's frames follow each other without gaps in `timestamp`: each begins where the previous
+ * one ended, unless this subscription has lost frames (`dropped`).
  *
  * - `audio`: one Opus packet, as it was sent.
- * - `lost`: packets that were sent and did not come in time. A run of up to 25 comes as a frame for each; a longer one as a
- *   single frame.
- * - `silence`: nothing was said. `data` is the packet `F8 FF FE` where one was sent (20 ms), and empty where the user sent
- *   nothing at all; such a frame is as long as the pause was, and comes when it is over.
+ * - `lost`: packets that were sent but did not arrive in time. A run of up to 25 is reported as one frame each; a longer run as
+ *   a single frame.
+ * - `silence`: nothing was said. `data` is the packet `F8 FF FE` if one was sent (20 ms), and empty if the user sent nothing at
+ *   all. In the latter case the frame is as long as the pause, and arrives when the pause is over.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ReceivedFrame {
   readonly userId: UserId
-  /** The SSRC of the packet, or of the last one before. The user keeps one stream when it changes. */
+  /** The SSRC of this packet, or of the last packet before it. When the SSRC changes, the user's stream continues. */
   readonly ssrc: Ssrc
-  /** Counts the packets of this user that were sent, lost ones included. It never wraps around. */
+  /** Counts the packets that this user sent, including lost ones. It never wraps around. */
   readonly sequence: number
   /**
-   * Where it begins, in samples at 48 kHz. It never wraps around, and goes on where a sender's own timestamps jump. It follows
-   * the sender's clock.
+   * The start of the frame, in samples at 48 kHz. It never wraps around, continues where the sender's own timestamps jump, and
+   * follows the sender's clock.
    */
   readonly timestamp: number
-  /** Samples at 48 kHz, for each channel. */
+  /** The length in samples at 48 kHz, per channel. */
   readonly samples: number
   /**
-   * When it would have arrived on a network without jitter, in milliseconds of the session's monotonic clock
-   * (`Clock.monotonicTimeNanos`). It follows our own clock however the sender's drifts, and never goes back, so that the audio
-   * of all users can be aligned by it. Frames are given out later by the depth of the jitter buffer.
+   * When the frame would have arrived on a network without jitter, in milliseconds of the session's monotonic clock
+   * (`Clock.monotonicTimeNanos`). It follows our own clock, whatever the drift of the sender's, and never goes back, so it can
+   * align the audio of all users. Frames are delivered later than this, by the depth of the jitter buffer.
    */
   readonly atMs: number
   readonly kind: "audio" | "lost" | "silence"
-  /** Opus. Empty where nothing came. The bytes belong to the receiver and are not to be written to: others get the same. */
+  /**
+   * The Opus packet; empty if none arrived. Do not write to these bytes: the receiver owns them and shares them with other
+   * readers.
+   */
   readonly data: Uint8Array
-  /** How many packets it stands for: 1, more for a long run of lost ones, 0 for a pause. */
+  /** The number of packets that the frame stands for: 1, more for a long run of lost packets, 0 for a pause. */
   readonly packets: number
   /**
-   * The packet right behind a lost one, where it is there already: a decoder may recover the lost one from its error
+   * The packet that follows a lost one, if it has already arrived. A decoder may recover the lost packet from its error
    * correction data (`Decoder.recover`).
    */
   readonly recovery?: Uint8Array | undefined
-  /** How many frames this subscription has lost right before this one, because it was not read in time. Absent for none. */
+  /**
+   * The number of frames that this subscription lost directly before this one because it did not read in time. Absent if there
+   * were none.
+   */
   readonly dropped?: number | undefined
 }
 
 /**
- * The form of PCM.
+ * The format of PCM.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PcmOptions {
-  /** Default 48 000. */
+  /** The sample rate in hertz. Default 48 000. */
   readonly rate?: Rate | undefined
-  /** Default 2. */
+  /** The number of channels. Default 2. */
   readonly channels?: 1 | 2 | undefined
 }
 
 /**
- * The form of a user's PCM.
+ * The format of one user's PCM.
  *
  * @category models
  * @since 0.1.0
  */
 export interface UserPcmOptions extends PcmOptions {
   /**
-   * "live": a pause is told while it lasts, 20 ms a frame, 60 to 80 ms behind, from the first packet on, and also when the user has
-   * left. What is held up for longer on its way to us counts as one, and what comes then is as much later in the stream, until the
-   * next pause is as much shorter. Default: it is told when it is over.
+   * When pauses are reported. Default: when they are over.
+   *
+   * With "live", a pause is reported while it lasts, in frames of 20 ms, 60 to 80 ms late, from the first packet on and also
+   * after the user has left. Audio that is delayed longer than that on its way to us counts as a pause. It then comes that much
+   * later in the stream, and the next pause is shortened by as much.
    */
   readonly pauses?: "live" | undefined
 }
 
 /**
- * A stretch of a user's audio as PCM: interleaved signed 16-bit samples, which is what Opus decoders give and transcription
- * services take. What was lost is recovered or concealed, and told by `kind`; pauses are zeros, a second a frame at the most.
+ * A stretch of a user's audio as PCM: interleaved signed 16-bit samples, the format that Opus decoders produce and
+ * transcription services accept. Lost audio is recovered or concealed, and marked so by `kind`. Pauses are zeros, in frames of
+ * at most one second.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PcmFrame {
   readonly userId: UserId
-  /** As in `ReceivedFrame`: samples at 48 kHz, whatever the rate of `pcm` is. */
+  /** As in `ReceivedFrame`: samples at 48 kHz, whatever the rate of `pcm`. */
   readonly timestamp: number
   readonly samples: number
   readonly atMs: number
-  /** `recovered` was made of error correction data, `concealed` by the decoder from what was before. */
+  /** `recovered` was decoded from error correction data. `concealed` was extrapolated by the decoder from what came before. */
   readonly kind: "audio" | "recovered" | "concealed" | "silence"
   readonly pcm: Int16Array
   readonly dropped?: number | undefined
 }
 
 /**
- * A user has begun to speak, or has stopped.
+ * A user has started or stopped speaking.
  *
  * @category models
  * @since 0.1.0
@@ -108,15 +117,15 @@ export interface PcmFrame {
 export interface Speaking {
   readonly userId: UserId
   readonly speaking: boolean
-  /** When, in milliseconds of the session's monotonic clock: the arrival of the first packet, or of the last one. */
+  /** The arrival of the first packet, or of the last one, in milliseconds of the session's monotonic clock. */
   readonly atMs: number
 }
 
 /**
  * What one participant said in a tick.
  *
- * - `audio`: frames begin in this tick, or one that began before goes on (`frames` is empty then).
- * - `missing`: the participant speaks, but what belongs here has not come in time.
+ * - `audio`: frames begin in this tick, or an earlier frame continues (then `frames` is empty).
+ * - `missing`: the participant is speaking, but the audio for this tick has not arrived in time.
  * - `silence`: nothing was said.
  *
  * @category models
@@ -124,9 +133,9 @@ export interface Speaking {
  */
 export interface TickPart {
   readonly kind: "audio" | "missing" | "silence"
-  /** The frames that begin in this tick: one of 20 ms, eight of 2.5 ms, or none. Lost ones are among them. */
+  /** The frames that begin in this tick, including lost ones: one of 20 ms, eight of 2.5 ms, or none. */
   readonly frames: ReadonlyArray<ReceivedFrame>
-  /** How far these frames and those before reach beyond the end of this tick, in samples at 48 kHz. */
+  /** How far these frames and the earlier ones extend beyond the end of this tick, in samples at 48 kHz. */
   readonly aheadSamples: number
 }
 
@@ -139,11 +148,13 @@ export interface TickPart {
 export interface Tick {
   /** Counts up by 1 from 0. */
   readonly index: number
-  /** The time that it stands for begins here, and `Receive.Options.tickDelay` before it was given out. */
+  /**
+   * The start of the 20 ms that the tick covers. The tick is given out `Receive.Options.tickDelay` after the end of that time.
+   */
   readonly atMs: number
   /** Everyone who is in the channel or was heard in it, except us. */
   readonly participants: ReadonlyMap<UserId, TickPart>
-  /** How many ticks this subscription has lost right before this one. Absent for none. */
+  /** The number of ticks that this subscription lost directly before this one. Absent if there were none. */
   readonly dropped?: number | undefined
 }
 
@@ -156,7 +167,7 @@ export interface Tick {
 export interface PcmPart {
   /** `concealed`: at least a part of it was lost or missing. */
   readonly kind: "audio" | "concealed" | "silence"
-  /** Silent participants share one array. Not to be written to. */
+  /** Do not write to it: silent participants share one array. */
   readonly pcm: Int16Array
 }
 
@@ -174,7 +185,7 @@ export interface PcmTick {
 }
 
 /**
- * 20 ms of all participants in one.
+ * 20 ms of all participants, mixed.
  *
  * @category models
  * @since 0.1.0
@@ -182,7 +193,7 @@ export interface PcmTick {
 export interface MixedFrame {
   readonly index: number
   readonly atMs: number
-  /** Those whose audio is in it. */
+  /** The users whose audio is in the mix. */
   readonly speakers: ReadonlyArray<UserId>
   readonly pcm: Int16Array
   readonly dropped?: number | undefined

@@ -1,9 +1,9 @@
 /**
- * Records a call: one file for each user, in Ogg Opus bit for bit as they were heard, with true silence in between, so that all
- * files have the length of the recording and lie side by side in an editor; a mixed file; and a manifest. Whatever happens to
- * the process, all of it up to the last second can be played.
+ * Records a call. A recording has one file for each user, in Ogg Opus with the packets exactly as received; a mixed file; and a
+ * manifest. Pauses are true silence, so all files are as long as the recording and line up in an editor. If the process dies,
+ * everything up to the last second can still be played.
  *
- * To record people without their consent is forbidden in many places. It is the program's duty to ask for it: see `onStart`.
+ * Recording people without their consent is illegal in many places. Your program has to ask for it: see `onStart`.
  *
  * @since 0.1.0
  */
@@ -40,14 +40,14 @@ import * as UserFile from "./record/UserFile.ts"
 export type { EndedBy, RecordedFile, RecordedUser } from "./record/Manifest.ts"
 export {
   /**
-   * The name of the manifest in the recording's folder.
+   * The file name of the manifest in the recording's folder.
    *
    * @category constants
    * @since 0.1.0
    */
   fileName as manifestFile,
   /**
-   * What a recording says of itself: `recording.json` in its folder.
+   * The description of a recording: `recording.json` in its folder.
    *
    * @category schemas
    * @since 0.1.0
@@ -57,7 +57,7 @@ export {
 export type { MemoryStorage } from "./record/MemoryStorage.ts"
 export {
   /**
-   * A storage in memory, for recordings that need no disk.
+   * Makes a storage in memory, for recordings that do not go to disk.
    *
    * @category constructors
    * @since 0.1.0
@@ -75,7 +75,7 @@ export {
    */
   fileSystem,
   /**
-   * Where recordings are written, and what that has to be able to do. Default the file system.
+   * Where recordings are written, and the operations that it has to support. The default is the file system.
    *
    * @category references
    * @since 0.1.0
@@ -85,19 +85,23 @@ export {
 
 const samplesPerMs = 48
 const tickMs = 100
-/** Ticks between two flushes of the files, and between two writings of the manifest. */
+/** Ticks between two flushes of the files, and between two writes of the manifest. */
 const flushTicks = 5
 const manifestTicks = 100
 
 /**
- * Starts a recording. Fails with `NotConnected` if the session has ended (where it ends while `onStart` runs, so does the recording as
- * soon as it begins), with `RecordingFailed` if the folder cannot be written to or has a recording already, with
- * `CodecUnavailable` if the mixed file's codecs cannot be made, with `Unsupported` for an option that makes no sense or `users` that
- * throws for somebody who is there, and with what `onStart` fails with. No recording is left in the folder, then.
+ * Starts a recording. If it fails, no recording is left in the folder. It fails with
  *
- * Files lie beside each other to 2.5 ms, the step of Opus, as long as the network has no jitter; with jitter, to the mean delay
- * above the least one (`jitterMs` of the manifest). A sender's clock may be off by 200 ppm. It is corrected where the sender is
- * silent; sound is never touched, so that a user who speaks without any pause is off by what the clock has drifted meanwhile.
+ * - `NotConnected` if the session has ended. If the session ends while `onStart` runs, the recording ends as soon as it begins.
+ * - `RecordingFailed` if the folder cannot be written to or already contains a recording.
+ * - `CodecUnavailable` if the codecs of the mixed file cannot be created.
+ * - `Unsupported` if an option is invalid, or if `users` throws for somebody who is present.
+ * - the error of `onStart`.
+ *
+ * Files are aligned with each other to 2.5 ms, the resolution of Opus, on a network without jitter. With jitter they are
+ * aligned to the mean delay above the minimum (`jitterMs` in the manifest). A sender's clock may be off by 200 ppm. The drift
+ * is corrected where the sender is silent; sound is never altered. A user who speaks without any pause is therefore off by the
+ * drift so far.
  *
  * @example
  * ```ts
@@ -150,7 +154,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     encoders
   }).pipe(Scope.provide(scope), Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
   const files = UserFile.make(format, outputs, tags)
-  /** What was known last of those who are or were there: something may still come of who has left. */
+  /** What was last known about the users who are or were present: packets of a user who has left may still arrive. */
   const members = new Map<UserId, Member>()
   const faders = Faders.make({ isMixed: mixed !== undefined, now })
   const decoding = mixed === undefined && format !== "wav" ? undefined : yield* Scope.provide(
@@ -190,7 +194,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   })
   const writeManifest = () => outputs.replace(Manifest.fileName, () => Manifest.encode(manifest()))
 
-  /** What has begun would be taken for a recording. */
+  /** Removes what was started, so that it is not taken for a recording. */
   const undo = (cause: Cause.Cause<VoiceError.VoiceError>) =>
     Effect.andThen(Scope.close(scope, Exit.failCause(cause)), outputs.discard)
 
@@ -230,7 +234,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     }
   }
 
-  /** Whoever is not wanted is none to the book. */
+  /** A user who is not wanted does not exist for the book. */
   const present = Effect.map(session.receive.participants, (others) => [...others, session.userId])
   const onChange = Effect.fnUntraced(
     function*(change: { readonly _tag: string; readonly channelId?: ChannelId }) {
@@ -251,7 +255,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   const choose = () => others.forEach((userId) => book.joined(userId, now()))
   yield* Effect.onError(Recordings.choosing(choose), undo)
 
-  /** Writes what is settled. Gives why it is time to end. */
+  /** Writes what is settled. Returns why the recording should end, if it should. */
   const ticking = Effect.gen(function*() {
     let known = 0
     for (let ticks = 1;; ticks++) {
@@ -268,14 +272,14 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
         files.flush()
         mixed?.flush()
       }
-      // a file that the manifest does not know would be forgotten after a crash
+      // a file that is not in the manifest would be forgotten after a crash
       if (ticks % manifestTicks === 0 || book.files() > known) writeManifest()
       known = book.files()
       budget.renew()
     }
   })
 
-  /** Names the end, once. What was being written is written, or given up. */
+  /** Sets the reason for the end, once. Pending writes are completed or given up. */
   const end = (by: Manifest.EndedBy, failure?: Cause.Cause<VoiceError.VoiceError>) =>
     Effect.suspend(() => {
       if (length !== undefined) return Effect.void
@@ -296,7 +300,10 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     yield* closing.drain
   })
 
-  /** What a program of its own has thrown is no fault of the disk's: the files are completed, if that can be. */
+  /**
+   * Ends the recording with a failure. An exception from the program's own code is not the disk's fault: the files are
+   * completed if possible.
+   */
   const giveUp = (failure: Cause.Cause<VoiceError.VoiceError>, atEnd: number) =>
     Effect.andThen(Cause.hasDies(failure) ? Effect.exit(finish(atEnd)) : Effect.void, Effect.failCause(failure))
 
@@ -313,7 +320,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     yield* Deferred.failCause(ended, cause)
   })
 
-  /** Ends the recording with what ends, from a fiber that the end interrupts. */
+  /** Runs an effect whose result ends the recording, in a fiber that the end interrupts. */
   const run = (effect: Effect.Effect<Manifest.EndedBy, VoiceError.VoiceError>, isFailure = false) =>
     effect.pipe(
       Effect.onExit((exit) => {
@@ -341,7 +348,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   yield* run(Fiber.join(writing), true)
   yield* Scope.addFinalizer(outer, end("scope"))
 
-  /** Turns a pause on or off, and has the disk know it. */
+  /** Starts or ends a pause, and makes sure that it is on disk. */
   const turn = (change: (now: number) => void) =>
     Effect.sync(() => {
       if (length !== undefined) return
@@ -370,16 +377,17 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
 })
 
 /**
- * Completes what a process has left behind that died while it recorded: cuts off what was not written to its end, makes all
- * files as long as the longest, and writes the manifest anew. Nothing needs it to be played. A recording that is complete
- * is left as it is. Fails with `RecordingFailed`.
+ * Completes a recording whose process died: cuts off partial writes, extends all files to the length of the longest, and
+ * rewrites the manifest. You do not have to run it to play the files. A recording that is complete is left unchanged. Fails
+ * with `RecordingFailed`.
  *
- * The headers of an Ogg file that were torn are written anew, without the `tags` of the recording: nothing else was in it. One whose
- * headers are damaged in front of sound cannot be repaired: it is left as it is, and a warning says so.
+ * Damaged headers of an Ogg file are rewritten, without the `tags` of the recording, if the file contained nothing else. A file
+ * whose headers are damaged but which contains sound cannot be repaired: it is left unchanged, and a warning is logged.
  *
- * Length, sizes and hashes are then those of the files. All else is what the manifest knew when it was written last, up to ten seconds
- * before the process died: counts of packets and gaps end there, a user who came later and said nothing is missing, and a span of
- * `present` or `interruptions` that was open has no end, though it may have had one. Pauses are written when they begin and end.
+ * Afterwards, length, sizes and hashes are those of the files. Everything else is what the manifest said when it was last
+ * written, up to ten seconds before the process died: counts of packets and gaps end there, a user who came later and said
+ * nothing is missing, and an open span of `present` or `interruptions` stays open, though it may have ended. Pauses are written
+ * when they begin and when they end.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Who speaks, from the audio itself and as soon as it comes. Speaking (op 5) is not asked: clients send it early, late, or
- * never again.
+ * Detects who speaks, from the audio itself and as soon as it arrives. Speaking (op 5) is not used: clients send it early,
+ * late, or never again.
  *
  * @since 0.1.0
  */
@@ -20,15 +20,15 @@ export interface Speakers {
     arrivalMs: number
   ) => void
   readonly onGone: (userId: UserId) => void
-  /** Tells who has stopped by now. */
+  /** Reports who has stopped by now. */
   readonly advance: (nowMs: number) => void
-  /** When `advance` has something to look at next. */
+  /** When `advance` has something to check next. */
   readonly nextMs: () => number
 }
 
 interface Speaker {
   speaking: boolean
-  /** Frames of silence in a row. */
+  /** Consecutive frames of silence. */
   silences: number
   /** The newest packet. */
   ssrc: Ssrc
@@ -37,13 +37,13 @@ interface Speaker {
   lastMs: number
 }
 
-/** Discord's clients close what they say with five; with one, somebody may be drawing breath. */
+/** Discord's clients close their speech with five; after one, somebody may be taking a breath. */
 const closingSilences = 2
 
-/** Without packets for this long, and for the jitter, nobody speaks, in milliseconds. */
+/** After this time without packets, plus the jitter, nobody speaks, in milliseconds. */
 const quietMs = 100
 
-/** How often it is looked whether somebody has stopped, in milliseconds. */
+/** How often to check whether somebody has stopped, in milliseconds. */
 const stepMs = 20
 
 /**
@@ -69,7 +69,7 @@ export const make = (jitterMsOf: (userId: UserId) => number, tell: (speaking: Sp
       if (speaker === undefined) {
         speakers.set(userId, speaker = { speaking: false, silences: 0, ssrc, sequence, timestamp, lastMs: arrivalMs })
       } else if (ssrc === speaker.ssrc && arrivalMs - speaker.lastMs < 1_000) {
-        // overtaken by what came before; of a later time under an older number is what silence of the server's has the number of
+        // overtaken by later packets; a later time with an older number is a number that the server's silence used
         const isOlder = sequenceDelta(sequence, speaker.sequence) <= 0
         if (isOlder && timestampDelta(timestamp, speaker.timestamp) <= 0) return
       }

@@ -1,11 +1,10 @@
 /**
- * Puts the frames of all users into step: every 20 ms of the clock one tick, with what each of them said in it. Plain code
- * without a timer: whoever holds it calls {@link Ticker.advance} at {@link Ticker.nextMs} or later; a late call gives all
- * ticks that are due.
+ * Aligns the frames of all users: one tick every 20 ms of the clock, with what each of them said in it. Plain code without a
+ * timer: its owner calls {@link Ticker.advance} at {@link Ticker.nextMs} or later. A late call produces all ticks that are due.
  *
- * A frame begins in the tick whose beginning is nearest to its time. Behind it frames follow each other by their length, until
- * they are off by 15 ms: the sender's clock runs at another rate, or something came late. Then one tick is `missing`, or has
- * one frame more.
+ * A frame begins in the tick whose start is nearest to its time. The following frames are placed by their length until they are
+ * off by 15 ms, because the sender's clock has another rate or something came late. Then one tick is `missing`, or has one
+ * frame more.
  *
  * @since 0.1.0
  */
@@ -25,7 +24,7 @@ export const tickMs = 20
  * @since 0.1.0
  */
 export interface Ticker {
-  /** Frames of a user have to come in order. */
+  /** The frames of a user have to come in order. */
   readonly onFrame: (frame: ReceivedFrame) => void
   readonly advance: (nowMs: number) => void
   readonly nextMs: () => number
@@ -33,15 +32,15 @@ export interface Ticker {
 
 interface Line {
   readonly waiting: Array<ReceivedFrame>
-  /** How far what was taken reaches, in milliseconds of the ticks' time; `undefined` while nothing is being said. */
+  /** The end of what was taken, in milliseconds of the ticks' time; `undefined` while nothing is being said. */
   untilMs: number | undefined
-  /** Ticks in a row without what belongs there. */
+  /** Consecutive ticks whose audio is missing. */
   missing: number
   /** Whether silence was taken last. */
   isQuiet: boolean
 }
 
-/** A frame begins within half a tick of its time. How far off it may come to be behind that, in milliseconds. */
+/** A frame begins within half a tick of its time. How far off the following frames may become, in milliseconds. */
 const toleranceMs = 15
 
 /** After this many ticks without anything it is a pause. */
@@ -70,7 +69,7 @@ export const make = (options: {
   const lines = new Map<UserId, Line>()
   let index = 0
 
-  /** Moves a line on by one tick that begins at `fromMs`. */
+  /** Advances a line by one tick that begins at `fromMs`. */
   const part = (line: Line, fromMs: number): TickPart => {
     const toMs = fromMs + tickMs
     const { waiting } = line
@@ -98,7 +97,7 @@ export const make = (options: {
       frames.push(head)
       line.isQuiet = head.kind === "silence"
       const lastsMs = head.samples / 48
-      // no more of a long one makes room than it takes to be on time again
+      // a long frame makes only as much room as it takes to be on time again
       line.untilMs += isBehind ? Math.max(0, Math.round((offMs + lastsMs) / tickMs)) * tickMs : lastsMs
     }
     if (line.untilMs === undefined) {
@@ -114,7 +113,7 @@ export const make = (options: {
       line.untilMs = toMs
       return { kind: "missing", frames, aheadSamples: 0 }
     }
-    // nothing waits: the line is left
+    // nothing waits: the line ends
     line.untilMs = undefined
     return frames.length === 0 ? silent : { kind: kindOf(frames), frames, aheadSamples: 0 }
   }
@@ -125,7 +124,7 @@ export const make = (options: {
     for (const userId of participants()) parts.set(userId, silent)
     for (const [userId, line] of lines) {
       const said = part(line, atMs)
-      // who has left is heard to the end, also of a frame that lasts for several ticks; but nobody waits for more
+      // a user who has left is heard to the end, including a frame that lasts several ticks; but nothing more is waited for
       if (parts.has(userId) || said.kind === "audio" || said.frames.length > 0) parts.set(userId, said)
       if (line.untilMs === undefined && line.waiting.length === 0) lines.delete(userId)
     }

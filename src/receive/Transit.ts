@@ -1,6 +1,6 @@
 /**
- * How long packets are under way, as far as a receiver can tell: the arrival time less the media time, whose least value of
- * the last seconds is that of a network without jitter. It follows a sender's clock that runs at another rate than ours.
+ * The transit time of packets, as far as a receiver can tell: the arrival time minus the media time. Its minimum over the last
+ * seconds is that of a network without jitter. It follows a sender's clock that has a different rate than ours.
  *
  * @since 0.1.0
  */
@@ -11,17 +11,17 @@
  */
 export interface Transit {
   readonly add: (arrivalMs: number, transitMs: number) => void
-  /** The least value of the last 5 to 10 seconds; `undefined` before the first. */
+  /** The minimum of the last 5 to 10 seconds; `undefined` before the first packet. */
   readonly least: () => number | undefined
-  /** The greatest one less the least, in milliseconds. */
+  /** The maximum minus the minimum, in milliseconds. */
   readonly spread: () => number
-  /** Whether there is more than the first window of 5 seconds. */
+  /** Whether more than the first window of 5 seconds has passed. */
   readonly isSettled: () => boolean
 }
 
 const windowMs = 5_000
 
-/** What two quartz clocks can differ by: 200 ppm. */
+/** The maximum difference between two quartz clocks: 200 ppm. */
 const driftPerMs = 0.0002
 
 /**
@@ -46,7 +46,7 @@ export const make = (): Transit => {
       formerGreatest = greatest
       startMs += windowMs
     } else {
-      // nothing came for long: the path is the same, with its jitter, and the clocks can only have drifted so far
+      // nothing came for a long time: the path and its jitter are the same, and the clocks can have drifted only this far
       const jitterMs = Math.max(0, greatest - least, (formerGreatest - formerLeast) / 2)
       formerLeast = known + passedMs * driftPerMs
       formerGreatest = known === Infinity ? -Infinity : formerLeast + jitterMs

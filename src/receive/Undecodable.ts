@@ -1,6 +1,6 @@
 /**
- * What of those who are heard could not be decoded. It is nobody else's trouble: it is counted, and told in the log, and what a listener
- * hears of others goes on.
+ * Handles audio that could not be decoded. It affects nobody else: it is counted and logged, and a listener continues to hear
+ * other users.
  *
  * @since 0.1.0
  */
@@ -13,9 +13,9 @@ import type { VoiceError } from "../VoiceError.ts"
  * @since 0.1.0
  */
 export interface Undecodable {
-  /** A packet of which nothing could be made. */
+  /** Counts a packet that could not be decoded. */
   readonly count: () => void
-  /** What is made to hear somebody; `undefined` where that cannot be had, of which a warning tells the first time in a row. */
+  /** Runs what is needed to hear a user. Returns `undefined` if it fails, and logs a warning the first time in a row. */
   readonly unless: <A, R>(
     userId: UserId,
     making: Effect.Effect<A, VoiceError, R>
@@ -23,7 +23,7 @@ export interface Undecodable {
 }
 
 /**
- * `onPacket` hears of each packet of which nothing could be made.
+ * `onPacket` is called for each packet that could not be decoded.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,9 +1,9 @@
 /**
- * Puts the packets of one user on one line: sequence numbers of 16 bits and timestamps of 32 bits become numbers that only
- * grow, through wraparounds, restarts of the sender and other SSRCs.
+ * Puts the packets of one user on one line: 16-bit sequence numbers and 32-bit timestamps become numbers that only grow,
+ * through wraparounds, restarts of the sender and changes of the SSRC.
  *
- * A restart is a step that is neither loss nor reordering (RFC 3550, A.1, has the same bounds). It is believed when a second
- * packet goes on from it. What follows goes on at the next number, and at the time that its arrival says.
+ * A restart is a step that is neither loss nor reordering (RFC 3550, A.1, has the same limits). It is accepted when a second
+ * packet continues it. Its packets continue at the next number, and at the time of their arrival.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { Ssrc } from "../protocol/Identifier.ts"
 import { sequenceDelta, timestampDelta } from "../protocol/RtpPacket.ts"
 
 /**
- * A packet as it came.
+ * A packet as it arrived.
  *
  * @category models
  * @since 0.1.0
@@ -20,18 +20,18 @@ export interface Packet {
   readonly ssrc: Ssrc
   /** 16 bits. */
   readonly sequence: number
-  /** 32 bits, 48 kHz. */
+  /** 32 bits, at 48 kHz. */
   readonly timestamp: number
   /** Opus. */
   readonly data: Uint8Array
-  /** Its duration at 48 kHz, from 120 to 5760. */
+  /** The duration in samples at 48 kHz, from 120 to 5760. */
   readonly samples: number
   readonly isSilence: boolean
-  /** When it arrived, in milliseconds. */
+  /** The arrival time in milliseconds. */
   readonly arrivalMs: number
-  /** Its place, which is set by {@link Unwrap.place}: grows by 1 a packet. */
+  /** Its place, set by {@link Unwrap.place}: grows by 1 per packet. */
   index: number
-  /** Where it begins on the line, in samples; set together with `index`. */
+  /** Its start on the line, in samples; set together with `index`. */
   position: number
 }
 
@@ -40,32 +40,32 @@ export interface Packet {
  * @since 0.1.0
  */
 export interface Unwrap {
-  /** Gives the packets that have found their place with this one: none while a restart is in doubt. */
+  /** Returns the packets that have got their place with this one: none while a restart is in doubt. */
   readonly place: (packet: Packet) => ReadonlyArray<Packet>
   /**
-   * Nothing is sent to us while we are deaf: what is missing meanwhile, and behind it, is a pause, and no restart. What comes next goes on
-   * at the next number, and at the time that its arrival says.
+   * Sets whether we are deaf. Nothing is sent to us then, so what is missing in that time, and directly after it, is a pause
+   * and not a restart. The next packet continues at the next number, and at the time of its arrival.
    */
   readonly setDeaf: (deaf: boolean) => void
   readonly statistics: () => { readonly resyncs: number; readonly strays: number; readonly doubtful: 0 | 1 }
 }
 
-/** A greater step forward is no loss any more (RFC 3550, A.1: MAX_DROPOUT). */
+/** A greater step forward is not a loss any more (RFC 3550, A.1: MAX_DROPOUT). */
 const maxDropout = 3_000
 
-/** A greater step back is no reordering any more: more than 200 ms of packets of 2.5 ms, and some. */
+/** A greater step back is not reordering any more: more than 200 ms in packets of 2.5 ms, and a margin. */
 const maxMisorder = 128
 
 /** How far a timestamp may run ahead of the clock, in milliseconds. */
 const maxLeadMs = 1_000
 
-/** A sender that paused this long without moving its timestamp on is put back to the clock, in milliseconds. */
+/** After a pause of this length in which its timestamp did not advance, a sender is realigned with the clock, in milliseconds. */
 const pauseMs = 300
 
-/** How long stragglers of a former SSRC are known as such, in milliseconds. */
+/** How long late packets of a former SSRC are recognized as such, in milliseconds. */
 const stragglerMs = 1_000
 
-/** Old packets in a row, each going on from the one before, that make a restart. */
+/** The number of consecutive old packets, each continuing the previous one, that count as a restart. */
 const restartPackets = 3
 
 const unit = 120
@@ -73,17 +73,17 @@ const unit = 120
 const inUnits = (samples: number): number => Math.max(0, Math.round(samples / unit)) * unit
 
 /**
- * What is done with the packets that have found their place.
+ * What happens to the packets that have got their place.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** The arrival time less the position that is usual at the moment, in milliseconds: what a jump is measured by. */
+  /** The usual arrival time minus the position, in milliseconds: jumps are measured by it. */
   readonly usualTransitMs: () => number | undefined
   /**
-   * Makes room for so many packets in front of the one with this index: that and all behind it have indices that are greater by so many from
-   * then on. Gives false where it is too late for that, because they or others behind them were given out.
+   * Makes room for this many packets before the one with this index, by increasing the indices of that packet and all later
+   * ones. Returns false if it is too late for that, because these packets or later ones were given out.
    */
   readonly makeRoom: (index: number, packets: number) => boolean
 }
@@ -97,16 +97,16 @@ export const make = ({ makeRoom, usualTransitMs }: Options): Unwrap => {
   let newest: Packet | undefined
   let suspect: Packet | undefined
   let formerSsrc: Ssrc | undefined
-  /** The index of the first packet that has come of the SSRC. */
+  /** The index of the first packet received of the SSRC. */
   let beginning = -Infinity
   let changedMs = 0
-  /** Packets in a row that were older than the newest, and the last of them. */
+  /** The number of consecutive packets that were older than the newest, and the last of them. */
   let oldRun = 0
   let lastOld = 0
   let resyncs = 0
   let strays = 0
   let isDeaf = false
-  /** Something may be missing in front of the next packet that was never sent. */
+  /** Whether something may be missing before the next packet that was never sent. */
   let wasDeaf = false
 
   const put = (packet: Packet, index: number, position: number): Packet => {
@@ -116,7 +116,7 @@ export const make = ({ makeRoom, usualTransitMs }: Options): Unwrap => {
     return packet
   }
 
-  /** The place of a packet that starts anew: behind everything before, and as far behind as the clock says. */
+  /** The place of a packet that starts again: after everything before, by as much as the clock says. */
   const anew = (packet: Packet, after: Packet): Packet => {
     const end = after.position + after.samples
     const transitMs = usualTransitMs()
@@ -142,7 +142,7 @@ export const make = ({ makeRoom, usualTransitMs }: Options): Unwrap => {
     return []
   }
 
-  /** What was overtaken by the first packet of its SSRC has no place in front of it, until there is room for it. */
+  /** Packets that were overtaken by the first packet of their SSRC have no place before it until room is made. */
   const roomFor = (after: Packet, step: number): number => {
     const before = after.index
     const packets = beginning - (before + step)
@@ -169,7 +169,7 @@ export const make = ({ makeRoom, usualTransitMs }: Options): Unwrap => {
       return [first]
     }
     const step = sequenceDelta(packet.sequence, after.sequence)
-    // what was under way when we became deaf may still come late, or twice
+    // packets that were under way when we became deaf may still arrive late, or twice
     const wasUnderWay = isDeaf && step <= 0 && step >= -maxMisorder
     const isBehind = wasDeaf && step !== 1 && !wasUnderWay
     wasDeaf = isDeaf
@@ -181,12 +181,12 @@ export const make = ({ makeRoom, usualTransitMs }: Options): Unwrap => {
     }
     if (step > maxDropout || step < -maxMisorder) return onJump(packet, after)
     const position = after.position + timestampDelta(packet.timestamp, after.timestamp)
-    // an older packet is never of a later time: the numbers were taken before, as those of silence that a server adds
+    // an older packet never has a later time: the numbers were already used, by silence that a server adds
     if (step <= 0 && position > after.position) return onJump(packet, after)
     if (step <= 0) {
       oldRun = step < 0 && sequenceDelta(packet.sequence, lastOld) === 1 ? oldRun + 1 : 1
       lastOld = packet.sequence
-      // one in the place of another, or of old ones: a sender that began anew just behind where it was
+      // one in the place of another, or old packets: a sender that restarted just behind where it was
       if (oldRun >= restartPackets && packet.arrivalMs - after.arrivalMs > stragglerMs) return [restart(packet, after)]
       return [put(packet, after.index + step + roomFor(after, step), position)]
     }
@@ -196,7 +196,7 @@ export const make = ({ makeRoom, usualTransitMs }: Options): Unwrap => {
     if (movedMs <= 0 || movedMs > passedMs + maxLeadMs) return onJump(packet, after)
     if (suspect !== undefined) strays++
     suspect = undefined
-    // some senders let their timestamps rest while they pause
+    // some senders do not advance their timestamps in a pause
     const rested = passedMs - movedMs > pauseMs && after.isSilence && step === 1 &&
       position - after.position <= after.samples
     return [rested ? anew(packet, after) : put(packet, after.index + step, position)]

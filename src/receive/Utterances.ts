@@ -1,6 +1,6 @@
 /**
- * What users say, one value for each stretch of speech, for programs that listen and answer. And when they begin and end, as
- * it happens, so that a program can fall silent when it is spoken over.
+ * What users say, as one value for each stretch of speech, for programs that listen and answer. Events also tell when speech
+ * begins and ends, so that a program can fall silent when somebody interrupts it.
  *
  * @since 0.1.0
  */
@@ -57,16 +57,16 @@ export type {
 const defaultRate = 16_000
 const tick = "20 millis"
 const defaultCapacity = 256
-/** What somebody has said who has left comes out of the jitter buffer for so long, in milliseconds: its depth, and some. */
+/** How long audio of a user who has left may still come out of the jitter buffer, in milliseconds: its depth and a margin. */
 const lingerMs = 250
-/** The decoder of somebody of whom nothing came for so long is freed, in milliseconds. */
+/** How long after a user's last audio the decoder is freed, in milliseconds. */
 const idleMs = 10_000
 
 const noSound = new Int16Array()
 
 /**
- * Of all events, those of which `pick` makes something: nothing else takes room from what waits for the reader. Where it is not live,
- * nobody asks for sound before its end.
+ * The events for which `pick` returns something. Nothing else takes up room in the reader's inbox. If it is not live, nobody
+ * asks for sound before its end.
  */
 const listen = <A extends { readonly dropped?: number | undefined }, R>(
   session: Session,
@@ -104,7 +104,7 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
     const undecodable = Undecodable.make(session.receive.countUndecodable)
 
     const run = yield* FiberSet.makeRuntime<R>()
-    /** Asks, unless nobody wants to know any more. */
+    /** Asks, until the answer is no longer needed. */
     const ask = (effect: Effect.Effect<Duration.Input, never, R>, answer: (ms: number) => void) => {
       const asking = effect.pipe(
         Effect.map((more) => answer(Duration.toMillis(Duration.fromInputUnsafe(more)))),
@@ -123,10 +123,10 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       let sound: Sound.Sound | undefined
       const endSound = (): void => {
         sound?.end()
-        // from now on it is kept by whoever has its event, and by nobody else
+        // from now on only the readers of its event keep it
         sound = undefined
       }
-      // whoever reads it does not wait for what nobody listens to any more
+      // readers do not wait for a sound that nothing feeds any more
       yield* Scope.addFinalizer(own, Effect.sync(endSound))
       const utteranceOf = ({ frames, ...stretch }: Detector.Stretch): Utterance => ({
         ...stretch,
@@ -157,7 +157,7 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
         }
       })
       const live = options.pauses === "live" ? LivePauses.make() : undefined
-      // `toldMs`: of a pause since `heardMs`
+      // `toldMs`: how much of the pause since `heardMs` was reported
       return {
         scope: own,
         decoder: Pcm.make(decoder, undecodable.count),
@@ -187,10 +187,10 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       listener.toldMs = 0
       const { decoder, detector, live } = listener
       const placed = live === undefined ? frame : live.hear(frame, nowMs())
-      // all of the pause was told; it belongs to what was said before, and is not to be heard in front of what comes
+      // the whole pause was reported: this is the end of what was said before, and must not be heard before what comes next
       if (placed === undefined) return yield* Effect.asVoid(decoder.trail(frame.samples))
       const { atMs, samples, timestamp } = placed
-      // a pause has no sound, and a long loss none that could be made up
+      // a pause has no sound, and a long loss has none that could be concealed
       const isPause = frame.packets === 0 || frame.packets > 1 || samples === 0
       const data = frame.data.length === 0 ? undefined : frame.data
       if (isPause) {
@@ -215,7 +215,7 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       if (listener !== undefined) listener.leavesMs = Math.min(listener.leavesMs, nowMs() + lingerMs)
     }
 
-    /** Tells of a pause what has passed of it. */
+    /** Reports how much of a pause has passed. */
     const rest = (listener: Listener, now: number): void => {
       const { detector, heardMs, live } = listener
       const pause = detector.isSpeaking() ? live?.pass(now) : undefined
@@ -241,7 +241,7 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       return Effect.all(ends, { discard: true })
     })
 
-    /** In the background. What throws there (`users`, a detector) is thrown at whoever reads. */
+    /** Runs in the background. A defect there (of `users`, or of a detector) becomes a defect of the reader. */
     const watch = (effect: Effect.Effect<void>) =>
       Effect.forkScoped(Effect.catchDefect(effect, (defect) => Effect.sync(() => inbox.die(defect))), {
         startImmediately: true
@@ -249,7 +249,7 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
 
     const happenings = yield* session.events
     const members = yield* session.members ?? Effect.succeed(new Map<UserId, Member>())
-    // what is still to come of who has left comes out of a buffer that may be as deep as that
+    // audio of a user who has left may come out of a buffer that is as deep as this
     const wanted = Wanted.make(options.users ?? (() => true), members, 4 * lingerMs)
     const know = (userId: UserId, member: Member | undefined): void => {
       wanted.know(userId, member, nowMs())
@@ -281,9 +281,10 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
   }))
 
 /**
- * What begins and ends. Fails with the reason of the session's end; what was being said then ends as `left` before. Fails with
- * `Unsupported` for an option that makes no sense, and dies of what `users` or the detector throws. Nothing is told of somebody for whom
- * no decoder or detector can be had, which the log says; `session.receive.statistics` counts the packets as `undecodable`.
+ * The beginnings and ends of speech. Fails with the reason for the session's end; speech in progress ends as `left` before
+ * that. Fails with `Unsupported` if an option is invalid, and dies of a defect of `users` or of the detector. If no decoder or
+ * detector can be created for a user, a warning is logged, there are no events for that user, and `session.receive.statistics`
+ * counts the packets as `undecodable`.
  *
  * @category constructors
  * @since 0.1.0
@@ -315,8 +316,8 @@ export const make = <R = never>(
   listen(session, options, (event) => event._tag === "Ended" ? event.utterance : undefined, false)
 
 /**
- * An utterance as an Ogg Opus file, bit for bit as it came. A `preSkip` (16 bits) or `serial` (32 bits) that does not fit its header is a
- * bug of the caller and throws a `RangeError`.
+ * Encodes an utterance as an Ogg Opus file, with the packets exactly as received. Throws a `RangeError` if `preSkip` does not
+ * fit in 16 bits or `serial` does not fit in 32 bits.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Tells whether there is speech in sound. The default goes by energy, with a noise floor that adapts, and costs next to
- * nothing; `layerWebRtc` is the detector of WebRTC, which knows what speech sounds like. Any other one can take its place.
+ * Detects speech in sound. The default detector compares energy with an adaptive noise floor and costs next to nothing.
+ * `layerWebRtc` is WebRTC's detector, which has a model of speech. You can provide another one.
  *
  * @since 0.1.0
  */
@@ -24,7 +24,8 @@ export type { EnergyOptions } from "./utterance/Energy.ts"
 export const windowMs = 10
 
 /**
- * Says of one window after another of a speaker, 10 ms of mono, whether it is speech. It must answer at once.
+ * Tells whether a window is speech. It is called with one window of a speaker after another, each 10 ms of mono, and must
+ * answer synchronously.
  *
  * @category models
  * @since 0.1.0
@@ -32,11 +33,13 @@ export const windowMs = 10
 export type Detector = (window: Int16Array) => boolean
 
 /**
+ * A voice activity detector.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Activity {
-  /** A detector for one speaker and this rate, freed with its scope. */
+  /** Makes a detector for one speaker at this rate. It is freed with its scope. */
   readonly make: (rate: Rate) => Effect.Effect<Detector, VoiceError.VoiceError, Scope.Scope>
 }
 
@@ -45,7 +48,7 @@ const energy = (options?: Energy.EnergyOptions): Activity => ({
 })
 
 /**
- * The detector in use. It has a default, so that nothing has to be provided.
+ * The detector in use. It has a default, so you do not have to provide one.
  *
  * @category references
  * @since 0.1.0
@@ -55,8 +58,8 @@ export const VoiceActivity = Context.Reference<Activity>("effect-discord-voice/V
 })
 
 /**
- * By energy, with other thresholds than the default's. Fails with `Unsupported` for one that is infinite or no number, and for a
- * `margin` or a `rise` below 0.
+ * Detects speech by energy, with custom thresholds. Fails with `Unsupported` if a threshold is not a finite number, or if
+ * `margin` or `rise` is negative.
  *
  * @category layers
  * @since 0.1.0
@@ -73,9 +76,10 @@ export const layerEnergy = (options: Energy.EnergyOptions = {}): Layer.Layer<nev
   )
 
 /**
- * The detector of WebRTC. It needs the package `@echogarden/fvad-wasm` (20 kB of WebAssembly, no dependencies), and fails with
- * `CodecUnavailable` without it. `mode` is 0, which takes much for speech, to 3, which takes little; default 2. Another one is
- * `Unsupported`. It knows speech from noise better than energy does, and says that speech has ended some 100 ms later.
+ * WebRTC's detector. It requires the package `@echogarden/fvad-wasm` (20 kB of WebAssembly, no dependencies) and fails with
+ * `CodecUnavailable` if that is not installed. `mode` ranges from 0, which accepts the most as speech, to 3, which accepts the
+ * least; default 2. Any other mode fails with `Unsupported`. It tells speech from noise better than the energy detector does,
+ * but reports the end of speech about 100 ms later.
  *
  * @category layers
  * @since 0.1.0
@@ -87,7 +91,7 @@ export const layerWebRtc = (
     VoiceActivity,
     Effect.suspend(() => {
       const mode = options?.mode ?? 2
-      // a program in plain JavaScript may say anything, and the library goes on with another one
+      // a plain JavaScript program may pass anything, and libfvad would continue with another mode
       return WebRtc.modes.includes(mode)
         ? Effect.map(WebRtc.load, (module): Activity => ({ make: (rate) => WebRtc.make(module, rate, mode) }))
         : VoiceError.fail(

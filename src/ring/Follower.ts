@@ -1,5 +1,5 @@
 /**
- * Looks at the frames of a ring ahead of its consumer, or behind it, without taking them.
+ * Reads the frames of a ring ahead of its consumer, or after it, without taking them.
  *
  * @since 0.1.0
  */
@@ -21,31 +21,32 @@ import {
 } from "./RingLayout.ts"
 
 /**
- * Looks at the frames of a ring before its consumer takes them, from any thread. What it gives of a frame that the consumer
- * took meanwhile may be damaged: {@link Follower.index} tells which frame it was.
+ * Reads the frames of a ring before its consumer takes them, from any thread. A frame that the consumer took in the meantime
+ * may be damaged: {@link Follower.index} identifies the frame.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Follower {
-  /** Copies the next frame to the start of `into`, and gives its length, or -1 if there is none. */
+  /** Copies the next frame to the start of `into` and returns its length, or -1 if there is none. */
   readonly take: (into: Uint8Array) => number
-  /** Names the frame that was taken last, as {@link FrameRing.index} does. */
+  /** Identifies the frame that was taken last, like {@link FrameRing.index}. */
   readonly index: () => number
-  /** The number of that frame among all of the ring, modulo 1024. */
+  /** The number of that frame among all frames of the ring, modulo 1024. */
   readonly number: () => number
   /** The duration of that frame in samples. */
   readonly samples: () => number
-  /** Media time of the ring up to the end of that frame, in milliseconds. */
+  /** The media time of the ring up to the end of that frame, in milliseconds. */
   readonly positionMs: () => number
-  /** Media time between the consumer and the follower, in milliseconds. */
+  /** The media time between the consumer and the follower, in milliseconds. */
   readonly aheadMs: () => number
-  /** Goes back to where the consumer is. */
+  /** Returns to the position of the consumer. */
   readonly restart: () => void
 }
 
 /**
- * Follows the ring in a buffer, from where its consumer is: ahead of it, or also `behind`, as long as frames are not written over.
+ * Follows the ring in a buffer, starting at the consumer's position: ahead of it, or with `behind` also after it, as long as
+ * frames are not overwritten.
  *
  * @category constructors
  * @since 0.1.0
@@ -62,7 +63,7 @@ export const follow = (buffer: ArrayBufferLike, behind = false): Follower => {
   let lastNumber = 0
 
   const restart = (): void => {
-    // the consumer moves the two one after the other
+    // the consumer updates the two one after the other
     do {
       cursor = Atomics.load(words, readIndex)
       units = unitsRead(words)
@@ -83,7 +84,7 @@ export const follow = (buffer: ArrayBufferLike, behind = false): Follower => {
         record = words[headerInts] ?? 0
       }
       const length = record >>> 16
-      // overwritten under our eyes: the consumer is past it
+      // overwritten while we were reading: the consumer is past it
       if (length > maxFrameBytes || at + 4 + length > capacity) return -1
       into.set(arena.subarray(at + 4, at + 4 + length))
       lastIndex = cursor

@@ -1,7 +1,7 @@
 /**
- * A ring of Opus frames that are ready to be sent, with one producer (a track, on the session's side) and one consumer
- * (the beat, on the driver's side). It lives on a buffer that can be shared between threads, so that nothing but this
- * buffer has to cross from one side to the other. What lies where in it, `RingLayout.ts` says.
+ * A ring of Opus frames that are ready to be sent, with one producer (a track, on the session's side) and one consumer (the
+ * beat, on the driver's side). It is stored in a buffer that threads can share, so only this buffer has to cross from one side
+ * to the other. `RingLayout.ts` describes the layout.
  *
  * @since 0.1.0
  */
@@ -42,7 +42,7 @@ export {
   unitSamples
 } from "./RingLayout.ts"
 
-/** The buffer that was read into last, and its view as 32-bit words: all senders of a process use the same few. */
+/** The buffer that was last read into, and its view as 32-bit words. All senders of a process share a few buffers. */
 let lastInto: Uint8Array | undefined
 let lastWords: Int32Array | undefined
 const views = new WeakMap<Uint8Array, Int32Array>()
@@ -66,63 +66,63 @@ const wordsOf = (into: Uint8Array): Int32Array | undefined => {
  * @since 0.1.0
  */
 export interface FrameRing {
-  /** What crosses to the other side. */
+  /** The buffer to pass to the other side. */
   readonly buffer: ArrayBufferLike
   /**
-   * Adds a frame of `samples` (a multiple of 120) at 48 kHz. Returns false when there is no room at the moment. A frame of
-   * more than {@link maxFrameBytes} never fits.
+   * Adds a frame of `samples` (a multiple of 120) at 48 kHz. Returns false if there is no room at the moment. A frame of more
+   * than {@link maxFrameBytes} never fits.
    */
   readonly write: (data: Uint8Array, samples: number) => boolean
-  /** Says that no more frames come. */
+  /** Marks the end: no more frames will be written. */
   readonly end: () => void
-  /** Takes that back, and gives whether it could: nobody has come to the end yet. */
+  /** Undoes `end` if the consumer has not reached the end yet. Returns whether it did. */
   readonly reopen: () => boolean
-  /** Whether no more frames come than are there. From then on that is so for good. */
+  /** Whether no frames will follow the present ones. Once true, it stays true. */
   readonly isFinal: () => boolean
-  /** The consumer takes frames from it, or will when it is its turn, until it closes it. */
+  /** Tells that the consumer takes frames, or will when it is its turn, until it closes the ring. */
   readonly open: () => void
-  /** The consumer has taken its last frame. */
+  /** Tells that the consumer has taken its last frame. */
   readonly close: () => void
-  /** Whether a consumer has it open: when none has, `framesRead` and `positionMs` stay as they are. */
+  /** Whether a consumer has it open. If not, `framesRead` and `positionMs` do not change. */
   readonly isTaken: () => boolean
-  /** The consumer wanted a frame, and there was none. */
+  /** Tells that the consumer wanted a frame and there was none. */
   readonly starve: () => void
-  /** Whether that has happened since {@link FrameRing.recover}. */
+  /** Whether that has happened since the last {@link FrameRing.recover}. */
   readonly isStarving: () => boolean
-  /** The producer knows that it has happened. */
+  /** Tells that the producer has noticed the starvation. */
   readonly recover: () => void
-  /** Reads what taking the oldest frame needs ahead of its time, step by step, and returns a number without meaning. */
+  /** Reads, step by step and ahead of time, what taking the oldest frame needs. Returns a meaningless number. */
   readonly prefetch: (step: number) => number
-  /** Length in bytes of the oldest frame, or -1 when the ring is empty. */
+  /** The length of the oldest frame in bytes, or -1 if the ring is empty. */
   readonly next: () => number
   /**
-   * Takes the oldest frame: copies it into `into` from `offset` on and returns its length in bytes, or -1 when the ring is
-   * empty. {@link FrameRing.samples} then tells its duration. Up to three bytes behind the frame may be overwritten.
+   * Takes the oldest frame: copies it into `into` at `offset` and returns its length in bytes, or -1 if the ring is empty.
+   * {@link FrameRing.samples} is then its duration. Up to three bytes after the frame may be overwritten.
    */
   readonly read: (into: Uint8Array, offset: number) => number
-  /** Takes the oldest frame, if there is one, and forgets it. {@link FrameRing.samples} then tells its duration. */
+  /** Takes the oldest frame, if there is one, and discards it. {@link FrameRing.samples} is then its duration. */
   readonly discard: () => void
-  /** Duration of the frame that was taken last, in samples. */
+  /** The duration of the last frame that was taken, in samples. */
   readonly samples: () => number
-  /** Whether the producer has ended and everything was read. From then on that is so for good. */
+  /** Whether the producer has ended and everything was read. Once true, it stays true. */
   readonly isDrained: () => boolean
   readonly isEnded: () => boolean
-  /** Media time in the ring, in milliseconds. */
+  /** The media time in the ring, in milliseconds. */
   readonly bufferedMs: () => number
-  /** Media time read from the ring so far, in milliseconds. */
+  /** The media time read from the ring so far, in milliseconds. */
   readonly positionMs: () => number
-  /** Frames read from the ring so far. */
+  /** The number of frames read from the ring so far. */
   readonly framesRead: () => number
-  /** Frames written to it so far. */
+  /** The number of frames written to the ring so far. */
   readonly framesWritten: () => number
-  /** Names the oldest frame, or the place where the next one will be: another one for each frame of the last 4 GiB. */
+  /** Identifies the oldest frame, or the place of the next one: the value differs for all frames of the last 4 GiB. */
   readonly index: () => number
 }
 
 /**
- * Where frames are taken from when they are due: the consumer's end of a ring, or what stands in front of it and changes
- * them on their way. `read` may write up to {@link growthBytes} more than `next` said. It gives 0 for a frame that must not
- * be sent: its time passes in silence.
+ * Where frames are taken from when they are due: the consumer's end of a ring, or something in front of it that transforms
+ * them. `read` may write up to {@link growthBytes} more than `next` returned. It returns 0 for a frame that must not be sent,
+ * whose time passes in silence.
  *
  * @category models
  * @since 0.1.0
@@ -130,18 +130,18 @@ export interface FrameRing {
 export interface FrameSource
   extends Pick<FrameRing, "prefetch" | "next" | "read" | "discard" | "samples" | "isDrained" | "framesRead">
 {
-  /** What frames may be taken from instead as long as they need not be encrypted. */
+  /** An alternative source of the frames for as long as they do not have to be encrypted. */
   readonly plain?: FrameRing | undefined
-  /** Frames will be taken from it, until it is closed. */
+  /** Tells that frames will be taken from it until it is closed. */
   readonly open?: (() => void) | undefined
-  /** Nobody will take frames from it any more. */
+  /** Tells that no more frames will be taken from it. */
   readonly close?: (() => void) | undefined
-  /** A frame was wanted, and there was none. */
+  /** Tells that a frame was wanted and there was none. */
   readonly starve?: (() => void) | undefined
 }
 
 /**
- * By how much a {@link FrameSource} may lengthen a frame.
+ * The number of bytes by which a {@link FrameSource} may lengthen a frame.
  *
  * @category constants
  * @since 0.1.0
@@ -149,8 +149,8 @@ export interface FrameSource
 export const growthBytes = 64
 
 /**
- * Makes an empty ring. `capacityBytes` is rounded up to a power of two; the default, 16 KiB, holds about two seconds of
- * music at 64 kbit/s. Frames are counted from `first` on, 0 by default: it may go on for another ring.
+ * Makes an empty ring. `capacityBytes` is rounded up to a power of two; the default, 16 KiB, holds about two seconds of music
+ * at 64 kbit/s. The count of frames begins at `first`, by default 0, so that it can continue another ring's.
  *
  * @category constructors
  * @since 0.1.0
@@ -170,15 +170,15 @@ export const make = (options?: {
 /** One object and one view, so that taking a frame touches little memory besides the frame itself. */
 class Ring implements FrameRing {
   readonly buffer: ArrayBufferLike
-  /** The whole buffer, header first. */
+  /** The whole buffer, including the header. */
   readonly #words: Int32Array
   readonly #arena: Uint8Array
   readonly #capacity: number
   #lastSamples = 0
   #isOpen = false
-  /** The writer's index as it was last seen: as long as it is ahead of the reader's there is no need to look again. */
+  /** The last known index of the writer. While it is ahead of the reader's, it does not have to be read again. */
   #seenWrite: number
-  /** The reader's index as it was last seen: as long as there is room before it there is no need to look again. */
+  /** The last known index of the reader. While there is room before it, it does not have to be read again. */
   #seenRead: number
 
   constructor(buffer: ArrayBufferLike) {
@@ -221,12 +221,12 @@ class Ring implements FrameRing {
   prefetch(step: number): number {
     if (step === 0) return this.#capacity
     const words = this.#words
-    // the view, its buffer, what both are about, and the frame
+    // the view, its buffer, the header, and the frame
     if (step === 1) return words.BYTES_PER_ELEMENT
     if (step === 2) return words.length
     if (step === 3) return words[readIndex] ?? 0
     const at = headerInts + (((words[readIndex] ?? 0) & (this.#capacity - 1)) >>> 2)
-    // a line of the processor's cache has 16 words
+    // a cache line has 16 words
     return (words[at] ?? 0) ^ (words[at + 16] ?? 0) ^ (words[at + 32] ?? 0)
   }
 
@@ -257,7 +257,7 @@ class Ring implements FrameRing {
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
-    // it may have been released, by somebody who took us for dead
+    // it may have been released by somebody who considered us dead
     if (this.isTaken()) Atomics.sub(this.#words, takersIndex, 1)
   }
 
@@ -294,7 +294,7 @@ class Ring implements FrameRing {
   }
 
   isDrained(): boolean {
-    // looked at once more: a frame written before the end was said is seen by then
+    // checked twice: a frame that was written before the end was set is visible by then
     return this.#used() === 0 && this.isFinal() && this.#used() === 0
   }
 
@@ -321,7 +321,7 @@ class Ring implements FrameRing {
   #take(into: Uint8Array | undefined, offset: number): number {
     if (this.#isEmpty()) return -1
     const words = this.#words
-    // only this side writes the index of reading
+    // only this side writes the read index
     let index = words[readIndex] ?? 0
     let at = index & (this.#capacity - 1)
     let record = words[headerInts + (at >>> 2)] ?? 0
@@ -358,7 +358,7 @@ class Ring implements FrameRing {
     return (this.#words[headerInts + (at >>> 2)] ?? 0) >>> 16
   }
 
-  /** Copies a record's bytes: by words where that is possible, which takes a quarter of the time. */
+  /** Copies the bytes of a record, as words if possible, which takes a quarter of the time. */
   #copy(from: number, length: number, into: Uint8Array, offset: number): void {
     const target = wordsOf(into)
     const count = (length + 3) >>> 2
@@ -375,7 +375,7 @@ class Ring implements FrameRing {
 }
 
 /**
- * The ring that lies in a buffer made by {@link make}, on this side or another.
+ * Opens the ring in a buffer made by {@link make}, on this side or another.
  *
  * @category constructors
  * @since 0.1.0
@@ -383,7 +383,7 @@ class Ring implements FrameRing {
 export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => new Ring(buffer)
 
 /**
- * Closes the ring that lies in a buffer for a consumer that has died with it open.
+ * Closes the ring in a buffer on behalf of a consumer that died with it open.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What refills the rings of all tracks of a process, so that a track's own fiber is woken only when it has to pull frames
- * from its source: to wake a fiber and a timer for each ring costs more than to move all the frames.
+ * Refills the rings of all tracks of a process, so that a track's own fiber is woken only when it has to pull frames from its
+ * source. Waking a fiber and a timer for each ring costs more than moving all the frames.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import * as AudioClock from "../AudioClock.ts"
 /** Rings that are due within the same frame are refilled in one turn. */
 const turnMs = AudioClock.frameMs
 
-/** The clock of a running process, which has timers that cost no fiber. */
+/** The clock of a running process, whose timers do not need a fiber. */
 const systemClock = Context.get(Context.empty(), Clock.Clock)
 
 const pumps = new WeakMap<Clock.Clock, AudioClock.AudioClock["Service"]>()
@@ -27,19 +27,20 @@ const pumpOf = (clock: Clock.Clock): AudioClock.AudioClock["Service"] => {
 }
 
 /**
- * Something that waits to be filled.
+ * A ring that waits to be refilled.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Waiting {
-  /** Has it filled within the next turn. */
+  /** Requests that it be refilled within the next turn. */
   readonly hurry: () => void
 }
 
 /**
- * Calls `fill` after `firstMs` milliseconds or a little later, and again after as many as it returns each time, until it
- * returns 0. It is plain code and must not throw. `onWait` is given what calls it sooner.
+ * Calls `fill` after `firstMs` milliseconds or a little later, and again after the number of milliseconds that it returns each
+ * time, until it returns 0. `fill` is plain code and must not throw. `onWait` is given a function that requests an earlier
+ * call.
  *
  * @category constructors
  * @since 0.1.0

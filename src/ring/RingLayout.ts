@@ -1,9 +1,9 @@
 /**
- * Where what lies in the buffer of a ring: for both of its ends, and for those who look on.
+ * The layout of a ring's buffer, for both of its ends and for observers.
  *
- * Records lie one after another behind a header: a 32-bit word (`length << 16 | number << 6 | units`: the frame's number modulo
- * 1024, and its duration in units of 120 samples) and `length` bytes, padded to 4 bytes; a record never wraps around the end.
- * The header is ten 32-bit integers in the byte order of the machine.
+ * Records follow each other after a header. A record is a 32-bit word (`length << 16 | number << 6 | units`: the frame's number
+ * modulo 1024, and its duration in units of 120 samples) and `length` bytes, padded to 4 bytes; it never wraps around the end.
+ * The header consists of ten 32-bit integers in the byte order of the machine.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ export const headerInts = 10
 export const headerBytes = headerInts * 4
 
 /**
- * Where in the header the bytes stand that were ever written, modulo 2^32.
+ * The header index of the number of bytes ever written, modulo 2^32.
  *
  * @category header
  * @since 0.1.0
@@ -29,7 +29,7 @@ export const headerBytes = headerInts * 4
 export const writeIndex = 0
 
 /**
- * Where the bytes stand that were ever read, modulo 2^32.
+ * The header index of the number of bytes ever read, modulo 2^32.
  *
  * @category header
  * @since 0.1.0
@@ -37,7 +37,7 @@ export const writeIndex = 0
 export const readIndex = 1
 
 /**
- * Where 1 stands when the producer has said that it writes no more; 2 when that cannot be taken back.
+ * The header index of the end flag: 1 once the producer has ended, 2 once that cannot be undone.
  *
  * @category header
  * @since 0.1.0
@@ -45,7 +45,7 @@ export const readIndex = 1
 export const endIndex = 2
 
 /**
- * Where the media time stands that was ever written, in units, modulo 2^32.
+ * The header index of the media time ever written, in units, modulo 2^32.
  *
  * @category header
  * @since 0.1.0
@@ -53,7 +53,7 @@ export const endIndex = 2
 export const writtenUnits = 3
 
 /**
- * Where the media time stands that was ever read, in units, modulo 2^32.
+ * The header index of the media time ever read, in units, modulo 2^32.
  *
  * @category header
  * @since 0.1.0
@@ -73,7 +73,7 @@ export const framesReadIndex = 5
 export const framesWrittenIndex = 6
 
 /**
- * Where it stands how often the count of what was read has begun anew: every 124 days.
+ * The header index of how often the count of read units has wrapped around: every 124 days.
  *
  * @category header
  * @since 0.1.0
@@ -81,7 +81,7 @@ export const framesWrittenIndex = 6
 export const wrapsIndex = 7
 
 /**
- * Where it stands how many take frames from it, or will when it is their turn.
+ * The header index of the number of consumers that take frames, or will when it is their turn.
  *
  * @category header
  * @since 0.1.0
@@ -89,7 +89,7 @@ export const wrapsIndex = 7
 export const takersIndex = 8
 
 /**
- * Where 1 stands from when a frame was due and none was there until the producer takes notice.
+ * The header index of the starvation flag: 1 from when a frame was due but missing until the producer notices.
  *
  * @category header
  * @since 0.1.0
@@ -97,7 +97,7 @@ export const takersIndex = 8
 export const starvingIndex = 9
 
 /**
- * The greatest packet a ring takes, in bytes: 120 ms of Opus at its highest bitrate (RFC 6716, 3.2.5: six frames of 1275
+ * The maximum size of a packet in a ring, in bytes: 120 ms of Opus at its highest bitrate (RFC 6716, 3.2.5: six frames of 1275
  * bytes and their lengths).
  *
  * @category constants
@@ -106,7 +106,7 @@ export const starvingIndex = 9
 export const maxFrameBytes = 7_680
 
 /**
- * The least unit of Opus media time, in samples at 48 kHz (2.5 ms).
+ * The smallest unit of Opus media time, in samples at 48 kHz (2.5 ms).
  *
  * @category constants
  * @since 0.1.0
@@ -114,7 +114,7 @@ export const maxFrameBytes = 7_680
 export const unitSamples = 120
 
 /**
- * In place of a length: the next record is at the beginning.
+ * Used instead of a length: the next record is at the beginning.
  *
  * @category records
  * @since 0.1.0
@@ -144,7 +144,7 @@ export const numberMask = 0x3ff
 export const samplesOf = (record: number): number => (record & unitsMask) * unitSamples
 
 /**
- * What a record takes with a frame of so many bytes.
+ * The size of a record with a frame of this length, in bytes.
  *
  * @category records
  * @since 0.1.0
@@ -158,7 +158,7 @@ export const recordBytes = (length: number): number => (4 + length + 3) & ~3
 export const msOf = (units: number): number => (units * unitSamples) / 48
 
 /**
- * Media time ever read, in units; also of a station that is played for years.
+ * The media time ever read, in units, even for a station that plays for years.
  *
  * @category header
  * @since 0.1.0

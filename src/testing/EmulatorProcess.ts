@@ -1,7 +1,7 @@
 /**
- * The command `effect-discord-voice emulator` in a process of its own, for tests that are not written with Effect: what it says and is
- * told are lines of JSON, and here they are values and promises. It ends with whoever has started it, also where that is killed, and
- * keeps nobody from ending unless something is waited for.
+ * Runs the command `effect-discord-voice emulator` in a process of its own, for tests that are not written with Effect. Its
+ * JSON lines, in both directions, are values and promises here. The process ends with the one that started it, even if that is
+ * killed, and does not keep it alive unless something is awaited.
  *
  * ```ts
  * import { EmulatorProcess } from "effect-discord-voice/testing"
@@ -26,7 +26,7 @@ import type { ChatMessage, Choice, Verdict } from "../emulator/Emulator.ts"
 import * as Location from "../transport/Location.ts"
 
 /**
- * A line that the emulator has said. `event` says which it is: `login`, `join`, `violation`, `answer` and so on.
+ * A line of output of the emulator. `event` is its kind: `login`, `join`, `violation`, `answer` and so on.
  *
  * @category models
  * @since 0.1.0
@@ -34,7 +34,7 @@ import * as Location from "../transport/Location.ts"
 export type Line = Report.Line
 
 /**
- * What it says first: where it is, what is there, and who the bot is.
+ * The first line: the addresses of the emulator, the ids of what it contains, and the bot.
  *
  * @category models
  * @since 0.1.0
@@ -43,33 +43,33 @@ export interface Listening extends Line {
   readonly event: "listening"
   /** The URL of the main gateway. */
   readonly gateway: string
-  /** The URL of the REST API, with the version in it. */
+  /** The URL of the REST API, including the version. */
   readonly rest: string
   readonly voice: ReadonlyArray<{ readonly endpoint: string; readonly udp: string }>
-  /** In PEM, with `--tls`. */
+  /** The certificate in PEM, with `--tls`. */
   readonly cert: string | null
   readonly guild: string
-  /** The voice channel "lobby". */
+  /** The id of the voice channel "lobby". */
   readonly channel: string
-  /** The bot's. */
+  /** The bot's token. */
   readonly token: string
   /** The bot's id. */
   readonly user: string
 }
 
 /**
- * What it can be told, without an `id`; all of them are in docs/emulator.md.
+ * An order to the emulator, without an `id`. All orders are described in docs/emulator.md.
  *
  * @category models
  * @since 0.1.0
  */
 export type Order = Without<typeof Orders.Order.Encoded, "id">
 
-/** From each member of a union. */
+/** Omits a key from each member of a union. */
 type Without<Of, Key extends string> = Of extends unknown ? Omit<Of, Key> : never
 
 /**
- * What is answered to those orders that are answered with more than that they are done, by their names.
+ * The answers to orders that have one, by the name of the order.
  *
  * @category models
  * @since 0.1.0
@@ -93,14 +93,14 @@ export interface Answers {
   /** The id of the sound. */
   readonly createSound: { readonly sound: string }
   readonly createChannel: { readonly channel: string; readonly guild: string }
-  /** `atMs` are since the start. */
+  /** `atMs` counts from the start. */
   readonly verdicts: { readonly violations: ReadonlyArray<Verdict>; readonly advice: ReadonlyArray<Verdict> }
   readonly counters: { readonly counters: Readonly<Record<string, number>> }
 }
 
 /**
- * Frames that a guest has heard. `file` is there if one was given to compare with, `levelDb` if that was asked for: in dBFS, null for no
- * frames.
+ * The frames that a guest has heard. `file` is present if a file was given to compare with, and `levelDb` if it was requested:
+ * in dBFS, null if there are no frames.
  *
  * @category models
  * @since 0.1.0
@@ -134,7 +134,7 @@ export interface Group {
 }
 
 /**
- * What an order that was done is answered; of the others `{}`, beside `ok`.
+ * The answer to an order, in addition to `ok`. `{}` for orders without an answer.
  *
  * @category models
  * @since 0.1.0
@@ -145,7 +145,7 @@ export type Answer<Name extends Order["do"] = Order["do"]> =
   & (Name extends keyof Answers ? Answers[Name] : unknown)
 
 /**
- * An order that was not done. The message says why; for `heard`, also what stood in the way.
+ * An order failed. The message says why; for `heard`, it also says what stood in the way.
  *
  * @category errors
  * @since 0.1.0
@@ -160,7 +160,7 @@ export class OrderRefused extends Error {
 }
 
 /**
- * The emulator is not there any more, or has not come up. The message has its last line.
+ * The emulator has ended, or has not started. The message contains its last line.
  *
  * @category errors
  * @since 0.1.0
@@ -170,37 +170,47 @@ export class EmulatorEnded extends Error {
 }
 
 /**
+ * A running emulator process.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface EmulatorProcess extends AsyncDisposable {
   readonly listening: Listening
-  /** All lines so far, in their order. */
+  /** All lines so far, in order. */
   readonly said: ReadonlyArray<Line>
-  /** Gives the answer when the order is done. Rejects with `OrderRefused` where it is not, and with `EmulatorEnded`. */
+  /**
+   * Sends an order and resolves with the answer when it is done. Rejects with `OrderRefused` if the order fails, and with
+   * `EmulatorEnded`.
+   */
   readonly tell: <Name extends Order["do"]>(order: Extract<Order, { readonly do: Name }>) => Promise<Answer<Name>>
-  /** The first line for which `find` is true, of those said already or still to come. Rejects with `EmulatorEnded`, and with what `find` throws. */
+  /**
+   * Resolves with the first line for which `find` returns true, among past and future lines. Rejects with `EmulatorEnded`, and
+   * with what `find` throws.
+   */
   readonly until: (find: (line: Line) => boolean) => Promise<Line>
-  /** Stops it, if it runs, and gives its exit code; with `--strict` that is 1 where there were violations. */
+  /** Stops the process, if it is running, and resolves with its exit code. With `--strict` that is 1 if there were violations. */
   readonly stop: () => Promise<number>
 }
 
 /**
+ * The options of {@link start}.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface StartOptions {
-  /** Flags of the command, such as `["--tls", "--strict", "--user", "guest"]`. `--json` and `--attached` are there already. */
+  /** Flags of the command, such as `["--tls", "--strict", "--user", "guest"]`. `--json` and `--attached` are always set. */
   readonly flags?: ReadonlyArray<string> | undefined
-  /** Where its log goes. Default: "inherit", to standard error. */
+  /** Where its log goes. Default: "inherit", that is, to standard error. */
   readonly log?: "inherit" | "ignore" | undefined
-  /** Told of each line. */
+  /** Called for each line. */
   readonly onLine?: ((line: Line) => void) | undefined
 }
 
 const here = Location.of(import.meta.url)
 
-/** Beside this file, in its language: in a repository it runs as it is written. */
+/** The command next to this file, in the same language: in a repository the TypeScript source is run directly. */
 const command = fileURLToPath(new URL(`../cli/bin${here.endsWith(".ts") ? ".ts" : ".js"}`, here))
 
 const isObject = (value: unknown): value is { readonly [field: string]: unknown } =>
@@ -210,10 +220,10 @@ const isLine = (value: unknown): value is Line => isObject(value) && typeof valu
 
 const isListening = (line: Line): line is Listening => line.event === "listening"
 
-/** What else is in it is what {@link Answers} says of the order: the command is of the same version. */
+/** The rest of the line is what {@link Answers} says about the order, since the command has the same version. */
 const isDone = <Name extends Order["do"]>(line: Line): line is Answer<Name> => line["ok"] === true
 
-/** What is no JSON is no line of the emulator's. */
+/** Text that is not JSON is not a line of the emulator. */
 const lineOf = (text: string): Line | undefined => {
   try {
     const value: unknown = JSON.parse(text)
@@ -245,7 +255,7 @@ class Running implements EmulatorProcess {
     })
     this.#child = child
     this.#keep(true)
-    // it may be gone when it is told something, which its end says
+    // it may be gone when an order is written; its end reports that
     child.stdin.on("error", () => {})
     createInterface({ input: child.stdout }).on("line", (text) => {
       const line = lineOf(text)
@@ -260,7 +270,7 @@ class Running implements EmulatorProcess {
   }
 
   get listening(): Listening {
-    // it is handed out when that has come
+    // the process is handed out only after that line
     if (this.#listening === undefined) throw new EmulatorEnded("The emulator has not come up.")
     return this.#listening
   }
@@ -296,7 +306,7 @@ class Running implements EmulatorProcess {
   stop(): Promise<number> {
     this.#isStopping = true
     this.#keep(true)
-    // its input ends, and so does it
+    // it ends when its input ends
     this.#child.stdin.end()
     return this.#closed
   }
@@ -319,11 +329,11 @@ class Running implements EmulatorProcess {
     this.#keep(this.#waiting.length > 0 || this.#isStopping)
   }
 
-  /** Whether this process waits for the other one before it ends by itself. */
+  /** Sets whether this process stays alive for the other one. */
   #keep(isKept: boolean): void {
     const { stdin, stdout } = this.#child
     for (const handle of [this.#child, stdin, stdout]) {
-      // the pipes of a process are sockets, which their types do not say
+      // the pipes of a process are sockets, which their types do not show
       if (handle instanceof Socket || handle instanceof ChildProcess) handle[isKept ? "ref" : "unref"]()
     }
   }
@@ -341,7 +351,8 @@ class Running implements EmulatorProcess {
 }
 
 /**
- * Starts it, and waits until it listens. Rejects with `EmulatorEnded` where it does not come up, as with a flag that is none.
+ * Starts an emulator and waits until it listens. Rejects with `EmulatorEnded` if it does not start, for example because of an
+ * unknown flag.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What somebody in the emulator has heard, as sound: how loud it was, which tones were in it, when.
+ * What a participant in the emulator has heard, as sound: its level over time, and the tones in it.
  *
  * **Example** (Speech over music, which is quieter meanwhile)
  *
@@ -21,37 +21,37 @@ import { timestampDelta } from "../protocol/RtpPacket.ts"
 import type { VoiceError } from "../VoiceError.ts"
 
 const samplesPerMs = 48
-/** What is less is as good as none. */
+/** A power below this counts as none. */
 const least = 1e-12
-/** Where time and timestamps differ by more, the sender has begun anew. */
+/** If arrival times and timestamps differ by more, the sender has restarted its timestamps. */
 const mostDriftMs = 1_000
 
-/** The mean power as a level: 0 is the square of full scale. */
+/** Mean power as a level: 0 is the square of full scale. */
 const inDb = (power: number): number => 10 * Math.log10(Math.max(least, power))
 
 /**
- * A stretch of sound. Levels are in dBFS by mean power: 0 is the square of full scale, so that a sine of full scale has -3, and nothing at
- * all -120.
+ * A stretch of sound. Levels are in dBFS by mean power: 0 is the square of full scale, so a full-scale sine has -3, and silence
+ * -120.
  *
  * @category models
  * @since 0.1.0
  */
 export class Sound {
-  /** 48 kHz, left and right in turn, from -1 to 1. */
+  /** Interleaved stereo at 48 kHz, from -1 to 1. */
   readonly pcm: Float32Array
 
   constructor(pcm: Float32Array) {
     this.pcm = pcm
   }
 
-  /** In milliseconds, gaps included. */
+  /** The duration in milliseconds, including gaps. */
   get durationMs(): number {
     return this.pcm.length / 2 / samplesPerMs
   }
 
   /**
-   * What is between two moments, in milliseconds from the beginning of this one; negative ones count from its end, so that
-   * `part(-1_000)` is the last second. What lies outside is not there.
+   * The sound between two moments, in milliseconds from the start of this sound. Negative values count from its end:
+   * `part(-1_000)` is the last second. Anything outside of the sound is left out.
    */
   part(fromMs: number, toMs: number = Infinity): Sound {
     const at = (ms: number): number => {
@@ -61,7 +61,7 @@ export class Sound {
     return new Sound(this.pcm.subarray(at(fromMs), at(toMs)))
   }
 
-  /** How loud all of it is, gaps included. */
+  /** The level of the whole sound, including gaps. */
   get level(): number {
     let power = 0
     for (const sample of this.pcm) power += sample ** 2
@@ -69,8 +69,8 @@ export class Sound {
   }
 
   /**
-   * How loud a tone of so many hertz is in it, whatever else is there. Two tones are told apart where they are further apart than four
-   * periods of the stretch: 4 Hz in a second.
+   * The level of a tone of this frequency in the sound, whatever else is in it. Two tones can be distinguished if they are
+   * further apart than four periods of the stretch: 4 Hz for a second.
    */
   levelAt(hertz: number): number {
     const count = this.pcm.length / 2
@@ -86,7 +86,7 @@ export class Sound {
     return inDb(amplitude ** 2 / 2)
   }
 
-  /** The pitch of a single tone, in hertz, by how often it goes up through zero; `undefined` where it does so less than twice. */
+  /** The pitch of a single tone in hertz, measured by its upward zero crossings; `undefined` if there are fewer than two. */
   get pitch(): number | undefined {
     const crossings: Array<number> = []
     let before = 0
@@ -103,14 +103,17 @@ export class Sound {
 }
 
 /**
- * What is needed of a frame that was heard.
+ * The properties of a heard frame that are needed.
  *
  * @category models
  * @since 0.1.0
  */
 export type Frame = Pick<Emulator.HeardFrame, "ssrc" | "timestamp" | "payload" | "arrivalMs">
 
-/** Where each frame of one sender begins, in milliseconds of its arrivals: by its timestamps, which no network delays. */
+/**
+ * The start of each frame of one sender, in milliseconds of its arrivals, computed from its timestamps, which no network
+ * delays.
+ */
 const placed = (frames: ReadonlyArray<Frame>): ReadonlyArray<readonly [number, Frame]> => {
   let [origin] = frames
   const moments = new Map<number, Frame>()
@@ -120,7 +123,7 @@ const placed = (frames: ReadonlyArray<Frame>): ReadonlyArray<readonly [number, F
     const isAnew = Math.abs(at - frame.arrivalMs) > mostDriftMs
     if (isAnew) origin = frame
     const moment = isAnew ? frame.arrivalMs : at
-    // a datagram that came twice is there once
+    // a datagram that arrived twice is kept once
     moments.set(moment, frame)
   }
   return Array.from(moments).toSorted(([a], [b]) => a - b)
@@ -137,11 +140,12 @@ const framesBySender = (frames: Iterable<Frame>): ReadonlyArray<ReadonlyArray<Fr
 }
 
 /**
- * Decodes what was heard, of one sender or of several at a time. It begins with the first frame and ends with the last one. Frames are put
- * where their timestamps say, senders beside each other as they have come; where nothing was sent, or was lost, there is nothing. Of
- * what was heard later, `heard.slice(n)` is the newer part: its first frame or two sound as a decoder sounds that begins there.
+ * Decodes what was heard from one sender, or from several at the same time. The sound begins with the first frame and ends with
+ * the last one. Frames are placed by their timestamps, and senders relative to each other by their arrival. Where nothing was
+ * sent, or frames were lost, the sound is zero. To decode only the later part, pass `heard.slice(n)`: its first one or two
+ * frames then sound like those of a decoder that starts there.
  *
- * Fails with `DecodeFailed` where a frame is no Opus.
+ * Fails with `DecodeFailed` if a frame is not Opus.
  *
  * @category constructors
  * @since 0.1.0

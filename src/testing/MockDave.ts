@@ -1,10 +1,10 @@
 /**
- * End-to-end encryption without cryptography: groups that take every message, and frames that only look encrypted. What a
- * group is asked for is there to be read, and it can be told to refuse.
+ * End-to-end encryption without cryptography: groups that accept every message, and frames that only look encrypted. A test can
+ * read what a group was asked for, and make it refuse.
  *
- * A key package is the one byte of its version. A commit is the proposals themselves. Each commit or Welcome leads to the
- * next epoch, with the users as members who were recognised at the last proposals, or without any oneself alone. An encrypted
- * frame is the frame, the first byte of its tag telling the epoch, and the rest of a trailer as it has to look like.
+ * A key package is a single byte with its version. A commit consists of the proposals themselves. Each commit or Welcome leads
+ * to the next epoch, whose members are the users that were recognized at the last proposals, or only oneself if there were
+ * none. An encrypted frame is the frame, a tag whose first byte is the epoch, and the rest of a trailer of the required layout.
  *
  * **Example** (A group that does not take a Welcome)
  *
@@ -30,7 +30,7 @@ import * as Protected from "../dave/Protected.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
 
 /**
- * Something that a group was asked for.
+ * An operation that a group was asked for.
  *
  * @category models
  * @since 0.1.0
@@ -48,9 +48,9 @@ export interface Operation {
  * @since 0.1.0
  */
 export class MockDave extends Context.Service<MockDave, {
-  /** What all groups were asked for, in order. */
+  /** The operations of all groups, in order. */
   readonly operations: Effect.Effect<ReadonlyArray<Operation>>
-  /** The next operation of this kind fails. Can be called several times. */
+  /** Makes the next operation of this kind fail. Can be called several times. */
   readonly refuse: (operation: Dave.DaveError["operation"], detail?: string) => Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockDave") {}
 
@@ -58,7 +58,7 @@ const nonceBytes = [1]
 const trailerBytes = 8 + nonceBytes.length + 3
 
 /**
- * A frame as a mock group encrypts it in an epoch.
+ * Encrypts a frame in an epoch as a mock group does.
  *
  * @category constructors
  * @since 0.1.0
@@ -141,7 +141,7 @@ const make = Effect.sync(() => {
 })
 
 /**
- * Groups that only look encrypted.
+ * Groups that only pretend to encrypt.
  *
  * @category layers
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * A main gateway that does what the test says: it records what the program asks for and delivers the events that the test
- * pushes, or answers by itself with {@link answerWith}.
+ * A main gateway controlled by the test: it records what the program requests and delivers the events that the test pushes, or
+ * answers automatically with {@link answerWith}.
  *
  * **Example** (A join that is answered)
  *
@@ -40,39 +40,41 @@ import * as VoiceError from "../VoiceError.ts"
  * @since 0.1.0
  */
 export class MockGateway extends Context.Service<MockGateway, {
-  /** The next request of the program; waits for it. */
+  /** Waits for the program's next request and returns it. */
   readonly take: Effect.Effect<Gateway.VoiceStateRequest>
-  /** How many requests were made that nobody took yet. */
+  /** The number of requests that have not been taken yet. */
   readonly waiting: Effect.Effect<number>
   /** Delivers an event to every subscriber. */
   readonly push: (event: Gateway.GatewayEvent) => Effect.Effect<void>
   readonly pushLifecycle: (lifecycle: Gateway.Lifecycle | Gateway.ShardLifecycle) => Effect.Effect<void>
-  /** Our voice state in a guild from before, as `initialVoiceState` tells it. */
+  /** Sets our earlier voice state in a guild, as returned by `initialVoiceState`. */
   readonly setInitialVoiceState: (guildId: GuildId, state: GatewayPayload.VoiceState) => Effect.Effect<void>
-  /** The parts in a stage that the program has asked for, in order. */
+  /** The roles on a stage (speaker or audience) that the program has requested, in order. */
   readonly stageRequests: Effect.Effect<ReadonlyArray<Gateway.StageRequest>>
-  /** The next request fails like this. Can be called several times. */
+  /** Makes the next request fail with this reason. Can be called several times. */
   readonly refuse: (reason: VoiceError.Reason) => Effect.Effect<void>
-  /** The gateway ends for good: everything fails like this from now on. */
+  /** Ends the gateway permanently: everything fails with this reason from now on. */
   readonly end: (reason: VoiceError.Reason) => Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockGateway") {}
 
 /**
+ * The options of {@link layer}.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface MockGatewayOptions {
   /** Our own user id. Default "1". */
   readonly userId?: UserId | undefined
-  /** What keeps us out of channels, as `obstacle` tells it. Default: this gateway cannot find out. */
+  /** What keeps us out of channels, as returned by `obstacle`. Default: this gateway cannot find out. */
   readonly obstacle?: ((channelId: ChannelId) => VoiceError.Obstacle | undefined) | undefined
-  /** Events that answer a request by themselves, in this order. Default: none, the test pushes them. */
+  /** The events that answer a request automatically, in this order. Default: none; the test pushes them. */
   readonly answer?: ((request: Gateway.VoiceStateRequest) => ReadonlyArray<Gateway.GatewayEvent>) | undefined
 }
 
 /**
- * An answer as Discord gives it: our voice state, and the voice server where we join or move; not where we leave, and not where only
- * our mute or deaf flags change.
+ * Answers like Discord: with our voice state, and with the voice server if we join or move. The voice server is not sent when
+ * we leave, or when only our mute or deaf flags change.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The other half of {@link MockOpusEncoder}: each packet becomes a frame of constant sound, the first sample of what was
- * encoded. The silence frame and a lost packet become silence; a packet of a real encoder becomes noise of the right
+ * The counterpart of {@link MockOpusEncoder}: each packet becomes a frame of constant sound, with the value of the first
+ * encoded sample. The silence frame and a lost packet become silence; a packet of a real encoder becomes noise of the right
  * length.
  *
  * **Example** (There and back)
@@ -33,11 +33,11 @@ import * as VoiceError from "../VoiceError.ts"
  * @since 0.1.0
  */
 export class MockOpusDecoder extends Context.Service<MockOpusDecoder, {
-  /** Decoders whose scope is open. */
+  /** The number of decoders whose scope is open. */
   readonly live: Effect.Effect<number>
-  /** Packets decoded by all of them. */
+  /** The number of packets that all of them have decoded. */
   readonly packets: Effect.Effect<number>
-  /** The next decoder cannot be made. Can be called several times. */
+  /** Makes the creation of the next decoder fail. Can be called several times. */
   readonly refuse: Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockOpusDecoder") {}
 

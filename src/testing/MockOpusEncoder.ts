@@ -1,7 +1,7 @@
 /**
- * An encoder that keeps the first sample of each channel and nothing else. Its packets are Opus packets to whoever only
- * looks at them (RFC 6716, 3): they have the right duration and number of channels. {@link MockOpusDecoder} turns them back
- * into sound that is constant for the frame, so that a test can follow frames through a program.
+ * An encoder that keeps only the first sample of each channel. To code that only inspects them, its packets are valid Opus
+ * packets (RFC 6716, 3) with the right duration and number of channels. {@link MockOpusDecoder} turns them back into sound that
+ * is constant for the frame, so that a test can follow frames through a program.
  *
  * **Example** (Encode without a codec)
  *
@@ -32,15 +32,15 @@ import * as VoiceError from "../VoiceError.ts"
  * @since 0.1.0
  */
 export class MockOpusEncoder extends Context.Service<MockOpusEncoder, {
-  /** Encoders whose scope is open. */
+  /** The number of encoders whose scope is open. */
   readonly live: Effect.Effect<number>
-  /** Frames encoded by all of them. */
+  /** The number of frames that all of them have encoded. */
   readonly frames: Effect.Effect<number>
-  /** The next encoder cannot be made. Can be called several times. */
+  /** Makes the creation of the next encoder fail. Can be called several times. */
   readonly refuse: Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockOpusEncoder") {}
 
-/** By samples a channel: the first byte of the packet, for mono, and the count byte of more than two frames. */
+/** By samples per channel: the first byte of the packet, for mono, and the count byte if there are more than two frames. */
 const headers: ReadonlyMap<number, ReadonlyArray<number>> = new Map([
   [120, [0xe0]],
   [240, [0xe8]],
@@ -50,7 +50,7 @@ const headers: ReadonlyMap<number, ReadonlyArray<number>> = new Map([
   [2880, [0xfb, 3]]
 ])
 
-/** Bytes behind the header; they divide by two and three, the numbers of frames in a packet. */
+/** The number of bytes after the header. It is divisible by two and three, the numbers of frames in a packet. */
 const bodyBytes = 12
 
 const make = Effect.sync(() => {

@@ -1,6 +1,6 @@
 /**
- * A network in memory: what `VoiceSocket.layer`, `VoiceUdp.layer` and `Gateway.layer` send arrives at a test, which plays
- * the server. Nothing here waits for real time, so that the layers above follow the `TestClock`.
+ * A network in memory: what `VoiceSocket.layer`, `VoiceUdp.layer` and `Gateway.layer` send reaches the test, which plays the
+ * server. Nothing here waits for real time, so the layers above follow the `TestClock`.
  *
  * **Example** (A server that says Hello)
  *
@@ -35,16 +35,19 @@ import * as Transport from "../Transport.ts"
  */
 export interface WebSocketPeer {
   readonly url: string
-  /** The next frame that the client sent; waits for it. */
+  /** Waits for the next frame from the client and returns it. */
   readonly take: Effect.Effect<Transport.Frame>
-  /** How many frames were sent that nobody took yet. */
+  /** The number of frames that have not been taken yet. */
   readonly waiting: Effect.Effect<number>
   readonly send: (frame: Transport.Frame) => Effect.Effect<void>
   /** Ends the connection with a close frame. */
   readonly close: (code: number, reason?: string) => Effect.Effect<void>
   /** Ends the connection without a close frame: 1006 at the client. */
   readonly terminate: Effect.Effect<void>
-  /** Waits for the end. The code is the client's if the client closed; 1006 if it terminated or its scope ended. */
+  /**
+   * Waits for the end of the connection. The code is the client's if the client closed; 1006 if it terminated or its scope
+   * ended.
+   */
   readonly closed: Effect.Effect<{ readonly code: number; readonly reason: string }>
 }
 
@@ -55,11 +58,11 @@ export interface WebSocketPeer {
  * @since 0.1.0
  */
 export class MockWebSockets extends Context.Service<MockWebSockets, {
-  /** The next connection that was opened; waits for it. */
+  /** Waits for the next connection and returns it. */
   readonly accept: Effect.Effect<WebSocketPeer>
-  /** How many connections were opened that nobody accepted yet. */
+  /** The number of connections that have not been accepted yet. */
   readonly waiting: Effect.Effect<number>
-  /** The next attempt to connect fails like this. Can be called several times. */
+  /** Makes the next attempt to connect fail like this. Can be called several times. */
   readonly refuse: (kind: Transport.WebSocketOpenError["kind"], status?: number) => Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockTransport/MockWebSockets") {}
 
@@ -131,17 +134,17 @@ export const layerWebSocket: Layer.Layer<Transport.WebSocketTransport | MockWebS
  * @since 0.1.0
  */
 export interface DatagramPeer {
-  /** Where the client sends to. */
+  /** The address that the client sends to. */
   readonly remote: { readonly address: string; readonly port: number }
-  /** A copy of the next datagram that the client sent; waits for it. */
+  /** Waits for the next datagram from the client and returns a copy. */
   readonly take: Effect.Effect<Uint8Array>
-  /** How many datagrams were sent that nobody took yet. */
+  /** The number of datagrams that have not been taken yet. */
   readonly waiting: Effect.Effect<number>
   /** Delivers a datagram to the client, which may keep the bytes. */
   readonly deliver: (datagram: Uint8Array) => Effect.Effect<void>
-  /** From now on sending fails, or works again. */
+  /** Makes sending fail, or work again, from now on. */
   readonly setSending: (works: boolean) => Effect.Effect<void>
-  /** The machine has lost the socket's address. */
+  /** Simulates that the machine has lost the socket's address. */
   readonly loseAddress: Effect.Effect<void>
   /** Waits until the client has closed the socket. */
   readonly closed: Effect.Effect<void>
@@ -154,9 +157,9 @@ export interface DatagramPeer {
  * @since 0.1.0
  */
 export class MockDatagrams extends Context.Service<MockDatagrams, {
-  /** The next socket that was opened; waits for it. */
+  /** Waits for the next socket and returns it. */
   readonly accept: Effect.Effect<DatagramPeer>
-  /** The next attempt to open a socket fails. Can be called several times. */
+  /** Makes the next attempt to open a socket fail. Can be called several times. */
   readonly refuse: Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockTransport/MockDatagrams") {}
 
@@ -243,7 +246,7 @@ export const layerDatagram: Layer.Layer<Transport.DatagramTransport | MockDatagr
 )
 
 /**
- * {@link layerWebSocket} and {@link layerDatagram}.
+ * Both {@link layerWebSocket} and {@link layerDatagram}.
  *
  * @category layers
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Transport encryption that leaves packets as they are, so that a test can read what was sent. Modes are chosen as usual.
+ * Transport encryption that leaves packets unchanged, so that a test can read what was sent. Modes are chosen as usual.
  *
  * **Example** (Which keys were used)
  *
@@ -31,16 +31,16 @@ import * as VoiceError from "../VoiceError.ts"
  * @since 0.1.0
  */
 export class MockVoiceCrypto extends Context.Service<MockVoiceCrypto, {
-  /** For which modes and keys ciphers were made, in order. */
+  /** The modes and keys for which ciphers were made, in order. */
   readonly made: Effect.Effect<
     ReadonlyArray<{ readonly mode: VoiceCrypto.Mode; readonly key: Redacted.Redacted<Uint8Array> }>
   >
-  /** The next cipher cannot be made. Can be called several times. */
+  /** Makes the creation of the next cipher fail. Can be called several times. */
   readonly refuse: Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockVoiceCrypto") {}
 
 /**
- * A cipher that changes nothing. Its mode is `plain`, whatever was asked for.
+ * Makes a cipher that changes nothing. Its mode is `plain`, whichever was requested.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * A driver without a network: connections come up at once, frames are taken when they are due by the clock of the test,
- * and the test says what the other side does.
+ * A driver without a network: connections are established immediately, frames are taken when they are due on the clock of the
+ * test, and the test decides what the other side does.
  *
  * **Example** (What a bot played)
  *
@@ -42,17 +42,17 @@ import * as VoiceError from "../VoiceError.ts"
  * @since 0.1.0
  */
 export class MockVoiceDriver extends Context.Service<MockVoiceDriver, {
-  /** The records that connections were asked for with, in order. */
+  /** The records with which connections were requested, in order. */
   readonly connections: Effect.Effect<ReadonlyArray<VoiceDriver.ConnectionInfo>>
   /** The Opus packets sent so far on any connection, without the closing silence. */
   readonly frames: Effect.Effect<ReadonlyArray<Uint8Array>>
-  /** What connections were told, apart from the frames: speaking flags, mute, pause and so on. */
+  /** The commands that connections received, apart from frames: speaking flags, mute, pause and so on. */
   readonly commands: Effect.Effect<ReadonlyArray<VoiceDriver.Command>>
-  /** Lets something happen on every live connection, such as `Speaking` or `Packet`. */
+  /** Emits an event, such as `Speaking` or `Packet`, on every live connection. */
   readonly emit: (event: VoiceDriver.Event) => Effect.Effect<void>
-  /** Every live connection ends for this reason. */
+  /** Ends every live connection with this reason. */
   readonly end: (reason: VoiceError.Reason) => Effect.Effect<void>
-  /** The next connection cannot be made. Can be called several times. */
+  /** Makes the next connection fail with this reason. Can be called several times. */
   readonly refuse: (reason: VoiceError.Reason) => Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockVoiceDriver") {}
 
@@ -210,7 +210,7 @@ const make = Effect.gen(function*() {
       end: (reason) =>
         Effect.sync(() => {
           const error = VoiceError.make(reason)
-          // a session may be connected again by the time that the first has ended
+          // a session may have reconnected by the time the first one has ended
           for (const emit of Array.from(live)) emit({ _tag: "Ended", error })
         }),
       refuse: (reason) => Effect.sync(() => void refusals.push(reason))

@@ -1,6 +1,6 @@
 /**
- * Voice-gateway sockets whose other side is the test: it sees every message as a value, and answers with values. To test
- * codecs and malformed messages as well, use `VoiceSocket.layer` over `MockTransport.layerWebSocket`.
+ * Voice gateway sockets whose other side is the test: it sees every message as a value, and answers with values. To test codecs
+ * and malformed messages as well, use `VoiceSocket.layer` over `MockTransport.layerWebSocket`.
  *
  * **Example** (A voice gateway that refuses the session)
  *
@@ -39,19 +39,22 @@ import * as VoiceSocket from "../VoiceSocket.ts"
 export interface Peer {
   readonly endpoint: string
   readonly version: VoicePayload.VoiceVersion
-  /** The next message of the client, JSON or binary; waits for it. `op` tells them apart. */
+  /** Waits for the client's next message, JSON or binary, and returns it. `op` tells them apart. */
   readonly take: Effect.Effect<VoicePayload.ClientMessage | DaveFrame.ClientFrame>
-  /** How many messages were sent that nobody took yet. */
+  /** The number of messages that have not been taken yet. */
   readonly waiting: Effect.Effect<number>
   readonly push: (message: VoicePayload.ServerMessage) => Effect.Effect<void>
   readonly pushDave: (frame: DaveFrame.ServerFrame) => Effect.Effect<void>
-  /** A message that breaks its schema, of an opcode if that could be read; `isKeyLost`, if it is op 4 and has a key. */
+  /** Delivers a message that breaks its schema, with its opcode if that could be read. `isKeyLost` is for an op 4 with a key. */
   readonly pushMalformed: (detail: string, op?: number, isKeyLost?: true) => Effect.Effect<void>
   /** Ends the connection with a close frame. */
   readonly close: (code: number, detail?: string) => Effect.Effect<void>
   /** Ends the connection without a close frame. */
   readonly terminate: Effect.Effect<void>
-  /** Waits for the end. The code is the client's if the client closed; 1006 if it terminated or its scope ended. */
+  /**
+   * Waits for the end of the connection. The code is the client's if the client closed; 1006 if it terminated or its scope
+   * ended.
+   */
   readonly closed: Effect.Effect<{ readonly code: number; readonly detail: string }>
 }
 
@@ -62,11 +65,11 @@ export interface Peer {
  * @since 0.1.0
  */
 export class MockVoiceSocket extends Context.Service<MockVoiceSocket, {
-  /** The next socket that was opened; waits for it. */
+  /** Waits for the next socket and returns it. */
   readonly accept: Effect.Effect<Peer>
-  /** How many sockets were opened that nobody accepted yet. */
+  /** The number of sockets that have not been accepted yet. */
   readonly waiting: Effect.Effect<number>
-  /** The next attempt to open a socket fails like this. Can be called several times. */
+  /** Makes the next attempt to open a socket fail like this. Can be called several times. */
   readonly refuse: (kind: VoiceError.SocketOpenFailed["kind"], status?: number) => Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockVoiceSocket") {}
 
@@ -149,7 +152,7 @@ const make = Effect.gen(function*() {
 })
 
 /**
- * Voice-gateway sockets whose other side is the test.
+ * Voice gateway sockets whose other side is the test.
  *
  * @category layers
  * @since 0.1.0

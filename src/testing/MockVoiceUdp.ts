@@ -1,6 +1,6 @@
 /**
- * Voice UDP sockets whose other side is the test. Discovery is answered at once, without datagrams, and nothing is sent
- * that the program did not send. To test discovery and keepalives as well, use `VoiceUdp.layer` over
+ * Voice UDP sockets whose other side is the test. Discovery is answered immediately, without datagrams, and nothing is sent
+ * except what the program sends. To test discovery and keepalives as well, use `VoiceUdp.layer` over
  * `MockTransport.layerDatagram`.
  *
  * **Example** (What was sent, and a packet in return)
@@ -36,16 +36,16 @@ import * as VoiceUdp from "../VoiceUdp.ts"
  * @since 0.1.0
  */
 export interface Peer {
-  /** Where the client sends to. */
+  /** The address that the client sends to. */
   readonly remote: { readonly address: string; readonly port: number }
   readonly ssrc: Ssrc
-  /** A copy of the next packet of media that the client sent; waits for it. */
+  /** Waits for the client's next media packet and returns a copy. */
   readonly take: Effect.Effect<Uint8Array>
-  /** A copy of the next report (RTCP) that the client sent; waits for it. */
+  /** Waits for the client's next report (RTCP) and returns a copy. */
   readonly takeReport: Effect.Effect<Uint8Array>
-  /** How many packets of media were sent that nobody took yet. */
+  /** The number of media packets that have not been taken yet. */
   readonly waiting: Effect.Effect<number>
-  /** Hands a packet to the client's media handler, which may keep the bytes. */
+  /** Passes a packet to the client's media handler, which may keep the bytes. */
   readonly deliver: (kind: "rtp" | "rtcp", packet: Uint8Array) => Effect.Effect<void>
   /** Waits until the client has closed the socket. */
   readonly closed: Effect.Effect<void>
@@ -58,22 +58,24 @@ export interface Peer {
  * @since 0.1.0
  */
 export class MockVoiceUdp extends Context.Service<MockVoiceUdp, {
-  /** The next socket that was opened; waits for it. */
+  /** Waits for the next socket and returns it. */
   readonly accept: Effect.Effect<Peer>
-  /** How many sockets were opened that nobody accepted yet. */
+  /** The number of sockets that have not been accepted yet. */
   readonly waiting: Effect.Effect<number>
-  /** The next attempt to open a socket fails. Can be called several times. */
+  /** Makes the next attempt to open a socket fail. Can be called several times. */
   readonly refuse: Effect.Effect<void>
-  /** The next discovery fails. Can be called several times. */
+  /** Makes the next discovery fail. Can be called several times. */
   readonly loseDiscovery: Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockVoiceUdp") {}
 
 /**
+ * The options of {@link layer}.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface MockVoiceUdpOptions {
-  /** What discovery finds out. Default 192.0.2.1:50000. */
+  /** The address that discovery returns. Default 192.0.2.1:50000. */
   readonly discovered?: { readonly address: string; readonly port: number } | undefined
 }
 

@@ -8,12 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 
-/** Turns given to fibers that have just been started, so that they reach the point where they wait for time. */
+/** The number of turns for fibers that have been started, so that they reach the point where they wait for time. */
 const turns = 64
 
 /**
- * Moves the `TestClock`, as `TestClock.adjust` does, but first lets fibers that were just started come to the point where
- * they wait. A bot that was forked on the line before has then begun to connect, and connects while the time passes.
+ * Advances the `TestClock` like `TestClock.adjust`, but first lets newly started fibers run to the point where they wait. A bot
+ * that was forked on the line before has then started to connect, and connects while the time passes.
  *
  * @category testing
  * @since 0.1.0
@@ -22,8 +22,9 @@ export const advance = (duration: Duration.Input): Effect.Effect<void> =>
   Effect.andThen(Effect.repeat(Effect.yieldNow, { times: turns }), TestClock.adjust(duration))
 
 /**
- * Does something that takes time while time passes: starts it, moves the `TestClock` as {@link advance} does, and gives what it gives, or
- * fails as it fails. What it has not done by then is waited for, and has no time any more unless somebody else moves the clock.
+ * Runs an effect that takes time while time passes: starts it, advances the `TestClock` like {@link advance}, and returns its
+ * result or fails with its error. If it is not finished by then, it is awaited, but gets no further time unless something else
+ * advances the clock.
  *
  * **Example** (A bot that is far away leaves)
  *

@@ -1,7 +1,7 @@
 /**
- * Layers for the tests of programs that use this library: each stands for one service and brings the controls with which a
- * test plays the other side. For a whole Discord in a test use `effect-discord-voice/emulator`, or `EmulatorProcess` where nothing is
- * written with Effect.
+ * Layers for testing programs that use this library. Each replaces one service and provides the controls with which a test
+ * plays the other side. To test against a complete Discord, use `effect-discord-voice/emulator`, or `EmulatorProcess` if your
+ * tests are not written with Effect.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * A connected socket of `node:dgram`: one object, so that what a packet needs lies together and can be looked at ahead of
- * its time. Plain code for the beat.
+ * A connected socket of `node:dgram` in one object, so that what a packet needs is close together and can be prefetched. Plain
+ * code for the beat.
  *
  * @since 0.1.0
  */
@@ -11,8 +11,8 @@ import type { DatagramSocket, DatagramStatistics } from "./Socket.ts"
 const askEvery = 50
 
 /**
- * Sends, receives and counts. Only a send with a callback says that it failed, and the callback costs a tenth of the whole:
- * one in so many has it, and each one from a failure on until one succeeds.
+ * Sends, receives and counts. Only a send with a callback reports failure, and the callback costs a tenth of the send. One in
+ * this many has a callback, and after a failure every send until one succeeds.
  *
  * @category models
  * @since 0.1.0
@@ -30,12 +30,12 @@ export class ConnectedUdp implements DatagramSocket {
   #socketErrors = 0
   #handler: ((datagram: Uint8Array) => void) | undefined
 
-  /** Takes over a socket that is connected. */
+  /** Takes over a connected socket. */
   constructor(socket: Dgram.Socket, hasAddress: (address: string) => boolean) {
     const { address, port } = socket.address()
     this.#socket = socket
     this.local = { address, port }
-    // an address that the system writes in two ways must not seem to be gone
+    // an address that the system can write in two ways must not seem to be gone
     this.#hasAddress = hasAddress(address) ? hasAddress : () => true
     this.#onSent = (error) => {
       this.#untilAsked = error === null ? askEvery : 0
@@ -52,7 +52,7 @@ export class ConnectedUdp implements DatagramSocket {
     })
   }
 
-  // functions of their own: whoever wraps a socket may copy it with some of them replaced
+  // own properties: code that wraps a socket may copy it and replace some of them
   readonly prefetch = (step: number): number => {
     if (step === 0) return this.#sent ^ this.#untilAsked
     return step === 1 && this.#socket.send === undefined ? 1 : 0
@@ -93,7 +93,7 @@ export class ConnectedUdp implements DatagramSocket {
     socketErrors: this.#socketErrors
   })
 
-  /** What is sent from now on is an error, and nothing is received any more. */
+  /** Closes the socket: sending is an error from now on, and nothing is received any more. */
   readonly close = (): void => {
     this.#isOpen = false
     this.#handler = undefined

@@ -1,6 +1,6 @@
 /**
- * A thread that does work for this one. Where it cannot be started, because its file is not there or threads are not
- * allowed, the same work is done in this thread: slower for everybody else, but done.
+ * A thread that works for this one. If it cannot be started, because its file is missing or threads are not allowed, the same
+ * work is done in this thread: it is slower for everything else, but done.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import { parentPort, Worker } from "node:worker_threads"
 import * as Location from "./Location.ts"
 
 /**
- * What does the work, wherever it runs.
+ * Does the work, wherever it runs.
  *
  * @category models
  * @since 0.1.0
@@ -23,11 +23,11 @@ export interface Helper<To> {
  * @since 0.1.0
  */
 export interface HelperThread<To> {
-  /** Delivers in order; what is posted before the thread has started is delivered then. */
+  /** Delivers in order. Messages that are posted before the thread has started are delivered then. */
   readonly post: (message: To) => void
-  /** Whether the process waits for the thread. Not at first. */
+  /** Sets whether the process waits for the thread. Initially it does not. */
   readonly hold: (on: boolean) => void
-  /** Ends it; nothing is heard of it any more. */
+  /** Ends the thread. Nothing is received from it any more. */
   readonly close: () => Promise<void>
 }
 
@@ -39,34 +39,35 @@ export interface Options<To, From> {
   readonly name: string
   /** The thread's file, which calls {@link serve}. */
   readonly url: URL
-  /** The same work in this thread. Its answers come later, as those of a thread do. */
+  /** The same work in this thread. Its answers are asynchronous, like those of a thread. */
   readonly here: (post: (message: From) => void) => Helper<To>
   readonly onMessage: (message: From) => void
-  /** It has loaded everything and listens. */
+  /** Called when the thread has loaded everything and listens. */
   readonly onStarted?: (() => void) | undefined
-  /** It has ended by itself: why, as the thread says it. Nothing is heard of it any more. */
+  /** Called when the thread has ended by itself, with its description of why. Nothing is received from it any more. */
   readonly onEnded: (detail: string) => void
-  /** It could not be started: why, and what to do about it. The work is done in this thread from here on. */
+  /** Called if it could not be started, with the reason and what to do about it. The work is done in this thread from then on. */
   readonly onUnavailable: (detail: string) => void
-  /** How long it may take to start, in milliseconds. Default 30 000. */
+  /** The maximum time to start, in milliseconds. Default 30 000. */
   readonly deadlineMs?: number | undefined
 }
 
-/** What a thread says when it has loaded everything and listens. */
+/** The message of a thread that has loaded everything and listens. */
 const started = "effect-discord-voice: started"
 
 /**
- * What cannot be started says so at once, so that this is for what hangs: on a machine that is busy, where a thread matters most, one
- * takes ten times what it takes otherwise to load everything.
+ * A thread that cannot be started reports that immediately, so this is for one that hangs. On a busy machine, where a thread
+ * matters most, loading takes ten times as long as usual.
  */
 const defaultDeadlineMs = 30_000
 
-/** Whoever asks for a trial wants to know what is wrong, before the trial itself is given up. */
+/** A trial has to report what is wrong before it is itself given up. */
 const trialDeadlineMs = 10_000
 
 /**
- * Nothing but this library makes garbage there, and what matters is how long each collection takes: a frame is late by it. V8
- * gives objects that are new a third of this, and as much again twice to copy them. See `NewSpace`, which does it for a whole process.
+ * In that thread only this library creates garbage, and the duration of each collection matters: a frame is late by it. V8
+ * gives new objects a third of this, and twice as much again for copying them. See `NewSpace`, which does it for a whole
+ * process.
  */
 const maxYoungGenerationSizeMb = 3
 
@@ -77,7 +78,7 @@ const detailOf = (cause: unknown): string => {
   return (text.split("\n")[0] ?? "").replace(/\.$/, "")
 }
 
-/** What Node says of a file that is not there names it, and not what to do. */
+/** Node's message about a missing file names the file, but not what to do. */
 const startDetail = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && notFound.has(cause.code)
     ? `${
@@ -92,7 +93,7 @@ const startDetail = (cause: unknown): string =>
 export const start = <To, From>(options: Options<To, From>): HelperThread<To> => {
   let worker: Worker | undefined
   let local: Helper<To> | undefined
-  /** Not delivered yet. `undefined` once it has started, here or there. */
+  /** Messages that are not delivered yet. `undefined` once the work has started, here or there. */
   let held: Array<To> | undefined = []
   let deadline: NodeJS.Timeout | undefined
   let isOver = false
@@ -150,12 +151,12 @@ export const start = <To, From>(options: Options<To, From>): HelperThread<To> =>
     })
     next.on("error", onEnd)
     next.on("exit", (code) => onEnd(`it has exited with code ${code}`))
-    // a program whose connections are closed may end
+    // must not keep a program alive whose connections are closed
     next.unref()
     worker = next
     const deadlineMs = options.deadlineMs ?? defaultDeadlineMs
     deadline = setTimeout(() => {
-      // while this thread was busy it may have said that it has
+      // it may have reported that while this thread was busy
       setImmediate(() => {
         if (held !== undefined && isCurrent()) workHere(`it has not started within ${deadlineMs} ms`)
       })
@@ -185,8 +186,8 @@ export const start = <To, From>(options: Options<To, From>): HelperThread<To> =>
 }
 
 /**
- * Starts a thread and ends it again, at once where `signal` is aborted. Gives why it could not be started, or `undefined`. Nothing
- * throws.
+ * Starts a thread and ends it again, immediately if `signal` is aborted. Resolves with the reason if it could not be started,
+ * or with `undefined`. Never rejects.
  *
  * @category constructors
  * @since 0.1.0
@@ -211,7 +212,7 @@ export const trial = (name: string, url: URL, signal?: AbortSignal): Promise<str
   })
 
 /**
- * The thread's side of {@link start}: all that its file does.
+ * The thread's side of {@link start}: everything that its file does.
  *
  * @category constructors
  * @since 0.1.0
@@ -220,14 +221,14 @@ export const serve = <To, From>(make: (post: (message: From) => void) => Helper<
   const port = parentPort
   if (port === null) return
   const helper = make((message) => port.postMessage(message))
-  // what the other side sends is of that type, and nobody else has this port
+  // the other side sends messages of that type, and nobody else has this port
   port.on("message", (message) => helper.receive(message as To))
   port.postMessage(started)
 }
 
 /**
- * The file of a thread, which lies beside the module that starts it or, in a bundle, beside the bundle: `name`, with the
- * extension of that.
+ * The file of a thread, which is next to the module that starts it or, in a bundle, next to the bundle: `name`, with the same
+ * extension.
  *
  * @category constructors
  * @since 0.1.0

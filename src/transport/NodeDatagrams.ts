@@ -15,7 +15,7 @@ import { DatagramError } from "./TransportError.ts"
 
 const defaultReceiveBufferBytes = 4 * 1024 * 1024
 
-/** Some systems refuse what they cannot grant in full. */
+/** Some systems refuse a size that they cannot grant in full. */
 const growReceiveBuffer = (socket: Dgram.Socket, bytes: number) => {
   for (let size = bytes; size >= 64 * 1024; size >>>= 1) {
     try {
@@ -49,13 +49,13 @@ export const make = (layerOptions: DatagramLayerOptions) => {
   const receiveBufferBytes = layerOptions.receiveBufferBytes ?? defaultReceiveBufferBytes
 
   const connect = Effect.fnUntraced(function*(remote: Address) {
-    // a name would be looked up without a deadline, and one with a NUL in it ends the process
+    // a name would be looked up without a deadline, and one that contains a NUL ends the process
     if (Net.isIP(remote.address) === 0) return yield* failed(remote, "this is no IP address")
     let connected: ConnectedUdp | undefined
     const scope = yield* Effect.scope
     const socket = yield* Effect.suspend(() => {
       const socket = Dgram.createSocket(Net.isIPv6(remote.address) ? "udp6" : "udp4")
-      // an error that nobody listens for ends the process, and for a moment nobody counts them
+      // an error without a listener ends the process, and for a moment nothing counts errors
       socket.on("error", ignore)
       const close = () =>
         Effect.callback<void>((resume) => {

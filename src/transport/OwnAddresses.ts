@@ -1,5 +1,5 @@
 /**
- * The machine's addresses, which all sockets ask for: reading them anew for each would cost more than all keepalives.
+ * The machine's addresses, shared by all sockets: reading them for each socket would cost more than all keepalives.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,8 @@
 const staleMs = 1_000
 
 /**
- * Whether the machine has an address. `read` gives those that it has; it is asked once a second at most, by `now` in milliseconds.
+ * Makes a function that tells whether the machine has an address. `read` returns the machine's addresses; it is called at most
+ * once per second, measured by `now` in milliseconds.
  *
  * @category constructors
  * @since 0.1.0

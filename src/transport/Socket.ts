@@ -1,5 +1,5 @@
 /**
- * The two kinds of sockets, and how they are opened. `Transport` gives these to users.
+ * The two kinds of sockets, and the options for opening them. `Transport` exports them.
  *
  * @since 0.1.0
  */
@@ -17,21 +17,20 @@ import type { WebSocketClosed } from "./TransportError.ts"
 export type Frame = string | Uint8Array
 
 /**
- * An open WebSocket. It is terminated when the scope it was opened in closes, if it is still open then; a closing
- * handshake that was started before gets one second. The scope waits for the end of the connection.
+ * An open WebSocket. It is terminated when the scope in which it was opened closes; if a closing handshake was started before,
+ * that gets one second. The scope waits for the end of the connection.
  *
- * A peer that sends faster than `frames` is read is paused: beyond 1024 waiting messages nothing more is read from the
- * network.
+ * A peer that sends faster than `frames` is read is paused: with 1024 waiting messages nothing more is read from the network.
  *
  * @category models
  * @since 0.1.0
  */
 export interface WebSocketConnection {
-  /** Messages in the order of arrival; fails with `WebSocketClosed` after the last one. */
+  /** The messages in the order of arrival. Fails with `WebSocketClosed` after the last one. */
   readonly frames: Queue.Dequeue<Frame, WebSocketClosed>
-  /** Completes when the frame has been handed to the operating system; fails once the socket has closed. */
+  /** Completes when the frame has been passed to the operating system. Fails once the socket has closed. */
   readonly send: (frame: Frame) => Effect.Effect<void, WebSocketClosed>
-  /** Starts the closing handshake and returns at once. Closing twice is harmless. */
+  /** Starts the closing handshake and returns immediately. It can be run more than once. */
   readonly close: (code: number, reason: string) => Effect.Effect<void>
   /** Drops the connection without a close frame. */
   readonly terminate: Effect.Effect<void>
@@ -44,28 +43,27 @@ export interface WebSocketConnection {
  * @since 0.1.0
  */
 export interface WebSocketOptions {
-  /** Largest message accepted, in bytes; a larger one closes the socket with 1009. Default 1 MiB. */
+  /** The maximum message size in bytes. A larger message closes the socket with 1009. Default 1 MiB. */
   readonly maxPayloadBytes?: number | undefined
-  /** How long connecting, TLS and the upgrade may take together. Default 10 seconds. */
+  /** The maximum time for connecting, TLS and the upgrade together. Default 10 seconds. */
   readonly openTimeout?: Duration.Input | undefined
 }
 
 /**
- * Options of `layerWebSocketWith`.
+ * The options of `layerWebSocketWith`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface WebSocketLayerOptions {
   /**
-   * Certificates (PEM) that are trusted in place of the system's, for a server with a self-signed one. Default: those
-   * that Node trusts.
+   * Certificates (PEM) to trust instead of the system's, for a server with a self-signed one. Default: those that Node trusts.
    */
   readonly ca?: string | ReadonlyArray<string> | undefined
 }
 
 /**
- * What a datagram socket has done so far. Counts of datagrams.
+ * The counts of a datagram socket, in datagrams.
  *
  * @category models
  * @since 0.1.0
@@ -73,17 +71,17 @@ export interface WebSocketLayerOptions {
 export interface DatagramStatistics {
   readonly sent: number
   /**
-   * Datagrams that could not be sent. A network that is gone is noticed within 50 datagrams and counted from then on; a
-   * single failure in between may not be.
+   * Datagrams that could not be sent. If the network is gone, that is noticed within 50 datagrams and counted from then on; a
+   * single failure may go unnoticed.
    */
   readonly sendErrors: number
   readonly received: number
-  /** Errors that the operating system reported for the socket (ICMP unreachable and the like). */
+  /** Errors that the operating system reported for the socket (such as ICMP unreachable). */
   readonly socketErrors: number
 }
 
 /**
- * A UDP socket that is connected to one remote address: datagrams from elsewhere never arrive. Plain functions, because
+ * A UDP socket that is connected to one remote address: datagrams from other addresses never arrive. Plain functions, because
  * they run in the 20 ms beat.
  *
  * @category models
@@ -92,15 +90,15 @@ export interface DatagramStatistics {
 export interface DatagramSocket {
   readonly local: { readonly address: string; readonly port: number }
   /**
-   * Sends the first `length` bytes of `packet`. True: the bytes have left (or were copied, or lost), and the buffer can be
-   * used again at once. False: the operating system's buffer is full and the datagram waits, so that its bytes must stay
-   * as they are. Never throws: failures are counted, at once with `isAsked`, otherwise sooner or later.
+   * Sends the first `length` bytes of `packet`. Never throws: failures are counted, immediately with `isAsked`, otherwise
+   * eventually. Returns true if the bytes have been sent (or copied, or lost), so that the buffer can be reused immediately.
+   * Returns false if the operating system's buffer is full and the datagram waits, so that its bytes must not change.
    */
   readonly send: (packet: Uint8Array, length: number, isAsked?: boolean) => boolean
-  /** Reads what `send` will need ahead of its time. See `AudioClock.Sender.prefetch`. A socket may do without. */
+  /** Reads ahead of time what `send` will need. See `AudioClock.Sender.prefetch`. Optional. */
   readonly prefetch?: ((step: number) => number) | undefined
   /**
-   * Sets the one handler of received datagrams, replacing the former. The bytes belong to the handler. Without a handler
+   * Sets the handler of received datagrams, replacing the previous one. The handler owns the bytes. Without a handler,
    * datagrams are dropped.
    */
   readonly onDatagram: (handler: (datagram: Uint8Array) => void) => void
@@ -110,15 +108,15 @@ export interface DatagramSocket {
 }
 
 /**
- * Options of `layerDatagramWith`.
+ * The options of `layerDatagramWith`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DatagramLayerOptions {
   /**
-   * The receive buffer to ask the operating system for, in bytes; it may grant less. Default 4 MiB: the usual 208 KiB
-   * lose datagrams while the event loop is busy.
+   * The size of the receive buffer to request from the operating system, in bytes; it may grant less. Default 4 MiB: the usual
+   * 208 KiB lose datagrams while the event loop is busy.
    */
   readonly receiveBufferBytes?: number | undefined
 }

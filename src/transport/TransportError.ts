@@ -1,5 +1,5 @@
 /**
- * What becomes of sockets that cannot be opened, or end. `Transport` gives them to users.
+ * The errors of sockets that cannot be opened, or end. `Transport` exports them.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ export class WebSocketOpenError extends Schema.TaggedError<WebSocketOpenError>(
 }
 
 /**
- * An open WebSocket has ended. Code 1006 means that no close frame came (RFC 6455, 7.1.5).
+ * An open WebSocket has ended. Code 1006 means that there was no close frame (RFC 6455, 7.1.5).
  *
  * @category errors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What the errors of a WebSocket of the `ws` package mean, by their codes.
+ * The meaning of the errors of a WebSocket of the `ws` package, by their codes.
  *
  * @since 0.1.0
  */
@@ -21,8 +21,8 @@ export const openKind = (error: Error): WebSocketOpenError["kind"] => {
 }
 
 /**
- * What `ws` answers by itself to a message that breaks the protocol (RFC 6455, 7.4.1). It reads no more afterwards, so
- * that its own "close" event knows only 1006. `undefined` for all other errors.
+ * The close code with which `ws` answers a message that violates the protocol (RFC 6455, 7.4.1). It does not read any further,
+ * so its own "close" event knows only 1006. `undefined` for all other errors.
  *
  * @category getters
  * @since 0.1.0

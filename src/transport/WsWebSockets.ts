@@ -19,10 +19,10 @@ const defaultMaxPayloadBytes = 1024 * 1024
 const waitingFrames = 1024
 const closeTimeoutMs = 1000
 
-/** Neither the query nor user and password, where secrets are. */
+/** Removes the query, user and password, which may contain secrets. */
 const publicUrl = (url: string): string => url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//")
 
-/** A close frame has room for 123 bytes of reason (RFC 6455, 5.5). */
+/** Truncates a reason: a close frame has room for 123 bytes of it (RFC 6455, 5.5). */
 const fitReason = (reason: string): string => {
   const bytes = Buffer.from(reason)
   if (bytes.length <= 123) return reason
@@ -35,7 +35,7 @@ const isSendableCode = (code: number): boolean =>
   Number.isInteger(code) &&
   ((code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) || (code >= 3000 && code <= 4999))
 
-/** An open socket, or one that is being opened. */
+/** A socket that is open or being opened. */
 class Connection implements WebSocketConnection {
   readonly frames: Queue.Queue<Frame, WebSocketClosed>
   readonly #socket: WebSocket
@@ -43,7 +43,7 @@ class Connection implements WebSocketConnection {
   /** Frames for which the queue had no room. */
   readonly #overflow: Array<Frame> = []
   readonly #ended = Deferred.makeUnsafe<void>()
-  /** Those who send. Most of the time nobody does. */
+  /** The pending sends. Most of the time there are none. */
   #sending: Set<(exit: Exit.Exit<void, WebSocketClosed>) => void> | undefined = undefined
   #closed: WebSocketClosed | undefined = undefined
   #isReleased = false
@@ -59,16 +59,16 @@ class Connection implements WebSocketConnection {
       if (code !== undefined) this.#brokenBy = { code, reason: error.message }
     })
     socket.on("message", (data, isBinary) => {
-      // With the default `binaryType` the bytes always come as one Buffer. Nobody carries on what comes after the release.
+      // With the default `binaryType` the bytes always arrive as one Buffer. Nobody processes what arrives after the release.
       if (Buffer.isBuffer(data) && !this.#isReleased) this.#onFrame(isBinary ? data : data.toString())
     })
     socket.on("close", (code, reason) => this.#onClose({ code, reason: reason.toString() }))
   }
 
-  // functions of their own: whoever wraps a socket may copy it with some of them replaced
+  // own properties: code that wraps a socket may copy it and replace some of them
   readonly send = (frame: Frame): Effect.Effect<void, WebSocketClosed> =>
     Effect.callback((resume) => {
-      // Node keeps the callback of the last write, and who has sent it should not live as long
+      // Node keeps the callback of the last write, which must not keep the sender alive
       let sender: typeof resume | undefined = resume
       const done = (exit: Exit.Exit<void, WebSocketClosed>) => {
         this.#sending?.delete(done)
@@ -80,7 +80,7 @@ class Connection implements WebSocketConnection {
       this.#sending ??= new Set()
       this.#sending.add(done)
       this.#socket.send(frame, (error) => {
-        // what cannot be written is the end of a socket, which tells its code in a moment; `done` runs then
+        // if a frame cannot be written the socket is ending, and its code follows shortly; then `done` runs
         if (error === undefined || error === null) done(Exit.void)
       })
     })
@@ -93,7 +93,7 @@ class Connection implements WebSocketConnection {
 
   readonly terminate = Effect.sync(() => this.#socket.terminate())
 
-  /** Waits until it is open. `fail` makes the error of what comes instead. */
+  /** Waits until it is open. `fail` makes the error if something else happens. */
   opened(
     fail: (kind: WebSocketOpenError["kind"], detail: string, status?: number) => WebSocketOpenError
   ): Effect.Effect<void, WebSocketOpenError> {
@@ -134,7 +134,7 @@ class Connection implements WebSocketConnection {
     Effect.runFork(Effect.forkIn(this.#passOn(), this.#scope))
   }
 
-  /** Waits for room for what has overflowed. */
+  /** Waits for room for the frames that have overflowed. */
   #passOn(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       for (let frame = this.#overflow[0]; frame !== undefined; frame = this.#overflow[0]) {

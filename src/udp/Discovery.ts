@@ -1,5 +1,5 @@
 /**
- * IP discovery on one socket: the server is asked for the address that it sees us at, again and again until it answers.
+ * IP discovery on one socket: asks the server repeatedly for the address that it sees us at, until it answers.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@ export interface Address {
 export interface Options {
   readonly socket: Pick<DatagramSocket, "send">
   readonly clock: Clock.Clock
-  /** The server's. */
+  /** The server's address. */
   readonly remote: Address
   readonly ssrc: Ssrc
 }
@@ -45,7 +45,7 @@ export interface Options {
 export interface Discovery {
   /** Our address. Asks 10 times, 1 second apart, and then fails with `DiscoveryUnanswered`. */
   readonly discover: Effect.Effect<Address, VoiceError.VoiceError>
-  /** Takes a datagram of discovery. Whether it answers what is being asked: type, length and SSRC are checked. */
+  /** Takes a discovery datagram. Returns whether it answers the current request: type, length and SSRC are checked. */
   readonly onDatagram: (datagram: Uint8Array) => boolean
 }
 
@@ -54,7 +54,7 @@ const interval = Duration.seconds(1)
 
 class Asking implements Discovery {
   readonly #options: Options
-  /** Those who wait for an answer: mostly one, once. */
+  /** Those who wait for an answer: usually one, once. */
   #asking: Set<Deferred.Deferred<Address>> | undefined = undefined
 
   constructor(options: Options) {

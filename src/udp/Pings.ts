@@ -1,6 +1,6 @@
 /**
- * The pings of one socket, which keep its way through the network open, and the replies of servers that reply: the round trip,
- * and whether replies have stopped.
+ * The pings of one socket, which keep its path through the network open, and the replies of servers that reply, which show the
+ * round trip time and whether they have stopped.
  *
  * @since 0.1.0
  */
@@ -9,10 +9,10 @@ import * as Result from "effect/Result"
 import * as Datagram from "../protocol/Datagram.ts"
 import type { DatagramSocket } from "../Transport.ts"
 
-/** Pings whose reply is awaited for the round trip; a server that never replies must not make this grow. */
+/** The number of pings that wait for their reply. A server that never replies must not make this grow. */
 const awaited = 16
 
-/** Looks in a row without a reply to a ping, where replies came before. */
+/** The number of consecutive checks without a reply to a ping, after earlier replies. */
 const unansweredLooks = 4
 
 /**
@@ -26,7 +26,7 @@ export class Pings {
   #sent = 0
   #replies = 0
   #roundTripMs: number | undefined = undefined
-  /** Looks since the last reply, or another answer. */
+  /** Checks since the last reply, or other answer. */
   #unanswered = 0
 
   constructor(socket: Pick<DatagramSocket, "send">, clock: Clock.Clock) {
@@ -34,16 +34,16 @@ export class Pings {
     this.#clock = clock
   }
 
-  /** Sends one. */
+  /** Sends a ping. */
   ping(): void {
     const sequence = this.#sent++ >>> 0
     this.#sentAt.set(sequence, this.#clock.monotonicTimeNanosUnsafe())
     this.#sentAt.delete((sequence - awaited) >>> 0)
-    // who only listens sends nothing else: whether that failed is what there is to know
+    // a client that only listens sends nothing else, so it has to know whether this failed
     this.#socket.send(Datagram.encodePing(sequence), Datagram.pingBytes, true)
   }
 
-  /** Takes a datagram that may be a reply. Whether it is one to a ping of ours that was not answered before. */
+  /** Takes a datagram that may be a reply. Returns whether it answers a ping of ours that was not answered before. */
   onDatagram(datagram: Uint8Array): boolean {
     const decoded = Datagram.decodePong(datagram)
     const since = Result.isSuccess(decoded) ? this.#sentAt.get(decoded.success) : undefined
@@ -55,18 +55,18 @@ export class Pings {
     return true
   }
 
-  /** Another answer than a reply has come: the way is open. */
+  /** Tells that an answer other than a reply has arrived: the path is open. */
   onAnswer(): void {
     this.#unanswered = 0
   }
 
-  /** Counts a look. Whether replies came before and have stopped. */
+  /** Counts a check. Returns whether there were replies before and they have stopped. */
   look(): boolean {
     this.#unanswered++
     return this.#replies > 0 && this.#unanswered > unansweredLooks
   }
 
-  /** How many were sent. */
+  /** The number of pings sent. */
   sent(): number {
     return this.#sent
   }
@@ -75,7 +75,7 @@ export class Pings {
     return this.#replies
   }
 
-  /** Of the last ping that was answered. */
+  /** The round trip time of the last ping that was answered. */
   roundTripMs(): number | undefined {
     return this.#roundTripMs
   }

@@ -1,21 +1,21 @@
 /**
- * Signs by which a socket is known to be dead. Each is looked for at every keepalive, by what was counted since the look before.
+ * The signs of a dead socket. Each is checked at every keepalive, by what was counted since the last check.
  *
  * @since 0.1.0
  */
 import type { DatagramStatistics } from "../Transport.ts"
 
-/** Looks in a row, a keepalive apart, at which nothing could be sent, before the socket counts as dead. */
+/** The number of consecutive checks, one keepalive apart, at which nothing could be sent, before the socket counts as dead. */
 const failedLooks = 2
 
 /**
- * Looks at which something had been sent and no receiver report had come, where reports came before: at least so many, and so
- * many times as many as there were before. Looks and not packets, for frames may be of 20 ms or of 120.
+ * The number of checks with media sent and no receiver report, where there were reports before: at least this many, and this
+ * many times the previous maximum. Checks are counted and not packets, because frames may be 20 ms or 120 ms long.
  */
 const unreportedLooks = 6
 const unreportedGaps = 5
 
-/** What is sent between two looks and is worth a report: more than the silence that closes. */
+/** How many packets between two checks justify a report: more than the closing silence. */
 const reportedPackets = 10
 
 /**
@@ -25,11 +25,11 @@ const reportedPackets = 10
  * @since 0.1.0
  */
 export class SendErrors {
-  /** As they were at the look before; the first one has nothing to compare with. */
+  /** The statistics at the last check. The first check has nothing to compare with. */
   #before: DatagramStatistics | undefined = undefined
   #failed = 0
 
-  /** Whether all that was sent has failed, at this look and those before. */
+  /** Whether everything that was sent has failed, at this check and those before. */
   look(now: DatagramStatistics): boolean {
     const before = this.#before
     const hasFailed = before !== undefined && now.sendErrors > before.sendErrors && now.sent === before.sent
@@ -40,7 +40,8 @@ export class SendErrors {
 }
 
 /**
- * Receiver reports came while media was sent, and have stopped. `mediaSent` is all that was sent and is reported on.
+ * Receiver reports were received while media was sent, and have stopped. `mediaSent` is everything that was sent and should be
+ * reported on.
  *
  * @category models
  * @since 0.1.0
@@ -48,10 +49,10 @@ export class SendErrors {
 export class MissingReports {
   #reports = 0
   #sentAtLook = 0
-  /** Looks since the last report at which something had been sent, and the most there were between two. */
+  /** Checks with media sent since the last report, and the maximum between two reports. */
   #looks = 0
   #longestGap = 0
-  /** The same since the last report, or another answer. */
+  /** The same since the last report or other answer. */
   #unanswered = 0
 
   onReport(mediaSent: number): void {
@@ -61,7 +62,7 @@ export class MissingReports {
     this.#sentAtLook = mediaSent
   }
 
-  /** Another answer than a report has come: the way is open. */
+  /** Tells that an answer other than a report has arrived: the path is open. */
   onAnswer(): void {
     this.#unanswered = 0
   }

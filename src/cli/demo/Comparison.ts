@@ -1,6 +1,6 @@
 /**
- * Holds what a listener heard against what a source gave: which frames came, whether they are the same to the bit, and how
- * evenly.
+ * Compares what a listener heard with what a source produced: which frames arrived, whether they are identical, and how evenly
+ * they arrived.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import { sequenceDelta } from "../../protocol/RtpPacket.ts"
  * @since 0.1.0
  */
 export interface Comparison {
-  /** Frames that the source gave. */
+  /** The number of frames that the source produced. */
   readonly sent: number
   /** Frames of the source that were heard, unchanged and in order. */
   readonly heard: number
@@ -24,23 +24,23 @@ export interface Comparison {
   readonly repeated: number
   /** The longest time between two frames of the source, in milliseconds. */
   readonly largestGapMs: number
-  /** How much later than the evenest beat the frames came, in milliseconds: half of them, 99 of 100, and the latest. */
+  /** How much later than the most even beat the frames arrived, in milliseconds: half of them, 99 of 100, and the latest. */
   readonly delayP50Ms: number
   readonly delayP99Ms: number
   readonly delayMaxMs: number
-  /** Signal to noise, in dB, of what was heard beside a source that had to be encoded; its frames are nobody's to compare. */
+  /** The signal-to-noise ratio in dB for a source that had to be encoded, whose frames cannot be compared. */
   readonly ratioDb: number | undefined
   /**
-   * Every frame of the source was heard, unchanged and in order, once, and nothing else but silence; or everything that was
-   * encoded was heard, and sounds like the source.
+   * Whether every frame of the source was heard, unchanged, in order and once, and nothing else but silence; or, for a source
+   * that was encoded, whether everything was heard and sounds like the source.
    */
   readonly intact: boolean
 }
 
-/** Below it, more was changed than encoding changes. */
+/** Below this, more was changed than encoding changes. */
 const leastRatioDb = 6
 
-/** How many lost frames in a row are looked over to find out which frame was heard: ten seconds. */
+/** How many consecutive lost frames are skipped in the search for the frame that was heard: ten seconds. */
 const lookAhead = 500
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => {
@@ -50,7 +50,7 @@ const same = (a: Uint8Array, b: Uint8Array): boolean => {
 }
 
 /**
- * The value that `share` (0 to 1) of the values do not exceed; 0 for no values.
+ * The value that `share` (0 to 1) of the values do not exceed; 0 if there are no values.
  *
  * @category combinators
  * @since 0.1.0
@@ -60,13 +60,13 @@ export const percentile = (values: ReadonlyArray<number>, share: number): number
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0
 }
 
-/** The frames of one connection in the order they were sent. */
+/** The frames of one connection in the order in which they were sent. */
 const sortStretch = (heard: ReadonlyArray<HeardFrame>): ReadonlyArray<HeardFrame> => {
   let previous = heard[0]?.sequence ?? 0
   let position = 0
   const byPosition = new Map<number, HeardFrame>()
   for (const frame of heard) {
-    // Sequence numbers wrap around; the distance to the one before tells which round it is.
+    // Sequence numbers wrap around; the distance to the previous one determines the round.
     position += sequenceDelta(frame.sequence, previous)
     previous = frame.sequence
     if (!byPosition.has(position)) byPosition.set(position, frame)
@@ -75,8 +75,8 @@ const sortStretch = (heard: ReadonlyArray<HeardFrame>): ReadonlyArray<HeardFrame
 }
 
 /**
- * The frames of one speaker in the order they were sent, and how many came more than once. A new connection has an SSRC and
- * sequence numbers of its own, so that each is put in order by itself.
+ * The frames of one speaker in the order in which they were sent, and how many arrived more than once. A new connection has its
+ * own SSRC and sequence numbers, so each connection is ordered separately.
  *
  * @category combinators
  * @since 0.1.0
@@ -95,7 +95,7 @@ export const inOrder = (
 }
 
 /**
- * Compares. Silence that the source did not give does not count: it closes what is said, and bridges a stall.
+ * Compares frames. Silence that the source did not produce does not count: it closes speech, and bridges a stall.
  *
  * @category combinators
  * @since 0.1.0
@@ -151,7 +151,7 @@ const evenness = (
 const samplesAFrame = 960
 
 /**
- * Frames of 20 ms that PCM of two channels is encoded in.
+ * The number of 20 ms frames in which stereo PCM is encoded.
  *
  * @category combinators
  * @since 0.1.0
@@ -160,8 +160,8 @@ export const framesOf = (pcm: ReadonlyArray<Float32Array>): number =>
   Math.ceil(pcm.reduce((samples, piece) => samples + piece.length / 2, 0) / samplesAFrame)
 
 /**
- * Compares what was encoded on its way: `pcm` is what the source gave, 48 kHz in two channels, and `decode` what a listener's
- * decoder makes of a packet. Silence that closes what is said, or bridges a stall, does not count.
+ * Compares audio that was encoded on its way. `pcm` is what the source produced, 48 kHz stereo, and `decode` decodes a packet
+ * like a listener. Silence that closes speech, or bridges a stall, does not count.
  *
  * @category combinators
  * @since 0.1.0
@@ -186,7 +186,7 @@ export const compareSound = Effect.fnUntraced(function*<E, R>(
   }
   const arrivals = voiced.map(({ arrivalMs }) => arrivalMs)
   const foreign = Math.max(0, voiced.length - sent)
-  // silence is like silence
+  // silence equals silence
   const ratioDb = noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise)
   return {
     sent,
@@ -199,7 +199,7 @@ export const compareSound = Effect.fnUntraced(function*<E, R>(
   }
 })
 
-/** The values of several pieces one after another, and zeros behind them. */
+/** Iterates over the values of several pieces, followed by zeros. */
 const cursor = (pieces: ReadonlyArray<Float32Array>) => {
   let piece = 0
   let at = 0
@@ -222,7 +222,7 @@ const indexOf = (sent: ReadonlyArray<OpusFrame>, payload: Uint8Array, from: numb
 }
 
 /**
- * The exit code of the demo: 0 only if the listener heard every frame of the source intact, and there was one.
+ * The exit code of the demo: 0 only if the listener heard every frame of the source intact, and there was at least one.
  *
  * @category combinators
  * @since 0.1.0

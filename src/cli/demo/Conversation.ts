@@ -1,6 +1,5 @@
 /**
- * The demo's conversation: the bot says something, a scripted guest answers, and the bot writes down what it heard of the
- * answer, as sound.
+ * The demo's conversation: the bot says something, a scripted guest answers, and the bot records what it heard of the answer.
  *
  * @since 0.1.0
  */
@@ -18,7 +17,7 @@ import type * as VoiceError from "../../VoiceError.ts"
 import type * as VoiceSession from "../../VoiceSession.ts"
 
 /**
- * What the bot says, and what the guest answers, when nothing else is asked for: three seconds each.
+ * The default question of the bot and answer of the guest: three seconds each.
  *
  * @category constants
  * @since 0.1.0
@@ -32,7 +31,7 @@ export const question: string = fileURLToPath(new URL("../assets/question.ogg", 
 export const answer: string = fileURLToPath(new URL("../assets/answer.ogg", import.meta.url))
 
 /**
- * How loud each of the two is at the moment, in dBFS.
+ * The current levels of the two, in dBFS.
  *
  * @category models
  * @since 0.1.0
@@ -51,17 +50,17 @@ export interface Levels {
 export interface Answer {
   /** The answer as the bot heard it. */
   readonly utterances: ReadonlyArray<Utterances.Utterance>
-  /** How long after the guest began the bot knew of it, in milliseconds; `undefined` if it never did. */
+  /** How long after the guest began the bot noticed it, in milliseconds; `undefined` if it never did. */
   readonly noticedMs: number | undefined
 }
 
-/** The quietest level: silence. */
+/** The lowest level: silence. */
 const quiet = -120
 
-/** An answer ends when the guest is silent for longer than somebody who draws breath. */
+/** An answer ends when the guest is silent for longer than a breath. */
 const silence = "600 millis"
 
-/** What the guest has said is waited for so long. */
+/** How long to wait for what the guest has said. */
 const patienceSteps = 60
 const step = "50 millis"
 
@@ -76,7 +75,7 @@ export const read = (path: string): Effect.Effect<ReadonlyArray<AudioSource.Opus
 
 const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
 
-/** The level of what the guest hears of the bot, since it was last asked for. */
+/** The level of what the guest has heard of the bot since the last call. */
 const hearing = Effect.fnUntraced(function*(guest: Participant, bot: UserId) {
   const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1, rate: 8_000 })
   let seen = (yield* guest.heard).length
@@ -92,7 +91,7 @@ const hearing = Effect.fnUntraced(function*(guest: Participant, bot: UserId) {
   })
 })
 
-/** The level of what the bot hears of everybody, since it was last asked for. */
+/** The level of what the bot has heard of everybody since the last call. */
 const listening = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession) {
   let loudest = quiet
   yield* session.receive.mixed({ rate: 8_000, channels: 1 }).pipe(
@@ -160,7 +159,7 @@ export const hold = Effect.fnUntraced(function*(options: {
 }, Effect.scoped)
 
 /**
- * The answer as an Ogg Opus file, bit for bit as it was heard.
+ * The answer as an Ogg Opus file, with the packets exactly as heard.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What the demo shows: one line while it plays, redrawn on a terminal and printed now and then elsewhere, and a summary.
- * All of it is plain text from plain data.
+ * The output of the demo: one line while it plays, redrawn on a terminal and printed occasionally elsewhere, and a summary. All
+ * of it is plain text from plain data.
  *
  * @since 0.1.0
  */
@@ -8,14 +8,14 @@ import type { E2ee } from "../../VoiceDriver.ts"
 import type { Comparison } from "./Comparison.ts"
 
 /**
- * Where the demo is.
+ * The progress of the demo.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Progress {
   readonly positionMs: number
-  /** `undefined` if the source does not say. */
+  /** `undefined` if the source does not know. */
   readonly durationMs: number | undefined
   readonly packetsSent: number
   /** Of the last heartbeat; `undefined` before the first answer. */
@@ -25,22 +25,22 @@ export interface Progress {
 }
 
 /**
- * What the demo found out.
+ * The results of the demo.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Summary {
   readonly comparison: Comparison
-  /** How the track ended, in a word or a sentence. */
+  /** How the track ended, as a word or a sentence. */
   readonly end: string
   /** The voice privacy code that each side saw, if the call was end-to-end encrypted. */
   readonly privacy: { readonly bot: string | undefined; readonly listener: string | undefined } | undefined
-  /** What the bot has heard of the answer, if there was a conversation. */
+  /** What the bot heard of the answer, if there was a conversation. */
   readonly answer: AnswerSummary | undefined
-  /** Where the recording is. */
+  /** The path of the recording. */
   readonly recording: string | undefined
-  /** What the emulator has to say against the client. */
+  /** The emulator's objections to the client. */
   readonly objections: ReadonlyArray<string>
 }
 
@@ -51,16 +51,16 @@ export interface Summary {
 export interface AnswerSummary {
   readonly utterances: number
   readonly durationMs: number
-  /** How long after the guest began the bot knew of it. */
+  /** How long after the guest began the bot noticed it. */
   readonly noticedMs: number | undefined
-  /** Where the answer is. */
+  /** The path of the answer. */
   readonly path: string | undefined
 }
 
 const two = (value: number): string => String(value).padStart(2, "0")
 
 /**
- * Minutes, seconds and tenths, as in `1:02.3`; hours where there are any.
+ * Minutes, seconds and tenths, as in `1:02.3`; with hours if there are any.
  *
  * @category combinators
  * @since 0.1.0
@@ -84,7 +84,7 @@ const bar = (share: number): string => {
 }
 
 /**
- * One line. It is cut to `columns`, if given, so that redrawing it never leaves a line behind.
+ * One line, cut to `columns` if given, so that redrawing it never leaves a line behind.
  *
  * @category combinators
  * @since 0.1.0
@@ -112,7 +112,7 @@ export const progressLine = (progress: Progress, columns?: number): string => {
 export const code = (digits: string): string => digits.replaceAll(/\d{5}(?=\d)/g, "$& ")
 
 /**
- * How the call stands with end-to-end encryption, in a line.
+ * The state of end-to-end encryption, in one line.
  *
  * @category combinators
  * @since 0.1.0
@@ -127,7 +127,7 @@ export const encryptionLine = ({ membership, version }: E2ee): string =>
 const quietDb = -60
 
 /**
- * How loud each of some people is, in dBFS, in a line that is cut to `columns`, if given.
+ * The levels of some people in dBFS, in one line that is cut to `columns` if given.
  *
  * @category combinators
  * @since 0.1.0
@@ -153,7 +153,7 @@ const answerLines = ({ durationMs, noticedMs, path, utterances }: AnswerSummary)
 ]
 
 /**
- * The line, and what makes a terminal draw it over the one before.
+ * The line with the control characters that redraw it on a terminal.
  *
  * @category combinators
  * @since 0.1.0
@@ -161,7 +161,7 @@ const answerLines = ({ durationMs, noticedMs, path, utterances }: AnswerSummary)
 export const redraw = (line: string): string => `\r${line}\u001B[K`
 
 /**
- * The summary, some lines.
+ * The summary, in several lines.
  *
  * @category combinators
  * @since 0.1.0

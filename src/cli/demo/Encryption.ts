@@ -1,5 +1,5 @@
 /**
- * What the demo says of end-to-end encryption.
+ * What the demo shows about end-to-end encryption.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ const isSettled = ({ membership, transitioning, version }: VoiceDriver.E2ee): bo
   version === 0 || (membership !== undefined && !transitioning)
 
 /**
- * Waits until the session is in a group, if it has to be in one, and tells how it stands then, or after five seconds.
+ * Waits until the session is in a group, if it has to be in one, for at most five seconds, and returns the state.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Writes down what a listener heard: the packets as they came, and silence where none did, so that the recording is as long
- * as it took.
+ * Records what a listener heard: the packets as they arrived, and silence between them, so that the recording has the real
+ * duration.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,8 @@ import { timestampDelta } from "../../protocol/RtpPacket.ts"
 import * as Comparison from "./Comparison.ts"
 
 /**
- * The frames of one speaker with their positions by RTP timestamp (RFC 7587, 4.1: 48 kHz), in the order they were sent.
+ * The frames of one speaker with their positions by RTP timestamp (RFC 7587, 4.1: 48 kHz), in the order in which they were
+ * sent.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Which Discord the demo plays in, for the encryption mode and the gateway version that were asked for: the one that has
- * both, or today's with what is asked for put into it.
+ * The version of Discord that the demo emulates for the requested encryption mode and gateway version: the one that has both,
+ * or today's with what was requested added.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ export interface Setting {
   readonly version: VoiceVersion
   /** `undefined`: what the client prefers. */
   readonly modes: ReadonlyArray<EncryptionMode> | undefined
-  /** What the channel says of end-to-end encryption: demanded, unless the bot cannot encrypt. */
+  /** The end-to-end encryption of the channel: required, unless the bot cannot encrypt. */
   readonly e2ee: "required" | "optional"
 }
 

@@ -1,5 +1,5 @@
 /**
- * A source that remembers what it gave, to be held against what was heard.
+ * A source that records what it produced, for comparison with what was heard.
  *
  * @since 0.1.0
  */
@@ -12,16 +12,16 @@ import type { AudioSource, OpusFrame } from "../../audio/AudioSource.ts"
  */
 export interface Tap<out R = never> {
   readonly source: AudioSource<R>
-  /** The frames that were given since the source was last opened. */
+  /** The frames that were produced since the source was last opened. */
   readonly frames: () => ReadonlyArray<OpusFrame>
-  /** The same of a source of PCM; `undefined` for Opus. */
+  /** The same for a source of PCM; `undefined` for Opus. */
   readonly pcm: () => ReadonlyArray<Float32Array> | undefined
-  /** Of the source when it was last opened; 2 before. */
+  /** The channels of the source when it was last opened; 2 before. */
   readonly channels: () => 1 | 2
 }
 
 /**
- * Taps a source that is opened once at a time.
+ * Wraps a source that is opened once at a time.
  *
  * @category constructors
  * @since 0.1.0
@@ -40,7 +40,7 @@ export const make = <R>(source: AudioSource<R>): Tap<R> => {
         if (opened.format === "pcm") {
           const pieces: Array<Float32Array> = []
           pcm = pieces
-          // the array is the mixer's from then on
+          // from then on the mixer owns the array
           return { ...opened, pull: Effect.tap(opened.pull, (piece) => Effect.sync(() => pieces.push(piece.slice()))) }
         }
         channels = opened.channels

@@ -7,11 +7,11 @@ import { Flag } from "effect/cli"
 import * as Schema from "effect/Schema"
 import { Snowflake } from "../../protocol/Identifier.ts"
 
-/** A Discord id, or a sentence that says what one is. */
+/** A Discord id, or a sentence that explains what an id is. */
 const id = (name: string) =>
   Flag.String(name).pipe(Flag.filter(Schema.is(Snowflake), () => "a Discord id, 1 to 20 digits"))
 
-/** How much of what the network does, or a sentence that says what may be asked for. */
+/** A duration, or a sentence that explains which are possible. */
 const milliseconds = (name: string) =>
   Flag.Finite(name).pipe(
     Flag.filter((ms) => ms >= 0 && ms <= 60_000, () => "a time in milliseconds, 0 to 60000"),
@@ -19,7 +19,7 @@ const milliseconds = (name: string) =>
   )
 
 /**
- * What it can be told when it starts.
+ * All flags.
  *
  * @category constants
  * @since 0.1.0

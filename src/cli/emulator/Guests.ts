@@ -1,5 +1,6 @@
 /**
- * The scripted participants of the command `emulator`, by name or id: they come and go, speak files, and remember what they hear.
+ * The scripted participants of the command `emulator`, by name or id: they come and go, speak files, and remember what they
+ * hear.
  *
  * @since 0.1.0
  */
@@ -18,13 +19,13 @@ import type { UserId } from "../../protocol/Identifier.ts"
  */
 export interface Guests {
   /**
-   * One who is there already comes anew, with nothing heard. Fails with `NotJoinable` and `UnknownName`, and then leaves everybody where
-   * they are.
+   * Joins a channel. A guest who is already there joins again, with nothing heard. Fails with `NotJoinable` and `UnknownName`,
+   * and then everybody stays where they are.
    */
   readonly join: (how: Emulator.JoinOptions) => Effect.Effect<Guest, Emulator.EmulatorError>
-  /** `undefined` if nobody of that name or id has joined, or has left. */
+  /** `undefined` if nobody of that name or id has joined, or if they have left. */
   readonly get: (user: string) => Effect.Effect<Guest | undefined>
-  /** Whether there was such a guest. */
+  /** Leaves. Returns whether there was such a guest. */
   readonly leave: (user: string) => Effect.Effect<boolean>
 }
 
@@ -34,22 +35,22 @@ export interface Guests {
  */
 export interface Guest {
   readonly participant: Emulator.Participant
-  /** Speaks the frames over and over until it leaves; where it is not heard, it tries again every second. */
+  /** Speaks the frames over and over until the guest leaves. If it cannot be heard, it tries again every second. */
   readonly loop: (frames: ReadonlyArray<OpusFrame>) => Effect.Effect<void>
-  /** What it heard of a user, without what was forgotten. */
+  /** What it has heard of a user since the last `forget`. */
   readonly heard: (userId: string) => Effect.Effect<ReadonlyArray<Emulator.HeardFrame>>
   /**
-   * The same, once there are `count` frames that are not silence. `None` if that takes longer than `timeoutMs`, or if it leaves or is
-   * removed before.
+   * The same, once there are `count` frames other than silence. `None` if that takes longer than `timeoutMs`, or if the guest
+   * leaves or is removed before.
    */
   readonly hears: (
     userId: string,
     count: number,
     timeoutMs: number
   ) => Effect.Effect<Option.Option<ReadonlyArray<Emulator.HeardFrame>>>
-  /** Whether what it says reaches a user, at the latest after `timeoutMs`, and before it leaves or is removed. */
+  /** Whether what it says reaches a user within `timeoutMs`, and before it leaves or is removed. */
   readonly reaches: (user: string, timeoutMs: number) => Effect.Effect<boolean, Emulator.EmulatorError>
-  /** What was heard so far counts no more. */
+  /** Forgets what was heard so far. */
   readonly forget: Effect.Effect<void>
 }
 
@@ -98,7 +99,7 @@ const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope, gone: 
 }
 
 /**
- * Nobody yet. All leave with the scope.
+ * Makes an empty list. All guests leave with the scope.
  *
  * @category constructors
  * @since 0.1.0
@@ -127,10 +128,10 @@ export const make = Effect.fnUntraced(
           Scope.provide(scope),
           Effect.onError(() => Scope.close(scope, Exit.void))
         )
-        // of a guild it takes its own place, and another one it leaves
+        // in the same guild the new participant replaces the old one; one in another guild leaves
         yield* leave(how.user)
         const gone = yield* Deferred.make<void>()
-        // ahead of the participant, which lets nobody wait for it
+        // before the participant, which does not let anybody wait for it
         yield* Scope.addFinalizer(scope, Deferred.succeed(gone, undefined))
         const guest = makeGuest(participant, scope, Deferred.await(gone))
         guests.set(participant.userId, { guest, scope })

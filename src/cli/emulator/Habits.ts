@@ -10,7 +10,7 @@ import { EncryptionMode } from "../../protocol/EncryptionMode.ts"
 import { VoiceVersion } from "../../protocol/VoicePayload.ts"
 
 /**
- * What can be told apart from the name of a profile.
+ * What can be changed in a profile: everything but its name.
  *
  * @category models
  * @since 0.1.0
@@ -19,7 +19,7 @@ export type Habits = Partial<Omit<Profile, "name">>
 
 const share = Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 1 })))
 
-/** Every field of a profile but its name: the compiler says which one is missing. */
+/** All fields of a profile but its name: the compiler reports a missing one. */
 const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K], unknown> } = {
   versions: Schema.NonEmptyArray(VoiceVersion),
   defaultVersion: Schema.Union([VoiceVersion, Schema.Literal("refuse")]),
@@ -75,8 +75,8 @@ const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K],
 }
 
 /**
- * A profile by its name, with 100 ms between the two voice events: Discord has to find a voice server first. A client may rely
- * on that: discord.py 2.7 misses the second one, and never joins, if it comes some microseconds after the first.
+ * A profile by its name, with 100 ms between the two voice events, because Discord has to find a voice server first. Clients
+ * may rely on that: discord.py 2.7 misses the second event, and never joins, if it comes some microseconds after the first.
  *
  * @category constructors
  * @since 0.1.0
@@ -88,7 +88,7 @@ export const usual = (name: "today" | "2022"): Profile => ({
 
 const isHabit = (name: string): name is keyof Habits => Object.hasOwn(fields, name)
 
-/** Numbers, booleans and lists are JSON; `["74"]` needs its quotes, a single word needs none. */
+/** Numbers, booleans and lists are JSON; `["74"]` needs its quotes, a single word does not. */
 const parse = (text: string): unknown => {
   try {
     return JSON.parse(text)
@@ -98,7 +98,7 @@ const parse = (text: string): unknown => {
 }
 
 /**
- * Reads habits by name; a failure is a sentence for the user.
+ * Parses habits by name. A failure is a sentence for the user.
  *
  * @category codecs
  * @since 0.1.0
@@ -113,6 +113,6 @@ export const read = (texts: { readonly [name: string]: string }): Result.Result<
     if (Result.isFailure(decoded)) return Result.fail(`--habit ${name}=${text}: ${decoded.failure.message}`)
     habits[name] = decoded.success
   }
-  // each was decoded by the schema of its own field
+  // each was decoded with the schema of its own field
   return Result.succeed(habits as Habits)
 }

@@ -1,5 +1,5 @@
 /**
- * Faults that last: each begins with an order and has a number, by which another order ends it.
+ * Lasting faults: each begins with an order and gets a number, by which another order ends it.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Scope from "effect/Scope"
 import type * as Emulator from "../../emulator/Emulator.ts"
 
 /**
- * A fault that goes on until its scope closes, and what there is to say of it when it ends.
+ * A fault that lasts until its scope closes, with a summary for its end.
  *
  * @category models
  * @since 0.1.0
@@ -21,15 +21,15 @@ export type Begin<A> = Effect.Effect<A, Emulator.EmulatorError, Scope.Scope>
  * @since 0.1.0
  */
 export interface Lasting {
-  /** Begins a fault. Gives its number. It ends by itself after `forMs` milliseconds, if that is given. */
+  /** Begins a fault and returns its number. If `forMs` is given, it ends automatically after that many milliseconds. */
   readonly begin: <A>(
     fault: Begin<A>,
     summary: (fault: A) => Effect.Effect<Summary>,
     forMs: number | undefined
   ) => Effect.Effect<{ readonly number: number; readonly fault: A }, Emulator.EmulatorError>
-  /** What a fault has done so far. `undefined` for a number that none has. */
+  /** What a fault has done so far. `undefined` for an unknown number. */
   readonly look: (number: number) => Effect.Effect<Summary | undefined>
-  /** Ends a fault, if it has not ended yet, and says what it has done. `undefined` for a number that none has. */
+  /** Ends a fault, if it has not ended yet, and returns what it has done. `undefined` for an unknown number. */
   readonly end: (number: number) => Effect.Effect<Summary | undefined>
 }
 
@@ -42,7 +42,7 @@ export interface Lasting {
 export type Summary = { readonly [field: string]: unknown }
 
 /**
- * Makes the list of faults. The end of the scope ends all.
+ * Makes the list of faults. The end of the scope ends all of them.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * How loud something was: it tells a bot that plays at another volume, or only noughts, where no frame is that of a file.
+ * Measures loudness, to detect a bot that plays at another volume, or only silence, when its frames are not those of a file.
  *
  * @since 0.1.0
  */
@@ -7,12 +7,12 @@ import * as Effect from "effect/Effect"
 import * as OpusDecoder from "../../OpusDecoder.ts"
 import type { VoiceError } from "../../VoiceError.ts"
 
-/** What is less is as good as none. */
+/** A power below this counts as none. */
 const least = 1e-12
 
 /**
- * The mean power of Opus packets that follow one another, in dBFS: 0 is the square of full scale, so that a sine of full scale
- * has -3. At least -120, and `null` for no packets. A packet that is no Opus counts for nothing.
+ * The mean power of consecutive Opus packets in dBFS: 0 is the square of full scale, so a full-scale sine has -3. At least
+ * -120, and `null` if there are no packets. A packet that is not Opus is ignored.
  *
  * @category combinators
  * @since 0.1.0
@@ -26,7 +26,7 @@ export const of: (packets: ReadonlyArray<Uint8Array>) => Effect.Effect<number | 
       const pcm = yield* Effect.orElseSucceed(decoder.decode(packet), () => new Int16Array(0))
       for (const sample of pcm) energy += (sample / 32_768) ** 2
       samples += pcm.length
-      // many packets take seconds, in which the emulator has to go on
+      // many packets take seconds, during which the emulator has to continue
       yield* Effect.yieldNow
     }
     return samples === 0 ? null : Math.round(100 * Math.log10(Math.max(least, energy / samples))) / 10

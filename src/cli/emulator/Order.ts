@@ -1,6 +1,6 @@
 /**
- * What a program may tell the command `emulator` while it runs: one JSON object a line, in which `do` says what to do. A
- * field `id` of any kind comes back in the answer.
+ * The orders that a program can give to the command `emulator` while it runs: one JSON object per line, in which `do` names the
+ * order. A field `id` of any type is returned in the answer.
  *
  * @since 0.1.0
  */
@@ -13,11 +13,11 @@ import * as Permissions from "../../emulator/core/Permissions.ts"
 
 const id = Schema.optionalKey(Schema.Unknown)
 const user = Schema.String
-/** A user, whose direct messages with the bot are meant in place of a channel. */
+/** A user whose direct messages with the bot are meant instead of a channel. */
 const direct = Schema.optionalKey(Schema.String)
 const channel = Schema.String
 const guild = Schema.optionalKey(Schema.String)
-/** Who does it, as audit logs say. */
+/** The user who acts, as recorded in audit logs. */
 const by = Schema.optionalKey(user)
 const file = Schema.String
 const reason = Schema.optionalKey(Schema.String)
@@ -25,7 +25,7 @@ const code = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1000, maxi
 const flag = Schema.optionalKey(Schema.Boolean)
 const count = Schema.optionalKey(Schema.Natural)
 const number = Schema.optionalKey(Schema.Finite)
-/** What is typed into a command, by option. */
+/** The options of a command, by name. */
 const values = Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]))
 /** How long a fault lasts, in milliseconds. */
 const forMs = count
@@ -42,7 +42,7 @@ const point = Schema.Literals([
   "rest"
 ])
 
-/** What becomes of what a rule is about; what arrives in its place is a text here. */
+/** What happens to whatever matches a rule. A replacement is a text here. */
 const what = Schema.Union([
   Schema.Literals(["drop", "corrupt"]),
   Schema.Struct({ delayMs: Schema.Finite, jitterMs: number }),
@@ -57,7 +57,7 @@ const what = Schema.Union([
 const between = (minimum: number, maximum: number) =>
   Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum, maximum })))
 
-/** The RTP of a guest: where it begins, how far its clock is off, and the bytes of padding of its packets in turn. */
+/** The RTP of a guest: its first values, the deviation of its clock, and the padding of its packets in turn, in bytes. */
 const audio = Schema.Struct({
   sequence: Schema.optionalKey(between(0, 0xffff)),
   timestamp: Schema.optionalKey(between(0, 0xffff_ffff)),
@@ -69,7 +69,7 @@ const order = <const Do extends string, const Fields extends Schema.Struct.Field
   Schema.Struct({ do: Schema.Literal(name), id, ...fields })
 
 /**
- * Every order.
+ * All orders.
  *
  * @category schemas
  * @since 0.1.0
@@ -95,7 +95,7 @@ export const Order = Schema.Union([
   order("sendEmoji", { user, emoji: Schema.String, animationType: count, animationId: count }),
   order("subscribe", { user, event: Schema.String, interested: flag }),
   order("misbehave", { user, how: Misbehaviour }),
-  // what somebody types to a bot, and presses
+  // commands, buttons and forms
   order("command", {
     name: Schema.String,
     options: Schema.optionalKey(values),
@@ -195,7 +195,7 @@ export const Order = Schema.Union([
     e2ee: Schema.optionalKey(Schema.Literals(["required", "optional"])),
     userLimit: count
   }),
-  // faults, by the names that a program in Effect has for them
+  // faults, with the names that they have in Effect programs
   order("kick", { user, guild, by, only: half }),
   order("removeFromGuild", { user, guild, by }),
   order("addToGuild", { user, guild }),
@@ -231,7 +231,7 @@ export const Order = Schema.Union([
   order("overrunReplay", { user }),
   order("expireVoice", { user }),
   order("startSequence", { user, first: Schema.Natural }),
-  // faults that last, until they are ended
+  // lasting faults, which are ended by another order
   order("when", {
     point: Schema.Union([point, Schema.Array(point)]),
     user: Schema.optionalKey(user),
@@ -269,7 +269,7 @@ export const Order = Schema.Union([
   }),
   order("fault", { fault: Schema.Int }),
   order("endFault", { fault: Schema.Int }),
-  // what it knows
+  // queries
   order("verdicts", {}),
   order("counters", {}),
   order("snapshot", {}),
@@ -284,7 +284,7 @@ export type Order = typeof Order.Type
 
 const decode = Schema.decodeUnknownResult(Order, { onExcessProperty: "error" })
 
-/** What can be told, and the options of each; those with a question mark can be left out. */
+/** All orders with their options. A question mark marks those that can be left out. */
 const options: ReadonlyMap<unknown, ReadonlyArray<string>> = new Map(
   Order.members.map(({ fields: { do: name, id: _, ...rest } }) => [
     name.literal,
@@ -304,10 +304,10 @@ const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1({
   }
 })
 
-/** One line: which options an order has, and what is wrong with those that came. */
+/** Describes in one line which options an order has, and what is wrong with the given ones. */
 const explain = (name: unknown, issue: SchemaIssue.Issue): string => {
   const { issues } = issuesOf(issue)
-  // of the alternatives of a rule, most do not know what another one has
+  // most alternatives of a rule do not know the options of another
   const telling = issues.filter(({ message }) => message !== excess)
   const problems = (telling.length > 0 ? telling : issues).map(({ message, path = [] }) => {
     const isComplete = message === missing || message === excess
@@ -327,7 +327,7 @@ const parse = (line: string): unknown => {
 }
 
 /**
- * Reads a line. A failure says what is wrong with it, and has the `id` if that could be read.
+ * Parses a line. A failure says what is wrong with it, and has the `id` if that could be read.
  *
  * @category codecs
  * @since 0.1.0

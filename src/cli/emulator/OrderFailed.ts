@@ -1,5 +1,5 @@
 /**
- * Why an order is not done.
+ * The error of an order that failed.
  *
  * @since 0.1.0
  */

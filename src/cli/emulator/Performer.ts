@@ -1,5 +1,5 @@
 /**
- * Does what the orders say.
+ * Executes orders.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ import * as Unheard from "./Unheard.ts"
 import * as Upload from "./Upload.ts"
 
 /**
- * What an answer says besides that all went well.
+ * The content of an answer, in addition to the success.
  *
  * @category models
  * @since 0.1.0
@@ -50,8 +50,7 @@ export interface Performer {
 const nothing: Answer = {}
 
 /**
- * Makes a performer in the emulator of the context. The order `stop` is left to whoever asked for it. Times are told since
- * `startMs`.
+ * Makes a performer for the emulator of the context. The caller has to handle the order `stop`. Times count from `startMs`.
  *
  * @category constructors
  * @since 0.1.0
@@ -122,7 +121,7 @@ export const make = Effect.fnUntraced(function*(
     return { frames: frames.length }
   })
 
-  // An `id` that a channel shall have is something else than the `id` of an order.
+  // The `id` that a channel should have is not the `id` of an order.
   const createChannel = Effect.fnUntraced(function*(
     { category, e2ee, guild = "guild", kind, name, userLimit }: Extract<Order, { readonly do: "createChannel" }>
   ) {
@@ -130,7 +129,7 @@ export const make = Effect.fnUntraced(function*(
       discord.guild(guild),
       "EmulatorError",
       "UnknownName",
-      // what looks like an id is not the name of a guild to come
+      // what looks like an id is not the name of a future guild
       (_, error) => /^\d{15,20}$/.test(guild) ? Effect.fail(error) : discord.createGuild({ name: guild })
     )
     const channel = yield* discord.createChannel({ guild: guildId, name, kind, category, e2ee, userLimit })

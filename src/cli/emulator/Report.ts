@@ -1,12 +1,12 @@
 /**
- * What the command `emulator` says while it runs, as a JSON object a line for a program, or as text for a person.
+ * The output of the command `emulator` while it runs, as one JSON object per line for a program, or as text for a person.
  *
  * @since 0.1.0
  */
 import type * as Emulator from "../../emulator/Emulator.ts"
 
 /**
- * A line. `event` says which it is.
+ * A line. `event` is its kind.
  *
  * @category models
  * @since 0.1.0
@@ -17,15 +17,15 @@ export interface Line {
 }
 
 /**
- * The names behind the ids.
+ * The names of ids.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Names {
-  /** The name of a user or a channel; an id without a name stays as it is. */
+  /** The name of a user or a channel. An id without a name stays as it is. */
   readonly of: (id: string) => string
-  /** Remembers all names, also of what will be gone later. */
+  /** Adds names, including those of what may be deleted later. */
   readonly learn: (of: {
     readonly channels: ReadonlyArray<{ readonly id: string; readonly name: string }>
     readonly users: ReadonlyArray<{ readonly id: string; readonly name: string }>

@@ -1,5 +1,5 @@
 /**
- * What a guest says: the frames of a file. Opus is said as it is, and whatever else can be decoded is encoded first.
+ * What a guest says: the frames of a file. Opus is used as it is; anything else that can be decoded is encoded first.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import * as AudioSource from "../../audio/AudioSource.ts"
 import * as OpusEncoder from "../../OpusEncoder.ts"
 import type { VoiceError } from "../../VoiceError.ts"
 
-/** Samples of a frame of 20 ms, of one channel and of both. */
+/** The number of samples of a 20 ms frame, for one channel and for both. */
 const samples = 960
 const length = 2 * samples
 
@@ -32,7 +32,7 @@ const encode = Effect.fnUntraced(function*(
       pcm[filled++] = Math.max(-32_768, Math.min(32_767, Math.round(sample * 32_768)))
       if (filled === length) yield* add
     }
-    // a long file takes seconds, in which the emulator has to go on
+    // a long file takes seconds, during which the emulator has to continue
     yield* Effect.yieldNow
   }
   if (filled > 0) {
@@ -43,7 +43,7 @@ const encode = Effect.fnUntraced(function*(
 })
 
 /**
- * Reads a file to its end, all of it into memory. Fails with `SourceFailed`.
+ * Reads a whole file into memory. Fails with `SourceFailed`.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The orders about what is said in text: commands, buttons, forms and messages.
+ * The orders about text: commands, buttons, forms and messages.
  *
  * @since 0.1.0
  */
@@ -11,14 +11,14 @@ import * as Typist from "./Typist.ts"
 import * as Upload from "./Upload.ts"
 
 /**
- * How long an order waits for what it wants unless it is told, in milliseconds.
+ * How long an order waits by default, in milliseconds.
  *
  * @category constants
  * @since 0.1.0
  */
 export const patienceMs = 10_000
 
-/** Whose direct messages are meant is who acts in them. */
+/** The user of direct messages is also the one who acts in them. */
 const inDirect = <A extends { readonly direct?: string; readonly user?: string }>({ direct, ...order }: A) =>
   direct === undefined ? { ...order, direct: false } : { ...order, user: direct, direct: true }
 
@@ -26,7 +26,7 @@ const saysIn = (messages: ReadonlyArray<{ readonly content: string }>, text: str
   messages.some(({ content }) => content.includes(text))
 
 /**
- * Does in an emulator what orders say of texts.
+ * Makes the functions that execute these orders in an emulator.
  *
  * @category constructors
  * @since 0.1.0
@@ -51,7 +51,7 @@ export const make = (discord: Emulator.Emulator["Service"]) => {
   })
 
   const command = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "command" }>) {
-    // an `options` of the order is that of the command
+    // the `options` of the order are those of the command
     const { files = {}, options, timeoutMs = patienceMs, ...named } = inDirect(order)
     const read = yield* Effect.forEach(
       Object.entries(files),
@@ -84,7 +84,7 @@ export const make = (discord: Emulator.Emulator["Service"]) => {
         text === undefined ? error : new OrderFailed({ detail: `Nothing has the text "${text}". ${error.message}` })
     )
 
-  /** Those in a channel, by now or when one of them has a text. */
+  /** The messages in a channel, immediately or when one of them contains a text. */
   const messages = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "messages" }>) {
     const { text, timeoutMs = patienceMs, user } = order
     const chat = yield* chatOf(order)

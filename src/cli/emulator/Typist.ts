@@ -1,6 +1,6 @@
 /**
- * Slash commands that a program lets somebody type, and those of context menus: each has a number, by which its buttons are pressed, its form is sent and its
- * replies are read.
+ * Slash commands and context menu commands that a program uses in the name of users. Each has a number, with which its buttons
+ * are pressed, its form is submitted and its replies are read.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Emulator from "../../emulator/Emulator.ts"
 
 /**
- * What is known of a command: its number, the bot's messages, and the form that it has opened.
+ * The state of a command: its number, the bot's messages, and the form that the bot has opened.
  *
  * @category models
  * @since 0.1.0
@@ -21,17 +21,19 @@ export type Typed = {
 }
 
 /**
- * Each waits for `timeoutMs` at most and gives what there is by then; where the bot has not answered in Discord's time, it fails.
+ * Each function waits for at most `timeoutMs` and returns the state by then. If the bot has not answered in Discord's time, it
+ * fails.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Typist {
   readonly type: (options: Emulator.CommandOptions, timeoutMs: number) => Effect.Effect<Typed, Emulator.EmulatorError>
-  /** In a context menu. */
+  /** Chooses a command in a context menu. */
   readonly choose: (options: Emulator.MenuOptions, timeoutMs: number) => Effect.Effect<Typed, Emulator.EmulatorError>
   /**
-   * In the replies to a command, or in a channel. `undefined` for a number that no command has, or one that was forgotten, as `read`.
+   * Presses a button in the replies to a command, or in a channel. `undefined` for a number that no command has, or that was
+   * forgotten, like `read`.
    */
   readonly press: (
     where: number | Emulator.Chat,
@@ -39,13 +41,13 @@ export interface Typist {
     options: { readonly user?: string | undefined; readonly values?: ReadonlyArray<string> | undefined },
     timeoutMs: number
   ) => Effect.Effect<Typed | undefined, Emulator.EmulatorError>
-  /** Sends the form that was opened; `undefined` as `press`. */
+  /** Submits the form that was opened. `undefined` like `press`. */
   readonly submit: (
     command: number,
     values: Emulator.ModalValues,
     timeoutMs: number
   ) => Effect.Effect<Typed | undefined, Emulator.EmulatorError>
-  /** With `text`, waits until one of the replies has it, and fails where none has it in time. */
+  /** Reads the replies. With `text`, waits until one of the replies contains it, and fails if none does in time. */
   readonly read: (
     command: number,
     text: string | undefined,
@@ -53,20 +55,20 @@ export interface Typist {
   ) => Effect.Effect<Typed | undefined, Emulator.EmulatorError>
 }
 
-/** A bot can answer for so long: nothing new comes to the replies of a command that is older. In milliseconds. */
+/** How long a bot can answer: the replies of an older command do not change. In milliseconds. */
 const answeredMs = 15 * 60_000
 
-/** Buttons can be pressed for as long as they are there, so that the last that were used stay known. */
+/** Buttons can be pressed for as long as they exist, so the commands that were used last are kept longer. */
 const keptLonger = 100
 
 /**
- * A command is forgotten a quarter of an hour after it was typed or used last, unless it is among the last 100.
+ * Makes a typist. A command is forgotten a quarter of an hour after it was typed or last used, unless it is among the last 100.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (discord: Pick<Emulator.Emulator["Service"], "command" | "menu">): Typist => {
-  /** By number; who was used last is last. */
+  /** By number; the last one was used last. */
   const commands = new Map<number, { readonly command: Emulator.Command; readonly usedMs: number }>()
   let count = 0
 
@@ -118,7 +120,7 @@ export const make = (discord: Pick<Emulator.Emulator["Service"], "command" | "me
   ) {
     const command = yield* begin
     const number = yield* known(command)
-    // a form is an answer, too; all else than one is waited for
+    // a form is an answer, too; other answers are waited for
     const form = Effect.catch(command.modal, () => Effect.never)
     yield* within(Effect.raceFirst(command.reply, form), timeoutMs)
     return yield* found(number, command)

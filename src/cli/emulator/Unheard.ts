@@ -1,5 +1,5 @@
 /**
- * Why somebody is not heard, as far as the state of the emulator tells: it is what a test that waits in vain wants to know.
+ * Why a user is not heard, as far as the emulator's state shows, for a test that waits in vain.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ export interface Party {
 }
 
 /**
- * A sentence without its end, or `undefined` where nothing stands in the way.
+ * A sentence without its end, or `undefined` if nothing stands in the way.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What in a message is not as this package knows it: opcodes, fields, values.
+ * What in a message is unknown to this package: opcodes, fields, values.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,10 @@ import * as DaveFrame from "../../protocol/DaveFrame.ts"
 import * as GatewayPayload from "../../protocol/GatewayPayload.ts"
 import * as VoicePayload from "../../protocol/VoicePayload.ts"
 
-/** The paths of what is in `value` and not in `known`. What a list has lost of its items is told by the schema that left them out. */
+/**
+ * The paths of what is in `value` and not in `known`. Items that are missing from a list are reported by the schema that left
+ * them out.
+ */
 const unknownPaths = (value: unknown, known: unknown, path: string): ReadonlyArray<string> => {
   if (Array.isArray(value)) {
     if (!Array.isArray(known) || known.length !== value.length) return [`${path} (as a list of ${value.length})`]
@@ -27,7 +30,7 @@ const unknownPaths = (value: unknown, known: unknown, path: string): ReadonlyArr
 const parsed = (text: string): unknown => JSON.parse(text)
 
 /**
- * Of a message of a voice server.
+ * The findings in a message of a voice server.
  *
  * @category getters
  * @since 0.1.0
@@ -40,13 +43,13 @@ export const ofVoice = (version: VoicePayload.VoiceVersion, message: unknown): R
   const encoded = VoicePayload.encodeServer(version, known)
   if (Result.isFailure(encoded)) return []
   const paths = new Set(unknownPaths(message, parsed(encoded.success), ""))
-  // a number that the gateway gives from version 8 on, and to clients of older ones, too
+  // a number that the gateway assigns from version 8 on, and also to clients of older versions
   paths.delete("seq")
   return Array.from(paths, (path) => `an unknown field of op ${known.op}: ${path}`)
 }
 
 /**
- * Of a message of the main gateway. Of a Ready nothing is told: the log has too little of it.
+ * The findings in a message of the main gateway. There are none for Ready, of which the log contains too little.
  *
  * @category getters
  * @since 0.1.0
@@ -60,7 +63,7 @@ export const ofMain = (message: unknown): ReadonlyArray<string> => {
 }
 
 /**
- * Of a binary message of a voice server, as far as it is there.
+ * The findings in a binary message of a voice server, as far as the log has it.
  *
  * @category getters
  * @since 0.1.0

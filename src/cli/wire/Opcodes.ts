@@ -1,10 +1,10 @@
 /**
- * What the opcodes are called, to whoever reads a log.
+ * The names of opcodes for readers of a log.
  *
  * @since 0.1.0
  */
 
-/** Discord docs, Opcodes and Status Codes, Voice; the DAVE whitepaper; 12 to 20 as clients have shown them. */
+/** Discord docs, Opcodes and Status Codes, Voice; the DAVE whitepaper; 12 to 20 as seen in clients. */
 const voice: ReadonlyMap<number, string> = new Map([
   [0, "Identify"],
   [1, "Select Protocol"],

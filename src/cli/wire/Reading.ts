@@ -1,5 +1,5 @@
 /**
- * Reads a log of the wire entry by entry, and says what each is.
+ * Reads a wire log entry by entry, and describes each.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,8 @@ import * as Opcodes from "./Opcodes.ts"
 import { Whereabouts } from "./Whereabouts.ts"
 
 /**
- * One line for a person. `title` says what it is, `detail` what is in it, `findings` what in it is unknown here or tells of a fault.
+ * One line for a person. `title` is what it is, `detail` what it contains, and `findings` what in it is unknown here or
+ * indicates a fault.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +52,7 @@ const closeOf = (gateway: "voice" | "main", code: number) =>
   gateway === "voice" ? CloseCode.voice(code) : CloseCode.gateway(code)
 
 /**
- * It knows what was opened, so that it is to be given all entries, in order.
+ * It remembers what was opened, so it has to be given all entries, in order.
  *
  * @category models
  * @since 0.1.0

@@ -1,5 +1,6 @@
 /**
- * What became of each socket of a log, in a line: how long it was open, how soon it was of use, what went through it, how it ended.
+ * The history of each socket of a log, in one line: how long it was open, how soon it was usable, how much went through it, and
+ * how it ended.
  *
  * @since 0.1.0
  */
@@ -16,14 +17,14 @@ export interface Socket {
   readonly openedAt: number
   /** The time of its last entry. */
   lastAt: number
-  /** When a voice gateway said how to go on: with Session Description, or Resumed. */
+  /** When a voice gateway completed the handshake: with Session Description, or Resumed. */
   readyAt?: number
   messagesIn: number
   messagesOut: number
-  /** Packets of RTP. */
+  /** RTP packets. */
   sent: number
   received: number
-  /** Of heartbeats of a voice gateway, in milliseconds: the least and the most. */
+  /** The round trip times of a voice gateway's heartbeats, in milliseconds: minimum and maximum. */
   roundTripMs?: readonly [least: number, most: number]
   end?: string
 }
@@ -32,7 +33,7 @@ type Message = Extract<Entry, { readonly kind: "message" }>
 
 const opOf = ({ message }: Message): unknown => Predicate.hasProperty(message, "op") ? message.op : undefined
 
-/** Of a heartbeat or its acknowledgement: an object from version 8 on, and the number alone below. */
+/** The nonce of a heartbeat or its acknowledgement: in an object from version 8 on, and the bare number below. */
 const nonceOf = ({ message }: Message): unknown => {
   const d = Predicate.hasProperty(message, "d") ? message.d : undefined
   return Predicate.hasProperty(d, "t") ? d.t : d
@@ -46,7 +47,7 @@ const nonceOf = ({ message }: Message): unknown => {
  */
 export class Sockets {
   readonly #sockets = new Map<string, Socket>()
-  /** The last heartbeat of each: its nonce, and when it was sent. */
+  /** The last heartbeat of each socket: its nonce, and when it was sent. */
   readonly #beats = new Map<string, readonly [nonce: unknown, at: number]>()
 
   add(entry: Entry): void {

@@ -1,5 +1,5 @@
 /**
- * A log of the wire as the command line prints it.
+ * A wire log as the command line prints it.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import type { Line } from "./Reading.ts"
 const arrows = { in: "<-", out: "->" } as const
 
 /**
- * Cuts a line to so many characters. What is cut off is in the file.
+ * Cuts a line to this many characters. What is cut off is in the file.
  *
  * @category formatting
  * @since 0.1.0
@@ -17,7 +17,7 @@ const arrows = { in: "<-", out: "->" } as const
 export const fit = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
 
 /**
- * One line, and one more for each finding. `width` is how many characters a line may have.
+ * One line, and one more for each finding. `width` is the maximum number of characters per line.
  *
  * @category formatting
  * @since 0.1.0
@@ -31,7 +31,7 @@ export const text = ({ detail, entry, findings, title }: Line, width: number): s
 }
 
 /**
- * The same for a program: what the file has, with what it is and what was found in it.
+ * The same for a program: the entry of the file with its title and findings.
  *
  * @category formatting
  * @since 0.1.0

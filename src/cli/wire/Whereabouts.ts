@@ -1,6 +1,6 @@
 /**
- * In which channels the bot of a log is, and whether it has asked to be there: who is closed with 4014 learns by that whether it was moved or
- * sent away.
+ * The channels that the bot of a log is in, and whether it asked to be there. After a close with 4014 this shows whether it was
+ * moved or disconnected.
  *
  * @since 0.1.0
  */
@@ -17,9 +17,9 @@ const field = (value: unknown, name: string): unknown =>
  */
 export class Whereabouts {
   #self: unknown = undefined
-  /** What was asked for last, by guild. */
+  /** The last request, by guild. */
   readonly #asked = new Map<unknown, unknown>()
-  /** Where it was last, by guild. */
+  /** The last channel, by guild. */
   readonly #there = new Map<unknown, unknown>()
 
   sent(message: unknown): void {
@@ -27,7 +27,7 @@ export class Whereabouts {
     if (field(message, "op") === 4) this.#asked.set(field(d, "guild_id"), field(d, "channel_id"))
   }
 
-  /** What there is to say of a message that has come. */
+  /** The findings in a received message. */
   received(message: unknown): ReadonlyArray<string> {
     const d = field(message, "d")
     switch (field(message, "t")) {

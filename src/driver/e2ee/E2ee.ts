@@ -1,14 +1,14 @@
 /**
- * The end-to-end encryption of one connection: what the voice gateway says of it (ops 4, 11, 13, 21, 22, 24, 25, 27, 29, 30),
- * what we answer (ops 23, 26, 28, 31), and what it means for audio (DAVE whitepaper, Protocol Overview).
+ * The end-to-end encryption of one connection: what the voice gateway says about it (ops 4, 11, 13, 21, 22, 24, 25, 27, 29,
+ * 30), what we answer (ops 23, 26, 28, 31), and what that means for audio (DAVE whitepaper, Protocol Overview).
  *
- * A group begins with a key package of ours. Others are added and removed by commits, of which the voice gateway chooses
- * one; a transition makes the change valid for all at the same time. A transition with the id 0 is valid at once. When a
- * commit or Welcome cannot be used, we ask to be added anew (op 31), with a new key package; and with another key package
- * when one leads to nothing for a while although somebody is there.
+ * A group begins with our key package. Other members are added and removed by commits, of which the voice gateway selects one;
+ * a transition makes the change valid for all members at the same time. A transition with the id 0 is valid immediately. If a
+ * commit or Welcome cannot be used, we ask to be added again (op 31), with a new key package. If a key package leads to nothing
+ * for a while although somebody is there, we send another one.
  *
- * Until we are in a group nothing can be encrypted, and nothing but silence is sent. A track waits for the group while
- * somebody else is there, for a few seconds at most, and goes on unheard where nobody is.
+ * Until we are in a group nothing can be encrypted, and only silence is sent. While somebody else is there a track waits for
+ * the group, for a few seconds at most. If nobody else is there it continues unheard.
  *
  * @since 0.1.0
  */
@@ -45,14 +45,14 @@ export interface Options {
   readonly users: SsrcMap.SsrcMap
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number
-  /** Sends a message; it may be lost with its socket, {@link E2ee.resumed} sends again what was not answered. */
+  /** Sends a message. It may be lost with its socket; {@link E2ee.resumed} sends unanswered messages again. */
   readonly send: (message: VoicePayload.ClientMessage | DaveFrame.ClientFrame) => void
   readonly onGate: (gate: Gate) => void
-  /** Called at once when it changes whether what we send has to be encrypted. It need not be at first. */
+  /** Called immediately when it changes whether what we send has to be encrypted. Initially it does not. */
   readonly onEncrypting: (isEncrypting: boolean) => void
   readonly onPacket: (packet: Line.AudioPacket) => void
   readonly onChange: (e2ee: Line.E2ee) => void
-  /** It has failed for good. */
+  /** Called when encryption has failed permanently. */
   readonly onFailed: (error: VoiceError.VoiceError) => void
 }
 
@@ -71,23 +71,23 @@ export interface Statistics extends E2eeSender.Statistics, E2eeReceiver.Statisti
  * @since 0.1.0
  */
 export interface E2ee {
-  /** Takes every message of the voice gateway; those that have nothing to do with encryption are left alone. */
+  /** Takes every message of the voice gateway, and ignores those that have nothing to do with encryption. */
   readonly onMessage: (message: VoicePayload.ServerMessage) => Effect.Effect<void>
   readonly onFrame: (frame: DaveFrame.ServerFrame) => Effect.Effect<void>
-  /** The socket is lost, and is being replaced. */
+  /** Tells that the socket is lost and is being replaced. */
   readonly lost: () => void
-  /** The socket was replaced: what was lost with the former one is said again. */
+  /** Tells that the socket was replaced: what was lost with the former one is sent again. */
   readonly resumed: () => void
   readonly protect: E2eeSender.E2eeSender["protect"]
-  /** May be handed on by itself. */
+  /** May be passed on detached. */
   readonly receive: E2eeReceiver.E2eeReceiver["receive"]
   readonly statistics: () => Statistics
 }
 
-/** The messages that have to do with the group. */
+/** The messages that concern the group. */
 type E2eeOp = 4 | 11 | 13 | 21 | 22 | 24
 
-/** The whole, which its parts ask and tell, too. */
+/** The whole, which its parts call back. */
 class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver.Options {
   readonly group: Dave.Group
   readonly users: SsrcMap.SsrcMap
@@ -102,10 +102,10 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
   readonly #scope: Scope.Scope
   readonly #context: Context.Context<never>
   readonly #patience: Patience.Patience<Uint8Array>
-  // recovery comes from the packets, everything else from the voice gateway
+  // recovery is triggered by packets, everything else by the voice gateway
   readonly #mutex = Semaphore.makeUnsafe(1)
   readonly #versions: E2eeVersions.E2eeVersions
-  /** In the group. */
+  /** Our part in the group. */
   readonly #part: E2eeGroup
   readonly #gate = new E2eeGate()
   readonly #recovery = new E2eeRecovery()
@@ -148,7 +148,7 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
       case 12:
         return Effect.sync(() => this.#receiver.onSender())
       case 13:
-        // at once, and not behind what is being processed: all others are told in this turn
+        // immediately, and not after what is being processed: all other members are told in this turn
         return Effect.andThen(
           Effect.sync(() => this.#receiver.forget(message.d.user_id)),
           this.#handled(() => this.#handleMessage(message))
@@ -200,7 +200,7 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
       }))
   }
 
-  /** A server may have refused a key package, or have lost track of us: it does not say so. */
+  /** A server may have rejected a key package, or lost track of us, without saying so. */
   again(unanswered: Uint8Array): Effect.Effect<void> {
     return this.#handled(() => {
       if (this.#part.keyPackage() !== unanswered) return Effect.void
@@ -210,7 +210,7 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
   }
 
   onBegin(): void {
-    // a group may take its time, and audio must know at once
+    // a group may take its time, and audio has to know immediately
     this.#show()
   }
 
@@ -260,7 +260,7 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
     this.#onGate(this.#gate.gate(call, this.now()))
     const e2ee: Line.E2ee = {
       version,
-      // at version 0 there may be a former group, or one that is being made; its codes would say that nobody listens in
+      // at version 0 there may be a former group, or one that is being made; its codes would suggest that nobody can listen in
       ...(membership === undefined || version === 0 ? {} : { membership }),
       transitioning: this.#versions.announced().length > 0
     }
@@ -306,14 +306,14 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
     return this.#part.isBeginning() || this.isMember()
   }
 
-  /** A transition was announced that leads to a version. */
+  /** Handles the announcement of a transition that leads to a version. */
   #prepare(transition: number, next: number): void {
     if (this.#versions.announce(transition, next)) this.#gate.executed()
     else this.send({ op: 23, d: { transition_id: transition } })
   }
 
   #onDescription(wanted: number): Effect.Effect<void> {
-    // a later description brings a new transport key; the group has nothing to do with it
+    // a later description brings a new transport key, which does not affect the group
     if (!this.#isKnown(wanted) || (wanted === this.#part.version() && this.#isPart())) return Effect.void
     this.#versions.begin(wanted)
     return this.#part.begin(wanted)
@@ -326,14 +326,14 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
       return Effect.void
     }
     this.#versions.forget(true)
-    // where nobody encrypts yet, that goes on until a transition to the new group
+    // if nobody encrypts yet, that continues until a transition to the new group
     if (this.#versions.inForce() > 0) this.#versions.enforce(wanted)
     return this.#part.beginForAll(wanted)
   }
 
   #onPrepareTransition(transition: number, wanted: number): void {
     if (!this.#isKnown(wanted)) return
-    // the reset of a sole member is executed at once, and says nothing of the version: Prepare Epoch has
+    // the reset of a sole member is executed immediately, and does not name the version: Prepare Epoch did
     const isReset = transition === 0 && this.#part.isBeginning() && this.#others.isEmpty()
     this.#prepare(transition, isReset ? this.#part.version() : wanted)
   }
@@ -382,7 +382,7 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
 }
 
 /**
- * Without a group, at version 0, until Session Description (op 4) says otherwise.
+ * Makes an encryption without a group, at version 0, until Session Description (op 4) says otherwise.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,23 +1,23 @@
 /**
- * Whether what plays goes on while nothing can be encrypted, or nobody could read it yet: a track waits for the group while
- * somebody else is there, for a few seconds at most, and goes on unheard where nobody is. Plain code.
+ * Decides whether what is played continues while nothing can be encrypted, or nobody could decrypt it yet. While somebody else
+ * is there a track waits for the group, for a few seconds at most. If nobody else is there it continues unheard. Plain code.
  *
  * @since 0.1.0
  */
 import type { Gate } from "../media/Sending.ts"
 
 /**
- * How a call stands.
+ * The state of a call.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Call {
-  /** Of the encryption that is in force; 0 is none. */
+  /** The version of the encryption in force; 0 means none. */
   readonly version: number
   /** Whether we are in a group. */
   readonly isMember: boolean
-  /** Whether nobody can add us yet, because what it takes is being made here. */
+  /** Whether nobody can add us yet, because we are still preparing what that requires. */
   readonly isPreparing: boolean
   /** Whether nobody else is in the channel. */
   readonly isAlone: boolean
@@ -26,7 +26,7 @@ export interface Call {
 /** How long a track waits for a group while somebody is there who can add us. */
 const holdMs = 5_000
 
-/** How long a track waits for the others to be ready for a group that is new. The voice gateway waits for 2 s. */
+/** How long a track waits for the others to be ready for a new group. The voice gateway waits for 2 s. */
 const openingMs = 2_500
 
 /**
@@ -34,21 +34,21 @@ const openingMs = 2_500
  * @since 0.1.0
  */
 export class E2eeGate {
-  /** We are in a new group, and the others may not be yet. */
+  /** Whether we are in a new group for which the others may not be ready. */
   #isOpening = false
   #openingUntilMs = 0
   #heldSinceMs: number | undefined = undefined
 
   /**
-   * A commit or Welcome took us to another epoch. What the others cannot read yet is better held than lost; where a group goes
-   * on, they follow in no time.
+   * A commit or Welcome took us to another epoch. What the others cannot decrypt yet should be held and not lost. In a group
+   * that continues, they follow almost immediately.
    */
   joined(isNew: boolean, nowMs: number): void {
     this.#isOpening = isNew
     this.#openingUntilMs = nowMs + openingMs
   }
 
-  /** A transition was executed: all are ready. */
+  /** A transition was executed: all members are ready. */
   executed(): void {
     this.#isOpening = false
   }
@@ -60,10 +60,10 @@ export class E2eeGate {
     }
     if (isAlone) {
       this.#heldSinceMs = undefined
-      // not even encrypted: who comes now could not read it
+      // not even encrypted: a member who arrives now could not decrypt it
       return { _tag: "drop" }
     }
-    // a thread that is slow to start is no reason to lose what plays: it comes, or the connection ends
+    // a thread that starts slowly is no reason to lose what is played: it starts, or the connection ends
     if (isPreparing && this.#heldSinceMs === undefined) {
       return { _tag: "hold", untilMs: Infinity, afterwards: "drop" }
     }

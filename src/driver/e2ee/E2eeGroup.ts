@@ -1,7 +1,7 @@
 /**
- * Our part in the group of a call: it begins with a key package of ours, goes on with commits and Welcomes, and is asked for
- * anew (op 31) where one of them cannot be used (DAVE whitepaper, Voice Gateway Opcodes). What the voice gateway has not
- * answered yet is kept, to be said again on another socket. What all this means for the call is decided in `E2ee`.
+ * Our part in the group of a call. It begins with our key package, continues with commits and Welcomes, and is requested again
+ * (op 31) if one of them cannot be used (DAVE whitepaper, Voice Gateway Opcodes). What the voice gateway has not answered yet
+ * is kept, to be sent again on another socket. `E2ee` decides what all this means for the call.
  *
  * @since 0.1.0
  */
@@ -19,11 +19,11 @@ import * as VoiceError from "../../VoiceError.ts"
 export interface Options {
   readonly group: Dave.Group
   readonly send: (message: VoicePayload.ClientMessage | DaveFrame.ClientFrame) => void
-  /** We have left the former group, and the next one may take its time. */
+  /** Called when we have left the former group. The next one may take its time. */
   readonly onBegin: () => void
-  /** A transition took us to another epoch; `isNew`: of a group that we were not in before. */
+  /** Called when a transition took us to another epoch. `isNew`: it is an epoch of a group that we were not in before. */
   readonly onJoined: (transition: number, isNew: boolean) => void
-  /** There can be no group. */
+  /** Called if there can be no group. */
   readonly onFailed: (error: VoiceError.VoiceError) => void
 }
 
@@ -33,7 +33,7 @@ export interface Options {
  */
 export class E2eeGroup {
   readonly #options: Options
-  /** Of the group that is being made or that we are in. */
+  /** The version of the group that is being made or that we are in. */
   #version = 0
   #membership: Dave.Membership | undefined = undefined
   #isBeginning = false
@@ -53,32 +53,32 @@ export class E2eeGroup {
     return this.#version
   }
 
-  /** Nothing while we are in no group. */
+  /** `undefined` while we are in no group. */
   membership(): Dave.Membership | undefined {
     return this.#membership
   }
 
-  /** Whether a group began anew and there was no commit or Welcome since. */
+  /** Whether a group was started again and there has been no commit or Welcome since. */
   isBeginning(): boolean {
     return this.#isBeginning
   }
 
-  /** Whether there is no key package of ours yet, because it is being made. */
+  /** Whether our key package does not exist yet, because it is being made. */
   isPreparing(): boolean {
     return this.#isPreparing
   }
 
-  /** That with which the others can add us, as long as they have not. */
+  /** The key package with which the others can add us, until they have. */
   keyPackage(): Uint8Array | undefined {
     return this.#keyPackage
   }
 
-  /** Messages of the voice gateway that the group did not take. */
+  /** The number of messages of the voice gateway that the group rejected. */
   rejections(): number {
     return this.#rejections
   }
 
-  /** Begins a group: the voice gateway gets a key package. Version 0 is none. */
+  /** Begins a group: sends a key package to the voice gateway. Version 0 means no group. */
   begin(version: number): Effect.Effect<void> {
     this.#membership = undefined
     this.#commit = undefined
@@ -107,18 +107,18 @@ export class E2eeGroup {
     )
   }
 
-  /** The same where everybody begins anew: then nothing of the former group has to be said any more. */
+  /** The same if everybody begins again: then nothing about the former group has to be sent any more. */
   beginForAll(version: number): Effect.Effect<void> {
     this.#invalid = undefined
     return this.begin(version)
   }
 
-  /** The group goes on at another version. */
+  /** Continues the group at another version. */
   goOn(version: number): void {
     this.#version = version
   }
 
-  /** Asks to be added anew, because what a transition brought cannot be used. */
+  /** Asks to be added again, because the content of a transition cannot be used. */
   askAnew(transition: number): Effect.Effect<void> {
     this.#invalid = transition
     this.#options.send({ op: 31, d: { transition_id: transition } })
@@ -129,7 +129,7 @@ export class E2eeGroup {
     return Effect.catch(this.#options.group.setExternalSender(externalSender), (error) => this.#rejected(error))
   }
 
-  /** Answers proposals with a commit, where they call for one. `members` are those whom they may add. */
+  /** Answers proposals with a commit, if they require one. `members` are the users that they may add. */
   propose(
     { operation, payload }: Extract<DaveFrame.ServerFrame, { op: 27 }>,
     members: ReadonlyArray<UserId>
@@ -143,7 +143,7 @@ export class E2eeGroup {
     )
   }
 
-  /** Takes a commit or Welcome. Gives false if it is for us and cannot be used. */
+  /** Processes a commit or Welcome. Returns false if it is for us and cannot be used. */
   take(frame: Extract<DaveFrame.ServerFrame, { op: 29 | 30 }>): Effect.Effect<boolean> {
     const { group } = this.#options
     const taking = frame.op === 29 ? group.commit(frame.commit) : group.welcome(frame.welcome)
@@ -159,13 +159,13 @@ export class E2eeGroup {
         return true
       }),
       Effect.catch((error) =>
-        // a commit of the group that we have asked to be added to anew is not for us
+        // a commit of a group that we have asked to be added to again is not for us
         Effect.map(this.#rejected(error), () => frame.op === 29 && this.#isBeginning && this.#invalid !== undefined)
       )
     )
   }
 
-  /** Says again what was not answered. */
+  /** Sends again what was not answered. */
   resend(): void {
     const options = this.#options
     if (this.#invalid !== undefined) options.send({ op: 31, d: { transition_id: this.#invalid } })

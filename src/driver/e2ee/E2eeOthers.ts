@@ -1,11 +1,11 @@
 /**
- * Who else is in the channel: those whom proposals may add to the group (ops 11 and 13).
+ * The other users in the channel: those whom proposals may add to the group (ops 11 and 13).
  *
  * @since 0.1.0
  */
 import type { UserId } from "../../protocol/Identifier.ts"
 
-/** Bounds what a server can make us remember, and look through with each proposal: more than there are in any call. */
+/** Limits what a server can make us remember, and search for each proposal, to more than there are in any call. */
 const most = 10_000
 
 /**
@@ -14,14 +14,14 @@ const most = 10_000
  */
 export class E2eeOthers {
   readonly #self: UserId
-  /** Made for the first one: many connections are alone for long. */
+  /** Created for the first user: many connections are alone for a long time. */
   #users: Set<UserId> | undefined = undefined
 
   constructor(self: UserId) {
     this.#self = self
   }
 
-  /** Who was added first goes where there are too many. */
+  /** Adds users. If there are too many, the oldest is dropped. */
   add(users: ReadonlyArray<UserId>): void {
     for (const userId of users) {
       if (userId !== this.#self) (this.#users ??= new Set()).add(userId)
@@ -40,7 +40,7 @@ export class E2eeOthers {
     return this.#users === undefined || this.#users.size === 0
   }
 
-  /** With us among them. */
+  /** All users, including us. */
   all(): Array<UserId> {
     return [this.#self, ...this.#users ?? []]
   }

@@ -1,9 +1,9 @@
 /**
- * The frames of others, decrypted end to end (DAVE whitepaper, Payload Format), and what has to wait for that: whose an SSRC is, and
- * the next epoch of the group, come by the WebSocket, which packets overtake. Plain code for the beat. Which version is in force and
- * whether plain frames are taken is decided in `E2ee`.
+ * Decrypts the frames of others end to end (DAVE whitepaper, Payload Format), and holds those that have to wait: the owner of
+ * an SSRC and the next epoch of the group arrive on the WebSocket, which packets overtake. Plain code for the beat. `E2ee`
+ * decides which version is in force and whether plain frames are accepted.
  *
- * Frames of silence (`F8 FF FE`) are never encrypted, and always taken.
+ * Frames of silence (`F8 FF FE`) are never encrypted, and always accepted.
  *
  * @since 0.1.0
  */
@@ -26,17 +26,17 @@ export interface Options {
   readonly now: () => number
   /** Whether a plain frame may be passed on at this time. */
   readonly takesPlain: (nowMs: number) => boolean
-  /** Whether we are in a group, so that encrypted frames can be read. */
+  /** Whether we are in a group, so that encrypted frames can be decrypted. */
   readonly isMember: () => boolean
-  /** Whether nobody encrypts, nor is about to: what looks encrypted is not. */
+  /** Whether nobody encrypts, nor is about to: then a frame that looks encrypted is not. */
   readonly isPlainCall: () => boolean
   readonly onPacket: (packet: AudioPacket) => void
-  /** An encrypted frame was read, or could not be. */
+  /** Called when an encrypted frame was decrypted, or could not be. */
   readonly onDecrypted: (isReadable: boolean, arrivalMs: number) => void
 }
 
 /**
- * Counts of frames that were received.
+ * The counts of received frames.
  *
  * @category models
  * @since 0.1.0
@@ -44,7 +44,7 @@ export interface Options {
 export interface Statistics {
   readonly decrypted: number
   readonly undecryptable: number
-  /** Those too who have left before their frames could be read. */
+  /** Including frames of users who left before these could be decrypted. */
   readonly fromNonMembers: number
   readonly unencrypted: number
   readonly unknownSenders: number
@@ -56,46 +56,54 @@ export interface Statistics {
  */
 export interface E2eeReceiver {
   /**
-   * Takes a received packet and passes it on decrypted, now or when it is known whose it is, with the time that it has waited; or
+   * Takes a received packet and passes it on decrypted, now or when its sender is known, with the time that it has waited; or
    * counts why not.
    */
   readonly receive: (packet: AudioPacket) => void
   /**
-   * A commit or Welcome is being processed, maybe in another thread: what comes from now on waits for that, because an engine
-   * that has read a frame of an epoch takes none of that epoch that was sent before.
+   * Tells that a commit or Welcome is being processed, maybe in another thread. What arrives from now on waits for that,
+   * because an engine that has decrypted a frame of an epoch rejects earlier frames of that epoch.
    */
   readonly beginEpoch: () => void
-  /** It was processed, or refused: what came too early is tried again, and then what has come meanwhile. */
+  /**
+   * Tells that it was processed, or rejected: what came too early is tried again, followed by what has arrived in the meantime.
+   */
   readonly endEpoch: () => void
-  /** The WebSocket is lost: what would be said by it, whose an SSRC is and what the next epoch is, comes with the resume. */
+  /** Tells that the WebSocket is lost: what it would report, the owners of SSRCs and the next epoch, arrives with the resume. */
   readonly lose: () => void
-  /** It was resumed, and what was missed has been said. */
+  /** Tells that it was resumed, and what was missed has been sent. */
   readonly regain: () => void
-  /** The connection is over. */
+  /** Tells that the connection is over. */
   readonly close: () => void
-  /** Somebody's SSRC has become known. */
+  /** Tells that the owner of an SSRC has become known. */
   readonly onSender: () => void
-  /** Somebody has left: what still waits of theirs, or is being decrypted, is passed on to nobody who has been told so. */
+  /**
+   * Tells that a user has left: frames of theirs that still wait, or are being decrypted, are not passed on to anybody who has
+   * been told so.
+   */
   readonly forget: (userId: UserId) => void
   readonly statistics: () => Statistics
 }
 
-/** Packets of unknown senders that wait, and for how long. */
+/** How many packets of unknown senders wait, and for how long. */
 const waitingBounds: Hold.Bounds = { ms: 1_000, packets: 100 }
 
 /**
- * Unreadable packets that wait for the next epoch, and for how long. A sender is in the new epoch as soon as it has processed
- * a commit, and its frames overtake that commit on its way to us.
+ * How many undecryptable packets wait for the next epoch, and for how long. A sender is in the new epoch as soon as it has
+ * processed a commit, and its frames overtake that commit on its way to us.
  */
 const earlyBounds: Hold.Bounds = { ms: 1_000, packets: 250 }
 
-/** Packets that wait while a commit is being processed; those beyond take their chance. */
+/** The number of packets that wait while a commit is being processed. The others are tried immediately. */
 const heldPackets = 1_000
 
-/** A packet that was given up later than that was given up because nothing has come since: it says nothing of our keys now. */
+/**
+ * A packet that was given up later than that was given up because nothing has arrived since. It says nothing about our current
+ * keys.
+ */
 const promptMs = 200
 
-/** What another thread takes to decrypt a frame is no wait, in milliseconds. */
+/** The time that another thread takes to decrypt a frame is not counted as waiting, in milliseconds. */
 const noticeableMs = 5
 
 type Attributed = AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }
@@ -105,12 +113,12 @@ interface Early {
   readonly failure: Dave.DecryptFailure | "none"
 }
 
-/** A frame that is being decrypted, maybe in another thread, with the silence that came behind it. */
+/** A frame that is being decrypted, maybe in another thread, with the silence that came after it. */
 type Flight = Pick<Attributed, "ssrc" | "userId"> & { readonly silence: Array<AudioPacket> }
 
 const isAttributed = (packet: AudioPacket): packet is Attributed => packet.userId !== undefined
 
-/** Sets are there from their first need: most calls need none of them. */
+/** Sets are created when they are first needed: most calls need none of them. */
 class Receiver implements E2eeReceiver {
   readonly #options: Options
   #decrypted = 0
@@ -121,9 +129,9 @@ class Receiver implements E2eeReceiver {
   #waiting: Array<AudioPacket> = []
   readonly #waitingHold = Hold.make(waitingBounds)
   readonly #earlyHold = Hold.make(earlyBounds)
-  /** Unreadable frames, and silence that came behind them. */
+  /** Undecryptable frames, and the silence that came after them. */
   #early: Array<Early> = []
-  /** What has come while a commit is being processed. */
+  /** What has arrived while a commit is being processed. */
   #held: Array<AudioPacket> | undefined = undefined
   #flying: Set<Flight> | undefined = undefined
   #repeats: Repeats.Repeats | undefined = undefined
@@ -133,7 +141,7 @@ class Receiver implements E2eeReceiver {
     this.#options = options
   }
 
-  // a function of its own: it is handed on to whoever opens packets
+  // an own property: it is passed on to the code that opens packets
   readonly receive = (packet: AudioPacket): void => {
     const nowMs = this.#options.now()
     if (OpusPacket.isSilence(packet.payload)) {
@@ -216,7 +224,7 @@ class Receiver implements E2eeReceiver {
     }
   }
 
-  /** By what came at once a listener learns how our clocks differ. */
+  /** Packets that are passed on immediately show a listener how the clocks differ. */
   #pass(packet: AudioPacket): void {
     const waitedMs = this.#options.now() - packet.arrivalMs
     this.#options.onPacket(waitedMs < noticeableMs ? packet : { ...packet, waitedMs })
@@ -225,7 +233,7 @@ class Receiver implements E2eeReceiver {
   #giveUp(failure: Dave.DecryptFailure, waitedMs: number, nowMs: number): void {
     if (failure === "NotMember") this.#fromNonMembers++
     else this.#undecryptable++
-    // while the WebSocket is lost, our keys are behind because nobody could tell us of the next ones
+    // while the WebSocket is lost, our keys are behind because nobody could announce the next ones
     if (waitedMs > earlyBounds.ms + promptMs || this.#earlyHold.isStretched(nowMs)) return
     this.#options.onDecrypted(false, nowMs - waitedMs)
   }
@@ -239,7 +247,7 @@ class Receiver implements E2eeReceiver {
     const { ms, packets } = this.#earlyHold.bounds(nowMs)
     while (true) {
       const [oldest] = this.#early
-      // a commit that is being processed may be what they wait for
+      // they may wait for a commit that is being processed
       if (oldest === undefined || nowMs - oldest.packet.arrivalMs <= ms || this.#held !== undefined) break
       this.#early.shift()
       this.#drop(oldest, nowMs)
@@ -283,7 +291,7 @@ class Receiver implements E2eeReceiver {
     else this.#wait(packet, "Undecryptable")
   }
 
-  /** Silence can always be read, but closes what came before it: it stays behind what waits of the same sender. */
+  /** Silence can always be read, but it closes what came before it: it stays behind what waits of the same sender. */
   #takeSilence(packet: AudioPacket): void {
     const isOfIt = ({ ssrc }: Pick<AudioPacket, "ssrc">) => ssrc === packet.ssrc
     if (this.#waiting.some(isOfIt)) this.#waiting.push(packet)

@@ -1,12 +1,12 @@
 /**
- * When to ask to be added to the group anew, and when to give up: what counts are encrypted frames that cannot be read, and
- * commits and Welcomes that cannot be used. Plain code.
+ * Decides when to ask to be added to the group again, and when to give up, based on encrypted frames that cannot be decrypted,
+ * and commits and Welcomes that cannot be used. Plain code.
  *
  * @since 0.1.0
  */
 
 /**
- * How many frames in a row have to be unreadable before we ask to be added to the group anew: 0.72 s of one speaker.
+ * The number of consecutive undecryptable frames after which we ask to be added to the group again: 0.72 s of one speaker.
  *
  * @category constants
  * @since 0.1.0
@@ -14,7 +14,7 @@
 export const failureTolerance = 36
 
 /**
- * Recoveries that are not followed by a group before we give up.
+ * The number of recoveries without a resulting group after which we give up.
  *
  * @category constants
  * @since 0.1.0
@@ -22,12 +22,12 @@ export const failureTolerance = 36
 export const maxRecoveries = 5
 
 /**
- * They have to have come over so many milliseconds: what a member sends as a burst says nothing of our keys. Where several speak, there
- * are 36 in less.
+ * The minimum time, in milliseconds, over which they have to arrive: a burst of one member says nothing about our keys. If
+ * several members speak, 36 frames take less time.
  */
 const leastStretchMs = 500
 
-/** The least time between a recovery and one for unreadable frames. */
+/** The minimum time between a recovery and one because of undecryptable frames. */
 const intervalMs = 10_000
 const maxIntervalMs = 300_000
 
@@ -37,18 +37,18 @@ const maxIntervalMs = 300_000
  */
 export class E2eeRecovery {
   #unreadable = 0
-  /** When the first and the last of them came. */
+  /** When the first and the last of them arrived. */
   #firstMs = 0
   #lastUnreadableMs = 0
-  /** When the last frame came that was read. */
+  /** When the last frame arrived that was decrypted. */
   #readMs = -Infinity
   #inRow = 0
   #lastMs = -Infinity
   #intervalMs = intervalMs
 
   /**
-   * An encrypted frame was read, or could not be. That it cannot be is known when it has waited for another key, and counts at
-   * the time that it came: if one that came later was read, our keys are right.
+   * An encrypted frame was decrypted, or could not be. That it cannot be is known only after it has waited for another key, and
+   * counts at its arrival: if a later frame was decrypted, our keys are right.
    */
   onDecrypted(isReadable: boolean, arrivalMs: number): void {
     if (isReadable) {
@@ -61,13 +61,16 @@ export class E2eeRecovery {
     }
   }
 
-  /** Whether so many frames in a row were unreadable that our keys must be to blame, and the last recovery is long enough ago. */
+  /**
+   * Whether so many consecutive frames were undecryptable that our keys must be wrong, and the last recovery is long enough
+   * ago.
+   */
   isDue(nowMs: number): boolean {
     return this.#unreadable >= failureTolerance && this.#lastUnreadableMs - this.#firstMs >= leastStretchMs &&
       nowMs - this.#lastMs >= this.#intervalMs
   }
 
-  /** Waits twice as long with the next one: a member who sends rubbish must not make us leave and come back for ever. */
+  /** Waits twice as long before the next one: a member who sends garbage must not make us leave and return forever. */
   backOff(): void {
     this.#intervalMs = Math.min(maxIntervalMs, this.#intervalMs * 2)
   }

@@ -1,6 +1,6 @@
 /**
- * What stands in front of the rings that are played, and encrypts their frames end to end (DAVE whitepaper, Payload Format). Plain
- * code for the beat. Whether frames have to be encrypted is decided in `E2ee`.
+ * Encrypts the frames of the rings that are played end to end (DAVE whitepaper, Payload Format). Plain code for the beat.
+ * `E2ee` decides whether frames have to be encrypted.
  *
  * Frames of silence (`F8 FF FE`) are never encrypted.
  *
@@ -20,7 +20,7 @@ export interface Options {
 }
 
 /**
- * Counts of frames that were to be sent.
+ * The counts of frames to be sent.
  *
  * @category models
  * @since 0.1.0
@@ -35,9 +35,9 @@ export interface Statistics {
  * @since 0.1.0
  */
 export interface E2eeSender {
-  /** What stands in front of a ring that is played: its frames, encrypted while they have to be, until it is closed. */
+  /** Wraps a ring that is played: its frames, encrypted while they have to be, until it is closed. */
   readonly protect: (ring: FrameRing) => FrameSource
-  /** The connection is over. */
+  /** Tells that the connection is over. */
   readonly close: () => void
   readonly statistics: () => Statistics
 }
@@ -46,7 +46,7 @@ export interface E2eeSender {
 class Guarded implements FrameSource {
   readonly #ring: FrameRing
   readonly #frames: Dave.ProtectedFrames
-  /** All that are not closed yet. */
+  /** All sources that are not closed yet. */
   readonly #open: Set<Dave.ProtectedFrames>
 
   constructor(ring: FrameRing, frames: Dave.ProtectedFrames, open: Set<Dave.ProtectedFrames>) {
@@ -106,7 +106,7 @@ class Sender implements E2eeSender {
   readonly #options: Options
   #encrypted = 0
   #failedToEncrypt = 0
-  /** Is there from its first need. */
+  /** Created when it is first needed. */
   #open: Set<Dave.ProtectedFrames> | undefined
 
   constructor(options: Options) {

@@ -1,6 +1,6 @@
 /**
- * Which version of end-to-end encryption is in force in a call, which transitions to another one are announced, and whether
- * plain frames may be taken (DAVE whitepaper, Protocol Transitions). Plain code; it says nothing to anybody.
+ * Tracks which version of end-to-end encryption is in force in a call, which transitions are announced, and whether plain
+ * frames may be accepted (DAVE whitepaper, Protocol Transitions). Plain code without output.
  *
  * @since 0.1.0
  */
@@ -10,24 +10,27 @@
  * @since 0.1.0
  */
 export interface E2eeVersions {
-  /** 0 is none. */
+  /** 0 means none. */
   readonly inForce: () => number
   /**
-   * Plain frames are taken while nobody encrypts, or is about to stop, and for ten seconds after that has changed: members
-   * that are late to learn of an upgrade still send them.
+   * Plain frames are accepted while nobody encrypts, or is about to stop encrypting, and for ten seconds after that has
+   * changed: members that learn of an upgrade late still send them.
    */
   readonly takesPlain: (nowMs: number) => boolean
-  /** A call begins whose members encrypt already, or none of them does. */
+  /** Begins a call whose members already encrypt, or none of whom does. */
   readonly begin: (version: number) => void
-  /** The version is in force at once. */
+  /** Puts a version into force immediately. */
   readonly enforce: (version: number) => void
-  /** A transition leads to a version. One with the id 0 is executed at once; gives whether this is one. */
+  /** Announces a transition to a version. A transition with the id 0 is executed immediately; returns whether this is one. */
   readonly announce: (transition: number, version: number) => boolean
-  /** Gives false for a transition that was not announced, or is over. */
+  /** Returns false for a transition that was not announced, or is over. */
   readonly execute: (transition: number) => boolean
-  /** The ids of what was announced and not executed yet. */
+  /** The ids of the transitions that were announced and not executed yet. */
   readonly announced: () => ReadonlyArray<number>
-  /** The group goes on without us, or begins anew. A downgrade is for all in the channel: it is kept, unless `all`. */
+  /**
+   * Drops transitions, because the group continues without us or begins again. A downgrade concerns all in the channel: it is
+   * kept, unless `all`.
+   */
   readonly forget: (all: boolean) => void
   readonly lastExecuted: () => number
   readonly executions: () => number
@@ -35,13 +38,13 @@ export interface E2eeVersions {
 
 const graceMs = 10_000
 
-/** Bounds what a server can make us remember, and look through with each message: what was announced first goes. */
+/** Limits what a server can make us remember, and search for each message. The oldest announcement is dropped first. */
 const mostPending = 100
 
 class Versions implements E2eeVersions {
   readonly #now: () => number
   readonly #onEncrypting: (isEncrypting: boolean) => void
-  /** What was announced and not executed yet: where each transition leads to. Most calls have none. */
+  /** The version of each transition that was announced and not executed yet. Most calls have none. */
   #pending: Map<number, number> | undefined = undefined
   #version = 0
   #plainUntilMs = Infinity
@@ -88,7 +91,7 @@ class Versions implements E2eeVersions {
   execute(transition: number): boolean {
     const next = this.#pending?.get(transition)
     if (next === undefined) return false
-    // what a downgrade overtakes is not executed any more
+    // transitions that a downgrade overtakes are not executed any more
     if (next === 0) this.#pending = undefined
     else this.#pending?.delete(transition)
     this.#executions++
@@ -123,8 +126,8 @@ class Versions implements E2eeVersions {
 }
 
 /**
- * At version 0. `now` is in milliseconds of a monotonic clock. `onEncrypting` is called at once when it changes whether what
- * we send has to be encrypted.
+ * Makes the initial state: version 0. `now` is in milliseconds of a monotonic clock. `onEncrypting` is called immediately when
+ * it changes whether what we send has to be encrypted.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * How long packets wait for a word of the voice gateway, such as whose an SSRC is, and how many of them: more while its WebSocket is
- * lost, because that word can come with the resume only, and for a moment behind it.
+ * How long packets wait for information from the voice gateway, such as the owner of an SSRC, and how many of them. While its
+ * WebSocket is lost, and for a moment after that, the limits are higher, because the information can come only with the resume.
  *
  * @since 0.1.0
  */
@@ -24,13 +24,13 @@ export interface Hold {
   readonly bounds: (nowMs: number) => Bounds
   /** Whether it is longer than usual. */
   readonly isStretched: (nowMs: number) => boolean
-  /** The WebSocket is lost. */
+  /** Tells that the WebSocket is lost. */
   readonly lose: () => void
-  /** It was replaced, and all that was missed has been said; or there is another connection. */
+  /** Tells that it was replaced and everything that was missed has been sent, or that there is another connection. */
   readonly regain: (nowMs: number) => void
 }
 
-/** What is older is of no use to whoever listens, and few resumes take longer. */
+/** Older packets are of no use to a listener, and few resumes take longer. */
 const stretched: Bounds = { ms: 5_000, packets: 1_000 }
 
 class UntilRegained implements Hold {
@@ -65,8 +65,8 @@ class UntilRegained implements Hold {
 export const make = (usual: Bounds): Hold => new UntilRegained(usual)
 
 /**
- * Parts those that go on waiting from those that are too many, both in their order. The oldest go of whoever has most, so that one
- * for whom nothing comes pushes out nobody else.
+ * Splits the waiting packets into those that continue to wait and those that are too many, each in order. The oldest packets of
+ * whoever has the most are dropped, so that one for whom nothing comes does not displace others.
  *
  * @category combinators
  * @since 0.1.0

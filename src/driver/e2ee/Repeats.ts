@@ -1,5 +1,6 @@
 /**
- * Which frames of a sender have been read lately: a repetition of one can never be read, and is not to be waited for.
+ * Remembers which frames of a sender have been decrypted recently: a repetition of one can never be decrypted, so it should not
+ * wait.
  *
  * @since 0.1.0
  */
@@ -19,7 +20,7 @@ export interface Repeats {
   readonly has: (packet: Numbered) => boolean
 }
 
-/** Sequence numbers that are known of a sender. A power of two. */
+/** The number of sequence numbers that are remembered per sender. A power of two. */
 const remembered = 64
 const senders = 256
 

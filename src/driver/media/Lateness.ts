@@ -7,12 +7,12 @@ import { frameMs } from "../../AudioClock.ts"
 
 const bucketMs = 0.25
 
-/** Up to a frame. */
+/** Up to the length of a frame. */
 const fineBuckets = frameMs / bucketMs
 
 const coarseBucketMs = 5
 
-/** Nothing is sent later than three frames: the sender goes back to its slot instead. What is later all the same counts as that. */
+/** Nothing is sent more than three frames late: the sender returns to its slot instead. Anything later is counted there. */
 const buckets = fineBuckets + 2 * frameMs / coarseBucketMs
 
 const bucketOf = (ms: number): number =>
@@ -20,7 +20,7 @@ const bucketOf = (ms: number): number =>
     ? Math.floor(ms / bucketMs)
     : Math.min(buckets - 1, fineBuckets + Math.floor((ms - frameMs) / coarseBucketMs))
 
-/** Where a bucket ends. */
+/** The end of a bucket. */
 const endMs = (bucket: number): number =>
   bucket < fineBuckets ? (bucket + 1) * bucketMs : frameMs + (bucket + 1 - fineBuckets) * coarseBucketMs
 
@@ -30,16 +30,21 @@ const endMs = (bucket: number): number =>
  */
 export interface Lateness {
   readonly record: (ms: number) => void
-  /** Reads what `record` will need ahead of its time, step by step, and returns a number without meaning. */
+  /** Reads, step by step and ahead of time, what `record` will need. Returns a meaningless number. */
   readonly prefetch: (step: number) => number
-  /** The lateness in milliseconds that the given share (0 to 1) of packets did not exceed, within 0.25 ms, and within 5 above 20. */
+  /**
+   * The lateness in milliseconds that the given share (0 to 1) of packets did not exceed. Accurate to 0.25 ms, and to 5 ms
+   * above 20.
+   */
   readonly percentile: (share: number) => number
   readonly max: () => number
-  /** Nothing is recorded any more: what was stays readable. */
+  /** Ends recording. What was recorded stays readable. */
   readonly close: () => void
 }
 
-/** Senders that share a table. An array of their own would be three more places in memory that each packet needs. */
+/**
+ * The number of senders that share a table. A separate array for each would add three memory locations that each packet needs.
+ */
 const tableRows = 64
 
 interface Table {
@@ -47,7 +52,7 @@ interface Table {
   readonly free: Array<number>
 }
 
-/** Tables that have a row to give. */
+/** Tables with free rows. */
 const tables: Array<Table> = []
 
 const makeTable = (): Table => ({
@@ -55,12 +60,12 @@ const makeTable = (): Table => ({
   free: Array.from({ length: tableRows }, (_, row) => (tableRows - 1 - row) * buckets)
 })
 
-/** Recording touches the object and one or two of the counts: a thousand senders do it fifty times a second each. */
+/** Recording touches the object and one or two of the counts: a thousand senders each do it fifty times per second. */
 class Histogram implements Lateness {
   #counts: Uint32Array
   #at: number
   #table: Table | undefined
-  /** The bucket of the maximum, so that it is looked at only where it may change. */
+  /** The bucket of the maximum, so that the maximum is checked only where it may change. */
   #highest = 0
   #max = 0
 

@@ -1,6 +1,6 @@
 /**
- * The receiving half of a connection: opens RTP packets and takes header extension and padding off, in this order. Packets
- * that cannot be used are counted, never failures.
+ * The receiving half of a connection: opens RTP packets, then removes header extension and padding. Packets that cannot be used
+ * are counted and never cause a failure.
  *
  * @since 0.1.0
  */
@@ -27,9 +27,9 @@ export interface Statistics {
   readonly empty: number
   /** Packets to which nobody listened: they are not even opened. */
   readonly unheard: number
-  /** Packets of another payload type than Opus (120), such as video. */
+  /** Packets of a payload type other than Opus (120), such as video. */
   readonly otherMedia: number
-  /** Packets of somebody who has just left: their SSRC may be another's next. */
+  /** Packets of a user who has just left, whose SSRC may be assigned to another user next. */
   readonly afterLeaving: number
 }
 
@@ -38,9 +38,9 @@ export interface Statistics {
  * @since 0.1.0
  */
 export interface MediaReceiver {
-  /** Takes one RTP datagram; the bytes are opened in place. */
+  /** Takes one RTP datagram. The bytes are opened in place. */
   readonly receive: (datagram: Uint8Array) => void
-  /** With `only`, packets of other users are left alone; those of an SSRC that nobody has named are opened. */
+  /** With `only`, packets of other users are left alone. Those of an SSRC with an unknown owner are opened. */
   readonly setListening: (on: boolean, only?: ReadonlyArray<UserId>) => void
   readonly setCipher: (cipher: PacketCipher) => void
   readonly statistics: () => Statistics
@@ -48,7 +48,7 @@ export interface MediaReceiver {
 
 const extensionPreambleBytes = 4
 
-/** Written and read within one call: it is shared by all. */
+/** Written and read within one call, so it is shared by all. */
 const header = RtpPacket.makeHeader()
 
 /**
@@ -122,7 +122,7 @@ class Receiver implements MediaReceiver {
       this.#afterLeaving++
       return
     }
-    // in the modes without rtpsize the ciphertext starts behind the fixed header, whatever follows it
+    // in the modes without rtpsize the ciphertext starts after the fixed header, whatever follows it
     const clear = this.#isRtpSize ? header.clearLength : RtpPacket.fixedHeaderBytes
     const length = this.#cipher.open(datagram, clear, datagram.length)
     if (length < 0) {

@@ -1,12 +1,12 @@
 /**
- * The sending half of a connection: takes ready frames from a ring when they are due, and makes sealed RTP packets of
- * them. Plain code on a buffer that all senders share, called by the shared `AudioClock`.
+ * The sending half of a connection: takes ready frames from a ring when they are due, and makes sealed RTP packets of them.
+ * Plain code on a buffer that all senders share, called by the shared `AudioClock`.
  *
- * Time is truthful: a packet is due at its track's start plus its media time, the RTP timestamp (RFC 3550, 5.1) advances
- * by the samples sent and, over gaps, pauses and stalls, by the clock. Behind a short stall it sends what is ready and late at
- * once: whoever listens has more than that in a buffer, and hears nothing of it, where a timestamp that jumps is a hole. Behind
- * a longer one it goes back to its own slot of the grid. Whenever audio stops, five frames of silence close it (Discord docs,
- * Voice Connections, Voice Data Interpolation).
+ * Timestamps are accurate: a packet is due at its track's start plus its media time. The RTP timestamp (RFC 3550, 5.1) advances
+ * by the samples sent and, over gaps, pauses and stalls, by the clock. After a short stall, everything that is ready and late
+ * is sent immediately: listeners have more than that in their buffers and do not notice, while a timestamp that jumps would be
+ * a gap. After a longer stall, the sender returns to its own slot of the grid. Whenever audio stops, five frames of silence
+ * close it (Discord docs, Voice Connections, Voice Data Interpolation).
  *
  * @since 0.1.0
  */
@@ -23,20 +23,20 @@ import { Successor } from "./Successor.ts"
 
 const closingFrames = 5
 
-/** What is late by less is sent nevertheless: 60 ms of audio at once at most. */
+/** Packets that are less late than this are still sent: at most 60 ms of audio at once. */
 const catchUpMs = 3 * frameMs
 
 const silence = OpusPacket.silenceFrame()
 
-/** Room for the RTP header in front, a longer frame, and the longest nonce and tag behind a packet. */
+/** Room for the RTP header before the packet, a longer frame, and the longest nonce and tag after it. */
 const overheadBytes = 128 + FrameRing.growthBytes
 
 /**
- * One object with everything that a packet needs, and methods that all senders share: what is looked at fifty times a second
- * for each of a thousand streams should lie together.
+ * One object with everything that a packet needs, and methods that all senders share: what is used fifty times a second for
+ * each of a thousand streams should be close together.
  */
 class Sender implements MediaSender, Outlet {
-  // what every packet needs comes first, and numbers are whole: those are kept without an object of their own
+  // what every packet needs comes first, and numbers are integers, which are stored without an object of their own
   #closed = false
   #paused = false
   #muted = false
@@ -46,7 +46,7 @@ class Sender implements MediaSender, Outlet {
   /** Whether the last packet was audio that no silence has closed yet. */
   #talking = false
   #silenceLeft = 0
-  /** Media time that was sent in place of the ring's first frames, in samples. */
+  /** The media time that was sent instead of the ring's first frames, in samples. */
   #owed = 0
   #sequence: number
   /** As a signed integer. */
@@ -56,7 +56,7 @@ class Sender implements MediaSender, Outlet {
   #packets = 0
   #bytes = 0
   readonly #ssrc: Ssrc
-  /** What frames are taken from: the source, or its ring as long as that will do. */
+  /** What frames are taken from: the source, or its ring while that is sufficient. */
   #frames: FrameRing.FrameSource | undefined
   #waiting: Successor | undefined
   #cipher: PacketCipher
@@ -69,7 +69,7 @@ class Sender implements MediaSender, Outlet {
   #track: TrackNumber = -1
   #gate: Gate = { _tag: "open" }
   #isEncrypting = false
-  /** Whether a frame was sent late in this turn, and the next one is due as well. */
+  /** Whether a frame was sent late in this turn, and the next one is also due. */
   #isCatchingUp = false
   #idle = true
   #silencePackets = 0
@@ -89,7 +89,7 @@ class Sender implements MediaSender, Outlet {
   }
 
   prefetch(step: number): number {
-    // whole numbers all along: sums would be made in floating point
+    // integers throughout: sums would be computed in floating point
     if (step === 0) return this.#sequence ^ this.#ssrc ^ this.#reanchored
     const frame = this.#frames?.prefetch(step - 1) ?? 0
     if (step > 2) return frame
@@ -115,7 +115,7 @@ class Sender implements MediaSender, Outlet {
       if (samples > 0) {
         this.#lateness.record(late)
         const next = this.#advance(samples)
-        // what is due by now, too, is not to starve because of the same stall
+        // what is also due by now should not starve because of the same stall
         if (late >= frameMs) this.#isCatchingUp = next <= nowMs
         return next
       }
@@ -132,7 +132,7 @@ class Sender implements MediaSender, Outlet {
       this.#transmitSilence()
       return this.#advance(OpusPacket.silenceSamples)
     }
-    // an empty ring may be filled at any moment, so its track is looked at every frame
+    // an empty ring may be filled at any moment, so its track is checked every frame
     if (this.#frames !== undefined && !this.#paused) return this.#advance(OpusPacket.silenceSamples)
     this.#idle = true
     return Infinity
@@ -158,7 +158,8 @@ class Sender implements MediaSender, Outlet {
     if (this.#source === undefined) return this.#begin(track, frames, paused)
     const waiting = new Successor(track, frames, paused, after)
     this.#waiting = waiting
-    // nobody asks for the time of what is paused; and where it is sure already, it is known at once what was taken of the former one
+    // nobody needs the position of what is paused; and if the turn is already certain, it is known at once how much was taken
+    // of the former ring
     if (this.#paused || (after !== "drained" && frames.next() >= 0 && !this.#source.isDrained())) {
       this.#changeOver(waiting)
     }
@@ -195,7 +196,7 @@ class Sender implements MediaSender, Outlet {
 
   setEncrypting(isEncrypting: boolean): void {
     this.#isEncrypting = isEncrypting
-    // what stands in front of a ring learns of it by being asked
+    // what wraps a ring notices this by being asked
     this.#source?.next()
     this.#waiting?.frames.next()
     this.#choose()
@@ -244,7 +245,7 @@ class Sender implements MediaSender, Outlet {
     if (!paused) this.#wake()
   }
 
-  /** Goes over to what waits, if it is time. */
+  /** Changes to the waiting ring, if it is time. */
   #changeOver(waiting: Successor): void {
     const former = this.#source
     const isDrained = former !== undefined && former.isDrained()
@@ -254,7 +255,7 @@ class Sender implements MediaSender, Outlet {
     const ended = this.#track
     this.#begin(waiting.track, waiting.frames, waiting.paused)
     this.#owed = owed
-    // last: whoever hears of it may attach what follows at once
+    // last: the listener may immediately attach what follows
     if (isDrained) this.#options.onTrack("TrackDrained", ended)
   }
 
@@ -281,7 +282,7 @@ class Sender implements MediaSender, Outlet {
     waiting?.frames.close?.()
   }
 
-  /** Leaves out what was sent of the former ring in its place. */
+  /** Skips the frames that were replaced by those of the former ring. */
   #payOff(source: FrameRing.FrameSource): void {
     while (this.#owed > 0 && source.next() >= 0) {
       source.discard()
@@ -290,8 +291,8 @@ class Sender implements MediaSender, Outlet {
   }
 
   /**
-   * Moves the due time to the sender's own slot at or after `fromMs`, and the timestamp by the time in between. Whoever is
-   * idle or late was due before: slots to come are never behind the due time.
+   * Moves the due time to the sender's own slot at or after `fromMs`, and the timestamp by the time in between. An idle or late
+   * sender was due before: future slots are never before the due time.
    */
   #anchor(fromMs: number): void {
     const next = this.#registration.align(fromMs)
@@ -305,7 +306,7 @@ class Sender implements MediaSender, Outlet {
     return this.#dueMs
   }
 
-  /** Seals and posts the packet whose payload lies behind the header already. */
+  /** Seals and posts the packet whose payload is already after the header. */
   #transmit(packet: Uint8Array, payloadBytes: number): void {
     const clear = RtpPacket.writeHeader(
       packet,
@@ -343,7 +344,7 @@ class Sender implements MediaSender, Outlet {
     this.#silenceLeft = closingFrames
   }
 
-  /** Whether a frame can be taken at once. */
+  /** Whether a frame can be taken immediately. */
   #isReady(nowMs: number): boolean {
     const frames = this.#frames
     if (frames === undefined || this.#paused || (!this.#isOpen && this.#isHeld(nowMs))) return false
@@ -359,7 +360,7 @@ class Sender implements MediaSender, Outlet {
     return false
   }
 
-  /** Takes one frame off the ring and sends it. Returns its samples, or 0 when there is none. */
+  /** Takes one frame off the ring and sends it. Returns its samples, or 0 if there is none. */
   #takeFrame(source: FrameRing.FrameSource): number {
     if (this.#owed > 0) this.#payOff(source)
     const length = source.next()
@@ -383,7 +384,7 @@ class Sender implements MediaSender, Outlet {
     return source.samples()
   }
 
-  /** A frame's time passes, and it is not sent. */
+  /** Lets the time of a frame pass without sending it. */
   #pass(samples: number): number {
     this.#taken()
     this.#beginSilence()

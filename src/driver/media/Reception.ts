@@ -1,8 +1,8 @@
 /**
- * What arrives of each stream that we hear, in numbers: loss by sequence numbers (RFC 3550, A.1 and A.3) and interarrival
- * jitter (A.8). Plain code, called for every packet that was opened.
+ * Statistics of each stream that we hear: loss by sequence numbers (RFC 3550, A.1 and A.3) and interarrival jitter (A.8). Plain
+ * code, called for every packet that was opened.
  *
- * Packets are authentic when they come here, so that a new source needs no probation.
+ * Packets are authentic when they get here, so a new source needs no probation.
  *
  * @since 0.1.0
  */
@@ -16,24 +16,24 @@ import type { SourceStatistics } from "../Line.ts"
  * @since 0.1.0
  */
 export interface Reception {
-  /** A packet of a source. `arrivalMs` is of the monotonic clock. */
+  /** Counts a packet of a source. `arrivalMs` is on the monotonic clock. */
   readonly packet: (ssrc: number, sequence: number, timestamp: number, arrivalMs: number) => void
-  /** A sender report: `middle` is the middle of its NTP timestamp, 32 bits. */
+  /** Takes a sender report. `middle` is the middle 32 bits of its NTP timestamp. */
   readonly senderReport: (ssrc: number, report: SenderReport, arrivalMs: number) => void
-  /** The source has said goodbye. What it has lost stays counted. */
+  /** Removes a source that has said goodbye. Its losses stay counted. */
   readonly forget: (ssrc: number) => void
-  /** Whether a packet goes on from where a forgotten source was; also where nothing is known of that. */
+  /** Whether a packet continues a source that was removed, or nothing is known about where that was. */
   readonly isOfForgotten: (ssrc: number, sequence: number, timestamp: number) => boolean
-  /** What comes next of each source is its first packet again: nobody has looked at those in between. */
+  /** Starts each source again with its next packet: nobody has looked at the packets in between. */
   readonly restart: () => void
   /**
-   * Ends an interval: takes the shares of loss, forgets sources that were long silent, and gives a report on those that
-   * were heard in it, at most `limit`, in turn.
+   * Ends an interval: updates the loss shares, removes sources that were silent for a long time, and returns reports on the
+   * sources that were heard in it, at most `limit`, in turn.
    */
   readonly interval: (nowMs: number, limit: number) => ReadonlyArray<ReportBlock>
-  /** What is known of each source, since it was first heard. */
+  /** What is known about each source since it was first heard. */
   readonly sources: (userOf?: UserOf) => ReadonlyArray<SourceStatistics>
-  /** Lost of all sources that ever were. */
+  /** The losses of all sources that there have been. */
   readonly lost: () => number
   readonly reordered: () => number
 }
@@ -46,24 +46,29 @@ interface SenderReport {
 
 type UserOf = (ssrc: Ssrc) => UserId | undefined
 
-/** A step forward that is loss, and one back that is reordering (RFC 3550, A.1). What is further starts the source anew. */
+/**
+ * The greatest step forward that counts as loss, and the greatest step back that counts as reordering (RFC 3550, A.1). A
+ * greater step restarts the source.
+ */
 const greatestDropout = 3_000
 const greatestMisorder = 100
 
-/** A larger change of the transit time is a sender whose media clock stood still in a pause, as many clients' does. */
+/**
+ * A larger change of the transit time means that the sender's media clock stood still in a pause, as that of many clients does.
+ */
 const greatestTransitStep = 48 * 500
 
 const samplesPerMs = 48
 
-/** Bounds what a server can make us remember: the source that was added first goes. */
+/** Limits what a server can make us remember. The oldest source is dropped first. */
 const sourceLimit = 256
 
-/** A source that was silent so long is forgotten; it begins anew when it comes back. */
+/** A source that was silent for so long is removed. It starts again when it returns. */
 const silenceLimitMs = 300_000
 
 const sequences = 0x1_0000
 
-/** How far timestamps of packets that were under way are from those that came last. */
+/** How far the timestamps of packets under way can be from those of the last packets. */
 const greatestLag = 48 * 10_000
 
 class Source {
@@ -76,7 +81,7 @@ class Source {
   #bad = -1
   #transit = 0
   #jitter = 0
-  /** Of the stretches before the source began anew. */
+  /** The packets before the source was restarted. */
   #packetsBefore = 0
   #lostBefore = 0
   #expectedAtInterval = 0
@@ -84,7 +89,7 @@ class Source {
   #lossShare = 0
   reordered = 0
   lastMs = 0
-  /** Of the packet that came last. */
+  /** The timestamp of the last packet. */
   timestamp = 0
   reportedMs = 0
   report: SenderReport | undefined
@@ -108,7 +113,7 @@ class Source {
       if (sequence < this.#highest) this.#cycles += sequences
       this.#highest = sequence
     } else if (step <= sequences - greatestMisorder) {
-      // two in a row are a sender that has begun anew, a single one is a stray
+      // two in a row are a sender that has restarted, a single one is a stray
       if (sequence !== this.#bad) {
         this.#bad = (sequence + 1) & (sequences - 1)
         return
@@ -125,7 +130,7 @@ class Source {
     if (change < greatestTransitStep) this.#jitter += (change - this.#jitter) / 16
   }
 
-  /** Keeps what was counted, and takes the next packet for the first. */
+  /** Keeps what was counted, and treats the next packet as the first. */
   restart(): void {
     this.#packetsBefore += this.#received
     this.#lostBefore += this.#expected() - this.#received
@@ -142,7 +147,7 @@ class Source {
     return this.#lostBefore + this.#expected() - this.#received
   }
 
-  /** Ends an interval and gives its report; `undefined` if nothing came in it. */
+  /** Ends an interval and returns its report; `undefined` if nothing arrived in it. */
   interval(nowMs: number): ReportBlock | undefined {
     const expected = this.#expected() - this.#expectedAtInterval
     const received = this.#received - this.#receivedAtInterval
@@ -167,7 +172,7 @@ class Source {
 
   statistics(userOf: UserOf): SourceStatistics {
     const { report } = this
-    // what a header holds fits
+    // a value from a header is in range
     const ssrc = Ssrc.make(this.ssrc, { disableChecks: true })
     const userId = userOf(ssrc)
     return {
@@ -198,10 +203,10 @@ class Source {
   }
 }
 
-/** Maps are made when something comes into them: most connections hear nobody. */
+/** Maps are created when something is put into them: most connections hear nobody. */
 class Sources implements Reception {
   #sources: Map<number, Source> | undefined
-  /** Where they were, the one that was forgotten first in front. */
+  /** The last positions of removed sources, oldest first. */
   #forgotten: Map<number, { readonly sequence: number; readonly timestamp: number }> | undefined
   #lostBefore = 0
   #reorderedBefore = 0

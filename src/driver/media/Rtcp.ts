@@ -1,11 +1,11 @@
 /**
- * The reports of a connection (RTCP, RFC 3550, 6): those that arrive become numbers, and ours are sent every few seconds.
- * Plain code outside of the beat. What cannot be used is counted, never a failure.
+ * The reports of a connection (RTCP, RFC 3550, 6): received ones become numbers, and ours are sent every few seconds. Plain
+ * code outside of the beat. Packets that cannot be used are counted and never cause a failure.
  *
- * Discord's voice servers answer sender reports with receiver reports, and clients are to send a sender report about every 5
- * seconds (discord-userdoccers, Voice Connections, RTCP; most bots send none, and live). The first 8 bytes of a packet stay
- * readable and are authenticated; the rest is sealed like RTP, under the same key and counter. Nobody says what becomes of
- * the receiver reports of clients, so that these are sent only where it is asked for.
+ * Discord's voice servers answer sender reports with receiver reports, and clients should send a sender report about every 5
+ * seconds (discord-userdoccers, Voice Connections, RTCP; most bots send none, without consequences). The first 8 bytes of a
+ * packet stay readable and are authenticated; the rest is sealed like RTP, under the same key and counter. What happens to the
+ * receiver reports of clients is undocumented, so they are sent only if requested.
  *
  * @since 0.1.0
  */
@@ -21,15 +21,15 @@ import type { Reception } from "./Reception.ts"
 import type { MediaSender } from "./Sending.ts"
 
 /**
- * What a receiver of our audio has said last.
+ * What a receiver of our audio has last reported.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Heard {
-  /** Lost of those expected since its report before, 0 to 1. */
+  /** The lost share of the packets expected since its previous report, 0 to 1. */
   readonly lossShare: number
-  /** Lost since the start; below 0 where more duplicates came than packets were lost. */
+  /** Lost since the start; negative if there were more duplicates than losses. */
   readonly lost: number
   readonly jitterMs: number
 }
@@ -52,10 +52,10 @@ export interface Statistics {
  * @since 0.1.0
  */
 export interface Rtcp {
-  /** Takes one RTCP datagram; the bytes are opened in place. */
+  /** Takes one RTCP datagram. The bytes are opened in place. */
   readonly receive: (datagram: Uint8Array) => void
   readonly setCipher: (cipher: PacketCipher) => void
-  /** Ends an interval: sends what is to be reported, if anything. */
+  /** Ends an interval: sends what has to be reported, if anything. */
   readonly report: () => void
   readonly statistics: () => Statistics
 }
@@ -66,22 +66,25 @@ export interface Rtcp {
  */
 export interface Options {
   readonly cipher: PacketCipher
-  /** Ours. */
+  /** Our SSRC. */
   readonly ssrc: Ssrc
   readonly users: SsrcMap.SsrcMap
   readonly reception: Reception
   readonly sender: Pick<MediaSender, "statistics" | "timestampAt">
   /** Milliseconds of the monotonic clock. */
   readonly now: () => number
-  /** The wall clock at one moment, in Unix milliseconds. Reports count on from there, so that it can be set meanwhile. */
+  /**
+   * The wall clock at one moment, in Unix milliseconds. Reports count from there, so that later changes of the clock do not
+   * matter.
+   */
   readonly unixMs: number
   readonly reports: Reports
-  /** Sends the first `length` bytes of `packet`, and says whether the buffer can be used again at once. */
+  /** Sends the first `length` bytes of `packet`, and returns whether the buffer can be reused immediately. */
   readonly send: (packet: Uint8Array, length: number) => boolean
 }
 
 /**
- * Bytes of an RTCP packet that stay readable: the first word and the SSRC.
+ * The number of bytes of an RTCP packet that stay readable: the first word and the SSRC.
  *
  * @category constants
  * @since 0.1.0
@@ -89,7 +92,7 @@ export interface Options {
 export const clearBytes = 8
 
 /**
- * The time between reports is drawn between half and one and a half of this, so that those of many do not come together
+ * The time between reports is drawn between half and one and a half of this, so that those of many connections do not coincide
  * (RFC 3550, 6.2). The first comes after half of it.
  *
  * @category constants
@@ -97,16 +100,16 @@ export const clearBytes = 8
  */
 export const intervalMs = 5_000
 
-/** From 1900, where NTP counts from, to 1970. */
+/** From 1900, the origin of NTP, to 1970. */
 const ntpEpochSeconds = 2_208_988_800
 
-/** What an RTCP packet holds. Sources beyond are reported next time. */
+/** The capacity of an RTCP packet. Further sources are reported next time. */
 const blockLimit = 31
 
-/** Reports on sender reports before these are not believed: an answer takes less than a minute. */
+/** The number of sender reports that can still be answered: an answer takes less than a minute. */
 const reportsKept = 16
 
-/** An answer may seem to come earlier than its question by what is rounded in both. */
+/** Because of rounding on both sides, an answer may seem to come before its question by this much. */
 const roundingUnits = 64
 
 const unitsPerMs = 65.536
@@ -114,7 +117,7 @@ const unitsPerMs = 65.536
 const noBytes = new Uint8Array(0)
 
 /**
- * The NTP timestamp of a moment: 64 bits, of which the upper half is seconds since 1900 (RFC 3550, 4).
+ * The NTP timestamp of a moment: 64 bits, with seconds since 1900 in the upper half (RFC 3550, 4).
  *
  * @category time
  * @since 0.1.0
@@ -151,7 +154,7 @@ class Reporter implements Rtcp {
   readonly #now: () => number
   readonly #reports: Reports
   readonly #send: Options["send"]
-  /** The wall clock when the monotonic one was at 0. */
+  /** The wall clock when the monotonic clock was at 0. */
   readonly #startMs: number
   #received = 0
   #failedToOpen = 0
@@ -162,7 +165,7 @@ class Reporter implements Rtcp {
   #isServerHeard = false
   /** The middles of the sender reports that may still be answered. */
   readonly #asked: Array<number> = []
-  /** Packets sent when a report was made, and when the one before was. */
+  /** Packets sent at the time of the last report, and of the one before. */
   #sentAtReport = 0
   #sentBefore = 0
 
@@ -200,7 +203,7 @@ class Reporter implements Rtcp {
   report(): void {
     const blocks = this.#reception.interval(this.#now(), blockLimit)
     const { packets } = this.#sender.statistics()
-    // whoever has sent in the last two intervals is a sender (RFC 3550, 6.4)
+    // a participant that has sent in the last two intervals is a sender (RFC 3550, 6.4)
     const isSender = packets > this.#sentBefore
     this.#sentBefore = this.#sentAtReport
     this.#sentAtReport = packets
@@ -243,8 +246,8 @@ class Reporter implements Rtcp {
   #onReports(reporter: number, blocks: ReadonlyArray<RtcpPacket.ReportBlock>): void {
     for (const block of blocks) {
       if (block.ssrc !== this.#ssrc) continue
-      // the server's own numbers are about our way to it; those of a member, should they be relayed, are about two ways
-      // an SSRC is a number that was decoded as 32 bits
+      // the server's own numbers are about our path to it; a member's, if they are relayed, are about two paths; an SSRC is a
+      // number that was decoded as 32 bits
       const isMember = this.#users.userOf(reporter as Ssrc) !== undefined
       if (isMember && this.#isServerHeard) continue
       this.#isServerHeard ||= !isMember
@@ -258,7 +261,7 @@ class Reporter implements Rtcp {
   }
 
   #onRoundTrip({ delaySinceLastSenderReport, lastSenderReport }: RtcpPacket.ReportBlock): void {
-    // what does not answer one of ours says nothing
+    // a report that does not answer one of ours says nothing
     if (lastSenderReport === 0 || !this.#asked.includes(lastSenderReport)) return
     const units = (middleOf(ntpOf(this.#startMs + this.#now())) - lastSenderReport - delaySinceLastSenderReport) | 0
     if (units < -roundingUnits) return
@@ -289,7 +292,7 @@ class Reporter implements Rtcp {
     const plain = RtcpPacket.encode([packet])
     const buffer = cipher.workspace.next(plain.length + cipher.expansionBytes)
     buffer.set(plain)
-    // a mode without a nonce of its own cannot seal reports, and a key that is used up is for the sender to tell
+    // a mode without its own nonce cannot seal reports, and an exhausted key is reported by the sender
     const length = cipher.seal(buffer, clearBytes, plain.length)
     if (length >= 0) {
       this.#sent++
@@ -307,8 +310,8 @@ class Reporter implements Rtcp {
 export const make = (options: Options): Rtcp => new Reporter(options)
 
 /**
- * How long the first interval is, and each one after it, for a number drawn between 0 and 1: what RFC 3550 (6.2, 6.3.1) wants,
- * but for the parts of it that are about a channel whose bandwidth many share.
+ * The length of the first interval, or of a later one, for a number drawn between 0 and 1: as in RFC 3550 (6.2, 6.3.1), without
+ * the parts about a channel whose bandwidth many share.
  *
  * @category time
  * @since 0.1.0

@@ -1,5 +1,6 @@
 /**
- * What the sending half of a connection is told, what it needs, and what it counts. `MediaSender.ts` does it.
+ * The interface of the sending half of a connection: its commands, its dependencies and its counters. `MediaSender.ts`
+ * implements it.
  *
  * @since 0.1.0
  */
@@ -26,15 +27,15 @@ export interface Options {
   readonly clock: AudioClock["Service"]
   readonly cipher: PacketCipher
   readonly ssrc: Ssrc
-  /** RTP sequence and timestamp of the first packet. */
+  /** The RTP sequence number and timestamp of the first packet. */
   readonly sequence: number
   readonly timestamp: number
   /** No packet is sent before this time, in milliseconds of the clock. */
   readonly notBeforeMs: number
-  /** Where packets go. */
+  /** Where packets are sent. */
   readonly outlet: PacketOutlet
   readonly onTrack: (tag: TrackEventTag, track: TrackNumber) => void
-  /** The cipher refused: its nonces are used up. The sender has stopped. */
+  /** Called when the cipher refused because its nonces are used up. The sender has stopped. */
   readonly onExhausted: () => void
 }
 
@@ -45,15 +46,15 @@ export interface Options {
  * @since 0.1.0
  */
 export interface PacketOutlet {
-  /** Sends the first `length` bytes of `packet`, and says whether the buffer can be used again at once. */
+  /** Sends the first `length` bytes of `packet`, and returns whether the buffer can be reused immediately. */
   readonly send: (packet: Uint8Array, length: number) => boolean
-  /** Reads what `send` will need ahead of its time. See `AudioClock.Sender.prefetch`. */
+  /** Reads ahead of time what `send` will need. See `AudioClock.Sender.prefetch`. */
   readonly prefetch?: ((step: number) => number) | undefined
 }
 
 /**
- * What happens to audio while end-to-end encryption is not ready for it. `open`: it is sent. `drop`: frames are taken at
- * their time and not sent. `hold`: the track waits until `untilMs` of the clock, and then goes on as `afterwards` says.
+ * What happens to audio while end-to-end encryption is not ready for it. `open`: it is sent. `drop`: frames are taken at their
+ * time and not sent. `hold`: the track waits until `untilMs` of the clock, and then continues according to `afterwards`.
  *
  * @category models
  * @since 0.1.0
@@ -64,7 +65,7 @@ export type Gate =
   | { readonly _tag: "hold"; readonly untilMs: number; readonly afterwards: "open" | "drop" }
 
 /**
- * Counters of a sender.
+ * The counters of a sender.
  *
  * @category models
  * @since 0.1.0
@@ -84,12 +85,12 @@ export interface Statistics {
  * @since 0.1.0
  */
 export interface MediaSender {
-  /** Plays the frames of a ring, in place of a ring that is being played, and of one that waits. */
+  /** Plays the frames of a ring, replacing the ring that is being played and the one that waits. */
   readonly attach: (track: TrackNumber, frames: FrameRing.FrameSource, paused: boolean) => void
   /**
-   * Goes over to the frames of a ring, without a gap, when `after` frames of the one that is played have been read, or all
-   * there are. If more have been read already, or nothing is ready in the new one by then, as much is left out of it. It waits in
-   * place of one that waits.
+   * Changes to the frames of a ring, without a gap, when `after` frames of the current one have been read, or all of them. If
+   * more have already been read, or the new ring has nothing ready by then, that much of it is skipped. It replaces a waiting
+   * ring.
    */
   readonly attachAfter: (
     track: TrackNumber,
@@ -97,19 +98,19 @@ export interface MediaSender {
     paused: boolean,
     after: number | "drained"
   ) => void
-  /** A ring that waits for this one begins at once. */
+  /** Ends the track. A waiting ring begins immediately. */
   readonly detach: (track: TrackNumber) => void
   readonly setPaused: (track: TrackNumber, paused: boolean) => void
-  /** While muted, frames are taken at their time but not sent. */
+  /** Mutes or unmutes. While muted, frames are taken at their time but not sent. */
   readonly setMuted: (muted: boolean) => void
   readonly setGate: (gate: Gate) => void
-  /** Whether frames have to be encrypted end to end: otherwise they are taken past what would do that. Not at first. */
+  /** Sets whether frames have to be encrypted end to end. If not, they bypass the encryption. Initially false. */
   readonly setEncrypting: (isEncrypting: boolean) => void
-  /** A new key was given (op 4): later packets are sealed with it. */
+  /** Sets a new key (op 4): later packets are sealed with it. */
   readonly setCipher: (cipher: PacketCipher) => void
   /** The RTP timestamp of a moment on the clock, whether something is sent then or not. */
   readonly timestampAt: (ms: number) => number
-  /** Stops for good. Audio that is being sent is closed with silence at once, since no later beat will come. */
+  /** Stops permanently. Audio that is being sent is closed with silence immediately, because there will be no later beat. */
   readonly close: () => void
   readonly statistics: () => Statistics
 }

@@ -1,5 +1,5 @@
 /**
- * A ring that waits for its turn behind the one that is sent, and when that is. Plain code for the beat.
+ * A ring that waits for its turn after the current one, and the time of that turn. Plain code for the beat.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ export class Successor {
   readonly track: TrackNumber
   readonly frames: FrameSource
   paused: boolean
-  /** Frames read of the ring before it, or `Infinity`. */
+  /** The number of frames read from the ring before it, or `Infinity`. */
   readonly #after: number
 
   constructor(track: TrackNumber, frames: FrameSource, paused: boolean, after: number | "drained") {
@@ -24,16 +24,16 @@ export class Successor {
     this.#after = after === "drained" ? Infinity : after
   }
 
-  /** Whether it is its turn behind a ring that has more, or will have. Nothing is waited for behind one that is paused. */
+  /** Whether it is its turn although the former ring has more frames, or will have. After a paused ring nothing is waited for. */
   isDue(former: FrameSource, isPaused: boolean): boolean {
-    // what stands in front of it makes it ready ahead of its time
+    // what wraps it makes it ready ahead of time
     const isReady = this.frames.next() >= 0
     return former.framesRead() >= this.#after && (isReady || isPaused || former.next() < 0)
   }
 
   /**
-   * Samples to leave out of it, because the ring before it was read for longer than until its turn, and did not have enough to leave
-   * out what `owed` says.
+   * The number of samples to skip at its start, because the former ring was read for longer than until its turn, and did not
+   * have enough frames to skip for `owed`.
    */
   owed(former: FrameSource, owed: number): number {
     const late = former.framesRead() - this.#after

@@ -1,8 +1,8 @@
 /**
- * What is sent, seen from the session's side: a tap follows the rings that the driver takes frames from, be it in another thread, and
- * tells each frame when it has been taken. The driver knows nothing of it, and without one nothing is done.
+ * What is sent, observed from the session's side: a tap follows the rings that the driver takes frames from, even in another
+ * thread, and reports each frame that was taken. The driver knows nothing about it, and without a tap nothing is done.
  *
- * Plain code; times are milliseconds of the caller's clock.
+ * Plain code. Times are milliseconds of the caller's clock.
  *
  * @since 0.1.0
  */
@@ -19,39 +19,41 @@ export interface SentFrame {
   readonly data: Uint8Array
   readonly samples: number
   /**
-   * When it began, in milliseconds of the monotonic clock, give or take 10 ms. One that followed another without a gap begins exactly
-   * where that ended.
+   * When it began, in milliseconds of the monotonic clock, accurate to 10 ms. A frame that follows another without a gap begins
+   * exactly at its end.
    */
   readonly atMs: number
 }
 
 /**
+ * Reports the frames that were sent.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Tap {
   /**
-   * The driver is given a ring: in place of those before it, or to go over to when `after` frames of the one before have been read, or
-   * all there are.
+   * Tells that the driver gets a ring: instead of the previous ones, or after `after` frames of the previous ring, or all of
+   * them.
    */
   readonly attach: (ring: FrameRing.FrameRing, after: number | "drained" | undefined) => void
-  /** The driver takes nothing more of it. */
+  /** Tells that the driver takes nothing more from it. */
   readonly detach: (ring: FrameRing.FrameRing) => void
-  /** While it is so, frames are taken and not sent. */
+  /** Tells that frames are taken but not sent. */
   readonly setMuted: (muted: boolean) => void
-  /** Looks for what was sent since the last time, to be called every {@link intervalMs}. */
+  /** Returns what was sent since the last call. Call it every {@link intervalMs}. */
   readonly look: (nowMs: number) => ReadonlyArray<SentFrame>
 }
 
 /**
- * How often to look, so that times are as exact, and nothing is written over that nobody has looked at.
+ * How often to look. This is the accuracy of times, and often enough that nothing is overwritten before it was seen.
  *
  * @category constants
  * @since 0.1.0
  */
 export const intervalMs = 10
 
-/** Frames that are as near as that to where they are expected follow without a gap. */
+/** Frames that are at most this far from their expected time follow without a gap. */
 const toleranceMs = 30
 
 interface Ready {
@@ -66,15 +68,15 @@ interface Taken extends Ready {
 
 interface Followed {
   readonly ring: FrameRing.FrameRing
-  /** Frames of the ring before it, as it was attached. */
+  /** The number of frames of the ring before it, as it was attached. */
   readonly after: number | "drained" | undefined
   readonly follower: Follower.Follower
-  /** Frames that lie ready. */
+  /** The frames that are ready. */
   readonly ready: Array<Ready>
 }
 
 /**
- * A tap without a ring.
+ * Makes a tap without a ring.
  *
  * @category constructors
  * @since 0.1.0
@@ -84,11 +86,11 @@ export const make = (): Tap => {
   let rings: Array<Followed> = []
   let taken: Array<Taken> = []
   let muted = false
-  /** Where what was sent last has ended. */
+  /** Where the last frame that was sent ended. */
   let endMs = -Infinity
   /** The duration of the frame that was taken last, in samples. */
   let lastSamples = 0
-  /** What the driver passes over of the ring that it is at, because others were sent in its place, in samples. */
+  /** How much of the current ring the driver skips because other frames were sent instead, in samples. */
   let owed = 0
 
   const readAhead = ({ follower, ready }: Followed): void => {
@@ -97,7 +99,7 @@ export const make = (): Tap => {
     }
   }
 
-  /** What the driver has taken of a ring since the last time. */
+  /** What the driver has taken from a ring since the last time. */
   const takenOf = ({ ready, ring }: Followed): Array<Ready> => {
     const reader = ring.index()
     const ahead = ready.findIndex(({ index }) => ((index - reader) | 0) >= 0)
@@ -118,11 +120,11 @@ export const make = (): Tap => {
       }
       first = i
     }
-    // it was the turn of what waited
+    // the waiting ring has had its turn
     if (first > 0) rings = rings.slice(first)
   }
 
-  /** As a sender does: what it read of the former ring beyond where it was to change is left out of what follows. */
+  /** As in a sender: what was read of the former ring beyond the change is skipped in the next one. */
   const changeOver = (former: FrameRing.FrameRing | undefined, after: Followed["after"]): void => {
     const beyond = former === undefined || typeof after !== "number" ? -1 : (former.framesRead() - after) | 0
     owed = beyond < 0 ? 0 : beyond * lastSamples + Math.max(0, owed)
@@ -141,7 +143,7 @@ export const make = (): Tap => {
     },
     detach: (ring) => {
       gather()
-      // what waits for it begins at once, with all that it has
+      // the waiting ring begins immediately, with all of its frames
       if (rings[0]?.ring === ring) owed = 0
       rings = rings.filter((followed) => followed.ring !== ring)
     },
@@ -156,9 +158,9 @@ export const make = (): Tap => {
       const last = frames.at(-1)
       if (last === undefined) return []
       const totalMs = frames.reduce((sum, { samples }) => sum + samples / 48, 0)
-      // the last one was taken since the last look
+      // the last frame was taken since the last look
       const fromMs = nowMs - intervalMs / 2 - (totalMs - last.samples / 48)
-      // none begins before the end of another one, however late that was
+      // a frame never begins before the end of the previous one, however late that was
       let atMs = Math.abs(fromMs - endMs) <= toleranceMs ? endMs : Math.max(fromMs, endMs)
       const sent: Array<SentFrame> = []
       for (const { data, isSent, samples } of frames) {

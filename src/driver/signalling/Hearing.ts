@@ -1,5 +1,6 @@
 /**
- * What the voice gateway says to a connection, over all of its sockets: it becomes events and whose SSRC is whose.
+ * Handles the messages of the voice gateway to a connection, over all of its sockets: turns them into events and assigns SSRCs
+ * to users.
  *
  * @since 0.1.0
  */
@@ -16,7 +17,7 @@ import * as Link from "./Link.ts"
 type Data<Op extends VoicePayload.ServerMessage["op"]> = Extract<VoicePayload.ServerMessage, { op: Op }>["d"]
 
 /**
- * What Ready (op 2) says.
+ * The content of Ready (op 2).
  *
  * @category models
  * @since 0.1.0
@@ -24,7 +25,7 @@ type Data<Op extends VoicePayload.ServerMessage["op"]> = Extract<VoicePayload.Se
 export type Ready = Data<2>
 
 /**
- * What a Session Description (op 4) says.
+ * The content of a Session Description (op 4).
  *
  * @category models
  * @since 0.1.0
@@ -38,16 +39,16 @@ export type Description = Data<4>
 export interface Options {
   readonly users: SsrcMap.SsrcMap
   readonly emit: (event: Line.Event) => void
-  /** Hears every Session Description (op 4) in order, before anything behind it is read; a later one brings a new key. */
+  /** Called for every Session Description (op 4) in order, before anything after it is read. A later one brings a new key. */
   readonly onDescription: (description: Description) => Effect.Effect<unknown>
   /** Called when a socket is lost that cannot be resumed. */
   readonly onLost: (error: VoiceError.VoiceError) => void
-  /** Takes part in what the gateway says, and answers by `Signalling.post`. */
+  /** Receives the gateway's messages, and answers through `Signalling.post`. */
   readonly e2ee: Pick<E2ee, "onMessage" | "onFrame" | "lost" | "resumed"> | undefined
 }
 
 /**
- * Nothing was said yet.
+ * The initial state: no message has arrived yet.
  *
  * @category models
  * @since 0.1.0
@@ -61,7 +62,7 @@ export class Hearing implements Link.Listener {
   roundTripMs: number | undefined
   malformedMessages = 0
   unknownOpcodes = 0
-  /** Why the last message that was malformed could not be used. */
+  /** Why the last malformed message could not be used. */
   lastMalformed: string | undefined
   #malformedOps: Set<number | undefined> | undefined
   onEnded: (() => void) | undefined
@@ -102,10 +103,10 @@ export class Hearing implements Link.Listener {
     this.malformedMessages++
     this.lastMalformed = detail
     if (op === 2 && !Deferred.isDoneUnsafe(this.ready)) onLost(Link.unusable("Ready", detail))
-    // without a new key we are deaf and mute, and nobody would know
+    // without a new key we are deaf and mute, and nobody would notice
     if (op === 4 && (!this.#isDescribed || isKeyLost)) onLost(Link.unusable("Session Description", detail))
     const text = `malformed message from the voice gateway: ${detail}`
-    // a server that always says it so would fill the log
+    // a server that always sends it like this would fill the log
     this.#malformedOps ??= new Set()
     if (this.#malformedOps.has(op)) return Effect.logDebug(text)
     this.#malformedOps.add(op)
@@ -126,7 +127,7 @@ export class Hearing implements Link.Listener {
         return onDescription(message.d)
       case 5: {
         const { speaking: flags, ssrc, user_id: userId } = message.d
-        // none, as in op 12: it is nobody's
+        // no SSRC, as in op 12: it belongs to nobody
         if (ssrc === 0) return Effect.void
         users.assign(ssrc, userId)
         emit(flags === undefined ? { _tag: "Announced", userId, ssrc } : { _tag: "Speaking", userId, ssrc, flags })

@@ -1,6 +1,6 @@
 /**
- * The heartbeat of a voice gateway connection (op 3, op 6): one beat at once and one in every interval of Hello, and the
- * round trip by the monotonic clock. A beat that was not answered when the next is due, or has not even left, means that the
+ * The heartbeat of a voice gateway connection (op 3, op 6): one beat immediately and one in every interval of Hello, and the
+ * round trip time on the monotonic clock. If a beat was not answered when the next is due, or has not even been sent, the
  * connection is dead.
  *
  * @since 0.1.0
@@ -17,18 +17,18 @@ import * as VoiceError from "../../VoiceError.ts"
  */
 export interface Heartbeat {
   /**
-   * Beats for ever at `intervalMs`, with nothing owed from before; fails with `HeartbeatUnanswered`, or with what `send` fails with.
-   * Between two beats there is {@link leastMs} at least, also where it is run anew, and {@link mostMs} at most.
+   * Sends beats forever at `intervalMs`, and starts without unanswered beats. Fails with `HeartbeatUnanswered`, or with the
+   * error of `send`. Beats are at least {@link leastMs} apart, even if it is run again, and at most {@link mostMs}.
    */
   readonly run: (intervalMs: number) => Effect.Effect<never, VoiceError.VoiceError>
-  /** Takes the nonce of an acknowledgement. Returns the round trip in milliseconds, or -1 if no beat waits for it. */
+  /** Takes the nonce of an acknowledgement. Returns the round trip time in milliseconds, or -1 if no beat waits for it. */
   readonly acknowledge: (nonce: number) => number
   readonly sent: () => number
   readonly roundTripMs: () => number | undefined
 }
 
 /**
- * The shortest interval, in milliseconds: a server that asks for more than a beat a second is not obeyed.
+ * The minimum interval in milliseconds: a server that asks for more than one beat per second is not obeyed.
  *
  * @category constants
  * @since 0.1.0
@@ -36,7 +36,7 @@ export interface Heartbeat {
 export const leastMs = 1_000
 
 /**
- * The longest one: with a server that asks for a beat in a year, nobody would notice that the connection is dead.
+ * The maximum interval: if a server asked for a beat in a year, nobody would notice that the connection is dead.
  *
  * @category constants
  * @since 0.1.0
@@ -66,7 +66,7 @@ class Beating implements Heartbeat {
     return Effect.suspend(() => {
       this.#isWaiting = false
       const duration = Duration.millis(Math.min(mostMs, Math.max(leastMs, intervalMs)))
-      // a peer that reads nothing more would hold it up for ever
+      // a peer that does not read any more would block it forever
       const beat = Effect.timeoutOrElse(this.#beat(), { duration, orElse: () => this.#unanswered() })
       const sinceMs = this.#sent === 0 ? Infinity : millis(this.#clock.monotonicTimeNanosUnsafe() - this.#sentAt)
       const beats = Effect.andThen(Effect.repeat(beat, Schedule.spaced(duration)), Effect.never)
@@ -113,8 +113,8 @@ class Beating implements Heartbeat {
 }
 
 /**
- * Makes a heartbeat that sends an integer nonce through `send`. Nonces are wall-clock milliseconds, as official clients
- * send them, and strictly increasing.
+ * Makes a heartbeat that sends an integer nonce through `send`. Nonces are wall-clock milliseconds, as in official clients, and
+ * strictly increasing.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * One WebSocket of a voice connection, from Hello to its end: it reads, keeps the heartbeat and answers the gateway's, and
- * hands on what the connection has to know. A connection may need several, one after another.
+ * One WebSocket of a voice connection, from Hello to its end: it reads, sends heartbeats and answers the gateway's, and passes
+ * on what the connection has to know. A connection may need several links, one after another.
  *
  * @since 0.1.0
  */
@@ -20,26 +20,26 @@ import type * as VoiceSocket from "../../VoiceSocket.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 
 /**
- * What a link hands on. All but `onMessage` is plain.
+ * Receives what a link passes on. All functions but `onMessage` are plain.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Listener {
-  /** Every message but heartbeats, their acknowledgements, Hello and Resumed. */
+  /** Called for every message except heartbeats, their acknowledgements, Hello and Resumed. */
   readonly onMessage: (message: VoicePayload.ServerMessage) => Effect.Effect<unknown>
-  /** Every binary message. */
+  /** Called for every binary message. */
   readonly onDave: (frame: DaveFrame.ServerFrame) => Effect.Effect<unknown>
-  /** The sequence number of a message that was handled. */
+  /** Called with the sequence number of a message that was handled. */
   readonly onSequence: (sequence: number) => void
-  /** The last sequence number handled, over all links; -1 if there is none. */
+  /** The last sequence number that was handled, over all links; -1 if there is none. */
   readonly lastSequence: () => number
   readonly onHeartbeat: () => void
   readonly onRoundTrip: (milliseconds: number) => void
-  /** `op` is absent where it could not be read. `isKeyLost`: of op 4, it was to say with which mode and key to go on. */
+  /** `op` is absent if it could not be read. `isKeyLost`: an op 4 that contained the mode and key with which to continue. */
   readonly onMalformed: (detail: string, op: number | undefined, isKeyLost: boolean) => Effect.Effect<void>
   readonly onUnknown: () => void
-  /** A link has ended, and {@link Link.ended} says why. */
+  /** Called when a link has ended; {@link Link.ended} has the reason. */
   readonly onEnded?: (() => void) | undefined
 }
 
@@ -48,13 +48,13 @@ export interface Listener {
  * @since 0.1.0
  */
 export interface Link {
-  /** Waits for Hello (op 8). One that is malformed ends the link. */
+  /** Waits for Hello (op 8). A malformed one ends the link. */
   readonly hello: Effect.Effect<void>
   /** Waits for Resumed (op 9). */
   readonly resumed: Effect.Effect<void>
-  /** Starts the heartbeat at Hello's interval, and of itself anew whenever Hello comes again. */
+  /** Starts the heartbeat at Hello's interval, and restarts it whenever Hello comes again. */
   readonly startHeartbeat: Effect.Effect<void>
-  /** Sends, and waits until the message has left. */
+  /** Sends a message, and waits until it has been sent. */
   readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
   readonly sendDave: (frame: DaveFrame.ClientFrame) => Effect.Effect<void, VoiceError.VoiceError>
   readonly close: (code: number) => Effect.Effect<void>
@@ -63,7 +63,7 @@ export interface Link {
 }
 
 /**
- * A message is malformed that nothing can go on without.
+ * The error for a malformed message without which the connection cannot continue.
  *
  * @category constructors
  * @since 0.1.0
@@ -74,7 +74,7 @@ export const unusable = (name: string, detail: string): VoiceError.VoiceError =>
   )
 
 /**
- * Whether Resume (op 7) is the answer to the loss of a socket (Discord docs, Voice Close Event Codes, and {@link CloseCode}).
+ * Whether to answer the loss of a socket with Resume (op 7) (Discord docs, Voice Close Event Codes, and {@link CloseCode}).
  *
  * @category guards
  * @since 0.1.0
@@ -84,8 +84,8 @@ export const isResumable = ({ reason }: VoiceError.VoiceError): boolean =>
   ("code" in reason && reason._tag !== "GatewayClosed" && CloseCode.voice(reason.code).reaction === "resume")
 
 /**
- * Somebody's code has thrown where a connection is kept, its own or that of a part: nothing else would tell. It is logged, and the socket
- * is as lost.
+ * An exception in our code, or in that of a part, where a connection is kept: nothing else would report it. It is logged, and
+ * the socket counts as lost.
  *
  * @category constructors
  * @since 0.1.0
@@ -98,7 +98,7 @@ export const died = (cause: Cause.Cause<never>): Effect.Effect<VoiceError.VoiceE
 
 const atOnce = { startImmediately: true } as const
 
-/** Messages that wait for the one before them: where there are more, the other side has to wait. */
+/** The number of messages that may wait for the one before them. Beyond it, the other side has to wait. */
 const mostWaiting = 100
 
 class Open implements Link {
@@ -112,7 +112,7 @@ class Open implements Link {
   #intervalMs: number | undefined
   #beating: Fiber.Fiber<unknown, unknown> | undefined
   #isBeating = false
-  /** What has come behind a message that is still being handled, if one is. */
+  /** What has arrived while an earlier message is still being handled. */
   #waiting: Array<VoiceSocket.Incoming> | undefined
   #handling: Fiber.Fiber<unknown> | undefined
 
@@ -164,7 +164,7 @@ class Open implements Link {
     return this.#socket.close(code, "")
   }
 
-  /** Reads what comes, and hands it on, one after another. */
+  /** Reads incoming messages and passes them on, one after another. */
   get read(): Effect.Effect<void> {
     return Effect.asVoid(this.#run(
       Effect.forever(Effect.flatMap(this.#socket.take, (incoming) => this.#onIncoming(incoming))),
@@ -172,16 +172,19 @@ class Open implements Link {
     ))
   }
 
-  /** Goes on until the scope closes. What fails ends the link. */
+  /** Runs until the scope closes. A failure ends the link. */
   #run(
     effect: Effect.Effect<unknown, VoiceError.VoiceError>,
     onFailure: (cause: Cause.Cause<VoiceError.VoiceError>) => Effect.Effect<void> = (cause) => this.#onFailure(cause)
   ): Effect.Effect<Fiber.Fiber<unknown>> {
-    // `Effect.catch` would keep three functions more
+    // `Effect.catch` would keep three more functions
     return Effect.forkIn(Effect.catchCause(effect, onFailure), this.#scope, atOnce)
   }
 
-  /** A resume has sent again what was not handled, and what is half done would be done twice. Any other end is told at once. */
+  /**
+   * After a resume, what was not handled is sent again, and what is half done would be done twice. Any other end is reported
+   * immediately.
+   */
   #settled(cause: Cause.Cause<VoiceError.VoiceError>): Effect.Effect<unknown> {
     const error = Cause.findError(cause)
     return Result.isSuccess(error) && isResumable(error.success) ? this.#idle : Effect.void
@@ -205,7 +208,7 @@ class Open implements Link {
     })
   }
 
-  /** A group may take its time over a message: that the socket lives, or has been closed, is heard meanwhile. */
+  /** A group may take its time over a message; meanwhile it is still noticed that the socket lives, or has been closed. */
   #onIncoming(incoming: VoiceSocket.Incoming): Effect.Effect<unknown> {
     if (this.#waiting !== undefined) {
       const isAnswer = incoming._tag === "Message" && incoming.message.op === 6 && incoming.message.seq === undefined
@@ -238,7 +241,7 @@ class Open implements Link {
         return Effect.andThen(this.#listener.onDave(incoming.frame), this.#handled(incoming.frame.seq))
       case "Message": {
         const { message } = incoming
-        // only what was handled is acknowledged: a resume has the rest sent again
+        // only what was handled is acknowledged: after a resume the rest is sent again
         if (message.op !== "unknown") return Effect.andThen(this.#onMessage(message), this.#handled(message.seq))
         this.#listener.onUnknown()
         return this.#handled(message.seq)

@@ -1,5 +1,5 @@
 /**
- * The deadlines of the phases in which a connection comes up.
+ * The deadlines of the phases in which a connection is established.
  *
  * @since 0.1.0
  */
@@ -10,8 +10,8 @@ import * as VoiceError from "../../VoiceError.ts"
 import * as Span from "./Span.ts"
 
 /**
- * Runs one phase against its deadline and against the end of what it depends on. If time is up, `malformed` tells of a message
- * that could not be used and may have been the one that was waited for.
+ * Runs one phase against its deadline and against the end of what it depends on. If time is up, `malformed` describes a message
+ * that could not be used and may have been the expected one.
  *
  * @category combinators
  * @since 0.1.0

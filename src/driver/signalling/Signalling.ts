@@ -1,7 +1,6 @@
 /**
- * The voice gateway's half of a connection: what it says, over as many sockets as it takes. A socket that is lost is
- * replaced beneath the connection by Resume (op 7) where Discord allows it, while media goes on; it knows nothing of media
- * itself.
+ * The voice gateway's half of a connection, over as many sockets as it takes. A lost socket is replaced by Resume (op 7) where
+ * Discord allows it, while media continues. It knows nothing about media itself.
  *
  * @since 0.1.0
  */
@@ -28,7 +27,7 @@ import { within } from "./Phase.ts"
 import * as Span from "./Span.ts"
 
 /**
- * What Ready (op 2) says.
+ * The content of Ready (op 2).
  *
  * @category models
  * @since 0.1.0
@@ -36,7 +35,7 @@ import * as Span from "./Span.ts"
 export type Ready = Hearing.Ready
 
 /**
- * What a Session Description (op 4) says.
+ * The content of a Session Description (op 4).
  *
  * @category models
  * @since 0.1.0
@@ -48,17 +47,20 @@ export type Description = Hearing.Description
  * @since 0.1.0
  */
 export interface Signalling {
-  /** Waits for Ready (op 2). One that is malformed ends the connection, and so does a Session Description (op 4), the first or one with a key. */
+  /**
+   * Waits for Ready (op 2). A malformed one ends the connection, and so does a malformed Session Description (op 4) if it is
+   * the first or contains a key.
+   */
   readonly ready: Effect.Effect<Ready>
-  /** Sends on the socket of the moment, and waits until the message has left. */
+  /** Sends on the current socket, and waits until the message has been sent. */
   readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Sends from plain code, in order, on the socket of the moment; what is lost with its socket stays lost. */
+  /** Sends from plain code, in order, on the current socket. What is lost with its socket stays lost. */
   readonly post: (message: Outgoing) => void
-  /** Announces speaking flags (op 5), from plain code; again after each resume. */
+  /** Announces speaking flags (op 5), from plain code, and again after each resume. */
   readonly setSpeaking: (flags: number, ssrc: Ssrc) => void
   /** From now on a lost socket is resumed. */
   readonly established: Effect.Effect<void>
-  /** Why the last message that was malformed could not be used. */
+  /** Why the last malformed message could not be used. */
   readonly lastMalformed: () => string | undefined
   readonly statistics: () => {
     readonly heartbeatsSent: number
@@ -82,9 +84,9 @@ export interface Options extends Hearing.Options {
   /** Called when a lost socket has been replaced. */
   readonly onResumed: () => void
   readonly phaseTimeoutMs: number
-  /** How often to try to resume after a loss. 0: never. */
+  /** How many times to try to resume after a loss. 0: never. */
   readonly resumeAttempts: number
-  /** The highest version of end-to-end encryption to announce; 0 is none. */
+  /** The highest version of end-to-end encryption to announce; 0 means none. */
   readonly maxDaveVersion: number
 }
 
@@ -99,13 +101,15 @@ export type Outgoing = VoicePayload.ClientMessage | DaveFrame.ClientFrame
 /** How long to wait for the other side's close frame when we leave. */
 const closeTimeoutMs = 1_000
 
-/** A resumed socket that was lost again sooner counts as a failed attempt. */
+/** A resumed socket that is lost again sooner counts as a failed attempt. */
 const stableMs = 10_000
 
-/** Messages that wait to be sent: more do only where the other side does not read, and the heartbeat finds that out. */
+/**
+ * The number of messages that may wait to be sent. More wait only if the other side does not read, which the heartbeat detects.
+ */
 const mostWaiting = 1_000
 
-/** The first attempt is made at once. */
+/** The delay between attempts. The first attempt is made immediately. */
 const retryDelay = Duration.millis(500)
 const greatestRetryDelay = Duration.seconds(10)
 
@@ -113,7 +117,7 @@ const retries = Schedule.min([Schedule.exponential(retryDelay, 2), Schedule.spac
   Schedule.jittered
 )
 
-/** Whether another attempt to resume may fare better. One that the gateway refuses, or does not answer, never will. */
+/** Whether another attempt to resume may succeed. One that the gateway refused, or did not answer, never will. */
 const isPassing = (error: VoiceError.VoiceError): boolean => {
   const { reason } = error
   return Link.isResumable(error) ||
@@ -123,13 +127,13 @@ const isPassing = (error: VoiceError.VoiceError): boolean => {
     reason._tag === "ProtocolViolated"
 }
 
-/** A link and the scope that it lives in. */
+/** A link and its scope. */
 interface Current {
   readonly link: Link.Link
   readonly scope: Scope.Closeable
 }
 
-/** Tells a socket that is alive that we go. One that is lost must not hear of it: 1000 could end the voice session. */
+/** Tells a live socket that we leave. A lost one must not get this: 1000 could end the voice session. */
 const leave = (link: Link.Link) =>
   Effect.suspend(() => Deferred.isDoneUnsafe(link.ended) ? Effect.void : link.close(1000)).pipe(
     Effect.andThen(Deferred.await(link.ended)),
@@ -142,12 +146,12 @@ interface Lasting {
   readonly options: Options
   readonly hearing: Hearing.Hearing
   readonly scope: Scope.Scope
-  /** Later sockets are closed as late as the first one: behind the last packets. */
+  /** Later sockets are closed as late as the first one: after the last packets. */
   readonly links: Scope.Scope
   readonly context: Context.Context<never>
 }
 
-/** One on which a resume has failed is cut: 1000 would say that we leave, while audio still flows. */
+/** A socket on which a resume has failed is cut: 1000 would say that we leave, while audio still flows. */
 const farewell =
   (kind: "identify" | "resume", link: Link.Link, context: Context.Context<never>) =>
   (exit: Exit.Exit<unknown, unknown>) =>
@@ -155,7 +159,7 @@ const farewell =
       ? Effect.void
       : Effect.provideContext(leave(link), context)
 
-/** Opens a socket, waits for Hello and introduces us; the socket is gone if any of it fails. */
+/** Opens a socket, waits for Hello and introduces us. If any of it fails, the socket is closed. */
 const open = Effect.fnUntraced(function*(
   { context, hearing, links, options }: Lasting,
   kind: "identify" | "resume",
@@ -165,7 +169,7 @@ const open = Effect.fnUntraced(function*(
   const scope = yield* Scope.fork(links)
   const opening = Effect.gen(function*() {
     hearing.lastMalformed = undefined
-    // the phase has a deadline of its own
+    // the phase has its own deadline
     const opened = sockets.open({ endpoint: info.endpoint, version, openTimeout: Duration.infinity })
     const socket = yield* within("open", phaseTimeoutMs, ended, opened)
     const link = yield* Link.make(socket, hearing)
@@ -188,13 +192,13 @@ class Conversation implements Signalling {
   #current: Current
   #speaking: VoicePayload.ClientMessage | undefined
   #isEstablished = false
-  /** What is to be sent, while that is being done. */
+  /** Messages that wait while one is being sent. */
   #waiting: Array<Outgoing> | undefined
   #isReplacing = false
   #replacing: Fiber.Fiber<void> | undefined
-  /** When the link of the moment came to be. */
+  /** When the current link was created. */
   #sinceMs: number
-  /** Sockets in a row that were lost soon after they were resumed. */
+  /** The number of consecutive sockets that were lost soon after they were resumed. */
   #unstable = 0
   #resumes = 0
 
@@ -221,7 +225,7 @@ class Conversation implements Signalling {
     return Effect.suspend(() => this.#current.link.send(message))
   }
 
-  /** In order, one at a time. What fails is lost with its socket; what still matters is said again on the next. */
+  /** Sends in order, one at a time. What fails is lost with its socket; what still matters is sent again on the next. */
   post(message: Outgoing): void {
     const waiting = this.#waiting
     if (waiting === undefined) this.#fork(this.#sendAll(this.#waiting = [message]))
@@ -279,7 +283,7 @@ class Conversation implements Signalling {
     )
   }
 
-  /** No socket is replaced any more. */
+  /** Stops replacing sockets. */
   stop(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#isReplacing = true
@@ -287,7 +291,7 @@ class Conversation implements Signalling {
     })
   }
 
-  /** Replaces lost sockets until one is alive; tells if one cannot be. */
+  /** Replaces lost sockets until one is alive, or reports that it cannot be replaced. */
   #replace(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const { e2ee, emit, info, onLost, onResumed, resumeAttempts } = this.#lasting.options
@@ -353,8 +357,8 @@ const resume = (lasting: Lasting) =>
     }))
 
 /**
- * Opens the socket, waits for Hello and identifies. From then on it goes on by itself until the scope closes, which closes
- * the socket with 1000. `onLost` is called when a socket is lost that cannot be resumed.
+ * Opens the socket, waits for Hello and identifies. From then on it runs until the scope closes, which closes the socket with
+ * 1000. `onLost` is called when a socket is lost that cannot be resumed.
  *
  * @category constructors
  * @since 0.1.0
@@ -372,7 +376,7 @@ export const make = Effect.fnUntraced(function*(
   }
   const clock = yield* Clock.Clock
   const first = yield* identify(lasting)
-  // behind the last packets, as the sockets
+  // after the last packets, like the sockets
   return yield* Effect.uninterruptible(Effect.suspend(() => {
     const conversation = new Conversation(lasting, clock, first)
     return Effect.as(Scope.addFinalizerExit(scope, () => conversation.stop()), conversation)

@@ -1,6 +1,6 @@
 /**
- * Spans that keep nothing of what they are around: a span holds the result of its effect for as long as somebody keeps it,
- * and exporters may print it. Keys and tokens are among the results here.
+ * Spans that do not retain what they surround: a span holds the result of its effect for as long as something holds the span,
+ * and exporters may print it. The results here include keys and tokens.
  *
  * @since 0.1.0
  */
@@ -8,8 +8,8 @@ import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
 
 /**
- * A span around an effect, which ends with its failure or with nothing. It has no stack trace: that would name this file, and be
- * kept as long as a fiber that was started in the span.
+ * A span around an effect, which ends with its failure or with nothing. It has no stack trace: that would name this file, and
+ * be retained as long as a fiber that was started in the span.
  *
  * @category combinators
  * @since 0.1.0

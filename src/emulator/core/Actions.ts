@@ -16,50 +16,50 @@ import type { VoiceHalf } from "./voice/VoiceHalf.ts"
 import * as World from "./World.ts"
 
 /**
- * Every method that returns a boolean says whether there was something to act on.
+ * Every method that returns a boolean tells whether there was something to act on.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Actions {
-  /** A moderator moves a member that is in voice, past limits and permissions, to where there is voice. */
+  /** Moves a member in voice to another voice channel or stage as a moderator would, regardless of limits and permissions. */
   readonly moveUser: (userId: UserId, channelId: ChannelId) => boolean
   /**
-   * A moderator disconnects a user from voice, in one guild or wherever it is: null state and close 4014, or `only` one of
-   * them.
+   * Disconnects a user from voice as a moderator would, in one guild or wherever it is: a voice state without channel and close
+   * code 4014, or `only` one of them.
    */
   readonly kick: (userId: UserId, guildId?: GuildId, only?: Half) => boolean
-  /** CHANNEL_DELETE, null states, and close 4022 for everyone in it. */
+  /** CHANNEL_DELETE, voice states without channel, and close code 4022 for everyone in it. */
   readonly deleteChannel: (channelId: ChannelId) => boolean
   /**
-   * Moves a channel (or all occupied channels of a guild) to another voice server: the given one, or the next in the
-   * order of creation; with a single server that one again, with new tokens. Voice connections are closed with `code`
-   * (4022 unless given).
+   * Moves a channel (or all occupied channels of a guild) to another voice server: the given one, or the next in the order of
+   * creation. If there is a single server, it is used again, with new tokens. Voice connections are closed with `code` (default
+   * 4022).
    */
   readonly moveServer: (target: ChannelId | GuildId, options?: {
     readonly server?: VoiceServerId | undefined
-    /** Sends VOICE_SERVER_UPDATE with `endpoint: null` first and the new server after `delayMs` (1000 unless given). */
+    /** Sends VOICE_SERVER_UPDATE with `endpoint: null` first and the new server after `delayMs` (default 1000). */
     readonly nullEndpointFirst?: boolean | undefined
     readonly delayMs?: number | undefined
     readonly code?: number | undefined
-    /** Only the close of the voice connections, or only the event, which leaves them open. */
+    /** Only closes the voice connections, or only sends the event, which leaves them open. */
     readonly only?: Half | undefined
   }) => boolean
   /** Takes the voice server away: `endpoint: null`, and none is found until the channel is moved to a server. */
   readonly parkChannel: (channelId: ChannelId) => boolean
-  /** Finds the next voice server for a channel that waits for one. Whether it did. */
+  /** Finds the next voice server for a channel that waits for one. Returns whether it did. */
   readonly unparkChannel: (channelId: ChannelId) => boolean
-  /** Lets nobody in any more but moderators, or lets members in again. */
+  /** Admits nobody any more except moderators, or admits members again. */
   readonly fillChannel: (channelId: ChannelId, full: boolean) => boolean
-  /** Forgets the user's main gateway sessions: Invalid Session (op 9, false), and voice is closed with 4014. */
+  /** Drops the user's main gateway sessions: Invalid Session (op 9, false), and voice is closed with 4014. */
   readonly dropGatewaySession: (userId: UserId) => boolean
-  /** Invalid Session (op 9, true): the session waits to be resumed. */
+  /** Sends Invalid Session (op 9, true): the session waits to be resumed. */
   readonly suspendGatewaySession: (userId: UserId) => boolean
-  /** Reconnect (op 7): the client is to close and to resume. */
+  /** Sends Reconnect (op 7): the client should close and resume. */
   readonly reconnectGateway: (userId: UserId) => boolean
-  /** Asks for a heartbeat at once (op 1). */
+  /** Asks for an immediate heartbeat (op 1). */
   readonly requestHeartbeat: (userId: UserId) => boolean
-  /** Closes the main gateway connections; after 4004, 4007 and 4009 the session is gone too. */
+  /** Closes the main gateway connections. 4004, 4007 and 4009 also end the session. */
   readonly closeGateway: (userId: UserId, code: number, reason: string) => boolean
   /** Cuts the main gateway connections without a close frame. */
   readonly terminateGateway: (userId: UserId) => boolean
@@ -67,32 +67,32 @@ export interface Actions {
   readonly closeVoice: (userId: UserId, code: number, reason: string, guildId?: GuildId) => boolean
   /** Cuts the user's voice connections without a close frame, in one guild or in all. */
   readonly terminateVoice: (userId: UserId, guildId?: GuildId) => boolean
-  /** Asks for a heartbeat on the voice gateway at once (op 3). */
+  /** Asks for an immediate heartbeat on the voice gateway (op 3). */
   readonly requestVoiceHeartbeat: (userId: UserId) => boolean
   /** Sends another session description (op 4) with a new key. */
   readonly rekeyVoice: (userId: UserId) => boolean
-  /** From now on a Resume of the user's voice session is answered with 4006, as if too much had been missed. */
+  /** Answers every later Resume of the user's voice session with 4006, as if too much had been missed. */
   readonly overrunReplay: (userId: UserId) => boolean
   /** Cuts the user's voice connections, and ends the sessions as if the time to resume were over. */
   readonly expireVoice: (userId: UserId) => boolean
-  /** Which number the first numbered message has in the voice sessions that the user begins from now on. */
+  /** Sets the number of the first numbered message in the voice sessions that the user begins from now on. */
   readonly startSequence: (userId: UserId, first: number) => void
   /**
-   * Lets the user's datagrams come from another address from now on; what goes to the former one is lost. Media goes there
-   * until Select Protocol (op 1) names another one.
+   * Changes the source address of the user's datagrams; what is sent to the former one is lost. Media goes there until Select
+   * Protocol (op 1) names another one.
    */
   readonly changeNat: (userId: UserId) => boolean
   /** Sends media to where the user is seen now. */
   readonly healNat: (userId: UserId) => void
-  /** Mutes or deafens a member for the whole guild, in one guild or wherever it is in voice. */
+  /** Mutes or deafens a member in the whole guild, in one guild or wherever it is in voice. */
   readonly muteUser: (
     userId: UserId,
     flags: { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined },
     guildId?: GuildId
   ) => boolean
-  /** In a stage, of one guild or of all: puts a member into the audience (true) or among the speakers (false). */
+  /** On stages of one guild or of all: moves a member to the audience (true) or to the speakers (false). */
   readonly suppressUser: (userId: UserId, suppress: boolean, guildId?: GuildId) => boolean
-  /** Gives or takes what a moderator may do, in one guild or in all of the user's. */
+  /** Grants or revokes a moderator's permissions, in one guild or in all of the user's. */
   readonly setModerator: (userId: UserId, moderator: boolean, guildId?: GuildId) => boolean
 }
 
@@ -122,7 +122,7 @@ export const make = (options: {
     return ids[(ids.indexOf(current.id) + 1) % ids.length]
   }
 
-  /** A channel in which there is voice. */
+  /** A channel that has voice. */
   const voiceChannel = (channelId: ChannelId): World.Channel | undefined => {
     const channel = world.channels.get(channelId)
     return channel !== undefined && Admission.hasVoice(channel) ? channel : undefined

@@ -1,5 +1,5 @@
 /**
- * What a member may do in a channel, and whether it is let into its voice.
+ * What a member may do in a channel, and whether it is admitted to its voice.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import * as Permissions from "./Permissions.ts"
 import * as World from "./World.ts"
 
 /**
- * What a user may do in a channel or a thread; nothing for who is no member of its guild, or of a private thread.
+ * What a user may do in a channel or a thread: nothing without membership of its guild, or of a private thread.
  *
  * @category getters
  * @since 0.1.0
@@ -16,7 +16,7 @@ import * as World from "./World.ts"
 export const permissions = (world: World.World, channel: World.Channel, userId: UserId): bigint => {
   const guild = world.guilds.get(channel.guildId)
   const member = guild?.members.get(userId)
-  // a thread goes by what is said of its channel
+  // a thread is subject to the permissions of its channel
   const of = channel.thread === undefined ? channel : channel.parentId && world.channels.get(channel.parentId)
   if (guild === undefined || member === undefined || of === undefined) return 0n
   const mine = Permissions.inChannel(guild, member, of)
@@ -32,7 +32,7 @@ export const may = (world: World.World, channel: World.Channel, userId: UserId, 
   Permissions.has(permissions(world, channel, userId), what)
 
 /**
- * Whether there can be voice in a channel.
+ * Whether a channel can have voice.
  *
  * @category guards
  * @since 0.1.0
@@ -46,8 +46,8 @@ export const hasVoice = ({ kind }: Pick<World.Channel, "kind">): boolean => kind
 export type Refusal = "text-channel" | "not-a-member" | "no-permission" | "channel-full"
 
 /**
- * Why a user may not enter a channel, if so. Needs VIEW_CHANNEL and CONNECT; a full channel takes only members who hold
- * MOVE_MEMBERS (Discord docs, Gateway Events, Update Voice State).
+ * Why a user may not enter a channel, if so. Entering requires VIEW_CHANNEL and CONNECT; a full channel admits only members who
+ * have MOVE_MEMBERS (Discord docs, Gateway Events, Update Voice State).
  *
  * @category guards
  * @since 0.1.0

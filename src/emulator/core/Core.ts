@@ -1,7 +1,7 @@
 /**
- * Discord without sockets: main gateway, REST, voice gateways and media relay as one synchronous state machine. A shell
- * hands in connections, messages, datagrams and the time, and gets outputs. The same seed and the same inputs give the
- * same outputs.
+ * Discord without sockets: main gateway, REST, voice gateways and media relay as one synchronous state machine. A shell passes
+ * in connections, messages, datagrams and the time, and receives outputs. The same seed and the same inputs give the same
+ * outputs.
  *
  * @since 0.1.0
  */
@@ -57,26 +57,30 @@ export type { RestRequest, RestResponse } from "./rest/Rest.ts"
 export type { Snapshot } from "./Snapshot.ts"
 
 /**
+ * The options of a core.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface CoreOptions {
   readonly profile: Profile
   readonly seed: number
-  /** Where the core's clock starts, in milliseconds of any monotonic clock. */
+  /** The start of the core's clock, in milliseconds of any monotonic clock. */
   readonly nowMs: number
   /**
-   * What the clock on the wall shows then, in milliseconds of Unix time: ids of messages and interactions tell the time. Default: they
-   * come from the seed, as all others do.
+   * The wall clock at that moment, in milliseconds of Unix time: the ids of messages and interactions contain the time.
+   * Default: they are derived from the seed, like all other ids.
    */
   readonly wallMs?: number | undefined
-  /** Takes the outputs, in order. Must not call the core back synchronously. */
+  /** Receives the outputs, in order. Must not call the core back synchronously. */
   readonly emit: (output: Output) => void
-  /** Milliseconds in which the process stood still, in all so far: nobody in it could send then. Default: it never does. */
+  /** How long the process has stood still so far in total, in milliseconds: nothing in it could send then. Default: never. */
   readonly standstillMs?: (() => number) | undefined
-  /** What time it is, also while `advance` is behind because the shell catches up with a standstill. Default: it never is. */
+  /**
+   * The current time, also while `advance` lags behind because the shell catches up after a standstill. Default: it never does.
+   */
   readonly clockMs?: (() => number) | undefined
-  /** Another voice half than the emulator's own, for tests of the main half alone. */
+  /** A replacement for the emulator's voice half, for tests of the main half alone. */
   readonly voiceHalf?: typeof makeVoiceHalf | undefined
 }
 
@@ -99,7 +103,8 @@ export type ConnectionKind =
 export type JoinRefusal = Admission.Refusal | "unknown-user" | "unknown-channel" | "e2ee-required" | "logged-in"
 
 /**
- * The core as its shell sees it. Frames, datagrams and requests may be anything: nothing here throws because of them.
+ * The core from its shell's point of view. Frames, datagrams and requests may contain anything: nothing here throws because of
+ * them.
  *
  * @category models
  * @since 0.1.0
@@ -114,16 +119,16 @@ export interface Core
     VoiceEffects.VoiceEffects,
     Pick<Interactions.Interactions, "type" | "choose" | "suggest" | "pressIn" | "obstacle">
 {
-  /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
+  /** `endpoint` is used unchanged in VOICE_SERVER_UPDATE, `udp` in Ready. The first server is the default one. */
   readonly createVoiceServer: (options: {
     readonly region: string
     readonly endpoint: string
     readonly udp: Address
   }) => VoiceServerId
-  /** What `/gateway`, `/gateway/bot` and READY's `resume_gateway_url` say. */
+  /** Sets the URL in `/gateway`, `/gateway/bot` and READY's `resume_gateway_url`. */
   readonly setGatewayUrl: (url: string) => void
 
-  /** The audit logs have it that a user has done what is done in `f`; otherwise, it is the owner of the guild. */
+  /** Records in the audit logs that this user has done what happens in `f`. Otherwise, it is the owner of the guild. */
   readonly as: <A>(userId: UserId, f: () => A) => A
   readonly subscribe: ScheduledEvents.ScheduledEvents["subscribe"]
 
@@ -131,40 +136,43 @@ export interface Core
   readonly react: Writers.Writers["react"]
   readonly messagesOf: Messages.Messages["of"]
   readonly watchMessages: Messages.Messages["watch"]
-  /** The direct messages between two users, which are opened if they are not yet; `undefined` unless there are both. */
+  /** The direct messages between two users, which are opened if necessary; `undefined` unless both users exist. */
   readonly direct: (from: UserId, to: UserId) => ChannelId | undefined
   readonly hasChannel: (channelId: ChannelId) => boolean
 
-  /** Takes a connection, or refuses the upgrade with an HTTP status. Ids are never used twice. */
+  /** Accepts a connection, or refuses the upgrade with an HTTP status. Ids are never reused. */
   readonly accept: (connection: ConnectionId, kind: ConnectionKind) => void | { readonly reject: number }
   readonly receive: (connection: ConnectionId, frame: string | Uint8Array) => void
-  /** The peer went away; 1006 without a close frame. Harmless for connections that the core has closed itself. */
+  /** Tells that the peer is gone; 1006 without a close frame. Does nothing for connections that the core itself has closed. */
   readonly disconnected: (connection: ConnectionId, code: number) => void
-  /** The bytes may be changed in place, and only during the call. */
+  /** The bytes may be changed in place, but only during the call. */
   readonly datagram: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
   readonly rest: (request: Rest.RestRequest) => Rest.RestResponse
   readonly lastRefusal: Refusals.Refusals["last"]
 
-  /** Moves the clock, running everything due in order of due time. Call it before handing in what has just arrived. */
+  /** Advances the clock, running everything that is due in order of due time. Call it before passing in what has just arrived. */
   readonly advance: (nowMs: number) => void
   readonly nextDueMs: () => number | undefined
 
-  /** Scripted members, who need no socket. */
+  /** Scripted members, which need no socket. */
   readonly participants: {
     readonly join: (where: {
       readonly userId: UserId
       readonly channelId: ChannelId
     }, encryption?: EncryptionOptions) => Result.Result<Participant, JoinRefusal>
-    /** Those who are in a channel, in the order in which they came. */
+    /** The participants in a channel, in the order in which they came. */
     readonly inChannel: (channelId: ChannelId) => ReadonlyArray<Participant>
   }
 
-  /** In the order in which they were passed. */
+  /** In the order in which they occurred. */
   readonly verdicts: () => ReadonlyArray<Verdict>
   readonly counters: () => ReadonlyMap<string, number>
-  /** Calls `observer` for all that happens from now on; the result takes it out again. It must not call the core. */
+  /**
+   * Calls `observer` for everything that happens from now on, and returns a function that removes it. The observer must not
+   * call the core.
+   */
   readonly observe: Observers.Observers["observe"]
-  /** The result takes the fault out again. */
+  /** Returns a function that removes the fault. */
   readonly addFault: (fault: Fault) => () => void
   readonly snapshot: () => Snapshot.Snapshot
 }
@@ -200,7 +208,7 @@ export const make = (options: CoreOptions): Core => {
     now: timers.now,
     emit,
     count: verdicts.count,
-    // A fault may end a connection in the middle of its owner's work: the owner learns of it when that is done.
+    // A fault may end a connection while its owner is working: the owner learns of it when that is done.
     onEnded: (connection, code) => {
       timers.at(timers.now(), () => {
         if (gateway.owns(connection)) gateway.ended(connection, code)
@@ -232,7 +240,7 @@ export const make = (options: CoreOptions): Core => {
       observers.tell({ _tag: "LoggedOut", userId: session.user.id })
     }
   })
-  // The two halves know each other: the voice half asks for grants, the main half revokes.
+  // The two halves know each other: the voice half asks for grants, the main half revokes them.
   const voice: VoiceHalf = (options.voiceHalf ?? makeVoiceHalf)(
     context,
     {

@@ -1,6 +1,6 @@
 /**
- * What the parts of the emulator's core share: time, randomness, the way out, verdicts and fault points. The core is a
- * synchronous state machine: the shell around it hands in connections, messages, datagrams and the time, and gets outputs.
+ * What the parts of the emulator's core share: time, randomness, output, verdicts and fault points. The core is a synchronous
+ * state machine: the shell around it passes in connections, messages, datagrams and the time, and receives outputs.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { Random, Surroundings } from "./Surroundings.ts"
 export type { Random, Timers } from "./Surroundings.ts"
 
 /**
- * A WebSocket connection, named by the shell that accepted it.
+ * A WebSocket connection, identified by a number that the shell chose when it accepted it.
  *
  * @category models
  * @since 0.1.0
@@ -27,6 +27,8 @@ export type ConnectionId = number
 export type VoiceServerId = number
 
 /**
+ * A UDP address.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -36,8 +38,8 @@ export interface Address {
 }
 
 /**
- * What the core wants done, in order. The bytes of a `Datagram` are only valid during the call: a shell that keeps them
- * copies them.
+ * What the core wants done, in order. The bytes of a `Datagram` are valid only during the call: a shell that keeps them has to
+ * copy them.
  *
  * @category models
  * @since 0.1.0
@@ -50,8 +52,8 @@ export type Output =
   | { readonly _tag: "Datagram"; readonly server: VoiceServerId; readonly to: Address; readonly bytes: Uint8Array }
 
 /**
- * Something that a client did. A `violation` is what Discord would close or drop, an `advice` is what it tolerates but a
- * careful client would not do.
+ * Something that a client did. A `violation` is what Discord would answer by closing or dropping; `advice` is about what it
+ * tolerates but a careful client would avoid.
  *
  * @category models
  * @since 0.1.0
@@ -67,7 +69,7 @@ export interface Verdict {
 }
 
 /**
- * Where a fault can be put.
+ * A place where faults can act.
  *
  * @category models
  * @since 0.1.0
@@ -82,12 +84,12 @@ export type FaultPoint =
   | "rest"
 
 /**
- * What passes a fault point: the user it concerns, if known, the opcode of a message (or the dispatch name, or the kind of
- * a datagram), the bytes or text, and a running number of its kind at that point.
+ * What passes a fault point: the user concerned, if known; the opcode of a message (or the dispatch name, or the kind of a
+ * datagram); the bytes or the text; and a running number of its kind at that point.
  *
- * A connection says whose it is with Identify or Resume. Before that it counts for the one user who is expected: on a voice
- * gateway the only one who was sent there and is not connected, on the main gateway the only bot without a connection. With
- * several such users it is nobody's.
+ * A connection reveals its user with Identify or Resume. Before that it is attributed to the one user who is expected: on a
+ * voice gateway the only one who was sent there and is not connected, on the main gateway the only bot without a connection. If
+ * there are several such users, it belongs to nobody.
  *
  * @category models
  * @since 0.1.0
@@ -101,11 +103,15 @@ export interface FaultSubject {
 }
 
 /**
- * What a fault does to its subject. `Delay` is in milliseconds, and keeps messages of one kind on one WebSocket in their
- * order; `Duplicate` counts extra copies; `Replace` sends something
- * else; `Hold` keeps it back until `behind` later ones of its kind have passed, or for `ms` milliseconds; `Close` and
- * `Terminate` end the WebSocket it came from or goes to, before the subject passes (which it then does not) unless said
- * otherwise. `Refuse` answers a request to the REST API with a status and does nothing of it; all else passes.
+ * What a fault does to its subject.
+ *
+ * - `Delay` is in milliseconds, and preserves the order of messages of one kind on one WebSocket.
+ * - `Duplicate` counts the additional copies.
+ * - `Replace` sends something else.
+ * - `Hold` keeps it back until `behind` later ones of its kind have passed, or for `ms` milliseconds.
+ * - `Close` and `Terminate` end the WebSocket it came from or goes to, by default before the subject passes (which it then does
+ *   not).
+ * - `Refuse` answers a REST request with a status without executing it; anything else passes.
  *
  * @category models
  * @since 0.1.0
@@ -134,8 +140,8 @@ export type FaultAction =
 export type Fault = (subject: FaultSubject, random: Random) => FaultAction | undefined
 
 /**
- * A voice session that the main gateway has handed out: the token belongs to the session id, the user, the channel and
- * one voice server. A grant that was replaced or withdrawn is no longer found.
+ * A voice session that the main gateway has issued: its token belongs to the session id, the user, the channel and one voice
+ * server. A grant that was replaced or withdrawn is not found any more.
  *
  * @category models
  * @since 0.1.0
@@ -147,7 +153,7 @@ export interface VoiceGrant {
   readonly sessionId: string
   readonly token: string
   readonly server: VoiceServerId
-  /** Whether the channel demands end-to-end encryption, allows it, or (stage) never has it. */
+  /** Whether the channel requires end-to-end encryption, allows it, or (a stage) never has it. */
   readonly e2ee: "required" | "optional" | "never"
 }
 
@@ -158,13 +164,13 @@ export interface VoiceGrant {
  * @since 0.1.0
  */
 export interface Grants {
-  /** The grant with this token, if it is still good. */
+  /** The grant with this token, if it is still valid. */
   readonly byToken: (token: string) => VoiceGrant | undefined
-  /** Whether a grant with this token has been there, good or not any more. */
+  /** Whether a grant with this token has existed, valid or not. */
   readonly knewToken: (token: string) => boolean
   /** Whether a guild (or call) with this id exists. */
   readonly knowsServerId: (serverId: string) => boolean
-  /** The good grants for a voice server. */
+  /** The valid grants for a voice server. */
   readonly forServer: (server: VoiceServerId) => ReadonlyArray<VoiceGrant>
 }
 
@@ -174,9 +180,9 @@ export interface Grants {
  */
 export interface CoreContext extends Surroundings {
   readonly profile: Profile
-  /** Milliseconds in which the process stood still, in all so far. Default: it never does. */
+  /** How long the process has stood still so far in total, in milliseconds. Default: never. */
   readonly standstillMs?: (() => number) | undefined
-  /** What time it is. `now` is behind it while what came in a standstill of the process is taken in. Default: `now`. */
+  /** The current time. `now` lags behind it while the input of a standstill of the process is processed. Default: `now`. */
   readonly clockMs?: (() => number) | undefined
   readonly emit: (output: Output) => void
   readonly judge: (
@@ -186,8 +192,8 @@ export interface CoreContext extends Surroundings {
     userId: UserId | undefined
   ) => void
   /**
-   * Puts a subject through the faults of its point and calls `pass` for what comes out: not at all, later, several times
-   * or with another frame. A `Close` or `Terminate` is emitted for `connection`.
+   * Puts a subject through the faults of its point and calls `pass` for each result: not at all, later, several times or with
+   * another frame. A `Close` or `Terminate` is emitted for `connection`.
    */
   readonly through: (
     point: FaultPoint,

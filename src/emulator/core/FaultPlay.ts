@@ -1,5 +1,5 @@
 /**
- * Carries out what stands in a fault schedule.
+ * Carries out the incidents of a fault schedule.
  *
  * @since 0.1.0
  */
@@ -10,8 +10,8 @@ import * as FaultRules from "./faults/FaultRules.ts"
 import type { Incident } from "./faults/FaultSchedule.ts"
 
 /**
- * An incident under way. `found` says whether there was something to act on. `heal` ends what lasts, and mends what would
- * stay broken; it is due after `forMs`, or at the end of everything.
+ * A running incident. `found` tells whether there was something to act on. `heal` ends what lasts, and repairs what would stay
+ * broken. It is due after `forMs`, or at the end of everything.
  *
  * @category models
  * @since 0.1.0
@@ -30,7 +30,7 @@ const channelOf = (core: Core, userId: UserId) =>
   core.snapshot().voiceStates.find((state) => state.userId === userId)?.channelId
 
 /**
- * Begins an incident; `userId` is that of its user.
+ * Starts an incident. `userId` is the id of its user.
  *
  * @category combinators
  * @since 0.1.0

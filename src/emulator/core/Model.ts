@@ -1,5 +1,5 @@
 /**
- * What the emulator's world consists of: guilds, channels, users, members, voice servers and who is where.
+ * The content of the emulator's world: guilds, channels, users, members, voice servers and who is where.
  *
  * @since 0.1.0
  */
@@ -16,19 +16,19 @@ export interface User {
   readonly id: UserId
   readonly name: string
   readonly bot: boolean
-  /** What Identify and `Authorization: Bot` say. */
+  /** The token in Identify and in `Authorization: Bot`. */
   readonly token: string
-  /** Whether it is a moderator in guilds that it becomes a member of. */
+  /** Whether the user becomes a moderator in guilds that it joins. */
   readonly moderator: boolean
   /**
-   * Whether the privileged intents (members, presences, message content) may be asked for; otherwise 4014, and a bot does not read what
-   * others write over REST either.
+   * Whether the privileged intents (members, presences, message content) may be requested. Otherwise requesting them closes
+   * with 4014, and REST hides what others write from a bot.
    */
   readonly privilegedIntents: boolean
 }
 
 /**
- * A user in a guild. `mute` and `deaf` are those of the server.
+ * A user in a guild. `mute` and `deaf` are set by the server.
  *
  * @category models
  * @since 0.1.0
@@ -36,19 +36,19 @@ export interface User {
 export interface Member {
   readonly userId: UserId
   readonly guildId: GuildId
-  /** `undefined` is none: the user's own name is shown. */
+  /** `undefined` if there is none: then the user's own name is shown. */
   nick: string | undefined
   mute: boolean
   deaf: boolean
-  /** The ids of its roles, without everybody's. */
+  /** The ids of its roles, except the role of everybody. */
   readonly roles: Set<string>
-  /** When its time-out ends or has ended, in milliseconds of Unix time; `undefined` if it was given none. */
+  /** When its time-out ends or has ended, in milliseconds of Unix time; `undefined` if it never had one. */
   timedOutUntilMs: number | undefined
   isTimedOut: boolean
 }
 
 /**
- * What can be made in a guild. In a text channel people write and nobody speaks; a category has other channels in it.
+ * What can be created in a guild. In a text channel people write and nobody speaks; a category contains other channels.
  *
  * @category models
  * @since 0.1.0
@@ -65,26 +65,26 @@ export interface Channel {
   name: string
   readonly kind: ChannelKind | "thread"
   readonly e2ee: VoiceGrant["e2ee"]
-  /** 0: no limit. */
+  /** 0 means no limit. */
   userLimit: number
-  /** Whether it takes nobody, whatever its limit. */
+  /** Whether it admits nobody, whatever its limit. */
   full: boolean
   /** Bits per second. */
   bitrate: number
-  /** The region that was asked for; `undefined` is automatic. */
+  /** The requested region; `undefined` means automatic. */
   region: string | undefined
-  /** Where the call is, once there has been one. */
+  /** The server of the call, once there has been one. */
   server: VoiceServerId | undefined
   readonly overwrites: Map<string, Permissions.Overwrite>
   /** The category that it is in. */
   parentId: ChannelId | undefined
   position: number
   topic: string | undefined
-  /** What is said beside the name of a voice channel. */
+  /** The text next to the name of a voice channel. */
   status: string | undefined
-  /** What a stage is about, while somebody holds it. */
+  /** The current session of a stage. */
   stage: { readonly id: string; readonly topic: string; readonly eventId?: string | undefined } | undefined
-  /** What only threads have, whose `parentId` is the channel that they are in, and by whose overwrites they go. */
+  /** Only for threads. Their `parentId` is the channel that they are in, whose overwrites apply. */
   readonly thread: Thread | undefined
 }
 
@@ -100,7 +100,7 @@ export interface ThreadChannel extends Channel {
 }
 
 /**
- * The direct messages between two users, of whom at least one is a bot.
+ * The direct messages between two users, at least one of whom is a bot.
  *
  * @category models
  * @since 0.1.0
@@ -118,25 +118,25 @@ export interface DirectChannel {
  */
 export interface Guild {
   readonly id: GuildId
-  /** What it is called; a test knows it by the name that it had first. */
+  /** The current name. A test refers to the guild by its first name. */
   name: string
-  /** May do everything, and nobody moderates it. */
+  /** May do everything, and cannot be moderated. */
   readonly ownerId: UserId
-  /** Where those are taken who are away. */
+  /** The channel to which inactive members are moved. */
   afkChannelId: ChannelId | undefined
-  /** After how many seconds. */
+  /** After how many seconds that happens. */
   afkSeconds: number
-  /** Where Discord tells who has come. */
+  /** The channel in which Discord announces new members. */
   systemChannelId: ChannelId | undefined
   readonly channels: Map<ChannelId, Channel>
   readonly members: Map<UserId, Member>
   readonly roles: Map<string, Permissions.Role>
-  /** Who is kept out, and why. */
+  /** The banned users, and why. */
   readonly bans: Map<UserId, string | undefined>
   readonly events: Map<string, ScheduledEvent>
   /** Its soundboard, by the ids of the sounds. */
   readonly sounds: Map<string, Sound>
-  /** Whether it can be reached: there is no outage. */
+  /** Whether it is available: there is no outage. */
   available: boolean
 }
 
@@ -147,7 +147,7 @@ export interface Guild {
 export interface VoiceServer {
   readonly id: VoiceServerId
   readonly region: string
-  /** As VOICE_SERVER_UPDATE writes it. */
+  /** The endpoint in VOICE_SERVER_UPDATE. */
   readonly endpoint: string
   readonly udp: Address
 }
@@ -163,27 +163,27 @@ export interface VoiceState {
   readonly userId: UserId
   channelId: ChannelId
   /**
-   * The id of the main gateway session that holds the state, which some libraries rely on (discord/discord-api-docs#1724); a
-   * scripted participant has one of its own.
+   * The id of the main gateway session that owns the state, which some libraries rely on (discord/discord-api-docs#1724). A
+   * scripted participant has its own.
    */
   readonly sessionId: string
   selfMute: boolean
   selfDeaf: boolean
   selfVideo: boolean
   selfStream: boolean
-  /** In a stage: whether the member is in the audience. */
+  /** On a stage: whether the member is in the audience. */
   suppress: boolean
   requestToSpeak: string | undefined
-  /** The main gateway session that holds it; a scripted participant's has none. */
+  /** The main gateway session that owns it; `undefined` for a scripted participant. */
   readonly owner: string | undefined
-  /** The voice session that was handed out; none while the channel has no voice server. */
+  /** The voice session that was issued; none while the channel has no voice server. */
   grant: VoiceGrant | undefined
   /** Whether the voice connection of the grant has come and gone. */
   disconnected: boolean
 }
 
 /**
- * By which anybody writes in a channel who knows its token.
+ * A way to write in a channel for everybody who knows its token.
  *
  * @category models
  * @since 0.1.0
@@ -198,7 +198,7 @@ export interface Webhook {
 }
 
 /**
- * What is planned in a voice channel, in a stage, or elsewhere.
+ * An event that is planned in a voice channel, on a stage, or elsewhere.
  *
  * @category models
  * @since 0.1.0
@@ -210,16 +210,16 @@ export interface ScheduledEvent {
   name: string
   description: string | undefined
   kind: "voice" | "stage" | "external"
-  /** None of what is elsewhere, which has a `location` and an end. */
+  /** `undefined` for an event elsewhere, which has a `location` and an end. */
   channelId: ChannelId | undefined
   location: string | undefined
   /** In milliseconds of Unix time. */
   startMs: number
   endMs: number | undefined
   status: "scheduled" | "active" | "completed" | "canceled"
-  /** Of the stage that is held for it. */
+  /** The id of the stage session for this event. */
   stageId: string | undefined
-  /** Who is interested. */
+  /** The users who are interested. */
   readonly subscribers: Set<UserId>
 }
 
@@ -237,27 +237,27 @@ export interface Emoji {
 }
 
 /**
- * A sound of a guild's soundboard, or one of Discord's own, which everybody has.
+ * A sound of a guild's soundboard, or one of Discord's default sounds.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Sound {
   readonly id: string
-  /** Discord's own are of none. */
+  /** `undefined` for Discord's own. */
   readonly guildId: GuildId | undefined
   name: string
   /** From 0 to 1. */
   volume: number
-  /** The `id` of one of the guild, or the characters of one of Unicode as its `name`; or neither. */
+  /** The `id` of an emoji of the guild, or the characters of a Unicode one as its `name`; or neither. */
   emoji: { readonly id: string | null; readonly name: string | null }
   readonly creator: User | undefined
-  /** What is served; nothing of Discord's own. */
+  /** The file to serve; none for Discord's own. */
   readonly file: { readonly contentType: string; readonly data: Uint8Array } | undefined
 }
 
 /**
- * By which people become members.
+ * An invite, by which people become members.
  *
  * @category models
  * @since 0.1.0
@@ -269,9 +269,9 @@ export interface Invite {
   readonly inviter: User
   /** In milliseconds of Unix time. */
   readonly createdMs: number
-  /** How long it is good for, in seconds; 0 is for ever. */
+  /** How long it is valid, in seconds; 0 means forever. */
   readonly maxAge: number
-  /** How often; 0 is without end. */
+  /** How often it can be used; 0 means no limit. */
   readonly maxUses: number
   readonly isTemporary: boolean
 }
@@ -286,16 +286,16 @@ export interface World {
   readonly directs: Map<ChannelId, DirectChannel>
   readonly webhooks: Map<string, Webhook>
   readonly invites: Map<string, Invite>
-  /** By the id of the guild or the application whose they are, then by their own. */
+  /** By the id of the owning guild or application, then by their own. */
   readonly emojis: Map<string, Map<string, Emoji>>
   readonly users: Map<UserId, User>
   readonly tokens: Map<string, User>
   readonly servers: Map<VoiceServerId, VoiceServer>
-  /** Users that belong to every guild, those that come later too. */
+  /** Users that belong to every guild, including later ones. */
   readonly everywhere: Set<UserId>
   /** By guild, then by user. */
   readonly voiceStates: Map<GuildId, Map<UserId, VoiceState>>
-  /** A fresh id. Ids look like Discord's: the upper bits are a time, and they ascend. */
+  /** Returns a new id. Ids look like Discord's: the upper bits are a time, and they ascend. */
   readonly nextId: () => string
   readonly random: Random
 }

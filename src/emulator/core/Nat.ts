@@ -1,7 +1,7 @@
 /**
- * A network address translation between the clients and the voice servers. At first everyone is seen at the address of its
- * own socket. When a mapping is changed, the client appears from another address, and what is sent to the one before is
- * lost, as with a router that has restarted or forgotten.
+ * A network address translation between the clients and the voice servers. Initially everyone is seen at the address of its own
+ * socket. When a mapping is changed, the client appears at another address, and what is sent to the previous one is lost, as
+ * with a router that has restarted or forgotten a mapping.
  *
  * @since 0.1.0
  */
@@ -12,13 +12,13 @@ import type { Address } from "./CoreContext.ts"
  * @since 0.1.0
  */
 export interface Nat {
-  /** Where a datagram from this socket appears to come from. */
+  /** The address from which a datagram of this socket appears to come. */
   readonly inbound: (from: Address) => Address
-  /** The socket behind an address; `undefined` if the mapping is gone. */
+  /** The socket at an address; `undefined` if the mapping is gone. */
   readonly outbound: (to: Address) => Address | undefined
-  /** Gives the client that is or was seen at an address another one. */
+  /** Gives another address to the client that is or was seen at an address. */
   readonly change: (seen: Address) => void
-  /** Where the client that is or was seen at an address is seen now. */
+  /** The current address of the client that is or was seen at an address. */
   readonly latest: (seen: Address) => Address
 }
 

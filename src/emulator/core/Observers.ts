@@ -1,5 +1,5 @@
 /**
- * Who is told of what happens in the emulator, as it happens.
+ * Observers of what happens in the emulator.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { Verdict } from "./CoreContext.ts"
 
 /**
- * What somebody has sent to a voice channel besides speech: a sound of a soundboard, or an emoji.
+ * What was sent to a voice channel besides speech: a sound of a soundboard, or an emoji.
  *
  * @category models
  * @since 0.1.0
@@ -16,7 +16,7 @@ export interface VoiceEffect {
   readonly userId: UserId
   readonly guildId: GuildId
   readonly channelId: ChannelId
-  /** `undefined` of an emoji alone. Those that everybody has are of no guild. */
+  /** `undefined` for an emoji alone. Default sounds belong to no guild. */
   readonly sound:
     | {
       readonly id: string
@@ -26,19 +26,19 @@ export interface VoiceEffect {
       readonly guildId: GuildId | undefined
     }
     | undefined
-  /** That of the sound, or the one that was sent: itself, or `name:id` for one of a guild. */
+  /** The emoji of the sound, or the one that was sent: the character itself, or `name:id` for an emoji of a guild. */
   readonly emoji: string | undefined
 }
 
 /**
  * Something that happened:
  *
- * - `Verdict`: a violation or an advice;
- * - `LoggedIn`, `LoggedOut`: a session of the main gateway began (READY), or is over for good;
- * - `Joined`, `Moved`, `Left`: a member entered voice, went or was taken to another channel, or is in voice no more;
- * - `ChannelCreated`, `ChannelDeleted`: a channel is there or gone, by whomever;
+ * - `Verdict`: a violation or a piece of advice;
+ * - `LoggedIn`, `LoggedOut`: a session of the main gateway has begun (READY) or has ended permanently;
+ * - `Joined`, `Moved`, `Left`: a member entered voice, changed the channel or was moved, or left voice;
+ * - `ChannelCreated`, `ChannelDeleted`: a channel was created or deleted by anyone;
  * - `EffectSent`: somebody has sent a sound of a soundboard, or an emoji, to a voice channel;
- * - `VoiceConnected`, `VoiceEnded`: a client has identified to a voice server, or its session there is over; `code` is the
+ * - `VoiceConnected`, `VoiceEnded`: a client has identified to a voice server, or its session there has ended. `code` is the
  *   close code, 1006 if the connection was lost and not resumed.
  *
  * @category models
@@ -73,7 +73,10 @@ export type Happening =
  */
 export interface Observers {
   readonly tell: (happening: Happening) => void
-  /** Calls `observer` from within the core, in order; the result takes it out again. It must not call the core back. */
+  /**
+   * Calls `observer` from inside the core, in order, and returns a function that removes it. The observer must not call the
+   * core.
+   */
   readonly observe: (observer: (happening: Happening) => void) => () => void
 }
 
@@ -88,7 +91,7 @@ export const make = (): Observers => {
       for (const observer of observers) observer(happening)
     },
     observe: (observer) => {
-      // the same function may observe twice
+      // the same function may be registered twice
       const entry = (happening: Happening) => observer(happening)
       observers.add(entry)
       return () => void observers.delete(entry)

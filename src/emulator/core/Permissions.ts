@@ -1,5 +1,5 @@
 /**
- * Roles, overwrites of channels, and what a member may do by them (Discord docs, Topics, Permissions).
+ * Roles, channel overwrites, and the resulting permissions of members (Discord docs, Topics, Permissions).
  *
  * @since 0.1.0
  */
@@ -75,7 +75,7 @@ export type Name = keyof typeof bits
  * @category constants
  * @since 0.1.0
  */
-// the keys of an object that was just written out
+// the keys of the object literal above
 export const names = Object.keys(bits) as ReadonlyArray<Name>
 
 /**
@@ -85,7 +85,7 @@ export const names = Object.keys(bits) as ReadonlyArray<Name>
 export const of = (...names: ReadonlyArray<Name>): bigint => names.reduce((all, name) => all | bits[name], 0n)
 
 /**
- * What everybody may do at first.
+ * The initial permissions of everybody.
  *
  * @category constants
  * @since 0.1.0
@@ -115,7 +115,7 @@ export const everyone: bigint = of(
 )
 
 /**
- * What a moderator may do besides.
+ * The additional permissions of a moderator.
  *
  * @category constants
  * @since 0.1.0
@@ -143,7 +143,7 @@ export const moderator: bigint = of(
 )
 
 /**
- * A role of a guild. That of everybody has the guild's id.
+ * A role of a guild. The role of everybody has the guild's id.
  *
  * @category models
  * @since 0.1.0
@@ -155,12 +155,12 @@ export interface Role {
   color: number
   hoist: boolean
   mentionable: boolean
-  /** Who has a role above another one may give that and change it; everybody's is at 0. */
+  /** Only members with a higher role may assign a role and change it. Everybody's is at 0. */
   position: number
 }
 
 /**
- * What a role or a member may do in a channel, or may not, whatever else is said.
+ * What is allowed or denied to a role or a member in a channel, overriding everything else.
  *
  * @category models
  * @since 0.1.0
@@ -187,9 +187,9 @@ interface Guild {
 
 interface Member {
   readonly userId: string
-  /** The ids of the roles, without everybody's. */
+  /** The ids of the roles, except that of everybody. */
   readonly roles: ReadonlySet<string>
-  /** A moderator has given it a time-out, and it may read alone, whatever its roles are. */
+  /** Whether it has a time-out from a moderator. It may then only read, whatever its roles are. */
   readonly isTimedOut: boolean
 }
 
@@ -201,7 +201,7 @@ interface Channel {
 const all = (1n << 53n) - 1n
 
 /**
- * Whether something is among permissions.
+ * Whether permissions include one.
  *
  * @category guards
  * @since 0.1.0
@@ -221,7 +221,8 @@ const byRoles = (guild: Guild, member: Member): bigint => {
 }
 
 /**
- * By all roles together. An owner and an administrator may do everything, and whoever has a time-out may read alone.
+ * The permissions from all roles together. An owner and an administrator may do everything, and a member with a time-out may
+ * only read.
  *
  * @category getters
  * @since 0.1.0
@@ -232,8 +233,9 @@ export const inGuild = (guild: Guild, member: Member): bigint => {
 }
 
 /**
- * By the roles, and then the overwrites of everybody, those of the member's roles together, and its own, each denying first and allowing
- * then. Who does not see a channel may do nothing in it; who may not connect to one with voice, may not manage it either.
+ * The permissions from the roles, and then from the overwrites: everybody's, those of the member's roles together, and the
+ * member's own, each first denying and then allowing. A member who does not see a channel may do nothing in it; one who may not
+ * connect to a voice channel may not manage it either.
  *
  * @category getters
  * @since 0.1.0
@@ -262,7 +264,7 @@ export const inChannel = (guild: Guild, member: Member, channel: Channel): bigin
 }
 
 /**
- * The position of a member's highest role; the owner is above all.
+ * The position of a member's highest role. The owner is above all.
  *
  * @category getters
  * @since 0.1.0
@@ -273,7 +275,8 @@ export const highest = (guild: Guild, member: Member): number =>
     : Math.max(0, ...Array.from(member.roles, (id) => guild.roles.get(id)?.position ?? 0))
 
 /**
- * Whether a member is below another one, who can then change its roles, call it otherwise, throw it out and ban it: its highest role is.
+ * Whether a member's highest role is below another member's. The latter can then change its roles and nickname, kick it and ban
+ * it.
  *
  * @category guards
  * @since 0.1.0

@@ -1,5 +1,6 @@
 /**
- * Which Discord the emulator is: gateway versions, encryption modes and habits of a time, as plain data.
+ * The version of Discord that the emulator simulates: the gateway versions, encryption modes and habits of a time, as plain
+ * data.
  *
  * @since 0.1.0
  */
@@ -7,174 +8,189 @@ import type { EncryptionMode } from "../../protocol/EncryptionMode.ts"
 import type { VoiceVersion } from "../../protocol/VoicePayload.ts"
 
 /**
- * Durations are in milliseconds.
+ * A version of Discord. Durations are in milliseconds.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Profile {
   readonly name: string
-  /** Voice gateway versions that are accepted. */
+  /** The voice gateway versions that are accepted. */
   readonly versions: ReadonlyArray<VoiceVersion>
   /**
-   * The version of a connection whose URL has no `v`, or "refuse" (nobody documents how: HTTP 400 here). The documentation demands
-   * one since November 2024; a client without was still taken a year later (bwmarrin/discordgo#1677).
+   * The version of a connection whose URL has no `v`, or "refuse" (how is undocumented; here with HTTP 400). The documentation
+   * has required a version since November 2024, but clients without one were still accepted a year later
+   * (bwmarrin/discordgo#1677).
    */
   readonly defaultVersion: VoiceVersion | "refuse"
-  /** Modes in the order in which Ready (op 2) lists them. */
+  /** The modes in the order in which Ready (op 2) lists them. */
   readonly modes: ReadonlyArray<EncryptionMode>
-  /** Whether channels that demand end-to-end encryption close 4017 to clients without it. */
+  /** Whether channels that require end-to-end encryption close clients without it with 4017. */
   readonly e2ee: boolean
   /**
-   * Whether a voice channel that says nothing of its own demands end-to-end encryption, or lets clients without it in. Stages
+   * Whether a voice channel without a setting of its own requires end-to-end encryption, or admits clients without it. Stages
    * never have it.
    */
   readonly channelE2ee: "required" | "optional"
-  /** Forms of IP discovery that are answered. */
+  /** The forms of IP discovery that are answered. */
   readonly discovery: ReadonlyArray<"74" | "70">
   /**
-   * Where audio is sent to: where a client's packets come from ("observed"), or only to what it has named in Select Protocol
-   * (op 1), so that a client that names something else hears nothing ("selected"). Nobody documents it.
+   * Where audio is sent: to the source address of a client's packets ("observed"), or only to the address in Select Protocol
+   * (op 1), so that a client that names another address hears nothing ("selected"). Undocumented.
    */
   readonly mediaTarget: "observed" | "selected"
   /**
-   * IP discovery requests with bytes that are not zero where an address will stand: "answer" them as voice servers did for
-   * long, or "refuse" them as since 2025 (abalabahaha/eris#1589, projectdysnomia/dysnomia#205).
+   * How IP discovery requests are treated whose address field is not all zeros: "answer" them as voice servers did for a long
+   * time, or "refuse" them as they have since 2025 (abalabahaha/eris#1589, projectdysnomia/dysnomia#205).
    */
   readonly discoveryGarbage: "answer" | "refuse"
   readonly voiceHeartbeatIntervalMs: number
-  /** Real voice gateways have been seen to send 13750.0; it is the same JSON number, written as a float. */
+  /**
+   * Whether the heartbeat interval is written as a float. Real voice gateways have been seen to send 13750.0, which is the same
+   * JSON number.
+   */
   readonly floatHeartbeatInterval: boolean
-  /** Heartbeat intervals without a heartbeat after which a voice connection is ended with `heartbeatTimeoutCode`. */
+  /**
+   * The number of heartbeat intervals without a heartbeat after which a voice connection is ended with `heartbeatTimeoutCode`.
+   */
   readonly heartbeatTolerance: number
   /**
-   * How it is ended: closed with 4009, as the documentation says, which ends the session too; closed with 1000, as clients
-   * have seen it; or cut without a close frame, which they call 1006. After these two the session can be resumed.
+   * How it is ended: closed with 4009, as documented, which also ends the session; closed with 1000, as clients have seen it;
+   * or cut without a close frame, which clients report as 1006. After 1000 and 1006 the session can be resumed.
    */
   readonly heartbeatTimeoutCode: 4009 | 1000 | 1006
   readonly gatewayHeartbeatIntervalMs: number
   /** How long a dropped voice session can be resumed. */
   readonly resumeWindowMs: number
-  /** Messages kept for replay in a voice session. */
+  /** The number of messages that are kept for replay in a voice session. */
   readonly replayLimit: number
   /**
-   * Audio before Speaking (op 5), unless it has just overtaken it: "drop", or "close" the connection as the documentation
-   * says, with "an invalid SSRC error". It names no code; here it is 4020. Frames of silence are only dropped.
+   * What happens to audio before Speaking (op 5), unless it has only overtaken it: "drop" it, or "close" the connection with
+   * "an invalid SSRC error" as documented. The documentation names no code; here it is 4020. Frames of silence are only
+   * dropped.
    */
   readonly audioBeforeSpeaking: "drop" | "close"
   /**
-   * Audio for a client that has never sent Speaking (op 5), whatever its flags: "forward" or "withhold". Old threads say that
-   * nothing is received then (discord/discord-api-docs#808); clients of today that only listen send none, and hear.
+   * Whether to forward audio to a client that has never sent Speaking (op 5) with any flags: "forward" or "withhold". Old
+   * threads say that such clients receive nothing (discord/discord-api-docs#808); today's clients that only listen do not send
+   * it, and hear.
    */
   readonly audioToUnannounced: "forward" | "withhold"
   /**
-   * The greatest SSRC that a client gets, 65536 to 4294967295. Discord's are small; from 2147483648 on it shows who takes them
-   * for numbers with a sign, as JDA 6.5 does.
+   * The greatest SSRC that a client gets, 65536 to 4294967295. Discord's are small. From 2147483648 on it exposes clients that
+   * treat SSRCs as signed, as JDA 6.5 does.
    */
   readonly largestSsrc: number
   /**
-   * Whether an SSRC is given again: "never", or "after-leaving" to the next who comes to the same voice server and is somebody
-   * else, as has been seen of Discord's (Pycord-Development/pycord#2808).
+   * Whether an SSRC is reused: "never", or "after-leaving" for the next different user on the same voice server, as observed
+   * with Discord (Pycord-Development/pycord#2808).
    */
   readonly ssrcReuse: "never" | "after-leaving"
   /**
-   * How many frames of silence the server says itself where a sender's audio stops without any, because it pauses or was muted,
-   * never encrypted end to end; 0 for none. The DAVE whitepaper says that there are such packets, and not when.
+   * The number of frames of silence that the server adds where a sender's audio stops without any, because the sender pauses or
+   * was muted. They are never encrypted end to end. 0 for none. The DAVE whitepaper says that there are such packets, but not
+   * when.
    */
   readonly addedSilence: number
-  /** How long there has to be no audio before that, in milliseconds. */
+  /** How long audio has to be absent before that, in milliseconds. */
   readonly addedSilenceAfterMs: number
   /**
-   * The numbers of added silence: "fitted", so that what comes afterwards is counted on and its timestamps are those of the clock, or
-   * "clashing", so that they go on from what was before, and what comes afterwards has the same ones again.
+   * The sequence numbers and timestamps of added silence. With "fitted", later packets continue the count and their timestamps
+   * follow the clock. With "clashing", added silence continues the earlier numbers, and later packets have the same ones again.
    */
   readonly addedSilenceNumbers: "fitted" | "clashing"
   /**
-   * What there is of the video of scripted participants: "announced" to others (op 12) and nothing else, or "sent", as packets
-   * with SSRCs and payload types of its own.
+   * The video of scripted participants: only "announced" to others (op 12), or "sent" as packets with their own SSRCs and
+   * payload types.
    */
   readonly guestVideo: "announced" | "sent"
-  /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */
+  /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9), as Discord adds it. */
   readonly headerExtension: boolean
-  /** The greatest RTP padding added to forwarded audio, in bytes, 0 to 255; 0 for none. */
+  /** The maximum RTP padding that is added to forwarded audio, in bytes, 0 to 255; 0 for none. */
   readonly maxPadding: number
   /**
-   * The share of forwarded packets that get padding, of 1 to `maxPadding` bytes, 0 to 1. Frames of silence never do. Clients
+   * The share of forwarded packets that get padding of 1 to `maxPadding` bytes, 0 to 1. Frames of silence never do. Clients
    * have measured 3 to 15 % (discord-net/Discord.Net#3262, disgoorg/disgo#594).
    */
   readonly paddingRate: number
-  /** Whether sender reports (RTCP) go to the others in the channel too, without their report blocks; nobody documents it. */
+  /** Whether sender reports (RTCP) are forwarded to the others in the channel, without their report blocks. Undocumented. */
   readonly relaySenderReports: boolean
-  /** Whether 8-byte keepalives are echoed, as until March 2023. */
+  /** Whether 8-byte keepalives are echoed, as they were until March 2023. */
   readonly echoKeepalive: boolean
-  /** Whether Clients Connect (op 11) lists the receiver too; nobody documents it. */
+  /** Whether Clients Connect (op 11) lists the receiver too. Undocumented. */
   readonly clientsConnectIncludesSelf: boolean
-  /** Main gateway: intervals without a heartbeat after which a connection is closed with 4009 and its session ended. */
+  /**
+   * The number of main gateway intervals without a heartbeat after which a connection is closed with 4009 and its session ends.
+   */
   readonly gatewayHeartbeatTolerance: number
   /** How long a main gateway session outlives its connection. */
   readonly gatewayResumeWindowMs: number
-  /** Dispatches kept for replay in a main gateway session. */
+  /** The number of dispatches that are kept for replay in a main gateway session. */
   readonly gatewayReplayLimit: number
   /**
-   * The least time between two Identify of one bot, of shards whose ids have the same remainder when divided by `identifyConcurrency`; an
-   * earlier one is answered with Invalid Session. 0 lets all pass; Discord's is 5000.
+   * The minimum time between two Identify of one bot, for shards whose ids are equal modulo `identifyConcurrency`. An earlier
+   * one is answered with Invalid Session. 0 means no limit; Discord's is 5000.
    */
   readonly identifyIntervalMs: number
-  /** How many shards of a bot may identify at a time: the `max_concurrency` that `GET /gateway/bot` tells, at least 1. */
+  /**
+   * The number of shards of a bot that may identify at the same time: the `max_concurrency` of `GET /gateway/bot`, at least 1.
+   */
   readonly identifyConcurrency: number
-  /** Which of VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE comes first after a join or a move; Discord promises nothing. */
+  /** Which of VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE comes first after a join or a move. Discord promises nothing. */
   readonly voiceEventOrder: "state-first" | "server-first" | "random"
-  /** Between Update Voice State (op 4) and the first of its events. */
+  /** The time between Update Voice State (op 4) and the first of its events. */
   readonly voiceEventDelayMs: number
-  /** Between the two events. */
+  /** The time between the two events. */
   readonly voiceEventGapMs: number
-  /** When a member is removed or moved: whether its voice connection is closed before or after the gateway's events. */
+  /** Whether the voice connection of a removed or moved member is closed before or after the gateway's events. */
   readonly voiceCloseOrder: "close-first" | "event-first" | "random"
-  /** What closes the voice connection in a channel that a member was moved out of. */
+  /** The close code of the voice connection in a channel that a member was moved out of. */
   readonly moveCloseCode: 4006 | 4014 | 4022
   /**
-   * How long it takes to find a voice server for a channel that has none: meanwhile VOICE_SERVER_UPDATE says `endpoint:
-   * null`. 0: at once, without such an event.
+   * How long it takes to find a voice server for a channel that has none; until then VOICE_SERVER_UPDATE has `endpoint: null`.
+   * 0 means immediately, without such an event.
    */
   readonly allocationMs: number
   /**
-   * When op 4 for the channel that the member is in already brings a new voice server update: "when-disconnected", if its
-   * voice connection has ended since, or "never" (a client has to leave first).
+   * When op 4 for the channel that the member is already in brings a new voice server update: "when-disconnected", if the voice
+   * connection has ended since, or "never" (a client has to leave first).
    */
   readonly rejoinSameChannel: "when-disconnected" | "never"
   /** Whether a member enters a stage in the audience (`suppress`), where it is not heard. Moderators never do. */
   readonly stageAudience: boolean
   /**
-   * The first transition id after a group has begun or begun anew: "zero", which is executed at once, as clients have seen
-   * it, or "counted", like those that follow.
+   * The first transition id after a group has been created or recreated: "zero", which is executed immediately, as clients have
+   * seen it, or "counted", like the later ones.
    */
   readonly daveFirstTransition: "zero" | "counted"
-  /** How long all members have to be ready (op 23) for a transition. Discord names about two seconds. */
+  /** How long a transition waits for all members to be ready (op 23). Discord names about two seconds. */
   readonly daveTransitionTimeoutMs: number
-  /** Whether the external sender (op 25) comes before or after the session description (op 4); nobody documents it. */
+  /** Whether the external sender (op 25) comes before or after the session description (op 4). Undocumented. */
   readonly daveExternalSender: "before-description" | "after-description"
-  /** What Prepare Transition (op 21) to the last member of a group names: the "same" version, or "zero"; not documented. */
+  /** What Prepare Transition (op 21) to the last member of a group names: the "same" version, or "zero". Undocumented. */
   readonly daveSoleMemberVersion: "same" | "zero"
-  /** Whether Prepare Epoch (op 24) has a `transition_id`, which is that of the first transition: 0. Sources differ, nobody documents it. */
+  /**
+   * Whether Prepare Epoch (op 24) has a `transition_id`, namely that of the first transition: 0. Sources differ; undocumented.
+   */
   readonly daveEpochTransition: boolean
   /**
-   * What becomes of a member of a group whose voice WebSocket is lost: it is "kept" until the time to resume is over, or "removed" at once,
-   * and asked for a new key package (op 24) when it resumes. Nobody documents it.
+   * What happens to a group member whose voice WebSocket is lost: it is "kept" until the time to resume is over, or "removed"
+   * immediately and asked for a new key package (op 24) when it resumes. Undocumented.
    */
   readonly daveLostMember: "kept" | "removed"
   /**
-   * For how long moves, disconnections and deleted messages of one moderator are counted in one entry of the audit log; nobody documents it.
-   * 0: each has an entry of its own.
+   * How long moves, disconnections and deleted messages of one moderator are merged into one entry of the audit log. With 0,
+   * each has its own entry. Undocumented.
    */
   readonly auditLogMergeMs: number
-  /** How long nobody is in the channel of a scheduled event before it is over. Discord names some minutes. */
+  /** How long the channel of a scheduled event has to be empty for the event to end. Discord names some minutes. */
   readonly eventEmptyMs: number
-  /** How long after its time a scheduled event of a channel is called off that has not begun. Discord names a few hours. */
+  /** How long after its time a scheduled event of a channel is canceled if it has not begun. Discord names a few hours. */
   readonly eventOverdueMs: number
 }
 
 /**
- * Discord of 2026: versions 4 to 9, the two live modes, end-to-end encryption demanded in every channel but stages.
+ * Discord of 2026: versions 4 to 9, the two live modes, end-to-end encryption required in every channel but stages.
  *
  * @category constants
  * @since 0.1.0
@@ -256,7 +272,7 @@ export const year2022: Profile = {
 }
 
 /**
- * Whether a channel is closed to those who cannot encrypt end to end.
+ * Whether a channel is closed to clients without end-to-end encryption.
  *
  * @category guards
  * @since 0.1.0

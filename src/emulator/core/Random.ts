@@ -1,8 +1,8 @@
 /**
- * Seeded randomness for the emulator: session ids, tokens, keys and the dice of faults all come from here, so that a run
+ * Seeded randomness for the emulator: session ids, tokens, keys and the decisions of faults all come from here, so that a run
  * can be replayed from its seed. Not for secrets that protect anything.
  *
- * The generator is sfc32 (PractRand, Chris Doty-Humphrey), its state filled by splitmix32.
+ * The generator is sfc32 (PractRand, Chris Doty-Humphrey), with its state filled by splitmix32.
  *
  * @since 0.1.0
  */

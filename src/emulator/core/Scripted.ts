@@ -1,5 +1,5 @@
 /**
- * Scripted participants as the main half sees them: a handle that stays the same while the member is moved between
+ * Scripted participants from the point of view of the main half: a handle that stays the same while the member is moved between
  * channels and voice servers, waits for one, or is removed.
  *
  * @since 0.1.0
@@ -11,39 +11,39 @@ import * as Shown from "./voice/Shown.ts"
 import type { EncryptionOptions, HeardFrame, HeardReport, ParticipantHandle, Participants } from "./voice/VoiceHalf.ts"
 
 /**
- * What a member shows of itself in its voice state. What is left out stays as it is.
+ * What a member shows of itself in its voice state. A flag that is left out keeps its value.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SelfFlags {
   readonly mute?: boolean | undefined
-  /** Then nothing is sent to it. */
+  /** While it is set, nothing is sent to the member. */
   readonly deaf?: boolean | undefined
-  /** The voice gateway tells of it, too (op 12). Video is sent where the profile's `guestVideo` says so. */
+  /** The voice gateway reports it, too (op 12). Video is sent if the profile's `guestVideo` says so. */
   readonly video?: boolean | undefined
   readonly streaming?: boolean | undefined
 }
 
 /**
- * A scripted member. What it says while it has no voice server (or has left) is counted as
- * `participant-without-server` and lost; its `onCut` runs at once.
+ * A scripted member. What it says while it has no voice server (or after it left) is counted as `participant-without-server`
+ * and lost; its `onCut` runs immediately.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Participant extends Omit<ParticipantHandle, "move" | "onUndecryptable" | "show"> {
-  /** Where it is; `undefined` once it has left or was removed. */
+  /** Its channel; `undefined` once it has left or was removed. */
   readonly channelId: ChannelId | undefined
-  /** How many frames it could not decrypt so far, by cause. */
+  /** The number of frames it could not decrypt so far, by cause. */
   readonly undecryptable: () => ReadonlyMap<Undecryptable, number>
-  /** Shows itself otherwise (VOICE_STATE_UPDATE). It can speak as before. */
+  /** Changes what it shows (VOICE_STATE_UPDATE). It can still speak. */
   readonly setSelf: (flags: SelfFlags) => void
-  /** Lets the voice gateway tell others of its client (ops 18 and 20). What is left out stays as it is. */
+  /** Changes what the voice gateway reports about its client (ops 18 and 20). A value that is left out stays as it is. */
   readonly setClient: (client: Partial<Shown.Client>) => void
   /**
-   * Goes to another channel of the guild, past limits and permissions, or leaves if it cannot encrypt as is demanded there.
-   * Whether there is such a channel.
+   * Moves to another channel of the guild regardless of limits and permissions, or leaves if it cannot encrypt as required
+   * there. Returns whether there is such a channel.
    */
   readonly move: (channelId: ChannelId) => boolean
   /** Calls `listener` once it has left or was removed: it does not come back, and hears nothing any more. */
@@ -60,11 +60,11 @@ export interface Scripted {
   readonly participant: Participant
   /** Whether it can encrypt end to end. */
   readonly encrypts: boolean
-  /** Puts it on a voice server: the first time it joins, later it moves. */
+  /** Puts it on a voice server. The first time it joins; later it moves. */
   readonly attach: (channelId: ChannelId, server: VoiceServerId) => void
-  /** Takes it off its voice server; it can be attached again. */
+  /** Takes it off its voice server. It can be attached again. */
   readonly detach: () => void
-  /** It is in no channel any more, for good. */
+  /** Ends it permanently: it is in no channel any more. */
   readonly end: () => void
 }
 

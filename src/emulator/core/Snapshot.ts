@@ -16,7 +16,7 @@ import type { Channel, World } from "./World.ts"
  * @since 0.1.0
  */
 export interface Snapshot {
-  /** Milliseconds of Effect's monotonic clock (`Clock.monotonicTimeNanos`), as in verdicts and in what is heard. */
+  /** Milliseconds of Effect's monotonic clock (`Clock.monotonicTimeNanos`), as in verdicts and heard frames. */
   readonly nowMs: number
   readonly guilds: ReadonlyArray<{ readonly id: GuildId; readonly name: string }>
   readonly channels: ReadonlyArray<{
@@ -28,7 +28,7 @@ export interface Snapshot {
     readonly userLimit: number
     readonly server: VoiceServerId | undefined
   }>
-  /** Those that guilds have. */
+  /** The sounds of guilds. */
   readonly sounds: ReadonlyArray<{
     readonly id: string
     readonly guildId: GuildId
@@ -60,12 +60,12 @@ export interface Snapshot {
     readonly suppress: boolean
   }>
   readonly voiceSessions: ReadonlyArray<SessionView>
-  /** The channels with members on a voice server, each with its state of end-to-end encryption. */
+  /** The channels with members on a voice server, each with the state of its end-to-end encryption. */
   readonly daveGroups: ReadonlyArray<DaveView>
 }
 
 /**
- * A copy: what happens later does not change it.
+ * Makes a copy that later changes do not affect.
  *
  * @category constructors
  * @since 0.1.0

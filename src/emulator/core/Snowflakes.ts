@@ -1,6 +1,5 @@
 /**
- * The ids of what happens while the emulator runs, messages and interactions: bots read from them when it was (Discord docs, Reference,
- * Snowflakes).
+ * The ids of messages and interactions: bots read the time from them (Discord docs, Reference, Snowflakes).
  *
  * @since 0.1.0
  */
@@ -9,7 +8,8 @@
 const epochMs = 1_420_070_400_000
 
 /**
- * Ids that ascend, with the time `nowMs` in their upper bits, in milliseconds of Unix time; before 2015 those of `otherwise`.
+ * Ids that ascend and contain the time `nowMs` in their upper bits, in milliseconds of Unix time. Before 2015, those of
+ * `otherwise`.
  *
  * @category constructors
  * @since 0.1.0
@@ -26,7 +26,7 @@ export const make = (nowMs: () => number, otherwise: () => string): () => string
 }
 
 /**
- * When something happened, by its id, in milliseconds of Unix time.
+ * The time of an id, in milliseconds of Unix time.
  *
  * @category getters
  * @since 0.1.0
@@ -34,7 +34,7 @@ export const make = (nowMs: () => number, otherwise: () => string): () => string
 export const msOf = (id: string): number => Number(BigInt(id) >> 22n) + epochMs
 
 /**
- * When something happened, by its id, as Discord writes times.
+ * The time of an id in Discord's format.
  *
  * @category getters
  * @since 0.1.0
@@ -42,7 +42,7 @@ export const msOf = (id: string): number => Number(BigInt(id) >> 22n) + epochMs
 export const timeOf = (id: string): string => new Date(msOf(id)).toISOString()
 
 /**
- * The order of two ids, which are numbers of more digits than a number has: negative where `one` is the earlier one.
+ * Compares two ids, which have more digits than a number can represent: negative if `one` is earlier.
  *
  * @category combinators
  * @since 0.1.0

@@ -25,7 +25,7 @@ export interface Random {
  * @since 0.1.0
  */
 export interface Timers {
-  /** Runs `action` once when the core's time reaches `atMs`; the result cancels it. */
+  /** Runs `action` once when the core's time reaches `atMs`. The returned function cancels it. */
   readonly at: (atMs: number, action: () => void) => () => void
 }
 
@@ -36,8 +36,8 @@ export interface Timers {
 export interface Surroundings {
   readonly random: Random
   readonly timers: Timers
-  /** Milliseconds; set by the shell through `advance`, monotonic. */
+  /** Monotonic milliseconds, which the shell sets through `advance`. */
   readonly now: () => number
-  /** Counts something that is neither a violation nor advice, by name, for a look from outside. */
+  /** Counts something by name that is neither a violation nor advice, for inspection from outside. */
   readonly count: (name: string) => void
 }

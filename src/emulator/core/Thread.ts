@@ -1,5 +1,5 @@
 /**
- * What a thread has that other channels do not (Discord docs, Topics, Threads).
+ * What a thread has in addition to other channels (Discord docs, Topics, Threads).
  *
  * @since 0.1.0
  */
@@ -11,33 +11,33 @@ import type { UserId } from "../../protocol/Identifier.ts"
  */
 export interface Thread {
   readonly ownerId: UserId
-  /** Only its members and moderators see it. */
+  /** Whether only its members and moderators see it. */
   readonly isPrivate: boolean
-  /** When it was made, in milliseconds of Unix time. */
+  /** When it was created, in milliseconds of Unix time. */
   readonly createdMs: number
-  /** Who is in it, and since when, in milliseconds of Unix time. */
+  /** Its members and when they joined, in milliseconds of Unix time. */
   readonly members: Map<UserId, number>
   isArchived: boolean
-  /** Nobody but moderators writes there, or takes it out of the archive. */
+  /** Whether only moderators may write in it and unarchive it. */
   isLocked: boolean
-  /** Whether those who are no moderators take others into a private one. */
+  /** Whether users who are not moderators may add others to a private thread. */
   isInvitable: boolean
-  /** How long nothing has to happen before it goes into the archive. */
+  /** After how many minutes of inactivity it is archived. */
   autoArchiveMinutes: number
-  /** When it went into the archive or came out of it last, in milliseconds of Unix time. */
+  /** When it was last archived or unarchived, in milliseconds of Unix time. */
   archiveChangedMs: number
-  /** When something happened there last, in the core's time. */
+  /** When something last happened in it, in the core's time. */
   activeMs: number
-  /** Seconds that everybody waits between two messages; nobody is held to it. */
+  /** How many seconds users have to wait between two messages. Not enforced. */
   slowmode: number
-  /** Messages of people and bots that are there. */
+  /** The number of current messages of people and bots. */
   messageCount: number
-  /** The same with those that are gone. */
+  /** The same including deleted ones. */
   sentCount: number
 }
 
 /**
- * After how many minutes a thread can go into the archive (Discord docs, Channel Object, `auto_archive_duration`).
+ * The possible values of the inactivity in minutes (Discord docs, Channel Object, `auto_archive_duration`).
  *
  * @category constants
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The emulator's due times: a binary heap, ordered by time and, for equal times, by the order of registration. The clock
- * only moves when the shell says so.
+ * The emulator's due times: a binary heap, ordered by time and, for equal times, by the order of registration. Only the shell
+ * moves the clock.
  *
  * @since 0.1.0
  */
@@ -15,8 +15,8 @@ import type { Timers } from "./CoreContext.ts"
 export interface TimerQueue extends Timers {
   readonly now: () => number
   /**
-   * Runs everything due up to `nowMs`, in order; while an action runs, `now()` is its due time. Time never goes back: an
-   * earlier `nowMs` only runs what is due already.
+   * Runs everything that is due up to `nowMs`, in order. While an action runs, `now()` is its due time. Time never goes back:
+   * an earlier `nowMs` only runs what is already due.
    */
   readonly advance: (nowMs: number) => void
   /** The next due time, if there is one. */
@@ -81,7 +81,7 @@ export const make = (nowMs: number): TimerQueue => {
       cancelled--
     }
   }
-  // Long timers that are always cancelled (heartbeat deadlines) would otherwise pile up.
+  // Long timers that are always canceled (heartbeat deadlines) would otherwise pile up.
   const compact = () => {
     const kept = heap.filter((entry) => entry.action !== undefined)
     heap.length = 0

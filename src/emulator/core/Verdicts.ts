@@ -1,5 +1,5 @@
 /**
- * What the emulator noticed: a bounded list of verdicts and counters by name.
+ * What the emulator noticed: a bounded list of verdicts, and counters by name.
  *
  * @since 0.1.0
  */
@@ -18,13 +18,13 @@ export interface Verdicts {
     userId: UserId | undefined
   ) => void
   readonly count: (name: string) => void
-  /** In the order in which they were passed. */
+  /** In the order in which they occurred. */
   readonly list: () => ReadonlyArray<Verdict>
   readonly counters: () => ReadonlyMap<string, number>
 }
 
 /**
- * How many verdicts are kept. Later ones are only counted, by their code and as `verdicts-not-kept`.
+ * The number of verdicts that are kept. Later ones are only counted, by their code and as `verdicts-not-kept`.
  *
  * @category constants
  * @since 0.1.0
@@ -32,7 +32,7 @@ export interface Verdicts {
 export const limit = 10_000
 
 /**
- * How many names are counted. What has a later one is counted as `others`: bots can ask for paths without end.
+ * The number of names that are counted. Later names are counted as `others`, because bots can request any number of paths.
  *
  * @category constants
  * @since 0.1.0
@@ -40,8 +40,8 @@ export const limit = 10_000
 export const mostNames = 1_000
 
 /**
- * Makes an empty list. `now` is in milliseconds. Every verdict also counts under `violation:code` or `advice:code`, and
- * goes to `onVerdict`, whether it is kept or not.
+ * Makes an empty list. `now` is in milliseconds. Every verdict is also counted under `violation:code` or `advice:code`, and
+ * passed to `onVerdict`, whether it is kept or not.
  *
  * @category constructors
  * @since 0.1.0

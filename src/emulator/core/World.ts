@@ -1,6 +1,6 @@
 /**
- * The emulator's world: guilds, channels, users, members, voice servers and who is where. Data and the rules that only
- * need data; what is said about it on the wire stands elsewhere.
+ * The emulator's world: guilds, channels, users, members, voice servers and who is where. It contains the data and the rules
+ * that only need data; what is sent about it is elsewhere.
  *
  * @since 0.1.0
  */
@@ -25,13 +25,13 @@ import type { Thread } from "./Thread.ts"
 export type * from "./Model.ts"
 
 /**
- * An empty world. All ids and tokens come from `random`.
+ * Makes an empty world. All ids and tokens come from `random`.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (random: Random): World => {
-  // Snowflakes count milliseconds since 2015 from bit 22 on; this one lies in 2023.
+  // Snowflakes count milliseconds since 2015 from bit 22 on; this one is in 2023.
   let time = BigInt(252_460_800_000 + random.int(31_536_000_000))
   return {
     guilds: new Map(),
@@ -54,20 +54,20 @@ export const make = (random: Random): World => {
 }
 
 /**
- * The id of the role that moderators have.
+ * The id of the moderators' role.
  *
  * @category getters
  * @since 0.1.0
  */
 export const moderatorRole = (guildId: GuildId): string => String(BigInt(guildId) + 1n)
 
-/** Who owns a guild: somebody who is in no other one. */
+/** Makes the owner of a guild, who is in no other guild. */
 const ownerOf = ({ id, name }: Pick<Guild, "id" | "name">): User => ({
-  // decimal, as the brand wants, and far from ids that somebody counts up by hand
+  // decimal, as the brand requires, and far from ids that somebody counts up by hand
   id: UserId.make(String(BigInt(id) ^ (1n << 40n))),
   name: `owner of ${name}`,
   bot: false,
-  // by nothing that chance gives, so that a seed gives all others the same as ever
+  // not random, so that a seed gives everything else the same values as before
   token: `owner.${id}`,
   moderator: false,
   privilegedIntents: true
@@ -76,7 +76,7 @@ const ownerOf = ({ id, name }: Pick<Guild, "id" | "name">): User => ({
 const noTimeOut = { timedOutUntilMs: undefined, isTimedOut: false }
 
 /**
- * Makes a user a member of a guild, unless it is one already.
+ * Makes a user a member of a guild, unless it already is one.
  *
  * @category constructors
  * @since 0.1.0
@@ -90,7 +90,7 @@ export const join = (guild: Guild, { id: userId, moderator }: User): Member => {
 }
 
 /**
- * Adds a guild; an id that is taken gives the guild that has it.
+ * Adds a guild. For an id that is already used, returns the existing guild.
  *
  * @category constructors
  * @since 0.1.0
@@ -131,7 +131,8 @@ export const addGuild = (world: World, options: { readonly id: GuildId; readonly
 }
 
 /**
- * Adds a channel to its guild; `undefined` if there is no such guild. An id that is taken gives the channel that has it.
+ * Adds a channel to its guild; `undefined` if there is no such guild. For an id that is already used, returns the existing
+ * channel.
  *
  * @category constructors
  * @since 0.1.0
@@ -166,7 +167,7 @@ export const addChannel = (
 }
 
 /**
- * Adds a thread to the world; among the channels of its guild it is none.
+ * Adds a thread to the world. It is not in its guild's list of channels.
  *
  * @category constructors
  * @since 0.1.0
@@ -221,7 +222,7 @@ export const threadsOf = (world: World, guildId: GuildId): ReadonlyArray<ThreadC
   Array.from(world.channels.values()).filter((channel) => channel.guildId === guildId).filter(isThread)
 
 /**
- * The direct messages between two users, which are opened if they are not yet.
+ * The direct messages between two users, which are opened if necessary.
  *
  * @category constructors
  * @since 0.1.0
@@ -230,14 +231,14 @@ export const openDirect = (world: World, from: User, to: User): DirectChannel =>
   for (const direct of world.directs.values()) {
     if ((direct.from === from && direct.to === to) || (direct.from === to && direct.to === from)) return direct
   }
-  // Ids from the counter are decimal, as the brand wants.
+  // Ids from the counter are decimal, as the brand requires.
   const direct: DirectChannel = { id: ChannelId.make(world.nextId()), from, to }
   world.directs.set(direct.id, direct)
   return direct
 }
 
 /**
- * Adds a user, as a member of the given guilds or of every guild. An id that is taken gives the user that has it.
+ * Adds a user, as a member of the given guilds or of every guild. For an id that is already used, returns the existing user.
  *
  * @category constructors
  * @since 0.1.0
@@ -273,7 +274,7 @@ export const addUser = (
 }
 
 /**
- * Takes a channel out of the world. Its voice states have to be gone before, and what is in a category no longer is.
+ * Removes a channel from the world. Its voice states have to be removed before. Channels in a category leave it.
  *
  * @category constructors
  * @since 0.1.0
@@ -297,7 +298,7 @@ export const voiceState = (world: World, guildId: GuildId, userId: UserId): Voic
   world.voiceStates.get(guildId)?.get(userId)
 
 /**
- * Every voice state of a user, in all guilds.
+ * All voice states of a user, in all guilds.
  *
  * @category guards
  * @since 0.1.0
@@ -312,7 +313,7 @@ export const voiceStatesOf = (world: World, userId: UserId): Array<VoiceState> =
 }
 
 /**
- * Who is in a channel, in the order of arrival in the guild's voice.
+ * The members in a channel, in the order of arrival in the guild's voice.
  *
  * @category guards
  * @since 0.1.0
@@ -326,7 +327,7 @@ export const occupants = (world: World, channel: Channel): Array<VoiceState> => 
 }
 
 /**
- * The voice server for a channel: where its call is, else the first of the region it asks for, else the first of all.
+ * The voice server for a channel: the current one of its call, else the first of the requested region, else the first of all.
  *
  * @category guards
  * @since 0.1.0

@@ -1,13 +1,13 @@
 /**
- * What lies in the operating system's buffers of UDP sockets and was not read yet.
+ * What is in the operating system's buffers of UDP sockets and has not been read yet.
  *
  * @since 0.1.0
  */
 
-/** How many datagrams of a socket are read in one turn of the event loop at the most, by libuv. */
+/** The maximum number of datagrams of a socket that libuv reads in one turn of the event loop. */
 const datagramsAtOnce = 32
 
-/** What the kernel takes of a buffer for a packet of sound, in bytes. */
+/** The space that an audio packet takes in a kernel buffer, in bytes. */
 const datagramBytes = 1024
 
 /**
@@ -15,18 +15,18 @@ const datagramBytes = 1024
  * @since 0.1.0
  */
 export interface Backlog {
-  /** A datagram has come out of one of the sockets. */
+  /** Tells that a datagram was read from one of the sockets. */
   readonly read: () => void
   /**
-   * Calls `f` when what lies in the sockets has been read. They are read between timers and immediates; where less than there may
-   * be at once was read in a whole turn, there is no more. With hundreds of clients there always is: then after as many turns as a
-   * full buffer is read in.
+   * Calls `f` when everything that is in the sockets has been read. Sockets are read between timers and immediates; if a whole
+   * turn read less than the maximum, there is no more. With hundreds of clients there always is more: then it is called after
+   * the number of turns that read a full buffer.
    */
   readonly after: (f: () => void) => void
 }
 
 /**
- * Of sockets with receive buffers of so many bytes.
+ * For sockets with receive buffers of this size.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * A certificate for loopback, made when the emulator starts: an authority of its own and, signed by it, the certificate
- * of `localhost` and 127.0.0.1. Two, because some TLS libraries refuse a server certificate that is its own authority.
+ * A certificate for loopback, made when the emulator starts: an authority and, signed by it, the certificate of `localhost` and
+ * 127.0.0.1. There are two because some TLS libraries reject a server certificate that is its own authority.
  *
  * @since 0.1.0
  */
@@ -16,22 +16,22 @@ import { CertificateFailed, type EmulatorError, make as makeError } from "./Emul
 export interface Certificate {
   /** The certificate of the authority, which clients have to trust. */
   readonly authority: string
-  /** The certificate that the servers show. */
+  /** The certificate that the servers present. */
   readonly certificate: string
   /** The private key of `certificate`. */
   readonly privateKey: string
 }
 
 /**
- * Makes an authority and a certificate: P-256, SHA-256, valid for a year from now by the system's clock. The key of the
- * authority is forgotten at once. Fails with the reason `CertificateFailed`.
+ * Makes an authority and a certificate: P-256, SHA-256, valid for a year from now on the system's clock. The key of the
+ * authority is discarded immediately. Fails with the reason `CertificateFailed`.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make: Effect.Effect<Certificate, EmulatorError> = Effect.tryPromise({
   try: async () => {
-    // Only here, because the library takes a tenth of a second to load and most runs have no TLS.
+    // Imported here because the library takes a tenth of a second to load and most runs do not use TLS.
     const { generate } = await import("selfsigned")
     const authority = await generate([{ name: "commonName", value: "effect-discord-voice emulator" }], {
       keyType: "ec",

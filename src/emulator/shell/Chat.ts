@@ -1,5 +1,5 @@
 /**
- * The text of a channel, and direct messages: somebody writes there, and sees what bots write.
+ * The text of a channel, and direct messages: users write there, and see what bots write.
  *
  * @since 0.1.0
  */
@@ -24,90 +24,93 @@ import * as Waiting from "./Waiting.ts"
  */
 export interface ChatMessage {
   readonly id: string
-  /** Discord's type: 0 for what is written, 19 for a reply, 20 and 23 for answers to commands, 6 for "X pinned a message". */
+  /** Discord's type: 0 for a normal message, 19 for a reply, 20 and 23 for answers to commands, 6 for "X pinned a message". */
   readonly type: number
-  /** The name of who has written it, or done what it tells of; of a webhook, the one under which it writes. */
+  /** The name of the author, or of the user whose action the message reports. For a webhook, the name under which it writes. */
   readonly user: string
-  /** That of a webhook is its own. */
+  /** The id of that user. For a webhook, the webhook's own id. */
   readonly userId: UserId
   readonly content: string
-  /** All its files, those that its embeds show among them. */
+  /** All files, including those that its embeds show. */
   readonly attachments: ReadonlyArray<Attachment>
-  /** Objects of Discord. */
+  /** Discord's objects. */
   readonly embeds: ReadonlyArray<unknown>
   readonly components: ReadonlyArray<unknown>
-  /** An object of Discord, where there is one. Nobody votes. */
+  /** Discord's object, if there is a poll. Nobody votes in it. */
   readonly poll?: unknown
   readonly edited: boolean
-  /** The id of the message that it replies to, or of the one that was pinned. */
+  /** The id of the message that it replies to, or of the message that was pinned. */
   readonly replyTo: string | undefined
-  /** Emoji that users and bots have reacted with. */
+  /** The emoji that users and bots have reacted with. */
   readonly reactions: ReadonlyArray<string>
-  /** The names of those who have reacted with each of them. */
+  /** The names of the users who reacted, by emoji. */
   readonly reactors: Readonly<Record<string, ReadonlyArray<string>>>
   readonly pinned: boolean
 }
 
 /**
- * Whose direct messages: a user's with a bot.
+ * The direct messages to open: those of a user with a bot.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DirectOptions {
-  /** A name or id. One who is not known is created. Default "guest". */
+  /** A name or id. An unknown user is created. Default "guest". */
   readonly user?: string | undefined
   /** A name or id. Default "bot". */
   readonly bot?: string | undefined
 }
 
 /**
+ * The text of a channel, or direct messages.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Chat {
   /**
-   * What is there, in order: what users and bots have written, and what bots have answered to commands for all to see. The last 1000.
-   * "Is thinking" says nothing.
+   * The messages in order: what users and bots have written, and what bots have publicly answered to commands. The last 1000
+   * are kept. "Is thinking" does not count.
    */
   readonly messages: Effect.Effect<ReadonlyArray<ChatMessage>>
   /**
-   * Somebody writes. Bots hear of it with the intent for messages, and read it with the one for their content, or when it names them
-   * (`<@id>`). Fails with `MessageFailed` for what Discord would not take, and for who does not see the channel.
+   * Writes a message as a user. Bots receive it with the intent for messages, and can read it with the intent for message
+   * content, or if it mentions them (`<@id>`). Fails with `MessageFailed` if Discord would not accept it, or if the user does
+   * not see the channel.
    */
   readonly write: (content: string, options?: {
-    /** A name or id. One who is not known is created. Default "guest", in direct messages the user whose they are. */
+    /** A name or id. An unknown user is created. Default "guest", in direct messages the user who takes part in them. */
     readonly user?: string | undefined
     /** The id of a message. */
     readonly replyTo?: string | undefined
-    /** With files, the message may be empty. Where no content type is given, the ending of the name tells it. */
+    /** A message with files may have no text. If no content type is given, it is derived from the ending of the name. */
     readonly files?: ReadonlyArray<FileOptions> | undefined
   }) => Effect.Effect<ChatMessage, EmulatorError>
   /**
-   * Somebody reacts to a message, by its id, with an emoji: itself, or `name:id` for one of a guild. Bots hear of it with the intent for
-   * reactions. Fails with `MessageFailed` where there is no such message, for who does not see the channel, for what is no emoji, and
-   * beyond 20 different ones.
+   * Reacts to a message, by its id, with an emoji: the character itself, or `name:id` for an emoji of a guild. Bots receive it
+   * with the intent for reactions. Fails with `MessageFailed` if there is no such message, if the user does not see the
+   * channel, if it is not an emoji, and if there are already 20 different ones.
    */
   readonly react: (message: string, emoji: string, options?: {
-    /** Default as in `write`. */
+    /** The same default as in `write`. */
     readonly user?: string | undefined
-    /** Whether a reaction is taken back. Default false. */
+    /** Whether to remove the reaction. Default false. */
     readonly takeBack?: boolean | undefined
   }) => Effect.Effect<void, EmulatorError>
   /**
-   * Waits for what `find` looks for in the messages. Fails with `MessageFailed` when it has not come in time, the channel is deleted or the
-   * emulator closes, and says what was there last; dies of what `find` throws.
+   * Waits until `find` returns something other than `undefined` for the messages. Fails with `MessageFailed` when the time is
+   * over, the channel is deleted or the emulator closes; the error describes the latest messages. Dies of what `find` throws.
    */
   readonly until: <A>(find: (messages: ReadonlyArray<ChatMessage>) => A | undefined, options?: {
-    /** How long to wait at most, on Effect's `Clock`. Default: without end. */
+    /** The maximum time to wait, on Effect's `Clock`. Default: no limit. */
     readonly timeout?: Duration.Input | undefined
   }) => Effect.Effect<A, EmulatorError>
   /**
-   * Presses the button with this `custom_id` in the last message that has it, or chooses `values` in such a menu. Fails with
-   * `CommandFailed` where there is none, or it is disabled.
+   * Presses the button with this `custom_id` in the last message that has it, or chooses `values` in the menu with this
+   * `custom_id`. Fails with `CommandFailed` if there is none, or it is disabled.
    */
   readonly press: (customId: string, options?: {
-    /** Who presses it. Default as in `write`. */
+    /** The user who presses it. The same default as in `write`. */
     readonly user?: string | undefined
     readonly values?: ReadonlyArray<string> | undefined
   }) => Effect.Effect<Command, EmulatorError>
@@ -154,11 +157,11 @@ export const make = (
     pinned: message.pinnedMs !== undefined
   })
 
-  /** "Is thinking" says nothing. */
+  /** "Is thinking" does not count. */
   const viewAll = (messages: ReadonlyArray<Message.Message>) =>
     messages.filter(({ isThinking }) => !isThinking).map(view)
 
-  /** `usual` is who acts where nobody is named. */
+  /** `usual` is the user who acts if none is given. */
   const open = (channel: string, channelId: ChannelId, usual: string): Chat => {
     const failed = (detail: string) => makeError(new MessageFailed({ channel, detail }))
     return {
@@ -185,7 +188,7 @@ export const make = (
           driver,
           (core) => (f) => core.watchMessages(channelId, f),
           (core) => {
-            // what stood in a channel that is gone was the last that there was
+            // in a deleted channel, the last messages are final
             if (!core.hasChannel(channelId)) return { failure: inVain(core, "the channel is gone") }
             there = core.messagesOf(channelId)
             const found = find(viewAll(there))

@@ -1,6 +1,6 @@
 /**
- * A client's WebSocket, which tells that a close frame has come when it has. The end of its TCP connection, which `ws` tells, is
- * some turns of the event loop behind it, and what the client says elsewhere meanwhile would overtake it.
+ * A client's WebSocket that reports a close frame as soon as it arrives. `ws` reports the end of the TCP connection, which
+ * comes some turns of the event loop later, and what the client sends elsewhere in the meantime would overtake it.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,8 @@ import { WebSocket } from "ws"
  */
 export class ClientSocket extends WebSocket {
   /**
-   * Called once with the code of the client's close frame, unless we have closed first. 1005: it has none. A client that waits
-   * for the answer does nothing else before `answer` is called.
+   * Called once with the code of the client's close frame, unless we have closed first. 1005: there is none. A client that
+   * waits for the answer does nothing else before `answer` is called.
    */
   onCloseFrame: ((code: number, answer: () => void) => void) | undefined
   #isOurs = false
@@ -24,7 +24,7 @@ export class ClientSocket extends WebSocket {
     this.close(code, reason)
   }
 
-  // `ws` answers a client's close frame by this
+  // `ws` answers a client's close frame with this
   override close(code?: number, reason?: string | Buffer): void {
     const tell = this.#isOurs ? undefined : this.onCloseFrame
     this.onCloseFrame = undefined

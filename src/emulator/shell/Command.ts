@@ -1,6 +1,6 @@
 /**
- * Somebody types a slash command or chooses one in a context menu, and sees what the bot says to it: suggestions, messages with buttons,
- * and forms.
+ * Users who type slash commands or choose them in a context menu, and see what the bot answers: suggestions, messages with
+ * buttons, and forms.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ import * as Sighting from "./Sighting.ts"
 import * as Waiting from "./Waiting.ts"
 
 /**
- * A file that somebody sends.
+ * A file that a user sends.
  *
  * @category models
  * @since 0.1.0
@@ -34,7 +34,7 @@ export interface FileOptions {
 }
 
 /**
- * With what is left out of a file.
+ * Completes a file with the properties that were left out.
  *
  * @category constructors
  * @since 0.1.0
@@ -42,64 +42,70 @@ export interface FileOptions {
 export const sent = (file: FileOptions): SentFile => ({ contentType: undefined, description: undefined, ...file })
 
 /**
+ * A slash command that is typed.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface CommandOptions {
-  /** With those of a group and a subcommand, with spaces between them: "queue clear". */
+  /** The name, including group and subcommand, separated by spaces: "queue clear". */
   readonly name: string
-  /** By name; a user or a channel is its id. A file is served as those of messages are, for as long as the bot can answer. */
+  /**
+   * The options by name. A user or a channel is given by its id. A file is served like files of messages, for as long as the
+   * bot can answer.
+   */
   readonly options?: Readonly<Record<string, string | number | boolean | FileOptions>> | undefined
-  /** Who types it: a name or id. One who is not known is created. Default "guest". */
+  /** The name or id of the user who types it. An unknown user is created. Default "guest". */
   readonly user?: string | undefined
-  /** Whose command it is. Default "bot". */
+  /** The bot that the command belongs to. Default "bot". */
   readonly bot?: string | undefined
-  /** Where it is typed: in a text channel, or in the text of a voice channel. Default "lobby". */
+  /** Where it is typed: a text channel, or the text of a voice channel. Default "lobby". */
   readonly channel?: string | undefined
-  /** Whether it is typed in the direct messages with the bot, and in no channel. Default false. */
+  /** Whether it is typed in the direct messages with the bot instead of a channel. Default false. */
   readonly direct?: boolean | undefined
 }
 
 /**
- * A command of a context menu.
+ * A context menu command.
  *
  * @category models
  * @since 0.1.0
  */
 export interface MenuOptions {
-  /** As it was registered, with its capitals and spaces. */
+  /** The name as registered, with its capitals and spaces. */
   readonly name: string
-  /** On whom or on what it is chosen: a user by name or id, or a message of the channel by its id. */
+  /** The target: a user by name or id, or a message of the channel by its id. */
   readonly on: { readonly user: string } | { readonly message: string }
-  /** Who chooses it: a name or id. One who is not known is created. Default "guest". */
+  /** The name or id of the user who chooses it. An unknown user is created. Default "guest". */
   readonly user?: string | undefined
-  /** Whose command it is. Default "bot". */
+  /** The bot that the command belongs to. Default "bot". */
   readonly bot?: string | undefined
-  /** Where it is chosen. Default "lobby". */
+  /** The channel in which it is chosen. Default "lobby". */
   readonly channel?: string | undefined
-  /** Whether it is chosen in the direct messages with the bot, and in no channel. Default false. */
+  /** Whether it is chosen in the direct messages with the bot instead of a channel. Default false. */
   readonly direct?: boolean | undefined
 }
 
 /**
- * A command that a bot is going to have. `name` is that of a slash command or of one of a context menu, without those of subcommands.
+ * A command that a bot is expected to register. `name` is the name of a slash command without subcommands, or of a context menu
+ * command.
  *
  * @category models
  * @since 0.1.0
  */
 export interface AwaitCommandOptions extends Omit<MenuOptions, "on"> {
-  /** How long to wait at most, on Effect's `Clock`. Default 30 seconds. */
+  /** The maximum time to wait, on Effect's `Clock`. Default 30 seconds. */
   readonly timeout?: Duration.Input | undefined
 }
 
 /**
- * A command that is not typed to its end.
+ * A command that is being typed.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SuggestOptions extends CommandOptions {
-  /** The option that is being typed; what there is of it stands among the `options`. */
+  /** The option that is being typed. What was typed so far is in `options`. */
   readonly focused: string
 }
 
@@ -111,63 +117,69 @@ export interface SuggestOptions extends CommandOptions {
  */
 export interface Reply {
   readonly content: string
-  /** All its files, those that its embeds show among them. */
+  /** All files, including those that its embeds show. */
   readonly attachments: ReadonlyArray<Attachments.Attachment>
-  /** Objects of Discord. */
+  /** Discord's objects. */
   readonly embeds: ReadonlyArray<unknown>
   readonly components: ReadonlyArray<unknown>
-  /** An object of Discord, where there is one. Nobody votes. */
+  /** Discord's object, if there is a poll. Nobody votes in it. */
   readonly poll?: unknown
-  /** Whether nobody but who typed the command sees it. */
+  /** Whether only the user who typed the command sees it. */
   readonly ephemeral: boolean
   readonly edited: boolean
 }
 
 /**
+ * A command that a user has used, with the bot's answers to it.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Command {
-  /** What the bot has said so far and not deleted again, in order. "Is thinking" says nothing. */
+  /** What the bot has said so far and has not deleted, in order. "Is thinking" does not count. */
   readonly replies: Effect.Effect<ReadonlyArray<Reply>>
   /**
-   * Waits until the bot has said something, and gives the first of what it says. Fails with `CommandFailed` if it does not answer within
-   * three seconds, or says no more than that it is thinking for a quarter of an hour, as Discord has it; and when the emulator closes.
+   * Waits for the bot's first message. Fails with `CommandFailed` if the bot does not answer within three seconds, if it only
+   * shows that it is thinking for a quarter of an hour, which are Discord's limits, or when the emulator closes.
    */
   readonly reply: Effect.Effect<Reply, EmulatorError>
-  /** The form that the bot has opened for who began the interaction, if it has. */
+  /** The form that the bot has opened for the user who began the interaction, if any. */
   readonly opened: Effect.Effect<Modal | undefined>
-  /** Waits until the bot has opened a form. Fails as `reply`, and when the bot has answered in another way. */
+  /** Waits until the bot has opened a form. Fails like `reply`, and if the bot has answered in another way. */
   readonly modal: Effect.Effect<Modal, EmulatorError>
-  /** Waits until the bot has answered in any way, also that it is thinking, by changing a message or with a form. Fails as `reply`. */
+  /**
+   * Waits until the bot has answered in any way, including that it is thinking, a changed message, or a form. Fails like
+   * `reply`.
+   */
   readonly acknowledged: Effect.Effect<void, EmulatorError>
   /**
-   * Waits for what `find` looks for in the replies: for what a bot says later, or changes. Fails as `reply` and when it has not come in
-   * time, and says what was there last; dies of what `find` throws.
+   * Waits until `find` returns something other than `undefined` for the replies: use it for what a bot says or changes later.
+   * Fails like `reply`, and when the time is over; the error describes the latest replies. Dies of what `find` throws.
    */
   readonly until: <A>(find: (replies: ReadonlyArray<Reply>) => A | undefined, options?: {
-    /** How long to wait at most, on Effect's `Clock`. Default, and what Discord has: a quarter of an hour. */
+    /** The maximum time to wait, on Effect's `Clock`. Default: a quarter of an hour, as with Discord. */
     readonly timeout?: Duration.Input | undefined
   }) => Effect.Effect<A, EmulatorError>
   /**
-   * Presses the button with this `custom_id`, or chooses `values` in such a menu. Fails with `CommandFailed` where there is none that
-   * the user sees, or it is disabled.
+   * Presses the button with this `custom_id`, or chooses `values` in the menu with this `custom_id`. Fails with `CommandFailed`
+   * if the user sees no such button or menu, or it is disabled.
    */
   readonly press: (customId: string, options?: {
-    /** Who presses it. Default: who typed the command. */
+    /** The user who presses it. Default: the user who typed the command. */
     readonly user?: string | undefined
     readonly values?: ReadonlyArray<string> | undefined
   }) => Effect.Effect<Command, EmulatorError>
   /**
-   * Sends the form that the bot has opened, with `values` by the `custom_id` of its inputs: a text for a text input and for radio
-   * buttons, true or false for a checkbox, a list for all else; users, channels and roles are ids, files as in a command. What is left out is as the bot has filled it
-   * in. Fails with `CommandFailed` where there is no form, Discord would not let anybody send it, or it was sent before.
+   * Submits the form that the bot has opened. `values` are by the `custom_id` of the inputs: a string for text inputs and radio
+   * buttons, a boolean for checkboxes, an array for all others; users, channels and roles are ids, and files are as in a
+   * command. Inputs that are left out keep what the bot has filled in. Fails with `CommandFailed` if there is no form, if
+   * Discord's client would not send it, or if it was submitted before.
    */
   readonly submit: (values: ModalValues) => Effect.Effect<Command, EmulatorError>
 }
 
 /**
- * What somebody fills into a form, by the `custom_id` of the input.
+ * What a user enters into a form, by the `custom_id` of the inputs.
  *
  * @category models
  * @since 0.1.0
@@ -185,7 +197,7 @@ const filled = (values: ModalValues): Values =>
   )
 
 /**
- * What a message shows besides its text, with the addresses of files that it names.
+ * The parts of a message besides its text, with the addresses of the files that it names.
  *
  * @category getters
  * @since 0.1.0
@@ -205,11 +217,11 @@ const view = (message: Message.Message): Reply => ({
 
 const thinking = Duration.minutes(15)
 
-/** How often is looked whether a bot has a command, in milliseconds. */
+/** How often to check whether a bot has a command, in milliseconds. */
 const lookMs = 10
 
 /**
- * What somebody at the keyboard of a client can do.
+ * What a user can do with the keyboard of a client.
  *
  * @category models
  * @since 0.1.0
@@ -219,7 +231,7 @@ export interface Keyboard {
   readonly menu: (options: MenuOptions) => Effect.Effect<Command, EmulatorError>
   readonly suggest: (options: SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
   readonly awaitCommand: (options: AwaitCommandOptions) => Effect.Effect<void, EmulatorError>
-  /** Begins an interaction in another way; `name` is what errors call it. */
+  /** Begins an interaction in another way. `name` is its name in errors. */
   readonly follow: (
     name: string,
     userId: UserId,
@@ -243,7 +255,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
   const begin = Effect.fnUntraced(function*(command: string, f: (core: Core.Core) => Interactions.Begun) {
     const begun = yield* driver.call(f)
     if ("problem" in begun) {
-      // a program that was refused something may have ended of it, and have told nobody
+      // a program may have ended because a request was refused, without telling anybody
       const why = begun.isAway === true ? Sighting.refused(yield* driver.call((core) => core.lastRefusal())) : ""
       return yield* failed(command, `${begun.problem}${why}`)
     }
@@ -251,7 +263,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
     return begun
   })
 
-  /** Waits for what `find` looks for after each thing that the bot does; a text is why it will not come any more. */
+  /** Evaluates `find` after each thing that the bot does, until it has a result. A string says why there will be none. */
   const wait = <A>(
     command: string,
     interaction: Interactions.Interaction,
@@ -324,7 +336,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
     return watch(name, userId, yield* begin(name, f))
   })
 
-  /** Who asks which bot, and where. */
+  /** Finds the user, the bot and the place. */
   const find = Effect.fnUntraced(
     function*({ bot = "bot", channel = "lobby", direct = false, name, user = "guest" }: Omit<MenuOptions, "on">) {
       const { id: userId } = yield* names.userOrNew({ name: user })

@@ -1,7 +1,6 @@
 /**
- * Owns a core in a scope: gives it the time before every input, wakes it when something is due, hands its outputs to the
- * shell, and keeps it from being entered while it is inside itself. Inputs are plain functions, because they come from
- * callbacks of sockets.
+ * Owns a core in a scope: sets its time before every input, wakes it when something is due, passes its outputs to the shell,
+ * and prevents it from being entered recursively. Inputs are plain functions, because they come from callbacks of sockets.
  *
  * @since 0.1.0
  */
@@ -14,7 +13,7 @@ import type { Output } from "../core/CoreContext.ts"
 import * as DueTimes from "./DueTimes.ts"
 
 /**
- * A core that is being driven.
+ * A core with its driver.
  *
  * @category models
  * @since 0.1.0
@@ -23,30 +22,30 @@ export interface Driver {
   /** The core's time: milliseconds of `Clock.monotonicTimeNanos`. */
   readonly nowMs: () => number
   /**
-   * Advances the core to now and hands it to `input`, at once, or after the running input if there is one. After the
-   * scope has closed nothing happens. Never throws.
+   * Advances the core to the current time and passes it to `input`, immediately, or after the running input if there is one.
+   * Does nothing after the scope has closed. Never throws.
    */
   readonly run: (input: (core: Core) => void) => void
   /**
-   * The same as an effect with a result. It dies with the first defect that the core, an input or the shell's delivery
-   * ever had, so that a broken emulator cannot look like a well-behaved client.
+   * The same as an effect with a result. It dies with the first defect that the core, an input or the shell's delivery ever
+   * had, so that a broken emulator cannot look like a well-behaved client.
    */
   readonly call: <A>(f: (core: Core) => A) => Effect.Effect<A>
-  /** Waits until the scope closes: nothing happens any more, so that nobody who waits for something of the core may go on waiting. */
+  /** Waits until the scope closes: nothing happens after that, so nobody may continue to wait for something of the core. */
   readonly closed: Effect.Effect<void>
 }
 
 /**
- * What {@link make} needs.
+ * The options of {@link make}.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DriverOptions {
   /**
-   * Where inputs come from outside: how to wait until those are there that came while the process stood still. What becomes due
-   * then is not run before they are handed over, so that nobody is blamed for what lies in a socket already. Default: inputs come
-   * when they are made.
+   * If inputs come from outside: how to wait for the inputs that arrived while the process stood still. What becomes due in
+   * that time is not run before these are handed over, so that nobody is blamed for what is still in a socket. Default: inputs
+   * are available as soon as they are made.
    */
   readonly afterInputs?: ((run: () => void) => void) | undefined
   readonly core: (
@@ -57,7 +56,7 @@ export interface DriverOptions {
 }
 
 /**
- * What whoever needs an emulator dies of whose scope has closed.
+ * Dies with the message that the emulator's scope has closed.
  *
  * @category combinators
  * @since 0.1.0
@@ -66,7 +65,7 @@ export const dieClosed: Effect.Effect<never> = Effect.suspend(() =>
   Effect.die(new Error("The scope of the emulator has closed."))
 )
 
-/** The process stood still, or had other things to do, if something is run so late. In milliseconds. */
+/** If something is run this late, in milliseconds, the process stood still or was busy. */
 const stallMs = 15
 
 /** What is due is run at its time, and not before. */
@@ -104,9 +103,9 @@ export const make = Effect.fnUntraced(
 
     const { afterInputs } = options
     let advancedMs = time.now()
-    /** Who waits for the inputs of a time in which the process stood still. */
+    /** Waiting for the inputs of a time in which the process stood still. */
     let catchingUp: Array<() => void> | undefined
-    /** They are there: what is due is run, however late. */
+    /** Whether they have arrived: then what is due is run, however late. */
     let isSettled = false
 
     const runDue = () => {
@@ -127,7 +126,7 @@ export const make = Effect.fnUntraced(
       })
     }
 
-    /** Until those inputs are there, it is a moment before what was due meanwhile. */
+    /** Until those inputs have arrived, the time stays just before what was due meanwhile. */
     const coreNow = (): number => {
       const now = time.now()
       const due = afterInputs === undefined || isSettled ? undefined : core.nextDueMs()
@@ -174,7 +173,7 @@ export const make = Effect.fnUntraced(
     const call = <A>(f: (core: Core) => A): Effect.Effect<A> =>
       Effect.suspend(() => {
         if (defects.length > 0) return Effect.die(defects[0])
-        // A fiber can be resumed from within the core, by a callback of a participant.
+        // A fiber can be resumed from inside the core, by a callback of a participant.
         if (busy) return Effect.andThen(Effect.yieldNow, call(f))
         let result: Effect.Effect<A> = dieClosed
         run((core) => {

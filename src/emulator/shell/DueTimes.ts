@@ -1,7 +1,7 @@
 /**
- * One fiber that waits for due times: it sleeps on Effect's `Clock` until the earliest one, runs what is due, and looks
- * again. The core's timers and the datagrams that a virtual network holds back are both driven by it, under the live
- * clock and the `TestClock` alike.
+ * One fiber that waits for due times: it sleeps on Effect's `Clock` until the earliest one, runs what is due, and checks again.
+ * It drives both the core's timers and the datagrams that a virtual network holds back, under the live clock and the
+ * `TestClock` alike.
  *
  * @since 0.1.0
  */
@@ -11,13 +11,13 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 
 /**
- * The part of a millisecond below which a due time counts as reached: a clock reading in nanoseconds, made into
- * milliseconds, can miss it by a rounding error, and no clock can sleep for so short a time.
+ * The part of a millisecond within which a due time counts as reached: converting a clock reading from nanoseconds to
+ * milliseconds can miss it by a rounding error, and no clock can sleep for so short a time.
  */
 const roundingMs = 1e-4
 
 /**
- * The monotonic clock of everything around: what is read here can be held against what a program in the same process reads.
+ * The shared monotonic clock: what is read here can be compared with what a program in the same process reads.
  *
  * @category models
  * @since 0.1.0
@@ -25,12 +25,12 @@ const roundingMs = 1e-4
 export interface Milliseconds {
   /** Milliseconds of `Clock.monotonicTimeNanos`, with fractions; never goes back. */
   readonly now: () => number
-  /** Lets `now` be no less than `ms`. */
+  /** Sets a minimum of `ms` for `now`. */
   readonly reach: (ms: number) => void
 }
 
 /**
- * Reads the monotonic time of Effect's `Clock` as milliseconds.
+ * The monotonic time of Effect's `Clock` in milliseconds.
  *
  * @category constructors
  * @since 0.1.0
@@ -51,7 +51,7 @@ export const milliseconds: Effect.Effect<Milliseconds> = Clock.clockWith((clock)
 )
 
 /**
- * What {@link make} waits for.
+ * The options of {@link make}.
  *
  * @category models
  * @since 0.1.0
@@ -62,13 +62,13 @@ export interface DueTimesOptions {
   readonly nextDueMs: () => number | undefined
   /** Runs everything that is due by `time.now()`. Afterwards `nextDueMs` must be later. */
   readonly runDue: () => void
-  /** What something that is `lateMs` late has to wait for before it is run, if it has. */
+  /** What has to be waited for before something that is `lateMs` late is run, if anything. */
   readonly whenLate?: ((lateMs: number) => Effect.Effect<void> | undefined) | undefined
 }
 
 /**
- * Wakes the fiber when something is due earlier than what it waits for. Never runs anything itself, so that it can be
- * called from anywhere.
+ * Wakes the fiber if something is due earlier than what it waits for. It never runs anything itself, so it can be called from
+ * anywhere.
  *
  * @category models
  * @since 0.1.0
@@ -78,7 +78,7 @@ export interface DueTimes {
 }
 
 /**
- * Starts the fiber; it ends with the scope.
+ * Starts the fiber, which ends with the scope.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What a scripted participant sends to its channel besides speech, and what others send there: sounds of soundboards and emoji.
+ * The sounds of soundboards and the emoji that a scripted participant sends to its channel, and those that others send there.
  *
  * @since 0.1.0
  */
@@ -12,45 +12,51 @@ import { EffectFailed, type EmulatorError, make as makeError } from "./EmulatorE
 import * as Tally from "./Tally.ts"
 
 /**
- * Of which guild a sound is.
+ * The guild of a sound.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SoundOptions {
-  /** Its name or id. Default: the one that the participant is in. */
+  /** Its name or id. Default: the guild that the participant is in. */
   readonly guild?: string | undefined
 }
 
 /**
- * How an emoji moves.
+ * The animation of an emoji.
  *
  * @category models
  * @since 0.1.0
  */
 export interface EmojiOptions {
-  /** 0 for those who have paid, 1 for all. Default 1. */
+  /** 0 for the premium animation, 1 for the basic one. Default 1. */
   readonly animationType?: number | undefined
   /** Default 0. */
   readonly animationId?: number | undefined
 }
 
 /**
+ * Sends sounds and emoji, and keeps those of others.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Effects {
   /**
-   * Sends a sound to its channel, by name or id: of the guild, or one that everybody has, such as "quack". No audio comes of it, but
-   * VOICE_CHANNEL_EFFECT_SEND to all who are there. Fails with `EffectFailed` where Discord would refuse it (it is deaf, or was muted or
-   * suppressed; a permission is missing; no such sound), and with `UnknownName` for a guild.
+   * Sends a sound to its channel, by name or id: a sound of the guild, or a default sound such as "quack". It causes no audio,
+   * but a VOICE_CHANNEL_EFFECT_SEND to everyone in the channel. Fails with `EffectFailed` where Discord would refuse it (the
+   * participant is deaf, or was muted or suppressed; a permission is missing; there is no such sound), and with `UnknownName`
+   * for a guild.
    */
   readonly sendSound: (sound: string, options?: SoundOptions) => Effect.Effect<void, EmulatorError>
-  /** Sends an emoji to its channel: itself, or `name:id` for one of a guild. Fails with `EffectFailed` as `sendSound` does. */
+  /**
+   * Sends an emoji to its channel: the character itself, or `name:id` for an emoji of a guild. Fails with `EffectFailed` like
+   * `sendSound`.
+   */
   readonly sendEmoji: (emoji: string, options?: EmojiOptions) => Effect.Effect<void, EmulatorError>
-  /** The sounds and emoji that others have sent so far to the channels that it was in then, in their order. */
+  /** The sounds and emoji that others have sent so far to the channels that the participant was in at the time, in order. */
   readonly effects: Effect.Effect<ReadonlyArray<Core.VoiceEffect>>
-  /** Waits until there are so many, counted from the join on, and gives these. Otherwise as `awaitFrames`. */
+  /** Waits until there are `count` of them since the join, and returns them. Otherwise like `awaitFrames`. */
   readonly awaitEffects: (count: number) => Effect.Effect<ReadonlyArray<Core.VoiceEffect>, EmulatorError>
 }
 
@@ -67,7 +73,7 @@ const refusals: { readonly [refusal in Refusal]: string } = {
 }
 
 /**
- * `gone` fails when the participant has left or was removed. With the scope nothing more is remembered.
+ * `gone` fails when the participant has left or was removed. After the scope closes, nothing more is remembered.
  *
  * @category constructors
  * @since 0.1.0

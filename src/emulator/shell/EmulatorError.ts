@@ -1,6 +1,6 @@
 /**
- * What can go wrong with the emulator itself, as one error with a tagged reason. What a client does wrong is never an
- * error here: it is counted, judged and answered as Discord answers it.
+ * The errors of the emulator itself, as one error with a tagged reason. Mistakes of a client are never errors here: they are
+ * counted, judged, and answered as Discord answers them.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,7 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>(`${key}/Liste
 }
 
 /**
- * The certificate for TLS could not be made.
+ * The certificate for TLS could not be created.
  *
  * @category reasons
  * @since 0.1.0
@@ -67,7 +67,7 @@ export class UnknownName extends Schema.TaggedError<UnknownName>(`${key}/Unknown
 }
 
 /**
- * A name is a handle, so it can be given only once.
+ * The name is already in use. Names are handles, so they are unique.
  *
  * @category reasons
  * @since 0.1.0
@@ -98,7 +98,7 @@ export class NotJoinable extends Schema.TaggedError<NotJoinable>(`${key}/NotJoin
 }
 
 /**
- * A user is not where it would have to be.
+ * A user is not in the voice channel or guild that the operation requires.
  *
  * @category reasons
  * @since 0.1.0
@@ -113,7 +113,7 @@ export class NotInVoice extends Schema.TaggedError<NotInVoice>(`${key}/NotInVoic
 }
 
 /**
- * What was to be disturbed is not there.
+ * There was nothing for a fault to act on.
  *
  * @category reasons
  * @since 0.1.0
@@ -129,7 +129,7 @@ export class NothingToDo extends Schema.TaggedError<NothingToDo>(`${key}/Nothing
 }
 
 /**
- * A slash command could not be given, or the bot has not answered.
+ * A slash command could not be used, or the bot did not answer.
  *
  * @category reasons
  * @since 0.1.0
@@ -144,7 +144,7 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>(`${key}/Com
 }
 
 /**
- * A message could not be written, or what was waited for will not be there.
+ * A message could not be written, or the expected message did not appear.
  *
  * @category reasons
  * @since 0.1.0
@@ -175,7 +175,7 @@ export class EffectFailed extends Schema.TaggedError<EffectFailed>(`${key}/Effec
 }
 
 /**
- * An option cannot be used.
+ * An option is invalid.
  *
  * @category reasons
  * @since 0.1.0
@@ -190,7 +190,7 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>(`${key}/Inv
 }
 
 /**
- * Every reason.
+ * All reasons.
  *
  * @category schemas
  * @since 0.1.0
@@ -216,8 +216,8 @@ export const Reason = Schema.Union([
 export type Reason = typeof Reason.Type
 
 /**
- * The one error of the emulator. `message` is the reason's. Handle a reason with
- * `Effect.catchReason("EmulatorError", "ListenFailed", ...)`.
+ * The error of the emulator. `message` is the message of its reason. Handle a reason with `Effect.catchReason("EmulatorError",
+ * "ListenFailed", ...)`.
  *
  * @category errors
  * @since 0.1.0
@@ -229,7 +229,7 @@ export class EmulatorError extends Schema.TaggedError<EmulatorError>(key)("Emula
 }
 
 /**
- * Wraps a reason.
+ * Makes an error with a reason.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What makes sense in the options of a fault, and of a bad network.
+ * Validates the options of faults and of the network.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import type { Incident, Schedule } from "../core/faults/FaultSchedule.ts"
 import { type EmulatorError, InvalidOption, make as makeError } from "./EmulatorError.ts"
 import type { NetworkOptions } from "./Network.ts"
 
-/** What is wrong with some options: nothing, in the best case. */
+/** What is wrong with some options. Empty if they are valid. */
 type Problems = ReadonlyArray<InvalidOption>
 
 const problem = (option: string, detail: string): Problems => [new InvalidOption({ option, detail })]
@@ -17,7 +17,7 @@ const problem = (option: string, detail: string): Problems => [new InvalidOption
 const most = Number.MAX_SAFE_INTEGER
 
 /**
- * A number from `least` to `greatest`, a whole one where `whole` says so; `undefined` is fine.
+ * Checks a number from `least` to `greatest`, which has to be whole if `whole` is set. `undefined` is valid.
  *
  * @category guards
  * @since 0.1.0
@@ -38,7 +38,7 @@ const mostReasonBytes = 123
 const encoder = new TextEncoder()
 
 /**
- * What a close frame can carry (RFC 6455, 5.5 and 7.4).
+ * Checks what a close frame can carry (RFC 6455, 5.5 and 7.4).
  *
  * @category guards
  * @since 0.1.0
@@ -71,11 +71,11 @@ const what = (action: What): Problems => {
   return "close" in action ? closeFrame("close", action.close, action.reason) : []
 }
 
-/** What cannot be done to a request, which has one answer and no close frame. */
+/** What cannot be done to a request, which has exactly one answer and no close frame. */
 const notForRest = ["duplicate", "holdBehind", "close"]
 
 /**
- * The options of `when`.
+ * Checks the options of `when`.
  *
  * @category guards
  * @since 0.1.0
@@ -101,7 +101,7 @@ export const rule = (when: When, action: What): Problems => {
 }
 
 /**
- * The options of `datagrams`.
+ * Checks the options of `datagrams`.
  *
  * @category guards
  * @since 0.1.0
@@ -115,7 +115,7 @@ export const datagrams = (options: DatagramFaults): Problems => [
 ]
 
 /**
- * The option `network` of the emulator.
+ * Checks the option `network` of the emulator.
  *
  * @category guards
  * @since 0.1.0
@@ -144,7 +144,7 @@ const incident = (incident: Incident): Problems => {
 }
 
 /**
- * A schedule that is to be played.
+ * Checks a schedule before it is played.
  *
  * @category guards
  * @since 0.1.0
@@ -152,7 +152,7 @@ const incident = (incident: Incident): Problems => {
 export const schedule = (steps: Schedule): Problems => steps.flatMap((step) => incident(step.incident))
 
 /**
- * Fails with the first of some problems.
+ * Fails with the first problem, if there is any.
  *
  * @category guards
  * @since 0.1.0

@@ -12,7 +12,7 @@ import type { Schedule, Step } from "../core/faults/FaultSchedule.ts"
 import type { Driver } from "./Driver.ts"
 
 /**
- * A step that was carried out; `found` says whether there was something to act on.
+ * A step that was carried out. `found` tells whether there was something to act on.
  *
  * @category models
  * @since 0.1.0
@@ -22,22 +22,22 @@ export interface PlayedStep extends Step {
 }
 
 /**
- * A schedule under way. The end of the scope in which it was begun ends it, and mends what it has broken.
+ * A running schedule. It ends with the scope in which it was started, which also repairs what it has broken.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Playing {
-  /** What is played, to be printed and kept. */
+  /** The schedule, which can be printed and saved. */
   readonly schedule: Schedule
-  /** The steps so far, in their order. */
+  /** The steps so far, in order. */
   readonly played: Effect.Effect<ReadonlyArray<PlayedStep>>
-  /** Waits until everything has happened and what lasts is over. */
+  /** Waits until all steps were carried out and the lasting faults are over. */
   readonly awaitEnd: Effect.Effect<void>
 }
 
 /**
- * Plays a schedule from now on. Every step comes with the id of its user.
+ * Plays a schedule from now on. Every step has the id of its user.
  *
  * @category constructors
  * @since 0.1.0
@@ -60,7 +60,7 @@ export const make = Effect.fnUntraced(function*(
 
   const fiber = yield* Effect.gen(function*() {
     const lasting: Array<Fiber.Fiber<void>> = []
-    // one after another: behind a stall several are due at once, and clocks do not say in which order
+    // in sequence: after a stall several are due at once, and clocks do not define their order
     for (const { step, userId } of steps.toSorted((a, b) => a.step.atMs - b.step.atMs)) {
       yield* Effect.sleep(Math.max(0, startMs + step.atMs - driver.nowMs()))
       const { forMs, found, heal } = yield* driver.call((core) => FaultPlay.start(core, step.incident, userId))

@@ -1,5 +1,5 @@
 /**
- * A fault that lasts, as a program holds it.
+ * The handle of a lasting fault.
  *
  * @since 0.1.0
  */
@@ -10,25 +10,25 @@ import type { Driver } from "./Driver.ts"
 import * as Tally from "./Tally.ts"
 
 /**
- * A fault under way. It ends with the scope in which it was begun, or before.
+ * A running fault. It ends with the scope in which it was started, or earlier.
  *
  * @category models
  * @since 0.1.0
  */
 export interface FaultRule {
-  /** On how many messages or datagrams it has acted. */
+  /** The number of messages or datagrams on which it has acted. */
   readonly hits: Effect.Effect<number>
   /**
-   * Waits until it has acted that often, once unless given. It has no deadline of its own; it can be interrupted. Dies when the fault
+   * Waits until it has acted `count` times, by default once. It has no time limit, and can be interrupted. Dies if the fault
    * ends before, or the emulator closes.
    */
   readonly awaitHits: (count?: number) => Effect.Effect<void>
-  /** Ends it now. What it holds back or delays still arrives. Stopping twice is harmless. */
+  /** Ends it now. What it holds back or delays still arrives. It can be run more than once. */
   readonly stop: Effect.Effect<void>
 }
 
 /**
- * Begins a fault, which has to call `onHit` whenever it acts.
+ * Starts a fault, which has to call `onHit` whenever it acts.
  *
  * @category constructors
  * @since 0.1.0

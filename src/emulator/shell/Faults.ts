@@ -1,5 +1,5 @@
 /**
- * What can be done to a client while it runs: the faults of the public face, by name.
+ * The faults that act on a client while it runs, by name.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
 
 /**
- * Where something is done.
+ * Where a fault acts.
  *
  * @category models
  * @since 0.1.0
@@ -26,30 +26,30 @@ export interface InGuild {
 }
 
 /**
- * Who does it, which the audit log of the guild says.
+ * Who acts, as recorded in the guild's audit log.
  *
  * @category models
  * @since 0.1.0
  */
 export interface By {
-  /** The name or id of a user, whatever it may do. Default: the owner of the guild. */
+  /** The name or id of a user, whatever their permissions. Default: the owner of the guild. */
   readonly by?: string | undefined
 }
 
 /**
- * What moderators, servers and networks do to a client. What is done to a user at once fails with the reason `NothingToDo`
- * if there is nothing to act on. What lasts ends with the scope. Names that are not known fail with `UnknownName`, numbers
- * that make no sense with `InvalidOption`.
+ * What moderators, servers and networks can do to a client. A fault that acts on a user immediately fails with the reason
+ * `NothingToDo` if there is nothing to act on. Lasting faults end with the scope. Unknown names fail with `UnknownName`,
+ * invalid numbers with `InvalidOption`.
  *
- * Where a bot is in several guilds, what is done to its voice is done in all of them, unless the option `guild` names one.
+ * If a bot is in several guilds, faults of its voice act in all of them unless the option `guild` names one.
  *
- * Nothing of it is ever held against the client: what a fault has kept back, changed or repeated is not judged.
+ * Faults are never held against the client: what a fault has held back, changed or repeated is not judged.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Faults extends LastingFaults.LastingFaults {
-  /** Closes the voice WebSocket of a user with a code. The session can be resumed if the code is one of those. */
+  /** Closes the voice WebSocket of a user with a code. Some codes leave the session resumable. */
   readonly closeVoice: (
     user: string,
     code: number,
@@ -58,48 +58,48 @@ export interface Faults extends LastingFaults.LastingFaults {
   ) => Effect.Effect<void, EmulatorError>
   /** Cuts the voice WebSocket of a user without a close frame. */
   readonly terminateVoice: (user: string, options?: InGuild) => Effect.Effect<void, EmulatorError>
-  /** Closes the main gateway connection of a user with a code. After 4004, 4007 and 4009 its session is gone too. */
+  /** Closes the main gateway connection of a user with a code. 4004, 4007 and 4009 also end its session. */
   readonly closeGateway: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
   /** Cuts the main gateway connection of a user without a close frame. */
   readonly terminateGateway: (user: string) => Effect.Effect<void, EmulatorError>
 
-  /** Asks a user for a heartbeat at once: op 3 of the voice gateway, op 1 of the main gateway. */
+  /** Asks a user for an immediate heartbeat: op 3 of the voice gateway, op 1 of the main gateway. */
   readonly requestHeartbeat: (user: string, on: "voice" | "gateway") => Effect.Effect<void, EmulatorError>
 
   /**
-   * From now on the datagrams of a user come from another address, as if a router had restarted, and what goes to the
-   * former one is lost. The voice server does not follow: it sends where Select Protocol (op 1) said, until that comes
-   * again with what a new IP discovery gives.
+   * Changes the source address of a user's datagrams, as if a router had restarted. Datagrams to the former address are lost.
+   * The voice server does not follow: it sends to the address from Select Protocol (op 1), until the client sends that again
+   * with the result of a new IP discovery.
    */
   readonly changeNat: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Lets the voice server send where a user is seen now. Harmless if its address was not changed. */
+  /** Makes the voice server send to where a user's datagrams come from now. Does nothing if the address was not changed. */
   readonly healNat: (user: string) => Effect.Effect<void, EmulatorError>
 
   /**
-   * A moderator disconnects a user from voice: null state and close 4014. With `only` "close" its client hears nothing
-   * from the main gateway, with "event" its voice connection stays open.
+   * Disconnects a user from voice as a moderator would: a voice state without channel, and close code 4014. With `only` "close"
+   * the main gateway reports nothing; with "event" the voice connection stays open.
    */
   readonly kick: (
     user: string,
     options?: InGuild & By & { readonly only?: "close" | "event" | undefined }
   ) => Effect.Effect<void, EmulatorError>
-  /** A moderator moves a user to another channel of the guild. */
+  /** Moves a user to another channel of the guild, as a moderator would. */
   readonly moveUser: (user: string, channel: string, options?: By) => Effect.Effect<void, EmulatorError>
   /**
-   * Removes a member from a guild, or from all of its guilds: out of voice (close 4014), and GUILD_DELETE, after which nothing of the
-   * guild comes any more.
+   * Removes a member from a guild, or from all of its guilds: the member leaves voice (close code 4014) and gets GUILD_DELETE,
+   * after which nothing of the guild arrives any more.
    */
   readonly removeFromGuild: (user: string, options?: InGuild & By) => Effect.Effect<void, EmulatorError>
-  /** Invites a user again that was removed from a guild: GUILD_CREATE. */
+  /** Adds a removed user to a guild again: GUILD_CREATE. */
   readonly addToGuild: (user: string, options?: InGuild) => Effect.Effect<void, EmulatorError>
   /**
-   * Gives a member another nickname, in one guild or in all of its guilds: GUILD_MEMBER_UPDATE, which clients get of others with the
-   * privileged intent for members only. `null` takes it away. Voice states have it from then on.
+   * Changes the nickname of a member, in one guild or in all of its guilds: GUILD_MEMBER_UPDATE, which clients get for other
+   * members only with the privileged intent for members. `null` removes the nickname. Voice states contain it from then on.
    */
   readonly setNick: (user: string, nick: string | null, options?: InGuild & By) => Effect.Effect<void, EmulatorError>
   /**
-   * A user has these roles, by name or id, and no others, in one guild or in all that have them: GUILD_MEMBER_UPDATE, and what it may
-   * do follows. "moderators" is what a `moderator` has.
+   * Replaces the roles of a user, by name or id, in one guild or in all guilds that have them: GUILD_MEMBER_UPDATE, and its
+   * permissions change accordingly. "moderators" is the role of a `moderator`.
    */
   readonly setRoles: (
     user: string,
@@ -107,8 +107,9 @@ export interface Faults extends LastingFaults.LastingFaults {
     options?: InGuild & By
   ) => Effect.Effect<void, EmulatorError>
   /**
-   * A moderator gives a member a time-out of four weeks at most, in one guild or in all of its guilds; `null` ends one: it may read alone, is out of voice
-   * (close 4014), and is let in no more before it is over. GUILD_MEMBER_UPDATE; nothing tells of its end.
+   * Puts a member into a time-out of at most four weeks, in one guild or in all of its guilds; `null` ends it. The member can
+   * only read, leaves voice (close code 4014), and is not let in before the time-out is over. Sends GUILD_MEMBER_UPDATE;
+   * nothing is sent when it expires.
    */
   readonly timeOut: (
     user: string,
@@ -116,20 +117,20 @@ export interface Faults extends LastingFaults.LastingFaults {
     options?: InGuild & By
   ) => Effect.Effect<void, EmulatorError>
   /**
-   * A guild cannot be reached until the scope closes: GUILD_DELETE with `unavailable`, and GUILD_CREATE afterwards. In between nothing
-   * of it comes and op 4 is not answered; voice connections stay. Without a name it is the usual guild.
+   * Makes a guild unavailable until the scope closes: GUILD_DELETE with `unavailable`, and GUILD_CREATE afterwards. In between,
+   * nothing of the guild arrives and op 4 is not answered; voice connections stay. Default: "guild".
    */
   readonly guildOutage: (guild?: string) => Effect.Effect<void, EmulatorError, Scope.Scope>
-  /** Deletes a channel; its name is free afterwards. */
+  /** Deletes a channel. Its name can be used again. */
   readonly deleteChannel: (channel: string) => Effect.Effect<void, EmulatorError>
-  /** Lets nobody in any more, whatever the limit: a request (op 4) gets no answer at all. `false` lets members in again. */
+  /** Admits nobody any more, whatever the limit: a request (op 4) gets no answer at all. `false` admits members again. */
   readonly fillChannel: (channel: string, full?: boolean) => Effect.Effect<void, EmulatorError>
-  /** Takes the voice server away (close 4022, `endpoint: null`), until `moveServer` gives the channel one. */
+  /** Takes the voice server of a channel away (close code 4022, `endpoint: null`), until `moveServer` gives it one. */
   readonly parkChannel: (channel: string) => Effect.Effect<void, EmulatorError>
   /**
-   * Moves a channel to another voice server: the one of the given region, or the next. Voice connections are closed with
-   * `code`, 4022 unless given. With `nullEndpointFirst` clients hear of the new server `delayMs` (1000) later. With `only`
-   * "close" they do not hear of it, with "event" their voice connections stay open.
+   * Moves a channel to another voice server: that of the given region, or the next one. Voice connections are closed with
+   * `code`, by default 4022. With `nullEndpointFirst` clients learn of the new server `delayMs` (1000) later. With `only`
+   * "close" they do not learn of it; with "event" their voice connections stay open.
    */
   readonly moveServer: (channel: string, options?: {
     readonly region?: string | undefined
@@ -138,14 +139,16 @@ export interface Faults extends LastingFaults.LastingFaults {
     readonly code?: number | undefined
     readonly only?: "close" | "event" | undefined
   }) => Effect.Effect<void, EmulatorError>
-  /** Mutes or deafens a user for the whole guild. */
+  /** Mutes or deafens a user in the whole guild. */
   readonly muteUser: (
     user: string,
     flags: InGuild & By & { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined }
   ) => Effect.Effect<void, EmulatorError>
-  /** In a stage: puts a user into the audience (true) or among the speakers (false). */
+  /** On a stage: moves a user to the audience (true) or to the speakers (false). */
   readonly suppressUser: (user: string, suppress: boolean, options?: InGuild) => Effect.Effect<void, EmulatorError>
-  /** Denies a user to connect to a channel, to see it, to speak in it or to write in it; all false allows again. */
+  /**
+   * Denies a user to connect to a channel, to see it, to speak in it or to write in it. If all are false, it is allowed again.
+   */
   readonly deny: (user: string, channel: string, what: {
     readonly connect?: boolean | undefined
     readonly view?: boolean | undefined
@@ -153,23 +156,23 @@ export interface Faults extends LastingFaults.LastingFaults {
     readonly send?: boolean | undefined
   }) => Effect.Effect<void, EmulatorError>
 
-  /** Sends Reconnect (op 7): the main gateway session is to be resumed. */
+  /** Sends Reconnect (op 7): the client should resume its main gateway session. */
   readonly reconnectGateway: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Sends Invalid Session (op 9, true): the main gateway session is to be resumed on the same connection or another. */
+  /** Sends Invalid Session (op 9, true): the client should resume its main gateway session, on the same connection or another. */
   readonly suspendGatewaySession: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Forgets the main gateway session of a user: Invalid Session (op 9, false), and voice is closed with 4014. */
+  /** Drops the main gateway session of a user: Invalid Session (op 9, false), and voice is closed with 4014. */
   readonly dropGatewaySession: (user: string) => Effect.Effect<void, EmulatorError>
 
-  /** Sends another session description (op 4) with a new key. What was sealed with the former one is opened for 5 s. */
+  /** Sends another session description (op 4) with a new key. Packets sealed with the former key are still accepted for 5 s. */
   readonly rekeyVoice: (user: string) => Effect.Effect<void, EmulatorError>
   /**
-   * Lets every Resume of the user's voice session end with 4006, as if it had missed more than is kept. Needs version 8:
-   * nothing is kept for earlier ones, which are never told what they have missed.
+   * Makes every Resume of the user's voice session end with 4006, as if more had been missed than the server keeps. Requires
+   * version 8: earlier versions never replay what was missed.
    */
   readonly overrunReplay: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Cuts the voice WebSocket of a user, if it is there, and ends the session as if the time to resume were over. */
+  /** Cuts the voice WebSocket of a user, if there is one, and ends the session as if the time to resume were over. */
   readonly expireVoice: (user: string) => Effect.Effect<void, EmulatorError>
-  /** The number (`seq`) of the first numbered message, 0 to 65535, in the voice sessions that a user begins from now on. */
+  /** Sets the number (`seq`) of the first numbered message, 0 to 65535, in the voice sessions that a user begins from now on. */
   readonly startSequence: (user: string, first: number) => Effect.Effect<void, EmulatorError>
 }
 
@@ -180,7 +183,7 @@ const notConnectedToVoice = "it has no connection to a voice gateway"
 const notConnected = "it has no connection to the main gateway"
 
 /**
- * Makes the faults of a shell. What they do has had its first effects when they return.
+ * Makes the faults of a shell. When one of them returns, its first effects have happened.
  *
  * @category constructors
  * @since 0.1.0
@@ -200,7 +203,7 @@ export const make = (shell: Shell, names: {
     )
   const actOnUser = (action: keyof Faults, name: string, detail: string, f: (core: Core.Core, id: UserId) => boolean) =>
     Effect.flatMap(users.find(name), ({ id }) => act(action, name, detail, (core) => f(core, id)))
-  /** What somebody does, in whose name it stands in audit logs. */
+  /** The user in whose name audit logs record an action. */
   const asUser = (by: string | undefined) =>
     by === undefined
       ? Effect.succeed((_: Core.Core, f: () => boolean) => f())

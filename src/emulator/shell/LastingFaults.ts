@@ -1,5 +1,6 @@
 /**
- * The faults that last: rules for messages and datagrams, and schedules of faults. Each ends with the scope that it was made in.
+ * The faults that last: rules for messages and datagrams, and schedules of faults. Each ends with the scope in which it was
+ * started.
  *
  * @since 0.1.0
  */
@@ -19,33 +20,35 @@ import * as FaultRule from "./FaultRule.ts"
 import type { Names } from "./Names.ts"
 
 /**
+ * The faults that last. Each ends with the scope in which it was started.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface LastingFaults {
   /**
-   * Asks a function about every message and datagram (see `FaultSubject`) until the scope closes. It has to be pure, or at
-   * least fast: it runs within the emulator.
+   * Asks a function about every message and datagram (see `FaultSubject`) until the scope closes. It runs inside the emulator,
+   * so it has to be pure, or at least fast.
    */
   readonly add: (fault: Fault) => Effect.Effect<void, never, Scope.Scope>
   /**
-   * Does something to every message or datagram of a kind, or to the nth one. Where several faults fit one message, all count it:
-   * their delays add up, and of what else they do to it only the first is done.
+   * Does something to every message or datagram that matches, or to the nth one. If several faults match one message, all of
+   * them count it: their delays add up, and of their other actions only the first is carried out.
    */
   readonly when: (when: When, what: What) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
 
-  /** Does not acknowledge heartbeats of a user, on one of its two connections. */
+  /** Stops acknowledging the heartbeats of a user, on one of its two connections. */
   readonly ignoreHeartbeats: (
     user: string,
     on: "voice" | "gateway"
   ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
 
-  /** Lets datagrams of a user be lost, spoilt, repeated, reordered or late, by chance from the emulator's seed. */
+  /** Loses, corrupts, repeats, reorders or delays datagrams of a user, at random from the emulator's seed. */
   readonly datagrams: (
     user: string,
     options: DatagramFaults
   ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
-  /** Does not answer IP discovery of a user, or only from the nth request on (`from`, counted from 1). */
+  /** Stops answering the IP discovery of a user, or only from the nth request on (`from`, counted from 1). */
   readonly silenceDiscovery: (
     user: string,
     options?: { readonly from?: number | undefined }

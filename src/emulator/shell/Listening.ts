@@ -1,5 +1,5 @@
 /**
- * What listens on this machine, and the errors of what cannot.
+ * The listeners on this machine, and the errors when they cannot be opened.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ import { type EmulatorError, ListenFailed, make as makeError } from "./EmulatorE
 export const host = "127.0.0.1"
 
 /**
- * The code of an error of the operating system.
+ * The code of an operating system error.
  *
  * @category combinators
  * @since 0.1.0
@@ -54,7 +54,7 @@ const portOf = (address: Net.AddressInfo | string | null): number =>
   typeof address === "object" && address !== null ? address.port : 0
 
 /**
- * Lets a server listen until the scope closes, which destroys its connections. Gives the port.
+ * Lets a server listen until the scope closes, which destroys its connections. Returns the port.
  *
  * @category constructors
  * @since 0.1.0
@@ -76,7 +76,7 @@ export const tcp = Effect.fnUntraced(function*(
 })
 
 /**
- * A UDP socket until the scope closes. `count` is told of what goes wrong with it.
+ * Opens a UDP socket until the scope closes. `count` is called for its errors.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,7 +1,7 @@
 /**
- * The shell with real sockets, all on 127.0.0.1: one HTTP server for REST and the main gateway, and for each voice server
- * one HTTP server with its gateway and one UDP socket. Foreign clients connect to it as to Discord. Whatever they send is
- * counted and answered, or dropped; nothing of it ends the process.
+ * The shell with real sockets, all on 127.0.0.1: one HTTP server for REST and the main gateway, and for each voice server one
+ * HTTP server with its gateway and one UDP socket. Any client connects to it as to Discord. Whatever clients send is counted
+ * and answered, or dropped; nothing of it ends the process.
  *
  * @since 0.1.0
  */
@@ -29,17 +29,17 @@ import { isForm, makeCounters, type Shell, type ShellOptions, type VoiceServer }
 import * as Standstill from "./Standstill.ts"
 
 /**
- * Ports to listen at; 0, and everything that is not given, is a free one.
+ * The ports to listen on. 0 and ports that are not given mean a free one.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Ports {
-  /** The main gateway and REST. */
+  /** The port of the main gateway and REST. */
   readonly gateway?: number | undefined
-  /** The gateways of the voice servers, in the order of their regions. */
+  /** The ports of the voice servers' gateways, in the order of their regions. */
   readonly voice?: ReadonlyArray<number> | undefined
-  /** The UDP sockets of the voice servers, in the order of their regions. */
+  /** The ports of the voice servers' UDP sockets, in the order of their regions. */
   readonly udp?: ReadonlyArray<number> | undefined
 }
 
@@ -51,11 +51,11 @@ export interface Ports {
  */
 export interface LoopbackOptions extends ShellOptions {
   readonly ports: Ports
-  /** Default: none but this machine's. */
+  /** Default: only the network of this machine. */
   readonly network: Network.NetworkOptions | undefined
 }
 
-/** The two ways between a client and the core. */
+/** The two directions between a client and the core. */
 interface Lanes {
   readonly toCore: Network.Lane
   readonly toClient: Network.Lane
@@ -66,15 +66,15 @@ type ToConnection = Exclude<Output, { readonly _tag: "Datagram" }>
 /** A WebSocket that the core knows. */
 interface Link extends Lanes {
   client: ClientSocket | undefined
-  /** What the core says while it accepts the connection, before the upgrade is answered. */
+  /** What the core sends while it accepts the connection, before the upgrade is answered. */
   readonly early: Array<ToConnection>
 }
 
 type Target = { readonly _tag: "Gateway" } | { readonly _tag: "Voice"; readonly server: VoiceServerId }
 
-/** Larger than what Discord takes, so that the core can judge what is too large; the rest is closed with 1009. */
+/** More than Discord accepts, so that the core can judge messages that are too large; larger ones are closed with 1009. */
 const maxMessageBytes = 256 * 1024
-/** What may wait for a client that does not read, in bytes, before it is dropped. */
+/** How much may wait for a client that does not read, in bytes, before it is dropped. */
 const maxWaitingBytes = 16 * 1024 * 1024
 const maxConnections = 4096
 const receiveBufferBytes = 4 * 1024 * 1024
@@ -83,7 +83,7 @@ const receiveBufferBytes = 4 * 1024 * 1024
 const restPrefix = /^\/(?:api(?:\/v\d+)?(?=\/|\?|$)|(?:attachments|soundboard-sounds)\/)/
 
 /**
- * Opens the listeners. They close with the scope, and every connection with them, at once. Fails with the reasons
+ * Opens the listeners. They close with the scope, and with them every connection, immediately. Fails with the reasons
  * `ListenFailed` and `CertificateFailed`.
  *
  * @category constructors
@@ -94,7 +94,7 @@ export const make = Effect.fnUntraced(
     const certificate = options.tls ? yield* Certificate.make : undefined
     const counters = makeCounters()
     const seeds = Network.diceOf(options.seed)
-    // the order in which lanes are used is not always the same: each has dice of its own
+    // the order in which lanes are used varies, so each has its own random source
     const network = options.network === undefined
       ? Network.direct
       : yield* Network.make(options.network, () => Random.make(seeds.int(2 ** 32)))
@@ -117,7 +117,7 @@ export const make = Effect.fnUntraced(
       }
       client.send(frame)
     }
-    /** A fault of the caller's own may ask for a code or a reason that no close frame can carry. */
+    /** A user-defined fault may request a code or a reason that a close frame cannot carry. */
     const closeFrame = (client: ClientSocket, code: number, reason: string) => {
       try {
         client.closeFromHere(code, reason)
@@ -134,11 +134,11 @@ export const make = Effect.fnUntraced(
       return found
     }
     const sendDatagram = (server: VoiceServerId, to: Address, bytes: Uint8Array): void => {
-      // A client chooses the address by itself (Select Protocol), and nothing may leave this machine.
+      // A client chooses the address itself (Select Protocol), and nothing may leave this machine.
       if (!to.address.startsWith("127.") || to.port < 1 || to.port > 65_535) {
         return counters.add("datagram-to-foreign-address")
       }
-      // Sending waits for the next turn of the event loop, when the bytes have other contents.
+      // The datagram is sent in the next turn of the event loop, when the bytes have other contents.
       const copy = new Uint8Array(bytes)
       network.datagram(
         route(server, to).toClient,
@@ -169,7 +169,7 @@ export const make = Effect.fnUntraced(
       if (output._tag === "Datagram") return sendDatagram(output.server, output.to, output.bytes)
       const link = links.get(output.connection)
       if (link === undefined) return
-      // what still comes of it is nobody's
+      // whatever still arrives from it is ignored
       if (output._tag === "Close" || output._tag === "Terminate") links.delete(output.connection)
       network.reliable(link.toClient, () => carryOut(link, output))
     }
@@ -186,7 +186,7 @@ export const make = Effect.fnUntraced(
       link.client = client
       client.on("error", (error) => counters.add(`websocket-error ${Listening.codeOf(error)}`))
       client.on("message", (data, isBinary) => {
-        // With the default `binaryType` the bytes always come as one Buffer.
+        // With the default `binaryType` the bytes always arrive as one Buffer.
         if (!Buffer.isBuffer(data)) return
         const frame = isBinary ? data : data.toString()
         network.reliable(link.toCore, () =>
@@ -201,7 +201,7 @@ export const make = Effect.fnUntraced(
           driver.run((core) => core.disconnected(id, code))
           andThen()
         })
-      // behind the datagrams that were sent before it
+      // after the datagrams that were sent before it
       client.onCloseFrame = (code, answer) => {
         isLeaving = true
         backlog.after(() => gone(code, () => network.reliable(link.toClient, answer)))
@@ -261,7 +261,7 @@ export const make = Effect.fnUntraced(
           const finish = () => {
             if (answer.status === 0) return request.socket.destroy()
             const text = answer.text ?? (answer.body === undefined ? undefined : JSON.stringify(answer.body))
-            // libraries read what says that it is JSON
+            // libraries check that the content type is JSON
             const kind = text === undefined ? {} : { "content-type": "application/json" }
             response.writeHead(answer.status, { ...kind, ...answer.headers })
             response.end(answer.bytes ?? text)
@@ -294,7 +294,7 @@ export const make = Effect.fnUntraced(
         else parts.length = 0
       })
       request.on("end", () => {
-        // not before: who is still sending would not read it
+        // not earlier: a client that is still sending would not read it
         if (length > most) return refuse(response, Sent.tooLarge.status, Sent.tooLarge.body)
         answerRest(request, response, isOfFiles ? Buffer.concat(parts) : Buffer.concat(parts).toString())
       })
@@ -368,14 +368,14 @@ export const make = Effect.fnUntraced(
       )
       const socket = yield* Listening.udp(options.ports.udp?.[index] ?? 0, receiveBufferBytes, counters.add)
       const udp = { address: Listening.host, port: socket.address().port }
-      // JDA takes the endpoint for a URL, of which a number cannot be the scheme, and Discord's are names too
+      // JDA treats the endpoint as a URL, whose scheme cannot be a number, and Discord's endpoints are also names
       const endpoint = options.tls ? `localhost:${port}` : `ws://${Listening.host}:${port}`
       const server = yield* driver.call((core) => core.createVoiceServer({ region, endpoint, udp }))
       id = server
       datagrams.set(server, socket)
       socket.on("message", (bytes, from) => {
         backlog.read()
-        // a datagram may arrive twice, and the core works on the bytes in place
+        // a datagram may arrive twice, and the core processes the bytes in place
         network.datagram(route(server, from).toCore, () => {
           const copy = new Uint8Array(bytes)
           driver.run((core) => core.datagram(server, from, copy))

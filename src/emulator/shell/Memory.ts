@@ -1,7 +1,7 @@
 /**
- * The shell without sockets: it stands behind `WebSocketTransport` and `DatagramTransport`, whose peers are the core. The
- * real clients run unchanged over it, and the clock of the program (in a test: the `TestClock`) is the only time there
- * is. Nothing is delivered while the sender is still sending: neither side can re-enter the other.
+ * The shell without sockets: it implements `WebSocketTransport` and `DatagramTransport` with the core as their peer. The real
+ * clients run unchanged on it, and the clock of the program (in a test: the `TestClock`) is the only time. Nothing is delivered
+ * while the sender is still sending, so neither side can re-enter the other.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ import * as Network from "./Network.ts"
 import { makeCounters, type Shell, type ShellOptions, type VoiceServer } from "./Shell.ts"
 
 /**
- * Options of {@link make}.
+ * The options of {@link make}.
  *
  * @category models
  * @since 0.1.0
@@ -56,7 +56,7 @@ type Target =
 /** A WebSocket between a client and the core. */
 interface Peer {
   readonly frameArrived: (frame: Frame) => void
-  /** The end as the client sees it. Ending twice is harmless. */
+  /** Ends the connection from the client's point of view. It can be called more than once. */
   readonly ended: (code: number, reason: string) => void
   readonly toClient: Network.Lane
   /** Whether the core still has the connection. */
@@ -69,7 +69,7 @@ interface Socket {
   readonly arrived: (datagram: Uint8Array) => void
 }
 
-/** The `slice` of a Buffer is no copy. */
+/** The `slice` of a Buffer is not a copy. */
 const copyBytes = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
 
 const copyFrame = (frame: Frame): Frame => typeof frame === "string" ? frame : copyBytes(frame)
@@ -78,7 +78,7 @@ const frameLength = (frame: Frame): number => typeof frame === "string" ? Buffer
 
 const addressKey = (address: Address): string => `${address.address}:${address.port}`
 
-/** Neither the query nor user and password, where secrets are. */
+/** Removes the query, user and password, which may contain secrets. */
 const publicUrl = (url: string): string => url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//")
 
 /**
@@ -112,14 +112,14 @@ export const make = Effect.fnUntraced(
           peer.atCore = false
           const { code, reason } = output._tag === "Close" ? output : { code: 1006, reason: "" }
           network.reliable(peer.toClient, () => peer.ended(code, reason))
-          // The closing handshake; a core that has dropped the connection by itself has nothing to do with it.
+          // The closing handshake; a core that has dropped the connection itself is not involved in it.
           return driver.run((core) => core.disconnected(output.connection, code))
         }
         case "Datagram": {
           const socket = sockets.get(addressKey(output.to))
           if (socket === undefined || socket.server !== output.server) return counters.add("datagram-to-nobody")
           const bytes = copyBytes(output.bytes)
-          // Receivers work on the bytes in place, and a datagram may arrive twice.
+          // Receivers process the bytes in place, and a datagram may arrive twice.
           return network.datagram(socket.lane, () => socket.arrived(bytes.slice()))
         }
       }
@@ -215,7 +215,7 @@ export const make = Effect.fnUntraced(
 
       yield* Effect.acquireRelease(Effect.sync(() => peers.set(id, peer)), () =>
         Effect.suspend(() => {
-          // A closing handshake goes on without us: nobody is left who could move the clock for it.
+          // A closing handshake continues without us: nobody is left who could move the clock for it.
           if (state === "closing") peer.ended(1006, "")
           return terminate
         }))
@@ -244,7 +244,7 @@ export const make = Effect.fnUntraced(
         send: (frame) =>
           Effect.suspend(() => {
             if (closed !== undefined) return Effect.fail(closed)
-            // A socket that is ending tells its code in a moment.
+            // A socket that is ending reports its code shortly.
             if (state === "closing") return Effect.flatMap(Deferred.await(ended), Effect.fail)
             const copy = copyFrame(frame)
             network.reliable(toCore, () => {

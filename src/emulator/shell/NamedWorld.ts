@@ -1,5 +1,5 @@
 /**
- * The world by names: what is there from the start, what is created later, and who joins.
+ * The world by names: its initial content, what is created later, and who joins.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import * as Participant from "./Participant.ts"
 import type { Shell } from "./Shell.ts"
 
 /**
- * A channel to create.
+ * The options of a channel to create.
  *
  * @category models
  * @since 0.1.0
@@ -26,25 +26,25 @@ export interface ChannelOptions {
   /** The guild's name or id. Default "guild". */
   readonly guild?: string | undefined
   readonly name: string
-  /** Default: a fresh id. */
+  /** Default: a new id. */
   readonly id?: string | undefined
-  /** In a "text" channel people and bots write, and nobody joins; a "category" has other channels in it. Default "voice". */
+  /** In a "text" channel people and bots write, but nobody can join; a "category" contains other channels. Default "voice". */
   readonly kind?: "voice" | "stage" | "text" | "category" | undefined
-  /** The category that it is in, by name or id. Default none. */
+  /** The name or id of its category. Default: none. */
   readonly category?: string | undefined
   /**
-   * Whether end-to-end encryption is demanded, so that clients without it are closed with 4017, or only allowed. Default: what
-   * the profile says, "required" in that of today. A stage never has it, and a text channel has no voice.
+   * Whether end-to-end encryption is required, so that clients without it are closed with 4017, or only allowed. Default: what
+   * the profile says, which is "required" for today's. A stage never has it, and a text channel has no voice.
    */
   readonly e2ee?: "required" | "optional" | undefined
-  /** The greatest number of members; 0 is no limit. Default 0. */
+  /** The maximum number of members; 0 means no limit. Default 0. */
   readonly userLimit?: number | undefined
   /** Bits per second. Default 64000. */
   readonly bitrate?: number | undefined
 }
 
 /**
- * A role to create.
+ * The options of a role to create.
  *
  * @category models
  * @since 0.1.0
@@ -53,57 +53,59 @@ export interface RoleOptions {
   readonly name: string
   /** The guild's name or id. Default "guild". */
   readonly guild?: string | undefined
-  /** What its members may do besides, by Discord's names: `["MOVE_MEMBERS"]`. Default nothing. */
+  /** The additional permissions of its members, by Discord's names: `["MOVE_MEMBERS"]`. Default: none. */
   readonly permissions?: ReadonlyArray<Permissions.Name> | undefined
 }
 
 /**
- * A sound to put on the soundboard of a guild.
+ * A sound to add to the soundboard of a guild.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SoundboardOptions {
-  /** 2 to 32 characters. It may be that of another one, too. */
+  /** 2 to 32 characters. Names do not have to be unique. */
   readonly name: string
   /** The guild's name or id. Default "guild". */
   readonly guild?: string | undefined
-  /** MP3 or Ogg, 512 KiB and 5.2 seconds at most. Default none: then there is no file to fetch. */
+  /** MP3 or Ogg, at most 512 KiB and 5.2 seconds. Default: none, so there is no file to fetch. */
   readonly data?: Uint8Array | undefined
   /** From 0 to 1. Default 1. */
   readonly volume?: number | undefined
-  /** Itself, or `name:id` for one of the guild. Default none. */
+  /** The emoji itself, or `name:id` for an emoji of the guild. Default: none. */
   readonly emoji?: string | undefined
 }
 
 /**
- * A user to create.
+ * The options of a user to create.
  *
  * @category models
  * @since 0.1.0
  */
 export interface UserOptions {
   readonly name: string
-  /** Default: a fresh id. */
+  /** Default: a new id. */
   readonly id?: string | undefined
   /** Default false. */
   readonly bot?: boolean | undefined
-  /** What Identify has to say: not empty, and nobody else's. Default: a fresh token. */
+  /** The token for Identify. It must not be empty or belong to another user. Default: a new token. */
   readonly token?: string | undefined
   /**
-   * Whether it may move, mute and disconnect others, throw them out and ban them, give them nicknames, change the guild, channels, threads and webhooks, delete what others write, remove their
-   * reactions, pin messages, and make channels and roles and say who may do what in them, over REST, and enter full channels. Default false: such requests are answered with 403.
+   * Whether the user may moderate: move, mute, disconnect, kick and ban others, give them nicknames, change the guild,
+   * channels, threads and webhooks, delete the messages of others, remove their reactions, pin messages, create channels and
+   * roles and set their permissions over REST, and enter full channels. Default false: such requests are answered with 403.
    */
   readonly moderator?: boolean | undefined
   /**
-   * Whether it may ask for the privileged intents (members, presences, message content), as if they were enabled in the
-   * developer portal. Default true; false closes with 4014 where they are asked for, and hides over REST what others write.
+   * Whether the user may request the privileged intents (members, presences, message content), as if they were enabled in the
+   * developer portal. Default true. With false, requesting them is answered with close code 4014, and REST hides what others
+   * write.
    */
   readonly privilegedIntents?: boolean | undefined
 }
 
 /**
- * More than the default world. What has the name of something there takes its place: `{ guilds: [{ name: "guild", id }] }`
+ * Additions to the default world. An entry with the name of a default one changes that: `{ guilds: [{ name: "guild", id }] }`
  * gives the default guild another id.
  *
  * @category models
@@ -116,7 +118,7 @@ export interface WorldOptions {
 }
 
 /**
- * A user and the token that it identifies with.
+ * A user and the token with which it identifies.
  *
  * @category models
  * @since 0.1.0
@@ -138,14 +140,14 @@ export interface JoinOptions {
   /** A name or id. */
   readonly channel: string
   /**
-   * Whether it can encrypt end to end: then it is a full member of the channel's group, where channel and profile have one.
-   * A single participant without it keeps an "optional" channel unencrypted; into one that demands it, it does not come.
-   * Default true.
+   * Whether the participant can encrypt end to end. It is then a full member of the channel's group, if channel and profile
+   * have one. A single participant without encryption keeps an "optional" channel unencrypted, and cannot join one that
+   * requires encryption. Default true.
    */
   readonly e2ee?: boolean | undefined
-  /** What it does wrong in that group from the start. Default nothing. */
+  /** Its misbehavior in that group from the start. Default: none. */
   readonly misbehave?: Misbehaviour | undefined
-  /** Its RTP: where sequence numbers and timestamps begin, a clock that is off, padding. Default: by the seed. */
+  /** Its RTP: initial sequence number and timestamp, clock deviation, padding. Default: derived from the seed. */
   readonly audio?: AudioOptions | undefined
 }
 
@@ -157,20 +159,23 @@ export interface NamedWorld {
   readonly guilds: Names.Names<{ readonly id: GuildId }>
   readonly channels: Names.Names<{ readonly id: ChannelId; readonly guild: GuildId }>
   readonly users: Names.Names<User>
-  /** Fails with `NameTaken` or `InvalidOption`, like the other two. */
+  /** Creates a guild. Fails with `NameTaken` or `InvalidOption`, like the other two. */
   readonly createGuild: (
     options: { readonly name: string; readonly id?: string | undefined }
   ) => Effect.Effect<GuildId, EmulatorError>
   readonly createChannel: (options: ChannelOptions) => Effect.Effect<ChannelId, EmulatorError>
-  /** Below all other roles. */
+  /** Creates a role below all other roles. */
   readonly createRole: (options: RoleOptions) => Effect.Effect<string, EmulatorError>
-  /** On the soundboard of a guild, as its owner's. Fails with `InvalidOption` where Discord would refuse it. */
+  /**
+   * Adds a sound to the soundboard of a guild, owned by the guild's owner. Fails with `InvalidOption` where Discord would
+   * refuse it.
+   */
   readonly createSound: (options: SoundboardOptions) => Effect.Effect<string, EmulatorError>
-  /** A member of every guild. */
+  /** Creates a member of every guild. */
   readonly createUser: (options: UserOptions) => Effect.Effect<User, EmulatorError>
   /** The user with this name or id, or a new one. */
   readonly userOrNew: (options: UserOptions) => Effect.Effect<User, EmulatorError>
-  /** A scripted participant, until the scope closes. A user who is not known is created. */
+  /** Joins with a scripted participant, until the scope closes. An unknown user is created. */
   readonly join: (options: JoinOptions) => Effect.Effect<Participant.Participant, EmulatorError, Scope.Scope>
   /** The voice privacy code of every scripted participant in a channel; `undefined` for one in no encrypted group. */
   readonly privacyCodes: (channel: string) => Effect.Effect<ReadonlyMap<UserId, string | undefined>, EmulatorError>
@@ -184,7 +189,7 @@ const defaultChannels: ReadonlyArray<ChannelOptions> = [
 ]
 const defaultUsers: ReadonlyArray<UserOptions> = [{ name: "bot", bot: true }]
 
-/** Entries of the caller take the place of those with the same name, field by field. */
+/** Replaces entries by those of the caller with the same name, property by property. */
 const override = <A extends { readonly name: string }>(
   defaults: ReadonlyArray<A>,
   entries: ReadonlyArray<A> = []
@@ -206,7 +211,7 @@ const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
 }
 
 /**
- * Fills the world of a shell with what is there from the start, and with `world`.
+ * Fills the world of a shell with the default content and with `world`.
  *
  * @category constructors
  * @since 0.1.0
@@ -221,7 +226,7 @@ export const make = Effect.fnUntraced(function*(
   const users = Names.make<User>("user")
   const tokens = new Set<string>()
 
-  // bots make channels and delete them, too; one whose name is taken has its id alone
+  // bots create and delete channels, too; one whose name is taken is known by its id only
   yield* driver.call((core) =>
     core.observe((happening) => {
       if (happening._tag === "ChannelDeleted") channels.remove(happening.channelId)
@@ -279,7 +284,7 @@ export const make = Effect.fnUntraced(function*(
   const createUser: NamedWorld["createUser"] = Effect.fnUntraced(function*(options) {
     yield* users.claim(options.name)
     const checked = yield* Names.freshId(UserId, users, options.id)
-    // whoever sends none would be this user, or it would be that one no more
+    // a client that sends no token would be this user, or the owner of the token would lose it
     if (options.token !== undefined && (options.token === "" || tokens.has(options.token))) {
       const detail = options.token === "" ? "it is empty" : "another user has it"
       return yield* makeError(new InvalidOption({ option: "token", detail }))

@@ -1,5 +1,5 @@
 /**
- * Names as handles for guilds, channels and users, so that a test can say "lobby" where Discord has a number.
+ * Names as handles for guilds, channels and users, so that a test can say "lobby" where Discord uses a number.
  *
  * @since 0.1.0
  */
@@ -14,14 +14,14 @@ import { type EmulatorError, InvalidOption, make as makeError, NameTaken, Unknow
  * @since 0.1.0
  */
 export interface Names<Entry extends { readonly id: string }> {
-  /** Gives an entry a name. Fails with `NameTaken`, and with `InvalidOption` if it is empty. */
+  /** Reserves a name for an entry. Fails with `NameTaken`, and with `InvalidOption` if it is empty. */
   readonly claim: (name: string) => Effect.Effect<void, EmulatorError>
   readonly add: (name: string, entry: Entry) => void
-  /** The entry with this name or, if no name is like that, with this id. */
+  /** The entry with this name or, if there is none, with this id. */
   readonly get: (nameOrId: string) => Entry | undefined
   /** The same; fails with `UnknownName`. */
   readonly find: (nameOrId: string) => Effect.Effect<Entry, EmulatorError>
-  /** Takes the name away, so that it can be given again. */
+  /** Removes the name, so that it can be used again. */
   readonly remove: (nameOrId: string) => void
   /** The name of an id, or the id itself. */
   readonly nameOf: (id: string) => string
@@ -68,7 +68,8 @@ export const make = <Entry extends { readonly id: string }>(kind: UnknownName["k
 }
 
 /**
- * Checks an id that a caller chose: it has to be a Discord id that nothing of the kind has. Fails with `InvalidOption`.
+ * Checks an id that a caller chose: it has to be a valid Discord id that nothing of the kind has yet. Fails with
+ * `InvalidOption`.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,7 @@
 /**
- * A bad network: a list of deliveries in the order of their due times, carried out by one fiber and never by whoever
- * sent. Without latency a delivery is due at once and happens in the order of sending. Its dice come from a seed.
+ * Simulates a bad network: a list of deliveries in the order of their due times, carried out by one fiber and never by the
+ * sender. Without latency a delivery is due immediately, and deliveries happen in the order of sending. Random decisions come
+ * from a seed.
  *
  * @since 0.1.0
  */
@@ -11,29 +12,29 @@ import { make as makeRandom } from "../core/Random.ts"
 import * as DueTimes from "./DueTimes.ts"
 
 /**
- * How the network treats what is sent, WebSockets and datagrams in both directions. Times are in milliseconds, chances in [0, 1]. Default: everything arrives
- * once, at once and in order.
+ * How the network treats WebSockets and datagrams, in both directions. Times are in milliseconds, probabilities in [0, 1].
+ * Default: everything arrives once, immediately and in order.
  *
  * @category models
  * @since 0.1.0
  */
 export interface NetworkOptions {
-  /** The time of one way. Default 0. */
+  /** The one-way latency. Default 0. */
   readonly latencyMs?: number | undefined
-  /** Greatest addition to the latency, uniform; by itself it changes no order. Default 0. */
+  /** The maximum of a uniformly distributed addition to the latency. It does not reorder datagrams. Default 0. */
   readonly jitterMs?: number | undefined
-  /** Chance that a datagram is lost. Default 0. */
+  /** The probability that a datagram is lost. Default 0. */
   readonly loss?: number | undefined
-  /** Chance that a datagram arrives twice. Default 0. */
+  /** The probability that a datagram arrives twice. Default 0. */
   readonly duplicate?: number | undefined
-  /** Chance that a datagram is held back, so that later ones overtake it. Default 0. */
+  /** The probability that a datagram is held back, so that later ones overtake it. Default 0. */
   readonly reorder?: number | undefined
   /** How long a datagram is held back. Default 40: two frames of 20 ms. */
   readonly reorderMs?: number | undefined
 }
 
 /**
- * One direction between two ends. What goes through it keeps its order.
+ * One direction between two ends. It preserves the order of what is sent through it.
  *
  * @category models
  * @since 0.1.0
@@ -49,19 +50,19 @@ export interface Lane {
  */
 export interface Network {
   readonly lane: () => Lane
-  /** Delivers after the latency, after everything that was sent through the lane before. */
+  /** Delivers after the latency, and after everything that was sent through the lane before. */
   readonly reliable: (lane: Lane, deliver: () => void) => void
-  /** Delivers as a datagram: perhaps never, perhaps twice, perhaps late. */
+  /** Delivers like a datagram: perhaps never, perhaps twice, perhaps late. */
   readonly datagram: (lane: Lane, deliver: () => void) => void
   /**
-   * Waits until nothing has been sent or delivered for a number of turns of the scheduler: whoever is still going to react
-   * waits for the clock, or for something outside of the program. The "last" to settle wait for the "first" too, and for
-   * what these go on to do.
+   * Waits until nothing has been sent or delivered for a number of turns of the scheduler. Anything that has not reacted by
+   * then waits for the clock, or for something outside the program. The "last" to settle also wait for the "first", and for
+   * what these do next.
    */
   readonly settle: (turn: "first" | "last") => Effect.Effect<void>
 }
 
-/** One turn runs every fiber that is ready, so that these are many steps of many fibers. */
+/** One turn runs every fiber that is ready, so this is many steps of many fibers. */
 const quietTurns = 32
 
 interface Delivery {
@@ -69,11 +70,11 @@ interface Delivery {
   readonly deliver: () => void
 }
 
-/** Nobody rolls them: nothing is left to chance. */
+/** Used where nothing is random. */
 const noDice: Random = { next: () => 0, int: () => 0, bytes: (length) => new Uint8Array(length) }
 
 /**
- * No network at all: what is sent is there before the sender goes on.
+ * No network: data has arrived before the sender continues.
  *
  * @category constructors
  * @since 0.1.0
@@ -86,7 +87,7 @@ export const direct: Network = {
 }
 
 /**
- * The dice of a network are not those of the core, so that a lost datagram does not change the keys.
+ * The random source of a network. It is separate from the core's, so that a lost datagram does not change keys.
  *
  * @category constructors
  * @since 0.1.0
@@ -94,8 +95,8 @@ export const direct: Network = {
 export const diceOf = (seed: number): Random => makeRandom(seed ^ 0x5eed)
 
 /**
- * Makes a network that works until the scope closes. What is under way then never arrives. Each lane asks for its dice: they may be the
- * same for all, where the order in which lanes are used is always the same.
+ * Makes a network that works until the scope closes; what is under way then never arrives. Each lane asks for a random source.
+ * All lanes may share one if the order in which lanes are used is deterministic.
  *
  * @category constructors
  * @since 0.1.0
@@ -104,7 +105,7 @@ export const make = Effect.fnUntraced(
   function*(options: NetworkOptions, dice: () => Random): Effect.fn.Return<Network, never, Scope.Scope> {
     const { duplicate = 0, jitterMs = 0, latencyMs = 0, loss = 0, reorder = 0, reorderMs = 40 } = options
     const time = yield* DueTimes.milliseconds
-    // Sorted by due time, equal ones by the order of sending. Nearly all additions go to the end.
+    // Sorted by due time, then by the order of sending. Nearly all additions go to the end.
     const waiting: Array<Delivery> = []
 
     let activity = 0

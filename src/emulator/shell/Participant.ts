@@ -1,5 +1,5 @@
 /**
- * A scripted participant as a program holds it: a member of a channel that has no socket, speaks what it is given and
+ * The public face of a scripted participant: a member of a channel without a socket, which speaks what it is given and
  * remembers what it hears.
  *
  * @since 0.1.0
@@ -24,93 +24,102 @@ import * as Tally from "./Tally.ts"
  * @since 0.1.0
  */
 export interface SpeakOptions {
-  /** Flags of Speaking (op 5): 1 microphone, 2 soundshare, 4 priority. Default 1. */
+  /** The flags of Speaking (op 5): 1 microphone, 2 soundshare, 4 priority. Default 1. */
   readonly speaking?: number | undefined
   /** Whether five frames of silence follow. Default true. */
   readonly trailingSilence?: boolean | undefined
-  /** Whether it goes on with the rest where it is on a voice server again, after a move of its own or of the server. Default false. */
+  /**
+   * Whether to continue with the rest once the participant is on a voice server again, after it or the server was moved.
+   * Default false.
+   */
   readonly throughMoves?: boolean | undefined
 }
 
 /**
- * A scripted participant. It leaves when the scope closes in which it joined.
+ * A scripted participant. It leaves when the scope in which it joined closes.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Participant extends Effects.Effects {
   readonly userId: UserId
-  /** Its SSRC at the moment: another one after a move, 0 while it is on no voice server. */
+  /** The current SSRC. It changes with a move, and is 0 while the participant is on no voice server. */
   readonly ssrc: Effect.Effect<number>
-  /** Everything heard so far, frames of silence too, in the order of arrival. What cannot be decrypted is not heard. */
+  /**
+   * Everything heard so far, including frames of silence, in the order of arrival. Frames that cannot be decrypted are not
+   * included.
+   */
   readonly heard: Effect.Effect<ReadonlyArray<HeardFrame>>
-  /** The sender reports (RTCP) that came so far. */
+  /** The sender reports (RTCP) received so far. */
   readonly senderReports: Effect.Effect<ReadonlyArray<HeardReport>>
   /**
-   * Waits until `count` frames have been heard that are not silence, counted from the join on, and gives these. It has no
-   * deadline of its own; it can be interrupted. Fails with `NotInVoice` when it has left or was removed before; dies when the scope
-   * closes in which it joined, or the emulator.
+   * Waits until `count` frames other than silence have been heard since the join, and returns them. It has no time limit, and
+   * can be interrupted. Fails with `NotInVoice` if the participant leaves or is removed before. Dies when the scope in which it
+   * joined closes, or the emulator.
    */
   readonly awaitFrames: (count: number) => Effect.Effect<ReadonlyArray<HeardFrame>, EmulatorError>
   /**
-   * Waits until what it says reaches a user (a name or an id): who is in its channel with UDP, not deaf, in the same end-to-end
-   * encrypted group, and has said Speaking where the profile's `audioToUnannounced` is "withhold". A bot whose handler is there later than that misses the beginning all the same. It has no deadline of
-   * its own; it can be interrupted. Fails with `UnknownName`, and with `NotInVoice` when it has left or was removed.
+   * Waits until what the participant says reaches a user (a name or an id): the user is in its channel with UDP, not deaf, in
+   * the same end-to-end encrypted group, and has sent Speaking if the profile's `audioToUnannounced` is "withhold". A bot that
+   * attaches its handler later than that still misses the beginning. It has no time limit, and can be interrupted. Fails with
+   * `UnknownName`, and with `NotInVoice` if the participant has left or was removed.
    */
   readonly awaitHeardBy: (user: string) => Effect.Effect<void, EmulatorError>
   /**
-   * Sends Opus packets at their media time, after what it is still saying, and returns when the last one was sent. Fails
-   * with `NotInVoice` if it is on no voice server, and as soon as it leaves, is removed or (unless `throughMoves`) is moved, or its
-   * voice server is, before the end; when the emulator closes, too. Interruption stops the waiting, not the speaking.
+   * Sends Opus packets at their media time, after what the participant is still saying, and returns when the last one was sent.
+   * Fails with `NotInVoice` if the participant is on no voice server, and as soon as it leaves, is removed or (without
+   * `throughMoves`) it or its voice server is moved before the end, and when the emulator closes. Interruption stops the
+   * waiting, not the speaking.
    */
   readonly speak: (frames: ReadonlyArray<SpokenFrame>, options?: SpeakOptions) => Effect.Effect<void, EmulatorError>
-  /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority; 0 none. */
+  /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority; 0 for none. */
   readonly setSpeaking: (flags: number) => Effect.Effect<void>
   /**
-   * Shows itself as muted, deaf, with video or streaming; what is left out stays as it is. It can speak as before, and hears
-   * nothing while it is deaf.
+   * Changes whether the participant shows itself as muted, deaf, or with video or streaming. A flag that is left out keeps its
+   * value. It can still speak, and hears nothing while it is deaf.
    */
   readonly setSelf: (flags: Scripted.SelfFlags) => Effect.Effect<void>
   /**
-   * Lets the voice gateway tell of its client: `flags` (op 18; 1 clips, 2 voice recording, 4 clips by viewers) and `platform` (op
-   * 20; 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation), both 0 at first. What is left out stays as it is.
+   * Changes what the voice gateway reports about its client: `flags` (op 18; 1 clips, 2 voice recording, 4 clips by viewers)
+   * and `platform` (op 20; 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation). Both are 0 at first. A value that is left out stays as
+   * it is.
    */
   readonly setClient: (client: {
     readonly flags?: number | null
     readonly platform?: number | null
   }) => Effect.Effect<void>
   /**
-   * The end-to-end encrypted group of its channel as it knows it: `version` of the DAVE protocol, `epoch`, `privacyCode` (30
-   * digits, the same for all who are in the same epoch) and `members`. `undefined` while it is in no group, or the channel
-   * is not encrypted.
+   * The end-to-end encrypted group of its channel as the participant knows it: `version` of the DAVE protocol, `epoch`,
+   * `privacyCode` (30 digits, the same for all members in the same epoch) and `members`. `undefined` while it is in no group,
+   * or if the channel is not encrypted.
    */
   readonly e2ee: Effect.Effect<Membership | undefined>
   /**
-   * The 45 digits by which it and another user can compare their keys, the same on both sides; `undefined` if they are not
-   * in one group. A name or an id; fails with `UnknownName`. It takes a moment of the machine's own time.
+   * The 45 digits with which the participant and another user (a name or an id) can compare their keys, the same on both sides;
+   * `undefined` if they are not in one group. Fails with `UnknownName`. It takes a moment of real time.
    */
   readonly verificationCode: (user: string) => Effect.Effect<string | undefined, EmulatorError>
-  /** How many frames it could not decrypt so far, by cause: `no-group`, `unencrypted`, `not-a-member`, `no-key`. */
+  /** The number of frames it could not decrypt so far, by cause: `no-group`, `unencrypted`, `not-a-member`, `no-key`. */
   readonly undecryptable: Effect.Effect<ReadonlyMap<Undecryptable, number>>
   /**
-   * Does these things wrong in the end-to-end encrypted group from now on, and nothing else; `{}` lets it behave again.
-   * Moves and removals do not change that.
+   * Sets its misbehavior in the end-to-end encrypted group from now on, replacing earlier settings; `{}` makes it behave again.
+   * It persists through moves and removals.
    */
   readonly misbehave: (how: Misbehaviour) => Effect.Effect<void>
   /**
-   * Is interested in a scheduled event of its guilds, by its name or id, or, with `false`, no longer. Fails with `NothingToDo` if there is
-   * none that has not ended, or that is so already.
+   * Marks the participant as interested in a scheduled event of its guilds, by name or id, or with `false` as no longer
+   * interested. Fails with `NothingToDo` if there is no such event that has not ended, or if nothing would change.
    */
   readonly subscribe: (event: string, isInterested?: boolean) => Effect.Effect<void, EmulatorError>
-  /** Leaves the channel. Leaving twice is harmless. */
+  /** Leaves the channel. It can be run more than once. */
   readonly leave: Effect.Effect<void>
 }
 
-/** How often one who waits for somebody's arrival looks, in milliseconds. */
+/** How often to check for somebody's arrival, in milliseconds. */
 const lookMs = 10
 
 /**
- * Wraps a participant of the core. `find` knows the names of users, and `findGuild` those of guilds.
+ * Wraps a participant of the core. `find` looks up users by name, `findGuild` guilds.
  *
  * @category constructors
  * @since 0.1.0
@@ -125,7 +134,10 @@ export const make = Effect.fnUntraced(
   ): Effect.fn.Return<Participant, EmulatorError, Scope.Scope> {
     const notInVoice = (detail: string) => makeError(new NotInVoice({ user, detail }))
     const cut = Effect.fail(notInVoice("it left, was removed or was moved while it was speaking"))
-    /** Gives how many frames were said where it is to go on, and nothing at its end. */
+    /**
+     * Each succeeds with the number of frames that were spoken if the speech is to continue elsewhere, and with nothing at its
+     * end.
+     */
     const speeches = new Set<Deferred.Deferred<number | undefined, EmulatorError>>()
     const frames = Tally.make(driver)
     const gone = yield* Deferred.make<never, EmulatorError>()
@@ -133,10 +145,10 @@ export const make = Effect.fnUntraced(
       enter,
       (participant) =>
         Effect.sync(() => {
-          // ahead of the leaving, so that this is what whoever waits hears of
+          // before the leaving, so that this is the error that waiting fibers get
           frames.end(() => `"${user}" has left, and hears nothing any more.`)
           driver.run(() => participant.leave())
-          // The emulator may have ended before, and everyone in it.
+          // The emulator and everyone in it may have ended before.
           for (const speech of speeches) Deferred.doneUnsafe(speech, cut)
         })
     )

@@ -7,17 +7,17 @@ import * as Effect from "effect/Effect"
 import type { Driver } from "./Driver.ts"
 import { isForm } from "./Shell.ts"
 
-/** Files are bytes, and all else is text. */
+/** Files are bytes; anything else is text. */
 const bodyOf = async (request: Request): Promise<string | Uint8Array> =>
   isForm(request.headers.get("content-type") ?? undefined)
     ? new Uint8Array(await request.arrayBuffer())
     : request.text()
 
-/** What `fetch` rejects with where a connection ends without an answer. */
+/** The error with which `fetch` rejects if a connection ends without an answer. */
 const cutOff = Effect.suspend(() => Effect.die(new TypeError("fetch failed")))
 
 /**
- * Rejects with a `TypeError`, as `fetch` does, where a fault leaves a request without an answer.
+ * Makes a `fetch` that rejects with a `TypeError`, like the real one, if a fault leaves a request without an answer.
  *
  * @category constructors
  * @since 0.1.0

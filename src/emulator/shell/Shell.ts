@@ -1,5 +1,6 @@
 /**
- * What a shell is to the public face of the emulator: a driven core and the places where it can be reached.
+ * The interface between a shell and the public face of the emulator: a driven core and the addresses at which it can be
+ * reached.
  *
  * @since 0.1.0
  */
@@ -9,7 +10,7 @@ import type { Profile } from "../core/Profile.ts"
 import type { Driver } from "./Driver.ts"
 
 /**
- * A voice server as a client finds it.
+ * A voice server from a client's point of view.
  *
  * @category models
  * @since 0.1.0
@@ -17,7 +18,7 @@ import type { Driver } from "./Driver.ts"
 export interface VoiceServer {
   readonly id: VoiceServerId
   readonly region: string
-  /** As in VOICE_SERVER_UPDATE: `host:port` with TLS, `ws://host:port` without. */
+  /** The endpoint in VOICE_SERVER_UPDATE: `host:port` with TLS, `ws://host:port` without. */
   readonly endpoint: string
   readonly udp: Address
 }
@@ -32,19 +33,22 @@ export interface Shell {
   readonly driver: Driver
   /** The URL of the main gateway, without a query. */
   readonly gateway: string
-  /** The URL of the REST API, up to and with its version. */
+  /** The URL of the REST API, including its version. */
   readonly rest: string
   /** The certificate (PEM) that clients have to trust, if there is TLS. */
   readonly certificate: string | undefined
   readonly voice: ReadonlyArray<VoiceServer>
-  /** Waits until nothing moves any more without the clock. On loopback, where nobody knows, it returns at once. */
+  /**
+   * Waits until nothing happens any more unless the clock moves. On loopback, where that cannot be known, it returns
+   * immediately.
+   */
   readonly settle: (turn: "first" | "last") => Effect.Effect<void>
-  /** What the shell counted by name, hostile input above all. */
+  /** What the shell counted by name, in particular hostile input. */
   readonly counters: () => ReadonlyMap<string, number>
 }
 
 /**
- * What every shell needs.
+ * The options of every shell.
  *
  * @category models
  * @since 0.1.0
@@ -52,13 +56,13 @@ export interface Shell {
 export interface ShellOptions {
   readonly profile: Profile
   readonly seed: number
-  /** One voice server for each, in this order. */
+  /** There is one voice server for each, in this order. */
   readonly regions: ReadonlyArray<string>
   readonly tls: boolean
 }
 
 /**
- * Whether a request has a form with files as its body, by its `content-type`.
+ * Whether the body of a request is a form with files, according to its `content-type`.
  *
  * @category guards
  * @since 0.1.0

@@ -1,12 +1,12 @@
 /**
- * What was seen last of what a bot says, for whoever has waited in vain.
+ * Describes what a bot last said, for the errors of those who waited in vain.
  *
  * @since 0.1.0
  */
 import type * as Core from "../core/Core.ts"
 import type * as Message from "../core/messages/Message.ts"
 
-/** So many messages are told, and so many characters of a text. */
+/** The number of messages that are described, and the number of characters of their texts. */
 const [mostTold, longestText] = [3, 80]
 
 const tells: { readonly [system in Message.System]: string } = {
@@ -45,7 +45,7 @@ const described = (message: Message.Message, nameOf: (id: string) => string): st
 }
 
 /**
- * The last request that was refused, to stand behind a sentence; nothing where there is none.
+ * The last refused request, to be appended to a sentence. Empty if there is none.
  *
  * @category getters
  * @since 0.1.0
@@ -56,7 +56,7 @@ export const refused = (refusal: ReturnType<Core.Core["lastRefusal"]>): string =
     : `. The last request that was refused, ${Math.round(refusal.agoMs)} ms before, is ${refusal.detail}`
 
 /**
- * The last messages in words, and the last request that was refused, which may be why they are not others.
+ * Describes the last messages, and the last refused request, which may be the reason that nothing else came.
  *
  * @category getters
  * @since 0.1.0

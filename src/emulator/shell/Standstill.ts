@@ -1,6 +1,6 @@
 /**
- * For how long this process has stood still, because the machine or the process itself had other things to do. A client in
- * the same process stood still as well, and could do nothing about it.
+ * How long this process has stood still, because the machine or the process itself was busy. A client in the same process stood
+ * still as well, and could do nothing about it.
  *
  * @since 0.1.0
  */
@@ -9,11 +9,11 @@ import type * as Scope from "effect/Scope"
 
 const pulseMs = 20
 
-/** What timers are late on a machine that is busy, and no standstill. */
+/** How late timers are on a busy machine without a standstill. */
 const toleratedMs = 10
 
 /**
- * Watches until the scope closes. Gives the time in all so far, in milliseconds.
+ * Watches until the scope closes. Returns a function that gives the total so far, in milliseconds.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Counts what happens, for those who wait until it has happened so often. Nobody waits for what cannot come any more.
+ * Counts events for those who wait until there are a number of them. Waiting ends when no more can come.
  *
  * @since 0.1.0
  */
@@ -14,9 +14,9 @@ import { dieClosed, type Driver } from "./Driver.ts"
 export interface Tally {
   readonly add: () => void
   readonly count: () => number
-  /** Waits until there are so many. It has no deadline of its own. Dies when the tally ends before, or the emulator closes. */
+  /** Waits until there are so many. It has no time limit. Dies if the tally ends before, or the emulator closes. */
   readonly reach: (count: number) => Effect.Effect<void>
-  /** No more come, for a reason that is told to whoever waits for so many. Only the first call has an effect. */
+  /** Ends the tally, with a reason for those who still wait for a number. Only the first call has an effect. */
   readonly end: (why: (wanted: number) => string) => void
 }
 

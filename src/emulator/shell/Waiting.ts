@@ -1,5 +1,5 @@
 /**
- * Waiting for something to happen in the emulator's core.
+ * Waits for something to happen in the emulator's core.
  *
  * @since 0.1.0
  */
@@ -10,8 +10,8 @@ import type { Driver } from "./Driver.ts"
 import type { EmulatorError } from "./EmulatorError.ts"
 
 /**
- * Looks at once, and after each thing that `watch` tells of, until `look` has found something or says why it will not come any more.
- * Fails with `closed` when the emulator closes, and dies of what `look` throws.
+ * Calls `look` immediately, and after each thing that `watch` reports, until it has found something or says why that will not
+ * come any more. Fails with `closed` when the emulator closes, and dies of what `look` throws.
  *
  * @category combinators
  * @since 0.1.0
@@ -36,7 +36,7 @@ export const until = <A>(
             end("failure" in result ? Effect.fail(result.failure) : Effect.succeed(result.found))
           }
         } catch (cause) {
-          // it runs inside of the bot's request, and is no fault of the emulator's
+          // it runs inside the bot's request, and is not the emulator's fault
           end(Effect.die(cause))
         }
       }
@@ -49,7 +49,7 @@ export const until = <A>(
   )
 
 /**
- * The same for `timeout` at most: then `late` says what is wrong, told how long that was.
+ * The same for at most `timeout`. After that `late` describes the failure, given the duration.
  *
  * @category combinators
  * @since 0.1.0

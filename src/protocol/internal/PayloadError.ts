@@ -1,6 +1,6 @@
 /**
- * The error of the JSON codecs and the two steps that they share: text to unknown and back. No message here contains input
- * values: `JSON.parse` quotes its input when it fails, and that input may be a token.
+ * The error of the JSON codecs and the two steps that they share: parsing and writing JSON. Messages never contain input
+ * values: `JSON.parse` quotes its input when it fails, and that input may contain a token.
  *
  * @since 0.1.0
  */
@@ -12,11 +12,12 @@ import * as SchemaIssue from "effect/SchemaIssue"
  * A JSON message of a gateway could not be read or written.
  *
  * - `Json`: the text is not JSON, or the message cannot be written as JSON.
- * - `Shape`: the message breaks the schema of its opcode; `detail` names the first field that does.
+ * - `Shape`: the message does not match the schema of its opcode; `detail` names the first field that does not.
  * - `TooLarge`: the text is longer than its gateway allows.
  *
- * `detail` names fields and expectations, never values, so that no token or key ends up in a log. `isKeyLost`: it is a Session
- * Description (op 4 of the voice gateway) with a `secret_key`, which cannot be used without the rest, or with a `mode` that is none.
+ * `detail` names fields and expectations, never values, so that no token or key ends up in a log. `isKeyLost` is set for a
+ * Session Description (op 4 of the voice gateway) with a `secret_key`, which cannot be used without the rest, or with a `mode`
+ * that is not a string.
  *
  * @category errors
  * @since 0.1.0
@@ -36,7 +37,7 @@ export class PayloadError extends Schema.TaggedError<PayloadError>("effect-disco
 }
 
 /**
- * A JSON object whose shape is not known yet.
+ * A JSON object of unknown shape.
  *
  * @category models
  * @since 0.1.0
@@ -61,7 +62,7 @@ export const fail = (
   Result.fail(new PayloadError({ kind, detail, ...(op === undefined ? {} : { op }) }))
 
 /**
- * Text to a JSON object. Never throws.
+ * Parses a JSON object. Never throws.
  *
  * @category codecs
  * @since 0.1.0
@@ -76,12 +77,12 @@ export const parse = (text: string, reviver?: Reviver): Result.Result<Wire, Payl
   return isWire(value) ? Result.succeed(value) : fail("Shape", "the message is no object")
 }
 
-/** What `JSON.parse` asks about each value. `context.source` is a number as it was written. */
+/** A reviver of `JSON.parse`. `context.source` is a number as it was written. */
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string | undefined }) => unknown
 
 /**
- * Reads ids that were written as integers digit by digit, for they are beyond what a number can hold: those in fields of
- * the given names, and all others that no number can hold.
+ * Reads ids that were written as integers digit by digit, because they exceed what a number can represent: the fields of the
+ * given names, and all other integers that a number cannot represent.
  *
  * @category codecs
  * @since 0.1.0
@@ -93,7 +94,7 @@ export const integerIds = (names: ReadonlySet<string>): Reviver => (key, value, 
 }
 
 /**
- * A JSON object to text. Fails where `JSON.stringify` throws: cycles, bigint and nesting without end in an opaque field.
+ * Writes a JSON object. Fails where `JSON.stringify` throws: for cycles, bigints and too deep nesting in an opaque field.
  *
  * @category codecs
  * @since 0.1.0
@@ -109,7 +110,7 @@ export const stringify = (wire: Wire, op: number | undefined): Result.Result<str
 const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /**
- * A schema's complaint as one short phrase: the path of the first field and what was expected there.
+ * Reduces a schema error to one short phrase: the path of the first field and what was expected there.
  *
  * @category constructors
  * @since 0.1.0

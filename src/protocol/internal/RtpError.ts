@@ -1,5 +1,5 @@
 /**
- * Why bytes are not an RTP packet.
+ * The error of the RTP decoder.
  *
  * @since 0.1.0
  */
@@ -10,10 +10,10 @@ import * as Schema from "effect/Schema"
  *
  * - `TooShort`: fewer bytes than the header needs.
  * - `BadVersion`: the version is not 2.
- * - `BadExtension`: an extension, or one of its elements, is longer than the bytes that are left.
- * - `BadPadding`: the last byte names no padding, or more than there is.
+ * - `BadExtension`: an extension, or one of its elements, is longer than the remaining bytes.
+ * - `BadPadding`: the last byte says that there is no padding, or more than there can be.
  *
- * The instances are shared: reading a bad packet costs no allocation, so their stack traces say nothing.
+ * The instances are shared, so that rejecting a packet allocates nothing. Their stack traces are meaningless.
  *
  * @category errors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Big-endian integers in byte arrays, without the `DataView` that would have to be made for every packet. Callers check
+ * Big-endian integers in byte arrays, without a `DataView`, which would have to be created for every packet. Callers check
  * bounds first; a byte beyond the end reads as 0.
  *
  * @since 0.1.0
@@ -37,8 +37,8 @@ export const setU32 = (bytes: Uint8Array, offset: number, value: number): void =
 }
 
 /**
- * A view of `bytes[from, to)` that is a plain `Uint8Array` also if `bytes` is a Node `Buffer`, whose own `subarray` would
- * give Buffers, and whose `slice` does not copy.
+ * A view of `bytes[from, to)` that is a plain `Uint8Array` even if `bytes` is a Node `Buffer`, whose own `subarray` would
+ * return Buffers, and whose `slice` does not copy.
  *
  * @internal
  */
@@ -46,8 +46,8 @@ export const view = (bytes: Uint8Array, from: number, to: number): Uint8Array =>
   new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from)
 
 /**
- * The guard of the encoders: a value that does not fit its field is a bug of the caller, and cutting it to size would
- * put a different value on the wire.
+ * Checks a value before it is encoded: one that does not fit its field is a bug of the caller, and truncating it would put a
+ * different value on the wire.
  *
  * @internal
  */

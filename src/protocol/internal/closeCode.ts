@@ -1,12 +1,12 @@
 /**
- * What the close codes of both gateways have in common.
+ * The common form of the close codes of both gateways.
  *
  * @since 0.1.0
  */
 
 /**
- * One row of a table. `meaning` is a sentence without its full stop, so that a code can be put behind it; `remedy` is a
- * whole sentence that says what the user can do.
+ * One row of a table. `meaning` is a sentence without a period, so that a code can be appended; `remedy` is a complete sentence
+ * that says what the user can do.
  *
  * @category models
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The bodies of the main gateway's dispatches that matter for voice. What nothing here depends on is read if it can be, and absent
- * if not.
+ * The bodies of the main gateway's dispatches that matter for voice. Fields that nothing here depends on are read if possible,
+ * and absent if not.
  *
  * @since 0.1.0
  */
@@ -12,9 +12,9 @@ import * as Lenient from "./lenient.ts"
 const orFalse = Lenient.orElse(Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))), false)
 
 /**
- * Who is in which channel: the body of VOICE_STATE_UPDATE, and in a guild's list of the occupants, where `guild_id` is
- * absent. `channel_id: null` means in no channel any more. `deaf` and `mute` are the server's doing, `self_*` the user's
- * own, `suppress` keeps a listener of a stage silent. Flags that are absent, or no booleans, are false.
+ * The voice state of a user: the body of VOICE_STATE_UPDATE, and an entry in a guild's list of occupants, where `guild_id` is
+ * absent. `channel_id: null` means that the user is in no channel any more. `deaf` and `mute` are set by the server, `self_*`
+ * by the user; `suppress` silences a listener on a stage. Flags that are absent or not booleans are false.
  *
  * @category schemas
  * @since 0.1.0
@@ -42,9 +42,9 @@ export const VoiceState = Schema.Struct({
 export type VoiceState = typeof VoiceState.Type
 
 /**
- * Where the voice server of a guild is: the body of VOICE_SERVER_UPDATE. `token` is the plain voice token, `endpoint` a
- * host with port and without scheme. `endpoint: null` means that the server is gone and another is being found: drop the
- * connection and wait for the next update; this one's token fits no endpoint.
+ * The voice server of a guild: the body of VOICE_SERVER_UPDATE. `token` is the plain voice token, `endpoint` a host with a port
+ * and without a scheme. `endpoint: null` means that the server is gone and another one is being found: drop the connection and
+ * wait for the next update. The token of this one is not valid for any endpoint.
  *
  * @category schemas
  * @since 0.1.0
@@ -83,8 +83,8 @@ export const User = Schema.Struct({
 export type User = typeof User.Type
 
 /**
- * The body of READY: a new session. `resume_gateway_url` is where to resume it, with the same query string. Malformed guilds are
- * left out.
+ * The body of READY: a new session. `resume_gateway_url` is the URL for resuming it, with the same query string. Malformed
+ * guilds are left out.
  *
  * @category schemas
  * @since 0.1.0
@@ -130,8 +130,8 @@ export const GuildChannel = Schema.Struct({
 export type GuildChannel = typeof GuildChannel.Type
 
 /**
- * The body of GUILD_CREATE: a guild becomes available, with the occupants of its voice channels at this moment. A guild
- * with `unavailable: true` has nothing but its id. Fields that voice does not need are opaque. Malformed voice states and channels
+ * The body of GUILD_CREATE: a guild becomes available, with the current occupants of its voice channels. A guild with
+ * `unavailable: true` has nothing but its id. Fields that voice does not need are opaque. Malformed voice states and channels
  * are left out.
  *
  * @category schemas
@@ -156,8 +156,8 @@ export const GuildCreate = Schema.Struct({
 export type GuildCreate = typeof GuildCreate.Type
 
 /**
- * The body of GUILD_MEMBER_UPDATE, as far as voice needs it: how a member is called (Discord docs, Gateway Events, Guild Member
- * Update). It comes with the privileged intent `GuildMembers`, and of ourselves without it.
+ * The body of GUILD_MEMBER_UPDATE, as far as voice needs it: the name of a member (Discord docs, Gateway Events, Guild Member
+ * Update). It requires the privileged intent `GuildMembers`, except for our own.
  *
  * @category schemas
  * @since 0.1.0
@@ -175,8 +175,8 @@ export const GuildMemberUpdate = Schema.Struct({
 export type GuildMemberUpdate = typeof GuildMemberUpdate.Type
 
 /**
- * The body of GUILD_DELETE: a guild has become unavailable because of an outage (`unavailable: true`), or we are no member of it any
- * more (Discord docs, Gateway Events, Guild Delete).
+ * The body of GUILD_DELETE: a guild has become unavailable because of an outage (`unavailable: true`), or we are not a member
+ * of it any more (Discord docs, Gateway Events, Guild Delete).
  *
  * @category schemas
  * @since 0.1.0

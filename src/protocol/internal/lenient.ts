@@ -1,6 +1,6 @@
 /**
- * Fields that nothing here depends on: Discord may change or spoil them, and the message is as good as before. What can be read
- * is typed, the rest is as if it were not there. What is written still has to be right.
+ * Schemas for fields that nothing here depends on: if Discord changes or breaks them, the message is still usable. What can be
+ * read is typed; the rest is treated as absent. When encoding, fields still have to be valid.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
 /**
- * A field that may be absent, and is if it is anything else.
+ * A field that may be absent, and is treated as absent if it is malformed.
  *
  * @category combinators
  * @since 0.1.0
@@ -20,7 +20,7 @@ export const orAbsent = <S extends Schema.Constraint>(schema: S) =>
   Schema.catchDecoding<Schema.optionalKey<S>>(() => Effect.succeedNone)(Schema.optionalKey(schema))
 
 /**
- * A value that is `value` if it is anything else.
+ * A value that is replaced by `value` if it is malformed.
  *
  * @category combinators
  * @since 0.1.0
@@ -29,7 +29,7 @@ export const orElse = <S extends Schema.Constraint>(schema: S, value: S["Type"])
   Schema.catchDecoding<S>(() => Effect.succeed(Option.some(value)))(schema)
 
 /**
- * A field that is needed where it is there, and may be absent, for which null is another word.
+ * A field that has to be valid if it is present. It may be absent, and null means the same.
  *
  * @category combinators
  * @since 0.1.0
@@ -46,7 +46,7 @@ export const nullIsAbsent = <T, E>(schema: Schema.Codec<T, E>) =>
   )
 
 /**
- * A list without the items that are malformed.
+ * A list without its malformed items.
  *
  * @category combinators
  * @since 0.1.0
@@ -62,6 +62,6 @@ export const items = <T, E>(schema: Schema.Codec<T, E>): Schema.Codec<ReadonlyAr
       })
     )
   )
-  // what is written are items of the schema, as the second half of the pipe wants them
+  // when encoding, the items match the schema, as the second half of the pipe requires
   return list as Schema.Codec<ReadonlyArray<T>, ReadonlyArray<E>>
 }

@@ -1,18 +1,18 @@
 /**
- * Text of others on its way into our errors and logs: a terminal obeys control characters, a log has one entry a line, and neither is the
- * place for megabytes.
+ * Prepares text from others for our errors and logs: a terminal obeys control characters, a log has one entry per line, and
+ * neither should contain megabytes.
  *
  * @since 0.1.0
  */
 
-/** How much of a text is shown, in UTF-16 code units. */
+/** The number of UTF-16 code units of a text that are shown. */
 const most = 200
 
-/** Control and format characters (those that turn the direction of what follows are among them), ends of lines, and halves of pairs. */
+/** Control and format characters (including those that change the text direction), line separators, and unpaired surrogates. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 /**
- * A text without any characters that do more than to be seen: those are written as `\u{1b}`.
+ * Escapes all characters that do more than be displayed, as `\u{1b}`.
  *
  * @category formatting
  * @since 0.1.0
@@ -21,7 +21,7 @@ export const escaped = (text: string): string =>
   text.replace(unprintable, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 
 /**
- * The first 200 characters of a text, without any that do more than to be seen.
+ * The first 200 characters of a text, with all characters escaped that do more than be displayed.
  *
  * @category formatting
  * @since 0.1.0

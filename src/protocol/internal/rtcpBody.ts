@@ -1,5 +1,5 @@
 /**
- * The bodies of RTCP packets, one form a type: all behind the first four bytes.
+ * The bodies of RTCP packets, one form per type: everything after the first four bytes.
  *
  * @since 0.1.0
  */
@@ -110,8 +110,8 @@ const decodeFeedback = (_tag: Feedback["_tag"], body: Uint8Array, format: number
   }
 
 /**
- * Reads what stands behind the first four bytes of a packet; `undefined` if the packet is too short for its count, or longer
- * than its kind can be.
+ * Decodes the part after the first four bytes of a packet. Returns `undefined` if the packet is too short for its count, or
+ * longer than its kind can be.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The packets of RTCP as values (RFC 3550, 6; feedback: RFC 4585, 6.1). Integers are unsigned where not said otherwise.
+ * The packets of RTCP as values (RFC 3550, 6; feedback: RFC 4585, 6.1). Integers are unsigned unless stated otherwise.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ export interface ReportBlock {
   readonly ssrc: number
   /** Packets lost since the last report, in 256ths of those expected: 0 to 255. */
   readonly fractionLost: number
-  /** Packets lost since the start: a signed 24-bit integer, negative if duplicates came. */
+  /** Packets lost since the start: a signed 24-bit integer, negative if duplicates arrived. */
   readonly cumulativeLost: number
   /** The highest sequence number received, with the count of its wraps in the upper 16 bits. */
   readonly highestSequence: number
@@ -60,12 +60,12 @@ export interface SenderReport {
   readonly octetCount: number
   /** Up to 31. */
   readonly reports: ReadonlyArray<ReportBlock>
-  /** Profile-specific extension: a multiple of 4 bytes, mostly none. */
+  /** Profile-specific extension: a multiple of 4 bytes, usually empty. */
   readonly extension: Uint8Array
 }
 
 /**
- * What a participant reports that does not send (RFC 3550, 6.4.2).
+ * The report of a participant that does not send (RFC 3550, 6.4.2).
  *
  * @category models
  * @since 0.1.0
@@ -75,7 +75,7 @@ export interface ReceiverReport {
   readonly ssrc: number
   /** Up to 31. */
   readonly reports: ReadonlyArray<ReportBlock>
-  /** Profile-specific extension: a multiple of 4 bytes, mostly none. */
+  /** Profile-specific extension: a multiple of 4 bytes, usually empty. */
   readonly extension: Uint8Array
 }
 
@@ -104,7 +104,7 @@ export interface DescriptionChunk {
 }
 
 /**
- * Who the sources are (RFC 3550, 6.5).
+ * Descriptions of sources (RFC 3550, 6.5).
  *
  * @category models
  * @since 0.1.0
@@ -125,7 +125,7 @@ export interface Goodbye {
   readonly _tag: "Goodbye"
   /** Up to 31 SSRCs. */
   readonly ssrcs: ReadonlyArray<number>
-  /** Up to 255 bytes of UTF-8. Absent and empty are two things on the wire. */
+  /** Up to 255 bytes of UTF-8. Absent and empty are different on the wire. */
   readonly reason?: Uint8Array | undefined
 }
 
@@ -140,7 +140,7 @@ export interface Application {
   /** 0 to 31. */
   readonly subtype: number
   readonly ssrc: number
-  /** 32 bits: four ASCII characters by the RFC. */
+  /** 32 bits: four ASCII characters according to the RFC. */
   readonly name: number
   /** A multiple of 4 bytes. */
   readonly data: Uint8Array
@@ -164,18 +164,18 @@ export interface Feedback {
 }
 
 /**
- * A packet of a type that is not known here.
+ * A packet of an unknown type.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Unknown {
   readonly _tag: "Unknown"
-  /** 0 to 255, without 200 to 206. */
+  /** 0 to 255, except 200 to 206. */
   readonly packetType: number
   /** The lower five bits of the first byte. */
   readonly count: number
-  /** All behind the first 4 bytes: a multiple of 4 bytes. */
+  /** Everything after the first 4 bytes: a multiple of 4 bytes. */
   readonly body: Uint8Array
 }
 

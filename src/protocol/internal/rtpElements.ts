@@ -1,5 +1,5 @@
 /**
- * What a header extension of an RTP packet holds: elements with one-byte headers (RFC 8285, 4.2).
+ * The content of an RTP header extension: elements with one-byte headers (RFC 8285, 4.2).
  *
  * @since 0.1.0
  */
@@ -31,8 +31,8 @@ export interface RtpElement {
 const failBadExtension = Result.fail(badExtension)
 
 /**
- * Encodes elements with one-byte headers, filled up with zeros to a multiple of 4 bytes (RFC 8285, 4.2). An id or a
- * length out of range is a bug of the caller and throws a `RangeError`.
+ * Encodes elements with one-byte headers, padded with zeros to a multiple of 4 bytes (RFC 8285, 4.2). Throws a `RangeError` if
+ * an id or a length is out of range.
  *
  * @category codecs
  * @since 0.1.0
@@ -50,9 +50,9 @@ export const encodeElements = (elements: ReadonlyArray<RtpElement>): Uint8Array 
 }
 
 /**
- * Decodes elements with one-byte headers (RFC 8285, 4.2). Padding between and behind elements is skipped. An element
- * with id 15, or with id 0 and a length, ends the list: what stands before it counts. Fails with `BadExtension` if an
- * element is longer than the bytes that are left. The data are views of `data`.
+ * Decodes elements with one-byte headers (RFC 8285, 4.2). Padding between and after elements is skipped. An element with id 15,
+ * or with id 0 and a length, ends the list; the elements before it are returned. Fails with `BadExtension` if an element is
+ * longer than the remaining bytes. The data of the elements are views of `data`.
  *
  * @category codecs
  * @since 0.1.0

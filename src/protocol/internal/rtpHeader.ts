@@ -24,7 +24,7 @@ export const version = 2
 export const versionBits = 0x80
 
 /**
- * The bit of the first byte that says that padding follows the payload.
+ * The bit of the first byte that marks padding after the payload.
  *
  * @category constants
  * @since 0.1.0
@@ -32,7 +32,7 @@ export const versionBits = 0x80
 export const paddingBit = 0x20
 
 /**
- * The bit of the first byte that says that a header extension follows the CSRCs.
+ * The bit of the first byte that marks a header extension after the CSRCs.
  *
  * @category constants
  * @since 0.1.0
@@ -40,7 +40,7 @@ export const paddingBit = 0x20
 export const extensionBit = 0x10
 
 /**
- * Bytes of the header up to the CSRCs.
+ * The size of the header up to the CSRCs, in bytes.
  *
  * @category constants
  * @since 0.1.0
@@ -48,7 +48,7 @@ export const extensionBit = 0x10
 export const fixedHeaderBytes = 12
 
 /**
- * Discord's payload type of Opus.
+ * Discord's payload type for Opus.
  *
  * @category constants
  * @since 0.1.0
@@ -56,7 +56,7 @@ export const fixedHeaderBytes = 12
 export const payloadTypeOpus = 120
 
 /**
- * The header of a packet, to be filled again and again by {@link readHeader}.
+ * The header of a packet, reused by {@link readHeader}.
  *
  * @category models
  * @since 0.1.0
@@ -71,13 +71,13 @@ export interface RtpHeader {
   /** In units of the media clock: 48 kHz for Opus. */
   timestamp: number
   ssrc: number
-  /** Bytes up to the extension, or the payload: 12 + 4 * CSRC count. */
+  /** The offset of the extension, or of the payload, in bytes: 12 + 4 * CSRC count. */
   headerLength: number
   /** The 16 bits that name the form of the extension; 0 without one. */
   extensionProfile: number
-  /** Length of the extension behind its preamble in 32-bit words; 0 without one. */
+  /** The length of the extension after its preamble, in 32-bit words; 0 without one. */
   extensionWords: number
-  /** Bytes that stay readable in the rtpsize encryption modes: `headerLength`, and 4 more with an extension. */
+  /** The number of bytes that stay readable in the rtpsize encryption modes: `headerLength`, plus 4 with an extension. */
   clearLength: number
 }
 
@@ -103,11 +103,11 @@ export const makeHeader = (): RtpHeader => ({
 })
 
 /**
- * Reads the header of the packet in `bytes[0, length)`, sealed or plain, into `into`. Allocates nothing. On failure it
- * returns a shared error (`TooShort`, `BadVersion`) and leaves `into` in an unspecified state.
+ * Reads the header of the packet in `bytes[0, length)`, sealed or plain, into `into`. Allocates nothing. On failure it returns
+ * a shared error (`TooShort`, `BadVersion`) and leaves `into` in an unspecified state.
  *
- * The extension's length is not compared with the packet: in the modes with a fixed clear header the preamble is
- * ciphertext, so that `extensionProfile` and `extensionWords` mean something only after opening.
+ * The extension's length is not compared with the packet. In the modes with a fixed clear header the preamble is ciphertext, so
+ * `extensionProfile` and `extensionWords` are meaningful only after opening.
  *
  * @category codecs
  * @since 0.1.0
@@ -138,8 +138,8 @@ export const readHeader = (bytes: Uint8Array, length: number, into: RtpHeader): 
 }
 
 /**
- * Writes a header without padding, extension and CSRCs to the start of `into` and returns its length. Allocates nothing.
- * Values are cut to their fields: 7 bits of payload type, 16 of sequence, 32 of timestamp and SSRC.
+ * Writes a header without padding, extension and CSRCs to the start of `into` and returns its length. Allocates nothing. Values
+ * are truncated to their fields: 7 bits of payload type, 16 of sequence, 32 of timestamp and SSRC.
  *
  * @category codecs
  * @since 0.1.0
@@ -161,8 +161,8 @@ export const writeHeader = (
 }
 
 /**
- * The length of the payload in `payload[0, length)` without its RTP padding, to be called when the header's padding bit
- * is set. Returns -1 if the last byte is 0 or exceeds `length` (RFC 3550, 5.1), and 0 for a payload of padding alone.
+ * The length of the payload in `payload[0, length)` without its RTP padding. Call it if the header's padding bit is set.
+ * Returns -1 if the last byte is 0 or exceeds `length` (RFC 3550, 5.1), and 0 for a payload that consists of padding alone.
  *
  * @category codecs
  * @since 0.1.0

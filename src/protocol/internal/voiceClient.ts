@@ -1,5 +1,5 @@
 /**
- * What a client sends to the voice gateway: one schema a message, in the shape of gateway version 8.
+ * The messages of a client to the voice gateway: one schema per message, in the form of gateway version 8.
  *
  * @since 0.1.0
  */
@@ -30,9 +30,9 @@ const resumeFields = {
 }
 
 /**
- * Opcode 0: begin a voice session. `server_id` is the guild id, `token` the plain voice token (this is the form that
- * crosses the wire), `max_dave_protocol_version` 0 or absent means no end-to-end encryption. `channel_id` is sent from
- * version 9 on, which requires it.
+ * Opcode 0: begin a voice session. `server_id` is the guild id, `token` the plain voice token (this is the form that is sent).
+ * A `max_dave_protocol_version` of 0 or absent means no end-to-end encryption. `channel_id` is sent from version 9 on, which
+ * requires it.
  *
  * @category schemas
  * @since 0.1.0
@@ -48,7 +48,7 @@ export type Identify = typeof Identify.Type
 const IdentifyV9 = message(0, Schema.Struct({ ...identifyFields, channel_id: ChannelId }))
 
 /**
- * The address where we want to receive, as IP discovery found it, and the encryption mode we chose.
+ * The address at which we want to receive, as found by IP discovery, and the chosen encryption mode.
  *
  * @category schemas
  * @since 0.1.0
@@ -62,8 +62,8 @@ export const UdpProtocolData = Schema.Struct({ address: Schema.String, port: Uin
 export type UdpProtocolData = typeof UdpProtocolData.Type
 
 /**
- * Opcode 1: choose the transport. `protocol` is "udp" with {@link UdpProtocolData} or "webrtc" with an SDP text; it stays
- * an open string because it is the server's business to refuse others (close code 4012).
+ * Opcode 1: choose the transport. `protocol` is "udp" with {@link UdpProtocolData} or "webrtc" with an SDP text. It stays an
+ * open string because refusing others is up to the server (close code 4012).
  *
  * @category schemas
  * @since 0.1.0
@@ -86,8 +86,8 @@ export const SelectProtocol = message(
 export type SelectProtocol = typeof SelectProtocol.Type
 
 /**
- * Opcode 3: keep the connection alive. `seq_ack` is the last `seq` received, -1 or absent before the first. Below version
- * 8 the wire carries `t` alone.
+ * Opcode 3: keep the connection alive. `seq_ack` is the last `seq` received, -1 or absent before the first. Below version 8
+ * only `t` is sent.
  *
  * @category schemas
  * @since 0.1.0
@@ -101,8 +101,9 @@ export const ClientHeartbeat = message(3, Schema.Struct({ t: Nonce, seq_ack: Sch
 export type ClientHeartbeat = typeof ClientHeartbeat.Type
 
 /**
- * Opcode 5: what we are about to send. Needed once before the first audio packet. Below version 4 the wire has a boolean, which is
- * read from later ones, too. Clients that leave `ssrc` out are heard, but not in every stage (Rapptz/discord.py#9301).
+ * Opcode 5: what we are about to send. Required once before the first audio packet. Below version 4 the wire has a boolean,
+ * which is also accepted from later ones. Clients that leave out `ssrc` are heard, but not on every stage
+ * (Rapptz/discord.py#9301).
  *
  * @category schemas
  * @since 0.1.0
@@ -119,8 +120,8 @@ export const ClientSpeaking = message(
 export type ClientSpeaking = typeof ClientSpeaking.Type
 
 /**
- * Opcode 7: take a voice session up again on a new connection. `seq_ack` is sent from version 8 on, `channel_id` from
- * version 9 on, which requires it.
+ * Opcode 7: resume a voice session on a new connection. `seq_ack` is sent from version 8 on, `channel_id` from version 9 on,
+ * which requires it.
  *
  * @category schemas
  * @since 0.1.0
@@ -136,7 +137,7 @@ export type Resume = typeof Resume.Type
 const ResumeV9 = message(7, Schema.Struct({ ...resumeFields, channel_id: ChannelId }))
 
 /**
- * Opcode 10: signalling of the long dead peer-to-peer calls. Opaque.
+ * Opcode 10: signaling of the long obsolete peer-to-peer calls. Opaque.
  *
  * @category schemas
  * @since 0.1.0
@@ -150,7 +151,7 @@ export const ClientSignal = message(10, Schema.Unknown)
 export type ClientSignal = typeof ClientSignal.Type
 
 /**
- * Opcode 12: our SSRCs and video streams; zeros and no streams mean that there is no video. Not documented by Discord.
+ * Opcode 12: our SSRCs and video streams. Zeros and no streams mean that there is no video. Not documented by Discord.
  *
  * @category schemas
  * @since 0.1.0
@@ -181,7 +182,7 @@ export const ClientSessionUpdate = message(14, Schema.Struct({ codecs: Schema.Ar
 export type ClientSessionUpdate = typeof ClientSessionUpdate.Type
 
 /**
- * Opcode 15: how much of which stream we want to receive. Not documented by Discord.
+ * Opcode 15: the quality in which we want to receive each stream. Not documented by Discord.
  *
  * @category schemas
  * @since 0.1.0
@@ -223,7 +224,7 @@ export const DaveTransitionReady = message(23, Schema.Struct({ transition_id: Ui
 export type DaveTransitionReady = typeof DaveTransitionReady.Type
 
 /**
- * Opcode 31: a commit or Welcome could not be processed; the server removes us from the group and adds us again (DAVE
+ * Opcode 31: a commit or Welcome could not be processed. The server removes us from the group and adds us again (DAVE
  * whitepaper, Voice Gateway Opcodes).
  *
  * @category schemas
@@ -280,7 +281,7 @@ export const ClientMessage = Schema.Union([Identify, Resume, ...others]).pipe(Sc
 export type ClientMessage = typeof ClientMessage.Type
 
 /**
- * The same where version 9 requires a channel id.
+ * The same for version 9, which requires a channel id.
  *
  * @category schemas
  * @since 0.1.0

@@ -9,10 +9,10 @@ import type { CloseCode } from "./closeCode.ts"
  * How a client reacts to a close code of the voice gateway.
  *
  * - `resume`: open the same endpoint again and send Resume (op 7); if that is refused, rejoin.
- * - `rejoin`: ask the main gateway for a new voice server (op 4) and identify anew; never resume.
- * - `rejoin-once`: the same, but a second time in a row is final: the fault is in what we send.
- * - `await-gateway`: neither resume nor rejoin; the main gateway's next word decides. An own voice state without a channel
- *   means that we were removed, a new voice server that the call goes on there.
+ * - `rejoin`: ask the main gateway for a new voice server (op 4) and identify again; never resume.
+ * - `rejoin-once`: the same, but a second time in a row is final: the mistake is in what we send.
+ * - `await-gateway`: neither resume nor rejoin; the next event of the main gateway decides. A voice state of ours without a
+ *   channel means that we were removed; a new voice server means that the call continues there.
  * - `stop`: nothing that a client does by itself can help.
  *
  * @category models
@@ -190,9 +190,9 @@ export const voiceTable: ReadonlyArray<VoiceCloseCode> = [
 const voiceByCode = new Map(voiceTable.map((entry) => [entry.code, entry]))
 
 /**
- * Looks up a close code of the voice gateway. Total: codes below 4000 (among them 1000, and 1006 for a lost connection)
- * are `ConnectionLost`, others without an entry `UnknownCloseCode`. Discord also sends 1000 when heartbeats are missing,
- * so that 1000 from the server resumes like any other loss.
+ * Looks up a close code of the voice gateway. Total: codes below 4000 (including 1000, and 1006 for a lost connection) are
+ * `ConnectionLost`, others without an entry `UnknownCloseCode`. Discord also sends 1000 when heartbeats are missing, so 1000
+ * from the server resumes like any other loss.
  *
  * **Example** (What to do after a close)
  *

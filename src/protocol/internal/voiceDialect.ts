@@ -1,16 +1,16 @@
 /**
- * What the versions of the voice gateway write differently, as tables. In memory there is one shape, that of version 8;
- * `lift` brings what an older version has on the wire into it, `lower` does the reverse. Both are total: what they cannot
- * read they leave for the schema to refuse.
+ * The differences between the versions of the voice gateway, as tables. In memory there is one form, that of version 8: `lift`
+ * converts the wire format of an older version to it, and `lower` does the reverse. Both are total: what they cannot read is
+ * left for the schema to reject.
  *
  * @since 0.1.0
  */
 import { isWire, type Wire } from "./PayloadError.ts"
 
 interface Rule {
-  /** The opcode that it is about. */
+  /** The opcode that the rule is about. */
   readonly op: number
-  /** It holds for the versions below this one. */
+  /** The rule applies to versions below this one. */
   readonly below: number
   readonly lift: (d: unknown) => unknown
   readonly lower: (d: unknown) => unknown
@@ -40,7 +40,7 @@ const booleanSpeaking: Rule = {
   lower: (d) => isWire(d) && "speaking" in d ? { ...d, speaking: d["speaking"] !== 0 } : d
 }
 
-/** Clients of versions that have bits for it go on sending a boolean, as those do that descend from discordgo, and are heard. */
+/** Some clients still send a boolean in versions that have bits for it, such as the descendants of discordgo, and are heard. */
 const eitherSpeaking: Rule = {
   op: 5,
   below: always,
@@ -50,7 +50,7 @@ const eitherSpeaking: Rule = {
 
 const emptyObject = (op: number): Rule => ({ op, below: always, lift: (d) => d ?? {}, lower: same })
 
-/** Nothing of it is needed. */
+/** The content is not used. */
 const anyObject = (op: number): Rule => ({ op, below: always, lift: (d) => isWire(d) ? d : {}, lower: same })
 
 const isNonce = (d: unknown): boolean => isWire(d) && Number.isInteger(d["t"])
@@ -68,7 +68,7 @@ const clientRules: ReadonlyArray<Rule> = [
 
 const serverRules: ReadonlyArray<Rule> = [
   bareNonce(3),
-  // Nobody documents what a heartbeat request carries, and nothing of it matters.
+  // What a heartbeat request carries is undocumented, and does not matter.
   { op: 3, below: always, lift: (d) => isNonce(d) ? d : null, lower: same },
   booleanSpeaking,
   bareNonce(6),
@@ -116,8 +116,8 @@ export const liftServer = (version: number, wire: Wire): Wire => {
 }
 
 /**
- * `undefined` if the version cannot express the message: a heartbeat request in version 1, where opcode 3 from the server
- * already is the acknowledgement.
+ * Returns `undefined` if the version cannot express the message: a heartbeat request in version 1, where opcode 3 from the
+ * server is the acknowledgement.
  *
  * @category codecs
  * @since 0.1.0

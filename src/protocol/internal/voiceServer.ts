@@ -1,9 +1,10 @@
 /**
- * What the voice gateway sends to a client: one schema a message, in the shape of gateway version 8. Those of the
- * session, of its users and of end-to-end encryption have a module each; here are those that nobody reads, and all together.
+ * The messages of the voice gateway to a client: one schema per message, in the form of gateway version 8. Those about the
+ * session, its users and end-to-end encryption have their own modules; this one has those that nothing reads, and the union of
+ * all.
  *
- * A message is malformed if a field is missing or wrong that something here depends on. All others are read if they can be, and
- * absent if not.
+ * A message is malformed if a field that something here depends on is missing or wrong. All other fields are read if possible,
+ * and absent if not.
  *
  * @since 0.1.0
  */
@@ -31,7 +32,7 @@ import {
 } from "./voiceServerUsers.ts"
 
 /**
- * Opcode 10: signalling of the long dead peer-to-peer calls. Opaque.
+ * Opcode 10: signaling of the long obsolete peer-to-peer calls. Opaque.
  *
  * @category schemas
  * @since 0.1.0
@@ -45,7 +46,7 @@ export const ServerSignal = message(10, Schema.Unknown)
 export type ServerSignal = typeof ServerSignal.Type
 
 /**
- * Opcode 17: dead. Opaque.
+ * Opcode 17: obsolete. Opaque.
  *
  * @category schemas
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What the voice gateway says of end-to-end encryption in JSON (DAVE whitepaper, Voice Gateway Opcodes). The rest is
+ * The JSON messages of the voice gateway about end-to-end encryption (DAVE whitepaper, Voice Gateway Opcodes). The others are
  * binary: `DaveFrame`.
  *
  * @since 0.1.0
@@ -10,7 +10,7 @@ import { message } from "./voiceServerMessage.ts"
 import { Uint16 } from "./voiceShared.ts"
 
 /**
- * Opcode 21: prepare for another DAVE protocol version. Transition 0 is executed at once.
+ * Opcode 21: prepare for another DAVE protocol version. Transition 0 is executed immediately.
  *
  * @category schemas
  * @since 0.1.0
@@ -27,7 +27,7 @@ export const DavePrepareTransition = message(
 export type DavePrepareTransition = typeof DavePrepareTransition.Type
 
 /**
- * Opcode 22: execute a transition that was announced.
+ * Opcode 22: execute an announced transition.
  *
  * @category schemas
  * @since 0.1.0
@@ -41,8 +41,8 @@ export const DaveExecuteTransition = message(22, Schema.Struct({ transition_id: 
 export type DaveExecuteTransition = typeof DaveExecuteTransition.Type
 
 /**
- * Opcode 24: prepare for another epoch; epoch 1 means a new group. `transition_id` is mentioned by Discord's prose but not
- * by its tables.
+ * Opcode 24: prepare for another epoch; epoch 1 means a new group. `transition_id` is mentioned in Discord's text but not in
+ * its tables.
  *
  * @category schemas
  * @since 0.1.0

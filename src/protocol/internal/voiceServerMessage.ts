@@ -1,5 +1,5 @@
 /**
- * The shape of what the voice gateway sends to a client.
+ * The form of messages from the voice gateway to a client.
  *
  * @since 0.1.0
  */
@@ -7,8 +7,8 @@ import * as Schema from "effect/Schema"
 import * as Lenient from "./lenient.ts"
 
 /**
- * A message of one opcode. `seq` is its number in the replay buffer; it counts from 0, exists from version 8 on, and not every
- * message has one.
+ * A message with one opcode. `seq` is its number in the replay buffer. It counts from 0, exists from version 8 on, and is not
+ * present in every message.
  *
  * @category schemas
  * @since 0.1.0

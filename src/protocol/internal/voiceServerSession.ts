@@ -1,5 +1,6 @@
 /**
- * What the voice gateway says of the session itself: how it begins, goes on and is resumed, and what it is transported with.
+ * The messages of the voice gateway about the session itself: its beginning, its continuation and resumption, and its
+ * transport.
  *
  * @since 0.1.0
  */
@@ -10,8 +11,8 @@ import { message } from "./voiceServerMessage.ts"
 import { Nonce, ServerVideoStreams, Uint16 } from "./voiceShared.ts"
 
 /**
- * Opcode 2: the session exists. `ip` and `port` are the media server's, `modes` the encryption modes it accepts.
- * `heartbeat_interval` is an error of old servers, to be ignored; the right one comes with {@link Hello}.
+ * Opcode 2: the session exists. `ip` and `port` are the media server's, `modes` the encryption modes that it accepts.
+ * `heartbeat_interval` is a mistake of old servers and has to be ignored; the correct one is in {@link Hello}.
  *
  * @category schemas
  * @since 0.1.0
@@ -36,7 +37,7 @@ export const Ready = message(
 export type Ready = typeof Ready.Type
 
 /**
- * Opcode 3: the server asks for a heartbeat at once. Does not exist in version 1, where opcode 3 from the server is the
+ * Opcode 3: the server asks for an immediate heartbeat. It does not exist in version 1, where opcode 3 from the server is the
  * acknowledgement. Not documented by Discord.
  *
  * @category schemas
@@ -58,7 +59,7 @@ const codecFields = {
 }
 
 /**
- * The 32 bytes of the transport key, as the wire has them: an array of integers.
+ * The 32 bytes of the transport key in the wire format: an array of integers.
  *
  * @category schemas
  * @since 0.1.0
@@ -68,7 +69,7 @@ export const SecretKey = Schema.Array(
 ).pipe(Schema.check(Schema.isBetweenLength(32, 32)))
 
 /**
- * The session over UDP: mode and key of the transport encryption. `dave_protocol_version` 0 or absent means no end-to-end
+ * The session over UDP: mode and key of the transport encryption. A `dave_protocol_version` of 0 or absent means no end-to-end
  * encryption; null on the wire is absent.
  *
  * @category schemas
@@ -106,7 +107,7 @@ export const WebRtcSession = Schema.Struct({
 export type WebRtcSession = typeof WebRtcSession.Type
 
 /**
- * Opcode 4: the answer to Select Protocol. Tell the two forms apart with `"secret_key" in d`.
+ * Opcode 4: the answer to Select Protocol. Distinguish the two forms with `"secret_key" in d`.
  *
  * @category schemas
  * @since 0.1.0
@@ -120,8 +121,7 @@ export const SessionDescription = message(4, Schema.Union([UdpSession, WebRtcSes
 export type SessionDescription = typeof SessionDescription.Type
 
 /**
- * Opcode 6: the answer to a heartbeat, with its nonce. Below version 8 the wire carries `t` alone; version 1 answers with
- * opcode 3.
+ * Opcode 6: the answer to a heartbeat, with its nonce. Below version 8 only `t` is sent; version 1 answers with opcode 3.
  *
  * @category schemas
  * @since 0.1.0
@@ -136,7 +136,7 @@ export type HeartbeatAck = typeof HeartbeatAck.Type
 
 /**
  * Opcode 8: the first message of every connection. `heartbeat_interval` is in milliseconds and may be a float; `v` is the
- * gateway version. Below version 3 the wire has `{heartbeat_interval}` alone, without opcode.
+ * gateway version. Below version 3 the wire has only `{heartbeat_interval}`, without an opcode.
  *
  * @category schemas
  * @since 0.1.0
@@ -156,7 +156,7 @@ export const Hello = message(
 export type Hello = typeof Hello.Type
 
 /**
- * Opcode 9: Resume succeeded; what was missed has been sent before.
+ * Opcode 9: Resume succeeded, and everything that was missed has been sent.
  *
  * @category schemas
  * @since 0.1.0

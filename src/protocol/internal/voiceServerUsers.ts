@@ -1,5 +1,5 @@
 /**
- * What the voice gateway says of the users of a call: who is there, what they send, and what is wanted of us.
+ * The messages of the voice gateway about the users of a call: who is there, what they send, and what they want to receive.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import { message } from "./voiceServerMessage.ts"
 import { ServerVideoStreams, SinkWants, SpeakingFlags } from "./voiceShared.ts"
 
 /**
- * Opcode 5: which SSRC belongs to a user, and what it carries, if that is said. Below version 4 the wire has a boolean.
+ * Opcode 5: which SSRC belongs to a user and, if present, what it carries. Below version 4 the wire has a boolean.
  *
  * @category schemas
  * @since 0.1.0
@@ -82,7 +82,7 @@ export const ClientDisconnect = message(13, Schema.Struct({ user_id: UserId }))
 export type ClientDisconnect = typeof ClientDisconnect.Type
 
 /**
- * Opcode 15: how much of which of our streams the receivers want. Not documented by Discord.
+ * Opcode 15: the quality in which the receivers want each of our streams. Not documented by Discord.
  *
  * @category schemas
  * @since 0.1.0
@@ -96,7 +96,7 @@ export const ServerMediaSinkWants = message(15, Lenient.orElse(SinkWants, {}))
 export type ServerMediaSinkWants = typeof ServerMediaSinkWants.Type
 
 /**
- * Opcode 18: what a user has set for clips, as bits of {@link ClientFlag}. Not documented by Discord.
+ * Opcode 18: a user's settings for clips, as bits of {@link ClientFlag}. Not documented by Discord.
  *
  * @category schemas
  * @since 0.1.0
@@ -113,7 +113,7 @@ export const ClientFlags = message(
 export type ClientFlags = typeof ClientFlags.Type
 
 /**
- * Opcode 20: what a user is connected with: 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation. Not documented by Discord.
+ * Opcode 20: the kind of device of a user: 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation. Not documented by Discord.
  *
  * @category schemas
  * @since 0.1.0

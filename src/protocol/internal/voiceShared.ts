@@ -8,8 +8,8 @@ import { Ssrc } from "../Identifier.ts"
 import * as Lenient from "./lenient.ts"
 
 /**
- * The integer that a heartbeat carries and its answer repeats, often a time in milliseconds. Some clients send random
- * 64-bit integers: JSON numbers beyond 2^53 are accepted, rounded as `JSON.parse` rounds them.
+ * The integer in a heartbeat that the answer repeats, often a time in milliseconds. Some clients send random 64-bit integers:
+ * JSON numbers beyond 2^53 are accepted, rounded as `JSON.parse` rounds them.
  *
  * @category schemas
  * @since 0.1.0
@@ -57,8 +57,8 @@ export const SpeakingFlags = Schema.Natural
 export const SpeakingFlag = { Microphone: 1, Soundshare: 2, Priority: 4 } as const
 
 /**
- * The bits of Client Flags (op 18): whether the user makes clips, lets clips of others have their voice, and lets viewers of their
- * stream make clips of it. They are settings of Discord's own Clips. Not documented by Discord.
+ * The bits of Client Flags (op 18): whether the user makes clips, lets the clips of others include their voice, and lets
+ * viewers of their stream make clips of it. They are settings of Discord's own Clips. Not documented by Discord.
  *
  * @category constants
  * @since 0.1.0
@@ -69,7 +69,7 @@ const Resolution = Schema.Struct({ type: Schema.String, width: Schema.Finite, he
 
 /**
  * One video stream of a user. `type` is "video", "screen" or "test"; `rid` names the simulcast layer. Not documented by
- * Discord, so that everything but the type may be missing.
+ * Discord, so everything but the type may be missing.
  *
  * @category schemas
  * @since 0.1.0
@@ -93,7 +93,7 @@ export const VideoStream = Schema.Struct({
 export type VideoStream = typeof VideoStream.Type
 
 /**
- * What the server says of the video streams of a user: nothing here needs it. What is malformed is left out.
+ * The video streams of a user, as the server reports them. Nothing here needs them. Malformed ones are left out.
  *
  * @category schemas
  * @since 0.1.0
@@ -137,7 +137,7 @@ export type Codec = typeof Codec.Type
 const SsrcKey = Schema.TemplateLiteral([Schema.Natural]).pipe(Schema.check(Schema.isPattern(/^\d{1,10}$/)))
 
 /**
- * How much of which stream a receiver wants, 0 to 100, by SSRC; `any` stands for the streams that are not named. Not
+ * The quality in which a receiver wants each stream, 0 to 100, by SSRC; `any` stands for the streams that are not listed. Not
  * documented by Discord.
  *
  * @category schemas

@@ -1,6 +1,6 @@
 /**
- * The clock that arrival times of packets are of. Only the driver knows it, and after a reconnect it may be another one, but it runs
- * as fast as ours.
+ * The clock of the arrival times of packets. Only the driver knows it, and after a reconnect it may be another one, but it has
+ * the same rate as ours.
  *
  * @since 0.1.0
  */
@@ -10,15 +10,18 @@
  * @since 0.1.0
  */
 export interface ArrivalClock {
-  /** It may be another one from the next packets on. */
+  /** Tells that the next packets may have another clock. */
   readonly renew: () => void
-  /** What is to be added to arrival times, in milliseconds, so that they are of our clock. `packets` have just come; one at least. */
+  /**
+   * What has to be added to arrival times, in milliseconds, to convert them to our clock. `packets` have just arrived; at least
+   * one.
+   */
   readonly offsetMs: (
     packets: ReadonlyArray<{ readonly arrivalMs: number; readonly waitedMs?: number | undefined }>
   ) => number
 }
 
-/** Two clocks are different ones if they are off by more than this, in milliseconds. */
+/** Two clocks are different if they are off by more than this, in milliseconds. */
 const stepMs = 100
 
 /**
@@ -35,7 +38,7 @@ export const make = (nowMs: () => number): ArrivalClock => {
       isNew = true
     },
     offsetMs: (packets) => {
-      // packets may have waited for a name or a key, or here: the one that came last says most about the clock
+      // packets may have waited for a name or a key, or here: the one that arrived last is the best indication of the clock
       const off = nowMs() -
         packets.reduce((latest, { arrivalMs, waitedMs = 0 }) => Math.max(latest, arrivalMs + waitedMs), -Infinity)
       offsetMs = offsetMs === undefined || (isNew && Math.abs(off - offsetMs) > stepMs) ? off : Math.min(offsetMs, off)

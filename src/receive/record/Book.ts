@@ -1,8 +1,8 @@
 /**
- * A recording as plain data: it is told what is heard and what happens, and fills the files. No clock and no disk: the time is
- * an argument, and bytes are left with the outputs.
+ * A recording as plain data: it is told what is heard and what happens, and fills the files. It uses neither clock nor disk:
+ * the time is an argument, and bytes go to the outputs.
  *
- * The unit of all times is a sample at 48 kHz after the start of the recording.
+ * All times are in samples at 48 kHz after the start of the recording.
  *
  * @since 0.1.0
  */
@@ -35,42 +35,42 @@ export interface Placed {
  */
 export interface Book {
   readonly take: (packet: AudioPacket, arrival: number) => void
-  /** A packet of which it is known whose it is. */
+  /** Takes a packet whose user is known. */
   readonly said: (userId: UserId, packet: Omit<Part.Received, "arrival">, arrival: number) => void
   readonly name: (ssrc: number, userId: UserId) => void
-  /** By which name somebody goes from now on. */
+  /** Sets the name of a user from now on. */
   readonly called: (userId: UserId, name: string) => void
   readonly joined: (userId: UserId, now: number) => void
   readonly left: (userId: UserId, now: number) => void
-  /** `present` are those who are there as far as is known; who is not among them has left while nothing was heard. */
+  /** `present` are the users who are known to be there. Other users have left while nothing was heard. */
   readonly connected: (channelId: ChannelId, present: ReadonlyArray<UserId>, now: number) => void
   readonly disconnected: (now: number) => void
-  /** What is said from now on is written nowhere, until it goes on. */
+  /** Pauses: what is said from now on is not written until it is resumed. */
   readonly pause: (now: number) => void
   readonly resume: (now: number) => void
   readonly isPaused: () => boolean
-  /** Fills the files up to what may still be changed by what comes. */
+  /** Fills the files up to where later packets may still make changes. */
   readonly advance: (now: number) => void
-  /** Makes what is there playable. */
+  /** Makes the present content playable. */
   readonly flush: () => void
   readonly finish: (length: number) => void
-  /** Up to where nothing is added any more. */
+  /** The time up to which nothing is added any more. */
   readonly settled: (now: number) => number
   readonly manifest: (now: number) => Pick<
     Manifest,
     "channels" | "durationMs" | "interruptions" | "pauses" | "unknownPackets" | "users"
   >
-  /** How many bytes the files have more, at most, once they are completed at this length. */
+  /** How many bytes the files grow by, at most, when they are completed at this length. */
   readonly due: (length: number) => number
-  /** Files so far. */
+  /** The number of files so far. */
   readonly files: () => number
-  /** Packets that were left out because the disk is slow. */
+  /** Packets that were dropped because the disk is slow. */
   readonly dropped: () => number
 }
 
 const ms = (samples: number): number => Math.round(samples / 4.8) / 10
 
-/** The mixed file waits so long for one whose packets do not come. */
+/** How long the mixed file waits for a user whose packets do not arrive. */
 const patience = 48_000
 
 interface User {
@@ -84,20 +84,20 @@ interface Span {
   toMs?: number
 }
 
-/** As it is now. */
+/** The span as it is now. */
 const spanOf = ({ fromMs, toMs }: Span): Span => toMs === undefined ? { fromMs } : { fromMs, toMs }
 
 const nothing: Part.Counts = { written: 0, lost: 0, duplicates: 0, late: 0, malformed: 0, dropped: 0 }
 
-/** The last one of a list that has not ended. */
+/** The last span of a list, if it has not ended. */
 const open = (spans: ReadonlyArray<Span>): Span | undefined => {
   const last = spans.at(-1)
   return last === undefined || last.toMs !== undefined ? undefined : last
 }
 
 /**
- * A recording at its start. `isWanted` says who is recorded, `isOpen` whether there is room for more bytes at the moment, and
- * `afford` sets bytes aside, if there are any left.
+ * Makes a recording at its start. `isWanted` says who is recorded, `isOpen` whether there is room for more bytes at the moment,
+ * and `afford` reserves bytes, if there are any left.
  *
  * @category constructors
  * @since 0.1.0
@@ -109,7 +109,7 @@ export const make = (options: {
   readonly isOpen: () => boolean
   readonly afford: (bytes: number) => boolean
   readonly now: () => number
-  /** Each packet at its place, and silence. */
+  /** Receives each packet at its place, and silence. */
   readonly onPlaced: ((placed: Placed) => void) | undefined
 }): Book => {
   const { afford, hold, isOpen, isWanted, now: time, onPlaced } = options
@@ -154,7 +154,7 @@ export const make = (options: {
     if (!isWanted(userId)) return
     const user = userOf(userId)
     if (open(user.present) === undefined) user.present.push({ fromMs: Math.max(0, ms(arrival)) })
-    // who speaks in a pause only has no file
+    // a user who speaks only in a pause has no file
     if (user.recorded === undefined && pauses.covers(arrival, 1)) return
     if (!afford(oggBytes(1, packet.payload.length))) return
     const { part } = user.recorded ?? begin(user) ?? {}
@@ -232,7 +232,7 @@ export const make = (options: {
     finish: (length) => {
       senders.expire(Infinity)
       for (const { file, part } of recorded()) {
-        // the last page has to have a packet, and the decoder's look-ahead comes on top
+        // the last page has to have a packet, and the decoder's look-ahead is added
         part.finish(Math.max(length + preSkip, part.written() + 120))
         file.finish(length)
       }

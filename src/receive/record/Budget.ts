@@ -1,8 +1,8 @@
 /**
- * The bytes that a recording may have. What completes its files is set aside all along, so that they are whole when there is room
- * for no more.
+ * The bytes that a recording may use. What its files need to be completed is reserved throughout, so that they are complete
+ * when there is no more room.
  *
- * The unit of all times is a sample at 48 kHz after the start of the recording.
+ * All times are in samples at 48 kHz after the start of the recording.
  *
  * @since 0.1.0
  */
@@ -12,19 +12,19 @@
  * @since 0.1.0
  */
 export interface Budget {
-  /** Looks anew at what there is. It has to be called before and after anything is written. */
+  /** Updates the budget. Call it before and after anything is written. */
   readonly renew: () => void
-  /** Sets bytes aside for what is about to be taken. False, from then on, when there are not so many. */
+  /** Reserves bytes for what is about to be accepted. Returns false, from then on, if there are not enough. */
   readonly afford: (bytes: number) => boolean
-  /** Where the recording ends for want of bytes, once that is so. */
+  /** Where the recording ends for lack of bytes, once that is certain. */
   readonly end: () => number | undefined
 }
 
-/** For so long it is set aside what time costs. */
+/** The time for which the cost of time itself is reserved. */
 const reach = 9_600
 
 /**
- * `used` is what the files have, and `due` what completes them at a length.
+ * `used` is the current size of the files, and `due` what completes them at a given length.
  *
  * @category constructors
  * @since 0.1.0
@@ -37,7 +37,7 @@ export const make = (options: {
 }): Budget => {
   const { bytes, due, now, used } = options
   if (bytes === Infinity) return { renew: () => {}, afford: () => true, end: () => undefined }
-  /** Up to here it can be completed. */
+  /** The length up to which it can be completed. */
   let horizon = 0
   let left = 0
   let end: number | undefined

@@ -1,5 +1,5 @@
 /**
- * The last that a recording asks of its disk, which has to do each of it in time: a disk that takes nothing any more is given up.
+ * The last operations of a recording on its disk. Each has a time limit: a disk that does not respond any more is given up.
  *
  * @since 0.1.0
  */
@@ -14,17 +14,17 @@ import * as Repair from "./Repair.ts"
 import type { Storage } from "./Storage.ts"
 
 /**
- * All of it fails with `RecordingFailed`.
+ * All operations fail with `RecordingFailed`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Closing {
-  /** Waits until all that was left to be written is, for as long as the disk goes on with it. */
+  /** Waits until everything left is written, for as long as the disk makes progress. */
   readonly drain: Effect.Effect<void, VoiceError.VoiceError>
-  /** Completes the last manifest by the hashes that it lacks, closes the files, and writes it. Gives the manifest as it is then. */
+  /** Adds the missing hashes to the last manifest, closes the files, and writes the manifest. Returns the final manifest. */
   readonly seal: (last: Manifest.Manifest) => Effect.Effect<Manifest.Manifest, VoiceError.VoiceError>
-  /** Writes the manifest of what has failed and closes the files, as far as that can be. */
+  /** Writes the manifest of a failed recording and closes the files, as far as possible. */
   readonly abandon: (last: Manifest.Manifest) => Effect.Effect<void>
 }
 
@@ -52,7 +52,7 @@ export const make = (
   const inTime = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.timeoutOrElse(effect, { duration: timeout, orElse: () => late })
 
-  /** A disk that is slow may be far behind. */
+  /** A slow disk may be far behind. */
   const stalled = Effect.gen(function*() {
     for (let before = -1; outputs.done() !== before;) {
       before = outputs.done()
@@ -68,13 +68,13 @@ export const make = (
     drain: Effect.raceAllFirst([outputs.drained, Fiber.join(writing), stalled]),
     seal: Effect.fnUntraced(function*(last) {
       const final = yield* Repair.hashOverwritten(storage, folder, last, inTime)
-      // a disk may say at the end only that it could not take something
+      // a disk may report only at the end that it could not store something
       yield* inTime(outputs.close)
       yield* replace(final)
       return final
     }),
     abandon: (last) =>
-      // the disk that failed may not take this either: the manifest before stays, then
+      // the disk that failed may not accept this either; then the previous manifest stays
       Effect.andThen(Effect.ignore(replace(last)), Effect.ignore(inTime(outputs.close)))
   }
 }

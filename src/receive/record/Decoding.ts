@@ -1,7 +1,8 @@
 /**
- * What users said, decoded in the order in which it was placed, for the files of a recording that are not Opus as it came.
+ * Decodes what users said, in the order in which it was placed, for the files of a recording that do not contain the received
+ * Opus.
  *
- * The unit of all times is a sample at 48 kHz after the start of the recording.
+ * All times are in samples at 48 kHz after the start of the recording.
  *
  * @since 0.1.0
  */
@@ -19,24 +20,24 @@ import { preSkip } from "./UserFile.ts"
  */
 export interface Decoding {
   readonly place: (placed: Placed) => void
-  /** Decodes what was placed. Decoders of those who have said nothing for a while before `settled` are freed. */
+  /** Decodes what was placed. Frees the decoders of users who have said nothing for a while before `settled`. */
   readonly advance: (settled: number) => Effect.Effect<void>
-  /** Packets that no decoder took. */
+  /** The packets that no decoder accepted. */
   readonly undecodable: () => number
 }
 
-/** A decoder of somebody who says nothing is kept for so long. */
+/** How long the decoder of a silent user is kept. */
 const idle = 10 * 48_000
 
 interface Voice {
   readonly decoder: Decoder
   readonly scope: Scope.Closeable
-  /** Behind what was decoded last. */
+  /** The end of what was decoded last. */
   until: number
 }
 
 /**
- * Decoders live in the scope. `onSound` is given interleaved stereo at its place.
+ * Decoders belong to the scope. `onSound` is called with interleaved stereo and its place.
  *
  * @category constructors
  * @since 0.1.0
@@ -47,7 +48,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Decoding, never, Scope.Scope> {
   const scope = yield* Effect.scope
   const voices = new Map<UserId, Voice>()
-  /** Whose decoder has not been given the silence behind the sound, which fades it out. */
+  /** Users whose decoder has not been given the silence after the sound, which fades it out. */
   const sounding = new Set<UserId>()
   let placed: Array<Placed> = []
   let undecodable = 0
@@ -65,7 +66,7 @@ export const make = Effect.fnUntraced(function*(
     return voice
   })
 
-  /** There may be more users in a long recording than there can be decoders. */
+  /** A long recording may have more users than there can be decoders. */
   const freeIdle = (settled: number) =>
     Effect.suspend(() => {
       const gone: Array<Scope.Closeable> = []
@@ -78,7 +79,7 @@ export const make = Effect.fnUntraced(function*(
     })
 
   const add = Effect.fnUntraced(function*({ at, data, samples, userId }: Placed) {
-    // one whom no decoder can be had for is missing here, and not in a file of Opus
+    // a user for whom no decoder can be created is missing here, but not in an Opus file
     const voice = yield* Effect.option(voiceOf(userId))
     if (voice._tag === "None") {
       undecodable++
@@ -86,7 +87,7 @@ export const make = Effect.fnUntraced(function*(
     }
     voice.value.until = at + samples
     const pcm = yield* Effect.option(voice.value.decoder.decode(data))
-    // a decoder gives sound later by its look-ahead, which the files skip
+    // a decoder delays sound by its look-ahead, which the files skip
     if (pcm._tag === "Some") onSound(userId, pcm.value, at - preSkip)
     else undecodable++
   })

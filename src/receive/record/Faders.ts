@@ -1,8 +1,8 @@
 /**
- * How loud users are in the mixed file of a recording, over its time: what is heard is mixed some time later, and a level holds
- * from when it was set on, or from the end of what was mixed by then. Each change takes 20 ms.
+ * The levels of users in the mixed file of a recording, over time. Sound is mixed some time after it is heard. A level applies
+ * from when it was set, or from the end of what had been mixed by then. Each change takes 20 ms.
  *
- * The unit of all times is a sample at 48 kHz after the start of the recording.
+ * All times are in samples at 48 kHz after the start of the recording.
  *
  * @since 0.1.0
  */
@@ -18,18 +18,18 @@ import type { Recording } from "./Recording.ts"
  */
 export interface Faders {
   readonly controls: Pick<Recording, "setLevel" | "levels">
-  /** The gains of so many samples from a time on, for which they are settled by that; `undefined` where all of them are 1. */
+  /** The gains for this many samples from a time on, which are final from then on; `undefined` if all of them are 1. */
   readonly gains: (userId: UserId, at: number, samples: number) => Float32Array | undefined
-  /** What was placed before a time is not asked for any more. */
+  /** Forgets the time before `settled`, for which nothing is asked any more. */
   readonly forget: (settled: number) => void
 }
 
 const rampSamples = 960
 
-/** Changes that follow each other faster than that are one, so that no more are kept than the time has room for. */
+/** Changes that follow each other faster than this are merged, so that the number of changes is limited by time. */
 const stepSamples = 48
 
-/** Between two points the gain is on a line. */
+/** Between two points the gain is linear. */
 interface Point {
   readonly at: number
   readonly gain: number
@@ -48,35 +48,35 @@ const gainAt = (points: ReadonlyArray<Point>, at: number): number => {
   return before.gain
 }
 
-/** A decoder gives sound for a place that is before that of its packet, in samples at the most. */
+/** A decoder's sound may be placed before its packet by at most this, in samples. */
 const lateness = 4_800
 
-/** How far sound that came is ahead of its time, in samples at the most: a packet, which is mixed as a whole. */
+/** How far sound may be ahead of its time, in samples: at most by a packet, which is mixed as a whole. */
 const earliness = 5_760
 
 /**
- * Everybody at the usual level. `now` is the time of the recording.
+ * Makes levels in which everybody has the default. `now` is the time of the recording.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options: { readonly isMixed: boolean; readonly now: () => number }): Faders => {
   const levels = Levels.make()
-  /** Of those who were ever at another gain. */
+  /** The users who ever had another gain. */
   const lines = new Map<UserId, ReadonlyArray<Point>>()
-  /** Up to where gains were asked for. */
+  /** The time up to which gains were requested. */
   const settledAt = new Map<UserId, number>()
 
   const turn = (userId: UserId): void => {
     const now = options.now()
     const asked = settledAt.get(userId) ?? -Infinity
     const settled = asked <= now + earliness ? asked : -Infinity
-    // what was mixed as it is, ahead of its time, would end in a step
+    // what was mixed ahead of its time without a change would end in a step
     const at = Math.max(now, settled)
     const points = lines.get(userId) ?? []
     const past = points.filter((point) => point.at <= at)
     const last = past.at(-1)
-    // one that has only just begun is taken back
+    // a change that has only just begun is undone
     const isTakenBack = last !== undefined && at - last.at < stepSamples && last.at >= settled
     const begun = isTakenBack ? [] : [{ at, gain: gainAt(points, at) }]
     const from = begun[0]?.at ?? last?.at ?? at

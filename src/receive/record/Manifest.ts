@@ -1,5 +1,5 @@
 /**
- * What a recording says of itself, beside its files: `recording.json`. Times in milliseconds count from the start of the
+ * The description of a recording, stored next to its files: `recording.json`. Times in milliseconds count from the start of the
  * recording, unless they are dates.
  *
  * @since 0.1.0
@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 
 /**
- * The name of the manifest in the recording's folder.
+ * The file name of the manifest in the recording's folder.
  *
  * @category constants
  * @since 0.1.0
@@ -19,7 +19,7 @@ export const fileName = "recording.json"
 const Count = Schema.Natural
 const Milliseconds = Schema.Finite
 
-/** Without an end: until the recording's. */
+/** A span of time. Without `toMs` it lasts until the end of the recording. */
 const Span = Schema.Struct({ fromMs: Milliseconds, toMs: Schema.optionalKey(Milliseconds) })
 
 /**
@@ -28,7 +28,7 @@ const Span = Schema.Struct({ fromMs: Milliseconds, toMs: Schema.optionalKey(Mill
  * - `stop`: it was stopped.
  * - `scope`: its scope was closed.
  * - `session`: the session has ended.
- * - `maximum-duration`, `maximum-bytes`: it has become as long, or as large, as it may.
+ * - `maximum-duration`, `maximum-bytes`: it has reached its maximum length or size.
  *
  * @category schemas
  * @since 0.1.0
@@ -42,8 +42,9 @@ export const EndedBy = Schema.Literals(["stop", "scope", "session", "maximum-dur
 export type EndedBy = typeof EndedBy.Type
 
 /**
- * A file. While the recording runs, and after a crash, size and hash are those of the bytes that had been written when the
- * manifest was: the file begins with them. WAV files, whose headers change, have their hash at the end only.
+ * A file of the recording. While the recording runs, and after a crash, size and hash are those of the bytes that had been
+ * written when the manifest was: the file begins with these bytes. WAV files have a hash only at the end, because their headers
+ * change.
  *
  * @category schemas
  * @since 0.1.0
@@ -51,11 +52,13 @@ export type EndedBy = typeof EndedBy.Type
 export const RecordedFile = Schema.Struct({
   name: Schema.String,
   bytes: Count,
-  /** Lower-case hexadecimal. */
+  /** In lower-case hexadecimal. */
   sha256: Schema.optionalKey(Schema.String)
 })
 
 /**
+ * A gap in a user's audio.
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -75,13 +78,15 @@ export const RecordedGap = Schema.Struct({
  */
 export const RecordedUser = Schema.Struct({
   userId: UserId,
-  /** The last one known, as the guild shows it. Absent where no gateway has told it, and for `recordedBy`. */
+  /** The last known name, as the guild shows it. Absent if no gateway has reported one, and for `recordedBy`. */
   name: Schema.optionalKey(Schema.String),
-  /** Absent for one who never spoke, or where there are no files of users. */
+  /** Absent if the user never spoke, or if there are no files of users. */
   file: Schema.optionalKey(RecordedFile),
-  /** When the user was in the channel, as far as the voice gateway has told. Without an end: until the recording's. */
+  /**
+   * When the user was in the channel, as far as the voice gateway has reported. Without `toMs`: until the end of the recording.
+   */
   present: Schema.Array(Span),
-  /** The first 500 that the user had. */
+  /** The first 500 SSRCs of the user. */
   ssrcs: Schema.Array(Schema.Int),
   packets: Schema.Struct({
     written: Count,
@@ -92,19 +97,21 @@ export const RecordedUser = Schema.Struct({
     dropped: Count
   }),
   gaps: Schema.Array(RecordedGap),
-  /** Gaps beyond the five hundred that are kept. */
+  /** The number of gaps beyond the 500 that are kept. */
   gapsOmitted: Count,
-  /** The mean delay of the user's packets above the least one, of late. */
+  /** The recent mean delay of the user's packets above the minimum. */
   jitterMs: Milliseconds,
-  /** The greatest distance between the place of a packet in the file and its time, as it was known then. */
+  /** The greatest distance between the place of a packet in the file and its time, as estimated then. */
   alignmentErrorMs: Milliseconds
 })
 
 /**
- * - `recording`: it runs, or the process has died; `Recorder.repair` completes the files.
- * - `complete`: it has ended, and `endedBy` says how.
- * - `failed`: it could not be written any further; `failure` says why.
- * - `repaired`: it was completed after a crash. `Recorder.repair` says which parts of it are older than the files.
+ * The manifest of a recording. Its `state` is
+ *
+ * - `recording`: it is running, or the process has died. In the latter case `Recorder.repair` completes the files.
+ * - `complete`: it has ended, and `endedBy` says why.
+ * - `failed`: it could not be written any further, and `failure` says why.
+ * - `repaired`: it was completed after a crash. See `Recorder.repair` for which values are older than the files.
  *
  * @category schemas
  * @since 0.1.0
@@ -113,23 +120,23 @@ export const Manifest = Schema.Struct({
   format: Schema.Literal("effect-discord-voice/recording/1"),
   state: Schema.Literals(["recording", "complete", "failed", "repaired"]),
   failure: Schema.optionalKey(Schema.String),
-  /** Of one that is complete. */
+  /** Present if the recording is complete. */
   endedBy: Schema.optionalKey(EndedBy),
   guildId: GuildId,
-  /** Those that the session was in, in order. */
+  /** The channels that the session was in, in order. */
   channels: Schema.Array(Schema.Struct({ channelId: ChannelId, fromMs: Milliseconds })),
-  /** Who recorded. What this user said is in the files if the option `self` was given. */
+  /** The user who recorded. What this user said is in the files only with the option `self`. */
   recordedBy: UserId,
   /** ISO 8601. */
   startedAt: Schema.String,
   durationMs: Milliseconds,
-  /** When there was no connection: nobody could be heard. */
+  /** When there was no connection, so nobody could be heard. */
   interruptions: Schema.Array(Span),
-  /** When it was paused: what was said then is in no file, which are silent meanwhile. */
+  /** When the recording was paused. The files are silent for that time. */
   pauses: Schema.Array(Span).pipe(Schema.withDecodingDefaultKey(Effect.succeed([]))),
   mixed: Schema.optionalKey(RecordedFile),
   users: Schema.Array(RecordedUser),
-  /** Packets of which nobody said whose they are. */
+  /** Packets whose sender never became known. */
   unknownPackets: Count
 })
 
@@ -154,7 +161,7 @@ export type RecordedUser = typeof RecordedUser.Type
 const Json = Schema.fromJsonString(Manifest)
 
 /**
- * Reads the text of a manifest. Fails with a `SchemaError`.
+ * Parses a manifest. Fails with a `SchemaError`.
  *
  * @category codecs
  * @since 0.1.0
@@ -162,7 +169,7 @@ const Json = Schema.fromJsonString(Manifest)
 export const decode = Schema.decodeUnknownEffect(Json)
 
 /**
- * The text of a manifest, for people as well. Its values are what they are in JSON.
+ * Encodes a manifest as indented JSON.
  *
  * @category codecs
  * @since 0.1.0

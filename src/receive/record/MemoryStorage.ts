@@ -1,16 +1,18 @@
 /**
- * Recordings in memory, for programs that have no disk, or send the files on when they are complete.
+ * Recordings in memory, for programs that have no disk, or that send the files on when they are complete.
  *
  * @since 0.1.0
  */
 import type { Storage, StoredFile } from "./Storage.ts"
 
 /**
+ * A storage in memory.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface MemoryStorage extends Storage {
-  /** All files as they are now, by their paths: copies of their own. */
+  /** Copies of all files as they are now, by path. */
   readonly files: () => ReadonlyMap<string, Uint8Array>
 }
 
@@ -18,7 +20,7 @@ const blockBytes = 64 * 1024
 
 const errno = (code: string, path: string) => Object.assign(new Error(`${code}: ${path}`), { code })
 
-/** Bytes in blocks, so that a file grows without being copied. A block that is not there is all zeros. */
+/** Bytes in blocks, so that a file can grow without being copied. A missing block is all zeros. */
 class Blocks {
   size = 0
   readonly #blocks: Array<Uint8Array | undefined> = []
@@ -72,9 +74,9 @@ const stored = (blocks: Blocks): StoredFile => ({
 })
 
 /**
- * A storage in memory, which is empty. It keeps what was recorded for as long as it is kept itself, and takes as much as the
- * `maximum` of a recording lets it: `Recorder.start` fails with `Unsupported` without one. Silence of a WAV file takes no memory until
- * its bytes are asked for.
+ * Makes an empty storage in memory. It keeps recordings for as long as the storage itself is referenced, and each can take as
+ * much memory as its `maximum` allows: `Recorder.start` fails with `Unsupported` if there is no `maximum`. Silence in a WAV
+ * file takes no memory until its bytes are requested.
  *
  * @example
  * ```ts

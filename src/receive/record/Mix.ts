@@ -1,6 +1,5 @@
 /**
- * Adds up what users said, each at its place, to stereo of 48 kHz. Where they are too loud together, peaks are bent softly
- * under the limit.
+ * Mixes what users said, each at its place, to stereo at 48 kHz. Where they are too loud together, peaks are limited softly.
  *
  * @since 0.1.0
  */
@@ -11,17 +10,17 @@
  */
 export interface Mix {
   /**
-   * Adds interleaved stereo at a time in samples, each sample of both channels at its gain, if there are gains. What comes before
-   * what was taken already is left out.
+   * Adds interleaved stereo at a time in samples, with the gain of each stereo sample if there are gains. Sound before what was
+   * already taken is left out.
    */
   readonly add: (pcm: Int16Array, at: number, gains?: Float32Array) => void
-  /** Takes all up to a time: silence where nothing was added. */
+  /** Takes everything up to a time, with silence where nothing was added. */
   readonly take: (until: number) => Int16Array
-  /** Up to where it was taken. */
+  /** The time up to which it was taken. */
   readonly taken: () => number
 }
 
-/** Up to here nothing is bent. */
+/** Up to here nothing is limited. */
 const knee = 0.8
 
 const limit = (value: number): number => {
@@ -36,7 +35,7 @@ const limit = (value: number): number => {
  */
 export const make = (): Mix => {
   let sums = new Float32Array(2 * 48_000)
-  /** The time of the first sum, and how many behind it were added to. */
+  /** The time of the first sum, and how many after it were added to. */
   let start = 0
   let used = 0
 

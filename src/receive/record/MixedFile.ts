@@ -1,7 +1,7 @@
 /**
- * The mixed file of a recording: what users said is added up and written as Ogg Opus or WAV, in step with their own files.
+ * The mixed file of a recording: mixes what users said and writes it as Ogg Opus or WAV, in step with their own files.
  *
- * The unit of all times is a sample at 48 kHz after the start of the recording.
+ * All times are in samples at 48 kHz after the start of the recording.
  *
  * @since 0.1.0
  */
@@ -22,29 +22,29 @@ import * as Wav from "./Wav.ts"
  * @since 0.1.0
  */
 export interface MixedFile {
-  /** Adds interleaved stereo at its place, each sample of both channels at its gain, if there are gains. */
+  /** Adds interleaved stereo at its place, with the gain of each stereo sample if there are gains. */
   readonly add: (pcm: Int16Array, at: number, gains?: Float32Array) => void
-  /** Writes what was added up to `settled`. Fails as the encoder does. */
+  /** Writes what was added up to `settled`. Fails with the encoder's error. */
   readonly advance: (settled: number) => Effect.Effect<void, VoiceError>
-  /** Makes what is there playable. */
+  /** Makes the present content playable. */
   readonly flush: () => void
   readonly finish: (length: number) => Effect.Effect<void, VoiceError>
-  /** How many bytes it has more, at most, once it is completed at this length. */
+  /** How many bytes it grows by, at most, when it is completed at this length. */
   readonly due: (length: number) => number
   readonly written: () => RecordedFile
 }
 
-/** Where the sum goes: stereo, in whole frames but for the end. */
+/** Receives the mix: stereo, in whole frames except at the end. */
 interface Sink extends Pick<MixedFile, "due" | "flush"> {
   readonly write: (pcm: Int16Array) => Effect.Effect<void, VoiceError>
-  /** Leaves time out that there was no room for; it is silence then. */
+  /** Skips time for which there was no room. It becomes silence. */
   readonly skip: (samples: number) => void
   readonly finish: (length: number) => void
 }
 
 const frame = 960
 
-/** The greatest that an encoder makes of a frame, behind the byte that says what it is (RFC 6716, 3.2.1). */
+/** The maximum size of an encoded frame, after the byte that describes it (RFC 6716, 3.2.1). */
 const maxFrameBytes = 1 + 1_275
 
 const wavSink = (output: Output): Sink => {
@@ -65,9 +65,9 @@ const opusSink = (output: Output, encoder: Encoder, tags: Readonly<Record<string
   const make = () => OggWriter.make({ preSkip, serial: 1, tags })
   const writer = make()
   let at = 0
-  /** What is in the page at hand: the headers, at first. */
+  /** What is in the current page: the headers, at first. */
   let open = make().flush().length
-  /** The encoder still has the end of the sound, and gives it with the next frame. */
+  /** Whether the encoder still has the end of the sound, which it returns with the next frame. */
   let sounding = false
   const put = (data: Uint8Array, samples: number): void => {
     const bytes = writer.add({ data, position: at })
@@ -102,7 +102,7 @@ const opusSink = (output: Output, encoder: Encoder, tags: Readonly<Record<string
       return open + oggBytes(frames, frames * maxFrameBytes) + oggBytes(skipped, 3 * skipped)
     },
     finish: (length) => {
-      // what was skipped is silence up to the end, and no more than that: the last page has to reach as far as those before it
+      // what was skipped is silence up to exactly the end: the last page has to reach as far as those before it
       at = writer.writtenSamples()
       const missing = length + preSkip - at
       Silence.fill(Math.ceil(missing / Silence.unitSamples) * Silence.unitSamples, put)
@@ -112,7 +112,7 @@ const opusSink = (output: Output, encoder: Encoder, tags: Readonly<Record<string
 }
 
 /**
- * A mixed file of a format.
+ * Makes a mixed file in a format.
  *
  * @category constructors
  * @since 0.1.0

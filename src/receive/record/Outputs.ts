@@ -1,6 +1,6 @@
 /**
- * The files of a recording on their way to the disk. Whoever has bytes leaves them here and goes on; one fiber writes them, in
- * the order in which they came. How much waits is known, so that a slow disk costs a part of the recording and never the call.
+ * The files of a recording on their way to the disk. Writers leave their bytes here and continue; one fiber writes them, in
+ * order. The waiting amount is known, so a slow disk costs a part of the recording and never affects the call.
  *
  * @since 0.1.0
  */
@@ -22,9 +22,9 @@ import type { Storage, StoredFile } from "./Storage.ts"
 export interface Output {
   readonly append: (bytes: Uint8Array) => void
   readonly overwrite: (bytes: Uint8Array, position: number) => void
-  /** Makes the file so many bytes long: cuts it, or adds zeros, however many, at no cost. */
+  /** Sets the length of the file in bytes: cuts it, or adds any number of zeros at no cost. */
   readonly resize: (bytes: number) => void
-  /** What has reached the disk. The hash is absent when something was written over. */
+  /** What has reached the disk. The hash is absent if something was overwritten. */
   readonly written: () => RecordedFile
 }
 
@@ -33,22 +33,22 @@ export interface Output {
  * @since 0.1.0
  */
 export interface Outputs {
-  /** A new file. */
+  /** Creates a file. */
   readonly create: (name: string) => Output
   readonly replace: (name: string, bytes: () => Uint8Array) => void
-  /** Bytes that wait for the disk. */
+  /** The bytes that wait for the disk. */
   readonly pendingBytes: () => number
-  /** Length of all files together that were created here, when what waits is written. */
+  /** The length of all files created here, once everything that waits is written. */
   readonly bytes: () => number
   /** Writes until something fails. Fails with `RecordingFailed`; what was written until then stays. */
   readonly run: Effect.Effect<never, VoiceError.VoiceError>
-  /** How often the disk has done what it was asked for. */
+  /** How many requests the disk has completed. */
   readonly done: () => number
-  /** Waits until all of it is written. */
+  /** Waits until everything is written. */
   readonly drained: Effect.Effect<void>
-  /** Makes all files survive a loss of power, and closes them. Fails if one of them does not, when all are closed. */
+  /** Makes all files survive a power failure, and closes them. Fails, after all are closed, if one of them failed. */
   readonly close: Effect.Effect<void, VoiceError.VoiceError>
-  /** Closes all files and takes them away, also those that the disk is still at: nothing came of it. */
+  /** Closes and removes all files, including those that the disk is still working on. */
   readonly discard: Effect.Effect<void>
 }
 
@@ -68,7 +68,7 @@ const kinds: Readonly<Record<string, Kind>> = {
 }
 
 /**
- * The typed error for what a storage has thrown.
+ * The typed error for an exception of a storage.
  *
  * @category errors
  * @since 0.1.0
@@ -93,10 +93,10 @@ interface Entry {
   readonly path: string
   readonly hash: Hash
   file: StoredFile | undefined
-  /** What was asked of the storage, which goes on when nobody waits for it any more. */
+  /** The request to the storage, which continues when nobody waits for it any more. */
   making: Promise<StoredFile> | undefined
   bytes: number
-  /** With what waits. */
+  /** Including what waits. */
   length: number
   overwritten: boolean
 }
@@ -141,14 +141,14 @@ export const make = (storage: Storage, folder: string): Outputs => {
       return file === undefined ? Effect.void : attempt(path, () => file.close())
     }))
 
-  /** Its error was told to whoever asked for it. */
+  /** Its error was reported to whoever made the request. */
   const settled = <A>(asked: Promise<A>) => Effect.promise(() => asked.catch(() => undefined))
 
   const removed = (path: string) => Effect.ignore(attempt(path, () => storage.remove(path)))
 
   const append = (entry: Entry, bytes: Uint8Array) =>
     using(entry, (file) => file.append(bytes)).pipe(
-      // half a page could not be played: better none. On a full disk there is room for less.
+      // half a page could not be played, so it is removed; on a full disk the space is sufficient for less
       Effect.tapError(() => Effect.ignore(using(entry, (file) => file.truncate(entry.bytes)))),
       Effect.andThen(Effect.sync(() => {
         entry.bytes += bytes.length
@@ -249,7 +249,7 @@ export const make = (storage: Storage, folder: string): Outputs => {
     }),
     discard: Effect.gen(function*() {
       for (const entry of entries) {
-        // one that it has refused is somebody else's
+        // a file that it refused to create belongs to somebody else
         entry.file = entry.making && (yield* settled(entry.making))
         if (entry.file !== undefined) yield* Effect.andThen(shut(entry), removed(entry.path))
       }

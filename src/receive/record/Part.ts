@@ -1,10 +1,10 @@
 /**
- * What one user said, on its way into a file: packets are put in order, given their place in the recording, and the time
- * between them is made of silence. No packet is changed. Where the place of a packet is off, because the sender's clock is or
- * because the estimate has become better, silence is made longer or shorter; in an unbroken stretch of sound there is none,
- * and it keeps its place to the sample.
+ * What one user said, on its way into a file: packets are put in order, get their place in the recording, and the time between
+ * them is filled with silence. No packet is changed. If the place of a packet is off, because of the sender's clock or because
+ * the estimate has improved, silence is made longer or shorter. In an unbroken stretch of sound there is no silence, so it
+ * keeps its place to the sample.
  *
- * The unit of all times is a sample at 48 kHz after the start of the recording.
+ * All times are in samples at 48 kHz after the start of the recording.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import * as Silence from "./Silence.ts"
 import * as Timeline from "./Timeline.ts"
 
 /**
- * A packet as it came.
+ * A packet as it arrived.
  *
  * @category models
  * @since 0.1.0
@@ -35,19 +35,19 @@ export interface Received {
  */
 export interface Counts {
   written: number
-  /** Missing by the sequence numbers. */
+  /** Missing according to the sequence numbers. */
   lost: number
   duplicates: number
-  /** Came when what follows them was written already. */
+  /** Arrived after what follows them was already written. */
   late: number
-  /** No valid Opus, or of a time that fits nothing else. */
+  /** Not valid Opus, or with a time that fits nothing else. */
   malformed: number
-  /** Left out because the disk was too slow. */
+  /** Dropped because the disk was too slow. */
   dropped: number
 }
 
 /**
- * A hole in the sound that was filled with silence.
+ * A gap in the sound that was filled with silence.
  *
  * @category models
  * @since 0.1.0
@@ -65,13 +65,13 @@ export interface Gap {
  */
 export interface Part {
   readonly take: (packet: Received) => void
-  /** Gives what has its place and is over by now, and silence up to what may still be reached by a packet. */
+  /** Writes everything that has its place and is over by now, and silence up to where a packet may still belong. */
   readonly advance: (now: number) => void
-  /** Gives all that is there and begins before `length`, and silence up to it. */
+  /** Writes everything that is there and begins before `length`, and silence up to it. */
   readonly finish: (length: number) => void
   /** Where the next packet goes. */
   readonly written: () => number
-  /** Whether it is still filling the time before somebody came. It is done soon, whatever comes. */
+  /** Whether it is still filling the time before the user came. That is done soon, whatever arrives. */
   readonly isCatchingUp: () => boolean
   /** What waits, in packets and in bytes. */
   readonly waiting: () => { readonly packets: number; readonly bytes: number }
@@ -79,16 +79,16 @@ export interface Part {
   readonly gaps: ReadonlyArray<Gap>
   /** Gaps that are counted but not kept. */
   readonly gapsOmitted: () => number
-  /** The first 500 that there were. */
+  /** The first 500 SSRCs. */
   readonly ssrcs: ReadonlyArray<number>
   /** See `Timeline.jitter`. */
   readonly jitter: () => number
-  /** The greatest distance between a packet's place and its time, so far. */
+  /** The greatest distance between a packet's place and its time so far. */
   readonly error: () => number
 }
 
 /**
- * Where a part gives its packets. `sound` is false for silence that was made here.
+ * Receives the packets of a part. `sound` is false for silence that was made here.
  *
  * @category models
  * @since 0.1.0
@@ -99,13 +99,13 @@ export type Give = (packet: Uint8Array, samples: number, at: number, sound: bool
 interface Lane {
   readonly timeline: Timeline.Timeline
   readonly epoch: number
-  /** The timestamp behind what was written. */
+  /** The timestamp after what was written. */
   end: number | undefined
-  /** The place behind what was written last. */
+  /** The place after what was written last. */
   endAt: number
   sequence: number
   lastArrival: number
-  /** The sequence numbers that were written of late, plus one, each at its remainder. */
+  /** The recently written sequence numbers plus one, each at its remainder. */
   readonly recent: Uint32Array
 }
 
@@ -122,10 +122,10 @@ const silenceAtOnce = 600 * 48_000
 const maxGaps = 500
 const maxLost = 3_000
 const maxDoubtful = 8
-/** SSRCs whose clocks are kept: packets of the former one may still be under way. */
+/** The number of SSRCs whose clocks are kept: packets of the former one may still be under way. */
 const maxLanes = 4
 
-/** Whoever joins and leaves has another one each time; a server could name one with each packet. */
+/** A user gets a new one with each join; a server could name one with each packet. */
 const maxSsrcs = 500
 
 const timeOf = ({ lane, ...seen }: Held): number => lane.timeline.timeOf(seen)
@@ -133,8 +133,8 @@ const timeOf = ({ lane, ...seen }: Held): number => lane.timeline.timeOf(seen)
 const isBefore = (a: Held, b: Held): boolean => a.lane === b.lane ? a.extended < b.extended : timeOf(a) < timeOf(b)
 
 /**
- * A part that begins at the start of the recording. A packet waits for those before it for `hold`. While `isOpen` is false
- * nothing is given; what is left out then becomes silence, and so does what was said in a time that is not `isWanted`.
+ * Makes a part that begins at the start of the recording. A packet waits for earlier ones for `hold`. While `isOpen` is false
+ * nothing is written; what is left out becomes silence, and so does what was said while it is not `isWanted`.
  *
  * @category constructors
  * @since 0.1.0
@@ -156,9 +156,9 @@ export const make = (options: {
   let error = 0
   let gapsOmitted = 0
   let recent: Lane | undefined
-  /** Packets that were left out since something was written. */
+  /** Packets that were dropped since something was written. */
   let leftOut = 0
-  /** Whether a packet was not wanted since something was written. */
+  /** Whether an unwanted packet came since something was written. */
   let isBroken = false
   let isCatchingUp = false
 
@@ -253,7 +253,7 @@ export const make = (options: {
     else gapsOmitted++
   }
 
-  /** Sequence numbers tell losses from pauses; where they jump by more they have begun anew. */
+  /** Sequence numbers distinguish losses from pauses. A greater jump is a restart. */
   const lostBefore = ({ lane, sequence }: Held): number => {
     if (lane.end === undefined) return 0
     const lost = sequenceDelta(sequence, lane.sequence) - 1
@@ -268,11 +268,14 @@ export const make = (options: {
     first.lane.timeline.settle(first.epoch, fresh)
   }
 
-  /** Whether it goes right behind what was written last. A sender whose timestamps stand still in pauses only seems to. */
+  /**
+   * Whether it goes directly after what was written last. A sender whose timestamps stand still in pauses only seems to
+   * continue.
+   */
   const follows = ({ afterPause, extended, lane }: Held): boolean =>
     extended === lane.end && !afterPause && written === lane.endAt && leftOut === 0 && !isBroken
 
-  /** Where it goes, at least: nothing is written over. */
+  /** The earliest place of a packet: nothing is overwritten. */
   const placeOf = (packet: Held): number => follows(packet) ? written : Math.max(written, timeOf(packet))
 
   const write = (packet: Held): void => {
@@ -324,11 +327,11 @@ export const make = (options: {
   const advance: Part["advance"] = (now) => {
     isCatchingUp = false
     if (!isOpen()) {
-      // what waited long enough is left out, so that it takes no memory
+      // packets that waited long enough are dropped, so that they take no memory
       while (held[0] !== undefined && held[0].arrival + hold <= now) writeFirst()
       return
     }
-    // whoever comes after hours has as much silence to catch up on: not in one go
+    // a user who comes after hours has hours of silence to fill: not all at once
     const goal = held[0] === undefined ? now - hold : timeOf(held[0])
     if (goal - written > silenceAtOnce) {
       isCatchingUp = true
@@ -336,7 +339,7 @@ export const make = (options: {
     }
     for (let first = held[0]; first !== undefined; first = held[0]) {
       if (!follows(first) && first.arrival + hold > now) break
-      // a page behind the end could not be cut off, where this is the end
+      // a page beyond the end could not be cut off if the recording ends here
       if (placeOf(first) + first.samples > now) break
       writeFirst()
     }

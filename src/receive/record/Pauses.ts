@@ -1,7 +1,7 @@
 /**
  * When a recording was paused.
  *
- * The unit of all times is a sample at 48 kHz after the start of the recording.
+ * All times are in samples at 48 kHz after the start of the recording.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ export interface Pause {
  * @since 0.1.0
  */
 export interface Pauses {
-  /** Nothing changes while it is paused. */
+  /** Does nothing while it is paused. */
   readonly begin: (now: number) => void
   readonly end: (now: number) => void
   /** Whether it is paused now. */
@@ -48,7 +48,7 @@ export const make = (): Pauses => {
     },
     isOn,
     covers: (at, samples) => {
-      // what is asked for lies at the end of the recording
+      // the requested time is near the end of the recording
       for (let i = pauses.length - 1; i >= 0; i--) {
         const pause = pauses[i]
         if (pause === undefined || pause.to <= at) return false

@@ -1,5 +1,5 @@
 /**
- * What goes into a recorder and what comes out: options, what it needs of a session, and the recording.
+ * The options of a recorder, what it needs of a session, and the running recording.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import type { Storage } from "./Storage.ts"
 import type * as UserFile from "./UserFile.ts"
 
 /**
- * What a recorder needs of a session. A `VoiceSession` has it.
+ * The part of a session that a recorder needs. A `VoiceSession` has it.
  *
  * @category models
  * @since 0.1.0
@@ -31,134 +31,156 @@ export interface Session {
   readonly guildId: GuildId
   readonly channelId: Effect.Effect<ChannelId>
   readonly userId: UserId
-  /** The state now and each one after it; ends behind `Closed`. */
+  /** The current state and each later one. Ends after `Closed`. */
   readonly changes: Stream.Stream<
     | { readonly _tag: "Ready"; readonly channelId: ChannelId }
     | { readonly _tag: "Resuming" | "Joining" | "Connecting" | "Reconnecting" | "AwaitingServer" | "Closed" }
   >
   readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
-  /** Those who are not told of before they change. Without it they have no names in the manifest until then. */
+  /** What is known about users before anything about them changes. Without it, they have no names in the manifest until then. */
   readonly members?: Effect.Effect<ReadonlyMap<UserId, Member>> | undefined
   readonly events: Effect.Effect<Stream.Stream<Happening>, never, Scope.Scope>
-  /** What we send; it is asked for with `self` only. */
+  /** The frames that we send. Only read with the option `self`. */
   readonly sent: Stream.Stream<SentFrame>
   readonly receive: Pick<Receive, "participants">
 }
 
 /**
- * How large a recording may become. It ends by itself, whole and playable, when the first is reached.
+ * The maximum size of a recording. When it reaches the first of these limits, the recording ends, complete and playable.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Maximum {
-  /** The length of its files, which a pause is a part of. More than 0. */
+  /** The length of the files, including pauses. More than 0. */
   readonly duration?: Duration.Input | undefined
   /**
-   * Of all files of sound together, to the byte; the manifest comes on top. From 256 KiB on. What completes the files, and what is
-   * still to be encoded, is set aside all along, so that some may be left: 50 KB for `mixed.ogg`.
+   * The total size of all sound files, in bytes, which is never exceeded; the manifest is not included. At least 256 KiB. Space
+   * to complete the files and to finish encoding is reserved throughout, so some of it may remain unused: 50 KB for
+   * `mixed.ogg`.
    */
   readonly bytes?: number | undefined
 }
 
 /**
+ * The options of a recording.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Options<E = never, R = never> {
-  /** Is made if it is not there. A recording that is in it already is never written over. */
+  /** The folder of the recording. It is created if it does not exist. An existing recording in it is never overwritten. */
   readonly folder: string
   /**
-   * A file for each user: `<user id>.ogg`, bit for bit as it came, or `<user id>.wav`, decoded to 48 kHz stereo of 16 bits. WAV takes
-   * 11.5 MB a minute and user, silence included, which takes no room on disks that know holes. Default "opus".
+   * The format of the users' files: `<user id>.ogg` with the packets exactly as received, or `<user id>.wav`, decoded to 48
+   * kHz, stereo, 16 bits. WAV takes 11.5 MB per minute and user including silence, which takes no space on file systems with
+   * sparse files. Default "opus".
    */
   readonly files?: "opus" | "wav" | "none" | undefined
-  /** A file with all users in one, `mixed.ogg` or `mixed.wav`, or none, so that nothing is decoded. Default "opus". */
+  /**
+   * The format of the file with all users, `mixed.ogg` or `mixed.wav`. With "none", nothing has to be decoded for it. Default
+   * "opus".
+   */
   readonly mixed?: "opus" | "wav" | "none" | undefined
   /**
-   * Who of the others is recorded. `member` is what is known of them, as `session.members` has it: no bots are
-   * `(_, member) => member?.bot !== true`. It is asked anew with each packet. Of somebody who is heard sooner than a gateway has told of
-   * them, `member` is absent, or lacks that. Default everybody. What it throws for those who are there at the start is `Unsupported`.
+   * Selects the other users to record. `member` is what `session.members` knows about the user: to leave out bots, use
+   * `(_, member) => member?.bot !== true`. For a user who is heard before a gateway has announced them, `member` is absent or
+   * incomplete. The function is called for each packet. If it throws for a user who is present at the start, `Recorder.start`
+   * fails with `Unsupported`. Default: everybody.
    */
   readonly users?: ((userId: UserId, member?: Member) => boolean) | undefined
-  /** Whether we are recorded, too: what the session plays, as it is sent, in a file of our own and in the mixed one. Default false. */
+  /**
+   * Whether to record us as well: what the session plays is recorded as it is sent, in a file of its own and in the mixed file.
+   * Default false.
+   */
   readonly self?: boolean | undefined
-  /** When it ends by itself. Default never. */
+  /** The size at which the recording ends. Default: no limit. */
   readonly maximum?: Maximum | undefined
   /**
-   * Runs when everything is ready and before the first packet is taken, to tell people that they are being recorded, or to
-   * ask them. The recording starts when it has succeeded, and not at all if it fails.
+   * Runs when everything is ready and before the first packet is recorded: use it to tell people that they are being recorded,
+   * or to ask them. The recording starts only if this succeeds.
    */
   readonly onStart?: Effect.Effect<unknown, E, R> | undefined
-  /** Comments of the Ogg files, such as TITLE. Default: the DATE of the recording. ARTIST is the user's id, or "all", in any case. */
+  /**
+   * The comments of the Ogg files, such as TITLE. Default: the DATE of the recording. ARTIST is always the user's id, or "all".
+   */
   readonly tags?: Readonly<Record<string, string>> | undefined
   /**
-   * How long a packet waits for those before it, and its place for a better knowledge of the sender's clock. What is later is
+   * How long a packet waits for earlier packets, and for a better estimate of the sender's clock. Packets that are later are
    * lost. Default 400 ms.
    */
   readonly hold?: Duration.Input | undefined
-  /** Bytes that wait for a slow disk. Beyond, packets are left out and counted. Default 8 MiB. */
+  /** The number of bytes that may wait for a slow disk. Beyond it, packets are dropped and counted. Default 8 MiB. */
   readonly maxPendingBytes?: number | undefined
 }
 
 /**
+ * The counts of a recording.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Statistics {
   readonly elapsedMs: number
-  /** Length of all files of sound together. */
+  /** The total length of all sound files. */
   readonly bytes: number
   readonly isPaused: boolean
-  /** Bytes that wait for the disk. */
+  /** The bytes that wait to be written. */
   readonly pendingBytes: number
-  /** Packets that were left out because the disk is too slow. */
+  /** Packets that were dropped because the disk is too slow. */
   readonly dropped: number
-  /** Packets that no decoder took, so that they are not in the mixed file, nor in WAV. */
+  /** Packets that no decoder accepted. They are missing from the mixed file and from WAV files. */
   readonly undecodable: number
 }
 
 /**
- * A recording that runs. It ends when it is stopped, when its scope closes, when the session ends, when its `maximum` is reached, and
- * when the disk fails.
+ * A running recording. It ends when it is stopped, its scope closes, the session ends, its `maximum` is reached, or the disk
+ * fails.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Recording {
   readonly folder: string
-  /** When it began, in milliseconds of the monotonic clock, which utterances and ticks are placed by: 0 of all its files. */
+  /**
+   * When the recording began, in milliseconds of the monotonic clock, the clock of utterances and ticks. It is time 0 in all
+   * files.
+   */
   readonly startMs: number
-  /** As it is now. */
+  /** The manifest as it is now. */
   readonly manifest: Effect.Effect<Manifest>
   readonly statistics: Effect.Effect<Statistics>
   /**
-   * What is said from now on is in no file, until it goes on: files keep their time line with silence, and `pauses` in the manifest
-   * names the gap. Pausing twice is harmless.
+   * Pauses the recording: nothing that is said until it is resumed is in any file. The files contain silence for that time, and
+   * `pauses` in the manifest has the gap. Does nothing if the recording is already paused.
    */
   readonly pause: Effect.Effect<void>
   readonly resume: Effect.Effect<void>
   /**
-   * How loud a user is in the mixed file, and whether at all, from now on and within 20 ms; what is left out stays as it is. It changes
-   * nothing in the users' own files. Fails with `Unsupported` for a gain that is no number from 0 to 10, and where there is no mixed file.
+   * Sets a user's gain in the mixed file, or mutes the user there, from now on and within 20 ms. A property that is left out
+   * keeps its value. The users' own files do not change. Fails with `Unsupported` if the gain is not a number from 0 to 10, or
+   * if there is no mixed file.
    */
   readonly setLevel: (
     userId: UserId,
     level: { readonly gain?: number | undefined; readonly muted?: boolean | undefined }
   ) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Who has another level than the usual one, gain 1 and not muted. */
+  /** The users whose level differs from the default of gain 1 and not muted. */
   readonly levels: Effect.Effect<ReadonlyMap<UserId, Level>>
-  /** Completes all files. Fails with `RecordingFailed`, as `awaitEnd` does. Stopping twice is harmless. */
+  /**
+   * Ends the recording and completes all files. Fails with `RecordingFailed`, as `awaitEnd` does. It can be run more than once.
+   */
   readonly stop: Effect.Effect<Manifest, VoiceError.VoiceError>
   /**
-   * The manifest of a recording that has ended; `endedBy` says why. Fails with `RecordingFailed` when it could not be written any further; what was
-   * written stays, and can be played. Dies of what `users` throws, which ends a recording in the same way.
+   * Waits for the end of the recording and returns its manifest; `endedBy` has the reason. Fails with `RecordingFailed` if the
+   * recording could not be written any further; what was written stays and can be played. Dies of what `users` throws, which
+   * ends the recording in the same way.
    */
   readonly awaitEnd: Effect.Effect<Manifest, VoiceError.VoiceError>
 }
 
 /**
- * Options that are complete and make sense. Times are in samples at 48 kHz.
+ * The complete and validated options. Times are in samples at 48 kHz.
  *
  * @category models
  * @since 0.1.0
@@ -176,14 +198,14 @@ const samplesPerMs = 48
 const formats: ReadonlyArray<string> = ["opus", "wav", "none"]
 const defaultHold = "400 millis"
 const defaultPendingBytes = 8 * 1024 * 1024
-/** With less, what has to be set aside would leave nothing. */
+/** The minimum of `bytes`. With less, the reserved space would leave no room for sound. */
 const leastBytes = 256 * 1024
 
 const unsupported = (feature: string, detail: string) =>
   VoiceError.fail(new VoiceError.Unsupported({ feature, detail }))
 
 /**
- * Fails with `NotConnected` for a session that has ended.
+ * Fails with `NotConnected` if the session has ended.
  *
  * @category combinators
  * @since 0.1.0
@@ -198,7 +220,7 @@ export const refuseEnded = (session: Pick<Session, "changes">): Effect.Effect<vo
   )
 
 /**
- * Runs what asks `users`. Fails with `Unsupported` if that throws.
+ * Runs code that calls `users`. Fails with `Unsupported` if that throws.
  *
  * @category combinators
  * @since 0.1.0
@@ -216,7 +238,7 @@ export const choosing = (choose: () => void): Effect.Effect<void, VoiceError.Voi
   })
 
 /**
- * Fails with `Unsupported` for the first option that cannot be.
+ * Validates the options. Fails with `Unsupported` for the first invalid one.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * A recording's folder before and after: whether there is a recording in it, and what is left of one whose process died.
+ * A recording's folder before and after: whether it contains a recording, and what is left of one whose process died.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ const hasCode = (cause: unknown, code: string): boolean =>
 
 const isMissing = (cause: unknown): boolean => hasCode(cause, "ENOENT")
 
-/** Length and hash of a file. It is read piece by piece; `inTime` limits how long one of them may take. */
+/** The length and hash of a file, which is read in parts. `inTime` limits how long each part may take. */
 const hashed = Effect.fnUntraced(function*(
   storage: Storage,
   folder: string,
@@ -46,7 +46,7 @@ const hashed = Effect.fnUntraced(function*(
 })
 
 /**
- * Fails with `RecordingFailed` if there is a recording in the folder, or it cannot be read.
+ * Fails with `RecordingFailed` if the folder contains a recording or cannot be read.
  *
  * @category combinators
  * @since 0.1.0
@@ -70,7 +70,7 @@ export const refuseExisting = (storage: Storage, folder: string): Effect.Effect<
 
 /**
  * The manifest with the hashes of files that could not be hashed while they were written. `inTime` limits how long the disk may
- * take for a piece of them.
+ * take for each part.
  *
  * @category combinators
  * @since 0.1.0
@@ -95,7 +95,7 @@ export const hashOverwritten = Effect.fnUntraced(function*(
   }
 })
 
-/** What is whole in an Ogg file. */
+/** The intact part of an Ogg file. */
 interface Whole {
   readonly bytes: number
   readonly granule: number
@@ -104,19 +104,19 @@ interface Whole {
   readonly isEnded: boolean
 }
 
-/** No player can read half of the headers: those that were torn are written anew. */
+/** No player can read half of the headers: torn headers are rewritten. */
 const torn: Whole = { bytes: 0, granule: 0, serial: 1, pages: 0, isEnded: false }
 
-/** Whether it begins as a file of Ogg does that was cut off, or left as zeros behind a place, and no sound is in it. */
+/** Whether it begins like an Ogg file that was cut off, or is zeros after a point, and contains no sound. */
 const isTorn = (bytes: Uint8Array): boolean => {
   const end = bytes.findLastIndex((byte) => byte !== 0) + 1
   return OggPage.isCapture(bytes, 0, end) && !OggPage.all(bytes).some(({ granule }) => granule > 0)
 }
 
-/** With the page, whose place counts from `offset`. */
+/** Includes the page, whose position counts from `offset`. */
 const upTo = (whole: Whole | undefined, page: OggPage.OggPage, offset = 0): Whole => ({
   bytes: offset + page.end,
-  // on a page where no packet ends nothing more is whole
+  // a page on which no packet ends completes nothing
   granule: page.granule === OggPage.noGranule ? whole?.granule ?? 0 : page.granule,
   serial: page.serial,
   pages: page.sequence + 1,
@@ -124,21 +124,21 @@ const upTo = (whole: Whole | undefined, page: OggPage.OggPage, offset = 0): Whol
 })
 
 /**
- * Whether a page that was found behind damaged bytes, from the end of what is whole up to `start`, can be one of the file. Packets are
- * what somebody else has said, and a whole page may be in them that says anything.
+ * Whether a page that was found after damaged bytes, which reach from the end of the intact part to `start`, can belong to the
+ * file. Packets contain what others have sent, including complete forged pages.
  */
 const belongs = (whole: Whole, page: OggPage.OggPage, start: number): boolean => {
   const missing = page.sequence - whole.pages
-  // those that are missing have lain there
+  // the missing pages were there
   if (page.serial !== whole.serial || missing < 0 || missing > (start - whole.bytes) / OggPage.headerBytes) return false
   const latest = whole.granule + (missing + 1) * OggWriter.maxPageSamples
   return page.granule === OggPage.noGranule || (page.granule >= whole.granule && page.granule <= latest)
 }
 
 /**
- * What is whole behind a place that the disk has lost: players go on with the next whole page there (RFC 3533, 6). Of pages that
- * contradict each other some are not ours, and those are taken that go on from one another for the most bytes: what somebody has
- * said is in no more than the bytes that are lost.
+ * The intact part after a place that the disk has lost: players continue with the next intact page there (RFC 3533, 6). If
+ * pages contradict each other some of them are not ours; those that continue one another for the most bytes are chosen, because
+ * forged pages can only be in the bytes that are lost.
  */
 const behind = (whole: Whole, bytes: Uint8Array): Whole => {
   const offset = whole.bytes
@@ -161,7 +161,7 @@ const behind = (whole: Whole, bytes: Uint8Array): Whole => {
   return chains.reduce((best, chain) => chain.size > best.size ? chain : best).whole
 }
 
-/** `undefined` where headers are damaged, or it is no Ogg. */
+/** Returns `undefined` if the headers are damaged, or it is not Ogg. */
 const measure = (bytes: Uint8Array): Whole | undefined => {
   let whole: Whole | undefined
   let ended = 0
@@ -172,14 +172,14 @@ const measure = (bytes: Uint8Array): Whole | undefined => {
     whole = upTo(whole, page)
     offset = whole.bytes
   }
-  // RFC 7845, 3: two packets are headers, the second on as many pages as it needs, which are its own
+  // RFC 7845, 3: two packets are headers, the second on as many pages of its own as it needs
   if (whole === undefined || ended < 2) return isTorn(bytes) ? torn : undefined
-  // torn at the end of the file: what is in it is no page
+  // torn at the end of the file: the rest is not a page
   if (page === undefined) return whole
   return behind(whole, bytes)
 }
 
-/** Cuts the file to what is whole, makes it as long as the others, and ends it. */
+/** Cuts the file to its intact part, extends it to the length of the others, and ends it. */
 const completeOgg = Effect.fnUntraced(function*(
   storage: Storage,
   path: string,
@@ -208,7 +208,7 @@ const completeOgg = Effect.fnUntraced(function*(
       try {
         for (const part of parts) await file.append(part)
       } catch (cause) {
-        // half a page could not be played: better none
+        // half a page could not be played, so it is removed
         await file.truncate(whole.bytes).catch(() => undefined)
         throw cause
       }
@@ -219,10 +219,10 @@ const completeOgg = Effect.fnUntraced(function*(
   })
 })
 
-/** Samples that are whole in a WAV file of this size. */
+/** The number of complete samples in a WAV file of this size. */
 const wavSamples = (bytes: number): number => Math.max(0, Math.floor((bytes - Wav.headerBytes) / Wav.sampleBytes))
 
-/** Makes the file as long as the others, and has its header say so. */
+/** Extends the file to the length of the others, and corrects its header. */
 const completeWav = (storage: Storage, path: string, samples: number) =>
   Outputs.attempt(path, async () => {
     const dataBytes = samples * Wav.sampleBytes
@@ -251,7 +251,7 @@ export const run = Effect.fnUntraced(function*(
   const path = join(folder, Manifest.fileName)
   const text = yield* Effect.tryPromise({
     try: () => storage.read(path),
-    // one that cannot be read is there all the same, and in what is no folder there is none
+    // an unreadable one still exists, and a path that is not a folder contains none
     catch: (cause) =>
       isMissing(cause) || hasCode(cause, "ENOTDIR")
         ? notOne(`there is no ${Manifest.fileName}`)
@@ -262,7 +262,7 @@ export const run = Effect.fnUntraced(function*(
   )
   if (manifest.state === "complete" || manifest.state === "repaired") return manifest
 
-  /** One that is not there was never written; one that cannot be read is another matter. */
+  /** A missing file was never written; an unreadable one is a different matter. */
   const ifThere = <A>(name: string, use: (path: string) => Promise<A>) => {
     const path = join(folder, name)
     return Outputs.attempt(path, () =>
@@ -273,7 +273,7 @@ export const run = Effect.fnUntraced(function*(
   const names = [...manifest.users.map(({ userId }) => userId), "mixed"]
   const oggs = new Map<string, Whole>()
   const wavs = new Map<string, number>()
-  /** Left as they are. */
+  /** Files that are left unchanged. */
   const damaged = new Set<string>()
   for (const name of names) {
     const bytes = yield* ifThere(`${name}.ogg`, storage.read)
@@ -295,7 +295,7 @@ export const run = Effect.fnUntraced(function*(
   }
   for (const name of wavs.keys()) yield* completeWav(storage, join(folder, `${name}.wav`), granule - preSkip)
 
-  /** A file that is not there is none of the recording's: the disk has refused it. */
+  /** A missing file does not belong to the recording: the disk has refused it. */
   const describe = Effect.fnUntraced(function*(name: string, told: Manifest.RecordedFile | undefined) {
     const found = oggs.has(name) ? `${name}.ogg` : wavs.has(name) ? `${name}.wav` : undefined
     if (found !== undefined) return yield* hashed(storage, folder, found)

@@ -7,7 +7,7 @@ import type { SentFrame } from "../../driver/media/Tap.ts"
 import type { Received } from "./Part.ts"
 
 /**
- * No SSRC: on each connection we have another one, which nobody here knows.
+ * Not an SSRC: ours changes with each connection, and is not known here.
  *
  * @category constants
  * @since 0.1.0
@@ -17,7 +17,7 @@ export const ssrc = -1
 const samplesPerMs = 48
 
 /**
- * Numbers frames, in the order in which they were sent, and counts their time in samples.
+ * Numbers frames in the order in which they were sent, and counts their time in samples.
  *
  * @category constructors
  * @since 0.1.0
@@ -27,7 +27,7 @@ export const make = (): (frame: SentFrame) => Omit<Received, "arrival"> => {
   let end: number | undefined
   return ({ atMs, data, samples }) => {
     const at = Math.round(atMs * samplesPerMs)
-    // what follows without a gap is to do so to the sample
+    // what follows without a gap should do so to the sample
     const extended = end !== undefined && Math.abs(at - end) <= 1 ? end : at
     end = extended + samples
     sequence = (sequence + 1) & 0xffff

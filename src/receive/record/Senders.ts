@@ -1,6 +1,6 @@
 /**
- * Whose packets are whose, for a recording that must not lose the first words: packets of an SSRC that nobody has named yet
- * wait for the name, for a bounded time.
+ * Assigns packets to users, for a recording that must not lose the first words: packets of an SSRC whose owner is unknown wait
+ * for the owner, for a limited time.
  *
  * @since 0.1.0
  */
@@ -12,16 +12,19 @@ import type { UserId } from "../../protocol/Identifier.ts"
  * @since 0.1.0
  */
 export interface Senders {
-  /** Gives the packet on with its user, now or as soon as that is known. `arrival` is when it came, and goes with it. */
+  /**
+   * Passes the packet on with its user, now or when the user becomes known. `arrival` is when it arrived, and is passed on with
+   * it.
+   */
   readonly take: (packet: AudioPacket, arrival: number) => void
   readonly name: (ssrc: number, userId: UserId) => void
-  /** The SSRC of somebody who has left may be another's next. */
+  /** The SSRC of a user who has left may be assigned to another user next. */
   readonly left: (userId: UserId) => void
-  /** Gives up what has waited too long. */
+  /** Gives up packets that have waited too long. */
   readonly expire: (now: number) => void
-  /** SSRCs mean nothing on another connection. */
+  /** Forgets all SSRCs: they mean nothing on another connection. */
   readonly forget: () => void
-  /** Packets that were given up. */
+  /** The packets that were given up. */
   readonly unknown: () => number
 }
 

@@ -1,23 +1,23 @@
 /**
- * Silence in Opus, as packets: what fills a recording where nobody spoke, and which packets of a speaker are silent, so that
- * they may be made longer or shorter without touching a sound.
+ * Silence in Opus, as packets: it fills a recording where nobody spoke. Also tells which packets of a speaker are silent, so
+ * that they may be made longer or shorter without altering sound.
  *
  * @since 0.1.0
  */
 import * as OpusPacket from "../../protocol/OpusPacket.ts"
 
 /**
- * 2.5 ms at 48 kHz: the unit of all durations in Opus (RFC 6716, 2.1.4), and so the step in which files can be aligned.
+ * 2.5 ms at 48 kHz: the unit of all durations in Opus (RFC 6716, 2.1.4), and so the resolution at which files can be aligned.
  *
  * @category constants
  * @since 0.1.0
  */
 export const unitSamples = 120
 
-/** A frame of CELT whose first bits say that it is silent (RFC 6716, 4.3): two bytes behind the code of the duration. */
+/** A CELT frame whose first bits mark it as silent (RFC 6716, 4.3): two bytes after the code of the duration. */
 const frame = (config: number): Uint8Array => Uint8Array.of(config << 3, 0xff, 0xfe)
 
-/** RFC 6716, 3.2.5: code 3, six frames of equal size without padding, in a packet of the greatest duration. */
+/** RFC 6716, 3.2.5: code 3, six frames of equal size without padding, in a packet of the maximum duration. */
 const long = (): Uint8Array => Uint8Array.of((31 << 3) | 3, 6, ...Array.from({ length: 6 }, () => [0xff, 0xfe]).flat())
 
 /** From the longest to the shortest: 120, 20, 10, 5 and 2.5 ms. */
@@ -30,8 +30,8 @@ const packets: ReadonlyArray<readonly [samples: number, make: () => Uint8Array]>
 ]
 
 /**
- * Packets that are silent for so many samples, which are cut to whole units. A pause of an hour is 30 000 packets of 14
- * bytes; `give` gets them one by one.
+ * Produces silent packets for this many samples, rounded down to whole units. A pause of an hour is 30 000 packets of 14 bytes;
+ * `give` gets them one by one.
  *
  * @category combinators
  * @since 0.1.0
@@ -46,8 +46,8 @@ export const fill = (samples: number, give: (data: Uint8Array, samples: number) 
 }
 
 /**
- * Whether a packet carries no sound: a CELT frame that says so in its first bits, or one without content, which a sender
- * that falls silent (DTX) leaves behind.
+ * Whether a packet contains no sound: a CELT frame that is marked as silent in its first bits, or one without content, which a
+ * sender that falls silent (DTX) sends.
  *
  * @category guards
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Where a recording is written: a few operations on files, so that tests can be a disk that is full or slow, and programs can
- * write elsewhere. The default is the file system; `MemoryStorage` is one without a disk.
+ * Where a recording is written: a few file operations, so that tests can simulate a full or a slow disk, and programs can write
+ * elsewhere. The default is the file system; `MemoryStorage` needs no disk.
  *
  * @since 0.1.0
  */
@@ -10,57 +10,60 @@ import * as Fs from "node:fs/promises"
 import { dirname } from "node:path"
 
 /**
- * A file that is open for writing. One call is made at a time, and the next when it is done. The bytes that it is given belong to
- * the file from then on.
+ * A file that is open for writing. Calls are made one at a time. The file owns the bytes that it is given.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StoredFile {
-  /** Adds bytes at the end: all of them, or it throws. */
+  /** Appends all of the bytes, or rejects. */
   readonly append: (bytes: Uint8Array) => Promise<void>
-  /** Writes over what is there. */
+  /** Overwrites existing bytes. */
   readonly overwrite: (bytes: Uint8Array, position: number) => Promise<void>
-  /** Makes the file `size` bytes long: it is cut, or zeros are added, which are many in a WAV file of somebody who is silent. */
+  /**
+   * Sets the length of the file to `size` bytes: cuts it, or extends it with zeros. In the WAV file of a silent user that can
+   * be many zeros.
+   */
   readonly truncate: (size: number) => Promise<void>
-  /** Makes sure that it survives a loss of power. */
+  /** Makes sure that the data survives a power failure. */
   readonly sync: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
 /**
- * What a recording needs of a file system. A path is the folder of the recording and a name in it. What cannot be done rejects
- * with an error whose `code` is one of Node's: `ENOSPC`, `EDQUOT` and `EFBIG` are the kind `DiskFull` of `RecordingFailed`, `EACCES`,
- * `EPERM`, `EROFS`, `ENOENT`, `ENOTDIR` and `EISDIR` are `Unwritable`, `EEXIST` is `Exists`, and all else is `Failed`.
+ * The file operations of a recording. A path is the recording's folder and a file name in it. A failing operation rejects with
+ * an error whose `code` is one of Node's. It determines the kind of `RecordingFailed`: `ENOSPC`, `EDQUOT` and `EFBIG` mean
+ * `DiskFull`; `EACCES`, `EPERM`, `EROFS`, `ENOENT`, `ENOTDIR` and `EISDIR` mean `Unwritable`; `EEXIST` means `Exists`; anything
+ * else means `Failed`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Storage {
-  /** Whether nothing but the `maximum` of a recording keeps it from taking everything: one without it is refused then. */
+  /** Whether only the `maximum` of a recording limits the space that it takes. A recording without a maximum is then refused. */
   readonly needsMaximum?: boolean | undefined
-  /** Makes a folder and those above it; one that is there is left as it is. */
+  /** Creates a folder and its parents. An existing folder is left unchanged. */
   readonly makeFolder: (path: string) => Promise<void>
-  /** Opens a new file, and fails with `EEXIST` if it is there. */
+  /** Creates a file. Fails with `EEXIST` if it exists. */
   readonly create: (path: string) => Promise<StoredFile>
-  /** Opens a file that is there, to write behind its end. */
+  /** Opens an existing file, to append to it. */
   readonly open: (path: string) => Promise<StoredFile>
-  /** Puts `bytes` in the place of a file, whole or not at all. */
+  /** Replaces a file with `bytes` atomically. */
   readonly replace: (path: string, bytes: Uint8Array) => Promise<void>
-  /** A whole file. Rejects with `ENOENT` if there is none. */
+  /** Reads a whole file. Rejects with `ENOENT` if it does not exist. */
   readonly read: (path: string) => Promise<Uint8Array>
-  /** The same piece by piece, for files that are too long to be held. */
+  /** Reads a file in parts, for files that are too long to keep in memory. */
   readonly readParts: (path: string) => AsyncIterable<Uint8Array>
-  /** Length of a file, in bytes. */
+  /** The length of a file in bytes. */
   readonly size: (path: string) => Promise<number>
-  /** Takes a file away; one that is not there is no error. */
+  /** Removes a file. It is not an error if the file does not exist. */
   readonly remove: (path: string) => Promise<void>
 }
 
-/** Of one piece: what is done with it holds up nobody for more than a fraction of a millisecond. */
+/** The size of one part: processing it blocks the event loop for no more than a fraction of a millisecond. */
 const partBytes = 256 * 1024
 
-/** `FileHandle.write` may write less than it was given, where a disk is nearly full. */
+/** Writes all bytes. `FileHandle.write` may write fewer than it was given when a disk is nearly full. */
 const writeAll = async (handle: Fs.FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
   let offset = 0
   while (offset < bytes.length) {
@@ -88,7 +91,7 @@ const stored = (handle: Fs.FileHandle, size: number): StoredFile => {
 
 const codeOf = (cause: unknown) => cause instanceof Error && "code" in cause ? cause.code : undefined
 
-/** Makes one folder; one that is there is left as it is. */
+/** Creates one folder. An existing folder is left unchanged. */
 const makeOne = async (path: string): Promise<void> => {
   try {
     await Fs.mkdir(path)
@@ -100,7 +103,10 @@ const makeOne = async (path: string): Promise<void> => {
   }
 }
 
-/** Node's own way with those above never returns where a system has no place for a new one in a folder that is there, as in /proc. */
+/**
+ * Creates a folder and its parents. Node's recursive `mkdir` never returns when the system cannot create a folder in an
+ * existing one, as in /proc.
+ */
 const makeFolder = async (path: string): Promise<void> => {
   try {
     await makeOne(path)
@@ -137,7 +143,7 @@ export const fileSystem: Storage = {
       }
       await Fs.rename(temporary, path)
     } catch (cause) {
-      // on a disk that is full, it takes what room there is
+      // on a full disk it takes the space that is left
       await Fs.rm(temporary, { force: true }).catch(() => undefined)
       throw cause
     }
@@ -149,8 +155,8 @@ export const fileSystem: Storage = {
 }
 
 /**
- * Where recordings are written. The default is the file system; provide another one with
- * `Effect.provideService(Recorder.Storage, storage)`, to `Recorder.start` as well as to `Recorder.repair`.
+ * The storage that recordings are written to. The default is the file system. Provide another one with
+ * `Effect.provideService(Recorder.Storage, storage)`, to both `Recorder.start` and `Recorder.repair`.
  *
  * @category references
  * @since 0.1.0

@@ -1,10 +1,10 @@
 /**
- * When a packet was spoken, by the clock of the recording. A sender's RTP timestamps say how far apart two packets are to the
- * sample, but count by the sender's clock, from anywhere; arrival times are of our clock, and late by whatever the network
- * made of it. So the time of a packet is its timestamp plus the least delay that was seen, and that may rise slowly: it
- * follows a clock that is off by up to 200 ppm without lagging behind, as long as some packets come through without delay.
+ * When a packet was spoken, on the clock of the recording. A sender's RTP timestamps give the distance between two packets to
+ * the sample, but on the sender's clock, from an arbitrary start; arrival times are on our clock, but delayed by the network.
+ * So the time of a packet is its timestamp plus the minimum delay that was seen. This minimum may rise slowly: it follows a
+ * clock that is off by up to 200 ppm without lagging behind, as long as some packets arrive without delay.
  *
- * The unit of all times is a sample at 48 kHz.
+ * All times are in samples at 48 kHz.
  *
  * @since 0.1.0
  */
@@ -15,9 +15,9 @@ import { timestampDelta } from "../../protocol/RtpPacket.ts"
  * @since 0.1.0
  */
 export interface Seen {
-  /** Counts the clocks of this sender: it starts anew where timestamps jump. */
+  /** Counts the clocks of this sender: a jump of the timestamps starts a new one. */
   readonly epoch: number
-  /** The timestamp without wraparound. Within an epoch it orders the packets. */
+  /** The timestamp without wraparound. It orders the packets of an epoch. */
   readonly extended: number
 }
 
@@ -27,31 +27,31 @@ export interface Seen {
  */
 export interface Timeline {
   /**
-   * Takes note of a packet. `undefined` for one that fits nothing seen before: a single one is damaged, but some in a row are
-   * a clock that has jumped, and are seen when they are offered again.
+   * Registers a packet. Returns `undefined` for one that fits nothing seen before: a single one is damaged, but several in a
+   * row are a clock that has jumped, and are accepted when they are offered again.
    */
   readonly see: (timestamp: number, arrival: number) => Seen | undefined
   /**
-   * The time of a packet by what is known now. `fresh` is the least of arrival minus timestamp among the packets of an epoch that
-   * began to come after a pause: where all of them are later than expected, the sender has stood still meanwhile, or the way has
-   * become longer.
+   * The time of a packet according to the current estimate. `fresh` is the minimum of arrival minus timestamp among the packets
+   * of an epoch that began to arrive after a pause: if all of them are later than expected, the sender's clock has stood still
+   * meanwhile, or the path has become longer.
    */
   readonly timeOf: (seen: Seen) => number
   readonly settle: (epoch: number, fresh: number) => void
-  /** The mean delay above the least one, of late: how far the estimate may be off at most, where there is jitter. */
+  /** The recent mean delay above the minimum: the maximum error of the estimate with jitter. */
   readonly jitter: () => number
 }
 
 const ms = 48
 
-/** Twice what a clock may be off: the estimate rises so fast. */
+/** Twice the possible error of a clock: how fast the estimate rises. */
 const leak = 200e-6
-/** A delay that is above the estimate for one to two windows is the new one, if enough packets say so. */
+/** A delay that is above the estimate for one to two windows is the new one, if enough packets confirm it. */
 const windowSamples = 5_000 * ms
 const manyPackets = 50
 const pathChange = 20 * ms
 const settleChange = 60 * ms
-/** Beyond these a packet belongs to another clock, or is damaged. */
+/** Beyond these limits a packet belongs to another clock, or is damaged. */
 const farBehind = 2_000 * ms
 const farAhead = 500 * ms
 const jumpPackets = 3
@@ -97,7 +97,7 @@ export const make = (): Timeline => {
       bucket.packets++
     }
     const least = Math.min(former.least, bucket.least)
-    // of so many none came through as fast as before: the way is longer now
+    // of so many packets none arrived as fast as before: the path is longer now
     if (former.packets + bucket.packets >= manyPackets && least > base + pathChange) base = least
     spread += (delay - base - spread) / 64
   }

@@ -1,7 +1,7 @@
 /**
- * What one user said, as a file: Ogg Opus bit for bit, WAV, or none, where only the mixed file is wanted.
+ * What one user said, as a file: Ogg Opus with the packets exactly as received, WAV, or none if only the mixed file is wanted.
  *
- * The unit of all times is a sample at 48 kHz after the start of the recording.
+ * All times are in samples at 48 kHz after the start of the recording.
  *
  * @since 0.1.0
  */
@@ -14,8 +14,8 @@ import type { Give } from "./Part.ts"
 import * as Wav from "./Wav.ts"
 
 /**
- * The look-ahead of libopus, which all files skip at their start (RFC 7845, 4.2): what is heard at a place of a file was
- * spoken then.
+ * The look-ahead of libopus, which all files skip at their start (RFC 7845, 4.2), so that sound is in the file where it was
+ * spoken.
  *
  * @category constants
  * @since 0.1.0
@@ -35,13 +35,13 @@ export type Format = "opus" | "wav" | "none"
  * @since 0.1.0
  */
 export interface UserFile {
-  /** Packets one after another, without a hole. */
+  /** Takes packets one after another, without gaps. */
   readonly give: Give
-  /** Makes what is there playable. */
+  /** Makes the present content playable. */
   readonly flush: () => void
-  /** Completes it. What lies beyond this length is cut off. */
+  /** Completes the file. Anything beyond this length is cut off. */
   readonly finish: (length: number) => void
-  /** How many bytes it has more, at most, once it is completed at this length with these packets, which wait. */
+  /** How many bytes it grows by, at most, when it is completed at this length with these waiting packets. */
   readonly due: (length: number, packets: number, packetBytes: number) => number
   readonly written: () => RecordedFile | undefined
 }
@@ -51,22 +51,22 @@ export interface UserFile {
  * @since 0.1.0
  */
 export interface UserFiles {
-  /** The next file of a user who has none. */
+  /** Opens the next file for a user who has none. */
   readonly open: (userId: UserId) => UserFile
-  /** How many bytes it has, at most, once it is completed at this length with nothing in it. */
+  /** How many bytes a file has, at most, when it is completed at this length with nothing in it. */
   readonly least: (userId: UserId, length: number) => number
-  /** Decoded stereo of a user whose packets were given. Nothing becomes of it but in WAV. */
+  /** Takes decoded stereo of a user whose packets were given. Only used by WAV. */
   readonly sound: (userId: UserId, pcm: Int16Array, at: number) => void
-  /** When all packets that were given are decoded: fills the files up to them and makes what is there playable. */
+  /** Called when all packets that were given are decoded: fills the files up to them and makes them playable. */
   readonly flush: () => void
   readonly finish: (length: number) => void
 }
 
-/** A page's header (RFC 3533, 6). */
+/** The header of a page (RFC 3533, 6). */
 const pageBytes = 27
 
 /**
- * The most that packets take in an Ogg file: each may begin a page.
+ * The maximum size of packets in an Ogg file: each may begin a page.
  *
  * @category combinators
  * @since 0.1.0
@@ -74,7 +74,7 @@ const pageBytes = 27
 export const oggBytes = (packets: number, packetBytes: number): number =>
   packetBytes + Math.ceil(packetBytes / 255) + packets * (pageBytes + 1)
 
-/** Of silence, at most: the longest packets, those that fill what is left, and pages of seven packets or more. */
+/** The maximum size of silence: the longest packets, those that fill the rest, and pages of at least seven packets. */
 const silenceBytes = (samples: number): number => {
   const packets = Math.ceil(Math.max(0, samples) / (6 * OpusPacket.silenceSamples)) + 8
   return packets * 15 + (Math.ceil(packets / 7) + 2) * pageBytes
@@ -83,7 +83,7 @@ const silenceBytes = (samples: number): number => {
 const openOgg = (output: Output, writer: OggWriter.OggWriter): UserFile => {
   output.append(writer.flush())
   let given = 0
-  /** What is in the page at hand. */
+  /** What is in the current page. */
   let open = 0
   return {
     give: (data, samples) => {
@@ -172,7 +172,7 @@ const none: UserFiles = {
 }
 
 /**
- * The files of users in a format. `tags` are the comments of Ogg files.
+ * Makes the users' files in a format. `tags` are the comments of Ogg files.
  *
  * @category constructors
  * @since 0.1.0

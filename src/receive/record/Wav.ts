@@ -1,14 +1,14 @@
 /**
- * The header of a WAV file: PCM of 16 bits (RIFF/WAVE, Microsoft "Multimedia Programming Interface and Data Specifications
- * 1.0"). All integers are little-endian. A file beyond 4 GiB, 6.2 hours of stereo at 48 kHz, has no true size in its header:
- * players read it to its end.
+ * WAV files: 16-bit PCM (RIFF/WAVE, Microsoft "Multimedia Programming Interface and Data Specifications 1.0"). All integers are
+ * little-endian. A file of more than 4 GiB, 6.2 hours of stereo at 48 kHz, has no correct size in its header: players read it
+ * to its end.
  *
  * @since 0.1.0
  */
 import type { Output } from "./Outputs.ts"
 
 /**
- * Bytes of the header.
+ * The size of the header in bytes.
  *
  * @category constants
  * @since 0.1.0
@@ -48,7 +48,7 @@ export const header = (options: {
 }
 
 /**
- * Samples as bytes, whatever the order of bytes of the machine is.
+ * Converts samples to bytes, whatever the byte order of the machine.
  *
  * @category codecs
  * @since 0.1.0
@@ -61,7 +61,7 @@ export const samples = (pcm: Int16Array): Uint8Array => {
 }
 
 /**
- * A file that is being written: stereo of 48 kHz. All times are samples.
+ * A file that is being written: stereo at 48 kHz. All times are in samples.
  *
  * @category models
  * @since 0.1.0
@@ -69,10 +69,10 @@ export const samples = (pcm: Int16Array): Uint8Array => {
 export interface WavFile {
   /** Adds interleaved stereo. */
   readonly add: (pcm: Int16Array) => void
-  /** Makes it so long: with silence, or by cutting it. */
+  /** Sets the length, by adding silence or by cutting. */
   readonly resize: (length: number) => void
   readonly length: () => number
-  /** Makes what is there playable. */
+  /** Makes the present content playable. */
   readonly flush: () => void
 }
 
@@ -80,7 +80,7 @@ const channels = 2
 const rate = 48_000
 
 /**
- * Bytes of a sample of a {@link WavFile}.
+ * The size of a sample of a {@link WavFile} in bytes.
  *
  * @category constants
  * @since 0.1.0
@@ -88,14 +88,14 @@ const rate = 48_000
 export const sampleBytes = channels * 2
 
 /**
- * A file without samples.
+ * Makes a file without samples.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (output: Pick<Output, "append" | "overwrite" | "resize">): WavFile => {
   let length = 0
-  /** What the header says. */
+  /** The size in the header. */
   let told = 0
   const head = () => header({ channels, rate, dataBytes: length * sampleBytes })
   output.append(head())

@@ -1,15 +1,15 @@
 /**
- * Cuts what one user says into utterances. It is told of frames in order, each with its sound and with what a voice activity
- * detector thinks of it, and of the time that passes without any.
+ * Cuts what one user says into utterances. It is given frames in order, each with its sound, asks a voice activity detector
+ * about them, and is told when time passes without any.
  *
- * Places are in samples at 48 kHz of the user's own stream, which has no gaps.
+ * Positions are in samples at 48 kHz of the user's own stream, which has no gaps.
  *
  * @since 0.1.0
  */
 import type { Detector as Activity } from "../VoiceActivity.ts"
 
 /**
- * A packet with its duration, as an `AudioSource.OpusFrame` is.
+ * An Opus packet with its duration, like `AudioSource.OpusFrame`.
  *
  * @category models
  * @since 0.1.0
@@ -20,7 +20,7 @@ export interface OpusPiece {
 }
 
 /**
- * Why an utterance has ended: the user fell silent; it was as long as it may be; the user left, or the session ended.
+ * Why an utterance ended: the user fell silent; it reached the maximum length; or the user left or the session ended.
  *
  * @category models
  * @since 0.1.0
@@ -39,14 +39,14 @@ export interface Heard {
   readonly atMs: number
   /** Mono. Empty for silence of any length. */
   readonly pcm: Int16Array
-  /** The packet, if one came. */
+  /** The packet, if one arrived. */
   readonly data: Uint8Array | undefined
-  /** Whether a decoder has made up the sound, because the packet was lost. */
+  /** Whether the decoder concealed a lost packet to produce the sound. */
   readonly isMadeUp: boolean
 }
 
 /**
- * An utterance in the places of the stream.
+ * An utterance, in positions of the stream.
  *
  * @category models
  * @since 0.1.0
@@ -56,10 +56,10 @@ export interface Stretch {
   readonly endMs: number
   readonly audioStartMs: number
   readonly pcm: Int16Array
-  /** Frames that cover the same time. */
+  /** The frames that cover the same time. */
   readonly frames: ReadonlyArray<Heard>
   readonly reason: EndReason
-  /** Whether it was said before that it is no cough. */
+  /** Whether it was reported earlier that this is not a cough. */
   readonly confirmed: boolean
 }
 
@@ -68,18 +68,18 @@ export interface Stretch {
  * @since 0.1.0
  */
 export interface Detector {
-  /** Whether something has begun that has not ended. */
+  /** Whether speech has begun and not ended. */
   readonly isSpeaking: () => boolean
-  /** Whether it has been quiet, and it is to be said whether that was the end. */
+  /** Whether it has been quiet and the question whether that was the end is open. */
   readonly isWaiting: () => boolean
   readonly hear: (heard: Heard, nowMs: number) => void
-  /** Nothing came for some time: says so again and again. */
+  /** Tells that nothing came for some time. It is called repeatedly. */
   readonly pass: (nowMs: number) => void
   readonly end: (reason: EndReason) => void
 }
 
 /**
- * Milliseconds.
+ * Limits in milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -87,26 +87,29 @@ export interface Detector {
 export interface Limits {
   readonly silence: number
   readonly minimum: number
-  /** Speech of so much that is voiced is no cough. */
+  /** The amount of voiced sound that is not a cough. */
   readonly confirm: number
   readonly maximum: number
   readonly preRoll: number
 }
 
 const perMs = 48
-/** Of four windows in a row, so many have to be voiced. */
+/** How many of four consecutive windows have to be voiced. */
 const onsetWindows = 4
 const onsetVoiced = 3
-/** What was voiced just before belongs to it: the burst of a plosive, the beginning of a word that is drawn out. */
+/** Sound that was voiced shortly before belongs to the speech: the burst of a plosive, or the beginning of a drawn-out word. */
 const chainGap = 200 * perMs
 const chainMost = 400 * perMs
-/** What a decoder gives is later by its look-ahead than what was encoded (libopus: 312 samples at 48 kHz). */
+/** The decoder's output is delayed by its look-ahead (libopus: 312 samples at 48 kHz). */
 const decoderDelayMs = 6.5
 
-/** A step of Opus, in samples. */
+/** The resolution of Opus, in samples. */
 const unit = 120
 
-/** Of what has no packet and may be of any length (a pause, a long loss): what lies between two places, in whole steps of Opus. */
+/**
+ * For a frame without a packet, which may have any length (a pause, a long loss): the part between two positions, in whole
+ * units of Opus.
+ */
 const clip = (frame: Heard, from: number, until: number): Heard => {
   const { samples, timestamp } = frame
   const skipped = Math.max(0, Math.floor((from - timestamp) / unit) * unit)
@@ -122,19 +125,20 @@ export const make = (options: {
   readonly rate: number
   readonly limits: Limits
   readonly activity: Activity
-  /** Speech has begun; its sound begins up to `preRoll` before. */
+  /** Speech has begun. Its sound begins up to `preRoll` before that. */
   readonly onStart: (startMs: number, audioStartMs: number) => void
   /**
-   * The sound of what is being said, piece by piece. It begins with that of the utterance, and goes on behind that while it is waited
-   * for whether more is said.
+   * The sound of the current speech, in pieces. It begins with the sound of the utterance, and continues after its end while it
+   * is still open whether more will be said.
    */
   readonly onSound?: ((pcm: Int16Array) => void) | undefined
   /**
-   * It was quiet for as long as `silence`, and what was said may be over. `answer` says for how many milliseconds more it is waited
-   * for something else, from now on and not from the answer; 0: it is over. What is returned is called when nobody needs the answer any more. Without it, it is over.
+   * It was quiet for `silence`, and the utterance may be over. `answer` says for how many milliseconds to wait for more,
+   * counted from this call and not from the answer; 0 ends the utterance. The returned function is called when the answer is no
+   * longer needed. Without this callback the utterance is over.
    */
   readonly onQuiet?: ((soFar: Stretch, answer: (moreMs: number) => void) => () => void) | undefined
-  /** There was enough of it, and it will not be discarded. At most once, before its end. */
+  /** There was enough speech, and it will not be discarded. Called at most once, before the end. */
   readonly onConfirm: (startMs: number) => void
   readonly onEnd: (stretch: Stretch) => void
   /** What had begun was too short. */
@@ -143,35 +147,35 @@ export const make = (options: {
   const { activity, limits, onConfirm, onDiscard, onEnd, onQuiet, onSound, onStart, rate } = options
   const windowSamples = rate / 100
   const ratio = 48_000 / rate
-  /** Frames that may still be needed, in order and without a gap. */
+  /** The frames that may still be needed, in order and without gaps. */
   let kept: Array<Heard> = []
   const window = new Int16Array(windowSamples)
   let filled = 0
-  /** Where the window at hand begins. */
+  /** The start of the current window. */
   let windowAt = 0
-  /** Where the last windows that were voiced begin, as far as they may be an onset. */
+  /** The starts of the last voiced windows, as far as they may be an onset. */
   let onset: Array<number> = []
-  /** Where windows that were voiced, one soon after another, began, and the last of them. */
+  /** A chain of voiced windows that followed each other closely: where it began, and its last window. */
   let chain: { readonly start: number; last: number } | undefined
   let speech: {
     readonly start: number
     readonly startedMs: number
-    /** Where its sound begins, and up to where that was given. */
+    /** Where its sound begins, and up to where it was given out. */
     readonly from: number
     given: number
     lastVoiced: number
-    /** How much of it was voiced, without what was counted in that came before its onset. */
+    /** How much of it was voiced, without the sound before its onset that was included. */
     voiced: number
     confirmed: boolean
-    /** Since it has been quiet: how long it may be, and how to take the question back. */
+    /** Set since it became quiet: how long the silence may last, and how to withdraw the question. */
     asked: { mostMs: number; cancel: () => void } | undefined
   } | undefined
-  /** Up to where sound went into an utterance that was cut. */
+  /** Up to where sound was used in an utterance that was cut. */
   let usedUntil = -Infinity
   let heardMs = -Infinity
   let end = 0
 
-  /** The time of a place, by the frame that it lies in or behind. */
+  /** The time of a position, taken from the frame that contains or precedes it. */
   const timeOf = (at: number): number => {
     let found = kept[0]
     for (const frame of kept) if (frame.timestamp <= at) found = frame
@@ -184,11 +188,11 @@ export const make = (options: {
     else if (index > 0) kept.splice(0, index)
   }
 
-  /** The sound of what begins at `start`, between two places: as it is in the whole of it, to the sample. */
+  /** The sound between two positions of the speech that begins at `start`: sample for sample as in the whole utterance. */
   const cut = (start: number, from: number, to: number): Int16Array => {
     const first = Math.round((from - start) / ratio)
     const pcm = new Int16Array(Math.max(0, Math.round((to - start) / ratio) - first))
-    // from the end on: what is given while it is said is the last of many
+    // from the end: what is given out during speech is the last of many frames
     for (let i = kept.length - 1; i >= 0; i--) {
       const frame = kept[i]
       if (frame === undefined || frame.timestamp + frame.samples <= from) break
@@ -235,7 +239,7 @@ export const make = (options: {
     else onEnd(stretch(said, reason, to))
   }
 
-  /** Whether it is over, that nothing was said for so long; whoever has to say so is asked once. */
+  /** Whether the silence so far ends the speech. If somebody has to decide that, they are asked once. */
   const isOver = (said: Speech, quietMs: number): boolean => {
     if (quietMs < limits.silence) return false
     if (onQuiet === undefined || isShort(said)) return true
@@ -249,7 +253,7 @@ export const make = (options: {
     return quietMs >= said.asked.mostMs
   }
 
-  /** More is said. */
+  /** The user says more. */
   const goOn = (said: Speech): void => {
     said.asked?.cancel()
     said.asked = undefined
@@ -257,7 +261,7 @@ export const make = (options: {
 
   const confirm = (): void => {
     if (speech === undefined || speech.confirmed || speech.voiced < limits.confirm * perMs) return
-    // what may yet be discarded is not confirmed
+    // speech that may still be discarded is not confirmed
     if (speech.lastVoiced - speech.start < limits.minimum * perMs) return
     speech.confirmed = true
     onConfirm(speech.startedMs)
@@ -284,14 +288,14 @@ export const make = (options: {
       if (isOver(speech, (at + size - speech.lastVoiced) / perMs)) close("silence", at + size)
       else if (at + size - speech.start >= limits.maximum * perMs) {
         close("maximum", at + size)
-        // what goes on is another utterance without a pause
+        // what continues is another utterance, without a pause
         usedUntil = at + size
         if (voiced) begin(usedUntil, usedUntil, 0)
       }
       return
     }
     onset = onset.filter((before) => before > at - onsetWindows * size)
-    // what is made up is of what was said before; behind a pause that is long ago
+    // concealed sound repeats what was said before; after a pause that is long ago
     if (!voiced || isMadeUp) return
     onset.push(at)
     if (chain === undefined || at - chain.last > chainGap) chain = { start: at, last: at }
@@ -302,7 +306,7 @@ export const make = (options: {
     chain = undefined
   }
 
-  /** Silence of any length, at once. */
+  /** Silence of any length, in one step. */
   const rest = (at: number, samples: number): void => {
     filled = 0
     windowAt = at + samples
@@ -335,7 +339,7 @@ export const make = (options: {
     hear: (heard, nowMs) => {
       heardMs = nowMs
       if (heard.timestamp !== end) {
-        // some was lost on the way to us: there is no saying what
+        // audio was lost on the way to us, and it is unknown what
         close("silence", end)
         kept = []
         filled = 0
@@ -354,7 +358,7 @@ export const make = (options: {
       if (speech === undefined) return
       const passedMs = nowMs - heardMs
       if (isOver(speech, passedMs + (end - speech.lastVoiced) / perMs)) close("silence", end)
-      // whoever is asked does not answer
+      // there was no answer
       else if (speech.asked !== undefined && passedMs + (end - speech.start) / perMs >= limits.maximum) {
         close("maximum", end)
         usedUntil = end

@@ -1,29 +1,30 @@
 /**
- * Tells speech from background by its energy: a window is voiced when it is so much louder than the noise floor, which follows
- * the quietest of what was heard and rises slowly.
+ * Detects speech by its energy: a window is voiced if it is sufficiently louder than the noise floor. The floor follows the
+ * quietest sound that was heard, and rises slowly.
  *
  * @since 0.1.0
  */
 
 /**
- * Levels are in dBFS: decibels below a sine wave of full scale's square, which is 0.
+ * Thresholds of the energy detector. Levels are in dBFS: decibels relative to the mean power of a full-scale square wave, which
+ * is 0.
  *
  * @category models
  * @since 0.1.0
  */
 export interface EnergyOptions {
-  /** How much louder than the floor speech has to be, in decibels from 0 on. Default 10. */
+  /** How much louder than the floor speech has to be, in decibels, at least 0. Default 10. */
   readonly margin?: number | undefined
-  /** What is below is never speech. Default -46. */
+  /** Sound below this level is never speech. Default -46. */
   readonly least?: number | undefined
-  /** What is above is always speech, and no floor. Default -30. */
+  /** Sound above this level is always speech, and never part of the floor. Default -30. */
   readonly most?: number | undefined
-  /** How fast the floor rises, in decibels a second, from 0 on. Default 3. */
+  /** How fast the floor rises, in decibels per second, at least 0. Default 3. */
   readonly rise?: number | undefined
 }
 
 /**
- * The mean power of a window in dBFS, -120 at the least.
+ * The mean power of a window in dBFS, at least -120.
  *
  * @category combinators
  * @since 0.1.0
@@ -35,7 +36,7 @@ export const level = (window: Int16Array): number => {
 }
 
 /**
- * Says what is wrong with options, or `undefined`.
+ * Describes what is wrong with the options, or returns `undefined`.
  *
  * @internal
  */
@@ -49,13 +50,13 @@ export const problem = (options: EnergyOptions): string | undefined => {
   return undefined
 }
 
-/** How fast the floor falls: a fifth of the way with each window. */
+/** How fast the floor falls: by a fifth of the distance with each window. */
 const fall = 0.2
-/** The quietest floor: below, there is silence that no microphone makes. */
+/** The lowest floor: silence that is quieter does not come from a microphone. */
 const quietest = -70
 
 /**
- * A detector of its own state, for windows of `windowMs`.
+ * Makes a detector with its own state, for windows of `windowMs`.
  *
  * @category constructors
  * @since 0.1.0

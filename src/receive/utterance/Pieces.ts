@@ -1,5 +1,5 @@
 /**
- * What was heard, as packets that can be played or written.
+ * Heard frames as packets that can be played or written.
  *
  * @since 0.1.0
  */
@@ -7,8 +7,8 @@ import * as Silence from "../record/Silence.ts"
 import type { Heard, OpusPiece } from "./Detector.ts"
 
 /**
- * Packets without a gap: what did not come is silence, in whole units of Opus. What a pause is off by that, the next one makes up for, so
- * that all of them together are off by less than a unit.
+ * Packets without gaps: what did not arrive is silence, in whole units of Opus. The next pause makes up for the rounding of the
+ * previous one, so the total is off by less than one unit.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Sound that is still being made. Whoever reads it gets all of it, from the beginning on, however late and however often.
+ * Sound that is still being produced. Every reader gets all of it from the beginning, however late and however often it reads.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
  */
 export interface Sound {
   readonly add: (pcm: Int16Array) => void
-  /** Nothing comes behind what is there. */
+  /** Ends the sound after what is already there. */
   readonly end: () => void
   readonly stream: Stream.Stream<Int16Array>
 }

@@ -1,5 +1,5 @@
 /**
- * What an utterance is, what is told of it, and what may be asked for.
+ * Utterances, the events about them, and their options.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import type { ReceivedFrame } from "../ReceivedFrame.ts"
 import type { EndReason, OpusPiece } from "./Detector.ts"
 
 /**
- * What is needed of a session. A `VoiceSession` has it.
+ * The part of a session that utterances need. A `VoiceSession` has it.
  *
  * @category models
  * @since 0.1.0
@@ -24,28 +24,33 @@ import type { EndReason, OpusPiece } from "./Detector.ts"
 export interface Session {
   readonly receive: {
     readonly frames: Stream.Stream<ReceivedFrame, VoiceError.VoiceError>
-    /** Hears of each packet that could not be decoded. */
+    /** Called for each packet that could not be decoded. */
     readonly countUndecodable?: (() => void) | undefined
   }
   readonly events: Effect.Effect<Stream.Stream<Happening>, never, Scope.Scope>
-  /** What is known of others at first. Without it nothing is, until `events` tell of a change. */
+  /** What is known about other users at the start. Without it, nothing is known about them until `events` reports a change. */
   readonly members?: Effect.Effect<ReadonlyMap<UserId, Member>> | undefined
 }
 
 /**
+ * The options for utterances.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Options<R = never> {
-  /** An utterance has ended when nothing was said for so long, which is not 0. Default 400 ms. */
+  /** How long a user has to be silent for an utterance to end. Not 0. Default 400 ms. */
   readonly silence?: Duration.Input | undefined
   /**
-   * Whether somebody has said all they wanted: asked, with what they have said so far, when nothing was said for as long as
-   * `silence`. It says for how long to wait for more, counted from when it was asked: what is said until then belongs to the same utterance,
-   * and where they fall silent anew it is asked anew. 0: it is over. While it has not answered it is waited for, and it is interrupted when more is
-   * said; one that does not answer is no end, so that it needs a time limit of its own: what is as long as `maximum` is cut. It cannot
-   * fail, since only the program knows what its failure means: `Effect.orElseSucceed(() => 0)`. The stream dies of its defects.
-   * Not asked of what is shorter than `minimum`. Default: it is over.
+   * Decides whether a user has finished. It runs with what was said so far, each time the user has been silent for `silence`,
+   * and returns how long to wait for more, counted from when it was started. 0 ends the utterance. What is said within that
+   * time belongs to the same utterance. Default: the utterance ends.
+   *
+   * - It is interrupted when the user says more, and it is not run for speech that is shorter than `minimum`.
+   * - The utterance stays open until it answers, so give it a time limit. An utterance that reaches `maximum` is cut in any
+   *   case.
+   * - It cannot fail, because only the program knows what a failure means: `Effect.orElseSucceed(() => 0)`. A defect ends the
+   *   stream.
    *
    * ```ts
    * turn: (soFar) =>
@@ -57,32 +62,36 @@ export interface Options<R = never> {
    * ```
    */
   readonly turn?: ((soFar: Utterance) => Effect.Effect<Duration.Input, never, R>) | undefined
-  /** What is shorter is no utterance. Default 100 ms. */
+  /** The minimum length of an utterance; anything shorter is discarded. Default 100 ms. */
   readonly minimum?: Duration.Input | undefined
   /**
-   * Speech of which so much is voiced is `Confirmed`: it is no cough, and no word of assent. Pauses do not count, and what is cut
-   * at `maximum` is counted anew. Nothing is confirmed before it is as long as `minimum`. Default 300 ms.
+   * How much voiced sound makes speech `Confirmed`, that is, neither a cough nor a word of assent. Pauses do not count, and
+   * counting starts again after a cut at `maximum`. Nothing is confirmed before it is as long as `minimum`. Default 300 ms.
    */
   readonly confirm?: Duration.Input | undefined
-  /** What is longer is cut, and goes on as another utterance. Not 0. Default 30 seconds. */
+  /** The maximum length. Longer speech is cut and continues as another utterance. Not 0. Default 30 seconds. */
   readonly maximum?: Duration.Input | undefined
-  /** So much is in the sound before the speech begins and, up to `silence`, behind it. Default 200 ms. */
+  /** How much sound is included before the speech and, limited by `silence`, after it. Default 200 ms. */
   readonly preRoll?: Duration.Input | undefined
   /**
-   * "live": a pause within an utterance comes in the `pcm` of its `Started` while it lasts, 60 to 80 ms behind, as `Receive.UserPcmOptions`
-   * says. For recognitions that go by time, and end a turn by themselves. Default: it comes when it is over.
+   * When pauses within an utterance arrive in the `pcm` of its `Started` event. Default: when they are over. With "live" they
+   * arrive while they last, 60 to 80 ms late, as described at `Receive.UserPcmOptions`. Use it for speech recognition that
+   * works in real time and ends turns itself.
    */
   readonly pauses?: "live" | undefined
-  /** Of the PCM, in hertz. Default 16 000, which speech recognition takes. */
+  /** The sample rate of the PCM in hertz. Default 16 000, which suits speech recognition. */
   readonly rate?: Rate | undefined
   /**
-   * Whom to listen to. `member` is what is known of them, as `session.members` has it: no bots are
-   * `(_, member) => member?.bot !== true`. It is asked anew when something else is known, and whoever is wanted no more is as one who
-   * has left: what they were saying ends as `left`. Of somebody who is heard sooner than a gateway has told of them, `member` is
-   * absent, or lacks that. Default all.
+   * Selects the users to listen to. `member` is what `session.members` knows about the user: to leave out bots, use
+   * `(_, member) => member?.bot !== true`. For a user who is heard before a gateway has announced them, `member` is absent or
+   * incomplete. The function is called again when something about a user changes. A user who is no longer selected is treated
+   * as one who has left: their utterance ends as `left`. Default: all users.
    */
   readonly users?: ((userId: UserId, member?: Member) => boolean) | undefined
-  /** Events, or utterances for who reads these alone, that are held for a slow reader, who loses the oldest beyond. Default 256. */
+  /**
+   * The number of events, or of utterances for a reader of utterances alone, that are held for a slow reader. Beyond it, the
+   * reader loses the oldest ones. Default 256.
+   */
   readonly capacity?: number | undefined
 }
 
@@ -97,36 +106,45 @@ export interface Utterance {
   /** When speech began and ended. */
   readonly startMs: number
   readonly endMs: number
-  /** When the first sample of `pcm` was heard: up to `preRoll` before `startMs`, and by as much sound as there is in between. */
+  /** The time of the first sample of `pcm`: up to `preRoll` before `startMs`, depending on how much sound there is before it. */
   readonly audioStartMs: number
-  /** Mono, 16 bits. */
+  /** Mono, signed 16-bit samples. */
   readonly pcm: Int16Array
-  /** Of `pcm`, in hertz. */
+  /** The sample rate of `pcm` in hertz. */
   readonly rate: Rate
   /**
-   * Opus packets that cover the time of `pcm`, as they came; pauses and what was lost are packets of silence.
-   * `AudioSource.fromFrames` plays them, `toOgg` makes a file of them.
+   * The Opus packets for the time of `pcm`, as they arrived. Pauses and losses are packets of silence. `AudioSource.fromFrames`
+   * plays them, and `toOgg` makes a file of them.
    */
   readonly opus: ReadonlyArray<OpusPiece>
   readonly reason: EndReason
-  /** Whether it was `Confirmed`: as much of it was voiced as `confirm` says. */
+  /** Whether it was `Confirmed`: it has as much voiced sound as `confirm` requires. */
   readonly confirmed: boolean
-  /** How many utterances a reader of `Utterances.make` has lost right before, because it was too slow. Of `Utterances.events`, the event says it. */
+  /**
+   * The number of utterances that a reader of `Utterances.make` lost directly before this one because it was too slow. With
+   * `Utterances.events`, the event has this number.
+   */
   readonly dropped?: number | undefined
 }
 
 /**
- * - `Started`: speech has begun; comes some 60 to 100 ms later, as deep as the jitter buffer is. `pcm` is what is said, as it comes:
- *   mono, 16 bits, at `rate`, from `audioStartMs` on. It begins with the same samples as that of the utterance, is up to `silence`
- *   longer (and by what `turn` had it wait), and ends when `Ended` or `Discarded` is told, or nobody reads the events any more. What was lost is made up, and a pause
- *   is zeros, told when it is over. It can be run again, from its beginning.
- * - `Confirmed`: it has lasted long enough to be no cough, as `confirm` says. `Ended` follows, and never `Discarded`.
- * - `Ended`: there is an utterance; one that was not confirmed is short.
- * - `Discarded`: what had started was shorter than `minimum`: a cough, or a knock.
+ * What happens to an utterance.
  *
- * Of a user, each `Started` has one `Ended` or `Discarded`, before the next one; `startMs` is the same in all of them.
+ * - `Started`: speech has begun. It arrives 60 to 100 ms after the beginning, depending on the depth of the jitter buffer.
+ *   `pcm` is the sound as it comes in, described below.
+ * - `Confirmed`: the speech has lasted long enough not to be a cough, as set by `confirm`. `Ended` follows, never `Discarded`.
+ * - `Ended`: the utterance is complete. One that was not confirmed is short.
+ * - `Discarded`: the speech was shorter than `minimum`: a cough or a knock.
  *
- * `dropped` is how many events this reader has lost right before, because it was too slow.
+ * For each user, every `Started` is followed by one `Ended` or `Discarded` before the next `Started`. `startMs` is the same in
+ * all of them.
+ *
+ * The `pcm` of `Started` is mono, 16 bits, at `rate`, from `audioStartMs` on. It begins with the same samples as the `pcm` of
+ * the utterance, is longer by up to `silence` and by the time that `turn` waited, and ends with `Ended` or `Discarded`, or when
+ * the events are no longer read. Losses are concealed. A pause is zeros, which arrive when it is over. The stream can be run
+ * again, from its beginning.
+ *
+ * `dropped` is the number of events that this reader lost directly before this one because it was too slow.
  *
  * @category models
  * @since 0.1.0

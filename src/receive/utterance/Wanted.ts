@@ -1,5 +1,5 @@
 /**
- * Who is listened to, by what is known of them: asked again when that is something else.
+ * Tracks which users are listened to. The choice is made again when something about a user changes.
  *
  * @since 0.1.0
  */
@@ -11,16 +11,16 @@ import type { Member } from "../Member.ts"
  * @since 0.1.0
  */
 export interface Wanted {
-  /** What it throws is what the program's choice throws. */
+  /** Whether the user is listened to. Throws what the program's function throws. */
   readonly has: (userId: UserId) => boolean
-  /** What is known of somebody from now on; `undefined`: they have left. */
+  /** Sets what is known about a user from now on; `undefined` means that the user has left. */
   readonly know: (userId: UserId, member: Member | undefined, nowMs: number) => void
-  /** Forgets those who left long ago. */
+  /** Forgets the users who left long ago. */
   readonly pass: (nowMs: number) => void
 }
 
 /**
- * `lingerMs`: for so long something still comes of somebody who has left, in milliseconds.
+ * `lingerMs`: how long audio of a user may still arrive after the user has left, in milliseconds.
  *
  * @category constructors
  * @since 0.1.0

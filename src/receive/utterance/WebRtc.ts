@@ -1,6 +1,6 @@
 /**
- * The voice activity detector of WebRTC (libfvad in WebAssembly): mixtures of Gaussians in six bands, which tell speech from
- * noise of the same energy.
+ * WebRTC's voice activity detector (libfvad in WebAssembly). It uses Gaussian mixture models in six frequency bands, which tell
+ * speech from noise of the same energy.
  *
  * @since 0.1.0
  */
@@ -16,10 +16,10 @@ const unavailable = (detail: string) => VoiceError.make(new VoiceError.CodecUnav
 /** @internal */
 export const modes: ReadonlyArray<number> = [0, 1, 2, 3]
 
-/** It knows 8 and 16 kHz of our rates below 48; what is between is brought to 8. */
+/** The rate that the detector runs at. Of our rates below 48 kHz it supports 8 and 16 kHz; 12 and 24 kHz are reduced to 8. */
 const ownRate = (rate: Rate): 8_000 | 16_000 | 48_000 => rate === 12_000 || rate === 24_000 ? 8_000 : rate
 
-/** The mean of the samples that fall together: as much of a filter as a detector needs. */
+/** Averages the samples that fall together. That is filter enough for a detector. */
 const reduce = (window: Int16Array, out: Int16Array): void => {
   const ratio = window.length / out.length
   for (let i = 0; i < out.length; i++) {
@@ -32,19 +32,20 @@ const reduce = (window: Int16Array, out: Int16Array): void => {
 }
 
 /**
- * The module, loaded once. Fails with `CodecUnavailable` if the package is not installed.
+ * Loads the module, once. Fails with `CodecUnavailable` if the package is not installed.
  *
  * @internal
  */
 export const load = Effect.tryPromise({
-  // esbuild takes a package that is not installed for an error, unless what fails is caught where it is imported
+  // esbuild reports a package that is not installed as an error, unless the failure is caught where it is imported
   try: () =>
     import("@echogarden/fvad-wasm").then((module) => module.default(), (cause: unknown) => Promise.reject(cause)),
   catch: (cause) => unavailable(`it cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`)
 })
 
 /**
- * A detector for windows of 10 ms at this rate. `mode` is 0, which takes much for speech, to 3, which takes little.
+ * Makes a detector for windows of 10 ms at this rate. `mode` ranges from 0, which accepts the most as speech, to 3, which
+ * accepts the least.
  *
  * @internal
  */
@@ -70,7 +71,7 @@ export const make = (
         module._free(samples)
       })
   ).pipe(Effect.map(({ instance, samples }) => (window) => {
-    // the view is another one when the memory has grown
+    // the view is replaced when the memory has grown
     const view = module.HEAP16.subarray(samples / 2, samples / 2 + length)
     if (own === rate) view.set(window)
     else reduce(window, view)

@@ -1,14 +1,17 @@
 /**
- * The lines of a log of the wire.
+ * The lines of a wire log.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 const at = {
-  /** Milliseconds since the log began, by the monotonic clock. */
+  /** Milliseconds since the log began, on the monotonic clock. */
   at: Schema.Finite,
-  /** Which socket: its kind and a number, such as "voice 2". Those of a thread have the thread's number before it, as in "voice 3.2". */
+  /**
+   * The socket: its kind and a number, such as "voice 2". For sockets of a thread, the thread's number comes first, as in
+   * "voice 3.2".
+   */
   socket: Schema.String
 }
 
@@ -36,13 +39,15 @@ const Tally = Schema.Struct({ packets: Schema.Int, bytes: Schema.Int })
  * - `begin`: the first line.
  * - `open`: a socket is being opened to `remote`, a URL without secrets, or an address with its port.
  * - `refused`: it could not be opened.
- * - `message`: a text message of a WebSocket. `message` is its JSON without secrets, or what is kept of it; it is not there if the text is no JSON.
+ * - `message`: a text message of a WebSocket. `message` is its JSON without secrets, as far as it is kept; absent if the text
+ *   is not JSON.
  * - `binary`: a binary message of a WebSocket, its first 64 KiB in hexadecimal digits.
- * - `datagram`: one datagram; `header` are its first 16 bytes in hexadecimal digits, or as many as stand before audio.
- * - `datagrams`: how many came and went since the last line of this kind.
- * - `closing`: this side closes a WebSocket. `closed`: it has ended, with what the other side has said, if it did (1005, 1006: it has not).
+ * - `datagram`: one datagram; `header` contains its first 16 bytes in hexadecimal digits, or as many as come before audio.
+ * - `datagrams`: how many were received and sent since the last line of this kind.
+ * - `closing`: this side closes a WebSocket.
+ * - `closed`: it has ended, with the code and reason of the other side, if it gave any (1005, 1006: it did not).
  * - `released`: the scope of the socket has closed.
- * - `full`: the log has come to its bound, and ends.
+ * - `full`: the log has reached its limit, and ends.
  *
  * @category schemas
  * @since 0.1.0

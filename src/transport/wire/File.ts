@@ -1,5 +1,5 @@
 /**
- * A log of the wire in a file, one JSON object a line.
+ * A wire log in a file, with one JSON object per line.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import * as Fs from "node:fs"
 import type { Entry } from "./Entry.ts"
 
 /**
- * What takes the text. Both may throw.
+ * The destination of the text. Both functions may throw.
  *
  * @category models
  * @since 0.1.0
@@ -18,7 +18,7 @@ export interface Output {
 }
 
 /**
- * A new file, in place of what is there. Throws where it cannot be made.
+ * Creates a file, replacing an existing one. Throws if that is not possible.
  *
  * @category constructors
  * @since 0.1.0
@@ -28,14 +28,17 @@ export const outputTo = (path: string): Output => {
   return { write: (text) => Fs.writeFileSync(file, text), close: () => Fs.closeSync(file) }
 }
 
-/** What a process that exits has to write. Node warns of more than ten listeners, and a program may have as many logs. */
+/**
+ * The logs that have to be written when the process exits. Node warns about more than ten listeners, and a program may have any
+ * number of logs.
+ */
 const open = new Set<LogFile>()
 
 const flushAll = (): void => open.forEach((file) => file.flush())
 
 /**
- * Lines are written behind the work that made them, all of them at once, and by a process that exits, too. A file that cannot be
- * written any more is told of once (`onFailed`), and nothing more is written.
+ * Lines are written after the work that caused them, all at once, and also when the process exits. If the file cannot be
+ * written any more, that is reported once (`onFailed`), and nothing more is written.
  *
  * @category models
  * @since 0.1.0

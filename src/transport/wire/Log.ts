@@ -1,5 +1,5 @@
 /**
- * Where lines of the wire go, and the time that they have.
+ * The destination of wire log lines, and their time.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import type { Entry } from "./Entry.ts"
 
 /**
- * What is kept of datagrams: how many there were, second by second, or each one's header, too.
+ * What is kept of datagrams: their number for each second, or also the header of each.
  *
  * @category models
  * @since 0.1.0
@@ -20,13 +20,13 @@ export type Datagrams = "counted" | "each"
  */
 export interface Options {
   readonly write: (entry: Entry) => void
-  /** Told once what `write` has thrown. Nothing more is written then. */
+  /** Called once with what `write` has thrown. Nothing more is written then. */
   readonly onFailed: (error: unknown) => void
   readonly datagrams: Datagrams
   readonly nowNanos: () => bigint
   /** When the log began. */
   readonly originNanos: bigint
-  /** Before the numbers of sockets, so that those of two threads differ. */
+  /** A prefix for the numbers of sockets, so that those of two threads differ. */
   readonly prefix: string
 }
 
@@ -53,7 +53,7 @@ export class Log {
     this.#prefix = options.prefix
   }
 
-  /** Never throws: it is called in the middle of the work of a connection, which is to go on without a log as well. */
+  /** Never throws: it is called in the middle of a connection's work, which has to continue without a log. */
   write(entry: Entry): void {
     if (this.#hasFailed) return
     try {
@@ -64,7 +64,7 @@ export class Log {
     }
   }
 
-  /** Milliseconds since it began, to the microsecond. */
+  /** Milliseconds since the log began, to the microsecond. */
   now(): number {
     return Math.round(Number(this.#nowNanos() - this.originNanos) / 1e3) / 1e3
   }
@@ -78,7 +78,7 @@ export class Log {
 }
 
 /**
- * The log of whoever opens a socket, or builds the layer of a service that does. There is none by default.
+ * The log for code that opens a socket, or builds the layer of a service that does. There is none by default.
  *
  * @category references
  * @since 0.1.0

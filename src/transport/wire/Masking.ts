@@ -1,13 +1,13 @@
 /**
- * What is kept of a message: all that explains a voice connection, and nothing that lets somebody else into it or says what people
- * are called and write.
+ * Masks a message: it keeps everything that explains a voice connection, and nothing that gives others access to it or reveals
+ * people's names and messages.
  *
  * @since 0.1.0
  */
 import * as Predicate from "effect/Predicate"
 import { createHash } from "node:crypto"
 
-/** The same secret has the same name, and twelve bits of a hash say nothing of it. */
+/** The same secret gets the same name, and twelve bits of a hash reveal nothing about it. */
 const named = (kind: string, secret: unknown): string => {
   const text = typeof secret === "string" ? secret : JSON.stringify(secret)
   return `<${kind} ${createHash("sha256").update(text).digest("hex").slice(0, 3)}>`
@@ -17,21 +17,21 @@ const secrets: ReadonlyMap<string, string> = new Map([
   ["token", "token"],
   ["session_id", "session"],
   ["media_session_id", "media session"],
-  // of Select Protocol: the address of this machine (Ready, which has that of the server, calls it `ip`)
+  // in Select Protocol: the address of this machine (Ready, which contains the server's, calls it `ip`)
   ["address", "address"]
 ])
 
-/** Of people, and of what is not voice. */
+/** About people, and about things other than voice. */
 const leftOut = new Set(["member", "activities", "guilds", "sdp"])
 
-/** Discord's messages are some ten deep. Those of somebody else could be deeper than a function may call itself. */
+/** Discord's messages are about ten levels deep. Other messages could be deeper than the call stack allows. */
 const mostDepth = 64
 
 const masked = (value: unknown, key: string | undefined, depth = 0): unknown => {
   if (depth > mostDepth) return "<deeper>"
   const secret = key === undefined ? undefined : secrets.get(key)
   if (secret !== undefined && value !== null) return named(secret, value)
-  // still a key by its schema
+  // still a key according to its schema
   if (key === "secret_key") return Array.isArray(value) ? value.map(() => 0) : "<key>"
   if (Array.isArray(value)) return value.map((item) => masked(item, undefined, depth + 1))
   if (!Predicate.isObject(value)) return value
@@ -47,7 +47,7 @@ const pick = (value: unknown, keys: ReadonlyArray<string>): unknown =>
     ? Object.fromEntries(Object.entries(value).filter(([key]) => keys.includes(key)))
     : undefined
 
-/** Of a Ready of the main gateway, which has all guilds in it. */
+/** What is kept of the main gateway's Ready, which contains all guilds. */
 const ready = (d: unknown): unknown => {
   const kept = pick(d, ["v", "session_id", "resume_gateway_url", "shard", "user"])
   return Predicate.isObject(kept) && "user" in kept ? { ...kept, user: pick(kept.user, ["id"]) } : kept
@@ -55,7 +55,10 @@ const ready = (d: unknown): unknown => {
 
 const voiceEvents = new Set(["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE", "RESUMED"])
 
-/** Heartbeat, Identify, voice state, Resume, Reconnect, Invalid Session, Hello, acknowledgement (Discord docs, Opcodes, Gateway). */
+/**
+ * Heartbeat, Identify, voice state, Resume, Reconnect, Invalid Session, Hello, acknowledgement (Discord docs, Opcodes,
+ * Gateway).
+ */
 const gatewayOps = new Set<unknown>([1, 2, 4, 6, 7, 9, 10, 11])
 
 const ofGateway = (message: object): unknown => {
@@ -75,7 +78,8 @@ const parsed = (text: string): unknown => {
 }
 
 /**
- * The JSON of a message as it may be kept, or `undefined` if it is no JSON object: what is broken could have a secret anywhere.
+ * The JSON of a message as it may be kept, or `undefined` if it is not a JSON object: broken text could contain a secret
+ * anywhere.
  *
  * @category constructors
  * @since 0.1.0
@@ -87,7 +91,7 @@ export const messageOf = (gateway: "voice" | "main", text: string): unknown => {
 }
 
 /**
- * A URL without what may be a secret in it: user, password, and all of the query but the version and the encoding.
+ * A URL without possible secrets: user, password, and all of the query except version and encoding.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Opens sockets that are logged where there is a log of the wire.
+ * Opens sockets that are logged if there is a wire log.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ const mostBinaryBytes = 64 * 1024
 const mostHeaderBytes = 16
 
 /**
- * A WebSocket, read a frame at a time.
+ * A WebSocket that is read one frame at a time.
  *
  * @category models
  * @since 0.1.0
@@ -27,7 +27,7 @@ export interface WebSocketWire extends Omit<WebSocketConnection, "frames"> {
   readonly take: Effect.Effect<Frame, WebSocketClosed>
 }
 
-/** What a `WebSocketTransport` is. */
+/** The interface of a `WebSocketTransport`. */
 interface WebSockets {
   readonly connect: (
     url: string,
@@ -40,7 +40,7 @@ interface Address {
   readonly port: number
 }
 
-/** What a `DatagramTransport` is. */
+/** The interface of a `DatagramTransport`. */
 interface Datagrams {
   readonly connect: (remote: Address) => Effect.Effect<DatagramSocket, DatagramError, Scope.Scope>
 }
@@ -62,7 +62,7 @@ const writeFrame = (log: Log, socket: string, gateway: Gateway, direction: Direc
   log.write({ kind: "message", at, socket, direction, bytes, ...(message === undefined ? {} : { message }) })
 }
 
-/** Says that a socket is being opened, and later that it was released. */
+/** Logs that a socket is being opened, and later that it was released. */
 const opening = Effect.fnUntraced(function*(log: Log, kind: string, remote: string, ssrc?: number) {
   const socket = log.socket(kind)
   log.write({ kind: "open", at: log.now(), socket, remote, ...(ssrc === undefined ? {} : { ssrc }) })
@@ -71,7 +71,7 @@ const opening = Effect.fnUntraced(function*(log: Log, kind: string, remote: stri
   return socket
 })
 
-/** Node puts this machine's address behind what a connection has failed of (`exceptionWithHostPort`). */
+/** Node appends this machine's address to the error of a failed connection (`exceptionWithHostPort`). */
 const ownAddress = / - Local \([^)]*\)/g
 
 const refused = (log: Log, socket: string, { detail }: { readonly detail: string }) =>
@@ -103,7 +103,7 @@ const loggedWebSocket = (
 })
 
 /**
- * Connects to a gateway. `layerLog` is the log that the caller's layer was built in, if it was built in one.
+ * Connects to a gateway. `layerLog` is the log in which the caller's layer was built, if any.
  *
  * @category constructors
  * @since 0.1.0
@@ -130,7 +130,7 @@ export const webSocket = Effect.fnUntraced(function*(
   return loggedWebSocket(connection, log, socket, gateway)
 })
 
-/** Counts of datagrams by kind, which are written a second after the first of them, with the next one. */
+/** Counts of datagrams by kind. They are written a second after the first datagram, together with the next one. */
 class Tallies {
   readonly #log: Log
   readonly #socket: string
@@ -162,11 +162,11 @@ class Tallies {
   }
 }
 
-/** How much of a datagram neither says who we are nor is encrypted audio. */
+/** The number of bytes of a datagram that neither identify us nor are encrypted audio. */
 const headerBytes = (packet: Uint8Array, type: DatagramKind): number => {
   if (type === "discovery") return 8
   const [first = 0] = packet
-  // CSRCs, and the beginning of an extension, stand before what is encrypted (RFC 3550, 5.1)
+  // CSRCs, and the start of an extension, come before the encrypted part (RFC 3550, 5.1)
   return type === "rtp" ? 12 + 4 * (first & 0x0f) + ((first & 0x10) === 0 ? 0 : 4) : mostHeaderBytes
 }
 
@@ -196,7 +196,7 @@ const loggedDatagrams = (udp: DatagramSocket, log: Log, socket: string, tallies:
 }
 
 /**
- * Opens a UDP socket. `layerLog` as above.
+ * Opens a UDP socket. `layerLog` is the same as above.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What is to be proposed in a group: whom to remove, whom to add, and who may commit it.
+ * What has to be proposed in a group: whom to remove, whom to add, and who may commit it.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import { type Standing, wasOffered } from "./Standing.ts"
 import type { Leaf, Tree } from "./Tree.ts"
 
 /**
- * A proposal with what it does.
+ * A proposal with its effect.
  *
  * @category models
  * @since 0.1.0
@@ -23,28 +23,28 @@ export type Item =
  * @since 0.1.0
  */
 export interface Agenda {
-  /** What the epoch is about. */
+  /** What has to change in this epoch. */
   readonly items: ReadonlyMap<string, Item>
-  /** Who may commit; each in a group of its own at epoch 0. */
+  /** Who may commit. At epoch 0, each is in a group of its own. */
   readonly committers: ReadonlyArray<Standing>
-  /** Nobody who could commit is left in the group: it is dead. */
+  /** Whether nobody is left in the group who could commit: then it is dead. */
   readonly stranded: boolean
 }
 
 /**
- * Makes proposals and signs each only once an epoch, because signing again would give it another reference.
+ * Makes proposals and signs each only once per epoch, because signing again would change its reference.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Proposer {
-  /** From now on all proposals are signed anew. */
+  /** From now on all proposals are signed again. */
   readonly renew: () => void
   readonly agenda: (epoch: bigint, tree: Tree, standings: ReadonlyArray<Standing>) => Agenda
 }
 
 /**
- * What a committer is to be offered: all of it, but for its own addition in its own group of epoch 0.
+ * What a committer is offered: everything except its own addition in its own group of epoch 0.
  *
  * @category getters
  * @since 0.1.0
@@ -58,10 +58,10 @@ export const offerTo = ({ items }: Agenda, standing: Standing): ReadonlyMap<stri
 }
 
 /**
- * Whether the difference to what somebody has must not be told alone. Either it had the same set before, with something
- * else in between: the commit of the first time may be under way, would win, and its sender would take it for that of the
- * second time, which has other secrets. Or it keeps an addition and gets no other: the engine that bots use
- * (@snazzah/davey 0.1.12) then commits the addition without a Welcome.
+ * Whether the difference to what a member has must not be sent alone. Either it had the same set before, with something else in
+ * between: the first commit may be under way, would win, and its sender would mistake it for the second one, which has other
+ * secrets. Or it keeps an addition and gets no other: the engine that bots use (@snazzah/davey 0.1.12) then commits the
+ * addition without a Welcome.
  *
  * @category guards
  * @since 0.1.0
@@ -78,7 +78,7 @@ export const needsRenewal = (agenda: Agenda, epoch: bigint): boolean =>
   })
 
 /**
- * What a commit of these proposals does to the tree. References to what was not proposed are passed over.
+ * The effect of a commit of these proposals on the tree. References to unknown proposals are skipped.
  *
  * @category getters
  * @since 0.1.0
@@ -141,7 +141,7 @@ export const make = (sender: () => ExternalSender, groupId: Uint8Array): Propose
       tree.forEach((leaf, index) => {
         if (leaf === undefined) return
         const { standing } = leaf
-        // A key package of somebody who is in the group already: it wants to begin anew.
+        // A key package of a current member: it wants to start again.
         if (standing.session.ended || standing.keyPackage !== undefined || standing.removed) {
           const proposal = remove(epoch, tree, index)
           items.set(proposal.id, { _tag: "Remove", proposal, leaf: index })

@@ -1,13 +1,13 @@
 /**
- * Reading and writing of MLS structures (RFC 9420, 2.1): big-endian integers and vectors with a length of one, two or four
- * bytes in front.
+ * Reads and writes MLS structures (RFC 9420, 2.1): big-endian integers, and vectors that are preceded by a length of one, two
+ * or four bytes.
  *
  * @since 0.1.0
  */
 
 /**
- * Reads from the front to the end. Reading past the end, or a length that is not written in its shortest form, sets
- * `failed` for good; from then on zeros and empty bytes come back, and nothing is left.
+ * Reads from the start to the end. Reading past the end, or a length that is not in its shortest form, sets `failed`
+ * permanently; after that it returns zeros and empty bytes, and nothing is left.
  *
  * @category models
  * @since 0.1.0
@@ -15,7 +15,7 @@
 export interface Reader {
   readonly failed: () => boolean
   readonly left: () => number
-  /** How many bytes have been read. */
+  /** The number of bytes that have been read. */
   readonly at: () => number
   readonly u8: () => number
   readonly u16: () => number
@@ -43,7 +43,7 @@ export const reader = (bytes: Uint8Array): Reader => {
     at = bytes.length
   }
 
-  /** Moves on and gives where the bytes begin, -1 if there are not that many. */
+  /** Advances, and returns where the bytes begin, or -1 if there are not that many. */
   const step = (length: number): number => {
     if (failed || length > bytes.length - at) {
       fail()
@@ -113,7 +113,7 @@ export const reader = (bytes: Uint8Array): Reader => {
 }
 
 /**
- * Puts bytes behind each other.
+ * Concatenates bytes.
  *
  * @category constructors
  * @since 0.1.0
@@ -157,7 +157,7 @@ export const u64 = (value: bigint): Uint8Array => {
 }
 
 /**
- * Content with its length in front, in the shortest form. Content is shorter than 2^30 bytes.
+ * Content preceded by its length in the shortest form. Content is shorter than 2^30 bytes.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What a client sends to change a group (op 28): a commit as PublicMessage (RFC 9420, 6 and 12.4), and a Welcome (12.4.3.1)
- * if it adds members.
+ * What a client sends to change a group (op 28): a commit as PublicMessage (RFC 9420, 6 and 12.4), and a Welcome (12.4.3.1) if
+ * it adds members.
  *
  * @since 0.1.0
  */
@@ -18,9 +18,9 @@ export interface Commit {
   readonly bytes: Uint8Array
   readonly groupId: Uint8Array
   readonly epoch: bigint
-  /** The leaf of the sender, `undefined` if it is no member. */
+  /** The leaf of the sender; `undefined` if it is not a member. */
   readonly leaf: number | undefined
-  /** The ProposalRefs as hexadecimal digits, in their order. */
+  /** The ProposalRefs as hexadecimal digits, in order. */
   readonly refs: ReadonlyArray<string>
   /** Whether there are proposals by value. Those after the first of them are not read. */
   readonly byValue: boolean
@@ -33,7 +33,7 @@ export interface Commit {
  * @since 0.1.0
  */
 export interface Welcome {
-  /** KeyPackageRef (as hexadecimal digits) and secrets of each new member. */
+  /** The KeyPackageRef (as hexadecimal digits) and the secrets of each new member. */
   readonly secrets: ReadonlyArray<{ readonly member: string; readonly bytes: Uint8Array }>
   readonly groupInfo: Uint8Array
 }
@@ -48,8 +48,7 @@ export interface CommitWelcome {
 }
 
 /**
- * Why an op 28 cannot be read: `malformed`, `not-a-commit` (another MLS message, or one that is encrypted), or
- * `malformed-welcome`.
+ * Why an op 28 cannot be read: `malformed`, `not-a-commit` (another MLS message, or an encrypted one), or `malformed-welcome`.
  *
  * @category models
  * @since 0.1.0
@@ -59,7 +58,7 @@ export type Problem = "malformed" | "not-a-commit" | "malformed-welcome"
 const readSender = (input: Reader): number | undefined => {
   const type = input.u8()
   if (type === 1) return input.u32()
-  // External senders have an index, new members have nothing.
+  // External senders have an index, new members nothing.
   if (type === 2) input.u32()
   return undefined
 }
@@ -120,7 +119,7 @@ const readCommit = (input: Reader, bytes: Uint8Array): Result.Result<Commit, Pro
 }
 
 /**
- * Reads a bare Welcome to the end of the bytes. Never throws.
+ * Reads a bare Welcome up to the end of the bytes. Never throws.
  *
  * @category codecs
  * @since 0.1.0
@@ -144,7 +143,7 @@ export const decodeWelcome = (bytes: Uint8Array): Welcome | undefined => {
 }
 
 /**
- * The Welcome for the owner of one key package, with nothing for others; `undefined` if it has nothing for that one.
+ * The Welcome for the owner of one key package, without the parts for others; `undefined` if it contains nothing for that one.
  *
  * @category combinators
  * @since 0.1.0
@@ -173,7 +172,7 @@ export const decode = (payload: Uint8Array): Result.Result<CommitWelcome, Proble
 }
 
 /**
- * Whether the path of a commit leaves credential and signature key of its sender as they were.
+ * Whether the path of a commit keeps the credential and the signature key of its sender.
  *
  * @category guards
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The checks of a commit that the whitepaper asks of the voice gateway (DAVE whitepaper, Commit Validity). The server has
- * no secrets of the group: signature and tags of a commit are for the members to check, who answer with op 31.
+ * The checks of a commit that the whitepaper requires of the voice gateway (DAVE whitepaper, Commit Validity). The server has
+ * no secrets of the group: the signature and tags of a commit are checked by the members, who answer with op 31.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import * as LeafNode from "./LeafNode.ts"
 import * as Standing from "./Standing.ts"
 
 /**
- * What a commit is held against.
+ * What a commit is compared with.
  *
  * @category models
  * @since 0.1.0
@@ -23,13 +23,13 @@ export interface Expected {
   /** The leaf of the sender; -1 if it is not in the group and may not commit. */
   readonly leaf: number
   readonly signatureKey: Uint8Array | undefined
-  /** The key packages of those whom the commit adds, by proposal. */
+  /** The key packages of the members that the commit adds, by proposal. */
   readonly added: ReadonlyMap<string, KeyPackage>
 }
 
 /**
- * What comes of a commit: it wins; it is late, because another has won or the proposals have changed meanwhile; or it is
- * wrong, with the code of the violation.
+ * The result for a commit: it wins; it is late, because another one has won or the proposals have changed; or it is wrong, with
+ * the code of the violation.
  *
  * @category models
  * @since 0.1.0

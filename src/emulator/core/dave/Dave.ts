@@ -1,5 +1,6 @@
 /**
- * End-to-end encryption as the rest of the voice half sees it: the groups of all channels, and the mail of scripted members.
+ * End-to-end encryption from the point of view of the rest of the voice half: the groups of all channels, and the messages of
+ * scripted members.
  *
  * @since 0.1.0
  */
@@ -20,8 +21,8 @@ import type { Group as OneGroup, GroupView } from "./Model.ts"
 export const newestVersion = 1
 
 /**
- * The version that a session can have: none in channels that never have end-to-end encryption. The version of the voice
- * gateway does not matter: songbird 0.6 is encrypted on version 4 (serenity-rs/songbird#291).
+ * The version that a session can have: none in channels that never have end-to-end encryption. The version of the voice gateway
+ * does not matter: songbird 0.6 is encrypted on version 4 (serenity-rs/songbird#291).
  *
  * @category getters
  * @since 0.1.0
@@ -37,25 +38,27 @@ export const versionOf = (
  * @since 0.1.0
  */
 export interface Dave {
-  /** A session has been introduced to the others. */
+  /** Tells that a session has been introduced to the others. */
   readonly enter: (session: Session) => void
-  /** A session is over, and the others know. */
+  /** Tells that a session has ended, and the others know. */
   readonly leave: (session: Session) => void
-  /** The version that a session description for this session has to name. What has to come before it is sent now. */
+  /** The version that a session description for this session has to name. What has to precede it is sent now. */
   readonly prepare: (session: Session) => number
-  /** The session description is on its way. A scripted member gets it here. */
+  /** Tells that the session description is on its way. A scripted member gets it here. */
   readonly described: (session: Session, description: SessionDescription) => void
-  /** The connection of a session is lost, and may be resumed. */
+  /** Tells that the connection of a session is lost, and may be resumed. */
   readonly lost: (session: Session) => void
-  /** A session has been resumed, and what it has missed was replayed. */
+  /** Tells that a session has been resumed, and what it has missed was replayed. */
   readonly resumed: (session: Session) => void
-  /** A binary message of a client, or a Ready or Invalid (ops 23 and 31). False if it takes no part in encryption. */
+  /**
+   * Takes a binary message of a client, or a Ready or Invalid (ops 23 and 31). Returns false if it takes no part in encryption.
+   */
   readonly receive: (session: Session, message: ClientFrame | ClientMessage) => boolean
-  /** Hands a numbered message to a scripted member, when whatever goes on now is done. */
+  /** Passes a numbered message to a scripted member, once the current work is done. */
   readonly post: (session: Session, message: ServerMessage | ServerFrame) => void
-  /** Does something that tells several members, whose answers wait until it is done. */
+  /** Runs work that sends messages to several members, whose answers wait until it is done. */
   readonly together: (work: () => void) => void
-  /** What takes the answers of a scripted member. */
+  /** Returns a function that takes the answers of a scripted member. */
   readonly answers: (session: () => Session | undefined) => (message: ClientMessage | ClientFrame) => void
   readonly group: (room: Room) => OneGroup | undefined
   readonly views: () => ReadonlyArray<GroupView & Pick<Session, "server" | "guildId" | "channelId">>
@@ -64,7 +67,7 @@ export interface Dave {
 /** What scripted members are told: the rest has nothing to do with encryption. */
 const postedOps = new Set<number>([4, 11, 13, 21, 22, 24, 25, 27, 29, 30])
 
-/** More than the members of a full channel can cause at once: beyond it, they keep each other busy for ever. */
+/** More than the members of a full channel can cause at once: beyond it, they keep each other busy forever. */
 const mostTasks = 50_000
 
 interface Entry {
@@ -73,7 +76,7 @@ interface Entry {
 }
 
 /**
- * Makes the groups of one core. `tell` numbers a message and sends it, or posts it.
+ * Makes the groups of one core. `tell` numbers a message and sends or posts it.
  *
  * @category constructors
  * @since 0.1.0
@@ -142,7 +145,7 @@ export const make = (
 
   const receive: Dave["receive"] = (session, message) => {
     if (session.daveVersion === 0) return false
-    // The bytes are used at once: a client is never heard while work is going on, and a member's are its own.
+    // The bytes are used immediately: a client is never processed while work is going on, and a member's bytes are its own.
     together(() => handle(session, message))
     return true
   }

@@ -1,5 +1,5 @@
 /**
- * The engine of end-to-end encryption as values: what it throws becomes the name of a cause.
+ * The engine of end-to-end encryption with errors as values: exceptions become the name of a cause.
  *
  * @since 0.1.0
  */
@@ -14,32 +14,32 @@ import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
  * @since 0.1.0
  */
 export interface Engine {
-  /** Leaves group and keys behind for a new pending group; the external sender stays. */
+  /** Replaces group and keys by a new pending group. The external sender stays. */
   readonly renew: (version: number) => Result.Result<void, string>
   readonly setExternalSender: (bytes: Uint8Array) => Result.Result<void, string>
-  /** A new one each time. */
+  /** Makes a new one each time. */
   readonly keyPackage: () => Result.Result<Uint8Array, string>
-  /** A commit for the proposals that are there now, `undefined` if none are. */
+  /** Makes a commit for the current proposals; `undefined` if there are none. */
   readonly propose: (
     operation: "append" | "revoke",
     proposals: Uint8Array,
     recognized: ReadonlyArray<UserId>
   ) => Result.Result<{ readonly commit: Uint8Array; readonly welcome: Uint8Array } | undefined, string>
-  /** Takes the keys of the new epoch for sending at once, before the transition is executed. */
+  /** Uses the keys of the new epoch for sending immediately, before the transition is executed. */
   readonly commit: (bytes: Uint8Array) => Result.Result<void, string>
   readonly welcome: (bytes: Uint8Array) => Result.Result<void, string>
   readonly encrypt: (frame: Uint8Array) => Result.Result<Uint8Array, string>
-  /** Keys of a former epoch stay for 10 seconds of the machine's own time. */
+  /** Keys of a former epoch stay for 10 seconds of real time. */
   readonly decrypt: (userId: UserId, frame: Uint8Array) => Result.Result<Uint8Array, string>
   readonly epoch: () => number
-  /** 30 digits; an empty text without a group. */
+  /** 30 digits; an empty string without a group. */
   readonly privacyCode: () => string
   readonly members: () => ReadonlyArray<string>
-  /** 45 digits, the same on both sides; `undefined` for one who is not in the group. */
+  /** 45 digits, the same on both sides; `undefined` for a user who is not in the group. */
   readonly verificationCode: (userId: UserId) => Promise<string | undefined>
 }
 
-/** The engine's enumerations exist for its compiler only. */
+/** The engine's enumerations exist only for its compiler. */
 const audio = 0
 const append = 0
 const revoke = 1

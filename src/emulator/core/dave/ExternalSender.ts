@@ -1,6 +1,6 @@
 /**
  * The voice gateway as the external sender of a group (RFC 9420, 12.1.8.1; DAVE whitepaper, External Sender): its key and
- * credential (op 25), and the proposals that it signs (op 27). It needs to know the group's id and epoch, no secrets.
+ * credential (op 25), and the proposals that it signs (op 27). It has to know the group's id and epoch, but no secrets.
  *
  * @since 0.1.0
  */
@@ -35,7 +35,7 @@ export interface ExternalSender {
   readonly remove: (groupId: Uint8Array, epoch: bigint, leaf: number) => Proposal
 }
 
-/** Discord's is not known; this is that of libdave's test server. */
+/** Discord's is unknown; this is the one of libdave's test server. */
 const identity = Uint8Array.of(0, 1, 1, 0)
 
 const proposalTypes = { add: 1, remove: 3 } as const
@@ -43,7 +43,7 @@ const proposalTypes = { add: 1, remove: 3 } as const
 const wireFormat = 1
 
 /**
- * Makes an external sender whose key comes from the seed. Signatures differ from run to run all the same.
+ * Makes an external sender whose key comes from the seed. Signatures still differ from run to run.
  *
  * @category constructors
  * @since 0.1.0

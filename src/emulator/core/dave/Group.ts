@@ -1,11 +1,10 @@
 /**
- * The group of one channel on one voice server (DAVE whitepaper, Voice Gateway and MLS): which protocol version its members
- * can have in common, who is in the group, what is proposed, which commit wins, and when a transition is executed.
+ * The group of one channel on one voice server (DAVE whitepaper, Voice Gateway and MLS): which protocol version its members can
+ * have in common, who is in the group, what is proposed, which commit wins, and when a transition is executed.
  *
- * Proposals are sent as soon as there is a reason. What changes before a commit has won is revoked or added within the
- * epoch, and a commit that could not know of it is dropped; the client makes another one. Where a difference would not do,
- * everything is revoked and proposed anew. The next epoch does not wait for
- * the transition of the last one.
+ * Proposals are sent as soon as there is a reason. Changes before a commit has won are revoked or added within the epoch, and a
+ * commit that could not know of them is dropped; the client makes another one. If a difference is not sufficient, everything is
+ * revoked and proposed again. The next epoch does not wait for the transition of the last one.
  *
  * @since 0.1.0
  */
@@ -30,7 +29,7 @@ import * as Tree from "./Tree.ts"
 const mostComplaints = 32
 
 /**
- * Makes the group of a channel that nobody is in yet. `tell` sends a numbered message.
+ * Makes the group of a channel that is still empty. `tell` sends a numbered message.
  *
  * @category constructors
  * @since 0.1.0
@@ -68,17 +67,17 @@ export const make = (
     items = new Map()
   }
 
-  /** Begins anew: everybody needs a new key package. */
+  /** Starts again: everybody needs a new key package. */
   const reset = (): void => {
     forget()
     for (const standing of standings.values()) Standing.reset(standing)
   }
 
-  /** Those who have been told a protocol version and know what to do with it. */
+  /** The members that have been told a protocol version and support it. */
   const informed = (): ReadonlyArray<Standing.Standing> =>
     Array.from(standings.values()).filter(({ described, session }) => described && session.daveVersion > 0)
 
-  /** Encryption ends when all have heard of it; the group stays readable until another one begins. */
+  /** Encryption ends when all members have been told. The group stays readable until another one begins. */
   const downgrade = (): void => {
     context.count("dave-downgrade")
     transitions.cancel()
@@ -95,7 +94,7 @@ export const make = (
     for (const standing of informed()) prepareEpoch(standing)
   }
 
-  /** Whether the version has changed. */
+  /** Returns whether the version has changed. */
   const negotiate = (): boolean => {
     const before = version
     version = Math.min(...Array.from(standings.keys(), ({ daveVersion }) => daveVersion))
@@ -132,7 +131,7 @@ export const make = (
 
   const makeAgenda = (): Agenda.Agenda => proposer.agenda(epoch, tree, Array.from(standings.values()))
 
-  /** Brings what everybody was offered in line with what is to be done. */
+  /** Updates what everybody is offered according to what has to be done. */
   const propose = (): void => {
     if (version === 0) return
     let agenda = makeAgenda()
@@ -155,7 +154,7 @@ export const make = (
     items = agenda.items
     for (const standing of standings.values()) {
       if (agenda.committers.includes(standing)) offer(standing, Agenda.offerTo(agenda, standing))
-      // It is out of the group, in its own eyes too.
+      // It is out of the group, from its own point of view, too.
       else standing.offered = new Map()
     }
   }
@@ -175,7 +174,7 @@ export const make = (
     const before = epoch === 0n && founder !== undefined
       ? [{ standing: committer, signatureKey: founder.signatureKey }]
       : tree
-    // Who has complained has left the group by itself, though its leaf may still be there.
+    // A member that has complained has left the group by itself, though its leaf may still be there.
     const stayed = before.flatMap((leaf, index) =>
       leaf === undefined || leaf.standing.lapsed || removed.includes(index) ? [] : [leaf.standing]
     )
@@ -285,7 +284,7 @@ export const make = (
       }
       const keyPackage = decoded.success
       const ref = hex(keyPackage.ref)
-      // after a resume, a client says again what may have been lost
+      // after a resume, a client sends again what may have been lost
       if (standing.keyPackage !== undefined && equal(standing.keyPackage.ref, keyPackage.ref)) {
         return context.count("dave-key-package-repeated")
       }
@@ -340,8 +339,8 @@ export const make = (
         const message = `transition ${id} is said to be invalid, but it was not told of it`
         Standing.accuse(context, session, "dave-unknown-transition", message)
       }
-      // It was added again since, and has still to say what it makes of that. To answer each complaint about what was under
-      // way with another Welcome would never come to an end.
+      // It was added again since, and has not answered that yet. Answering each complaint about what was under way with another
+      // Welcome would never end.
       standing.complaints++
       standing.outdated = welcomes !== undefined && welcomes < standing.welcomes
       if (standing.outdated) return context.count("dave-invalid-outdated")

@@ -26,12 +26,12 @@ export interface KeyPackage {
 /**
  * Why a key package is refused.
  *
- * - `malformed`: it cannot be read, or something comes after it.
+ * - `malformed`: it cannot be read, or something follows it.
  * - `wrong-suite`: another version of MLS or another ciphersuite.
- * - `wrong-credential`: no basic credential, or not with the user's id as eight bytes, big-endian.
+ * - `wrong-credential`: not a basic credential with the user's id as eight bytes, big-endian.
  * - `wrong-lifetime`: not from 0 to 2^64-1.
  * - `wrong-extensions`: it has extensions.
- * - `wrong-key`: a key is no uncompressed point of P-256.
+ * - `wrong-key`: a key is not an uncompressed point of P-256.
  * - `bad-signature`: leaf node or package are not signed with the key of the leaf.
  *
  * @category models
@@ -56,14 +56,14 @@ export const identityOf = (userId: UserId): Uint8Array => u64(BigInt.asUintN(64,
 
 const forever = 0xffff_ffff_ffff_ffffn
 
-/** Whitepaper: MLSMessage(KeyPackage); every known client sends the bare structure. */
+/** According to the whitepaper it is an MLSMessage(KeyPackage); every known client sends the bare structure. */
 const bare = (payload: Uint8Array): Uint8Array => {
   const isMessage = payload[0] === 0 && payload[1] === 1 && payload[2] === 0 && payload[3] === 5
   return payload.slice(isMessage ? 4 : 0)
 }
 
 /**
- * Reads the key package of a user, bare or as MLSMessage, and checks it. Never throws.
+ * Reads and checks the key package of a user, bare or as MLSMessage. Never throws.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What MLS signs and hashes under a label (RFC 9420, 5.1.2 and 5.2), for the one ciphersuite of DAVE: ECDSA on P-256 with
+ * What MLS signs and hashes with a label (RFC 9420, 5.1.2 and 5.2), for the one ciphersuite of DAVE: ECDSA on P-256 with
  * SHA-256, signatures in DER, public keys as uncompressed points of 65 bytes.
  *
  * @since 0.1.0
@@ -26,7 +26,7 @@ export const mlsVersion = 1
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url")
 
 /**
- * A public key from its uncompressed point; `undefined` if the bytes are no point of the curve.
+ * A public key from its uncompressed point; `undefined` if the bytes are not a point of the curve.
  *
  * @category constructors
  * @since 0.1.0
@@ -39,7 +39,7 @@ export const publicKey = (point: Uint8Array): KeyObject | undefined => {
       format: "jwk"
     })
   } catch {
-    // OpenSSL knows no other way to say that a point is not on the curve.
+    // OpenSSL has no other way to tell that a point is not on the curve.
     return undefined
   }
 }
@@ -57,7 +57,7 @@ export const sign = (key: KeyObject, label: string, content: Uint8Array): Uint8A
   new Uint8Array(signBytes("sha256", labelled(label, content), key))
 
 /**
- * VerifyWithLabel. A key that is no point of the curve verifies nothing.
+ * VerifyWithLabel. A key that is not a point of the curve verifies nothing.
  *
  * @category signatures
  * @since 0.1.0

@@ -13,22 +13,22 @@ import { verify } from "./Labels.ts"
 export interface LeafNode {
   readonly encryptionKey: Uint8Array
   readonly signatureKey: Uint8Array
-  /** 1 is basic, the only one of DAVE; of others the identity is not read. */
+  /** 1 is basic, the only type in DAVE. The identity of other types is not read. */
   readonly credentialType: number
   readonly identity: Uint8Array
   /** 1 key package, 2 update, 3 commit. */
   readonly source: number
-  /** Of a key package: not before and not after. */
+  /** For a key package: not before and not after. */
   readonly lifetime: readonly [bigint, bigint] | undefined
   readonly extensions: Uint8Array
   readonly signature: Uint8Array
-  /** What comes before the signature. */
+  /** The bytes before the signature. */
   readonly signed: Uint8Array
 }
 
 /**
- * Reads a leaf node with a basic credential. `bytes` are those that the reader reads. `undefined` for everything else;
- * whether the reader has failed too does not matter.
+ * Reads a leaf node with a basic credential. `bytes` are the bytes of the reader. Returns `undefined` for anything else,
+ * whether or not the reader has also failed.
  *
  * @category codecs
  * @since 0.1.0
@@ -38,7 +38,7 @@ export const read = (reader: Reader, bytes: Uint8Array): LeafNode | undefined =>
   const encryptionKey = reader.vector()
   const signatureKey = reader.vector()
   const credentialType = reader.u16()
-  // Credentials of other types have no length in common.
+  // Credentials of other types have no common length.
   if (credentialType !== 1 && credentialType !== 2) return undefined
   const identity = reader.vector()
   // Capabilities: versions, ciphersuites, extensions, proposals, credentials.
@@ -56,7 +56,7 @@ export const read = (reader: Reader, bytes: Uint8Array): LeafNode | undefined =>
 }
 
 /**
- * Whether the leaf is signed with its own key. Outside of a key package, the signature names the group and the leaf index.
+ * Whether the leaf is signed with its own key. Outside of a key package, the signature covers the group and the leaf index.
  *
  * @category guards
  * @since 0.1.0

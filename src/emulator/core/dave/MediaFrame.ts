@@ -1,6 +1,6 @@
 /**
- * The frames of DAVE (whitepaper, Payload Format and Encryption and Decryption): told apart from plain ones, taken apart, and
- * opened with a sender's key.
+ * The frames of DAVE (whitepaper, Payload Format and Encryption and Decryption): distinguishes them from plain ones, parses
+ * them, and opens them with a sender's key.
  *
  * ```text
  * media frame, ranges of it in clear | tag (8) | nonce | (offset, size) of each clear range | size (1) | FA FA
@@ -18,7 +18,7 @@ import { ascii, concat, u16, u32, vector } from "./Bytes.ts"
  * @since 0.1.0
  */
 export interface MediaFrame {
-  /** The frame without what DAVE has put behind it. */
+  /** The frame without what DAVE has appended. */
   readonly media: Uint8Array
   readonly tag: Uint8Array
   readonly nonce: number
@@ -29,7 +29,7 @@ const tagBytes = 8
 const leastSupplement = tagBytes + 1 + 2
 
 /**
- * Takes a frame apart; `undefined` if it is none. Never throws.
+ * Parses a frame; `undefined` if it is not one. Never throws.
  *
  * @category codecs
  * @since 0.1.0
@@ -45,7 +45,7 @@ export const decode = (bytes: Uint8Array): MediaFrame | undefined => {
 
   const left = (): number => end - at
 
-  /** -1 if it is cut or does not fit in 32 bits. */
+  /** -1 if it is cut off or does not fit in 32 bits. */
   const uleb128 = (): number => {
     let value = 0
     for (let factor = 1; at < end; factor *= 128) {
@@ -77,7 +77,7 @@ export const decode = (bytes: Uint8Array): MediaFrame | undefined => {
 }
 
 /**
- * Whether the bytes between two positions are a frame of DAVE.
+ * Whether the bytes between two positions are a DAVE frame.
  *
  * @category guards
  * @since 0.1.0

@@ -1,11 +1,11 @@
 /**
- * A scripted member of an end-to-end encrypted channel: a client of the DAVE protocol (whitepaper 1.1) that gets the
- * messages of the voice gateway and answers them at once. It is written for the emulator alone, so that a mistake of our
- * client is not mirrored by its judge.
+ * A scripted member of an end-to-end encrypted channel: a client of the DAVE protocol (whitepaper 1.1) that gets the messages
+ * of the voice gateway and answers them immediately. It is written only for the emulator, so that a mistake of our client is
+ * not mirrored by its judge.
  *
- * Nothing here throws. What goes wrong is counted: `participant-commit-invalid`, `participant-welcome-invalid`,
+ * Nothing here throws. Failures are counted: `participant-commit-invalid`, `participant-welcome-invalid`,
  * `participant-proposals-refused`, `participant-external-sender-refused`, `participant-engine-failed`,
- * `participant-frame-withheld` and `participant-transition-unknown`, most of them with a cause behind a colon.
+ * `participant-frame-withheld` and `participant-transition-unknown`, most of them followed by a colon and a cause.
  *
  * @since 0.1.0
  */
@@ -16,10 +16,10 @@ import * as Engine from "./Engine.ts"
 import * as MediaFrame from "./MediaFrame.ts"
 import type { DaveMember, DaveMemberOptions, Undecryptable } from "./Seat.ts"
 
-/** How long plain frames are still taken after the change to encryption: they may be under way. */
+/** How long plain frames are still accepted after the change to encryption: they may be under way. */
 const plainGraceMs = 10_000
 
-/** Tag, nonce, size and marker of a frame that only looks encrypted. */
+/** The tag, nonce, size and marker of a frame that only looks encrypted. */
 const garbageTail = [1, 12, 0xfa, 0xfa]
 
 const spoilt = (bytes: Uint8Array): Uint8Array => {
@@ -53,14 +53,14 @@ export const make = (options: DaveMemberOptions): DaveMember => {
   let { misbehaviour } = options
   let engine: Engine.Engine | undefined
   let externalSender: Uint8Array | undefined
-  /** The version in use, and that of the group to come. */
+  /** The version in use, and that of the future group. */
   let version = 0
   let groupVersion = 0
   let inGroup = false
   /** Whether the last message was Prepare Epoch (op 24) for a new group. */
   let epochPrepared = false
   let plainUntilMs = Number.NEGATIVE_INFINITY
-  /** The transition that a stale member has not taken up. */
+  /** The transition that a stale member has not processed. */
   let missed: number | undefined
   let offeredBad = false
   let cancelOffer: (() => void) | undefined
@@ -89,7 +89,7 @@ export const make = (options: DaveMemberOptions): DaveMember => {
     })
   }
 
-  /** A pending group takes the place of what there was. Whether there is one. */
+  /** Replaces the current state by a pending group. Returns whether there is one. */
   const renew = (next: number): boolean => {
     inGroup = false
     missed = undefined
@@ -132,14 +132,14 @@ export const make = (options: DaveMemberOptions): DaveMember => {
     use(next)
   }
 
-  /** Transition 0 is executed at once; others wait until all are ready. */
+  /** Transition 0 is executed immediately; others wait until all members are ready. */
   const prepare = (transition: number, next: number): void => {
     if (transition === 0) return use(next)
     transitions.set(transition, next)
     if (misbehaviour.ready !== "never") send({ op: 23, d: { transition_id: transition } })
   }
 
-  /** Tells the server that its commit or Welcome is of no use, and asks to be taken in anew. */
+  /** Tells the server that its commit or Welcome cannot be used, and asks to be added again. */
   const recover = (transition: number): void => {
     const renewed = renew(groupVersion)
     send({ op: 31, d: { transition_id: transition } })
@@ -189,13 +189,13 @@ export const make = (options: DaveMemberOptions): DaveMember => {
       return
     }
     epochPrepared = true
-    // What was announced to the group before is never executed.
+    // What was announced to the previous group is never executed.
     transitions.clear()
     begin(next)
   }
 
   const onPrepare = (transition: number, next: number, afterEpoch: boolean): void => {
-    // To the last member of a group a server may say version 0, in passing: the channel stays encrypted.
+    // A server may send version 0 to the last member of a group in passing: the channel stays encrypted.
     if (afterEpoch && transition === 0 && next === 0) return
     prepare(transition, next)
   }

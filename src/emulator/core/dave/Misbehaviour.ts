@@ -6,14 +6,14 @@
 import * as Schema from "effect/Schema"
 
 /**
- * Each field is one thing that goes wrong; without it the member does what it should.
+ * Each property is one kind of misbehavior. Without it the member behaves correctly.
  *
- * - `commits`: what it sends as its commit (op 28). "malformed" is no MLS message at all, "forged" looks like a commit but
- *   does not authenticate, so that only members can tell; "none" sends nothing.
+ * - `commits`: what it sends as its commit (op 28). "malformed" is not an MLS message at all; "forged" looks like a commit but
+ *   does not authenticate, so only members can tell; "none" sends nothing.
  * - `ready`: "never" leaves transitions unanswered (op 23).
- * - `epoch`: "stale" takes up no commits (op 29): it stays in the epoch that it has, and says that it is ready.
- * - `frames`: "garbage" have the layout of encrypted frames and bytes that no key opens, "plain" are not encrypted.
- * - `keyPackage`: "bad" is signed wrongly; `delayMs` lets it come late (op 26).
+ * - `epoch`: "stale" does not process commits (op 29): it stays in its epoch, and says that it is ready.
+ * - `frames`: "garbage" have the layout of encrypted frames, with bytes that no key opens; "plain" are not encrypted.
+ * - `keyPackage`: "bad" has a wrong signature; `delayMs` sends it late (op 26).
  *
  * @category schemas
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What prepares a member for a group, before anything is proposed to it: the external sender (op 25), and the epoch (op 24), which is to be
- * answered with a key package (op 26).
+ * Prepares a member for a group, before anything is proposed to it: the external sender (op 25), and the epoch (op 24), which
+ * it has to answer with a key package (op 26).
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { Session } from "../voice/Session.ts"
 import type { ExternalSender } from "./ExternalSender.ts"
 import * as Standing from "./Standing.ts"
 
-/** How long a client may take for its key package, whose keys have to be made, in milliseconds. */
+/** How long a client may take for its key package, whose keys have to be generated, in milliseconds. */
 const keyPackageGraceMs = 5_000
 
 /**
@@ -19,11 +19,11 @@ const keyPackageGraceMs = 5_000
  * @since 0.1.0
  */
 export interface Preparation {
-  /** Tells the external sender, once, to whoever can have an encrypted call. */
+  /** Sends the external sender, once, to a member that can have an encrypted call. */
   readonly giveSender: (standing: Standing.Standing) => void
-  /** Expects a key package from one who was just told that there is a group to be in; where none comes, that is advice. */
+  /** Expects a key package from a member that was just told about a group; if none arrives, that is advice. */
   readonly expectPackage: (standing: Standing.Standing) => void
-  /** Tells that a group begins anew, at epoch 1 of a protocol version. */
+  /** Tells that a group starts again, at epoch 1 of a protocol version. */
   readonly prepareEpoch: (standing: Standing.Standing) => void
 }
 

@@ -1,5 +1,5 @@
 /**
- * Where a scripted member's end-to-end encryption plugs in.
+ * The interface of a scripted member's end-to-end encryption.
  *
  * @since 0.1.0
  */
@@ -11,18 +11,18 @@ import type { Surroundings } from "../Surroundings.ts"
 import type { Misbehaviour } from "./Misbehaviour.ts"
 
 /**
- * The group as one of its members knows it.
+ * The group from the point of view of one of its members.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Membership {
-  /** Of the DAVE protocol, which is in use: above 0. */
+  /** The version of the DAVE protocol in use: above 0. */
   readonly version: number
   readonly epoch: number
-  /** 30 digits, the same for all who are in the same epoch of the same group. */
+  /** 30 digits, the same for all members in the same epoch of the same group. */
   readonly privacyCode: string
-  /** In ascending order, itself included. */
+  /** In ascending order, including the member itself. */
   readonly members: ReadonlyArray<UserId>
 }
 
@@ -30,9 +30,9 @@ export interface Membership {
  * Why a frame could not be decrypted:
  *
  * - `no-group`: it is encrypted, and the receiver is in no group;
- * - `unencrypted`: it is in the clear where encryption is due;
+ * - `unencrypted`: it is not encrypted although encryption is required;
  * - `not-a-member`: it is encrypted, and the sender is not in the receiver's group;
- * - `no-key`: no key of the sender opens it: another epoch, other bytes, or the same frame again.
+ * - `no-key`: no key of the sender opens it: a different epoch, changed bytes, or the same frame again.
  *
  * @category models
  * @since 0.1.0
@@ -40,31 +40,31 @@ export interface Membership {
 export type Undecryptable = "no-group" | "unencrypted" | "not-a-member" | "no-key"
 
 /**
- * The end-to-end encrypting half of a scripted member, for one stay in one channel. Synchronous; it never throws.
+ * The end-to-end encryption of a scripted member, for one stay in one channel. Synchronous; it never throws.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DaveMember {
   /**
-   * Takes ops 4 (whose `dave_protocol_version` counts), 11, 13, 21, 22 and 24 as JSON messages, and 25, 27, 29 and 30 as
-   * binary ones. Answers through `send`, also from within: an answer is handled when this call is over.
+   * Takes ops 4 (of which `dave_protocol_version` matters), 11, 13, 21, 22 and 24 as JSON messages, and 25, 27, 29 and 30 as
+   * binary ones. It answers through `send`, also during this call: an answer is handled after the call.
    */
   readonly receive: (message: ServerMessage | ServerFrame) => void
-  /** What is sent for an Opus packet: the packet itself where nothing is to be encrypted; `undefined` if nothing can be. */
+  /** What to send for an Opus packet: the packet itself if nothing has to be encrypted; `undefined` if it cannot be sent. */
   readonly encrypt: (frame: Uint8Array) => Uint8Array | undefined
-  /** The Opus packet in what another member has sent, and whether it came encrypted. */
+  /** The Opus packet in a frame from another member, and whether it was encrypted. */
   readonly open: (
     userId: UserId,
     payload: Uint8Array
   ) => Result.Result<{ readonly frame: Uint8Array; readonly encrypted: boolean }, Undecryptable>
-  /** `undefined` while it is in no group, or the channel is not encrypted. */
+  /** `undefined` while the member is in no group, or if the channel is not encrypted. */
   readonly membership: () => Membership | undefined
-  /** 45 digits that both sides see, whoever of the two is asked; `undefined` if the other is not in the group. */
+  /** The 45 digits that both sides see, whichever of the two is asked; `undefined` if the other is not in the group. */
   readonly verificationCode: (userId: UserId) => Promise<string | undefined>
-  /** Takes the place of what it did wrong before. Whoever kept behind or was not let in now asks to be taken in anew. */
+  /** Replaces the former misbehavior. A member that had fallen behind or was not admitted now asks to be added again. */
   readonly misbehave: (how: Misbehaviour) => void
-  /** Ends it. What comes afterwards is ignored. */
+  /** Ends the encryption. Later input is ignored. */
   readonly close: () => void
 }
 
@@ -82,7 +82,7 @@ export interface DaveMemberOptions {
 }
 
 /**
- * Makes the end-to-end encrypting half of one stay in one channel.
+ * Makes the end-to-end encryption for one stay in one channel.
  *
  * @category models
  * @since 0.1.0

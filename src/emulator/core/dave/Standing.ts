@@ -1,5 +1,5 @@
 /**
- * What the group of a channel knows of one session.
+ * What the group of a channel knows about one session.
  *
  * @since 0.1.0
  */
@@ -18,33 +18,33 @@ export interface Standing {
   readonly session: Session
   /** Whether a session description (op 4) has told it the protocol version. Before that it is told nothing. */
   described: boolean
-  /** Whether it has the external sender (op 25). */
+  /** Whether it has received the external sender (op 25). */
   hasSender: boolean
-  /** The key package that it is to be added with. */
+  /** The key package with which it will be added. */
   keyPackage: KeyPackage | undefined
-  /** Since when it has owed a key package, which has not come yet. */
+  /** Since when it has owed a key package. */
   owingMs: number | undefined
-  /** Refs of the key packages that it has sent. */
+  /** The refs of the key packages that it has sent. */
   readonly packages: Set<string>
   /** Whether it is in the tree, but has said (op 31) that it cannot follow. */
   lapsed: boolean
-  /** Whether it is to be taken out of the group because its connection was lost, and has sent no key package since. */
+  /** Whether it has to be removed from the group because its connection was lost, and has sent no key package since. */
   removed: boolean
-  /** Whether the transition that brought it in was executed: it reads what the others send. */
+  /** Whether the transition that added it was executed: it can decrypt what the others send. */
   reads: boolean
   /** Since when it has had to encrypt. */
   securedMs: number | undefined
   /** The proposals of this epoch that it has and that were not revoked. */
   offered: ReadonlyMap<string, Proposal>
-  /** Epochs and sets of proposals that it could have committed, the latest last. */
+  /** The epochs and sets of proposals that it could have committed, the latest last. */
   readonly offers: Array<string>
-  /** How many Welcomes (op 30) it was sent. */
+  /** The number of Welcomes (op 30) that it was sent. */
   welcomes: number
-  /** The transition ids that it was told, and how many Welcomes it had then. */
+  /** The transition ids that it was told, and the number of Welcomes that it had then. */
   readonly transitions: Map<number, number>
   /** How often it has complained (op 31) since it was last ready for a transition. */
   complaints: number
-  /** Whether its next key package belongs to a complaint that was out of date. */
+  /** Whether its next key package belongs to an outdated complaint. */
   outdated: boolean
 }
 
@@ -72,7 +72,7 @@ export const make = (session: Session): Standing => ({
 })
 
 /**
- * Forgets everything that belongs to one group.
+ * Removes everything that belongs to one group.
  *
  * @category mutations
  * @since 0.1.0
@@ -106,7 +106,7 @@ export const offer = (standing: Standing, epoch: bigint, proposals: ReadonlyMap<
 }
 
 /**
- * Whether it could have committed this at some time, so that it cannot know yet that the time is over.
+ * Whether it could have committed this at some time, so that it may not know yet that the time is over.
  *
  * @category guards
  * @since 0.1.0
@@ -114,7 +114,7 @@ export const offer = (standing: Standing, epoch: bigint, proposals: ReadonlyMap<
 export const wasOffered = (standing: Standing, epoch: bigint, refs: Iterable<string>): boolean =>
   standing.offers.includes(keyOf(epoch, refs))
 
-/** Whether nothing that a fault did can be the reason, nor a script. Counts it otherwise. */
+/** Whether neither a fault nor a script can be the reason. Counts it otherwise. */
 const isItsOwn = (context: CoreContext, session: Session, code: string): boolean => {
   if (session.credentials === undefined) context.count(`scripted:${code}`)
   else if (session.daveTampered || session.connection?.tampered === true) context.count(`tampered:${code}`)
@@ -123,7 +123,7 @@ const isItsOwn = (context: CoreContext, session: Session, code: string): boolean
 }
 
 /**
- * Gives advice, where {@link accuse} would judge a violation.
+ * Gives advice where {@link accuse} would record a violation.
  *
  * @category verdicts
  * @since 0.1.0
@@ -133,8 +133,8 @@ export const advise = (context: CoreContext, session: Session, code: string, mes
 }
 
 /**
- * Judges a violation, unless it is that of a scripted member or a fault has touched what its client has seen or said:
- * these are counted.
+ * Records a violation, unless it is a scripted member's, or a fault has affected what its client has seen or sent: these are
+ * counted.
  *
  * @category verdicts
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The transitions of one channel (DAVE whitepaper, Protocol Transitions): announced, made ready for (op 23), executed
- * (op 22). Several can be under way.
+ * The transitions of one channel (DAVE whitepaper, Protocol Transitions): announced, prepared (op 23), executed (op 22).
+ * Several can be under way.
  *
  * @since 0.1.0
  */
@@ -24,11 +24,11 @@ export interface Transition {
  * @since 0.1.0
  */
 export interface Transitions {
-  /** The id of the next transition: 0 after (re)initialisation, if the profile says so, else counted from 1. */
+  /** The id of the next transition: 0 after (re)initialization, if the profile says so, otherwise counted from 1. */
   readonly nextId: () => number
   /**
-   * Begins a transition that its recipients are told of. `onExecuted` runs when all are ready or time is up; at once with
-   * id 0, which has no ops 22 and 23. It gets the recipients that were not dismissed.
+   * Begins a transition that its recipients are told about. `onExecuted` runs when all are ready or time is up, and immediately
+   * for id 0, which has no ops 22 and 23. It gets the recipients that were not dismissed.
    */
   readonly begin: (
     id: number,
@@ -36,15 +36,15 @@ export interface Transitions {
     recipients: ReadonlyArray<Standing>,
     onExecuted: (recipients: Iterable<Standing>) => void
   ) => void
-  /** Ready (op 23): whether a transition waits for it. */
+  /** Handles Ready (op 23). Returns whether a transition was waiting for it. */
   readonly ready: (standing: Standing, id: number) => boolean
-  /** Waits for this one no longer, nor tells it anything. */
+  /** Stops waiting for this member, and tells it nothing more. */
   readonly dismiss: (standing: Standing) => void
-  /** The same for the transitions of a group: a downgrade is for those outside of it too. */
+  /** The same for the transitions of a group: a downgrade also concerns those outside of it. */
   readonly excuse: (standing: Standing) => void
-  /** Forgets what is under way. */
+  /** Cancels what is under way. */
   readonly cancel: () => void
-  /** The group begins anew: also the ids do. */
+  /** The group starts again, and so do the ids. */
   readonly restart: () => void
   readonly pending: () => ReadonlyArray<Transition>
 }
@@ -57,7 +57,7 @@ interface Entry extends Transition {
 }
 
 /**
- * Makes the transitions of one group. `execute` tells a member that one is executed, `onTimeout` is called for each that
+ * Makes the transitions of one group. `execute` tells a member that one is executed; `onTimeout` is called for each member that
  * was not ready in time.
  *
  * @category constructors

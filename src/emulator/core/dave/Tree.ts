@@ -1,5 +1,5 @@
 /**
- * The leaves of a group, as far as the server follows them: whose each one is, and its signature key.
+ * The leaves of a group, as far as the server follows them: the member and the signature key of each.
  *
  * @since 0.1.0
  */
@@ -23,8 +23,8 @@ export interface Leaf {
 export type Tree = ReadonlyArray<Leaf | undefined>
 
 /**
- * The tree after a commit: first the removals, then the additions in their order, each to the leftmost blank leaf (RFC
- * 9420, 12.3 and 7.7).
+ * The tree after a commit: first the removals, then the additions in order, each at the leftmost blank leaf (RFC 9420, 12.3 and
+ * 7.7).
  *
  * @category combinators
  * @since 0.1.0

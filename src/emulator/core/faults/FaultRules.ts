@@ -1,5 +1,5 @@
 /**
- * Faults as data: which messages and datagrams a rule is about, and what becomes of them.
+ * Faults as data: the messages and datagrams that a rule matches, and what happens to them.
  *
  * @since 0.1.0
  */
@@ -7,49 +7,52 @@ import type { UserId } from "../../../protocol/Identifier.ts"
 import type { Fault, FaultAction, FaultPoint, FaultSubject, Random } from "../CoreContext.ts"
 
 /**
- * What a rule is about. Everything that is left out fits; all that is given has to. `nth`, `from` and `to` count what the
- * rest fits, from 1, since the rule was made.
+ * What a rule matches. Every condition that is given has to match; conditions that are left out always do. `nth`, `from` and
+ * `to` count what matches the other conditions, from 1, since the rule was created.
  *
  * @category models
  * @since 0.1.0
  */
 export interface When {
   readonly point: FaultPoint | ReadonlyArray<FaultPoint>
-  /** A name or an id. Without it, connections and datagrams that are nobody's fit too. */
+  /** A name or an id. Without it, connections and datagrams that belong to nobody match, too. */
   readonly user?: string | undefined
   /**
    * The opcode of a message, the name of a dispatch ("VOICE_SERVER_UPDATE"), the kind of a datagram ("rtp", "rtcp",
-   * "discovery", "ping", "keepalive"), or method and path of a request ("GET /gateway/bot"), in which `:` stands for any part:
-   * "POST /channels/:/messages".
+   * "discovery", "ping", "keepalive"), or method and path of a request ("GET /gateway/bot"), in which `:` stands for any
+   * segment: "POST /channels/:/messages".
    */
   readonly op?: number | string | ReadonlyArray<number | string> | undefined
-  /** Asked last of the conditions that are counted. It runs within the emulator: it has to be fast and pure. */
+  /**
+   * A custom condition, evaluated after the others and before counting. It runs inside the emulator, so it has to be fast and
+   * pure.
+   */
   readonly test?: ((subject: FaultSubject) => boolean) | undefined
-  /** Only the one with this number. */
+  /** Matches only the one with this number. */
   readonly nth?: number | undefined
-  /** Only the ones from this number on. */
+  /** Matches only from this number on. */
   readonly from?: number | undefined
-  /** Only the ones up to this number. */
+  /** Matches only up to this number. */
   readonly to?: number | undefined
-  /** The chance of each, in [0, 1], by the emulator's seed. */
+  /** The probability of each, in [0, 1], decided by the emulator's seed. */
   readonly rate?: number | undefined
 }
 
 /**
- * What becomes of what a rule is about:
+ * What happens to whatever matches a rule:
  *
  * - `"drop"`: it never arrives.
- * - `"corrupt"`: one bit of a datagram is turned, one character of a message is no JSON any more.
- * - `delayMs`: it arrives later, by up to `jitterMs` more; later ones may overtake it.
- * - `duplicate`: it arrives that many times more.
- * - `holdBehind`: it arrives behind that many later ones of its kind, or after `atMostMs` (1000).
+ * - `"corrupt"`: one bit of a datagram is flipped, or one character of a message is changed so that it is not valid JSON.
+ * - `delayMs`: it arrives later, by up to `jitterMs` more. Later ones may overtake it.
+ * - `duplicate`: it arrives this many additional times.
+ * - `holdBehind`: it arrives after this many later ones of its kind, or after `atMostMs` (1000).
  * - `replaceWith`: something else arrives.
- * - `cut`: its WebSocket ends without a close frame, before it arrives or just after.
- * - `close`: its WebSocket is closed with a code, before it arrives (unless given) or just after.
- * - `status`: a request to the REST API is answered with that, as Discord does, and nothing is done of it: 429 says when to come again
- *   (`retryAfterMs`, 1000 unless given), 500 to 599 that Discord is broken.
+ * - `cut`: its WebSocket ends without a close frame, before it arrives or directly after.
+ * - `close`: its WebSocket is closed with a code, before it arrives (the default) or directly after.
+ * - `status`: a REST request is answered with this status, as Discord does it, and has no effect. 429 says when to retry
+ *   (`retryAfterMs`, by default 1000); 500 to 599 mean that Discord is broken.
  *
- * A datagram has the voice WebSocket of its user. To `cut` or `close` without a WebSocket drops.
+ * The WebSocket of a datagram is the voice WebSocket of its user. If there is none, `cut` and `close` drop the datagram.
  *
  * @category models
  * @since 0.1.0
@@ -66,8 +69,8 @@ export type What =
   | { readonly close: number; readonly reason?: string | undefined; readonly at?: "before" | "after" | undefined }
 
 /**
- * How datagrams are treated, in both directions or in one. Each of the chances, in [0, 1], is asked in this order until one
- * comes true; what is not disturbed by then is delayed, if that is wanted. Default: nothing happens.
+ * How datagrams are treated, in both directions or in one. The probabilities, in [0, 1], are tried in this order until one
+ * applies. A datagram to which none applies is delayed, if a delay is given. Default: nothing happens.
  *
  * @category models
  * @since 0.1.0
@@ -77,10 +80,10 @@ export interface DatagramFaults {
   readonly loss?: number | undefined
   readonly corrupt?: number | undefined
   readonly duplicate?: number | undefined
-  /** Held back behind the next two of its kind. */
+  /** The datagram is held back until the next two of its kind have passed. */
   readonly reorder?: number | undefined
   readonly delayMs?: number | undefined
-  /** Greatest addition to the delay, uniform. */
+  /** The maximum of a uniformly distributed addition to the delay. */
   readonly jitterMs?: number | undefined
 }
 
@@ -115,7 +118,7 @@ const actionOf = (what: What, subject: FaultSubject, random: Random): FaultActio
   return { _tag: "Replace", frame: typeof replaceWith === "function" ? replaceWith(subject.frame) : replaceWith }
 }
 
-/** Whether a value is wanted; without a wish, every one is. */
+/** Whether a value is wanted. Without a condition, every value is. */
 const among = <A extends number | string>(
   wanted: A | ReadonlyArray<A> | undefined
 ): (value: A | undefined) => boolean => {
@@ -124,7 +127,7 @@ const among = <A extends number | string>(
   return (value) => set.has(value)
 }
 
-/** In the path of a request a colon stands for what nobody knows before: an id or a token. */
+/** In the path of a request, a colon stands for something that cannot be known in advance: an id or a token. */
 const opsOf = (wanted: When["op"]): (op: number | string | undefined) => boolean => {
   const [isAmong, all] = [among(wanted), [wanted].flat()]
   const patterns = all.flatMap((op) => typeof op === "string" && op.includes("/:") ? [op.split("/")] : [])
@@ -138,8 +141,8 @@ const opsOf = (wanted: When["op"]): (op: number | string | undefined) => boolean
 }
 
 /**
- * Makes the fault of a rule. `userId` is that of `when.user`, `onHit` runs for everything that the rule has acted on, after
- * the action was decided.
+ * Makes the fault of a rule. `userId` is the id of `when.user`. `onHit` is called whenever the rule has acted, after the action
+ * was decided.
  *
  * @category constructors
  * @since 0.1.0
@@ -169,7 +172,7 @@ export const make = (
 }
 
 /**
- * The acknowledgements of heartbeats on the voice gateway or on the main one.
+ * Matches the acknowledgements of heartbeats on the voice gateway or on the main gateway.
  *
  * @category constructors
  * @since 0.1.0
@@ -178,7 +181,7 @@ export const acknowledgements = (on: "voice" | "gateway"): When =>
   on === "voice" ? { point: "voice-out", op: 6 } : { point: "gateway-out", op: 11 }
 
 /**
- * The answers to IP discovery, or only those from a number on.
+ * Matches the answers to IP discovery, or only those from a number on.
  *
  * @category constructors
  * @since 0.1.0
@@ -186,7 +189,7 @@ export const acknowledgements = (on: "voice" | "gateway"): When =>
 export const discoveryAnswers = (from?: number): When => ({ point: "datagram-out", op: "discovery", from })
 
 /**
- * VOICE_SERVER_UPDATE.
+ * Matches VOICE_SERVER_UPDATE.
  *
  * @category constants
  * @since 0.1.0
@@ -194,7 +197,7 @@ export const discoveryAnswers = (from?: number): When => ({ point: "datagram-out
 export const serverUpdates: When = { point: "gateway-out", op: "VOICE_SERVER_UPDATE" }
 
 /**
- * The two events of the main gateway that answer Update Voice State (op 4).
+ * Matches the two events of the main gateway that answer Update Voice State (op 4).
  *
  * @category constants
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Faults on a timetable, as plain data: drawn from a seed, written down, cut shorter and played again.
+ * Schedules of faults, as plain data: they can be drawn from a seed, saved, shortened and replayed.
  *
  * @since 0.1.0
  */
@@ -12,24 +12,24 @@ const forMs = Schema.Finite
 const chance = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
 
 /**
- * What happens to a user. What lasts says so with `forMs`, in milliseconds; the rest happens at once. `user` is a name or
- * an id.
+ * Something that happens to a user. Lasting incidents have a duration `forMs`, in milliseconds; the others are momentary.
+ * `user` is a name or an id.
  *
  * - `CutVoice`, `CloseVoice`, `CutGateway`, `CloseGateway`: a WebSocket ends.
- * - `CutMessage`: the next message of an opcode is cut off, before it arrives or just after.
+ * - `CutMessage`: the connection is cut at the next message of an opcode, before it arrives or directly after.
  * - `WithholdMessage`: messages of an opcode never arrive.
  * - `IgnoreHeartbeats`: heartbeats are not acknowledged.
- * - `RequestHeartbeat`: the server asks for one.
- * - `Datagrams`: datagrams are lost, spoilt, repeated, reordered or delayed, see `DatagramFaults`.
+ * - `RequestHeartbeat`: the server asks for a heartbeat.
+ * - `Datagrams`: datagrams are lost, corrupted, repeated, reordered or delayed, see `DatagramFaults`.
  * - `SilenceDiscovery`: IP discovery is not answered.
  * - `ChangeNat`: the user's datagrams come from another address; media follows only after Select Protocol.
- * - `MoveServer`: the user's channel goes to another voice server, with `endpoint: null` for `nullMs` first if that is not 0.
- * - `ParkChannel`: there is no voice server for it for a while.
+ * - `MoveServer`: the user's channel moves to another voice server, with `endpoint: null` for `nullMs` first if that is not 0.
+ * - `ParkChannel`: the channel has no voice server for a while.
  * - `LoseServerUpdate`, `DelayEvents`: the voice events of the main gateway are lost or late.
  * - `ReconnectGateway`, `SuspendGateway`, `DropGateway`: op 7, and op 9 with true and with false.
  * - `RekeyVoice`: another session description, with a new key.
  * - `OverrunReplay`, `ExpireVoice`: the session cannot be resumed; the second one also cuts it.
- * - `Kick`: the end. It is drawn only if it is asked for.
+ * - `Kick`: the user is disconnected. It is drawn only if it is requested.
  *
  * @category schemas
  * @since 0.1.0
@@ -93,7 +93,7 @@ export type Incident = typeof Incident.Type
 export type Kind = Incident["_tag"]
 
 /**
- * An incident and when it begins, in milliseconds from the start.
+ * An incident and its time, in milliseconds from the start.
  *
  * @category schemas
  * @since 0.1.0
@@ -107,7 +107,7 @@ export const Step = Schema.Struct({ atMs: Schema.Finite, incident: Incident })
 export type Step = typeof Step.Type
 
 /**
- * A timetable. It decodes from JSON and encodes to it unchanged.
+ * A schedule. It decodes from JSON and encodes to it unchanged.
  *
  * @category schemas
  * @since 0.1.0
@@ -121,7 +121,7 @@ export const Schedule = Schema.Array(Step)
 export type Schedule = typeof Schedule.Type
 
 /**
- * From what a schedule is drawn. Times are in milliseconds.
+ * The options for drawing a schedule. Times are in milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -130,16 +130,16 @@ export interface DrawOptions {
   /** The same seed and options give the same schedule. */
   readonly seed: number
   readonly users: string | ReadonlyArray<string>
-  /** The mean time from one incident to the next; the times between them are exponentially distributed. */
+  /** The mean interval between incidents. Intervals are exponentially distributed. */
   readonly meanIntervalMs: number
-  /** No incident begins later. */
+  /** No incident begins after this time. */
   readonly durationMs: number
-  /** Default: all but those after which nothing comes, {@link finalKinds}. */
+  /** The kinds of incidents. Default: all but the final ones, {@link finalKinds}. */
   readonly kinds?: ReadonlyArray<Kind> | undefined
 }
 
 /**
- * The kinds after which a well-behaved client stays away.
+ * The kinds after which a well-behaved client does not come back.
  *
  * @category constants
  * @since 0.1.0
@@ -152,12 +152,12 @@ const pick = <A>(random: Random, list: readonly [A, ...ReadonlyArray<A>]): A => 
 
 const between = (random: Random, least: number, most: number): number => least + random.int(most - least + 1)
 
-/** A chance up to `most`, with three digits, so that it can be read. */
+/** A probability up to `most`, with three decimals for readability. */
 const upTo = (random: Random, most: number): number => Math.round(random.next() * most * 1_000) / 1_000
 
 const { cases } = Incident
 
-/** Codes after which a client may come back by itself. */
+/** Close codes after which a client may reconnect. */
 const voiceCodes = [1000, 1001, 1011, 4006, 4009, 4015] as const
 const gatewayCodes = [1001, 4000, 4007, 4009] as const
 
@@ -249,7 +249,7 @@ const draws: { readonly [kind in Kind]: Draw } = {
 export const kinds: ReadonlyArray<Kind> = Object.keys(cases) as Array<Kind>
 
 /**
- * Draws a schedule. Nothing happens by it: it is data, for `faults.play`. Without users or kinds it is empty.
+ * Draws a schedule. It has no effect by itself: pass it to `faults.play`. Without users or kinds it is empty.
  *
  * @category constructors
  * @since 0.1.0

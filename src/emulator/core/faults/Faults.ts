@@ -1,6 +1,6 @@
 /**
- * The places where a run can be disturbed. Every message and datagram passes here, on its way in and on its way out; a
- * fault may drop, delay, repeat or replace it, or end the WebSocket that carries it.
+ * The points at which a run can be disturbed. Every message and datagram passes here, on its way in and on its way out. A fault
+ * may drop, delay, repeat or replace it, or end the WebSocket that carries it.
  *
  * @since 0.1.0
  */
@@ -23,25 +23,25 @@ import type {
  */
 export interface Faults {
   /**
-   * Adds a fault; the result takes it out again. All faults are asked, in the order of addition: what they delay adds up, and
-   * of what else they say the first counts.
+   * Adds a fault, and returns a function that removes it. All faults are asked, in the order of addition: their delays add up,
+   * and of their other actions the first one counts.
    */
   readonly add: (fault: Fault) => () => void
   readonly through: CoreContext["through"]
-  /** Only asks, for subjects whose answer cannot wait (REST). Counts the subject like `through`. */
+  /** Only decides, for subjects whose answer cannot wait (REST). Counts the subject like `through`. */
   readonly decide: (subject: Omit<FaultSubject, "index">) => Decision | undefined
 }
 
 /**
- * What the faults say together.
+ * The combined decision of the faults.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Decision {
-  /** None if there is nothing but delay. */
+  /** `undefined` if there is only a delay. */
   readonly action: Exclude<FaultAction, { readonly _tag: "Delay" }> | undefined
-  /** Milliseconds before it; none if nothing delays it. */
+  /** The delay in milliseconds; `undefined` if there is none. */
   readonly delayMs: number | undefined
 }
 
@@ -50,7 +50,7 @@ export interface Decision {
  * @since 0.1.0
  */
 export interface Options {
-  /** The dice of the faults: a generator of their own, so that adding a fault does not change the ids of a run. */
+  /** The random source of the faults. It is separate, so that adding a fault does not change the ids of a run. */
   readonly random: Random
   readonly timers: Timers
   readonly now: () => number
@@ -60,7 +60,7 @@ export interface Options {
   readonly onEnded: (connection: ConnectionId, code: number) => void
 }
 
-/** What is numbered together, and what overtakes what. */
+/** What is numbered together, and what can overtake what. */
 interface Kind {
   readonly point: FaultPoint
   readonly userId: UserId | undefined
@@ -78,13 +78,13 @@ const isDatagram = (point: FaultPoint): boolean => point === "datagram-in" || po
 
 const idsAndTokens = /[0-9a-f]{15,}/g
 
-/** The bytes of a datagram are only lent for the call. The `slice` of a Buffer would be no copy. */
+/** The bytes of a datagram are valid only during the call. The `slice` of a Buffer would not be a copy. */
 const copyOf = (frame: string | Uint8Array): string | Uint8Array =>
   typeof frame === "string" ? frame : new Uint8Array(frame)
 
 /**
  * Makes the fault points. `FaultSubject.index` runs from 0 for each point, user and opcode (or dispatch name, or route). Each
- * action counts as `fault:point:Action`. A `Close` or `Terminate` without a connection drops its subject.
+ * action is counted as `fault:point:Action`. A `Close` or `Terminate` without a connection drops its subject.
  *
  * @category constructors
  * @since 0.1.0
@@ -98,7 +98,7 @@ export const make = (options: Options): Faults => {
     if (users === undefined) seen.set(point, users = new Map())
     let ops = users.get(userId)
     if (ops === undefined) users.set(userId, ops = new Map())
-    // each message and interaction has a path of its own: kept in mind they would be without end
+    // each message and interaction has its own path, and remembering them would take unlimited memory
     const route = point === "rest" && typeof op === "string" ? op.replace(idsAndTokens, ":") : op
     const index = ops.get(route) ?? 0
     ops.set(route, index + 1)
@@ -135,12 +135,12 @@ export const make = (options: Options): Faults => {
     options.onEnded(connection, 1006)
   }
 
-  /** What is late on each connection, of each kind: how many, and when the last one is due. */
+  /** What is late on each connection, by kind: how many, and when the last one is due. */
   const late = new Map<ConnectionId, Map<Kind["op"], { count: number; dueMs: number }>>()
 
   /**
-   * How late a message of a WebSocket has to be, in milliseconds; `undefined` if it need not wait. It does not overtake another
-   * of its kind, whatever has become of the fault: nothing that is real does so within a connection.
+   * How late a message of a WebSocket has to be, in milliseconds; `undefined` if it does not have to wait. It does not overtake
+   * another of its kind, even if the fault has been removed: nothing real does so within a connection.
    */
   const inOrder = ({ connection, op }: Subject, delayMs: number | undefined): number | undefined => {
     if (connection === undefined || (delayMs === undefined && late.size === 0)) return delayMs
@@ -150,7 +150,7 @@ export const make = (options: Options): Faults => {
     return Math.max(delayMs ?? 0, before.dueMs - now)
   }
 
-  /** Does something later, and keeps in mind meanwhile that it is late. */
+  /** Runs an action later, and remembers in the meantime that it is late. */
   const postpone = ({ connection, op }: Subject, delayMs: number, action: () => void): void => {
     const dueMs = options.now() + delayMs
     if (connection === undefined) {
@@ -189,7 +189,7 @@ export const make = (options: Options): Faults => {
     const cancel = options.timers.at(options.now() + action.ms, entry.release)
   }
 
-  /** Lets go of what was held back until this one has passed. */
+  /** Releases what was held back until this one has passed. */
   const overtaken = ({ op, point, userId }: Kind) => {
     for (const entry of Array.from(held)) {
       if (entry.point !== point || entry.userId !== userId || entry.op !== op) continue
@@ -228,7 +228,7 @@ export const make = (options: Options): Faults => {
       }
       case "Duplicate":
         for (let i = 0; i <= action.copies; i++) {
-          // A receiver may work on the bytes in place: each copy but the last is one of its own.
+          // A receiver may process the bytes in place, so each copy but the last has its own.
           pass(i === action.copies ? frame : copyOf(frame))
         }
         return

@@ -1,5 +1,5 @@
 /**
- * The ways into the main gateway: Identify (op 2) begins a session, Resume (op 6) goes on with one.
+ * The ways into the main gateway: Identify (op 2) begins a session, Resume (op 6) continues one.
  *
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ import type { GatewayWire } from "./GatewayWire.ts"
 export interface GatewayAdmission {
   readonly identify: (connection: GatewayConnection, d: Identify) => void
   readonly resume: (connection: GatewayConnection, d: Resume) => void
-  /** Identifies left to a bot in the running 24 hours, of {@link GatewayLogin.identifyLimit}. */
+  /** The number of Identifies that a bot has left in the current 24 hours, of {@link GatewayLogin.identifyLimit}. */
   readonly identifiesLeft: GatewayLogin.Budget["left"]
 }
 
@@ -62,7 +62,7 @@ export const make = (
         case "granted":
           break
       }
-      // With transport compression this is ignored: the two cannot be had together.
+      // Ignored with transport compression, because the two cannot be combined.
       connection.compressPayloads = d.compress === true
       roster.begin(connection, user, d)
     },

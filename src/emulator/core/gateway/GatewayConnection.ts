@@ -1,5 +1,5 @@
 /**
- * A connection to the main gateway: what its URL and its Identify have asked for, whose it is, and how much it has sent.
+ * A connection to the main gateway: what its URL and its Identify have requested, its user, and how much it has sent.
  *
  * @since 0.1.0
  */
@@ -13,27 +13,27 @@ import type { GatewaySession } from "./GatewaySession.ts"
  */
 export interface GatewayConnection {
   readonly id: ConnectionId
-  /** Of the API, as its URL says. */
+  /** The API version in its URL. */
   readonly version: number
   readonly compress: ((text: string) => Uint8Array) | undefined
-  /** Whether Identify has asked for payload compression. */
+  /** Whether Identify has requested payload compression. */
   compressPayloads: boolean
   session: GatewaySession | undefined
-  /** Whether a fault has kept back or changed a message, so that the client cannot be blamed any more. */
+  /** Whether a fault has withheld or changed a message, so that the client cannot be blamed any more. */
   tampered: boolean
-  /** Whose connection it is, by its first message, or by who is expected, until it has a session. */
+  /** The user of the connection until it has a session, by its first message or by who is expected. */
   claimant: UserId | undefined
   windowStartMs: number
   sent: number
-  /** Until when messages may come that were sent before the client heard of Invalid Session (op 9). */
+  /** Until when messages may arrive that were sent before the client received Invalid Session (op 9). */
   underWayUntilMs: number
-  /** When the last heartbeat came, or Hello went, before the faults. */
+  /** When the last heartbeat arrived, or Hello was sent, before the faults. */
   sentBeatMs: number
   cancelSupervision: () => void
 }
 
 /**
- * A connection that has just come.
+ * Makes a new connection.
  *
  * @category constructors
  * @since 0.1.0
@@ -54,7 +54,7 @@ export const make = (
 })
 
 /**
- * Whose connection it is, as far as anybody can know.
+ * The user of a connection, as far as it can be known.
  *
  * @category guards
  * @since 0.1.0
@@ -63,7 +63,7 @@ export const userOf = (connection: GatewayConnection): UserId | undefined =>
   connection.session?.user.id ?? connection.claimant
 
 /**
- * Notes that a fault has kept back or changed a message.
+ * Notes that a fault has withheld or changed a message.
  *
  * @category tampering
  * @since 0.1.0
@@ -74,8 +74,8 @@ export const taint = (connection: GatewayConnection): void => {
 }
 
 /**
- * Messages that a connection may send within {@link sendWindowMs}; more close it with 4008 (Discord docs, Gateway, Rate
- * Limiting).
+ * The number of messages that a connection may send within {@link sendWindowMs}; more close it with 4008 (Discord docs,
+ * Gateway, Rate Limiting).
  *
  * @category constants
  * @since 0.1.0
@@ -91,7 +91,7 @@ export const sendLimit = 120
 export const sendWindowMs = 60_000
 
 /**
- * Counts a message of the client; whether it is one too many.
+ * Counts a message of the client. Returns whether it exceeds the limit.
  *
  * @category limits
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The supervision of heartbeats on a connection to the main gateway: that they come, in time, and are answered.
+ * Supervises the heartbeats on a connection to the main gateway: that they arrive, in time, and are answered.
  *
  * @since 0.1.0
  */
@@ -8,21 +8,21 @@ import type { GatewayConnection } from "./GatewayConnection.ts"
 import type { GatewayWire } from "./GatewayWire.ts"
 
 /**
- * What a connection tells its supervision.
+ * What a connection reports to its supervision.
  *
  * @category models
  * @since 0.1.0
  */
 export interface GatewayHeartbeats {
-  /** The first interval begins: sends Hello (op 10). */
+  /** Begins the first interval: sends Hello (op 10). */
   readonly start: (connection: GatewayConnection) => void
-  /** A heartbeat has left the client; whether it gets through the faults is another matter. */
+  /** Tells that a heartbeat has left the client, whether it gets through the faults or not. */
   readonly sent: (connection: GatewayConnection) => void
-  /** A heartbeat has arrived: acknowledges it (op 11). */
+  /** Tells that a heartbeat has arrived, and acknowledges it (op 11). */
   readonly arrived: (connection: GatewayConnection) => void
 }
 
-/** Intervals after which a heartbeat is late. */
+/** The number of intervals after which a heartbeat is late. */
 const lateness = 1.25
 
 /**

@@ -30,7 +30,7 @@ export interface Refusal {
 export const userOf = (world: World, token: string): User | undefined => world.tokens.get(token.replace(/^Bot /, ""))
 
 /**
- * Whose Identify this is, or why it is refused (Discord docs, Gateway Close Event Codes).
+ * The user of an Identify, or why it is refused (Discord docs, Gateway Close Event Codes).
  *
  * @category guards
  * @since 0.1.0
@@ -74,7 +74,7 @@ export const examine = (world: World, d: Identify): User | Refusal => {
 }
 
 /**
- * Identifies that a bot has in 24 hours (Discord docs, Gateway, Session Start Limit).
+ * The number of Identifies per bot in 24 hours (Discord docs, Gateway, Session Start Limit).
  *
  * @category constants
  * @since 0.1.0
@@ -96,8 +96,8 @@ export interface Budget {
 }
 
 /**
- * Makes a budget; `intervalMs` is the least time between two Identify of one bot, of shards whose ids have the same remainder when divided
- * by `concurrency` (Discord docs, Gateway, Sharding, Max Concurrency).
+ * Makes a budget. `intervalMs` is the minimum time between two Identify of one bot, for shards whose ids are equal modulo
+ * `concurrency` (Discord docs, Gateway, Sharding, Max Concurrency).
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Who is logged in: the sessions of the main gateway, which outlive their connections, what is dispatched to them, and what
- * they are shown of the world.
+ * Who is logged in: the sessions of the main gateway, which outlive their connections, what is dispatched to them, and which
+ * parts of the world they are shown.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import { type GatewaySession, sees } from "./GatewaySession.ts"
 import type { GatewayWire } from "./GatewayWire.ts"
 
 /**
- * What the roster tells its owner.
+ * What the roster reports to its owner.
  *
  * @category models
  * @since 0.1.0
@@ -25,7 +25,7 @@ import type { GatewayWire } from "./GatewayWire.ts"
 export interface Hooks {
   /** A client has identified, and READY and its guilds were sent. */
   readonly onSessionStarted: (session: GatewaySession) => void
-  /** A session is gone for good: closed with 1000 or 1001, not resumed in time, or invalidated. */
+  /** A session has ended permanently: closed with 1000 or 1001, not resumed in time, or invalidated. */
   readonly onSessionEnded: (session: GatewaySession) => void
 }
 
@@ -36,20 +36,20 @@ export interface Hooks {
 export interface GatewayRoster {
   /** Makes a session for a connection, and sends READY and the guilds. */
   readonly begin: (connection: GatewayConnection, user: User, d: Identify) => void
-  /** Puts a session onto another connection, and sends what came after `seq`, then RESUMED. */
+  /** Moves a session to another connection, and sends what came after `seq`, then RESUMED. */
   readonly resume: (session: GatewaySession, connection: GatewayConnection, seq: number) => void
-  /** The connection is gone: its session can be resumed for a while, unless it `ends`. */
+  /** Tells that the connection is gone: its session can be resumed for a while, unless it `ends`. */
   readonly lose: (connection: GatewayConnection, ends: boolean) => void
   readonly end: (session: GatewaySession) => void
-  /** Sends Invalid Session (op 9); a session that is not resumable ends. Whether there was a session. */
+  /** Sends Invalid Session (op 9). A session that is not resumable ends. Returns whether there was a session. */
   readonly invalidate: (userId: UserId, resumable: boolean) => boolean
   readonly byId: (id: string) => GatewaySession | undefined
   readonly all: () => ReadonlyArray<GatewaySession>
-  /** Whether a session of the user is over for good. */
+  /** Whether a session of the user has ended permanently. */
   readonly hasEnded: (userId: UserId) => boolean
   readonly visibleGuilds: (session: GatewaySession) => ReadonlyArray<Guild>
   readonly dispatch: (session: GatewaySession, t: string, d: unknown) => void
-  /** To every session that sees the guild and has the intent, but to none of the user `except`. */
+  /** Sends an event to every session that sees the guild and has the intent, except those of the user `except`. */
   readonly broadcast: (guildId: GuildId, intent: number, t: string, d: unknown, except?: UserId) => void
   /** Shows a guild to the sessions that see it, or to those of one user (GUILD_CREATE). */
   readonly showGuild: (guildId: GuildId, only?: UserId) => void
@@ -109,11 +109,11 @@ export const make = (
   const guildCreate = (session: GatewaySession, guildId: GuildId) => {
     const guild = world.guilds.get(guildId)
     if (guild === undefined || (session.intents & Intents.Guilds) === 0) return
-    // Discord docs, Gateway Events, Guild Create: one that is unavailable due to an outage is a Guild Delete
+    // Discord docs, Gateway Events, Guild Create: a guild that is unavailable due to an outage is a Guild Delete
     if (!guild.available) return dispatch(session, "GUILD_DELETE", { id: guildId, unavailable: true })
     for (const channel of guild.channels.values()) {
       if (Admission.may(world, channel, session.user.id, "VIEW_CHANNEL")) session.shown.add(channel.id)
-      // it was shown before the member was out of the guild
+      // it was shown before the member left the guild
       else session.shown.delete(channel.id)
     }
     dispatch(

@@ -1,6 +1,6 @@
 /**
- * The main gateway, versions 9 and 10 in JSON: takes connections and messages, and does what the operator of the emulator
- * asks for (Discord docs, Gateway). What Update Voice State (op 4) does is decided elsewhere.
+ * The main gateway, versions 9 and 10 in JSON: takes connections and messages, and executes requests of the emulator's operator
+ * (Discord docs, Gateway). The effect of Update Voice State (op 4) is decided elsewhere.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import * as ZlibStream from "./ZlibStream.ts"
 import * as ZstdStream from "./ZstdStream.ts"
 
 /**
- * What the gateway tells its owner.
+ * What the gateway reports to its owner.
  *
  * @category models
  * @since 0.1.0
@@ -36,46 +36,46 @@ export interface Hooks extends GatewayRoster.Hooks {
  * @since 0.1.0
  */
 export interface GatewayServer {
-  /** Takes a connection and sends Hello (op 10), or refuses it with an HTTP status. */
+  /** Accepts a connection and sends Hello (op 10), or refuses it with an HTTP status. */
   readonly accept: (connection: ConnectionId, search: URLSearchParams) => void | { readonly reject: number }
   readonly receive: (connection: ConnectionId, frame: string | Uint8Array) => void
   readonly disconnected: (connection: ConnectionId, code: number) => void
-  /** We have closed or cut the connection; after 4004, 4007 and 4009 its session is gone too. */
+  /** Tells that we have closed or cut the connection. 4004, 4007 and 4009 also end its session. */
   readonly ended: (connection: ConnectionId, code: number) => void
   readonly owns: (connection: ConnectionId) => boolean
   readonly setUrl: (url: string) => void
   readonly url: () => string
   readonly session: (id: string) => GatewaySession | undefined
   readonly sessions: () => ReadonlyArray<GatewaySession>
-  /** Whether a session of the user is over for good. */
+  /** Whether a session of the user has ended permanently. */
   readonly hasEnded: (userId: UserId) => boolean
   readonly dispatch: (session: GatewaySession, t: string, d: unknown) => void
-  /** To every session that sees the guild and has the intent, but to none of the user `except`. */
+  /** Sends an event to every session that sees the guild and has the intent, except those of the user `except`. */
   readonly broadcast: (guildId: GuildId, intent: number, t: string, d: unknown, except?: UserId) => void
   /** Shows a guild to the sessions that see it, or to those of one user (GUILD_CREATE). */
   readonly showGuild: (guildId: GuildId, only?: UserId) => void
-  /** Asks the user's connections for something: Heartbeat (1) or Reconnect (7). Whether there was a connection. */
+  /** Sends a request on the user's connections: Heartbeat (1) or Reconnect (7). Returns whether there was a connection. */
   readonly request: (userId: UserId, op: 1 | 7) => boolean
-  /** Sends Invalid Session (op 9); a session that is not resumable ends. Whether there was a session. */
+  /** Sends Invalid Session (op 9). A session that is not resumable ends. Returns whether there was a session. */
   readonly invalidate: (userId: UserId, resumable: boolean) => boolean
-  /** Closes the user's connections; the sessions can be resumed. Whether there was a connection. */
+  /** Closes the user's connections. The sessions can be resumed. Returns whether there was a connection. */
   readonly close: (userId: UserId, code: number, reason: string) => boolean
-  /** Cuts the user's connections; the sessions can be resumed. Whether there was a connection. */
+  /** Cuts the user's connections. The sessions can be resumed. Returns whether there was a connection. */
   readonly terminate: (userId: UserId) => boolean
-  /** Identifies left to a bot in the running 24 hours, of {@link GatewayLogin.identifyLimit}. */
+  /** The number of Identifies that a bot has left in the current 24 hours, of {@link GatewayLogin.identifyLimit}. */
   readonly identifiesLeft: (userId: UserId) => { readonly remaining: number; readonly resetAfterMs: number }
 }
 
 /**
- * The versions that are available and not deprecated (Discord docs, Reference, API Versions). What is modelled here is the
- * same in both.
+ * The versions that are available and not deprecated (Discord docs, Reference, API Versions). What is modeled here is the same
+ * in both.
  *
  * @category constants
  * @since 0.1.0
  */
 export const versions: ReadonlyArray<number> = [9, 10]
 
-/** What is spoken with a client that names no version. Discord speaks an older one, which is not modelled. */
+/** The version for a client that names none. Discord uses an older one, which is not modeled. */
 const defaultVersion = 10
 
 const compressors = new Map([["zlib-stream", ZlibStream.make], ["zstd-stream", ZstdStream.make]])
@@ -93,13 +93,13 @@ const hasGuildIds = (d: unknown, guildId: GuildId) =>
  */
 export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayServer => {
   let gatewayUrl = "wss://gateway.discord.gg"
-  // Each knows the other: a session sends on its connection, and the end of a connection is felt by its session.
+  // Each knows the other: a session sends on its connection, and the end of a connection affects its session.
   const wire = GatewayWire.make(context, (connection, ends) => roster.lose(connection, ends))
   const roster: GatewayRoster.GatewayRoster = GatewayRoster.make(context, world, wire, hooks, () => gatewayUrl)
   const admission = GatewayAdmission.make(context, world, wire, roster)
   const heartbeats = GatewayHeartbeats.make(context, wire)
 
-  /** The only bot without a connection, if it is only one. */
+  /** The bot without a connection, if there is exactly one. */
   const expected = (): UserId | undefined => {
     const busy = new Set(wire.all().map((connection) => connection.session?.user.id))
     const waiting = Array.from(world.users.values()).filter(({ bot, id }) => bot && !busy.has(id))
@@ -163,7 +163,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     if (message.op === 6) return admission.resume(connection, message.d)
     const session = connection.session
     if (session === undefined) {
-      // It was sent before the client heard that its session is invalid.
+      // It was sent before the client knew that its session is invalid.
       if (context.now() < connection.underWayUntilMs) return context.count("gateway-under-way-to-invalid-session")
       return wire.blame(
         connection,
@@ -220,7 +220,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         : decoded.success.op === "unknown"
         ? decoded.success.code
         : decoded.success.op
-      // What the client has sent counts, not what a fault makes of it.
+      // The limit counts what the client has sent, not what a fault makes of it.
       if (GatewayConnection.isOverLimit(connection, context.now())) {
         return wire.blame(
           connection,

@@ -1,5 +1,5 @@
 /**
- * A session of the main gateway: what Identify began, what is kept for replay, and which guilds it sees.
+ * A session of the main gateway, which Identify began: what is kept for replay, and which guilds it sees.
  *
  * @since 0.1.0
  */
@@ -21,18 +21,18 @@ export interface GatewaySession {
   seq: number
   /** The last dispatches, oldest first. */
   readonly replay: Array<{ readonly s: number; readonly t: string; readonly text: string }>
-  /** None while the session waits to be resumed. */
+  /** `undefined` while the session waits to be resumed. */
   connection: ConnectionId | undefined
   cancelExpiry: () => void
   /** The channels whose threads it was shown. */
   readonly shown: Set<string>
   warnedOfIntents: boolean
-  /** Whether a fault has kept back or changed a message, so that the client cannot be blamed any more. */
+  /** Whether a fault has withheld or changed a message, so that the client cannot be blamed any more. */
   tampered: boolean
 }
 
 /**
- * Every intent that there is, as bits; others close with 4013.
+ * All existing intents, as bits. Others close with 4013.
  *
  * @category constants
  * @since 0.1.0
@@ -40,7 +40,7 @@ export interface GatewaySession {
 export const knownIntents: number = Object.values(Intents).reduce<number>((all, bit) => all | bit, 0)
 
 /**
- * The intents that have to be enabled for a bot; otherwise 4014 (Discord docs, Gateway, Privileged Intents).
+ * The intents that have to be enabled for a bot, otherwise 4014 (Discord docs, Gateway, Privileged Intents).
  *
  * @category constants
  * @since 0.1.0
@@ -48,7 +48,7 @@ export const knownIntents: number = Object.values(Intents).reduce<number>((all, 
 export const privilegedIntents: number = Intents.GuildMembers | Intents.GuildPresences | Intents.MessageContent
 
 /**
- * Whether a session is told about a guild: its user is a member, and the guild falls into its shard (Discord docs,
+ * Whether a session gets the events of a guild: its user is a member, and the guild belongs to its shard (Discord docs,
  * Gateway, Sharding).
  *
  * @category guards

@@ -1,6 +1,6 @@
 /**
- * The way out of the main gateway: takes messages through the faults, compresses them for clients that have asked for it,
- * and closes connections, with a verdict where the client is to blame.
+ * The output of the main gateway: passes messages through the faults, compresses them for clients that have requested it, and
+ * closes connections, with a verdict if the client is to blame.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import { type GatewayConnection, taint, userOf } from "./GatewayConnection.ts"
 import * as ZlibStream from "./ZlibStream.ts"
 
 /**
- * The connections that stand, and what can be done to them.
+ * The open connections, and what can be done to them.
  *
  * @category models
  * @since 0.1.0
@@ -18,10 +18,10 @@ export interface GatewayWire {
   readonly add: (connection: GatewayConnection) => void
   readonly find: (id: ConnectionId | undefined) => GatewayConnection | undefined
   readonly all: () => ReadonlyArray<GatewayConnection>
-  /** `op` is what faults know the message by: an opcode, or the name of a dispatch. */
+  /** `op` identifies the message for faults: an opcode, or the name of a dispatch. */
   readonly send: (connection: GatewayConnection, op: number | string, text: string) => void
   readonly control: (connection: GatewayConnection, op: 1 | 7 | 9 | 10 | 11, d: unknown) => void
-  /** Passes a verdict, unless the client cannot be blamed any more. */
+  /** Records a verdict, unless the client cannot be blamed any more. */
   readonly judge: (
     connection: GatewayConnection,
     severity: Verdict["severity"],
@@ -38,15 +38,15 @@ export interface GatewayWire {
     message: string
   ) => void
   readonly terminate: (connection: GatewayConnection) => void
-  /** The peer went away; at 1000 and 1001 its session is gone too. */
+  /** Tells that the peer is gone. 1000 and 1001 also end its session. */
   readonly disconnected: (connection: GatewayConnection, code: number) => void
-  /** We have closed or cut the connection; after 4004, 4007 and 4009 its session is gone too. */
+  /** Tells that we have closed or cut the connection. 4004, 4007 and 4009 also end its session. */
   readonly ended: (connection: GatewayConnection, code: number) => void
 }
 
 /**
- * Characters from which on a message is compressed for a client that asked for payload compression. Discord compresses
- * some messages, and does not say which.
+ * The number of characters from which on a message is compressed for a client that requested payload compression. Discord
+ * compresses some messages, and does not say which.
  *
  * @category constants
  * @since 0.1.0
@@ -56,7 +56,7 @@ export const compressedFrom = 1024
 const utf8 = new TextDecoder()
 
 /**
- * What a frame of a client says, which may come as bytes too.
+ * The text of a client's frame, which may also be binary.
  *
  * @category formatting
  * @since 0.1.0
@@ -67,8 +67,7 @@ export const asText = (frame: string | Uint8Array): string => typeof frame === "
 const endsSession = (code: number) => code === 4004 || code === 4007 || code === 4009
 
 /**
- * Makes the way out of one core. `onGone` runs when a connection stands no more; `ends` says whether its session is over
- * with it.
+ * Makes the output of one core. `onGone` runs when a connection is gone; `ends` tells whether its session ends with it.
  *
  * @category constructors
  * @since 0.1.0

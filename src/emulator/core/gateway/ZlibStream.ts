@@ -1,5 +1,5 @@
 /**
- * The two compressions of the main gateway, without compressing: zlib streams made of stored blocks. Any inflater reads
+ * The two zlib compressions of the main gateway, without compressing: zlib streams made of stored blocks. Any inflater reads
  * them, and they need no asynchronous codec.
  *
  * @since 0.1.0
@@ -55,8 +55,8 @@ const checksum = (body: Uint8Array): Uint8Array => {
 }
 
 /**
- * A message on its own as payload compression has it: one whole zlib stream in a binary WebSocket message (Discord docs,
- * Gateway, Payload Compression).
+ * A message with payload compression: one complete zlib stream in a binary WebSocket message (Discord docs, Gateway, Payload
+ * Compression).
  *
  * @category codecs
  * @since 0.1.0

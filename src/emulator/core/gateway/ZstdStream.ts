@@ -8,7 +8,7 @@
 /** Magic number, a descriptor without flags (no size, no checksum, no dictionary), a window of 128 KiB (RFC 8878, 3.1.1). */
 const frameHeader = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x00, 7 << 3)
 
-/** A block is no larger than the window. */
+/** A block must not be larger than the window. */
 const maxBlock = 128 * 1024
 
 /**

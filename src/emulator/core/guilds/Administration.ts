@@ -1,5 +1,5 @@
 /**
- * What somebody who administers guilds does: guilds and channels are made, users enter them, and are denied what is in them.
+ * The actions of an administrator: creating guilds and channels, adding users to them, and denying permissions.
  *
  * @since 0.1.0
  */
@@ -17,13 +17,16 @@ import type { Channels } from "./Channels.ts"
  * @since 0.1.0
  */
 export interface Administration {
-  /** Also shows it to the sessions of its members (GUILD_CREATE). An id that is taken gives the guild that has it. */
+  /**
+   * Creates a guild and shows it to the sessions of its members (GUILD_CREATE). For an id that is already used, returns the
+   * existing guild.
+   */
   readonly createGuild: (options: { readonly name: string; readonly id?: GuildId | undefined }) => GuildId
-  /** Who owns a guild; `undefined` if there is no such guild. */
+  /** The owner of a guild; `undefined` if there is no such guild. */
   readonly ownerOf: (guildId: GuildId) => World.User | undefined
   /**
-   * A voice channel without limit at 64 kbit/s and with the profile's `channelE2ee`, unless said otherwise; a stage has none, and in a
-   * text channel there is no voice. `undefined` if there is no such guild.
+   * Creates a channel: by default a voice channel without limit at 64 kbit/s and with the profile's `channelE2ee`. A stage has
+   * no end-to-end encryption, and a text channel no voice. `undefined` if there is no such guild.
    */
   readonly createChannel: (options: {
     readonly guildId: GuildId
@@ -35,21 +38,21 @@ export interface Administration {
     readonly bitrate?: number | undefined
     readonly parentId?: ChannelId | undefined
   }) => ChannelId | undefined
-  /** A member of the given guilds, or of every guild (those of the future too). Any user can log in with its token. */
+  /** Creates a member of the given guilds, or of every guild (including future ones). Any user can log in with its token. */
   readonly createUser: (options: {
     readonly name: string
     readonly id?: UserId | undefined
     readonly bot?: boolean | undefined
     readonly token?: string | undefined
     readonly guilds?: ReadonlyArray<GuildId> | undefined
-    /** Whether it is a moderator of these guilds; not unless given. */
+    /** Whether it is a moderator of these guilds. Default false. */
     readonly moderator?: boolean | undefined
-    /** Whether it may ask for privileged intents; not unless given. */
+    /** Whether it may request privileged intents. Default false. */
     readonly privilegedIntents?: boolean | undefined
   }) => { readonly id: UserId; readonly token: string }
   /**
-   * Denies CONNECT, VIEW_CHANNEL, SPEAK or SEND_MESSAGES; all false allows again. Whether there is such a channel, which no thread is: it
-   * goes by its channel.
+   * Denies CONNECT, VIEW_CHANNEL, SPEAK or SEND_MESSAGES; if all are false, allows them again. Returns whether there is such a
+   * channel. A thread does not count: it has the permissions of its channel.
    */
   readonly deny: (options: {
     readonly userId: UserId
@@ -74,7 +77,7 @@ export const make = (
   channels: Pick<Channels, "create" | "overwrite">
 ): Administration => ({
   createGuild: ({ id, name }) => {
-    // Ids from the counter are decimal, as the brand wants.
+    // Ids from the counter are decimal, as the brand requires.
     const guild = World.addGuild(world, { id: id ?? GuildId.make(world.nextId()), name })
     gateway.showGuild(guild.id)
     return guild.id

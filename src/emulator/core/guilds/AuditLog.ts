@@ -1,6 +1,6 @@
 /**
- * What is written down of what moderators do, and who is told (Discord docs, Resources, Audit Log, and Gateway Events, Guild Audit Log
- * Entry Create).
+ * The audit log: what is recorded of the actions of moderators, and who is told (Discord docs, Resources, Audit Log, and
+ * Gateway Events, Guild Audit Log Entry Create).
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import type * as World from "../World.ts"
 import * as Permitted from "./Permitted.ts"
 
 /**
- * Who does something, and why, as it says. Of what is done by nobody who is known nothing is written down.
+ * Who acts, and the stated reason. Actions of an unknown user are not recorded.
  *
  * @category models
  * @since 0.1.0
@@ -26,7 +26,7 @@ export interface Actor {
 }
 
 /**
- * What is to be written down, with what it was about as it was `before` and `after`, where it was there: an update without changes is none.
+ * An action to be recorded, with its object `before` and `after` it, if it existed: an update without changes is not recorded.
  *
  * @category models
  * @since 0.1.0
@@ -45,21 +45,24 @@ export interface Deed {
  * @since 0.1.0
  */
 export interface AuditLog {
-  /** Whoever it is does what happens in `f`. Otherwise, the owner of the guild does it. */
+  /** Attributes what happens in `f` to this actor. Otherwise, it is the owner of the guild. */
   readonly as: <A>(actor: Actor, f: () => A) => A
-  /** GUILD_AUDIT_LOG_ENTRY_CREATE for those with the intent who may see the log, unless it is counted with an entry that there is. */
+  /**
+   * GUILD_AUDIT_LOG_ENTRY_CREATE for sessions with the intent whose user may see the log, unless the action is merged into an
+   * existing entry.
+   */
   readonly write: (guildId: GuildId, deed: Deed) => void
   /** The oldest first. */
   readonly of: (guildId: GuildId) => ReadonlyArray<AuditLogObject.Entry>
 }
 
-/** Entries are kept for 45 days (Audit Log), and no more of them here, so that a run without end has an end of memory. */
+/** Entries are kept for 45 days (Audit Log), and at most this many here, so that an endless run has limited memory. */
 const [keptMs, most] = [45 * 24 * 3_600_000, 10_000]
 
-/** The first entry of a seed that knows no wall is of 2024. */
+/** The first entry of a seed without a wall clock is from 2024. */
 const leastMs = 1_704_067_200_000
 
-/** What is counted in one entry. */
+/** The actions that are merged into one entry. */
 const counted: ReadonlySet<AuditLogObject.Action> = new Set(["MEMBER_MOVE", "MEMBER_DISCONNECT", "MESSAGE_DELETE"])
 
 interface Kept {
@@ -84,7 +87,7 @@ export const make = (
   }
 ): AuditLog => {
   const logs = new Map<GuildId, Array<Kept>>()
-  // by nothing that chance gives, so that a seed gives all others the same as ever
+  // not random, so that a seed gives everything else the same values as before
   let last = 0
   const nextId = Snowflakes.make(() => Math.max(wall(), leastMs + now()), () => String(++last))
   let actor: Actor | undefined

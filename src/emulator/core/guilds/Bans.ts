@@ -1,5 +1,5 @@
 /**
- * Who is kept out of guilds, and what is said of it (Discord docs, Gateway Events, Guild Ban Add).
+ * The bans of guilds, and the events about them (Discord docs, Gateway Events, Guild Ban Add).
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import * as Permitted from "./Permitted.ts"
  * @since 0.1.0
  */
 export interface Bans {
-  /** GUILD_BAN_ADD; who is a member is thrown out, of voice, too. Nothing for who is banned already. */
+  /** GUILD_BAN_ADD; a member is removed, also from voice. Does nothing for a user who is already banned. */
   readonly ban: (guild: World.Guild, user: World.User, reason: string | undefined) => void
   /** GUILD_BAN_REMOVE. */
   readonly unban: (guild: World.Guild, user: World.User) => void

@@ -1,5 +1,5 @@
 /**
- * The channels of guilds as they are made, changed and deleted, by whomever, and what is said of it.
+ * Creates, changes and deletes the channels of guilds, on behalf of anyone, with the events about that.
  *
  * @since 0.1.0
  */
@@ -22,17 +22,20 @@ import type { Threads } from "./Threads.ts"
 export interface Channels {
   /** CHANNEL_CREATE. `undefined` if there is no such guild. */
   readonly create: (options: Parameters<typeof World.addChannel>[1]) => World.Channel | undefined
-  /** CHANNEL_UPDATE; who may not speak there any more, is not heard. */
+  /** CHANNEL_UPDATE; a member who may not speak there any more is not heard. */
   readonly change: (channel: World.Channel, f: () => void) => void
-  /** Nobody says anything of a role that is gone. */
+  /** Removes the overwrites of a deleted role. */
   readonly forgetRole: (guild: World.Guild, roleId: string) => void
-  /** What a role or a member may do there; `undefined` takes it away. */
+  /** Sets the overwrite of a role or a member; `undefined` removes it. */
   readonly overwrite: (channel: World.Channel, id: string, overwrite: Permissions.Overwrite | undefined) => void
   /** VOICE_CHANNEL_STATUS_UPDATE. */
   readonly setStatus: (channel: World.Channel, status: string | undefined) => void
-  /** Null states and close 4022 for all in it, CHANNEL_DELETE; what is in a category is in none any more. THREAD_DELETE for a thread. */
+  /**
+   * Voice states without channel and close code 4022 for everyone in it, CHANNEL_DELETE; channels in a category leave it.
+   * THREAD_DELETE for a thread.
+   */
   readonly remove: (channel: World.Channel) => void
-  /** What the roles of a guild, or of one member, permit has changed. */
+  /** Tells that the permissions of a guild's roles, or of one member's, have changed. */
   readonly permitted: (guildId: GuildId, userId?: UserId) => void
 }
 
@@ -61,7 +64,7 @@ export const make = (
     threads.sync(channel.guildId, channel)
   }
 
-  /** What is said of roles and members has entries of its own in the audit log. */
+  /** Overwrites of roles and members have their own entries in the audit log. */
   const wereOverwritten = (channel: World.Channel, before: Permissions.Overwrites) => {
     const { guildId, id: targetId, overwrites } = channel
     for (const id of new Set([...before.keys(), ...overwrites.keys()])) {

@@ -1,5 +1,5 @@
 /**
- * Invitations into guilds as they are made and taken back, and what is said of it (Discord docs, Resources, Invite).
+ * Creates and deletes invites, with the events about that (Discord docs, Resources, Invite).
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import type { AuditLog } from "./AuditLog.ts"
 type Json = DiscordObject.Json
 
 /**
- * Those with the intent for invitations are told who may manage the channel.
+ * The events go to sessions with the intent for invites whose user may manage the channel.
  *
  * @category models
  * @since 0.1.0
@@ -44,7 +44,7 @@ const metadata = (invite: World.Invite): Json => ({
   temporary: invite.isTemporary
 })
 
-/** What the audit log says of one, whose code is no id. */
+/** An invite in the audit log, where its code is not an id. */
 const told = (invite: World.Invite): Json => ({
   code: invite.code,
   channel_id: invite.channelId,
@@ -53,7 +53,7 @@ const told = (invite: World.Invite): Json => ({
 })
 
 /**
- * As Discord shows one; `isWhole` says whether how it was made is shown, too.
+ * An invite in Discord's format. `isWhole` includes how it was created.
  *
  * @category codecs
  * @since 0.1.0

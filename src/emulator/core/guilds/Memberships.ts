@@ -1,6 +1,6 @@
 /**
- * Who is a member of which guild, and whether a guild can be reached, as somebody changes it: removed, invited again, an outage
- * (Discord docs, Gateway Events, Guild Delete).
+ * Changes who is a member of which guild, and whether a guild is available: removal, invitation, outages (Discord docs, Gateway
+ * Events, Guild Delete).
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import type { AuditLog } from "./AuditLog.ts"
 import type { Channels } from "./Channels.ts"
 
 /**
- * A time-out is over after four weeks at the latest (Discord docs, Modify Guild Member).
+ * The maximum length of a time-out: four weeks (Discord docs, Modify Guild Member).
  *
  * @category constants
  * @since 0.1.0
@@ -25,42 +25,40 @@ import type { Channels } from "./Channels.ts"
 export const longestTimeOutMs = 28 * 24 * 3_600_000
 
 /**
- * Every method says whether there was something to act on.
+ * Every method returns whether there was something to act on.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Memberships {
   /**
-   * A moderator removes a member from a guild, or from all of its guilds: out of voice (close 4014), and GUILD_DELETE for
-   * the member. The others are told with a null voice state and GUILD_MEMBER_REMOVE.
+   * Removes a member from a guild, or from all of its guilds, as a moderator would: out of voice (close code 4014), and
+   * GUILD_DELETE for the member. The others get a voice state without channel and GUILD_MEMBER_REMOVE.
    */
   readonly removeFromGuild: (userId: UserId, guildId?: GuildId) => boolean
-  /** The same, and nothing of it is written down: it leaves by itself, or is banned. */
+  /** The same without an entry in the audit log: the member leaves by itself, or is banned. */
   readonly drop: (guild: World.Guild, userId: UserId) => void
   /**
-   * Makes a user a member of a guild, or of all that there are and have not banned it: GUILD_CREATE for it, GUILD_MEMBER_ADD for the
-   * others.
+   * Makes a user a member of a guild, or of all guilds that have not banned it: GUILD_CREATE for the user, GUILD_MEMBER_ADD for
+   * the others.
    */
   readonly addToGuild: (userId: UserId, guildId?: GuildId) => boolean
   /**
-   * Gives a member another nickname, in one guild or in all of its guilds; `undefined` takes it away. GUILD_MEMBER_UPDATE for those
-   * with the intent for members, and for the member itself in any case (Discord docs, Gateway, List of Intents).
+   * Changes the nickname of a member, in one guild or in all of its guilds; `undefined` removes it. GUILD_MEMBER_UPDATE for
+   * sessions with the intent for members, and always for the member itself (Discord docs, Gateway, List of Intents).
    */
   readonly setNick: (userId: UserId, nick: string | undefined, guildId?: GuildId) => boolean
-  /**
-   * Gives a member these roles, by name or id, and no others, in one guild or in all that have them: GUILD_MEMBER_UPDATE.
-   */
+  /** Replaces the roles of a member, by name or id, in one guild or in all guilds that have them: GUILD_MEMBER_UPDATE. */
   readonly setRoles: (userId: UserId, roles: ReadonlyArray<string>, guildId?: GuildId) => boolean
   /**
-   * A moderator gives a member a time-out of so many milliseconds, four weeks at most, or ends it: it may read alone, is out of voice (close 4014), and is
-   * let in no more before it is over. GUILD_MEMBER_UPDATE; nothing tells of its end (Discord docs, Resources, Guild, Modify Guild Member,
-   * and Topics, Permissions, Permissions for Timed Out Members).
+   * Gives a member a time-out of this many milliseconds, at most four weeks, or ends it: the member may only read, leaves voice
+   * (close code 4014), and is not admitted before it is over. GUILD_MEMBER_UPDATE; no event reports its end (Discord docs,
+   * Resources, Guild, Modify Guild Member, and Topics, Permissions, Permissions for Timed Out Members).
    */
   readonly timeOut: (userId: UserId, ms: number | undefined, guildId?: GuildId) => boolean
   /**
-   * An outage of a guild begins or ends: GUILD_DELETE with `unavailable`, and GUILD_CREATE when it is over. In between its members
-   * hear nothing of it and op 4 is ignored; voice connections stay.
+   * Begins or ends an outage of a guild: GUILD_DELETE with `unavailable`, and GUILD_CREATE when it is over. In between its
+   * members get no events of it and op 4 is ignored; voice connections stay.
    */
   readonly setAvailable: (guildId: GuildId, available: boolean) => boolean
 }
@@ -92,7 +90,7 @@ export const make = (
   const wasUpdated = (guild: World.Guild, targetId: UserId, before: DiscordObject.Json, after: DiscordObject.Json) =>
     audit.write(guild.id, { action: "MEMBER_UPDATE", targetId, before, after })
 
-  /** Those with the intent for members are told, and the member itself in any case. */
+  /** Sends the change to sessions with the intent for members, and always to the member itself. */
   const changed = (guild: World.Guild, member: World.Member) => {
     const { userId } = member
     const json = { ...DiscordObject.member(world, member), guild_id: guild.id }
@@ -107,7 +105,7 @@ export const make = (
 
   const remove = (guild: World.Guild, userId: UserId) => {
     const state = World.voiceState(world, guild.id, userId)
-    // GUILD_DELETE says it all
+    // GUILD_DELETE is sufficient
     if (state !== undefined) voiceStates.remove(state, { code: 4014, reason: "Disconnected.", only: "close" })
     const told = gateway.sessions().filter((session) =>
       session.user.id === userId && sees(world, session, guild.id) && (session.intents & Intents.Guilds) !== 0
@@ -192,7 +190,7 @@ export const make = (
         member.isTimedOut = ms !== undefined && ms > 0
         if (ms !== undefined && member.isTimedOut) {
           timers.at(timers.now() + ms, () => {
-            // another one may have taken its place
+            // it may have been replaced by another one
             if (member.timedOutUntilMs === untilMs) member.isTimedOut = false
           })
         }

@@ -1,5 +1,5 @@
 /**
- * Who is told of what happens in a guild by what it may do there.
+ * Sends events about a guild to those with the required permissions.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 
 /**
- * Tells the sessions that see a guild, have an intent, and may do one of some things in the guild.
+ * Sends an event to the sessions that see a guild, have an intent, and have one of some permissions in the guild.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The roles of guilds as they are made and deleted, and what is said of it (Discord docs, Gateway Events, Guild Role Create).
+ * Creates and deletes the roles of guilds, with the events about that (Discord docs, Gateway Events, Guild Role Create).
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import type { AuditLog } from "./AuditLog.ts"
 import type { Channels } from "./Channels.ts"
 
 /**
- * What can be said of a role; nothing but the name is shown here, and what it permits done.
+ * The properties of a role. Only the name is displayed here, and only the permissions have an effect.
  *
  * @category models
  * @since 0.1.0
@@ -25,10 +25,13 @@ export type Looks = Partial<Omit<Permissions.Role, "id">>
  * @since 0.1.0
  */
 export interface Roles {
-  /** Below all others but everybody's, whose permissions it has unless said otherwise. `undefined` if there is no such guild. */
+  /**
+   * Creates a role below all others but everybody's, with the permissions of that by default. `undefined` if there is no such
+   * guild.
+   */
   readonly createRole: (guildId: GuildId, looks: Looks) => Permissions.Role | undefined
   readonly changeRole: (guild: World.Guild, role: Permissions.Role, looks: Looks) => void
-  /** Nobody has it any more, and no channel says anything of it. */
+  /** Deletes a role. Nobody has it any more, and its overwrites are removed. */
   readonly deleteRole: (guild: World.Guild, role: Permissions.Role) => void
 }
 

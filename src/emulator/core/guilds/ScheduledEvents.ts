@@ -1,6 +1,6 @@
 /**
- * The scheduled events of guilds: they are made, begin, end, are called off, and people are interested in them (Discord docs, Resources,
- * Guild Scheduled Event).
+ * The scheduled events of guilds: they are created, begin, end and are canceled, and users are interested in them (Discord
+ * docs, Resources, Guild Scheduled Event).
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import type { AuditLog } from "./AuditLog.ts"
 import type { Stages } from "./Stages.ts"
 
 /**
- * What is said of an event.
+ * The properties of an event.
  *
  * @category models
  * @since 0.1.0
@@ -28,7 +28,7 @@ export type Plan = Pick<
 >
 
 /**
- * All changes are told to those with the intent for events.
+ * All changes are sent to sessions with the intent for events.
  *
  * @category models
  * @since 0.1.0
@@ -36,21 +36,28 @@ export type Plan = Pick<
 export interface ScheduledEvents {
   readonly create: (guild: World.Guild, creator: World.User, plan: Plan) => World.ScheduledEvent
   /**
-   * That of a stage begins with a stage that is held, and ends with it. False, and nothing is changed, where one is held already.
+   * An event on a stage begins with a stage session, and ends with it. Returns false, and changes nothing, if there already is
+   * a session.
    */
   readonly change: (
     event: World.ScheduledEvent,
     plan: Plan,
     status?: World.ScheduledEvent["status"],
-    /** Of the stage. Default: the name of the event; nobody documents it. */
+    /** The topic of the stage. Default: the name of the event; undocumented. */
     topic?: string
   ) => boolean
   readonly remove: (event: World.ScheduledEvent) => void
-  /** Somebody is interested in an event, by its id or its name, or no longer. Whether there is one in its guilds, and that is new. */
+  /**
+   * Marks a user as interested in an event, by its id or its name, or as no longer interested. Returns whether there is such an
+   * event in its guilds and this is a change.
+   */
   readonly subscribe: (userId: UserId, event: string, isInterested: boolean) => boolean
 }
 
-/** So many of a guild that are over can still be asked for: a run without end has an end of memory. For how long nobody documents. */
+/**
+ * The number of past events per guild that can still be requested, so that an endless run has limited memory. For how long is
+ * undocumented.
+ */
 const mostOver = 100
 
 /**
@@ -76,7 +83,7 @@ export const make = (
   const say = (event: World.ScheduledEvent, t: string, json: Json = EventObject.json(event)) =>
     gateway.broadcast(event.guildId, Intents.GuildScheduledEvents, t, json)
 
-  /** What the audit log says of one. */
+  /** An event in the audit log. */
   const told = (event: World.ScheduledEvent): Json => {
     const { creator: _, entity_metadata: __, creator_id: ___, ...rest } = EventObject.json(event)
     return { ...rest, location: event.location ?? null }
@@ -90,7 +97,7 @@ export const make = (
     pending.delete(id)
   }
 
-  /** What happens by itself, if nothing else does (Guild Scheduled Event Status Update Automation). Nobody is known to do it. */
+  /** What happens automatically otherwise (Guild Scheduled Event Status Update Automation). It is attributed to nobody. */
   const watch = (event: World.ScheduledEvent) => {
     callOff(event)
     const at = (atMs: number, status: World.ScheduledEvent["status"]) =>
@@ -127,14 +134,14 @@ export const make = (
     if (isOtherwise) watch(event)
     say(event, "GUILD_SCHEDULED_EVENT_UPDATE")
     if (!EventObject.isAhead(event)) forget(event)
-    // nobody documents what becomes of one that is left for another channel
+    // what happens to an event that is moved to another channel is undocumented
     if (status !== "active" || channelOf(event) !== from) endStage(event, from)
     const { guildId, id: targetId } = event
     audit.write(guildId, { action: "GUILD_SCHEDULED_EVENT_UPDATE", targetId, before, after: told(event) })
     return true
   }
 
-  /** Of those that are over, the one that ended first. */
+  /** Removes the past event that ended first. */
   const forget = (event: World.ScheduledEvent) => {
     const events = world.guilds.get(event.guildId)?.events
     if (events === undefined) return
@@ -148,7 +155,7 @@ export const make = (
     if (channel?.stage?.eventId === event.id) stages.end(channel)
   }
 
-  // who comes, goes or is moved: an event of a voice channel is over some time after the last one has left
+  // members who join, leave or are moved: an event of a voice channel ends some time after the last one has left
   observe((happening) => {
     const ids: ReadonlyArray<ChannelId> = happening._tag === "Moved"
       ? [happening.from, happening.channelId]

@@ -1,12 +1,12 @@
 /**
- * What is sent as the file of a sound: MP3 or Ogg (Discord docs, Resources, Soundboard, Sound Files), and how long it is.
+ * The file of a sound: MP3 or Ogg (Discord docs, Resources, Soundboard, Sound Files), and its duration.
  *
  * @since 0.1.0
  */
 import type { Sound } from "../World.ts"
 
 /**
- * So many bytes has the file of a sound at most, and so many seconds it lasts (Discord docs, Create Guild Soundboard Sound).
+ * The maximum size of the file in bytes, and the maximum duration in seconds (Discord docs, Create Guild Soundboard Sound).
  *
  * @category constants
  * @since 0.1.0
@@ -14,7 +14,7 @@ import type { Sound } from "../World.ts"
 export const most = { bytes: 512 * 1024, seconds: 5.2 } as const
 
 /**
- * What is wrong with a file, if so.
+ * What is wrong with a file.
  *
  * @category models
  * @since 0.1.0
@@ -22,7 +22,7 @@ export const most = { bytes: 512 * 1024, seconds: 5.2 } as const
 export type Problem = "too-large" | "wrong-type" | "no-duration" | "too-long"
 
 /**
- * Reads a file, whatever is said of it: what it is, is seen in it.
+ * Reads a file. Its type is detected from its content, whatever was declared.
  *
  * @category codecs
  * @since 0.1.0
@@ -33,7 +33,7 @@ export const read = (data: Uint8Array): NonNullable<Sound["file"]> | Problem => 
   if (type === undefined) return "wrong-type"
   const seconds = type.secondsOf(data)
   if (seconds === undefined || seconds <= 0) return "no-duration"
-  // it is kept, and what it was cut out of need not be
+  // the buffer that it was cut from does not have to be kept
   return seconds > most.seconds ? "too-long" : { contentType: type.contentType, data: new Uint8Array(data) }
 }
 
@@ -44,7 +44,7 @@ const hasText = (data: Uint8Array, at: number, text: string): boolean =>
 
 const isOgg = (data: Uint8Array, at: number): boolean => hasText(data, at, "OggS")
 
-/** How many samples a second its positions count, and at which one it begins (RFC 7845, 5.1; Vorbis I, 4.2.2). */
+/** The unit of its positions in samples per second, and the first position (RFC 7845, 5.1; Vorbis I, 4.2.2). */
 const oggClock = (data: Uint8Array, at: number): { readonly rate: number; readonly first: number } | undefined => {
   const view = viewOf(data)
   if (hasText(data, at, "OpusHead") && at + 12 <= data.length) {
@@ -56,7 +56,7 @@ const oggClock = (data: Uint8Array, at: number): { readonly rate: number; readon
   return undefined
 }
 
-/** Up to the position on its last page (RFC 3533, 6), of the stream that begins first. */
+/** The duration up to the position on its last page (RFC 3533, 6), for the stream that begins first. */
 const oggSeconds = (data: Uint8Array): number | undefined => {
   const view = viewOf(data)
   const serial = data.length < 27 ? undefined : view.getUint32(14, true)
@@ -67,7 +67,7 @@ const oggSeconds = (data: Uint8Array): number | undefined => {
     const bodyAt = at + 27 + segments
     if (at === 0) clock = oggClock(data, bodyAt)
     const position = view.getBigInt64(at + 6, true)
-    // of a page on which no packet ends it is -1
+    // a page on which no packet ends has -1
     if (view.getUint32(at + 14, true) === serial && position > last) last = position
     at = data.subarray(at + 27, bodyAt).reduce((end, length) => end + length, bodyAt)
   }
@@ -76,7 +76,7 @@ const oggSeconds = (data: Uint8Array): number | undefined => {
 
 const ogg = { contentType: "audio/ogg", secondsOf: oggSeconds } as const
 
-/** In kbit/s: of MPEG-1 layer III, and of the two versions with lower rates (ISO 11172-3, 2.4.2.3; ISO 13818-3, 2.4.2.3). */
+/** In kbit/s: for MPEG-1 layer III, and for the two versions with lower rates (ISO 11172-3, 2.4.2.3; ISO 13818-3, 2.4.2.3). */
 const bitrates = {
   full: [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
   lower: [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160]
@@ -102,7 +102,7 @@ const mp3Frame = (data: Uint8Array, at: number): Frame | undefined => {
   return { bytes: Math.floor(samples / 8 * bitrate * 1_000 / rate) + ((third >> 1) & 1), seconds: samples / rate }
 }
 
-/** Where its first frame is: behind what is said of it (ID3v2.4, 3.1), whose size has seven bits in a byte. */
+/** The offset of its first frame: after the tag (ID3v2.4, 3.1), whose size has seven bits per byte. */
 const mp3Start = (data: Uint8Array): number => {
   if (!hasText(data, 0, "ID3")) return 0
   const hasFooter = ((data[5] ?? 0) & 0x10) !== 0
@@ -111,7 +111,7 @@ const mp3Start = (data: Uint8Array): number => {
 
 const isMp3 = (data: Uint8Array): boolean => hasText(data, 0, "ID3") || mp3Frame(data, 0) !== undefined
 
-/** Its first frame may be a table of all others, in which nothing is heard. */
+/** Whether its first frame is a table of all others, which contains no sound. */
 const isTable = (data: Uint8Array, at: number, { bytes }: Frame): boolean => {
   const text = Buffer.from(data.subarray(at, at + Math.min(bytes, 64))).toString("latin1")
   return ["Xing", "Info", "VBRI"].some((name) => text.includes(name))

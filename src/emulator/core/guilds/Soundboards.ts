@@ -1,5 +1,6 @@
 /**
- * The soundboards of guilds: sounds are made, changed and deleted there, and what is said of it (Discord docs, Resources, Soundboard).
+ * The soundboards of guilds: sounds are created, changed and deleted, with the events about that (Discord docs, Resources,
+ * Soundboard).
  *
  * @since 0.1.0
  */
@@ -13,7 +14,8 @@ import type { AuditLog } from "./AuditLog.ts"
 import * as SoundFile from "./SoundFile.ts"
 
 /**
- * So many sounds has a guild at most where nobody has paid for more. Discord documents that there is a limit, and clients have seen this.
+ * The maximum number of sounds in a guild without boosts. Discord documents that there is a limit, and clients have observed
+ * this one.
  *
  * @category constants
  * @since 0.1.0
@@ -21,23 +23,23 @@ import * as SoundFile from "./SoundFile.ts"
 export const most = 8
 
 /**
- * A sound that somebody who administers a guild puts there, on behalf of its owner.
+ * A sound that an administrator adds on behalf of the guild's owner.
  *
  * @category models
  * @since 0.1.0
  */
 export interface MadeSound {
   readonly name: string
-  /** MP3 or Ogg, by the limits that there are for all. Without it there is nothing to be served. */
+  /** MP3 or Ogg, within the limits for everybody. Without it there is no file to serve. */
   readonly data?: Uint8Array | undefined
   /** From 0 to 1. Default 1. */
   readonly volume?: number | undefined
-  /** Itself, or `name:id` for one of the guild. Default none. */
+  /** The character itself, or `name:id` for an emoji of the guild. Default: none. */
   readonly emoji?: string | undefined
 }
 
 /**
- * All changes are told to those with the intent for expressions.
+ * All changes are sent to sessions with the intent for expressions.
  *
  * @category models
  * @since 0.1.0
@@ -50,9 +52,9 @@ export interface Soundboards {
     looks: Partial<Pick<World.Sound, "name" | "volume" | "emoji">>
   ) => void
   readonly remove: (guild: World.Guild, sound: World.Sound) => void
-  /** Or what is wrong with it. `undefined` if there is no such guild. */
+  /** Creates a sound, or returns what is wrong with it. `undefined` if there is no such guild. */
   readonly createSound: (guildId: GuildId, made: MadeSound) => World.Sound | { readonly problem: string } | undefined
-  /** Those of a guild, then those that everybody has. */
+  /** The sounds of a guild, then the default sounds. */
   readonly soundsOf: (guildId: GuildId) => ReadonlyArray<World.Sound>
 }
 
@@ -63,7 +65,7 @@ const problems: { readonly [problem in SoundFile.Problem]: string } = {
   "too-long": `a sound lasts ${SoundFile.most.seconds} seconds at most`
 }
 
-/** Those of a name, in characters (Create Guild Soundboard Sound). */
+/** The length of a name, in characters (Create Guild Soundboard Sound). */
 const [shortest, longest] = [2, 32]
 
 const problemOf = ({ emoji, name, volume = 1 }: MadeSound): string | undefined => {
@@ -93,7 +95,7 @@ export const make = (
   const create: Soundboards["create"] = (guild, looks) => {
     const sound: World.Sound = { ...looks, id: world.nextId(), guildId: guild.id }
     guild.sounds.set(sound.id, sound)
-    // nobody documents whether the user is told there; clients have seen it
+    // whether the user is included is undocumented; clients have observed it
     say(guild, "GUILD_SOUNDBOARD_SOUND_CREATE", SoundObject.jsonWithUser(sound))
     audit.write(guild.id, { action: "SOUNDBOARD_SOUND_CREATE", targetId: sound.id, after: SoundObject.json(sound) })
     return sound

@@ -1,5 +1,5 @@
 /**
- * What is held in stages: it begins with a topic, may get another one, and ends (Discord docs, Resources, Stage Instance).
+ * The sessions of stages: they begin with a topic, may change it, and end (Discord docs, Resources, Stage Instance).
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type { AuditLog } from "./AuditLog.ts"
  * @since 0.1.0
  */
 export interface Stages {
-  /** STAGE_INSTANCE_CREATE, or STAGE_INSTANCE_UPDATE where it is held already. Gives its id. */
+  /** STAGE_INSTANCE_CREATE, or STAGE_INSTANCE_UPDATE if there already is a session. Returns its id. */
   readonly setTopic: (channel: World.Channel, topic: string, eventId?: string) => string
   /** STAGE_INSTANCE_DELETE. */
   readonly end: (channel: World.Channel) => void

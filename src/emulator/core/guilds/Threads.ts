@@ -1,6 +1,6 @@
 /**
- * The threads of text channels as they are started, joined, archived and deleted, by whomever, and what is said of it (Discord docs,
- * Topics, Threads).
+ * The threads of text channels: they are started, joined, archived and deleted, on behalf of anyone, with the events about that
+ * (Discord docs, Topics, Threads).
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ import * as World from "../World.ts"
 import type { AuditLog } from "./AuditLog.ts"
 
 /**
- * A thread to be started, from a message or from nothing.
+ * A thread to start, from a message or without one.
  *
  * @category models
  * @since 0.1.0
@@ -32,7 +32,7 @@ export interface Start extends Pick<Thread, "isPrivate" | "isInvitable" | "autoA
 }
 
 /**
- * As a thread is to be; what is left out stays as it is.
+ * Changes to a thread. Properties that are left out keep their value.
  *
  * @category models
  * @since 0.1.0
@@ -46,28 +46,30 @@ export type Change =
  * @since 0.1.0
  */
 export interface Threads {
-  /** THREAD_CREATE, and who has started it is in it. The channel tells of a public one that was started from no message. */
+  /** THREAD_CREATE; the user who started it is a member. A public thread without a message is announced in the channel. */
   readonly start: (guild: World.Guild, parent: World.Channel, owner: World.User, start: Start) => World.ThreadChannel
   /** THREAD_UPDATE. */
   readonly change: (thread: World.ThreadChannel, change: Change) => void
-  /** The same, by somebody who wants it so. */
+  /** The same, on behalf of a user. */
   readonly moderate: (thread: World.ThreadChannel, change: Change) => void
-  /** THREAD_MEMBERS_UPDATE, and THREAD_CREATE for who is in it now. */
+  /** THREAD_MEMBERS_UPDATE, and THREAD_CREATE for the new member. */
   readonly join: (thread: World.ThreadChannel, userId: UserId) => void
   /** THREAD_MEMBERS_UPDATE. */
   readonly leave: (thread: World.ThreadChannel, userId: UserId) => void
-  /** THREAD_DELETE; what stands in it is gone. */
+  /** THREAD_DELETE; its messages are deleted. */
   readonly remove: (thread: World.ThreadChannel) => void
-  /** A channel is gone, and its threads with it: nobody is told of each. */
+  /** Tells that a channel was deleted, and its threads with it, without events for each. */
   readonly forget: (parent: World.Channel) => void
-  /** Somebody writes: a thread comes out of the archive, and who writes and whom it names is in it. */
+  /** Tells that a user has written: the thread is unarchived, and the author and mentioned users become members. */
   readonly written: (message: Message.Message) => void
-  /** THREAD_LIST_SYNC for who sees channels with threads that it did not see before; of all of a guild, unless it is one. */
+  /**
+   * THREAD_LIST_SYNC for users who now see channels with threads that they did not see before: all channels of a guild, or one.
+   */
   readonly sync: (guildId: GuildId, parent?: World.Channel) => void
 }
 
 /**
- * Whether somebody who is in a thread may take others into it: in a private one, that may be left to who has started it and moderators.
+ * Whether a member of a thread may add others to it. In a private thread this may be reserved to its creator and moderators.
  *
  * @category guards
  * @since 0.1.0
@@ -97,7 +99,7 @@ export const make = (
   const pending = new Map<ChannelId, () => void>()
   let lastChangeMs = Number.NEGATIVE_INFINITY
 
-  /** Of what happens in guilds that can be reached. */
+  /** The listeners, if the guild is available. */
   const listeners = (guildId: GuildId): ReadonlyArray<GatewaySession> =>
     world.guilds.get(guildId)?.available === false
       ? []
@@ -123,7 +125,7 @@ export const make = (
     pending.delete(id)
   }
 
-  /** It goes into the archive when nothing has happened for so long. */
+  /** Archives the thread when nothing has happened for its inactivity time. */
   const watch = (thread: World.ThreadChannel) => {
     callOff(thread)
     const { autoArchiveMinutes, isArchived } = thread.thread
@@ -138,7 +140,10 @@ export const make = (
     )
   }
 
-  /** Behind all others: who reads the archive page by page asks for what went there before the last that it has seen. */
+  /**
+   * Later than all others: a client that reads the archive page by page asks for threads archived before the last one it has
+   * seen.
+   */
   const nextChangeMs = () => lastChangeMs = Math.max(Math.floor(wall()), lastChangeMs + 1)
 
   const change: Threads["change"] = (channel, { name, ...changed }) => {
@@ -154,7 +159,7 @@ export const make = (
     }
     tell(channel, "THREAD_UPDATE", shown(channel))
     if (!wasArchived || thread.isArchived) return
-    // who has forgotten it hears that it is in it
+    // clients may have dropped the archived thread, so its members are told about their membership again
     for (const session of hearers(channel)) {
       if (!thread.members.has(session.user.id)) continue
       const json = ChannelObject.threadMember(world, channel, session.user.id)
@@ -162,7 +167,7 @@ export const make = (
     }
   }
 
-  /** The members of a thread are others: who has the intent for members is told, and who it is about in any case. */
+  /** Membership of a thread is separate: sessions with the intent for members are told, and always the user concerned. */
   const tellMembers = (thread: World.ThreadChannel, userId: UserId, isIn: boolean) => {
     const change = isIn
       ? { added_members: [{ ...ChannelObject.threadMember(world, thread, userId, true), presence: null }] }
@@ -199,7 +204,7 @@ export const make = (
   return {
     start: (guild, parent, owner, { from, name, ...how }) => {
       const thread = World.addThread(world, {
-        // Ids from the counter are decimal, as the brand wants; that of a message is the thread's, too.
+        // Ids from the counter are decimal, as the brand requires; the id of a message is also its thread's.
         id: ChannelId.make(from?.id ?? nextId()),
         name,
         parent,
@@ -267,14 +272,14 @@ export const make = (
       const parent = channel.parentId && world.channels.get(channel.parentId)
       if (!parent) return
       const invites = !channel.thread.isPrivate || mayInvite(world, channel, author.id)
-      // who answers a command need not see where it was typed, and is not in it for that
+      // a bot that answers a command does not have to see the channel, and does not become a member by answering
       if (Admission.may(world, channel, author.id, "VIEW_CHANNEL")) join(channel, author.id)
       for (const { id } of invites ? Message.mentions(world, message) : []) {
         if (Admission.may(world, parent, id, "VIEW_CHANNEL")) join(channel, id)
       }
     },
     sync: (guildId, only) => {
-      // also where there are none: who no longer sees a channel is shown those that are there when it sees it again
+      // even if there are none: a user who does not see a channel any more is shown its threads again when that changes
       const active = World.threadsOf(world, guildId).filter(({ thread }) => !thread.isArchived)
       const parents = only === undefined ? Array.from(world.guilds.get(guildId)?.channels.values() ?? []) : [only]
       for (const session of listeners(guildId)) {

@@ -1,6 +1,6 @@
 /**
- * What is sent to a voice channel besides speech: sounds of soundboards and emoji, which everybody's own client plays and shows (Discord
- * docs, Resources, Soundboard, Send Soundboard Sound; Gateway Events, Voice Channel Effect Send).
+ * What is sent to a voice channel besides speech: sounds of soundboards and emoji, which each client plays and shows itself
+ * (Discord docs, Resources, Soundboard, Send Soundboard Sound; Gateway Events, Voice Channel Effect Send).
  *
  * @since 0.1.0
  */
@@ -15,8 +15,8 @@ import type { Observers } from "../Observers.ts"
 import * as World from "../World.ts"
 
 /**
- * Why somebody cannot send anything there. `silenced` is who is deaf, or whom a moderator has muted or suppressed; who has muted itself
- * is not.
+ * Why a user cannot send anything there. `silenced`: the user is deaf, or was muted or suppressed by a moderator; having muted
+ * oneself does not count.
  *
  * @category models
  * @since 0.1.0
@@ -24,7 +24,7 @@ import * as World from "../World.ts"
 export type Refusal = "wrong-kind" | "not-connected" | "silenced"
 
 /**
- * The same of sounds.
+ * The same for sounds.
  *
  * @category models
  * @since 0.1.0
@@ -47,12 +47,12 @@ export interface Sender {
  * @since 0.1.0
  */
 export interface VoiceEffects {
-  /** A sound of the guild or one that everybody has; of another guild, of which the sender is a member, if that is named. */
+  /** Sends a sound of the guild or a default sound, or a sound of another guild of the sender's if that is given. */
   readonly sendSound: (
     from: Sender,
     wanted: { readonly soundId: string; readonly guildId?: string | undefined }
   ) => SoundRefusal | undefined
-  /** Itself, or `name:id` for one of a guild. No bot can send one. */
+  /** Sends the character itself, or `name:id` for an emoji of a guild. Bots cannot send emoji. */
   readonly sendEmoji: (
     from: Sender,
     emoji: string,
@@ -73,7 +73,7 @@ export const make = (
   tell: Observers["tell"]
 ): VoiceEffects => {
   const refusalOf = (channel: World.Channel | undefined, userId: UserId): Refusal | undefined => {
-    // of stages nothing of it is documented, neither the permissions nor the event
+    // for stages, neither the permissions nor the event are documented
     if (channel?.kind !== "voice") return "wrong-kind"
     const state = World.voiceState(world, channel.guildId, userId)
     if (state?.channelId !== channel.id) return "not-connected"
@@ -82,7 +82,7 @@ export const make = (
     return isSilenced ? "silenced" : undefined
   }
 
-  /** To all who are in the channel, the sender among them. */
+  /** Sends to everyone in the channel, including the sender. */
   const send = (
     { guildId, id: channelId }: World.Channel,
     userId: UserId,
@@ -99,7 +99,7 @@ export const make = (
       animation_id: id,
       ...(sound === undefined
         ? {}
-        // it may be a text or a number; clients have seen numbers of those that everybody has
+        // it may be a string or a number; clients have observed numbers for the default sounds
         : { sound_id: sound.guildId === undefined ? Number(sound.id) : sound.id, sound_volume: sound.volume })
     }
     const isReachable = world.guilds.get(guildId)?.available === true
@@ -112,7 +112,7 @@ export const make = (
     tell({ _tag: "EffectSent", userId, guildId, channelId, sound: told, emoji })
   }
 
-  /** As reactions write it. */
+  /** In the format of reactions. */
   const emojiOf = ({ emoji: { id, name }, guildId }: World.Sound): string | undefined => {
     if (id === null || guildId === undefined) return name ?? undefined
     const emoji = world.emojis.get(guildId)?.get(id)
@@ -131,7 +131,7 @@ export const make = (
       const channel = world.channels.get(channelId)
       const refusal = refusalOf(channel, userId)
       if (channel === undefined || refusal === "wrong-kind") return "wrong-kind"
-      // whoever may not speak is suppressed, too
+      // a user who may not speak is also suppressed
       const isPermitted = may(world, channel, userId, "SPEAK") && may(world, channel, userId, "USE_SOUNDBOARD")
       if (!isPermitted) return "no-permission"
       if (refusal !== undefined) return refusal

@@ -1,5 +1,5 @@
 /**
- * The webhooks of channels as they are made, changed and deleted, and what is said of it (Discord docs, Resources, Webhook).
+ * Creates, changes and deletes the webhooks of channels, with the events about that (Discord docs, Resources, Webhook).
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import type * as World from "../World.ts"
 import type { AuditLog } from "./AuditLog.ts"
 
 /**
- * All changes are told to those with the intent for webhooks: WEBHOOKS_UPDATE, which says no more than in which channel.
+ * All changes are sent to sessions with the intent for webhooks: WEBHOOKS_UPDATE, which contains only the channel.
  *
  * @category models
  * @since 0.1.0
@@ -60,10 +60,10 @@ export const make = (
   }
 }
 
-/** Discord docs, Webhook Types: all that are made here are incoming ones. */
+/** Discord docs, Webhook Types: all webhooks here are incoming ones. */
 const incoming = 1
 
-/** What the audit log says of one. */
+/** A webhook in the audit log. */
 const told = ({ channelId, creator, name }: World.Webhook): DiscordObject.Json => ({
   name,
   type: incoming,
@@ -72,7 +72,7 @@ const told = ({ channelId, creator, name }: World.Webhook): DiscordObject.Json =
 })
 
 /**
- * As Discord shows one; who has made it, is left out where its token alone is known.
+ * A webhook in Discord's format. Its creator is left out if only the token is known.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,12 +1,12 @@
 /**
- * The JSON of a request's body, which may be anything. What is nested without end can be read, but not be written again.
+ * The JSON body of a request, which may be anything. Too deeply nested JSON can be parsed, but not be written again.
  *
  * @since 0.1.0
  */
 import { integerIds } from "../../../protocol/internal/PayloadError.ts"
 import type { Json } from "../objects/DiscordObject.ts"
 
-/** Discord's own objects are nested a dozen deep. */
+/** Discord's own objects are about a dozen levels deep. */
 const deepest = 100
 
 const isTooDeep = (text: string): boolean => {
@@ -25,11 +25,12 @@ const isTooDeep = (text: string): boolean => {
   return false
 }
 
-/** Some libraries write ids as numbers, of more digits than a number has. */
+/** Some libraries write ids as numbers, which have more digits than a number can represent. */
 const withIds = integerIds(new Set())
 
 /**
- * `undefined` for what is no JSON, or nested deeper than a hundred times. Integers that no number can hold are texts of their digits.
+ * Returns `undefined` if it is not JSON, or nested more than a hundred levels deep. Integers that no number can represent
+ * become strings of their digits.
  *
  * @category codecs
  * @since 0.1.0
@@ -51,7 +52,7 @@ export const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
- * What is in a list; nothing of what is none.
+ * The items of a list; empty for anything else.
  *
  * @category getters
  * @since 0.1.0
@@ -59,7 +60,7 @@ export const isObject = (value: unknown): value is Json =>
 export const itemsOf = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
 
 /**
- * The objects of a list.
+ * The objects in a list.
  *
  * @category getters
  * @since 0.1.0
@@ -67,7 +68,7 @@ export const itemsOf = (value: unknown): ReadonlyArray<unknown> => Array.isArray
 export const objectsOf = (value: unknown): ReadonlyArray<Json> => itemsOf(value).filter(isObject)
 
 /**
- * An id, be it written as a text or as a number; `undefined` for what is none.
+ * An id, written as a string or as a number; `undefined` for anything else.
  *
  * @category getters
  * @since 0.1.0
@@ -78,7 +79,7 @@ export const idOf = (value: unknown): string | undefined => {
 }
 
 /**
- * In characters as people count them: what takes two places in a text is one.
+ * The length in characters as people count them: a surrogate pair is one.
  *
  * @category getters
  * @since 0.1.0
@@ -86,7 +87,7 @@ export const idOf = (value: unknown): string | undefined => {
 export const lengthOf = (text: string): number => Array.from(text).length
 
 /**
- * Whether it is a text of so many characters.
+ * Whether it is a string of a length within these limits.
  *
  * @category guards
  * @since 0.1.0
@@ -95,7 +96,7 @@ export const isText = (value: unknown, least: number, most: number): value is st
   typeof value === "string" && lengthOf(value) >= least && lengthOf(value) <= most
 
 /**
- * Whether a parameter of a query says so: discord.py writes `1`.
+ * Whether a query parameter is true: discord.py writes `1`.
  *
  * @category guards
  * @since 0.1.0

@@ -1,11 +1,11 @@
 /**
- * The part of a file that a client asks for (RFC 9110, 14.1.2): players do, to seek.
+ * The part of a file that a client requests (RFC 9110, 14.1.2). Players do this for seeking.
  *
  * @since 0.1.0
  */
 
 /**
- * Bytes from one on up to another one, which is the first that does not belong to it.
+ * The bytes from one offset up to another, which is exclusive.
  *
  * @category models
  * @since 0.1.0
@@ -16,8 +16,8 @@ export interface ByteRange {
 }
 
 /**
- * Reads the header of a request for something of `size` bytes: `undefined` where all of it is to be given, because nothing else is asked
- * for, or several ranges, or something that is none; "outside" where there is nothing of what is asked for.
+ * Parses the header of a request for something of `size` bytes. Returns `undefined` if all of it should be sent, because there
+ * is no header, an invalid one, or several ranges; "outside" if none of the requested bytes exist.
  *
  * @category codecs
  * @since 0.1.0
@@ -25,7 +25,7 @@ export interface ByteRange {
 export const read = (header: string | undefined, size: number): ByteRange | "outside" | undefined => {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/i.exec(header ?? "") ?? []
   if (first === undefined || last === undefined || first + last === "") return undefined
-  // the last so many
+  // the last bytes
   if (first === "") return within(Math.max(size - Number(last), 0), size, size)
   if (last !== "" && Number(last) < Number(first)) return undefined
   return within(Number(first), last === "" ? size : Number(last) + 1, size)

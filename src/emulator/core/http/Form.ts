@@ -1,11 +1,11 @@
 /**
- * Forms (multipart/form-data, RFC 7578), by which files are sent beside JSON.
+ * Forms (multipart/form-data, RFC 7578), in which files are sent together with JSON.
  *
  * @since 0.1.0
  */
 
 /**
- * A file as it was sent. `contentType` is what was said of it, if anything was.
+ * A file as it was sent. `contentType` is the declared type, if any.
  *
  * @category models
  * @since 0.1.0
@@ -23,27 +23,27 @@ export interface File {
  * @since 0.1.0
  */
 export interface Form {
-  /** What is no file, by the name of the field, in UTF-8. */
+  /** The parts that are not files, by the name of the field, in UTF-8. */
   readonly texts: ReadonlyMap<string, Uint8Array>
   readonly files: ReadonlyArray<File>
   /** Whether there are more parts than are read. */
   readonly hasMore: boolean
 }
 
-/** So many parts are read: twice as many as a message has files. */
+/** The number of parts that are read: twice as many as a message has files. */
 const mostParts = 20
 
-/** So many characters has a boundary at most (RFC 2046, 5.1.1). */
+/** The maximum number of characters of a boundary (RFC 2046, 5.1.1). */
 const longestBoundary = 70
 
-/** So many bytes has what stands before the data of a part at most. */
+/** The maximum number of bytes before the data of a part. */
 const longestHead = 8 * 1024
 
 const parameter = (header: string, name: string): string | undefined =>
   new RegExp(`[;\\s]${name}="([^"]*)"`, "i").exec(header)?.[1] ??
     new RegExp(`[;\\s]${name}=([^";\\s]+)`, "i").exec(header)?.[1]
 
-/** Browsers and undici write so what may not stand in quotes. */
+/** How browsers and undici escape what cannot be in quotes. */
 const signs: Readonly<Record<string, string>> = { "%22": "\"", "%0D": "\r", "%0A": "\n" }
 
 const decoded = (text: string): string | undefined => {
@@ -61,7 +61,7 @@ const fileName = (header: string): string | undefined => {
 }
 
 /**
- * Whether a body begins as a form does: with a boundary, or with the line break before one, as those of eris and dysnomia do (RFC 2046,
+ * Whether a body begins like a form: with a boundary, or with the line break before one, as in eris and dysnomia (RFC 2046,
  * 5.1.1).
  *
  * @category guards
@@ -71,7 +71,8 @@ export const isForm = (body: string | Uint8Array): boolean =>
   /^(?:\r\n)?--/.test(typeof body === "string" ? body.slice(0, 4) : String.fromCharCode(...body.subarray(0, 4)))
 
 /**
- * Reads a form, which begins with its boundary; `undefined` for what is none. The data of its texts and files are those of `bytes`.
+ * Parses a form, which begins with its boundary; `undefined` if it is not a form. The data of its texts and files are views of
+ * `bytes`.
  *
  * @category codecs
  * @since 0.1.0
@@ -91,7 +92,7 @@ export const parse = (bytes: Uint8Array): Form | undefined => {
     if (end < 0) return undefined
     const headersEnd = buffer.subarray(at, Math.min(end, at + longestHead)).indexOf("\r\n\r\n")
     if (headersEnd < 0 && end - at > longestHead) return undefined
-    // what has no empty line behind its headers has none
+    // without an empty line after its headers it has none
     const start = headersEnd < 0 ? at : at + headersEnd + 4
     const headers = buffer.toString("utf8", at, start).split("\r\n")
     const header = (name: string) => headers.find((line) => line.toLowerCase().startsWith(`${name}:`))
@@ -99,13 +100,13 @@ export const parse = (bytes: Uint8Array): Form | undefined => {
     const field = parameter(disposition, "name")
     const name = fileName(disposition)
     const data = buffer.subarray(start, end)
-    // what has the name of a file is one, whatever its field is called: eris calls those of several files as the files
+    // a part with a file name is a file, whatever its field is called: eris names the fields of several files like the files
     if (name !== undefined) {
       const contentType = header("content-type")?.slice("content-type:".length).trim()
       files.push({ field: field ?? "", name, contentType, data })
     } else if (field !== undefined) texts.set(field, data)
     at = end + delimiter.length + 2
-    // the last delimiter has two hyphens behind it, all others a line break
+    // the last delimiter is followed by two hyphens, all others by a line break
     if (buffer.toString("latin1", at - 2, at) !== "\r\n") return { texts, files, hasMore: false }
   }
   return { texts, files, hasMore: true }

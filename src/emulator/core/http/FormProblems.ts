@@ -1,6 +1,6 @@
 /**
- * What is wrong with the body of a request, field by field, as Discord says it (Discord docs, Reference, Error Messages; the codes as public
- * clients have seen them).
+ * What is wrong with the body of a request, field by field, in Discord's format (Discord docs, Reference, Error Messages; the
+ * codes as observed by public clients).
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import * as Body from "./Body.ts"
 import type { RestResponse } from "./RestAnswer.ts"
 
 /**
- * One thing that is wrong. `path` names the field, with dots: `embeds.0.title`; an empty one is all of the body.
+ * A problem. `path` is the field, with dots: `embeds.0.title`. An empty path means the whole body.
  *
  * @category models
  * @since 0.1.0
@@ -23,11 +23,11 @@ interface Nested {
   [key: string]: Nested | Array<Omit<Problem, "path">>
 }
 
-/** Discord itself says no more of a body than anybody reads. */
+/** Discord itself does not report more of a body than anybody reads. */
 const mostTold = 100
 
 /**
- * The answer to a body with something wrong in it.
+ * The answer to a body with problems.
  *
  * @category constructors
  * @since 0.1.0
@@ -59,7 +59,7 @@ export const required = (path: string): Problem => ({
 })
 
 /**
- * Of a text or a list that has more than `most`, or less than `least` where so many are needed.
+ * For a text or a list longer than `most`, or shorter than `least` if that is required.
  *
  * @category constructors
  * @since 0.1.0
@@ -70,7 +70,7 @@ export const badLength = (path: string, most: number, least = 0): Problem =>
     : { path, code: "BASE_TYPE_BAD_LENGTH", message: `Must be between ${least} and ${most} in length.` }
 
 /**
- * Of what is none of a few values.
+ * For a value that is not one of the choices.
  *
  * @category constructors
  * @since 0.1.0
@@ -82,7 +82,7 @@ export const noChoice = (path: string, choices: Iterable<unknown>): Problem => (
 })
 
 /**
- * Of an object of a type that cannot be there. Discord says it of the object, in a tuple of Python.
+ * For an object of a type that is not possible there. Discord describes the object as a Python tuple.
  *
  * @category constructors
  * @since 0.1.0
@@ -94,7 +94,7 @@ export const wrongType = (path: string, types: Iterable<unknown>): Problem => {
 }
 
 /**
- * Of `null` in a list of objects.
+ * For `null` in a list of objects.
  *
  * @category constructors
  * @since 0.1.0
@@ -106,7 +106,7 @@ export const noItem = (path: string): Problem => ({
 })
 
 /**
- * Of what is no object where one has to be.
+ * For something other than an object where one is required.
  *
  * @category constructors
  * @since 0.1.0
@@ -117,12 +117,12 @@ export const noObject = (path: string): Problem => ({
   message: "Only dictionaries may be used in a DictType"
 })
 
-/** As much of a value as a message has room for. */
+/** The part of a value that a message has room for. */
 const shownAs = (value: unknown): string =>
   (typeof value === "object" ? JSON.stringify(value) : String(value)).slice(0, 100)
 
 /**
- * What is wrong with a text, which may be missing. One that is needed has more than spaces in it.
+ * Checks a text, which may be missing. A required one must not consist of spaces.
  *
  * @category guards
  * @since 0.1.0
@@ -149,7 +149,7 @@ export const ofText = (
 }
 
 /**
- * What is wrong with a yes or no, which may be missing.
+ * Checks a boolean, which may be missing.
  *
  * @category guards
  * @since 0.1.0
@@ -160,7 +160,7 @@ export const ofFlag = (path: string, value: unknown): ReadonlyArray<Problem> =>
     : [{ path, code: "BOOLEAN_TYPE_CONVERT", message: "Must be either true or false." }]
 
 /**
- * Of what is no time.
+ * For something that is not a time.
  *
  * @category constructors
  * @since 0.1.0
@@ -172,7 +172,7 @@ export const noTime = (path: string, value: unknown): Problem => ({
 })
 
 /**
- * What is wrong with a time, which may be missing.
+ * Checks a time, which may be missing.
  *
  * @category guards
  * @since 0.1.0
@@ -183,7 +183,7 @@ export const ofTime = (path: string, value: unknown): ReadonlyArray<Problem> =>
     : [noTime(path, value)]
 
 /**
- * What is wrong with a number, of which one may be missing.
+ * Checks a number, which may be missing.
  *
  * @category guards
  * @since 0.1.0
@@ -192,7 +192,7 @@ export const ofNumber = (path: string, value: unknown, least: number, most: numb
   ofKind({ name: "float", is: Number.isFinite }, path, value, least, most)
 
 /**
- * The same with a whole number.
+ * The same for an integer.
  *
  * @category guards
  * @since 0.1.0
@@ -218,7 +218,7 @@ const ofKind = (
 }
 
 /**
- * What is wrong with an id, be it written as a text or as a number.
+ * Checks an id, written as a string or as a number.
  *
  * @category guards
  * @since 0.1.0
@@ -232,7 +232,7 @@ export const ofSnowflake = (path: string, value: unknown, isRequired = false): R
 }
 
 /**
- * How many things a request asks for, and what is wrong with that; `usual` where it says nothing.
+ * The number of items that a request asks for, and what is wrong with it; `usual` if it does not say.
  *
  * @category getters
  * @since 0.1.0
@@ -244,21 +244,21 @@ export const limitIn = (
 ): { readonly limit: number; readonly problems: ReadonlyArray<Problem> } => {
   const given = query.get("limit")
   const limit = Number(given ?? usual)
-  // what is no number is told as it was written
+  // what is not a number is reported as it was written
   return { limit, problems: ofInteger("limit", Number.isInteger(limit) ? limit : given, 1, most) }
 }
 
 const webSchemes = ["http", "https"]
 
 /**
- * What is wrong with an address, of which one may be missing or empty. `more` are schemes besides those of the web.
+ * Checks a URL, which may be missing or empty. `more` are schemes in addition to those of the web.
  *
  * @category guards
  * @since 0.1.0
  */
 export const ofUrl = (path: string, value: unknown, more: ReadonlyArray<string> = []): ReadonlyArray<Problem> => {
   if (typeof value !== "string" || value === "") return []
-  // the name of a file need be no host
+  // the name of a file does not have to be a host
   if (more.some((scheme) => value.startsWith(`${scheme}://`))) return []
   if (!URL.canParse(value)) return [{ path, code: "URL_TYPE_INVALID_URL", message: "Not a well formed URL." }]
   const scheme = new URL(value).protocol.slice(0, -1)

@@ -11,14 +11,14 @@
 export interface RestResponse {
   /** 0 if a fault leaves the request without an answer: its connection ends. */
   readonly status: number
-  /** To be written as JSON; `undefined` for an empty body. */
+  /** Written as JSON; `undefined` for an empty body. */
   readonly body: unknown
-  /** To be written as it is, in place of `body`. */
+  /** Written as it is, instead of `body`. */
   readonly text?: string
   /** The same, with a `content-type` among the `headers`. */
   readonly bytes?: Uint8Array
   readonly headers?: { readonly [name: string]: string }
-  /** Milliseconds to wait before answering, if a fault says so. */
+  /** Milliseconds to wait before answering, because of a fault. */
   readonly delayMs?: number
 }
 
@@ -38,7 +38,7 @@ export const error = (status: number, code: number, message: string): RestRespon
 })
 
 /**
- * All went well, and there is nothing to say.
+ * Success without content.
  *
  * @category constants
  * @since 0.1.0
@@ -70,7 +70,7 @@ export const unknownMessage: RestResponse = error(404, 10008, "Unknown Message")
 export const emptyMessage: RestResponse = error(400, 50006, "Cannot send an empty message")
 
 /**
- * What is answered to who changes a message that nobody has written.
+ * The answer to changing a message that nobody has written.
  *
  * @category constants
  * @since 0.1.0
@@ -114,7 +114,7 @@ export const unknownWebhook: RestResponse = error(404, 10015, "Unknown Webhook")
 export const invalidToken: RestResponse = error(401, 50027, "Invalid Webhook Token")
 
 /**
- * Answers requests for which the token in the path is enough; `undefined` for all others.
+ * Answers requests for which the token in the path is sufficient; `undefined` for all others.
  *
  * @category models
  * @since 0.1.0

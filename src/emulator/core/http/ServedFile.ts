@@ -1,5 +1,5 @@
 /**
- * Files as Discord's content delivery network serves them: to anybody, whole or in parts.
+ * Files as Discord's content delivery network serves them: to anybody, completely or in parts.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ export interface ServedFile {
 }
 
 /**
- * The file, or the part of it that is asked for with `range`, the header of that name; 404 where there is none.
+ * The file, or the part of it that is requested with `range`, the header of that name; 404 if there is none.
  *
  * @category constructors
  * @since 0.1.0
@@ -26,7 +26,7 @@ export const answer = (file: ServedFile | undefined, method: string, range: stri
   const { contentType, data } = file
   const headers = { "content-type": contentType, "accept-ranges": "bytes" }
   const size = data.length
-  // of parts only GET knows
+  // ranges apply only to GET
   if (method === "HEAD") {
     return { status: 200, body: undefined, headers: { ...headers, "content-length": String(size) } }
   }

@@ -1,5 +1,5 @@
 /**
- * What a bot suggests while somebody types an option of its command (Discord docs, Application Commands, Autocomplete).
+ * What a bot suggests while a user types an option of its command (Discord docs, Application Commands, Autocomplete).
  *
  * @since 0.1.0
  */
@@ -7,6 +7,8 @@ import * as Body from "../http/Body.ts"
 import { badLength, ofText, type Problem, required } from "../http/FormProblems.ts"
 
 /**
+ * A suggestion for an option of a command.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -18,8 +20,8 @@ export interface Choice {
 const most = 25
 
 /**
- * The choices of an answer: 25 at most, each with a name of 1 to 100 characters and a text as long, or a number. `undefined` for
- * anything else.
+ * The choices of an answer: at most 25, each with a name of 1 to 100 characters and a value that is a text of the same length
+ * or a number. `undefined` for anything else.
  *
  * @category codecs
  * @since 0.1.0
@@ -36,7 +38,7 @@ export const read = (data: unknown): ReadonlyArray<Choice> | undefined => {
 }
 
 /**
- * What is wrong with an answer that `read` does not take.
+ * What is wrong with an answer that `read` does not accept.
  *
  * @category guards
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What Discord takes as a slash command and its options when a bot registers them (Discord docs, Application Commands, Application Command
- * Structure and Naming).
+ * What Discord accepts as a slash command and its options when a bot registers them (Discord docs, Application Commands,
+ * Application Command Structure and Naming).
  *
  * @since 0.1.0
  */
@@ -8,17 +8,17 @@ import * as Body from "../http/Body.ts"
 import { badLength, noChoice, ofText, type Problem, required } from "../http/FormProblems.ts"
 import type { Json } from "../objects/DiscordObject.ts"
 
-/** Of a subcommand and of a group of them. */
+/** The types of a subcommand and of a group of subcommands. */
 const [subcommand, group] = [1, 2]
 
 const optionTypes: ReadonlySet<unknown> = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
 
-/** So many options has a command, and so many choices one of them. */
+/** The maximum number of options of a command, and of choices of an option. */
 const most = 25
 
 const nameForm = /^[-_'\p{L}\p{N}\p{sc=Deva}\p{sc=Thai}]{1,32}$/u
 
-/** Names are small where there are small letters. */
+/** Names are lower-case in scripts that have lower case. */
 const problemsOfName = (path: string, name: unknown): ReadonlyArray<Problem> => {
   if (typeof name !== "string" || name === "") return [required(`${path}name`)]
   if (nameForm.test(name) && name === name.toLowerCase()) return []
@@ -66,7 +66,8 @@ const problemsOfOptions = (path: string, options: unknown): ReadonlyArray<Proble
 }
 
 /**
- * What is wrong with a slash command, or with an option, which has the same form; `path` stands before the names of its fields, with a dot.
+ * What is wrong with a slash command, or with an option, which has the same form; `path` precedes the names of its fields, with
+ * a dot.
  *
  * @category guards
  * @since 0.1.0

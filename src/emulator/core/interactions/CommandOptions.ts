@@ -1,6 +1,6 @@
 /**
- * The options of a slash command as Discord sends them (Discord docs, Application Commands, Application Command Interaction Data Option
- * Structure): of the type that the bot has registered them with, or else of the one that the value suggests.
+ * The options of a slash command as Discord sends them (Discord docs, Application Commands, Application Command Interaction
+ * Data Option Structure): with the type that the bot has registered, or else the one that the value suggests.
  *
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ import * as Resolved from "./Resolved.ts"
 type Json = DiscordObject.Json
 
 /**
- * What somebody types: values by name. Users, channels and roles are their ids.
+ * What a user types: values by name. Users, channels and roles are their ids.
  *
  * @category models
  * @since 0.1.0
@@ -27,7 +27,7 @@ export type Values = Readonly<Record<string, Value>>
 type Value = string | number | boolean | SentFile
 
 /**
- * The options of an interaction, with the users and channels that they name; or what Discord's client would not let anybody send.
+ * The options of an interaction, with the users and channels that they refer to, or why Discord's client would not send them.
  *
  * @category models
  * @since 0.1.0
@@ -86,7 +86,10 @@ const resolvedAs = new Map<unknown, Resolved.Kind>([
   [types.mentionable, "mentionable"]
 ])
 
-/** What a value has to be by the limits that an option was registered with (Discord docs, Application Command Option Structure). */
+/**
+ * The requirement that a value violates, according to the limits of its registered option (Discord docs, Application Command
+ * Option Structure).
+ */
 const outsideOf = (option: Json, value: unknown): string | undefined => {
   const [measured, of, unit] = typeof value === "string"
     ? [value.length, "length", " characters"]
@@ -98,9 +101,9 @@ const outsideOf = (option: Json, value: unknown): string | undefined => {
 }
 
 /**
- * Fills in a command. `path` is its name with those of group and subcommand, if it has such; `registered` is the command as the
- * bot has registered it, if it has. With `focused`, the option that is being typed, it is filled in so far: that option is the text that
- * was typed, of whatever type it will be, and others may be missing. `keep` keeps files that are sent.
+ * Fills in a command. `path` is its name, including group and subcommand; `registered` is the command as the bot has registered
+ * it, if it has. With `focused`, the option that is being typed, the command is incomplete: that option is the text so far,
+ * whatever its type, and others may be missing. `keep` stores files that are sent.
  *
  * @category constructors
  * @since 0.1.0
@@ -182,6 +185,6 @@ export const fill = (
     const type = depth === 1 && path.length === 3 ? types.group : types.subcommand
     options = [{ name: path[depth], type, options }]
   }
-  // nobody is told yet whom the ids name
+  // the ids are not resolved yet
   return { options, resolved: focused === undefined ? resolved.json() : undefined }
 }

@@ -1,5 +1,5 @@
 /**
- * The application commands that bots register at login (Discord docs, Application Commands): kept and given back.
+ * The application commands that bots register at login (Discord docs, Application Commands): stored and returned.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import type { Json } from "../objects/DiscordObject.ts"
 import * as CommandForm from "./CommandForm.ts"
 
 /**
- * Where commands are registered: everywhere, or in one guild.
+ * Where commands are registered: globally, or in one guild.
  *
  * @category models
  * @since 0.1.0
@@ -26,26 +26,26 @@ export interface Scope {
 export interface Commands {
   readonly list: (scope: Scope) => ReadonlyArray<Json>
   /**
-   * One more, or in place of the one with its name and type; `undefined` if it has no name, a type that there is not, or, in a context
-   * menu, a description or options.
+   * Adds a command, or replaces the one with its name and type; `undefined` if it has no name, an unknown type, or, in a
+   * context menu, a description or options.
    */
   readonly put: (scope: Scope, command: unknown) => Json | undefined
-  /** All that there are from now on, with the ids that they had; `undefined`, and nothing changes, if one could not be `put`. */
+  /** Replaces all commands, keeping the ids of existing ones; `undefined`, and no change, if one could not be `put`. */
   readonly replace: (scope: Scope, commands: ReadonlyArray<unknown>) => ReadonlyArray<Json> | undefined
-  /** The one with this id is another one from now on; `undefined`, and nothing changes, if that could not be `put`. */
+  /** Replaces the command with this id; `undefined`, and no change, if that could not be `put`. */
   readonly change: (scope: Scope, id: string, command: Json) => Json | undefined
-  /** Whether there was one with this id. */
+  /** Removes a command. Returns whether there was one with this id. */
   readonly remove: (scope: Scope, id: string | undefined) => boolean
 }
 
 const keyOf = ({ name, type = 1 }: Json): string => `${String(type)}/${String(name)}`
 
-/** Of a slash command, of the menus of a user and of a message, and of an activity (Discord docs, Application Command Types). */
+/** A slash command, the menus of a user and of a message, and an activity (Discord docs, Application Command Types). */
 const types: ReadonlySet<unknown> = new Set([1, 2, 3, 4])
 
 const menus: ReadonlySet<unknown> = new Set([2, 3])
 
-/** Discord's schema lets all but the name be `null`, which says no more than leaving it out. */
+/** Discord's schema allows everything but the name to be `null`, which means the same as leaving it out. */
 const withoutNulls = (command: unknown): Json =>
   typeof command === "object" && command !== null
     ? Object.fromEntries(Object.entries(command).filter(([, value]) => value !== null))
@@ -58,7 +58,7 @@ const noPermissions = (path: string): Problem => ({
 })
 
 /**
- * What is wrong with a command; `path` stands before the names of its fields, with a dot.
+ * What is wrong with a command; `path` precedes the names of its fields, with a dot.
  *
  * @category guards
  * @since 0.1.0

@@ -1,5 +1,6 @@
 /**
- * Commands in the context menu of a user or of a message (Discord docs, Application Commands, User Commands and Message Commands).
+ * Commands in the context menu of a user or of a message (Discord docs, Application Commands, User Commands and Message
+ * Commands).
  *
  * @since 0.1.0
  */
@@ -18,8 +19,8 @@ import * as Resolved from "./Resolved.ts"
 export const typeOf = (on: Message.On): 2 | 3 => "user" in on ? 2 : 3
 
 /**
- * What an interaction says of the target; or why there is none. `find` gives the message of an id as the bot reads it: what a command is
- * chosen on it may read whatever its intents.
+ * The target of an interaction, or why there is none. `find` returns the message with an id as the bot may read it: the bot can
+ * read the target of a command whatever its intents.
  *
  * @category constructors
  * @since 0.1.0

@@ -36,7 +36,8 @@ const unknownInteraction = error(404, 10062, "Unknown interaction")
 const acknowledged = error(400, 40060, "Interaction has already been acknowledged.")
 
 /**
- * Answers what is under `/interactions` and `/webhooks`. `find` gives the interaction of a token, `isThere` says whether the channel of one is there still.
+ * Answers requests under `/interactions` and `/webhooks`. `find` returns the interaction of a token; `isThere` tells whether
+ * its channel still exists.
  *
  * @category constructors
  * @since 0.1.0
@@ -65,7 +66,7 @@ export const make = (
     return ok(messages.json(message, message.author.id))
   }
 
-  /** Suggestions, or `false` for what is no answer to somebody who is typing. */
+  /** Handles suggestions. Returns `false` for something that is not an answer to a user who is typing. */
   const answerTyping = (entry: Entry, { data, type: kind }: Json): boolean => {
     const choices = kind === callback.choices ? Choices.read(data) : undefined
     entry.choices = choices
@@ -83,7 +84,7 @@ export const make = (
     }
     const content: Sent.Sent = { body: typeof data === "object" ? { ...data } : {}, files }
     const before = kind === callback.update ? entry.pressed : undefined
-    // what a form has in it is no part of a message
+    // the content of a form is not part of a message
     const problem = kind === callback.modal ? undefined : Sent.problemOf(content, { ...before, path: "data." })
     if (problem !== undefined) return problem
     let message: Message.Message | undefined
@@ -91,7 +92,7 @@ export const make = (
       if (!Sent.saysSomething(content)) return emptyMessage
       message = entry.original = say(entry, content)
     } else if (kind === callback.thinking) {
-      // nothing but the flags counts: what it has thought of is still to come
+      // only the flags count: the content follows later
       message = entry.original = say(entry, { body: { flags: content.body["flags"] }, files: [] }, true)
     } else if (kind === callback.silently && entry.pressed !== undefined) {
       entry.original = entry.pressed
@@ -122,7 +123,7 @@ export const make = (
     })
   }
 
-  /** What follows on the first answer: edits, deletions and more messages. */
+  /** Handles what follows the first answer: edits, deletions and more messages. */
   const follow = (entry: Entry, method: string, id: string | undefined, sent: Sent.Sent): RestResponse => {
     const isAnswered = entry.progress === "deferred" || entry.progress === "answered"
     if (!isAnswered || entry.type === InteractionEntry.types.typing) return unknownWebhook
@@ -133,7 +134,7 @@ export const make = (
       if (method !== "POST") return wrongMethod
       if (!Sent.saysSomething(sent)) return emptyMessage
       const { original } = entry
-      // what a bot says first is what it has thought of: no new message (Discord docs, Create Followup Message)
+      // the first message after "is thinking" replaces it: it is not a new message (Discord docs, Create Followup Message)
       if (original?.isThinking === true && !original.isDeleted) return edit(entry, original, sent)
       return ok(messages.json(say(entry, sent), entry.bot.id))
     }
@@ -162,7 +163,7 @@ export const make = (
       return isCallback ? unknownInteraction : invalidToken
     }
     if (!isThere(entry.where)) return unknownChannel
-    // nothing of it is read before it is known that somebody may send it
+    // not parsed before it is known that the bot may send it
     const sent = Sent.parse(body)
     if ("status" in sent) return sent
     if (!isCallback) return follow(entry, method, id, sent)

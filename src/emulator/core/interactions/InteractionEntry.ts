@@ -1,5 +1,5 @@
 /**
- * An interaction between a user and a bot, from both sides.
+ * An interaction between a user and a bot, for both sides.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type * as Choices from "./Choices.ts"
 import type * as Modal from "./Modal.ts"
 
 /**
- * How far a bot has come: it has said nothing, that it is thinking, something, or nothing in time.
+ * The progress of a bot: it has not answered, has said that it is thinking, has answered, or has not answered in time.
  *
  * @category models
  * @since 0.1.0
@@ -33,7 +33,7 @@ export const types = { command: 2, component: 3, typing: 4, modal: 5 } as const
 export type Type = typeof types[keyof typeof types]
 
 /**
- * What the emulator keeps of an interaction, for as long as its token holds.
+ * What the emulator keeps of an interaction, for as long as its token is valid.
  *
  * @category models
  * @since 0.1.0
@@ -44,21 +44,21 @@ export interface Entry {
   readonly bot: World.User
   readonly begunMs: number
   readonly type: Type
-  /** On what it was chosen in a context menu. */
+  /** Its target in a context menu. */
   readonly on: Message.On | undefined
-  /** What the component belongs to, or the one that opened the form. */
+  /** The message with the component, or with the one that opened the form. */
   readonly pressed: Message.Message | undefined
   readonly where: Places.Where
   /** Who began it. */
   readonly user: World.User
-  /** What was sent to the bot with it. */
+  /** The files that were sent to the bot with it. */
   readonly files: ReadonlyArray<Attachments.Attachment>
   readonly messages: Array<Message.Message>
   readonly watchers: Set<() => void>
   progress: Progress
-  /** What the bot calls its original answer: a message of its own, or the one that was pressed. */
+  /** The bot's original answer: a new message, or the one with the component. */
   original: Message.Message | undefined
-  /** What it suggests for an option that is being typed. */
+  /** The suggestions for an option that is being typed. */
   choices: ReadonlyArray<Choices.Choice> | undefined
   /** The form that the bot has opened. */
   modal: Modal.Modal | undefined

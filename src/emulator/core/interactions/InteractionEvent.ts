@@ -1,5 +1,6 @@
 /**
- * Where an interaction was begun, and by whom, as INTERACTION_CREATE says it (Discord docs, Receiving and Responding, Interaction Object).
+ * Where an interaction was begun, and by whom, as in INTERACTION_CREATE (Discord docs, Receiving and Responding, Interaction
+ * Object).
  *
  * @since 0.1.0
  */

@@ -1,6 +1,7 @@
 /**
- * Slash commands that are typed, buttons that are pressed and forms that are sent, and how a bot answers them over REST (Discord docs,
- * Interactions: Receiving and Responding). An answer has three seconds, and what follows on it a quarter of an hour.
+ * Slash commands that are typed, buttons that are pressed and forms that are submitted, and how a bot answers them over REST
+ * (Discord docs, Interactions: Receiving and Responding). The first answer has to come within three seconds, and what follows
+ * within a quarter of an hour.
  *
  * @since 0.1.0
  */
@@ -31,7 +32,7 @@ import * as UsableCommands from "./UsableCommands.ts"
 type Json = DiscordObject.Json
 
 /**
- * A command that somebody types. `path` is its name, with those of a group and a subcommand.
+ * A command that a user types. `path` is its name, including group and subcommand.
  *
  * @category models
  * @since 0.1.0
@@ -45,7 +46,7 @@ export interface Typed {
 }
 
 /**
- * A command that somebody is typing. `focused` is the option with the cursor in it, whose value is what was typed of it.
+ * A command that a user is typing. `focused` is the option with the cursor, whose value is what was typed so far.
  *
  * @category models
  * @since 0.1.0
@@ -55,7 +56,7 @@ export interface Typing extends Typed {
 }
 
 /**
- * A command that somebody chooses in a context menu.
+ * A command that a user chooses in a context menu.
  *
  * @category models
  * @since 0.1.0
@@ -69,7 +70,7 @@ export interface Chosen {
 }
 
 /**
- * An interaction from the side of who began it.
+ * An interaction from the point of view of who began it.
  *
  * @category models
  * @since 0.1.0
@@ -77,26 +78,26 @@ export interface Chosen {
 export interface Interaction {
   readonly id: string
   readonly progress: () => InteractionEntry.Progress
-  /** What the bot has said that is still there, as it is now. */
+  /** What the bot has said and not deleted, as it is now. */
   readonly messages: () => ReadonlyArray<Message.Message>
   /** The form that the bot has opened as its answer. */
   readonly modal: () => Modal.Modal | undefined
   /** What the bot has suggested for an option that is being typed. */
   readonly choices: () => ReadonlyArray<Choices.Choice> | undefined
-  /** Calls `f` after each change, until the function that it returns is called. */
+  /** Calls `f` after each change, until the returned function is called. */
   readonly watch: (f: () => void) => () => void
-  /** Somebody presses a button of one of the messages, or chooses in its menu. */
+  /** Presses a button of one of the messages, or chooses in its menu. */
   readonly press: (
     userId: UserId,
     customId: string,
     values: ReadonlyArray<string>
   ) => Begun
-  /** Who began it sends the form, once. */
+  /** Submits the form on behalf of who began it, once. */
   readonly submit: (values: Modal.Values) => Begun
 }
 
 /**
- * An interaction, or why Discord's client would not let anybody begin it.
+ * An interaction, or why Discord's client would not begin it.
  *
  * @category models
  * @since 0.1.0
@@ -110,16 +111,16 @@ export type Begun = Interaction | Recipient.Absence
 export interface Interactions {
   readonly type: (command: Typed) => Begun
   readonly choose: (command: Chosen) => Begun
-  /** Asks the bot what it suggests. */
+  /** Asks the bot for suggestions. */
   readonly suggest: (command: Typing) => Begun
-  /** Somebody presses a button of the last message in a channel that has it, or chooses in its menu. */
+  /** Presses a button of the last message in a channel that has it, or chooses in its menu. */
   readonly pressIn: (
     channelId: ChannelId,
     userId: UserId,
     customId: string,
     values: ReadonlyArray<string>
   ) => Begun
-  /** Why somebody does not find a command of this name there yet, of whatever kind: the bot is not there, or has not registered it. */
+  /** Why a user cannot find a command of this name there yet, of any kind: the bot is not there, or has not registered it. */
   readonly obstacle: (command: Omit<Chosen, "on">) => Recipient.Absence | undefined
   readonly rest: ByToken
 }
@@ -146,7 +147,10 @@ export const make = (
   const recipientOf = Recipient.make(world, gateway)
   const byToken = new Map<string, InteractionEntry.Entry>()
 
-  /** Files of what only one user sees go with the last token by which it can be changed: nobody deletes it. */
+  /**
+   * The files of a message that only one user sees are removed with the last token that can change it, because nobody deletes
+   * it.
+   */
   const forget = (entry: InteractionEntry.Entry) => {
     byToken.delete(entry.token)
     messages.forgetFiles({ attachments: entry.files })
@@ -233,7 +237,7 @@ export const make = (
     }
     if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
     const { author, webhook, where } = message
-    // what a bot sends by its webhook is its own
+    // what a bot sends with its webhook is its own
     const bot = webhook?.creator ?? author
     const resolved = Resolved.make(world, where.guild, userId)
     const isButton = component["type"] === button
@@ -256,7 +260,7 @@ export const make = (
     })
   }
 
-  /** Keeps the files that somebody sends with an interaction. */
+  /** Stores the files that a user sends with an interaction. */
   const keeping = ({ channel }: Places.Where) => {
     const files: Array<Attachments.Attachment> = []
     const keep = (sent: ReadonlyArray<SentFile>) => {
@@ -301,7 +305,7 @@ export const make = (
         ...(pressed === undefined ? {} : { pressed }),
         files
       })
-      // nobody was sent them
+      // they were not sent to anybody
       if ("problem" in begun) messages.forgetFiles({ attachments: files })
       entry.isSubmitted = !("problem" in begun)
       return begun
@@ -330,7 +334,7 @@ export const make = (
       },
       files
     })
-    // nobody was sent them
+    // they were not sent to anybody
     if ("problem" in begun) messages.forgetFiles({ attachments: files })
     return begun
   }

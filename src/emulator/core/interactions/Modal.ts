@@ -1,6 +1,6 @@
 /**
- * A form that a bot shows somebody, and how it is filled in (Discord docs, Receiving and Responding: Modal, Modal Submit Data Structure,
- * Component Interaction Response Structures).
+ * A form that a bot shows a user, and how it is filled in (Discord docs, Receiving and Responding: Modal, Modal Submit Data
+ * Structure, Component Interaction Response Structures).
  *
  * @since 0.1.0
  */
@@ -15,30 +15,33 @@ import type * as World from "../World.ts"
 import * as Resolved from "./Resolved.ts"
 
 /**
+ * A form that a bot shows a user.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Modal {
   readonly customId: string
   readonly title: string
-  /** Objects of Discord: rows with a text input, labels with any input, and texts. */
+  /** Discord's objects: rows with a text input, labels with any input, and texts. */
   readonly components: ReadonlyArray<Json>
 }
 
 /**
- * What somebody fills in, by the `custom_id` of the input. A text input and a group of radio buttons take a text, a checkbox true
- * or false, all others a list; users, channels and roles are their ids. What is left out is as the bot has filled it in.
+ * What a user fills in, by the `custom_id` of the input. Text inputs and groups of radio buttons take a string, checkboxes a
+ * boolean, all others an array; users, channels and roles are their ids. Inputs that are left out keep what the bot has filled
+ * in.
  *
  * @category models
  * @since 0.1.0
  */
 export type Values = Readonly<Record<string, string | boolean | ReadonlyArray<string | SentFile>>>
 
-/** Keeps files that are sent. */
+/** Stores files that are sent. */
 type Keep = (files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachments.Attachment>
 
 /**
- * What was filled in, as Discord sends it; or what Discord's client would not let anybody send.
+ * The filled-in form as Discord sends it, or the reason why Discord's client would not send it.
  *
  * @category models
  * @since 0.1.0
@@ -70,7 +73,7 @@ const inLabel: ReadonlySet<unknown> = new Set([
   ...Resolved.menus.keys()
 ])
 
-/** A text, or nothing in place of all else. */
+/** A string, or `null` for anything else. */
 const textIn = (value: unknown): string | null => typeof value === "string" ? value : null
 
 const problemsOfInput = (path: string, value: unknown, allowed: ReadonlySet<unknown>): ReadonlyArray<Problem> => {
@@ -85,7 +88,7 @@ const isInput = (value: unknown, allowed: ReadonlySet<unknown>): value is Json =
 
 const inRow: ReadonlySet<unknown> = new Set([types.text])
 
-/** The input of a component, `undefined` where it has none. */
+/** The input of a component, or `undefined` if it has none. */
 const inputOf = ({ component, components, type }: Json): Json | undefined => {
   if (type === types.label) return isInput(component, inLabel) ? component : undefined
   const [only, ...more] = Body.itemsOf(components)
@@ -93,7 +96,7 @@ const inputOf = ({ component, components, type }: Json): Json | undefined => {
 }
 
 /**
- * `undefined` for what is no form.
+ * Returns `undefined` for anything that is not a form.
  *
  * @category codecs
  * @since 0.1.0
@@ -153,7 +156,7 @@ const listOf = (
 }
 
 /**
- * What is wrong with what somebody chooses in a menu, of a form or of a message; what it names is added to `resolved`.
+ * What is wrong with a choice in a menu, of a form or of a message. What it refers to is added to `resolved`.
  *
  * @category guards
  * @since 0.1.0
@@ -215,7 +218,7 @@ const answerOf = (input: Json, resolved: Resolved.Resolved, keep: Keep, value: V
 }
 
 /**
- * Fills in a form. `keep` keeps files that are sent.
+ * Fills in a form. `keep` stores files that are sent.
  *
  * @category constructors
  * @since 0.1.0
@@ -251,7 +254,7 @@ export const fill = (
 }
 
 /**
- * What is wrong with a form that `read` does not take.
+ * What is wrong with a form that `read` does not accept.
  *
  * @category guards
  * @since 0.1.0
@@ -278,7 +281,7 @@ export const problemsOf = (data: unknown): ReadonlyArray<Problem> => {
   ]
 }
 
-/** What is wrong with one that has no input. */
+/** What is wrong with a component that has no input. */
 const problemsOfComponent = (path: string, { component, components, type }: Json): ReadonlyArray<Problem> => {
   if (type === types.label) return problemsOfInput(`${path}.component`, component, inLabel)
   if (type !== types.row) return [wrongType(path, [types.row, types.paragraph, types.label])]

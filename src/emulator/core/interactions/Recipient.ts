@@ -1,5 +1,5 @@
 /**
- * The session of a bot that is told of an interaction.
+ * The session of a bot that gets an interaction.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Places from "../messages/Places.ts"
 import type * as World from "../World.ts"
 
 /**
- * Why nobody is told. `isAway`: the bot's program has ended, or has not begun.
+ * Why nobody gets it. `isAway`: the bot's program has ended, or has not started.
  *
  * @category models
  * @since 0.1.0
@@ -31,7 +31,7 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
     return { problem: `"${name}" is not logged in${gateway.hasEnded(id) ? " any more" : ""}`, isAway: true }
   }
 
-  /** That of a bot that is told of what happens there, whether the bot itself sees the channel or not. */
+  /** The session of a bot that gets the events of a place, whether the bot itself sees the channel or not. */
   return (bot: World.User, where: Places.Where): GatewaySession | Absence => {
     const { guild } = where
     const isTold = (session: GatewaySession) =>

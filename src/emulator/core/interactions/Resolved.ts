@@ -1,6 +1,6 @@
 /**
- * The users, channels and files that an interaction names, as Discord sends them beside it (Discord docs, Receiving and Responding, Resolved
- * Data Structure).
+ * The users, channels and files that an interaction refers to, as Discord sends them with it (Discord docs, Receiving and
+ * Responding, Resolved Data Structure).
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import type * as World from "../World.ts"
 type Json = DiscordObject.Json
 
 /**
- * What an id may be of.
+ * What an id may refer to.
  *
  * @category models
  * @since 0.1.0
@@ -35,10 +35,10 @@ export const menus: ReadonlyMap<unknown, Kind> = new Map([[5, "user"], [6, "role
  * @since 0.1.0
  */
 export interface Resolved {
-  /** Adds what an id names, or says that it names nothing of that kind. */
+  /** Adds what an id refers to, or returns that there is nothing of that kind. */
   readonly add: (kind: Kind, id: string) => string | undefined
   readonly addFile: (file: Attachments.Attachment) => void
-  /** `undefined` while there is nothing in it. */
+  /** `undefined` while it is empty. */
   readonly json: () => Json | undefined
 }
 
@@ -47,7 +47,7 @@ export interface Resolved {
  * @since 0.1.0
  */
 export const make = (world: World.World, guild: World.Guild | undefined, userId: UserId): Resolved => {
-  /** What who names a channel may do there. */
+  /** The permissions of the user in a channel that it refers to. */
   const permissionsOf = (channel: World.Channel) => String(Admission.permissions(world, channel, userId))
   const users: Record<string, unknown> = {}
   const members: Record<string, unknown> = {}

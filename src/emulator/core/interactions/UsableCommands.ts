@@ -1,6 +1,6 @@
 /**
- * The commands of a bot that somebody finds in a client, by where it is and what it may do (Discord docs, Application Commands, Contexts
- * and Permissions).
+ * The commands of a bot that a user finds in a client, depending on the place and the permissions (Discord docs, Application
+ * Commands, Contexts and Permissions).
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ interface Problem {
  * @since 0.1.0
  */
 export interface UsableCommands {
-  /** Where somebody uses a command of a bot: direct messages are those of the two. */
+  /** Where a user uses a command of a bot: direct messages are those of the two. */
   readonly placeOf: (
     channelId: ChannelId,
     botId: UserId
@@ -36,14 +36,17 @@ export interface UsableCommands {
     name: string | undefined,
     type: number
   ) => { readonly registered: Json | undefined } | Problem
-  /** Why the user does not find a command of this name there, of whatever type. Who has registered nothing has not registered it. */
+  /**
+   * Why the user does not find a command of this name there, of any type. A bot that has registered nothing has not registered
+   * it.
+   */
   readonly missing: (
     userId: UserId,
     botId: UserId,
     where: Places.Where,
     name: string
   ) => Problem | undefined
-  /** What all commands have in their data. */
+  /** What the data of all commands contain. */
   readonly dataOf: (
     registered: Json | undefined,
     guild: World.Guild | undefined,
@@ -65,12 +68,12 @@ export const make = (world: World.World, commands: Pick<Commands, "list">): Usab
     if (!isHere) return `the bot has not registered it for ${guild === undefined ? "direct messages" : "guilds"}`
     if (guild === undefined || typeof needed !== "string") return undefined
     const mine = Admission.permissions(world, channel, userId)
-    // none at all are those of an administrator
+    // no permissions at all means those of an administrator
     const isAllowed = needed === "0" ? Permissions.has(mine, "ADMINISTRATOR") : (BigInt(needed) & ~mine) === 0n
     return isAllowed ? undefined : "the bot has registered it for those who have other permissions"
   }
 
-  /** Those of all guilds, and of that one. */
+  /** The commands for all guilds, and for that one. */
   const registeredFor = (botId: UserId, { guild }: Places.Where): ReadonlyArray<Json> =>
     (guild === undefined ? [undefined] : [undefined, guild.id])
       .flatMap((guildId) => commands.list({ applicationId: botId, guildId }))
@@ -86,7 +89,7 @@ export const make = (world: World.World, commands: Pick<Commands, "list">): Usab
     find: (userId, botId, where, name, type) => {
       const all = registeredFor(botId, where)
       const registered = all.findLast((command) => command["name"] === name && command["type"] === type)
-      // a bot that has registered nothing here has done it elsewhere, once
+      // a bot that has registered nothing here has done so elsewhere at some time
       if (registered === undefined && all.length > 0) return { problem: "the bot has registered no such command" }
       const problem = registered && problemOfUse(registered, userId, where)
       return problem === undefined ? { registered } : { problem }

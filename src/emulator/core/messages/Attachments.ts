@@ -1,6 +1,6 @@
 /**
- * The files of messages, kept and served as Discord's content delivery network does (Discord docs, Resources, Message, Attachment
- * Object).
+ * The files of messages, stored and served like Discord's content delivery network does (Discord docs, Resources, Message,
+ * Attachment Object).
  *
  * @since 0.1.0
  */
@@ -20,12 +20,12 @@ export interface Attachment {
   readonly id: string
   readonly name: string
   readonly description: string | undefined
-  /** What else was said of it, by Discord's names. */
+  /** Its other properties, by Discord's names. */
   readonly more: Said
   readonly contentType: string
   /** In bytes. */
   readonly size: number
-  /** Where the emulator serves it: to any client on loopback, and by `discord.fetch`. */
+  /** The address from which the emulator serves it: to any client on loopback, and through the emulator's `fetch`. */
   readonly url: string
 }
 
@@ -36,16 +36,16 @@ export interface Attachment {
 export interface Attachments {
   readonly keep: (channelId: string, files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachment>
   readonly forget: (attachments: ReadonlyArray<Attachment>) => void
-  /** Forgets all of a channel. */
+  /** Removes all files of a channel. */
   readonly forgetIn: (channelId: string) => void
-  /** Answers what is under `/attachments`; `undefined` for all else. `range` is the header of that name. */
+  /** Answers requests under `/attachments`; `undefined` for all others. `range` is the header of that name. */
   readonly rest: (method: string, path: string, range: string | undefined) => RestResponse | undefined
 }
 
-/** What is kept of files and said of them, in bytes: beyond that, those that came first are forgotten. */
+/** The maximum size of files and their descriptions, in bytes. Beyond it, the oldest are removed. */
 const mostKept = 256 * 1024 * 1024
 
-/** Content types by the ending of a name, where none is given. */
+/** Content types by the ending of a name, used when none is given. */
 const known: ReadonlyMap<string, string> = new Map([
   ["png", "image/png"],
   ["jpg", "image/jpeg"],
@@ -74,20 +74,23 @@ const contentTypeOf = ({ contentType, name }: SentFile): string =>
     ? known.get(/\.([^.]+)$/.exec(name)?.[1]?.toLowerCase() ?? "") ?? unknownType
     : contentType
 
-/** So many characters of a name are left: its last ones, among which is its ending. */
+/** The number of characters of a name that are kept: the last ones, which include the ending. */
 const longestName = 200
 
-/** As Discord names a file: with nothing that a path could not have. What means a folder there, or nothing, has another name. */
+/**
+ * The name as Discord stores it, without anything that cannot be in a path. A name that would mean a folder, or nothing, is
+ * replaced.
+ */
 const plain = (name: string): string => {
   const some = Array.from(name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "_")).slice(-longestName).join("")
   return /^\.{0,2}$/.test(some) ? "unknown" : some
 }
 
-/** What a server may say in a header, in as many words. */
+/** Whether a server may send this text in a header. */
 const isHeader = (text: string): boolean => /^[\x20-\x7e]{0,200}$/.test(text)
 
 /**
- * `origin` is where they are served, without a path.
+ * `origin` is the address they are served from, without a path.
  *
  * @category constructors
  * @since 0.1.0
@@ -99,7 +102,7 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
       readonly channelId: string
       readonly contentType: string
       readonly data: Uint8Array
-      /** What is kept of it, in bytes. */
+      /** Its stored size in bytes. */
       readonly weight: number
     }
   >()
@@ -117,7 +120,7 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
         const name = plain(file.name)
         const type = contentTypeOf(file)
         const contentType = isHeader(type) ? type : unknownType
-        // what it was cut out of need not be kept
+        // the buffer that it was cut from does not have to be kept
         const data = new Uint8Array(file.data)
         const { description, more = {} } = file
         const said = [name, name, description ?? "", contentType, ...Object.values(more)].join("").length
@@ -147,7 +150,7 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
 }
 
 /**
- * Those that an edit leaves: all, or those that it names, as it describes them.
+ * The attachments that remain after an edit: all of them, or those that it names, with the descriptions that it gives.
  *
  * @category combinators
  * @since 0.1.0
@@ -155,7 +158,7 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
 export const left = (attachments: ReadonlyArray<Attachment>, body: Json): ReadonlyArray<Attachment> => {
   const { attachments: named } = body
   if (!Array.isArray(named)) return attachments
-  // of several with one id the first counts
+  // of several with one id, the first counts
   const said = new Map(Body.objectsOf(named).toReversed().map((one) => [Body.idOf(one["id"]), one]))
   return attachments.flatMap((attachment) => {
     const one = said.get(attachment.id)
@@ -166,7 +169,7 @@ export const left = (attachments: ReadonlyArray<Attachment>, body: Json): Readon
 }
 
 /**
- * As Discord shows one.
+ * An attachment in Discord's format.
  *
  * @category codecs
  * @since 0.1.0
@@ -185,8 +188,8 @@ export const json = ({ contentType, description, id, more, name, size, url }: At
 const scheme = "attachment://"
 
 /**
- * What a message shows: where embeds and components name files (`attachment://name`) it has their addresses, and `loose` are those that
- * none of them shows (Discord docs, Resources, Message, Message Object).
+ * What a message shows. Where embeds and components refer to files (`attachment://name`), the result has their addresses;
+ * `loose` are the files that none of them shows (Discord docs, Resources, Message, Message Object).
  *
  * @category combinators
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What Discord takes for the components of a message: rows of buttons and menus, and, where a message consists of components alone, all
- * others (Discord docs, Components, Component Reference).
+ * What Discord accepts as the components of a message: rows of buttons and menus, and all others if the message consists only
+ * of components (Discord docs, Components, Component Reference).
  *
  * @since 0.1.0
  */
@@ -49,7 +49,7 @@ const longest = { customId: 100, label: 80, placeholder: 150, ofOption: 100, tex
 const isIn = (all: ReadonlyArray<number>, type: unknown): boolean => typeof type === "number" && all.includes(type)
 
 /**
- * What is wrong with the components of a message; `path` is where they stand. `isAlone` says whether it consists of them
+ * What is wrong with the components of a message; `path` is their place. `isAlone` tells whether the message consists of them
  * (IS_COMPONENTS_V2).
  *
  * @category guards

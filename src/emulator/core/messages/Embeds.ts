@@ -1,5 +1,5 @@
 /**
- * What Discord takes for an embed (Discord docs, Resources, Message, Embed Limits).
+ * What Discord accepts as an embed (Discord docs, Resources, Message, Embed Limits).
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ const longest = {
 /** An image may be a file of the message. */
 const ofFile = ["attachment"]
 
-/** One of these an embed shows, or it is none. */
+/** An embed needs at least one of these. */
 const shown = ["title", "description", "author", "footer", "image", "thumbnail", "video", "timestamp"] as const
 
 const isThere = (value: unknown): boolean => value !== undefined && value !== null && value !== ""
@@ -66,7 +66,7 @@ const problemsOfOne = (path: string, embed: Json): ReadonlyArray<Problem> => {
   ]
 }
 
-/** Whose characters are counted together. */
+/** The texts whose characters are counted together. */
 const textsOf = (embed: Json): ReadonlyArray<unknown> => [
   embed["title"],
   embed["description"],
@@ -76,7 +76,7 @@ const textsOf = (embed: Json): ReadonlyArray<unknown> => [
 ]
 
 /**
- * What is wrong with the embeds of a message; `path` is where they stand.
+ * What is wrong with the embeds of a message; `path` is their place.
  *
  * @category guards
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The emoji of reactions, as REST writes them: itself, or `name:id` for one of a guild, which moves with `a:` before it (Discord docs,
- * Resources, Message, Create Reaction).
+ * The emoji of reactions in the format of REST: the character itself, or `name:id` for an emoji of a guild, with the prefix
+ * `a:` if it is animated (Discord docs, Resources, Message, Create Reaction).
  *
  * @since 0.1.0
  */
@@ -8,14 +8,14 @@ import type { Json } from "../objects/DiscordObject.ts"
 
 const ofGuild = /^(a:)?([^:]+):(\d+)$/
 
-/** One of Unicode has a picture in it, a letter of a flag, or a keycap. */
+/** A Unicode emoji contains a pictograph, a regional indicator, or a keycap. */
 const ofUnicode = /\p{Extended_Pictographic}|\p{Regional_Indicator}|[0-9#*]\ufe0f?\u20e3/u
 
-/** What people take for one sign, of however many characters. */
+/** What people perceive as one character, however many code points it has. */
 const signs = new Intl.Segmenter()
 
 /**
- * So many different ones has a message at most.
+ * The maximum number of different emoji on a message.
  *
  * @category constants
  * @since 0.1.0
@@ -23,7 +23,7 @@ const signs = new Intl.Segmenter()
 export const most = 20
 
 /**
- * Whether it is one of Unicode.
+ * Whether it is a Unicode emoji.
  *
  * @category guards
  * @since 0.1.0
@@ -38,7 +38,7 @@ export const isOfUnicode = (text: string): boolean =>
 export const isEmoji = (text: string): boolean => ofGuild.test(text) || isOfUnicode(text)
 
 /**
- * As Discord shows one.
+ * An emoji in Discord's format.
  *
  * @category codecs
  * @since 0.1.0
@@ -50,18 +50,18 @@ export const json = (text: string): Json => {
 }
 
 /**
- * The id of one of a guild; `undefined` for all others.
+ * The id of an emoji of a guild; `undefined` for all others.
  *
  * @category getters
  * @since 0.1.0
  */
 export const idOf = (text: string): string | undefined => ofGuild.exec(text)?.[3]
 
-/** What is the same however one is written: the id, or the characters without those that ask for colours. */
+/** What is the same in every notation: the id, or the characters without those that request colors. */
 const plain = (text: string): string => idOf(text) ?? text.replaceAll("\ufe0f", "")
 
 /**
- * As an emoji is written among others already, or as it is.
+ * The notation that is already used for an emoji among others, or its own.
  *
  * @category getters
  * @since 0.1.0
@@ -72,7 +72,7 @@ export const among = (all: Iterable<string>, text: string): string => {
 }
 
 /**
- * Whether there is room for one beside those that a message has.
+ * Whether there is room for an emoji in addition to those of a message.
  *
  * @category guards
  * @since 0.1.0

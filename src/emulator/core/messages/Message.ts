@@ -1,5 +1,5 @@
 /**
- * What somebody has written in a channel, and what a bot says in answer to an interaction (Discord docs, Message Object).
+ * What a user has written in a channel, and what a bot says in answer to an interaction (Discord docs, Message Object).
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ import * as Sent from "./Sent.ts"
 type Json = DiscordObject.Json
 
 /**
- * On whom or on what a command of a context menu is chosen: a user, or the message with an id.
+ * The target of a context menu command: a user, or the message with an id.
  *
  * @category models
  * @since 0.1.0
@@ -27,7 +27,7 @@ type Json = DiscordObject.Json
 export type On = { readonly user: UserId } | { readonly message: string }
 
 /**
- * The interaction that a message answers: of what type it is, and who began it.
+ * The interaction that a message answers: its type, and who began it.
  *
  * @category models
  * @since 0.1.0
@@ -36,13 +36,13 @@ export interface Answered {
   readonly id: string
   readonly type: number
   readonly user: World.User
-  /** On what it was chosen in a context menu. */
+  /** Its target in a context menu. */
   readonly on?: On | undefined
 }
 
 /**
- * What messages tell of that nobody has written: that `replyTo` was pinned, or is what a thread was started from, or that a `thread` is
- * there.
+ * What messages report that nobody has written: that `replyTo` was pinned, that it is what a thread was started from, or that a
+ * `thread` was created.
  *
  * @category models
  * @since 0.1.0
@@ -67,31 +67,31 @@ export interface Message {
   readonly where: Places.Where
   readonly interaction: Answered | undefined
   replyTo: Message | undefined
-  /** What it tells of, where nobody has written it. */
+  /** What it reports, if nobody has written it. */
   readonly system: System | undefined
-  /** By which it was written, under whatever name. */
+  /** The webhook with which it was written, under any name. */
   readonly webhook: World.Webhook | undefined
-  /** The thread that was started from it, or of which it tells. */
+  /** The thread that was started from it, or that it reports. */
   thread: World.ThreadChannel | undefined
-  /** Whether nobody but who began the interaction sees it. */
+  /** Whether only the user who began the interaction sees it. */
   readonly isEphemeral: boolean
-  /** Emoji by the name that REST has for them, with the users who reacted with them. */
+  /** Emoji in the format of REST, with the users who reacted with them. */
   readonly reactions: Map<string, Set<string>>
-  /** By which who has written it knows it again, as it was sent. */
+  /** The value as sent by which the author recognizes it. */
   readonly nonce: Nonce | undefined
-  /** What the bot has said in flags that stay, as bits. */
+  /** The permanent flags that the bot has set, as bits. */
   flags: number
   content: string
   embeds: ReadonlyArray<unknown>
   components: ReadonlyArray<unknown>
   attachments: ReadonlyArray<Attachments.Attachment>
-  /** As Discord shows it; nobody votes. */
+  /** In Discord's format. Nobody votes. */
   poll: Json | undefined
   /** "... is thinking". */
   isThinking: boolean
-  /** When it was edited last, in the core's time. */
+  /** When it was last edited, in the core's time. */
   editedMs: number | undefined
-  /** When it was pinned, in milliseconds of Unix time; `undefined` unless it is. */
+  /** When it was pinned, in milliseconds of Unix time; `undefined` if it is not. */
   pinnedMs: number | undefined
   isDeleted: boolean
 }
@@ -128,7 +128,7 @@ export const make = (
   system: of.system,
   thread: of.thread,
   webhook: of.webhook,
-  // nobody but who has begun an interaction can be spoken to alone
+  // only the user who began an interaction can be addressed alone
   isEphemeral: of.interaction !== undefined && (flagsOf(body) & ephemeral) !== 0,
   flags: flagsOf(body) & (withoutEmbeds | quiet | ofVoice | ofComponents),
   nonce: of.nonce,
@@ -145,8 +145,8 @@ export const make = (
 })
 
 /**
- * Changes what is named, and adds files, which `keep` keeps; or says what is wrong, as that nothing would be left, and changes nothing. The
- * answer that was waited for is no edit.
+ * Changes the given properties, and adds files, which `keep` stores; or returns what is wrong, for example that nothing would
+ * be left, and changes nothing. The awaited answer does not count as an edit.
  *
  * @category combinators
  * @since 0.1.0
@@ -180,9 +180,9 @@ export const edit = (
 
 const pollAfter = (message: Message, body: Json, nowMs: number): Json | undefined => {
   const { poll } = body
-  // only the answer that was waited for can bring one
+  // only the awaited answer can add one
   if (message.isThinking && Body.isObject(poll)) return Poll.make(poll, wallMs(message, nowMs))
-  // what becomes a message of components gives its poll up
+  // a message that becomes one of components gives up its poll
   return poll === null && (flagsOf(body) & ofComponents) !== 0 ? undefined : message.poll
 }
 
@@ -206,7 +206,7 @@ export const componentOf = ({ components }: Message, customId: string): Json | u
 }
 
 /**
- * Whom a message names (`<@id>`), or replies to.
+ * The users whom a message mentions (`<@id>`), or replies to.
  *
  * @category getters
  * @since 0.1.0
@@ -218,7 +218,8 @@ export const mentions = (world: World.World, message: Message): ReadonlyArray<Wo
 }
 
 /**
- * A moment of the core's time in milliseconds of Unix time, as the id of a message tells when it was written.
+ * Converts a moment of the core's time to milliseconds of Unix time, given that the id of a message contains the time at which
+ * it was written.
  *
  * @category getters
  * @since 0.1.0
@@ -230,7 +231,7 @@ const types = { plain: 0, reply: 19, command: 20, menu: 23 } as const
 const systemTypes = { pinned: 6, "thread-created": 18, "thread-starter": 21 } as const
 
 /**
- * Of what type it is (Discord docs, Message Types).
+ * Its type (Discord docs, Message Types).
  *
  * @category getters
  * @since 0.1.0
@@ -264,7 +265,8 @@ const chosenOn = (world: World.World, { on }: Answered): Json => {
 }
 
 /**
- * All of it, as REST and the gateway give it to the user `viewer`; `referenced` is what it is as the one that another one replies to.
+ * The whole message as REST and the gateway send it to the user `viewer`. `referenced` is its form as the message that another
+ * one replies to.
  *
  * @category codecs
  * @since 0.1.0
@@ -320,7 +322,7 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
         channel_id: replyTo.where.channel.id,
         ...(guildId === undefined ? {} : { guild_id: guildId })
       },
-      // that of a reply to a reply is left out there, and of what was pinned only that it is there is told
+      // a reply within a reply is left out there, and of a pinned message only its existence is reported
       ...(referenced || system === "pinned"
         ? {}
         : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
@@ -329,7 +331,8 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
 }
 
 /**
- * As it is given to a user: one who `reads` reads all, others no more than direct messages, their own, and what names them.
+ * The message as sent to a user: one who `reads` can read everything, others only direct messages, their own, and messages that
+ * mention them.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,7 +1,7 @@
 /**
- * What stands in the text of the channels: what users and bots write there, and what bots say to everybody in answer to interactions.
- * Who sees it is told (Discord docs, Gateway Events, Messages): with the intent for messages, and of what others write no more than that
- * they do without the one for their content, unless it names the bot.
+ * The messages in the text of channels: what users and bots write there, and what bots publicly say in answer to interactions.
+ * Users who see them get events (Discord docs, Gateway Events, Messages) with the intent for messages; without the intent for
+ * message content, they get the content of others' messages only if these mention the bot.
  *
  * @since 0.1.0
  */
@@ -26,47 +26,50 @@ type Json = DiscordObject.Json
  * @since 0.1.0
  */
 export interface Messages {
-  /** Makes a message out of what a bot sends. */
+  /** Makes a message of what a bot sends. */
   readonly make: (
     of: Omit<Parameters<typeof Message.make>[0], "id" | "writtenMs" | "attachments">,
     sent: Sent
   ) => Message.Message
-  /** Puts a message into its channel; one that only one user sees stands nowhere. */
+  /** Adds a message to its channel. One that only one user sees is not added. */
   readonly add: (message: Message.Message) => void
-  /** Tells that something about a message is otherwise. */
+  /** Tells that something about a message has changed. */
   readonly changed: (message: Message.Message) => void
-  /** Changes what is named; or says what is wrong, as that nothing would be left of it, and nothing is changed. */
+  /** Changes the given properties, or returns what is wrong, for example that nothing would be left, and changes nothing. */
   readonly edit: (message: Message.Message, sent: Sent) => RestResponse | undefined
   readonly remove: (message: Message.Message) => void
-  /** Removes several of one channel, which is told at once. */
+  /** Removes several messages of one channel with one event. */
   readonly removeAll: (channelId: ChannelId, messages: ReadonlyArray<Message.Message>) => void
-  /** A channel is gone, and all that stands in it with it: nobody is told of each. */
+  /** Tells that a channel was deleted with all of its messages, without events for each. */
   readonly forget: (channelId: ChannelId) => void
-  /** Keeps files that somebody sends to a bot alone. */
+  /** Stores files that a user sends only to a bot. */
   readonly keepFiles: (channelId: ChannelId, files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachments.Attachment>
-  /** The files of a message are gone: of one that only one user sees, when nobody can change it any more. */
+  /** Removes the files of a message. For one that only one user sees, this happens when nobody can change it any more. */
   readonly forgetFiles: (message: Pick<Message.Message, "attachments">) => void
-  /** `isOn`: the user reacts, or takes it back. */
+  /** `isOn`: whether the user reacts, or removes the reaction. */
   readonly react: (message: Message.Message, emoji: string, user: World.User, isOn: boolean) => void
-  /** All reactions to a message are gone, or those with one emoji. */
+  /** Removes all reactions to a message, or those with one emoji. */
   readonly clearReactions: (message: Message.Message, emoji?: string) => void
-  /** A user pins a message, which everybody is told of in the channel, or takes it down again. */
+  /** Pins a message on behalf of a user, which is announced in the channel, or unpins it. */
   readonly pin: (message: Message.Message, user: World.User, isOn: boolean) => void
-  /** In the order in which they were written, without those that are gone. The last thousand of a channel are kept. */
+  /** The messages in the order in which they were written, without deleted ones. The last thousand of a channel are kept. */
   readonly of: (channelId: ChannelId) => ReadonlyArray<Message.Message>
-  /** A user is writing: TYPING_START for all others. */
+  /** Tells that a user is typing: TYPING_START for all others. */
   readonly type: (where: Places.Where, user: World.User) => void
-  /** All of it, as a bot is given what is its own. */
+  /** The whole message, as a bot gets its own. */
   readonly json: (message: Message.Message, viewer: string) => Json
-  /** As REST gives it to whoever asks: a bot that may not have the privileged intents reads no more than without them. */
+  /** The message as REST returns it: a bot that may not have the privileged intents can read no more than without them. */
   readonly shown: (message: Message.Message, viewer: World.User) => Json
-  /** Calls `f` after each change in a channel, also of what only one user sees, until the function that it returns is called. */
+  /**
+   * Calls `f` after each change in a channel, including messages that only one user sees, until the returned function is
+   * called.
+   */
   readonly watch: (channelId: ChannelId, f: () => void) => () => void
 }
 
 const kept = 1_000
 
-/** What a bot asks for to hear of what is said in guilds, and in direct messages (Discord docs, Gateway, List of Intents). */
+/** The intents for messages in guilds, and in direct messages (Discord docs, Gateway, List of Intents). */
 const intents = {
   messages: { inGuild: Intents.GuildMessages, direct: Intents.DirectMessages },
   reactions: { inGuild: Intents.GuildMessageReactions, direct: Intents.DirectMessageReactions },
@@ -84,7 +87,7 @@ export const make = (
   files: Pick<Attachments.Attachments, "keep" | "forget" | "forgetIn">,
   nextId: () => string,
   now: () => number,
-  /** Is called before a message of somebody is in its channel. */
+  /** Called before a user's message is added to its channel. */
   onWritten: (message: Message.Message) => void = () => {}
 ): Messages => {
   const channels = new Map<ChannelId, Array<Message.Message>>()
@@ -92,14 +95,17 @@ export const make = (
 
   const of = (channelId: ChannelId) => Array.from(channels.get(channelId) ?? [])
 
-  /** One that is gone may still be shown as what others reply to, but none before it: each would hold on to all of a talk. */
+  /**
+   * A deleted message may still be shown as what others reply to, but not the ones before it, because each would retain a whole
+   * conversation.
+   */
   const letGo = (message: Message.Message) => {
     files.forget(message.attachments)
     const { replyTo } = message
     if (replyTo !== undefined) message.replyTo = { ...replyTo, replyTo: undefined }
   }
 
-  /** A thread knows how many messages it has. */
+  /** Updates the message counts of a thread. */
   const count = ({ system, where: { channel, guild } }: Message.Message, by: 1 | -1) => {
     if (guild === undefined || channel.thread === undefined || system !== undefined) return
     channel.thread.messageCount += by
@@ -136,7 +142,7 @@ export const make = (
 
   const withoutUser = ({ user: _, ...member }: Json): Json => member
 
-  /** As the gateway shows it beside a user. */
+  /** The member as the gateway sends it together with a user. */
   const memberOf = (guild: World.Guild | undefined, userId: UserId): Json => {
     const member = guild?.members.get(userId)
     return member === undefined ? {} : { member: withoutUser(DiscordObject.member(world, member)) }
@@ -174,7 +180,7 @@ export const make = (
     count(message, 1)
     const oldest = messages.length > kept ? messages.shift() : undefined
     if (oldest !== undefined) letGo(oldest)
-    // nobody is told of it again
+    // later events do not contain it
     const nonce = message.nonce === undefined ? {} : { nonce: message.nonce }
     tell(where, "messages", "MESSAGE_CREATE", (session) => ({ ...shown(message)(session), ...nonce }))
     changedIn(where.channel.id)
@@ -213,7 +219,7 @@ export const make = (
     },
     forget: (channelId) => {
       for (const message of of(channelId)) drop(message)
-      // also those of what only one user sees
+      // including the files of messages that only one user sees
       files.forgetIn(channelId)
       channels.delete(channelId)
       changedIn(channelId)
@@ -255,7 +261,7 @@ export const make = (
     pin: (message, user, isOn) => {
       message.pinnedMs = undefined
       const before = Math.max(...of(message.where.channel.id).map(({ pinnedMs = 0 }) => pinnedMs), 0)
-      // behind all others, so that they have an order
+      // later than all others, so that they are ordered
       if (isOn) message.pinnedMs = Math.max(Math.floor(Message.wallMs(message, now())), before + 1)
       const last = message.pinnedMs ?? before
       const at = last === 0 ? null : new Date(last).toISOString()

@@ -1,5 +1,5 @@
 /**
- * Where people write: in a channel of a guild, or in the direct messages between two of them.
+ * The places where users write: a channel of a guild, or the direct messages between two of them.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import { type GatewaySession, sees } from "../gateway/GatewaySession.ts"
 import type * as World from "../World.ts"
 
 /**
- * A channel of a guild, or direct messages, which belong to none.
+ * A channel of a guild, or direct messages, which belong to no guild.
  *
  * @category models
  * @since 0.1.0
@@ -26,7 +26,7 @@ export const isThere = (world: World.World, { channel }: Where): boolean =>
   world.channels.has(channel.id) || world.directs.has(channel.id)
 
 /**
- * Direct messages by their id, if they are a user's.
+ * Direct messages by their id, if the user takes part in them.
  *
  * @category getters
  * @since 0.1.0
@@ -43,7 +43,7 @@ export const directOf = (
 }
 
 /**
- * What is there with an id.
+ * The place with an id.
  *
  * @category getters
  * @since 0.1.0
@@ -58,7 +58,7 @@ export const find = (world: World.World, id: string): Where | undefined => {
 }
 
 /**
- * Why somebody cannot do anything there, if so; `does` says what it was to be.
+ * Why a user cannot do anything there, if so; `does` describes the action.
  *
  * @category guards
  * @since 0.1.0
@@ -82,7 +82,7 @@ export const problemOf = (
 }
 
 /**
- * Whether a session hears of what is said there. Of direct messages the first shard does (Discord docs, Gateway, Sharding).
+ * Whether a session gets the events of a place. For direct messages this is the first shard (Discord docs, Gateway, Sharding).
  *
  * @category guards
  * @since 0.1.0

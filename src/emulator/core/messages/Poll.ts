@@ -1,5 +1,5 @@
 /**
- * A poll, as a bot sends one and as Discord shows it (Discord docs, Resources, Poll).
+ * A poll, as a bot sends it and as Discord shows it (Discord docs, Resources, Poll).
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ const longest = { question: 300, answer: 55 } as const
 
 const mostAnswers = 10
 
-/** So many hours a poll is open, and so many at most: 32 days. */
+/** The default and the maximum duration in hours: 32 days. */
 const [usualHours, mostHours] = [24, 768]
 
 const problemsOfAnswer = (path: string, answer: unknown): ReadonlyArray<Problem> => {
@@ -21,7 +21,7 @@ const problemsOfAnswer = (path: string, answer: unknown): ReadonlyArray<Problem>
 }
 
 /**
- * What is wrong with a poll, of which there may be none.
+ * What is wrong with a poll, which may be absent.
  *
  * @category guards
  * @since 0.1.0
@@ -40,7 +40,7 @@ export const problemsOf = (path: string, poll: unknown): ReadonlyArray<Problem> 
 }
 
 /**
- * As it is shown, before anybody has voted; `nowMs` is when it was made, in milliseconds of Unix time.
+ * A poll before anybody has voted. `nowMs` is when it was created, in milliseconds of Unix time.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * A message as it is sent: JSON, or a form with files beside it (Discord docs, Reference, Uploading Files).
+ * A message as it is sent: JSON, or a form that also has files (Discord docs, Reference, Uploading Files).
  *
  * @since 0.1.0
  */
@@ -13,7 +13,8 @@ import * as Embeds from "./Embeds.ts"
 import * as Poll from "./Poll.ts"
 
 /**
- * What else is said of a file, by Discord's names: its title, and of a voice message its length in seconds and its waveform, in base64.
+ * The other properties of a file, by Discord's names: its title, and for a voice message its duration in seconds and its
+ * waveform in base64.
  *
  * @category models
  * @since 0.1.0
@@ -54,7 +55,7 @@ export interface Sent {
 }
 
 /**
- * So many characters has a message at most (Discord docs, Create Message).
+ * The maximum number of characters of a message (Discord docs, Create Message).
  *
  * @category constants
  * @since 0.1.0
@@ -62,7 +63,7 @@ export interface Sent {
 export const longest = 2_000
 
 /**
- * So many files has a message at most.
+ * The maximum number of files in a message.
  *
  * @category constants
  * @since 0.1.0
@@ -70,7 +71,7 @@ export const longest = 2_000
 export const mostFiles = 10
 
 /**
- * So many bytes has a file at most, where nobody has paid for more (Discord docs, Reference, Uploading Files).
+ * The maximum size of a file without boosts, in bytes (Discord docs, Reference, Uploading Files).
  *
  * @category constants
  * @since 0.1.0
@@ -78,7 +79,7 @@ export const mostFiles = 10
 export const largestFile = 10 * 1024 * 1024
 
 /**
- * So many bytes have all files of a message at most.
+ * The maximum total size of the files of a message, in bytes.
  *
  * @category constants
  * @since 0.1.0
@@ -86,24 +87,27 @@ export const largestFile = 10 * 1024 * 1024
 export const largestInAll = 25 * 1024 * 1024
 
 /**
- * So many characters has the description of a file at most (Discord docs, Attachment Object).
+ * The maximum number of characters of a file's description (Discord docs, Attachment Object).
  *
  * @category constants
  * @since 0.1.0
  */
 export const longestDescription = 1_024
 
-/** So many characters has the title of a file at most, and its waveform: 256 bytes in base64 (Discord docs, Attachment Object). */
+/**
+ * The maximum number of characters of a file's title, and of its waveform: 256 bytes in base64 (Discord docs, Attachment
+ * Object).
+ */
 const [longestTitle, longestWaveform] = [1_024, 400]
 
-/** So many bytes has the JSON of a message at most, be it all of it or beside files: a thousand of a channel are kept. */
+/** The maximum size of a message's JSON in bytes, alone or with files: a thousand per channel are kept. */
 const largestMessage = 64 * 1024
 
-/** What all commands of an application take, with their options, their choices and the translations of those. */
+/** The size of all commands of an application, with their options, their choices and the translations of those. */
 const largestJson = 1024 * 1024
 
 /**
- * So many bytes has a request at most: JSON, or a form with files, which has room for what is around them.
+ * The maximum size of a request in bytes: JSON, or a form with files, which has room for the parts around them.
  *
  * @category constants
  * @since 0.1.0
@@ -111,7 +115,7 @@ const largestJson = 1024 * 1024
 export const largestBody = { json: largestJson, form: largestInAll + largestMessage } as const
 
 /**
- * What is answered to a request that is too large, or has a file that is.
+ * The answer to a request that is too large, or contains a file that is.
  *
  * @category constants
  * @since 0.1.0
@@ -119,7 +123,7 @@ export const largestBody = { json: largestJson, form: largestInAll + largestMess
 export const tooLarge: RestResponse = error(413, 40005, "Request entity too large")
 
 /**
- * Whether a request is larger than any.
+ * Whether a request exceeds every limit.
  *
  * @category guards
  * @since 0.1.0
@@ -128,7 +132,7 @@ export const isTooLarge = (body: string | Uint8Array): boolean =>
   Buffer.byteLength(body) > largestBody[Form.isForm(body) ? "form" : "json"]
 
 /**
- * What is answered to a message with more files than one has.
+ * The answer to a message with too many files.
  *
  * @category constants
  * @since 0.1.0
@@ -143,9 +147,9 @@ const numberOf = (field: string): string | undefined => {
   return found === null ? undefined : found[1] ?? (found[2] || "0")
 }
 
-/** With what is said of the files in the JSON, where an `id` is the number of a field. */
+/** Adds what the JSON says about the files, where an `id` is the number of a field. */
 const described = (body: Json, files: ReadonlyArray<Form.File>): ReadonlyArray<SentFile> => {
-  // of several with one id the first counts
+  // of several with one id, the first counts
   const said = new Map(Body.objectsOf(body["attachments"]).toReversed().map((one) => [Body.idOf(one["id"]), one]))
   return files.map((file) => {
     const id = numberOf(file.field)
@@ -170,8 +174,8 @@ const textsOf = ({ texts }: Form.Form): Json =>
   Object.fromEntries(Array.from(texts, ([field, bytes]) => [field, utf8.decode(bytes)]))
 
 /**
- * Reads the body of a request: an empty one, JSON, or a form with the part `payload_json`; or says what is wrong with it. What is
- * answered to an interaction has the message in its `data`.
+ * Parses the body of a request: an empty one, JSON, or a form with the part `payload_json`; or returns what is wrong with it.
+ * The answer to an interaction has the message in its `data`.
  *
  * @category codecs
  * @since 0.1.0
@@ -194,7 +198,7 @@ export const parse = (body: string | Uint8Array | undefined): Sent | RestRespons
 }
 
 /**
- * Whether a message has a text, beside what else may be in it.
+ * Whether a message has a text, apart from what else may be in it.
  *
  * @category guards
  * @since 0.1.0
@@ -202,7 +206,7 @@ export const parse = (body: string | Uint8Array | undefined): Sent | RestRespons
 export const hasText = (content: unknown): boolean => typeof content === "string" && content.trim() !== ""
 
 /**
- * Whether there is anything in a message.
+ * Whether a message is not empty.
  *
  * @category guards
  * @since 0.1.0
@@ -212,7 +216,7 @@ export const saysSomething = ({ body, files }: Sent): boolean =>
   ["embeds", "components"].some((field) => Body.itemsOf(body[field]).length > 0)
 
 /**
- * Where a message stands in the body of a request, with a dot behind it; and what it has already.
+ * The path of a message in the body of a request, with a trailing dot, and what the message already contains.
  *
  * @category models
  * @since 0.1.0
@@ -230,7 +234,7 @@ const ofComponents = 1 << 15
 
 const noSticker = error(400, 50081, "Invalid sticker sent")
 
-/** What a message of components cannot have beside them. */
+/** What a message of components cannot contain in addition. */
 const legacy = ["content", "embeds", "sticker_ids", "poll"] as const
 
 const isGiven = (value: unknown): boolean => Array.isArray(value) ? value.length > 0 : Boolean(value)
@@ -255,7 +259,7 @@ const inAttachments = (path: string, value: unknown): ReadonlyArray<Problem> =>
   Body.itemsOf(value).flatMap((one, i) => inAttachment(`${path}.${i}`, one))
 
 /**
- * What is too long, too large, too much or cannot be, as Discord says it.
+ * What is too long, too large, too many or impossible, in Discord's format.
  *
  * @category guards
  * @since 0.1.0
@@ -266,7 +270,7 @@ export const problemOf = ({ body, files }: Sent, place: Place = {}): RestRespons
   const isAlone = ((typeof body["flags"] === "number" ? body["flags"] : 0) | flags) & ofComponents
   const problems = [
     ...ofText(`${path}content`, body["content"], { most: longest }),
-    // what it has already and keeps counts, too (Discord docs, Edit Message)
+    // what it already has and keeps counts, too (Discord docs, Edit Message)
     ...(isAlone ? legacyIn(path, { content, embeds, poll, ...body }) : []),
     ...Embeds.problemsOf(`${path}embeds`, body["embeds"]),
     ...Components.problemsOf(`${path}components`, body["components"], isAlone !== 0),
@@ -274,7 +278,7 @@ export const problemOf = ({ body, files }: Sent, place: Place = {}): RestRespons
     ...Poll.problemsOf(`${path}poll`, body["poll"])
   ]
   if (problems.length > 0) return invalidForm(...problems)
-  // the guilds have none
+  // the guilds have no stickers
   if (Body.itemsOf(body["sticker_ids"]).length > 0) return noSticker
   return isLarger(files) ? tooLarge : undefined
 }

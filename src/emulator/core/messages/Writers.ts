@@ -1,5 +1,5 @@
 /**
- * What people do in the text of channels: they write and react, where Discord's client lets them.
+ * What users do in the text of channels: they write and react, within the limits of Discord's client.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import * as Places from "./Places.ts"
 import * as Sent from "./Sent.ts"
 
 /**
- * What somebody writes.
+ * What a user writes.
  *
  * @category models
  * @since 0.1.0
@@ -28,7 +28,7 @@ export interface Written {
 }
 
 /**
- * Somebody's reaction to a message, or that it is taken back.
+ * A user's reaction to a message, or its removal.
  *
  * @category models
  * @since 0.1.0
@@ -37,13 +37,13 @@ export interface Reacting {
   readonly userId: UserId
   readonly channelId: ChannelId
   readonly messageId: string
-  /** Itself, or `name:id` for one of a guild. */
+  /** The character itself, or `name:id` for an emoji of a guild. */
   readonly emoji: string
   readonly isOn: boolean
 }
 
 /**
- * What came of it, or why Discord's client would not let anybody do it.
+ * The result, or why Discord's client would not do it.
  *
  * @category models
  * @since 0.1.0
@@ -64,7 +64,7 @@ export interface Writers {
  * @since 0.1.0
  */
 export const make = (world: World.World, messages: Pick<Messages, "of" | "make" | "add" | "react">): Writers => {
-  /** Who does something where. */
+  /** The user and the place. */
   const find = (
     { channelId, userId }: Pick<Written, "channelId" | "userId">,
     does: string
@@ -113,7 +113,7 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
 }
 
 /**
- * Why Discord's client would not let anybody send a file, if so.
+ * Why Discord's client would not send a file, if so.
  *
  * @category guards
  * @since 0.1.0

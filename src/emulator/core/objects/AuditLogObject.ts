@@ -6,7 +6,7 @@
 import type { Json } from "./DiscordObject.ts"
 
 /**
- * What is written down of all that there is, by Discord's names (Audit Log Events).
+ * The recorded actions, by Discord's names (Audit Log Events).
  *
  * @category constants
  * @since 0.1.0
@@ -64,7 +64,7 @@ export const actions = {
 export type Action = keyof typeof actions
 
 /**
- * What is otherwise about something; what was or is nothing is left out.
+ * A changed property. A value that does not exist is left out.
  *
  * @category models
  * @since 0.1.0
@@ -83,14 +83,14 @@ export interface Entry {
   readonly id: string
   readonly action: Action
   readonly userId: string
-  /** Who or what it was done to; moves and disconnections name nobody. */
+  /** The user or object that was acted on. Moves and disconnections name nobody. */
   readonly targetId: string | undefined
   readonly changes: ReadonlyArray<Change> | undefined
   readonly options: Json | undefined
   readonly reason: string | undefined
 }
 
-/** What says nothing of its own, or is written down elsewhere. */
+/** Properties without information, or that are recorded elsewhere. */
 const untold = new Set([
   "id",
   "guild_id",
@@ -108,7 +108,7 @@ const untold = new Set([
 ])
 
 /**
- * What is otherwise about an object; `undefined` is before it was there, or when it is gone.
+ * The differences between two states of an object; `undefined` means that it does not exist.
  *
  * @category getters
  * @since 0.1.0

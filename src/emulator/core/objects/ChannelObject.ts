@@ -18,7 +18,7 @@ export const channelTypes = { text: 0, voice: 2, category: 4, stage: 13 } as con
 const [publicThread, privateThread] = [11, 12]
 
 /**
- * Of which of Discord's types a channel is.
+ * Discord's type of a channel.
  *
  * @category getters
  * @since 0.1.0
@@ -32,7 +32,7 @@ export const typeOf = ({ kind, thread }: Channel): number => {
 const mostCounted = 50
 
 /**
- * That somebody is in a thread; with the member of the guild where that is asked for.
+ * The membership of a thread, with the member of the guild if that is requested.
  *
  * @category codecs
  * @since 0.1.0
@@ -53,7 +53,7 @@ export const threadMember = (
   }
 }
 
-/** As a user sees it who may be in it. */
+/** A thread as seen by a user who may be a member. */
 const threadOf = (world: World, c: ThreadChannel, viewer: UserId | undefined): Json => {
   const { thread } = c
   return {
@@ -82,7 +82,7 @@ const threadOf = (world: World, c: ThreadChannel, viewer: UserId | undefined): J
 }
 
 /**
- * What is said of a thread that is gone (Discord docs, Gateway Events, Thread Delete).
+ * What is sent about a deleted thread (Discord docs, Gateway Events, Thread Delete).
  *
  * @category codecs
  * @since 0.1.0
@@ -95,8 +95,8 @@ export const goneThread = (c: ThreadChannel): Json => ({
 })
 
 /**
- * A text channel (type 0), voice channel (type 2), category (type 4), stage channel (type 13), or a thread (types 11 and 12), as the
- * user `viewer` sees it.
+ * A text channel (type 0), voice channel (type 2), category (type 4), stage channel (type 13), or a thread (types 11 and 12),
+ * as the user `viewer` sees it.
  *
  * @category codecs
  * @since 0.1.0
@@ -130,7 +130,7 @@ const plain = (c: Channel): Json => ({
 })
 
 /**
- * Discord docs, Stage Instance, Privacy Level: nobody else sees what is held there.
+ * Discord docs, Stage Instance, Privacy Level: only visible to the guild.
  *
  * @category constants
  * @since 0.1.0
@@ -138,7 +138,7 @@ const plain = (c: Channel): Json => ({
 export const guildOnly = 2
 
 /**
- * What a stage is about, once it has begun.
+ * The session of a stage, once it has begun.
  *
  * @category codecs
  * @since 0.1.0
@@ -155,7 +155,7 @@ export const stageInstance = ({ guildId, id, stage }: Channel): ReadonlyArray<Js
   }]
 
 /**
- * Direct messages (type 1), as one of the two sees them.
+ * Direct messages (type 1), as seen by one of the two.
  *
  * @category codecs
  * @since 0.1.0

@@ -16,7 +16,7 @@ import type { Guild, Member, User, VoiceState, World } from "../World.ts"
 export type Json = { readonly [key: string]: unknown }
 
 /**
- * When everybody has joined.
+ * When everybody joined.
  *
  * @category constants
  * @since 0.1.0
@@ -39,7 +39,7 @@ export const user = (u: User): Json => ({
 })
 
 /**
- * The user that a token belongs to, with what only it may see.
+ * The user of a token, with the properties that only it may see.
  *
  * @category codecs
  * @since 0.1.0
@@ -52,11 +52,11 @@ export const self = (u: User): Json => ({
   flags: 0
 })
 
-// GATEWAY_PRESENCE, GATEWAY_GUILD_MEMBERS and GATEWAY_MESSAGE_CONTENT: what a verified bot may ask for.
+// GATEWAY_PRESENCE, GATEWAY_GUILD_MEMBERS and GATEWAY_MESSAGE_CONTENT: what a verified bot may request.
 const applicationFlags = (u: User) => u.privilegedIntents ? (1 << 12) | (1 << 14) | (1 << 18) : 0
 
 /**
- * The application of a bot. Its id is the bot's user id, as it is for all newer applications.
+ * The application of a bot. Its id is the bot's user id, as for all newer applications.
  *
  * @category codecs
  * @since 0.1.0
@@ -118,7 +118,7 @@ export const member = (world: World, m: Member): Json => {
 }
 
 /**
- * A voice state; `channelId` null says that the member has left. Without a `guild_id` it is the form of GUILD_CREATE.
+ * A voice state. If `left`, its channel is null. Without a `guild_id` it has the form of GUILD_CREATE.
  *
  * @category codecs
  * @since 0.1.0
@@ -144,7 +144,7 @@ export const voiceState = (world: World, state: VoiceState, left = false): Json 
 }
 
 /**
- * The body of READY. The guilds come as GUILD_CREATE afterwards.
+ * The body of READY. The guilds follow as GUILD_CREATE.
  *
  * @category codecs
  * @since 0.1.0
@@ -173,8 +173,8 @@ export const ready = (
 })
 
 /**
- * The body of GUILD_MEMBERS_CHUNK: the members that Request Guild Members (op 8) asked for, by ids or by the start of
- * their names, all in one chunk.
+ * The body of GUILD_MEMBERS_CHUNK: the members that Request Guild Members (op 8) asked for, by ids or by the beginning of their
+ * names, all in one chunk.
  *
  * @category codecs
  * @since 0.1.0
@@ -192,7 +192,7 @@ export const membersChunk = (world: World, g: Guild, request: unknown): Json => 
       ? [world.users.get(m.userId)?.name, m.nick].some((name) => name?.toLowerCase().startsWith(prefix) === true)
       : ids.some((id) => String(id) === m.userId)
   const all = Array.from(g.members.values()).filter(isWanted)
-  // 0 is without end
+  // 0 means no limit
   const found = typeof limit === "number" && limit > 0 ? all.slice(0, limit) : all
   const missing = ids?.map(String).filter((id) => !all.some((m) => m.userId === id)) ?? []
   return {

@@ -22,7 +22,7 @@ export const json = ({ creator, id, isAnimated, name }: Emoji): Json => ({
 })
 
 /**
- * Those of a guild or of an application.
+ * The emoji of a guild or of an application.
  *
  * @category codecs
  * @since 0.1.0

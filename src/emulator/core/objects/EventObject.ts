@@ -26,7 +26,7 @@ export const statuses = { scheduled: 1, active: 2, completed: 3, canceled: 4 } a
 const timeOf = (ms: number | undefined) => ms === undefined ? null : new Date(ms).toISOString()
 
 /**
- * `isCounted` says whether it has how many are interested.
+ * `isCounted` includes the number of interested users.
  *
  * @category codecs
  * @since 0.1.0
@@ -52,7 +52,7 @@ export const json = (event: ScheduledEvent, isCounted = false): Json => ({
 })
 
 /**
- * Whether it has neither ended nor been called off.
+ * Whether it has neither ended nor been canceled.
  *
  * @category guards
  * @since 0.1.0
@@ -60,7 +60,7 @@ export const json = (event: ScheduledEvent, isCounted = false): Json => ({
 export const isAhead = ({ status }: ScheduledEvent): boolean => status === "scheduled" || status === "active"
 
 /**
- * Those of a guild that have not ended.
+ * The events of a guild that have not ended.
  *
  * @category getters
  * @since 0.1.0

@@ -12,11 +12,11 @@ import { all } from "./EmojiObject.ts"
 import { ahead, json } from "./EventObject.ts"
 import * as SoundObject from "./SoundObject.ts"
 
-/** Discord docs, Guild Features: SOUNDBOARD is of those that have made a sound. */
+/** Discord docs, Guild Features: SOUNDBOARD is set for guilds that have created a sound. */
 const features = ({ sounds }: Guild): ReadonlyArray<string> => sounds.size === 0 ? [] : ["SOUNDBOARD"]
 
 /**
- * A guild as REST gives it.
+ * A guild in REST.
  *
  * @category codecs
  * @since 0.1.0
@@ -65,7 +65,7 @@ export const guild = (world: World, g: Guild): Json => ({
 })
 
 /**
- * A guild in the list of one's own, with what one may do in it.
+ * A guild in the list of the user's own guilds, with the user's permissions in it.
  *
  * @category codecs
  * @since 0.1.0
@@ -83,8 +83,8 @@ export const ownGuild = (g: Guild, m: Member): Json => ({
 })
 
 /**
- * A guild as GUILD_CREATE gives it. Without the intent for voice states `voice_states` is empty, without the one for
- * members `members` has only the receiver and those who are in voice.
+ * A guild in GUILD_CREATE. Without the intent for voice states `voice_states` is empty; without the one for members `members`
+ * has only the receiver and the members in voice.
  *
  * @category codecs
  * @since 0.1.0

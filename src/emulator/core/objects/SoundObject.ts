@@ -7,7 +7,8 @@ import type { Guild, Sound } from "../World.ts"
 import { type Json, user } from "./DiscordObject.ts"
 
 /**
- * Those that everybody has: the one that Discord documents (Example Default Soundboard Sound). There are more, of which it says nothing.
+ * The default sounds: the one that Discord documents (Example Default Soundboard Sound). There are more, which are
+ * undocumented.
  *
  * @category constants
  * @since 0.1.0
@@ -25,7 +26,7 @@ export const defaults: ReadonlyArray<Sound> = [
 ]
 
 /**
- * Without the user who has made it, whom not everybody is shown.
+ * Without the creator, who is not shown to everybody.
  *
  * @category codecs
  * @since 0.1.0
@@ -50,7 +51,7 @@ export const jsonWithUser = (sound: Sound): Json => ({
 })
 
 /**
- * The soundboard of a guild, as the gateway shows all of it. Whether the users are in there, nobody documents.
+ * The soundboard of a guild as sent by the gateway. Whether the users are included is undocumented.
  *
  * @category codecs
  * @since 0.1.0

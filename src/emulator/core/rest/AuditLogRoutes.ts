@@ -1,5 +1,5 @@
 /**
- * The audit log over REST, for who may see it (Discord docs, Resources, Audit Log).
+ * The audit log over REST, for members who may see it (Discord docs, Resources, Audit Log).
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import { compare } from "../Snowflakes.ts"
 import * as World from "../World.ts"
 import * as RestRoute from "./RestRoute.ts"
 
-/** So many entries are given where nothing is said of it, and so many at most. */
+/** The default and the maximum number of entries. */
 const [usual, mostListed] = [50, 100]
 
 /**
@@ -28,7 +28,7 @@ export const make = (
   audit: Pick<AuditLog, "of">,
   inGuild: (call: RestRoute.Call, f: (guild: World.Guild, me: World.Member) => RestResponse) => RestResponse
 ): ReadonlyArray<RestRoute.Route> => {
-  /** What the entries are about, for who has not seen it. */
+  /** The objects that the entries refer to. */
   const referenced = (guild: World.Guild, entries: ReadonlyArray<AuditLogObject.Entry>): DiscordObject.Json => {
     const ids = new Set<string | undefined>(entries.flatMap(({ targetId, userId }) => [userId, targetId]))
     return {
@@ -65,7 +65,7 @@ export const make = (
         (before === undefined || compare(entry.id, before) < 0) &&
         (after === undefined || compare(entry.id, after) > 0)
       )
-      // who asks for what came after an entry goes on from there; where both are given nobody documents the order
+      // `after` continues from there upwards; if both are given, the order is undocumented
       const isUpwards = after !== undefined && before === undefined
       const entries = (isUpwards ? found : found.toReversed()).slice(0, limit)
       return ok({ audit_log_entries: entries.map(AuditLogObject.json), ...referenced(guild, entries) })

@@ -14,12 +14,12 @@ import { compare } from "../Snowflakes.ts"
 import type * as World from "../World.ts"
 import * as RestRoute from "./RestRoute.ts"
 
-/** A week, in seconds: what somebody wrote before is deleted no further back. */
+/** A week in seconds: the maximum age of earlier messages that are deleted. */
 const longest = 604_800
 
 const daySeconds = 86_400
 
-/** So many are banned at once at most, and so many listed. */
+/** The maximum number of users that are banned at once, and that are listed. */
 const [mostAtOnce, mostListed] = [200, 1_000]
 
 const unknownBan = error(404, 10026, "Unknown Ban")
@@ -53,7 +53,7 @@ export const make = (
     reason: guild.bans.get(user.id) ?? null
   })
 
-  /** Who is no member can be banned by all who may ban. */
+  /** A user who is not a member can be banned by everybody who may ban. */
   const mayBan = (guild: World.Guild, me: World.Member, user: World.User): boolean => {
     const member = guild.members.get(user.id)
     return member === undefined || Permissions.isBelow(guild, member, me)
@@ -127,7 +127,7 @@ export const make = (
       const { limit, problems } = limitIn(call.query, mostListed, mostListed)
       if (problems.length > 0) return invalidForm(...problems)
       const [after, before] = [call.query.get("after"), call.query.get("before")]
-      // where both are given, `before` alone counts (Discord docs, Get Guild Bans)
+      // if both are given, only `before` counts (Discord docs, Get Guild Bans)
       const isWanted = (id: string) =>
         before === null ? after === null || compare(id, after) > 0 : compare(id, before) < 0
       const wanted = Array.from(guild.bans.keys()).filter(isWanted).toSorted(compare)

@@ -1,6 +1,6 @@
 /**
- * What a bot says of a channel that it makes or changes (Discord docs, Resources, Channel: Modify Channel, and Guild: Create Guild
- * Channel). Fields that make no difference here are not looked at.
+ * The properties of a channel that a bot creates or changes (Discord docs, Resources, Channel: Modify Channel, and Guild:
+ * Create Guild Channel). Fields without an effect here are ignored.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import type * as World from "../World.ts"
 const kinds = new Map<unknown, World.ChannelKind>([[0, "text"], [2, "voice"], [4, "category"], [13, "stage"]])
 
 /**
- * Of which kind a channel is to be made; `undefined` for one that is not modelled.
+ * The kind of channel to create; `undefined` for one that is not modeled.
  *
  * @category getters
  * @since 0.1.0
@@ -27,7 +27,7 @@ export const kindOf = ({ type }: Json): World.ChannelKind | undefined => kinds.g
  */
 export const wrongType: Problem = noChoice("type", kinds.keys())
 
-/** Where nobody has paid for more: bits per second, members, channels of a category. */
+/** The limits without boosts: bits per second, members, channels of a category. */
 const bitrates = { voice: 96_000, stage: 64_000 } as const
 const limits = { voice: 99, stage: 10_000 } as const
 const mostInCategory = 50
@@ -35,7 +35,7 @@ const mostInCategory = 50
 const unknownOverwrite = error(404, 10009, "Unknown Overwrite")
 
 /**
- * As it is to be; what is left out stays as it is. `null` is nothing.
+ * The new properties. A property that is left out keeps its value. `null` means none.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +51,7 @@ export interface Change {
   readonly overwrites?: Map<string, Permissions.Overwrite>
 }
 
-/** People write the names of text channels small and without spaces, also where a bot does not. */
+/** People write the names of text channels in lower case and without spaces, even if a bot does not. */
 const nameOf = (name: string, kind: World.Channel["kind"]) =>
   kind === "text" ? name.trim().toLowerCase().replace(/\s+/g, "-") : name.trim()
 
@@ -69,7 +69,7 @@ const parentOf = (guild: World.Guild, value: unknown, before: string | undefined
 }
 
 /**
- * The permissions of a field, which is a text of digits or a number; `undefined` for anything else.
+ * The permissions in a field, which is a string of digits or a number; `undefined` for anything else.
  *
  * @category codecs
  * @since 0.1.0
@@ -81,8 +81,8 @@ export const bitsOf = (value: unknown): bigint | undefined => {
 }
 
 /**
- * What a role or a member may do there, or why it cannot be said. `mine` is what who says it may do: nobody gives or takes what it has
- * not, and only an administrator MANAGE_ROLES (Discord docs, Edit Channel Permissions).
+ * The permissions of a role or a member in a channel, or why they cannot be set. `mine` are those of the caller: nobody can
+ * grant or deny what it does not have, and only an administrator MANAGE_ROLES (Discord docs, Edit Channel Permissions).
  *
  * @category codecs
  * @since 0.1.0
@@ -134,7 +134,7 @@ const readOverwrites = (
 }
 
 /**
- * Reads what a channel is to be like. `channel` is the one that is changed, if there is one already.
+ * Reads the properties of a channel. `channel` is the one that is changed, if there is one.
  *
  * @category codecs
  * @since 0.1.0

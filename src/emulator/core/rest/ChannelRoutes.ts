@@ -1,5 +1,5 @@
 /**
- * The channels of a guild over REST: bots make them, change them, say who may do what in them, and delete them (Discord docs, Resources,
+ * The channels of a guild over REST: bots create, change and delete them, and set permissions in them (Discord docs, Resources,
  * Channel and Guild).
  *
  * @since 0.1.0
@@ -30,14 +30,14 @@ import type { May } from "./PlaceRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 import type { OfThread } from "./ThreadChange.ts"
 
-/** So many channels has a guild at most. */
+/** The maximum number of channels in a guild. */
 const most = 500
 
 const tooMany = error(400, 30013, "Maximum number of guild channels reached (500)")
 const unknownOverwrite = error(404, 10009, "Unknown Overwrite")
 
 /**
- * Finds a channel that the caller sees, and says what the caller may do there; or says what is wrong.
+ * Finds a channel that the caller sees, and the caller's permissions in it; or answers with an error.
  *
  * @category models
  * @since 0.1.0
@@ -74,7 +74,7 @@ export const make = (
   inGuild: (call: RestRoute.Call, f: (guild: World.Guild, me: World.Member) => RestResponse) => RestResponse,
   inChannel: InChannel
 ): ReadonlyArray<RestRoute.Route> => {
-  /** Who may not connect to a channel with voice has no access to what it is like either. */
+  /** The error for a missing permission. A member who may not connect to a voice channel has no access to it at all. */
   const refusalOf = (channel: World.Channel, may: May) =>
     Admission.hasVoice(channel) && !may("CONNECT") ? missingAccess : missingPermissions
 
@@ -89,7 +89,7 @@ export const make = (
       if (guild.channels.size >= most) return tooMany
       const { bitrate = 64_000, name = "", parent, position = guild.channels.size, userLimit = 0 } = change
       const channel = channels.create({
-        // Ids from the counter are decimal, as the brand wants.
+        // Ids from the counter are decimal, as the brand requires.
         id: ChannelId.make(world.nextId()),
         guildId: guild.id,
         name,
@@ -101,7 +101,7 @@ export const make = (
         parentId: parent?.id,
         topic: change.topic ?? undefined,
         region: change.region ?? undefined,
-        // what says nothing of its own is as its category is
+        // without overwrites of its own it has those of its category
         overwrites: new Map(change.overwrites ?? parent?.overwrites)
       })
       return channel === undefined ? unknownChannel : { status: 201, body: ChannelObject.channel(world, channel) }
@@ -146,7 +146,7 @@ export const make = (
       return ok(ChannelObject.channel(world, channel))
     })
 
-  /** Where several channels stand, of which each may come into another category, and be as that is. */
+  /** Sets the positions of several channels, each of which may also move to another category and take over its permissions. */
   const arrange = (call: RestRoute.Call) =>
     inGuild(call, (guild, me) => {
       const mine = Permissions.inGuild(guild, me)
@@ -210,7 +210,7 @@ export const make = (
   }
 
   const remove = (call: RestRoute.Call) => {
-    // whoever closes direct messages deletes nothing of them
+    // closing direct messages deletes nothing
     const direct = Places.directOf(world, call.ids[0], call.user)
     if (direct !== undefined) return ok(ChannelObject.direct(direct, call.user))
     return inChannel(call, (channel, may) => {

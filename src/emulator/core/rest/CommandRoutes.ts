@@ -28,7 +28,7 @@ export const make = (
   }
 
   const routes = (path: string, idAt: number) => {
-    /** The command whose id stands at the end of the path. */
+    /** The command whose id is at the end of the path. */
     const inCommand = (call: RestRoute.Call, f: (scope: Commands.Scope, id: string) => RestResponse) =>
       inScope({ ...call, ids: call.ids.slice(0, idAt) }, (scope) => {
         const id = call.ids[idAt]
@@ -57,7 +57,7 @@ export const make = (
         inCommand(call, (scope, id) => {
           const before = find(scope, id)
           if (before === undefined) return unknownCommand
-          // of which type it is stays as it was
+          // its type cannot be changed
           const after = { ...before, ...call.body, type: before["type"] }
           const one = commands.change(scope, id, after)
           return one === undefined ? invalidForm(...Commands.problemsOf("", after)) : ok(one)

@@ -1,5 +1,5 @@
 /**
- * Emoji of guilds and of applications, over REST (Discord docs, Resources, Emoji). Their pictures are not kept.
+ * Emoji of guilds and of applications, over REST (Discord docs, Resources, Emoji). Their images are not kept.
  *
  * @since 0.1.0
  */
@@ -14,14 +14,14 @@ import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 import * as RestRoute from "./RestRoute.ts"
 
-/** So many has a guild at most where nobody has paid for more, and as many animated ones; and so many an application in all. */
+/** The maximum number in a guild without boosts, with as many animated ones, and in an application. */
 const most = { guild: 50, application: 2_000 } as const
 
 const unknownEmoji = error(404, 10014, "Unknown Emoji")
 const tooMany = (limit: number) => error(400, 30008, `Maximum number of emojis reached (${limit})`)
 const tooManyAnimated = (limit: number) => error(400, 30018, `Maximum number of animated emojis reached (${limit})`)
 
-/** discord.js says "jpg" of all. */
+/** discord.js declares "jpg" for all of them. */
 const picture = /^data:image\/(png|jpe?g|gif|webp|avif);base64,/
 
 const problemsOf = ({ image, name }: Json, isNew: boolean): ReadonlyArray<Problem> => [
@@ -35,10 +35,10 @@ const problemsOf = ({ image, name }: Json, isNew: boolean): ReadonlyArray<Proble
     : [])
 ]
 
-/** Whose they are, and what the caller may do with them. */
+/** The owner of emoji, and what the caller may do with them. */
 interface Place {
   readonly emojis: Map<string, World.Emoji>
-  /** What is answered where there is no room for another one. */
+  /** The answer if there is no room for another one. */
   readonly full: (isAnimated: boolean) => RestResponse | undefined
   readonly mayCreate: boolean
   readonly mayManage: boolean
@@ -106,7 +106,7 @@ export const make = (
         return emoji === undefined ? unknownEmoji : f(emoji, place)
       })
 
-    /** Who has made one changes it again, and who manages them all. */
+    /** The creator of an emoji and everybody who manages emoji may change it. */
     const inOwn = (call: RestRoute.Call, f: (emoji: World.Emoji, place: Place) => RestResponse) =>
       inEmoji(call, (emoji, place) => {
         const may = place.mayManage || (place.mayCreate && emoji.creator === call.user)

@@ -1,6 +1,6 @@
 /**
- * What a bot says of a scheduled event that it makes or changes (Discord docs, Resources, Guild Scheduled Event). Pictures and rules of
- * recurrence are not looked at.
+ * The properties of a scheduled event that a bot creates or changes (Discord docs, Resources, Guild Scheduled Event). Images
+ * and recurrence rules are ignored.
  *
  * @since 0.1.0
  */
@@ -24,7 +24,7 @@ export const unknownEvent: RestResponse = error(404, 10070, "Unknown Guild Sched
  */
 export const finishedEvent: RestResponse = error(400, 180000, "Cannot update a finished event")
 
-/** Nobody else sees what is planned (Guild Scheduled Event Privacy Level). */
+/** Only visible to the guild (Guild Scheduled Event Privacy Level). */
 const levels = [2]
 
 const inPast: Problem = {
@@ -33,14 +33,14 @@ const inPast: Problem = {
   message: "Cannot schedule event in the past."
 }
 
-/** The code is what a client has measured, its words are not known. */
+/** The code was observed by a client; the text is unknown. */
 const isRunning: Problem = {
   path: "scheduled_start_time",
   code: "GUILD_SCHEDULED_EVENT_INVALID_START_BY_STATUS",
   message: "Cannot change the start of an event that is running."
 }
 
-/** That it is refused is known, and neither code nor words. */
+/** That it is refused is known, but neither the code nor the text. */
 const endsEarly: Problem = {
   path: "scheduled_end_time",
   code: "GUILD_SCHEDULED_EVENT_SCHEDULE_PAST",
@@ -60,7 +60,7 @@ const kindOf = (value: unknown, before: World.ScheduledEvent["kind"] | undefined
 const locationIn = (metadata: unknown) => Body.isObject(metadata) ? metadata["location"] : undefined
 
 /**
- * What an event is to be like. `before` is the one that is changed, if there is one already; `nowMs` is Unix time.
+ * The new properties of an event. `before` is the one that is changed, if there is one; `nowMs` is Unix time.
  *
  * @category codecs
  * @since 0.1.0

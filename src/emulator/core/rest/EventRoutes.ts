@@ -16,13 +16,13 @@ import type * as World from "../World.ts"
 import * as EventForm from "./EventForm.ts"
 import * as RestRoute from "./RestRoute.ts"
 
-/** So many events of a guild are ahead at most, and so many users given at once. */
+/** The maximum number of upcoming events in a guild, and of users returned at once. */
 const [most, mostListed] = [100, 100]
 
 const tooMany = error(400, 30038, `Maximum number of uncompleted guild scheduled events reached (${most})`)
 const noStage = error(400, 180002, "Failed to create stage needed for stage event")
 
-/** Where it can go from each (Valid Guild Scheduled Event Status Transitions). */
+/** The states that can follow each state (Valid Guild Scheduled Event Status Transitions). */
 const following: { readonly [K in World.ScheduledEvent["status"]]: ReadonlyArray<World.ScheduledEvent["status"]> } = {
   scheduled: ["active", "canceled"],
   active: ["completed"],
@@ -30,7 +30,7 @@ const following: { readonly [K in World.ScheduledEvent["status"]]: ReadonlyArray
   canceled: []
 }
 
-/** What is needed in the channel of one, besides (Guild Scheduled Event Permissions Requirements). */
+/** The additional permissions in the channel of an event (Guild Scheduled Event Permissions Requirements). */
 const needed: { readonly [K in World.ScheduledEvent["kind"]]: ReadonlyArray<Permissions.Name> } = {
   voice: ["VIEW_CHANNEL", "CONNECT"],
   stage: ["MANAGE_CHANNELS", "MUTE_MEMBERS", "MOVE_MEMBERS"],
@@ -48,7 +48,7 @@ export const make = (
   wall: () => number,
   inGuild: (call: RestRoute.Call, f: (guild: World.Guild, me: World.Member) => RestResponse) => RestResponse
 ): ReadonlyArray<RestRoute.Route> => {
-  /** In the channel of an event, or in the guild, where it has none. */
+  /** The permissions in the channel of an event, or in the guild if it has none. */
   const mine = (guild: World.Guild, me: World.Member, { channelId }: Pick<Plan, "channelId">): bigint => {
     const channel = channelId === undefined ? undefined : guild.channels.get(channelId)
     return channel === undefined ? Permissions.inGuild(guild, me) : Admission.permissions(world, channel, me.userId)
@@ -78,7 +78,7 @@ export const make = (
       return sees(guild, me, event) ? f(event, guild, me) : missingAccess
     })
 
-  /** Who has made one changes it again, and who manages them all. */
+  /** The creator of an event and everybody who manages events may change it. */
   const managing = (event: World.ScheduledEvent, me: World.Member): ReadonlyArray<Permissions.Name> =>
     event.creator.id === me.userId ? ["CREATE_EVENTS", "MANAGE_EVENTS"] : ["MANAGE_EVENTS"]
 
@@ -103,7 +103,7 @@ export const make = (
       const { status } = call.body
       const choices = following[event.status]
       const to = choices.find((one) => EventObject.statuses[one] === status)
-      // that it is refused is documented, and not with which code
+      // that it is refused is documented, but not the code
       if (status !== undefined && status !== EventObject.statuses[event.status] && to === undefined) {
         return invalidForm(noChoice("status", choices.map((one) => EventObject.statuses[one])))
       }
@@ -117,7 +117,7 @@ export const make = (
       return nothing
     })
 
-  /** In the order of their ids; where both are given, `before` alone counts. */
+  /** In the order of their ids; if both are given, only `before` counts. */
   const users = (call: RestRoute.Call) =>
     inEvent(call, (event, guild) => {
       const { limit, problems } = limitIn(call.query, mostListed, mostListed)

@@ -1,6 +1,6 @@
 /**
- * Guilds over REST: bots look at them and change them (Discord docs, Resources, Guild, Modify Guild). Fields that make no difference here are
- * not looked at.
+ * Guilds over REST: bots read and change them (Discord docs, Resources, Guild, Modify Guild). Fields without an effect here are
+ * ignored.
  *
  * @since 0.1.0
  */
@@ -15,10 +15,10 @@ import * as Permissions from "../Permissions.ts"
 import type * as World from "../World.ts"
 import * as RestRoute from "./RestRoute.ts"
 
-/** After so many seconds somebody can be taken for away. */
+/** The possible times of inactivity, in seconds. */
 const afkSeconds = [60, 300, 900, 1_800, 3_600]
 
-/** A channel, none (`null`), or that nothing is said of it; or what is wrong. */
+/** A channel, `null` for none, or `undefined` if the field is absent; or what is wrong. */
 const channelIn = (
   guild: World.Guild,
   given: unknown,

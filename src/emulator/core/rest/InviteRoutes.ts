@@ -1,5 +1,5 @@
 /**
- * Invitations over REST (Discord docs, Resources, Invite, and Channel). Nobody takes them up.
+ * Invites over REST (Discord docs, Resources, Invite, and Channel). Nobody accepts them.
  *
  * @since 0.1.0
  */
@@ -12,10 +12,10 @@ import type * as World from "../World.ts"
 import type { InChannel } from "./ChannelRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 
-/** A week, in seconds, and what is meant where nothing is said: a day. */
+/** The maximum age, a week, and the default, a day, in seconds. */
 const [longest, usual] = [604_800, 86_400]
 
-/** So many has a guild at most, and so often can one be used where that is limited. */
+/** The maximum number in a guild, and the maximum number of uses if that is limited. */
 const [most, mostUses] = [1_000, 100]
 
 const unknownInvite = error(404, 10006, "Unknown Invite")
@@ -35,7 +35,7 @@ export const make = (
   inGuild: (call: RestRoute.Call, f: (guild: World.Guild, me: World.Member) => RestResponse) => RestResponse,
   inChannel: InChannel
 ): ReadonlyArray<RestRoute.Route> => {
-  /** Those that are good still; others are forgotten. */
+  /** The valid ones; others are removed. */
   const all = () => {
     for (const { code, createdMs, maxAge } of world.invites.values()) {
       if (maxAge !== 0 && wall() >= createdMs + maxAge * 1_000) world.invites.delete(code)

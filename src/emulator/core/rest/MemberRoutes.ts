@@ -1,5 +1,5 @@
 /**
- * The members of a guild and their voice states, over REST: bots look for them, move, mute and disconnect them, let them speak in a
+ * The members of a guild and their voice states, over REST: bots list them, move, mute and disconnect them, let them speak on a
  * stage, and give them nicknames (Discord docs, Resources, Guild and Voice).
  *
  * @since 0.1.0
@@ -31,18 +31,18 @@ const unknownMember = error(404, 10007, "Unknown Member")
 const unknownVoiceState = error(404, 10065, "Unknown Voice State")
 const notInVoice = error(400, 40032, "Target user is not connected to voice.")
 
-/** So many characters has a nickname at most (Discord docs, Usernames and Nicknames). */
+/** The maximum length of a nickname (Discord docs, Usernames and Nicknames). */
 const longestNick = 32
 
-/** Where the member is to be, and how; each is left out where it stays as it is. */
+/** The changes of a member. A property that is left out keeps its value. */
 interface Change {
   readonly channel: World.Channel | null | undefined
   readonly mute: boolean | undefined
   readonly deaf: boolean | undefined
-  /** `null` or empty: none. */
+  /** `null` or empty means none. */
   readonly nick: string | null | undefined
   readonly roles: ReadonlyArray<string> | undefined
-  /** How long a time-out lasts, in milliseconds; `null` ends it. */
+  /** The length of a time-out in milliseconds; `null` ends it. */
   readonly timeOutMs: number | null | undefined
 }
 
@@ -76,8 +76,8 @@ const notThere: Problem = {
 }
 
 /**
- * The routes under `/guilds/:/members` and `/guilds/:/voice-states`. `inGuild` finds the guild and our member in it, or says what is
- * wrong.
+ * The routes under `/guilds/:/members` and `/guilds/:/voice-states`. `inGuild` finds the guild and our member in it, or answers
+ * with an error.
  *
  * @category constructors
  * @since 0.1.0
@@ -104,7 +104,7 @@ export const make = (
   const get = (call: RestRoute.Call) =>
     inGuild(call, (guild) => memberOf(guild, call.ids[1], (member) => ok(DiscordObject.member(world, member))))
 
-  /** What is wrong with a change is said before anything is changed. */
+  /** All problems of a change are reported before anything is changed. */
   const read = (guild: World.Guild, member: World.Member, body: DiscordObject.Json): Change | RestResponse => {
     const { channel_id: channelId, communication_disabled_until: until, deaf, mute, nick } = body
     const timeOutMs = until === undefined || until === null ? until : Date.parse(String(until)) - wall()
@@ -117,7 +117,7 @@ export const make = (
     const problems = ofText("nick", nick, { most: longestNick })
     if (problems.length > 0) return invalidForm(...problems)
     if (roles !== undefined && roles.length !== wanted?.length) return invalidForm(noRole("roles"))
-    // also none that is no time
+    // including an invalid time
     if (typeof timeOutMs === "number" && !(timeOutMs <= longestTimeOutMs)) return invalidForm(noTimeOut)
     const others = { mute, deaf, nick: typeof nick === "string" || nick === null ? nick : undefined, roles, timeOutMs }
     if (channelId === undefined || channelId === null) return { channel: channelId, ...others }
@@ -127,12 +127,12 @@ export const make = (
     return Admission.hasVoice(channel) ? { channel, ...others } : wrongKind
   }
 
-  /** Nobody gives one to an administrator, or to a member whose highest role is not below its own. */
+  /** Nobody can give a time-out to an administrator, or to a member whose highest role is not below its own. */
   const mayTimeOut = (guild: World.Guild, me: World.Member, member: World.Member): boolean =>
     !Permissions.has(Permissions.inGuild(guild, member), "ADMINISTRATOR") &&
     Permissions.isBelow(guild, member, me)
 
-  /** Each of what is changed needs a permission of its own. */
+  /** Each kind of change requires its own permission. */
   const mayModify = (guild: World.Guild, me: World.Member, member: World.Member, body: DiscordObject.Json): boolean => {
     const mine = Permissions.inGuild(guild, me)
     const needed = Object.keys(body).flatMap((field) => neededFor.get(field) ?? [])
@@ -151,7 +151,7 @@ export const make = (
         const change = read(guild, member, call.body)
         if ("status" in change) return change
         const { channel, deaf, mute, nick, roles, timeOutMs } = change
-        // who moves somebody has to be able to get there
+        // a member who moves others has to be able to get there
         if (channel && !Admission.may(world, channel, me.userId, "CONNECT")) return missingAccess
         if (channel === null) actions.kick(member.userId, guild.id)
         else if (channel !== undefined) actions.moveUser(member.userId, channel.id)
@@ -171,7 +171,7 @@ export const make = (
         return nothing
       }))
 
-  /** All of a guild, in the order of their ids; a bot needs the intent for members. */
+  /** All members of a guild in the order of their ids. A bot needs the intent for members. */
   const list = (call: RestRoute.Call) =>
     inGuild(call, (guild) => {
       const { limit, problems } = limitIn(call.query, 1, 1000)
@@ -194,12 +194,12 @@ export const make = (
       return ok(found.slice(0, limit).map((member) => DiscordObject.member(world, member)))
     })
 
-  /** Everybody calls itself as it likes, unless its roles do not permit it. */
+  /** Members may change their own nickname, unless their roles do not permit it. */
   const modifySelf = (answer: (me: World.Member) => DiscordObject.Json) => (call: RestRoute.Call) =>
     inGuild(call, (guild, me) => {
       const { nick } = call.body
       const mine = Permissions.inGuild(guild, me)
-      // what else is said of oneself needs no permission (Discord docs, Modify Current Member)
+      // other changes of oneself need no permission (Discord docs, Modify Current Member)
       if (nick !== undefined && !Permissions.has(mine, "CHANGE_NICKNAME")) return missingPermissions
       const change = read(guild, me, { nick })
       if ("status" in change) return change
@@ -224,7 +224,7 @@ export const make = (
         const channel = world.channels.get(state.channelId)
         const isThere = channelId === undefined || Body.idOf(channelId) === channel?.id
         if (channel?.kind !== "stage" || !isThere) return invalidForm(notThere)
-        // Only stage moderators let somebody speak; anyone may go back to the audience.
+        // Only stage moderators can let somebody speak; anyone may return to the audience.
         if (
           (!own || suppress === false) && !Admission.may(world, channel, me.userId, "MUTE_MEMBERS")
         ) return missingPermissions
@@ -241,10 +241,10 @@ export const make = (
   const [own, others] = ["/guilds/:/voice-states/@me", "/guilds/:/voice-states/:"]
   return [
     RestRoute.make("PATCH", "/guilds/:/members/@me", modifySelf((me) => DiscordObject.member(world, me))),
-    // what was before it, which discord.py uses
+    // the earlier route, which discord.py uses
     RestRoute.make("PATCH", "/guilds/:/members/@me/nick", modifySelf(({ nick = null }) => ({ nick }))),
     RestRoute.make("GET", "/guilds/:/members", list),
-    // before the member, of whom it could be the id
+    // before the route of a member, whose id it could be
     RestRoute.make("GET", "/guilds/:/members/search", search),
     RestRoute.make("GET", one, get),
     RestRoute.make("DELETE", one, remove),

@@ -33,10 +33,10 @@ const replyToSystem = invalidForm({
   message: "Cannot reply to a system message"
 })
 
-/** Discord gives so many messages where nothing else is asked for, and so many at most. */
+/** The default and the maximum number of messages. */
 const [usual, most] = [50, 100]
 
-/** So many characters has a nonce at most (Discord docs, Create Message). */
+/** The maximum length of a nonce (Discord docs, Create Message). */
 const longestNonce = 25
 
 const longNonce: Problem = {
@@ -45,7 +45,7 @@ const longNonce: Problem = {
   message: `Nonce must be ${longestNonce} characters or fewer.`
 }
 
-/** A nonce is not used twice for some minutes, where it is enforced: nobody documents for how many. */
+/** An enforced nonce cannot be reused for some minutes. For how many is undocumented. */
 const enforcedMs = 5 * 60_000
 
 const isText = (value: unknown): value is string => typeof value === "string"
@@ -54,7 +54,7 @@ const nonceOf = ({ nonce }: Json): Message.Nonce | undefined =>
   isText(nonce) || typeof nonce === "number" ? nonce : undefined
 
 /**
- * The routes under `/channels/:`. `inPlace` and `inMessage` find what they are about; `now` is the core's time.
+ * The routes under `/channels/:`. `inPlace` and `inMessage` find their subject; `now` is the core's time.
  *
  * @category constructors
  * @since 0.1.0
@@ -75,7 +75,7 @@ export const make = (
       if (problem !== undefined) return problem
       if (isText(call.body["nonce"]) && call.body["nonce"].length > longestNonce) return invalidForm(longNonce)
       const { channel, guild } = where
-      // bots have nothing to say to each other
+      // bots cannot message each other
       if (guild === undefined && channel.from.bot && channel.to.bot) return notToThem
       const reference = call.body["message_reference"]
       const replied = Body.isObject(reference) ? reference : undefined
@@ -102,7 +102,7 @@ export const make = (
       const [after, around, before] = ["after", "around", "before"].map((side) => call.query.get(side))
       const isWanted = (id: string) => (!before || compare(id, before) < 0) && (!after || compare(id, after) > 0)
       const all = messages.of(channel.id).filter(({ id }) => isWanted(id))
-      // the newest first, and with `after` those that follow next
+      // the newest first, and with `after` those that directly follow
       const wanted = after ? all.slice(0, limit) : around ? about(all, around, limit) : all.slice(-limit)
       return ok(wanted.toReversed().map((message) => messages.shown(message, call.user)))
     })
@@ -121,7 +121,7 @@ export const make = (
       if (message.author !== call.user && !may("MANAGE_MESSAGES")) return forbidden(message.where)
       messages.remove(message)
       const { author, where: { channel, guild } } = message
-      // nobody moderates itself, and a webhook is no user
+      // nobody moderates itself, and a webhook is not a user
       if (guild !== undefined && author !== call.user && message.webhook === undefined) {
         const options = { channel_id: channel.id }
         audit.write(guild.id, { action: "MESSAGE_DELETE", targetId: author.id, options })
@@ -168,7 +168,7 @@ export const make = (
   ]
 }
 
-/** As many as fit on both sides of an id, and the message that has it. */
+/** As many as fit on both sides of an id, and the message with this id. */
 const about = (all: ReadonlyArray<Message.Message>, around: string, limit: number) => {
   const before = all.filter(({ id }) => compare(id, around) < 0).length
   const start = before - Math.floor(limit / 2)

@@ -1,6 +1,6 @@
 /**
- * Pinned messages, over REST, at the paths of today and at those of before 2025, which libraries use still (Discord docs, Resources,
- * Message).
+ * Pinned messages, over REST, at the current paths and at those from before 2025, which libraries still use (Discord docs,
+ * Resources, Message).
  *
  * @since 0.1.0
  */
@@ -12,13 +12,13 @@ import type * as Places from "../messages/Places.ts"
 import type { InMessage, InPlace } from "./PlaceRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 
-/** So many pins has a channel at most, and so many are given at once. */
+/** The maximum number of pins in a channel, and of pins returned at once. */
 const [most, mostListed] = [250, 50]
 
 const tooMany = error(400, 30003, `Maximum number of pins reached for the channel (${most})`)
 
 /**
- * The routes for pins. `inPlace` and `inMessage` find what they are about.
+ * The routes for pins. `inPlace` and `inMessage` find their subject.
  *
  * @category constructors
  * @since 0.1.0
@@ -29,7 +29,7 @@ export const make = (
   inPlace: InPlace,
   inMessage: InMessage
 ): ReadonlyArray<RestRoute.Route> => {
-  /** Who was pinned last is first. */
+  /** The last pinned message is first. */
   const pinsOf = ({ channel }: Places.Where) =>
     messages.of(channel.id)
       .flatMap((message) => message.pinnedMs === undefined ? [] : [{ message, ms: message.pinnedMs }])

@@ -19,7 +19,7 @@ import type * as World from "../World.ts"
 import type * as RestRoute from "./RestRoute.ts"
 
 /**
- * Whether the caller may do something in a place. Nobody moderates direct messages.
+ * Whether the caller has a permission in a place. Nobody moderates direct messages.
  *
  * @category models
  * @since 0.1.0
@@ -27,7 +27,7 @@ import type * as RestRoute from "./RestRoute.ts"
 export type May = (what: Permissions.Name) => boolean
 
 /**
- * Finds a place that the caller sees, and says what the caller may do there; or says what is wrong.
+ * Finds a place that the caller sees, and the caller's permissions in it; or answers with an error.
  *
  * @category models
  * @since 0.1.0
@@ -38,7 +38,7 @@ export type InPlace = (
 ) => RestResponse
 
 /**
- * The same for a message, whose id is the second of the path.
+ * The same for a message, whose id is the second in the path.
  *
  * @category models
  * @since 0.1.0
@@ -51,7 +51,7 @@ export type InMessage = (
 const nobodyMay: May = () => false
 
 /**
- * `inChannel` finds a channel and our member in it, or says what is wrong.
+ * `inChannel` finds a channel and our member in it, or answers with an error.
  *
  * @category constructors
  * @since 0.1.0
@@ -83,7 +83,7 @@ export const finders = (
 const notInDirect = error(403, 50003, "Cannot execute action on a DM channel")
 
 /**
- * What only moderators may do, of whom there are none in direct messages.
+ * The answer to what only moderators may do. In direct messages there are none.
  *
  * @category constructors
  * @since 0.1.0
@@ -92,18 +92,18 @@ export const forbidden = ({ guild }: Places.Where): RestResponse =>
   guild === undefined ? notInDirect : missingPermissions
 
 /**
- * What is answered to who changes something in a thread that is in the archive.
+ * The answer to changing something in an archived thread.
  *
  * @category constants
  * @since 0.1.0
  */
 export const threadArchived: RestResponse = error(400, 50083, "Thread is archived")
 
-/** Discord documents the code and not the status. */
+/** Discord documents the code but not the status. */
 const threadLocked = error(403, 160005, "Thread is locked")
 
 /**
- * Whether a place is a thread in the archive.
+ * Whether a place is an archived thread.
  *
  * @category guards
  * @since 0.1.0
@@ -115,8 +115,8 @@ const isLockedFor = ({ channel, guild }: Places.Where, may: May): boolean =>
   guild !== undefined && channel.thread?.isLocked === true && !may("MANAGE_THREADS")
 
 /**
- * Why who sees a place may not write there, if so. In threads SEND_MESSAGES counts for nothing, and in one that is locked nobody writes but
- * moderators (Discord docs, Topics, Threads).
+ * Why a user who sees a place may not write there, if so. In threads SEND_MESSAGES does not count, and in a locked one only
+ * moderators may write (Discord docs, Topics, Threads).
  *
  * @category guards
  * @since 0.1.0
@@ -129,7 +129,7 @@ export const refusalToWrite = (where: Places.Where, may: May): RestResponse | un
 }
 
 /**
- * Why nobody changes there what it has written, if so.
+ * Why users cannot change their messages there, if so.
  *
  * @category guards
  * @since 0.1.0

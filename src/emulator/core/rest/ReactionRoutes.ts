@@ -18,7 +18,7 @@ const unknownEmoji = error(400, 10014, "Unknown Emoji")
 const tooMany = error(403, 30010, `Maximum number of reactions reached (${Emoji.most})`)
 const unknownUser = error(404, 10013, "Unknown User")
 
-/** Discord gives so many users where nothing else is asked for, and so many at most. */
+/** The default and the maximum number of users. */
 const [usual, most] = [25, 100]
 
 /**

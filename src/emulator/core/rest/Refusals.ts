@@ -1,5 +1,5 @@
 /**
- * Requests that were refused: a bot that swallows what it is told shows a test nothing but that its message never comes.
+ * Refused requests. If a bot swallows the error, a test sees only that its message never comes.
  *
  * @since 0.1.0
  */
@@ -9,15 +9,15 @@ import type { RestResponse } from "../http/RestAnswer.ts"
 import type * as World from "../World.ts"
 
 /**
- * The last request that was refused.
+ * The last refused request.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Refusal {
-  /** Method and path without ids and tokens, who asked, and what the answer was. */
+  /** Method and path without ids and tokens, the user, and the answer. */
   readonly detail: string
-  /** How long ago that was, in milliseconds. */
+  /** How long ago it was, in milliseconds. */
   readonly agoMs: number
 }
 
@@ -26,7 +26,7 @@ export interface Refusal {
  * @since 0.1.0
  */
 export interface Refusals {
-  /** Remembers an answer that is an error, and counts it as `rest-refused:` with Discord's code, or the status where there is none. */
+  /** Remembers an error answer, and counts it as `rest-refused:` with Discord's code, or the status if there is none. */
   readonly add: (
     request: { readonly method: string; readonly path: string },
     user: World.User | undefined,
@@ -35,7 +35,7 @@ export interface Refusals {
   readonly last: () => Refusal | undefined
 }
 
-/** So many errors of a body are told, and so many characters of a path. */
+/** The number of body errors that are reported, and the number of characters of a path. */
 const [mostTold, longestPath] = [3, 200]
 
 const wordsOf = (errors: unknown, path: string): ReadonlyArray<string> => {

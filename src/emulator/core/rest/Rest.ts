@@ -1,6 +1,7 @@
 /**
- * The part of Discord's REST API that voice bots touch before and beside the gateway, the same in versions 9 and 10: where
- * the gateway is, who we are, guilds, channels, members, moving members, and registering commands. Errors have Discord's bodies.
+ * The part of Discord's REST API that voice bots use before and besides the gateway, the same in versions 9 and 10: the
+ * gateway's URL, the current user, guilds, channels, members, moving members, and registering commands. Errors have Discord's
+ * bodies.
  *
  * @since 0.1.0
  */
@@ -60,13 +61,13 @@ import * as WebhookRoutes from "./WebhookRoutes.ts"
  */
 export interface RestRequest {
   readonly method: string
-  /** With the query, with or without `/api/v10` before it. */
+  /** Including the query, with or without the prefix `/api/v10`. */
   readonly path: string
   /** The value of the header. */
   readonly authorization: string | undefined
-  /** The value of the header `X-Audit-Log-Reason`, where a library writes spaces and letters beyond ASCII in percent. */
+  /** The value of the header `X-Audit-Log-Reason`, in which libraries percent-encode spaces and characters beyond ASCII. */
   readonly reason?: string | undefined
-  /** The value of the header, by which a part of a file is asked for. */
+  /** The value of the header that requests a part of a file. */
   readonly range?: string | undefined
   /** Text, or the bytes of a form with files (`multipart/form-data`). */
   readonly body: string | Uint8Array | undefined
@@ -112,8 +113,8 @@ const unknownGuild = error(404, 10004, "Unknown Guild")
 const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
 
 /**
- * Makes the answerer. Requests without a route are answered 404 and counted as `rest-unknown:METHOD path`, with ids and
- * tokens replaced by `:`; a token that nobody owns is a violation. Never throws.
+ * Makes a function that answers requests. Requests without a route are answered 404 and counted as `rest-unknown:METHOD path`,
+ * with ids and tokens replaced by `:`. An unknown token is a violation. Never throws.
  *
  * @category constructors
  * @since 0.1.0
@@ -215,13 +216,13 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
 
   const respond = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
-    // need no token of a bot
+    // do not require the token of a bot
     const file = options.attachments.rest(request.method, path, request.range) ??
       soundFiles(request.method, path, request.range)
     if (file !== undefined) return file
     if (request.body !== undefined && Sent.isTooLarge(request.body)) return Sent.tooLarge
     const query = request.path.split("?", 2)[1] ?? ""
-    // by whom a webhook is changed that somebody knows the token of, nobody knows
+    // who changes a webhook by its token is unknown
     const ofWebhook = audit.as(
       { userId: undefined },
       () => webhookAnswers(request.method, path, query, request.body)
@@ -276,7 +277,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
   }
 }
 
-/** What becomes of an answer. To hold a request behind others, or to answer it twice, makes no sense: nothing happens. */
+/** Applies a fault to an answer. Holding a request behind others or answering it twice is meaningless and has no effect. */
 const disturbed = (action: Decision["action"], answer: () => RestResponse): RestResponse => {
   switch (action?._tag) {
     case undefined:
@@ -290,7 +291,7 @@ const disturbed = (action: Decision["action"], answer: () => RestResponse): Rest
         text: typeof action.frame === "string" ? action.frame : utf8.decode(action.frame)
       }
     case "Terminate":
-      // what is cut off afterwards has done its work
+      // a request that is cut off afterwards has had its effect
       if (action.at === "after") answer()
       return { status: 0, body: undefined }
     case "Refuse":
@@ -301,14 +302,14 @@ const disturbed = (action: Decision["action"], answer: () => RestResponse): Rest
   }
 }
 
-/** What Discord says to who asks too often, with the headers that libraries go by, and where it is broken itself. */
+/** Discord's answer to too many requests, with the headers that libraries evaluate, and when Discord itself is broken. */
 const refused = (status: number, retryAfter: number): RestResponse => {
   if (status !== 429) return error(status, 0, `${status}: ${status < 500 ? "Refused" : "Internal Server Error"}`)
   return {
     status,
     body: { message: "You are being rate limited.", retry_after: retryAfter, global: false },
     headers: {
-      // without it discord.py takes the answer for one of the firewall before Discord, and does not come again
+      // without it discord.py assumes that the firewall before Discord answered, and does not retry
       via: "1.1 google",
       "retry-after": String(Math.ceil(retryAfter)),
       "x-ratelimit-limit": "5",

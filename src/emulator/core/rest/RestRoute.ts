@@ -1,5 +1,5 @@
 /**
- * A route of Discord's REST API: method, path, and what is done with a call.
+ * A route of Discord's REST API: method, path, and what to do with a call.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ export interface Call {
   readonly body: DiscordObject.Json
   /** The body of a route that takes an array. */
   readonly items: ReadonlyArray<unknown>
-  /** Why it is done, as the caller says. */
+  /** The reason stated by the caller. */
   readonly reason: string | undefined
   /** The files of a route that takes a message. */
   readonly files: ReadonlyArray<Sent.SentFile>
@@ -36,7 +36,7 @@ export interface Route {
   /** `:` stands for an id, which is passed on. */
   readonly path: string
   readonly parts: ReadonlyArray<string>
-  /** A message may come as a form with files. */
+  /** A message may be sent as a form with files. */
   readonly takes: "object" | "array" | "message"
   readonly run: (call: Call) => RestResponse
 }
@@ -54,7 +54,7 @@ export const make = (method: string, path: string, run: Route["run"], takes: Rou
 })
 
 /**
- * The body of a request, as a route takes it; or what is wrong with it.
+ * The body of a request in the form that a route takes, or what is wrong with it.
  *
  * @category codecs
  * @since 0.1.0
@@ -69,7 +69,7 @@ export const parseBody = (
     const message = Sent.parse(sent)
     return "status" in message ? message : { ...nothing, ...message }
   }
-  // nobody need read to its end what can be no JSON
+  // there is no need to read to the end what cannot be JSON
   if (Form.isForm(sent)) return invalidJson
   const body = Body.parse(typeof sent === "string" ? sent : utf8.decode(sent))
   if (takes === "array") return Array.isArray(body) ? { ...nothing, items: body } : invalidJson

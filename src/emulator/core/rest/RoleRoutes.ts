@@ -1,6 +1,6 @@
 /**
- * The roles of a guild over REST, and who has them (Discord docs, Resources, Guild). Nobody gives, changes or deletes a role that is not
- * below its own.
+ * The roles of a guild over REST, and their assignment (Discord docs, Resources, Guild). Nobody can assign, change or delete a
+ * role that is not below its own.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import type * as World from "../World.ts"
 import * as ChannelForm from "./ChannelForm.ts"
 import * as RestRoute from "./RestRoute.ts"
 
-/** So many roles has a guild at most. */
+/** The maximum number of roles in a guild. */
 const most = 250
 
 const unknownRole = error(404, 10011, "Unknown Role")
@@ -23,7 +23,7 @@ const unknownMember = error(404, 10007, "Unknown Member")
 const invalidRole = error(400, 50028, "Invalid role")
 const tooMany = error(400, 30005, "Maximum number of server roles reached (250)")
 
-/** A role as a bot wants it, or why it cannot be so: nobody gives what it may not do. */
+/** The requested properties of a role, or why they are not possible: nobody can grant a permission that it does not have. */
 const read = (body: Json, mine: bigint): Looks | RestResponse => {
   const { color, colors, hoist, mentionable, name } = body
   const primary = typeof colors === "object" && colors !== null && "primary_color" in colors
@@ -50,7 +50,7 @@ const read = (body: Json, mine: bigint): Looks | RestResponse => {
 }
 
 /**
- * Whether a member may give roles, and take them: those below its own.
+ * Whether a member may assign and remove a role: only those below its own.
  *
  * @category guards
  * @since 0.1.0

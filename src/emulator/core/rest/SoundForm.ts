@@ -1,5 +1,5 @@
 /**
- * What is said of a sound over REST (Discord docs, Resources, Soundboard, Create and Modify Guild Soundboard Sound).
+ * The properties of a sound over REST (Discord docs, Resources, Soundboard, Create and Modify Guild Soundboard Sound).
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import * as Emoji from "../messages/Emoji.ts"
 import type { Json } from "../objects/DiscordObject.ts"
 import type * as World from "../World.ts"
 
-/** Discord documents the codes and not the status. */
+/** Discord documents the codes but not the status. */
 const refusals: { readonly [problem in SoundFile.Problem]: RestResponse } = {
   "too-large": error(400, 50045, "File uploaded exceeds the maximum size"),
   "wrong-type": error(400, 50123, "The provided file type is invalid."),
@@ -30,7 +30,7 @@ const fileIn = (sound: unknown): NonNullable<World.Sound["file"]> | RestResponse
   return typeof file === "string" ? refusals[file] : file
 }
 
-/** `undefined` where nothing is said of it. Which of the two counts where both are there, nobody documents: here it is that of the guild. */
+/** `undefined` if the field is absent. Which of the two counts if both are given is undocumented: here it is the guild's. */
 const emojiIn = (
   { emoji_id: sentId, emoji_name: name }: Json,
   emojis: ReadonlyMap<string, unknown> | undefined
@@ -45,7 +45,7 @@ const emojiIn = (
 type Looks = Partial<Pick<World.Sound, "name" | "volume" | "emoji">>
 
 /**
- * What is to be changed, or what is wrong with it. A volume of `null` is 1.
+ * The changes, or what is wrong with them. A volume of `null` is 1.
  *
  * @category codecs
  * @since 0.1.0
@@ -68,7 +68,7 @@ export const change = (body: Json, emojis: ReadonlyMap<string, unknown> | undefi
 }
 
 /**
- * A new one, or what is wrong with it.
+ * A new sound, or what is wrong with it.
  *
  * @category codecs
  * @since 0.1.0

@@ -24,9 +24,9 @@ const refusals: { readonly [refusal in SoundRefusal]: RestResponse } = {
   "no-permission": missingPermissions,
   "no-external-sounds": missingPermissions,
   "unknown-sound": unknownSound,
-  // as clients have seen it (discord/discord-api-docs#8242)
+  // as observed by clients (discord/discord-api-docs#8242)
   silenced: error(403, 50167, "Cannot send voice effect when user is server muted, deafened, or suppressed"),
-  // the same, in no list of codes, and of what status nobody says (discord/discord-api-docs#7891)
+  // the same; it is in no list of codes, and its status is unknown (discord/discord-api-docs#7891)
   "not-connected": error(403, 50168, "User must be in voice channel to send voice channel effect")
 }
 
@@ -63,7 +63,7 @@ export const make = (
       return sound === undefined ? unknownSound : f(sound, guild, me)
     })
 
-  /** Who has made one changes it again, and who manages them all. */
+  /** The creator of a sound and everybody who manages sounds may change it. */
   const inOwn: typeof inSound = (call, f) =>
     inSound(call, (sound, guild, me) => {
       const may = mayOf(guild, me)
@@ -127,8 +127,8 @@ export const make = (
 }
 
 /**
- * Answers what is under `/soundboard-sounds`, where the content delivery network has the files (Sound Files); `undefined` for all else.
- * `range` is the header of that name.
+ * Answers requests under `/soundboard-sounds`, where the content delivery network has the files (Sound Files); `undefined` for
+ * all others. `range` is the header of that name.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What is held in stages, over REST (Discord docs, Resources, Stage Instance). The moderators of a stage may mute and move members and manage
- * the channel.
+ * The sessions of stages, over REST (Discord docs, Resources, Stage Instance). The moderators of a stage may mute and move
+ * members and manage the channel.
  *
  * @since 0.1.0
  */
@@ -71,7 +71,7 @@ export const make = (
         if (event === undefined) return unknownEvent
         if (event.kind !== "stage" || event.channelId !== channel.id) return otherEvent
         if (!EventObject.isAhead(event)) return finishedEvent
-        // one that is running is held already
+        // a running one already has a session
         if (!events.change(event, event, "active", topic)) return alreadyOpen
       }
       return answer(channel)

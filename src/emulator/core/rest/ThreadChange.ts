@@ -12,7 +12,7 @@ import type * as RestRoute from "./RestRoute.ts"
 import * as ThreadForm from "./ThreadForm.ts"
 
 /**
- * What is done with a thread under `/channels/:`.
+ * The operations on a thread under `/channels/:`.
  *
  * @category models
  * @since 0.1.0
@@ -40,7 +40,7 @@ export const make = (world: World.World, threads: Threads): OfThread => ({
     if ((isLocked !== undefined || slowmode !== undefined) && !moderates) return missingPermissions
     if (isOther && !moderates && !isOwner) return missingPermissions
     if (opens && !moderates && !isOwner && !may("SEND_MESSAGES_IN_THREADS")) return missingPermissions
-    // in the archive nothing is changed but that it is there
+    // an archived thread can only be unarchived
     if (thread.isArchived && isArchived !== false && (isOther || slowmode !== undefined)) return threadArchived
     threads.moderate(channel, change)
     return ok(ChannelObject.channel(world, channel, call.user.id))

@@ -1,5 +1,5 @@
 /**
- * What a bot says of a thread that it starts or changes (Discord docs, Resources, Channel: Start Thread, and Modify Channel).
+ * The properties of a thread that a bot starts or changes (Discord docs, Resources, Channel: Start Thread, and Modify Channel).
  *
  * @since 0.1.0
  */
@@ -12,14 +12,14 @@ import { autoArchiveMinutes } from "../Thread.ts"
 /** Discord docs, Channel Types: those of threads in text channels. */
 const [publicThread, privateThread] = [11, 12]
 
-/** Where nothing is said of it, in minutes. */
+/** The default in minutes. */
 const usualMinutes = 1_440
 
-/** Six hours, in seconds. */
+/** Six hours in seconds. */
 const longestSlowmode = 21_600
 
 /**
- * A thread as it is to be; what is left out stays as it is.
+ * The new properties of a thread. A property that is left out keeps its value.
  *
  * @category codecs
  * @since 0.1.0
@@ -48,8 +48,7 @@ export const read = (body: Json, isNew: boolean): Change | RestResponse => {
 }
 
 /**
- * A thread that is to be started. One that is started from a message is open to all; of others that has to be said: by itself one is
- * private.
+ * A thread to start. One that is started from a message is public; others are private unless requested otherwise.
  *
  * @category codecs
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Threads over REST: bots start them, join them, take others in, change, archive and list them (Discord docs, Resources, Channel, and Topics,
- * Threads).
+ * Threads over REST: bots start and join them, add others, and change, archive and list them (Discord docs, Resources, Channel,
+ * and Topics, Threads).
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ import { type InMessage, type May, threadArchived } from "./PlaceRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 import * as ThreadForm from "./ThreadForm.ts"
 
-/** So many threads of a guild are out of the archive at most. */
+/** The maximum number of active threads in a guild. */
 const mostActive = 1_000
 
 const unknownMember = error(404, 10007, "Unknown Member")
@@ -50,7 +50,7 @@ export const make = (
   const start = (call: RestRoute.Call, channel: World.Channel, may: May, from?: Message.Message): RestResponse => {
     const guild = world.guilds.get(channel.guildId)
     if (guild === undefined) return unknownChannel
-    // in the text of a voice channel there are none
+    // the text of a voice channel has no threads
     if (channel.kind !== "text") return wrongKind
     const form = ThreadForm.readStart(call.body, from !== undefined)
     if ("status" in form) return form
@@ -86,7 +86,7 @@ export const make = (
       }
       if (userId === undefined) return unknownMember
       const parent = channel.parentId && world.channels.get(channel.parentId)
-      // nobody is in a thread who does not see its channel
+      // a user who does not see the channel cannot be in its threads
       if (!parent || !Admission.may(world, parent, userId, "VIEW_CHANNEL")) return missingAccess
       threads.join(channel, userId)
       return nothing
@@ -112,7 +112,7 @@ export const make = (
       return ok(ChannelObject.threadMember(world, channel, userId, isWhole(call)))
     })
 
-  /** All of them, or a page where the members of the guild are asked for, too. */
+  /** All members, or a page if the members of the guild are also requested. */
   const listMembers = (call: RestRoute.Call) =>
     inThread(call, (channel) => {
       const { limit, problems } = limitIn(call.query, 100, 100)
@@ -138,7 +138,7 @@ export const make = (
       return ok(listed(call, all.toSorted((one, other) => compare(other.id, one.id))))
     })
 
-  /** Who went into the archive last is first, but among one's own by their ids. */
+  /** The last archived thread is first, but the user's own are ordered by id. */
   const archived = (which: "public" | "private" | "joined") => (call: RestRoute.Call) =>
     inChannel(call, (channel, may) => {
       if (channel.kind !== "text") return wrongKind

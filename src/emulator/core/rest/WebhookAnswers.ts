@@ -1,5 +1,6 @@
 /**
- * What anybody does with a webhook whose token it knows: writes by it, and edits and deletes that again (Discord docs, Resources, Webhook).
+ * What anybody can do with a webhook whose token is known: write with it, and edit and delete the messages (Discord docs,
+ * Resources, Webhook).
  *
  * @since 0.1.0
  */
@@ -28,7 +29,8 @@ import { type May, refusalToChange, refusalToWrite } from "./PlaceRoutes.ts"
 import * as WebhookForm from "./WebhookForm.ts"
 
 /**
- * Answers what is under `/webhooks/id/token` for webhooks of channels; not answers to interactions, which have the id of a bot there.
+ * Answers requests under `/webhooks/id/token` for webhooks of channels. Answers to interactions, which have the id of a bot
+ * there, are not handled here.
  *
  * @category constructors
  * @since 0.1.0
@@ -41,9 +43,9 @@ export const make = (world: World.World, webhooks: Webhooks.Webhooks, messages: 
     return threadId === null || where.channel.parentId === webhook.channelId ? where : undefined
   }
 
-  /** Under the name of the moment it is somebody whom nobody knows otherwise. */
+  /** The author with the name of the moment, who is otherwise unknown. */
   const authorOf = (webhook: World.Webhook, username: unknown): World.User => ({
-    // Ids from the counter are decimal, as the brand wants.
+    // Ids from the counter are decimal, as the brand requires.
     id: UserId.make(webhook.id),
     name: typeof username === "string" && username !== "" ? username : webhook.name,
     bot: true,
@@ -52,7 +54,7 @@ export const make = (world: World.World, webhooks: Webhooks.Webhooks, messages: 
     privilegedIntents: false
   })
 
-  /** It does all but what moderators do. */
+  /** It may do everything except what moderators may do. */
   const may: May = (permission) => permission !== "MANAGE_THREADS"
 
   const write = (webhook: World.Webhook, where: Places.Where, sent: Sent.Sent, waits: boolean): RestResponse => {
@@ -85,7 +87,7 @@ export const make = (world: World.World, webhooks: Webhooks.Webhooks, messages: 
     }
   }
 
-  /** Itself, as who knows its token sees it. */
+  /** The webhook itself, as seen by a client that knows its token. */
   const ofItself = (webhook: World.Webhook, method: string, text: string | Uint8Array | undefined): RestResponse => {
     if (method === "DELETE") {
       webhooks.remove(webhook)

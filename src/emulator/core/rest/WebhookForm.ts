@@ -1,5 +1,5 @@
 /**
- * What a bot says of a webhook (Discord docs, Resources, Webhook).
+ * The properties of a webhook (Discord docs, Resources, Webhook).
  *
  * @since 0.1.0
  */
@@ -7,14 +7,14 @@ import { invalidForm, ofText, type Problem } from "../http/FormProblems.ts"
 import type { RestResponse } from "../http/RestAnswer.ts"
 import type { Json } from "../objects/DiscordObject.ts"
 
-/** So many characters has the name of one at most. */
+/** The maximum length of its name. */
 const longestName = 80
 
-/** Discord has none of these in the name of a webhook (Discord docs, Create Webhook). */
+/** Discord does not allow any of these in the name of a webhook (Discord docs, Create Webhook). */
 const forbidden = ["clyde", "discord"]
 
 /**
- * What is wrong with a name under which a webhook writes.
+ * What is wrong with a name with which a webhook writes.
  *
  * @category guards
  * @since 0.1.0
@@ -30,7 +30,7 @@ export const problemsOf = (path: string, name: unknown, isRequired = false): Rea
 }
 
 /**
- * The name that one is to have; none where it keeps its own.
+ * The new name, absent if the webhook keeps its name; or what is wrong.
  *
  * @category codecs
  * @since 0.1.0

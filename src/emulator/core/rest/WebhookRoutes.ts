@@ -1,5 +1,5 @@
 /**
- * Webhooks over REST, for who may manage them (Discord docs, Resources, Webhook).
+ * Webhooks over REST, for members who may manage them (Discord docs, Resources, Webhook).
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ import type { InChannel } from "./ChannelRoutes.ts"
 import * as RestRoute from "./RestRoute.ts"
 import * as WebhookForm from "./WebhookForm.ts"
 
-/** So many has a channel at most. */
+/** The maximum number in a channel. */
 const most = 15
 
 const tooMany = error(400, 30007, `Maximum number of webhooks reached (${most})`)

@@ -1,5 +1,5 @@
 /**
- * Notices who comes back into a channel at once whenever a moderator removes it: nobody can get rid of such a client
+ * Detects clients that rejoin a channel immediately whenever a moderator removes them: nobody can get rid of such a client
  * (andersfylling/disgord#258).
  *
  * @since 0.1.0
@@ -23,14 +23,14 @@ export interface Who {
  * @since 0.1.0
  */
 export interface Returns {
-  /** A moderator has removed a member, who is told so. */
+  /** Tells that a moderator has removed a member, who is told so. */
   readonly removed: (who: Who) => void
-  /** A member who was in no channel enters one. `tampered`: a fault may have kept from it that it was removed. */
+  /** Tells that a member who was in no channel enters one. `tampered`: a fault may have hidden from it that it was removed. */
   readonly entered: (who: Who, tampered: boolean) => void
 }
 
 /**
- * How soon after a removal it is "at once", in milliseconds.
+ * How soon after a removal a return is immediate, in milliseconds.
  *
  * @category constants
  * @since 0.1.0
@@ -38,7 +38,7 @@ export interface Returns {
 export const atOnceMs = 5_000
 
 /**
- * How many removals in a row have to be answered like this: once or twice somebody may have asked for it.
+ * How many consecutive removals have to be answered like this: once or twice somebody may have asked for it.
  *
  * @category constants
  * @since 0.1.0
@@ -50,7 +50,7 @@ const memoryMs = 600_000
 
 interface Removal {
   readonly atMs: number
-  /** How many removals before this one were answered at once, without one that was not. */
+  /** How many consecutive removals before this one were answered immediately. */
   readonly streak: number
   returned: boolean
 }

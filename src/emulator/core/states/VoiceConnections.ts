@@ -1,6 +1,6 @@
 /**
- * What the voice states of members and their connections to voice servers have to do with each other: the main half closes
- * connections, and the voice half asks who is heard.
+ * The link between the voice states of members and their connections to voice servers: the main half closes connections, and
+ * the voice half asks who is heard.
  *
  * @since 0.1.0
  */
@@ -22,11 +22,12 @@ export type Revocation = (code: number, reason: string, voluntary: boolean) => v
  */
 export interface VoiceConnections {
   /**
-   * What closes the voice connections that a member has now, of whatever token. It is asked for before the events, because a
-   * client that has heard these may have another one, with a new token, by the time of the close.
+   * Returns a function that closes the voice connections that a member has now, whatever their token. It is requested before
+   * the events, because a client that has received these may have another connection, with a new token, by the time of the
+   * close.
    */
   readonly revocation: (state: World.VoiceState) => Revocation
-  /** What the voice half tells and asks. */
+  /** The calls from the voice half. */
   readonly hooks: VoiceHooks
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the main gateway says about voice, and when: VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE, in which order and how late,
- * and whether the close of a voice connection comes before or after them.
+ * What the main gateway sends about voice, and when: VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE, their order and delay, and
+ * whether a voice connection is closed before or after them.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,8 @@ import * as DiscordObject from "../objects/DiscordObject.ts"
 import type { VoiceState, World } from "../World.ts"
 
 /**
- * One half of what a removal or a move of the server shows to a client: the close of the voice connection, or the events of
- * the main gateway.
+ * One half of what a client sees of a removal or a move of the server: the close of the voice connection, or the events of the
+ * main gateway.
  *
  * @category models
  * @since 0.1.0
@@ -25,16 +25,16 @@ export type Half = "close" | "event"
  * @since 0.1.0
  */
 export interface VoiceEvents {
-  /** Tells the guild a member's state as it is now, or what is given, without the user `except`. */
+  /** Sends the guild a member's state, current or given, except to the user `except`. */
   readonly state: (state: VoiceState, json?: DiscordObject.Json, except?: UserId) => void
-  /** Tells a member its voice server; `null` while there is none. */
+  /** Sends a member its voice server; `null` while there is none. */
   readonly server: (state: VoiceState, token: string, endpoint: string | null) => void
-  /** The two events that answer a member on its way into a channel. A scripted one gets no server. */
+  /** The two events that answer a member who enters a channel. A scripted one gets no server. */
   readonly entered: (
     state: VoiceState,
     server: { readonly token: string; readonly endpoint: string | null } | undefined
   ) => void
-  /** Does both in the order of the profile; the close waits for events that are late. */
+  /** Does both in the order of the profile. The close waits for delayed events. */
   readonly around: (close: () => void, events: () => void) => void
 }
 
@@ -67,7 +67,7 @@ export const make = (
 
   const sendServer = (state: VoiceState, token: string, endpoint: string | null) => {
     const session = state.owner === undefined ? undefined : gateway.session(state.owner)
-    // another one has taken the place of its token, or the member has left
+    // its token was replaced, or the member has left
     if (session === undefined || (endpoint !== null && state.grant?.token !== token)) return
     if (world.guilds.get(state.guildId)?.available === false) return
     gateway.dispatch(session, "VOICE_SERVER_UPDATE", { token, guild_id: state.guildId, endpoint })

@@ -1,5 +1,5 @@
 /**
- * The tokens for voice servers: which voice session each of them has handed out, and which have been there.
+ * The tokens for voice servers: the voice session that each of them was issued for, and the tokens that have existed.
  *
  * @since 0.1.0
  */
@@ -13,10 +13,10 @@ import type { Channel, VoiceServer, VoiceState, World } from "../World.ts"
  * @since 0.1.0
  */
 export interface VoiceGrants {
-  /** A new token for a member on a voice server; the one before is good no more. */
+  /** Issues a new token for a member on a voice server. The previous one becomes invalid. */
   readonly issue: (state: VoiceState, channel: Channel, server: VoiceServer) => VoiceGrant
   readonly withdraw: (state: VoiceState) => void
-  /** What the voice half asks. */
+  /** The calls from the voice half. */
   readonly grants: Grants
 }
 
@@ -58,7 +58,7 @@ export const make = (world: World, random: Random): VoiceGrants => {
       byToken: (token) => tokens.get(token),
       knewToken: (token) => formerTokens.has(token),
       forServer: (server) => Array.from(tokens.values()).filter((grant) => grant.server === server),
-      // A map with branded keys still takes any text to look for.
+      // A map with branded keys still accepts any string for lookups.
       knowsServerId: (serverId) => world.guilds.has(serverId as GuildId)
     }
   }

@@ -1,5 +1,5 @@
 /**
- * The voice servers of channels: how one is found, what members get from it, and moves to another one.
+ * The voice servers of channels: how one is found, what members are told about it, and moves to another one.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ export interface Options {
   readonly events: VoiceEvents
   readonly grants: VoiceGrants
   readonly connections: VoiceConnections
-  /** The scripted participant behind a state, if it is one. */
+  /** The scripted participant that owns a state, if it is one. */
   readonly scripted: (state: World.VoiceState) => Scripted | undefined
 }
 
@@ -32,18 +32,19 @@ export interface Options {
  */
 export interface VoiceServers {
   /**
-   * Puts a member who enters a channel onto its voice server: the token and the endpoint to tell it, `null` while a server is
-   * being found. A scripted one is attached, and told nothing.
+   * Assigns a member who enters a channel to its voice server, and returns the token and the endpoint to send, with `null`
+   * while a server is being found. A scripted member is attached, and told nothing.
    */
   readonly assign: (
     state: World.VoiceState,
     channel: World.Channel
   ) => { readonly token: string; readonly endpoint: string | null } | undefined
-  /** A member has left a channel: without anybody its call is over, and with it the place where it was. */
+  /** Tells that a member has left a channel: if it is empty its call is over, and its voice server is released. */
   readonly vacated: (channel: World.Channel) => void
   /**
-   * Everyone of a channel to another voice server: closes the voice connections and sends VOICE_SERVER_UPDATE, at once or
-   * first with `endpoint: null` and after `delayMs` with the new one (never, if it is infinite). `only` one half of it.
+   * Moves everyone in a channel to another voice server: closes the voice connections and sends VOICE_SERVER_UPDATE,
+   * immediately, or first with `endpoint: null` and after `delayMs` with the new one (never, if that is infinite). With `only`,
+   * just one half of it.
    */
   readonly move: (channel: World.Channel, options: {
     readonly server: VoiceServerId
@@ -56,10 +57,10 @@ export interface VoiceServers {
   readonly isSearching: (channelId: ChannelId) => boolean
 }
 
-/** How a voice server for a channel is found. */
+/** A search for the voice server of a channel. */
 interface Search {
   readonly cancel: () => void
-  /** It ends when somebody names a server, and not before. */
+  /** Whether it ends only when somebody names a server. */
   readonly isEndless: boolean
 }
 
@@ -70,7 +71,7 @@ interface Search {
 export const make = (options: Options): VoiceServers => {
   const { connections, context, events, grants, scripted, world } = options
   const { profile, random } = context
-  // Channels whose voice server is being found.
+  // The channels whose voice server is being found.
   const pending = new Map<ChannelId, Search>()
 
   const allocated = (channel: World.Channel, server: World.VoiceServer, tell = true) => {
@@ -81,7 +82,7 @@ export const make = (options: Options): VoiceServers => {
       else {
         const { token } = grants.issue(state, channel, server)
         if (tell) events.server(state, token, server.endpoint)
-        // Whoever was closed and told nothing can ask.
+        // A client that was closed without being told anything can ask.
         else state.disconnected = true
       }
     }
@@ -140,7 +141,7 @@ export const make = (options: Options): VoiceServers => {
     vacated: (channel) => {
       if (World.occupants(world, channel).length > 0) return
       channel.server = undefined
-      // where no server can be had, none can be had for those who come back either
+      // if no server is available, neither is one for those who come back
       if (pending.get(channel.id)?.isEndless !== true) callOff(channel)
     },
     move: (channel, { code, delayMs, nullEndpointFirst, only, server }) => {

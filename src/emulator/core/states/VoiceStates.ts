@@ -32,7 +32,7 @@ export interface Options {
   readonly world: World.World
   readonly gateway: Pick<GatewayServer, "session" | "dispatch" | "broadcast">
   readonly voice: Pick<VoiceHalf, "revocation" | "participants">
-  /** Is told who joins, moves and leaves. */
+  /** Called when members join, move and leave. */
   readonly tell: Observers["tell"]
 }
 
@@ -41,22 +41,22 @@ export interface Options {
  * @since 0.1.0
  */
 export interface VoiceStates {
-  /** Update Voice State (op 4). */
+  /** Handles Update Voice State (op 4). */
   readonly request: (session: GatewaySession, request: UpdateVoiceState) => void
   readonly sessionEnded: (session: GatewaySession) => void
-  /** A scripted participant enters a channel, by the same rules as everyone. */
+  /** Lets a scripted participant enter a channel, by the same rules as everyone. */
   readonly place: (
     channel: World.Channel,
     userId: UserId,
     encryption: EncryptionOptions
   ) => Scripted.Participant | Admission.Refusal
-  /** The scripted participants of a channel, in the order in which they came. */
+  /** The scripted participants in a channel, in the order in which they came. */
   readonly scriptedIn: (channelId: ChannelId) => ReadonlyArray<Scripted.Participant>
-  /** Into another channel of the guild, past limits and permissions. */
+  /** Moves a member to another channel of the guild, regardless of limits and permissions. */
   readonly move: (state: World.VoiceState, channel: World.Channel) => void
   /**
-   * Out of voice; `code` closes the voice connection. `voluntary`: the member left by itself. `only` the close: the member
-   * is not told by the main gateway; `only` the event: its voice connection stays open.
+   * Removes a member from voice; `code` closes the voice connection. `voluntary`: the member left by itself. With `only` the
+   * close, the main gateway does not tell the member; with `only` the event, its voice connection stays open.
    */
   readonly remove: (
     state: World.VoiceState,
@@ -65,15 +65,15 @@ export interface VoiceStates {
       readonly reason: string
       readonly voluntary?: boolean
       readonly only?: VoiceEvents.Half | undefined
-      /** A moderator has done it. */
+      /** Whether a moderator has done it. */
       readonly kicked?: boolean
     }
   ) => void
-  /** What a member may do in a channel has changed: whoever may not speak there is not heard any more. */
+  /** Tells that a member's permissions in a channel have changed: without the permission to speak it is not heard any more. */
   readonly permitted: (channel: World.Channel, userId: UserId) => void
   /** Tells the guild that something about a member's state has changed. */
   readonly changed: (state: World.VoiceState) => void
-  /** Everyone of a channel to another voice server. */
+  /** Moves everyone in a channel to another voice server. */
   readonly moveServer: VoiceServers.VoiceServers["move"]
   /** Whether a voice server is being found for a channel. */
   readonly isSearching: (channelId: ChannelId) => boolean
@@ -117,7 +117,7 @@ export const make = (options: Options): VoiceStates => {
     return states
   }
 
-  /** Nothing is said beside the name of a channel in which nobody is. */
+  /** An empty voice channel has no status. */
   const vacated = (channel: World.Channel) => {
     servers.vacated(channel)
     if (channel.status === undefined || World.occupants(world, channel).length > 0) return
@@ -136,7 +136,7 @@ export const make = (options: Options): VoiceStates => {
     options.tell({ _tag: "Left", userId, guildId, channelId })
 
   const remove: VoiceStates["remove"] = (state, { code, kicked = false, only, reason, voluntary = false }) => {
-    // A close alone does not say that somebody is to stay out.
+    // A close alone does not tell a client to stay out.
     if (kicked && only !== "close") returns.removed(state)
     const json = DiscordObject.voiceState(world, state, true)
     const member = scripted.get(state)
@@ -164,7 +164,7 @@ export const make = (options: Options): VoiceStates => {
       guildId: channel.guildId,
       userId,
       channelId: channel.id,
-      // The id of the main gateway session, which libraries use without looking (discord/discord-api-docs#1724).
+      // The id of the main gateway session, which libraries use without checking (discord/discord-api-docs#1724).
       sessionId: owner ?? Random.hex(random, 16),
       selfMute: flags.self_mute,
       selfDeaf: flags.self_deaf,
@@ -181,7 +181,7 @@ export const make = (options: Options): VoiceStates => {
     return state
   }
 
-  // One user has one voice state in a guild: another session of the same user takes its place.
+  // A user has one voice state per guild: another session of the same user replaces it.
   const replace = (current: World.VoiceState) => {
     const member = scripted.get(current)
     grants.withdraw(current)
@@ -201,7 +201,7 @@ export const make = (options: Options): VoiceStates => {
     const left = world.channels.get(state.channelId)
     const revoke = connections.revocation(state)
     grants.withdraw(state)
-    // Set anew, so that the member is the last one in its new channel.
+    // Inserted again, so that the member is the last one in its new channel.
     const states = statesOf(state.guildId)
     states.delete(state.userId)
     states.set(state.userId, state)

@@ -1,5 +1,5 @@
 /**
- * Who may in: the checks of Identify (op 0) and Resume (op 7) against what the main gateway has granted.
+ * Admission to a voice server: checks Identify (op 0) and Resume (op 7) against what the main gateway has granted.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,7 @@ import type { Roster } from "./Roster.ts"
 import type { Connection, Session } from "./Session.ts"
 
 /**
- * A refusal: the close code with its reason, and the violation, if the client did something that it could have known to
- * be wrong.
+ * A refusal: the close code with its reason, and the violation, if the client could have known that it was wrong.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +22,7 @@ export interface Refusal {
   readonly code: number
   readonly reason: string
   readonly violation: string | undefined
-  /** What was wrong, and what it should have been; empty where there is no violation. */
+  /** What was wrong, and what it should have been; empty if there is no violation. */
   readonly detail: string
 }
 
@@ -36,8 +35,8 @@ const refuse = (code: number, reason: string, violation?: string, detail = ""): 
 })
 
 /**
- * The version of the voice gateway that a connection asks for, if the profile has it. That it has not is advice: there is no
- * close code for it.
+ * The requested version of the voice gateway, if the profile has it. Otherwise there is advice, because no close code exists
+ * for this.
  *
  * @category combinators
  * @since 0.1.0
@@ -60,7 +59,7 @@ export const version = (
   return found
 }
 
-/** What of a message that introduces somebody is not what the main gateway has said. */
+/** Describes what in an introducing message differs from what the main gateway has sent. */
 const mismatches = (found: ReadonlyArray<readonly [wrong: boolean, what: string]>): string =>
   found.flatMap(([wrong, what]) => wrong ? [what] : []).join("; ")
 
@@ -104,7 +103,7 @@ export const identify = (
     [d.channel_id !== undefined && d.channel_id !== grant.channelId, otherChannel]
   ])
   if (wrong !== "") return refuse(4006, "Session is no longer valid.", "session-mismatch", wrong)
-  // The session is still there: it is to be resumed, not begun again, unless a fault has kept Ready from the client.
+  // The session still exists: it should be resumed, not begun again, unless a fault has kept Ready from the client.
   const former = roster.byToken(d.token)
   if (former !== undefined && !former.unannounced) {
     const why =

@@ -1,5 +1,5 @@
 /**
- * What the voice gateway answers to everybody alike.
+ * The answers of the voice gateway that are the same for everybody.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import type { ServerMessage } from "../../../protocol/VoicePayload.ts"
 import type { Address } from "../CoreContext.ts"
 
 /**
- * What a real server said in 2026, more or less: nobody reads it.
+ * Roughly what a real server said in 2026. Nobody reads it.
  *
  * @category constants
  * @since 0.1.0
@@ -17,7 +17,7 @@ import type { Address } from "../CoreContext.ts"
 export const backendVersion = { voice: "0.13.4", rtc_worker: "0.5.0" } as const
 
 /**
- * Ready (op 2) of a session: the two SSRCs behind that of its audio belong to its video.
+ * Ready (op 2) of a session. The two SSRCs after that of its audio belong to its video.
  *
  * @category constructors
  * @since 0.1.0

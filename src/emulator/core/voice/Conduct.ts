@@ -1,10 +1,10 @@
 /**
- * Judges how a client sends audio: whether its timestamps follow the clock, its sequence numbers the packets, and whether
- * it closes every stretch of speech with five silence frames (Discord docs, Voice Connections, Voice Data Interpolation).
- * It judges the sender reports of the stream as well (RFC 3550, 6.4.1).
+ * Judges how a client sends audio: whether its timestamps follow the clock, its sequence numbers the packets, and whether it
+ * closes every stretch of speech with five silence frames (Discord docs, Voice Connections, Voice Data Interpolation). It also
+ * judges the sender reports of the stream (RFC 3550, 6.4.1).
  *
- * What the network does must not be held against the sender: lost packets leave gaps in sequence and timestamp alike,
- * delays end, and only what stays is judged.
+ * The sender must not be blamed for what the network does: lost packets leave gaps in sequence and timestamp alike, delays end,
+ * and only what persists is judged.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import { sequenceDelta, timestampDelta } from "../../../protocol/RtpPacket.ts"
 import type { CoreContext } from "../CoreContext.ts"
 
 /**
- * How far media time may be from the clock, in milliseconds, beside the jitter.
+ * How far media time may deviate from the clock, in milliseconds, in addition to the jitter.
  *
  * @category constants
  * @since 0.1.0
@@ -22,7 +22,7 @@ import type { CoreContext } from "../CoreContext.ts"
 export const toleranceMs = 60
 
 /**
- * How long timestamps must be off before that is judged, in milliseconds.
+ * How long timestamps have to be off before that is judged, in milliseconds.
  *
  * @category constants
  * @since 0.1.0
@@ -30,7 +30,7 @@ export const toleranceMs = 60
 export const patienceMs = 100
 
 /**
- * The pause after the end of a packet, in milliseconds, which needs closing silence before it.
+ * The length of a pause, in milliseconds, that requires closing silence before it.
  *
  * @category constants
  * @since 0.1.0
@@ -38,7 +38,7 @@ export const patienceMs = 100
 export const pauseMs = 200
 
 /**
- * How far ahead of the clock a stream may come to be in all, in milliseconds: the packets before may have been late.
+ * How far ahead of the clock a stream may get in total, in milliseconds: the packets before may have been late.
  *
  * @category constants
  * @since 0.1.0
@@ -46,30 +46,30 @@ export const pauseMs = 200
 export const leadMs = 250
 
 /**
- * How long nothing may come before a pause is taken for one, in milliseconds. A stalled machine delivers late what was
- * sent in time, and timestamps tell only when the next packet is there.
+ * How long nothing may arrive before that counts as a pause, in milliseconds. A stalled machine delivers late what was sent in
+ * time, and timestamps show that only with the next packet.
  *
  * @category constants
  * @since 0.1.0
  */
 export const quietMs = 2_000
 
-/** A step of the sequence number that is no loss and no reordering any more. */
+/** A step of the sequence number that is neither loss nor reordering any more. */
 const restartStep = 3000
 
 const closingFrames = 5
 
-/** Packets that may overtake a sender report which does not count them. */
+/** How many packets may overtake a sender report that does not count them. */
 const overtakingPackets = 50
 
-/** How far a sender report's timestamp may be from the clock, in milliseconds: what was before it may be under way. */
+/** How far a sender report's timestamp may deviate from the clock, in milliseconds: earlier packets may still be under way. */
 const reportToleranceMs = 500
 
 /** How long after the third silence frame the other two may be under way when a client leaves, in milliseconds. */
 const underWayMs = 60
 
 /**
- * The judge of one stream of audio.
+ * The judge of one audio stream.
  *
  * @category models
  * @since 0.1.0
@@ -77,17 +77,18 @@ const underWayMs = 60
 export interface Conduct {
   /** Takes an authentic audio packet. `samples` is its duration at 48 kHz; -1 (unreadable) counts as 20 ms. */
   readonly packet: (sequence: number, timestamp: number, samples: number, silence: boolean) => void
-  /** The client has ended the connection by itself: closing silence was due. */
+  /** Tells that the client has ended the connection itself: closing silence was expected. */
   readonly over: () => void
-  /** Ends the supervision without a judgement. */
+  /** Ends the supervision without a judgment. */
   readonly stop: () => void
-  /** Takes a sender report about the stream: whether it counts what came, and its timestamp is that of the clock. */
+  /** Takes a sender report about the stream, and judges whether its counts match what arrived, and its timestamp the clock. */
   readonly report: (report: SenderReport) => void
 }
 
 /**
- * Starts to supervise one stream. While `isConnected` says no, the client has lost its WebSocket and may go without a
- * word: it need not know what has come of its session. While `isTampered` says yes, a fault may be the reason for anything.
+ * Starts to supervise one stream. While `isConnected` returns false, the client has lost its WebSocket and may leave without a
+ * word, because it may not know what has become of its session. While `isTampered` returns true, a fault may be the reason for
+ * anything.
  *
  * @category constructors
  * @since 0.1.0
@@ -147,7 +148,7 @@ export const make = (
     if (Math.abs(off) <= toleranceMs + 4 * jitter) {
       offSince = undefined
       offCount = 0
-      // Clocks of two machines drift apart by some 0.01 %; a sender at the wrong rate is faster than this.
+      // Clocks of two machines drift apart by about 0.01 %; a sender at the wrong rate drifts faster than this.
       anchor -= off / 1024
       return
     }
@@ -181,7 +182,7 @@ export const make = (
     cancel = context.timers.at(lastArrival + quietMs, () => {
       cancel = undefined
       if (lastArrival + quietMs > context.now()) return watch()
-      // With some silence frames there, the rest may be lost; the next sequence number will tell.
+      // With some silence frames there, the rest may be lost; the next sequence number will show.
       if (silences > 0) doubtful = true
       else if (isConnected()) judgeSilence()
       endStretch()
@@ -193,8 +194,8 @@ export const make = (
   const clock = (): number => context.clockMs?.() ?? context.now()
 
   /**
-   * Whether the sender itself has paused before this packet: by the clock, as long as this process could see it, and by its
-   * timestamps.
+   * Whether the sender itself has paused before this packet: according to the clock, as far as this process could observe it,
+   * and according to its timestamps.
    */
   const hasPaused = (now: number, advance: number): boolean =>
     now - lastArrival - (standstill() - lastStandstill) - lastSamples / 48 > pauseMs &&
@@ -268,7 +269,7 @@ export const make = (
       follow(silence, Math.max(1, step), paused)
     },
     over: () => {
-      // The last frames travel by UDP and may still be under way when the WebSocket has already said goodbye.
+      // The last frames travel by UDP and may still be under way when the WebSocket has already been closed.
       const underWay = silences >= 3 && clock() - lastArrival <= underWayMs
       if (doubtful || (open && !underWay)) judgeSilence()
       doubtful = false
@@ -287,7 +288,7 @@ export const make = (
       }
       const off = timestampDelta(rtpTimestamp, lastTimestamp) / 48 - (clock() - lastArrival)
       strayReports = Math.abs(off) > reportToleranceMs ? strayReports + 1 : 0
-      // one alone may have waited somewhere
+      // a single one may have been delayed somewhere
       if (strayReports === 2) {
         advise("sender-report-off-clock", `timestamps of sender reports are ${Math.round(off)} ms off the clock`)
       }

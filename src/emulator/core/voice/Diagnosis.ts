@@ -1,6 +1,6 @@
 /**
- * Why a packet does not authenticate: whoever writes the sealing of a client makes one of few mistakes, and each can be tried,
- * since the server has the key.
+ * Why a packet does not authenticate. Developers of clients make one of few mistakes in sealing, and each can be tried, because
+ * the server has the key.
  *
  * @since 0.1.0
  */
@@ -12,10 +12,10 @@ import * as XChaCha from "./XChaCha.ts"
 const tagBytes = 16
 const counterBytes = 4
 
-/** How many counters, from 0 on, a packet is tried with that carries none. */
+/** The number of counters, from 0 on, that are tried for a packet that contains none. */
 const triedCounters = 64
 
-/** The pieces that a sealed packet may have been made of. */
+/** The parts from which a sealed packet may have been made. */
 interface Pieces {
   readonly additional: Uint8Array
   readonly text: Uint8Array
@@ -25,7 +25,7 @@ interface Pieces {
 
 const nonceBytes = (mode: EncryptionMode): 12 | 24 => mode.includes("gcm") ? 12 : 24
 
-/** Whether the pieces belong together. */
+/** Whether the parts belong together. */
 const fits = (mode: EncryptionMode, key: Uint8Array, { additional, nonce, tag, text }: Pieces): boolean => {
   if (tag.length !== tagBytes || nonce.length !== nonceBytes(mode)) return false
   if (mode.includes("xchacha")) {
@@ -45,7 +45,7 @@ const fits = (mode: EncryptionMode, key: Uint8Array, { additional, nonce, tag, t
   }
 }
 
-/** `bytes` at a place of a nonce that is otherwise zero. */
+/** Places `bytes` in a nonce that is otherwise zero. */
 const nonceOf = (length: number, bytes: Uint8Array, at = 0): Uint8Array => {
   const nonce = new Uint8Array(length)
   nonce.set(bytes, at)
@@ -118,8 +118,8 @@ function* guesses(
 }
 
 /**
- * What is wrong with the sealing of a packet whose first `clear` bytes are readable, or, where that is none of the usual
- * mistakes, how the mode seals.
+ * What is wrong with the sealing of a packet whose first `clear` bytes are readable or, if it is none of the usual mistakes,
+ * how the mode seals.
  *
  * @category combinators
  * @since 0.1.0

@@ -11,23 +11,29 @@ import type { Signalling } from "./Signalling.ts"
 import type { Wire } from "./Wire.ts"
 
 /**
- * Every method that returns a boolean says whether there was a session to act on.
+ * Every method that returns a boolean tells whether there was a session to act on.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Disturbance {
-  /** Sends a heartbeat (op 3) of the server, which the client has to answer at once. */
+  /** Sends a heartbeat (op 3) of the server, which the client has to answer immediately. */
   readonly requestHeartbeat: (userId: UserId) => boolean
-  /** Sends another session description (op 4), with a new key. Packets under way with the former one are still opened. */
+  /**
+   * Sends another session description (op 4), with a new key. Packets under way that were sealed with the former key are still
+   * opened.
+   */
   readonly rekey: (userId: UserId) => boolean
   /** From now on a Resume finds that what it missed is not kept any more: 4006. Versions before 8 miss nothing. */
   readonly overrunReplay: (userId: UserId) => boolean
   /** Cuts the connection, if there is one, and ends the session as if the time to resume were over. */
   readonly expire: (userId: UserId) => boolean
-  /** Which number the first message gets in the sessions that the user begins from now on. */
+  /** Sets the number of the first message in the sessions that the user begins from now on. */
   readonly startSequence: (userId: UserId, first: number) => void
-  /** Sends media where Select Protocol (op 1) said until it comes again. Gives the addresses that clients are seen at. */
+  /**
+   * Sends media to the address in Select Protocol (op 1) until that comes again. Returns the addresses at which clients are
+   * seen.
+   */
   readonly pin: (userId: UserId) => ReadonlyArray<Address>
   /** Sends media to where the client is seen again. */
   readonly unpin: (userId: UserId, seen: (address: Address) => Address) => void
@@ -41,7 +47,7 @@ export const make = (context: CoreContext, wire: Wire, roster: Roster, signallin
   const clients = (userId: UserId): ReadonlyArray<Session> =>
     roster.ofUser(userId).filter(({ credentials }) => credentials !== undefined)
 
-  /** Acts on each session of a client; whether one of them has let itself be acted on. */
+  /** Acts on each session of a client, and returns whether that was possible for one of them. */
   const each = (userId: UserId, f: (session: Session) => boolean): boolean => {
     let found = false
     for (const session of clients(userId)) if (f(session)) found = true

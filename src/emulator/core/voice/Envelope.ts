@@ -1,5 +1,5 @@
 /**
- * What can be told of a message before it is decoded: its opcode, and the token of one that introduces somebody.
+ * What is known about a message before it is decoded: its opcode, and the token of one that introduces a client.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ export interface Envelope {
 }
 
 /**
- * Never throws: what is no message has no opcode.
+ * Never throws: something that is not a message has no opcode.
  *
  * @category codecs
  * @since 0.1.0
@@ -34,7 +34,7 @@ export const read = (frame: string | Uint8Array): Envelope => {
 }
 
 /**
- * Whether it is a Speaking (op 5) with a boolean, as versions below 4 have it.
+ * Whether it is a Speaking (op 5) with a boolean, as in versions below 4.
  *
  * @category guards
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * What was wrong with a message for which a client is thrown out, and what it should have been: Discord says no more than a
- * close code. Nothing here contains a token or a session id.
+ * Describes what was wrong with a message for which a client's connection is closed, and what it should have been: Discord
+ * sends only a close code. The texts contain no tokens or session ids.
  *
  * @since 0.1.0
  */
@@ -36,7 +36,7 @@ export const verdict = (code: number, reason: string, detail: string): string =>
   `voice gateway: ${reason} (${code})${detail === "" ? "" : `: ${detail}`}`
 
 /**
- * The first field of a message that is missing or of another type.
+ * The first field of a message that is missing or has the wrong type.
  *
  * @category combinators
  * @since 0.1.0
@@ -54,7 +54,7 @@ export const tooEarly = (op: number): string =>
   `${opcode(op)} came before Identify (op 0) or Resume (op 7), which come first after Hello`
 
 /**
- * Identify or Resume on a connection that has a session.
+ * Identify or Resume on a connection that already has a session.
  *
  * @category combinators
  * @since 0.1.0
@@ -63,7 +63,7 @@ export const again = (op: number): string =>
   `${opcode(op)} came a second time on this connection: a new session, or to resume one, takes a new WebSocket`
 
 /**
- * An opcode that only a server sends, or nobody.
+ * An opcode that only servers send, or nobody.
  *
  * @category combinators
  * @since 0.1.0

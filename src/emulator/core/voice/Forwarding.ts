@@ -1,5 +1,5 @@
 /**
- * Forwards audio to the members of a channel: builds the header that Discord's server writes, with its extension and its
+ * Forwards audio to the members of a channel: builds the header as Discord's server writes it, with its extension and its
  * padding, and seals the packet for every listener with that listener's key.
  *
  * @since 0.1.0
@@ -16,7 +16,7 @@ import type { Session } from "./Session.ts"
 import * as Video from "./Video.ts"
 
 /**
- * Bytes of a datagram that are still taken; longer ones are dropped. Nothing longer passes an Ethernet.
+ * The maximum size of a datagram in bytes; longer ones are dropped. Nothing longer passes an Ethernet.
  *
  * @category constants
  * @since 0.1.0
@@ -24,15 +24,15 @@ import * as Video from "./Video.ts"
 export const maxDatagramBytes = 1600
 
 /**
- * The way from the relay to the members of a channel.
+ * The connection from the relay to the members of a channel.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Forwarding {
   /**
-   * Sends the payload in `plain[from, to)` to all others in the sender's channel. A frame of end-to-end encryption goes only
-   * to those who are in the sender's group.
+   * Sends the payload in `plain[from, to)` to all others in the sender's channel. An end-to-end encrypted frame goes only to
+   * the members of the sender's group.
    */
   readonly audio: (
     sender: Session,
@@ -43,11 +43,11 @@ export interface Forwarding {
     silence: boolean
   ) => void
   /**
-   * Sends a packet of video, `plain[from, to)` with its padding, to all clients in the sender's channel that want its stream and,
-   * where there is a group, are in it: what of a packet is encrypted end to end it does not say.
+   * Sends a video packet, `plain[from, to)` with its padding, to all clients in the sender's channel that want its stream and,
+   * if there is a group, are in it: a packet does not show which part of it is end-to-end encrypted.
    */
   readonly video: (sender: Session, header: RtpHeader, plain: Uint8Array, from: number, to: number) => void
-  /** Whether what a member says now goes to another one, who can read it. */
+  /** Whether what a member says now is sent to another one who can decrypt it. */
   readonly reaches: (sender: Session, listener: Session) => boolean
   /** Sends a plain RTCP packet to one member. */
   readonly control: (to: Session, packet: Uint8Array) => void
@@ -55,11 +55,11 @@ export interface Forwarding {
   readonly controlOthers: (sender: Session, packet: Uint8Array) => void
 }
 
-/** The preamble and one word of elements: 1, the audio level, and 9, the speaker's flags, of one byte each. */
+/** The preamble and one word of elements: 1, the audio level, and 9, the speaker's flags, with one byte each. */
 const extensionBytes = 8
 
 /**
- * Makes the forwarding of one core. `hooks.hears` is asked for every listener and packet.
+ * Makes the forwarding of one core. `hooks.hears` is called for every listener and packet.
  *
  * @category constructors
  * @since 0.1.0
@@ -69,7 +69,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
   const maxPadding = Math.min(255, context.profile.maxPadding)
   const plain = new Uint8Array(maxDatagramBytes + extensionBytes + 255)
   const sealed = new Uint8Array(plain.length + Sealing.maxOverhead)
-  // A view for each length that has been there, so that none is made for each packet.
+  // One view for each length that has occurred, so that packets do not need new ones.
   const views: Array<Uint8Array | undefined> = []
 
   const dispatch = (listener: Session, length: number, op: "rtp" | "rtcp"): void => {
@@ -87,7 +87,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
     return false
   }
 
-  /** The flags of Speaking as element 9 has them: 1 priority, 2 voice, 4 soundshare. */
+  /** The flags of Speaking in the format of element 9: 1 priority, 2 voice, 4 soundshare. */
   const speakerElement = (flags: number): number => ((flags & 3) << 1) | ((flags & 4) >> 2)
 
   const drawPadding = (): number =>
@@ -110,7 +110,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
       sender.ssrc
     )
     let first = RtpPacket.versionBits
-    // Closing silence has been seen with neither the extension nor the padding that other packets have.
+    // Closing silence has been seen without the extension and the padding that other packets have.
     if (headerExtension && !silence) {
       first |= RtpPacket.extensionBit
       plain[at] = RtpPacket.profileOneByte >>> 8
@@ -188,7 +188,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
       const group = dave.group(sender.room)
       for (const listener of sender.room.members) {
         const { media, payloadTypes } = listener
-        // scripted members have nothing to show it on
+        // scripted members cannot display it
         if (listener === sender || listener.hear !== undefined || media === undefined || !reachable(listener)) continue
         if (!Video.isWanted(listener.wants, stream)) {
           context.count("video-unwanted")

@@ -1,6 +1,6 @@
 /**
- * The video of a scripted participant: frames at an even rate, each in some packets, and now and then one of them once more as a
- * retransmission. Nobody can look at it; it is there for clients that have to leave it alone.
+ * The video of a scripted participant: frames at an even rate, each in some packets, and occasionally one of them again as a
+ * retransmission. It cannot be watched; it is for clients that have to ignore it.
  *
  * @since 0.1.0
  */
@@ -13,26 +13,26 @@ import * as Video from "./Video.ts"
  * @since 0.1.0
  */
 export interface GuestVideo {
-  /** Sends under the SSRC of the video that belongs to this one of the audio, from now on; `undefined` ends it. */
+  /** Starts sending under the video SSRC that belongs to this audio SSRC; `undefined` ends it. */
   readonly turn: (audioSsrc: number | undefined) => void
 }
 
 const frameRate = 30
 
-/** Units of a video timestamp in a second. */
+/** The units of a video timestamp per second. */
 const clockRate = 90_000
 
-/** Every so many frames one is whole, and that much larger. */
+/** The interval of key frames, which are much larger. */
 const keyFrames = 60
 const keyFramePackets = 8
 
 const packetBytes = 1_000
 
-/** One packet in so many is sent again. */
+/** One packet in this many is sent again. */
 const retransmissions = 20
 
 /**
- * `send` takes a plain RTP packet whose bytes are lent for the call, and says whether there is anybody still who sends it.
+ * `send` takes a plain RTP packet whose bytes are valid during the call, and returns whether there is still a sender.
  *
  * @category constructors
  * @since 0.1.0
@@ -61,7 +61,7 @@ export const make = (context: CoreContext, send: (packet: Uint8Array) => boolean
     for (let i = 0; i < count; i++) {
       const isLast = i === count - 1
       const payload = bytes(packetBytes)
-      // a slice of a frame in pieces (RFC 6184, 5.8)
+      // a slice of a frame in parts (RFC 6184, 5.8)
       payload[0] = 0x7c
       packet(audioSsrc + 1, Video.usualTypes.video, sequence, isLast, payload)
       if (++packets % retransmissions === 0) {

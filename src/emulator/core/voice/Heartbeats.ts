@@ -1,5 +1,5 @@
 /**
- * The supervision of heartbeats on a connection to the voice gateway: that they come, in time, from one timer, and with the
+ * Supervises the heartbeats on a connection to the voice gateway: that they arrive, in time, from one timer, and with the
  * number of the last message (`seq_ack`, from version 8 on).
  *
  * @since 0.1.0
@@ -9,41 +9,41 @@ import type { CoreContext, Verdict } from "../CoreContext.ts"
 import type { Connection } from "./Session.ts"
 
 /**
- * What a connection tells its supervision.
+ * What a connection reports to its supervision.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Heartbeats {
-  /** Hello was sent: the first interval begins. */
+  /** Tells that Hello was sent: the first interval begins. */
   readonly start: (connection: Connection) => void
-  /** A heartbeat has left the client; whether it gets through the faults is another matter. */
+  /** Tells that a heartbeat has left the client, whether it gets through the faults or not. */
   readonly sent: (connection: Connection) => void
-  /** A heartbeat has arrived, with the number that it acknowledges, if it has one. */
+  /** Tells that a heartbeat has arrived, with the number that it acknowledges, if it has one. */
   readonly arrived: (connection: Connection, acknowledged: number | undefined) => void
 }
 
-/** Intervals after which a heartbeat is late. */
+/** The number of intervals after which a heartbeat is late. */
 const lateness = 1.25
 
-/** How long a numbered message may be unacknowledged while heartbeats come, in milliseconds. */
+/** How long a numbered message may be unacknowledged while heartbeats arrive, in milliseconds. */
 const acknowledgementMs = 5_000
 
-/** How many timers at once are told apart. */
+/** The maximum number of simultaneous timers that are detected. */
 const mostTimers = 8
 
-/** Rounds in which a pattern has to come again, so that no accident of a loaded machine is one. */
+/** How often a pattern has to recur, so that it is not an accident of a busy machine. */
 const rounds = 3
 
-/** Heartbeats that are remembered. */
+/** The number of heartbeats that are remembered. */
 const keptBeats = rounds * mostTimers + 1
 
-/** Heartbeats that have to follow each other fast to be a flood, and the gap that is too short for all of them. */
+/** How many heartbeats in quick succession are a flood, and the gap that is too short for all of them. */
 const flood = { beats: 20, share: 1 / 5, mostMs: 2_500 } as const
 
 /**
- * How many timers make these heartbeats: a single one has even gaps, however short, and several have uneven ones that come
- * again and again. 1 if there is no such pattern.
+ * The number of timers that make these heartbeats: a single one has even gaps, however short, and several have uneven gaps that
+ * recur. 1 if there is no such pattern.
  */
 const timersOf = (beatsMs: ReadonlyArray<number>, intervalMs: number): number => {
   const at = (back: number) => beatsMs[beatsMs.length - 1 - back] ?? Number.NaN
@@ -65,7 +65,7 @@ const timersOf = (beatsMs: ReadonlyArray<number>, intervalMs: number): number =>
 }
 
 /**
- * Makes the supervision. `onMissing` runs when no heartbeat has come for the profile's number of intervals.
+ * Makes the supervision. `onMissing` runs if no heartbeat has arrived for the profile's number of intervals.
  *
  * @category constructors
  * @since 0.1.0
@@ -75,7 +75,7 @@ export const make = (context: CoreContext, onMissing: (connection: Connection) =
   const limitMs = heartbeatTolerance * voiceHeartbeatIntervalMs
 
   const judge = (connection: Connection, severity: Verdict["severity"], code: string, message: string): void => {
-    // Without Hello, or with one that came late, nobody can keep the interval.
+    // Without Hello, or with one that was delayed, nobody can keep the interval.
     if (connection.tampered) context.count(`tampered:${code}`)
     else context.judge(severity, code, message, connection.session?.userId)
   }

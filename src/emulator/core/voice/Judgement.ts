@@ -1,5 +1,5 @@
 /**
- * What a client's packets on UDP are blamed for: by name where it is the client's own doing, and not too often.
+ * Judges a client's packets on UDP: with a named violation if it is the client's own doing, and not too often.
  *
  * @since 0.1.0
  */
@@ -13,31 +13,31 @@ import { sameAddress, type Session } from "./Session.ts"
  * @since 0.1.0
  */
 export interface Judgement {
-  /** A violation, unless a fault may be the reason. A message that takes work is a function. */
+  /** Records a violation, unless a fault may be the reason. An expensive message is a function. */
   readonly accuse: (session: Session, code: string, message: string | (() => string)) => void
-  /** Audio that a client may not send yet goes no further, whatever it is. */
+  /** Judges audio that a client may not send yet. It is not forwarded in any case. */
   readonly judgeEarly: (session: Session, silence: boolean) => void
-  /** Audio that should be encrypted end to end. */
+  /** Judges audio that should be end-to-end encrypted. */
   readonly judgeEncryption: (session: Session, payload: Uint8Array) => void
-  /** Where a packet came from. */
+  /** Judges where a packet came from. */
   readonly judgeAddress: (session: Session, from: Address) => void
 }
 
 /**
- * How long audio may be ahead of its Speaking (op 5), which comes another way, in milliseconds.
+ * How far audio may be ahead of its Speaking (op 5), which comes another way, in milliseconds.
  *
  * @category constants
  * @since 0.1.0
  */
 export const overtakingMs = 250
 
-/** Violations of one kind are judged again when there was none for this many milliseconds; the others are counted. */
+/** Violations of one kind are recorded again after this time without one, in milliseconds; the others are counted. */
 const silenceBetweenVerdictsMs = 1_000
 
-/** How long a client may go on in the clear when it should encrypt: what is under way, in milliseconds. */
+/** How long a client may continue unencrypted when it should encrypt, because of what is under way, in milliseconds. */
 const plainGraceMs = 2_000
 
-/** The same for one that has not even asked to be let into the group. */
+/** The same for a client that has not even asked to be added to the group. */
 const strangerGraceMs = 7_000
 
 const text = ({ address, port }: Address): string => `${address}:${port}`
@@ -64,7 +64,7 @@ export const make = (
     context.judge("violation", code, typeof message === "string" ? message : message(), session.userId)
   }
 
-  /** Audio that a client may not send yet goes no further, whatever it is. */
+  /** Judges audio that a client may not send yet. It is not forwarded in any case. */
   const judgeEarly = (session: Session, silence: boolean): void => {
     context.count("audio-before-speaking")
     const code = silence ? "silence-before-speaking" : "audio-before-speaking"
@@ -77,7 +77,7 @@ export const make = (
         if (session.tampered) context.count(`tampered:${code}`)
         else context.judge(severity, code, message, session.userId)
       }
-      // What opens the way for receiving (discord/discord-api-docs#808) has never closed a connection.
+      // Sending this to enable receiving (discord/discord-api-docs#808) has never closed a connection.
       if (silence) return judge("advice", "a frame of silence before Speaking (op 5) with flags")
       judge("violation", "audio before Speaking (op 5) with flags and the ssrc of Ready: nobody hears it")
       if (profile.audioBeforeSpeaking === "close") expel(session, 4020, "Invalid SSRC.")
@@ -85,8 +85,8 @@ export const make = (
   }
 
   /**
-   * Audio in the clear is a violation once a group's transition was executed: no listener plays it any more, and the server
-   * can hear it. So it is from one that keeps away from the group.
+   * Unencrypted audio is a violation once a group's transition was executed: no listener plays it any more, and the server can
+   * hear it. The same applies to a client that stays out of the group.
    */
   const judgeEncryption = (session: Session, payload: Uint8Array): void => {
     const group = dave.group(session.room)
@@ -97,14 +97,14 @@ export const make = (
     if (!isDue(since, plainGraceMs) && !isDue(owing, strangerGraceMs)) return
     if (MediaFrame.isFrame(payload, 0, payload.length)) return
     if (session.daveTampered || session.connection?.tampered === true) return context.count("tampered:dave-plain-audio")
-    // It may have missed that its group has come about.
+    // It may not know yet that its group exists.
     if (session.connection === undefined) return context.count("dave-plain-audio-while-lost")
     accuse(session, "dave-plain-audio", "audio in the clear, though the channel is end-to-end encrypted")
   }
 
   /**
-   * Whether Select Protocol (op 1) has named what IP discovery found. Where it has not, Discord has nowhere to send to, which
-   * is not noticed here: there is no router between us and the client.
+   * Judges whether Select Protocol (op 1) has named the result of IP discovery. If not, Discord has no valid destination. That
+   * goes unnoticed here, because there is no router between us and the client.
    */
   const judgeAddress = (session: Session, from: Address): void => {
     const { discovered, selected } = session

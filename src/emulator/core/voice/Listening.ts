@@ -1,6 +1,6 @@
 /**
- * Judges how a client listens: whether it has said Speaking (op 5) once, and whether it keeps the way open by which audio
- * comes to it. Discord tolerates the lack of either, or seems to, so that both are advice.
+ * Judges how a client listens: whether it has sent Speaking (op 5) once, and whether it keeps the path open on which audio
+ * comes to it. Discord tolerates or seems to tolerate the lack of either, so both are advice.
  *
  * @since 0.1.0
  */
@@ -13,13 +13,13 @@ import { sameAddress, type Session } from "./Session.ts"
  * @since 0.1.0
  */
 export interface Listening {
-  /** A member has sent a media packet. */
+  /** Tells that a member has sent a media packet. */
   readonly sent: (session: Session) => void
-  /** Another datagram has come from an address, whatever it is. */
+  /** Tells that another datagram has arrived from an address, whatever it is. */
   readonly beacon: (server: VoiceServerId, from: Address) => void
-  /** Whether audio may go to a member now, to which it is about to be sent. */
+  /** Whether audio, which is about to be sent to a member, may go there. */
   readonly admits: (listener: Session) => boolean
-  /** The same, without judging it. */
+  /** The same without judging. */
   readonly wouldAdmit: (listener: Session) => boolean
 }
 
@@ -27,15 +27,15 @@ export interface Listening {
 const introductionMs = 5_000
 
 /**
- * How long a client may send no datagram while audio comes to it, in milliseconds. Routers forget a mapping after 30 seconds
- * to two minutes in which nothing went out (RFC 4787, 4.3); libraries send keepalives every 5 to 42 seconds.
+ * How long a client may send no datagram while audio comes to it, in milliseconds. Routers forget a mapping after 30 seconds to
+ * two minutes without outgoing packets (RFC 4787, 4.3); libraries send keepalives every 5 to 42 seconds.
  *
  * @category constants
  * @since 0.1.0
  */
 export const silentMs = 60_000
 
-/** Heartbeat intervals after which a client that sends nothing at all may have died. */
+/** The number of heartbeat intervals after which a client that sends nothing at all may have died. */
 const lifeSign = 1.25
 
 /**
@@ -81,7 +81,7 @@ export const make = (context: CoreContext, roster: Roster): Listening => {
     )
   }
 
-  /** Scripted members have no connection, and need not say Speaking. */
+  /** Scripted members have no connection, and do not have to send Speaking. */
   const wouldAdmit = ({ credentials, speaking }: Session): boolean =>
     credentials === undefined || speaking !== undefined || profile.audioToUnannounced === "forward"
 

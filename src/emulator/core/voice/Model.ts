@@ -1,6 +1,5 @@
 /**
- * What the voice half of the emulator's core shows to the main half: scripted participants, hooks and the view of its
- * sessions.
+ * What the voice half of the emulator's core offers to the main half: scripted participants, hooks and a view of its sessions.
  *
  * @since 0.1.0
  */
@@ -15,8 +14,8 @@ import type { Disturbance } from "./Disturbance.ts"
 import type { Shown } from "./Shown.ts"
 
 /**
- * An Opus packet that a scripted participant received, opened with its own key, without header extension and padding, and
- * decrypted where it was end-to-end encrypted.
+ * An Opus packet that a scripted participant received, decrypted with the participant's own key, without header extension and
+ * padding, and decrypted end to end if it was encrypted so.
  *
  * @category models
  * @since 0.1.0
@@ -28,16 +27,16 @@ export interface HeardFrame {
   readonly sequence: number
   /** In samples at 48 kHz, an unsigned 32-bit integer. */
   readonly timestamp: number
-  /** A copy that belongs to the receiver. */
+  /** A copy that the receiver owns. */
   readonly payload: Uint8Array
   /**
-   * When it came, in milliseconds of Effect's monotonic clock (`Clock.monotonicTimeNanos`), by which utterances and what a
-   * session receives have their times, too.
+   * The arrival time, in milliseconds of Effect's monotonic clock (`Clock.monotonicTimeNanos`), the clock of utterances and of
+   * everything that a session receives.
    */
   readonly arrivalMs: number
   /** Whether the payload is the silence frame `F8 FF FE`. */
   readonly silence: boolean
-  /** Whether it came end-to-end encrypted. Silence never does. */
+  /** Whether it was end-to-end encrypted. Silence never is. */
   readonly encrypted: boolean
 }
 
@@ -50,18 +49,18 @@ export interface HeardFrame {
 export interface HeardReport {
   readonly userId: UserId
   readonly ssrc: number
-  /** 64 bits: seconds since 1900 in the upper half. */
+  /** A 64-bit NTP timestamp: seconds since 1900 in the upper half. */
   readonly ntpTimestamp: bigint
   /** The same moment in samples at 48 kHz. */
   readonly rtpTimestamp: number
   readonly packetCount: number
   readonly octetCount: number
-  /** When it came, by the same clock as that of {@link HeardFrame}. */
+  /** The arrival time, on the same clock as in {@link HeardFrame}. */
   readonly arrivalMs: number
 }
 
 /**
- * An Opus packet to be sent by a scripted participant.
+ * An Opus packet for a scripted participant to send.
  *
  * @category models
  * @since 0.1.0
@@ -73,7 +72,7 @@ export interface SpokenFrame {
 }
 
 /**
- * A member of a channel without a socket, moved by a script.
+ * A member of a channel without a socket, controlled by a script.
  *
  * @category models
  * @since 0.1.0
@@ -83,9 +82,10 @@ export interface ParticipantHandle {
   /** Changes with {@link ParticipantHandle.move}. */
   readonly ssrc: number
   /**
-   * Sends Speaking (op 5; `speaking` is 1 unless given) to the others, then each frame at its media time, the first one
-   * now, after what is still being spoken, or (for 5 seconds at most) when it can be encrypted, and five silence frames unless `trailingSilence` is false. `onDone` runs
-   * when the last frame was sent, or `onCut`, with how many were, when the participant leaves, is removed or moves before.
+   * Sends Speaking (op 5; `speaking` defaults to 1) to the others, then each frame at its media time, and five silence frames
+   * unless `trailingSilence` is false. The first frame is sent now, after what is still being spoken, or (for at most 5
+   * seconds) when it can be encrypted. `onDone` runs when the last frame was sent. `onCut` runs, with the number of frames
+   * sent, when the participant leaves, is removed or moves before that.
    */
   readonly speak: (
     frames: ReadonlyArray<SpokenFrame>,
@@ -98,61 +98,61 @@ export interface ParticipantHandle {
   ) => void
   /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority. */
   readonly setSpeaking: (flags: number) => void
-  /** What others are told of its client (ops 12, 18 and 20), in place of what was before. */
+  /** Replaces what others are told about its client (ops 12, 18 and 20). */
   readonly show: (shown: Shown) => void
   /** Calls `listener` for every frame heard from now on. */
   readonly onHeard: (listener: (frame: HeardFrame) => void) => void
   /** Calls `listener` for every sender report from now on. */
   readonly onReport: (listener: (report: HeardReport) => void) => void
-  /** Calls `listener` for every frame that is not heard from now on, because it cannot be decrypted. */
+  /** Calls `listener` for every frame from now on that is not heard because it cannot be decrypted. */
   readonly onUndecryptable: (listener: (cause: Undecryptable, userId: UserId) => void) => void
-  /** Whether what it says now goes to a user, who can read it. */
+  /** Whether what it says now is sent to a user who can decrypt it. */
   readonly reaches: (userId: UserId) => boolean
-  /** The end-to-end encrypted group as it knows it; `undefined` while it is in none. */
+  /** The end-to-end encrypted group as the participant knows it; `undefined` while it is in none. */
   readonly membership: () => Membership | undefined
-  /** 45 digits that both sides see; `undefined` if the other is not in its group. */
+  /** The 45 digits that both sides see; `undefined` if the other user is not in its group. */
   readonly verificationCode: (userId: UserId) => Promise<string | undefined>
-  /** From now on it does these things wrong in the end-to-end encrypted group, in place of others before. */
+  /** Sets its misbehavior in the end-to-end encrypted group from now on, replacing earlier settings. */
   readonly misbehave: (how: Misbehaviour) => void
-  /** Goes on in another channel or on another voice server, with another SSRC and key. What was being spoken ends. */
+  /** Continues in another channel or on another voice server, with a new SSRC and key. What was being spoken ends. */
   readonly move: (to: { readonly channelId: ChannelId; readonly server: VoiceServerId }) => void
-  /** Tells the others with Client Disconnect (op 13). Leaving twice does nothing. */
+  /** Leaves, and tells the others with Client Disconnect (op 13). It can be called more than once. */
   readonly leave: () => void
 }
 
 /**
- * The RTP of a scripted participant. What is left out is drawn by the emulator's seed.
+ * The RTP of a scripted participant. Values that are left out are derived from the emulator's seed.
  *
  * @category models
  * @since 0.1.0
  */
 export interface AudioOptions {
-  /** The first sequence number, 16 bits: 65500 soon wraps around. */
+  /** The first sequence number, 16 bits. 65500, for example, soon wraps around. */
   readonly sequence?: number | undefined
-  /** The timestamp at the moment of joining, 32 bits. It goes on by the clock. */
+  /** The timestamp at the moment of joining, 32 bits. It advances with the clock. */
   readonly timestamp?: number | undefined
   /** How far its clock runs ahead of ours, in parts per million. Default 0. */
   readonly clockPpm?: number | undefined
   /**
-   * Bytes of RTP padding of its packets as they are forwarded, 0 to 255, one after another and again from the first, in place
-   * of the profile's.
+   * The RTP padding of its forwarded packets in bytes, 0 to 255. The values are used in turn and then repeated, and replace
+   * those of the profile.
    */
   readonly padding?: ReadonlyArray<number> | undefined
 }
 
 /**
- * How a scripted participant takes part: in end-to-end encryption, and with which RTP.
+ * How a scripted participant takes part: its end-to-end encryption, and its RTP.
  *
  * @category models
  * @since 0.1.0
  */
 export interface EncryptionOptions {
-  /** Whether it can encrypt; true unless given. A channel is encrypted as long as all in it can. */
+  /** Whether it can encrypt end to end. Default true. A channel is encrypted as long as all members can. */
   readonly e2ee?: boolean | undefined
-  /** What it does wrong from the start. */
+  /** Its misbehavior from the start. */
   readonly misbehave?: Misbehaviour | undefined
   readonly audio?: AudioOptions | undefined
-  /** What others are told of its client from the start. */
+  /** What others are told about its client from the start. */
   readonly shown?: Shown | undefined
 }
 
@@ -163,7 +163,7 @@ export interface EncryptionOptions {
  * @since 0.1.0
  */
 export interface Participants {
-  /** A scripted member, whose voice state the main half has put in place. */
+  /** Joins with a scripted member whose voice state the main half has set. */
   readonly join: (where: {
     readonly userId: UserId
     readonly guildId: GuildId
@@ -185,7 +185,7 @@ export interface DaveView extends GroupView {
 }
 
 /**
- * A voice session as displays show it.
+ * A voice session for displays.
  *
  * @category models
  * @since 0.1.0
@@ -203,7 +203,7 @@ export interface SessionView {
   /** `identified` until the session description (op 4), `lost` while the connection is gone and may be resumed. */
   readonly state: "identified" | "ready" | "lost" | "scripted"
   readonly speaking: number
-  /** Where media goes to, if that is known. */
+  /** Where media is sent to, if known. */
   readonly address: Address | undefined
 }
 
@@ -214,36 +214,36 @@ export interface SessionView {
  * @since 0.1.0
  */
 export interface VoiceHalf {
-  /** Makes a voice server known; `udp` is what Ready (op 2) names. Again with the same id: moves its address. */
+  /** Adds a voice server. `udp` is the address in Ready (op 2). With an id that is already known, it changes the address. */
   readonly addServer: (id: VoiceServerId, udp: Address) => void
-  /** Takes a connection to the voice gateway of a server and sends Hello (op 8), or refuses with an HTTP status. */
+  /** Accepts a connection to the voice gateway of a server and sends Hello (op 8), or refuses it with an HTTP status. */
   readonly accept: (
     connection: ConnectionId,
     server: VoiceServerId,
     search: URLSearchParams
   ) => void | { readonly reject: number }
   readonly receive: (connection: ConnectionId, frame: string | Uint8Array) => void
-  /** The peer of a connection went away; 1006 without a close frame. */
+  /** Tells that the peer of a connection is gone; 1006 without a close frame. */
   readonly disconnected: (connection: ConnectionId, code: number) => void
-  /** Takes a datagram that came to a voice server. The bytes are used during the call only. */
+  /** Takes a datagram that arrived at a voice server. The bytes are used only during the call. */
   readonly datagram: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
-  /** Whether the connection was accepted here and has not gone away. */
+  /** Whether the connection was accepted here and is not gone. */
   readonly owns: (connection: ConnectionId) => boolean
   /**
-   * Takes note of the sessions that a user has in a guild at this moment. The result ends them, at once or later: closes their
-   * connections with this code and tells the others with Client Disconnect (op 13). A session that the user begins meanwhile,
-   * with another token, is not touched. `voluntary` says that the user left, so that closing silence was due.
+   * Captures the sessions that a user has in a guild at this moment. The returned function ends them, immediately or later: it
+   * closes their connections with this code and tells the others with Client Disconnect (op 13). A session that the user begins
+   * in the meantime, with another token, is not affected. `voluntary` says that the user left, so closing silence was expected.
    */
   readonly revocation: (of: { readonly userId: UserId; readonly guildId: GuildId }) => (how: {
     readonly code: number
     readonly reason: string
     readonly voluntary?: boolean | undefined
   }) => void
-  /** Closes the user's connections, in one guild or in all. The sessions can be resumed if the code is one after which a client resumes. */
+  /** Closes the user's connections, in one guild or in all. The sessions can be resumed if clients resume after this code. */
   readonly closeUser: (userId: UserId, code: number, reason: string, guildId?: GuildId) => boolean
   /** Cuts the user's connections without a close frame, in one guild or in all. The sessions can be resumed. */
   readonly terminateUser: (userId: UserId, guildId?: GuildId) => boolean
-  /** We have closed or cut a connection: 1006 without a close frame. */
+  /** Tells that we have closed or cut a connection: 1006 without a close frame. */
   readonly ended: (connection: ConnectionId, code: number) => void
   readonly disturbance: Disturbance
   readonly participants: Participants

@@ -1,6 +1,6 @@
 /**
- * Which nonces a key has seen. A nonce used twice breaks every mode, so a repetition is the gravest thing that a sender
- * can do; a datagram that the network delivers twice looks the same but for its tag, and is told apart by that.
+ * Remembers the nonces that a key was used with. Using a nonce twice breaks every mode, so it is the gravest mistake of a
+ * sender. A datagram that the network delivers twice looks the same, but has the same tag, and is distinguished by that.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import { spec } from "../../../protocol/EncryptionMode.ts"
 import type { EncryptionMode } from "../../../protocol/EncryptionMode.ts"
 
 /**
- * What a nonce is: not seen before, that of a datagram which came again, or used again for something else.
+ * The state of a nonce: not seen before, from a datagram that arrived again, or reused for something else.
  *
  * @category models
  * @since 0.1.0
@@ -31,7 +31,7 @@ const recentSize = 1024
 
 const reversed = (x: number): number => ((x << 24) | ((x << 8) & 0xff_0000) | ((x >>> 8) & 0xff00) | (x >>> 24)) >>> 0
 
-/** The tags of the latest nonces, to recognise a datagram that came twice. */
+/** The tags of the latest nonces, to recognize a datagram that arrived twice. */
 const makeRecent = () => {
   const nonces = new Float64Array(recentSize).fill(-1)
   const tags = new Float64Array(recentSize)
@@ -46,8 +46,8 @@ const makeRecent = () => {
 }
 
 /**
- * Remembers every value of a 32-bit counter, one bit each. Senders write it in either byte order: the first two values
- * tell which one makes neighbours of them, so that the pages fill up.
+ * Remembers every value of a 32-bit counter, with one bit each. Senders write it in either byte order. The first two values
+ * show which order makes consecutive values neighbors, so that pages fill up.
  */
 const makeCounterMemory = (): NonceMemory => {
   const pages = new Map<number, Uint32Array>()
@@ -115,7 +115,7 @@ const makeWindowMemory = (size: number): NonceMemory => {
 }
 
 /**
- * An empty memory for a key: exact where nonces are counters, otherwise of the latest 65536.
+ * Makes an empty memory for a key: exact if nonces are counters, otherwise of the latest 65536.
  *
  * @category constructors
  * @since 0.1.0

@@ -24,17 +24,17 @@ export interface Outbox {
   /** Numbers a message and keeps it. Numbers wrap after 65535, the width of the binary messages' field. */
   readonly push: (message: Message) => Message
   /**
-   * What was pushed after the message that the client acknowledged last, -1 for none. `undefined` if a message that is
-   * missing is not kept any more, or if the number was never given.
+   * The messages after the one that the client acknowledged last, -1 for none. `undefined` if a missing message is not kept any
+   * more, or if the number was never assigned.
    */
   readonly since: (acknowledged: number) => ReadonlyArray<Message> | undefined
-  /** Behaves as if more messages had been missed than are kept, whatever is acknowledged. */
+  /** From now on, behaves as if more messages had been missed than are kept, whatever is acknowledged. */
   readonly overrun: () => void
 }
 
 /**
- * Makes an outbox that keeps the latest `limit` messages. The first one gets the number `first`, 0 unless given, as seen of
- * Discord's.
+ * Makes an outbox that keeps the latest `limit` messages. The first one gets the number `first`, by default 0, as observed with
+ * Discord.
  *
  * @category constructors
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * Scripted members of a channel. They have no socket, but an SSRC, a key and a mode: what they say is sealed and relayed
- * like a client's audio, and what they hear is opened with their key.
+ * Scripted members of a channel. They have no socket, but an SSRC, a key and a mode: what they say is sealed and relayed like a
+ * client's audio, and what they hear is opened with their key.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,7 @@ import * as Shown from "./Shown.ts"
 const groupPatienceMs = 5_000
 const groupStepMs = 10
 
-/** Silence frames that close what was said. */
+/** The number of silence frames that close speech. */
 const closingFrames = 5
 
 interface Utterance {
@@ -40,7 +40,7 @@ interface Utterance {
 
 interface Seat {
   readonly session: Session
-  /** The participant's side of the key: its counter is its own. */
+  /** The participant's side of the key, with its own counter. */
   readonly box: Sealing.Box
 }
 
@@ -57,7 +57,7 @@ export const make = (
   relay: Relay,
   dave: Dave.Dave
 ): Participants => {
-  // All participants live in one thread and one call at a time: they share buffers.
+  // All participants run in one thread and one call at a time, so they share buffers.
   const opened = new Uint8Array(maxDatagramBytes + 512)
   const spoken = new Uint8Array(maxDatagramBytes)
   const sealed = new Uint8Array(maxDatagramBytes + Sealing.maxOverhead)
@@ -87,7 +87,7 @@ export const make = (
     const { bytes, int } = context.random
     const makeBox = () => Sealing.make(mode, key, { start: int(0x1_0000_0000), random: bytes })
     const box = makeBox()
-    // The member can only answer once it is there.
+    // The member can answer only once it is there.
     let seated: Session | undefined
     const encrypting = makeMember(where, encryption, dave.answers(() => seated))
     const session = seated = roster.add(where, undefined, encrypting)
@@ -95,7 +95,7 @@ export const make = (
     session.hear = (packet) => hear(packet, box)
     session.padding = padding
     session.client = shown
-    // clients say even that they have none
+    // clients also announce that they have none
     if (shown.video || context.profile.guestVideo === "sent") {
       session.video = { ...Shown.video(session, shown.video), user_id: session.userId }
     }
@@ -145,7 +145,7 @@ export const make = (
     const listeners: Array<(frame: HeardFrame) => void> = []
     const reportListeners: Array<(report: HeardReport) => void> = []
     const undecryptable: Array<(cause: Undecryptable, userId: UserId) => void> = []
-    /** The first is being said while `speaking`. */
+    /** The first one is being spoken while `speaking` is true. */
     const queue: Array<Utterance> = []
     const { audio = {} } = options
     const epochMs = context.now()
@@ -157,7 +157,7 @@ export const make = (
       ? undefined
       : () => (audio.padding?.[padded++ % audio.padding.length] ?? 0) & 0xff
     let speaking = false
-    /** Frames of the first. */
+    /** The frames of the first one that were sent. */
     let said = 0
     /** When what was sent last is over. */
     let overMs = epochMs
@@ -198,7 +198,7 @@ export const make = (
     }
     turnVideo()
 
-    /** Whether there was anything to send: without a group, an encrypting member sends nothing. */
+    /** Returns whether there was anything to send: without a group, an encrypting member sends nothing. */
     const send = (data: Uint8Array, timestamp: number): boolean => {
       const { member } = seat.session
       const payload = member === undefined ? data : member.encrypt(data)
@@ -223,7 +223,7 @@ export const make = (
       queue.splice(0).forEach(({ frames, onCut }, i) => onCut?.(i === 0 ? Math.min(said, frames.length) : 0))
     }
 
-    /** Says the next utterance, whose first frame is due at `startMs`. */
+    /** Speaks the next utterance, whose first frame is due at `startMs`. */
     const next = (startMs: number): void => {
       const utterance = queue[0]
       if (utterance === undefined) {
@@ -242,10 +242,10 @@ export const make = (
         const frame = utterance.frames[index]
         if (frame !== undefined) {
           const start = RtpPacket.addTimestamp(firstTimestamp, Math.round((beginMs - epochMs) * clockRate * 48))
-          // who hears it may have this participant cut in the middle of that
+          // a listener may cause this participant to be cut in the middle of that
           said = index + 1
           const isSent = send(frame.data, RtpPacket.addTimestamp(start, samples))
-          // who has just come in may have to wait for the group; where nobody listens, there is nothing to wait for
+          // a new member may have to wait for the group; if nobody listens, there is nothing to wait for
           const mayWait = seat.session.room.members.length > 1 && beginMs - startMs < groupPatienceMs
           if (!isSent && index === 0 && mayWait) {
             said = 0

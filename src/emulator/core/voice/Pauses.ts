@@ -1,6 +1,6 @@
 /**
- * What the server does where a sender's audio stops: it may say frames of silence itself, so that listeners hear an end. They
- * are never encrypted end to end, because the server has no key of the group.
+ * What the server does where a sender's audio stops: it may add frames of silence, so that listeners hear an end. They are
+ * never end-to-end encrypted, because the server has no key of the group.
  *
  * @since 0.1.0
  */
@@ -13,36 +13,36 @@ import type { Session } from "./Session.ts"
 
 const silence = OpusPacket.silenceFrame()
 
-/** A step back that is no reordering any more: the sender has begun anew. */
+/** A step back that is not reordering any more: the sender has restarted. */
 const restartStep = 3000
 
 const frameMs = OpusPacket.silenceSamples / 48
 
-/** The stream of one sender, as it leaves the server. */
+/** The stream of one sender as it leaves the server. */
 interface Stream {
-  /** The newest packet, with the numbers that it left with, and when that was. */
+  /** The newest packet, with the numbers that it was sent with, and the time. */
   sequence: number
   timestamp: number
   samples: number
   lastMs: number
-  /** Up to which of the sender's own numbers its packets are from before the last silence, and what is added to theirs. */
+  /** The last of the sender's own numbers before the last silence, and the offset of those packets. */
   boundary: number
   sequenceBefore: number
   timestampBefore: number
-  /** What is added to the numbers of those behind it. */
+  /** The offset of the packets after it. */
   sequenceOffset: number
   timestampOffset: number
   /** The newest of the sender's own numbers. */
   ownSequence: number
-  /** Whether there was audio behind the last silence. */
+  /** Whether there was audio after the last silence. */
   isOpen: boolean
-  /** Frames of silence that were added since the last packet. */
+  /** The number of silence frames that were added since the last packet. */
   added: number
   cancel: (() => void) | undefined
 }
 
 /**
- * Makes what stands in front of the forwarding of one core, as its profile says.
+ * Wraps the forwarding of one core, according to its profile.
  *
  * @category constructors
  * @since 0.1.0
@@ -85,7 +85,7 @@ export const make = (context: CoreContext, forward: Forwarding["audio"]): Forwar
     stream.cancel = context.timers.at(stream.lastMs + addedSilenceAfterMs, () => add(sender, stream))
   }
 
-  /** What comes behind added silence gets the numbers behind it. */
+  /** Packets after added silence continue its numbers. */
   const resume = (stream: Stream, timestamp: number): void => {
     stream.cancel?.()
     stream.cancel = undefined
@@ -142,7 +142,7 @@ export const make = (context: CoreContext, forward: Forwarding["audio"]): Forwar
       stream.ownSequence = sequence
       stream.sequence = out.sequence
       stream.timestamp = out.timestamp
-      // one that is encrypted does not say how long it is
+      // an encrypted packet does not show how long it is
       stream.samples = samples > 0 ? samples : OpusPacket.silenceSamples
       stream.lastMs = context.now()
       stream.isOpen = !isSilence

@@ -1,5 +1,5 @@
 /**
- * What a voice server receives of one stream, after all that the network did to it, as it tells the sender in a receiver
+ * What a voice server receives of one stream after the effects of the network, as it is reported to the sender in a receiver
  * report (RFC 3550, 6.4.1; loss: A.3, jitter: A.8).
  *
  * @since 0.1.0
@@ -12,11 +12,11 @@ import type { ReportBlock } from "../../../protocol/RtcpPacket.ts"
  */
 export interface Reception {
   readonly packet: (sequence: number, timestamp: number, nowMs: number) => void
-  /** The report since the last call; `undefined` before the first packet. It answers at once. */
+  /** The report since the last call; `undefined` before the first packet. Answers are immediate. */
   readonly report: (ssrc: number, lastSenderReport: number) => ReportBlock | undefined
 }
 
-/** A step back that is no reordering any more, and one forward that is no loss. */
+/** A step back that is not reordering any more, and a step forward that is not loss any more. */
 const restartStep = 3000
 
 /**
@@ -26,7 +26,7 @@ const restartStep = 3000
 export const make = (): Reception => {
   let started = false
   let base = 0
-  /** The highest sequence number, and how often it has wrapped in the bits above 16. */
+  /** The highest sequence number, with the count of its wraps in the bits above 16. */
   let highest = 0
   let received = 0
   let expectedBefore = 0

@@ -1,8 +1,8 @@
 /**
  * The UDP side of a voice server: answers IP discovery and pings, takes the packets of clients, and forwards them.
  *
- * A packet is judged as the client sent it, before the faults, and relayed as it comes out of them, so that no fault is
- * held against a client.
+ * A packet is judged as the client sent it, before the faults, and relayed as it comes out of them, so that no fault is held
+ * against a client.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ import { learnAddress, type Media, sameAddress, type Session } from "./Session.t
 import * as Strays from "./Strays.ts"
 
 /**
- * What comes to the UDP side of the voice servers.
+ * The input of the voice servers' UDP side.
  *
  * @category models
  * @since 0.1.0
@@ -36,13 +36,13 @@ export interface Relay {
   readonly datagram: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
   /** Takes a sealed RTP packet of a scripted participant, which is not judged. */
   readonly scripted: (session: Session, packet: Uint8Array) => void
-  /** Whether what a member says now goes to another one, who can read it. */
+  /** Whether what a member says now is sent to another one who can decrypt it. */
   readonly reaches: (sender: Session, listener: Session) => boolean
   /** Forwards the audio that has overtaken the first Speaking (op 5) of a session. */
   readonly release: (session: Session) => void
 }
 
-/** How many packets may do so. */
+/** The number of packets that may do so. */
 const overtakingPackets = 64
 
 /** The shortest Opus frame, in samples at 48 kHz. */
@@ -69,7 +69,7 @@ export const make = (
   const forward = Pauses.make(context, forwarding.audio)
   const plain = new Uint8Array(Forwarding.maxDatagramBytes)
   const header = RtpPacket.makeHeader()
-  // Says which packet stands in `plain`: it is opened once where no fault changes it.
+  // Identifies the packet in `plain`: it is opened once if no fault changes it.
   let opening = 0
   let plainLength = -1
   let payloadStart = 0
@@ -109,7 +109,7 @@ export const make = (
       ? "there is no key before the session description (op 4)"
       : Diagnosis.unsealed(media.box.mode, media.key, bytes, clearOf(media, kind, bytes))
 
-  /** A media packet that no key opens, or whose SSRC is nobody's: finds out whose fault that is. */
+  /** Handles a media packet that no key opens, or whose SSRC belongs to nobody: finds out whose fault that is. */
   const onStranger = (
     owner: Session | undefined,
     server: VoiceServerId,
@@ -121,7 +121,7 @@ export const make = (
     if (owner === undefined && roster.ownerOf(ssrc) !== undefined) return context.count("datagram-after-leave")
     const culprit = roster.byAddress(server, from) ?? owner
     if (culprit === undefined) return context.count("datagram-unknown-source")
-    // one who has left may still be sending under what is another's now
+    // a member who has left may still send with an SSRC that was reassigned
     if (culprit === owner && roster.isReused(ssrc) && !sameAddress(owner.target, from)) {
       return context.count("datagram-after-leave")
     }
@@ -152,9 +152,9 @@ export const make = (
     payloadEnd - payloadStart === 3 && plain[payloadStart] === 0xf8 && plain[payloadStart + 1] === 0xff &&
     plain[payloadStart + 2] === 0xfe
 
-  /** Judges an authentic packet of a client as it was sent; false if it goes no further. */
+  /** Judges an authentic packet of a client as it was sent. Returns false if it is not forwarded. */
   const inspect = (session: Session, media: Media, kind: Kind, from: Address, bytes: Uint8Array): boolean => {
-    // In the mode without nonce bytes, all RTCP packets have one nonce by design.
+    // In the mode without nonce bytes, all RTCP packets have the same nonce by design.
     if (kind === "rtp" || media.box.mode !== "xsalsa20_poly1305") {
       const clear = clearOf(media, kind, bytes)
       const sight = media.nonces.see(
@@ -191,14 +191,14 @@ export const make = (
     if (!session.maySend) judgeEarly(session, silence)
     const payload = plain.subarray(payloadStart, payloadEnd)
     if (!silence && payload.length > 0) judgeEncryption(session, payload)
-    // What is encrypted end to end does not say how long it is.
+    // An end-to-end encrypted payload does not show how long it is.
     const isEncrypted = MediaFrame.isFrame(payload, 0, payload.length)
     const samples = isEncrypted ? leastSamples : OpusPacket.samples(payload)
     session.conduct?.packet(header.sequence, header.timestamp, samples, silence)
     return true
   }
 
-  /** Video that was announced is passed on as it is. */
+  /** Relays announced video unchanged. */
   const relayVideo = (session: Session): void => {
     const isAnnounced = (session.video?.video_ssrc ?? 0) !== 0
     if (
@@ -257,7 +257,7 @@ export const make = (
     )
   }
 
-  /** Whose a datagram is that is not sealed. */
+  /** The sender of a datagram that is not sealed. */
   const senderOf = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): Session | undefined => {
     if (kind !== "discovery") return roster.byAddress(server, from)
     const request = IpDiscovery.decodeRequest(bytes)
@@ -312,7 +312,7 @@ export const make = (
       if (profile.discoveryGarbage === "refuse") return
     }
     const isKnown = profile.discovery.includes(form)
-    // who has found no address yet is looked for
+    // one that has not found its address yet is looked up
     if (!isKnown) unanswered("discovery-unanswered")
     session.discovered = { address: from.address, port: from.port }
     if (session.target === undefined && sameAddress(session.selected, from)) {
@@ -326,7 +326,7 @@ export const make = (
     reply(server, session, from, "discovery", response)
   }
 
-  /** A datagram that says nothing but where it comes from. */
+  /** Handles a datagram whose only content is where it comes from. */
   const onBeacon = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {
     for (const session of roster.all()) {
       if (session.server === server && session.target === undefined && sameAddress(session.selected, from)) {

@@ -1,5 +1,5 @@
 /**
- * What a voice server makes of RTCP: reports are judged as they were sent, and sender reports are answered and handed on as
+ * The voice server's handling of RTCP: reports are judged as they were sent, and sender reports are answered and forwarded as
  * they come out of the faults.
  *
  * @since 0.1.0
@@ -12,7 +12,7 @@ import type { VoiceHooks } from "./Hooks.ts"
 import type { Session } from "./Session.ts"
 
 /**
- * Both take an opened compound packet, whose bytes are used during the call only.
+ * Both take an opened compound packet, whose bytes are used only during the call.
  *
  * @category models
  * @since 0.1.0
@@ -28,7 +28,7 @@ const serverSsrc = 1
 const noBytes = new Uint8Array(0)
 
 /**
- * `accuse` judges a violation.
+ * `accuse` records a violation.
  *
  * @category constructors
  * @since 0.1.0
@@ -44,7 +44,7 @@ export const make = (
     if (Result.isFailure(decoded)) return accuse(session, "malformed", decoded.failure.message)
     for (const packet of decoded.success) {
       if (packet._tag !== "SenderReport" && packet._tag !== "ReceiverReport") continue
-      // the two behind are those of its video
+      // the two after it are those of its video
       const step = packet.ssrc - session.ssrc
       if (step < 0 || step > 2) {
         accuse(session, "wrong-ssrc", `a report of SSRC ${packet.ssrc}, Ready gave ${session.ssrc}`)
@@ -65,7 +65,7 @@ export const make = (
       )
       if (!context.profile.relaySenderReports) continue
       if (hooks.speaks !== undefined && !hooks.speaks(session.userId, session.guildId)) continue
-      // what it says of others is about its own way from the server
+      // its report blocks are about its own path from the server
       forwarding.controlOthers(session, RtcpPacket.encode([{ ...packet, reports: [], extension: noBytes }]))
     }
   }

@@ -1,5 +1,5 @@
 /**
- * Who is where: the sessions of all voice servers, their channels, and what members are told of each other.
+ * Who is where: the sessions of all voice servers, their channels, and what members are told about each other.
  *
  * @since 0.1.0
  */
@@ -31,49 +31,49 @@ export interface Where {
 }
 
 /**
- * All sessions, by everything that they are looked up by.
+ * All sessions, indexed by everything that they are looked up by.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Roster {
-  /** Makes a session with an SSRC of its own. A client's has a connection, a scripted participant's has not. */
+  /** Adds a session with its own SSRC. A client's session has a connection, a scripted participant's does not. */
   readonly add: (
     where: Where,
     client?: { readonly connection: Connection; readonly sessionId: string; readonly token: string },
     dave?: { readonly version: number; readonly member?: DaveMember | undefined }
   ) => Session
   /**
-   * Sends a numbered message, or keeps it for replay while the connection is lost. A scripted participant's encrypting half
-   * gets what concerns it.
+   * Sends a numbered message, or keeps it for replay while the connection is lost. The end-to-end encryption of a scripted
+   * participant gets what concerns it.
    */
   readonly tell: (session: Session, message: Outbox.Message) => void
-  /** Tells a new member of the others and the others of it. */
+  /** Announces the others to a new member, and the new member to the others. */
   readonly introduce: (session: Session) => void
   readonly setSpeaking: (session: Session, flags: number) => void
   readonly setVideo: (session: Session, video: Omit<ServerVideo["d"], "user_id">) => void
   readonly setClient: (session: Session, client: Shown.Client) => void
-  /** The connection is gone: the session can be resumed for a while, and its media goes on. */
+  /** Tells that the connection is gone: the session can be resumed for a while, and its media continues. */
   readonly lose: (session: Session) => void
-  /** The session is over: the others are told with Client Disconnect (op 13). */
+  /** Ends the session: the others get Client Disconnect (op 13). */
   readonly end: (session: Session, code: number) => void
   readonly all: () => ReadonlyArray<Session>
   readonly ofUser: (userId: UserId, guildId?: GuildId) => ReadonlyArray<Session>
   readonly byToken: (token: string) => Session | undefined
-  /** Whether a session with this token has been there. */
+  /** Whether a session with this token has existed. */
   readonly knewToken: (token: string) => boolean
   /** The session that owns an SSRC, its own or one of the two that follow, which belong to its video. */
   readonly bySsrc: (server: VoiceServerId, ssrc: number) => Session | undefined
-  /** Who has an audio SSRC, or had it last. */
+  /** The user who has an audio SSRC, or had it last. */
   readonly ownerOf: (ssrc: number) => UserId | undefined
   /** Whether it belonged to somebody else before. */
   readonly isReused: (ssrc: number) => boolean
   readonly byAddress: (server: VoiceServerId, address: Address) => Session | undefined
-  /** Which number the first message gets in the sessions that a user begins from now on; 0 unless it was said. */
+  /** Sets the number of the first message in the sessions that a user begins from now on; by default 0. */
   readonly setFirstSequence: (userId: UserId, first: number) => void
 }
 
-/** How many SSRCs wait for the next who comes. */
+/** The number of SSRCs that wait for reuse. */
 const freedKept = 1_000
 
 /**
@@ -90,7 +90,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
   const ssrcs = new Map<number, Session>()
   const owners = new Map<number, UserId>()
   const firstSequences = new Map<UserId, number>()
-  /** Those of sessions that are over, the one that was freed first in front. */
+  /** The SSRCs of sessions that have ended, oldest first. */
   let freed: ReadonlyArray<{ readonly server: VoiceServerId; readonly ssrc: Ssrc }> = []
   const reused = new Set<number>()
 
@@ -109,7 +109,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
     if (former !== undefined) return former
     while (true) {
       const ssrc = 2 + context.random.int(context.profile.largestSsrc - 5)
-      // Two more belong to the video, and a 70-byte discovery starting with the SSRC must not look like a ping.
+      // Two more belong to the video, and a 70-byte discovery that starts with the SSRC must not look like a ping.
       const taken = [-2, -1, 0, 1, 2].some((step) => owners.has(ssrc + step))
       if (taken || ssrc >>> 16 === 0x1337) continue
       owners.set(ssrc, userId)
@@ -137,7 +137,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
     }
   }
 
-  /** Tells of somebody's video, and where that is sent, of the codec that there is now. */
+  /** Announces a member's video and, if it is sent, the current codec. */
   const tellVideo = (to: Session, { d, isSent }: { readonly d: ServerVideo["d"]; readonly isSent: boolean }): void => {
     tell(to, { op: 12, d })
     if (!isSent || d.video_ssrc === 0) return
@@ -290,7 +290,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
     },
     lose: (session) => {
       session.connection = undefined
-      // Speaking (op 5) may have been under way, while audio goes on
+      // Speaking (op 5) may have been under way, while audio continues
       if (!session.maySend) session.tampered = true
       session.cancelExpiry?.()
       session.cancelExpiry = context.timers.at(context.now() + context.profile.resumeWindowMs, () => {

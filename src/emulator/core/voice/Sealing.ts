@@ -1,6 +1,6 @@
 /**
- * The emulator's own transport encryption, all seven modes, written for itself so that a mistake of a client is not
- * mirrored by its judge. Layouts: Discord docs, Voice Connections, Transport Encryption Modes.
+ * The emulator's own transport encryption, all seven modes, written independently so that a mistake of a client is not mirrored
+ * by its judge. Layouts: Discord docs, Voice Connections, Transport Encryption Modes.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import type { EncryptionMode } from "../../../protocol/EncryptionMode.ts"
 import * as XChaCha from "./XChaCha.ts"
 
 /**
- * Bytes of an RTCP packet that stay readable and are authenticated: the first header word and the SSRC.
+ * The number of bytes of an RTCP packet that stay readable and are authenticated: the first header word and the SSRC.
  *
  * @category constants
  * @since 0.1.0
@@ -18,7 +18,7 @@ import * as XChaCha from "./XChaCha.ts"
 export const rtcpClearBytes = 8
 
 /**
- * The most bytes that sealing adds to a packet: a tag and a nonce of 24 bytes.
+ * The maximum number of bytes that sealing adds to a packet: a tag and a nonce of 24 bytes.
  *
  * @category constants
  * @since 0.1.0
@@ -26,7 +26,7 @@ export const rtcpClearBytes = 8
 export const maxOverhead = 40
 
 /**
- * Seals and opens under one key. The counter of the nonces is that of the sealing side.
+ * Seals and opens under one key. The counter of the nonces is the sealing side's.
  *
  * @category models
  * @since 0.1.0
@@ -34,14 +34,14 @@ export const maxOverhead = 40
 export interface Box {
   readonly mode: EncryptionMode
   /**
-   * Seals the plain packet in `packet[0, length)`, whose first `clear` bytes stay readable, into `into` and returns the
-   * length there. `into` must have room for {@link maxOverhead} bytes more and must not be `packet`.
+   * Seals the plain packet in `packet[0, length)`, whose first `clear` bytes stay readable, into `into` and returns the length
+   * there. `into` must have room for {@link maxOverhead} bytes more and must not be `packet`.
    */
   readonly seal: (packet: Uint8Array, length: number, clear: number, into: Uint8Array) => number
   /** Opens into `into` and returns the length of the plain packet, or -1 if the packet does not authenticate. */
   readonly open: (packet: Uint8Array, length: number, clear: number, into: Uint8Array) => number
   /**
-   * The nonce of a sealed packet as a number that differs if the nonce does: the 32 bits of the counter in big-endian
+   * The nonce of a sealed packet as a number, which differs for different nonces: the 32 bits of the counter in big-endian
    * order, sequence and timestamp of the header, or the first 53 of 192 random bits.
    */
   readonly nonceOf: (packet: Uint8Array, length: number) => number
@@ -64,8 +64,8 @@ const copy = (from: Uint8Array, start: number, end: number, into: Uint8Array, at
 }
 
 /**
- * How many bytes of the RTP packet in `packet[0, length)` a mode leaves readable: 12, or in the rtpsize modes the header
- * with its CSRCs and the preamble of its extension. -1 if the packet is shorter.
+ * The number of bytes of the RTP packet in `packet[0, length)` that a mode leaves readable: 12, or in the rtpsize modes the
+ * header with its CSRCs and the preamble of its extension. -1 if the packet is shorter.
  *
  * @category codecs
  * @since 0.1.0
@@ -83,7 +83,7 @@ const tagBytes = 16
 
 const nonceAtEnd = (packet: Uint8Array, length: number): number => word(packet, length - counterTail)
 
-/** `clear | ciphertext | tag | counter`, the clear bytes authenticated. */
+/** `clear | ciphertext | tag | counter`, with the clear bytes authenticated. */
 const aead = (mode: EncryptionMode, seal: Box["seal"], open: Box["open"]): Box => ({
   mode,
   seal,
@@ -232,7 +232,7 @@ const header = (mode: EncryptionMode, key: Uint8Array): Box => {
 }
 
 /**
- * Makes a box for a mode and a key of 32 bytes. `start` is the first counter; `random` gives the nonces of
+ * Makes a box for a mode and a 32-byte key. `start` is the first counter; `random` supplies the nonces of
  * `xsalsa20_poly1305_suffix`.
  *
  * @category constructors

@@ -1,5 +1,6 @@
 /**
- * A voice session, the member of a channel on a voice server: what signalling, relay and scripted participants know of it.
+ * A voice session, that is, the member of a channel on a voice server: the state that signalling, relay and scripted
+ * participants share.
  *
  * @since 0.1.0
  */
@@ -26,24 +27,24 @@ export interface Connection {
   readonly id: ConnectionId
   readonly server: VoiceServerId
   readonly version: VoiceVersion
-  /** Closed by us; the peer's side of it is still to end. */
+  /** Closed by us; the peer's side of it has not ended yet. */
   closed: boolean
-  /** Whether a fault has kept back or changed a message, so that the client cannot be blamed any more. */
+  /** Whether a fault has withheld or changed a message, so that the client cannot be blamed any more. */
   tampered: boolean
-  /** Whose connection it is, by its first message, or by who is expected, until it has a session. */
+  /** The user of the connection until it has a session, by its first message or by who is expected. */
   claimant: UserId | undefined
   session: Session | undefined
-  /** When the last heartbeat came, or Hello went, before and after the faults. */
+  /** When the last heartbeat arrived, or Hello was sent, before and after the faults. */
   sentBeatMs: number
   beatMs: number
   cancelDeadline: (() => void) | undefined
   /** When the last heartbeats left the client, oldest first, since the server asked for one. */
   beatsMs: Array<number>
-  /** Numbered messages that were sent of late, oldest first. */
+  /** Numbered messages that were sent recently, oldest first. */
   numbered: Array<{ readonly seq: number; readonly atMs: number }>
   /** The number of the last message that a heartbeat has to acknowledge by now. */
   dueSeq: number | undefined
-  /** Advice about it that was given. */
+  /** The advice that was given about it. */
   readonly advised: Set<string>
 }
 
@@ -56,12 +57,12 @@ export interface Connection {
 export interface Media {
   readonly box: Box
   readonly nonces: NonceMemory
-  /** Of a client alone. */
+  /** Only for a client. */
   readonly key?: Uint8Array
 }
 
 /**
- * The members of one channel on one voice server. The list is replaced, never changed, so that it can be walked while
+ * The members of one channel on one voice server. The list is replaced and never changed, so that it can be iterated while
  * members come and go.
  *
  * @category models
@@ -91,58 +92,58 @@ export interface Session {
   connection: Connection | undefined
   version: VoiceVersion | undefined
   ended: boolean
-  /** Whether a fault has kept back or changed what media depends on: Ready, Select Protocol, the key, or Speaking. */
+  /** Whether a fault has withheld or changed something that media depends on: Ready, Select Protocol, the key, or Speaking. */
   tampered: boolean
-  /** Whether a fault has kept Ready back, so that the client cannot know that there is something to resume. */
+  /** Whether a fault has withheld Ready, so that the client cannot know that there is something to resume. */
   unannounced: boolean
-  /** Whether media goes where Select Protocol (op 1) said, even if packets come from elsewhere. */
+  /** Whether media goes to the address in Select Protocol (op 1), even if packets come from elsewhere. */
   pinned: boolean
   /** Ends the wait for Resume. */
   cancelExpiry: (() => void) | undefined
   /** The flags of the last Speaking (op 5); `undefined` before it. */
   speaking: number | undefined
-  /** Whether a Speaking (op 5) with flags other than 0 has been there. */
+  /** Whether there has been a Speaking (op 5) with flags other than 0. */
   maySend: boolean
-  /** Opened packets of audio that came before that, and how long they are kept. */
+  /** Opened audio packets from before that, and until when they are kept. */
   early: Array<{ readonly plain: Uint8Array; readonly untilMs: number }>
   video: ServerVideo["d"] | undefined
-  /** The payload types that Select Protocol (op 1) named, and the streams that Media Sink Wants (op 15) asked for. */
+  /** The payload types in Select Protocol (op 1), and the streams requested with Media Sink Wants (op 15). */
   payloadTypes: PayloadTypes
   wants: SinkWants | undefined
-  /** What its session description (op 4) called the media session. */
+  /** The name of the media session in its session description (op 4). */
   mediaSessionId: string | undefined
   client: Client
   media: Media | undefined
   /** The keys before `media`, the last one first, for packets under way when the key changed. */
   formerMedia: ReadonlyArray<{ readonly media: Media; readonly untilMs: number }>
-  /** Where IP discovery came from, what Select Protocol (op 1) named, and where media goes to. */
+  /** Where IP discovery came from, what Select Protocol (op 1) named, and where media is sent to. */
   discovered: Address | undefined
   selected: Address | undefined
   target: Address | undefined
   conduct: Conduct | undefined
-  /** What has come of its audio. */
+  /** The reception of its audio. */
   readonly reception: Reception
-  /** Receives a sealed packet in place of a socket. The bytes are lent for the call. */
+  /** Receives a sealed packet instead of a socket. The bytes are valid during the call. */
   hear: ((packet: Uint8Array) => void) | undefined
-  /** How much padding the next packet of this member gets on its way to others; `undefined` leaves it to the profile. */
+  /** The padding of this member's next forwarded packet; `undefined` leaves it to the profile. */
   padding: (() => number) | undefined
-  /** Sends a packet that has passed the faults; made once for each session. */
+  /** Sends a packet that has passed the faults. Created once for each session. */
   readonly deliver: (frame: string | Uint8Array) => void
   /** The newest version of end-to-end encryption that it can have here; 0 for none. */
   readonly daveVersion: number
-  /** The encrypting half of a scripted participant, if it has one. */
+  /** The end-to-end encryption of a scripted participant, if it has one. */
   readonly member: DaveMember | undefined
-  /** Whether a fault has kept back or changed what end-to-end encryption depends on. */
+  /** Whether a fault has withheld or changed something that end-to-end encryption depends on. */
   daveTampered: boolean
-  /** Whether a fault has kept back or changed an answer to IP discovery. */
+  /** Whether a fault has withheld or changed an answer to IP discovery. */
   discoveryTampered: boolean
-  /** Whether what Select Protocol (op 1) named was compared with where packets come from. */
+  /** Whether the address in Select Protocol (op 1) was compared with where packets come from. */
   addressJudged: boolean
   /** When the first session description (op 4) was sent, in milliseconds. */
   describedMs: number | undefined
-  /** When the client has sent a datagram last, before the faults, in milliseconds; `undefined` before the first. */
+  /** When the client last sent a datagram, before the faults, in milliseconds; `undefined` before the first. */
   sentMs: number | undefined
-  /** When a violation of the relay was judged last, by code, in milliseconds. */
+  /** When a violation of the relay was last recorded, by code, in milliseconds. */
   readonly judgedMs: Map<string, number>
 }
 
@@ -158,11 +159,11 @@ export const sameAddress = (a: Address | undefined, b: Address | undefined): boo
 /** What media depends on: Ready and the key on the way out, Select Protocol and Speaking on the way in. */
 const mediaOps = { in: new Set([1, 5]), out: new Set([2, 4]) } as const
 
-/** What end-to-end encryption depends on: the version, who is there, and everything about groups. */
+/** What end-to-end encryption depends on: the version, the members, and everything about groups. */
 const daveOps = { in: new Set([23, 26, 28, 31]), out: new Set([4, 11, 13, 21, 22, 24, 25, 27, 29, 30]) } as const
 
 /**
- * Notes that a fault has kept back or changed a message with this opcode.
+ * Notes that a fault has withheld or changed a message with this opcode.
  *
  * @category tampering
  * @since 0.1.0
@@ -176,8 +177,8 @@ export const taint = (connection: Connection, direction: "in" | "out", op: numbe
 }
 
 /**
- * Keeps media going to where a packet with the session's key came from, as a server behind which a NAT changes ports
- * does; not for a pinned session, nor where the profile sends to nothing but what was selected.
+ * Sends media to where a packet with the session's key came from, like a server that follows a NAT which changes ports. Not for
+ * a pinned session, nor if the profile sends only to the selected address.
  *
  * @category addresses
  * @since 0.1.0

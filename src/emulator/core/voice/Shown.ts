@@ -1,5 +1,5 @@
 /**
- * What the voice gateway shows of a scripted participant's client: what it has set for clips, what it runs on, and its video.
+ * What the voice gateway reports about a scripted participant's client: its settings for clips, its platform, and its video.
  * Discord documents none of it.
  *
  * @since 0.1.0
@@ -8,7 +8,7 @@ import { Ssrc } from "../../../protocol/Identifier.ts"
 import type { ServerVideo } from "../../../protocol/VoicePayload.ts"
 
 /**
- * What Client Flags (op 18) and Client Platform (op 20) say; null is what the wire has then.
+ * The content of Client Flags (op 18) and Client Platform (op 20), where null is possible.
  *
  * @category models
  * @since 0.1.0
@@ -29,7 +29,7 @@ export interface Shown extends Client {
 }
 
 /**
- * What everybody shows who says nothing else.
+ * The default.
  *
  * @category constants
  * @since 0.1.0
@@ -37,7 +37,7 @@ export interface Shown extends Client {
 export const usual: Shown = { flags: 0, platform: 0, video: false }
 
 /**
- * What Video (op 12) says of one stream, or that there is none: a session owns the two SSRCs behind that of its audio.
+ * The content of Video (op 12) for one stream, or for none: a session owns the two SSRCs after that of its audio.
  *
  * @category constructors
  * @since 0.1.0

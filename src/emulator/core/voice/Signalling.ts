@@ -33,7 +33,7 @@ import * as Video from "./Video.ts"
 import type { Wire } from "./Wire.ts"
 
 /**
- * What comes to the voice gateways.
+ * The input of the voice gateways.
  *
  * @category models
  * @since 0.1.0
@@ -47,16 +47,16 @@ export interface Signalling {
   readonly receive: (id: ConnectionId, frame: string | Uint8Array) => void
   readonly disconnected: (id: ConnectionId, code: number) => void
   readonly owns: (id: ConnectionId) => boolean
-  /** We have closed or cut the connection: the session can be resumed if the code is one after which a client resumes. */
+  /** Tells that we have closed or cut the connection: the session can be resumed if clients resume after this code. */
   readonly ended: (id: ConnectionId, code: number) => void
-  /** Sends a session description (op 4) with a new key. Whether there is a connection and a key to replace. */
+  /** Sends a session description (op 4) with a new key. Returns whether there is a connection and a key to replace. */
   readonly rekey: (session: Session) => boolean
 }
 
-/** How long packets sealed with the key before are still opened after a new session description, in milliseconds. */
+/** How long packets sealed with the previous key are still opened after a new session description, in milliseconds. */
 const formerKeyMs = 5_000
 
-/** How many of them are kept, so that whoever asks for keys again and again makes no work. */
+/** The number of former keys that are kept, so that repeated requests for keys do not cost more and more. */
 const formerKeys = 4
 
 /** A key and a first counter from the seed. */
@@ -73,8 +73,8 @@ const makeMedia = (
 }
 
 /**
- * Makes the voice gateways of one core. `udpOf` is the address of a voice server, if there is such a server;
- * `onSpeaking` is called when the others know of a Speaking (op 5).
+ * Makes the voice gateways of one core. `udpOf` is the address of a voice server, if there is such a server; `onSpeaking` is
+ * called when the others have been told about a Speaking (op 5).
  *
  * @category constructors
  * @since 0.1.0
@@ -92,7 +92,7 @@ export const make = (
   const { profile } = context
   const connections = new Map<ConnectionId, Connection>()
 
-  /** Closes a connection for a fault of the client, and ends its session. */
+  /** Closes a connection because of a mistake of the client, and ends its session. */
   const expel = (connection: Connection, code: number, reason: string, violation: string | undefined, detail = "") => {
     const session = connection.session
     if (violation !== undefined) {
@@ -121,7 +121,7 @@ export const make = (
       return expel(connection, verdict.code, verdict.reason, verdict.violation, verdict.detail)
     }
     const { grant } = verdict
-    // One voice connection for each guild: a session of another token is over.
+    // One voice connection per guild: a session with another token has ended.
     for (const former of roster.ofUser(grant.userId)) {
       if (former.guildId !== grant.guildId) continue
       if (former.connection !== undefined) wire.close(former.connection, 4014, "Disconnected.")
@@ -271,7 +271,7 @@ export const make = (
     return expel(connection, 4003, "Not authenticated.", "wrong-order", Explain.tooEarly(message.op))
   }
 
-  /** The only one who was sent to this server and is not connected, if it is only one. */
+  /** The user who was sent to this server and is not connected, if there is exactly one. */
   const expected = (server: VoiceServerId): UserId | undefined => {
     const waiting = grants.forServer(server).filter(({ token }) => roster.byToken(token)?.connection === undefined)
     return waiting.length === 1 ? waiting[0]?.userId : undefined
@@ -291,7 +291,7 @@ export const make = (
     context.judge("advice", "unknown-binary", message, session.userId)
   }
 
-  /** Discord takes it: so do clients speak that are heard there. */
+  /** Discord accepts it: some clients speak like this and are heard. */
   const adviseBits = (connection: Connection, envelope: Envelope.Envelope): void => {
     const code = "boolean-speaking"
     if (!Envelope.isBooleanSpeaking(envelope) || connection.advised.has(code)) return
@@ -314,7 +314,7 @@ export const make = (
     onMessage(connection, decoded.success)
   }
 
-  /** Forgets a connection; the session that it still carries, if there is one. */
+  /** Forgets a connection. Returns the session that still belongs to it, if any. */
   const release = (id: ConnectionId): Session | undefined => {
     const connection = connections.get(id)
     if (connection === undefined) return undefined

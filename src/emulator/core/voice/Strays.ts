@@ -1,5 +1,5 @@
 /**
- * Datagrams that get no answer: what is wrong with them, told once to the one session that they can be of.
+ * Datagrams that get no answer: what is wrong with them, reported once for the only session that they can belong to.
  *
  * @since 0.1.0
  */
@@ -12,9 +12,9 @@ import type { Session } from "./Session.ts"
  * @since 0.1.0
  */
 export interface Strays {
-  /** A request for IP discovery that is not answered, or what was meant as one. */
+  /** An unanswered request for IP discovery, or what was meant as one. */
   readonly discovery: (server: VoiceServerId, bytes: Uint8Array) => void
-  /** A datagram of no known kind. */
+  /** A datagram of an unknown kind. */
   readonly unknown: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
 }
 
@@ -49,7 +49,7 @@ export const make = (context: CoreContext, roster: Roster): Strays => {
     else context.judge("advice", code, message, session.userId)
   }
 
-  /** The only one on a server who has still to find its address, if it is only one. */
+  /** The session on a server that has not found its address yet, if there is exactly one. */
   const seeker = (server: VoiceServerId): Session | undefined => {
     const seeking = roster.all().filter((session) =>
       session.server === server && session.connection !== undefined && session.discovered === undefined

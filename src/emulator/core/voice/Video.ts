@@ -1,6 +1,6 @@
 /**
- * Payload types, and video as the voice server sees it: whose SSRCs may be named, and which streams a client wants. The server
- * passes packets on, and reads nothing of them.
+ * Payload types, and video from the voice server's point of view: the SSRCs that may be announced, and the streams that a
+ * client wants. The server forwards packets without reading them.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { ClientVideo, Codec, SinkWants } from "../../../protocol/VoicePayload.ts"
 
 /**
- * Payload types of Opus, of the codec of video, and of its retransmissions (RFC 4588).
+ * The payload types of Opus, of the video codec, and of its retransmissions (RFC 4588).
  *
  * @category models
  * @since 0.1.0
@@ -20,7 +20,7 @@ export interface PayloadTypes {
 }
 
 /**
- * The codec of whatever is sent here.
+ * The codec of everything that is sent here.
  *
  * @category constants
  * @since 0.1.0
@@ -28,8 +28,8 @@ export interface PayloadTypes {
 export const codec = "H264"
 
 /**
- * What is so for a client that has named no types of its own with Select Protocol (op 1). Nobody documents those of video: these are
- * the ones that clients name first.
+ * The types of a client that has not named any in Select Protocol (op 1). Those of video are undocumented: these are the ones
+ * that clients name first.
  *
  * @category constants
  * @since 0.1.0
@@ -52,7 +52,7 @@ export const typesOf = (codecs: ReadonlyArray<Codec> | undefined): PayloadTypes 
 }
 
 /**
- * Whether a receiver wants a stream: Media Sink Wants (op 15), and everything until it has sent one.
+ * Whether a receiver wants a stream, according to Media Sink Wants (op 15). Before that, everything is wanted.
  *
  * @category guards
  * @since 0.1.0
@@ -64,7 +64,7 @@ export const isWanted = (wants: SinkWants | undefined, ssrc: number): boolean =>
 }
 
 /**
- * Every SSRC that a Video (op 12) names, 0 left out.
+ * Every SSRC that a Video (op 12) names, except 0.
  *
  * @category combinators
  * @since 0.1.0

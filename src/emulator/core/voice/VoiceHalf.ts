@@ -1,5 +1,5 @@
 /**
- * The voice half of the emulator's core, put together: voice gateways, media relay and scripted participants.
+ * The complete voice half of the emulator's core: voice gateways, media relay and scripted participants.
  *
  * @since 0.1.0
  */
@@ -59,7 +59,7 @@ const viewOf = (session: Session): SessionView => ({
 export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: VoiceHooks = {}): VoiceHalf => {
   const servers = new Map<VoiceServerId, Address>()
   const wire = Wire.make(context)
-  // Each tells the other: the roster who is there, encryption what they are to hear.
+  // Each informs the other: the roster about who is there, encryption about what they have to be told.
   const dave: Dave.Dave = Dave.make(context, (session, message) => roster.tell(session, message))
   const roster: Roster.Roster = Roster.make(context, wire, hooks, dave)
 
@@ -96,7 +96,7 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
       return ({ code, reason, voluntary }) => {
         for (const session of sessions) {
           if (session.ended) continue
-          // Whoever has lost its connection leaves at once, and the closing silence may be under way.
+          // A client that has lost its connection leaves immediately, and the closing silence may be under way.
           if (voluntary === true && session.connection !== undefined) session.conduct?.over()
           expel(session, code, reason)
         }

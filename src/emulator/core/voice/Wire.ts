@@ -1,6 +1,6 @@
 /**
- * The way out of the voice gateway: encodes a message for the version of a connection, takes it through the faults and
- * emits it; closes connections.
+ * The output of the voice gateway: encodes a message for the version of a connection, passes it through the faults and emits
+ * it; closes connections.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import type { Message } from "./Outbox.ts"
 import { type Connection, taint } from "./Session.ts"
 
 /**
- * What can be done to a connection. Nothing happens to one that is closed already.
+ * What can be done to a connection. Nothing happens to a closed one.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +23,7 @@ export interface Wire {
   readonly terminate: (connection: Connection) => void
 }
 
-/** Numbered messages whose time is remembered, so that one who sends no heartbeats costs no memory. */
+/** The number of numbered messages whose time is remembered, so that a client that sends no heartbeats costs no memory. */
 const keptNumbers = 1_000
 
 const isBinary = (message: Message): message is DaveFrame.ServerFrame => {
@@ -38,7 +38,7 @@ const isBinary = (message: Message): message is DaveFrame.ServerFrame => {
   }
 }
 
-/** `undefined` if the version has no such message. */
+/** Returns `undefined` if the version has no such message. */
 const encode = (version: VoiceVersion, message: Message): string | Uint8Array | undefined => {
   if (isBinary(message)) return Result.getOrUndefined(DaveFrame.encodeServer(message, version))
   return Result.getOrUndefined(encodeServer(version, message))
@@ -62,9 +62,9 @@ export const make = (context: CoreContext): Wire => {
 
   const asFloat = (text: string): string => text.replace(/("heartbeat_interval":\d+)(?![\d.])/, "$1.0")
 
-  /** What the heartbeats are judged by. */
+  /** Records what heartbeats are judged by. */
   const note = (connection: Connection, message: Message): void => {
-    // The answer to it stands beside the timer's.
+    // The answer to it comes in addition to the timer's beats.
     if (message.op === 3) connection.beatsMs = []
     if ("seq" in message && typeof message.seq === "number" && connection.version >= 8) {
       connection.numbered.push({ seq: message.seq, atMs: context.now() })

@@ -1,13 +1,13 @@
 /**
- * XChaCha20-Poly1305 (IETF draft-irtf-cfrg-xchacha-03; ChaCha20-Poly1305: RFC 8439) for the emulator, which `node:crypto`
- * lacks. It is written here from the documents, so that it shares nothing with the client's cipher but them. It works on
- * buffers of the caller; only Poly1305, which is tweetnacl's, allocates.
+ * XChaCha20-Poly1305 (IETF draft-irtf-cfrg-xchacha-03; ChaCha20-Poly1305: RFC 8439) for the emulator, because `node:crypto`
+ * lacks it. It is written here from the documents, so that it shares nothing else with the client's cipher. It works on the
+ * caller's buffers; only Poly1305, which is tweetnacl's, allocates.
  *
  * @since 0.1.0
  */
 import nacl from "tweetnacl"
 
-/** What tweetnacl exports beside its typed surface. */
+/** What tweetnacl exports in addition to its typed interface. */
 interface LowLevel {
   readonly crypto_onetimeauth: (
     out: Uint8Array,
@@ -20,7 +20,7 @@ interface LowLevel {
   readonly crypto_verify_16: (x: Uint8Array, xOffset: number, y: Uint8Array, yOffset: number) => number
 }
 
-// The package's types leave `lowlevel` out, which its documentation names.
+// The package's types leave out `lowlevel`, which its documentation names.
 const { crypto_onetimeauth, crypto_verify_16 } = (nacl as unknown as { readonly lowlevel: LowLevel }).lowlevel
 
 const rotate = (x: number, by: number): number => (x << by) | (x >>> (32 - by))
@@ -160,7 +160,7 @@ export interface XChaCha {
     tagAt: number,
     nonce: Uint8Array
   ) => void
-  /** Checks the tag at `tagAt` and, if it is right, decrypts `bytes[from, to)` in place and returns true. */
+  /** Checks the tag at `tagAt` and, if it is correct, decrypts `bytes[from, to)` in place and returns true. */
   readonly open: (
     bytes: Uint8Array,
     aadLength: number,
@@ -180,7 +180,7 @@ const align = (length: number): number => (length + 15) & ~15
  * @since 0.1.0
  */
 export const make = (key: Uint8Array): XChaCha => {
-  // "expand 32-byte k" in four words.
+  // "expand 32-byte k" as four words.
   const constants = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574]
   const master = new Int32Array(16)
   const state = new Int32Array(16)
@@ -225,7 +225,7 @@ export const make = (key: Uint8Array): XChaCha => {
     }
   }
 
-  /** RFC 8439, 2.8: what is authenticated, its parts filled up to 16 bytes, and their lengths. */
+  /** RFC 8439, 2.8: the authenticated data, with its parts padded to 16 bytes, and their lengths. */
   const authenticate = (bytes: Uint8Array, aadLength: number, from: number, to: number): void => {
     const length = to - from
     const textAt = align(aadLength)
