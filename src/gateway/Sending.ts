@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -73,12 +74,12 @@ export interface Sending {
   /**
    * `attempt` says whether the library took the request; where it did not, it is made again by `retry`, and fails with
    * `GatewayFailed` when that ends. A request waits for those before it in the guild, so that none overtakes another, and the
-   * next one waits for `onGivenUp` of one that failed or was interrupted.
+   * next one waits for `onGivenUp` of one that failed or was interrupted, which is told whether it was taken back: interrupted alone.
    */
   readonly send: <E extends VoiceError.VoiceError>(
     guildId: GuildId,
     attempt: Effect.Effect<boolean, E>,
-    onGivenUp?: Effect.Effect<void>
+    onGivenUp?: (isTakenBack: boolean) => Effect.Effect<void>
   ) => Effect.Effect<void, VoiceError.VoiceError>
   /** Whether requests wait for Discord's limit of messages. */
   readonly isHeldBack: () => boolean
@@ -136,7 +137,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       return turn.withPermit(room)
     })
 
-  const send: Sending["send"] = (guildId, attempt, onGivenUp = Effect.void) => {
+  const send: Sending["send"] = (guildId, attempt, onGivenUp = () => Effect.void) => {
     const notTaken = VoiceError.make(
       new VoiceError.GatewayFailed({
         detail:
@@ -157,7 +158,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         taken ? Effect.void : Effect.andThen(warn, Effect.fail(notTaken))
       ),
       Effect.retry({ schedule: retry, while: (error) => error === notTaken }),
-      Effect.onError(() => onGivenUp),
+      Effect.onError((cause) => onGivenUp(Cause.hasInterruptsOnly(cause))),
       (effect) => inOrder(guildId, Effect.andThen(pass(guildId), effect))
     )
   }
