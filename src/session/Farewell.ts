@@ -32,7 +32,7 @@ export interface Options {
 }
 
 /**
- * Neither fails.
+ * None of them fails.
  *
  * @category models
  * @since 0.1.0
@@ -42,6 +42,8 @@ export interface Farewell {
   readonly goAway: Effect.Effect<void>
   /** The same for good, without waiting where that is in vain. */
   readonly leave: Effect.Effect<void>
+  /** We stay: what the gateway has not sent yet is not to be sent any more. */
+  readonly takeBack: Effect.Effect<void>
 }
 
 /** How long the main gateway may take to take note that we leave. */
@@ -112,5 +114,7 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, i
     return isInVain() ? Effect.asVoid(sayOnce) : goAway
   })
 
-  return { goAway, leave }
+  const takeBack = Effect.suspend(() => saying === undefined ? Effect.void : Fiber.interrupt(saying))
+
+  return { goAway, leave, takeBack }
 }

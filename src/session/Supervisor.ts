@@ -210,6 +210,11 @@ class Supervisor implements Stay.Keeper {
           return yield* this.#awaitServer(since, this.#serverPatience, gone, removed)
         }
         case "server": {
+          // what was to bring us another place may have waited for a gateway that was away until this one came
+          if (!(yield* whereabouts.stay)) {
+            this.#followMove(since.channelId)
+            return request(false)
+          }
           // a move has a voice state, too, which may be behind the server
           if (whereabouts.now().channelId === this.channelId) {
             yield* Whereabouts.companion(whereabouts, whereabouts.now())

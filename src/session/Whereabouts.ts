@@ -38,6 +38,11 @@ export interface Whereabouts extends Known, Arrival.Arrival {
    * that is in vain, because the gateway is at its limit of messages, or has let down another one who left. Never fails.
    */
   readonly leave: Effect.Effect<void>
+  /**
+   * We go where Discord has us, and have not asked for it: takes back that we leave, to come again, where that still waits to be sent.
+   * Whether we are there: where it was sent, and no request since, Discord takes us out of that place. Never fails.
+   */
+  readonly stay: Effect.Effect<boolean>
 }
 
 /** How long after a request the voice state that grants it may come, for whoever leaves meanwhile. */
@@ -84,6 +89,8 @@ class Guild implements Whereabouts, GuildEvents.Listener {
   /** The last request for a channel while we were in none: for which, when it was made, and how many voice states had come by then. */
   #requested: { atNanos: bigint; readonly channelId: ChannelId; readonly states: number } | undefined
   #told: Flags | undefined
+  /** Discord was told that we leave, has not answered yet, and was asked for no channel since. */
+  #isLeaving = false
   #farewell: Farewell.Farewell | undefined
 
   constructor(gateway: Gateway.Gateway["Service"], guildId: GuildId, clock: Clock.Clock) {
@@ -133,6 +140,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     const { channel_id: channelId, session_id: sessionId } = state
     const { states } = this.#now
     if (channelId === null) {
+      this.#isLeaving = false
       const isEcho = this.#leaves.answered()
       return this.#set({ channelId, sessionId, states: isEcho ? states : states + 1 })
     }
@@ -231,6 +239,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         this.#leaves.asked()
         if (!isInVoice) this.#requested = { atNanos, channelId, states: this.#now.states }
       }
+      const before = this.#told
       this.#told = flags
       const { deaf, mute } = flags
       return Effect.onExit(
@@ -244,10 +253,12 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         (exit) =>
           Effect.sync(() => {
             if (Exit.isFailure(exit)) {
-              if (this.#told === flags) this.#told = undefined
+              // who does not leave after all is shown as before
+              if (this.#told === flags) this.#told = channelId === null ? before : undefined
               return leave?.failed()
             }
             leave?.sent()
+            this.#isLeaving = leave !== undefined
             if (channelId !== null && this.#requested?.atNanos === atNanos) {
               this.#requested.atNanos = this.#clock.monotonicTimeNanosUnsafe()
             }
@@ -319,6 +330,10 @@ class Guild implements Whereabouts, GuildEvents.Listener {
 
   get leave(): Effect.Effect<void> {
     return Effect.suspend(() => this.#leaving().leave)
+  }
+
+  get stay(): Effect.Effect<boolean> {
+    return Effect.suspend(() => this.#farewell?.takeBack ?? Effect.void).pipe(Effect.map(() => !this.#isLeaving))
   }
 
   #arriving(): Arrival.Arrival {
