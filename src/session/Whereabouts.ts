@@ -39,6 +39,12 @@ export interface Whereabouts extends Known, Arrival.Arrival {
    * session's leaving. Never fails.
    */
   readonly leave: Effect.Effect<void>
+  /**
+   * The session goes to a place that it did not ask for: withdraws a request to leave that still waits to be sent. Returns whether
+   * the bot is in that place: not if the request was sent and none followed, because Discord then takes the bot out of it. Never
+   * fails.
+   */
+  readonly stay: Effect.Effect<boolean>
 }
 
 /** How long after a request the voice state that grants it may come, for a session that leaves in the meantime. */
@@ -88,6 +94,8 @@ class Guild implements Whereabouts, GuildEvents.Listener {
    */
   #requested: { atNanos: bigint; readonly channelId: ChannelId; readonly states: number } | undefined
   #told: Flags | undefined
+  /** Discord was told that the bot leaves, has not answered yet, and was asked for no channel since. */
+  #isLeaving = false
   #farewell: Farewell.Farewell | undefined
 
   constructor(gateway: Gateway.Gateway["Service"], guildId: GuildId, clock: Clock.Clock) {
@@ -137,6 +145,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     const { channel_id: channelId, session_id: sessionId } = state
     const { states } = this.#now
     if (channelId === null) {
+      this.#isLeaving = false
       const isEcho = this.#leaves.answered()
       return this.#set({ channelId, sessionId, states: isEcho ? states : states + 1 })
     }
@@ -235,6 +244,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         this.#leaves.asked()
         if (!isInVoice) this.#requested = { atNanos, channelId, states: this.#now.states }
       }
+      const before = this.#told
       this.#told = flags
       const { deaf, mute } = flags
       return Effect.onExit(
@@ -248,10 +258,12 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         (exit) =>
           Effect.sync(() => {
             if (Exit.isFailure(exit)) {
-              if (this.#told === flags) this.#told = undefined
+              // a bot that does not leave after all is shown as before
+              if (this.#told === flags) this.#told = channelId === null ? before : undefined
               return leave?.failed()
             }
             leave?.sent()
+            this.#isLeaving = leave !== undefined
             if (channelId !== null && this.#requested?.atNanos === atNanos) {
               this.#requested.atNanos = this.#clock.monotonicTimeNanosUnsafe()
             }
@@ -323,6 +335,10 @@ class Guild implements Whereabouts, GuildEvents.Listener {
 
   get leave(): Effect.Effect<void> {
     return Effect.suspend(() => this.#leaving().leave)
+  }
+
+  get stay(): Effect.Effect<boolean> {
+    return Effect.suspend(() => this.#farewell?.takeBack ?? Effect.void).pipe(Effect.map(() => !this.#isLeaving))
   }
 
   #arriving(): Arrival.Arrival {

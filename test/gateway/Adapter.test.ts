@@ -392,6 +392,25 @@ describe("Gateway.layerAdapter", () => {
         yield* gateway.updateVoiceState(request(null))
         assert.deepStrictEqual(host.sent.map(({ d }) => d.channel_id), [null])
       }))
+
+    it.effect("stays when it is told to leave, and that is taken back before the library has taken it", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        const { heard } = yield* collect(gateway)
+        yield* gateway.updateVoiceState(request(channelId))
+        host.methods().onVoiceStateUpdate(state(channelId))
+        host.onSend = () => false
+        const leaving = yield* Effect.forkScoped(gateway.updateVoiceState(request(null)), { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(leaving)
+        host.onSend = () => true
+        yield* TestClock.adjust("10 seconds")
+        host.methods().onVoiceServerUpdate(server())
+        yield* settle
+        assert.deepStrictEqual(heard.map(({ _tag }) => _tag), ["VoiceState", "VoiceServer"])
+        assert.deepStrictEqual(host.log, ["made 10"])
+        assert.deepStrictEqual(host.sent.map(({ d }) => d.channel_id), [channelId])
+      }))
   })
 
   it.effect("says so when the guild is not known, and finds it later", () =>

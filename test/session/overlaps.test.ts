@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as Rig from "./rig.ts"
@@ -111,6 +111,53 @@ describe("VoiceSession, when things overlap", () => {
       yield* second
       assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.home })
     }))
+
+  it.effect("is not taken out of the place that it is given by its own leaving, which waited to be sent", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.hold
+      yield* it.lose(4006)
+      yield* TestClock.adjust("10 seconds")
+      yield* it.say(Rig.voiceState(Rig.other), Rig.voiceServer("moved"))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.other })
+      yield* it.release
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(it.channels().filter((channel) => channel !== Rig.other), [Rig.home])
+      assert.deepStrictEqual(yield* it.tokens, ["token-1", "moved"])
+      // who has left nothing is removed by somebody else
+      yield* it.say(Rig.voiceState(null))
+      yield* it.lose(4014)
+      assert.strictEqual((yield* Rig.endOf(session))._tag, "Kicked")
+    }))
+
+  for (const [where, channel] of [["there", Rig.home], ["where it was moved to", Rig.other]] as const) {
+    it.effect(`asks again ${where}, instead of going to a place that its own leaving takes from it`, () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds") } })
+        const session = yield* it.join
+        const { answer } = it.discord
+        it.discord.answer = () => []
+        yield* it.hold
+        yield* it.lose(4006)
+        yield* TestClock.adjust("26 seconds")
+        assert.strictEqual((yield* session.state)._tag, "Reconnecting")
+        yield* it.release
+        yield* second
+        assert.deepStrictEqual(it.channels(), [Rig.home, null])
+        // said before Discord heard of it
+        if (channel === Rig.other) yield* it.say(Rig.voiceState(channel))
+        yield* it.say(Rig.voiceServer("void"))
+        yield* TestClock.adjust("50 millis")
+        yield* it.say(Rig.voiceState(null), Rig.voiceState(channel), Rig.voiceServer("fresh"))
+        yield* second
+        assert.deepStrictEqual(it.channels(), [Rig.home, null, channel])
+        assert.deepStrictEqual(yield* it.tokens, ["token-1", "fresh"])
+        assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: channel })
+        it.discord.answer = answer
+      }))
+  }
 
   for (const how of ["an answer", "no answer", "the end of the voice gateway"] as const) {
     it.effect(`asks again where Discord has it in no channel behind a grant, and nothing follows: ${how}`, () =>

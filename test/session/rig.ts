@@ -1,7 +1,7 @@
-import { Context, Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Context, Effect, Fiber, Latch, Layer, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import type * as Gateway from "../../src/Gateway.ts"
+import * as Gateway from "../../src/Gateway.ts"
 import * as Mixer from "../../src/Mixer.ts"
 import type * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
@@ -95,6 +95,12 @@ export const make = Effect.fnUntraced(function*(
     context
   )
   const connects = Context.get(context, VoiceDriver.VoiceDriver)
+  const main = Context.get(context, Gateway.Gateway)
+  const taking = Latch.makeUnsafe(true)
+  const taken: Gateway.Gateway["Service"] = {
+    ...main,
+    updateVoiceState: (request) => Effect.andThen(taking.await, main.updateVoiceState(request))
+  }
   const joinIn = (channelId: ChannelId) =>
     VoiceSession.join({ guildId, channelId, ...options }).pipe(
       Effect.provideService(VoiceDriver.VoiceDriver, {
@@ -104,6 +110,7 @@ export const make = Effect.fnUntraced(function*(
             Effect.andThen(connects.connect(...record))
           )
       }),
+      Effect.provideService(Gateway.Gateway, taken),
       Effect.provideContext(context)
     )
   return {
@@ -113,6 +120,9 @@ export const make = Effect.fnUntraced(function*(
     join: joinIn(home),
     joinIn,
     say: (...events: ReadonlyArray<Gateway.GatewayEvent>) => Effect.forEach(events, gateway.push, { discard: true }),
+    /** The gateway takes no requests: they wait until it does again. */
+    hold: taking.close,
+    release: taking.open,
     channels: () => discord.requests.map(({ channel_id }) => channel_id),
     /** The tokens of the connections that were asked for. */
     tokens: Effect.map(driver.connections, (infos) => infos.map(({ token }) => Redacted.value(token))),
