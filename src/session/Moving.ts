@@ -90,7 +90,7 @@ export const make = (options: MovingOptions): Moving => {
       if ((_tag !== "Ready" && _tag !== "Resuming") || !isHere) return Effect.void
       return wanted.mute === shown.mute && wanted.deaf === shown.deaf
         ? Effect.void
-        : whereabouts.tell(here, wanted)
+        : whereabouts.announce(() => undefined, flags)
     }).pipe(
       Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
       // this may wait for the limit of messages, but the end of a move does not

@@ -132,8 +132,7 @@ export class Stay {
 
   #show(): Effect.Effect<undefined> {
     const { movingTo, self, whereabouts } = this.#keeper.options
-    // naming only the current channel would undo the move
-    return whereabouts.show(() => movingTo() ?? this.#here(), () => self.flags()).pipe(
+    return whereabouts.show(movingTo, () => self.flags()).pipe(
       Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
       Effect.as(undefined)
     )

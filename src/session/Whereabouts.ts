@@ -31,8 +31,8 @@ export type { Flags, Now, Place } from "./Known.ts"
  * @since 0.1.0
  */
 export interface Whereabouts extends Known, Arrival.Arrival {
-  /** Says how the bot is shown where it is, unless that was the last thing that was sent. */
-  readonly show: (channelId: () => ChannelId, flags: () => Flags) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Like `announce`, unless that was the last thing that was sent. */
+  readonly show: Known["announce"]
   /**
    * Leaves permanently, and waits until Discord has taken note, for 2 seconds at most, also for an unavailable gateway. Does
    * not wait if that is pointless, because the gateway is at its limit of messages, or has failed to confirm another
@@ -272,11 +272,18 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     })
   }
 
-  show(channelId: () => ChannelId, flags: () => Flags): Effect.Effect<void, VoiceError.VoiceError> {
+  announce(movingTo: () => ChannelId | undefined, flags: () => Flags): Effect.Effect<void, VoiceError.VoiceError> {
     return Effect.suspend(() => {
-      const wanted = flags()
-      return isSame(this.#told, wanted) ? Effect.void : this.tell(channelId(), wanted)
+      const { channelId: here } = this.#now
+      const channelId = movingTo() ?? here
+      if (here === undefined || here === null || channelId === undefined || channelId === null) return Effect.void
+      const elsewhere = this.until((now) => now.channelId === here ? undefined : this.announce(movingTo, flags))
+      return Effect.flatten(Effect.raceFirst(Effect.as(this.tell(channelId, flags()), Effect.void), elsewhere))
     })
+  }
+
+  show(movingTo: () => ChannelId | undefined, flags: () => Flags): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.suspend(() => isSame(this.#told, flags()) ? Effect.void : this.announce(movingTo, flags))
   }
 
   place(): Place | undefined {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Exit, Stream } from "effect"
 import type * as FaultSchedule from "../../src/emulator/core/faults/FaultSchedule.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
@@ -55,4 +55,67 @@ describe("a main gateway that takes nothing while voice is lost", () => {
 
   it.effect("is not told to leave the place that it has named meanwhile, in another channel", () =>
     visit(Emulator.Emulator.use(({ faults }) => faults.moveUser(user, "other"))))
+})
+
+/** The main gateway is cut, and does not hear that the bot resumes: events wait for the replay. */
+const away: FaultSchedule.Schedule = [
+  { atMs: 1_000, incident: { _tag: "CutGateway", user } },
+  { atMs: 1_000, incident: { _tag: "WithholdMessage", user, point: "gateway-in", op: 6, forMs: 20_000 } }
+]
+
+describe("a main gateway that is away while a moderator moves the bot", () => {
+  it.effect.each([
+    { when: "the replay reports the move", schedule: away },
+    { when: "the move is reported before the gateway resumes", schedule: mute.slice(0, 2) }
+  ])(
+    "does not move the bot back with flags that were changed meanwhile: $when",
+    ({ schedule }) =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const other = yield* Effect.orDie(discord.createChannel({ name: "other" }))
+        const session = yield* Rig.join("lobby")
+        const { id } = yield* Effect.orDie(discord.user(user))
+        const places: Array<string | undefined> = []
+        yield* discord.happenings.pipe(
+          Stream.runForEach((happening) =>
+            Effect.sync(() => {
+              if ("userId" in happening && happening.userId === id && "channelId" in happening) {
+                places.push(happening.channelId)
+              }
+            })
+          ),
+          Effect.forkScoped({ startImmediately: true })
+        )
+        yield* session.play(Rig.source(5_000))
+        yield* Effect.orDie(discord.faults.play(schedule))
+        yield* Effect.sleep("5 seconds")
+        const setting = yield* Effect.forkScoped(session.setSelf({ deaf: true }), { startImmediately: true })
+        yield* Effect.sleep("5 seconds")
+        assert.isUndefined(setting.pollUnsafe())
+        yield* Effect.orDie(discord.faults.moveUser(user, "other"))
+        yield* Effect.sleep("50 seconds")
+        assert.deepStrictEqual(places, [other])
+        const { voiceStates } = yield* discord.snapshot
+        assert.deepInclude(voiceStates.find(({ userId }) => userId === id), { channelId: other, selfDeaf: true })
+        assert.deepStrictEqual(setting.pollUnsafe(), Exit.void)
+        yield* Rig.blameless
+      })).pipe(Effect.provide(Rig.memory()))
+  )
+
+  it.effect("does not bring back a bot that a moderator removed after its flags were changed", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const session = yield* Rig.join("lobby")
+      const { id } = yield* Effect.orDie(discord.user(user))
+      yield* Effect.orDie(discord.faults.play(away))
+      yield* Effect.sleep("5 seconds")
+      yield* Effect.forkScoped(session.setSelf({ deaf: true }), { startImmediately: true })
+      yield* Effect.sleep("5 seconds")
+      yield* Effect.orDie(discord.faults.kick(user))
+      const error = yield* Effect.flip(session.awaitClosed)
+      assert.strictEqual(error.reason._tag, "Kicked")
+      yield* Effect.sleep("30 seconds")
+      const { voiceStates } = yield* discord.snapshot
+      assert.isUndefined(voiceStates.find(({ userId }) => userId === id))
+    })).pipe(Effect.provide(Rig.memory())))
 })

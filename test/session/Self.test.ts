@@ -33,7 +33,11 @@ const rig = Effect.fnUntraced(function*(options: Partial<Pick<Self.Options, "mut
     ...options,
     state: () => session.state,
     channelId: () => session.channelId,
-    tell: (channelId, { deaf, mute }) => write(`tell ${channelId} ${mute} ${deaf}`),
+    announce: (movingTo, flags) =>
+      Effect.suspend(() => {
+        const { deaf, mute } = flags()
+        return write(`tell ${movingTo() ?? session.channelId} ${mute} ${deaf}`)
+      }),
     conduit: { setMuted: (muted) => write(`muted ${muted}`), setDeaf: (deaf) => write(`deaf ${deaf}`) },
     movingTo: () => session.movingTo
   })

@@ -616,11 +616,12 @@ describe("Whereabouts", () => {
   test(
     "shows what could not be said",
     Effect.gen(function*() {
-      const { refuse, take, whereabouts } = yield* rig()
+      const { refuse, say, take, whereabouts } = yield* rig()
+      yield* say(voiceState(home))
       yield* refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
       const muted = { mute: true, deaf: false }
       yield* Effect.flip(whereabouts.tell(home, muted))
-      yield* whereabouts.show(() => home, () => muted)
+      yield* whereabouts.show(() => undefined, () => muted)
       assert.deepInclude(yield* take, { channel_id: home, self_mute: true })
     })
   )
@@ -647,7 +648,8 @@ describe("Whereabouts", () => {
   test(
     "shows what was not said yet, and nothing twice",
     Effect.gen(function*() {
-      const { take, waiting, whereabouts } = yield* rig()
+      const { say, take, waiting, whereabouts } = yield* rig()
+      yield* say(voiceState(home))
       yield* whereabouts.tell(home, silent)
       yield* take
       yield* whereabouts.show(() => home, () => silent)
