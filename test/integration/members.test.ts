@@ -184,6 +184,22 @@ describe("members", () => {
   )
 
   test(
+    "are told of by name as soon as they come, because the main gateway is the first to tell",
+    Effect.all({ ann: Rig.guest("secure", "ann"), discord: Emulator.Emulator }),
+    ({ ann, discord }) =>
+      Effect.gen(function*() {
+        const session = yield* Rig.join("lobby")
+        yield* pause
+        const { take } = yield* follow(session)
+        const first = Effect.map(take, ([told]) => told?.[1]?.name)
+        yield* Rig.guest("lobby", "bob")
+        assert.strictEqual(yield* first, "bob")
+        yield* discord.faults.moveUser("ann", "lobby")
+        assert.strictEqual(yield* first, "ann")
+      })
+  )
+
+  test(
     "have their new names at once with the intent for members, and without it once their voice state changes",
     Effect.all({ ann: Rig.guest("lobby", "ann"), discord: Emulator.Emulator }),
     ({ ann, discord }) =>
