@@ -186,7 +186,7 @@ describe("members", () => {
   test(
     "are told of by name as soon as they come, because the main gateway is the first to tell",
     Effect.all({ ann: Rig.guest("secure", "ann"), discord: Emulator.Emulator }),
-    ({ ann, discord }) =>
+    ({ discord }) =>
       Effect.gen(function*() {
         const session = yield* Rig.join("lobby")
         yield* pause

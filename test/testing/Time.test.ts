@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber, Logger } from "effect"
+import * as TestClock from "effect/testing/TestClock"
 import * as Time from "../../src/testing/Time.ts"
 
 describe("Time", () => {
@@ -35,5 +36,20 @@ describe("Time", () => {
       yield* Time.advance("2 seconds")
       yield* Fiber.interrupt(waiting)
       assert.isTrue(isOver)
+    }))
+
+  it.effect("says what is wrong when what is done needs more of it", () =>
+    Effect.gen(function*() {
+      const said: Array<unknown> = []
+      const logger = Logger.make<unknown, void>(({ message }) => void said.push(message))
+      const late = yield* Time.during(Effect.sleep("2100 millis"), "2 seconds").pipe(
+        Effect.provide(Logger.layer([logger])),
+        Effect.forkChild
+      )
+      while (said.length === 0) yield* TestClock.withLive(Effect.sleep("50 millis"))
+      assert.match(String(said), /has not ended within 2s of the clock.*give it more time/)
+      // it is still waited for
+      yield* Time.advance("100 millis")
+      yield* Fiber.join(late)
     }))
 })
