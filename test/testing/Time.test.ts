@@ -4,7 +4,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Time from "../../src/testing/Time.ts"
 
 describe("Time", () => {
-  it.effect("passes for a fiber that has been started just before, however many steps it has to take first", () =>
+  it.effect("advances for a fiber that was just started, however many steps it takes before it sleeps", () =>
     Effect.gen(function*() {
       const waiting = yield* Effect.forkChild(Effect.gen(function*() {
         yield* Effect.repeat(Effect.yieldNow, { times: 30 })
@@ -16,7 +16,7 @@ describe("Time", () => {
       assert.strictEqual(yield* Fiber.join(waiting), 1_000)
     }))
 
-  it.effect("passes while something is done, which gives or fails as ever", () =>
+  it.effect("advances while an effect runs, and returns its result or failure", () =>
     Effect.gen(function*() {
       const soon = Effect.andThen(Effect.sleep("900 millis"), Clock.currentTimeMillis)
       assert.strictEqual(yield* Time.during(soon, "1 second"), 900)
@@ -25,7 +25,7 @@ describe("Time", () => {
       assert.strictEqual(yield* Effect.flip(Time.during(failing, "1 second")), "late")
     }))
 
-  it.effect("ends what is done when whoever waits is interrupted", () =>
+  it.effect("interrupts the effect when the waiting fiber is interrupted", () =>
     Effect.gen(function*() {
       let isOver = false
       const endless = Effect.onInterrupt(Effect.never, () =>
