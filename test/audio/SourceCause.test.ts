@@ -81,7 +81,7 @@ describe("SourceFailed", () => {
       assert.match(detail, /^it did not open within 5000 ms; what failed last: the connection failed: .*ECONNREFUSED/)
     }))
 
-  it.effect("limits the time to open even if bytes trickle in, and closes the connection", () =>
+  it.effect("comes in time even if bytes trickle in during opening, and the connection is closed", () =>
     Effect.gen(function*() {
       const [trickling, left] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
       const server = Http.createServer((_, response) => {

@@ -29,7 +29,7 @@ const plays = (
 })
 
 describe("AudioSource", () => {
-  it("requires exactly the services that it needs, and no scope, also if it is more than a source", () => {
+  it("is played with exactly the services that it needs, and without a scope", () => {
     expectTypeOf<ReturnType<typeof plays>>().toMatchObjectType<{
       source: Played
       preloaded: Played

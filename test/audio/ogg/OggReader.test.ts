@@ -387,7 +387,7 @@ describe("OggReader", () => {
     )
   })
 
-  it("states the page offset of a packet only if it is the first one that begins on its page", () => {
+  it("states the page offset of a packet only if it is the first one on that page and began there", () => {
     const packets = [packet(1), packet(2), longPacket(3, 600), packet(4)]
     const pages = pagesOf(packets, { segments: 3 }).map(writePage)
     const at = pages.map((_, i) => pages.slice(0, i).reduce((sum, { length }) => sum + length, 0))

@@ -203,7 +203,7 @@ describe("a queue and its order", () => {
       assert.deepStrictEqual(log.filter((line) => line.startsWith("play")), ["play a at 0", "play b at 55000"])
     }))
 
-  it.effect("records an entry that is skipped while it is opening, but not one removed before", () =>
+  it.effect("adds an entry that is skipped while opening to the history, but not one removed before", () =>
     Effect.gen(function*() {
       const hanging = { lengthMs: undefined, says: "hangs" } as const
       const { player } = makePlayer({ a: hanging, b: hanging })
