@@ -22,9 +22,6 @@ const markerBytes = 2
 const sizeBytes = 1
 const tagBytes = 8
 
-/** A tag, a nonce of one byte, the size and the marker. */
-const leastSupplementalBytes = tagBytes + 1 + sizeBytes + markerBytes
-
 /** Reads a ULEB128 of at most 32 bits; advances `at.index`. Returns -1 if it does not end before `end`. */
 const readUleb128 = (bytes: Uint8Array, at: { index: number }, end: number): number => {
   let value = 0
@@ -47,13 +44,13 @@ const readUleb128 = (bytes: Uint8Array, at: { index: number }, end: number): num
  */
 export const isProtected = (frame: Uint8Array): boolean => {
   const { length } = frame
-  if (length < leastSupplementalBytes) return false
   if (frame[length - 1] !== marker[1] || frame[length - 2] !== marker[0]) return false
   const supplemental = frame[length - 3] ?? 0
-  if (supplemental < leastSupplementalBytes || supplemental > length) return false
+  if (supplemental > length) return false
   const ciphertext = length - supplemental
   const end = length - markerBytes - sizeBytes
   const at = { index: ciphertext + tagBytes }
+  // a size that is too small leaves no room for a nonce
   if (readUleb128(frame, at, end) < 0) return false
   let covered = 0
   while (at.index < end) {

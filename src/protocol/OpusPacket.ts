@@ -134,20 +134,15 @@ const bandwidthOf = (config: number): OpusPacket["bandwidth"] => {
   return config < 28 ? "superwideband" : "fullband"
 }
 
-/** Bytes that the length of a frame at `offset` takes (1 or 2), or 0 if it does not end before `end`. */
-const lengthBytes = (bytes: Uint8Array, offset: number, end: number): number => {
-  if (offset >= end) return 0
-  if (u8(bytes, offset) < 252) return 1
-  return offset + 1 < end ? 2 : 0
-}
+/** Bytes that the length of a frame at `offset` takes. Behind one that is cut off nothing is left for the last frame. */
+const lengthBytes = (bytes: Uint8Array, offset: number): 1 | 2 => u8(bytes, offset) < 252 ? 1 : 2
 
 /** The length of a frame that is written in `size` bytes at `offset` (RFC 6716, 3.2.1). */
 const frameLength = (bytes: Uint8Array, offset: number, size: number): number =>
   size === 1 ? u8(bytes, offset) : u8(bytes, offset) + 4 * u8(bytes, offset + 1)
 
 const countTwoFrames = (bytes: Uint8Array, length: number): number => {
-  const size = lengthBytes(bytes, 1, length)
-  if (size === 0) return badFrameLength
+  const size = lengthBytes(bytes, 1)
   const second = length - 1 - size - frameLength(bytes, 1, size)
   if (second < 0) return badFrameLength
   return second > maxFrameBytes ? frameTooLong : 2
@@ -164,7 +159,6 @@ const countManyFrames = (bytes: Uint8Array, length: number, frameSamples: number
   if ((head & 0x40) !== 0) {
     let more = 255
     while (more === 255) {
-      if (offset >= end) return badPadding
       more = u8(bytes, offset)
       offset += 1
       end -= more === 255 ? 254 : more
@@ -178,8 +172,7 @@ const countManyFrames = (bytes: Uint8Array, length: number, frameSamples: number
   }
   let explicit = 0
   for (let i = 1; i < count; i++) {
-    const size = lengthBytes(bytes, offset, end)
-    if (size === 0) return badFrameLength
+    const size = lengthBytes(bytes, offset)
     explicit += frameLength(bytes, offset, size)
     offset += size
   }
@@ -246,7 +239,7 @@ const firstFrame = (bytes: Uint8Array, count: number): { readonly offset: number
   if (code === 0) return { offset: 1, size: bytes.length - 1 }
   if (code === 1) return { offset: 1, size: (bytes.length - 1) / 2 }
   if (code === 2) {
-    const written = lengthBytes(bytes, 1, bytes.length)
+    const written = lengthBytes(bytes, 1)
     return { offset: 1 + written, size: frameLength(bytes, 1, written) }
   }
   const head = u8(bytes, 1)
@@ -260,7 +253,7 @@ const firstFrame = (bytes: Uint8Array, count: number): { readonly offset: number
   }
   if ((head & 0x80) === 0) return { offset, size: (end - offset) / count }
   const [size] = Array.from({ length: count - 1 }, () => {
-    const written = lengthBytes(bytes, offset, end)
+    const written = lengthBytes(bytes, offset)
     const length = frameLength(bytes, offset, written)
     offset += written
     return length

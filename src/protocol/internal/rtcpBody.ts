@@ -64,25 +64,23 @@ const decodeSourceDescription = (body: Uint8Array, count: number): SourceDescrip
   const chunks: Array<DescriptionChunk> = []
   let offset = 0
   for (let i = 0; i < count; i++) {
-    if (offset + 8 > body.length) return undefined
     const ssrc = u32(body, offset)
     const items: Array<DescriptionItem> = []
     offset += 4
     while (offset < body.length && u8(body, offset) !== 0) {
       const end = offset + 2 + u8(body, offset + 1)
-      if (end > body.length) return undefined
       items.push({ type: u8(body, offset), data: body.subarray(offset + 2, end) })
       offset = end
     }
     offset = align(offset + 1)
     chunks.push({ ssrc, items })
   }
+  // what is cut off anywhere ends beyond the body
   return offset === body.length ? { _tag: "SourceDescription", chunks } : undefined
 }
 
 const decodeGoodbye = (body: Uint8Array, count: number): Goodbye | undefined => {
   const end = 4 * count
-  if (body.length < end) return undefined
   const ssrcs = Array.from({ length: count }, (_, index) => u32(body, 4 * index))
   if (body.length === end) return { _tag: "Goodbye", ssrcs }
   const reasonEnd = end + 1 + u8(body, end)

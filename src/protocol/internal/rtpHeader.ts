@@ -168,7 +168,7 @@ export const writeHeader = (
  * @since 0.1.0
  */
 export const unpad = (payload: Uint8Array, length: number): number => {
-  if (length < 1 || length > payload.length) return -1
+  if (length < 1) return -1
   const padding = u8(payload, length - 1)
   return padding === 0 || padding > length ? -1 : length - padding
 }
