@@ -14,7 +14,7 @@ const rig = (encrypting = true, late = false) => {
   assert(ring.buffer instanceof SharedArrayBuffer)
   const { buffer } = ring
   let writer: Ahead.Writer | undefined
-  let ahead = new Int32Array(2)
+  let ahead: Int32Array = new Int32Array(2)
   const words: Array<() => void> = []
   const hear = (word: () => void): void => late ? void words.push(word) : word()
   const state = { encrypting, epoch: 1, fails: false, expansion: 0, encrypted: 0, failed: 0, opened: 0, closed: 0 }
