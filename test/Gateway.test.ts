@@ -1090,6 +1090,29 @@ describe("Gateway", () => {
         }).pipe(Effect.provide(context))
       }))
 
+    it.effect("is asked what keeps us out of a channel where no URL is named either", () =>
+      Effect.gen(function*() {
+        const { context, requests } = yield* rest([
+          json(200, { url: "wss://found.example" }),
+          json(404, {}),
+          json(200, { id: guildId, roles: [] })
+        ])
+        yield* Effect.gen(function*() {
+          const { gateway } = yield* connected([guildId])
+          const asking = yield* Effect.forkChild(
+            gateway.obstacle?.(guildId, ChannelId.make("300")) ?? Effect.die("it cannot be asked"),
+            { startImmediately: true }
+          )
+          yield* breathe
+          assert.strictEqual(yield* Fiber.join(asking), "UnknownChannel")
+          assert.deepStrictEqual((yield* Queue.takeAll(requests)).map(({ url }) => url), [
+            "https://discord.com/api/v10/gateway/bot",
+            "https://discord.com/api/v10/channels/300",
+            `https://discord.com/api/v10/guilds/${guildId}`
+          ])
+        }).pipe(Effect.provide(context))
+      }))
+
     it.effect("is left alone if only another gateway than Discord's is named", () =>
       Effect.gen(function*() {
         const { context, requests } = yield* rest([json(404, {})], { url: "wss://gateway.example" })
