@@ -9,6 +9,7 @@ import {
   Layer,
   Logger,
   Option,
+  Predicate,
   Queue,
   Random,
   Redacted,
@@ -845,6 +846,28 @@ describe("Gateway", () => {
         }
       })))
 
+    it.effect("does not send what was withdrawn while it had to wait for the limit", () =>
+      run(Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        const ask = (n: number) => Effect.forkScoped(gateway.updateVoiceState(request(n)), { startImmediately: true })
+        // Identify was one
+        for (let i = 0; i < 109; i++) yield* ask(i)
+        const withdrawn = yield* ask(500)
+        yield* ask(501)
+        yield* Effect.repeat(settle, { times: 20 })
+        assert.strictEqual(yield* peer.waiting, 109)
+        yield* Fiber.interrupt(withdrawn)
+        yield* TestClock.adjust(interval / 2)
+        yield* say(peer, { op: 11, d: null })
+        yield* TestClock.adjust("39 seconds")
+        yield* TestClock.adjust("1 second")
+        yield* Effect.repeat(settle, { times: 20 })
+        const sent: Array<unknown> = []
+        while ((yield* peer.waiting) > 0) sent.push(yield* take(peer))
+        const requests = sent.slice(109).filter((message) => Predicate.hasProperty(message, "op") && message.op === 4)
+        assert.deepStrictEqual(requests, [{ op: 4, d: request(501) }])
+      })))
+
     it.effect("says that requests wait for the limit, until a moment after, and warns of it once", () => {
       const lines: Array<string> = []
       return run(Effect.gen(function*() {
@@ -1012,9 +1035,10 @@ describe("Gateway", () => {
           json(200, { roles: [] })
         ]
         const tooMany = json(429, { retry_after: 7 }, { "retry-after": "7" })
+        const soon = json(429, { retry_after: 1 }, { "retry-after": "1" })
         const away = () => Promise.reject(new TypeError("away"))
         const { context, requests } = yield* rest(
-          [...answers, ...answers, away, tooMany, ...answers],
+          [...answers, ...answers, away, tooMany, ...answers, soon, ...answers],
           {
             url: "wss://gateway.example",
             restUrl: "https://rest.example/api"
@@ -1054,6 +1078,38 @@ describe("Gateway", () => {
           assert.strictEqual(yield* Queue.size(requests), 5)
           yield* TestClock.adjust("100 millis")
           assert.strictEqual(yield* asked(), "Full")
+          assert.strictEqual(yield* Queue.size(requests), 8)
+          // many ask at once: only the first one is told to wait, and for five seconds at least
+          assert.deepStrictEqual(yield* Effect.all([asked(), asked()], { concurrency: 2 }), [undefined, undefined])
+          assert.strictEqual(yield* Queue.size(requests), 9)
+          yield* TestClock.adjust("4900 millis")
+          assert.isUndefined(yield* asked())
+          assert.strictEqual(yield* Queue.size(requests), 9)
+          yield* TestClock.adjust("100 millis")
+          assert.strictEqual(yield* asked(), "Full")
+        }).pipe(Effect.provide(context))
+      }))
+
+    it.effect("is asked what keeps us out of a channel where no URL is named either", () =>
+      Effect.gen(function*() {
+        const { context, requests } = yield* rest([
+          json(200, { url: "wss://found.example" }),
+          json(404, {}),
+          json(200, { id: guildId, roles: [] })
+        ])
+        yield* Effect.gen(function*() {
+          const { gateway } = yield* connected([guildId])
+          const asking = yield* Effect.forkChild(
+            gateway.obstacle?.(guildId, ChannelId.make("300")) ?? Effect.die("it cannot be asked"),
+            { startImmediately: true }
+          )
+          yield* breathe
+          assert.strictEqual(yield* Fiber.join(asking), "UnknownChannel")
+          assert.deepStrictEqual((yield* Queue.takeAll(requests)).map(({ url }) => url), [
+            "https://discord.com/api/v10/gateway/bot",
+            "https://discord.com/api/v10/channels/300",
+            `https://discord.com/api/v10/guilds/${guildId}`
+          ])
         }).pipe(Effect.provide(context))
       }))
 

@@ -105,10 +105,8 @@ export const make = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       if (!one.isHeld) return Effect.void
       one.isHeld = false
-      if (held.get(one.guildId) === one) {
-        held.delete(one.guildId)
-        others.forget(one.guildId)
-      }
+      held.delete(one.guildId)
+      others.forget(one.guildId)
       return one.host === undefined ? Effect.void : letGo(one.host)
     })
 

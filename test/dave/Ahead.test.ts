@@ -14,6 +14,7 @@ const rig = (encrypting = true, late = false) => {
   assert(ring.buffer instanceof SharedArrayBuffer)
   const { buffer } = ring
   let writer: Ahead.Writer | undefined
+  let ahead: Int32Array = new Int32Array(2)
   const words: Array<() => void> = []
   const hear = (word: () => void): void => late ? void words.push(word) : word()
   const state = { encrypting, epoch: 1, fails: false, expansion: 0, encrypted: 0, failed: 0, opened: 0, closed: 0 }
@@ -24,10 +25,11 @@ const rig = (encrypting = true, late = false) => {
       else state.failed++
     }
   }, {
-    open: (ahead) => {
+    open: (memory) => {
       state.opened++
+      ahead = new Int32Array(memory)
       hear(() => {
-        writer = Ahead.writer(buffer, ahead)
+        writer = Ahead.writer(buffer, memory)
       })
     },
     close: () => {
@@ -37,7 +39,7 @@ const rig = (encrypting = true, late = false) => {
       })
     }
   })
-  const into = new Uint8Array(FrameRing.maxFrameBytes + 64)
+  const into = new Uint8Array(32_768)
   return {
     ring,
     state,
@@ -49,6 +51,13 @@ const rig = (encrypting = true, late = false) => {
       words.shift()?.()
     },
     restart: () => writer?.restart(),
+    /** How many bytes were ever written ahead. */
+    written: () => ahead[0],
+    /** So many bytes were written and read before. */
+    begin: (bytes: number) => {
+      ahead[0] = bytes
+      ahead[1] = bytes
+    },
     take: () => {
       if (source.next() < 0) return undefined
       const length = source.read(into, 12)
@@ -163,15 +172,112 @@ describe("Ahead", () => {
     for (let i = 5; i <= 6; i++) assert.deepStrictEqual(take()?.slice(0, 4), [2, i, i, i])
   })
 
-  it("begins at the start again, whatever stands where the last frame of a round did not fit", () => {
-    const { fill, ring, take } = rig()
-    for (let i = 0; i < 400; i++) {
-      const bytes = frame(255, 900 + (i * 37) % 600)
-      bytes[1] = i & 0xff
-      ring.write(bytes, 960)
-      fill()
-      assert.deepStrictEqual(take(), [1, ...bytes])
+  it.each([255, 1])(
+    "begins at the start again where the last frame of a round did not fit, and %d stands",
+    (filler) => {
+      const { fill, ring, take } = rig()
+      for (let i = 0; i < 400; i++) {
+        const bytes = frame(filler, 900 + (i * 37) % 600)
+        bytes[1] = i & 0xff
+        ring.write(bytes, 960)
+        fill()
+        assert.deepStrictEqual(take(), [1, ...bytes])
+      }
     }
+  )
+
+  /** The length of a frame whose record takes so many bytes, with an expansion of 8,000. */
+  const lengthOf = (record: number) => record - 8_013
+
+  it.each([0, 4, 8, 12, 16])("begins at the start again where %d bytes are left behind the last one", (left) => {
+    const { fill, ring, state, take } = rig()
+    state.expansion = 8_000
+    ring.write(frame(1, lengthOf(12_000)), 960)
+    ring.write(frame(2, lengthOf(12_000)), 960)
+    fill()
+    assert.deepStrictEqual(take()?.slice(0, 3), [1, 1, 1])
+    ring.write(frame(3, lengthOf(8_768 - left)), 960)
+    fill()
+    state.expansion = 0
+    // the least there is: 12 bytes
+    state.fails = true
+    ring.write(frame(4), 960)
+    fill()
+    state.fails = false
+    ring.write(frame(5), 960)
+    fill()
+    assert.deepStrictEqual(take()?.slice(0, 3), [1, 2, 2])
+    assert.deepStrictEqual(take()?.slice(0, 3), [1, 3, 3])
+    assert.deepStrictEqual(take(), [])
+    assert.deepStrictEqual(take(), [1, 5, 5, 5])
+  })
+
+  it("writes over no frame that was not taken, and uses all the room there is", () => {
+    for (const [record, fits] of [[12_000, true], [12_004, false]] as const) {
+      const { fill, ring, state, take } = rig()
+      state.expansion = 8_000
+      for (const [n, size] of [[1, 12_000], [2, 12_000], [3, record]] as const) {
+        assert.isTrue(ring.write(frame(n, lengthOf(size)), 960))
+      }
+      fill()
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 1, 1])
+      // behind the second one are 8,768 bytes, and at the start 12,000
+      fill()
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 2, 2])
+      if (!fits) {
+        assert.isUndefined(take())
+        fill()
+      }
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 3, 3])
+    }
+    // to the last byte
+    const { fill, ring, state, take } = rig()
+    state.expansion = 8_000
+    for (const [n, size] of [[1, 12_000], [2, 12_000], [3, 8_768]] as const) ring.write(frame(n, lengthOf(size)), 960)
+    fill()
+    for (let i = 1; i <= 3; i++) assert.deepStrictEqual(take()?.slice(0, 3), [1, i, i])
+  })
+
+  it("goes on when more bytes were written than a number of 32 bits can tell", () => {
+    for (const before of [2 ** 31 - 12_000, 2 ** 32 - 12_000]) {
+      const { begin, fill, ring, state, take } = rig()
+      begin(before)
+      state.expansion = 7_000
+      for (let i = 1; i <= 20; i++) ring.write(frame(i), 960)
+      for (let i = 1; i <= 20; i++) {
+        fill()
+        assert.deepStrictEqual(take()?.slice(0, 4), [1, i, i, i])
+      }
+    }
+  })
+
+  it("writes a frame that had to wait once", () => {
+    const { fill, ring, state, take, written } = rig()
+    state.expansion = 7_000
+    for (let i = 1; i <= 5; i++) ring.write(frame(i), 960)
+    fill()
+    take()
+    fill()
+    for (let i = 2; i <= 5; i++) assert.deepStrictEqual(take()?.slice(0, 4), [1, i, i, i])
+    const before = written()
+    fill()
+    assert.strictEqual(written(), before)
+  })
+
+  it("keeps silence that has to wait as it is, whatever others encrypt meanwhile", () => {
+    const { fill, ring, state, take } = rig()
+    state.expansion = 8_000
+    ring.write(frame(1, lengthOf(12_000)), 960)
+    ring.write(frame(2, lengthOf(12_000)), 960)
+    ring.write(frame(3, lengthOf(8_760)), 960)
+    ring.write(OpusPacket.silenceFrame(), 960)
+    fill()
+    const other = rig()
+    other.ring.write(frame(9), 960)
+    other.fill()
+    for (let i = 1; i <= 3; i++) assert.deepStrictEqual(take()?.slice(0, 3), [1, i, i])
+    fill()
+    assert.deepStrictEqual(take(), Array.from(OpusPacket.silenceFrame()))
   })
 
   it("skips what is discarded", () => {

@@ -66,6 +66,35 @@ describe("Groups", () => {
     groups.close()
   })
 
+  it("encrypts again at once what lies ahead when a group begins anew", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
+    try {
+      const { create, groups, open } = rig()
+      const ring = FrameRing.make()
+      ring.write(Uint8Array.of(0xfc, 1), 960)
+      open(1)
+      await create(1)
+      const { buffer } = ring
+      assert(buffer instanceof SharedArrayBuffer)
+      let words: Int32Array = new Int32Array()
+      const source = Ahead.source(ring, { isEncrypting: () => true, onFrame: () => {} }, {
+        open: (ahead) => {
+          words = new Int32Array(ahead)
+          groups.receive({ _tag: "Protect", group: 1, lane: 1, ring: buffer, ahead })
+        },
+        close: () => groups.receive({ _tag: "Unprotect", group: 1, lane: 1 })
+      })
+      const [, , generation] = words
+      await create(1)
+      assert.notStrictEqual(words[2], generation)
+      assert.isAbove(source.next(), 0)
+      source.close()
+      groups.close()
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it("looks at its lanes while there are any, and at none", () => {
     const { groups, open } = rig()
     const { buffer } = FrameRing.make()

@@ -103,6 +103,24 @@ describe("Thread", () => {
       yield* Effect.promise(thread.close)
     }))
 
+  it.live("starts nothing for a group that is closed, though frames are to be encrypted for it", () =>
+    Effect.gen(function*() {
+      let threads = 0
+      const onWorker = () => void threads++
+      process.on("worker", onWorker)
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.off("worker", onWorker)))
+      const thread = make()
+      const group = thread.open(ann, channelId, assert.fail)
+      group.close()
+      const ring = FrameRing.make()
+      ring.write(Uint8Array.of(0xfc, 1), 960)
+      const source = group.protect(ring, { isEncrypting: () => true, onFrame: () => {} })
+      assert.strictEqual(source.next(), -1)
+      source.close()
+      yield* Effect.promise(thread.close)
+      assert.strictEqual(threads, 0)
+    }))
+
   it.live("does not send a frame in the clear from a ring that cannot be shared", () =>
     Effect.gen(function*() {
       const thread = make()

@@ -25,6 +25,7 @@ describe("Dispatches", () => {
       yield* Effect.yieldNow
       yield* source.publish(textOf(2))
       yield* source.finish(gone)
+      yield* source.finish(VoiceError.make(new VoiceError.GatewayFailed({ detail: "gone once more" })))
       assert.strictEqual(yield* Fiber.join(listening), gone)
       assert.deepStrictEqual(heard, [{ t: "TYPING_START", s: 2, d: { nested: [2] } }])
       const late = yield* source.service.subscribe.pipe(Effect.flatMap(Stream.runDrain), Effect.scoped, Effect.flip)

@@ -148,14 +148,86 @@ describe("Hub", () => {
       assert.isFalse(hub.isUnavailable(guildId))
     }))
 
-  it.effect("lets nobody wait for a guild that cannot be reached", () =>
+  for (const word of ["onGuildDelete", "onGuildCreate"] as const) {
+    it.effect(`lets nobody wait for a guild that cannot be reached, as ${word} says`, () =>
+      Effect.gen(function*() {
+        const hub = yield* Hub.make
+        yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
+        const waiting = yield* Effect.forkChild(hub.initialVoiceState(guildId), { startImmediately: true })
+        yield* Effect.yieldNow
+        yield* hub[word]({ id: guildId, unavailable: true })
+        yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+        assert.isDefined(waiting.pollUnsafe())
+        assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
+      }))
+  }
+
+  it.effect("keeps what it knows of the guilds of other shards when one begins a session", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
-      yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
+      const channelId = ChannelId.make("20")
+      const self = UserId.make("1")
+      const [ours, theirs] = [GuildId.make(String(4n << 22n)), GuildId.make(String(5n << 22n))]
+      const late = GuildId.make(String(7n << 22n))
+      const ready = (shard: number, ...ids: ReadonlyArray<GuildId>) =>
+        hub.onReady({ user: { id: self }, guilds: ids.map((id) => ({ id })), shard: [shard, 2] })
+      yield* ready(0, ours)
+      yield* ready(1, theirs, late)
+      for (const id of [ours, theirs]) {
+        yield* hub.onGuildCreate({
+          id,
+          voice_states: [{ ...stateOf(channelId), user_id: self }, { ...stateOf(channelId), user_id: UserId.make("2") }]
+        })
+        yield* hub.onAvailability(id, false)
+      }
+      const waiting = yield* Effect.forkChild(hub.initialVoiceState(late), { startImmediately: true })
+      const known = Effect.fnUntraced(function*(id: GuildId) {
+        const own = Option.isSome(yield* hub.initialVoiceState(id))
+        return { own, others: hub.occupants(id, channelId), isUnavailable: hub.isUnavailable(id) }
+      })
+      yield* ready(0)
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      assert.deepStrictEqual(yield* known(ours), { own: false, others: 0, isUnavailable: false })
+      assert.deepStrictEqual(yield* known(theirs), { own: true, others: 1, isUnavailable: true })
+      assert.isUndefined(waiting.pollUnsafe(), "that guild will still come")
+      yield* ready(1)
+      assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
+      assert.deepStrictEqual(yield* known(theirs), { own: false, others: 0, isUnavailable: false })
+    }))
+
+  it.effect("knows where we are until a guild says that we are not, and tells of it behind an outage only where it says so", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      const own = { ...stateOf(ChannelId.make("20")), user_id: UserId.make("1"), guild_id: guildId }
       const waiting = yield* Effect.forkChild(hub.initialVoiceState(guildId), { startImmediately: true })
       yield* Effect.yieldNow
-      yield* hub.onGuildDelete({ id: guildId, unavailable: true })
-      assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
+      assert.isUndefined(waiting.pollUnsafe(), "there is no session yet")
+      yield* hub.onReady({ user: { id: own.user_id }, guilds: [{ id: guildId }] })
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [own] })
+      assert.deepStrictEqual(yield* Fiber.join(waiting), Option.some(own))
+      const events = yield* hub.subscribe
+      yield* hub.onAvailability(guildId, false)
+      yield* hub.onGuildCreate({ id: guildId })
+      assert.deepStrictEqual(yield* hub.initialVoiceState(guildId), Option.some(own))
+      yield* hub.onAvailability(guildId, false)
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [own] })
+      const told = yield* events.pipe(Stream.take(5), Stream.map(({ _tag }) => _tag), Stream.runCollect)
+      assert.deepStrictEqual(told, ["Availability", "Availability", "Availability", "VoiceState", "Availability"])
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [] })
+      assert.isTrue(Option.isNone(yield* hub.initialVoiceState(guildId)))
+    }))
+
+  it.effect("is over once, for the first reason", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      const [first, second] = ["first", "second"].map((detail) =>
+        VoiceError.make(new VoiceError.GatewayFailed({ detail }))
+      )
+      assert(first !== undefined && second !== undefined)
+      yield* hub.finish(first)
+      yield* hub.finish(second)
+      assert.strictEqual(yield* Effect.flip(hub.unlessFinished(Effect.void)), first)
+      assert.strictEqual(yield* Effect.flip(hub.userId), first)
     }))
 
   it.effect("lets nobody wait for a guild that the next session has not", () =>

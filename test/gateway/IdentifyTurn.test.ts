@@ -86,6 +86,20 @@ describe("IdentifyTurn", () => {
       assert.strictEqual(yield* Fiber.join(patient), 5_500)
     }))
 
+  it.effect("leaves the turns of others as they are when somebody goes away in the middle of a line", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const take = IdentifyTurn.take(clock, Redacted.make("leaving"), 0)
+      const wait = Effect.forkChild(Effect.andThen(take, nowMs), { startImmediately: true })
+      yield* take
+      const leaving = yield* wait
+      const second = yield* wait
+      yield* Fiber.interrupt(leaving)
+      const third = yield* wait
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual([yield* Fiber.join(second), yield* Fiber.join(third)], [11_000, 16_500])
+    }))
+
   it.effect("has a line for each bot, which is over when nobody stands in it", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock

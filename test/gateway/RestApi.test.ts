@@ -139,6 +139,34 @@ describe("Rest", () => {
       assert.lengthOf(asked, 3)
     }))
 
+  it.effect("asks nothing for a minute at most, however long everything is put off", () =>
+    Effect.gen(function*() {
+      const { asked, rest } = yield* api(
+        limited({ retry_after: 3_600, global: true }),
+        () => Response.json({ id: "1" })
+      )
+      assert.strictEqual((yield* failure(rest.get("/users/@me"))).status, 429)
+      const second = yield* Effect.forkChild(rest.get("/gateway"), { startImmediately: true })
+      yield* Time.advance("59999 millis")
+      yield* turn
+      assert.lengthOf(asked, 1)
+      yield* Time.advance("1 millis")
+      assert.deepStrictEqual(yield* Fiber.join(second), { id: "1" })
+    }))
+
+  it.effect("goes by the header where the body says no time", () =>
+    Effect.gen(function*() {
+      const { asked, rest } = yield* api(limited({ retry_after: 0 }, { "retry-after": "7" }), () => Response.json({}))
+      const asking = yield* Effect.forkChild(rest.get("/users/@me"), { startImmediately: true })
+      yield* turn
+      yield* Time.advance("6999 millis")
+      yield* turn
+      assert.lengthOf(asked, 1)
+      yield* Time.advance("1 millis")
+      yield* Fiber.join(asking)
+      assert.lengthOf(asked, 2)
+    }))
+
   for (const [then, endMs] of [[3, 4_000], [0.5, 2_000]] as const) {
     it.effect(`waits as long as everything is put off, also where it is for ${then} s by another answer meanwhile`, () =>
       Effect.gen(function*() {
@@ -197,7 +225,15 @@ describe("Rest", () => {
     Effect.gen(function*() {
       const { asked, rest } = yield* api()
       for (
-        const path of ["users", "", "/../../oauth2/token", "/channels/../../../x", "/%2e%2e/%2e%2e/x", "@evil.example/"]
+        const path of [
+          "users",
+          "",
+          "/../../oauth2/token",
+          "/../v10x/users",
+          "/channels/../../../x",
+          "/%2e%2e/%2e%2e/x",
+          "@evil.example/"
+        ]
       ) {
         assert.include((yield* failure(rest.get(path))).message, "the path leads out of the API")
       }

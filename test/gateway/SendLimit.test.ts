@@ -18,6 +18,8 @@ describe("SendLimit", () => {
     assert.strictEqual(limit.waitMs(SendLimit.ordinary, 2_000), 58_000)
     assert.strictEqual(limit.waitMs(SendLimit.total, 2_000), 0, "a heartbeat has room")
     assert.strictEqual(limit.waitMs(SendLimit.ordinary, 60_000), 0)
+    for (let i = SendLimit.ordinary; i < SendLimit.total; i++) limit.record(2_000)
+    assert.strictEqual(limit.waitMs(SendLimit.total, 2_000), 58_000, "and no more than its own")
   })
 
   it("has room, and no more than that, for what was sent longer than a minute ago", () => {

@@ -16,6 +16,7 @@ describe("E2eeFrame", () => {
     assert.isTrue(E2eeFrame.isProtected(bytes(`${tag} 01 0c fafa`)), "of an empty payload")
     assert.isTrue(E2eeFrame.isProtected(bytes(`aa ${tag} ffffffff0f 10 fafa`)), "with the greatest nonce")
     assert.isTrue(E2eeFrame.isProtected(bytes(`aabbccdd ${tag} 01 0001 0201 10 fafa`)), "with clear ranges")
+    assert.isTrue(E2eeFrame.isProtected(bytes(`aabb ${tag} 01 0002 0e fafa`)), "with nothing that is not clear")
   })
 
   it.each([
@@ -25,12 +26,16 @@ describe("E2eeFrame", () => {
     ["another marker", `aa ${tag} 01 0c fafb`],
     ["half a marker", `aa ${tag} 01 0c 00fa`],
     ["a size below the least", `aa ${tag} 01 0b fafa`],
+    ["a size of nothing", `aa ${tag} 01 00 fafa`],
+    ["less than a tag", "01 04 fafa"],
     ["a size beyond the frame", `${tag} 01 0d fafa`],
     ["a nonce without end", `aa ${tag} 81 0c fafa`],
     ["a nonce of more than 32 bits", `aa ${tag} ffffffff1f 10 fafa`],
+    ["a nonce of six bytes", `aa ${tag} 808080808000 11 fafa`],
     ["a range without a size", `aabb ${tag} 01 00 0d fafa`],
     ["a range beyond the ciphertext", `aabb ${tag} 01 0003 0e fafa`],
-    ["ranges out of order", `aabbccdd ${tag} 01 0201 0001 10 fafa`]
+    ["ranges out of order", `aabbccdd ${tag} 01 0201 0001 10 fafa`],
+    ["ranges that overlap", `aabbccdd ${tag} 01 0002 0101 10 fafa`]
   ])("does not take %s for one", (_, hex) => {
     assert.isFalse(E2eeFrame.isProtected(bytes(hex)))
   })

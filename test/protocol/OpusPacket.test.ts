@@ -67,6 +67,25 @@ describe("OpusPacket", () => {
     assert.isFalse(OpusPacket.isSilence(buffer))
   })
 
+  it("takes frames of 1,275 bytes and no longer ones, however they are packed", () => {
+    const most = OpusPacket.maxFrameBytes
+    /** What stands in front of the frames, and how many bytes they have. */
+    const packed = (head: string, frames: number) => Uint8Array.of(...fromHex(head), ...new Uint8Array(frames))
+    const failure = (packet: Uint8Array) => {
+      const result = OpusPacket.decode(packet)
+      return Result.isFailure(result) ? result.failure.kind : undefined
+    }
+    for (const [head, frames] of [["f8", 1], ["f9", 2], ["fb02", 2], ["fb81", 1]] as const) {
+      assert.isUndefined(failure(packed(head, frames * most)), head)
+      assert.strictEqual(failure(packed(head, frames * (most + 1))), "FrameTooLong", head)
+    }
+    // the length of the first one is written, and is the longest that can be
+    for (const head of ["faffff", "fb82ffff"]) {
+      assert.isUndefined(failure(packed(head, 2 * most)), head)
+      assert.strictEqual(failure(packed(head, 2 * most + 1)), "FrameTooLong", head)
+    }
+  })
+
   it("has a silence that nobody can spoil", () => {
     const spoiled = OpusPacket.silenceFrame()
     assert.deepStrictEqual(spoiled, Uint8Array.of(0xf8, 0xff, 0xfe))
@@ -119,6 +138,11 @@ describe("OpusPacket", () => {
       const toc = (config << 3) | (stereo ? 4 : 0)
       assert.strictEqual(OpusPacket.hasRecovery(Uint8Array.of(toc, flags, 1, 2)), has, `${config} ${flags}`)
     }
+    // several frames: of one byte behind more than 254 of padding, the only one with lengths, and a first one that is empty
+    const toc = 9 << 3
+    assert.isTrue(OpusPacket.hasRecovery(Uint8Array.of(toc | 3, 0x41, 255, 0, 0b1100_0000, ...new Uint8Array(254))))
+    assert.isTrue(OpusPacket.hasRecovery(Uint8Array.of(toc | 3, 0x81, 0b1100_0000)))
+    assert.isFalse(OpusPacket.hasRecovery(Uint8Array.of(toc | 2, 0, 0b1100_0000)))
     assert.isFalse(OpusPacket.hasRecovery(Uint8Array.of(9 << 3)))
     assert.isFalse(OpusPacket.hasRecovery(new Uint8Array()))
   })

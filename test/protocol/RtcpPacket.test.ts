@@ -123,6 +123,14 @@ describe("RtcpPacket", () => {
     }
   })
 
+  it("is too short where not even its length is there, whatever it begins with", () => {
+    for (const hex of ["", "80", "80c9", "000000", "80cb0000ffffff"]) {
+      const result = RtcpPacket.decode(fromHex(hex))
+      assert(Result.isFailure(result))
+      assert.strictEqual(result.failure.kind, "TooShort", hex)
+    }
+  })
+
   it("names a source", () => {
     assert.deepStrictEqual(RtcpPacket.cname("é"), { type: 1, data: Uint8Array.of(0xc3, 0xa9) })
   })

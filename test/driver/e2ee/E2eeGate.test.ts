@@ -25,6 +25,8 @@ describe("E2eeGate", () => {
     assert.deepStrictEqual(gate.gate(outside, 4_000), held(6_000))
     gate.gate({ ...outside, isAlone: true }, 4_500)
     assert.deepStrictEqual(gate.gate(outside, 4_600), held(9_600))
+    gate.gate(plain, 5_000)
+    assert.deepStrictEqual(gate.gate(outside, 20_000), held(25_000))
   })
 
   it("holds while nobody can add us yet, and counts the time from then on, once", () => {
@@ -44,6 +46,13 @@ describe("E2eeGate", () => {
     gate.joined(true, 1_000)
     assert.deepStrictEqual(gate.gate(member, 1_100), { _tag: "hold", untilMs: 3_500, afterwards: "open" })
     gate.executed()
+    assert.deepStrictEqual(gate.gate(member, 1_200), { _tag: "open" })
+  })
+
+  it("is open at the next commit in a new group, whether or not all were ready for the one before", () => {
+    const gate = new E2eeGate()
+    gate.joined(true, 1_000)
+    gate.joined(false, 1_100)
     assert.deepStrictEqual(gate.gate(member, 1_200), { _tag: "open" })
   })
 

@@ -44,6 +44,7 @@ describe("E2eeGroup", () => {
       yield* group.begin(1)
       assert.deepStrictEqual(take(), ["begin", "26"])
       assert.isTrue(group.isBeginning())
+      assert.isFalse(group.isPreparing())
       assert.isDefined(group.keyPackage())
       assert.isTrue(yield* welcome(4))
       assert.deepStrictEqual(take(), ["joined:4!"])
@@ -74,6 +75,7 @@ describe("E2eeGroup", () => {
       group.resend()
       assert.deepStrictEqual(take(), [])
       assert.isUndefined(group.keyPackage())
+      assert.isFalse(group.isBeginning())
     })
   )
 
@@ -115,7 +117,7 @@ describe("E2eeGroup", () => {
   test(
     "says again what was not answered, and nothing of it behind an answer",
     Effect.gen(function*() {
-      const { group, propose, take, welcome } = yield* rig
+      const { commit, group, propose, take, welcome } = yield* rig
       group.resend()
       assert.deepStrictEqual(take(), [])
       yield* group.askAnew(3)
@@ -133,6 +135,46 @@ describe("E2eeGroup", () => {
       take()
       group.resend()
       assert.deepStrictEqual(take(), [])
+      // each of them for itself
+      yield* propose
+      yield* commit(1)
+      take()
+      group.resend()
+      assert.deepStrictEqual(take(), [])
+      yield* group.askAnew(5)
+      yield* welcome(6)
+      take()
+      group.resend()
+      assert.deepStrictEqual(take(), [])
+    })
+  )
+
+  test(
+    "does not say a commit again that proposals behind it have made worthless",
+    Effect.gen(function*() {
+      const { group, propose, take, welcome } = yield* rig
+      yield* group.begin(1)
+      yield* welcome(0)
+      yield* propose
+      yield* group.propose({ op: 27, seq: 1, operation: "revoke", payload: bytes }, [self])
+      take()
+      group.resend()
+      assert.deepStrictEqual(take(), [])
+    })
+  )
+
+  test(
+    "goes on at another version, and asks at that one to be added anew",
+    Effect.gen(function*() {
+      const { group, mock, welcome } = yield* rig
+      yield* group.begin(1)
+      yield* welcome(0)
+      group.goOn(2)
+      assert.strictEqual(group.version(), 2)
+      assert.isDefined(group.membership())
+      yield* group.askAnew(3)
+      const created = (yield* mock.operations).filter(({ operation }) => operation === "create")
+      assert.deepStrictEqual(created.map(({ bytes }) => bytes[0]), [1, 2])
     })
   )
 })

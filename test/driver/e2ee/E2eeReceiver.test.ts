@@ -38,6 +38,8 @@ const rig = Effect.fnUntraced(function*(options: {
   }
   const heard: Array<Line.AudioPacket> = []
   const outcomes: Array<boolean> = []
+  /** Of those frames: when they came. */
+  const arrivals: Array<number> = []
   const { later } = options
   const receiver = E2eeReceiver.make({
     group: {
@@ -52,7 +54,10 @@ const rig = Effect.fnUntraced(function*(options: {
     isMember: () => state.isMember,
     isPlainCall: () => state.isPlainCall,
     onPacket: (packet) => heard.push(packet),
-    onDecrypted: (isReadable) => outcomes.push(isReadable)
+    onDecrypted: (isReadable, arrivalMs) => {
+      outcomes.push(isReadable)
+      arrivals.push(arrivalMs)
+    }
   })
   let received = 0
   const receive = (payload: Uint8Array, userId?: UserId, ssrc = guestSsrc) =>
@@ -70,6 +75,7 @@ const rig = Effect.fnUntraced(function*(options: {
     state,
     heard,
     outcomes,
+    arrivals,
     receiver,
     receive,
     payloads: () => heard.map(({ payload }) => payload)
@@ -385,6 +391,36 @@ describe("E2eeReceiver", () => {
     )
 
     test(
+      "frames that waited for their epoch are told to have been read as those of when they came",
+      Effect.gen(function*() {
+        const { arrivals, group, outcomes, receive, receiver, state } = yield* rig()
+        state.nowMs = 100
+        receive(MockDave.protect(frame, 2), guest)
+        state.nowMs = 300
+        yield* group.commit(new Uint8Array())
+        receiver.endEpoch()
+        assert.deepStrictEqual(outcomes, [true])
+        assert.deepStrictEqual(arrivals, [100])
+      })
+    )
+
+    test(
+      "silence does not wait for a commit behind a thousand packets that do",
+      Effect.gen(function*() {
+        const { payloads, receive, receiver } = yield* rig()
+        const silence = OpusPacket.silenceFrame()
+        receiver.beginEpoch()
+        for (let i = 0; i < 999; i++) receive(MockDave.protect(frame, 1), guest)
+        receive(silence, guest)
+        assert.deepStrictEqual(payloads(), [])
+        receive(silence, guest)
+        assert.deepStrictEqual(payloads(), [silence])
+        receiver.endEpoch()
+        assert.lengthOf(payloads(), 1_001)
+      })
+    )
+
+    test(
       "they do not wait for ever, nor all of them",
       Effect.gen(function*() {
         const { heard, receiver, receive, state, users } = yield* rig()
@@ -422,6 +458,20 @@ describe("E2eeReceiver", () => {
         receiver.regain()
         assert.deepStrictEqual(outcomes, [true, true])
         assert.deepInclude(receiver.statistics(), { undecryptable: 0, fromNonMembers: 0 })
+      })
+    )
+
+    test(
+      "what waited for a name and is too much when the time behind the resume is over is counted, all of it",
+      Effect.gen(function*() {
+        const { receive, receiver, state } = yield* rig()
+        receiver.lose()
+        receiver.regain()
+        state.nowMs = 500
+        for (let i = 0; i < 500; i++) receive(MockDave.protect(frame, 1))
+        assert.strictEqual(receiver.statistics().unknownSenders, 0)
+        state.nowMs = 1_000
+        assert.strictEqual(receiver.statistics().unknownSenders, 400)
       })
     )
 

@@ -30,6 +30,20 @@ describe("E2eeRecovery", () => {
     assert.isTrue(recovery.isDue(7_000))
   })
 
+  it("goes by the latest frame that could be read, and by the first of those behind it that could not", () => {
+    const recovery = new E2eeRecovery()
+    fail(recovery, 1_000, 35)
+    recovery.onDecrypted(true, 5_000)
+    // one that was late
+    recovery.onDecrypted(true, 4_000)
+    fail(recovery, 4_500, 26)
+    assert.isFalse(recovery.isDue(6_000))
+    for (let n = 0; n < 36; n++) recovery.onDecrypted(false, 6_000 + n)
+    assert.isFalse(recovery.isDue(7_000), "for no voice makes as many in the time")
+    recovery.onDecrypted(false, 6_500)
+    assert.isTrue(recovery.isDue(7_000))
+  })
+
   it("is not due again for twice as long each time, from 10 s up to 5 minutes, until a frame can be read", () => {
     const recovery = new E2eeRecovery()
     let nowMs = 1_000

@@ -91,6 +91,20 @@ describe("E2eeSender", () => {
   )
 
   test(
+    "rings are open as long as their sources are",
+    Effect.gen(function*() {
+      const { sender } = yield* rig()
+      const ring = FrameRing.make()
+      const source = sender.protect(ring)
+      assert.isFalse(ring.isTaken())
+      source.open?.()
+      assert.isTrue(ring.isTaken())
+      source.close?.()
+      assert.isFalse(ring.isTaken())
+    })
+  )
+
+  test(
     "what cannot be encrypted is not sent",
     Effect.gen(function*() {
       const { sender } = yield* rig({ isMember: false })

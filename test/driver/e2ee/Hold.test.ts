@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Hold from "../../../src/driver/e2ee/Hold.ts"
+import { Ssrc } from "../../../src/protocol/Identifier.ts"
 
 const usual = { ms: 1_000, packets: 100 }
 
@@ -23,5 +24,18 @@ describe("Hold", () => {
     hold.regain(1_000)
     hold.regain(1_900)
     assert.isFalse(hold.isStretched(2_000))
+  })
+
+  it("parts the oldest of whoever has most from those that go on waiting, all in their order", () => {
+    const part = (all: string, packets: number) => {
+      const numbered = Array.from(all, (who, i) => ({ who, i }))
+      return Hold.part(numbered, ({ who }) => Ssrc.make(who.codePointAt(0) ?? 0), packets)
+        .map((some) => some.map(({ i, who }) => `${who}${i}`).join(" "))
+    }
+    assert.deepStrictEqual(part("aabab", 5), ["a0 a1 b2 a3 b4", ""])
+    assert.deepStrictEqual(part("aabab", 4), ["a1 b2 a3 b4", "a0"])
+    assert.deepStrictEqual(part("baaaaab", 4), ["b0 a4 a5 b6", "a1 a2 a3"])
+    assert.deepStrictEqual(part("ab", 0), ["", "a0 b1"])
+    assert.deepStrictEqual(part("", 0), ["", ""])
   })
 })
