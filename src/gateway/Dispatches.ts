@@ -80,7 +80,7 @@ export const make: Effect.Effect<Source> = Effect.gen(function*() {
         const { d, s, t } = JSON.parse(text) as Dispatch
         return Effect.asVoid(PubSub.publish(events, [{ t, s, d }]))
       }),
-    // the first end counts, and is there for who comes later
+    // only the first end counts, and late subscribers get it too
     finish: (error) => Effect.asVoid(PubSub.end(events, Exit.fail(error)))
   }
 })
