@@ -6,8 +6,8 @@ import * as FrameRing from "../../src/ring/FrameRing.ts"
 import { uint } from "../protocol/arbitraries.ts"
 
 /**
- * Both sides in one thread. A frame is "encrypted" by the epoch in front of it. `late`: the side that encrypts hears one word of the
- * other side at a time, after it has filled the lane that it knows of.
+ * Both sides in one thread. A frame is "encrypted" by the epoch in front of it. With `late`, the side that encrypts
+ * hears one message of the other side at a time, after it has filled the lane that it knows.
  */
 const rig = (encrypting = true, late = false) => {
   const ring = FrameRing.make()
@@ -69,7 +69,7 @@ const rig = (encrypting = true, late = false) => {
 const frame = (n: number, length = 3) => Uint8Array.from({ length }, () => n)
 
 describe("Ahead", () => {
-  it("gives frames when they are ready, and leaves them in their ring until they are taken", () => {
+  it("gives frames once they are encrypted, and leaves them in their ring until they are taken", () => {
     const { fill, ring, source, state, take } = rig()
     for (let i = 1; i <= 10; i++) ring.write(frame(i), 960)
     assert.isUndefined(take(), "not encrypted yet")
@@ -88,7 +88,7 @@ describe("Ahead", () => {
     assert.strictEqual(state.encrypted, 10)
   })
 
-  it("encrypts again what was not taken when the epoch changes", () => {
+  it("encrypts frames again that were not taken when the epoch changes", () => {
     const { fill, restart, ring, state, take } = rig()
     for (let i = 1; i <= 3; i++) ring.write(frame(i), 960)
     take()
@@ -124,7 +124,7 @@ describe("Ahead", () => {
     assert.deepStrictEqual(take(), [1, 5, 5, 5])
   })
 
-  it("has no lane until one is needed, and opens it anew", () => {
+  it("has no lane until it needs one, and closes it when it no longer does", () => {
     const { fill, ring, source, state, take } = rig(false)
     for (let i = 1; i <= 4; i++) ring.write(frame(i), 960)
     assert.deepStrictEqual(take(), [1, 1, 1])
@@ -141,7 +141,7 @@ describe("Ahead", () => {
     assert.deepInclude(state, { opened: 1, closed: 1 })
   })
 
-  it("is begun before its turn comes", () => {
+  it("starts to encrypt before its turn comes", () => {
     const { fill, ring, state, take } = rig()
     assert.strictEqual(state.opened, 1)
     ring.write(frame(1), 960)
@@ -160,7 +160,7 @@ describe("Ahead", () => {
     }
   })
 
-  it("encrypts again a frame for which there was no room when the epoch changes", () => {
+  it("encrypts a frame again that had no room when the epoch changes", () => {
     const { fill, restart, ring, state, take } = rig()
     state.expansion = 7_000
     for (let i = 1; i <= 6; i++) ring.write(frame(i), 960)
@@ -280,7 +280,7 @@ describe("Ahead", () => {
     assert.deepStrictEqual(take(), Array.from(OpusPacket.silenceFrame()))
   })
 
-  it("skips what is discarded", () => {
+  it("skips discarded frames", () => {
     const { fill, ring, source, take } = rig()
     for (let i = 1; i <= 12; i++) ring.write(frame(i), 960)
     take()
@@ -291,7 +291,7 @@ describe("Ahead", () => {
     assert.deepStrictEqual(take(), [1, 10, 10, 10])
   })
 
-  it("leaves silence as it is, and says which frames failed", () => {
+  it("leaves silence as it is, and reports which frames failed", () => {
     const { fill, ring, state, take } = rig()
     ring.write(OpusPacket.silenceFrame(), 960)
     ring.write(frame(1), 960)

@@ -18,7 +18,7 @@ const rig = () => {
   })
   const open = (group: number) =>
     groups.receive({ _tag: "Open", group, userId: ann, channelId: ChannelId.make("3001") })
-  /** Begins a group, and waits for the answer. */
+  /** Creates a group, and waits for the answer. */
   const create = (group: number) =>
     new Promise<void>((resolve) => {
       waiting.push(resolve)
@@ -49,7 +49,7 @@ describe("Groups", () => {
     groups.close()
   })
 
-  it("encrypts for a lane at once when it is opened", async () => {
+  it("encrypts for a lane as soon as it is opened", async () => {
     const { create, groups, open } = rig()
     const ring = FrameRing.make()
     ring.write(Uint8Array.of(0xfc, 1), 960)
@@ -122,7 +122,7 @@ describe("Groups", () => {
     }
   })
 
-  it("knows nothing of a group that is closed, and keeps the others", async () => {
+  it("forgets a group that is closed, and keeps the others", async () => {
     const { create, groups, open, posted } = rig()
     open(1)
     open(2)

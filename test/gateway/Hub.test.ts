@@ -18,7 +18,7 @@ const stateOf = (channelId: ChannelId | null) => ({
 })
 
 describe("Hub", () => {
-  it.effect("takes us for whom it was told of first", () =>
+  it.effect("treats the first user that it is told of as the bot", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       assert.isUndefined(hub.self())
@@ -39,7 +39,7 @@ describe("Hub", () => {
       assert.deepStrictEqual([tokens[0], tokens.at(-1)], ["4", "4099"])
     }))
 
-  it.effect("counts the others in a channel", () =>
+  it.effect("counts the other users in a channel", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const [first, second] = [ChannelId.make("20"), ChannelId.make("21")]
@@ -56,14 +56,14 @@ describe("Hub", () => {
       assert.deepStrictEqual(counts(), [1, 2])
       yield* hub.onVoiceState({ ...at("3", null), guild_id: guildId })
       assert.deepStrictEqual(counts(), [0, 2])
-      // the guild is told anew, and so is everything
+      // the guild is reported again, and then the whole session
       yield* hub.onGuildCreate({ id: guildId, voice_states: [at("3", first)] })
       assert.deepStrictEqual(counts(), [1, 0])
       yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [] })
       assert.deepStrictEqual(counts(), [0, 0])
     }))
 
-  it.effect("takes all guilds for those of the one shard there is where a gateway says that there are no shards", () =>
+  it.effect("treats all guilds as those of a single shard if a gateway says that there are none", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const channelId = ChannelId.make("20")
@@ -78,7 +78,7 @@ describe("Hub", () => {
       assert.strictEqual(hub.occupants(guildId, channelId), 0)
     }))
 
-  it.effect("gives up a guild that we are removed from, and none that cannot be reached", () =>
+  it.effect("gives up a guild that the bot is removed from, but not one that is unavailable", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const events = yield* hub.subscribe
@@ -92,7 +92,7 @@ describe("Hub", () => {
       yield* hub.onGuildCreate({ id: guildId, voice_states: [us, them] })
       yield* hub.onGuildDelete({ id: guildId, unavailable: true })
       assert.deepStrictEqual(yield* known, [true, 1])
-      // we are in no channel any more when the outage is over
+      // the bot is in no channel any more when the outage is over
       yield* hub.onGuildCreate({ id: guildId, voice_states: [them] })
       assert.deepStrictEqual(yield* known, [false, 1])
       yield* hub.onGuildCreate({ id: guildId, voice_states: [us, them] })
@@ -107,7 +107,7 @@ describe("Hub", () => {
       assert.deepStrictEqual([event.guildId, event.error.reason._tag], [guildId, "RemovedFromGuild"])
     }))
 
-  it.effect("says when an outage begins and is over, and where we are then", () =>
+  it.effect("reports when an outage begins and ends, and where the bot is then", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const events = yield* hub.subscribe
@@ -138,7 +138,7 @@ describe("Hub", () => {
       )
     }))
 
-  it.effect("knows of an outage while it lasts, for who comes meanwhile", () =>
+  it.effect("knows of an outage while it lasts, for those who ask meanwhile", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       assert.isFalse(hub.isUnavailable(guildId))
@@ -230,7 +230,7 @@ describe("Hub", () => {
       assert.strictEqual(yield* Effect.flip(hub.userId), first)
     }))
 
-  it.effect("lets nobody wait for a guild that the next session has not", () =>
+  it.effect("lets nobody wait for a guild that the next session does not have", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
@@ -241,7 +241,7 @@ describe("Hub", () => {
       assert.isDefined(waiting.pollUnsafe())
     }))
 
-  it.effect("keeps how the others are shown, and says when a guild is told anew", () =>
+  it.effect("keeps how other users are shown, and reports when a guild is learned again", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const first = ChannelId.make("20")

@@ -9,7 +9,7 @@ import type * as VoiceError from "../../../src/VoiceError.ts"
 const self = UserId.make("30")
 const bytes = Uint8Array.of(1, 2, 3)
 
-/** What a group says and tells, as `op` or `op:id`, `begin`, and `joined:id`, where a group is new with a `!`. */
+/** What a group sends and reports, as `op` or `op:id`, `begin`, and `joined:id`, with a `!` if the group is new. */
 const rig = Effect.gen(function*() {
   const dave = yield* Dave.Dave
   const mock = yield* MockDave.MockDave
@@ -38,7 +38,7 @@ const test = (name: string, body: Effect.Effect<unknown, unknown, Dave.Dave | Mo
 
 describe("E2eeGroup", () => {
   test(
-    "begins with a key package, and is there with the first commit or Welcome",
+    "begins with a key package, and exists from the first commit or Welcome on",
     Effect.gen(function*() {
       const { commit, group, take, welcome } = yield* rig
       yield* group.begin(1)
@@ -58,7 +58,7 @@ describe("E2eeGroup", () => {
   )
 
   test(
-    "is none at version 0",
+    "does not exist at version 0",
     Effect.gen(function*() {
       const { group, take, welcome } = yield* rig
       yield* group.begin(1)
@@ -80,7 +80,7 @@ describe("E2eeGroup", () => {
   )
 
   test(
-    "fails for good where the engine cannot make one",
+    "fails permanently if the engine cannot make one",
     Effect.gen(function*() {
       const { failures, group, mock, take } = yield* rig
       yield* mock.refuse("create", "broken")
@@ -91,7 +91,7 @@ describe("E2eeGroup", () => {
   )
 
   test(
-    "counts what it does not take, and asks to be added anew only for what is for us",
+    "counts what it rejects, and asks to be added again only for what concerns the bot",
     Effect.gen(function*() {
       const { commit, group, mock, propose, take, welcome } = yield* rig
       yield* group.begin(1)
@@ -104,7 +104,7 @@ describe("E2eeGroup", () => {
       take()
       yield* group.askAnew(7)
       assert.deepStrictEqual(take(), ["31:7", "begin", "26"])
-      // of the former group, which goes on without us
+      // messages of the former group, which continues without the bot
       yield* mock.refuse("commit")
       assert.isTrue(yield* commit(8))
       yield* mock.refuse("welcome")
@@ -115,7 +115,7 @@ describe("E2eeGroup", () => {
   )
 
   test(
-    "says again what was not answered, and nothing of it behind an answer",
+    "sends what was not answered again, and nothing that has an answer",
     Effect.gen(function*() {
       const { commit, group, propose, take, welcome } = yield* rig
       group.resend()

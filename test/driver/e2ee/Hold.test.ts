@@ -5,7 +5,7 @@ import { Ssrc } from "../../../src/protocol/Identifier.ts"
 const usual = { ms: 1_000, packets: 100 }
 
 describe("Hold", () => {
-  it("is longer while the WebSocket is lost, and as long behind that as a packet usually waits", () => {
+  it("is longer while the WebSocket is lost, and as long after that as a packet usually waits", () => {
     const hold = Hold.make(usual)
     assert.strictEqual(hold.bounds(0), usual)
     hold.lose()
