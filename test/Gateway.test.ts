@@ -846,7 +846,7 @@ describe("Gateway", () => {
         }
       })))
 
-    it.effect("does not send what was withdrawn while it had to wait for the limit", () =>
+    it.effect("does not send a request that was withdrawn while it waited for the limit", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
         const ask = (n: number) => Effect.forkScoped(gateway.updateVoiceState(request(n)), { startImmediately: true })
@@ -1090,7 +1090,7 @@ describe("Gateway", () => {
         }).pipe(Effect.provide(context))
       }))
 
-    it.effect("is asked what keeps us out of a channel where no URL is named either", () =>
+    it.effect("is asked what keeps the bot out of a channel, at the default URLs too", () =>
       Effect.gen(function*() {
         const { context, requests } = yield* rest([
           json(200, { url: "wss://found.example" }),

@@ -173,7 +173,7 @@ describe("Ahead", () => {
   })
 
   it.each([255, 1])(
-    "begins at the start again where the last frame of a round did not fit, and %d stands",
+    "continues at the start of its lane when the last frame of a round did not fit, over old bytes of %d",
     (filler) => {
       const { fill, ring, take } = rig()
       for (let i = 0; i < 400; i++) {
@@ -189,30 +189,33 @@ describe("Ahead", () => {
   /** The length of a frame whose record takes so many bytes, with an expansion of 8,000. */
   const lengthOf = (record: number) => record - 8_013
 
-  it.each([0, 4, 8, 12, 16])("begins at the start again where %d bytes are left behind the last one", (left) => {
-    const { fill, ring, state, take } = rig()
-    state.expansion = 8_000
-    ring.write(frame(1, lengthOf(12_000)), 960)
-    ring.write(frame(2, lengthOf(12_000)), 960)
-    fill()
-    assert.deepStrictEqual(take()?.slice(0, 3), [1, 1, 1])
-    ring.write(frame(3, lengthOf(8_768 - left)), 960)
-    fill()
-    state.expansion = 0
-    // the least there is: 12 bytes
-    state.fails = true
-    ring.write(frame(4), 960)
-    fill()
-    state.fails = false
-    ring.write(frame(5), 960)
-    fill()
-    assert.deepStrictEqual(take()?.slice(0, 3), [1, 2, 2])
-    assert.deepStrictEqual(take()?.slice(0, 3), [1, 3, 3])
-    assert.deepStrictEqual(take(), [])
-    assert.deepStrictEqual(take(), [1, 5, 5, 5])
-  })
+  it.each([0, 4, 8, 12, 16])(
+    "continues at the start of its lane when %d bytes are left after the last frame",
+    (left) => {
+      const { fill, ring, state, take } = rig()
+      state.expansion = 8_000
+      ring.write(frame(1, lengthOf(12_000)), 960)
+      ring.write(frame(2, lengthOf(12_000)), 960)
+      fill()
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 1, 1])
+      ring.write(frame(3, lengthOf(8_768 - left)), 960)
+      fill()
+      state.expansion = 0
+      // the least there is: 12 bytes
+      state.fails = true
+      ring.write(frame(4), 960)
+      fill()
+      state.fails = false
+      ring.write(frame(5), 960)
+      fill()
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 2, 2])
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 3, 3])
+      assert.deepStrictEqual(take(), [])
+      assert.deepStrictEqual(take(), [1, 5, 5, 5])
+    }
+  )
 
-  it("writes over no frame that was not taken, and uses all the room there is", () => {
+  it("never overwrites a frame that was not taken, and uses the lane to the last byte", () => {
     for (const [record, fits] of [[12_000, true], [12_004, false]] as const) {
       const { fill, ring, state, take } = rig()
       state.expansion = 8_000
@@ -238,7 +241,7 @@ describe("Ahead", () => {
     for (let i = 1; i <= 3; i++) assert.deepStrictEqual(take()?.slice(0, 3), [1, i, i])
   })
 
-  it("goes on when more bytes were written than a number of 32 bits can tell", () => {
+  it("continues when its 32-bit counters of bytes roll over", () => {
     for (const before of [2 ** 31 - 12_000, 2 ** 32 - 12_000]) {
       const { begin, fill, ring, state, take } = rig()
       begin(before)
@@ -251,7 +254,7 @@ describe("Ahead", () => {
     }
   })
 
-  it("writes a frame that had to wait once", () => {
+  it("writes a frame that had to wait only once", () => {
     const { fill, ring, state, take, written } = rig()
     state.expansion = 7_000
     for (let i = 1; i <= 5; i++) ring.write(frame(i), 960)
@@ -264,7 +267,7 @@ describe("Ahead", () => {
     assert.strictEqual(written(), before)
   })
 
-  it("keeps silence that has to wait as it is, whatever others encrypt meanwhile", () => {
+  it("keeps a waiting frame of silence unchanged while others encrypt", () => {
     const { fill, ring, state, take } = rig()
     state.expansion = 8_000
     ring.write(frame(1, lengthOf(12_000)), 960)

@@ -66,7 +66,7 @@ describe("Groups", () => {
     groups.close()
   })
 
-  it("encrypts again at once what lies ahead when a group begins anew", async () => {
+  it("re-encrypts the frames ahead immediately when a group is created again", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
     try {
       const { create, groups, open } = rig()

@@ -103,7 +103,7 @@ describe("Thread", () => {
       yield* Effect.promise(thread.close)
     }))
 
-  it.live("starts nothing for a group that is closed, though frames are to be encrypted for it", () =>
+  it.live("starts no thread for a closed group, even if frames are to be encrypted for it", () =>
     Effect.gen(function*() {
       let threads = 0
       const onWorker = () => void threads++

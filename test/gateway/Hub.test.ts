@@ -162,7 +162,7 @@ describe("Hub", () => {
       }))
   }
 
-  it.effect("keeps what it knows of the guilds of other shards when one begins a session", () =>
+  it.effect("keeps its knowledge of other shards' guilds when one shard begins a session", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const channelId = ChannelId.make("20")
@@ -195,7 +195,7 @@ describe("Hub", () => {
       assert.deepStrictEqual(yield* known(theirs), { own: false, others: 0, isUnavailable: false })
     }))
 
-  it.effect("knows where we are until a guild says that we are not, and tells of it behind an outage only where it says so", () =>
+  it.effect("knows the bot's channel until the guild says otherwise, also after an outage", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const own = { ...stateOf(ChannelId.make("20")), user_id: UserId.make("1"), guild_id: guildId }
@@ -217,7 +217,7 @@ describe("Hub", () => {
       assert.isTrue(Option.isNone(yield* hub.initialVoiceState(guildId)))
     }))
 
-  it.effect("is over once, for the first reason", () =>
+  it.effect("ends once, with the first reason", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const [first, second] = ["first", "second"].map((detail) =>

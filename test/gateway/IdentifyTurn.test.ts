@@ -86,7 +86,7 @@ describe("IdentifyTurn", () => {
       assert.strictEqual(yield* Fiber.join(patient), 5_500)
     }))
 
-  it.effect("leaves the turns of others as they are when somebody goes away in the middle of a line", () =>
+  it.effect("keeps the turns of others when somebody leaves the middle of the line", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       const take = IdentifyTurn.take(clock, Redacted.make("leaving"), 0)

@@ -139,7 +139,7 @@ describe("Rest", () => {
       assert.lengthOf(asked, 3)
     }))
 
-  it.effect("asks nothing for a minute at most, however long everything is put off", () =>
+  it.effect("pauses requests for a minute at most, however long Discord's limit is", () =>
     Effect.gen(function*() {
       const { asked, rest } = yield* api(
         limited({ retry_after: 3_600, global: true }),
@@ -154,7 +154,7 @@ describe("Rest", () => {
       assert.deepStrictEqual(yield* Fiber.join(second), { id: "1" })
     }))
 
-  it.effect("goes by the header where the body says no time", () =>
+  it.effect("uses the header if the body gives no time", () =>
     Effect.gen(function*() {
       const { asked, rest } = yield* api(limited({ retry_after: 0 }, { "retry-after": "7" }), () => Response.json({}))
       const asking = yield* Effect.forkChild(rest.get("/users/@me"), { startImmediately: true })

@@ -67,7 +67,7 @@ describe("OpusPacket", () => {
     assert.isFalse(OpusPacket.isSilence(buffer))
   })
 
-  it("takes frames of 1,275 bytes and no longer ones, however they are packed", () => {
+  it("accepts frames of up to 1,275 bytes, in every packing", () => {
     const most = OpusPacket.maxFrameBytes
     /** What stands in front of the frames, and how many bytes they have. */
     const packed = (head: string, frames: number) => Uint8Array.of(...fromHex(head), ...new Uint8Array(frames))

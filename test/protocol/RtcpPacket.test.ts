@@ -123,7 +123,7 @@ describe("RtcpPacket", () => {
     }
   })
 
-  it("is too short where not even its length is there, whatever it begins with", () => {
+  it("is too short if its length field is missing, whatever its first bytes are", () => {
     for (const hex of ["", "80", "80c9", "000000", "80cb0000ffffff"]) {
       const result = RtcpPacket.decode(fromHex(hex))
       assert(Result.isFailure(result))

@@ -49,7 +49,7 @@ describe("E2eeGate", () => {
     assert.deepStrictEqual(gate.gate(member, 1_200), { _tag: "open" })
   })
 
-  it("is open at the next commit in a new group, whether or not all were ready for the one before", () => {
+  it("is open at the next commit in a new group, whether or not all members were ready for the previous one", () => {
     const gate = new E2eeGate()
     gate.joined(true, 1_000)
     gate.joined(false, 1_100)

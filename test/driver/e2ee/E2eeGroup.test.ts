@@ -150,7 +150,7 @@ describe("E2eeGroup", () => {
   )
 
   test(
-    "does not say a commit again that proposals behind it have made worthless",
+    "does not repeat a commit that later proposals have made invalid",
     Effect.gen(function*() {
       const { group, propose, take, welcome } = yield* rig
       yield* group.begin(1)
@@ -164,7 +164,7 @@ describe("E2eeGroup", () => {
   )
 
   test(
-    "goes on at another version, and asks at that one to be added anew",
+    "continues at another version, and asks to be added again at that version",
     Effect.gen(function*() {
       const { group, mock, welcome } = yield* rig
       yield* group.begin(1)

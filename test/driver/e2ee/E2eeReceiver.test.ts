@@ -391,7 +391,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "frames that waited for their epoch are told to have been read as those of when they came",
+      "reports frames that waited for their epoch with the time of their arrival",
       Effect.gen(function*() {
         const { arrivals, group, outcomes, receive, receiver, state } = yield* rig()
         state.nowMs = 100
@@ -405,7 +405,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "silence does not wait for a commit behind a thousand packets that do",
+      "silence does not wait for a commit, even after a thousand packets that do",
       Effect.gen(function*() {
         const { payloads, receive, receiver } = yield* rig()
         const silence = OpusPacket.silenceFrame()
@@ -462,7 +462,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "what waited for a name and is too much when the time behind the resume is over is counted, all of it",
+      "all excess packets that waited for a name are counted when the time after a resume is over",
       Effect.gen(function*() {
         const { receive, receiver, state } = yield* rig()
         receiver.lose()

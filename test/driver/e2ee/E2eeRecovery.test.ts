@@ -30,7 +30,7 @@ describe("E2eeRecovery", () => {
     assert.isTrue(recovery.isDue(7_000))
   })
 
-  it("goes by the latest frame that could be read, and by the first of those behind it that could not", () => {
+  it("measures from the first unreadable frame after the latest readable one", () => {
     const recovery = new E2eeRecovery()
     fail(recovery, 1_000, 35)
     recovery.onDecrypted(true, 5_000)

@@ -91,7 +91,7 @@ describe("E2eeSender", () => {
   )
 
   test(
-    "rings are open as long as their sources are",
+    "rings are open as long as their sources",
     Effect.gen(function*() {
       const { sender } = yield* rig()
       const ring = FrameRing.make()

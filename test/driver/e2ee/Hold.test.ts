@@ -26,7 +26,7 @@ describe("Hold", () => {
     assert.isFalse(hold.isStretched(2_000))
   })
 
-  it("parts the oldest of whoever has most from those that go on waiting, all in their order", () => {
+  it("takes out the oldest packets of the user with the most, and keeps the order of all others", () => {
     const part = (all: string, packets: number) => {
       const numbered = Array.from(all, (who, i) => ({ who, i }))
       return Hold.part(numbered, ({ who }) => Ssrc.make(who.codePointAt(0) ?? 0), packets)
