@@ -7,14 +7,17 @@ import * as Rig from "./rig.ts"
 
 const user = "bot"
 
-/** The main gateway is back, tells what happens, and does not say that it has resumed: nothing is sent to it for half a minute. */
+/**
+ * The main gateway is back and reports what happens, but does not say that it has resumed: nothing is sent to it for
+ * half a minute.
+ */
 const mute: FaultSchedule.Schedule = [
   { atMs: 1_000, incident: { _tag: "CutGateway", user } },
   { atMs: 1_000, incident: { _tag: "WithholdMessage", user, point: "gateway-out", op: "RESUMED", forMs: 20_000 } },
   { atMs: 3_000, incident: { _tag: "ExpireVoice", user } }
 ]
 
-/** A bot from whom its main gateway took nothing when it wanted to leave, and came with a place in the meantime. */
+/** A bot whose main gateway accepted nothing when the bot wanted to leave, and named a place for it in the meantime. */
 const visit = (meanwhile: Effect.Effect<unknown, Emulator.EmulatorError, Emulator.Emulator>) =>
   Rig.run(Effect.gen(function*() {
     const discord = yield* Emulator.Emulator
@@ -31,7 +34,7 @@ const visit = (meanwhile: Effect.Effect<unknown, Emulator.EmulatorError, Emulato
     yield* Effect.sleep("10 seconds")
     yield* Effect.orDie(meanwhile)
     yield* Effect.sleep("60 seconds")
-    // Ready, its voice session lost, asked in vain for 15 seconds, and up again for good
+    // Ready, its voice session lost, 15 seconds of asking in vain, and then permanently up again
     assert.deepStrictEqual(states, [
       "Ready",
       "Resuming",
@@ -49,11 +52,11 @@ const visit = (meanwhile: Effect.Effect<unknown, Emulator.EmulatorError, Emulato
     yield* Rig.blameless
   })).pipe(Effect.provide(Rig.memory()))
 
-describe("a main gateway that takes nothing while voice is lost", () => {
-  it.effect("is not told to leave the place that it has named meanwhile, on another server", () =>
+describe("a main gateway that accepts nothing while voice is lost", () => {
+  it.effect("is not told to leave the place that it named in the meantime, on another server", () =>
     visit(Emulator.Emulator.use(({ faults }) => faults.moveServer("lobby"))))
 
-  it.effect("is not told to leave the place that it has named meanwhile, in another channel", () =>
+  it.effect("is not told to leave the place that it named in the meantime, in another channel", () =>
     visit(Emulator.Emulator.use(({ faults }) => faults.moveUser(user, "other"))))
 })
 
