@@ -868,7 +868,7 @@ describe("Gateway", () => {
         assert.deepStrictEqual(requests, [{ op: 4, d: request(501) }])
       })))
 
-    it.effect("says that requests wait for the limit, until a moment after, and warns of it once", () => {
+    it.effect("reports that requests wait for the limit, until a moment after, and warns once", () => {
       const lines: Array<string> = []
       return run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()

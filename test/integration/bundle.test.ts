@@ -59,7 +59,7 @@ const bundled = Effect.fnUntraced(function*(input: { readonly [name: string]: st
  */
 const recipe = (format: "esm" | "cjs"): string => {
   const [, block = ""] = /```sh\n(lib=.*?)```/s.exec(readFileSync(file("../../docs/deployment.md"), "utf8")) ?? []
-  const [esm = "", cjs = ""] = block.split(/# or, .*\n/)
+  const [esm = "", cjs = ""] = block.split(/# for CommonJS, .*\n/)
   return format === "esm" ? esm : [...esm.trimEnd().split("\n").slice(0, -2), cjs].join("\n")
 }
 

@@ -184,7 +184,7 @@ describe("members", () => {
   )
 
   test(
-    "are told of by name as soon as they come, because the main gateway is the first to tell",
+    "are reported by name as soon as they join, because the main gateway reports them first",
     Effect.all({ ann: Rig.guest("secure", "ann"), discord: Emulator.Emulator }),
     ({ discord }) =>
       Effect.gen(function*() {

@@ -17,6 +17,6 @@ describe("an MP4 file without the package that reads it", () => {
       assert.strictEqual(refused.end, "Unsupported")
       assert.match(refused.message, /there is no reader for MP4: /)
       const given = yield* collect(AudioSource.fromFile(song, { ffmpeg: { command: "no-such-program" } }))
-      assert.match(given.message, /no-such-program is not there/)
+      assert.match(given.message, /no-such-program was not found/)
     }))
 })
