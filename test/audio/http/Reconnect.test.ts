@@ -111,7 +111,7 @@ describe("a station that is joined again", () => {
       assert.deepStrictEqual(heard, [1])
       assert.deepStrictEqual(openedAt, [0, 100, 300, 700])
       assert.strictEqual(kindOf(end), "Failed")
-      assert.match(String(end), /the connection to the station has ended/)
+      assert.match(String(end), /the connection to the station ended/)
     }).pipe(Effect.scoped))
 
   it.effect("leaves a server alone for as long as that wants, unless nobody waits for as long", () =>
