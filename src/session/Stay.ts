@@ -134,7 +134,9 @@ export class Stay {
     const { movingTo, self, whereabouts } = this.#keeper.options
     // naming only the current channel would undo the move
     return whereabouts.show(() => movingTo() ?? this.#here(), () => self.flags()).pipe(
-      Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
+      Effect.catch((error) =>
+        Effect.logWarning(`Could not update whether the bot is shown as muted or deafened: ${error.message}`)
+      ),
       Effect.as(undefined)
     )
   }
