@@ -19,7 +19,7 @@ const manualAlarm = (startMs = 0) => {
         at = Infinity
       }
     } satisfies AudioClock.Alarm,
-    /** Moves time on; alarms ring when they are due. */
+    /** Advances time; alarms ring when they are due. */
     run: (untilMs: number) => {
       while (at <= untilMs) {
         now = Math.max(now, at)
@@ -28,7 +28,7 @@ const manualAlarm = (startMs = 0) => {
       }
       now = untilMs
     },
-    /** Blocks the process: time passes, nothing rings until the end. */
+    /** Blocks the process: time passes, but nothing rings until the end. */
     stall: (untilMs: number) => {
       now = untilMs
       if (at > now) return
@@ -62,7 +62,7 @@ const recorder = (clock: AudioClock.AudioClock["Service"], frameMs: number) => {
 }
 
 describe("AudioClock", () => {
-  it("calls a sender on a grid of its own, at the millisecond", () => {
+  it("calls a sender on its own grid, to the millisecond", () => {
     const { alarm, run } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const sender = recorder(clock, 20)
@@ -105,7 +105,7 @@ describe("AudioClock", () => {
     for (const { due, now } of sender.calls) assert.isTrue(now - due >= 0 && now - due < 1)
   })
 
-  it("calls once after a stall, and tells how late it is", () => {
+  it("calls a sender once after a stall, and tells it how late it is", () => {
     const { alarm, run, stall } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const late: Array<number> = []
@@ -139,7 +139,7 @@ describe("AudioClock", () => {
     assert.strictEqual(sender.calls.length, 1)
   })
 
-  it("lets senders leave, also from within a beat, and then sleeps", () => {
+  it("lets senders leave, also during a beat, and then sleeps", () => {
     const { alarm, pending, run } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const other = recorder(clock, 20)
@@ -177,7 +177,7 @@ describe("AudioClock", () => {
     assert.strictEqual(calls, 2)
   })
 
-  it("calls at their time those who asked for one far ahead, whatever stalls in between", () => {
+  it("calls senders on time that asked far ahead, whatever stalls in between", () => {
     for (const stallMs of [0, 1, 255, 256, 257, 5_000, 66_000, 400_000]) {
       for (const startMs of [0, 1, 255, 256, 1_000_000]) {
         const { alarm, now, pending, run, stall } = manualAlarm(startMs)
@@ -222,7 +222,7 @@ describe("AudioClock", () => {
     assert.deepStrictEqual(calls, [40])
   })
 
-  it("has nothing to do with who has left, and gives its slot away once", () => {
+  it("ignores a sender that has left, and gives its slot away only once", () => {
     const { alarm, pending, run } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const sender = recorder(clock, 20)
@@ -238,13 +238,13 @@ describe("AudioClock", () => {
     assert.strictEqual(clock.register({ onDue: () => Infinity }).align(100), 120)
   })
 
-  it("keeps a sender's slot, however often it is asked for", () => {
+  it("keeps a sender's slot, however often it is aligned", () => {
     const { alarm } = manualAlarm()
     const registration = AudioClock.make(alarm).register({ onDue: () => Infinity })
     assert.deepStrictEqual(new Set(Array.from({ length: 100 }, () => registration.align(1_000))), new Set([1_000]))
   })
 
-  it("calls at once a sender that asks for a time before there was one", () => {
+  it("calls a sender at once if its time is in the past", () => {
     const { alarm, run } = manualAlarm()
     const sender = recorder(AudioClock.make(alarm), 20)
     sender.registration.schedule(-1)
@@ -252,7 +252,7 @@ describe("AudioClock", () => {
     assert.strictEqual(sender.calls.length, 1)
   })
 
-  it("wakes nobody before its time, however long nobody was there", () => {
+  it("wakes nobody early, however long no sender was scheduled", () => {
     const { alarm, pending, run } = manualAlarm()
     const sender = recorder(AudioClock.make(alarm), 20)
     run(1_000_000)
@@ -260,7 +260,7 @@ describe("AudioClock", () => {
     assert.strictEqual(pending(), 1_000_010)
   })
 
-  it("asks for one wake-up a turn, and for none that would come behind the one it has", () => {
+  it("asks for one wake-up per turn, and for none later than the one it has", () => {
     const { alarm, run } = manualAlarm()
     const asked: Array<number> = []
     const clock = AudioClock.make({ ...alarm, set: (atMs, ring) => alarm.set(atMs, (asked.push(atMs), ring)) })
@@ -277,7 +277,7 @@ describe("AudioClock", () => {
     assert.deepStrictEqual(asked, [10, 30])
   })
 
-  it("calls in the same turn who is asked for by one that is late", () => {
+  it("calls a sender in the same turn if a late sender schedules it", () => {
     const { alarm, stall } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const other = recorder(clock, 20)
@@ -291,7 +291,7 @@ describe("AudioClock", () => {
     assert.strictEqual(other.calls[0]?.now, 50)
   })
 
-  it("asks again for an alarm that rings too early", () => {
+  it("sets the alarm again if it rings too early", () => {
     const { alarm, pending, run } = manualAlarm()
     const rings: Array<() => void> = []
     const clock = AudioClock.make({ ...alarm, set: (atMs, ring) => alarm.set(atMs, (rings.push(ring), ring)) })
@@ -306,7 +306,7 @@ describe("AudioClock", () => {
     assert.deepStrictEqual(sender.calls, [{ now: 20, due: 20 }])
   })
 
-  it("leaves for the next millisecond what is due within this one", () => {
+  it("does not call a sender before its time within the current millisecond", () => {
     const { alarm, run, stall } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const calls: Array<number> = []
@@ -323,7 +323,7 @@ describe("AudioClock", () => {
     assert.deepStrictEqual(calls, [9.5, 10])
   })
 
-  it("tells the time anew where many are called in one slot", () => {
+  it("reads the time again when many senders are called in one slot", () => {
     const { alarm, now, run, stall } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const calls: Array<number> = []
@@ -341,7 +341,7 @@ describe("AudioClock", () => {
     assert.deepStrictEqual(calls.map((ms) => Math.round(ms * 100) / 100), read)
   })
 
-  /** Senders that post a packet each, and what has happened so far. */
+  /** Senders that each post a packet, and a record of what has happened. */
   const posting = (throwing: string) => {
     const { alarm, stall } = manualAlarm()
     const clock = AudioClock.make(alarm)
@@ -359,19 +359,19 @@ describe("AudioClock", () => {
     return { happened, stall }
   }
 
-  it("sends what a slot has made before the next one, also where both are late", () => {
+  it("sends what a slot made before it calls the next slot, even if both are late", () => {
     const { happened, stall } = posting("")
     stall(15)
     assert.deepStrictEqual(happened, ["made a", "made b", "sent a", "sent b", "made c", "sent c"])
   })
 
-  it("sends what was made before a sender throws", () => {
+  it("sends what has been made when a sender throws", () => {
     const { happened, stall } = posting("b")
     assert.throws(() => stall(15), "broken")
     assert.deepStrictEqual(happened, ["made a", "made b", "sent a", "sent b"])
   })
 
-  it("goes on with the others of a slot when one of them throws", () => {
+  it("continues with the other senders of a slot when one throws", () => {
     const { alarm, run } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const calls: Array<string> = []
@@ -398,7 +398,7 @@ describe("AudioClock", () => {
     for (const name of ["first", "last"]) assert.strictEqual(calls.filter((call) => call === name).length, 50)
   })
 
-  it("lets what a sender returns count, whatever it asked for while it ran", () => {
+  it("uses the time that a sender returns, whatever it scheduled while it ran", () => {
     const { alarm, pending, run } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const calls: Array<number> = []
@@ -417,7 +417,7 @@ describe("AudioClock", () => {
     assert.strictEqual(pending(), Infinity)
   })
 
-  it("has all senders of a slot look ahead before the first is called", () => {
+  it("lets all senders of a slot prefetch before it calls the first", () => {
     const { alarm, run } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const calls: Array<string> = []
@@ -436,7 +436,7 @@ describe("AudioClock", () => {
     assert.deepStrictEqual(calls, [...ahead("a", "b"), "a", "b", ...ahead("c"), "c"])
   })
 
-  it("lets a sender remove and schedule others of its own slot", () => {
+  it("lets a sender remove and reschedule others in its own slot", () => {
     const { alarm, pending, run } = manualAlarm()
     const clock = AudioClock.make(alarm)
     const calls: Array<string> = []
@@ -483,7 +483,7 @@ describe("AudioClock", () => {
   it.effect.each([
     { of: "a running process", layer: AudioClock.layer },
     { of: "Effect", layer: AudioClock.layerEffectClock }
-  ])("is silent when its layer is gone: that of $of", ({ layer }) =>
+  ])("is silent once its layer is closed: the clock of $of", ({ layer }) =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { register } = Context.get(yield* Layer.buildWithScope(layer, scope), AudioClock.AudioClock)
@@ -507,15 +507,15 @@ describe("AudioClock", () => {
       sender.start(from)
       yield* Effect.sleep("300 millis")
       sender.registration.remove()
-      // however slow the machine: never more than one call a frame, never before its time
+      // however slow the machine is: never more than one call per frame, never early
       assert.isAtMost(sender.calls.length, Math.floor((clock.now() - from) / 20) + 1)
       for (const { due, now } of sender.calls) assert.isAtLeast(now, due)
     }).pipe(Effect.provide(AudioClock.layer)))
 
-  it.effect("can be asked for another ring by one that rings at once, and be cleared then", () =>
+  it.effect("lets an alarm that rings at once set another one, which can be cleared", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
-      // a clock for which no time is no wait
+      // a clock on which sleeping for no time does not wait
       const eager: Clock.Clock = Object.assign(Object.create(clock), {
         sleep: (duration: Duration.Duration) => Duration.isZero(duration) ? Effect.void : clock.sleep(duration)
       })

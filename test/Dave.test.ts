@@ -14,7 +14,7 @@ const bob = UserId.make("1002")
 const cid = UserId.make("1003")
 const ids = [ann, bob, cid]
 
-/** What a group makes of a frame: as it would be sent. Waits for the other thread. */
+/** What a group makes of frames, as it would be sent. Waits for the other thread. */
 const encrypted = Effect.fnUntraced(function*(group: Dave.Group, frames: ReadonlyArray<Uint8Array>) {
   const ring = FrameRing.make()
   const counts = { encrypted: 0, failed: 0 }
@@ -39,7 +39,7 @@ const encrypted = Effect.fnUntraced(function*(group: Dave.Group, frames: Readonl
 
 const decrypted = (group: Dave.Group, from: UserId, frame: Uint8Array) =>
   Effect.callback<Uint8Array | Dave.DecryptFailure>((resume) => {
-    // whoever has lent the bytes uses them for the next packet
+    // the lender of the bytes reuses them for the next packet
     const lent = frame.slice()
     group.decrypt(
       from,
@@ -53,7 +53,7 @@ const frames = Array.from({ length: 40 }, (_, i) => Uint8Array.of(0xfc, i, ...Ar
 
 const layers: ReadonlyArray<readonly [string, Layer.Layer<Dave.Dave>]> = [
   ["in this thread", Dave.layer],
-  ["in a thread of its own", Dave.layerThread]
+  ["in their own thread", Dave.layerThread]
 ]
 
 for (const [where, layer] of layers) {
@@ -62,7 +62,7 @@ for (const [where, layer] of layers) {
 
   describe(`groups ${where}`, () => {
     test(
-      "members share epoch, code and audio; who is removed does not",
+      "members share epoch, code and audio; a removed member does not",
       Effect.gen(function*() {
         const server = yield* Server.make(ids)
         const group = server.group
@@ -110,7 +110,7 @@ for (const [where, layer] of layers) {
     )
 
     test(
-      "what was encrypted ahead of a change can be read by all who are there when it is sent",
+      "frames encrypted ahead of a change can be read by everyone who is there when they are sent",
       Effect.gen(function*() {
         const server = yield* Server.make(ids)
         yield* server.add(bob)
@@ -135,7 +135,7 @@ for (const [where, layer] of layers) {
     )
 
     test(
-      "who begins anew is added again, and knows the voice gateway from before",
+      "a member who starts over is added again, and still knows the voice gateway",
       Effect.gen(function*() {
         const server = yield* Server.make(ids)
         yield* server.add(bob)
@@ -147,14 +147,14 @@ for (const [where, layer] of layers) {
         const heard = yield* decrypted(server.group(bob), ann, first ?? new Uint8Array())
         assert(typeof heard !== "string")
         assert.deepStrictEqual(Uint8Array.from(heard), frames[3])
-        // as a committer, too
+        // also as a committer
         yield* server.remove(ann)
         assert.deepStrictEqual(server.group(bob).membership(), server.group(cid).membership())
       })
     )
 
     test(
-      "what was to be decrypted before a group begins anew is decrypted before",
+      "frames given for decryption before a group starts over are decrypted first",
       Effect.gen(function*() {
         const server = yield* Server.make(ids)
         yield* server.add(bob)
@@ -182,7 +182,7 @@ for (const [where, layer] of layers) {
     )
 
     test(
-      "what is no MLS is refused with its operation, and does no harm",
+      "data that is not MLS is refused with its operation, and does no harm",
       Effect.gen(function*() {
         const server = yield* Server.make(ids)
         yield* server.add(bob)
@@ -214,14 +214,14 @@ for (const [where, layer] of layers) {
     )
 
     test(
-      "another external sender that is told while a group stands is that of the next group",
+      "an external sender set while a group exists applies to the next group",
       Effect.gen(function*() {
         const server = yield* Server.make(ids)
         yield* server.add(bob)
         const next = Server.makeSender()
         const group = server.group(ann)
         yield* group.setExternalSender(next.bytes)
-        // it is not that of this one
+        // it does not apply to this one
         yield* server.add(cid)
         assert.strictEqual(group.membership()?.epoch, 2)
         yield* group.create(1)

@@ -23,7 +23,7 @@ const temporary = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
-/** Changes the first socket that is made, which is the echo. Gives all that were. */
+/** Changes the first socket that is made, which is the echo. Returns all sockets that were made. */
 const echoes = (
   change: (
     socket: Dgram.Socket,
@@ -56,7 +56,7 @@ const echoes = (
 const subject: Check.Subject = { group: "opus", name: "it", isRequired: true }
 
 describe("a trial", () => {
-  it.effect("ends as a check, whatever happens", () =>
+  it.effect("yields a check, whatever happens", () =>
     Effect.gen(function*() {
       const attempt = (trial: Effect.Effect<Check.Finding, { readonly _tag: string }>) =>
         Effect.map(Check.attempt(subject, "do that", trial), ({ detail, remedy, status }) => [status, detail, remedy])
@@ -74,7 +74,7 @@ describe("a trial", () => {
       assert.deepStrictEqual(yield* Fiber.join(waiting), ["missing", "it did not finish within 15 seconds", "do that"])
     }))
 
-  it.effect("is let go of what it has opened", () =>
+  it.effect("releases what it has opened", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
       const opened = Effect.acquireRelease(Effect.void, () => Effect.sync(() => log.push("released")))
@@ -84,7 +84,7 @@ describe("a trial", () => {
 })
 
 describe("versions", () => {
-  it("are those of package.json", () => {
+  it("match package.json", () => {
     assert.strictEqual(manifest.engines.node, `>=${Installed.leastNode}`)
     assert.deepStrictEqual(
       Object.fromEntries(Installed.peers.map(({ least, name }) => [name, `^${least}`])),
@@ -106,7 +106,7 @@ describe("versions", () => {
     for (const [version, least] of others) assert.isFalse(Installed.isCompatible(version, least), version)
   })
 
-  it("of Node: too old, dear in AES-GCM, and not Node at all", () => {
+  it("of Node are judged: too old, slow in AES-GCM, and other runtimes", () => {
     const node = (version: string) => Installed.runtime({ node: version })
     assert.strictEqual(node("22.18.0").status, "missing")
     assert.strictEqual(node("22.19.0").status, "ok")
@@ -119,7 +119,7 @@ describe("versions", () => {
     )
   })
 
-  it("of peers: not there, of another range, and twice", () => {
+  it("of peers are judged: missing, out of range, and installed twice", () => {
     const [effect, platform] = Installed.peers
     if (effect === undefined || platform === undefined) return assert.fail("no peers")
     const at = (version: string, path = "/a/package.json") => ({ version, path })
@@ -132,7 +132,7 @@ describe("versions", () => {
     assert.include(twice.detail, "another copy (4.1.2)")
   })
 
-  it.effect("are found where Node finds packages, behind links, too", () =>
+  it.effect("are found where Node finds packages, also behind links", () =>
     Effect.gen(function*() {
       const folder = yield* temporary
       const real = join(folder, "elsewhere")
@@ -151,7 +151,7 @@ describe("versions", () => {
 })
 
 describe("the machine", () => {
-  it.effect("has programs on its PATH, and may run them", () =>
+  it.effect("has a program if it is on the PATH and executable", () =>
     Effect.gen(function*() {
       const [first, second] = [yield* temporary, yield* temporary]
       writeFileSync(join(first, "tool"), "", { mode: 0o644 })
@@ -168,7 +168,7 @@ describe("the machine", () => {
       assert.strictEqual(Machine.which("tool", env), join(first, "tool"))
     }).pipe(Effect.scoped))
 
-  it.live("has a program if that says its version, however much it says besides", () =>
+  it.live("has a program if it prints its version, however much else it prints", () =>
     Effect.gen(function*() {
       const folder = yield* temporary
       const tried = (script: string) => {
@@ -177,7 +177,7 @@ describe("the machine", () => {
         return Effect.map(Machine.programs(path), ([check]) => check)
       }
       assert.deepInclude(yield* tried("echo tool version 7.1-x"), { status: "ok" })
-      // what is not read to its end does not come to it
+      // a program whose output is not read to its end does not get that far
       const flood = yield* tried("echo tool version 7.1-x; head -c 1000000 /dev/zero; exit 3")
       assert.deepInclude(flood, { status: "ok" })
       assert.strictEqual(flood?.facts["version"], "7.1-x")
@@ -198,7 +198,7 @@ describe("the machine", () => {
       assert.strictEqual((yield* Fiber.join(endless)).detail, "it did not finish within 75 seconds")
     }))
 
-  it("has a limit of open files, or says nothing", () => {
+  it("has a limit of open files, or no check of it", () => {
     const limits = (soft: string) =>
       `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${soft}   524288   files\n`
     assert.deepStrictEqual(Machine.openFiles(undefined), [])
@@ -207,7 +207,7 @@ describe("the machine", () => {
     assert.deepInclude(Machine.openFiles(limits("256"))[0], { status: "warning", facts: { soft: 256 } })
   })
 
-  it("has processors, and what a container leaves of them", () => {
+  it("has processors, limited by a container's quota", () => {
     const facts = (share: number) => ({ facts: { available: 4, share } })
     assert.deepInclude(Machine.processors(4, undefined), { status: "ok", ...facts(4) })
     assert.deepInclude(Machine.processors(4, "max 100000\n"), { status: "ok", ...facts(4) })
@@ -217,7 +217,7 @@ describe("the machine", () => {
     assert.strictEqual(Machine.processors(4, "800000 100000\n").detail, "4")
   })
 
-  it.live("keeps no socket that cannot be bound", () =>
+  it.live("closes a socket that cannot be bound", () =>
     Effect.gen(function*() {
       const sockets = yield* echoes((socket) => ({
         bind: () => {
@@ -231,7 +231,7 @@ describe("the machine", () => {
       assert.throws(() => sockets[0]?.close(), /Not running/)
     }).pipe(Effect.scoped))
 
-  it.live("is heard by nobody else, gets over an error of the socket, and lets it go", () =>
+  it.live("sends only to itself, survives a socket error, and closes the socket", () =>
     Effect.gen(function*() {
       const addresses: Array<string> = []
       const sockets = yield* echoes((socket, send) => ({
@@ -249,7 +249,7 @@ describe("the machine", () => {
       assert.throws(() => sockets[0]?.close(), /Not running/)
     }).pipe(Effect.scoped))
 
-  it.live("is told of something else that comes back", () =>
+  it.live("reports an answer that differs from what was sent", () =>
     Effect.gen(function*() {
       yield* echoes((_, send) => ({
         send: (message: Uint8Array, port: number, address: string) =>
@@ -259,7 +259,7 @@ describe("the machine", () => {
       assert.deepStrictEqual([status, detail], ["missing", "what came back is not what was sent"])
     }).pipe(Effect.scoped))
 
-  it.effect("waits two seconds for what does not come back", () =>
+  it.effect("waits two seconds for an answer", () =>
     Effect.gen(function*() {
       const arrived = yield* Deferred.make<void>()
       yield* echoes(() => ({ send: () => Deferred.doneUnsafe(arrived, Effect.void) }))
@@ -282,7 +282,7 @@ describe("the machine", () => {
 })
 
 describe("a thread", () => {
-  it.live("is tried, and let go", () =>
+  it.live("is tried out, and its failure is reported", () =>
     Effect.gen(function*() {
       const trial = (file: string) => Effect.promise(() => HelperThread.trial("test", new URL(file, import.meta.url)))
       assert.isUndefined(yield* trial("./transport/helper.ts"))
@@ -290,7 +290,7 @@ describe("a thread", () => {
       assert.include(yield* trial("data:text/javascript,throw new Error('not today')"), "not today")
     }))
 
-  it.effect("is let go where nobody waits for it any more", () =>
+  it.effect("is terminated when nobody waits for it any more", () =>
     Effect.gen(function*() {
       const ended = yield* Effect.acquireRelease(
         Effect.sync(() => vi.spyOn(Worker.prototype, "terminate")),
@@ -317,7 +317,7 @@ describe("a report", () => {
     facts: {}
   })
 
-  it("is a line for each check, and a sentence", () => {
+  it("has a line for each check, and a verdict", () => {
     const checks = [check("a", "ok", true), check("b", "missing", false), check("c", "warning", true)]
     assert.deepStrictEqual(Doctor.format({ checks, isFit: true }).split("\n"), [
       "ok       opus     a: so",
@@ -332,13 +332,13 @@ describe("a report", () => {
     assert.isFalse(Doctor.isObstacle(check("a", "missing", false)))
   })
 
-  it.live("is made in the process of a bot, and logs nothing", () =>
+  it.live("can be made in the process of a bot, which is fit without ffmpeg", () =>
     Effect.gen(function*() {
       const { checks, isFit } = yield* Doctor.examine({ ffmpeg: "no-such-program", beat: "20 millis" })
       assert.isTrue(isFit)
       const of = (name: string) => checks.find((check) => check.name === name)
       assert.deepInclude(of("ffmpeg"), { status: "missing", isRequired: false })
-      // nothing that is called ffmpeg, and so nothing beside it
+      // no program is called ffmpeg, so there is no ffprobe next to it
       assert.isUndefined(of("ffprobe"))
       assert.isTrue(Schema.is(Schema.Array(Schema.Struct({ name: Schema.String })))(checks))
     }))

@@ -9,6 +9,7 @@ import {
   Layer,
   Logger,
   Option,
+  Predicate,
   Queue,
   Random,
   Redacted,
@@ -38,7 +39,7 @@ const interval = 40_000
 
 const options = { token: Redacted.make(token), url }
 
-/** Every random number is one half: the first heartbeat comes after half an interval, jitter is 1. */
+/** Every random number is one half: the first heartbeat comes after half an interval, and jitter is 1. */
 const half = { nextIntUnsafe: () => 0, nextDoubleUnsafe: () => 0.5 }
 
 const run = <A, E>(
@@ -98,7 +99,7 @@ const request = (channel: number): Gateway.VoiceStateRequest => ({
 
 const accept = Effect.flatMap(MockTransport.MockWebSockets, (network) => network.accept)
 
-/** Says Hello; the client's Identify or Resume is the answer. */
+/** Sends Hello, and returns the client's answer: Identify or Resume. */
 const greet = Effect.fnUntraced(function*(peer: MockTransport.WebSocketPeer) {
   yield* say(peer, { op: 10, d: { heartbeat_interval: interval } })
   return yield* take(peer)
@@ -114,7 +115,7 @@ const connected = Effect.fnUntraced(function*(guilds: ReadonlyArray<GuildId> = [
   return { peer, gateway }
 })
 
-/** Lives long enough to reset the backoff. */
+/** Keeps a connection alive long enough to reset the backoff. */
 const last = Effect.fnUntraced(function*(peer: MockTransport.WebSocketPeer) {
   yield* TestClock.adjust(interval / 2)
   assert.strictEqual((yield* take(peer)).op, 1)
@@ -198,7 +199,7 @@ describe("Gateway", () => {
         { shard: [1, 4], properties: { os: "tos", browser: "b", device: "d" } }
       ))
 
-    it.effect("cleans a token that was copied with its prefix and a line end", () =>
+    it.effect("cleans up a token that was copied with its prefix and a line end", () =>
       run(
         Effect.gen(function*() {
           const identify = yield* Effect.flatMap(accept, greet)
@@ -208,7 +209,7 @@ describe("Gateway", () => {
         { token: Redacted.make(`Bot ${token}\n`) }
       ))
 
-    it.effect("beats first after a random part of the interval, then after each, with the last sequence", () =>
+    it.effect("beats after a random part of the interval, then after each interval, with the last sequence", () =>
       run(Effect.gen(function*() {
         const peer = yield* accept
         yield* greet(peer)
@@ -228,7 +229,7 @@ describe("Gateway", () => {
         assert.deepStrictEqual(yield* take(peer), { op: 1, d: 8 })
       })))
 
-    it.effect("beats once a second at most, whatever Hello says", () =>
+    it.effect("beats at most once a second, whatever Hello says", () =>
       run(Effect.gen(function*() {
         const peer = yield* accept
         yield* say(peer, { op: 10, d: { heartbeat_interval: 0.5 } })
@@ -252,7 +253,7 @@ describe("Gateway", () => {
         assert.strictEqual((yield* peer.closed).code, 4900)
       })))
 
-    it.effect("tells how long the last heartbeat took to be answered", () =>
+    it.effect("reports how long the last heartbeat took to be answered", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
         const roundTripMs = gateway.roundTripMs ?? assert.fail("not told")
@@ -262,14 +263,14 @@ describe("Gateway", () => {
         yield* say(peer, { op: 11, d: null })
         yield* settle
         assert.strictEqual(yield* roundTripMs, 70)
-        // an answer to nothing says nothing
+        // an answer to no heartbeat says nothing
         yield* TestClock.adjust(50)
         yield* say(peer, { op: 11, d: null })
         yield* settle
         assert.strictEqual(yield* roundTripMs, 70)
       })))
 
-    it.effect("measures from the first of several heartbeats that are not answered yet", () =>
+    it.effect("measures the round trip from the first of several unanswered heartbeats", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
         const roundTripMs = gateway.roundTripMs ?? assert.fail("not told")
@@ -283,7 +284,7 @@ describe("Gateway", () => {
         assert.strictEqual(yield* roundTripMs, 50)
       })))
 
-    it.effect("answers a request for a heartbeat at once; that answer alone is no missed beat", () =>
+    it.effect("answers a heartbeat request at once, which alone is not a missed beat", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
         yield* TestClock.adjust(interval / 2 - 10)
@@ -294,7 +295,7 @@ describe("Gateway", () => {
         assert.strictEqual(yield* connections, 0)
       })))
 
-    it.effect("takes a connection without acknowledgement for dead, and resumes where READY said", () =>
+    it.effect("considers a connection without acknowledgements dead, and resumes where READY said", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
         const lifecycle = yield* collectLifecycle(gateway)
@@ -316,7 +317,7 @@ describe("Gateway", () => {
         assert.deepStrictEqual(yield* take(next), { op: 1, d: 43 })
       })))
 
-    it.effect("reconnects at once when Discord asks for it, without ending the session", () =>
+    it.effect("reconnects at once when Discord asks for it, and resumes the session", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* stable()
         yield* say(peer, { op: 7, d: null })
@@ -325,7 +326,7 @@ describe("Gateway", () => {
         assert.strictEqual((yield* greet(next)).op, 6)
       })))
 
-    it.effect("waits even then, if the connection was young", () =>
+    it.effect("waits even then if the connection was young", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
         yield* say(peer, { op: 7, d: null })
@@ -336,7 +337,7 @@ describe("Gateway", () => {
         assert.strictEqual((yield* Effect.flatMap(accept, greet)).op, 6)
       })))
 
-    it.effect("is young for ten seconds", () =>
+    it.effect("considers a connection young for ten seconds", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
         yield* TestClock.adjust(9_999)
@@ -353,7 +354,7 @@ describe("Gateway", () => {
         assert.strictEqual((yield* Effect.flatMap(accept, greet)).op, 6)
       })))
 
-    it.effect("comes back soon, and with its session, where something cuts it twice a minute", () =>
+    it.effect("soon comes back and resumes if its connection is cut twice a minute", () =>
       run(Effect.gen(function*() {
         const waits: Array<number> = []
         let { peer } = yield* connected()
@@ -378,7 +379,7 @@ describe("Gateway", () => {
         assert.deepStrictEqual(waits, [1, 2, 4, ...Array.from({ length: 17 }, () => 1)])
       })))
 
-    it.effect("begins fewer sessions than Discord allows, where each is over after a minute", () =>
+    it.effect("begins fewer sessions than Discord allows if each ends after a minute", () =>
       run(Effect.gen(function*() {
         let begun = 0
         const end = (yield* Clock.monotonicTimeNanos) + 3_600_000_000_000n
@@ -396,7 +397,7 @@ describe("Gateway", () => {
         assert.isBelow(begun, 1_000 / 24)
       })))
 
-    it.effect("forgets its failures with each connection that has lasted, resumed ones too", () =>
+    it.effect("forgets its failures after each connection that lasted, including resumed ones", () =>
       run(Effect.gen(function*() {
         let { gateway, peer } = yield* stable()
         const lifecycle = yield* collectLifecycle(gateway)
@@ -413,7 +414,7 @@ describe("Gateway", () => {
         assert.deepStrictEqual(lifecycle.heard, Array.from({ length: 5 }, () => ["Lost", "Resumed"] as const).flat())
       })))
 
-    it.effect("is lost once, and waits ever longer, however well the connection was before", () =>
+    it.effect("reports one loss, and waits ever longer, however stable the connection was before", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* stable()
         const network = yield* MockTransport.MockWebSockets
@@ -429,7 +430,7 @@ describe("Gateway", () => {
         assert.strictEqual(yield* connections, 1)
       })))
 
-    it.effect("is not lost before it was there", () =>
+    it.effect("reports no loss before it was connected", () =>
       run(Effect.gen(function*() {
         const network = yield* MockTransport.MockWebSockets
         for (let i = 0; i < 3; i++) yield* network.refuse("Refused")
@@ -448,7 +449,7 @@ describe("Gateway", () => {
         assert.strictEqual((yield* Effect.flatMap(accept, greet)).op, 6)
       })))
 
-    it.effect("begins anew after Invalid Session with false, 1 to 5 seconds later", () =>
+    it.effect("begins a new session after Invalid Session with false, 1 to 5 seconds later", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
         const lifecycle = yield* collectLifecycle(gateway)
@@ -492,7 +493,7 @@ describe("Gateway", () => {
     )
 
     it.effect.each(CloseCode.gatewayTable.filter((entry) => entry.reaction === "stop"))(
-      "ends for good after close code $code, for everyone",
+      "ends permanently for everyone after close code $code",
       ({ code, name, remedy }) =>
         run(Effect.gen(function*() {
           const peer = yield* accept
@@ -524,7 +525,7 @@ describe("Gateway", () => {
         }))
     )
 
-    it.effect("gives up on a gateway that says no Hello, and on one that answers with nothing", () =>
+    it.effect("gives up on a gateway that sends no Hello, and on one that never answers Identify", () =>
       run(Effect.gen(function*() {
         const silent = yield* accept
         yield* TestClock.adjust("10 seconds")
@@ -538,7 +539,7 @@ describe("Gateway", () => {
         assert.strictEqual((yield* deaf.closed).code, 4900)
       })))
 
-    it.effect("is back when a network is that was away for hours", () =>
+    it.effect("comes back when a network returns that was away for hours", () =>
       run(Effect.gen(function*() {
         const network = yield* MockTransport.MockWebSockets
         // 1 + 2 + 4 + 8 + 16 + 32 + 64 + 60 * 120 seconds
@@ -554,7 +555,7 @@ describe("Gateway", () => {
         assert.strictEqual(yield* Fiber.join(fiber), yield* gateway.userId)
       })))
 
-    it.effect("a connection that comes up and dies again and again identifies less than a thousand times a day", () =>
+    it.effect("identifies fewer than a thousand times a day if its connections keep dying", () =>
       run(Effect.gen(function*() {
         yield* Gateway.Gateway
         for (let i = 0; i < 20; i++) {
@@ -568,11 +569,11 @@ describe("Gateway", () => {
           assert.strictEqual(yield* connections, 0)
           yield* TestClock.adjust(1)
         }
-        // the jitter takes a fifth off at most
+        // the jitter takes off a fifth at most
         assert.isBelow(86_400 / (0.8 * 120), 1_000)
       })))
 
-    it.effect("says that it is given up, and why, when a schedule ends", () =>
+    it.effect("reports that it gave up, and why, when its schedule ends", () =>
       run(
         Effect.gen(function*() {
           const network = yield* MockTransport.MockWebSockets
@@ -587,7 +588,7 @@ describe("Gateway", () => {
         { reconnect: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) }
       ))
 
-    it.effect("shows no more of a URL that it was given than can be read", () =>
+    it.effect("escapes and shortens a URL from Discord that it reports", () =>
       run(
         Effect.gen(function*() {
           const peer = yield* accept
@@ -609,7 +610,7 @@ describe("Gateway", () => {
         { reconnect: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 })) }
       ))
 
-    it.effect("takes another schedule, which sees what went wrong", () =>
+    it.effect("accepts another schedule, which sees what went wrong", () =>
       run(
         Effect.gen(function*() {
           const network = yield* MockTransport.MockWebSockets
@@ -629,7 +630,7 @@ describe("Gateway", () => {
         }
       ))
 
-    it.effect("fails with a type, not silently, when a part that was passed in breaks", () =>
+    it.effect("fails with GatewayFailed if a part that was passed in breaks", () =>
       run(
         Effect.gen(function*() {
           const network = yield* MockTransport.MockWebSockets
@@ -644,7 +645,7 @@ describe("Gateway", () => {
         }
       ))
 
-    it.effect("begins a new session where READY has brought a resume URL that is none", () =>
+    it.effect("begins a new session if the resume URL from READY is invalid", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
         const network = yield* MockTransport.MockWebSockets
@@ -657,7 +658,7 @@ describe("Gateway", () => {
       })))
 
     it.effect.each([[2, 7, 6, /^wss:\/\/resume\./], [3, 15, 2, /^wss:\/\/gateway\./]] as const)(
-      "gives a session up whose resume URL does not answer three times (%d times, %d s: op %d)",
+      "gives up a session after its resume URL failed three times (%d times, %d s: op %d)",
       ([refusals, seconds, op, url]) =>
         run(Effect.gen(function*() {
           const { peer } = yield* connected()
@@ -671,7 +672,7 @@ describe("Gateway", () => {
         }))
     )
 
-    it.effect("stops at a URL that is none", () =>
+    it.effect("stops at an invalid URL", () =>
       run(Effect.gen(function*() {
         const network = yield* MockTransport.MockWebSockets
         yield* network.refuse("InvalidUrl")
@@ -679,7 +680,7 @@ describe("Gateway", () => {
         assert.strictEqual((yield* reasonOf(gateway.userId))._tag, "GatewayUnreachable")
       })))
 
-    it.effect("stops when it cannot say what it is told to say", () =>
+    it.effect("stops if its Identify is too long to be sent", () =>
       run(
         Effect.gen(function*() {
           const peer = yield* accept
@@ -712,7 +713,7 @@ describe("Gateway", () => {
   })
 
   describe("voice", () => {
-    it.effect("passes both events on in order, from the moment of subscribing, to each subscriber", () =>
+    it.effect("passes both events on in order to each subscriber, from the moment it subscribes", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
         const first = yield* collectEvents(gateway)
@@ -744,7 +745,7 @@ describe("Gateway", () => {
         assert.deepStrictEqual(yield* take(peer), { op: 4, d: request(5) })
       })))
 
-    it.effect("keeps requests while the connection is down, and sends them once it is up", () =>
+    it.effect("holds requests while the connection is down, and sends them once it is up", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
         yield* peer.terminate
@@ -765,11 +766,11 @@ describe("Gateway", () => {
         yield* Fiber.join(third)
       })))
 
-    it.effect("sends on the next connection what this one could not take any more", () =>
+    it.effect("sends on the next connection what the current one could no longer take", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
         const asking = yield* Effect.forkChild(gateway.updateVoiceState(request(1)), { startImmediately: true })
-        // before anything else has had a turn
+        // before anything else had a turn
         yield* peer.terminate
         yield* TestClock.adjust("1 second")
         assert.isUndefined(asking.pollUnsafe())
@@ -780,7 +781,7 @@ describe("Gateway", () => {
         yield* Fiber.join(asking)
       })))
 
-    it.effect("says everything once to a gateway that begins twice", () =>
+    it.effect("sends everything once to a gateway that says Hello and READY twice", () =>
       Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
         yield* say(peer, { op: 10, d: { heartbeat_interval: interval } })
@@ -800,7 +801,7 @@ describe("Gateway", () => {
         Effect.provideService(Random.Random, half)
       ))
 
-    it.effect("says so when too many requests wait", () =>
+    it.effect("reports when too many requests are waiting", () =>
       run(Effect.gen(function*() {
         const gateway = yield* Gateway.Gateway
         const waiting = yield* Effect.forEach(
@@ -816,7 +817,7 @@ describe("Gateway", () => {
         assert.deepStrictEqual(yield* take(peer), { op: 4, d: request(65) })
       })))
 
-    it.effect("stays below 120 messages a minute and lets heartbeats pass", () =>
+    it.effect("stays below 120 messages a minute, and lets heartbeats pass", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
         const sentAt: Array<{ readonly op: number | "unknown"; readonly second: number }> = []
@@ -836,7 +837,7 @@ describe("Gateway", () => {
           yield* TestClock.adjust("1 second")
         }
         assert.strictEqual(sentAt.filter(({ op }) => op === 4).length, 300)
-        // The one more is Identify, which came before.
+        // The one more is Identify, which was sent before.
         assert.strictEqual(sentAt.filter(({ second }) => second === 0).length, 109)
         for (let from = 0; from < 140; from++) {
           const within = sentAt.filter(({ second }) => second >= from && second < from + 60)
@@ -845,7 +846,29 @@ describe("Gateway", () => {
         }
       })))
 
-    it.effect("says that requests wait for the limit, until a moment after, and warns of it once", () => {
+    it.effect("does not send a request that was withdrawn while it waited for the limit", () =>
+      run(Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        const ask = (n: number) => Effect.forkScoped(gateway.updateVoiceState(request(n)), { startImmediately: true })
+        // Identify was one
+        for (let i = 0; i < 109; i++) yield* ask(i)
+        const withdrawn = yield* ask(500)
+        yield* ask(501)
+        yield* Effect.repeat(settle, { times: 20 })
+        assert.strictEqual(yield* peer.waiting, 109)
+        yield* Fiber.interrupt(withdrawn)
+        yield* TestClock.adjust(interval / 2)
+        yield* say(peer, { op: 11, d: null })
+        yield* TestClock.adjust("39 seconds")
+        yield* TestClock.adjust("1 second")
+        yield* Effect.repeat(settle, { times: 20 })
+        const sent: Array<unknown> = []
+        while ((yield* peer.waiting) > 0) sent.push(yield* take(peer))
+        const requests = sent.slice(109).filter((message) => Predicate.hasProperty(message, "op") && message.op === 4)
+        assert.deepStrictEqual(requests, [{ op: 4, d: request(501) }])
+      })))
+
+    it.effect("reports that requests wait for the limit, until a moment after, and warns once", () => {
       const lines: Array<string> = []
       return run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected()
@@ -860,7 +883,7 @@ describe("Gateway", () => {
         yield* ask(50)
         yield* TestClock.adjust("1 second")
         assert.isFalse(gateway.isHeldBack?.())
-        // Identify was one; there is room for 51 more after a minute, and for the others a second later
+        // Identify was one; after a minute there is room for 51 more, and a second later for the others
         yield* ask(59 + 70)
         assert.strictEqual(yield* peer.waiting, 109)
         assert.isTrue(gateway.isHeldBack?.())
@@ -869,7 +892,7 @@ describe("Gateway", () => {
         yield* TestClock.adjust("39 seconds")
         yield* TestClock.adjust("1 second")
         yield* Effect.repeat(settle, { times: 20 })
-        // with two heartbeats
+        // including two heartbeats
         assert.strictEqual(yield* peer.waiting, 50 + 59 + 70 + 2)
         assert.isTrue(gateway.isHeldBack?.())
         yield* TestClock.adjust("5 seconds")
@@ -883,7 +906,7 @@ describe("Gateway", () => {
       )
     })
 
-    it.effect("has room for a message of 32 MiB, as READY of a bot in many guilds is", () =>
+    it.effect("accepts messages of 32 MiB, such as READY of a bot in many guilds", () =>
       Effect.gen(function*() {
         let room: number | undefined
         const transport = yield* Transport.WebSocketTransport
@@ -899,7 +922,7 @@ describe("Gateway", () => {
         assert.strictEqual(room, 32 * 1024 * 1024)
       }).pipe(Effect.provide(MockTransport.layerWebSocket)))
 
-    it.effect("ignores a flood of heartbeat requests before it breaks the limit", () =>
+    it.effect("ignores a flood of heartbeat requests rather than exceeding the limit", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
         for (let i = 0; i < 500; i++) yield* say(peer, { op: 1, d: null })
@@ -907,7 +930,7 @@ describe("Gateway", () => {
         assert.strictEqual(yield* peer.waiting, 114)
       })))
 
-    it.effect("knows our voice state from before, once the guild has arrived", () =>
+    it.effect("knows the bot's earlier voice state once the guild has arrived", () =>
       run(Effect.gen(function*() {
         const { gateway, peer } = yield* connected([guildId])
         const stateIn = Option.getOrThrow(gateway.initialVoiceState)
@@ -928,7 +951,7 @@ describe("Gateway", () => {
         assert.deepStrictEqual(yield* stateIn(guildId), Option.none())
       })))
 
-    it.effect("does not wait for ever for a guild", () =>
+    it.effect("does not wait forever for a guild", () =>
       run(Effect.gen(function*() {
         const { gateway } = yield* connected([guildId])
         const fiber = yield* Effect.forkChild(Option.getOrThrow(gateway.initialVoiceState)(guildId), {
@@ -964,7 +987,7 @@ describe("Gateway", () => {
     })
     const json = (status: number, body: unknown, headers: Record<string, string> = {}) => () =>
       new Response(JSON.stringify(body), { status, headers })
-    /** Lets promises run: fetch is one. */
+    /** Lets promises run, such as those of fetch. */
     const breathe = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
     const failure = Effect.flatMap(Gateway.Gateway, (gateway) => reasonOf(gateway.userId))
 
@@ -982,7 +1005,7 @@ describe("Gateway", () => {
       }))
 
     it.effect.each([[401, "stop"], [403, "stop"], [429, "resume"], [500, "resume"], [502, "resume"]] as const)(
-      "takes HTTP %d for: %s",
+      "reacts to HTTP %d with: %s",
       ([status, next]) =>
         Effect.gen(function*() {
           const { context, requests } = yield* rest(
@@ -1003,7 +1026,7 @@ describe("Gateway", () => {
         })
     )
 
-    it.effect("is asked what keeps us out of a channel", () =>
+    it.effect("is asked what keeps the bot out of a channel", () =>
       Effect.gen(function*() {
         const channelId = ChannelId.make("300")
         const answers = [
@@ -1012,9 +1035,10 @@ describe("Gateway", () => {
           json(200, { roles: [] })
         ]
         const tooMany = json(429, { retry_after: 7 }, { "retry-after": "7" })
+        const soon = json(429, { retry_after: 1 }, { "retry-after": "1" })
         const away = () => Promise.reject(new TypeError("away"))
         const { context, requests } = yield* rest(
-          [...answers, ...answers, away, tooMany, ...answers],
+          [...answers, ...answers, away, tooMany, ...answers, soon, ...answers],
           {
             url: "wss://gateway.example",
             restUrl: "https://rest.example/api"
@@ -1046,7 +1070,7 @@ describe("Gateway", () => {
           yield* settle
           assert.strictEqual(yield* asked(), "Full")
           assert.isUndefined(yield* asked())
-          // after too many questions it is left alone, for as long as it says
+          // after too many requests, it is left alone for as long as it says
           assert.isUndefined(yield* asked())
           assert.strictEqual(yield* Queue.size(requests), 5)
           yield* TestClock.adjust("6900 millis")
@@ -1054,10 +1078,42 @@ describe("Gateway", () => {
           assert.strictEqual(yield* Queue.size(requests), 5)
           yield* TestClock.adjust("100 millis")
           assert.strictEqual(yield* asked(), "Full")
+          assert.strictEqual(yield* Queue.size(requests), 8)
+          // many ask at once: only the first one is told to wait, and for five seconds at least
+          assert.deepStrictEqual(yield* Effect.all([asked(), asked()], { concurrency: 2 }), [undefined, undefined])
+          assert.strictEqual(yield* Queue.size(requests), 9)
+          yield* TestClock.adjust("4900 millis")
+          assert.isUndefined(yield* asked())
+          assert.strictEqual(yield* Queue.size(requests), 9)
+          yield* TestClock.adjust("100 millis")
+          assert.strictEqual(yield* asked(), "Full")
         }).pipe(Effect.provide(context))
       }))
 
-    it.effect("is left alone if only another gateway than Discord's is named", () =>
+    it.effect("is asked what keeps the bot out of a channel, at the default URLs too", () =>
+      Effect.gen(function*() {
+        const { context, requests } = yield* rest([
+          json(200, { url: "wss://found.example" }),
+          json(404, {}),
+          json(200, { id: guildId, roles: [] })
+        ])
+        yield* Effect.gen(function*() {
+          const { gateway } = yield* connected([guildId])
+          const asking = yield* Effect.forkChild(
+            gateway.obstacle?.(guildId, ChannelId.make("300")) ?? Effect.die("it cannot be asked"),
+            { startImmediately: true }
+          )
+          yield* breathe
+          assert.strictEqual(yield* Fiber.join(asking), "UnknownChannel")
+          assert.deepStrictEqual((yield* Queue.takeAll(requests)).map(({ url }) => url), [
+            "https://discord.com/api/v10/gateway/bot",
+            "https://discord.com/api/v10/channels/300",
+            `https://discord.com/api/v10/guilds/${guildId}`
+          ])
+        }).pipe(Effect.provide(context))
+      }))
+
+    it.effect("is not asked if only a gateway other than Discord's is given", () =>
       Effect.gen(function*() {
         const { context, requests } = yield* rest([json(404, {})], { url: "wss://gateway.example" })
         yield* Effect.gen(function*() {
@@ -1081,7 +1137,7 @@ describe("Gateway", () => {
         yield* Effect.provide(accept, context)
       }))
 
-    it.effect("tries again after a request that failed, was no JSON or took too long; never shows the token", () =>
+    it.effect("is tried again after a request that failed, was not JSON or took too long", () =>
       Effect.gen(function*() {
         const { context, requests } = yield* rest([
           () => Promise.reject(new TypeError(`Bot ${token} is an invalid header value`)),
@@ -1101,7 +1157,7 @@ describe("Gateway", () => {
         assert.match(reason.detail, /10 seconds/)
       }))
 
-    it.effect("does not start a session when none is left today", () =>
+    it.effect("does not start a session if none is left today", () =>
       Effect.gen(function*() {
         const { context } = yield* rest([
           json(200, { url: "wss://found.example", session_start_limit: { remaining: 0, reset_after: 3_600_000 } })
@@ -1111,7 +1167,7 @@ describe("Gateway", () => {
         assert.match(reason.detail, /60 minutes/)
       }))
 
-    it.effect("shows the token in no log line and no error", () =>
+    it.effect("never shows the token in a log line or an error", () =>
       Effect.gen(function*() {
         const lines: Array<string> = []
         const logger = Logger.make(({ cause, message }) => {

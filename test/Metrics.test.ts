@@ -70,7 +70,7 @@ const fresh = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.provideService(effect, Metric.MetricRegistry, new Map())
 
 describe("Metrics", () => {
-  it.effect("follow a session while it is there", () =>
+  it.effect("follow a session while it exists", () =>
     Effect.gen(function*() {
       const { session, state } = fake()
       state.buffering = buffering
@@ -88,7 +88,7 @@ describe("Metrics", () => {
       assert.deepStrictEqual(yield* series("discord_voice_media_round_trip_seconds"), new Map([["20", 0.04]]))
       const unused = yield* series("discord_voice_packets_unused_total")
       assert.deepStrictEqual([unused.get("20 malformed"), unused.get("20 failed_to_open")], [2, 3])
-      // what was counted since is looked at once more
+      // the counts since then are read once more
       state.statistics = { ...zeroStatistics, packetsSent: 130 }
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(yield* series("discord_voice_packets_sent_total"), new Map([["20", 130]]))
@@ -97,7 +97,7 @@ describe("Metrics", () => {
       }
     }).pipe(fresh))
 
-  it.effect("go on counting over reconnects, moves and what comes after all", () =>
+  it.effect("keep counting across reconnects, moves and losses that are taken back", () =>
     Effect.gen(function*() {
       const { session, state } = fake()
       state.buffering = buffering
@@ -147,7 +147,7 @@ describe("Metrics", () => {
       assert.deepStrictEqual(yield* series("discord_voice_session_up"), new Map())
     }).pipe(Effect.scoped, fresh))
 
-  it.effect("are as many as one session has, whatever comes and goes, where attributes say so", () =>
+  it.effect("stay as many as those of one session if attributes name no guild or channel", () =>
     Effect.gen(function*() {
       const { session, state } = fake()
       state.buffering = buffering
@@ -166,7 +166,7 @@ describe("Metrics", () => {
       assert.strictEqual((yield* series("discord_voice_frames_concealed_total")).get("all"), 500)
     }).pipe(fresh))
 
-  it.effect("keep what tells them apart, whatever attributes a program gives them", () =>
+  it.effect("keep what tells them apart, whatever attributes a program adds", () =>
     Effect.gen(function*() {
       const { session, state } = fake()
       state.buffering = buffering
@@ -175,7 +175,7 @@ describe("Metrics", () => {
       assert.deepStrictEqual([unused.get("20 late"), unused.get("20 duplicate")], [1, 2])
     }).pipe(Effect.scoped, fresh))
 
-  it.effect("keep nobody waiting at the end for a connection that gives no answer", () =>
+  it.effect("wait at most a second at the end for a connection that does not answer", () =>
     Effect.gen(function*() {
       const { session, state } = fake()
       state.buffering = buffering
@@ -191,7 +191,7 @@ describe("Metrics", () => {
       assert.deepStrictEqual(yield* series("discord_voice_session_up"), new Map())
     }).pipe(fresh))
 
-  it.effect("are there for every session that is joined with the layer, and for no other", () =>
+  it.effect("exist for every session that is joined with the layer, and for no other", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()

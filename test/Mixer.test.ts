@@ -40,7 +40,7 @@ const drain = (ring: FrameRing.FrameRing): ReadonlyArray<Uint8Array> => {
 }
 
 describe("Mixer", () => {
-  it.effect("makes frames ahead, as far as it may, and ends when its inputs have", () =>
+  it.effect("makes frames ahead up to its limit, and ends when its inputs have ended", () =>
     Effect.gen(function*() {
       const mixing = yield* opened()
       play(mixing)
@@ -63,7 +63,7 @@ describe("Mixer", () => {
       assert.isAbove(Hearing.ratio(sound.left, Hearing.sine(440), 960 * 2, 960 * 46), 30)
     }).pipe(Effect.scoped, Effect.provide(Mixer.layer)))
 
-  it.effect("makes them as far ahead as it is told", () =>
+  it.effect("makes frames as far ahead as configured", () =>
     Effect.gen(function*() {
       const mixing = yield* opened()
       play(mixing)
@@ -71,7 +71,7 @@ describe("Mixer", () => {
       assert.strictEqual(mixing.ring.bufferedMs(), 300)
     }).pipe(Effect.scoped, Effect.provide(Mixer.layerWith({ ahead: "300 millis" }))))
 
-  it.effect("has room for all of them, also where they are as long as can be", () =>
+  it.effect("has room for all frames ahead, even at their greatest size", () =>
     Effect.gen(function*() {
       const mixing = yield* opened({ encoder: { bitrate: 510_000 } })
       const noise = PcmRing.make(2_000)
@@ -81,7 +81,7 @@ describe("Mixer", () => {
       noise.end()
       mixing.command({ _tag: "Add", input: inputOf(1, noise) })
       yield* TestClock.adjust("600 millis")
-      // to the last one of two seconds
+      // up to the last one of two seconds
       for (let i = 0; i <= 70; i++) {
         assert.strictEqual(mixing.ring.bufferedMs(), 600)
         assert.isAbove(mixing.ring.next(), 1_200)
@@ -90,7 +90,7 @@ describe("Mixer", () => {
       }
     }).pipe(Effect.scoped, Effect.provide(Mixer.layerWith({ ahead: "600 millis" }))))
 
-  it.effect("takes what is beyond 60 to 600 ms for the nearest of them, and the least for what is no number", () =>
+  it.effect("limits ahead to between 60 and 600 ms, and uses 60 ms if it is not a number", () =>
     Effect.gen(function*() {
       const aheadOf = (ahead: Duration.Input) =>
         Effect.provide(Effect.map(Mixer.Mixer, ({ aheadMs }) => aheadMs), Mixer.layerWith({ ahead }))
@@ -98,7 +98,7 @@ describe("Mixer", () => {
       assert.deepStrictEqual(yield* Effect.forEach(inputs, aheadOf), [60, 60, 600, 600, 600, 60])
     }))
 
-  /** A mix that makes nothing by itself, and what it is told. */
+  /** A mix that makes nothing on its own, and the commands that it receives. */
   const silent = Effect.fnUntraced(function*(isHere: boolean) {
     const commands: Array<Command> = []
     const opener = async () => ({ isHere, command: (command: Command) => void commands.push(command), close: () => {} })
@@ -106,13 +106,13 @@ describe("Mixer", () => {
     return { commands, mixing: yield* Mixer.openWith(120, { onBroken }, opener) }
   })
 
-  /** The ring holds frames `written`, of which the driver takes some. */
+  /** Writes `written` frames to the ring, of which the driver takes `taken`. */
   const fill = (ring: FrameRing.FrameRing, written: number, taken: number) => {
     for (let i = 0; i < written; i++) ring.write(new Uint8Array(8), 960)
     for (let i = 0; i < taken; i++) ring.discard()
   }
 
-  it.effect("cuts behind what the driver has taken, and behind what it may be taking where the mix is in another thread", () =>
+  it.effect("cuts after what the driver has taken, or may be taking if the mix is in another thread", () =>
     Effect.gen(function*() {
       const cuts = Effect.fnUntraced(function*(isHere: boolean) {
         const { commands, mixing } = yield* silent(isHere)
@@ -125,7 +125,7 @@ describe("Mixer", () => {
         fill(second.ring, 3, 1)
         const third = mixing.cut([3])
         fill(third.ring, 1, 1)
-        // there is nothing behind
+        // nothing comes after it
         const fourth = mixing.cut([4])
         assert.deepStrictEqual(
           commands.map((command) => command._tag === "Cut" ? [command.inputs, command.from] : []),
@@ -137,7 +137,7 @@ describe("Mixer", () => {
       assert.deepStrictEqual(yield* cuts(false), [3, 3, 5, 6])
     }).pipe(Effect.scoped))
 
-  it.effect("refuses what no encoder takes", () =>
+  it.effect("refuses invalid encoder settings", () =>
     Effect.gen(function*() {
       for (
         const encoder of [{ bitrate: 1 }, { complexity: 11 }, { expectedLossPercent: 101 }, { signal: "x" as "auto" }]
@@ -162,7 +162,7 @@ describe("Mixer", () => {
       }).pipe(Effect.scoped, Effect.provide(layer)))
   }
 
-  it.live("has no more threads than a machine has room for, and one at least", () =>
+  it.live("starts at least one thread, and no more than the machine has room for", () =>
     Effect.gen(function*() {
       for (const threads of [1e12, -3, 0.5]) {
         const { ring } = yield* Effect.scoped(opened()).pipe(
@@ -172,13 +172,13 @@ describe("Mixer", () => {
       }
     }))
 
-  it.live("has as many threads as ever where the number of them is none", () =>
+  it.live("starts the default number of threads if the given one is not a number", () =>
     Effect.gen(function*() {
       const { ring } = yield* opened()
       assert.strictEqual(ring.framesWritten(), 0)
     }).pipe(Effect.scoped, Effect.provide(Mixer.layerThreadWith({ use: "always", threads: Number("two") }))))
 
-  it.live("uses a thread for all but the first mix at a time", () =>
+  it.live("uses a thread for every mix but the first one at a time", () =>
     Effect.gen(function*() {
       const workers = () => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length
       const scope = yield* Scope.make()
@@ -196,7 +196,7 @@ describe("Mixer", () => {
       assert.isAtLeast(third.ring.bufferedMs(), 40)
     }).pipe(Effect.scoped, Effect.provide(Mixer.layerThread)))
 
-  it.live("gives each mix to the thread that has the fewest, and starts no more than there can be", () =>
+  it.live("gives each mix to the thread with the fewest, and starts no more threads than allowed", () =>
     Effect.gen(function*() {
       const workers = () => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length
       const before = workers()
@@ -208,7 +208,7 @@ describe("Mixer", () => {
       assert.deepStrictEqual(counts, [1, 2, 2])
     }).pipe(Effect.scoped, Effect.provide(Mixer.layerThreadWith({ use: "always", threads: 2 }))))
 
-  it.live("ends its threads, and breaks what they still mix, when its layer does", () =>
+  it.live("ends its threads with its layer, and breaks what they still mix", () =>
     Effect.gen(function*() {
       const workers = () => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length
       const before = workers()
@@ -223,7 +223,7 @@ describe("Mixer", () => {
       assert.deepStrictEqual(errors.map(({ reason }) => reason._tag), ["EncodeFailed"])
     }).pipe(Effect.scoped))
 
-  it.live("tells of a thread that has ended, and starts another", () =>
+  it.live("reports a thread that has ended, and starts another", () =>
     Effect.gen(function*() {
       const thread = Thread.make({ onUnavailable: assert.fail })
       const broken: Array<string> = []
@@ -243,7 +243,7 @@ describe("Mixer", () => {
       yield* Effect.promise(() => thread.close())
     }))
 
-  it.live("mixes here where a thread cannot be started", () =>
+  it.live("mixes in this thread if another one cannot be started", () =>
     Effect.gen(function*() {
       const why: Array<string> = []
       const thread = Thread.make({
@@ -268,7 +268,7 @@ describe("Mixer", () => {
       assert.strictEqual(thread.size(), 2)
     }).pipe(Effect.scoped))
 
-  it.effect("breaks with an error when its codec does", () =>
+  it.effect("fails with EncodeFailed when its codec throws", () =>
     Effect.gen(function*() {
       const { encoder } = codec
       const spy = vi.spyOn(codec, "encoder").mockImplementation(async (options) => ({

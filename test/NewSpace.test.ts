@@ -6,7 +6,7 @@ import * as NewSpace from "../src/NewSpace.ts"
 const mib = () =>
   (getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? Number.NaN) / 1_048_576
 
-/** As hundreds of connections do: millions of new objects, of which a tenth stay for a while. */
+/** Allocates as hundreds of connections do: millions of new objects, a tenth of which stay for a while. */
 const allocate = () => {
   const kept: Array<object> = []
   for (let i = 0; i < 2_000_000; i++) {
@@ -24,7 +24,7 @@ const build = Effect.gen(function*() {
 })
 
 describe("NewSpace", () => {
-  it.effect("keeps it small as long as a layer is in use, and lets it grow before and after", () =>
+  it.effect("keeps the new space small while a layer is in use, and lets it grow before and after", () =>
     Effect.gen(function*() {
       allocate()
       const before = mib()
@@ -44,7 +44,7 @@ describe("NewSpace", () => {
       assert.isAbove(mib(), 4)
     }))
 
-  it.effect("leaves no collector lying about", () =>
+  it.effect("leaves no gc function on globalThis", () =>
     Effect.gen(function*() {
       yield* Scope.close(yield* build, Exit.void)
       assert.strictEqual(Reflect.get(globalThis, "gc"), undefined)

@@ -7,7 +7,7 @@ import { bytes } from "./protocol/arbitraries.ts"
 
 const rate = 48_000
 
-/** `samples` a channel of a tone, from the sample `start` on; the second channel an octave higher. */
+/** A tone of `samples` per channel, from the sample `start` on; the second channel is an octave higher. */
 const tone = (hertz: number, samples: number, channels: 1 | 2 = 2, start = 0, level = 8000): Int16Array => {
   const pcm = new Int16Array(samples * channels)
   for (let i = 0; i < samples; i++) {
@@ -93,7 +93,7 @@ const libraries = [
 for (const { layer, name, recovers } of libraries) {
   layerOf(layer)(`Opus by ${name}`, (it) => {
     it.effect.each([120, 240, 480, 960, 1920, 2880])(
-      "finds the tones of both channels again in frames of %d",
+      "preserves the tones of both channels in frames of %d",
       (samples) =>
         Effect.gen(function*() {
           const frames = Math.ceil(rate / 4 / samples)
@@ -120,7 +120,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.deepStrictEqual(channelOf(stereo, 2, 0), channelOf(stereo, 2, 1))
       }))
 
-    it.effect("gives packets and samples that are the caller's to keep", () =>
+    it.effect("returns packets and samples that the caller may keep", () =>
       Effect.gen(function*() {
         const encoder = yield* (yield* OpusEncoder.OpusEncoder).make()
         const decoder = yield* (yield* OpusDecoder.OpusDecoder).make()
@@ -136,7 +136,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.strictEqual(packet.buffer.byteLength, packet.length)
       }))
 
-    it.effect("takes frames that are parts of larger arrays and leaves them alone", () =>
+    it.effect("accepts frames that are parts of larger arrays, and leaves the arrays alone", () =>
       Effect.gen(function*() {
         const all = join([silences().fill(30_000), tones(0), silences().fill(-30_000)])
         const whole = yield* encodeAll({}, 1, () => tones(0))
@@ -145,7 +145,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.deepStrictEqual(all.slice(1920, 3840), tones(0))
       }))
 
-    it.effect("refuses frames of other sizes and goes on", () =>
+    it.effect("refuses frames of other sizes, and continues", () =>
       Effect.gen(function*() {
         const encoder = yield* (yield* OpusEncoder.OpusEncoder).make()
         for (const length of [0, 1, 2, 239, 241, 960, 1919, 1921, 2880, 5761, 5762, 11_520]) {
@@ -158,7 +158,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.isAbove((yield* encoder.encode(tones(0))).length, 10)
       }))
 
-    it.effect("obeys the bitrate, at the start and from the next frame on", () =>
+    it.effect("obeys the bitrate, initially and when it is changed", () =>
       Effect.gen(function*() {
         const size = (bitrate: number) => Effect.map(encodeAll({ bitrate }, 50, tones), total)
         const [low, high] = [yield* size(24_000), yield* size(256_000)]
@@ -173,14 +173,14 @@ for (const { layer, name, recovers } of libraries) {
         assert.isAbove(after.length, 2 * before.length)
       }))
 
-    it.effect("leaves the bitrate to libopus, which gives two channels more than one", () =>
+    it.effect("leaves the bitrate to libopus by default, which gives two channels more than one", () =>
       Effect.gen(function*() {
         const mono = yield* encodeAll({ channels: 1 }, 50, (i) => tone(440, 960, 1, i * 960))
         const stereo = yield* encodeAll({}, 50, tones)
         assert.isAbove(total(stereo), total(mono))
       }))
 
-    it.effect("sends next to nothing of silence with dtx", () =>
+    it.effect("sends next to nothing for silence with dtx", () =>
       Effect.gen(function*() {
         const options = { application: "voip", channels: 1, bitrate: 24_000 } as const
         const frame = (i: number) => i < 20 ? voices(i) : new Int16Array(960)
@@ -189,7 +189,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.strictEqual(tiny(yield* encodeAll(options, 100, frame)), 0)
       }))
 
-    it.effect("changes what it makes with application, complexity and expected loss", () =>
+    it.effect("changes its output with application, complexity and expected loss", () =>
       Effect.gen(function*() {
         const make = (options: OpusEncoder.EncoderOptions) =>
           Effect.map(encodeAll({ channels: 1, bitrate: 32_000, ...options }, 30, voices), (packets) =>
@@ -204,7 +204,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.notStrictEqual(yield* make({ application: "voip", fec: true, expectedLossPercent: 30 }), voip)
       }))
 
-    it.effect("encodes no wider band than it is told, and takes the sound for what it is told", () =>
+    it.effect("encodes no wider bandwidth than set, and treats the sound as the signal type says", () =>
       Effect.gen(function*() {
         const bandwidths = ["narrowband", "mediumband", "wideband", "superwideband", "fullband"] as const
         const widest = (options: OpusEncoder.EncoderOptions) =>
@@ -218,7 +218,7 @@ for (const { layer, name, recovers } of libraries) {
           )
         assert.strictEqual(yield* widest({}), 4)
         for (const [index, bandwidth] of bandwidths.entries()) {
-          // CELT has no mediumband, and takes the wider one
+          // CELT does not have mediumband, and uses the next wider one
           const found = yield* widest({ bandwidth, application: "voip", signal: "voice", bitrate: 24_000 })
           assert.isAtMost(found, index, bandwidth)
           if (index !== 1) assert.strictEqual(yield* widest({ bandwidth }), index, bandwidth)
@@ -232,7 +232,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.strictEqual(yield* encoded("auto"), yield* encoded(undefined))
       }))
 
-    it.effect("spends bytes on error correction when loss is expected, from the next frame on", () =>
+    it.effect("spends bytes on error correction when loss is expected, also when that changes", () =>
       Effect.gen(function*() {
         const options = { application: "voip", channels: 1, bitrate: 24_000, fec: true } as const
         const redundant = (packets: ReadonlyArray<Uint8Array>) => packets.filter(hasRedundancy).length
@@ -244,7 +244,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.isAbove(redundant(packets), 30)
       }))
 
-    it.effect("predicts nothing, and takes what the bitrate says, where it is told to", () =>
+    it.effect("can turn prediction and variable bitrate off", () =>
       Effect.gen(function*() {
         const sizes = Effect.fnUntraced(function*(change: (encoder: OpusEncoder.Encoder) => typeof Effect.void) {
           const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ bitrate: 96_000 })
@@ -273,7 +273,7 @@ for (const { layer, name, recovers } of libraries) {
             { complexity: -1 },
             { expectedLossPercent: 101 },
             { expectedLossPercent: -1 },
-            // what a program in plain JavaScript may say
+            // values that a program in plain JavaScript may pass
             { fec: "yes" as unknown as boolean },
             { dtx: 1 as unknown as boolean },
             { application: "music" as "audio" },
@@ -297,7 +297,7 @@ for (const { layer, name, recovers } of libraries) {
         yield* encoders.make({ bitrate: 512_000, complexity: 10, expectedLossPercent: 0 })
       }))
 
-    it.effect("decodes what a packet can hold: 120 ms in one", () =>
+    it.effect("decodes the longest possible packet: 120 ms", () =>
       Effect.gen(function*() {
         const decoder = yield* (yield* OpusDecoder.OpusDecoder).make()
         const [packet = new Uint8Array(0)] = yield* encodeAll({ bitrate: 64_000 }, 1, tones)
@@ -331,7 +331,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.notInclude(odd.message, "Close")
       }))
 
-    it.effect("refuses what is no packet and goes on", () =>
+    it.effect("refuses data that is not a packet, and continues", () =>
       Effect.gen(function*() {
         const decoder = yield* (yield* OpusDecoder.OpusDecoder).make()
         for (const packet of [new Uint8Array(0), Uint8Array.of(0xff, 0xff), new Uint8Array(70_000)]) {
@@ -355,7 +355,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.strictEqual((yield* decoder.decode(Uint8Array.of(0xf8, 0xff, 0xfe))).length, 1920)
       }).pipe(Effect.scoped))
 
-    it.effect("fills a gap of any length with what was heard before", () =>
+    it.effect("fills a gap of any length from what was heard before", () =>
       Effect.gen(function*() {
         const decoders = yield* OpusDecoder.OpusDecoder
         const packets = yield* encodeAll({ bitrate: 96_000 }, 30, tones)
@@ -380,7 +380,7 @@ for (const { layer, name, recovers } of libraries) {
         }
       }))
 
-    it.effect("frees its codecs with their scope, which then refuse to work", () =>
+    it.effect("frees its codecs with their scope, after which they refuse to work", () =>
       Effect.gen(function*() {
         const scope = yield* Scope.make()
         const encoder = yield* Scope.provide((yield* OpusEncoder.OpusEncoder).make(), scope)
@@ -403,7 +403,7 @@ for (const { layer, name, recovers } of libraries) {
         }
       }))
 
-    it.effect("has room for the longest frames in every setting, and is the same afterwards", () =>
+    it.effect("has room for the longest frames in every setting, and works the same afterward", () =>
       Effect.gen(function*() {
         const probe = Effect.gen(function*() {
           const packets = yield* encodeAll({ bitrate: 64_000 }, 10, tones)
@@ -425,7 +425,7 @@ for (const { layer, name, recovers } of libraries) {
         assert.deepStrictEqual(yield* probe, before)
       }))
 
-    it.effect("makes and frees codecs without end", () =>
+    it.effect("can create and free codecs any number of times", () =>
       Effect.gen(function*() {
         const encoders = yield* OpusEncoder.OpusEncoder
         const decoders = yield* OpusDecoder.OpusDecoder
@@ -474,7 +474,7 @@ for (const { layer, name, recovers } of libraries) {
       }))
 
     if (recovers) {
-      it.effect("recovers a lost packet from the next, better than by filling in", () =>
+      it.effect("recovers a lost packet from the next one better than by concealment", () =>
         Effect.gen(function*() {
           const decoders = yield* OpusDecoder.OpusDecoder
           const packets = yield* encodeAll(
@@ -517,7 +517,7 @@ for (const { layer, name, recovers } of libraries) {
           }
         }))
 
-      it.effect("refuses to recover from nothing or for no time", () =>
+      it.effect("refuses to recover from an invalid packet, or zero samples", () =>
         Effect.gen(function*() {
           const decoder = yield* (yield* OpusDecoder.OpusDecoder).make()
           for (
@@ -531,7 +531,7 @@ for (const { layer, name, recovers } of libraries) {
           }
         }))
     } else {
-      it.effect("says that it cannot recover", () =>
+      it.effect("reports that it cannot recover", () =>
         Effect.gen(function*() {
           const decoder = yield* (yield* OpusDecoder.OpusDecoder).make()
           const error = yield* Effect.flip(decoder.recover(Uint8Array.of(0xf8, 0xff, 0xfe), 960))
@@ -539,7 +539,7 @@ for (const { layer, name, recovers } of libraries) {
           assert.include(error.message, name)
         }))
 
-      it.effect("holds 52 codecs and says so at the 53rd, until one is freed", () =>
+      it.effect("holds 52 codecs, and refuses the 53rd until one is freed", () =>
         Effect.gen(function*() {
           const encoders = yield* OpusEncoder.OpusEncoder
           const decoders = yield* OpusDecoder.OpusDecoder
@@ -567,7 +567,9 @@ for (const { layer, name, recovers } of libraries) {
   })
 }
 
-/** Whether a SILK packet carries redundancy: the LBRR flag behind the voice activity flags (RFC 6716, 4.2.3 and 4.2.4). */
+/**
+ * Whether a SILK packet carries redundancy: the LBRR flag after the voice activity flags (RFC 6716, 4.2.3 and 4.2.4).
+ */
 const hasRedundancy = (packet: Uint8Array): boolean => {
   const [toc = 0, first = 0] = packet
   const isCelt = (toc & 0x80) !== 0

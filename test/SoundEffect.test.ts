@@ -4,31 +4,31 @@ import * as SoundEffect from "../src/SoundEffect.ts"
 
 const complete = (effects: ReadonlyArray<SoundEffect.SoundEffect>) => SoundEffect.complete(effects)
 
-/** Why a list is refused, which the compiler may know already. */
+/** The message with which a list is refused, which the compiler may also reject. */
 const refusal = (effects: unknown) =>
   Effect.gen(function*() {
-    // what a program without types, or a file, gives
+    // input from a program without types, or from a file
     const error = yield* Effect.flip(complete(effects as ReadonlyArray<SoundEffect.SoundEffect>))
     assert(error.reason._tag === "Unsupported")
     return error.reason.message
   })
 
 describe("SoundEffect", () => {
-  it.effect("fills in what was left out", () =>
+  it.effect("fills in defaults for what was left out", () =>
     Effect.gen(function*() {
       const wanted = [{ _tag: "Echo", delayMs: 200, level: undefined }, { _tag: "Tremolo" }] as const
       assert.deepStrictEqual(yield* complete(wanted), [
         { _tag: "Echo", delayMs: 200, level: 0.5, decay: 0.5 },
         { _tag: "Tremolo", hz: 2, depth: 0.5 }
       ])
-      // it is at an end: what is complete stays as it is
+      // it is idempotent: what is complete stays as it is
       const once = yield* complete([{ _tag: "Karaoke" }, { _tag: "Equalizer", bands: [{ hz: 100, gainDb: 3 }] }])
       assert.deepStrictEqual(yield* complete(once), once)
       assert.deepStrictEqual(structuredClone(once), once)
       assert.deepStrictEqual(yield* complete([]), [])
     }))
 
-  it.effect("refuses what is no effect, is out of range or no number, and says where", () =>
+  it.effect("refuses unknown effects and invalid or out-of-range values, and says where", () =>
     Effect.gen(function*() {
       const band = { hz: 100, gainDb: 0 }
       assert.strictEqual(
@@ -76,7 +76,7 @@ describe("SoundEffect", () => {
       }
     }))
 
-  it.effect("makes an equalizer of Lavalink's gains, and of what is beyond them", () =>
+  it.effect("converts Lavalink's gains to an equalizer, and limits gains out of range", () =>
     Effect.gen(function*() {
       const gains = [0.25, 0, -0.25, 1, -7, 100]
       const { bands } = SoundEffect.lavalinkEqualizer(gains)

@@ -12,7 +12,7 @@ import * as Hearing from "./mixer/hearing.ts"
 const audio = (heard: ReadonlyArray<Emulator.HeardFrame>) =>
   heard.filter(({ payload }) => !OpusPacket.isSilence(payload)).map(({ payload }) => payload)
 
-/** A bot in a channel of its own with somebody who listens. */
+/** A bot in its own channel, with a guest who listens. */
 const audience = Effect.fnUntraced(function*(name: string) {
   const discord = yield* Emulator.Emulator
   const guest = yield* Rig.guest(name, `${name}'s guest`)
@@ -38,7 +38,7 @@ const world = Rig.memory({
 const patient = { starveTimeout: "1 hour" } as const
 
 describe("Station", () => {
-  it.effect("passes Opus through, to all the same, bit for bit", () =>
+  it.effect("passes Opus through to all listeners, bit for bit", () =>
     Rig.run(Effect.gen(function*() {
       const station = yield* Station.make()
       const all = yield* Effect.forEach(names, audience)
@@ -56,7 +56,7 @@ describe("Station", () => {
       yield* Rig.blameless
     })).pipe(Effect.provide(world)))
 
-  it.effect("opens nothing any more when it ends, and plays nothing that was interrupted meanwhile", () =>
+  it.effect("opens nothing after it has ended, and does not play what is interrupted while it opens", () =>
     Rig.run(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const station = yield* Scope.provide(Station.make(), scope)
@@ -71,7 +71,7 @@ describe("Station", () => {
       assert.deepStrictEqual(yield* station.tracks, [])
     })).pipe(Effect.provide(world)))
 
-  it.effect("mixes and encodes once: all hear the same packets", () =>
+  it.effect("mixes and encodes once: all listeners hear the same packets", () =>
     Rig.run(Effect.gen(function*() {
       const station = yield* Station.make()
       const all = yield* Effect.forEach(names, audience)
@@ -88,7 +88,7 @@ describe("Station", () => {
       assert.closeTo(Hearing.levelOf(sound.left, 1_000, 960 * 20, 960 * 20), 0.15, 0.01)
     })).pipe(Effect.provide(world)))
 
-  it.effect("lets music go on where a voice is cut", () =>
+  it.effect("lets music continue when a voice is cut", () =>
     Rig.run(Effect.gen(function*() {
       const station = yield* Station.make()
       const { guest, session } = yield* audience("lobby")
@@ -110,7 +110,7 @@ describe("Station", () => {
       }
     })).pipe(Effect.provide(world)))
 
-  it.effect("lets a late listener in, one that is paused lose only its own, and all end with it", () =>
+  it.effect("lets late listeners in, drops only what a paused listener misses, and ends for all", () =>
     Rig.run(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const station = yield* Station.make({ buffer: "1 second" }).pipe(Scope.provide(scope))
@@ -139,7 +139,7 @@ describe("Station", () => {
       assert.strictEqual((yield* after.awaitEnd)._tag, "Finished")
     })).pipe(Effect.provide(world)))
 
-  it.effect("tells its listeners what is on air, also those who come late", () =>
+  it.effect("tells its listeners what is on air, including late ones", () =>
     Rig.run(Effect.gen(function*() {
       const station = yield* Station.make()
       const [early, late] = [yield* audience("lobby"), yield* audience("garden")]
@@ -172,7 +172,7 @@ describe("Station", () => {
       const second = yield* late.session.play(station.source, patient)
       assert.deepStrictEqual(second.tags, { title: "A" })
       const lateTitles = yield* titlesOf(second)
-      // none of them has anything to say of what is on air
+      // none of these says anything about what is on air
       yield* station.play(Hearing.pcm(Hearing.sine(1_000), 500))
       const effect = Hearing.pcm(Hearing.sine(2_000), 500)
       const ofFfmpeg = Effect.map(effect.open, (opened) => ({ ...opened, tags: { encoder: "Lavf58.24.100" } }))
@@ -192,7 +192,7 @@ describe("Station", () => {
       assert.deepStrictEqual(yield* Fiber.join(lateTitles), ["A", "B2", undefined, "C", "over C", "C", undefined])
     })).pipe(Effect.provide(world)))
 
-  it.effect("refuses to keep for no time, or for too long", () =>
+  it.effect("refuses a buffer that is invalid or too long", () =>
     Effect.gen(function*() {
       for (const buffer of [NaN, Infinity, -1, "11 minutes"] as const) {
         const { reason } = yield* Effect.flip(Station.make({ buffer }))
@@ -201,7 +201,7 @@ describe("Station", () => {
       }
     }).pipe(Effect.scoped, Effect.provide(world)))
 
-  it.effect("keeps for one that falls behind the last of what it was told to, and counts the rest", () =>
+  it.effect("keeps as much as its buffer for a slow listener, and counts the rest as dropped", () =>
     Rig.run(Effect.gen(function*() {
       for (const [buffer, kept] of [["310 millis", 16], [0, 10]] as const) {
         const station = yield* Station.make({ buffer })

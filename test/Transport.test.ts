@@ -71,7 +71,7 @@ const pair = Effect.fnUntraced(function*(options?: Transport.WebSocketOptions) {
   return { client, peer, server }
 })
 
-/** The same with the server's end of the TCP connection, to say what a WebSocket server would not. */
+/** The same, with the server's end of the TCP connection, to send what a WebSocket server would not. */
 const rawPair = Effect.gen(function*() {
   const http = Http.createServer()
   const sockets = yield* Queue.unbounded<Net.Socket>()
@@ -132,7 +132,7 @@ describe("Transport", () => {
         assert.strictEqual(late.code, 4006)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("says 1006 when the server's TCP connection dies", () =>
+    it.live("reports 1006 when the server's TCP connection dies", () =>
       Effect.gen(function*() {
         const { client, peer } = yield* pair()
         peer.socket.terminate()
@@ -140,7 +140,7 @@ describe("Transport", () => {
         assert.strictEqual(closed.code, 1006)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("closes with a code of ours, twice without harm, and cuts a long reason", () =>
+    it.live("closes with our code, tolerates a second close, and truncates a long reason", () =>
       Effect.gen(function*() {
         const { client, peer } = yield* pair()
         yield* client.close(4900, "ü".repeat(100))
@@ -167,14 +167,14 @@ describe("Transport", () => {
         assert.strictEqual((yield* Deferred.await(peer.closed)).code, code)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live.each([123, 124])("sends 123 bytes of a reason of %d", (length) =>
+    it.live.each([123, 124])("sends 123 bytes of a reason of %d bytes", (length) =>
       Effect.gen(function*() {
         const { client, peer } = yield* pair()
         yield* client.close(4000, "x".repeat(length))
         assert.strictEqual((yield* Deferred.await(peer.closed)).reason, "x".repeat(123))
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("asks for no compression", () =>
+    it.live("does not ask for compression", () =>
       Effect.gen(function*() {
         const server = yield* serve()
         const extensions = Deferred.makeUnsafe<string | undefined>()
@@ -185,11 +185,11 @@ describe("Transport", () => {
         assert.isUndefined(yield* Deferred.await(extensions))
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("fails what could not be sent yet when the connection ends", () =>
+    it.live("fails a message that could not be sent before the connection ended", () =>
       Effect.gen(function*() {
         const { client, peer } = yield* pair()
         peer.socket.pause()
-        // more than the buffers of both ends hold
+        // more than the buffers of both ends can hold
         const sending = yield* Effect.forkScoped(Effect.flip(client.send(new Uint8Array(64 * 1024 * 1024))), {
           startImmediately: true
         })
@@ -198,7 +198,7 @@ describe("Transport", () => {
         assert.strictEqual(failed.code, 1006)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("fails what is written into a connection that was reset", () =>
+    it.live("fails a message that is written to a connection that was reset", () =>
       Effect.gen(function*() {
         const { client, raw } = yield* rawPair
         raw.resetAndDestroy()
@@ -206,7 +206,7 @@ describe("Transport", () => {
         assert.strictEqual(failed.code, 1006)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("keeps the order of what it could not hold, and ends behind it", () =>
+    it.live("keeps the order of what it could not hold yet, and ends after it", () =>
       Effect.gen(function*() {
         const { client, raw } = yield* rawPair
         const texts = Array.from({ length: 1_500 }, (_, i) => `${i}`)
@@ -224,11 +224,11 @@ describe("Transport", () => {
 
     it.live.each(
       [
-        ["text that is none", 1007, Uint8Array.of(0x81, 0x02, 0xc3, 0x28)],
-        ["bits that nothing was agreed on for", 1002, Uint8Array.of(0xf1, 0x00)],
+        ["invalid UTF-8", 1007, Uint8Array.of(0x81, 0x02, 0xc3, 0x28)],
+        ["reserved bits", 1002, Uint8Array.of(0xf1, 0x00)],
         ["a continuation of nothing", 1002, Uint8Array.of(0x80, 0x00)]
       ] as const
-    )("says what is wrong with %s: %d", ([_, code, bytes]) =>
+    )("closes with the right code for %s: %d", ([_, code, bytes]) =>
       Effect.gen(function*() {
         const { client, peer, raw } = yield* rawPair
         raw.write(bytes)
@@ -236,7 +236,7 @@ describe("Transport", () => {
         assert.strictEqual((yield* Deferred.await(peer.closed)).code, code)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("says what is wrong also where its own close is under way", () =>
+    it.live("reports a protocol error even while its own close is in progress", () =>
       Effect.gen(function*() {
         const { client, peer, raw } = yield* rawPair
         peer.socket.pause()
@@ -246,7 +246,7 @@ describe("Transport", () => {
         peer.socket.resume()
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("hears nothing behind the server's close", () =>
+    it.live("ignores everything after the server's close", () =>
       Effect.gen(function*() {
         const { client, raw } = yield* rawPair
         raw.write(Uint8Array.of(0x88, 2, 4006 >> 8, 4006 & 0xff, 0x80, 0x00))
@@ -262,7 +262,7 @@ describe("Transport", () => {
         assert.strictEqual((yield* drain(client)).closed.code, 1006)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("ends the connection with the scope, and waits for it", () =>
+    it.live("ends the connection with its scope, and waits for it", () =>
       Effect.gen(function*() {
         const server = yield* serve()
         const before = sockets()
@@ -275,7 +275,7 @@ describe("Transport", () => {
         yield* poll(() => sockets() <= before)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("lets a closing handshake end when the scope closes right after", () =>
+    it.live("lets a closing handshake finish if the scope closes right after", () =>
       Effect.gen(function*() {
         const server = yield* serve()
         const { peer, reader } = yield* Effect.scoped(Effect.gen(function*() {
@@ -289,7 +289,7 @@ describe("Transport", () => {
         assert.strictEqual((yield* reader).closed.code, 1000)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("ends in bounded time when the peer ignores our close frame", () =>
+    it.live("ends in bounded time if the peer ignores our close frame", () =>
       Effect.gen(function*() {
         const server = yield* serve()
         const peer = yield* Effect.scoped(Effect.gen(function*() {
@@ -303,7 +303,7 @@ describe("Transport", () => {
         yield* Deferred.await(peer.closed)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("says 1009, to both sides, when a message is larger than allowed", () =>
+    it.live("reports 1009 to both sides when a message is larger than allowed", () =>
       Effect.gen(function*() {
         const { client, peer } = yield* pair({ maxPayloadBytes: 100 })
         peer.socket.send("x".repeat(100))
@@ -314,7 +314,7 @@ describe("Transport", () => {
         assert.strictEqual((yield* Deferred.await(peer.closed)).code, 1009)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("takes messages of a mebibyte where nothing else is said, and no larger ones", () =>
+    it.live("accepts messages of up to one mebibyte by default", () =>
       Effect.gen(function*() {
         const { client, peer } = yield* pair()
         peer.socket.send("x".repeat(1_048_576))
@@ -324,7 +324,7 @@ describe("Transport", () => {
         assert.strictEqual(closed.code, 1009)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("pauses a peer that floods, and loses nothing", () =>
+    it.live("pauses a peer that floods it, and loses nothing", () =>
       Effect.gen(function*() {
         const { client, peer } = yield* pair()
         const count = 30_000
@@ -350,7 +350,7 @@ describe("Transport", () => {
         assert.strictEqual((yield* failureOf(Queue.take(client.frames))).code, 4000)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("frees a reader that outlives the scope", () =>
+    it.live("releases a reader that outlives the scope", () =>
       Effect.gen(function*() {
         const { reader } = yield* Effect.scoped(Effect.gen(function*() {
           const { client, peer } = yield* pair()
@@ -362,11 +362,11 @@ describe("Transport", () => {
       }).pipe(Effect.provide(Transport.layer)))
   })
 
-  describe("WebSocket that does not open", () => {
+  describe("a WebSocket that does not open", () => {
     const open = (url: string, options?: Transport.WebSocketOptions) =>
       connect(url, options).pipe(Effect.scoped, Effect.flip, Effect.provide(Transport.layer))
 
-    it.live("tells the HTTP status of a refused upgrade, and no secret of the query", () =>
+    it.live("reports the HTTP status of a refused upgrade, and no secret from the URL", () =>
       Effect.gen(function*() {
         const http = Http.createServer()
         http.on("upgrade", (_, socket) => socket.end("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"))
@@ -378,7 +378,7 @@ describe("Transport", () => {
         assert.notMatch(error.message, /secret|password/)
       }))
 
-    it.live("tells a refused port", () =>
+    it.live("reports a refused port", () =>
       Effect.gen(function*() {
         const port = yield* Effect.scoped(listen(Net.createServer()))
         const error = yield* open(`ws://127.0.0.1:${port}`)
@@ -386,7 +386,7 @@ describe("Transport", () => {
         assert.isUndefined(error.status)
       }))
 
-    it.live("tells an HTTP server that knows no WebSocket", () =>
+    it.live("reports an HTTP server that does not support WebSocket", () =>
       Effect.gen(function*() {
         const port = yield* listen(Http.createServer((_, response) => void response.end("hello")))
         const error = yield* open(`ws://127.0.0.1:${port}`)
@@ -394,7 +394,7 @@ describe("Transport", () => {
         assert.strictEqual(error.status, 200)
       }))
 
-    it.live("tells a server that speaks something else", () =>
+    it.live("reports a server that speaks another protocol", () =>
       Effect.gen(function*() {
         const port = yield* listen(Net.createServer((socket) => {
           socket.on("error", () => {})
@@ -404,7 +404,7 @@ describe("Transport", () => {
         assert.strictEqual((yield* open(`ws://127.0.0.1:${port}`)).kind, "Failed")
       }))
 
-    it.live("gives up in time on a server that accepts and says nothing, and hangs up", () =>
+    it.live("times out on a server that accepts and says nothing, and hangs up", () =>
       Effect.gen(function*() {
         const hungUp = yield* Deferred.make<void>()
         const port = yield* listen(Net.createServer((socket) => {
@@ -421,7 +421,7 @@ describe("Transport", () => {
         yield* Deferred.await(hungUp)
       }))
 
-    it.effect("gives a server 10 seconds where nothing else is said", () =>
+    it.effect("gives a server 10 seconds by default", () =>
       Effect.gen(function*() {
         const arrived = yield* Deferred.make<void>()
         const port = yield* listen(Net.createServer((socket) => {
@@ -453,14 +453,14 @@ describe("Transport", () => {
       }))
 
     it.live.each(["", "nowhere", "http://127.0.0.1", "ws://127.0.0.1/#fragment", "ws://["])(
-      "tells that %j is no WebSocket URL",
+      "reports that %j is not a WebSocket URL",
       (url) =>
         Effect.gen(function*() {
           assert.strictEqual((yield* open(url)).kind, "InvalidUrl")
         })
     )
 
-    it.live("tells an untrusted certificate, and trusts one that is given", () =>
+    it.live("reports an untrusted certificate, and trusts a given one", () =>
       Effect.gen(function*() {
         const pem = yield* Effect.promise(() =>
           generate([{ name: "commonName", value: "localhost" }], {
@@ -506,7 +506,7 @@ describe("Transport", () => {
           const client = yield* connectUdp(address, server.port)
           const buffer = new Uint8Array(100)
           for (let i = 0; i < 20; i++) {
-            // One buffer for all, overwritten at once: each datagram must have left with its own bytes.
+            // One buffer for all of them, overwritten at once: each datagram must have left with its own bytes.
             buffer.fill(i)
             client.send(buffer, 10 + i)
           }
@@ -524,7 +524,7 @@ describe("Transport", () => {
         }).pipe(Effect.provide(Transport.layer))
     )
 
-    it.live("never hears a stranger", () =>
+    it.live("never receives from a stranger", () =>
       Effect.gen(function*() {
         const server = yield* listenUdp("udp4", "127.0.0.1")
         const stranger = yield* listenUdp("udp4", "127.0.0.1")
@@ -550,7 +550,7 @@ describe("Transport", () => {
         yield* poll(() => client.statistics().sendErrors + client.statistics().socketErrors > 0)
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("counts sends that cannot be, and never throws", () =>
+    it.live("counts sends that are impossible, and never throws", () =>
       Effect.gen(function*() {
         const server = yield* listenUdp("udp4", "127.0.0.1")
         const client = yield* connectUdp("127.0.0.1", server.port)
@@ -578,9 +578,9 @@ describe("Transport", () => {
         assert.strictEqual(error.port, port)
       }).pipe(Effect.provide(Transport.layer)))
 
-    // what a voice server says is its address may be anything; a NUL in it has ended the process
+    // a voice server may claim any address; a NUL in it once ended the process
     it.live.each(["name.invalid", "localhost", "", "127.0.0.1\0", "999.1.1.1", "[::1]"])(
-      "fails for %j, which is no address, without asking for it",
+      "fails for %j, which is not an address, without resolving it",
       (address) =>
         Effect.gen(function*() {
           const error = yield* Effect.flip(connectUdp(address, 5000))
@@ -590,7 +590,7 @@ describe("Transport", () => {
     )
   })
 
-  it.live("a scope can be closed from outside while a reader waits", () =>
+  it.live("lets a scope be closed from outside while a reader waits", () =>
     Effect.gen(function*() {
       const server = yield* serve()
       const scope = yield* Scope.make()

@@ -16,7 +16,7 @@ const join = Effect.gen(function*() {
 }).pipe(Effect.scoped)
 
 describe("Voice", () => {
-  it.effect("has a driver over another VoiceUdp take the place of its own", () =>
+  it.effect("uses a driver over another VoiceUdp instead of its own", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const opened: Array<string> = []
@@ -31,7 +31,7 @@ describe("Voice", () => {
       assert.lengthOf(opened, 1)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("has sockets over other transports take the place of its own", () =>
+  it.effect("uses sockets over other transports instead of its own", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const opened: Array<string> = []

@@ -7,7 +7,7 @@ const key = Redacted.make(Uint8Array.from({ length: 32 }, (_, i) => i))
 const silence = Uint8Array.from(Buffer.from("80780001000003c011223344f8fffe", "hex"))
 
 layer(VoiceCrypto.layer)("VoiceCrypto", (it) => {
-  it.effect("prefers the cheapest live mode and knows them all", () =>
+  it.effect("prefers the cheapest live mode, and knows all modes", () =>
     Effect.gen(function*() {
       const crypto = yield* VoiceCrypto.VoiceCrypto
       assert.deepStrictEqual(crypto.preference, VoiceCrypto.defaultPreference)
@@ -32,7 +32,7 @@ layer(VoiceCrypto.layer)("VoiceCrypto", (it) => {
       )
     }))
 
-  it.effect("says what was offered and accepted if nothing is common", () =>
+  it.effect("reports what was offered and accepted if there is no common mode", () =>
     Effect.gen(function*() {
       const crypto = yield* VoiceCrypto.VoiceCrypto
       const offered = ["plain", "unheard_of", "toString"]
@@ -50,7 +50,7 @@ layer(VoiceCrypto.layer)("VoiceCrypto", (it) => {
       assert.include(error.message, "plain, unheard_of, toString")
     }))
 
-  it.effect("says no more of what was offered than can be read", () =>
+  it.effect("escapes and shortens an offer that it reports", () =>
     Effect.gen(function*() {
       const crypto = yield* VoiceCrypto.VoiceCrypto
       const offered = Array.from({ length: 10_000 }, () => `\u001b[2J${"m".repeat(100)}`)
@@ -79,7 +79,7 @@ layer(VoiceCrypto.layer)("VoiceCrypto", (it) => {
       })
   )
 
-  it.effect("fails on a key of another length and names no byte of it", () =>
+  it.effect("fails for a key of another length without revealing its bytes", () =>
     Effect.gen(function*() {
       const crypto = yield* VoiceCrypto.VoiceCrypto
       for (const mode of modes) {

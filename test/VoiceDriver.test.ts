@@ -41,7 +41,7 @@ const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError.VoiceError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason._tag)
 
 describe("VoiceConnection", () => {
-  it.effect("numbers tracks and passes commands on in order", () =>
+  it.effect("numbers tracks, and passes commands on in order", () =>
     Effect.gen(function*() {
       const { commands, connection } = yield* make()
       const ring = FrameRing.make()
@@ -62,7 +62,7 @@ describe("VoiceConnection", () => {
       ])
     }))
 
-  it.effect("is printed as where it leads, and without what is secret", () =>
+  it.effect("prints where it leads, without secrets", () =>
     Effect.gen(function*() {
       const { connection, emit } = yield* make()
       const { channelId, endpoint, serverId, userId } = Mock.info
@@ -85,7 +85,7 @@ describe("VoiceConnection", () => {
       assert.include(inspect(connection), "ServerCrashed")
     }))
 
-  it.effect("logs what plain code throws, once for each that listens, and goes on", () =>
+  it.effect("logs exceptions of plain listeners once each, and continues", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
       const logger = Logger.make<unknown, void>(({ cause, logLevel }) =>
@@ -104,7 +104,7 @@ describe("VoiceConnection", () => {
         })
         yield* connection.listen(thrower("a packet"), thrower("a choice"))
         yield* connection.listen(({ sequence }) => heard.push(`packet ${sequence}`))
-        // who cannot say whom it wants to hear is given all
+        // a listener whose choice fails is given everything
         assert.deepStrictEqual(commands, [{ _tag: "Listen", on: true }])
         for (const sequence of [1, 2]) {
           emit(packet(sequence))
@@ -130,14 +130,14 @@ describe("VoiceConnection", () => {
       ])
     }))
 
-  it.effect("takes only rings that can cross", () =>
+  it.effect("accepts only rings that can be shared", () =>
     Effect.gen(function*() {
       const { commands, connection } = yield* make()
       assert.strictEqual(yield* reasonOf(connection.attach(FrameRing.make({ shared: false }))), "Unsupported")
       assert.deepStrictEqual(commands, [])
     }))
 
-  it.effect("gives each asker its own statistics, whatever the order of answers", () =>
+  it.effect("gives each caller its own statistics, in whatever order answers come", () =>
     Effect.gen(function*() {
       const { commands, connection, emit } = yield* make()
       const one = yield* Effect.forkChild(connection.statistics, { startImmediately: true })
@@ -150,7 +150,7 @@ describe("VoiceConnection", () => {
       assert.deepStrictEqual([(yield* Fiber.join(one)).packetsSent, (yield* Fiber.join(other)).packetsSent], [10, 11])
     }))
 
-  it.effect("listens while somebody does, and not longer", () =>
+  it.effect("listens only while somebody listens", () =>
     Effect.gen(function*() {
       const { commands, connection, emit } = yield* make()
       const listener = (count: number) =>
@@ -172,7 +172,7 @@ describe("VoiceConnection", () => {
       assert.deepStrictEqual(commands.at(-1), { _tag: "Listen", on: false })
     }))
 
-  it.effect("listens to those who are wanted, and says so when that changes", () =>
+  it.effect("listens to the wanted users, and sends an update when they change", () =>
     Effect.gen(function*() {
       const { commands, connection } = yield* make()
       const [first, second, third] = [UserId.make("31"), UserId.make("32"), UserId.make("33")]
@@ -202,7 +202,7 @@ describe("VoiceConnection", () => {
       ])
     }))
 
-  it.effect("keeps the newest packets for a slow reader and counts the others", () =>
+  it.effect("keeps the newest packets for a slow reader, and counts the others", () =>
     Effect.gen(function*() {
       const { connection, emit } = yield* make({ receiveCapacity: 4 })
       const gate = yield* Effect.forkChild(
@@ -224,7 +224,7 @@ describe("VoiceConnection", () => {
       assert.deepStrictEqual(yield* Fiber.join(gate), [0, 16, 17, 18, 19])
     }))
 
-  it.effect("holds 256 packets for a reader where nothing else is said", () =>
+  it.effect("holds 256 packets for a reader by default", () =>
     Effect.gen(function*() {
       const { connection, emit } = yield* make()
       yield* Effect.forkScoped(Stream.runForEach(connection.packets, () => Effect.never), { startImmediately: true })
@@ -236,7 +236,7 @@ describe("VoiceConnection", () => {
       assert.strictEqual(connection.packetsDropped(), 1)
     }))
 
-  it.effect("holds 4096 events for a subscriber that does not read, the newest", () =>
+  it.effect("holds the newest 4096 events for a subscriber that does not read", () =>
     Effect.gen(function*() {
       const { connection, emit } = yield* make()
       const events = yield* connection.events
@@ -247,7 +247,7 @@ describe("VoiceConnection", () => {
       assert.deepStrictEqual([held[0], held.at(-1)?._tag], [{ _tag: "Heartbeat", roundTripMs: 905 }, "Ended"])
     }))
 
-  it.effect("ends everything with the reason of the end, once", () =>
+  it.effect("ends everything once, with the reason of the first end", () =>
     Effect.gen(function*() {
       const { connection, emit, isClosed } = yield* make()
       const events = yield* connection.events
@@ -266,13 +266,13 @@ describe("VoiceConnection", () => {
       assert.strictEqual(yield* reasonOf(Stream.runDrain(connection.packets)), "ServerCrashed")
       assert.strictEqual(yield* reasonOf(connection.attach(FrameRing.make())), "NotConnected")
       assert.deepStrictEqual((yield* Stream.runCollect(events)).map(({ _tag }) => _tag), ["Speaking", "Ended"])
-      // who comes too late gets an end, too
+      // late subscribers get an end, too
       assert.deepStrictEqual(yield* Stream.runCollect(yield* connection.events), [])
-      // what it holds is released by its scope
+      // its scope releases what it holds
       assert.isFalse(isClosed())
     }))
 
-  it.effect("tells plain code what happens as it happens, and the end last and to the late", () =>
+  it.effect("notifies observers as things happen, the end last and also to late observers", () =>
     Effect.gen(function*() {
       const { connection, emit } = yield* make()
       const heard: Array<string> = []
@@ -309,12 +309,12 @@ describe("VoiceConnection", () => {
       assert.strictEqual(yield* Fiber.join(waiting), "NotConnected")
       assert.strictEqual(yield* Fiber.join(asking), "NotConnected")
       assert.strictEqual(yield* Fiber.join(listening), "NotConnected")
-      // commands to a connection that is over go nowhere, and do no harm
+      // commands to a connection that has ended have no effect, and do no harm
       yield* connection.detach(1)
       yield* connection.setMuted(true)
     }))
 
-  it.effect("does not let one subscriber that has gone disturb another", () =>
+  it.effect("does not let a subscriber that has gone disturb another", () =>
     Effect.gen(function*() {
       const { connection, emit } = yield* make()
       const scope = yield* Scope.make()

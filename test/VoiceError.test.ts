@@ -9,7 +9,7 @@ const encode = Schema.encodeUnknownEffect(VoiceError.VoiceError)
 const decode = Schema.decodeUnknownEffect(VoiceError.VoiceError)
 
 describe("VoiceError", () => {
-  it("has a reason for every voice close code, with the words of the table", () => {
+  it("has a reason for every voice close code, with the wording of the table", () => {
     for (const { code, meaning, name, remedy } of CloseCode.voiceTable) {
       const reason = VoiceError.Reason.members.find((member) => member.identifier.endsWith(`/${name}`))
       assert.isDefined(reason, name)
@@ -23,7 +23,7 @@ describe("VoiceError", () => {
     }
   })
 
-  it("says reason, message and place wherever it is printed", () => {
+  it("shows reason, message and place wherever it is printed", () => {
     const error = VoiceError.make(
       new VoiceError.SourceFailed({
         source: "song.ogg",
@@ -54,7 +54,7 @@ describe("VoiceError", () => {
     assert.include(inspect({ a: { b: { c: { error } } } }, { depth: 3 }), `[${shown}]`)
   })
 
-  it("shows what is beneath a reason", () => {
+  it("shows the cause beneath a reason", () => {
     const cause = new Error("the disk is gone")
     const error = VoiceError.make(
       new VoiceError.SourceFailed({ source: "a", kind: "Failed", positionMs: 0, detail: "it failed", cause })
@@ -62,7 +62,7 @@ describe("VoiceError", () => {
     assert.include(inspect(error), "the disk is gone")
   })
 
-  it.effect.prop("crosses a border and comes back the same", [VoiceError.Reason], ([reason]) =>
+  it.effect.prop("survives encoding, cloning and decoding", [VoiceError.Reason], ([reason]) =>
     Effect.gen(function*() {
       const error = VoiceError.make(reason)
       const back = yield* decode(structuredClone(yield* encode(error)))
@@ -70,7 +70,7 @@ describe("VoiceError", () => {
       assert.strictEqual(back.message, error.message)
     }))
 
-  it.effect("is handled by the name of its reason", () =>
+  it.effect("can be handled by the name of its reason", () =>
     Effect.gen(function*() {
       const kicked = VoiceError.fail(
         new VoiceError.Kicked({ guildId: GuildId.make("1"), channelId: ChannelId.make("2") })

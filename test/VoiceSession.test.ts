@@ -46,7 +46,7 @@ const packet: VoiceDriver.AudioPacket = {
   arrivalMs: 0
 }
 
-/** A gateway and a driver in the test's hands. */
+/** A gateway and a driver controlled by the test. */
 const makeRig = Effect.fnUntraced(function*(userId: Gateway.Gateway["Service"]["userId"]) {
   const hub = yield* PubSub.unbounded<Gateway.GatewayEvent>()
   const requests: Array<Gateway.VoiceStateRequest> = []
@@ -55,7 +55,7 @@ const makeRig = Effect.fnUntraced(function*(userId: Gateway.Gateway["Service"]["
   const fake = yield* FakeConnection.make
   let refuse: VoiceError.VoiceError | undefined
   let answers = true
-  /** Closed while the main gateway is away: requests wait. */
+  /** Closed while the main gateway is away, so that requests wait. */
   const reachable = yield* Latch.make(true)
   const layer = Layer.mergeAll(
     Mixer.layer,
@@ -98,7 +98,7 @@ const makeRig = Effect.fnUntraced(function*(userId: Gateway.Gateway["Service"]["
     released,
     provide,
     push: (event: Gateway.GatewayEvent) => PubSub.publish(hub, event),
-    /** Leaving is answered no more. */
+    /** From now on, leaving is not answered. */
     mute: () => {
       answers = false
     },
@@ -134,7 +134,7 @@ const joined = (
 const both = [voiceState(me, channelId, "session"), voiceServer("voice.example:2048")]
 
 describe("VoiceSession", () => {
-  it.effect("is printed as what it is doing, and without what is secret", () =>
+  it.effect("prints what it is doing, without secrets", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const session = yield* Fiber.join(yield* joined(it, both))
@@ -153,7 +153,7 @@ describe("VoiceSession", () => {
       assert.strictEqual(inspect(session), inspect(shown))
       assert.strictEqual(`${session}`, JSON.stringify(shown))
       assert.notInclude(inspect(session, { depth: Infinity, showHidden: true }), "secret-token")
-      // what it can do is what it has
+      // its keys do not include the methods that print it
       assert.notIncludeMembers(Object.keys(session), ["toJSON", "toString"])
     }))
 
@@ -174,7 +174,7 @@ describe("VoiceSession", () => {
       }))
   }
 
-  it.effect("asks Discord for nothing where an option makes no sense", () =>
+  it.effect("asks Discord for nothing if an option is invalid", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const wrong: ReadonlyArray<Partial<VoiceSession.JoinOptions>> = [
@@ -200,7 +200,7 @@ describe("VoiceSession", () => {
       assert.lengthOf(it.requests, 0)
     }))
 
-  it.effect("waits through other members' events and a null endpoint, whose token it never uses", () =>
+  it.effect("ignores other members' events and a null endpoint, whose token it never uses", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const fiber = yield* joined(it, [
@@ -233,7 +233,7 @@ describe("VoiceSession", () => {
       assert.strictEqual(it.infos[0]?.endpoint, "voice.example:443")
     }))
 
-  it.effect("hears nothing while it is deaf, even what is still under way", () =>
+  it.effect("hears nothing while it is deaf, not even packets in flight", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const session = yield* Fiber.join(yield* joined(it, both, { selfDeaf: true }))
@@ -245,7 +245,7 @@ describe("VoiceSession", () => {
       assert.deepStrictEqual(yield* session.packets.pipe(Stream.take(1), Stream.runCollect), [packet])
     }))
 
-  it.effect("asks before it knows who it is, and takes the session that is its own, whatever came before", () =>
+  it.effect("asks to join before it knows its user id, and then picks its own session from earlier events", () =>
     Effect.gen(function*() {
       const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
       const it = yield* makeRig(Deferred.await(self))
@@ -263,7 +263,7 @@ describe("VoiceSession", () => {
       assert.deepStrictEqual(it.infos.map(({ sessionId }) => Redacted.value(sessionId)), ["ours"])
     }))
 
-  it.effect("waits when it leaves for what Discord says, though it learned who it is from the answer", () =>
+  it.effect("waits for Discord's answer when it leaves, even if it learned its user id late", () =>
     Effect.gen(function*() {
       const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
       const it = yield* makeRig(Deferred.await(self))
@@ -280,14 +280,14 @@ describe("VoiceSession", () => {
       yield* Fiber.join(closing)
     }))
 
-  it.effect("fails with what the gateway fails with instead of its id", () =>
+  it.effect("fails with the gateway's error if that replaces its user id", () =>
     Effect.gen(function*() {
       const it = yield* makeRig(VoiceError.fail(new VoiceError.GatewayFailed({ detail: "gone" })))
       const error = yield* Effect.flip(Fiber.join(yield* joined(it, [])))
       assert.strictEqual(error.reason._tag, "GatewayFailed")
     }))
 
-  it.effect("says when it does not know who it is", () =>
+  it.effect("reports that it does not know its user id", () =>
     Effect.gen(function*() {
       const it = yield* makeRig(Effect.never)
       const fiber = yield* joined(it, both)
@@ -298,7 +298,7 @@ describe("VoiceSession", () => {
       assert.include(error.message, "option userId")
     }))
 
-  it.effect("fails when the Discord library gives this guild up, and does not mind others", () =>
+  it.effect("fails if the Discord library gives up this guild, not if it gives up another", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const detached = (guildId: GuildId): Gateway.GatewayEvent => ({
@@ -311,7 +311,7 @@ describe("VoiceSession", () => {
       assert.isUndefined(fiber.pollUnsafe())
       it.mute()
       yield* it.push(detached(guildId))
-      // and does not wait for an answer of a library that has none
+      // and does not wait for an answer from a library that has none
       const error = yield* Effect.flip(Fiber.join(fiber))
       assert.strictEqual(error.reason._tag, "GatewayDetached")
     }))
@@ -323,7 +323,7 @@ describe("VoiceSession", () => {
     ["endpoint", [voiceState(me, channelId, "session"), voiceServer(null)]]
   ] as const
   for (const [what, events] of missing) {
-    it.effect(`times out and says that ${what} did not come`, () =>
+    it.effect(`times out and reports that ${what} did not come`, () =>
       Effect.gen(function*() {
         const it = yield* rig
         const fiber = yield* joined(it, events, { joinTimeout: "10 seconds" })
@@ -335,13 +335,13 @@ describe("VoiceSession", () => {
           assert.strictEqual(error.reason.elapsedMs, 10_000)
           assert.notInclude(error.message, "secret-token")
         }
-        // what was asked for is taken back, and the guild is free again
+        // the request is taken back, and the guild is free again
         assert.isNull(it.requests.at(-1)?.channel_id)
         yield* Fiber.join(yield* joined(it, both))
       }))
   }
 
-  it.effect("leaves when its scope closes, and says so in its state", () =>
+  it.effect("leaves when its scope closes, and its state becomes Closed", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const scope = yield* Scope.make()
@@ -359,7 +359,7 @@ describe("VoiceSession", () => {
       assert.deepStrictEqual(it.released, ["connection"])
     }))
 
-  it.effect("leaves in bounded time while the main gateway is away, and says so when it is back", () =>
+  it.effect("leaves in bounded time while the main gateway is away, and tells it when it is back", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const scope = yield* Scope.make()
@@ -398,7 +398,7 @@ describe("VoiceSession", () => {
       yield* Fiber.join(yield* joined(it, both))
     }))
 
-  it.effect("passes a failure of the driver on and releases the guild", () =>
+  it.effect("passes on a failure of the driver, and frees the guild", () =>
     Effect.gen(function*() {
       const it = yield* rig
       it.refuse(VoiceError.make(new VoiceError.E2eeRequired({ code: 4017, detail: "" })))
@@ -427,7 +427,7 @@ describe("VoiceSession", () => {
       assert.isNull(it.requests.at(-1)?.channel_id)
     }))
 
-  it.effect("does not play in a session that ends while the source is being opened", () =>
+  it.effect("does not play if it ends while the source is being opened", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const session = yield* Fiber.join(yield* joined(it, both, { policy: VoiceSession.policyNever }))
@@ -439,7 +439,7 @@ describe("VoiceSession", () => {
     }))
 
   for (const [how, interrupted] of [["an interruption", true], ["the end of the session", false]] as const) {
-    it.effect(`gives up a source that is being opened with ${how}`, () =>
+    it.effect(`stops opening a source on ${how}`, () =>
       Effect.gen(function*() {
         const it = yield* rig
         const scope = yield* Scope.make()
@@ -466,14 +466,14 @@ describe("VoiceSession", () => {
       }))
   }
 
-  it.effect("interrupts what has begun to be opened, wherever that is in its turn", () =>
+  it.effect("interrupts a source at any point of its opening", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const session = yield* Fiber.join(yield* joined(it, both))
       yield* (yield* session.play(source)).stop
       const isStopped: Array<boolean> = []
       for (let isDone = false; !isDone && isStopped.length < 300;) {
-        // others have their turn behind a few steps
+        // others get their turn after a few steps
         const playing = yield* session.play(source).pipe(
           Effect.provideService(Scheduler.MaxOpsBeforeYield, 4),
           Effect.forkScoped
@@ -489,7 +489,7 @@ describe("VoiceSession", () => {
       assert.notInclude(isStopped.slice(isStopped.indexOf(true)), false)
     }))
 
-  it.effect("plays beside a source that is being opened", () =>
+  it.effect("plays while another source is being opened", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const session = yield* Fiber.join(yield* joined(it, both))
@@ -518,11 +518,11 @@ describe("VoiceSession", () => {
     const [how, copied] of [
       ["a copy", (track: Track.Track): Track.Track => ({ ...track, name: "copy" })],
       ["a copy of a copy", (track: Track.Track): Track.Track => Object.assign({}, { ...track })],
-      ["an heir", (track: Track.Track): Track.Track => Object.create(track)],
-      ["what stands before it", (track: Track.Track): Track.Track => new Proxy(track, {})]
+      ["an object that inherits from it", (track: Track.Track): Track.Track => Object.create(track)],
+      ["a proxy", (track: Track.Track): Track.Track => new Proxy(track, {})]
     ] as const
   ) {
-    it.effect(`knows a track by ${how}`, () =>
+    it.effect(`recognizes a track by ${how}`, () =>
       Effect.gen(function*() {
         const it = yield* rig
         const session = yield* Fiber.join(yield* joined(it, both))
@@ -546,7 +546,7 @@ describe("VoiceSession", () => {
       }))
   }
 
-  it.effect("can be taken apart, copied, and looked at through another object", () =>
+  it.effect("can be destructured, copied, inherited from and proxied", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const session = yield* Fiber.join(yield* joined(it, both))
@@ -569,7 +569,7 @@ describe("VoiceSession", () => {
       assert.strictEqual(session.play, play, "the same whenever it is asked for")
     }))
 
-  it.effect("can be changed for a test, whole or in part", () =>
+  it.effect("can be replaced for a test, in whole or in part", () =>
     Effect.gen(function*() {
       const it = yield* rig
       const session = yield* Fiber.join(yield* joined(it, both))

@@ -9,7 +9,7 @@ import * as Rig from "./integration/rig.ts"
 
 const itself = (session: VoiceSession.VoiceSession) => Effect.succeed(session)
 
-/** The two rooms of each of two guilds. */
+/** Two rooms in one guild, and one in another. */
 const world = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   yield* discord.createGuild({ name: "second" })
@@ -35,7 +35,7 @@ const run = <A, E>(program: Effect.Effect<A, E, Layer.Success<ReturnType<typeof 
   Effect.provide(Rig.run(program), Rig.memory())
 
 describe("VoiceSessions", () => {
-  it.effect("has one session a guild, whoever asks for it and how many at once", () =>
+  it.effect("has one session per guild, whoever asks and however many at once", () =>
     run(Effect.gen(function*() {
       const { other, room, where } = yield* world
       const begun: Array<string> = []
@@ -58,7 +58,7 @@ describe("VoiceSessions", () => {
       assert.notStrictEqual(yield* calls.join(room), sessions[0])
     })))
 
-  it.effect("moves the session that there is, with what it plays", () =>
+  it.effect("moves the existing session, with what it plays", () =>
     run(Effect.gen(function*() {
       const { hall, room, where } = yield* world
       const calls = yield* VoiceSessions.make(itself)
@@ -69,7 +69,7 @@ describe("VoiceSessions", () => {
       assert.deepStrictEqual(yield* session.tracks, [track])
     })))
 
-  it.effect("closes what was begun with a session before it leaves, and all at the same time at the end", () =>
+  it.effect("closes what was started with a session before it leaves, and all sessions at once at the end", () =>
     run(Effect.gen(function*() {
       const { other, room, where } = yield* world
       const scope = yield* Scope.make()
@@ -87,8 +87,8 @@ describe("VoiceSessions", () => {
       assert.strictEqual(reasonOf(yield* Effect.exit(calls.join(room))), "NotConnected")
     })))
 
-  // docs/sessions.md has these figures
-  it.effect("have twenty leave as soon as one, where those that share a scope leave one after another", () =>
+  // these figures are in docs/sessions.md
+  it.effect("leaves twenty guilds as fast as one, unlike sessions that share a sequential scope", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const places = yield* Effect.forEach(
@@ -123,7 +123,7 @@ describe("VoiceSessions", () => {
       assert.strictEqual(yield* leaving(yield* Scope.make(), together), 200)
     })).pipe(Effect.provide(Rig.memory({ network: { latencyMs: 50 } }))))
 
-  it.effect("tells whoever joins that somebody has it leave meanwhile, and whoever comes then joins anew", () =>
+  it.effect("fails a join that a leave overtakes, and lets later joins start over", () =>
     run(Effect.gen(function*() {
       const { discord, room, where } = yield* world
       const calls = yield* VoiceSessions.make(itself)
@@ -140,7 +140,7 @@ describe("VoiceSessions", () => {
       assert.deepStrictEqual([...yield* where], [room.channelId])
     })))
 
-  it.effect("tells that to those who go elsewhere in the guild as well, and gives nobody what is leaving", () =>
+  it.effect("also fails overtaken joins to other channels, and hides a session that is leaving", () =>
     run(Effect.gen(function*() {
       const { discord, hall, room } = yield* world
       const calls = yield* VoiceSessions.make(itself)
@@ -159,7 +159,7 @@ describe("VoiceSessions", () => {
       yield* Fiber.join(leaving)
     })))
 
-  it.effect("has nobody come back of those who waited for it to leave, when it is told to leave once more", () =>
+  it.effect("fails joins that wait for a leave when it is told to leave once more", () =>
     run(Effect.gen(function*() {
       const { hall, room, where } = yield* world
       const calls = yield* VoiceSessions.make(itself)
@@ -180,7 +180,7 @@ describe("VoiceSessions", () => {
       assert.strictEqual(yield* calls.get(room.guildId), session)
     })))
 
-  it.effect("has a new one for whoever comes while one ends by itself", () =>
+  it.effect("makes a new session for a join that comes while the old one is ending on its own", () =>
     run(Effect.gen(function*() {
       const { discord, hall, room, where } = yield* world
       const calls = yield* VoiceSessions.make(itself)
@@ -199,7 +199,7 @@ describe("VoiceSessions", () => {
       }
     })))
 
-  it.effect("goes on where whoever asked is interrupted", () =>
+  it.effect("continues to join if the caller is interrupted", () =>
     run(Effect.gen(function*() {
       const { room } = yield* world
       const calls = yield* VoiceSessions.make(itself)
@@ -209,7 +209,7 @@ describe("VoiceSessions", () => {
       assert.strictEqual(yield* calls.get(room.guildId), session)
     })))
 
-  it.effect("tells how each has ended, and has the guild free by then", () =>
+  it.effect("reports how each session ended, when its guild is free again", () =>
     run(Effect.gen(function*() {
       const { discord, hall, other, room } = yield* world
       const calls = yield* VoiceSessions.make(itself)
@@ -230,7 +230,7 @@ describe("VoiceSessions", () => {
       yield* calls.join(room)
     })))
 
-  it.effect("leaves again where what begins a session fails, and tells whoever has asked", () =>
+  it.effect("leaves again if the start of a session fails, and reports that to the caller", () =>
     run(Effect.gen(function*() {
       class Refused extends Data.TaggedError("Refused") {}
       const { room, where } = yield* world
@@ -239,7 +239,7 @@ describe("VoiceSessions", () => {
         Effect.suspend(() => refuses ? Effect.fail(new Refused()) : Effect.succeed(session))
       )
       assert.instanceOf(yield* Effect.flip(calls.join(room)), Refused)
-      // only sessions that had begun are told of, and what begins them is over then
+      // only sessions that have started are reported, and their start is over by then
       expectTypeOf<VoiceSessions.End["exit"]>().toEqualTypeOf<Exit.Exit<void, VoiceError.VoiceError>>()
       expectTypeOf<Stream.Success<Effect.Success<typeof calls.ends>>>().toEqualTypeOf<VoiceSessions.End>()
       refuses = false
@@ -247,7 +247,7 @@ describe("VoiceSessions", () => {
       assert.deepStrictEqual([...yield* where], [room.channelId])
     })))
 
-  it("names of what begins a session only what a join does not fail with anyway", () => {
+  it("adds only the start's own errors to the error type of a join", () => {
     class Own extends Data.TaggedError("Own") {}
     const none = VoiceSessions.make(() => Effect.succeed("it"))
     expectTypeOf<Effect.Success<typeof none>>().toEqualTypeOf<VoiceSessions.VoiceSessions<string>>()
@@ -257,7 +257,7 @@ describe("VoiceSessions", () => {
     expectTypeOf<Effect.Success<typeof both>>().toEqualTypeOf<VoiceSessions.VoiceSessions<string, Own>>()
   })
 
-  it.effect("tries the channel of the one where that of another one does not take us", () =>
+  it.effect("tries one caller's channel if another caller's channel does not admit the bot", () =>
     run(Effect.gen(function*() {
       const { discord, hall, room } = yield* world
       yield* discord.faults.deny("bot", "room", { connect: true })
@@ -274,7 +274,7 @@ describe("VoiceSessions", () => {
       ])
     })))
 
-  it.effect("lets what lives in a session have it leave", () =>
+  it.effect("lets code within a session make it leave", () =>
     run(Effect.gen(function*() {
       const { room, where } = yield* world
       const enough = yield* Deferred.make<void>()

@@ -51,7 +51,7 @@ describe("VoiceSocket", () => {
       assert.strictEqual(connection.endpoint, endpoint)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("puts the version into the URL and onto the wire", () =>
+  it.effect("puts the version into the URL and into its messages", () =>
     Effect.gen(function*() {
       const network = yield* MockTransport.MockWebSockets
       const connection = yield* open({ version: 4 })
@@ -61,7 +61,7 @@ describe("VoiceSocket", () => {
       assert.strictEqual(yield* peer.take, "{\"op\":3,\"d\":7}")
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("says why it could not be opened", () =>
+  it.effect("reports why it could not be opened", () =>
     Effect.gen(function*() {
       const network = yield* MockTransport.MockWebSockets
       yield* network.refuse("Rejected", 403)
@@ -72,7 +72,7 @@ describe("VoiceSocket", () => {
       assert.strictEqual(reason.endpoint, endpoint)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("says what others have said so that it can be read", () =>
+  it.effect("escapes and shortens the texts of others that it reports", () =>
     Effect.gen(function*() {
       const network = yield* MockTransport.MockWebSockets
       yield* network.refuse("Refused")
@@ -124,7 +124,7 @@ describe("VoiceSocket", () => {
       assert.strictEqual(yield* after(externalSender(0)), 0)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("takes a binary message with an opcode that nobody knows for one that is to be ignored", () =>
+  it.effect("delivers a binary message with an unknown opcode as unknown, and counts its sequence", () =>
     Effect.gen(function*() {
       const { connection, peer } = yield* pair
       yield* peer.send(Uint8Array.of(1, 2, 33, 9))
@@ -142,7 +142,7 @@ describe("VoiceSocket", () => {
       assert.deepStrictEqual(yield* peer.take, Uint8Array.of(26, 9, 8))
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("does not send what the version cannot say", () =>
+  it.effect("does not send what the version cannot express", () =>
     Effect.gen(function*() {
       const network = yield* MockTransport.MockWebSockets
       const connection = yield* open({ version: 9 })
@@ -174,7 +174,7 @@ describe("VoiceSocket", () => {
       }).pipe(Effect.provide(TestLayer))
   )
 
-  it.effect("closes with a code of ours, or drops the connection", () =>
+  it.effect("closes with our code, or drops the connection", () =>
     Effect.gen(function*() {
       const first = yield* pair
       yield* first.connection.close(4900, "resume")
@@ -198,7 +198,7 @@ describe("VoiceSocket", () => {
       assert.strictEqual((yield* peer.closed).code, 1006)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("loses nothing of what a gateway floods it with", () =>
+  it.effect("loses nothing when a gateway floods it", () =>
     Effect.gen(function*() {
       const { connection, peer } = yield* pair
       for (let i = 0; i < 5000; i++) yield* peer.send(hello(i))
@@ -213,7 +213,7 @@ describe("VoiceSocket", () => {
       assert.strictEqual((yield* reasonOf(connection.take))._tag, "ServerCrashed")
     }).pipe(Effect.provide(TestLayer)))
 
-  it.live("speaks over loopback", () =>
+  it.live("works over loopback", () =>
     Effect.gen(function*() {
       const server = yield* Effect.acquireRelease(
         Effect.callback<WebSocketServer>((resume) => {

@@ -36,7 +36,7 @@ const takeRequest = (peer: MockTransport.DatagramPeer): Effect.Effect<Uint8Array
     () => takeRequest(peer)
   )
 
-/** All that was sent and not taken: discovery requests and pings. */
+/** Everything that was sent and not taken: discovery requests and pings. */
 const takeAll = Effect.fnUntraced(function*(peer: MockTransport.DatagramPeer) {
   const kinds: Array<Datagram.Kind> = []
   while ((yield* peer.waiting) > 0) kinds.push(Datagram.classify(yield* peer.take))
@@ -49,7 +49,7 @@ const takeAll = Effect.fnUntraced(function*(peer: MockTransport.DatagramPeer) {
 const discover = (socket: VoiceUdp.Socket) => Effect.forkChild(socket.discover, { startImmediately: true })
 
 describe("VoiceUdp", () => {
-  it.effect("opens a socket to the address of Ready, or says why not", () =>
+  it.effect("opens a socket to the address from Ready, or reports why not", () =>
     Effect.gen(function*() {
       const { network, peer } = yield* pair
       assert.deepStrictEqual(peer.remote, { ...server })
@@ -59,7 +59,7 @@ describe("VoiceUdp", () => {
       assert.strictEqual(reason.port, server.port)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("discovers the own address with a 74-byte request", () =>
+  it.effect("discovers its own address with a 74-byte request", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
       const fiber = yield* discover(socket)
@@ -69,7 +69,7 @@ describe("VoiceUdp", () => {
       assert.deepStrictEqual(yield* Fiber.join(fiber), { address: "198.51.100.7", port: 40_000 })
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("asks again each second; an answer to the third request is one", () =>
+  it.effect("asks again each second, and accepts an answer to the third request", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
       const fiber = yield* discover(socket)
@@ -107,12 +107,12 @@ describe("VoiceUdp", () => {
       assert.strictEqual(socket.statistics().unknown, 7)
       yield* peer.deliver(response())
       assert.strictEqual((yield* Fiber.join(fiber)).address, "198.51.100.7")
-      // Duplicates of the answer are nothing to wait for any more.
+      // Duplicates of the answer are no longer expected.
       yield* peer.deliver(response())
       assert.strictEqual(socket.statistics().unknown, 8)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("gives up when all ten requests stay unanswered, after ten seconds", () =>
+  it.effect("gives up after ten seconds if all ten requests stay unanswered", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
       const fiber = yield* discover(socket)
@@ -130,7 +130,7 @@ describe("VoiceUdp", () => {
       assert.strictEqual((yield* takeAll(peer)).requests, 0)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("can discover again, and two at the same time", () =>
+  it.effect("can discover again, and twice at the same time", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
       const first = yield* discover(socket)
@@ -143,7 +143,7 @@ describe("VoiceUdp", () => {
       assert.strictEqual((yield* Fiber.join(third)).port, 41_000)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("pings whenever it is to keep alive, and at no other time", () =>
+  it.effect("pings whenever it is kept alive, and at no other time", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
       const fiber = yield* discover(socket)
@@ -156,7 +156,7 @@ describe("VoiceUdp", () => {
       assert.strictEqual(socket.statistics().keepalives, 14)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("wants to know of a ping whether it could be sent", () =>
+  it.effect("asks whether a ping could be sent", () =>
     Effect.gen(function*() {
       const asked: Array<boolean> = []
       const transport = yield* Transport.DatagramTransport
@@ -177,7 +177,7 @@ describe("VoiceUdp", () => {
       assert.deepStrictEqual(asked, [true])
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("looks after its own socket where packets go another way", () =>
+  it.effect("sends pings and reports on its own socket when packets take another path", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
       const { media } = socket
@@ -198,7 +198,7 @@ describe("VoiceUdp", () => {
       assert.strictEqual(yield* peer.waiting, 3)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("measures the round trip of a ping; strange replies count as unknown", () =>
+  it.effect("measures the round trip of a ping, and counts strange replies as unknown", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
       socket.keepAlive()
@@ -213,7 +213,7 @@ describe("VoiceUdp", () => {
       assert.deepInclude(socket.statistics(), { pongs: 1, roundTripMs: 37, unknown: 3 })
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("forgets pings that stay without a reply", () =>
+  it.effect("forgets pings that get no reply", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
       socket.keepAlive()
@@ -224,7 +224,7 @@ describe("VoiceUdp", () => {
       assert.deepInclude(socket.statistics(), { pongs: 1, unknown: 1 })
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("hands media to the handler, and counts what comes without one", () =>
+  it.effect("hands media to the handler, and counts media that comes without one", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
       const rtp = new Uint8Array(40)
@@ -244,8 +244,8 @@ describe("VoiceUdp", () => {
       assert.deepInclude(socket.statistics(), { sent: 1, sendErrors: 0, received: 3, dropped: 1, unknown: 0 })
     }).pipe(Effect.provide(TestLayer)))
 
-  describe("a socket that is dead", () => {
-    /** A socket that keeps alive, and why it was lost, if it was. */
+  describe("detecting a dead socket", () => {
+    /** A socket that is kept alive, and why it was lost, if it was. */
     const watchedWith = Effect.fnUntraced(function*(silence: "lost" | "ignored" | undefined) {
       const { peer, socket } = yield* pairWith(silence)
       const discovering = yield* discover(socket)
@@ -282,7 +282,7 @@ describe("VoiceUdp", () => {
       })
     const report = Uint8Array.of(0x80, 201, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0)
 
-    it.effect("is not one that is silent and never was anything else", () =>
+    it.effect("does not report a socket that was silent from the start", () =>
       Effect.gen(function*() {
         const { sign, socket } = yield* watched
         for (let i = 0; i < 100; i++) {
@@ -292,7 +292,7 @@ describe("VoiceUdp", () => {
         assert.isUndefined(yield* sign)
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("has lost its address", () =>
+    it.effect("reports a socket that has lost its address", () =>
       Effect.gen(function*() {
         const { peer, sign } = yield* watched
         yield* peer.loseAddress
@@ -300,7 +300,7 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "address-gone")
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("could send nothing for ten seconds, and not for less", () =>
+    it.effect("reports a socket that could send nothing for ten seconds, and not for less", () =>
       Effect.gen(function*() {
         const { peer, sign } = yield* watched
         yield* peer.setSending(false)
@@ -314,14 +314,14 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "send-errors")
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("is answered no more, though its pings were", () =>
+    it.effect("reports a socket whose pings are no longer answered", () =>
       Effect.gen(function*() {
         const { pong, sign } = yield* watched
         for (let i = 0; i < 10; i++) {
           yield* pong
           yield* TestClock.adjust("5 seconds")
         }
-        // three that stay unanswered are no sign yet
+        // three unanswered pings are not a sign yet
         yield* TestClock.adjust("15 seconds")
         yield* pong
         yield* TestClock.adjust("20 seconds")
@@ -330,7 +330,7 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "no-replies")
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("is not that answers have stopped, where that is to be ignored, and still that nothing can be sent", () =>
+    it.effect("with silence ignored, reports failed sends but not missing answers", () =>
       Effect.gen(function*() {
         const { peer, pong, sign } = yield* watchedWith("ignored")
         for (let i = 0; i < 10; i++) {
@@ -344,7 +344,7 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "send-errors")
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("is none for pings besides, of which there may be any number at once", () =>
+    it.effect("is not confused by extra pings, any number of them at once", () =>
       Effect.gen(function*() {
         const { peer, pong, sign, socket } = yield* watched
         yield* pong
@@ -363,7 +363,7 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "send-errors")
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("gets no reports any more for what it sends, though it did", () =>
+    it.effect("reports a socket that no longer gets reports about what it sends", () =>
       Effect.gen(function*() {
         const { peer, sign, socket } = yield* watched
         for (let i = 0; i < 5; i++) {
@@ -371,11 +371,11 @@ describe("VoiceUdp", () => {
           yield* peer.deliver(report)
           yield* TestClock.adjust("5 seconds")
         }
-        // while it is silent, nothing is reported, however long that takes; nobody reports on reports of ours either
+        // while it is silent, nothing is reported, however long that takes; nobody reports on our own reports either
         for (let i = 0; i < 2_000; i++) socket.sendReport(new Uint8Array(28), 28)
         yield* TestClock.adjust("3 hours")
         assert.isUndefined(yield* sign)
-        // frames of 120 ms, and nothing to speak of at times
+        // frames of 120 ms, and at times nothing to send
         for (const packets of [42, 42, 5, 42, 42, 0, 42, 42]) {
           yield* speak(socket, packets)
           yield* TestClock.adjust("5 seconds")
@@ -386,7 +386,7 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "no-replies")
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("is not one from which answers of one kind go on coming, though those of the other have stopped", () =>
+    it.effect("does not report a socket while answers of one kind still come", () =>
       Effect.gen(function*() {
         const { peer, pong, sign, socket } = yield* watched
         const speakOn = (answer: Effect.Effect<void>, looks: number) =>
@@ -397,7 +397,7 @@ describe("VoiceUdp", () => {
               yield* TestClock.adjust("5 seconds")
             }
           })
-        // pings first: they are taken out of what was sent
+        // pings first: they are subtracted from what was sent
         yield* speakOn(Effect.andThen(pong, peer.deliver(report)), 5)
         yield* speakOn(pong, 100)
         assert.isUndefined(yield* sign)
@@ -407,7 +407,7 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "no-replies")
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("is waited for by nobody who sends nothing but pings", () =>
+    it.effect("does not report a socket that sends nothing but pings", () =>
       Effect.gen(function*() {
         const { peer, sign, socket } = yield* watched
         yield* peer.deliver(report)
@@ -419,7 +419,7 @@ describe("VoiceUdp", () => {
         assert.isUndefined(yield* sign)
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("is judged by receiver reports alone, whatever else of RTCP comes or has stopped", () =>
+    it.effect("counts only receiver reports, whatever other RTCP comes or stops", () =>
       Effect.gen(function*() {
         const { peer, sign, socket } = yield* watched
         const senderReport = Uint8Array.from(report, (byte, i) => i === 1 ? 200 : byte)
@@ -436,7 +436,7 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "no-replies")
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("is not one that some of what was sent has left", () =>
+    it.effect("does not report a socket while some of its packets can be sent", () =>
       Effect.gen(function*() {
         const { peer, sign, socket } = yield* watched
         for (let i = 0; i < 10; i++) {
@@ -449,7 +449,7 @@ describe("VoiceUdp", () => {
         assert.isUndefined(yield* sign)
       }).pipe(Effect.provide(TestLayer)))
 
-    it.effect("is not one that has reported once only", () =>
+    it.effect("does not report a socket that got a report only once", () =>
       Effect.gen(function*() {
         const { peer, sign, socket } = yield* watched
         yield* peer.deliver(report)
@@ -459,11 +459,11 @@ describe("VoiceUdp", () => {
 
     for (
       const [name, gaps, patience] of [
-        ["the longest time that two were apart counts", [0, 4, 1, 1], 20],
-        ["how long the first took to come does not", [40, 1], 6]
+        ["the longest time between two counts", [0, 4, 1, 1], 20],
+        ["the time until the first does not", [40, 1], 6]
       ] as const
     ) {
-      it.effect(`is waited for by the reports before: ${name}`, () =>
+      it.effect(`derives its patience from earlier reports: ${name}`, () =>
         Effect.gen(function*() {
           const { peer, sign, socket } = yield* watched
           const look = Effect.andThen(speak(socket, 250), TestClock.adjust("5 seconds"))
@@ -478,7 +478,7 @@ describe("VoiceUdp", () => {
         }).pipe(Effect.provide(TestLayer)))
     }
 
-    it.effect("is waited for as long as reports were apart before", () =>
+    it.effect("waits for as long as earlier reports were apart", () =>
       Effect.gen(function*() {
         const { peer, sign, socket } = yield* watched
         const look = Effect.andThen(speak(socket, 250), TestClock.adjust("5 seconds"))

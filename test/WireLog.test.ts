@@ -14,7 +14,7 @@ import * as VoiceUdp from "../src/VoiceUdp.ts"
 import * as WireLog from "../src/WireLog.ts"
 import * as Rig from "./integration/rig.ts"
 
-/** What two seconds of a call are on the wire, whose voice socket is cut in the middle, and which is left in the end. */
+/** Two seconds of a call. Its voice socket is cut in the middle, and the bot leaves at the end. */
 const visit = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const guest = yield* Rig.guest()
@@ -26,7 +26,7 @@ const visit = Effect.gen(function*() {
   yield* Effect.sleep("1 second")
 })
 
-/** All of the bot is made within the log. */
+/** All layers of the bot are built within the log. */
 const logged = (options: WireLog.Options = {}) => {
   const entries: Array<WireLog.Entry> = []
   const log = WireLog.layerWith({ ...options, write: (entry) => entries.push(entry) })
@@ -54,7 +54,7 @@ const read = (path: string) =>
   Fs.readFileSync(path, "utf8").trimEnd().split("\n").map((line) => Result.getOrThrow(WireLog.decodeLine(line)))
 
 describe("WireLog", () => {
-  it.effect("has the sockets of a call with all that was said, in order", () =>
+  it.effect("contains the sockets of a call with all messages, in order", () =>
     Effect.gen(function*() {
       const entries = yield* logged()
       assert.strictEqual(entries[0]?.kind, "begin")
@@ -80,7 +80,7 @@ describe("WireLog", () => {
       assert.deepStrictEqual(moments, moments.toSorted((a, b) => a - b))
     }))
 
-  it.effect("is of sockets that a program opens by itself, too, where their layers were made within it", () =>
+  it.effect("also covers sockets that a program opens itself, if their layers are built within it", () =>
     Effect.gen(function*() {
       const entries: Array<WireLog.Entry> = []
       const log = WireLog.layerWith({ write: (entry) => entries.push(entry) })
@@ -96,7 +96,7 @@ describe("WireLog", () => {
       assert.deepStrictEqual(opened, ["voice 1", "udp 1"])
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
-  it.effect("counts datagrams, all of them", () =>
+  it.effect("counts all datagrams", () =>
     Effect.gen(function*() {
       const entries = yield* logged()
       const counts = entries.filter(({ kind }) => kind === "datagrams")
@@ -106,7 +106,7 @@ describe("WireLog", () => {
       assert.isEmpty(entries.filter(({ kind }) => kind === "datagram"))
     }))
 
-  it.effect("has the header of each datagram where it is asked for, and nothing behind it", () =>
+  it.effect("contains the header of each datagram if requested, and nothing after it", () =>
     Effect.gen(function*() {
       const entries = yield* logged({ datagrams: "each" })
       const sequences = entries.flatMap((entry) => {
@@ -124,7 +124,7 @@ describe("WireLog", () => {
       for (const entry of discoveries) assert.lengthOf("header" in entry ? entry.header : "", 16)
     }))
 
-  it.effect("has names in place of secrets, the same name for the same secret", () =>
+  it.effect("replaces secrets with names, the same name for the same secret", () =>
     Effect.gen(function*() {
       const entries = yield* logged()
       const tokens = valuesOf(entries, "token")
@@ -139,7 +139,7 @@ describe("WireLog", () => {
       assert.isEmpty(valuesOf(entries, "username"))
     }))
 
-  it.effect("is read again as it was written, and nothing in it is unknown", () =>
+  it.effect("is read back as it was written, and nothing in it is unknown", () =>
     Effect.gen(function*() {
       const entries = yield* logged({ datagrams: "each" })
       const again = entries.map((entry) => Result.getOrThrow(WireLog.decodeLine(JSON.stringify(entry))))
@@ -150,7 +150,7 @@ describe("WireLog", () => {
     }))
 
   it.live(
-    "is of a driver in a thread of its own, too, in a file that is whole when the program has ended",
+    "also covers a driver in its own thread, in a file that is complete when the program has ended",
     () =>
       Effect.gen(function*() {
         const path = Path.join(yield* folder, "call.jsonl")
@@ -165,7 +165,7 @@ describe("WireLog", () => {
           entries.flatMap((entry) => "socket" in entry ? [entry.socket.replace(/\d+\./, "thread.")] : [])
         )
         assert.includeMembers([...sockets], ["gateway 1", "voice thread.1", "voice thread.2", "udp thread.1"])
-        // the clocks of both threads are one
+        // both threads share one clock
         const open = entries.find((entry) => entry.kind === "open" && entry.socket.startsWith("voice"))
         const granted = entries.find(({ kind, ...entry }) =>
           kind === "message" && valuesOf(entry, "t").includes("VOICE_SERVER_UPDATE")
@@ -180,7 +180,7 @@ describe("WireLog", () => {
     60_000
   )
 
-  it.effect("shows whether a bot was moved, or sent away, and nothing where it has asked", () =>
+  it.effect("shows whether a bot was moved or removed, and nothing for its own requests", () =>
     Effect.gen(function*() {
       const entries: Array<WireLog.Entry> = []
       const log = WireLog.layerWith({ write: (entry) => entries.push(entry) })
@@ -202,7 +202,7 @@ describe("WireLog", () => {
       assert.lengthOf(findings.filter((finding) => finding.startsWith("the bot was taken out of its channel")), 1)
     }))
 
-  it.live("ends at its bound, and says so", () =>
+  it.live("ends at its size limit, and says so", () =>
     Effect.gen(function*() {
       const path = Path.join(yield* folder, "call.jsonl")
       yield* Rig.visit.pipe(
@@ -215,7 +215,7 @@ describe("WireLog", () => {
       assert.isBelow(Fs.statSync(path).size, 2_100)
     }).pipe(Effect.scoped), 60_000)
 
-  it.live("warns where it cannot be written, and is in nobody's way", () =>
+  it.live("warns if its file cannot be written, and does not disturb the bot", () =>
     Effect.gen(function*() {
       const path = Path.join(yield* folder, "no", "such", "folder.jsonl")
       const warnings: Array<string> = []
@@ -233,7 +233,7 @@ describe("WireLog", () => {
       assert.include(warnings[0], "ENOENT")
     }).pipe(Effect.scoped), 60_000)
 
-  it.effect("warns once where whoever it is handed to throws, and is in nobody's way", () =>
+  it.effect("warns once if its write function throws, and does not disturb the bot", () =>
     Effect.gen(function*() {
       const warnings: Array<string> = []
       const logger = Logger.make(({ logLevel, message }) => {

@@ -28,7 +28,7 @@ const importsOf = (file: string): ReadonlyArray<Import> => {
 const target = (file: string, specifier: string) =>
   relative(root, join(root, dirname(file), specifier)).replaceAll("\\", "/")
 
-/** The rooms from the ground up; a room knows only those at its own height or below. */
+/** The rooms from the ground up. A room may know only rooms at its own height or below. */
 const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   [/^protocol\//],
   [/^VoiceError\.ts$/, /^reason\//, /^voiceClose\.ts$/],
@@ -55,13 +55,13 @@ const isCore = (file: string) => file.startsWith("emulator/core/")
 const isShell = (file: string) => file.startsWith("emulator/shell/")
 
 describe("architecture", () => {
-  it("sees imports", () => {
+  it("finds imports", () => {
     const seen = importsOf("session/VoiceSession.ts")
     assert.deepInclude(seen, { specifier: "../receive/Receive.ts", typeOnly: false })
     assert.deepInclude(seen, { specifier: "../audio/AudioSource.ts", typeOnly: true })
   })
 
-  it("gives every file a room", () => {
+  it("assigns every file to a room", () => {
     assert.deepStrictEqual(files.filter((file) => floorOf(file) === -1 && !isCore(file) && !isShell(file)), [])
   })
 
@@ -79,7 +79,7 @@ describe("architecture", () => {
     assert.deepStrictEqual(offences, [])
   })
 
-  it("keeps the emulator's core to itself and the protocol", () => {
+  it("lets the emulator's core know only itself and the protocol", () => {
     const offences = files.filter(isCore).flatMap((file) =>
       importsOf(file)
         .filter(({ specifier }) => specifier.startsWith("."))
@@ -129,7 +129,7 @@ describe("architecture", () => {
     assert.deepStrictEqual(offences, [])
   })
 
-  it("has no circles of folders within a room", () => {
+  it("has no cycles between the folders of a room", () => {
     for (const room of ["audio", "driver", "receive", "mixer", "emulator/core"]) {
       // a voice server and its groups are two halves of one thing
       const folderOf = (file: string) => {
@@ -148,7 +148,7 @@ describe("architecture", () => {
         }
       }
       assert.isAbove(known.size, 0, room)
-      // whoever knows nobody else any more is taken away, until nobody is left
+      // folders that know no other are removed until none is left
       while (known.size > 0) {
         const ground = Array.from(known).find(([, to]) => to.size === 0)?.[0]
         if (ground === undefined) {
@@ -160,7 +160,7 @@ describe("architecture", () => {
     }
   })
 
-  it("has no circles of modules, not even of types", () => {
+  it("has no cycles between modules, not even of types", () => {
     const graph = new Map(files.map((file) => [
       file,
       importsOf(file)

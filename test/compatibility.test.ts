@@ -6,7 +6,7 @@ import { modes } from "../src/protocol/EncryptionMode.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-/** What was tried by hand is held by no test. */
+/** Without the section on clients that were tried by hand, which no test covers. */
 const tested = (text: string): string => text.split("\n## Clients in other languages, tried by hand\n", 1)[0] ?? text
 
 const read = (path: string) => tested(readFileSync(join(root, path), "utf8"))
@@ -19,7 +19,7 @@ interface Claim {
   readonly test: string
 }
 
-/** A test file, which is not packed and so no link, and, in quotes behind it, the name of a test. */
+/** A test file, which is not packed and therefore not a link, followed by the name of a test in quotes. */
 const claimsOf = (text: string): ReadonlyArray<Claim> =>
   [...text.matchAll(/^.*`(test\/[^`]+\.test\.ts)` "([^"]+)".*$/gm)].map(([line, file = "", test = ""]) => ({
     line,
@@ -27,11 +27,13 @@ const claimsOf = (text: string): ReadonlyArray<Claim> =>
     test
   }))
 
-/** The names of the tests of a file as they stand there: with the variables of a template. */
+/** The names of the tests in a file as they are written, with the variables of a template. */
 const testsOf = (file: string): ReadonlyArray<string> =>
   [...read(file).matchAll(/\bit(?:\.\w+)?\(\s*(["`])(.+?)\1/g)].map(([, , name = ""]) => name)
 
-/** What a template can become. Only modes are filled in: other variables stand in the page as they stand in the file. */
+/**
+ * The names that a template can produce. Only modes are filled in: other variables appear in the page as in the file.
+ */
 const namesOf = (template: string): ReadonlyArray<string> =>
   template.includes("${mode}") ? modes.map((mode) => template.replace("${mode}", mode)) : [template]
 
@@ -39,7 +41,7 @@ const claims = claimsOf(read(page))
 const files = [...new Set(claims.map(({ file }) => file))]
 
 describe(page, () => {
-  it("makes claims, each in a row of its own", () => {
+  it("makes claims, one in each row", () => {
     assert.isAbove(claims.length, 0)
     const rows = [...read(page).matchAll(/^\| (?!client|---).*$/gm)].map(([line]) => line)
     assert.deepStrictEqual(rows.filter((row) => !claims.some(({ line }) => line === row)), [])
@@ -57,9 +59,9 @@ describe(page, () => {
     })
   }
 
-  it("gives the libraries the versions that are installed", () => {
+  it("states the installed versions of the libraries", () => {
     const { devDependencies } = JSON.parse(read("package.json"))
-    // dfx lives apart, with the Effect that it was made for
+    // dfx is installed separately, with the Effect that it was made for
     const { dependencies } = JSON.parse(read("test/interop/dfx/package.json"))
     const installed = Object.entries({ ...devDependencies, ...dependencies }).map(([name, range]) =>
       /^npm:(.+)@([^@]+)$/.exec(String(range))?.slice(1) ?? [name, String(range)]

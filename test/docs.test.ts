@@ -28,7 +28,7 @@ const languages = ["ts", "py"]
 
 const examples = readdirSync(join(root, "examples")).filter((file) => languages.some((one) => file.endsWith(`.${one}`)))
 
-/** Takes away the indentation that all lines share, and blank lines at both ends. */
+/** Removes the indentation that all lines share, and blank lines at both ends. */
 const dedent = (lines: ReadonlyArray<string>): string => {
   const indents = lines.filter((line) => line.trim() !== "").map((line) => line.length - line.trimStart().length)
   const common = Math.min(...indents)
@@ -60,7 +60,7 @@ const fencesOf = (text: string): ReadonlyArray<Fence> => {
   return fences
 }
 
-/** Whether some lines of a file, one after another, are this code at another indentation. */
+/** Whether consecutive lines of a file are this code at another indentation. */
 const contains = (file: string, code: string): boolean => {
   const lines = file.split("\n")
   const length = code.split("\n").length
@@ -70,7 +70,7 @@ const contains = (file: string, code: string): boolean => {
   return false
 }
 
-/** What `npm pack` takes of what lies in the repository. */
+/** What `npm pack` includes from the repository. */
 const packed = new Set([
   "package.json",
   "README.md",
@@ -78,7 +78,7 @@ const packed = new Set([
   ...globSync(JSON.parse(read("package.json")).files, { cwd: root })
 ])
 
-/** The files of this package that a document leads to, with their anchors. */
+/** The files of this package that a document links to, with their anchors. */
 const linksOf = (document: string): ReadonlyArray<{ readonly file: string; readonly fragment: string | undefined }> =>
   [...read(document).replaceAll(/```[\s\S]*?```/g, "").matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, target = ""]) => target)
@@ -100,7 +100,7 @@ const section = (text: string, heading: string): string => {
   return body.split(/^#+ /m)[0] ?? ""
 }
 
-/** What stands in the first column of the tables of a document, where it is code. */
+/** The first column of the tables in a document, where it is code. */
 const rowsOf = (text: string) => [...text.matchAll(/^\| `([^`]+)`/gm)].map((match) => match[1] ?? "")
 
 describe("documents", () => {
@@ -128,7 +128,7 @@ describe("documents", () => {
       assert.deepStrictEqual(dead, [])
     })
 
-    it(`${document} leads to nothing that is not packed, where it is`, () => {
+    it(`${document} links only to files that are packed, if it is packed itself`, () => {
       const links = packed.has(document) ? linksOf(document) : []
       const isPacked = ({ file }: { readonly file: string }) =>
         packed.has(file) || [...packed].some((one) => one.startsWith(`${file}/`))
@@ -142,8 +142,8 @@ describe("documents", () => {
     })
   }
 
-  it("show nothing that the least Node cannot read", () => {
-    // 22 has no `using`, which the compiler takes, and which is not made plain where types are only stripped
+  it("use no syntax that the oldest supported Node cannot read", () => {
+    // 22 does not have `using`, which the compiler accepts, and which stays if only types are stripped
     const using = examples.filter((file) => /^\s*(?:await )?using \w+ =/m.test(read(`examples/${file}`)))
     assert.deepStrictEqual(using, [])
   })
@@ -153,7 +153,7 @@ describe("documents", () => {
     assert.sameMembers(rowsOf(read("docs/errors.md")), reasons)
   })
 
-  it("name everything that a reason can be more closely", () => {
+  it("name every value that makes a reason more specific", () => {
     const text = read("docs/errors.md")
     const words = VoiceError.Reason.members.flatMap(({ fields }) =>
       Object.values(fields).flatMap((field) =>
@@ -164,7 +164,7 @@ describe("documents", () => {
     assert.deepStrictEqual(words.filter((word) => !new RegExp(`\\b${word}\\b`).test(text)), [])
   })
 
-  it("give each close code the name that the table gives it", () => {
+  it("give each close code its name from the table", () => {
     const rows = [...read("docs/errors.md").matchAll(/^\| `(\w+)` \| (\d{4}) \|/gm)]
     assert.deepStrictEqual(
       rows.map(([, name, code]) => ({ code, name })),
@@ -182,7 +182,7 @@ describe("documents", () => {
     const text = read("docs/emulator.md")
     assert.sameMembers(
       rowsOf(section(text, "By rule")).map((row) => row.replaceAll(/[{}"?]/g, "").trim().split(", ")[0] ?? ""),
-      // The compiler holds this against the type.
+      // The compiler checks this against the type.
       Object.keys(
         {
           drop: "drop",
@@ -204,7 +204,7 @@ describe("documents", () => {
     const rows = [...section(read("docs/sessions.md"), "Events").matchAll(/^\| (`.*?`) \|/gm)]
     assert.sameMembers(
       rows.flatMap(([, names = ""]) => names.replaceAll("`", "").split(", ")),
-      // The compiler holds this against the type.
+      // The compiler checks this against the type.
       Object.keys(
         {
           Moved: "Moved",
@@ -242,7 +242,7 @@ describe("documents", () => {
     assert.sameMembers(rowsOf(section(read("docs/statistics.md"), "Metrics")), [...Metrics.names])
   })
 
-  it("size a machine by figures that were measured", () => {
+  it("size a machine with figures that were measured", () => {
     const figures = [...section(read("docs/deployment.md"), "Sizing").matchAll(/([\d.]+) (?:us|ms|KiB|MiB)\b/g)]
     const measured = new Set(`${read("README.md")} ${read("bench/README.md")}`.match(/\d+(?:\.\d+)?/g))
     assert.isAbove(figures.length, 15)
@@ -252,7 +252,7 @@ describe("documents", () => {
   it("list everything that the doctor tries, and nothing else", () => {
     assert.sameMembers(
       rowsOf(section(read("docs/troubleshooting.md"), "The doctor")),
-      // The compiler holds this against the type.
+      // The compiler checks this against the type.
       Object.keys(
         {
           runtime: "runtime",
@@ -271,7 +271,7 @@ describe("documents", () => {
     )
   })
 
-  it.effect("name only what the library has, where they lead to it", () =>
+  it.effect("name only members that the library has", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const session = yield* Library.VoiceSession.join({
@@ -284,7 +284,7 @@ describe("documents", () => {
       const pages = ["docs/troubleshooting.md", "docs/migrating.md"]
       const strange = pages.flatMap((page) => {
         const text = read(page).replaceAll(/```[\s\S]*?```/g, "")
-        // what is said of other libraries stands before the last column
+        // statements about other libraries are in front of the last column
         const ours = page === "docs/migrating.md" ? text.replaceAll(/^\|.*\|(?=[^|]*\|$)/gm, "") : text
         const spans = [...ours.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code)
         return spans.flatMap((code) =>

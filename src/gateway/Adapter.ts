@@ -107,10 +107,8 @@ export const make = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       if (!one.isHeld) return Effect.void
       one.isHeld = false
-      if (held.get(one.guildId) === one) {
-        held.delete(one.guildId)
-        others.forget(one.guildId)
-      }
+      held.delete(one.guildId)
+      others.forget(one.guildId)
       return one.host === undefined ? Effect.void : letGo(one.host)
     })
 
@@ -226,11 +224,13 @@ export const make = Effect.fnUntraced(function*(
     send(
       request.guild_id,
       attempt(request),
-      Effect.suspend(() => {
-        const one = held.get(request.guild_id)
-        const isNeeded = one?.wanted !== undefined && request.channel_id !== null
-        return one === undefined || isNeeded ? Effect.void : giveBack(one)
-      })
+      (isTakenBack) =>
+        Effect.suspend(() => {
+          const one = held.get(request.guild_id)
+          // a guild that is not left after all keeps its adapter
+          const isNeeded = one?.wanted !== undefined && (isTakenBack || request.channel_id !== null)
+          return one === undefined || isNeeded ? Effect.void : giveBack(one)
+        })
     )
 
   yield* Effect.addFinalizer(() =>

@@ -63,9 +63,7 @@ const waitingEvents = 4096
 export const make: Effect.Effect<Source> = Effect.gen(function*() {
   const events = yield* PubSub.sliding<Take.Take<Dispatch, VoiceError.VoiceError>>(waitingEvents)
   let listeners = 0
-  let isOver: VoiceError.VoiceError | undefined
   const subscribe = Effect.gen(function*() {
-    if (isOver !== undefined) return Stream.fail(isOver)
     yield* Effect.acquireRelease(
       Effect.sync(() => listeners++),
       () => Effect.sync(() => listeners--)
@@ -82,10 +80,7 @@ export const make: Effect.Effect<Source> = Effect.gen(function*() {
         const { d, s, t } = JSON.parse(text) as Dispatch
         return Effect.asVoid(PubSub.publish(events, [{ t, s, d }]))
       }),
-    finish: (error) =>
-      Effect.suspend(() => {
-        isOver ??= error
-        return Effect.asVoid(PubSub.end(events, Exit.fail(error)))
-      })
+    // only the first end counts, and late subscribers get it too
+    finish: (error) => Effect.asVoid(PubSub.end(events, Exit.fail(error)))
   }
 })

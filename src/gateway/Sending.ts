@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -74,12 +75,13 @@ export interface Sending {
   /**
    * Sends a request. `attempt` says whether the library took it; if not, it is repeated according to `retry`, and fails with
    * `GatewayFailed` when that ends. A request waits for those before it in the guild, so that none overtakes another. If a
-   * request failed or was interrupted, the next one waits for its `onGivenUp`.
+   * request failed or was interrupted, the next one waits for its `onGivenUp`, which is told whether the request was only
+   * interrupted and thus withdrawn.
    */
   readonly send: <E extends VoiceError.VoiceError>(
     guildId: GuildId,
     attempt: Effect.Effect<boolean, E>,
-    onGivenUp?: Effect.Effect<void>
+    onGivenUp?: (isTakenBack: boolean) => Effect.Effect<void>
   ) => Effect.Effect<void, VoiceError.VoiceError>
   /** Whether requests are waiting because of Discord's limit of messages. */
   readonly isHeldBack: () => boolean
@@ -137,7 +139,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       return turn.withPermit(room)
     })
 
-  const send: Sending["send"] = (guildId, attempt, onGivenUp = Effect.void) => {
+  const send: Sending["send"] = (guildId, attempt, onGivenUp = () => Effect.void) => {
     const notTaken = VoiceError.make(
       new VoiceError.GatewayFailed({
         detail:
@@ -158,7 +160,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         taken ? Effect.void : Effect.andThen(warn, Effect.fail(notTaken))
       ),
       Effect.retry({ schedule: retry, while: (error) => error === notTaken }),
-      Effect.onError(() => onGivenUp),
+      Effect.onError((cause) => onGivenUp(Cause.hasInterruptsOnly(cause))),
       (effect) => inOrder(guildId, Effect.andThen(pass(guildId), effect))
     )
   }

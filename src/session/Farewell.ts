@@ -32,7 +32,7 @@ export interface Options {
 }
 
 /**
- * The ways to leave; neither fails.
+ * The ways to leave, and to withdraw that; none of them fails.
  *
  * @category models
  * @since 0.1.0
@@ -42,6 +42,8 @@ export interface Farewell {
   readonly goAway: Effect.Effect<void>
   /** Leaves permanently. Does the same, without waiting if that is pointless. */
   readonly leave: Effect.Effect<void>
+  /** The bot stays: withdraws a request to leave that the gateway has not sent yet. */
+  readonly takeBack: Effect.Effect<void>
 }
 
 /** How long the main gateway may take to confirm that the bot has left. */
@@ -112,5 +114,7 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, i
     return isInVain() ? Effect.asVoid(sayOnce) : goAway
   })
 
-  return { goAway, leave }
+  const takeBack = Effect.suspend(() => saying === undefined ? Effect.void : Fiber.interrupt(saying))
+
+  return { goAway, leave, takeBack }
 }

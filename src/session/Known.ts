@@ -86,4 +86,13 @@ export interface Known {
   readonly place: () => Place | undefined
   /** Says which channel the bot wants and how it is shown there, and does not wait for an answer. */
   readonly tell: (channelId: ChannelId | null, flags: Flags) => Effect.Effect<void, VoiceError.VoiceError>
+  /**
+   * Says how the bot is shown, in the channel that `movingTo` names, or else where Discord has the bot. If Discord moves the bot
+   * while that still waits to be sent, it is withdrawn and said of the new place, so that it does not undo the move; if Discord
+   * removes the bot, nothing is said.
+   */
+  readonly announce: (
+    movingTo: () => ChannelId | undefined,
+    flags: () => Flags
+  ) => Effect.Effect<void, VoiceError.VoiceError>
 }

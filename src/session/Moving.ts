@@ -90,7 +90,7 @@ export const make = (options: MovingOptions): Moving => {
       if ((_tag !== "Ready" && _tag !== "Resuming") || !isHere) return Effect.void
       return wanted.mute === shown.mute && wanted.deaf === shown.deaf
         ? Effect.void
-        : whereabouts.tell(here, wanted)
+        : whereabouts.announce(() => undefined, flags)
     }).pipe(
       Effect.catch((error) =>
         Effect.logWarning(`Could not update whether the bot is shown as muted or deafened: ${error.message}`)

@@ -122,7 +122,7 @@ export const make = Effect.fnUntraced(function*(
     deaf: join.selfDeaf ?? false,
     state: () => lifetime.state(),
     channelId,
-    tell: (channelId, flags) => whereabouts.tell(channelId, flags),
+    announce: (movingTo, flags) => whereabouts.announce(movingTo, flags),
     conduit,
     movingTo
   })

@@ -20,8 +20,7 @@ export interface Options {
   readonly state: () => State
   /** Where Discord has the bot. */
   readonly channelId: () => Now["channelId"]
-  /** Tells Discord where the bot is, or wants to be, and how it is shown there. */
-  readonly tell: Known["tell"]
+  readonly announce: Known["announce"]
   readonly conduit: Pick<Conduit, "setMuted" | "setDeaf">
   /** The target of a move. */
   readonly movingTo: () => ChannelId | undefined
@@ -56,7 +55,7 @@ class Shown implements Self {
 
   set(change: Parameters<Self["set"]>[0]): Effect.Effect<void, VoiceError.VoiceError> {
     return Effect.gen({ self: this }, function*() {
-      const { channelId, conduit, movingTo, state, tell } = this.#options
+      const { announce, channelId, conduit, movingTo, state } = this.#options
       this.#mute = change.mute ?? this.#mute
       this.#deaf = change.deaf ?? this.#deaf
       // muting does not wait for the main gateway, unmuting does
@@ -68,7 +67,7 @@ class Shown implements Self {
       const isShown = (now._tag === "Ready" || now._tag === "Resuming") && place !== undefined && place !== null
       // if Discord cannot be told, sound no longer waits: the next connection tells it
       yield* Effect.onExit(
-        isShown ? tell(movingTo() ?? place, this.flags()) : Effect.void,
+        isShown ? announce(movingTo, () => this.flags()) : Effect.void,
         () => Effect.suspend(() => this.#mute ? Effect.void : conduit.setMuted(false))
       )
     })

@@ -132,8 +132,7 @@ export class Stay {
 
   #show(): Effect.Effect<undefined> {
     const { movingTo, self, whereabouts } = this.#keeper.options
-    // naming only the current channel would undo the move
-    return whereabouts.show(() => movingTo() ?? this.#here(), () => self.flags()).pipe(
+    return whereabouts.show(movingTo, () => self.flags()).pipe(
       Effect.catch((error) =>
         Effect.logWarning(`Could not update whether the bot is shown as muted or deafened: ${error.message}`)
       ),

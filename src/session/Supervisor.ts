@@ -217,6 +217,11 @@ class Supervisor implements Stay.Keeper {
           return yield* this.#awaitServer(since, this.#serverPatience, gone, removed)
         }
         case "server": {
+          // the request to leave for another place may still have been waiting for an unavailable gateway when this server came
+          if (!(yield* whereabouts.stay)) {
+            this.#followMove(since.channelId)
+            return request(false)
+          }
           // a move also has a voice state, which may come after the server
           if (whereabouts.now().channelId === this.channelId) {
             yield* Whereabouts.companion(whereabouts, whereabouts.now())

@@ -31,14 +31,20 @@ export type { Flags, Now, Place } from "./Known.ts"
  * @since 0.1.0
  */
 export interface Whereabouts extends Known, Arrival.Arrival {
-  /** Says how the bot is shown where it is, unless that was the last thing that was sent. */
-  readonly show: (channelId: () => ChannelId, flags: () => Flags) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Like `announce`, unless that was the last thing that was sent. */
+  readonly show: Known["announce"]
   /**
    * Leaves permanently, and waits until Discord has taken note, for 2 seconds at most, also for an unavailable gateway. Does
    * not wait if that is pointless, because the gateway is at its limit of messages, or has failed to confirm another
    * session's leaving. Never fails.
    */
   readonly leave: Effect.Effect<void>
+  /**
+   * The session goes to a place that it did not ask for: withdraws a request to leave that still waits to be sent. Returns whether
+   * the bot is in that place: not if the request was sent and none followed, because Discord then takes the bot out of it. Never
+   * fails.
+   */
+  readonly stay: Effect.Effect<boolean>
 }
 
 /** How long after a request the voice state that grants it may come, for a session that leaves in the meantime. */
@@ -88,6 +94,8 @@ class Guild implements Whereabouts, GuildEvents.Listener {
    */
   #requested: { atNanos: bigint; readonly channelId: ChannelId; readonly states: number } | undefined
   #told: Flags | undefined
+  /** Discord was told that the bot leaves, has not answered yet, and was asked for no channel since. */
+  #isLeaving = false
   #farewell: Farewell.Farewell | undefined
 
   constructor(gateway: Gateway.Gateway["Service"], guildId: GuildId, clock: Clock.Clock) {
@@ -137,6 +145,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     const { channel_id: channelId, session_id: sessionId } = state
     const { states } = this.#now
     if (channelId === null) {
+      this.#isLeaving = false
       const isEcho = this.#leaves.answered()
       return this.#set({ channelId, sessionId, states: isEcho ? states : states + 1 })
     }
@@ -235,6 +244,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         this.#leaves.asked()
         if (!isInVoice) this.#requested = { atNanos, channelId, states: this.#now.states }
       }
+      const before = this.#told
       this.#told = flags
       const { deaf, mute } = flags
       return Effect.onExit(
@@ -248,10 +258,12 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         (exit) =>
           Effect.sync(() => {
             if (Exit.isFailure(exit)) {
-              if (this.#told === flags) this.#told = undefined
+              // a bot that does not leave after all is shown as before
+              if (this.#told === flags) this.#told = channelId === null ? before : undefined
               return leave?.failed()
             }
             leave?.sent()
+            this.#isLeaving = leave !== undefined
             if (channelId !== null && this.#requested?.atNanos === atNanos) {
               this.#requested.atNanos = this.#clock.monotonicTimeNanosUnsafe()
             }
@@ -260,11 +272,18 @@ class Guild implements Whereabouts, GuildEvents.Listener {
     })
   }
 
-  show(channelId: () => ChannelId, flags: () => Flags): Effect.Effect<void, VoiceError.VoiceError> {
+  announce(movingTo: () => ChannelId | undefined, flags: () => Flags): Effect.Effect<void, VoiceError.VoiceError> {
     return Effect.suspend(() => {
-      const wanted = flags()
-      return isSame(this.#told, wanted) ? Effect.void : this.tell(channelId(), wanted)
+      const { channelId: here } = this.#now
+      const channelId = movingTo() ?? here
+      if (here === undefined || here === null || channelId === undefined || channelId === null) return Effect.void
+      const elsewhere = this.until((now) => now.channelId === here ? undefined : this.announce(movingTo, flags))
+      return Effect.flatten(Effect.raceFirst(Effect.as(this.tell(channelId, flags()), Effect.void), elsewhere))
     })
+  }
+
+  show(movingTo: () => ChannelId | undefined, flags: () => Flags): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.suspend(() => isSame(this.#told, flags()) ? Effect.void : this.announce(movingTo, flags))
   }
 
   place(): Place | undefined {
@@ -323,6 +342,10 @@ class Guild implements Whereabouts, GuildEvents.Listener {
 
   get leave(): Effect.Effect<void> {
     return Effect.suspend(() => this.#leaving().leave)
+  }
+
+  get stay(): Effect.Effect<boolean> {
+    return Effect.suspend(() => this.#farewell?.takeBack ?? Effect.void).pipe(Effect.map(() => !this.#isLeaving))
   }
 
   #arriving(): Arrival.Arrival {

@@ -32,7 +32,7 @@ const play = <R>(source: AudioSource.AudioSource<R>) =>
       packets.push(...frames)
     })
     const error = yield* Effect.flip(Effect.forever(collect))
-    // An end stays the end.
+    // Pulling again gives the same end.
     const again = yield* Effect.flip(pull)
     assert.deepStrictEqual(Cause.isDone(again), Cause.isDone(error))
     const reason = Cause.isDone(error) ? undefined : error.reason
@@ -85,7 +85,7 @@ describe("AudioSource", () => {
         assert.deepStrictEqual(yield* play(clip), { ...expected, durationMs: 1234 })
       }))
 
-    it.effect("can be opened many times, also at the same time", () =>
+    it.effect("can be opened many times, even at the same time", () =>
       Effect.gen(function*() {
         const packets = mixed(1, 100)
         const source = AudioSource.fromFile(yield* fileOf(ogg(packets)))
@@ -93,7 +93,7 @@ describe("AudioSource", () => {
         for (const { frames } of plays) assert.deepStrictEqual(frames, shown(packets))
       }))
 
-    it.effect("reads a file piece by piece, and closes it with the scope", () =>
+    it.effect("reads a file in pieces, and closes it with the scope", () =>
       Effect.gen(function*() {
         const packets = Array.from({ length: 2000 }, (_, i) => packet(i, 3, 200))
         const path = yield* fileOf(ogg(packets))
@@ -108,7 +108,7 @@ describe("AudioSource", () => {
         assert.strictEqual(openDescriptors(path), 0)
       }))
 
-    it.effect("names what is wrong", () =>
+    it.effect("fails with a kind and a message that say what is wrong with the file", () =>
       Effect.gen(function*() {
         const path = yield* directory
         const kind = (source: AudioSource.AudioSource) => Effect.map(failureOf(source), ([kind]) => kind)
@@ -139,7 +139,7 @@ describe("AudioSource", () => {
   })
 
   describe("fromFfmpeg", () => {
-    it("has no name that tells a secret", () => {
+    it("shows no credentials or query in its name", () => {
       const names = [
         "songs/a song.mp3",
         "https://user:secret@example.com/radio.mp3?token=secret",
@@ -152,7 +152,7 @@ describe("AudioSource", () => {
   })
 
   describe("fromBytes", () => {
-    it.effect("plays, and gives what it has before it says how it ended", () =>
+    it.effect("delivers all readable frames before it reports how the data ended", () =>
       Effect.gen(function*() {
         const packets = Array.from({ length: 100 }, (_, i) => packet(i))
         const file = ogg(packets, { segments: 10 })
@@ -168,7 +168,7 @@ describe("AudioSource", () => {
         assert.deepStrictEqual([joined.end, joined.positionMs], ["Unsupported", 2000])
       }))
 
-    it.effect("names what it is that cannot be played", () =>
+    it.effect("names the format or defect that keeps the bytes from being played", () =>
       Effect.gen(function*() {
         const rest = new Uint8Array(100)
         const cases = [
@@ -202,7 +202,7 @@ describe("AudioSource", () => {
   })
 
   describe("fromStream", () => {
-    it.effect("plays pieces of any size, none among them", () =>
+    it.effect("plays chunks of any size, including empty ones", () =>
       Effect.gen(function*() {
         const packets = mixed(3, 50)
         for (const file of [ogg(packets), webm(packets)]) {
@@ -216,7 +216,7 @@ describe("AudioSource", () => {
         }
       }))
 
-    it.effect("gives packets as soon as their bytes are there", () =>
+    it.effect("delivers packets as soon as their bytes have arrived", () =>
       Effect.gen(function*() {
         const queue = yield* Queue.make<Uint8Array, Cause.Done>({ capacity: 100 })
         const pages = ogg([packet(1), packet(2), packet(3)], { segments: 1 })
@@ -229,7 +229,7 @@ describe("AudioSource", () => {
         assert.deepStrictEqual(shown(yield* Fiber.join(waiting)), shown([packet(3)]))
       }))
 
-    it.effect("fails with what the stream fails with, behind the packets before it", () =>
+    it.effect("fails with the stream's error, after the packets that came before it", () =>
       Effect.gen(function*() {
         const file = ogg([packet(1), packet(2)], { segments: 1 })
         const source = AudioSource.fromStream(
@@ -245,7 +245,7 @@ describe("AudioSource", () => {
         assert.strictEqual((yield* failureOf(AudioSource.fromStream(Stream.empty)))[0], "Empty")
       }))
 
-    it.effect("ends the stream with the scope", () =>
+    it.effect("ends the stream when the scope closes", () =>
       Effect.gen(function*() {
         let closed = false
         const bytes = Stream.concat(Stream.make(ogg([packet(1)])), Stream.never).pipe(
@@ -275,7 +275,7 @@ describe("AudioSource", () => {
         assert.strictEqual((yield* play(AudioSource.fromFrames([]))).end, "Done")
       }))
 
-    it.effect("takes an endless generator piece by piece", () =>
+    it.effect("pulls from an endless generator piece by piece", () =>
       Effect.gen(function*() {
         const endless = function*() {
           while (true) yield packet(1)
@@ -285,7 +285,7 @@ describe("AudioSource", () => {
         yield* pull
       }))
 
-    it.effect("says Corrupt for a frame that is not what it says, and Failed for an iterator that throws", () =>
+    it.effect("fails with Corrupt at an invalid frame, and with Failed if the iterator throws", () =>
       Effect.gen(function*() {
         for (const bad of [{ data: packet(1).data, samples: 480 }, { data: new Uint8Array(0), samples: 960 }]) {
           const result = yield* play(AudioSource.fromFrames([packet(1), packet(2), bad, packet(3)]))

@@ -12,19 +12,19 @@ const outcomes = <A>(check: (value: A) => Effect.Effect<number, VoiceError>, val
 const refused = (said: unknown) => assert.match(String(said), /^Unsupported: /)
 
 describe("Bounds", () => {
-  it.effect("take gains from 0 on", () =>
+  it.effect("accept finite gains of 0 or more", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* outcomes(Bounds.gain, [0, 0.5, 3]), [0, 0.5, 3])
       for (const said of yield* outcomes(Bounds.gain, [-0.1, NaN, Infinity])) refused(said)
     }))
 
-  it.effect("take whole numbers of times, and for ever", () =>
+  it.effect("accept whole repeat counts, and \"forever\"", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* outcomes(Bounds.times, [0, 7, "forever", Infinity]), [0, 7, Infinity, Infinity])
       for (const said of yield* outcomes(Bounds.times, [-1, 1.5, NaN, -Infinity])) refused(said)
     }))
 
-  it.effect("take times to read ahead, up to ten minutes", () =>
+  it.effect("accept buffers of up to ten minutes", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* outcomes(Bounds.buffer, [0, 80, "10 minutes"] as const), [0, 80, 600_000])
       const none = [NaN, -1, Infinity, Duration.infinity, Duration.millis(-5), "11 minutes"] as const
@@ -34,14 +34,14 @@ describe("Bounds", () => {
       assert.match(String((yield* outcomes(Bounds.buffer, [{ minutes: 11 }]))[0]), /A buffer of 11m/)
     }))
 
-  it.effect("take shares from 0 to 1", () =>
+  it.effect("accept shares from 0 to 1", () =>
     Effect.gen(function*() {
       const share = (value: number) => Bounds.share(value, "a share")
       assert.deepStrictEqual(yield* outcomes(share, [0, 0.5, 1]), [0, 0.5, 1])
       for (const said of yield* outcomes(share, [-0.1, 1.5, NaN, Infinity])) refused(said)
     }))
 
-  it.effect("take places in a source, in milliseconds or as a duration", () =>
+  it.effect("accept positions in a source as milliseconds or as durations", () =>
     Effect.gen(function*() {
       const places = [0, 1_500.5, "2 seconds", Duration.minutes(1)] as const
       assert.deepStrictEqual(yield* outcomes(Bounds.place, places), [0, 1_500.5, 2_000, 60_000])
@@ -49,7 +49,7 @@ describe("Bounds", () => {
       for (const said of yield* outcomes(Bounds.place, none)) refused(said)
     }))
 
-  it.effect("take times that end, and where something is waited for also the one that does not", () =>
+  it.effect("accept finite spans, and also infinite ones where they limit a wait or a silence", () =>
     Effect.gen(function*() {
       const span = (value: Duration.Input) => Bounds.span(value, "a fade")
       const patience = (value: Duration.Input) => Bounds.patience(value, "to wait")
@@ -64,7 +64,7 @@ describe("Bounds", () => {
       for (const said of yield* outcomes(patience, [NaN, -1, Duration.millis(-5)])) refused(said)
     }))
 
-  it.effect("take an end that is behind the start, or none", () =>
+  it.effect("accept an end that lies after the start, or no end", () =>
     Effect.gen(function*() {
       const range = (from: Duration.Input | undefined, until: Duration.Input | undefined) =>
         Bounds.range(from, until).pipe(
@@ -80,13 +80,13 @@ describe("Bounds", () => {
       }
     }))
 
-  it.effect("take intervals above 0", () =>
+  it.effect("accept finite intervals above 0", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* outcomes(Bounds.interval, [0.1, "2 seconds"] as const), [0.1, 2_000])
       for (const said of yield* outcomes(Bounds.interval, [0, NaN, -1, Infinity])) refused(said)
     }))
 
-  it.effect("take whole numbers of things, and at least one", () =>
+  it.effect("accept whole counts of at least one", () =>
     Effect.gen(function*() {
       const count = (value: number) => Bounds.count(value, "a capacity")
       assert.deepStrictEqual(yield* outcomes(count, [1, 256]), [1, 256])

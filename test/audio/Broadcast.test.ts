@@ -6,7 +6,7 @@ const start = <A>(broadcast: Broadcast.Broadcast<A>, count: number) =>
   Effect.forkChild(Stream.runCollect(Stream.take(broadcast.stream(), count)), { startImmediately: true })
 
 describe("Broadcast", () => {
-  it.effect("tells the last values first, and then each one", () =>
+  it.effect("replays the last values to a new subscriber, then delivers each new one", () =>
     Effect.gen(function*() {
       const broadcast = Broadcast.make<number>(2)
       for (const value of [1, 2, 3]) broadcast.publish(value)
@@ -18,7 +18,7 @@ describe("Broadcast", () => {
       assert.deepStrictEqual(yield* Fiber.join(late), [3, 4, 5])
     }))
 
-  it.effect("loses the oldest of what somebody does not read, and nobody else's", () =>
+  it.effect("drops the oldest values of a slow subscriber without affecting the others", () =>
     Effect.gen(function*() {
       const broadcast = Broadcast.make<number>(1, 2)
       broadcast.publish(0)

@@ -20,8 +20,8 @@ const detailOf = (failure: unknown) =>
     return error.reason.detail
   }).pipe(Effect.scoped)
 
-describe("what a stream of somebody else's fails with", () => {
-  it.effect("is told with all that it says, on one line, and what is redacted stays so", () =>
+describe("the error that a caller's stream fails with", () => {
+  it.effect("is described on one line by all of its fields, with redacted values kept hidden", () =>
     Effect.gen(function*() {
       const failed = new TtsFailed({
         status: 503,
@@ -40,7 +40,7 @@ describe("what a stream of somebody else's fails with", () => {
       assert.strictEqual(yield* detailOf({ _tag: "Gone" }), "Gone")
     }))
 
-  it.effect("is what was thrown, where Effect has only put something around it", () =>
+  it.effect("is unwrapped from the errors that Effect puts around it", () =>
     Effect.gen(function*() {
       const thrown = (cause: unknown) => Effect.flip(Effect.tryPromise(() => Promise.reject(cause)))
       assert.strictEqual(yield* detailOf(yield* thrown(new Error("spawn ENOENT"))), "spawn ENOENT")
@@ -50,7 +50,7 @@ describe("what a stream of somebody else's fails with", () => {
       assert.strictEqual(yield* detailOf(new Cause.UnknownError(undefined, "no luck")), "no luck")
     }))
 
-  it.effect("is its message where it has one, and never without end", () =>
+  it.effect("is described by its message if it has one, and cut off if it is too long", () =>
     Effect.gen(function*() {
       assert.strictEqual(
         yield* detailOf(new Told({ message: "no voice of that name", status: 404 })),
@@ -69,7 +69,7 @@ describe("what a stream of somebody else's fails with", () => {
     }))
 })
 
-describe("bytes of a stream", () => {
+describe("the bytes of a stream", () => {
   const pieces = [[], [1, 2], [], [], [3], []].map((piece) => Uint8Array.from(piece))
   const readAll = Effect.fnUntraced(function*({ next }: ByteSource.ByteSource) {
     const found: Array<ReadonlyArray<number>> = []
@@ -77,7 +77,7 @@ describe("bytes of a stream", () => {
     return found
   })
 
-  it.effect("come in pieces of which none is empty, and are there again where they were looked at", () =>
+  it.effect("arrive in pieces without empty ones, and are still there after a peek", () =>
     Effect.gen(function*() {
       const bytes = Stream.fromIterable(pieces)
       assert.deepStrictEqual(yield* readAll(yield* ByteSource.stream(bytes, "it")), [[1, 2], [3]])
@@ -86,7 +86,7 @@ describe("bytes of a stream", () => {
       assert.deepStrictEqual(yield* readAll(again), [[1, 2], [3]])
     }).pipe(Effect.scoped))
 
-  it.effect("are over at once where there are none, also once that was looked at", () =>
+  it.effect("end at once if the stream is empty, even after a peek", () =>
     Effect.gen(function*() {
       for (const bytes of [Stream.empty, Stream.succeed(new Uint8Array(0))]) {
         const [first, again] = yield* ByteSource.peek(yield* ByteSource.stream(bytes, "it"), 10)
@@ -96,11 +96,11 @@ describe("bytes of a stream", () => {
     }).pipe(Effect.scoped))
 })
 
-describe("a place that is sought before anything was taken", () => {
+describe("a seek before the first read", () => {
   const bytes = Uint8Array.from({ length: 20 }, (_, i) => i)
   const source = () => ByteSource.memory(bytes, "it")
 
-  it.effect("is not given before what was looked at, nor has more left out in front", () =>
+  it.effect("discards the peeked bytes, and counts positions from the end of a skipped beginning", () =>
     Effect.gen(function*() {
       const [, peeked] = yield* ByteSource.peek(source(), 4)
       yield* peeked.seek?.(15) ?? Effect.void
@@ -112,7 +112,7 @@ describe("a place that is sought before anything was taken", () => {
 })
 
 describe("a text without secrets", () => {
-  it("has its URLs without user, password, query and fragment, whatever signs stand in those", () => {
+  it("keeps its URLs without user, password, query and fragment, whatever characters those contain", () => {
     const cases = [
       ["http://user:pass@host/a?token=b#c", "http://host/a"],
       ["no luck with https://user:p@ss@host/a?x=y, sorry", "no luck with https://host/a sorry"],
@@ -123,14 +123,14 @@ describe("a text without secrets", () => {
     for (const [text, shown] of cases) assert.strictEqual(ByteSource.withoutSecrets(text), shown)
   })
 
-  it("reads long words once", () => {
+  it("leaves a word of 4 million characters unchanged", () => {
     const word = "ab".repeat(2_000_000)
     assert.strictEqual(ByteSource.withoutSecrets(word), word)
   })
 })
 
-describe("bytes that are kept", () => {
-  it.effect("are read again from the first one, up to so many", () =>
+describe("recorded bytes", () => {
+  it.effect("can be read again from the first one, up to the size limit", () =>
     Effect.gen(function*() {
       for (const [maxBytes, isKept] of [[6, true], [5, false]] as const) {
         const pieces = Stream.make(Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5, 6), Uint8Array.of(7))

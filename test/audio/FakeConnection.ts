@@ -10,7 +10,7 @@ import * as FrameRing from "../../src/ring/FrameRing.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import type { VoiceError } from "../../src/VoiceError.ts"
 
-/** A connection whose driver takes one frame of 20 ms off the ring at each step of the test. */
+/** A connection whose driver takes one 20 ms frame from the ring at each step of the test. */
 export const make = Effect.gen(function*() {
   const hub = yield* PubSub.unbounded<Line.Happening>()
   const ended = yield* Deferred.make<never, VoiceError>()
@@ -30,7 +30,7 @@ export const make = Effect.gen(function*() {
       return PubSub.publish(hub, event)
     })
 
-  /** One frame's time passes in the driver. */
+  /** Lets the time of one frame pass in the driver. */
   const step = Effect.suspend(() => {
     if (ring === undefined || paused) return Effect.void
     const track = number
@@ -109,9 +109,9 @@ export const make = Effect.gen(function*() {
   const alone: PlaceOptions = { gain: 1, fadeInMs: 0, duck: undefined, after: undefined, crossfadeMs: 0 }
   return {
     connection,
-    /** A place of a player on this connection. */
+    /** A place in a player on this connection. */
     place: (options?: Partial<PlaceOptions>) => player.place({ ...alone, ...options }),
-    /** A track of a player on this connection. */
+    /** A track in a player on this connection. */
     play: <R>(source: AudioSource<R>, options?: Track.TrackOptions) => Track.make(source, player.place(alone), options),
     log,
     taken,

@@ -8,21 +8,21 @@ import * as VoiceError from "../../src/VoiceError.ts"
 const failed = (source: string) =>
   VoiceError.make(new VoiceError.SourceFailed({ source, kind: "NotFound", positionMs: 0, detail: "it is not there" }))
 
-/** What the fake player knows of a source by its name. */
+/** What the fake player knows about a source, looked up by its name. */
 export interface Disc {
   readonly lengthMs: number | undefined
   readonly live?: boolean
   readonly says?: "fails" | "breaks" | "hangs" | "rots" | "is empty"
-  /** How much faster it is played than its source is. */
+  /** The factor by which the track plays faster than its source. */
   readonly speed?: number
-  /** How long it takes to open. */
+  /** How long the source takes to open. */
   readonly opensMs?: number
 }
 
-/** Tracks that play for their length on the test's clock; one that is `after` another begins when that ends. */
+/** Tracks that play for their length on the test clock. One that is `after` another begins when that one ends. */
 export const makePlayer = (discs: Record<string, Disc>) => {
   const log: Array<string> = []
-  /** What each was to be played with. */
+  /** The options with which each track was to be played. */
   const asked: Array<{ readonly name: string; readonly gain: unknown; readonly crossfade: unknown }> = []
   const refills: Array<unknown> = []
   const open = new Set<string>()
@@ -69,7 +69,7 @@ export const makePlayer = (discs: Record<string, Disc>) => {
           yield* Effect.sleep("1 second")
           return yield* Effect.forkDetach(finish({ _tag: "Failed", error: failed(name) }))
         }
-        // what has nothing in it is over before its turn
+        // an empty source is over before its turn
         if (disc.says === "is empty") return yield* Effect.forkDetach(finish({ _tag: "Finished" }))
         if (options.after !== undefined) yield* options.after.awaitEnd
         if (end !== undefined) return
@@ -83,7 +83,7 @@ export const makePlayer = (discs: Record<string, Disc>) => {
       })
       yield* Effect.forkIn(run, scope, { startImmediately: true })
       tracks.add(finish)
-      // the parts that a queue looks at
+      // only the parts that a queue looks at
       const track: Partial<Track> = {
         name,
         durationMs: disc.lengthMs === undefined ? undefined : disc.lengthMs * (disc.speed ?? 1),
@@ -112,11 +112,11 @@ export const makePlayer = (discs: Record<string, Disc>) => {
     asked,
     refills,
     open,
-    /** Takes no more tracks. */
+    /** Accepts no more tracks. */
     end: (error: VoiceError.VoiceError) => {
       over = error
     },
-    /** Takes no more tracks, and ends those there are, the latest first. */
+    /** Accepts no more tracks, and ends the existing ones, the latest first. */
     lose: (error: VoiceError.VoiceError) =>
       Effect.suspend(() => {
         over = error

@@ -1,4 +1,4 @@
-/** Opus that has to be decoded to be what its header says: with an output gain, or of channels that are mapped. */
+/** Opus that must be decoded to follow its header: with an output gain, or with a channel mapping. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { readFileSync } from "node:fs"
@@ -27,23 +27,23 @@ const file = (name: string) => new Uint8Array(readFileSync(new URL(`files/${name
 
 const chirp = file("chirp.opus.ogg")
 
-/** No ffmpeg may be asked. */
+/** ffmpeg must not be used. */
 const fromBytes = (bytes: Uint8Array) => AudioSource.fromBytes(bytes, { ffmpeg: false })
 
-/** The same file with another identification header. */
+/** The same file with a different identification header. */
 const withHead = (bytes: Uint8Array, head: Uint8Array): Uint8Array => {
   const [first, ...rest] = readPages(bytes)
   assert.isDefined(first)
   return concat(...[{ ...first, lacing: [head.length], body: head }, ...rest].map(writePage))
 }
 
-/** `mapping` as RFC 7845, 5.1.1 writes it. */
+/** A channel mapping of family 1, written as in RFC 7845, 5.1.1. */
 const family1 = (streams: number, coupled: number, mapping: ReadonlyArray<number>, gain = 0): Uint8Array =>
   concat(opusHead({ family: 1, channels: mapping.length, gain }), Uint8Array.of(streams, coupled, ...mapping))
 
 const side = (pcm: Float32Array, channel: number) => pcm.filter((_, i) => i % 2 === channel)
 
-/** How strong a tone is in one channel, as the amplitude of its wave. */
+/** The amplitude of a tone in one channel. */
 const toneIn = (pcm: Float32Array, channel: number, hertz: number): number => {
   let sine = 0
   let cosine = 0
@@ -56,7 +56,7 @@ const toneIn = (pcm: Float32Array, channel: number, hertz: number): number => {
 }
 
 describe("Opus with an output gain", () => {
-  it.live("is decoded, without what the encoder has added, and with the gain", () =>
+  it.live("is decoded with the gain applied and without the encoder's padding", () =>
     Effect.gen(function*() {
       const plain = yield* collect(AudioSource.decoded(fromBytes(chirp)))
       for (const [gain, factor] of [[-1_536, 0.501187], [768, 1.412538]] as const) {
@@ -71,7 +71,7 @@ describe("Opus with an output gain", () => {
       }
     }).pipe(Effect.provide(OpusDecoder.layer)))
 
-  it.live("is sought in, to the sample", () =>
+  it.live("seeks to the exact sample", () =>
     Effect.gen(function*() {
       const source = fromBytes(withHead(chirp, opusHead({ gain: -1_536 })))
       const whole = yield* collect(source)
@@ -84,7 +84,7 @@ describe("Opus with an output gain", () => {
       }
     }))
 
-  it.live("sounds the same at a place wherever one comes from, as AAC does", () =>
+  it.live("sounds the same at a position wherever a seek came from, as AAC does", () =>
     Effect.gen(function*() {
       const gained = fromBytes(withHead(chirp, opusHead({ gain: -1_536 })))
       for (const source of [gained, fromBytes(file("chirp.m4a")), fromBytes(file("tone.he2.aac"))]) {
@@ -93,7 +93,7 @@ describe("Opus with an output gain", () => {
         const at = Effect.fnUntraced(function*(positionMs: number) {
           yield* opened.seek?.(positionMs) ?? Effect.void
           const samples = [...yield* opened.pull]
-          // what is decoded from there on, too
+          // the samples that are decoded from there on, too
           return [...samples, ...yield* opened.pull]
         })
         const first = yield* at(1_000)
@@ -102,7 +102,7 @@ describe("Opus with an output gain", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.live("is sought in where the last page is that place, and says that less of it is to be heard", () =>
+  it.live("can seek into the last page, even if the page ends before its last sample", () =>
     Effect.gen(function*() {
       const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ bitrate: 480_000 })
       const loud = noise(1, 2 * 1_920)
@@ -141,7 +141,7 @@ describe("Opus with an output gain", () => {
       }
     }))
 
-  it.live("is passed through where the gain is none, whatever its tags say of loudness", () =>
+  it.live("is passed through if the header's gain is zero, whatever loudness its tags state", () =>
     Effect.gen(function*() {
       const packets = mixed(4)
       const comments = ["R128_TRACK_GAIN=-1536", "R128_ALBUM_GAIN=256"].map((text) => Buffer.from(text))
@@ -157,7 +157,7 @@ describe("Opus with an output gain", () => {
       assert.deepStrictEqual(played.tags, { r128_track_gain: "-1536", r128_album_gain: "256" })
     }))
 
-  it.live("is decoded with its own, and without its own pre-skip, where it follows another one in the file", () =>
+  it.live("is decoded with its own gain, pre-skip and mapping when it follows another stream in the file", () =>
     Effect.gen(function*() {
       const quieter = withHead(chirp, opusHead({ gain: -256 }))
       const others = [
@@ -168,7 +168,7 @@ describe("Opus with an output gain", () => {
         withHead(chirp, family1(1, 1, [1])),
         file("surround.opus.ogg")
       ]
-      // also where the first one has one channel, and the others more
+      // also if the first stream has one channel, and the others have more
       for (const before of [quieter, withHead(chirp, opusHead({ channels: 1, gain: -256 }))]) {
         const first = yield* collect(fromBytes(before))
         for (const [index, other] of others.entries()) {
@@ -181,21 +181,22 @@ describe("Opus with an output gain", () => {
           assert.isBelow(levelOf(difference), 1e-6, `the sound of ${index}`)
         }
       }
-      // what asks for nothing is decoded behind what does, and nothing is left of what is shorter than its pre-skip
+      // A plain stream is also decoded if it follows one with a gain, and nothing is heard of a stream shorter than its
+      // pre-skip.
       const short = ogg([packet(1)], { head: opusHead({ gain: 256, preSkip: 2_000 }) })
       const plain = yield* collect(fromBytes(concat(short, short, chirp)))
       assert.deepStrictEqual([plain.end, plain.pcm.length], ["Done", 2 * 3 * 48_000])
       assert.isAbove(signalToNoise(plain.pcm, 3, 0, 4_800), 15)
     }))
 
-  it.live("is encoded again behind what is passed through, with all that follows", () =>
+  it.live("is encoded again, along with all that follows, if it comes after a stream that is passed through", () =>
     Effect.gen(function*() {
       const quieter = withHead(chirp, opusHead({ gain: -256 }))
       const one = yield* collect(fromBytes(chirp))
       const seconds = [
         [quieter, 10 ** (-1 / 20)],
         [withHead(chirp, family1(1, 1, [0, 1], -256)), 10 ** (-1 / 20)],
-        // nothing of the sound is left here but its length
+        // only the length is compared here, not the sound
         [file("surround.opus.ogg"), 0]
       ] as const
       for (const [second, factor] of seconds) {
@@ -214,7 +215,7 @@ describe("Opus with an output gain", () => {
       }
     }).pipe(Effect.provide(OpusDecoder.layer)))
 
-  it.live("is encoded again in pieces as they come, and frees what it takes", () =>
+  it.live("is encoded again as pieces arrive, and frees its decoders", () =>
     Effect.gen(function*() {
       const quieter = withHead(chirp, opusHead({ gain: -256 }))
       const bytes = concat(chirp, quieter, quieter)
@@ -232,7 +233,7 @@ describe("Opus with an output gain", () => {
       assert.strictEqual(Decoders.open(), before)
     }))
 
-  it.live("tells what is wrong with it behind what was passed through", () =>
+  it.live("fails with the reason if it is truncated after a stream that is passed through", () =>
     Effect.gen(function*() {
       const quieter = withHead(chirp, opusHead({ gain: -256 }))
       const { end, frames, positionMs } = yield* collect(fromBytes(concat(chirp, quieter.subarray(0, -100))))
@@ -243,7 +244,7 @@ describe("Opus with an output gain", () => {
 })
 
 describe("Opus of mapping family 1", () => {
-  it.live("is passed through where its one stream is what is heard", () =>
+  it.live("is passed through if its one stream is heard unchanged", () =>
     Effect.gen(function*() {
       const packets = mixed(6)
       for (const head of [family1(1, 1, [0, 1]), family1(1, 0, [0]), family1(1, 0, [0, 0])]) {
@@ -252,7 +253,7 @@ describe("Opus of mapping family 1", () => {
       }
     }))
 
-  it.live("is decoded where channels change places, are left out or are silent", () =>
+  it.live("is decoded if channels are swapped, left out or silent", () =>
     Effect.gen(function*() {
       const both = (yield* collect(fromBytes(withHead(chirp, family1(1, 1, [0, 1], -256))))).pcm.map((sample) =>
         sample * 10 ** (1 / 20)
@@ -278,11 +279,11 @@ describe("Opus of mapping family 1", () => {
       }
     }))
 
-  it.live("has more than two channels mixed down", () =>
+  it.live("mixes more than two channels down to stereo", () =>
     Effect.gen(function*() {
       const played = yield* collect(fromBytes(file("surround.opus.ogg")))
       assert.deepStrictEqual([played.end, played.durationMs, played.pcm.length], ["Done", 500, 48_000])
-      // front, centre and surround of 0.4 each, at 1 / (1 + 2 * sqrt(1/2))
+      // front, center and surround of 0.4 each, at 1 / (1 + 2 * sqrt(1/2))
       const front = 0.4 / (1 + Math.SQRT2)
       const behind = front * Math.SQRT1_2
       const expected = [
@@ -299,7 +300,7 @@ describe("Opus of mapping family 1", () => {
       }
     }))
 
-  it.live("goes on where a packet cannot be decoded, as a listener does", () =>
+  it.live("conceals a packet that cannot be decoded, and continues", () =>
     Effect.gen(function*() {
       const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ channels: 1 })
       const data = yield* encoder.encode(new Int16Array(960))
@@ -308,7 +309,7 @@ describe("Opus of mapping family 1", () => {
       assert.deepStrictEqual([end, pcm.length], ["Done", 2 * 3 * 960])
     }).pipe(Effect.scoped, Effect.provide(OpusEncoder.layer)))
 
-  it.live("is Corrupt where its table is, or its packets do not hold all streams", () =>
+  it.live("is Corrupt if its mapping table is invalid or a packet lacks a stream, and Unsupported if ambisonic", () =>
     Effect.gen(function*() {
       const heads = [
         [opusHead({ family: 1, channels: 2 }), /channel mapping/],
@@ -323,7 +324,7 @@ describe("Opus of mapping family 1", () => {
         assert.strictEqual(end, "Corrupt")
         assert.match(message, detail)
       }
-      // one packet where two are due
+      // one packet where two are needed
       const { end } = yield* collect(fromBytes(ogg([packet(1)], { head: family1(2, 0, [0, 1]) })))
       assert.strictEqual(end, "Corrupt")
       const ambisonics = concat(opusHead({ family: 2, channels: 4 }), Uint8Array.of(4, 0, 0, 1, 2, 3))
@@ -335,7 +336,7 @@ describe("Opus of mapping family 1", () => {
 describe("packets of several streams", () => {
   const length = (bytes: number) => bytes < 252 ? [bytes] : [252 + (bytes & 3), (bytes - 252 - (bytes & 3)) / 4]
 
-  /** Packets of all codes, and each as it stands before another one. */
+  /** Packets of every code, each followed by its self-delimited form. */
   const pairs = [
     [[0xf8, 1, 2, 3], [0xf8, 3, 1, 2, 3]],
     [[0xf8], [0xf8, 0]],
@@ -349,7 +350,7 @@ describe("packets of several streams", () => {
     [[0xfb, 0x41, 255, 10, ...new Uint8Array(5 + 264)], [0xfb, 0x41, 255, 10, 5, ...new Uint8Array(5 + 264)]]
   ].map(([regular = [], delimited = []]) => [Uint8Array.from(regular), Uint8Array.from(delimited)] as const)
 
-  it("are taken apart, whatever their frames", () => {
+  it("are split into their streams, whatever their frame count and coding", () => {
     for (const [regular, delimited] of pairs) {
       for (const [last] of pairs) {
         assert.deepStrictEqual(OpusStreams.split(concat(delimited, last), 2), [regular, last])
@@ -358,7 +359,7 @@ describe("packets of several streams", () => {
     }
   })
 
-  it("are none where one is cut, or they differ in length", () => {
+  it("are rejected if they are cut short, or if their lengths differ", () => {
     const decoding = { gain: 1, streams: 2, coupled: 0, mapping: [0, 1] }
     for (const [, delimited] of pairs) {
       for (let cut = 0; cut < delimited.length; cut++) {

@@ -22,7 +22,7 @@ const failureOf = <A>(opening: Effect.Effect<A, unknown, never>) =>
     return error.reason
   })
 
-/** Where nobody listens any more. */
+/** A port that nothing listens on any more. */
 const closedPort = Effect.callback<number>((resume) => {
   const server = Net.createServer()
   server.listen(0, "127.0.0.1", () => {
@@ -35,7 +35,7 @@ const closedPort = Effect.callback<number>((resume) => {
 const once = { reconnect: Schedule.recurs(0) }
 
 describe("SourceFailed", () => {
-  it.effect("has what was thrown as its cause, and says the same as before", () =>
+  it.effect("has the thrown error as its cause, and its text as the detail", () =>
     Effect.gen(function*() {
       const streamed = yield* Effect.scoped(
         Effect.flatMap(ByteSource.stream(Stream.fail(thrown), "speech"), ({ next }) => failureOf(next))
@@ -49,11 +49,11 @@ describe("SourceFailed", () => {
       const none = yield* failureOf(Effect.scoped(ByteSource.file("no-such-file", "x")))
       assert.match(none.message, /failed \(NotFound\): this file does not exist: .*no-such-file\.$/)
       assert.deepInclude(none.cause, { code: "ENOENT", syscall: "stat" })
-      // where nothing was thrown there is none
+      // nothing was thrown, so there is no cause
       assert.notProperty(yield* failureOf(Effect.scoped(ByteSource.file(".", "x"))), "cause")
     }))
 
-  it.effect("is also what becomes of a source that dies where it is opened, or sought in, without what is secret", () =>
+  it.effect("also reports a source that dies on opening or seeking, without secrets", () =>
     Effect.gen(function*() {
       const options = { name: "a", limitMs: 5_000, awaitEnd: Effect.never }
       const opened = yield* failureOf(Effect.scoped(SourceAt.make(Effect.die(thrown), options)(0)))
@@ -68,7 +68,7 @@ describe("SourceFailed", () => {
       assert.notInclude(inspect(sought, { depth: 9 }), "secret")
     }))
 
-  it.effect("says why it was tried in vain where a track waits no longer for it to open", () =>
+  it.effect("reports the last connection error if the source does not open before the track gives up", () =>
     Effect.gen(function*() {
       const tried = yield* Deferred.make<void>()
       const reconnect = Schedule.spaced("1 hour").pipe(Schedule.tap(() => Deferred.succeed(tried, undefined)))
@@ -84,12 +84,12 @@ describe("SourceFailed", () => {
       )
     }))
 
-  it.effect("is not waited for longer by a track where its bytes trickle in, and is let go of", () =>
+  it.effect("comes in time even if bytes trickle in during opening, and the connection is closed", () =>
     Effect.gen(function*() {
       const [trickling, left] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
       const server = Http.createServer((_, response) => {
         let given = 0
-        // each byte is soon enough for a connection that does not stall
+        // each byte comes soon enough for the connection not to count as stalled
         const timer = setInterval(() => {
           response.write(song.subarray(given, ++given))
           if (given === 10) Deferred.doneUnsafe(trickling, Effect.void)
@@ -109,7 +109,7 @@ describe("SourceFailed", () => {
       yield* Deferred.await(left)
     }))
 
-  it.effect("says no query of a URL, which may be secret, also where that is in an error of somebody else's", () =>
+  it.effect("hides the credentials and the query of a URL, even within an error of the caller's stream", () =>
     Effect.gen(function*() {
       const own = new Error("GET https://me:pass@host/a?token=secret: 403")
       const throwing = function*() {
@@ -135,7 +135,7 @@ describe("SourceFailed", () => {
       }
     }))
 
-  it.live("has it also where it comes from Node, the network, or another source", () =>
+  it.live("has a cause if the error comes from Node, the network or another source", () =>
     Effect.gen(function*() {
       const broken = () =>
         Readable.from((async function*() {
@@ -156,7 +156,7 @@ describe("SourceFailed", () => {
       assert.include(missing.message, "no-such-ffmpeg was not found")
     }))
 
-  it.live("has it where a stream is destroyed while it is read, which tells its error a moment later", () =>
+  it.live("has a cause if a stream is destroyed during a read and reports its error a moment later", () =>
     Effect.gen(function*() {
       const destroyed = () =>
         new Readable({
@@ -168,7 +168,7 @@ describe("SourceFailed", () => {
       assert.deepStrictEqual([cause, detail], [thrown, "said by the test"])
     }))
 
-  it.live("has none that would show what may be secret", () =>
+  it.live("has no cause that could show a secret", () =>
     Effect.gen(function*() {
       const program = yield* failureOf(
         Effect.scoped(ChildProcess.open({ command: "no-such-program", args: ["-headers", "key: secret"] }, "x"))
@@ -184,7 +184,7 @@ describe("SourceFailed", () => {
       }
     }))
 
-  it.effect("holds nothing of what a program was to be started with", () =>
+  it.effect("holds nothing of the arguments, environment or directory that a program was to be started with", () =>
     Effect.gen(function*() {
       const secrets = [{ args: ["secret\0"] }, { env: { TOKEN: "secret\0" } }, { cwd: "secret\0" }]
       for (const secret of secrets) {

@@ -11,8 +11,8 @@ const opened = (source: AudioSource.AudioSource) =>
 
 const noTimes = [NaN, -1, Duration.millis(-5)]
 
-describe("a number that is none", () => {
-  it.effect("is no duration of silence, nor of a tone", () =>
+describe("an invalid number", () => {
+  it.effect("is refused as the duration of a silence or a tone", () =>
     Effect.gen(function*() {
       for (const duration of noTimes) {
         const pause = AudioSource.silence(duration)
@@ -23,7 +23,7 @@ describe("a number that is none", () => {
       for (const source of endless) assert.strictEqual(yield* opened(source), "opened")
     }))
 
-  it.effect("is no ramp of a tone", () =>
+  it.effect("is refused as the ramp of a tone", () =>
     Effect.gen(function*() {
       for (const ramp of [...noTimes, Infinity]) {
         assert.match(yield* opened(AudioSource.tone({ frequency: 440, ramp })), /^Unsupported: A ramp of/)
@@ -33,7 +33,7 @@ describe("a number that is none", () => {
       assert.isTrue(pcm.length > 0 && pcm.every(Number.isFinite))
     }))
 
-  it.effect("is no buffer of what is live, which never waits without a bound", () =>
+  it.effect("is refused as the buffer of a live source, as are an infinite one and one over ten minutes", () =>
     Effect.gen(function*() {
       for (const buffer of [...noTimes, Infinity, "11 minutes"] as const) {
         assert.match(
@@ -44,7 +44,7 @@ describe("a number that is none", () => {
       assert.strictEqual(yield* opened(AudioSource.live(AudioSource.silence(20), { buffer: 0 })), "opened")
     }))
 
-  it.effect("is no time for a program to end by itself", () =>
+  it.effect("is refused as the time that a program gets to exit", () =>
     Effect.gen(function*() {
       const pcm = { format: "s16le", rate: 48_000, channels: 2 } as const
       for (const killAfterMs of [NaN, -1]) {

@@ -12,7 +12,7 @@ type Played<R = never> = Effect.Effect<Track.Track, VoiceError, R>
 
 const tone = AudioSource.tone({ frequency: 440, duration: "1 second" })
 
-/** Compiled and never run. */
+/** Compiled but never run. */
 const plays = (
   session: VoiceSession.VoiceSession,
   queue: TrackQueue.TrackQueue<OpusDecoder.OpusDecoder>,
@@ -29,7 +29,7 @@ const plays = (
 })
 
 describe("AudioSource", () => {
-  it("asks for what it needs, and for no scope where it is a source and more", () => {
+  it("is played with exactly the services that it needs, and without a scope", () => {
     expectTypeOf<ReturnType<typeof plays>>().toMatchObjectType<{
       source: Played
       preloaded: Played

@@ -53,7 +53,7 @@ describe("Track", () => {
       assert.isTrue(Track.isFinished(yield* track.awaitEnd))
     }))
 
-  it.effect("is printed as what it is doing", () =>
+  it.effect("is printed with its name, state, position, duration and gain", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(200))
@@ -102,7 +102,7 @@ describe("Track", () => {
       assert.strictEqual(fake.taken.length, 100)
     }))
 
-  it.effect("plays however little it may read ahead, and refuses to read ahead without end", () =>
+  it.effect("plays however small its buffer is, and refuses an infinite one", () =>
     Effect.gen(function*() {
       for (const buffer of [0, 5, 20]) {
         const fake = yield* FakeConnection.make
@@ -116,7 +116,7 @@ describe("Track", () => {
       assert.strictEqual(reason._tag, "Unsupported")
     }))
 
-  it.effect("says how far a source came that does not know it, whatever was heard by then", () =>
+  it.effect("reports the position at which a stream of frames fails or dies", () =>
     Effect.gen(function*() {
       for (const breaking of [Effect.fail("gone"), Effect.die(new Error("gone"))]) {
         const fake = yield* FakeConnection.make
@@ -133,7 +133,7 @@ describe("Track", () => {
       }
     }))
 
-  it.effect("fails to be made when its source cannot be opened", () =>
+  it.effect("fails to be made if its source cannot be opened", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const source: AudioSource = {
@@ -147,7 +147,7 @@ describe("Track", () => {
       assert.deepStrictEqual(fake.log, [])
     }))
 
-  it.effect("plays what it has of a source that breaks, and then says why it ended", () =>
+  it.effect("plays the frames of a source until it breaks, and then ends with the error", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(failing(30))
@@ -158,7 +158,7 @@ describe("Track", () => {
       assert.strictEqual(fake.taken.length, 30)
     }))
 
-  it.effect("names the failure of a source that never gave a frame", () =>
+  it.effect("ends as Failed if its source never delivered a frame", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(failing(0))
@@ -166,7 +166,7 @@ describe("Track", () => {
       assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
     }))
 
-  it.effect("takes a source that dies for one that fails", () =>
+  it.effect("treats a source that dies like one that fails", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       let pulls = 0
@@ -189,7 +189,7 @@ describe("Track", () => {
       assert.strictEqual(fake.taken.length, 20)
     }))
 
-  it.effect("fails a seek in a source that cannot be opened again, and plays on", () =>
+  it.effect("fails a seek if the source cannot be opened again, and plays on", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const gone = new VoiceError.SourceFailed({ source: "once", kind: "NotFound", positionMs: 0, detail: "gone" })
@@ -206,7 +206,7 @@ describe("Track", () => {
       assert.deepStrictEqual(fake.taken.map(indexOf), Array.from({ length: 500 }, (_, i) => i))
     }))
 
-  it.effect("starves when a source gives nothing after a seek, and fails when it does not open", () =>
+  it.effect("starves if a source delivers nothing after a seek, and fails if the source never opens", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       let opened = 0
@@ -233,7 +233,7 @@ describe("Track", () => {
       assert.strictEqual((yield* Fiber.join(making)).reason._tag, "SourceFailed")
     }))
 
-  it.effect("never lets a large buffer make it stutter", () =>
+  it.effect("does not stutter with a large buffer", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const heavy: AudioSource = {
@@ -252,7 +252,7 @@ describe("Track", () => {
       yield* track.stop
     }))
 
-  it.effect("plays on while a seek opens the source, and as if nothing were when that is interrupted", () =>
+  it.effect("plays on while a seek opens the source, and is unaffected if the seek is interrupted", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       let opened = 0
@@ -271,7 +271,7 @@ describe("Track", () => {
     }))
 
   for (const how of ["is", "comes to be"] as const) {
-    it.effect(`does not seek any more when it ends before the source ${how} open there`, () =>
+    it.effect(`fails a pending seek if it ends before the source ${how} open there`, () =>
       Effect.gen(function*() {
         const fake = yield* FakeConnection.make
         let opened = 0
@@ -309,7 +309,7 @@ describe("Track", () => {
       }))
   }
 
-  it.effect("does not wait for another pass when it ends before the source is open", () =>
+  it.effect("ends a pending loop call if it is stopped before the source is open for the next pass", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       let opened = 0
@@ -326,7 +326,7 @@ describe("Track", () => {
       yield* Fiber.join(looping)
     }))
 
-  it.effect("tells the place of the frame that holds the position it sought", () =>
+  it.effect("reports the start of the frame that holds the position sought", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(500), { paused: true })
@@ -335,7 +335,7 @@ describe("Track", () => {
       assert.strictEqual(yield* track.position, 1_000)
     }))
 
-  it.effect("goes where the last of many seeks goes", () =>
+  it.effect("goes to the last of several concurrent seeks", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const slow: AudioSource = { name: "slow", open: Effect.delay(sourceOf(500).open, "100 millis") }
@@ -352,7 +352,7 @@ describe("Track", () => {
       assert.strictEqual(indexOf(fake.taken[before] ?? frameOf(0)), 200)
     }))
 
-  it.effect("stalls as a state, recovers, and starves only after its time", () =>
+  it.effect("stalls, recovers, and starves only after the timeout", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const queue = yield* Queue.unbounded<OpusFrame>()
@@ -388,7 +388,7 @@ describe("Track", () => {
       assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
     }))
 
-  it.effect("pauses and resumes where it was", () =>
+  it.effect("pauses, and resumes where it was", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(100))
@@ -427,7 +427,7 @@ describe("Track", () => {
       assert.strictEqual((yield* Effect.flip(track.seek(0))).reason._tag, "Unsupported")
     }))
 
-  it.effect("goes nowhere in what is live, which would be silent for as long, and plays on", () =>
+  it.effect("refuses to seek or start within a live source, and plays on", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const live: AudioSource = {
@@ -444,7 +444,7 @@ describe("Track", () => {
       assert.strictEqual((yield* Effect.flip(fake.play(live, { from: "5 seconds" }))).reason._tag, "Unsupported")
     }))
 
-  it.effect("plays again as often as it is told to", () =>
+  it.effect("repeats as often as the loop option says", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(30), { loop: "forever" })
@@ -462,7 +462,7 @@ describe("Track", () => {
       fake.taken.forEach((frame, i) => assert.strictEqual(indexOf(frame), i % 30))
     }))
 
-  it.effect("may be taken apart, and copied", () =>
+  it.effect("can be destructured and copied", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(200))
@@ -495,7 +495,7 @@ describe("Track", () => {
       assert.deepStrictEqual(yield* scoped.awaitEnd, { _tag: "Stopped" })
     }))
 
-  it.effect("refuses gains that are none, and packets that are not Opus", () =>
+  it.effect("refuses invalid gains and times, and fails on packets that are not Opus", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(100))

@@ -34,7 +34,7 @@ describe("TrackQueue", () => {
       ])
     }))
 
-  it.effect("is printed as what plays and how much waits", () =>
+  it.effect("is printed with its current track, counts, repeat mode and gain", () =>
     Effect.gen(function*() {
       const { queue } = yield* setup({ a: minute, b: minute, c: minute })
       yield* TestClock.adjust("65 seconds")
@@ -53,7 +53,7 @@ describe("TrackQueue", () => {
       assert.include(`${queue}`, `"upcoming":0`)
     }))
 
-  it.effect("opens ahead by what is heard, however fast that goes through its source", () =>
+  it.effect("opens the next track ten seconds of listening time ahead, at any playback speed", () =>
     Effect.gen(function*() {
       for (const speed of [0.5, 1, 2]) {
         const { log, queue } = yield* setup({ a: { ...minute, speed }, b: minute })
@@ -67,7 +67,7 @@ describe("TrackQueue", () => {
       }
     }))
 
-  it.effect("tells its last failure to who watches before who waits goes on, and keeps it", () =>
+  it.effect("publishes its last failure before it is idle, and keeps it", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({ z: { ...minute, says: "fails" } })
       const seen: Array<string> = []
@@ -90,7 +90,7 @@ describe("TrackQueue", () => {
       ]])
     }))
 
-  it.effect("plays what is added to an idle queue, and is idle again", () =>
+  it.effect("plays what is added while it is idle, and becomes idle again", () =>
     Effect.gen(function*() {
       const { queue } = yield* setup({ a: minute })
       yield* TestClock.adjust("61 seconds")
@@ -103,14 +103,14 @@ describe("TrackQueue", () => {
       yield* Fiber.join(idle)
     }))
 
-  it.effect("opens the next at once where the end is not known", () =>
+  it.effect("opens the next track at once if the end of the current one is unknown", () =>
     Effect.gen(function*() {
       const { log } = yield* setup({ a: { lengthMs: undefined }, b: minute })
       yield* TestClock.adjust("1 second")
       assert.include(log, "open b at 0")
     }))
 
-  it.effect("skips to what was opened ahead, and opens what was not", () =>
+  it.effect("skips to a track that was opened ahead, and opens others when it skips to them", () =>
     Effect.gen(function*() {
       const { log, open, queue } = yield* setup({ a: minute, b: minute, c: minute })
       yield* TestClock.adjust("55 seconds")
@@ -125,7 +125,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(queue), "a|b|c")
     }))
 
-  it.effect("closes what was opened ahead when it is not the next any more", () =>
+  it.effect("closes a track that was opened ahead once it is no longer the next", () =>
     Effect.gen(function*() {
       const { id, log, open, queue } = yield* setup({ a: minute, b: minute, c: minute, d: minute })
       yield* TestClock.adjust("55 seconds")
@@ -144,7 +144,7 @@ describe("TrackQueue", () => {
       assert.notInclude(log.join(), "play b")
     }))
 
-  it.effect("repeats one, and all", () =>
+  it.effect("repeats one track, and all tracks", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute, b: minute }, { repeat: "one" })
       yield* TestClock.adjust("150 seconds")
@@ -159,7 +159,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(played().slice(0, 9), "aaabbabab")
     }))
 
-  it.effect("goes back to what was played before the one that repeats, however often it has", () =>
+  it.effect("goes back to the track before a repeated one, however often that has repeated", () =>
     Effect.gen(function*() {
       for (const repeat of ["one", "all"] as const) {
         const { queue } = yield* setup({ a: minute, b: minute })
@@ -175,7 +175,7 @@ describe("TrackQueue", () => {
       }
     }))
 
-  it.effect("leaves out what cannot be opened and what breaks, also when it repeats", () =>
+  it.effect("leaves out tracks that fail to open or break, even when it repeats", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup(
         {
@@ -197,7 +197,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(queue), "az|a|")
     }))
 
-  it.effect("is not in a circle when nothing it repeats gives anything", () =>
+  it.effect("does not loop without end if no track that it repeats delivers anything", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: { lengthMs: 0 }, b: { lengthMs: 0 } }, { repeat: "all" })
       yield* TestClock.adjust("1 minute")
@@ -205,7 +205,7 @@ describe("TrackQueue", () => {
       assert.isBelow(log.length, 20)
     }))
 
-  it.effect("repeats nothing that has nothing in it, also where that was found out ahead", () =>
+  it.effect("does not repeat an empty track, even if it was found to be empty ahead of its turn", () =>
     Effect.gen(function*() {
       const { queue } = yield* setup({ a: minute, b: { lengthMs: 0, says: "is empty" } }, { repeat: "all" })
       yield* TestClock.adjust("55 seconds")
@@ -214,7 +214,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(queue), "b|a|")
     }))
 
-  it.effect("waits for nothing that hangs while it is opened where all that waits is taken out", () =>
+  it.effect("does not wait for a hanging open once the queue is cleared", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({ a: { lengthMs: undefined, says: "hangs" } })
       const queue = yield* TrackQueue.make(player)
@@ -227,7 +227,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(queue), "|-|")
     }))
 
-  it.effect("changes nothing for a level that goes nowhere, or in no time", () =>
+  it.effect("leaves the gain unchanged if the gain or its ramp is invalid", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute })
       for (const [gain, ramp] of [[-1, 20], [NaN, undefined], [0.5, -20], [0.5, NaN]] as const) {
@@ -238,7 +238,7 @@ describe("TrackQueue", () => {
       assert.deepStrictEqual(log.filter((line) => line.startsWith("volume")), [])
     }))
 
-  it.effect("does not take for skipped what is being stopped", () =>
+  it.effect("does not report a skip while it is being stopped", () =>
     Effect.gen(function*() {
       const rig = makePlayer({ a: minute, b: minute })
       const play: TrackQueue.Player["play"] = (source, options) =>
@@ -257,7 +257,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(queue), "|-|")
     }))
 
-  it.effect("stops what cannot be given the level that was set while it was opened, and names it", () =>
+  it.effect("stops a track that refuses a gain set while it was opening, and records the failure", () =>
     Effect.gen(function*() {
       const rig = makePlayer({ a: { lengthMs: 60_000, opensMs: 4_000 } })
       const error = VoiceError.make(new VoiceError.Unsupported({ feature: "its level", detail: "it has none" }))
@@ -272,7 +272,7 @@ describe("TrackQueue", () => {
       assert.deepStrictEqual((yield* queue.contents).failures, [{ entry: { id: 1, name: "a" }, error }])
     }))
 
-  it.effect("keeps what waits when its session has ended, and says so", () =>
+  it.effect("keeps its waiting entries when the session has ended, and fails `awaitIdle`", () =>
     Effect.gen(function*() {
       const rig = yield* setup({ a: minute, b: minute })
       const over = VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" }))
@@ -283,7 +283,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(rig.queue), "a|-|b")
     }))
 
-  it.effect("gives back with each entry what it was added with", () =>
+  it.effect("returns with each entry the data that it was added with", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({ a: minute, b: minute })
       const queue = yield* TrackQueue.make<never, { readonly by: string }>(player)
@@ -304,7 +304,7 @@ describe("TrackQueue", () => {
       assert.deepStrictEqual((yield* queue.contents).history, [entry])
     }))
 
-  it.effect("says of what is added why it could not be played, where that was tried by then", () =>
+  it.effect("returns the error from `add` if the entry had already failed by then", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({ a: minute, z: { ...minute, says: "fails" } })
       const queue = yield* TrackQueue.make(player)
@@ -317,7 +317,7 @@ describe("TrackQueue", () => {
       assert.deepStrictEqual((yield* queue.contents).failures[0]?.entry, { id: 1, name: "z" })
     }))
 
-  it.effect("begins with what was played before it was made, to go back to", () =>
+  it.effect("starts with a given history, and can go back to it", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({ a: minute, b: minute, c: minute })
       const queue = yield* TrackQueue.make(player, {
@@ -337,7 +337,7 @@ describe("TrackQueue", () => {
       assert.deepStrictEqual([history.length, history.at(-1)?.id], [100, 150])
     }))
 
-  it.effect("plays nothing of what was played before it was made by itself, whatever it repeats", () =>
+  it.effect("does not play its given history on its own, whatever the repeat mode", () =>
     Effect.gen(function*() {
       for (const repeat of ["one", "all"] as const) {
         const { player } = makePlayer({ a: minute })
@@ -347,7 +347,7 @@ describe("TrackQueue", () => {
       }
     }))
 
-  it.effect("goes to a level as fast as it is told to", () =>
+  it.effect("changes the gain with the given ramp", () =>
     Effect.gen(function*() {
       const rig = makePlayer({ a: minute })
       const ramps: Array<unknown> = []
@@ -364,7 +364,7 @@ describe("TrackQueue", () => {
       assert.deepStrictEqual(ramps, [[0.25, "3 seconds"], [0.5, undefined]])
     }))
 
-  it.effect("is printed as paused where it is", () =>
+  it.effect("is printed as paused while it is paused", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({})
       const queue = yield* TrackQueue.make(player, { paused: true })
@@ -373,17 +373,17 @@ describe("TrackQueue", () => {
       assert.notInclude(`${queue}`, "paused")
     }))
 
-  it.effect("fades as it was told last", () =>
+  it.effect("opens the next track ahead of the crossfade that was set last", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute, b: minute, c: minute }, { crossfade: "5 seconds" })
       yield* TestClock.adjust("39 seconds")
       yield* queue.setCrossfade("10 seconds")
       yield* TestClock.adjust("1 second")
-      // ten seconds before its end, and ten ahead
+      // ten seconds before the crossfade, which begins ten seconds before the end
       assert.include(log, "open b at 40000")
     }))
 
-  it.effect("waits for nothing that hangs while it is opened: not to skip it, nor to stop, remove and add", () =>
+  it.effect("does not let a hanging open block skip, stop, remove or add", () =>
     Effect.gen(function*() {
       const hanging = { lengthMs: undefined, says: "hangs" } as const
       const endless = { lengthMs: undefined }
@@ -395,7 +395,7 @@ describe("TrackQueue", () => {
       const skipping = yield* Effect.forkChild(queue.skip, { startImmediately: true })
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* shown(queue), "a|-|bcde")
-      // b is being opened, and skipped
+      // b is being opened, and skip passes over it
       assert.strictEqual((yield* queue.skip)?.name, "c")
       assert.strictEqual((yield* Fiber.join(skipping))?.name, "c")
       // d is being opened ahead
@@ -414,7 +414,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(queue), "ab|-|")
     }))
 
-  it.effect("goes back to what was skipped while it was opened, which is not repeated by itself", () =>
+  it.effect("goes back to a track that was skipped while it was opening, but does not repeat it", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({ a: { ...minute, opensMs: 5_000 }, b: minute })
       const queue = yield* TrackQueue.make(player, { repeat: "all" })
@@ -428,7 +428,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(queue), "|a|b")
     }))
 
-  it.effect("goes on to open the next where somebody who asked for something else had nothing to do", () =>
+  it.effect("still opens the next track after a `back` that had nothing to go back to", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute, b: { ...minute, opensMs: 3_000 } })
       yield* TestClock.adjust("51 seconds")
@@ -438,7 +438,7 @@ describe("TrackQueue", () => {
       assert.include(log, "play b at 60000")
     }))
 
-  it.effect("goes on behind what hangs while it is opened when its time is over, and nobody waits to add others", () =>
+  it.effect("moves on when opening a track times out, and does not make `add` wait for it", () =>
     Effect.gen(function*() {
       const hanging = { lengthMs: undefined, says: "hangs" } as const
       const { log, player } = makePlayer({ a: hanging, b: minute, c: hanging, d: minute })
@@ -460,7 +460,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(none.reason._tag, "Unsupported")
     }))
 
-  it.effect("has its entries filled up again as it is told, and each as it is told of it", () =>
+  it.effect("passes its `refill` to each track, unless the entry has one", () =>
     Effect.gen(function*() {
       const { player, refills } = makePlayer({ a: minute, b: minute, c: minute })
       const queue = yield* TrackQueue.make(player, { refill: "2 seconds" })
@@ -475,7 +475,7 @@ describe("TrackQueue", () => {
       assert.strictEqual(none.reason._tag, "Unsupported")
     }))
 
-  it.effect("stops what plays with its scope, and when it is told to", () =>
+  it.effect("stops its tracks when it is stopped and when its scope closes", () =>
     Effect.gen(function*() {
       const { open, queue } = yield* setup({ a: minute, b: minute })
       yield* TestClock.adjust("55 seconds")
@@ -490,7 +490,7 @@ describe("TrackQueue", () => {
       assert.deepStrictEqual([...other.open], [])
     }))
 
-  it.effect("shuffles what waits and loses nothing", () =>
+  it.effect("shuffles the upcoming entries without losing any", () =>
     Effect.gen(function*() {
       const discs = Object.fromEntries("abcdefgh".split("").map((name) => [name, minute]))
       const { queue } = yield* setup(discs)

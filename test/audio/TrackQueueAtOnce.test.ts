@@ -7,7 +7,7 @@ import { makePlayer, source } from "./FakePlayer.ts"
 
 const lowPass: SoundEffect.SoundEffect = { _tag: "LowPass", hz: 500 }
 
-/** Two tracks that are open, of a player that takes a second for each change; what was begun is done. */
+/** Two open tracks of a player that takes a second for each change. A change that has begun is completed. */
 const slowly = Effect.gen(function*() {
   const { player } = makePlayer({ a: { lengthMs: undefined }, b: { lengthMs: undefined } })
   const states = new Map<string, { paused: boolean; gain: number; effects: number }>()
@@ -26,15 +26,15 @@ const slowly = Effect.gen(function*() {
       }
     })
   const queue = yield* TrackQueue.make({ play })
-  // the second is opened at once, since nobody knows when the first ends
+  // the second one is opened at once because the end of the first is unknown
   for (const name of ["a", "b"]) yield* queue.add(source(name))
   yield* TestClock.adjust("1 second")
   assert.deepStrictEqual([...states.keys()], ["a", "b"])
   return { queue, states: () => [...states.values()] }
 })
 
-describe("what is asked of a queue as a whole", () => {
-  it.effect("is done also where whoever has asked waits for it no longer", () =>
+describe("a change to the whole queue", () => {
+  it.effect("reaches every track even if its caller is interrupted", () =>
     Effect.gen(function*() {
       const { queue, states } = yield* slowly
       for (const change of [queue.pause, queue.setGain(0.5), queue.setEffects([lowPass])]) {

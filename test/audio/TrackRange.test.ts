@@ -12,7 +12,7 @@ const numbers = (from: number, until: number) => Array.from({ length: until - fr
 
 const finished = { _tag: "Finished" } as const
 
-/** Frames of 20 ms that can be sought by the second, and what was asked of them. */
+/** Frames of 20 ms with a source that seeks to whole seconds, and a record of what was asked of it. */
 const seekable = (count: number) => {
   const sought: Array<number> = []
   const pulled: Array<number> = []
@@ -43,13 +43,13 @@ const seekable = (count: number) => {
 }
 
 describe("a track with a start and an end", () => {
-  it.effect("plays the frames between them, and no other", () =>
+  it.effect("plays only the frames between them", () =>
     Effect.gen(function*() {
       const ranges = [
         [{ from: "1 second", until: "3 seconds" }, 50, 150],
         [{ from: "1 second" }, 50, 200],
         [{ until: "3 seconds" }, 0, 150],
-        // the frame that holds it is the first, and the one that holds the other is not played
+        // plays the frame that contains the start first, and leaves out the one that contains the end
         [{ from: 1_010, until: 2_990 }, 50, 149],
         [{ from: 1_019.9, until: 1_020.1 }, 50, 51],
         [{ from: 1_010, until: 1_015 }, 0, 0],
@@ -67,7 +67,7 @@ describe("a track with a start and an end", () => {
       }
     }))
 
-  it.effect("counts frames of any duration", () =>
+  it.effect("accounts for frames of any duration", () =>
     Effect.gen(function*() {
       const samples = [2_880, 120, 960, 480, 5_760, 960]
       const source: AudioSource = {
@@ -90,19 +90,19 @@ describe("a track with a start and an end", () => {
           }
         })
       }
-      // 60, 62.5, 82.5, 92.5, 212.5 and 232.5 ms are their ends
+      // the frames end at 60, 62.5, 82.5, 92.5, 212.5 and 232.5 ms
       for (const [until, last, endMs] of [[212.5, 4, 212.5], [212, 3, 92.5], [231, 4, 212.5]] as const) {
         const fake = yield* FakeConnection.make
         const track = yield* fake.play(source, { from: 61, until, lead: 0 })
         yield* play(fake, 20)
         assert.deepStrictEqual(yield* track.awaitEnd, finished)
-        // what is short enough behind the one that holds the end is not played either
+        // a later frame is not played either, even if it is short enough to fit
         assert.deepStrictEqual(fake.taken.map(indexOf), numbers(1, last + 1))
         assert.strictEqual(yield* track.position, endMs)
       }
     }))
 
-  it.effect("is at its start from the beginning, and reads nothing behind its end", () =>
+  it.effect("is positioned at its start from the beginning, and reads nothing after its end", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const { pulled, sought, source } = seekable(500)
@@ -119,7 +119,7 @@ describe("a track with a start and an end", () => {
       assert.isUndefined((yield* fake.play(source)).untilMs)
     }))
 
-  it.effect("goes back to its start when it is looped", () =>
+  it.effect("returns to its start when it loops", () =>
     Effect.gen(function*() {
       const able = seekable(200)
       for (const source of [sourceOf(200), able.source]) {
@@ -137,7 +137,7 @@ describe("a track with a start and an end", () => {
       assert.deepStrictEqual(able.sought, [1_010, 1_010, 1_010])
     }))
 
-  it.effect("is looped also when it is told so after all was read ahead", () =>
+  it.effect("loops even if `loop` is called after everything was read ahead", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(200), { from: "1 second", until: "1600 millis" })
@@ -148,7 +148,7 @@ describe("a track with a start and an end", () => {
       assert.deepStrictEqual(fake.taken.map(indexOf), [...numbers(50, 80), ...numbers(50, 80)])
     }))
 
-  it.effect("can be sought in, also before its start, and not behind its end", () =>
+  it.effect("can seek before its start, but not beyond its end", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(500), { from: "4 seconds", until: "6 seconds" })
@@ -181,7 +181,7 @@ describe("a track with a start and an end", () => {
       )
     }))
 
-  it.effect("knows how much is left, whether the source knows its end or not", () =>
+  it.effect("reports the remaining time if its end is known, whether from `until` or from the source", () =>
     Effect.gen(function*() {
       const endless: AudioSource = {
         name: "endless",
@@ -216,7 +216,7 @@ describe("a track with a start and an end", () => {
       assert.isUndefined(yield* left(sourceOf(200), { until: 3_000, loop: 1 }))
     }))
 
-  it.effect("fails with what the source says that cannot go to its start", () =>
+  it.effect("fails to be made if its source cannot seek to the start", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const { source } = seekable(500)
@@ -229,7 +229,7 @@ describe("a track with a start and an end", () => {
       assert.deepStrictEqual(fake.log, [])
     }))
 
-  it.effect("waits for a source to go to a place as long as for it to open, and goes on where it is", () =>
+  it.effect("limits a seek of its source by the starve timeout, and then plays on where it is", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const { source } = seekable(500)
@@ -248,7 +248,7 @@ describe("a track with a start and an end", () => {
       assert.strictEqual(yield* track.position, 200)
     }))
 
-  it.effect("says that it cannot be played again, and plays on to its end", () =>
+  it.effect("fails `loop` if its source cannot be opened again, and plays on to the end", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const source = sourceOf(30)
@@ -269,7 +269,7 @@ describe("a track with a start and an end", () => {
       assert.deepStrictEqual(fake.taken.map(indexOf), numbers(0, 30))
     }))
 
-  it.effect("refuses places that are none, and an end that is not behind the start", () =>
+  it.effect("refuses invalid positions, and an end that is not after the start", () =>
     Effect.gen(function*() {
       let opened = 0
       const source: AudioSource = {

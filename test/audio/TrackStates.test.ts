@@ -13,8 +13,8 @@ const eventsOf = (track: Track.Track) => Effect.forkScoped(Stream.runCollect(tra
 
 const numbers = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
 
-describe("what a track tells", () => {
-  it.effect("tells each pass, and plays no more of them than it was told to", () =>
+describe("a track", () => {
+  it.effect("reports each repetition, and plays no more of them than requested", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(30), { loop: 2 })
@@ -31,7 +31,7 @@ describe("what a track tells", () => {
       assert.strictEqual(yield* track.position, 600)
     }))
 
-  it.effect("plays again when it is told so after all was read ahead", () =>
+  it.effect("repeats as often as told if `loop` is called after everything was read ahead", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(30))
@@ -44,7 +44,7 @@ describe("what a track tells", () => {
       assert.deepStrictEqual(fake.taken.map(indexOf), [...numbers(0, 30), ...numbers(0, 30), ...numbers(0, 30)])
     }))
 
-  it.effect("has its source wait for a server no longer than it may starve, at each pass and all along", () =>
+  it.effect("gives its source no more time for a server than the starve timeout, in each pass", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const seen: Array<readonly [what: string, patienceMs: number]> = []
@@ -68,7 +68,7 @@ describe("what a track tells", () => {
       assert.deepStrictEqual([...new Set(seen.map(([, ms]) => ms))], [7_000])
     }))
 
-  it.effect("tells pauses with their places, and is playing again after one", () =>
+  it.effect("reports pauses with their positions, and is Playing again after a pause", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(40))
@@ -80,7 +80,7 @@ describe("what a track tells", () => {
       yield* track.pause
       assert.strictEqual((yield* track.state)._tag, "Paused")
       yield* track.resume
-      // nothing of it was heard so far
+      // nothing of it has been heard so far
       assert.strictEqual((yield* track.state)._tag, "Buffering")
       yield* play(fake, 10)
       yield* track.pause
@@ -102,7 +102,7 @@ describe("what a track tells", () => {
       )
     }))
 
-  it.effect("is paused from its start on if it is to start so", () =>
+  it.effect("is Paused from the beginning if it starts paused", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(5), { paused: true })
@@ -117,7 +117,7 @@ describe("what a track tells", () => {
       assert.deepStrictEqual(yield* Fiber.join(states), ["Paused", "Buffering", "Playing", "Ended"])
     }))
 
-  it.effect("does not starve while what it wants before it begins takes long to come", () =>
+  it.effect("does not starve while frames keep arriving for a long lead", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const queue = yield* Queue.unbounded<OpusFrame>()
@@ -141,7 +141,7 @@ describe("what a track tells", () => {
       assert.strictEqual((yield* other.awaitEnd)._tag, "Starved")
     }))
 
-  it.effect("fails for a packet that takes no time, or less", () =>
+  it.effect("fails at a packet of zero or negative duration", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       for (const samples of [0, -960]) {
@@ -161,7 +161,7 @@ describe("what a track tells", () => {
       }
     }))
 
-  it.effect("is paused, whatever of it begins or comes again at that moment", () =>
+  it.effect("stays Paused even if it starts or recovers at that moment", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const queue = yield* Queue.unbounded<OpusFrame>()
@@ -183,7 +183,7 @@ describe("what a track tells", () => {
       assert.strictEqual((yield* track.state)._tag, "Paused")
     }))
 
-  it.effect("tells where it sought to, which is not behind the end, and begins only once", () =>
+  it.effect("reports the positions of seeks, limited to the end, and Started only once", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(100))
@@ -202,7 +202,7 @@ describe("what a track tells", () => {
       assert.strictEqual(yield* track.position, 2_000)
     }))
 
-  it.effect("stays ended where it is paused or resumed afterwards", () =>
+  it.effect("stays Ended if it is paused or resumed afterwards", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(5))
@@ -215,7 +215,7 @@ describe("what a track tells", () => {
       assert.deepStrictEqual(yield* track.state, ended)
     }))
 
-  it.effect("says why it ended to whoever still waits for its source at another place", () =>
+  it.effect("fails a pending seek with the error that ended it", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const cut = ByteSource.failure("numbers", "Truncated", "it is cut", { positionMs: 100 })
@@ -236,12 +236,12 @@ describe("what a track tells", () => {
       assert.deepStrictEqual(yield* Fiber.join(seeking), cut)
     }))
 
-  it.effect("goes on from a place also where it was about to end", () =>
+  it.effect("continues from a seek that comes right before its end", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(30))
       yield* play(fake, 30)
-      // the driver has found it drained, and nobody has heard of it
+      // the driver has found it drained, but the event has not been handled yet
       yield* fake.step
       yield* track.seek("400 millis")
       yield* play(fake, 15)
@@ -249,7 +249,7 @@ describe("what a track tells", () => {
       assert.deepStrictEqual(fake.taken.map(indexOf), [...numbers(0, 30), ...numbers(20, 10)])
     }))
 
-  it.effect("has its source open once, and what it sought away from is heard no more", () =>
+  it.effect("keeps a single source open, and plays nothing more from before a seek", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       let opened = 0
@@ -279,7 +279,7 @@ describe("what a track tells", () => {
       assert.strictEqual(isOpen, 0)
     }))
 
-  it.effect("leaves it to the source to go to a place, and reads on from where that has landed", () =>
+  it.effect("uses the seek of its source, and continues from where that landed", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const sought: Array<number> = []
@@ -309,13 +309,13 @@ describe("what a track tells", () => {
       yield* track.seek("5300 millis")
       const { length } = fake.taken
       yield* play(fake, 10)
-      // of the start it need not know
+      // it does not need to be told about the start
       assert.deepStrictEqual(sought, [5_300, 5_300])
       assert.strictEqual(indexOf(fake.taken[length] ?? frameOf(0)), 265)
       assert.strictEqual(yield* track.position, 5_500)
     }))
 
-  it.effect("is over at once where there is nothing in it, also while it is paused", () =>
+  it.effect("ends at once if its source is empty, even while paused", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(0), { paused: true })
@@ -324,8 +324,8 @@ describe("what a track tells", () => {
     }))
 })
 
-describe("what a track asks of its place", () => {
-  /** A place that notes what is asked of it. */
+describe("a track at its place", () => {
+  /** A place that records what is asked of it. */
   const spied = (place: Place) => {
     const attached: Array<Parameters<Place["attach"]>[1]> = []
     const gains: Array<readonly [gain: number, rampMs: number]> = []
@@ -340,7 +340,7 @@ describe("what a track asks of its place", () => {
     return { spy, attached, gains }
   }
 
-  it.effect("is to know how much is left, where that is known and it is the last pass", () =>
+  it.effect("reports how much is left, if that is known and this is the last pass", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const { attached, spy } = spied(fake.place())
@@ -352,7 +352,7 @@ describe("what a track asks of its place", () => {
       assert.strictEqual(first?.remainingMs(), 2_000 - 10 * 20)
       yield* track.seek("1500 millis")
       yield* play(fake, 5)
-      // what begins in the middle of something must not click
+      // what begins in the middle of a track must not click
       assert.deepStrictEqual(attached.map(({ cutIn }) => cutIn), [false, true])
       assert.strictEqual(attached[1]?.remainingMs(), 400)
 
@@ -365,7 +365,7 @@ describe("what a track asks of its place", () => {
       assert.isUndefined(live.attached[0]?.remainingMs())
     }))
 
-  it.effect("is to change its level within 20 ms, or as long as it is told", () =>
+  it.effect("changes its gain within 20 ms, or with the given ramp", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const { gains, spy } = spied(fake.place())
@@ -380,7 +380,7 @@ describe("what a track asks of its place", () => {
 })
 
 describe("a track that starves", () => {
-  it.effect("says for how long nothing came, from the last frame on", () =>
+  it.effect("reports for how long nothing came since the last frame", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const queue = yield* Queue.unbounded<OpusFrame>()
@@ -402,7 +402,7 @@ describe("a track that starves", () => {
       ])
     }))
 
-  it.effect("plays again when what it lacked has come while it was paused", () =>
+  it.effect("plays again if frames arrived while it was paused", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const queue = yield* Queue.unbounded<OpusFrame>()
@@ -424,7 +424,7 @@ describe("a track that starves", () => {
       )
     }))
 
-  it.effect("does not while it is paused, and has all its time again afterwards", () =>
+  it.effect("does not starve while it is paused, and has the full timeout again afterwards", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const queue = yield* Queue.unbounded<OpusFrame>()
@@ -443,7 +443,7 @@ describe("a track that starves", () => {
       assert.strictEqual((yield* track.awaitEnd)._tag, "Starved")
     }))
 
-  it.effect("does not where it is nobody who takes its frames", () =>
+  it.effect("does not starve while nothing takes its frames", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(100), { starveTimeout: "1 second" })

@@ -10,7 +10,7 @@ import { levelOf, signalToNoise } from "./signal.ts"
 const path = (name: string) => fileURLToPath(new URL(`files/${name}`, import.meta.url))
 const bytesOf = (name: string) => new Uint8Array(readFileSync(path(name)))
 
-/** Name, seconds, what the codec leaves of the sound, and its length in samples. */
+/** The name, the length in seconds, and the signal-to-noise ratio in dB that the codec must reach. */
 const decoded: ReadonlyArray<readonly [name: string, seconds: number, decibels: number]> = [
   ["chirp.flac", 1, 85],
   ["chirp-24.flac", 0.5, 85],
@@ -31,7 +31,7 @@ const without = (played: Played) => [played.end, played.durationMs, played.tags]
 describe("formats", () => {
   describe("decoded", () => {
     it.live.each(decoded)(
-      "%s is the sound that was encoded, from its first sample on",
+      "%s decodes to the sound that was encoded, from its first sample on",
       ([name, seconds, decibels]) =>
         Effect.gen(function*() {
           const played = yield* collect(AudioSource.fromFile(path(name)))
@@ -43,7 +43,7 @@ describe("formats", () => {
         })
     )
 
-    it.live.each(decoded)("%s is sought in to the sample", ([name, seconds, decibels]) =>
+    it.live.each(decoded)("%s seeks to the sample", ([name, seconds, decibels]) =>
       Effect.gen(function*() {
         for (const atMs of [seconds * 700.5, 10]) {
           const played = yield* collect(AudioSource.fromFile(path(name)), { seekMs: atMs })
@@ -54,7 +54,7 @@ describe("formats", () => {
       }))
 
     it.live.each(decoded.filter((_, i) => i % 2 === 0))(
-      "%s gives the same in pieces of any size, and without any place to go back to",
+      "%s decodes identically from a stream of chunks that cannot seek",
       ([name]) =>
         Effect.gen(function*() {
           const bytes = bytesOf(name)
@@ -71,7 +71,7 @@ describe("formats", () => {
     )
 
     it.live.each(decoded)(
-      "%s is sought in while it is read, back and forth",
+      "%s seeks back and forth while it is being read",
       ([name, seconds, decibels]) =>
         Effect.scoped(Effect.gen(function*() {
           const opened = yield* AudioSource.fromFile(path(name)).open
@@ -80,13 +80,13 @@ describe("formats", () => {
           for (const share of [0.7, 0.2]) {
             const landedMs = yield* opened.seek(seconds * 1_000 * share)
             const samples = yield* opened.pull
-            // a short piece can have more noise than the whole
+            // a short piece can be noisier than the whole
             assert.isAbove(signalToNoise(samples, seconds, Math.round(landedMs * 48), 10), decibels - 5)
           }
         }))
     )
 
-    it.live("AAC in ADTS is there, behind the samples that its encoder has put before it and not told of", () =>
+    it.live("AAC in ADTS decodes after the delay of its encoder, which ADTS does not state", () =>
       Effect.gen(function*() {
         const played = yield* collect(AudioSource.fromFile(path("chirp.aac")))
         assert.strictEqual(played.end, "Done")
@@ -94,12 +94,12 @@ describe("formats", () => {
         assert.isAtMost(Math.abs(played.pcm.length / 96 - 3000), 50)
       }))
 
-    it.live("HE-AAC of two versions is played, and what its decoder makes far too loud is silent", () =>
+    it.live("HE-AAC v2 plays, and what its decoder makes far too loud is silenced", () =>
       Effect.gen(function*() {
         const played = yield* collect(AudioSource.fromFile(path("tone.he2.aac")))
         assert.strictEqual(played.end, "Done")
         assert.closeTo(played.pcm.length / 96, 3_200, 50)
-        // the chirp reaches the band that is replicated after 2.6 s
+        // the chirp reaches the replicated band after 2.6 s
         assert.closeTo(levelOf(played.pcm.subarray(0.5 * 96_000, 2.5 * 96_000)), 0.2, 0.02)
         assert.isTrue(played.pcm.every((sample) => Math.abs(sample) < 0.5))
         assert.closeTo(levelOf(played.pcm.subarray(3.02 * 96_000, 3.06 * 96_000)), 0.2, 0.02)
@@ -119,7 +119,7 @@ describe("formats", () => {
         }
       }))
 
-    it.live.each(opus)("%s: a seek gives the frame that holds the place", (name) =>
+    it.live.each(opus)("%s: a seek returns the frame that contains the position", (name) =>
       Effect.gen(function*() {
         const whole = yield* collect(AudioSource.fromFile(path(name)))
         for (const atMs of [0, 19.9, 20, 1234, 2999, 100]) {
@@ -136,7 +136,7 @@ describe("formats", () => {
   describe("damaged", () => {
     const names = [...decoded.map(([name]) => name), "chirp.aac", ...opus]
 
-    it.live.each(names)("%s that is cut plays what is there, and is Truncated", (name) =>
+    it.live.each(names)("%s cut short plays what is there, and is Truncated", (name) =>
       Effect.gen(function*() {
         const bytes = bytesOf(name)
         const whole = yield* collect(AudioSource.fromBytes(bytes))
@@ -145,7 +145,7 @@ describe("formats", () => {
             AudioSource.fromBytes(bytes.slice(0, Math.floor(bytes.length * share)), { ffmpeg: false })
           )
           assert.strictEqual(cut.end, "Truncated", cut.message)
-          // an MP4 whose index stood at its end is nothing without it
+          // an MP4 with its index at the end cannot be played without it
           const isLost = name === "chirp.m4a" || name === "chirp.opus.mp4"
           if (isLost) assert.strictEqual(cut.pcm.length + cut.frames.length, 0)
           else {
@@ -159,7 +159,7 @@ describe("formats", () => {
       }))
 
     it.live.each(names)(
-      "%s: behind its end there is nothing, and it ends as where it is played to there",
+      "%s: a seek beyond the end finds nothing, and ends as playing to the end does",
       (name) =>
         Effect.gen(function*() {
           const bytes = bytesOf(name)
@@ -170,30 +170,33 @@ describe("formats", () => {
           const sought = yield* collect(cut, { seekMs: 100_000 })
           assert.deepStrictEqual([sought.end, sought.pcm.length, sought.frames.length], ["Truncated", 0, 0])
           assert.strictEqual(sought.positionMs, played.positionMs)
-          // where it can be opened at all
+          // if it can be opened at all
           assert.strictEqual(sought.soughtMs === undefined, played.frames.length + played.pcm.length === 0)
         })
     )
 
-    it.live.each(names)("%s with a part overwritten ends in a typed error, or plays", (name) =>
-      Effect.gen(function*() {
-        const ends = new Set<string>()
-        for (let seed = 0; seed < 2; seed++) {
-          const bytes = bytesOf(name)
-          for (let i = 0; i < 400; i++) {
-            bytes[Math.floor(bytes.length * (0.35 + 0.4 * seed)) + i] = (seed * 7919 + i * 104_729) >> 3
+    it.live.each(names)(
+      "%s with an overwritten part ends with a typed error, or plays",
+      (name) =>
+        Effect.gen(function*() {
+          const ends = new Set<string>()
+          for (let seed = 0; seed < 2; seed++) {
+            const bytes = bytesOf(name)
+            for (let i = 0; i < 400; i++) {
+              bytes[Math.floor(bytes.length * (0.35 + 0.4 * seed)) + i] = (seed * 7919 + i * 104_729) >> 3
+            }
+            const { end } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
+            ends.add(end)
           }
-          const { end } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
-          ends.add(end)
-        }
-        for (const end of ends) assert.include(["Done", "Corrupt", "Truncated", "Unsupported"], end)
-        // only formats without a checksum can take it for sound
-        if (/flac|ogg/.test(name)) assert.notInclude([...ends], "Done")
-      }))
+          for (const end of ends) assert.include(["Done", "Corrupt", "Truncated", "Unsupported"], end)
+          // only formats without a checksum can mistake it for sound
+          if (/flac|ogg/.test(name)) assert.notInclude([...ends], "Done")
+        })
+    )
   })
 
   describe("ffmpeg", () => {
-    it.live("decodes what nothing here does, and seeks in it", () =>
+    it.live("decodes a format that the library cannot, and seeks in it", () =>
       Effect.gen(function*() {
         const source = AudioSource.fromFile(path("chirp.alac.m4a"), { ffmpeg: { command: ffmpeg } })
         const played = yield* collect(source)
@@ -208,7 +211,7 @@ describe("formats", () => {
         assert.include(["Done", "Failed"], fromBytes.end)
       }))
 
-    it.live("is taken by choice, with filters", () =>
+    it.live("can be chosen explicitly, with filters", () =>
       Effect.gen(function*() {
         const source = AudioSource.fromFfmpeg(path("chirp.flac"), { command: ffmpeg, args: ["-af", "atempo=2"] })
         assert.strictEqual(source.name, "chirp.flac")
@@ -217,14 +220,14 @@ describe("formats", () => {
         assert.isAtMost(Math.abs(played.pcm.length / 96 - 500), 30)
       }))
 
-    it.live("says what it says when it cannot", () =>
+    it.live("fails with what ffmpeg said", () =>
       Effect.gen(function*() {
         const played = yield* collect(AudioSource.fromFfmpeg(path("make.ts"), { command: ffmpeg }))
         assert.deepStrictEqual([played.end, played.pcm.length], ["Failed", 0])
         assert.match(played.message, /exit code 1; it printed: .*Invalid data/)
       }))
 
-    it.live("is missed in one clear sentence", () =>
+    it.live("is reported as missing in one clear sentence", () =>
       Effect.gen(function*() {
         const options = { ffmpeg: { command: "no-such-ffmpeg" } }
         const played = yield* collect(AudioSource.fromFile(path("chirp.alac.m4a"), options))

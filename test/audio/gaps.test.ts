@@ -1,4 +1,7 @@
-/** Containers that tell of a part that is missing, as recordings of somebody who was silent do, and of one that is to be cut off. */
+/**
+ * Containers that show a missing part, as recordings of someone who was silent do, and containers with padding to cut
+ * off.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { readFileSync } from "node:fs"
@@ -25,11 +28,11 @@ const bytesOf = (name: string) => new Uint8Array(readFileSync(fileURLToPath(new 
 const u16 = (value: number) => Uint8Array.of((value >> 8) & 255, value & 255)
 const u32 = (value: number) => concat(u16(value / 65_536), u16(value & 65_535))
 
-/** A block at a time of its own behind its cluster. */
+/** A block with a time relative to its cluster. */
 const block = (id: string, atMs: number, ...parts: ReadonlyArray<Uint8Array>) =>
   element(id, concat(Uint8Array.of(0x81), u16(atMs), Uint8Array.of(0x80), ...parts))
 
-/** A cluster of each second, with packets at their times. */
+/** A cluster for each second, with packets at their times. */
 const parts = (packets: ReadonlyArray<Timed>, entry = trackEntry()): ReadonlyArray<Uint8Array> => {
   const clusters = new Map<number, Array<Uint8Array>>()
   for (const { atMs, data } of packets) {
@@ -48,7 +51,7 @@ const parts = (packets: ReadonlyArray<Timed>, entry = trackEntry()): ReadonlyArr
 
 const file = (packets: ReadonlyArray<Timed>, entry?: Uint8Array) => concat(ebml(), segment(parts(packets, entry)))
 
-/** Packets of 20 ms from a time on. */
+/** Packets of 20 ms, from the given time on. */
 const run = (fromMs: number, count: number, seed = 0): Array<Timed> =>
   Array.from({ length: count }, (_, i) => ({ atMs: fromMs + 20 * i, data: packet(seed + i).data }))
 
@@ -57,7 +60,7 @@ const played = (bytes: Uint8Array, seekMs?: number) =>
 
 const isSilent = ({ data }: { readonly data: Uint8Array }) => data.length === 3 && data[1] === 0xff && data[2] === 0xfe
 
-/** Frames as text: runs of silence as their length in milliseconds, others by their count. */
+/** Frames as text: runs of silence and runs of sound, with their length in milliseconds. */
 const shape = (frames: ReadonlyArray<Packet>) => {
   const runs: Array<[silent: boolean, ms: number]> = []
   for (const frame of frames) {
@@ -68,8 +71,8 @@ const shape = (frames: ReadonlyArray<Packet>) => {
   return runs.map(([silent, ms]) => `${silent ? "silence" : "sound"} ${ms}`)
 }
 
-describe("a part that is missing", () => {
-  it.live("is silence in Opus that is passed through", () =>
+describe("a gap in the timestamps", () => {
+  it.live("becomes silence in Opus that is passed through", () =>
     Effect.gen(function*() {
       const packets = [...run(0, 50), ...run(3_000, 50, 50), ...run(4_380, 10, 100)]
       const bytes = file(packets)
@@ -91,7 +94,7 @@ describe("a part that is missing", () => {
       assert.deepStrictEqual(streamed.frames, whole.frames)
     }))
 
-  it.live("is sought in, and behind it, by the times of the container", () =>
+  it.live("can be sought into and past, by the timestamps of the container", () =>
     Effect.gen(function*() {
       const bytes = file([...run(0, 50), ...run(3_000, 50, 50), ...run(4_380, 10, 100)])
       const whole = yield* played(bytes)
@@ -105,7 +108,7 @@ describe("a part that is missing", () => {
       }
     }))
 
-  it.live("is none where times are rounded, jitter, drift, go back, or begin late", () =>
+  it.live("is not assumed if timestamps are rounded, jitter, drift, go back or begin late", () =>
     Effect.gen(function*() {
       const packets = run(5_000, 500)
       const cases: ReadonlyArray<(atMs: number, i: number) => number> = [
@@ -121,7 +124,7 @@ describe("a part that is missing", () => {
       }
     }))
 
-  it.live("is told in each of the segments that were joined", () =>
+  it.live("is found in each of several concatenated segments", () =>
     Effect.gen(function*() {
       const bytes = concat(file([...run(0, 50), ...run(2_000, 10)]), file([...run(0, 10), ...run(500, 10)]))
       const { end, frames } = yield* played(bytes)
@@ -129,7 +132,7 @@ describe("a part that is missing", () => {
       assert.deepStrictEqual(shape(frames), ["sound 1000", "silence 1000", "sound 400", "silence 300", "sound 200"])
     }))
 
-  it.live("is silence in what is decoded", () =>
+  it.live("becomes silence in decoded audio", () =>
     Effect.gen(function*() {
       const rate = 8_000
       const entry = trackEntry({ codec: "A_PCM/INT/LIT", head: null, channels: 1, rate, bits: 8 })
@@ -148,7 +151,7 @@ describe("a part that is missing", () => {
       assert.closeTo(pcm[96 * 1_000] ?? 0, 0.5, 0.01)
     }))
 
-  it.live("is silence in Opus of MP4, too", () =>
+  it.live("becomes silence in Opus from MP4, too", () =>
     Effect.gen(function*() {
       const { end, frames } = yield* played(yield* mp4([...run(0, 50), ...run(1_500, 50)]))
       assert.deepStrictEqual([end, shape(frames)], ["Done", ["sound 1000", "silence 500", "sound 1000"]])
@@ -156,7 +159,7 @@ describe("a part that is missing", () => {
       assert.deepStrictEqual([late.end, shape(late.frames)], ["Done", ["silence 500", "sound 1000"]])
     }))
 
-  it.live("is none before an MP4 whose times are those of the stream that it was cut from", () =>
+  it.live("is not assumed before an MP4 that keeps the timestamps of the stream that it was cut from", () =>
     Effect.gen(function*() {
       for (const fromMs of [15_000, 5_000_000]) {
         for (const options of [{}, { fastStart: "fragmented" }] as const) {
@@ -172,7 +175,7 @@ describe("a part that is missing", () => {
       }
     }))
 
-  it.live("of more than an hour is Corrupt, and one of less is not made at once", () =>
+  it.live("of more than an hour is Corrupt, and a shorter one is filled piece by piece", () =>
     Effect.gen(function*() {
       const hours = yield* played(file([...run(0, 50), ...run(2 * 3_600_000, 50)]))
       assert.deepStrictEqual([hours.end, hours.positionMs, shape(hours.frames)], ["Corrupt", 1_000, ["sound 1000"]])
@@ -185,7 +188,7 @@ describe("a part that is missing", () => {
 })
 
 describe("DiscardPadding", () => {
-  /** Packets of which each is a block group, and the last one has so many nanoseconds to be cut off. */
+  /** Packets as one block group each. The last one has padding of the given number of nanoseconds to discard. */
   const grouped = (packets: ReadonlyArray<Timed>, entry: Uint8Array, ns: number) => {
     const bytes = Buffer.alloc(8)
     bytes.writeBigInt64BE(BigInt(ns))
@@ -202,14 +205,14 @@ describe("DiscardPadding", () => {
   const opus = readPackets(ogg, Buffer.from(ogg).readUInt32LE(14)).slice(2, 52)
   const timed = opus.map((data, i) => ({ atMs: 20 * i, data }))
 
-  it.live("cuts the end of what is decoded, and nothing of what is passed through", () =>
+  it.live("is cut off decoded audio, but not off audio that is passed through", () =>
     Effect.gen(function*() {
       const gained = trackEntry({ head: opusHead({ gain: 256 }) })
       for (const [ns, cutMs] of [[0, 0], [13_500_000, 13.5], [33_000_000, 33], [-5_000_000, 0]] as const) {
         const bytes = grouped(timed, gained, ns)
         const { end, pcm } = yield* played(bytes)
         assert.strictEqual(end, "Done")
-        // 312 samples come before the sound
+        // the pre-skip is 312 samples
         assert.strictEqual(pcm.length / 2, 48_000 - 312 - 48 * Math.min(cutMs, 20), `${ns}`)
         const passed = yield* played(grouped(timed, trackEntry(), ns))
         assert.deepStrictEqual(passed.frames.map(({ data }) => data), opus)
@@ -219,7 +222,7 @@ describe("DiscardPadding", () => {
       }
     }))
 
-  it("gives the packet of a group with its last byte, or at the end of what there is", () => {
+  it("is awaited: a group's packet comes with the group's last byte, or at the end of the data", () => {
     const bytes = grouped(timed.slice(0, 2), trackEntry(), 1_000_000)
     for (const cut of [0, 1, 5, 9, 12]) {
       const reader = WebmReader.make()

@@ -5,38 +5,41 @@ import { listen } from "./listening.ts"
 
 export const song = readFileSync(new URL("files/chirp.opus.ogg", import.meta.url))
 
-/** How a server behaves; each request is noted. */
+/** How a server behaves. */
 interface Conduct {
   body: Buffer
-  /** For each request in turn; then `body`. */
+  /** The bodies of the first responses, in turn; after those, `body` is sent. */
   bodies: Array<Buffer>
   ranges: boolean
   etag: string | undefined
-  /** Bytes that an answer has at most, before its connection is cut or stalls, for each request in turn; then all. */
+  /**
+   * How many bytes of each response are sent, in turn, before its connection is cut or stalls. Later responses are
+   * complete.
+   */
   cuts: Array<number>
   atCut: "drop" | "stall"
   status: Array<number>
   lengths: boolean
   headers: Record<string, string>
-  /** The most bytes of one answer to a range. */
+  /** The most bytes in one response to a range. */
   most: number
-  /** Whether an answer to a condition says the validator again. */
+  /** Whether a response to a conditional request repeats the validator. */
   isRepeated: boolean
-  /** Whether a part says how long the whole is. */
+  /** Whether a partial response states the total size. */
   sizes: boolean
 }
 
 interface Server {
   readonly url: string
   readonly conduct: Conduct
-  /** The ranges that were asked for. */
+  /** The ranges that were requested. */
   readonly asked: Array<string>
   readonly authorizations: Array<string | undefined>
-  /** Answers that are not over. */
+  /** The number of responses that are still open. */
   readonly open: () => number
 }
 
-/** Whoever reads in this process has read by then what was written: sockets are read in each turn of the loop. */
+/** Runs after some turns of the event loop. By then, a reader in this process has read everything that was written. */
 const afterTurns = (turns: number, run: () => void): void =>
   void setImmediate(() => turns === 0 ? run() : afterTurns(turns - 1, run))
 

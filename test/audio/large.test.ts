@@ -1,4 +1,4 @@
-/** Files with megabytes of pictures before their sound, as music that is bought or tagged has them. */
+/** Files with megabytes of pictures before their sound, as purchased or tagged music has them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { readFileSync } from "node:fs"
@@ -19,10 +19,10 @@ const picture = new Uint8Array(Buffer.alloc(megabytes * 1_000_000, noise(1, 4_09
 
 const syncsafe = (size: number) => Uint8Array.of((size >> 21) & 127, (size >> 14) & 127, (size >> 7) & 127, size & 127)
 
-/** A frame of ID3v2.4. */
+/** An ID3v2.4 frame. */
 const frame = (id: string, data: Uint8Array) => concat(ascii(id), syncsafe(data.length), Uint8Array.of(0, 0), data)
 
-/** A tag of ID3v2.4 with a footer, that says that it is unsynchronised. */
+/** An ID3v2.4 tag with a footer, flagged as unsynchronised. */
 const id3 = (...frames: ReadonlyArray<Uint8Array>) => {
   const body = concat(...frames)
   const head = concat(Uint8Array.of(4, 0, 0x90), syncsafe(body.length))
@@ -46,7 +46,7 @@ const flacWith = (...blocks: ReadonlyArray<Uint8Array>) => {
 }
 
 describe("large headers", () => {
-  it.live("a tag of ID3v2 of megabytes stands before anything that is read at any place, and is passed over", () =>
+  it.live("an ID3v2 tag of several megabytes is skipped before any format, seekable or streamed", () =>
     Effect.gen(function*() {
       for (const name of ["chirp.mp3", "chirp.aac", "chirp.flac", "chirp.opus.ogg", "chirp.m4a"]) {
         const bytes = bytesOf(name)
@@ -71,7 +71,7 @@ describe("large headers", () => {
       assert.deepStrictEqual([streamed.end, streamed.tags["title"]], ["Done", "A Picture"])
     }))
 
-  it.live("a seek in FLAC looks for no frames in its pictures and its padding", () =>
+  it.live("a seek in FLAC does not search its pictures and padding for frames", () =>
     Effect.gen(function*() {
       const bytes = flacWith(block(6, picture), block(1, new Uint8Array(4_000_000)))
       const plain = yield* played(bytesOf("chirp.flac"), 700)
@@ -94,7 +94,7 @@ describe("large headers", () => {
       assert.isBelow(bytesRead, 300_000)
     }).pipe(Effect.scoped))
 
-  it.live("comments of megabytes are passed over in Opus, which is played with the tags before the picture", () =>
+  it.live("comments of several megabytes in Opus are skipped, but the tags before the picture are kept", () =>
     Effect.gen(function*() {
       const comment = (text: Uint8Array) => {
         const length = Buffer.alloc(4)
@@ -112,7 +112,7 @@ describe("large headers", () => {
       assert.strictEqual(rest.length, 50)
     }))
 
-  it.live("an MP4 whose index says that it is of gigabytes is refused before they are read", () =>
+  it.live("an MP4 whose index claims to have gigabytes is refused before they are read", () =>
     Effect.gen(function*() {
       const box = (size: number, type: string) => {
         const head = Buffer.alloc(8)
@@ -126,7 +126,7 @@ describe("large headers", () => {
         size: 1e12,
         read: (start, end) => {
           asked.push(end - start)
-          // what a server sends without end
+          // as if a server kept sending without an end
           if (end - start > 1e9) return Effect.never
           const bytes = new Uint8Array(end - start)
           bytes.set(head.subarray(start, end))
@@ -141,7 +141,7 @@ describe("large headers", () => {
       assert.isBelow(Math.max(...asked), 1e8)
     }).pipe(Effect.scoped))
 
-  it.live("what a server sends a byte at a time takes no longer for each byte the more there is", () =>
+  it.live("bytes that arrive one at a time cost the same however many there are already", () =>
     Effect.gen(function*() {
       const one = Uint8Array.of(65)
       let left = 400_000
@@ -160,7 +160,7 @@ const gc: () => void = runInNewContext("gc")
 
 const megabyte = 1024 * 1024
 
-describe("headers of gigabytes, in bytes that come one after another", () => {
+describe("headers of several gigabytes in a stream", () => {
   const ebml = Buffer.from(
     "1a45dfa39f4286810142f7810142f2810442f381084282847765626d42878104428581021853806701ffffffffffffff",
     "hex"
@@ -182,7 +182,7 @@ describe("headers of gigabytes, in bytes that come one after another", () => {
     "MP3 with tags": { head: new Uint8Array(0), part: concat(ascii("ID3"), Uint8Array.of(3, 0, 0, 0, 0x40, 0, 0)) }
   }
   for (const [name, { head, part }] of Object.entries(beginnings)) {
-    it.live(`${name} are not kept`, () =>
+    it.live(`${name} are not kept in memory`, () =>
       Effect.gen(function*() {
         gc()
         const before = process.memoryUsage().arrayBuffers

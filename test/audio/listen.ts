@@ -1,4 +1,4 @@
-/** Opens a source and takes all that it gives. */
+/** Opens a source and collects everything that it delivers. */
 import { Cause, Effect } from "effect"
 import type { AudioSource, OpusFrame, Tags } from "../../src/audio/AudioSource.ts"
 import type { VoiceError } from "../../src/VoiceError.ts"
@@ -22,7 +22,7 @@ const kindOf = (error: VoiceError) =>
     ? { end: error.reason.kind, positionMs: error.reason.positionMs, message: error.message }
     : { end: error.reason._tag, positionMs: undefined, message: error.message }
 
-/** At most `limitMs` of sound. */
+/** Collects at most `limitMs` of sound. */
 export const collect = <R>(
   source: AudioSource<R>,
   options: { readonly seekMs?: number; readonly limitMs?: number } = {}

@@ -2,7 +2,7 @@ import { Effect, type Scope } from "effect"
 import type * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 
-/** Lets a server listen on loopback until the scope closes. Gives where it is. */
+/** Makes a server listen on loopback until the scope closes. Returns its URL. */
 export const listen = (server: Http.Server): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<void>((resume) => {

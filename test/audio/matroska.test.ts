@@ -1,4 +1,4 @@
-/** Matroska of what is neither Opus nor Vorbis, as ffmpeg writes it. */
+/** Matroska with codecs other than Opus and Vorbis, as ffmpeg writes it. */
 import { assert, describe, it } from "@effect/vitest"
 import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect, Stream } from "effect"
@@ -36,7 +36,10 @@ const run = (input: Uint8Array, ...args: ReadonlyArray<string>): Uint8Array => {
 
 const made = (rate: number, ...args: ReadonlyArray<string>) => run(wav16(signal(rate, seconds), rate), ...args)
 
-/** What of the sound is left, and by how many samples at its rate it is late, which the container does not tell. */
+/**
+ * The signal-to-noise ratio to reach, and by how many samples at its rate the sound is late, which the container does
+ * not state.
+ */
 const cases: ReadonlyArray<
   readonly [name: string, rate: number, decibels: number, late: number, args: ReadonlyArray<string>]
 > = [
@@ -58,7 +61,7 @@ const play = (bytes: Uint8Array, seekMs?: number) =>
 
 describe("Matroska", () => {
   for (const [name, rate, decibels, late, args] of cases) {
-    it.live(`of ${name} at ${rate} Hz is the sound that was encoded, and sought in to the sample`, () =>
+    it.live(`with ${name} at ${rate} Hz plays the sound that was encoded, and seeks to the sample`, () =>
       Effect.gen(function*() {
         const bytes = made(rate, ...args)
         const at = -late * 48_000 / rate
@@ -81,7 +84,7 @@ describe("Matroska", () => {
       }))
   }
 
-  /** With so many bytes behind each cluster, as if a video were in it. ffmpeg has written no size of the segment into a pipe. */
+  /** Adds this many bytes after each cluster, as if there were a video. ffmpeg writes no segment size into a pipe. */
   const padded = (bytes: Uint8Array, padding: number): Uint8Array => {
     const id = Buffer.from([0x1f, 0x43, 0xb6, 0x75])
     const parts: Array<Uint8Array> = []
@@ -94,7 +97,7 @@ describe("Matroska", () => {
   }
 
   for (const [name, rate, , , args] of cases) {
-    it.live(`of ${name} at ${rate} Hz is sought in to the sample without reading all before the place`, () =>
+    it.live(`with ${name} at ${rate} Hz seeks to the sample without reading everything before it`, () =>
       Effect.gen(function*() {
         const length = 8
         const file = run(wav16(signal(rate, length), rate), ...args, "-cluster_time_limit", "200")
@@ -127,7 +130,7 @@ describe("Matroska", () => {
       }).pipe(Effect.scoped))
   }
 
-  it.live("is sought in to the sample where the sound of a cluster begins later than its picture", () =>
+  it.live("seeks to the sample if the sound of a cluster begins later than its picture", () =>
     Effect.gen(function*() {
       const rate = 8_000
       const u16 = (value: number) => Uint8Array.of(value >> 8, value & 255)
@@ -156,7 +159,7 @@ describe("Matroska", () => {
       }
     }))
 
-  it.live("of FLAC is played on where FLAC of other channels was joined to it", () =>
+  it.live("with FLAC plays on if FLAC with other channels is appended", () =>
     Effect.gen(function*() {
       const stereo = made(44_100, "-c:a", "flac")
       const mono = made(44_100, "-c:a", "flac", "-af", "pan=mono|c0=c0")
@@ -167,18 +170,18 @@ describe("Matroska", () => {
         const rest = both.pcm.subarray(96_000 * seconds)
         const sideOf = (pcm: Float32Array, i: number) =>
           first === mono ? ((pcm[i] ?? 0) + (pcm[i ^ 1] ?? 0)) / 2 : pcm[i] ?? 0
-        // where they meet, the one sounds into the other
+        // around the joint, each sound reaches into the other
         const heard = rest.subarray(96 * 10)
         assert.isTrue(heard.every((sample, i) => Math.abs(sample - sideOf(other.pcm, i + 96 * 10)) < 2e-3))
       }
     }))
 
-  it.live("of HE-AAC is as long as it is, at twice the rate of its units", () =>
+  it.live("with HE-AAC has its full length, at twice the rate of its units", () =>
     Effect.gen(function*() {
       const file = new Uint8Array(readFileSync(fileURLToPath(new URL("files/tone.he2.aac", import.meta.url))))
       const plain = yield* play(file)
       const copied = ["-c", "copy", "-bsf:a", "aac_adtstoasc"]
-      // only a file in between has the configuration that this one wants
+      // ffmpeg only gets the configuration that Matroska needs from a file in between
       const mp4 = run(file, ...copied, "-movflags", "frag_keyframe+empty_moov+delay_moov", "-f", "mp4")
       const boxed = yield* play(run(mp4, "-c", "copy"))
       assert.strictEqual(boxed.end, "Done")
@@ -188,7 +191,7 @@ describe("Matroska", () => {
   const file = (codec: string, head: Uint8Array | null, ...blocks: ReadonlyArray<Uint8Array>) =>
     concat(ebml(), segment([tracks(trackEntry({ codec, head })), cluster(blocks.map((data) => simpleBlock(1, data)))]))
 
-  it.live("is refused where its headers are missing or malformed, or of what nothing here decodes", () =>
+  it.live("is rejected if its headers are missing or malformed, or if its codec is not supported", () =>
     Effect.gen(function*() {
       const refused: ReadonlyArray<readonly [kind: string, file: Uint8Array]> = [
         ["Unsupported", file("A_AAC", null)],
@@ -207,10 +210,10 @@ describe("Matroska", () => {
       }
     }))
 
-  it.live("is Corrupt where a packet is none of its codec", () =>
+  it.live("is Corrupt if a packet does not fit its codec", () =>
     Effect.gen(function*() {
       const bytes = made(44_100, "-c:a", "flac")
-      // of a block in the middle, the first byte of the frame
+      // the first byte of a frame in the middle
       const text = Buffer.from(bytes)
       const at = text.indexOf(Buffer.from([0xff, 0xf8]), text.indexOf(Buffer.from([0xff, 0xf8]), 2_000) + 2_000)
       bytes[at] = 0
@@ -219,7 +222,7 @@ describe("Matroska", () => {
       assert.isAbove(pcm.length, 0)
     }))
 
-  it.live("is played by its track of Opus, whatever stands before that", () =>
+  it.live("plays its Opus track, whatever track precedes it", () =>
     Effect.gen(function*() {
       const entries = [trackEntry({ number: 1, codec: "A_FLAC", head: ascii("fLaC") }), trackEntry({ number: 2 })]
       const blocks = [simpleBlock(1, Uint8Array.of(1, 2, 3)), simpleBlock(2, packet(1).data)]
@@ -229,11 +232,11 @@ describe("Matroska", () => {
       assert.deepStrictEqual([end, frames.length], ["Done", 1])
     }))
 
-  it.live("of a track that says no rate is taken at 8 kHz, as it is meant", () =>
+  it.live("plays a track that does not state its rate at 8 kHz, as specified", () =>
     Effect.gen(function*() {
       const entry = trackEntry({ codec: "A_PCM/INT/LIT", head: null })
       const bits = element("e1", concat(element("9f", Uint8Array.of(2)), element("6264", Uint8Array.of(16))))
-      // the description of the track with the sound's own in place of the one that there is
+      // the track entry with sound settings that omit the rate
       const changed = element("ae", concat(entry.subarray(9, -19), bits))
       const bytes = concat(ebml(), segment([tracks(changed), cluster([simpleBlock(1, new Uint8Array(4 * 800))])]))
       const { end, message, pcm } = yield* play(bytes)

@@ -1,4 +1,4 @@
-/** MP4 whose index counts time in other units than samples. */
+/** MP4 with an index that counts time in other units than samples. */
 import { assert, describe, it } from "@effect/vitest"
 import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect } from "effect"
@@ -25,7 +25,7 @@ const played = (bytes: Uint8Array) => collect(AudioSource.fromBytes(bytes, { ffm
 const lengthMs = ({ pcm }: { readonly pcm: Float32Array }) => pcm.length / 96
 
 const boxes = new Set(["moov", "trak", "mdia", "minf", "stbl"])
-/** The same boxes with times in milliseconds, each packet of so many samples being rounded. What they hold stands before them. */
+/** The same boxes with times in milliseconds, each packet's time being rounded. The media data precedes them. */
 const inMilliseconds = (bytes: Uint8Array, samples: number): Uint8Array => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const parts: Array<Uint8Array> = []
@@ -84,7 +84,7 @@ const pack = (codec: "mp3" | "aac" | "flac", file: Uint8Array, samples: number) 
   })
 
 describe("MP4", () => {
-  it.live("MP3, FLAC and AAC in an MP4 whose times are not counted in samples are played without gaps", () =>
+  it.live("MP3, FLAC and AAC play without gaps in an MP4 whose times are not counted in samples", () =>
     Effect.gen(function*() {
       const cases = [
         ["mp3", made("-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "-f", "mp3"), 1152],
@@ -108,7 +108,7 @@ describe("MP4", () => {
 
 describe("QuickTime", () => {
   it.live(
-    "with PCM of any kind is the sound that was put into it, and sought in to the sample",
+    "with PCM of any kind plays the sound that was put into it, and seeks to the sample",
     () =>
       Effect.gen(function*() {
         const kinds = [
@@ -139,9 +139,9 @@ describe("QuickTime", () => {
 
   for (const isEdited of [false, true]) {
     const whose = isEdited
-      ? "with an edit list is as long as that says"
-      : "without an edit list is as long as iTunes says"
-    it.live(`${whose}, without what its encoder has put before it`, () =>
+      ? "with an edit list has the length that the list states"
+      : "without an edit list has the length that iTunes states"
+    it.live(`${whose}, without the delay of its encoder`, () =>
       Effect.gen(function*() {
         const file = fileURLToPath(new URL("files/chirp.m4a", import.meta.url))
         const told = "iTunSMPB= 00000000 00000400 000000A4 000000000001AEAA"
@@ -153,7 +153,7 @@ describe("QuickTime", () => {
         assert.strictEqual(spawnSync(ffmpeg, ["-v", "error", ...args, ...named, path]).status, 0)
         const source = AudioSource.fromFile(path, { ffmpeg: false })
         const whole = yield* collect(source)
-        // 0x1aeaa of 44100 a second
+        // 0x1aeaa samples at 44,100 Hz are 2.5 s
         const expectedMs = isEdited ? 3_000 : 2_500
         assert.closeTo(whole.durationMs ?? 0, expectedMs, 0.1)
         assert.closeTo(lengthMs(whole), expectedMs, 0.1)
@@ -164,7 +164,7 @@ describe("QuickTime", () => {
       }).pipe(Effect.scoped))
   }
 
-  it.live("that is cut says where in the sound it ends", () =>
+  it.live("that is cut short reports where in the sound it ends", () =>
     Effect.gen(function*() {
       const file = readFileSync(new URL("files/chirp-fast.m4a", import.meta.url))
       const cut = yield* played(new Uint8Array(file.subarray(0, Math.floor(0.7 * file.length))))
@@ -172,7 +172,7 @@ describe("QuickTime", () => {
       assert.closeTo(cut.positionMs ?? 0, lengthMs(cut), 0.1)
     }))
 
-  it.live("names what it holds that is not decoded here", () =>
+  it.live("names the codec that the library does not decode", () =>
     Effect.gen(function*() {
       const fragmented = ["-f", "mov", "-movflags", "frag_keyframe+empty_moov+delay_moov"]
       const alac = made("-c:a", "alac", ...fragmented)

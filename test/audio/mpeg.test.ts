@@ -1,4 +1,6 @@
-/** Frames of MP3 and AAC as others have put them together: files that were joined, with tags between them, and parts of them. */
+/**
+ * MP3 and AAC as other programs have assembled them: concatenated files, with tags between them, and parts of files.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect, Stream } from "effect"
@@ -32,14 +34,14 @@ const played = (bytes: Uint8Array) => collect(AudioSource.fromBytes(bytes, { ffm
 
 describe("MP3 and AAC", () => {
   describe("MP3", () => {
-    it.live("of two files that were joined is played to its end", () =>
+    it.live("of two concatenated files plays to its end", () =>
       Effect.gen(function*() {
         const both = yield* played(concat(mp3, mp3))
         assert.strictEqual(both.end, "Done")
         assert.closeTo(lengthMs(both), 6_000, 120)
       }))
 
-    it.live("of files that were joined with the tags at their ends is played to its end", () =>
+    it.live("of concatenated files with tags at their ends plays to its end", () =>
       Effect.gen(function*() {
         const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
         const ape = Buffer.alloc(32 + 20_000, 0xff)
@@ -62,7 +64,7 @@ describe("MP3 and AAC", () => {
         }
       }))
 
-    it.live("whose first frame counts no frames is played to its end", () =>
+    it.live("with a frame count of zero plays to its end", () =>
       Effect.gen(function*() {
         const bytes = mp3.slice()
         const at = Buffer.from(bytes).indexOf("Info") === -1
@@ -74,7 +76,7 @@ describe("MP3 and AAC", () => {
         assert.closeTo(lengthMs(result), 3_000, 60)
       }))
 
-    it.live("of one bitrate is as long as its frames, whatever tags stand behind them", () =>
+    it.live("of constant bitrate is as long as its frames, whatever tags follow them", () =>
       Effect.gen(function*() {
         const cbr = made(
           chirp,
@@ -115,7 +117,7 @@ describe("MP3 and AAC", () => {
         }
       }))
 
-    it.live("of one channel goes on in two where another follows, and the other way round", () =>
+    it.live("plays mono and stereo files one after the other, in either order", () =>
       Effect.gen(function*() {
         const { left, right } = signal(44_100, 3)
         const onRight = wav16({ left: new Float32Array(left.length), right }, 44_100)
@@ -129,13 +131,13 @@ describe("MP3 and AAC", () => {
           assert.strictEqual(both.end, "Done")
           const [one, other] = [yield* played(first), yield* played(second)]
           assert.closeTo(level(both, 500, 2_500) / level(one, 500, 2_500), 1, 0.01)
-          // the two sides of what was silent on one are one now, each half as loud
+          // the two channels, one of them silent, are now mixed into one, each half as loud
           const expected = first === mono ? Math.SQRT1_2 : 1
           assert.closeTo(level(both, 3_500, 5_500) / level(other, 500, 2_500), expected, 0.03)
         }
       }))
 
-    it.live("without a count says no duration if its frames are not all alike", () =>
+    it.live("without a frame count states no duration if its bitrate varies", () =>
       Effect.gen(function*() {
         const vbr = made(chirp, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0", "-f", "mp3")
         const cbr = made(chirp, "-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "-f", "mp3")
@@ -147,7 +149,7 @@ describe("MP3 and AAC", () => {
       }))
   })
 
-  it.live("a tag behind AAC, or between files of AAC that were joined, is no sound", () =>
+  it.live("a tag after AAC, or between concatenated AAC files, is skipped", () =>
     Effect.gen(function*() {
       const aac = bytesOf("chirp.aac")
       const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
@@ -174,7 +176,7 @@ describe("MP3 and AAC", () => {
     }))
 
   for (const [name, make] of [["chirp.mp3", Mp3Reader.make], ["chirp.aac", AdtsReader.make]] as const) {
-    it(`zeros are the end of ${name} only where nothing but a tag follows`, () => {
+    it(`zeros end ${name} only if at most a tag follows`, () => {
       const read = (...pieces: ReadonlyArray<Uint8Array>) => {
         const reader = make()
         for (const piece of pieces) reader.push(piece)
@@ -207,9 +209,9 @@ describe("MP3 and AAC", () => {
         [undefined, 2 * one - 60, zeros, id3v1, sound, zeros],
         [undefined, 2 * one - 60, zeros, sound],
         ["Corrupt", one, new Uint8Array(70_000), sound],
-        // the first frame of MP3 tells how many there are
+        // the first MP3 frame states how many there are
         [name === "chirp.mp3" ? undefined : "Corrupt", one, zeros, Buffer.from("something else")],
-        // behind the real end, a piece may begin with anything
+        // after the real end, a chunk may begin with anything
         [undefined, one, lyrics, Uint8Array.of(0xff, 0xfb, 0x90, 0x44), new Uint8Array(9)]
       ]
       for (const [index, [end, count, ...parts]] of cases.entries()) {
@@ -226,7 +228,7 @@ describe("MP3 and AAC", () => {
   }
 
   for (const [name, make] of [["chirp.mp3", Mp3Reader.make], ["chirp.aac", AdtsReader.make]] as const) {
-    it(`what is no frame in ${name} is passed up to the next one that another follows`, () => {
+    it(`junk in ${name} is skipped up to the next frame that is followed by another`, () => {
       const bytes = bytesOf(name)
       const read = (file: Uint8Array, piece: number) => {
         const reader = make()
@@ -241,7 +243,7 @@ describe("MP3 and AAC", () => {
       }
       const whole = read(bytes, bytes.length)
       const offset = (index: number) => whole.packets[index]?.offset ?? 0
-      // headers that are alike, of frames that nothing follows
+      // similar headers, of frames that nothing follows
       const header = Buffer.from(bytes.subarray(offset(60), offset(60) + 7))
       const headers = Buffer.alloc(3_000, Buffer.concat([Buffer.alloc(5, 0x55), header]))
       // letters that a tag begins with, among others
@@ -276,7 +278,7 @@ describe("MP3 and AAC", () => {
           )
         }
         const cut = read(concat(bytes.subarray(0, offset(60) + 100), bytes.subarray(offset(63) + 50)), piece)
-        // the frame that is cut takes what comes next for its own
+        // the frame that is cut takes the bytes after it for its own
         assert.deepStrictEqual([cut.data.length, cut.data.slice(61), cut.end], [
           whole.data.length - 3,
           whole.data.slice(64),
@@ -288,7 +290,7 @@ describe("MP3 and AAC", () => {
     })
   }
 
-  it("the last frames of MP3 and AAC are found behind what claims to be a frame that is longer than all that follows", () => {
+  it("the last frames of MP3 and AAC are found after a false header that claims a frame beyond the end", () => {
     const cases = [
       ["chirp.mp3", Mp3Reader.make, 2, Uint8Array.of(0xff, 0xfb, 0xe0, 0x44)],
       ["chirp.aac", AdtsReader.make, 5, undefined]
@@ -310,7 +312,7 @@ describe("MP3 and AAC", () => {
     }
   })
 
-  it("the last frame of MP3 and AAC is known behind what is none by the end, or the tag, that follows", () => {
+  it("the last frame of MP3 and AAC is found after junk by the end or the tag that follows it", () => {
     const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
     for (const [name, make] of [["chirp.mp3", Mp3Reader.make], ["chirp.aac", AdtsReader.make]] as const) {
       const reader = make()
@@ -328,7 +330,7 @@ describe("MP3 and AAC", () => {
     }
   })
 
-  it.live("MP3 of a free bitrate is said to be that", () =>
+  it.live("MP3 of free bitrate is reported as such", () =>
     Effect.gen(function*() {
       const { packets } = (() => {
         const reader = Mp3Reader.make()
@@ -353,11 +355,11 @@ describe("MP3 and AAC", () => {
       }
       const alone = packets[9]?.data.slice() ?? new Uint8Array(0)
       alone[2] = (alone[2] ?? 0) & 0x0f
-      // one such header is found by chance
+      // a single such header is found by chance
       assert.strictEqual((yield* played(concat(alone, mp3.subarray(packets[10]?.offset)))).end, "Done")
     }))
 
-  it.live("MP3 and AAC that are damaged are played on, no louder than they are", () =>
+  it.live("damaged MP3 and AAC plays on, without loud noise", () =>
     Effect.gen(function*() {
       for (const name of ["chirp.mp3", "chirp-vbr.mp3", "chirp.aac"]) {
         for (let seed = 0; seed < 4; seed++) {
@@ -371,7 +373,7 @@ describe("MP3 and AAC", () => {
       }
     }), 30_000)
 
-  it.live("a tag between frames of MP3 and AAC is skipped in pieces of any size", () =>
+  it.live("a tag between frames of MP3 and AAC is skipped, however the file is cut into chunks", () =>
     Effect.gen(function*() {
       const id3 = Buffer.concat([Buffer.from("ID3\x04\0\0\0\0\0\x20"), Buffer.alloc(32)])
       for (const name of ["chirp.mp3", "chirp.aac"]) {
@@ -388,7 +390,7 @@ describe("MP3 and AAC", () => {
       }
     }))
 
-  it.live("frames of MP3 and AAC are found in the middle, whatever is in front", () =>
+  it.live("frames of MP3 and AAC are found in the middle of a file, whatever precedes them", () =>
     Effect.gen(function*() {
       for (const name of ["chirp.mp3", "chirp.aac"]) {
         const bytes = bytesOf(name)

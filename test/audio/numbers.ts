@@ -3,7 +3,7 @@ import { TestClock } from "effect/testing"
 import type { AudioSource, OpusFrame } from "../../src/audio/AudioSource.ts"
 import type * as FakeConnection from "./FakeConnection.ts"
 
-/** A frame of 20 ms that says which one it is. */
+/** A frame of 20 ms that contains its own number. */
 export const frameOf = (index: number): OpusFrame => ({ data: Uint8Array.of(index & 0xff, index >> 8), samples: 960 })
 
 export const indexOf = ({ data }: { readonly data: Uint8Array }): number => (data[0] ?? 0) + ((data[1] ?? 0) << 8)
@@ -28,7 +28,7 @@ export const sourceOf = (count: number, batch = 4): AudioSource => ({
   })
 })
 
-/** A source that gives what is put into a queue, and does not end. */
+/** A source that delivers what is put into a queue, and does not end. */
 export const liveOf = (queue: Queue.Queue<OpusFrame>): AudioSource => ({
   name: "live",
   open: Effect.succeed({
@@ -40,7 +40,7 @@ export const liveOf = (queue: Queue.Queue<OpusFrame>): AudioSource => ({
   })
 })
 
-/** Lets time pass in the track and the driver together. */
+/** Lets time pass in the track and in the driver together. */
 export const play = (fake: Effect.Success<typeof FakeConnection.make>, frames: number): Effect.Effect<void> =>
   Effect.forEach(
     Array.from({ length: frames }),

@@ -1,4 +1,4 @@
-/** Files that others play to their end, and files that are made to do harm. */
+/** Files that other players play to their end, and files that are made to do harm. */
 import { assert, describe, it } from "@effect/vitest"
 import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect, Stream } from "effect"
@@ -32,13 +32,13 @@ const made = (input: Uint8Array, ...args: ReadonlyArray<string>): Uint8Array => 
 }
 
 const vorbis = bytesOf("chirp.vorbis.ogg")
-/** The same Ogg stream under another serial number, whose pages have other checksums. */
+/** The same Ogg stream with another serial number, and therefore with other checksums. */
 const renumbered = (bytes: Uint8Array, serial: number): Uint8Array =>
   concat(...readPages(bytes).map((page) => writePage({ ...page, serial })))
 
 const chirp = wav16(signal(44_100, 3), 44_100)
 
-/** A folder for temporary files that nobody else has, as other tests make some at the same time. */
+/** A private folder for temporary files, since other tests create some at the same time. */
 const ownTemporary = Effect.acquireRelease(
   Effect.sync(() => {
     const before = process.env["TMPDIR"]
@@ -58,7 +58,7 @@ const played = (bytes: Uint8Array) => collect(AudioSource.fromBytes(bytes, { ffm
 
 describe("audio oddities", () => {
   it.live(
-    "what nothing here knows is given to ffmpeg, and is of an unknown format if it does not know it either",
+    "an unrecognized file is given to ffmpeg, and fails with UnknownFormat if ffmpeg does not recognize it either",
     () =>
       Effect.gen(function*() {
         const options = { ffmpeg: { command: ffmpeg } }
@@ -74,7 +74,7 @@ describe("audio oddities", () => {
       })
   )
 
-  it.live("a stream that breaks is told of as that, and not as an unknown format", () =>
+  it.live("a stream that breaks is reported as that, and not as an unknown format", () =>
     Effect.gen(function*() {
       const noise = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 7919 + (i >> 3) * 31) & 0x7f)
       const broken = Stream.concat(Stream.make(noise), Stream.fail(new Error("the line is gone")))
@@ -83,19 +83,20 @@ describe("audio oddities", () => {
       assert.include(message, "the line is gone")
     }))
 
-  it.live("what ffmpeg has to read at any place is kept for it, and taken away again", () =>
+  it.live("input that ffmpeg has to seek in is kept in a temporary file, which is removed again", () =>
     Effect.gen(function*() {
       const folder = yield* ownTemporary
-      // the index of this one stands at its end
+      // the index of this file is at its end
       const bytes = bytesOf("chirp.alac.m4a")
-      const pieces = Array.from({ length: Math.ceil(bytes.length / 5_000) }, (_, i) =>
-        bytes.slice(5_000 * i, 5_000 * (i + 1)))
+      const pieces = Array.from(
+        { length: Math.ceil(bytes.length / 5_000) },
+        (_, i) => bytes.slice(5_000 * i, 5_000 * (i + 1))
+      )
       const options = { ffmpeg: { command: ffmpeg } }
       let kept: ReadonlyArray<string> = []
       const looking = (source: AudioSource.AudioSource): AudioSource.AudioSource => ({
         ...source,
-        open: Effect.tap(source.open, () =>
-          Effect.sync(() => kept = readdirSync(folder)))
+        open: Effect.tap(source.open, () => Effect.sync(() => kept = readdirSync(folder)))
       })
       for (
         const source of [
@@ -111,7 +112,7 @@ describe("audio oddities", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.live("the channels of AAC are where they belong", () =>
+  it.live("the channels of AAC end up on the correct side", () =>
     Effect.gen(function*() {
       const names = ["FL", "FR", "FC", "LFE", "BL", "BR"]
       for (const [index, name] of names.entries()) {
@@ -127,7 +128,7 @@ describe("audio oddities", () => {
       }
     }))
 
-  it.live("Vorbis behind Vorbis is played to its end, in pieces of any size", () =>
+  it.live("Vorbis chained after Vorbis plays to its end, however it is cut into chunks", () =>
     Effect.gen(function*() {
       const one = yield* played(vorbis)
       const chain = concat(vorbis, renumbered(vorbis, 7))
@@ -140,7 +141,7 @@ describe("audio oddities", () => {
       }
     }))
 
-  it.live("Vorbis is sought in to the sample on its last page, too, which says less than it holds", () =>
+  it.live("Vorbis seeks to the sample on its last page, too, even if that page ends before its last sample", () =>
     Effect.gen(function*() {
       const seconds = 12
       const bytes = made(wav16(signal(44_100, seconds), 44_100), "-c:a", "libvorbis", "-q:a", "10", "-f", "ogg")
@@ -157,7 +158,7 @@ describe("audio oddities", () => {
       }
     }))
 
-  it.live("Vorbis that is sought at its beginning is all there", () =>
+  it.live("Vorbis is complete after a seek to its beginning", () =>
     Effect.gen(function*() {
       for (const bytes of [vorbis, bytesOf("chirp.vorbis.webm")]) {
         const whole = yield* played(bytes)
@@ -170,7 +171,7 @@ describe("audio oddities", () => {
       }
     }))
 
-  it.live("Vorbis in WebM, whose clusters do not tell where their packets are, is sought by what was read of it", () =>
+  it.live("Vorbis in WebM seeks by what was already read, since its clusters do not state sample positions", () =>
     Effect.gen(function*() {
       const seconds = 12
       const bytes = made(wav16(signal(44_100, seconds), 44_100), "-c:a", "libvorbis", "-q:a", "10", "-f", "webm")
@@ -195,7 +196,7 @@ describe("audio oddities", () => {
       assert.isBelow(bytesRead, bytes.length / 2)
     }).pipe(Effect.scoped))
 
-  it.live("sound that begins late in an MP4 has silence before it", () =>
+  it.live("sound that begins late in an MP4 is preceded by silence", () =>
     Effect.gen(function*() {
       const late = made(
         chirp,
@@ -215,7 +216,7 @@ describe("audio oddities", () => {
       assert.isTrue(result.pcm.subarray(96 * 3_200).some((sample) => Math.abs(sample) > 0.1))
     }))
 
-  it.live("MP3 and FLAC are played from MP4, and sought in to the sample", () =>
+  it.live("MP3 and FLAC in MP4 play, and seek to the sample", () =>
     Effect.gen(function*() {
       const fragmented = ["-strict", "-2", "-f", "mp4", "-movflags", "frag_keyframe+empty_moov+delay_moov"]
       const cases = [
@@ -228,7 +229,7 @@ describe("audio oddities", () => {
         const bytes = made(chirp, ...args, ...fragmented)
         const whole = yield* played(bytes)
         assert.deepStrictEqual([whole.end, whole.message], ["Done", ""])
-        // fragments come before it is known that the first samples are none of the sound
+        // fragments come before it is known that the first samples are not part of the sound
         const at = lengthMs(whole) > 3_010 ? -late * 48_000 / 44_100 : 0
         assert.closeTo(lengthMs(whole), 3_000 - at / 48, 60)
         assert.isAbove(signalToNoise(whole.pcm, 3, at, 4_800), decibels, args.join(" "))
@@ -239,25 +240,25 @@ describe("audio oddities", () => {
           assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 2e-3), `${seekMs} ms`)
         }
       }
-      // of the description of FLAC, how many bits a sample has
+      // the bits per sample in the description of FLAC
       const wide = made(chirp, "-c:a", "flac", ...fragmented)
       const info = Buffer.from(wide).indexOf("dfLa") + 4 + 8
       wide.set([(wide[info + 12] ?? 0) | 1, (wide[info + 13] ?? 0) | 0xf0], info + 12)
       assert.strictEqual((yield* played(wide)).end, "Unsupported")
     }))
 
-  it.live("an MP4 that is edited to begin behind its end has none of its sound, and no duration below none", () =>
+  it.live("an MP4 whose edit list begins after its end has no sound, and no negative duration", () =>
     Effect.gen(function*() {
       for (const name of ["chirp-fast.m4a", "chirp.m4a", "chirp.opus.mp4"]) {
         const bytes = bytesOf(name)
-        // the version and flags, how many edits there are, and of the first how long it is and where it begins
+        // after the version, the flags and the number of edits: the first edit's length, then its start
         new DataView(bytes.buffer).setInt32(Buffer.from(bytes).indexOf("elst") + 16, 10_000_000)
         const { durationMs, end, pcm } = yield* played(bytes)
         assert.deepStrictEqual([end, pcm.length, durationMs], ["Done", 0, 0], name)
       }
     }))
 
-  it.live("a WAV that names 2 GiB because its writer did not know is all there is", () =>
+  it.live("a WAV that states 2 GiB because its writer did not know its size has its real length", () =>
     Effect.gen(function*() {
       for (const size of [0x7ffff000, 0x7fffffff, 0x80000000]) {
         const bytes = wav16(signal(44_100, 1), 44_100).slice()
@@ -269,7 +270,7 @@ describe("audio oddities", () => {
       }
     }))
 
-  it.live("a tag of ID3v2 before what has tags of its own is passed over, wherever it is read", () =>
+  it.live("an ID3v2 tag before a format with tags of its own is skipped, seekable or streamed", () =>
     Effect.gen(function*() {
       const size = 20_000
       const id3 = Buffer.concat([Buffer.from([0x49, 0x44, 0x33, 4, 0, 0, 0, 1, 28, 32]), Buffer.alloc(size)])
@@ -294,7 +295,7 @@ describe("audio oddities", () => {
       }
     }))
 
-  it.live("FLAC with a tag or zeros behind it is whole", () =>
+  it.live("FLAC followed by a tag or zeros is complete", () =>
     Effect.gen(function*() {
       const bytes = bytesOf("chirp.flac")
       const whole = yield* played(bytes)
@@ -314,7 +315,7 @@ describe("audio oddities", () => {
     }))
 
   describe("hostile", () => {
-    it("elements that nest without end are refused, and cost no time", () => {
+    it("endlessly nested elements are rejected without taking long", () => {
       const reader = WebmReader.make()
       const file = bytesOf("chirp.opus.webm")
       const cluster = Buffer.from(file).indexOf(Buffer.from([0x1f, 0x43, 0xb6, 0x75]))
@@ -327,7 +328,7 @@ describe("audio oddities", () => {
       assert.strictEqual(reader.problem()?.kind, "Corrupt")
     })
 
-    it("what follows the last sample of a FLAC is not kept", () => {
+    it("data after the last sample of a FLAC is not kept", () => {
       const reader = FlacReader.make()
       reader.push(bytesOf("chirp.flac"))
       reader.push(Buffer.from("TAG and what not"))
@@ -339,7 +340,7 @@ describe("audio oddities", () => {
       assert.isBelow(process.memoryUsage().arrayBuffers - before, 20_000_000)
     })
 
-    it("resamplers of many odd rates leave no tables behind", () => {
+    it("resamplers for many odd rates leave no tables behind", () => {
       const before = process.memoryUsage().arrayBuffers
       for (let rate = 100_003; rate < 100_063; rate++) Resampler.make(rate, 1)
       assert.isBelow(process.memoryUsage().arrayBuffers - before, 80_000_000)

@@ -22,7 +22,7 @@ const pages = readPages(made(44_100, 3))
 const fileOf = (list: typeof pages) => concat(...list.map(writePage))
 
 describe("FLAC in Ogg", () => {
-  it.live("is the sound that was encoded, with its tags and its length", () =>
+  it.live("plays the sound that was encoded, with its tags and its duration", () =>
     Effect.gen(function*() {
       for (
         const [rate, ...args] of [[44_100], [48_000, "-sample_fmt", "s32"], [96_000], [
@@ -44,7 +44,7 @@ describe("FLAC in Ogg", () => {
       }
     }))
 
-  it.live("is sought in, to the sample", () =>
+  it.live("seeks to the sample", () =>
     Effect.gen(function*() {
       const bytes = made(44_100, 12)
       assert.isAbove(bytes.length, 5 * 65_536)
@@ -57,7 +57,7 @@ describe("FLAC in Ogg", () => {
       }
     }))
 
-  it.live("plays on where another one follows", () =>
+  it.live("continues in another FLAC that is chained to it", () =>
     Effect.gen(function*() {
       const { durationMs, end, pcm } = yield* play(
         concat(fileOf(pages), fileOf(pages.map((page) => ({ ...page, serial: 7 }))))
@@ -66,7 +66,7 @@ describe("FLAC in Ogg", () => {
       assert.isAbove(signalToNoise(pcm.subarray(3 * 96_000), 3), 75)
     }))
 
-  it.live("plays on in as many channels as it has where one of others follows", () =>
+  it.live("keeps its own number of channels if a chained one has others", () =>
     Effect.gen(function*() {
       const mono = made(44_100, 3, "-af", "pan=mono|c0=c0")
       const left = made(44_100, 3, "-af", "pan=5.1|c0=c0|c4=c0")
@@ -88,7 +88,7 @@ describe("FLAC in Ogg", () => {
       }
     }))
 
-  it.live("is played where its metadata does not say which block is the last, or says it too early", () =>
+  it.live("plays if its metadata does not mark the last block, or marks it too early", () =>
     Effect.gen(function*() {
       const [head, comments, ...audio] = pages
       assert.isDefined(head)
@@ -131,14 +131,14 @@ describe("FLAC in Ogg", () => {
         const { pcm } = yield* play(file, 1_234)
         assert.isAbove(signalToNoise(pcm, 3, 1_234 * 48, 48), 75, `${index}`)
       }
-      // what is no frame in the middle is none for that
+      // that does not excuse an invalid frame in the middle
       const [, second, ...others] = audio
       assert.isDefined(second)
       const broken = { ...second, body: concat(Uint8Array.of(4), second.body.subarray(1)) }
       assert.strictEqual((yield* play(fileOf([head, open, first, broken, ...others]))).end, "Corrupt")
     }))
 
-  it.live("is refused where its headers are malformed, and Corrupt where a frame is", () =>
+  it.live("is rejected if its headers are malformed, and Corrupt at a malformed frame", () =>
     Effect.gen(function*() {
       const [head, comments, ...audio] = pages
       assert.isDefined(head)
@@ -151,7 +151,7 @@ describe("FLAC in Ogg", () => {
       const refused: ReadonlyArray<readonly [kind: string, file: Uint8Array]> = [
         ["Unsupported", withHead((body) => body.set([2], 5))],
         ["Corrupt", withHead((body) => body.fill(0, 17))],
-        // 32 bits a sample
+        // 32 bits per sample
         ["Unsupported", withHead((body) => body.set([0x43, 0xf0], 29))],
         ["Corrupt", fileOf([head, ...audio.map((page) => ({ ...page, sequence: page.sequence - 1 }))])]
       ]

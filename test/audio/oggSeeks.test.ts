@@ -5,7 +5,7 @@ import * as OggReader from "../../src/audio/ogg/OggReader.ts"
 import { collect } from "./listen.ts"
 import { concat, mixed, ogg, pagesOf, readPages, shown, writePage } from "./samples.ts"
 
-/** Large enough for a search, with packets of all durations. */
+/** Large enough for a binary search, with packets of all durations. */
 const packets = mixed(10_000, 300)
 
 const starts = [0]
@@ -13,7 +13,7 @@ for (const { samples } of packets) starts.push((starts.at(-1) ?? 0) + samples)
 
 const total = starts.at(-1) ?? 0
 
-/** A file of such pages, whose last one says that 90 samples less are to be heard. */
+/** A file with such pages. Its last page ends 90 samples early. */
 const fileOf = (segments: number, startGranule: number): Uint8Array => {
   const pages = pagesOf(packets, { segments, startGranule })
   const last = pages.pop()
@@ -21,9 +21,9 @@ const fileOf = (segments: number, startGranule: number): Uint8Array => {
   return concat(...[...pages, { ...last, granule: last.granule - 90n }].map(writePage))
 }
 
-describe("a place in Ogg", () => {
+describe("a seek in Ogg", () => {
   for (const [segments, startGranule] of [[21, 0], [56, 89_932], [195, 15_506], [250, 0]] as const) {
-    it.live(`is in the packet that is given first, in pages of ${segments} segments from sample ${startGranule} on`, () =>
+    it.live(`begins with the packet at the position, with ${segments} segments per page, from sample ${startGranule} on`, () =>
       Effect.gen(function*() {
         const source = AudioSource.fromBytes(fileOf(segments, startGranule), { ffmpeg: false })
         for (let at = 0; at < total; at += Math.floor(total / 40)) {
@@ -36,7 +36,7 @@ describe("a place in Ogg", () => {
       }))
   }
 
-  it("is left out where a packet begins that goes on behind it", () => {
+  it("does not land on a page whose last packet continues on the next one", () => {
     const file = ogg(packets, { segments: 21 })
     const reader = OggReader.make()
     reader.push(file)
@@ -50,7 +50,7 @@ describe("a place in Ogg", () => {
     }
   })
 
-  it.live("is that of the packet also where the first page says that it ends sooner than its packets do", () =>
+  it.live("finds the packet even if the first page ends earlier than its packets do", () =>
     Effect.gen(function*() {
       const file = concat(...pagesOf(packets.slice(0, 40), { segments: 21, startGranule: -1_000 }).map(writePage))
       const whole = yield* collect(AudioSource.fromBytes(file))
@@ -62,7 +62,7 @@ describe("a place in Ogg", () => {
       }
     }))
 
-  it("may be in a packet that goes on through several pages", () => {
+  it("can land within a packet that spans several pages", () => {
     const pages = pagesOf(packets, { segments: 5 }).map((page) => ({ page, bytes: writePage(page) }))
     const within = pages.findIndex(({ page }) =>
       (page.flags & 1) !== 0 && page.lacing.every((length) => length === 255)

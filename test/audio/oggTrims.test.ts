@@ -1,4 +1,6 @@
-/** What is heard of Ogg Vorbis whose first page says that it ends sooner than its packets do, and of one stream behind another. */
+/**
+ * Playback of Ogg Vorbis whose first page ends earlier than its packets do, and of one stream chained after another.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect, Stream } from "effect"
@@ -21,7 +23,7 @@ const vorbis = readPages(whole)
 
 const fileOf = (pages: ReadonlyArray<Page>): Uint8Array => concat(...pages.map(writePage))
 
-/** The same file, whose sound begins so many samples later. */
+/** The same file, with its sound beginning the given number of samples later. */
 const trimmed = (less: number, serial?: number): Uint8Array =>
   fileOf(vorbis.map((page, i) => ({
     ...page,
@@ -32,12 +34,12 @@ const trimmed = (less: number, serial?: number): Uint8Array =>
 const play = (bytes: Uint8Array, seekMs?: number) =>
   collect(AudioSource.fromBytes(bytes, { ffmpeg: false }), seekMs === undefined ? {} : { seekMs })
 
-/** What differs from the same sound by how it was resampled is small. */
+/** Allows for small differences from resampling. */
 const isSame = (heard: Float32Array, expected: Float32Array): boolean =>
   heard.length === expected.length && heard.every((sample, i) => Math.abs(sample - (expected[i] ?? 0)) < 2e-3)
 
 describe("Ogg Vorbis that is trimmed at its start", () => {
-  it.live("begins behind the trim, and is as long as its last page says", () =>
+  it.live("begins after the trim, and is as long as its last page says", () =>
     Effect.gen(function*() {
       const all = yield* play(whole)
       for (const trim of [1, 10, 100]) {
@@ -50,7 +52,7 @@ describe("Ogg Vorbis that is trimmed at its start", () => {
       }
     }))
 
-  it.live("is the same in pieces of any size, and without a place to go back to", () =>
+  it.live("sounds the same from a stream of chunks that cannot seek", () =>
     Effect.gen(function*() {
       const bytes = trimmed(14_700)
       const expected = yield* play(bytes)
@@ -63,7 +65,7 @@ describe("Ogg Vorbis that is trimmed at its start", () => {
       }
     }))
 
-  it.live("is sought in by what is heard", () =>
+  it.live("seeks by positions after the trim", () =>
     Effect.gen(function*() {
       const bytes = trimmed(14_700)
       const expected = yield* play(bytes)
@@ -74,7 +76,7 @@ describe("Ogg Vorbis that is trimmed at its start", () => {
       }
     }))
 
-  it.live("is trimmed behind another one in the same file, too", () =>
+  it.live("is also trimmed if it follows another stream in the same file", () =>
     Effect.gen(function*() {
       const first = yield* play(whole)
       const second = yield* play(trimmed(14_700))
@@ -87,7 +89,7 @@ describe("Ogg Vorbis that is trimmed at its start", () => {
       assert.isAbove(signalToNoise(chain.pcm.subarray(first.pcm.length + second.pcm.length), 3), 35)
     }))
 
-  it.live("keeps all where the first page is the last one, which says where the sound ends", () =>
+  it.live("keeps its start if the first page is also the last one, which states where the sound ends", () =>
     Effect.gen(function*() {
       const [identification, comments, audio] = vorbis
       assert.isDefined(audio)
@@ -97,15 +99,15 @@ describe("Ogg Vorbis that is trimmed at its start", () => {
       const all = yield* play(fileOf([identification, comments, short]))
       const cut = yield* play(fileOf([identification, comments, { ...short, granule: short.granule - 14_700n }]))
       assert.strictEqual(cut.pcm.length, all.pcm.length - 32_000)
-      // but for what a resampler knows of what follows
+      // except for what a resampler needs to know of the following samples
       const length = cut.pcm.length - 100
       assert.isTrue(isSame(cut.pcm.subarray(0, length), all.pcm.subarray(0, length)))
     }))
 })
 
-describe("Ogg Vorbis behind Ogg Vorbis", () => {
+describe("Ogg Vorbis chained after Ogg Vorbis", () => {
   const path = fileURLToPath(new URL("files/chirp.vorbis.ogg", import.meta.url))
-  /** The same sound, encoded in another way, under a serial number of its own. */
+  /** The same sound, encoded differently, with its own serial number. */
   const encoded = (serial: number, ...args: ReadonlyArray<string>): Uint8Array => {
     const all = [
       "-v",
@@ -125,7 +127,7 @@ describe("Ogg Vorbis behind Ogg Vorbis", () => {
     return concat(...pages.map((page) => writePage({ ...page, serial })))
   }
 
-  it.live("is played with its own headers, whatever its quality and its channels", () =>
+  it.live("is decoded with its own headers, whatever its quality and channels", () =>
     Effect.gen(function*() {
       const low = encoded(7, "-q:a", "1")
       const high = encoded(8, "-q:a", "9")
@@ -138,7 +140,7 @@ describe("Ogg Vorbis behind Ogg Vorbis", () => {
         for (const [i, { pcm }] of each.entries()) {
           const heard = chain.pcm.subarray(at + 9_600, at + pcm.length - 9_600)
           const expected = pcm.subarray(9_600, pcm.length - 9_600)
-          // behind one channel, two are heard as one
+          // after mono, stereo is mixed down to mono
           const isMixed = links[0] === mono && links[i] !== mono
           const same = isMixed
             ? expected.map((_, k) => ((expected[k & ~1] ?? 0) + (expected[k | 1] ?? 0)) / 2)
@@ -151,7 +153,7 @@ describe("Ogg Vorbis behind Ogg Vorbis", () => {
       }
     }))
 
-  it.live("is decoded as it was at first behind a seek back to the first", () =>
+  it.live("is decoded the same way again after a seek back to the first stream", () =>
     Effect.gen(function*() {
       const reader = OggReader.make()
       const source = yield* PacketSource.open(ByteSource.memory(concat(whole, encoded(7, "-q:a", "1")), "it"), reader)

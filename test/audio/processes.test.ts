@@ -10,7 +10,7 @@ import { collect } from "./listen.ts"
 
 const song = fileURLToPath(new URL("files/chirp.opus.ogg", import.meta.url))
 
-/** A program that runs this script; `song` is the path of a song there. */
+/** A program that runs this script, in which `song` is the path of a song. */
 const program = (script: string, options?: Partial<AudioSource.ProcessOptions>): AudioSource.AudioSource =>
   AudioSource.fromProcess({
     command: process.execPath,
@@ -31,7 +31,7 @@ const isAlive = (pid: number): boolean => {
 const pcm = { format: "s16le", rate: 48_000, channels: 1 } as const
 
 describe("fromProcess", () => {
-  it.live("plays what a program writes, a container or raw PCM", () =>
+  it.live("plays a container or raw PCM that a program writes", () =>
     Effect.gen(function*() {
       const played = yield* collect(program("fs.createReadStream(song).pipe(process.stdout)"))
       assert.deepStrictEqual([played.end, played.frames.length, played.seekable], ["Done", 151, false])
@@ -39,7 +39,7 @@ describe("fromProcess", () => {
       assert.deepStrictEqual([raw.end, raw.pcm.length, raw.pcm[1000]], ["Done", 96_000, 0x4040 / 32_768])
     }))
 
-  it.live("is not held up by a flood of words, and tells the last of them with the exit code, behind the sound", () =>
+  it.live("is not blocked by a flood on stderr, and fails after the sound with its last lines and exit code", () =>
     Effect.gen(function*() {
       const played = yield* collect(program(
         `
@@ -54,14 +54,14 @@ describe("fromProcess", () => {
       assert.isBelow(played.message.length, 600)
     }))
 
-  it.live("names the signal that has ended it", () =>
+  it.live("names the signal that ended the program", () =>
     Effect.gen(function*() {
       const played = yield* collect(program("process.kill(process.pid, 'SIGKILL')", { pcm }))
       assert.deepStrictEqual(played.end, "Failed")
       assert.match(played.message, /was killed by SIGKILL, without any message/)
     }))
 
-  it.live("names a program that is not there", () =>
+  it.live("says if a program does not exist", () =>
     Effect.gen(function*() {
       const missing = yield* collect(AudioSource.fromProcess({ command: "no-such-program", pcm }))
       assert.deepStrictEqual(missing.end, "NotFound")
@@ -70,11 +70,11 @@ describe("fromProcess", () => {
       assert.strictEqual(folder.end, "Unreadable")
     }))
 
-  it.live("ends a program with the scope, by force where it does not listen, and waits until it is gone", () =>
+  it.live("ends a program with its scope, by force if necessary, and waits until it is gone", () =>
     Effect.gen(function*() {
       const scripts = [
         "process.on('SIGTERM', () => process.exit(0));",
-        // deaf, and with a flood on both pipes that nobody takes
+        // ignores the signal, and floods both pipes while nobody reads
         "process.on('SIGTERM', () => undefined); process.stderr.write(Buffer.alloc(1e6)); process.stdout.write(Buffer.alloc(1e7));"
       ]
       for (const script of scripts) {
@@ -93,7 +93,7 @@ describe("fromProcess", () => {
       }
     }))
 
-  it.live("is left to end by itself, however long that may take", () =>
+  it.live("lets a program exit on its own, however long that takes, if killAfterMs is infinite", () =>
     Effect.gen(function*() {
       const folder = mkdtempSync(join(tmpdir(), "effect-discord-voice-test-"))
       const end = `setTimeout(() => fs.writeFileSync(${JSON.stringify(join(folder, "last"))}, "words"), 100)`
@@ -108,7 +108,7 @@ describe("fromProcess", () => {
       rmSync(folder, { recursive: true })
     }))
 
-  it.live("is heard to its end, though it has ended before it was read", () =>
+  it.live("plays everything even if the program ended before it was read", () =>
     Effect.gen(function*() {
       const source = program("fs.writeSync(1, Buffer.alloc(60000, 64))", { pcm })
       const waited = {
@@ -122,7 +122,7 @@ describe("fromProcess", () => {
       assert.deepStrictEqual([end, heard.length], ["Done", 60_000])
     }))
 
-  it.live("is over when nobody listens any more, though it hangs", () =>
+  it.live("ends a program that hangs if opening is interrupted", () =>
     Effect.gen(function*() {
       const source = program("setInterval(() => {}, 1000)", { killAfterMs: 200 })
       const fiber = yield* Effect.forkChild(collect(source), { startImmediately: true })
@@ -136,7 +136,7 @@ describe("fromProcess", () => {
     }))
 })
 
-/** Processes that this one has started and that are not gone: zombies as well. */
+/** The child processes that are not gone yet, including zombies. */
 const children = Effect.promise(async () => {
   const text = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8")
   return text.trim() === "" ? [] : text.trim().split(" ").map(Number)
@@ -145,7 +145,7 @@ const children = Effect.promise(async () => {
 describe("fromNodeStream", () => {
   const bytes = readFileSync(song)
 
-  it.live("plays a stream once, and what a function makes often", () =>
+  it.live("plays a given stream once, and the streams of a function repeatedly", () =>
     Effect.gen(function*() {
       const once = AudioSource.fromNodeStream(Readable.from([bytes.subarray(0, 5000), bytes.subarray(5000)]))
       assert.strictEqual((yield* collect(once)).frames.length, 151)
@@ -156,7 +156,7 @@ describe("fromNodeStream", () => {
       for (let i = 0; i < 2; i++) assert.strictEqual((yield* collect(often)).frames.length, 151)
     }))
 
-  it.live("names failures, an early end, and what is no bytes", () =>
+  it.live("reports failures, an early end, and chunks that are not bytes", () =>
     Effect.gen(function*() {
       const failing = yield* collect(AudioSource.fromNodeStream(() =>
         Readable.from((async function*() {
@@ -167,7 +167,7 @@ describe("fromNodeStream", () => {
       assert.deepStrictEqual([failing.end, failing.frames.length > 60], ["Failed", true])
       assert.match(failing.message, /the cable is out/)
       const parts = [bytes.subarray(0, 30_000)]
-      // asked for more when all of that has been read
+      // called again once all of that was read
       const closed = new Readable({
         highWaterMark: 1,
         read: () => {
@@ -185,7 +185,7 @@ describe("fromNodeStream", () => {
       assert.match(throwing.message, /no stream today/)
     }))
 
-  it.live("leaves a stream alone that somebody else plays", () =>
+  it.live("does not destroy a stream that is already being played", () =>
     Effect.gen(function*() {
       const stream = new Readable({ read: () => undefined })
       stream.push(bytes)
@@ -197,7 +197,7 @@ describe("fromNodeStream", () => {
       assert.isFalse(stream.destroyed)
     }).pipe(Effect.scoped))
 
-  it.live("plays the streams of readable-stream 3, which do not say how they have ended", () =>
+  it.live("plays streams of readable-stream 3, which do not state how they ended", () =>
     Effect.gen(function*() {
       const old = (stream: Readable): Readable => {
         for (const key of ["errored", "readableEnded", "closed"]) {
@@ -215,7 +215,7 @@ describe("fromNodeStream", () => {
       assert.strictEqual((yield* collect(AudioSource.fromNodeStream(old(over)))).end, "Empty")
     }))
 
-  it.live("destroys the stream with the scope", () =>
+  it.live("destroys the stream when the scope closes", () =>
     Effect.gen(function*() {
       const stream = new Readable({ read: () => undefined })
       stream.push(bytes)

@@ -1,6 +1,6 @@
 /**
- * Audio for the tests, made on the spot: packets, and containers written and taken apart by code that shares nothing with
- * the library.
+ * Audio for the tests, made on the spot: packets, and containers that are written and parsed by code that shares
+ * nothing with the library.
  */
 import * as Crypto from "node:crypto"
 
@@ -9,7 +9,7 @@ export interface Packet {
   readonly samples: number
 }
 
-/** Bytes that look random and are the same each time. */
+/** Bytes that look random, but are the same each time. */
 export const noise = (seed: number, length: number): Uint8Array => {
   const parts: Array<Buffer> = []
   for (let i = 0; i * 32 < length; i++) parts.push(Crypto.createHash("sha256").update(`${seed}/${i}`).digest())
@@ -25,7 +25,7 @@ const durations: ReadonlyArray<readonly [toc: number, samples: number]> = [
   [3 << 3, 2880]
 ]
 
-/** A packet of one frame: `kind` 0 to 5 is 2.5, 5, 10, 20, 40 and 60 ms. */
+/** A packet of one frame. `kind` 0 to 5 stands for 2.5, 5, 10, 20, 40 and 60 ms. */
 export const packet = (seed: number, kind = 3, bytes = 100): Packet => {
   const [toc, samples] = durations[kind] ?? [31 << 3, 960]
   const data = new Uint8Array(1 + bytes)
@@ -34,7 +34,7 @@ export const packet = (seed: number, kind = 3, bytes = 100): Packet => {
   return { data, samples }
 }
 
-/** 120 ms in six frames of equal size, which makes a packet of more than one Ogg page's segment run. */
+/** 120 ms in six frames of equal size, in a packet that can span more than one Ogg page. */
 export const longPacket = (seed: number, bytes = 7200): Packet => {
   const data = new Uint8Array(2 + bytes)
   data[0] = (31 << 3) | 4 | 3
@@ -43,7 +43,7 @@ export const longPacket = (seed: number, bytes = 7200): Packet => {
   return { data, samples: 5760 }
 }
 
-/** Packets of all durations and of sizes around the segment boundaries. */
+/** Packets of all durations, with sizes around the segment boundaries. */
 export const mixed = (seed: number, count = 40): Array<Packet> =>
   Array.from({ length: count }, (_, i) =>
     i % 9 === 8
@@ -54,11 +54,11 @@ export const concat = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => new U
 
 export const ascii = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"))
 
-/** Packets as text, so that a difference can be read. */
+/** Packets as text, which makes differences readable. */
 export const shown = (packets: ReadonlyArray<Packet>): Array<string> =>
   packets.map(({ data, samples }) => `${samples}: ${Buffer.from(data).toString("hex")}`)
 
-// Ogg, by the letter of RFC 3533
+// Ogg, exactly as RFC 3533 defines it
 
 export interface Page {
   readonly flags: number
@@ -69,7 +69,7 @@ export interface Page {
   readonly body: Uint8Array
 }
 
-/** The checksum bit by bit, as the RFC describes it. */
+/** The checksum, computed bit by bit as the RFC describes it. */
 const crc = (bytes: Uint8Array): number => {
   let register = 0
   for (const byte of bytes) {
@@ -162,7 +162,7 @@ export const opusHead = (options?: {
 
 export const opusTags = (padding = 0): Uint8Array => concat(ascii("OpusTags"), new Uint8Array(8 + padding))
 
-/** Packets put into pages of at most `segments` segments, packets running on over page ends where they must. */
+/** Packets in pages of at most `segments` segments. Packets continue over the end of a page where necessary. */
 export const pagesOf = (
   packets: ReadonlyArray<Packet>,
   options?: {
@@ -209,7 +209,7 @@ export const pagesOf = (
 
 export const ogg = (...args: Parameters<typeof pagesOf>): Uint8Array => concat(...pagesOf(...args).map(writePage))
 
-// Matroska, by the letter of RFC 9559
+// Matroska, exactly as RFC 9559 defines it
 
 const vint = (value: number, length: number): Uint8Array => {
   const bytes = new Uint8Array(length)
@@ -222,7 +222,7 @@ const vint = (value: number, length: number): Uint8Array => {
   return bytes
 }
 
-/** An element by its id in hexadecimal; `"unknown"` leaves its size open. */
+/** An element by its ID in hexadecimal. The size `"unknown"` leaves its length open. */
 export const element = (id: string, body: Uint8Array, size?: "unknown" | number): Uint8Array =>
   concat(
     new Uint8Array(Buffer.from(id, "hex")),
@@ -273,7 +273,7 @@ export const trackEntry = (options?: {
 
 export const tracks = (...entries: ReadonlyArray<Uint8Array>): Uint8Array => element("1654ae6b", concat(...entries))
 
-/** A block's content: track number, time 0, flags, body. */
+/** The content of a block: track number, time 0, flags, body. */
 export const blockBody = (track: number, lacing: number, ...parts: ReadonlyArray<Uint8Array>): Uint8Array =>
   concat(Uint8Array.of(0x80 | track, 0, 0, 0x80 | (lacing << 1)), ...parts)
 
@@ -285,7 +285,7 @@ export const cluster = (blocks: ReadonlyArray<Uint8Array>, size?: "unknown"): Ui
 export const segment = (parts: ReadonlyArray<Uint8Array>, size?: "unknown" | number): Uint8Array =>
   element("18538067", concat(...parts), size)
 
-/** A plain WebM of clusters with `inCluster` packets each. */
+/** A plain WebM with clusters of `inCluster` packets each. */
 export const webm = (
   packets: ReadonlyArray<Packet>,
   options?: { readonly inCluster?: number; readonly segmentSize?: "unknown"; readonly clusterSize?: "unknown" }

@@ -1,14 +1,14 @@
 import type * as Seat from "../../src/audio/player/Seat.ts"
 import * as FrameRing from "../../src/ring/FrameRing.ts"
 
-/** A ring of so many frames of one byte. */
+/** A ring with the given number of frames of one byte. */
 export const ringOf = (frames: number, frameMs = 20): FrameRing.FrameRing => {
   const ring = FrameRing.make({ capacityBytes: 32_768 })
   for (let i = 0; i < frames; i++) ring.write(Uint8Array.of(i), frameMs * 48)
   return ring
 }
 
-/** A seat where nothing was asked for. */
+/** A seat with nothing requested. */
 export const seatOf = (seat: Partial<Seat.Seat> = {}): Seat.Seat => ({
   level: { gain: 1, rampMs: 0 },
   fadeOutMs: undefined,
@@ -32,7 +32,7 @@ export const seatOf = (seat: Partial<Seat.Seat> = {}): Seat.Seat => ({
   ...seat
 })
 
-/** An entry that sits at its seat: of ten frames of Opus. */
+/** An entry with ten frames of Opus, in its seat. */
 export const entryOf = (entry: Partial<Seat.Entry> = {}): Seat.Entry => {
   const made: Seat.Entry = {
     cutIn: false,

@@ -1,6 +1,7 @@
 /**
- * A sound that is known sample by sample, and what was decoded from files held against it. The files in `files/` hold it, in
- * every format: `node test/audio/files/make.ts` makes them anew, with the ffmpeg that the tests bring along.
+ * A sound that is known sample by sample, against which the sound decoded from files is compared. The files in `files/`
+ * contain it in every format. To make them again, run `node test/audio/files/make.ts`, which uses the ffmpeg of the
+ * tests.
  */
 
 export interface Stereo {
@@ -15,7 +16,7 @@ export const sampleAt = (seconds: number, length: number): readonly [left: numbe
   return [0.4 * Math.sin(chirp), tones]
 }
 
-/** The sound at a rate, `length` seconds of it. */
+/** `length` seconds of the sound at a sample rate. */
 export const signal = (rate: number, length: number): Stereo => {
   const count = Math.round(rate * length)
   const left = new Float32Array(count)
@@ -28,7 +29,10 @@ export const signal = (rate: number, length: number): Stereo => {
   return { left, right }
 }
 
-/** Signal to noise in dB of interleaved `heard`, whose first sample is `at` of the sound at 48 kHz; its edges are left out. */
+/**
+ * The signal-to-noise ratio in dB of interleaved samples, the first of which is sample `at` of the sound at 48 kHz. The
+ * edges are left out.
+ */
 export const signalToNoise = (heard: Float32Array, length: number, at = 0, edge = 480): number => {
   let noise = 0
   let power = 0
@@ -41,11 +45,11 @@ export const signalToNoise = (heard: Float32Array, length: number, at = 0, edge 
   return 10 * Math.log10(power / noise)
 }
 
-/** The root of the mean square of interleaved samples. */
+/** The root mean square of interleaved samples. */
 export const levelOf = (samples: Float32Array): number =>
   Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length)
 
-/** A WAV of 16 bits. */
+/** A 16-bit WAV. */
 export const wav16 = ({ left, right }: Stereo, rate: number): Uint8Array => {
   const bytes = new Uint8Array(44 + 4 * left.length)
   const view = new DataView(bytes.buffer)

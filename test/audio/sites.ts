@@ -7,21 +7,21 @@ export interface Page {
   readonly body?: string | Uint8Array
   readonly status?: number
   readonly headers?: Record<string, string>
-  /** The answer never ends. */
+  /** The response never ends. */
   readonly isEndless?: boolean
 }
 
 interface Site {
   readonly url: string
-  /** What stands at each path; where there is nothing, 404. */
+  /** The page at each path. Other paths give a 404. */
   readonly pages: Record<string, Page | ReadonlyArray<Page>>
-  /** The paths that were asked for, and with which headers. */
+  /** The paths that were requested, and the headers of the requests. */
   readonly asked: Array<string>
   readonly headers: Array<Http.IncomingHttpHeaders>
   readonly open: () => number
 }
 
-/** `pages`: one page for all requests of a path, or one after another, of which the last stays. */
+/** `pages`: one page for all requests of a path, or several pages in turn, of which the last one stays. */
 export const site = (make: (url: string) => Site["pages"]): Effect.Effect<Site, never, Scope.Scope> =>
   Effect.gen(function*() {
     const asked: Array<string> = []

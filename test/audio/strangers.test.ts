@@ -1,4 +1,4 @@
-/** What a server of somebody hostile can make of a request, and what ends it. */
+/** What a hostile server can do with a request, and what stops it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import * as Http from "node:http"
@@ -12,10 +12,10 @@ const megabyte = 1024 * 1024
 
 const options = { ffmpeg: false, reconnect: Schedule.recurs(0) } as const
 
-/** As it is by default, and with a rule. */
+/** Without a rule for addresses, as by default, and with one. */
 const ways = ["any", () => true] as const
 
-/** Writes as long as it is read, and says how much that was. */
+/** Writes for as long as it is read. */
 const pour = (socket: Socket, piece: string) => {
   const go = (): void => {
     while (!socket.destroyed && socket.write(piece)) { /* until its buffer is full */ }
@@ -27,7 +27,7 @@ const pour = (socket: Socket, piece: string) => {
 const serve = (answer: Http.RequestListener) => listen(Http.createServer(answer))
 
 describe("a hostile server", () => {
-  it.live("redirects 20 times at most", () =>
+  it.live("can redirect at most 20 times", () =>
     Effect.gen(function*() {
       let asked = 0
       const url = yield* serve((_, response) => response.writeHead(302, { location: `/${++asked}` }).end())
@@ -39,7 +39,7 @@ describe("a hostile server", () => {
       }
     }))
 
-  it.live("is cut off where its headers, or its hints before them, have no end, or do not come in time", () =>
+  it.live("is cut off if its headers, or early hints, are endless or late", () =>
     Effect.gen(function*() {
       const beginnings = {
         "HTTP/1.1 200 OK\r\n": `x-a: ${"b".repeat(1_000)}\r\n`,
@@ -65,7 +65,7 @@ describe("a hostile server", () => {
       }
     }))
 
-  it.live("says nothing by gzip that is larger than what is read of it", () =>
+  it.live("cannot use much memory with a gzip bomb", () =>
     Effect.gen(function*() {
       const bomb = gzipSync(Buffer.alloc(256 * megabyte), { level: 9 })
       const url = yield* serve(({ url }, response) =>
@@ -81,7 +81,7 @@ describe("a hostile server", () => {
       }
     }), 60_000)
 
-  it.live("has playlists of playlists asked for 16 times at most beside the first, and reads 64 KiB of each", () =>
+  it.live("can have at most 16 nested playlists requested, with 64 KiB read of each", () =>
     Effect.gen(function*() {
       let asked = 0
       const url = yield* serve((_, response) => {

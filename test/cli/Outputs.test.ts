@@ -14,7 +14,7 @@ const directory = Effect.acquireRelease(
 const bytes = Uint8Array.of(1, 2, 3)
 
 describe("Outputs", () => {
-  it.effect("says why a file cannot be written, before and after it was tried, in the same words", () =>
+  it.effect("says why a file cannot be written, with the same words before and after trying", () =>
     Effect.gen(function*() {
       const folder = yield* directory
       const file = Path.join(folder, "file")
@@ -37,7 +37,7 @@ describe("Outputs", () => {
       assert.deepStrictEqual(new Uint8Array(Fs.readFileSync(heard)), bytes)
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.effect("knows a file by all its names, also one that is not there yet", () =>
+  it.effect("recognizes a file by any of its names, even if it does not exist yet", () =>
     Effect.gen(function*() {
       const folder = yield* directory
       const at = (name: string) => Path.join(folder, name)

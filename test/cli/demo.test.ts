@@ -19,7 +19,7 @@ const directory = Effect.acquireRelease(
   (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true }))
 )
 
-/** Runs the demo over loopback and gives what it printed, and the packets of the recording. */
+/** Runs the demo over loopback. Returns what it printed and the packets of the recording. */
 const demo = Effect.fnUntraced(function*(bytes: Uint8Array, ...args: ReadonlyArray<string>) {
   const path = yield* directory
   const file = Path.join(path, "song.ogg")
@@ -35,7 +35,7 @@ const demo = Effect.fnUntraced(function*(bytes: Uint8Array, ...args: ReadonlyArr
 const packets = [...Array.from({ length: 12 }, (_, i) => packet(i, 3, 60 + i)), packet(50, 2), longPacket(60, 600)]
 const expected = packets.map(({ data }) => data)
 
-/** A machine that stalls leaves gaps, which the recording fills with silent frames of the lengths that CELT has. */
+/** A machine that stalls leaves gaps, which the recording fills with silent CELT frames of any length. */
 const isSilence = ([toc, second, third, ...rest]: Uint8Array) =>
   [0xe0, 0xe8, 0xf0, 0xf8].includes(toc ?? 0) && second === 0xff && third === 0xfe && rest.length === 0
 
@@ -51,7 +51,7 @@ describe("demo", () => {
       ["--voice-version", "2"]
     ]
   ) {
-    it.live(`plays so that every frame is heard ${args.join(" ")}`, () =>
+    it.live(`plays a file so that every frame is heard ${args.join(" ")}`, () =>
       Effect.gen(function*() {
         const { errors, output, recorded, recording, well } = yield* demo(ogg(packets), ...args)
         assert.isTrue(well, output + errors)
@@ -75,11 +75,11 @@ describe("demo", () => {
       assert.deepStrictEqual(sounding(recorded), expected)
     }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
 
-  it.live("talks with the listener, and writes down what was answered", () =>
+  it.live("hears the listener's answer, and records it", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const answered = Path.join(path, "answered.ogg")
-      // the first second of it
+      // The first second of it.
       const bytes = new Uint8Array(Fs.readFileSync(answer))
       const said = readPackets(bytes, readPages(bytes)[0]?.serial ?? 0).slice(2, 52)
       const answering = Path.join(path, "answer.ogg")
@@ -99,7 +99,7 @@ describe("demo", () => {
       assert.match(missing.errors, /missing\.ogg failed \(NotFound\)/)
     }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
 
-  it.live("fails for a file that is cut, and still says what was heard", () =>
+  it.live("fails for a truncated file, and still reports what was heard", () =>
     Effect.gen(function*() {
       const { output, well } = yield* demo(ogg(packets, { segments: 4 }).slice(0, -1))
       assert.isFalse(well)
@@ -107,7 +107,7 @@ describe("demo", () => {
       assert.match(output, /(\d+) of \1 frames, bit-exact/)
     }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
 
-  it.live("leaves and ends when SIGTERM comes in the middle", () =>
+  it.live("leaves and ends on SIGTERM while playing", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const bin = Path.resolve(import.meta.dirname, "../../src/cli/bin.ts")
@@ -122,7 +122,7 @@ describe("demo", () => {
       assert.strictEqual(code, 130)
     }).pipe(Effect.scoped))
 
-  it.live("says what is wrong with a file in one line", () =>
+  it.live("says in one line what is wrong with a file", () =>
     Effect.gen(function*() {
       const { errors, output, recorded, well } = yield* demo(new TextEncoder().encode("something else"))
       assert.isFalse(well)
@@ -132,7 +132,7 @@ describe("demo", () => {
       assert.deepStrictEqual(recorded, [])
     }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
 
-  it.live("does not begin where a recording would be lost, or would be written over what is played", () =>
+  it.live("does not start if a recording could not be written, or would overwrite its input", () =>
     Effect.gen(function*() {
       const path = yield* directory
       const at = (name: string) => Path.join(path, name)
@@ -170,7 +170,7 @@ describe("demo", () => {
       assert.deepStrictEqual(new Uint8Array(Fs.readFileSync(at("song.ogg"))), bytes)
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it("has music of its own: stereo, some fifteen seconds, small, well-formed", async () => {
+  it("includes a piece of music that is stereo, 14 seconds long, small and well-formed", async () => {
     const bytes = new Uint8Array(Fs.readFileSync(music))
     assert.isBelow(bytes.length, 250_000)
     assert.isAbove(readPages(bytes).length, 10)

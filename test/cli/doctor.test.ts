@@ -1,4 +1,4 @@
-/** The command in a process of its own, in whole installations and in broken ones. */
+/** Runs the command in its own process, in complete and in broken installations. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { spawn } from "node:child_process"
@@ -8,7 +8,7 @@ import * as Path from "node:path"
 import { liveModes } from "../../src/protocol/EncryptionMode.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 
-/** Each starts a process or two, which compile all of the sources. */
+/** Each test starts a process or two that compile all sources. */
 const patienceMs = 120_000
 
 const root = Path.resolve(import.meta.dirname, "../..")
@@ -43,13 +43,13 @@ interface Ended {
 }
 
 interface RunOptions {
-  /** The folder of the package. */
+  /** The directory of the package. */
   readonly at?: string
   readonly path?: string
   readonly command?: string
 }
 
-/** Runs it without a terminal. */
+/** Runs the command without a terminal. */
 const run = (args: ReadonlyArray<string>, { at = root, command = "doctor", path }: RunOptions = {}) =>
   Effect.callback<Ended>((resume) => {
     const child = spawn(process.execPath, [Path.join(at, "src/cli/bin.ts"), command, ...args], {
@@ -75,7 +75,7 @@ const temporary = Effect.acquireRelease(
   (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true }))
 )
 
-/** The package with all that it needs but for some packages, whose names begin so. */
+/** A copy of the package with all dependencies except those whose names begin with one of these. */
 const without = Effect.fnUntraced(function*(...names: ReadonlyArray<string>) {
   const at = yield* temporary
   Fs.cpSync(Path.join(root, "src"), Path.join(at, "src"), { recursive: true })
@@ -87,14 +87,14 @@ const without = Effect.fnUntraced(function*(...names: ReadonlyArray<string>) {
   for (const name of packages.filter((name) => !names.some((begin) => name.startsWith(begin)))) {
     const [from, to] = [Path.join(modules, name), Path.join(at, "node_modules", name)]
     Fs.mkdirSync(Path.dirname(to), { recursive: true })
-    // behind a link it would find its binary all the same
+    // As a symbolic link, it would still find its binary.
     if (name === "@snazzah/davey") Fs.cpSync(from, to, { recursive: true })
     else Fs.symlinkSync(from, to, "dir")
   }
   return at
 })
 
-/** A folder for the PATH with programs that say their version, or what else is written. */
+/** A directory for the PATH with programs that run the given shell scripts. */
 const programs = Effect.fnUntraced(function*(scripts: { readonly [name: string]: string }) {
   const folder = yield* temporary
   for (const [name, script] of Object.entries(scripts)) {
@@ -104,7 +104,7 @@ const programs = Effect.fnUntraced(function*(scripts: { readonly [name: string]:
 })
 
 describe("doctor", () => {
-  it.live("says with --json of everything that it is there, where all is", () =>
+  it.live("reports every check as ok with --json when everything is installed", () =>
     Effect.gen(function*() {
       const path = yield* programs({
         ffmpeg: "echo ffmpeg version 7.1-test Copyright",
@@ -114,7 +114,7 @@ describe("doctor", () => {
       assert.deepStrictEqual([ended.code, ended.stderr], [0, ""])
       const { checks, end, of } = reported(ended)
       assert.strictEqual(of.size, checks.length, "no name comes twice")
-      // a machine may be slow or small, which is no fault of what is installed
+      // A slow or small machine is not a fault of the installation.
       const unfit = checks.filter(({ detail, group, status }) =>
         status !== "ok" && group !== "clock" && group !== "limit" && !/within \d+ (?:ms|seconds)/.test(detail)
       )
@@ -137,7 +137,7 @@ describe("doctor", () => {
     }).pipe(Effect.scoped), patienceMs)
 
   it.live(
-    "says to a person what is there and what to do about what is not, and takes no offence at what is optional",
+    "prints what is there and how to install what is missing, and accepts missing optional parts",
     () =>
       Effect.gen(function*() {
         const at = yield* without("@audio/decode-aac", "@echogarden/fvad-wasm", "mediabunny")
@@ -163,7 +163,7 @@ describe("doctor", () => {
     patienceMs
   )
 
-  it.live("fails where end-to-end encryption has no binary, and goes on with the rest", () =>
+  it.live("fails if end-to-end encryption has no binary, and continues with the rest", () =>
     Effect.gen(function*() {
       const at = yield* without("@snazzah/davey-")
       const ended = yield* run(["--json"], { at })
@@ -184,7 +184,7 @@ describe("doctor", () => {
     }).pipe(Effect.scoped), patienceMs)
 
   it.live(
-    "says which packages are missing, and what for, where the library cannot even be loaded",
+    "names missing packages and their purposes, even if the library cannot be loaded",
     () =>
       Effect.gen(function*() {
         const failed = ({ code, stderr, stdout }: Ended) => {
@@ -223,7 +223,7 @@ describe("doctor", () => {
     patienceMs
   )
 
-  it.live("says what a program that cannot be run has said", () =>
+  it.live("repeats the error output of a program that cannot be run", () =>
     Effect.gen(function*() {
       const path = yield* programs({ broken: "echo libavcodec is gone >&2; exit 127" })
       const ffmpeg = Path.join(path, "broken")

@@ -40,7 +40,7 @@ const run = (args: ReadonlyArray<string>, stdin: Stream.Stream<Uint8Array> = Str
 const bin = Path.resolve(import.meta.dirname, "../../src/cli/bin.ts")
 const manifest = Path.resolve(import.meta.dirname, "../../package.json")
 
-/** Runs Node, without a terminal. */
+/** Runs Node without a terminal. */
 const execute = (...args: ReadonlyArray<string>) =>
   Effect.callback<{ code: number | null; out: string; err: string }>((resume) => {
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] })
@@ -53,7 +53,7 @@ const execute = (...args: ReadonlyArray<string>) =>
 
 const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
-/** Runs the command until it has said something; it goes on until the scope closes. */
+/** Runs the command until it has printed a line. It continues until the scope closes. */
 const start = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
   const fiber = yield* Effect.forkScoped(run(args), { startImmediately: true })
   while (true) {
@@ -62,7 +62,7 @@ const start = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
     if (first !== undefined) return { fiber, lines, text: String(first) }
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return yield* Effect.die(exit)
-    // Listening is real, so that turns of the event loop have to pass.
+    // The sockets are real, so turns of the event loop have to pass.
     yield* turn
   }
 })
@@ -76,7 +76,7 @@ const temporary = Effect.acquireRelease(
 
 type Line = { readonly [field: string]: unknown }
 
-/** Runs the command with `--json`, and talks to it. */
+/** Runs the command with `--json`, and sends it orders. */
 const told = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
   const stdin = yield* Queue.unbounded<Uint8Array>()
   const lines: Array<Line> = []
@@ -130,7 +130,7 @@ const told = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
 })
 
 describe("emulator", () => {
-  it.effect("prints a JSON object with --json, which leads a client in", () =>
+  it.effect("prints a JSON object with --json that tells a client how to connect", () =>
     Effect.gen(function*() {
       const { fiber, lines, text } = yield* start([
         "--json",
@@ -159,7 +159,7 @@ describe("emulator", () => {
       assert.strictEqual(main.userId, said.user)
       const asking = yield* Effect.forkChild(Foreign.ask(main, said.guild, said.channel))
       while (asking.pollUnsafe() === undefined) {
-        // the second of the two voice events comes after a time
+        // The second voice event comes after a while.
         yield* TestClock.adjust("100 millis")
         yield* turn
       }
@@ -171,7 +171,7 @@ describe("emulator", () => {
       assert.include(Exit.isFailure(refused) ? Cause.pretty(refused.cause) : "", "ECONNREFUSED")
     }))
 
-  it.effect("prints the same ids, token and all, for the same seed", () =>
+  it.effect("prints the same ids and token for the same seed", () =>
     Effect.gen(function*() {
       const ids = (seed: string) =>
         start(["--json", "--seed", seed]).pipe(
@@ -202,13 +202,13 @@ describe("emulator", () => {
       yield* Foreign.login(Foreign.realWire(ca), gateway, "my-token")
     }))
 
-  it.effect("prints the certificate itself when no file is given for it", () =>
+  it.effect("prints the certificate itself if no file is given for it", () =>
     Effect.gen(function*() {
       const { text } = yield* start(["--tls"])
       assert.include(text, "BEGIN CERTIFICATE")
     }))
 
-  it.effect("says what to do when its port is in use", () =>
+  it.effect("reports a port that is in use", () =>
     Effect.gen(function*() {
       const { text } = yield* start(["--json"])
       const { port } = new URL((yield* decode(text)).gateway)
@@ -217,7 +217,7 @@ describe("emulator", () => {
       assert.include(failure, `TCP port ${port} of 127.0.0.1 is in use`)
     }))
 
-  it.live("is behind a network that is as bad as it was told", () =>
+  it.live("simulates the network that its flags describe", () =>
     Effect.gen(function*() {
       const { text } = yield* start(["--json", "--latency", "30", "--jitter", "5", "--loss", "0.05"])
       const before = process.hrtime.bigint()
@@ -227,7 +227,7 @@ describe("emulator", () => {
       assert.isAtLeast(Number(process.hrtime.bigint() - before) / 1e6, 60 - 1)
     }).pipe(Effect.scoped, Effect.provide(TestConsole.layer)))
 
-  it.effect("says in a sentence what is wrong with a flag, and to a program as JSON", () =>
+  it.effect("explains an invalid flag in a sentence, and as JSON with --json", () =>
     Effect.gen(function*() {
       for (
         const [args, message] of [
@@ -268,7 +268,7 @@ describe("emulator", () => {
       }
     }))
 
-  it.live("exits with 1 for wrong usage, and where a package is missing, with a line of JSON for a program", () =>
+  it.live("exits with 1 for wrong usage and for a missing package, with a JSON line under --json", () =>
     Effect.gen(function*() {
       const wrong = yield* execute(bin, "emulator", "--json", "--port", "99999")
       assert.strictEqual(wrong.code, 1)
@@ -276,7 +276,7 @@ describe("emulator", () => {
       assert.lengthOf(wrong.err.trim().split("\n"), 2)
 
       for (const name of ["effect", "@effect/platform-node"]) {
-        // nothing is installed there
+        // No packages are installed in this directory.
         const directory = yield* temporary
         yield* Effect.promise(() => Fs.copyFile(bin, Path.join(directory, "bin.ts")))
         yield* Effect.promise(() => Fs.writeFile(Path.join(directory, "main.ts"), `import "${name}/x"\n`))
@@ -288,7 +288,7 @@ describe("emulator", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.live("does nothing on a Node that is too old, but for the doctor, and says which is not", () =>
+  it.live("refuses to run on an unsupported version of Node, except for the doctor", () =>
     Effect.gen(function*() {
       const least = JSON.parse(yield* Effect.promise(() => Fs.readFile(manifest, "utf8"))).engines.node.slice(2)
       const on = (version: string, ...command: ReadonlyArray<string>) => {
@@ -305,9 +305,9 @@ describe("emulator", () => {
       assert.include((yield* on(least, "demo", "--no-such-flag")).err, "no-such-flag")
     }))
 
-  // 130 is what runMain gives an interrupted program
+  // 130 is the exit code that runMain gives an interrupted program.
   it.live.each([["SIGTERM", 130, []], ["SIGINT", 0, ["--strict"]], ["stop", 0, []]] as const)(
-    "ends cleanly on %s, in a process of its own",
+    "ends cleanly on %s in its own process",
     ([how, code, flags]) =>
       Effect.gen(function*() {
         const child = yield* Effect.acquireRelease(
@@ -345,7 +345,7 @@ describe("emulator", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.live("with --attached ends when its standard input does", () =>
+  it.live("ends with --attached when its standard input ends", () =>
     Effect.gen(function*() {
       const child = yield* Effect.acquireRelease(
         Effect.sync(() => spawn(process.execPath, [bin, "emulator", "--json", "--attached"], { stdio: "pipe" })),
@@ -366,7 +366,7 @@ describe("emulator", () => {
       assert.deepInclude(JSON.parse(out.join("").trim().split("\n").at(-1) ?? ""), { event: "end" })
     }).pipe(Effect.scoped))
 
-  it.live("creates bots that may do more than others, or less", () =>
+  it.live("creates bots with more or fewer permissions and intents", () =>
     Effect.gen(function*() {
       const { events, order } = yield* told(["--json", "--moderator"])
       const said = yield* decode(JSON.stringify(events()[0]))
@@ -389,7 +389,7 @@ describe("emulator", () => {
       assert.isTrue(Exit.isFailure(yield* Effect.exit(privileged(less))))
     }).pipe(Effect.scoped))
 
-  it.live("says what happens and does what it is told, as JSON a line", () =>
+  it.live("reports events and carries out orders as JSON lines", () =>
     Effect.gen(function*() {
       const { events, order, until } = yield* told(["--json", "--strict", "--user", "guest", "--play", song])
       const said = yield* decode(JSON.stringify(events()[0]))
@@ -415,7 +415,7 @@ describe("emulator", () => {
       assert.deepInclude(yield* order({ do: "kick", user: "bot" }), { ok: true })
       yield* until(({ channel, event, user }) => event === "leave" && user === "bot" && channel === "other")
 
-      // it plays over and over
+      // It plays in a loop.
       const played = yield* order({ do: "heard", user: "guest", from: "player", frames: 150, file: song })
       assert.deepNestedInclude(played, { ok: true, "file.heard": 150 })
       assert.isAtLeast(Number(played["frames"]), 150)
@@ -448,7 +448,7 @@ describe("emulator", () => {
       assert.deepNestedInclude(verdicts, { "violations[0].code": "bad-token", "violations[0].atMs": atMs })
     }).pipe(Effect.scoped))
 
-  it.live("lets guests encrypt end to end, or not, or wrongly", () =>
+  it.live("lets guests encrypt end to end, in a wrong way, or not at all", () =>
     Effect.gen(function*() {
       const { order } = yield* told(["--json", "--user", "guest", "--play", song, "--habit", "channelE2ee=optional"])
       assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "player", frames: 10 }), { ok: true })
@@ -497,7 +497,7 @@ describe("emulator", () => {
       assert.include(String(tooLong["message"]), "the volume must be between 0 and 1")
     }).pipe(Effect.scoped))
 
-  it.live("records what a guest has heard, and says what is wrong with an order", () =>
+  it.live("records what a guest has heard, and explains invalid orders", () =>
     Effect.gen(function*() {
       const directory = yield* temporary
       const file = Path.join(directory, "heard.ogg")
@@ -532,14 +532,14 @@ describe("emulator", () => {
       assert.deepInclude(yield* write("no JSON"), { event: "answer", ok: false })
     }).pipe(Effect.scoped))
 
-  it.effect("has an order for every fault, but for the one that is a function", () =>
+  it.effect("has an order for every fault, except for the one that takes a function", () =>
     Effect.gen(function*() {
       const { faults } = yield* Emulator.Emulator
       const orders = new Set<string>(Order.Order.members.map((member) => member.fields.do.literal))
       assert.deepStrictEqual(Object.keys(faults).filter((name) => !orders.has(name)), ["add"])
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
-  it.live("has the habits that it is given, and guests whose RTP an order describes", () =>
+  it.live("applies the given habits, and the RTP properties that an order gives a guest", () =>
     Effect.gen(function*() {
       const named = ["headerExtension=false", "maxPadding=5", "paddingRate=1", "channelE2ee=optional"]
       const habits = named.flatMap((habit) => ["--habit", habit])
@@ -555,7 +555,7 @@ describe("emulator", () => {
       const packet = Effect.gen(function*() {
         while (true) {
           const bytes = yield* Queue.take(voice.udp.incoming)
-          // the padding is sealed; whether there is any shows
+          // The padding is encrypted, but the header shows whether there is any.
           if ((bytes[1] ?? 0) === 120) return [bytes[0], Buffer.from(bytes).readUInt16BE(2), bytes.length] as const
         }
       })
@@ -572,7 +572,7 @@ describe("emulator", () => {
       assert.deepStrictEqual([...new Set(firsts)], [0xa0])
     }).pipe(Effect.scoped))
 
-  it.live("types commands, presses buttons, and tells what the bot says", () =>
+  it.live("types commands, presses buttons, and returns the bot's messages", () =>
     Effect.gen(function*() {
       const { events, order } = yield* told(["--json", "--user", "guest"])
       const said = yield* decode(JSON.stringify(events()[0]))
@@ -651,7 +651,7 @@ describe("emulator", () => {
       const nowhere = yield* order({ do: "menu", name: "Greet", on: { message: "1" } })
       assert.include(String(nowhere["message"]), "no message in the channel has the id 1")
 
-      // what is written to all, and its buttons
+      // Public messages and their buttons.
       const { message } = yield* order({ do: "write", content: "!play", user: "somebody" })
       assert.deepNestedInclude(yield* order({ do: "messages", user: "somebody", text: "!play" }), {
         ok: true,
@@ -701,7 +701,7 @@ describe("emulator", () => {
       assert.deepInclude(yield* order({ do: "stop" }), { ok: true })
     }).pipe(Effect.scoped))
 
-  it.live("does to a client what it is told, for as long as it is told", () =>
+  it.live("applies faults to a client for as long as ordered", () =>
     Effect.gen(function*() {
       const { events, order, until } = yield* told(["--json", "--user", "guest", "--habit", "channelE2ee=optional"])
       const said = yield* decode(JSON.stringify(events()[0]))
@@ -735,7 +735,7 @@ describe("emulator", () => {
       voice.socket.send(JSON.stringify({ op: 5, d: { speaking: 1, delay: 0, ssrc: voice.ssrc } }))
       assert.strictEqual((yield* Foreign.expectClose(voice.socket)).closed, 4015)
 
-      // only who comes anew is given a voice server
+      // A voice server is only sent for a new join.
       yield* order({ do: "kick", user: "bot" })
       const second = yield* enter
       const schedule = [{ atMs: 0, incident: { _tag: "CloseVoice", user: "bot", code: 4006 } }]
@@ -773,25 +773,25 @@ describe("emulator", () => {
       yield* until(({ event }) => event === "voice-ended")
     }).pipe(Effect.scoped))
 
-  it.live("keeps no order waiting for another one", () =>
+  it.live("does not let an order wait for another one", () =>
     Effect.gen(function*() {
       const { order } = yield* told(["--json"])
       const waiting = yield* Effect.forkScoped(order({ do: "messages", text: "!play", timeoutMs: 15_000 }), {
         startImmediately: true
       })
-      // it would be written when nobody waits for it any more
+      // The message is written while the first order still waits for it.
       yield* order({ do: "write", content: "!play" })
       assert.deepNestedInclude(yield* Fiber.join(waiting), { ok: true, "messages[0].content": "!play" })
     }).pipe(Effect.scoped))
 
-  it.live("answers every order, also those that are not done when it stops", () =>
+  it.live("answers every order, including those that are pending when it stops", () =>
     Effect.forEach(["stop", "interrupt"], (how) =>
       Effect.gen(function*() {
         const { events, fiber, order, until, write } = yield* told(["--json", "--user", "guest"])
         const atOnce = { startImmediately: true } as const
         const speaking = yield* Effect.forkScoped(order({ do: "speak", user: "guest", file: song }), atOnce)
         const hearing = yield* Effect.forkScoped(order({ do: "heard", user: "guest", from: "bot", frames: 1 }), atOnce)
-        // once it is answered, those before it have been taken
+        // Once this is answered, the orders before it have been accepted.
         yield* order({ do: "counters" })
         if (how === "interrupt") yield* Fiber.interrupt(fiber)
         else {
@@ -806,7 +806,7 @@ describe("emulator", () => {
         assert.lengthOf(events().filter(({ event }) => event === "answer"), how === "stop" ? 5 : 3)
       }).pipe(Effect.scoped), { discard: true }))
 
-  it.live("with --strict fails if there were violations, and only then", () =>
+  it.live("fails with --strict if and only if there were violations", () =>
     Effect.forEach([false, true], (guilty) =>
       Effect.gen(function*() {
         const whenInterrupted: ExitCode.WhenInterrupted = { code: undefined }
@@ -822,7 +822,7 @@ describe("emulator", () => {
         assert.deepStrictEqual(events().at(-1), { event: "end", violations: guilty ? 1 : 0, advice: 0 })
       }).pipe(Effect.scoped, Effect.provide(TestConsole.layer, { local: true })), { discard: true }))
 
-  it.effect("says what failed as JSON, too, and refuses what goes with nothing, and habits that are none", () =>
+  it.effect("reports failures as JSON as well, and refuses useless flags and invalid habits", () =>
     Effect.gen(function*() {
       const attached = yield* Effect.exit(run(["--attached"]))
       assert.include(Exit.isFailure(attached) ? Cause.pretty(attached.cause) : "", "--attached needs --json")
@@ -846,9 +846,9 @@ describe("emulator", () => {
       }
     }))
 
-  // a device that is always full is a thing of Linux
+  // A device that is always full exists on Linux only.
   it.live.skipIf(!existsSync("/dev/full"))(
-    "says in a line that its output cannot be written",
+    "says in one line that its output cannot be written",
     () =>
       Effect.gen(function*() {
         const full = yield* Effect.acquireRelease(
@@ -871,7 +871,7 @@ describe("emulator", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.live("ends without a word when its reader has gone", () =>
+  it.live("ends silently when the reader of its output has gone", () =>
     Effect.gen(function*() {
       const code = yield* Effect.callback<number | null>((resume) => {
         const child = spawn(process.execPath, [bin, "emulator", "--json"], { stdio: ["pipe", "pipe", "pipe"] })

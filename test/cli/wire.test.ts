@@ -9,7 +9,7 @@ import * as Usage from "../../src/cli/Usage.ts"
 import { wireCommand } from "../../src/cli/wire.ts"
 import type { Entry } from "../../src/WireLog.ts"
 
-/** What the command prints, and whether it ends well. */
+/** Runs the command. Returns what it prints, and whether it succeeds. */
 const run = Effect.fnUntraced(function*(args: ReadonlyArray<string>, input = "") {
   const console = yield* Console.Console
   const stdout: Array<string> = []
@@ -58,7 +58,7 @@ const fileOf = (text: string) =>
 const log = `${entries.map((entry) => JSON.stringify(entry)).join("\n")}\n`
 
 describe("wire", () => {
-  it.live("shows all that was said, and what of it is unknown", () =>
+  it.live("shows every entry, and what is unknown in it", () =>
     Effect.gen(function*() {
       const path = yield* fileOf(log)
       const { isWell, stderr, stdout } = yield* run([path])
@@ -83,7 +83,7 @@ describe("wire", () => {
     }).pipe(Effect.scoped))
 
   it.live(
-    "shows what it is asked for, to a program, too, and passes over what cannot be read",
+    "filters what it shows, with --json as well, and skips unreadable lines",
     () =>
       Effect.gen(function*() {
         const path = yield* fileOf(`${log}{"kind":"released","at":`)
@@ -101,7 +101,7 @@ describe("wire", () => {
       }).pipe(Effect.scoped)
   )
 
-  it.live("says of what is no log that it is none", () =>
+  it.live("refuses files that are not a log", () =>
     Effect.gen(function*() {
       const other = yield* fileOf("OggS and more\n")
       const none = Path.join(Path.dirname(other), "none")
@@ -130,7 +130,7 @@ describe("wire", () => {
       assert.deepStrictEqual(none.stderr, ["Standard input is not a log of WireLog: it is empty."])
     }))
 
-  it.live("says which sockets there are where it is asked for another", () =>
+  it.live("lists the sockets if the requested one does not exist", () =>
     Effect.gen(function*() {
       const path = yield* fileOf(log)
       const told = `${path} has no socket "voice 2": it has voice 1, udp 1.`
@@ -145,7 +145,7 @@ describe("wire", () => {
       assert.match(none.stderr[0] ?? "", /has no socket "udp": it has none\.$/)
     }).pipe(Effect.scoped))
 
-  it.live("cuts long lines, unless whole ones are asked for", () =>
+  it.live("truncates long lines unless --full is given", () =>
     Effect.gen(function*() {
       const message = { op: 99, d: "x".repeat(500) }
       const long: Entry = { kind: "message", at: 1, socket: "voice 1", direction: "out", bytes: 1, message }
@@ -154,7 +154,7 @@ describe("wire", () => {
       assert.match((yield* run([path, "--full"])).stdout[0] ?? "", /x{500}"$/)
     }).pipe(Effect.scoped))
 
-  it.live("obeys nothing that somebody has written into a log, and reads on behind what is too deep", () =>
+  it.live("escapes control characters in a log, and continues after a line that is nested too deeply", () =>
     Effect.gen(function*() {
       const message = { op: 8, d: { v: 8, heartbeat_interval: 13_750, "\u001b[2J\u202e": 1 } }
       const hostile: Entry = { kind: "message", at: 1, socket: "voice 1", direction: "in", bytes: 1, message }

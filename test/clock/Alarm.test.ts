@@ -1,7 +1,7 @@
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import { systemAlarm } from "../../src/clock/Alarm.ts"
 
-/** The alarm of a process whose time is moved by hand. Timers ring when they are told to, as early as it may be. */
+/** The alarm of a process whose clock is set by hand. Timers ring when told to, even a little early. */
 const rig = () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
   let nowMs = 0
@@ -13,7 +13,7 @@ const rig = () => {
     alarm,
     ring: (name: string) => () => void rings.push(`${name} ${nowMs}`),
     timers: () => vi.getTimerCount(),
-    /** A timer rings at that time. */
+    /** Rings the next timer at that time. */
     fire: (atMs: number) => {
       nowMs = atMs
       vi.advanceTimersToNextTimer()
@@ -35,7 +35,7 @@ describe("the alarm of a running process", () => {
     assert.strictEqual(timers(), 0)
   })
 
-  it("waits for the rest where a timer is early, and can be cleared then", () => {
+  it("waits for the remaining time if a timer rings early, and can still be cleared then", () => {
     const { alarm, fire, ring, rings, timers } = rig()
     alarm.set(10, ring("it"))
     fire(9.4)
@@ -48,7 +48,7 @@ describe("the alarm of a running process", () => {
     assert.strictEqual(timers(), 0)
   })
 
-  it("rings for the last request only", () => {
+  it("rings only for the last request", () => {
     const { alarm, fire, ring, rings, timers } = rig()
     alarm.set(10, ring("former"))
     alarm.set(20, ring("latter"))

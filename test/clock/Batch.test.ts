@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Batch from "../../src/clock/Batch.ts"
 
-/** Outlets that write down what they are given, as name, first byte and length. */
+/** Outlets that record what they are given: name, first byte and length. */
 const rig = () => {
   const batch = Batch.make()
   const delivered: Array<string> = []
@@ -12,7 +12,7 @@ const rig = () => {
 }
 
 describe("Batch", () => {
-  it("delivers what was posted when it is flushed, in order and once", () => {
+  it("delivers posted packets on a flush, in order and once", () => {
     const { batch, delivered, outlet } = rig()
     batch.post(outlet("a"), Uint8Array.of(1, 0), 1)
     batch.post(outlet("b"), Uint8Array.of(2, 0), 2)
@@ -22,7 +22,7 @@ describe("Batch", () => {
     assert.deepStrictEqual(delivered, ["a 1 1", "b 2 2"])
   })
 
-  it("delivers those that wait when there is no room for another one", () => {
+  it("delivers the waiting packets when there is no room for another", () => {
     const { batch, delivered, outlet } = rig()
     const a = outlet("a")
     for (let i = 0; i < Batch.batchPackets; i++) batch.post(a, Uint8Array.of(i), 1)

@@ -5,7 +5,7 @@ const counts = (taken: ReadonlyArray<number>) =>
   Array.from({ length: Phases.frameMs }, (_, phase) => taken.filter((one) => one === phase).length)
 
 describe("Phases", () => {
-  it("fills one phase before the next, which lies far from it", () => {
+  it("fills one phase before it starts the next, which is as far away as possible", () => {
     const phases = Phases.make()
     const taken = Array.from({ length: 70 }, phases.take)
     assert.deepStrictEqual(new Set(taken.slice(0, 32)), new Set([0]))
@@ -13,12 +13,12 @@ describe("Phases", () => {
     assert.deepStrictEqual(new Set(taken.slice(64)), new Set([5]))
   })
 
-  it("gives all phases their share when all are full", () => {
+  it("distributes evenly over all phases once all are full", () => {
     const phases = Phases.make()
     assert.deepStrictEqual(counts(Array.from({ length: 660 }, phases.take)), Array.from({ length: 20 }, () => 33))
   })
 
-  it("uses again what was given back", () => {
+  it("reuses phases that were given back", () => {
     const phases = Phases.make()
     for (const phase of Array.from({ length: 64 }, phases.take).slice(0, 2)) phases.give(phase)
     assert.deepStrictEqual([phases.take(), phases.take(), phases.take()], [0, 0, 5])

@@ -3,7 +3,7 @@ import * as Wheel from "../../src/clock/Wheel.ts"
 
 const entry = (due: number): Wheel.Entry => ({ due, slot: Wheel.noSlot })
 
-/** A wheel that tells when it has taken what. */
+/** A wheel that records what was taken and when. */
 const rig = (startMs = 0) => {
   const wheel = Wheel.make<Wheel.Entry>(startMs)
   const taken: Array<{ readonly atMs: number; readonly due: ReadonlyArray<number> }> = []
@@ -20,7 +20,7 @@ const rig = (startMs = 0) => {
 }
 
 describe("Wheel", () => {
-  it("gives what is due, millisecond by millisecond, in the order in which it was put in", () => {
+  it("delivers due entries millisecond by millisecond, in the order of insertion", () => {
     const { insert, taken, turn, wheel } = rig()
     for (const due of [3, 1, 3, 2]) insert(due)
     turn(2)
@@ -31,7 +31,7 @@ describe("Wheel", () => {
     assert.isTrue(wheel.isEmpty())
   })
 
-  it("gives what was due already with the next millisecond", () => {
+  it("delivers overdue entries with the next millisecond", () => {
     const { insert, taken, turn } = rig(1_000)
     insert(10)
     insert(1_000)
@@ -39,7 +39,7 @@ describe("Wheel", () => {
     assert.deepStrictEqual(taken, [{ atMs: 1_001, due: [10, 1_000] }])
   })
 
-  it("says when to turn it next: where something is due, or a long slot begins that holds something", () => {
+  it("says when to turn it next: when an entry is due, or when a long slot with entries begins", () => {
     const { insert, turn, wheel } = rig()
     assert.strictEqual(wheel.next(), Infinity)
     insert(1_000)
@@ -52,7 +52,7 @@ describe("Wheel", () => {
     assert.strictEqual(wheel.next(), Infinity)
   })
 
-  it("takes out what is in a slot, near or far, and leaves alone what is in none", () => {
+  it("extracts entries from near and far slots, and ignores entries in no slot", () => {
     for (const due of [5, 500, 1_000_000]) {
       const { insert, taken, turn, wheel } = rig()
       const one = insert(due)
@@ -66,7 +66,7 @@ describe("Wheel", () => {
     }
   })
 
-  it("need not be turned for what is due later than it is long, before its last slot begins", () => {
+  it("with an entry beyond its span, need not be turned before its last slot begins", () => {
     const { insert, taken, turn, wheel } = rig()
     insert(70_000)
     assert.strictEqual(wheel.next(), 255 * 256)
@@ -78,17 +78,17 @@ describe("Wheel", () => {
     assert.deepStrictEqual(taken, [{ atMs: 70_000, due: [70_000] }])
   })
 
-  it("takes each slot once behind a stall, however long that was, and what is taken is in none", () => {
+  it("takes each slot only once after a stall, and clears the slot of the entries that it takes", () => {
     const { insert, taken, turn } = rig()
     const one = insert(5)
     insert(16)
-    // the last 256 ms are gone through, in which the slot of 5 is that of 9,989, and that of 16 the last one
+    // Only the last 256 ms are walked: there, 9,989 falls on the slot of 5, and the last millisecond on that of 16.
     turn(10_000)
     assert.deepStrictEqual(taken, [{ atMs: 9_989, due: [5] }, { atMs: 10_000, due: [16] }])
     assert.strictEqual(one.slot, Wheel.noSlot)
   })
 
-  it("goes on without taking anything, and never back", () => {
+  it("skips ahead without taking anything, and never goes back", () => {
     const { insert, taken, turn, wheel } = rig()
     wheel.skip(1_000_000)
     wheel.skip(7)
@@ -100,7 +100,7 @@ describe("Wheel", () => {
     assert.deepStrictEqual(taken, [{ atMs: 1_000_003, due: [1_000_003] }])
   })
 
-  it("lets what is taken be put in again, and others be taken out meanwhile", () => {
+  it("allows its callback to insert the taken entries again and to extract others", () => {
     const { insert, wheel } = rig()
     const calls: Array<number> = []
     insert(1)
@@ -117,7 +117,7 @@ describe("Wheel", () => {
     assert.isTrue(wheel.isEmpty())
   })
 
-  it("goes on with the next millisecond behind a throw", () => {
+  it("continues with the next millisecond after its callback throws", () => {
     const { insert, taken, turn, wheel } = rig()
     insert(1)
     insert(2)
@@ -129,8 +129,8 @@ describe("Wheel", () => {
     assert.deepStrictEqual(taken, [{ atMs: 2, due: [2] }])
   })
 
-  it("gives everything once and never early, however it is turned", () => {
-    // numbers that look random, and are the same each time
+  it("delivers everything once and never early, however it is turned", () => {
+    // numbers that look random, but are the same each time
     let seed = 1
     const below = (bound: number) => (seed = (seed * 48_271) % 2_147_483_647) % bound
     for (let round = 0; round < 15; round++) {
@@ -138,7 +138,7 @@ describe("Wheel", () => {
       const { insert, turn, taken, wheel } = rig(startMs)
       const wanted = Array.from({ length: 100 }, () => insert(startMs + 1 + below(10 ** (1 + below(6)))).due)
       while (!wheel.isEmpty()) {
-        // on time as long as it is asked for, or behind a stall
+        // on time, or after a stall
         const nextMs = wheel.next()
         turn(below(4) === 0 ? nextMs + below(100_000) : nextMs)
       }
@@ -149,7 +149,7 @@ describe("Wheel", () => {
     }
   })
 
-  it("gives nothing early where short and long slots meet", () => {
+  it("delivers nothing early where short and long slots meet", () => {
     for (const startMs of [0, 1, 254, 255, 256]) {
       const { insert, taken, turn } = rig(startMs)
       for (let due = startMs + 1; due <= startMs + 600; due++) insert(due)
@@ -161,7 +161,7 @@ describe("Wheel", () => {
     }
   })
 
-  it("gives all that is due behind a stall, however long it was", () => {
+  it("delivers everything due after a stall of any length", () => {
     for (const startMs of [0, 1, 255, 256]) {
       for (const stallMs of [254, 255, 256, 257, 65_279, 65_280, 65_535, 65_536, 65_537, 100_000]) {
         const { insert, taken, turn } = rig(startMs)
@@ -177,7 +177,7 @@ describe("Wheel", () => {
     }
   })
 
-  it("gives each thing at its millisecond where it is turned whenever it says", () => {
+  it("delivers each entry at its exact millisecond if turned at the times that it asks for", () => {
     const { insert, turn, taken, wheel } = rig(77)
     for (let due = 78; due < 200_000; due += 997) insert(due)
     while (!wheel.isEmpty()) turn(wheel.next())

@@ -17,7 +17,7 @@ const voice = (frame: number): Float32Array => {
   return pcm
 }
 
-/** Speech for 20 frames, and silence for as many. */
+/** Speech for 20 frames, then silence for as many. */
 const sound = Array.from({ length: 40 }, (_, frame) => frame < 20 ? voice(frame) : new Float32Array(1_920))
 
 const encoded = async (options: EncoderOptions, settings?: EncoderSettings) => {
@@ -31,7 +31,7 @@ const encoded = async (options: EncoderOptions, settings?: EncoderSettings) => {
 const plain: EncoderOptions = { application: "voip", bitrate: 24_000 }
 const guarded: EncoderOptions = { ...plain, expectedLossPercent: 20, fec: true }
 
-/** What can be set, each where it makes a difference. */
+/** The settings, each in a case where it makes a difference. */
 const others: ReadonlyArray<readonly [EncoderOptions, EncoderSettings & { readonly bitrate?: number }]> = [
   [plain, { bitrate: 64_000 }],
   [plain, { complexity: 0 }],
@@ -39,12 +39,12 @@ const others: ReadonlyArray<readonly [EncoderOptions, EncoderSettings & { readon
   [guarded, { expectedLossPercent: 0 }],
   [plain, { dtx: true }],
   [plain, { bandwidth: "narrowband" }],
-  // with error correction it is always a voice
+  // with error correction, the signal always counts as a voice
   [plain, { signal: "music" }]
 ]
 
 describe("FloatCodec", () => {
-  it("encodes as it was made for, and as it is told later", async () => {
+  it("encodes with its initial options, and with settings that are changed later", async () => {
     for (const [base, settings] of others) {
       const [name] = Object.keys(settings)
       const made = await encoded({ ...base, ...settings })
@@ -56,11 +56,11 @@ describe("FloatCodec", () => {
     assert.deepStrictEqual(await encoded(plain, {}), usual)
   })
 
-  it("takes the bitrate that libopus thinks best, where it is told to", async () => {
+  it("lets libopus choose the bitrate if that is set to auto", async () => {
     assert.deepStrictEqual(await encoded({ bitrate: 16_000 }, { bitrate: "auto" }), await encoded({}))
   })
 
-  it("makes frames that need none before them only where it is told to", async () => {
+  it("encodes frames without prediction only if told to", async () => {
     const encode = async (prediction: boolean | undefined) => {
       const encoder = await FloatCodec.codec.encoder({ bitrate: 96_000 })
       if (prediction !== undefined) encoder.setPrediction(prediction)

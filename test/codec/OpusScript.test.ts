@@ -7,16 +7,16 @@ const tone = (samples: number): Int16Array =>
 
 const levelOf = (pcm: Int16Array): number => Math.sqrt(pcm.reduce((sum, x) => sum + x * x, 0) / pcm.length)
 
-/** More than there is memory in it for. */
+/** More than fits into the module's memory. */
 const huge = new Int16Array(10_000_000).fill(0x7777)
 
 describe("opusscript", () => {
-  it.effect("says why libopus refuses something, and that it is closed", () =>
+  it.effect("says why libopus rejects something, and says when it is closed", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const encoder = yield* Scope.provide(codec.encoder({ channels: 2 }), scope)
       const decoder = yield* Scope.provide(codec.decoder(2, 48_000), scope)
-      // the services let no such frame and no such packet come here
+      // the services never pass such a frame or packet
       assert.throws(() => encoder.encode(tone(100)), "bad argument")
       assert.throws(() => decoder.decode(Uint8Array.of(3, 0)), "invalid packet")
       yield* Scope.close(scope, Exit.void)
@@ -25,7 +25,7 @@ describe("opusscript", () => {
       assert.throws(() => decoder.decode(Uint8Array.of(0xf8, 0xff, 0xfe)), "the codec is closed")
     }))
 
-  it.effect("fills all of a gap", () =>
+  it.effect("fills a gap completely", () =>
     Effect.gen(function*() {
       const encoder = yield* codec.encoder({ channels: 2 })
       const packets = Array.from({ length: 10 }, () => encoder.encode(tone(960)))
@@ -35,7 +35,7 @@ describe("opusscript", () => {
           for (const packet of packets) decoder.decode(packet)
           const gap = decoder.conceal(samples)
           assert.strictEqual(gap.length, 2 * samples * scale)
-          // each 2.5 ms hold a whole period of it, and what is filled in fades
+          // each 2.5 ms contains a whole period of the tone, and the concealment fades
           const step = 240 * scale
           for (let at = 0; at < gap.length; at += step) {
             assert.isAbove(levelOf(gap.subarray(at, at + step)), 1_000, `${at} of ${samples} at ${rate} Hz`)
@@ -44,7 +44,7 @@ describe("opusscript", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("gives back what it took: any number of them work one after another", () =>
+  it.effect("frees its memory, so that any number of codecs work one after another", () =>
     Effect.gen(function*() {
       const once = Effect.scoped(
         Effect.map(codec.encoder({ channels: 2 }), (encoder) => encoder.encode(tone(960)).length)
@@ -52,11 +52,11 @@ describe("opusscript", () => {
       yield* once
       const before = process.memoryUsage().external
       for (let i = 0; i < 300; i++) assert.isAbove(yield* once, 3)
-      // 120 kB of each would be 36 MB
+      // 120 kB each would be 36 MB
       assert.isBelow(process.memoryUsage().external - before, 18_000_000)
     }))
 
-  it.effect("that has broken is loaded anew, and those that shared its memory say so and can be closed", () =>
+  it.effect("is loaded again after it has broken, and codecs that shared its memory say so and can be closed", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const breaking = yield* Scope.provide(codec.encoder({ channels: 2 }), scope)

@@ -9,7 +9,7 @@ const binary = readFileSync(
 )
 
 describe("moveStack", () => {
-  it("changes the three bytes of the stack pointer and nothing else", () => {
+  it("changes only the bytes of the stack pointer", () => {
     const moved = moveStack(binary) ?? new Uint8Array(0)
     assert.strictEqual(moved.length, binary.length)
     const changed = [...binary.keys()].filter((i) => moved[i] !== binary[i])
@@ -24,5 +24,5 @@ describe("moveStack", () => {
     ["an address of another length", "0061736d 01000000 06 07 01 7f0141b0580b"],
     ["a constant global", "0061736d 01000000 06 08 01 7f0041b0d8070b"],
     ["a section cut off", "0061736d 01000000 06"]
-  ])("knows nothing of %s", (_, hex) => assert.isUndefined(moveStack(fromHex(hex))))
+  ])("returns undefined for a module with %s", (_, hex) => assert.isUndefined(moveStack(fromHex(hex))))
 })

@@ -36,7 +36,7 @@ const make = (mode: Mode, options?: CipherOptions, of: Uint8Array = key): Cipher
   return cipher
 }
 
-/** Buffers of other owners: whole, in the middle of a larger one, and a `Buffer` of Node's pool. */
+/** Buffers that belong to others: whole, in the middle of a larger one, and a `Buffer` of Node's pool. */
 const foreign = {
   whole: (size: number) => new Uint8Array(size),
   part: (size: number) => new Uint8Array(size + 9).subarray(5, size + 5),
@@ -50,7 +50,7 @@ const filled = (buffer: Uint8Array, content: Uint8Array): Uint8Array => {
 
 const concat = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => Uint8Array.from(Buffer.concat(parts))
 
-/** Opens a packet with a library that we do not use. */
+/** Opens a packet with a library other than ours. */
 const openElsewhere = (mode: EncryptionMode, packet: Uint8Array, clearLength: number): Uint8Array => {
   const { cipher, nonceBytes, suffixBytes } = spec(mode)
   const end = packet.length - suffixBytes
@@ -102,7 +102,7 @@ describe.each(modes)("%s", (mode) => {
   const expansion = 16 + suffixBytes
   const vectors = sealing.vectors.filter((vector) => vector.mode === mode)
 
-  it("is longer by tag and nonce", () => assert.strictEqual(make(mode).expansionBytes, expansion))
+  it("adds the length of the tag and of the nonce", () => assert.strictEqual(make(mode).expansionBytes, expansion))
 
   it.each(vectors)("seals $name as another library does, in any buffer", ({ clear, nonce, plain, sealed }) => {
     const counterStart = source === "counter" ? Number.parseInt(nonce, 16) : 0
@@ -129,7 +129,7 @@ describe.each(modes)("%s", (mode) => {
     cipher.close()
   })
 
-  it.prop("another library opens what is sealed, and so do we, whatever the header", [packets], ([packet]) => {
+  it.prop("seals what another library can open, and so can we, whatever the header", [packets], ([packet]) => {
     const cipher = make(mode)
     const other = make(mode)
     const plain = RtpPacket.encode(packet)
@@ -147,7 +147,7 @@ describe.each(modes)("%s", (mode) => {
     other.close()
   })
 
-  it("writes nothing behind the packet and nothing before it", () => {
+  it("writes nothing before or after the packet", () => {
     const cipher = make(mode)
     const around = new Uint8Array(200).fill(0xaa)
     const buffer = around.subarray(50, 150)
@@ -160,7 +160,7 @@ describe.each(modes)("%s", (mode) => {
     cipher.close()
   })
 
-  it("refuses a packet of which any bit was changed", () => {
+  it("rejects a packet in which any authenticated bit was changed", () => {
     const cipher = make(mode)
     const sealed = cipher.allocate(200)
     sealed.set(concat(header, new Uint8Array(20).fill(7)))
@@ -188,7 +188,7 @@ describe.each(modes)("%s", (mode) => {
     stranger.close()
   })
 
-  it("refuses a buffer without room for the packet, and uses no nonce up for it", () => {
+  it("rejects a buffer without room for the packet, and uses up no nonce for it", () => {
     const cipher = make(mode)
     for (const allocate of [cipher.allocate, foreign.whole]) {
       const buffer = filled(allocate(silence.length + expansion - 1), silence)
@@ -214,7 +214,7 @@ describe.each(modes)("%s", (mode) => {
     cipher.close()
   })
 
-  it("refuses a packet that is too short or longer than its buffer", () => {
+  it("rejects a packet that is too short, or longer than its buffer", () => {
     const cipher = make(mode)
     for (const allocate of [cipher.allocate, foreign.whole]) {
       const buffer = allocate(100)
@@ -304,7 +304,7 @@ describe.each(modes)("%s", (mode) => {
   }
 
   if (clearHeader === "fixed" && source === "header") {
-    it("refuses RTCP, whose header would repeat as a nonce", () => {
+    it("rejects RTCP, whose header would repeat as a nonce", () => {
       const cipher = make(mode)
       const report = filled(foreign.whole(100), fromHex("80c80006 11223344 00*20"))
       assert.strictEqual(cipher.seal(report, 8, 28), -1)
@@ -333,7 +333,7 @@ describe.each(modes)("%s", (mode) => {
     })
   }
 
-  it("does nothing once it is closed, and closes twice", () => {
+  it("does nothing once it is closed, and may be closed twice", () => {
     const cipher = make(mode)
     const buffer = filled(foreign.whole(100), silence)
     const length = cipher.seal(buffer, 12, silence.length)
@@ -347,7 +347,7 @@ describe.each(modes)("%s", (mode) => {
     assert.strictEqual(cipher.allocate(10).length, 10)
   })
 
-  it("wants a key of 32 bytes and keeps a copy", () => {
+  it("requires a key of 32 bytes, and keeps a copy", () => {
     for (const length of [0, 16, 31, 33]) assert.isString(registry.make(mode, new Uint8Array(length), { sodium }))
     const mine = key.slice()
     const cipher = make(mode, {}, mine)
@@ -360,7 +360,7 @@ describe.each(modes)("%s", (mode) => {
 })
 
 describe("tweetnacl", () => {
-  it("is left neither key nor packet after the end, nor where more room was made", () => {
+  it("keeps neither key nor packet after the end, nor in a buffer that was replaced by a larger one", () => {
     // tweetnacl exports `lowlevel`, but its type declarations leave it out
     const { lowlevel } = nacl as unknown as { readonly lowlevel: SecretBox }
     const seal = vi.spyOn(lowlevel, "crypto_secretbox")
@@ -386,8 +386,8 @@ describe("tweetnacl", () => {
   })
 })
 
-describe("packets of the lab", () => {
-  it.each(rtp.sealed)("$name", ({ clearLength, hex, key, mode, plain }) => {
+describe("packets from the lab", () => {
+  it.each(rtp.sealed)("are sealed and opened: $name", ({ clearLength, hex, key, mode, plain }) => {
     assert.isTrue(isEncryptionMode(mode))
     if (!isEncryptionMode(mode)) return
     const cipher = make(mode, { counterStart: 1 }, fromHex(key))
@@ -435,7 +435,7 @@ describe("the memory of libsodium", () => {
     next.close()
   })
 
-  it("refuses what no datagram can hold and what has no room in it", () => {
+  it("rejects what no datagram can hold, and what does not fit", () => {
     const cipher = make(mode)
     const scratchEnd = sodium.scratch + sodium.scratchBytes
     const behind = sodium.module.HEAPU8.slice(scratchEnd, scratchEnd + 1_000)
@@ -459,7 +459,7 @@ describe("the memory of libsodium", () => {
     assert.isFalse(holds(rareKey.toReversed()))
   })
 
-  it("never grows under the views that are out: what is too much stands elsewhere", () => {
+  it("never grows while views of it are in use: what is too much is placed elsewhere", () => {
     const heap = sodium.module.HEAPU8
     const cipher = make(mode)
     const buffers = Array.from({ length: 5000 }, () => cipher.allocate(4096))
@@ -517,7 +517,7 @@ describe("the memory of libsodium", () => {
     make(mode).close()
   })
 
-  it("survives growing all the same: stale views are refused, everything else works on", () => {
+  it("survives growing anyway: stale views are rejected, and everything else still works", () => {
     const cipher = make(mode, { counterStart: 1 })
     const stale = filled(cipher.allocate(100), silence)
     const lent = cipher.workspace.next(100)

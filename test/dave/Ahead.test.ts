@@ -6,14 +6,15 @@ import * as FrameRing from "../../src/ring/FrameRing.ts"
 import { uint } from "../protocol/arbitraries.ts"
 
 /**
- * Both sides in one thread. A frame is "encrypted" by the epoch in front of it. `late`: the side that encrypts hears one word of the
- * other side at a time, after it has filled the lane that it knows of.
+ * Both sides in one thread. A frame is "encrypted" by the epoch in front of it. With `late`, the side that encrypts
+ * hears one message of the other side at a time, after it has filled the lane that it knows.
  */
 const rig = (encrypting = true, late = false) => {
   const ring = FrameRing.make()
   assert(ring.buffer instanceof SharedArrayBuffer)
   const { buffer } = ring
   let writer: Ahead.Writer | undefined
+  let ahead: Int32Array = new Int32Array(2)
   const words: Array<() => void> = []
   const hear = (word: () => void): void => late ? void words.push(word) : word()
   const state = { encrypting, epoch: 1, fails: false, expansion: 0, encrypted: 0, failed: 0, opened: 0, closed: 0 }
@@ -24,10 +25,11 @@ const rig = (encrypting = true, late = false) => {
       else state.failed++
     }
   }, {
-    open: (ahead) => {
+    open: (memory) => {
       state.opened++
+      ahead = new Int32Array(memory)
       hear(() => {
-        writer = Ahead.writer(buffer, ahead)
+        writer = Ahead.writer(buffer, memory)
       })
     },
     close: () => {
@@ -37,7 +39,7 @@ const rig = (encrypting = true, late = false) => {
       })
     }
   })
-  const into = new Uint8Array(FrameRing.maxFrameBytes + 64)
+  const into = new Uint8Array(32_768)
   return {
     ring,
     state,
@@ -49,6 +51,13 @@ const rig = (encrypting = true, late = false) => {
       words.shift()?.()
     },
     restart: () => writer?.restart(),
+    /** How many bytes were ever written ahead. */
+    written: () => ahead[0],
+    /** So many bytes were written and read before. */
+    begin: (bytes: number) => {
+      ahead[0] = bytes
+      ahead[1] = bytes
+    },
     take: () => {
       if (source.next() < 0) return undefined
       const length = source.read(into, 12)
@@ -60,7 +69,7 @@ const rig = (encrypting = true, late = false) => {
 const frame = (n: number, length = 3) => Uint8Array.from({ length }, () => n)
 
 describe("Ahead", () => {
-  it("gives frames when they are ready, and leaves them in their ring until they are taken", () => {
+  it("gives frames once they are encrypted, and leaves them in their ring until they are taken", () => {
     const { fill, ring, source, state, take } = rig()
     for (let i = 1; i <= 10; i++) ring.write(frame(i), 960)
     assert.isUndefined(take(), "not encrypted yet")
@@ -79,7 +88,7 @@ describe("Ahead", () => {
     assert.strictEqual(state.encrypted, 10)
   })
 
-  it("encrypts again what was not taken when the epoch changes", () => {
+  it("encrypts frames again that were not taken when the epoch changes", () => {
     const { fill, restart, ring, state, take } = rig()
     for (let i = 1; i <= 3; i++) ring.write(frame(i), 960)
     take()
@@ -115,7 +124,7 @@ describe("Ahead", () => {
     assert.deepStrictEqual(take(), [1, 5, 5, 5])
   })
 
-  it("has no lane until one is needed, and opens it anew", () => {
+  it("has no lane until it needs one, and closes it when it no longer does", () => {
     const { fill, ring, source, state, take } = rig(false)
     for (let i = 1; i <= 4; i++) ring.write(frame(i), 960)
     assert.deepStrictEqual(take(), [1, 1, 1])
@@ -132,7 +141,7 @@ describe("Ahead", () => {
     assert.deepInclude(state, { opened: 1, closed: 1 })
   })
 
-  it("is begun before its turn comes", () => {
+  it("starts to encrypt before its turn comes", () => {
     const { fill, ring, state, take } = rig()
     assert.strictEqual(state.opened, 1)
     ring.write(frame(1), 960)
@@ -151,7 +160,7 @@ describe("Ahead", () => {
     }
   })
 
-  it("encrypts again a frame for which there was no room when the epoch changes", () => {
+  it("encrypts a frame again that had no room when the epoch changes", () => {
     const { fill, restart, ring, state, take } = rig()
     state.expansion = 7_000
     for (let i = 1; i <= 6; i++) ring.write(frame(i), 960)
@@ -163,18 +172,118 @@ describe("Ahead", () => {
     for (let i = 5; i <= 6; i++) assert.deepStrictEqual(take()?.slice(0, 4), [2, i, i, i])
   })
 
-  it("begins at the start again, whatever stands where the last frame of a round did not fit", () => {
-    const { fill, ring, take } = rig()
-    for (let i = 0; i < 400; i++) {
-      const bytes = frame(255, 900 + (i * 37) % 600)
-      bytes[1] = i & 0xff
-      ring.write(bytes, 960)
+  it.each([255, 1])(
+    "continues at the start of its lane when the last frame of a round did not fit, over old bytes of %d",
+    (filler) => {
+      const { fill, ring, take } = rig()
+      for (let i = 0; i < 400; i++) {
+        const bytes = frame(filler, 900 + (i * 37) % 600)
+        bytes[1] = i & 0xff
+        ring.write(bytes, 960)
+        fill()
+        assert.deepStrictEqual(take(), [1, ...bytes])
+      }
+    }
+  )
+
+  /** The length of a frame whose record takes so many bytes, with an expansion of 8,000. */
+  const lengthOf = (record: number) => record - 8_013
+
+  it.each([0, 4, 8, 12, 16])(
+    "continues at the start of its lane when %d bytes are left after the last frame",
+    (left) => {
+      const { fill, ring, state, take } = rig()
+      state.expansion = 8_000
+      ring.write(frame(1, lengthOf(12_000)), 960)
+      ring.write(frame(2, lengthOf(12_000)), 960)
       fill()
-      assert.deepStrictEqual(take(), [1, ...bytes])
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 1, 1])
+      ring.write(frame(3, lengthOf(8_768 - left)), 960)
+      fill()
+      state.expansion = 0
+      // the least there is: 12 bytes
+      state.fails = true
+      ring.write(frame(4), 960)
+      fill()
+      state.fails = false
+      ring.write(frame(5), 960)
+      fill()
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 2, 2])
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 3, 3])
+      assert.deepStrictEqual(take(), [])
+      assert.deepStrictEqual(take(), [1, 5, 5, 5])
+    }
+  )
+
+  it("never overwrites a frame that was not taken, and uses the lane to the last byte", () => {
+    for (const [record, fits] of [[12_000, true], [12_004, false]] as const) {
+      const { fill, ring, state, take } = rig()
+      state.expansion = 8_000
+      for (const [n, size] of [[1, 12_000], [2, 12_000], [3, record]] as const) {
+        assert.isTrue(ring.write(frame(n, lengthOf(size)), 960))
+      }
+      fill()
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 1, 1])
+      // behind the second one are 8,768 bytes, and at the start 12,000
+      fill()
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 2, 2])
+      if (!fits) {
+        assert.isUndefined(take())
+        fill()
+      }
+      assert.deepStrictEqual(take()?.slice(0, 3), [1, 3, 3])
+    }
+    // to the last byte
+    const { fill, ring, state, take } = rig()
+    state.expansion = 8_000
+    for (const [n, size] of [[1, 12_000], [2, 12_000], [3, 8_768]] as const) ring.write(frame(n, lengthOf(size)), 960)
+    fill()
+    for (let i = 1; i <= 3; i++) assert.deepStrictEqual(take()?.slice(0, 3), [1, i, i])
+  })
+
+  it("continues when its 32-bit counters of bytes roll over", () => {
+    for (const before of [2 ** 31 - 12_000, 2 ** 32 - 12_000]) {
+      const { begin, fill, ring, state, take } = rig()
+      begin(before)
+      state.expansion = 7_000
+      for (let i = 1; i <= 20; i++) ring.write(frame(i), 960)
+      for (let i = 1; i <= 20; i++) {
+        fill()
+        assert.deepStrictEqual(take()?.slice(0, 4), [1, i, i, i])
+      }
     }
   })
 
-  it("skips what is discarded", () => {
+  it("writes a frame that had to wait only once", () => {
+    const { fill, ring, state, take, written } = rig()
+    state.expansion = 7_000
+    for (let i = 1; i <= 5; i++) ring.write(frame(i), 960)
+    fill()
+    take()
+    fill()
+    for (let i = 2; i <= 5; i++) assert.deepStrictEqual(take()?.slice(0, 4), [1, i, i, i])
+    const before = written()
+    fill()
+    assert.strictEqual(written(), before)
+  })
+
+  it("keeps a waiting frame of silence unchanged while others encrypt", () => {
+    const { fill, ring, state, take } = rig()
+    state.expansion = 8_000
+    ring.write(frame(1, lengthOf(12_000)), 960)
+    ring.write(frame(2, lengthOf(12_000)), 960)
+    ring.write(frame(3, lengthOf(8_760)), 960)
+    ring.write(OpusPacket.silenceFrame(), 960)
+    fill()
+    const other = rig()
+    other.ring.write(frame(9), 960)
+    other.fill()
+    for (let i = 1; i <= 3; i++) assert.deepStrictEqual(take()?.slice(0, 3), [1, i, i])
+    fill()
+    assert.deepStrictEqual(take(), Array.from(OpusPacket.silenceFrame()))
+  })
+
+  it("skips discarded frames", () => {
     const { fill, ring, source, take } = rig()
     for (let i = 1; i <= 12; i++) ring.write(frame(i), 960)
     take()
@@ -185,7 +294,7 @@ describe("Ahead", () => {
     assert.deepStrictEqual(take(), [1, 10, 10, 10])
   })
 
-  it("leaves silence as it is, and says which frames failed", () => {
+  it("leaves silence as it is, and reports which frames failed", () => {
     const { fill, ring, state, take } = rig()
     ring.write(OpusPacket.silenceFrame(), 960)
     ring.write(frame(1), 960)

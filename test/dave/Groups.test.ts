@@ -18,7 +18,7 @@ const rig = () => {
   })
   const open = (group: number) =>
     groups.receive({ _tag: "Open", group, userId: ann, channelId: ChannelId.make("3001") })
-  /** Begins a group, and waits for the answer. */
+  /** Creates a group, and waits for the answer. */
   const create = (group: number) =>
     new Promise<void>((resolve) => {
       waiting.push(resolve)
@@ -49,7 +49,7 @@ describe("Groups", () => {
     groups.close()
   })
 
-  it("encrypts for a lane at once when it is opened", async () => {
+  it("encrypts for a lane as soon as it is opened", async () => {
     const { create, groups, open } = rig()
     const ring = FrameRing.make()
     ring.write(Uint8Array.of(0xfc, 1), 960)
@@ -64,6 +64,35 @@ describe("Groups", () => {
     assert.isAbove(source.next(), 0)
     source.close()
     groups.close()
+  })
+
+  it("re-encrypts the frames ahead immediately when a group is created again", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] })
+    try {
+      const { create, groups, open } = rig()
+      const ring = FrameRing.make()
+      ring.write(Uint8Array.of(0xfc, 1), 960)
+      open(1)
+      await create(1)
+      const { buffer } = ring
+      assert(buffer instanceof SharedArrayBuffer)
+      let words: Int32Array = new Int32Array()
+      const source = Ahead.source(ring, { isEncrypting: () => true, onFrame: () => {} }, {
+        open: (ahead) => {
+          words = new Int32Array(ahead)
+          groups.receive({ _tag: "Protect", group: 1, lane: 1, ring: buffer, ahead })
+        },
+        close: () => groups.receive({ _tag: "Unprotect", group: 1, lane: 1 })
+      })
+      const [, , generation] = words
+      await create(1)
+      assert.notStrictEqual(words[2], generation)
+      assert.isAbove(source.next(), 0)
+      source.close()
+      groups.close()
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it("looks at its lanes while there are any, and at none", () => {
@@ -93,7 +122,7 @@ describe("Groups", () => {
     }
   })
 
-  it("knows nothing of a group that is closed, and keeps the others", async () => {
+  it("forgets a group that is closed, and keeps the others", async () => {
     const { create, groups, open, posted } = rig()
     open(1)
     open(2)

@@ -18,7 +18,7 @@ const rig = (encrypt: (frame: Uint8Array) => Uint8Array | undefined) => {
 }
 
 describe("Protected", () => {
-  it("gives frames encrypted while they have to be, and plain while they need not", () => {
+  it("gives frames encrypted while they have to be, and plain otherwise", () => {
     const { ring, state, take, told } = rig((frame) => Uint8Array.of(9, ...frame))
     for (const n of [1, 2, 3]) ring.write(Uint8Array.of(0xfc, n), 960)
     assert.deepStrictEqual(take(), [9, 0xfc, 1])

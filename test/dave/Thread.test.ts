@@ -10,7 +10,7 @@ const channelId = ChannelId.make("3001")
 const make = () => Thread.make({ onUnavailable: assert.fail })
 
 describe("Thread", () => {
-  it.live("tells its groups when it ends, and starts anew with the next one", () =>
+  it.live("tells its groups when it ends, and starts again with the next one", () =>
     Effect.gen(function*() {
       const thread = make()
       const lost: Array<string> = []
@@ -38,7 +38,7 @@ describe("Thread", () => {
       assert.lengthOf(lost, 1, "one that was closed is not lost")
     }))
 
-  it.live("is not there for groups that nobody asks for anything, and has nothing to say about them", () =>
+  it.live("is not started for groups that ask for nothing, and reports no loss to them", () =>
     Effect.gen(function*() {
       let threads = 0
       const onWorker = () => void threads++
@@ -58,7 +58,7 @@ describe("Thread", () => {
       assert.deepStrictEqual(decrypted, ["NotMember"])
       yield* Effect.promise(thread.close)
       assert.deepStrictEqual(lost, [])
-      // another thread serves those that were not in the former one
+      // another thread serves groups that were not in the former one
       assert.instanceOf(yield* Effect.promise(() => idle.ask({ _tag: "create", version: 1 })), Uint8Array)
       idle.close()
       const asked = yield* Effect.promise(() => idle.ask({ _tag: "create", version: 1 }).then(String, String))
@@ -67,7 +67,7 @@ describe("Thread", () => {
       assert.strictEqual(threads, 2)
     }))
 
-  it.live("decrypts frames for as long as it answers, and no more than so many ahead of that", () =>
+  it.live("decrypts frames as long as it answers, and takes a limited number ahead of that", () =>
     Effect.gen(function*() {
       const thread = make()
       const group = thread.open(ann, channelId, () => {})
@@ -91,7 +91,7 @@ describe("Thread", () => {
       yield* Effect.promise(thread.close)
     }))
 
-  it.live("decrypts nothing any more for a group that is closed, and keeps nobody waiting for it", () =>
+  it.live("decrypts nothing for a group that is closed, and keeps nobody waiting for it", () =>
     Effect.gen(function*() {
       const thread = make()
       const group = thread.open(ann, channelId, () => {})
@@ -101,6 +101,24 @@ describe("Thread", () => {
       group.decrypt(ann, Uint8Array.of(1, 2, 3), (result) => decrypted.push(result))
       assert.deepStrictEqual(decrypted, ["Undecryptable"])
       yield* Effect.promise(thread.close)
+    }))
+
+  it.live("starts no thread for a closed group, even if frames are to be encrypted for it", () =>
+    Effect.gen(function*() {
+      let threads = 0
+      const onWorker = () => void threads++
+      process.on("worker", onWorker)
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.off("worker", onWorker)))
+      const thread = make()
+      const group = thread.open(ann, channelId, assert.fail)
+      group.close()
+      const ring = FrameRing.make()
+      ring.write(Uint8Array.of(0xfc, 1), 960)
+      const source = group.protect(ring, { isEncrypting: () => true, onFrame: () => {} })
+      assert.strictEqual(source.next(), -1)
+      source.close()
+      yield* Effect.promise(thread.close)
+      assert.strictEqual(threads, 0)
     }))
 
   it.live("does not send a frame in the clear from a ring that cannot be shared", () =>
@@ -114,7 +132,7 @@ describe("Thread", () => {
       yield* Effect.promise(thread.close)
     }))
 
-  it.live("keeps the groups here where it cannot be started", () =>
+  it.live("keeps the groups in this thread if it cannot be started", () =>
     Effect.gen(function*() {
       const why: Array<string> = []
       const lost: Array<string> = []

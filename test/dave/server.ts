@@ -20,7 +20,7 @@ export const makeSender = () =>
 
 const sender = makeSender()
 
-/** A group whose first member is `first`, and the voice gateway's part in it. */
+/** A group whose first member is the first of `ids`, and the voice gateway's part in it. */
 export const make = Effect.fnUntraced(function*(ids: ReadonlyArray<UserId>) {
   const dave = yield* Dave.Dave
   let epoch = 0n
@@ -68,7 +68,10 @@ export const make = Effect.fnUntraced(function*(ids: ReadonlyArray<UserId>) {
       else leaves[blank] = userId
       yield* group(userId).welcome(welcome)
     }),
-    /** Adds one who was removed and begins anew, as after what could not be used: nobody tells who the voice gateway is. */
+    /**
+     * Adds a user again who was removed and starts over, as after a message that could not be used. The voice gateway
+     * does not introduce itself again.
+     */
     addAgain: Effect.fnUntraced(function*(userId: UserId) {
       const keyPackage = Result.getOrThrow(KeyPackage.decode(yield* group(userId).create(1), userId))
       const welcome = yield* change(sender.add(groupId, epoch, keyPackage))

@@ -11,7 +11,7 @@ const make = () => {
 }
 
 describe("Audience", () => {
-  it("goes on for who is left of two who want the same", () => {
+  it("keeps listening for one of two listeners who want the same when the other leaves", () => {
     const { audience, told } = make()
     const everybody = () => undefined
     const leave = audience.join(everybody)
@@ -22,7 +22,7 @@ describe("Audience", () => {
     assert.deepStrictEqual(told.slice(1), [{ _tag: "Listen", on: false }])
   })
 
-  it("tells who is wanted where others are, as many as before", () => {
+  it("tells the driver when other users are wanted, even if their number is the same", () => {
     const { audience, told } = make()
     let wanted = new Set([first])
     audience.join(() => wanted)

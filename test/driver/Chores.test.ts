@@ -5,7 +5,7 @@ import * as AudioClock from "../../src/AudioClock.ts"
 import * as Chores from "../../src/driver/Chores.ts"
 
 describe("Chores", () => {
-  it.effect("come back after what they say, until the scope closes", () =>
+  it.effect("run again after the delay they return, until the scope closes", () =>
     Effect.gen(function*() {
       const clock = yield* AudioClock.AudioClock
       const scope = yield* Scope.make()
@@ -26,7 +26,7 @@ describe("Chores", () => {
       assert.lengthOf(atMs, 6)
     }).pipe(Effect.provide(AudioClock.layerEffectClock)))
 
-  it.effect("end when they say so", () =>
+  it.effect("end when they return infinity", () =>
     Effect.gen(function*() {
       const clock = yield* AudioClock.AudioClock
       let calls = 0

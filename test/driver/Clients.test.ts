@@ -12,7 +12,7 @@ const make = () => {
 }
 
 describe("Clients", () => {
-  it("are those of whom anything is told, until they leave, and never we", () => {
+  it("are the users that anything is told about, until they leave, and never the bot itself", () => {
     const { ids, onEvent } = make()
     onEvent({ _tag: "UsersConnected", userIds: [me, ann] })
     onEvent({ _tag: "Described", userId: me, flags: 0 })
@@ -26,7 +26,7 @@ describe("Clients", () => {
     assert.deepStrictEqual(ids(), [ann, bob])
   })
 
-  it("keep what is told of each, one by one, until it is taken back", () => {
+  it("keep what is told about each, detail by detail, until it is taken back", () => {
     const { all, onEvent } = make()
     onEvent({ _tag: "Described", userId: ann, flags: 2 })
     onEvent({ _tag: "UsersConnected", userIds: [ann, bob] })
@@ -42,7 +42,7 @@ describe("Clients", () => {
     assert.deepStrictEqual(all.get(ann), {})
   })
 
-  it("are so many and no more, however many a server names", () => {
+  it("are 100,000 at most, however many a server names", () => {
     const { ids, onEvent } = make()
     onEvent({ _tag: "UsersConnected", userIds: Array.from({ length: 120_000 }, (_, i) => UserId.make(String(10 + i))) })
     onEvent({ _tag: "Described", userId: ann, flags: 1 })

@@ -15,7 +15,7 @@ const info = new Line.ConnectionInfo({
 })
 
 describe("Connection", () => {
-  it.effect("gives back at once what was opened for one that could not be made", () =>
+  it.effect("releases at once what was opened for a connection that could not be made", () =>
     Effect.gen(function*() {
       let opened = 0
       const open = () =>

@@ -9,7 +9,7 @@ import * as Rig from "../integration/rig.ts"
 
 const addFault = (fault: Emulator.Fault) => Emulator.Emulator.use((discord) => discord.faults.add(fault))
 
-/** Loses what the voice gateway says with this opcode. */
+/** Drops messages of the voice gateway with this opcode. */
 const losing = (op: number) =>
   addFault((subject) => subject.point === "voice-out" && subject.op === op ? { _tag: "Drop" } : undefined)
 
@@ -33,12 +33,12 @@ const failing = (options?: VoiceDriver.ConnectOptions, change?: Partial<VoiceDri
 
 const memory = Rig.memory()
 
-/** What opening the socket and asking for its end take. */
+/** How long opening the socket and asking for its end take. */
 const handshakeMs = 10
 
 describe("Engine", () => {
   describe("deadlines", () => {
-    it.effect("a WebSocket that does not open", () =>
+    it.effect("fails with PhaseTimedOut if the WebSocket does not open", () =>
       Effect.gen(function*() {
         const [reason, elapsedMs] = yield* Rig.run(failing())
         assert(reason._tag === "PhaseTimedOut")
@@ -58,7 +58,7 @@ describe("Engine", () => {
       const [op, phase] of [[8, "hello"], [2, "ready"], [4, "session-description"]] as const
     ) {
       for (const phaseTimeoutMs of [10_000, 1_500]) {
-        it.effect(`no op ${op} within ${phaseTimeoutMs} ms`, () =>
+        it.effect(`fails with PhaseTimedOut if op ${op} does not come within ${phaseTimeoutMs} ms`, () =>
           Effect.gen(function*() {
             const [reason, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
               yield* losing(op)
@@ -74,7 +74,7 @@ describe("Engine", () => {
       }
     }
 
-    it.effect("IP discovery that is lost nine times and answered the tenth", () =>
+    it.effect("succeeds if IP discovery is lost nine times and answered the tenth", () =>
       Effect.gen(function*() {
         let lost = 0
         yield* Rig.run(Effect.gen(function*() {
@@ -91,7 +91,7 @@ describe("Engine", () => {
         assert.strictEqual(lost, 9)
       }).pipe(Effect.provide(memory)))
 
-    it.effect("IP discovery that is never answered", () =>
+    it.effect("fails with DiscoveryUnanswered if IP discovery is never answered", () =>
       Effect.gen(function*() {
         const [reason, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
           yield* addFault(({ op, point }) =>
@@ -106,7 +106,7 @@ describe("Engine", () => {
         yield* Rig.left
       }).pipe(Effect.provide(memory)))
 
-    it.effect("a heartbeat that is not acknowledged", () =>
+    it.effect("ends with HeartbeatUnanswered if a heartbeat is not acknowledged", () =>
       Effect.gen(function*() {
         const [reason, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
           const [connection] = yield* connect({ resumeAttempts: 0 })
@@ -115,7 +115,7 @@ describe("Engine", () => {
         }))
         assert(reason._tag === "HeartbeatUnanswered")
         assert.strictEqual(reason.missed, 1)
-        // the first beat was answered, the second was not, and the third tells
+        // the first heartbeat was answered, the second was not, and the third detects it
         assert.isAtMost(elapsedMs, 2 * 13_750)
         assert.isAtLeast(reason.silentMs, 13_750)
         assert.isAtMost(reason.silentMs, 2 * 13_750)
@@ -124,7 +124,7 @@ describe("Engine", () => {
   })
 
   describe("refusals", () => {
-    it.effect("names what was offered and what is accepted when there is no common mode", () =>
+    it.effect("names the offered and the accepted modes if there is no common one", () =>
       Effect.gen(function*() {
         const [reason] = yield* Rig.run(failing({ modes: ["xsalsa20_poly1305_lite", "xsalsa20_poly1305"] }))
         assert(reason._tag === "NoCommonMode")
@@ -140,7 +140,7 @@ describe("Engine", () => {
         return { _tag: "Replace", frame: JSON.stringify({ ...message, d: change(message.d) }) }
       })
 
-    it.effect("a session in another mode than the selected one", () =>
+    it.effect("rejects a session in a mode other than the selected one", () =>
       Effect.gen(function*() {
         const [reason] = yield* Rig.run(Effect.gen(function*() {
           yield* rewriting((d) => ({ ...d, mode: "aead_aes256_gcm_rtpsize" }))
@@ -152,7 +152,7 @@ describe("Engine", () => {
         yield* Rig.left
       }).pipe(Effect.provide(memory)))
 
-    it.effect("a session over WebRTC, which was not asked for", () =>
+    it.effect("rejects a session over WebRTC, which it did not ask for", () =>
       Effect.gen(function*() {
         const [reason] = yield* Rig.run(Effect.gen(function*() {
           yield* rewriting(() => ({ sdp: "m=audio 50001 UDP/TLS/RTP/SAVPF", audio_codec: "opus" }))
@@ -171,7 +171,7 @@ describe("Engine", () => {
         ["Session Description", 4, { dave_protocol_version: "1" }, "d.dave_protocol_version"]
       ] as const
     ) {
-      it.effect(`at once, a ${name} without a right ${at}, and names it`, () =>
+      it.effect(`rejects a ${name} without a valid ${at} at once, and names the field`, () =>
         Effect.gen(function*() {
           const [reason, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
             yield* rewriting((d) => ({ ...d, ...change }), op)
@@ -186,7 +186,7 @@ describe("Engine", () => {
         }).pipe(Effect.provide(memory)))
     }
 
-    it.effect("nothing for fields that it does not need", () =>
+    it.effect("ignores invalid fields that it does not need", () =>
       Effect.gen(function*() {
         const [connection] = yield* Rig.run(Effect.gen(function*() {
           yield* rewriting((d) => ({ ...d, v: "8" }), 8)
@@ -198,7 +198,7 @@ describe("Engine", () => {
         assert.strictEqual(connection.established.version, 8)
       }).pipe(Effect.provide(memory)))
 
-    it.effect("with a deadline, what is no JSON, and says that something came", () =>
+    it.effect("fails at the deadline if a message is not JSON, and says that it was malformed", () =>
       Effect.gen(function*() {
         const [reason] = yield* Rig.run(Effect.gen(function*() {
           yield* addFault(({ op, point }) =>
@@ -212,7 +212,7 @@ describe("Engine", () => {
         assert.include(reason.message, "the text is not JSON")
       }).pipe(Effect.provide(memory)))
 
-    it.effect("a session over WebRTC", () =>
+    it.effect("rejects a session over WebRTC with a video codec", () =>
       Effect.gen(function*() {
         const [reason] = yield* Rig.run(Effect.gen(function*() {
           yield* rewriting(() => ({ audio_codec: "opus", video_codec: "H264", media_session_id: "x", sdp: "m=audio" }))
@@ -223,11 +223,11 @@ describe("Engine", () => {
       }).pipe(Effect.provide(memory)))
 
     const refused = [
-      ["nobody at the endpoint", { endpoint: "ws://nobody.emulator" }, "SocketOpenFailed"],
-      ["an endpoint that is none", { endpoint: "//" }, "SocketOpenFailed"],
-      ["a wrong token", { token: Redacted.make("wrong") }, "AuthenticationFailed"],
-      ["a wrong session id", { sessionId: Redacted.make("wrong") }, "SessionInvalid"],
-      ["a wrong server", { serverId: GuildId.make("1") }, "ServerNotFound"]
+      ["fails with SocketOpenFailed if nobody listens", { endpoint: "ws://nobody.emulator" }, "SocketOpenFailed"],
+      ["fails with SocketOpenFailed for an invalid endpoint", { endpoint: "//" }, "SocketOpenFailed"],
+      ["fails with AuthenticationFailed for a wrong token", { token: Redacted.make("wrong") }, "AuthenticationFailed"],
+      ["fails with SessionInvalid for a wrong session ID", { sessionId: Redacted.make("wrong") }, "SessionInvalid"],
+      ["fails with ServerNotFound for a wrong server", { serverId: GuildId.make("1") }, "ServerNotFound"]
     ] as const
     for (const [what, change, tag] of refused) {
       it.effect(what, () =>
@@ -240,7 +240,7 @@ describe("Engine", () => {
         }).pipe(Effect.provide(memory)))
     }
 
-    it.effect("a version that the server does not speak", () =>
+    it.effect("fails with SocketOpenFailed for a version that the server does not speak", () =>
       Effect.gen(function*() {
         const [reason] = yield* Rig.run(failing({ version: 3 }))
         assert(reason._tag === "SocketOpenFailed")
@@ -248,9 +248,9 @@ describe("Engine", () => {
         assert.strictEqual(reason.status, 400)
       }).pipe(Effect.provide(memory)))
 
-    it.effect("a channel that demands end-to-end encryption", () =>
+    it.effect("fails with E2eeRequired in a channel that demands end-to-end encryption", () =>
       Effect.gen(function*() {
-        // what version 7 cannot do
+        // version 7 cannot do that
         const reason = yield* Rig.run(Rig.reasonOf(Rig.join("secure", { version: 7 })))
         assert(reason._tag === "E2eeRequired")
         assert.strictEqual(reason.code, 4017)
@@ -280,7 +280,7 @@ describe("Engine", () => {
     }
 
     for (const [phase, op] of [["Hello", 8], ["Ready", 2], ["a session description", 4]] as const) {
-      it.effect(`in place of ${phase}`, () =>
+      it.effect(`fail connecting with their error instead of ${phase}`, () =>
         Effect.gen(function*() {
           for (const end of ends) {
             const [reason, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
@@ -295,7 +295,7 @@ describe("Engine", () => {
         }).pipe(Effect.provide(memory)))
     }
 
-    it.effect("while it waits for IP discovery", () =>
+    it.effect("fail connecting with their error while it waits for IP discovery", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         for (const end of ends) {
@@ -315,7 +315,7 @@ describe("Engine", () => {
         }
       }).pipe(Effect.provide(memory)))
 
-    it.effect("of a connection that is up, whose listeners hear it", () =>
+    it.effect("end an established connection with their error, which calls on it report", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         for (const end of ends) {
@@ -344,7 +344,7 @@ describe("Engine", () => {
         ["session description", "voice-out", 4]
       ] as const
     ) {
-      it.effect(`while it waits for ${phase}: the socket is closed with 1000 and nothing is left`, () =>
+      it.effect(`closes the socket with 1000 and leaves nothing behind while it waits for ${phase}`, () =>
         Effect.gen(function*() {
           const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
             yield* addFault((subject) => subject.point === point && subject.op === op ? { _tag: "Drop" } : undefined)

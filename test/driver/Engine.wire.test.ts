@@ -36,7 +36,7 @@ const listen = (connection: VoiceDriver.VoiceConnection) =>
     return packets
   })
 
-/** An engine that is up, every event of it, and the server's end. */
+/** An engine that is up, all its events, and the server's end. */
 const engine = Effect.fnUntraced(function*(
   options: VoiceDriver.ConnectOptions = {},
   early: ReadonlyArray<VoicePayload.ServerMessage> = [],
@@ -59,7 +59,7 @@ const engine = Effect.fnUntraced(function*(
   return { events, command, attach, ends, ...server }
 })
 
-/** The datagrams of a kind that have been sent so far. */
+/** The datagrams of this kind that have been sent so far. */
 const sentOf = Effect.fnUntraced(function*(
   kind: ReturnType<typeof Datagram.classify>,
   udp: Effect.Success<ReturnType<typeof Mock.connect>>["udp"]
@@ -72,7 +72,7 @@ const sentOf = Effect.fnUntraced(function*(
   return found
 })
 
-/** Why it has ended, as far as encryption is the reason. */
+/** Why the engine has ended, with the kind if encryption is the reason. */
 const endedBy = (events: ReadonlyArray<Line.Event>) =>
   events.flatMap((event) => {
     if (event._tag !== "Ended") return []
@@ -82,7 +82,7 @@ const endedBy = (events: ReadonlyArray<Line.Event>) =>
 
 const longFrames = Array.from({ length: 1_000 }, (_, i) => ({ data: Uint8Array.of(0xfc, i & 0xff), samples: 960 }))
 
-/** Ciphers that seal seven packets. */
+/** Ciphers that can seal seven packets. */
 const exhausting = Layer.effectContext(Effect.map(
   VoiceCrypto.VoiceCrypto,
   (crypto) =>
@@ -97,7 +97,7 @@ const exhausting = Layer.effectContext(Effect.map(
     })
 )).pipe(Layer.provide(VoiceCrypto.layer))
 
-/** Sockets on which Identify takes a second to leave. */
+/** Sockets on which Identify takes a second to be sent. */
 const slowIdentify = Layer.effect(
   VoiceSocket.VoiceSocket,
   Effect.map(VoiceSocket.VoiceSocket, (sockets) => ({
@@ -110,8 +110,8 @@ const slowIdentify = Layer.effect(
   }))
 )
 
-describe("Engine, what a server may do", () => {
-  it.effect("lives through malformed JSON, unknown opcodes and binary garbage, and counts them", () =>
+describe("Engine, whatever a server does", () => {
+  it.effect("survives malformed JSON, unknown opcodes and binary garbage, and counts them", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, peer, say } = yield* Mock.connect()
       const malformed = [
@@ -168,7 +168,7 @@ describe("Engine, what a server may do", () => {
       })).pipe(Effect.provide(Mock.layer)))
   }
 
-  it.effect("keeps its UDP socket alive every 5 seconds, and reports as often while it sends", () =>
+  it.effect("keeps its UDP socket alive every 5 seconds, and sends reports about as often with audio", () =>
     Rig.run(Effect.gen(function*() {
       const { beats, connection, peer, say, udp } = yield* Mock.connect()
       const acknowledge = (frame: unknown) => {
@@ -195,11 +195,11 @@ describe("Engine, what a server may do", () => {
       const { ping, rtcp = 0, rtp } = yield* heard
       assert.strictEqual(ping, 11)
       assert.isAtLeast(rtp ?? 0, 2_700)
-      // half of 5 seconds between two of them at least, and one and a half times as much at most
+      // between two reports are at least half of 5 seconds, and at most one and a half times as much
       assert.isTrue(rtcp >= 7 && rtcp <= 22, `${rtcp} reports`)
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("keeps its UDP socket alive as soon as its WebSocket was replaced, and goes on every 5 seconds", () =>
+  it.effect("keeps its UDP socket alive right after a new WebSocket, and continues every 5 seconds", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, peer, udp } = yield* Mock.connect()
       yield* Effect.sleep("3 seconds")
@@ -223,7 +223,7 @@ describe("Engine, what a server may do", () => {
       assert.lengthOf(yield* sentOf("ping", udp), 2)
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("answers a heartbeat that the server asks for", () =>
+  it.effect("answers a heartbeat that the server requests", () =>
     Rig.run(Effect.gen(function*() {
       const { peer, say } = yield* Mock.connect()
       while ((yield* peer.waiting) > 0) yield* peer.take
@@ -243,7 +243,7 @@ describe("Engine, what a server may do", () => {
       })).pipe(Effect.provide(Mock.layer)))
   }
 
-  it.effect("keeps one heartbeat when Hello comes again, with the new interval", () =>
+  it.effect("keeps a single heartbeat, with the new interval, when Hello comes again", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, peer, say } = yield* Mock.connect()
       yield* Effect.forever(Effect.flatMap(peer.take, (frame) => {
@@ -257,7 +257,7 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual((yield* connection.statistics).heartbeatsSent - before, 10)
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("does not beat faster than once a second, whatever Hello says", () =>
+  it.effect("sends no more than one heartbeat a second, whatever Hello says", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, peer, say } = yield* Mock.connect()
       yield* Effect.forever(Effect.flatMap(peer.take, (frame) => {
@@ -271,7 +271,7 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual((yield* connection.statistics).heartbeatsSent - before, 10)
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("closes its audio with silence under the newest key", () =>
+  it.effect("ends its audio with silence under the newest key", () =>
     Rig.run(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { connection, say, takeDatagram } = yield* Scope.provide(Mock.connect(), scope)
@@ -293,7 +293,7 @@ describe("Engine, what a server may do", () => {
       assert.isFalse(OpusPacket.isSilence(payloads.at(-6) ?? new Uint8Array(0)))
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("goes on without loss under a new key", () =>
+  it.effect("continues without loss under a new key", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, say, takeDatagram, udp } = yield* Mock.connect()
       const [former, next] = [yield* Mock.cipher(0), yield* Mock.cipher(1)]
@@ -328,7 +328,7 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual((yield* connection.statistics).failedToOpen, 1)
     })).pipe(Effect.provide(Mock.layer)))
 
-  /** Keys take their time. */
+  /** Keys take a millisecond to make. */
   const slowCrypto = Layer.effect(
     VoiceCrypto.VoiceCrypto,
     Effect.map(
@@ -339,7 +339,7 @@ describe("Engine, what a server may do", () => {
   ).pipe(Layer.provide(VoiceCrypto.layer))
   const slow = Mock.layerWith(slowCrypto)
 
-  it.effect("takes the last of two keys that come at once", () =>
+  it.effect("uses the last of two keys that come at once", () =>
     Rig.run(Effect.gen(function*() {
       const { fiber, say, takeDatagram } = yield* Mock.describe()
       yield* say({ op: 4, d: { mode: Mock.mode, secret_key: Mock.key(1), dave_protocol_version: 0 } })
@@ -352,7 +352,7 @@ describe("Engine, what a server may do", () => {
       )
     })).pipe(Effect.provide(slow)))
 
-  it.effect("ends for a reason that comes right behind the session's description, too", () =>
+  it.effect("ends for a reason that comes right after the Session Description, too", () =>
     Rig.run(Effect.gen(function*() {
       const { fiber, peer } = yield* Mock.describe()
       yield* peer.close(4014)
@@ -360,7 +360,7 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual(reason._tag, "Disconnected")
     })).pipe(Effect.provide(slow)))
 
-  it.effect("goes on counting nonces when the key that it has is given again", () =>
+  it.effect("continues to count nonces when the key it has is given again", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, say, takeDatagram } = yield* Mock.connect()
       yield* connection.attach(Mock.ringOf(frames))
@@ -376,7 +376,7 @@ describe("Engine, what a server may do", () => {
       for (const [i, counter] of counters.entries()) assert.strictEqual(counter, ((counters[0] ?? 0) + i) >>> 0)
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("goes on counting nonces when a later key is given again", () =>
+  it.effect("continues to count nonces when a later key is given again", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, say, takeDatagram } = yield* Mock.connect()
       const again = say({ op: 4, d: { mode: Mock.mode, secret_key: Mock.key(1), dave_protocol_version: 0 } })
@@ -424,7 +424,7 @@ describe("Engine, what a server may do", () => {
       assert.deepInclude(answer.value, { rtcpReceived: 1, rtcpFailedToOpen: 0, rtcpSent: reports.length })
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("gives up a key when there is a newer one, and the last with the connection", () =>
+  it.effect("releases a key when there is a newer one, and the last with the connection", () =>
     Effect.gen(function*() {
       const open: Array<number> = []
       let made = 0
@@ -458,7 +458,7 @@ describe("Engine, what a server may do", () => {
       assert.deepStrictEqual(open, [])
     }))
 
-  it.effect("tries five times to resume where nobody says how often", () =>
+  it.effect("tries five times to resume by default", () =>
     Rig.run(Effect.gen(function*() {
       const webSockets = yield* MockTransport.MockWebSockets
       for (const refusals of [4, 5]) {
@@ -472,7 +472,7 @@ describe("Engine, what a server may do", () => {
       }
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("stops sending, with silence, when it has ended, and says so once", () =>
+  it.effect("stops sending, after silence, when it has ended, and reports its end once", () =>
     Rig.run(Effect.gen(function*() {
       const { attach, ends, peer, udp } = yield* engine()
       const cipher = yield* Mock.cipher(0)
@@ -489,7 +489,7 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual(ends(), 1)
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("has one end, though a second reason comes behind the first", () =>
+  it.effect("ends once, even if a second reason follows the first", () =>
     Rig.run(Effect.gen(function*() {
       const { attach, ends, events, peer } = yield* engine()
       attach(frames)
@@ -503,7 +503,7 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual(ended.error.reason._tag, "CryptoFailed")
     })).pipe(Effect.provide(Mock.layerWith(exhausting))))
 
-  it.effect("says nothing of an end when it was left, not even if its last packets find no nonces", () =>
+  it.effect("reports no end when it is left, even if its last packets find no nonces", () =>
     Effect.gen(function*() {
       const [ends, sent, udp] = yield* Rig.run(Effect.gen(function*() {
         const { attach, ends, udp } = yield* engine()
@@ -524,7 +524,7 @@ describe("Engine, what a server may do", () => {
       assert.deepStrictEqual(yield* take, { op: 5, d: { speaking: 5, delay: 0, ssrc: Mock.ssrc } })
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("begins with sequence numbers and timestamps that nobody can guess", () =>
+  it.effect("begins with random sequence numbers and timestamps", () =>
     Effect.gen(function*() {
       const sequences = new Set<number>()
       const timestamps = new Set<number>()
@@ -557,7 +557,7 @@ describe("Engine, what a server may do", () => {
       })).pipe(Effect.provide(Mock.layer)))
   }
 
-  it.effect("reports first after half of 5 seconds, more or less, then as often, and names the time of the world", () => {
+  it.effect("sends a report after about 2.5 seconds, then every 5, with the wall-clock time", () => {
     const worldMs = Date.UTC(2026, 1, 3)
     const program = Effect.gen(function*() {
       const { attach, udp } = yield* engine()
@@ -572,7 +572,7 @@ describe("Engine, what a server may do", () => {
         return Math.round(Rtcp.unixMsOf(packet.ntpTimestamp) - worldMs)
       })
     })
-    // what is drawn is the middle of each time
+    // the random draw is the middle of each interval
     const middle = { nextDoubleUnsafe: () => 0.5, nextIntUnsafe: () => 0 }
     return Effect.gen(function*() {
       yield* TestClock.setTime(worldMs)
@@ -580,7 +580,7 @@ describe("Engine, what a server may do", () => {
     }).pipe(Effect.provide(Mock.layer), Effect.provideService(Random.Random, middle))
   })
 
-  it.effect("says in its statistics whose each source is", () =>
+  it.effect("names the user of each source in its statistics", () =>
     Rig.run(Effect.gen(function*() {
       const { command, events, udp } = yield* engine({}, [
         { op: 5, d: { user_id: guest, ssrc: Ssrc.make(9), speaking: 1 } }
@@ -598,7 +598,7 @@ describe("Engine, what a server may do", () => {
       ])
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("takes for another stream what comes of an SSRC whose owner has left", () =>
+  it.effect("drops the source of an SSRC from its statistics when its user has left", () =>
     Rig.run(Effect.gen(function*() {
       const { command, events, say, udp } = yield* engine({}, [
         { op: 5, d: { user_id: guest, ssrc: Ssrc.make(9), speaking: 1 } }
@@ -615,7 +615,7 @@ describe("Engine, what a server may do", () => {
       assert.deepStrictEqual(answer.value.sources, [])
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("makes no group at a version that knows none", () =>
+  it.effect("opens no group at a version without end-to-end encryption", () =>
     Rig.run(Effect.gen(function*() {
       const { events } = yield* engine({ version: 7 })
       assert.deepStrictEqual(events, [])
@@ -626,7 +626,7 @@ describe("Engine, what a server may do", () => {
       ))
     ))
 
-  it.effect("answers each question for a verification code with its number", () =>
+  it.effect("answers each request for a verification code with its number", () =>
     Rig.run(Effect.gen(function*() {
       const { command, events } = yield* engine()
       for (const request of [41, 42]) command({ _tag: "AskVerificationCode", request, userId: guest })
@@ -636,12 +636,12 @@ describe("Engine, what a server may do", () => {
       for (const { failure } of answers) assert.strictEqual(failure, "the call is not end-to-end encrypted")
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("lets nothing out that has to be encrypted and cannot be yet, from the first packet on", () =>
+  it.effect("sends nothing that has to be encrypted and cannot be yet, from the first packet on", () =>
     Rig.run(Effect.gen(function*() {
       const { attach, command, events, udp } = yield* engine({}, [{ op: 11, d: { user_ids: [guest] } }], 1)
       const ring = attach(frames)
       yield* Effect.sleep("1 second")
-      // it waits, and is not taken as if nobody had to hear it
+      // the audio waits, and is not consumed as if nobody had to hear it
       assert.deepStrictEqual(yield* sentOf("rtp", udp), [])
       assert.strictEqual(ring.framesRead(), 0)
       yield* Effect.sleep("10 seconds")
@@ -653,7 +653,7 @@ describe("Engine, what a server may do", () => {
       assert.deepInclude(answer.value, { framesWithheld: frames.length, failedToEncrypt: 0 })
     })).pipe(Effect.provide(Mock.layerWith(VoiceCrypto.layer, MockDave.layer))))
 
-  it.effect("encrypts the first packet already when the group came before there was anything to send with", () =>
+  it.effect("encrypts even the first packet if the group came before anything could be sent", () =>
     Rig.run(Effect.gen(function*() {
       const bytes = Uint8Array.of(1, 2, 3)
       const connecting = Engine.connect(Mock.info, {}, () => {})
@@ -675,7 +675,7 @@ describe("Engine, what a server may do", () => {
       assert.deepStrictEqual(first?.payload, MockDave.protect(frames[0]?.data ?? assert.fail("a frame"), 1))
     })).pipe(Effect.provide(Mock.layerWith(slowCrypto, MockDave.layer))))
 
-  it.effect("answers what is said of a group while Identify is still on its way", () =>
+  it.effect("answers messages about a group while Identify is still on its way", () =>
     Rig.run(Effect.gen(function*() {
       const webSockets = yield* MockTransport.MockWebSockets
       yield* Effect.forkScoped(Engine.connect(Mock.info, {}, () => {}), { startImmediately: true })
@@ -694,7 +694,7 @@ describe("Engine, what a server may do", () => {
       }
     })).pipe(Effect.provide(Layer.provideMerge(slowIdentify, Mock.layerWith(VoiceCrypto.layer, MockDave.layer)))))
 
-  it.effect("ends when the voice gateway wants a version of encryption that is not known here", () =>
+  it.effect("ends if the voice gateway demands an unknown version of encryption", () =>
     Rig.run(Effect.gen(function*() {
       const { events, say } = yield* engine({}, [], 1)
       yield* say({ op: 24, d: { epoch: 1, protocol_version: 2 } })
@@ -702,7 +702,7 @@ describe("Engine, what a server may do", () => {
       assert.deepStrictEqual(endedBy(events), [["E2eeFailed", "Version"]])
     })).pipe(Effect.provide(Mock.layerWith(VoiceCrypto.layer, MockDave.layer))))
 
-  it.effect("ends when its group is lost with the thread that keeps it", () => {
+  it.effect("ends if its group is lost with the thread that keeps it", () => {
     const lost: Array<(error: VoiceError.VoiceError) => void> = []
     const dave = Layer.effect(
       Dave.Dave,
@@ -722,7 +722,7 @@ describe("Engine, what a server may do", () => {
     })).pipe(Effect.provide(Mock.layerWith(VoiceCrypto.layer, dave)))
   })
 
-  it.effect("ends when a new key comes with another mode", () =>
+  it.effect("ends if a new key comes with another mode", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, say } = yield* Mock.connect()
       yield* say({ op: 4, d: { mode: "aead_xchacha20_poly1305_rtpsize", secret_key: Mock.key(1) } })
@@ -730,7 +730,7 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual(reason._tag, "ProtocolViolated")
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("gives packets without a user until somebody says whose they are, and follows changes", () =>
+  it.effect("gives packets without a user until their sender is named, and follows changes", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, say, udp } = yield* Mock.connect()
       const cipher = yield* Mock.cipher(0)
@@ -742,11 +742,11 @@ describe("Engine, what a server may do", () => {
         return packets.at(-1)
       })
       assert.isFalse(Object.hasOwn((yield* hear(9)) ?? {}, "userId"))
-      // what it carries need not be said
+      // the flags may be missing
       yield* say({ op: 5, d: { user_id: guest, ssrc: Ssrc.make(9) } })
       yield* Effect.sleep("1 millis")
       assert.strictEqual((yield* hear(9))?.userId, guest)
-      // after a rejoin under another SSRC, the former belongs to nobody, and what was under way to no one else
+      // after a rejoin under another SSRC, the former one belongs to nobody, and packets in transit go to no one else
       yield* say({ op: 12, d: { user_id: guest, audio_ssrc: Ssrc.make(10), video_ssrc: Ssrc.make(0), streams: [] } })
       yield* Effect.sleep("1 millis")
       assert.strictEqual((yield* hear(10))?.userId, guest)
@@ -761,7 +761,7 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual(packets.length, sequence - 2)
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("remembers who was introduced before the session was described", () =>
+  it.effect("remembers users who were introduced before the Session Description", () =>
     Rig.run(Effect.gen(function*() {
       const other = UserId.make("32")
       const { connection, udp } = yield* Mock.connect({}, [
@@ -777,7 +777,7 @@ describe("Engine, what a server may do", () => {
       assert.sameMembers([...connection.members()], [guest, other])
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("tells what is said of clients (ops 12, 18 and 20), also before there is anybody to hear it", () =>
+  it.effect("reports what ops 12, 18 and 20 say about clients, also before anyone observes", () =>
     Rig.run(Effect.gen(function*() {
       const other = UserId.make("32")
       const { connection, say } = yield* Mock.connect({}, [
@@ -792,7 +792,7 @@ describe("Engine, what a server may do", () => {
       yield* say({ op: 12, d: { ...video, video_ssrc: Ssrc.make(0) } })
       yield* say({ op: 18, d: { user_id: other, flags: null } })
       yield* say({ op: 20, d: { user_id: other, platform: null } })
-      // nothing is said in these
+      // these say nothing
       yield* say({ op: 12, d: video })
       yield* say({ op: 18, d: { user_id: other } })
       yield* say({ op: 20, d: { user_id: other } })
@@ -806,9 +806,9 @@ describe("Engine, what a server may do", () => {
       assert.deepStrictEqual([...connection.clients], [[other, { video: false }]])
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("gives Speaking a lead over the first packet", () =>
+  it.effect("delays the first packet so that Speaking has a lead", () =>
     Rig.run(Effect.gen(function*() {
-      // so that the grid of the beat does not give it by chance
+      // so that the lead does not come from the grid of the beat by chance
       yield* Effect.sleep("10 millis")
       const { connection, takeDatagram } = yield* Mock.connect()
       yield* connection.attach(Mock.ringOf(frames))
@@ -817,7 +817,7 @@ describe("Engine, what a server may do", () => {
       assert.isAtMost(elapsedMs, 40)
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("counts what is no audio and what does not open", () =>
+  it.effect("counts datagrams that are not audio or cannot be opened", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, udp } = yield* Mock.connect()
       const cipher = yield* Mock.cipher(0)
@@ -857,7 +857,7 @@ describe("Engine, what a server may do", () => {
       assert.deepStrictEqual(packets, [])
     })).pipe(Effect.provide(Mock.layer)))
 
-  it.effect("holds a bounded number of packets for a slow reader and counts the lost ones", () =>
+  it.effect("holds a bounded number of packets for a slow reader, and counts the dropped ones", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, udp } = yield* Mock.connect({ receiveCapacity: 10 })
       const cipher = yield* Mock.cipher(0)
@@ -872,7 +872,7 @@ describe("Engine, what a server may do", () => {
       const sequences = yield* Fiber.join(fiber)
       assert.isAtLeast(connection.packetsDropped(), 80)
       assert.isAtMost(connection.packetsDropped(), 90)
-      // what it gets last are the newest
+      // the last packets it gets are the newest
       assert.isAtLeast(sequences.at(-1) ?? 0, 90)
       assert.deepStrictEqual(sequences, sequences.toSorted((a, b) => a - b))
     })).pipe(Effect.provide(Mock.layer)))

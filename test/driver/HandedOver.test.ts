@@ -21,7 +21,7 @@ const handedOver = (count: number) => {
 }
 
 describe("HandedOver", () => {
-  it("releases what plays and what waits", () => {
+  it("releases the rings of tracks that play and of tracks that wait", () => {
     const { attach, released } = handedOver(3)
     attach(1)
     attach(2, 50)
@@ -29,7 +29,7 @@ describe("HandedOver", () => {
     assert.deepStrictEqual(released(), [1, 2, 3])
   })
 
-  it("leaves alone what another one has taken the place of", () => {
+  it("leaves a ring alone whose track was replaced by another", () => {
     const { attach, released } = handedOver(3)
     attach(1)
     attach(2, "drained")
@@ -37,7 +37,7 @@ describe("HandedOver", () => {
     assert.deepStrictEqual(released(), [3])
   })
 
-  it("leaves alone what was taken away, and what the driver has gone over from", () => {
+  it("leaves rings alone whose tracks were detached, or that the driver has moved on from", () => {
     const { attach, line, released } = handedOver(5)
     attach(1)
     attach(2, "drained")
@@ -51,7 +51,7 @@ describe("HandedOver", () => {
     assert.deepStrictEqual(released(), [3, 5])
   })
 
-  it("releases each once: by the second time another driver may have it", () => {
+  it("releases each ring once, since another driver may have it by the second time", () => {
     const { attach, released, rings } = handedOver(1)
     attach(1)
     assert.deepStrictEqual(released(), [1])

@@ -19,7 +19,7 @@ const connect = (options?: VoiceDriver.ConnectOptions, change?: Partial<VoiceDri
     return yield* driver.connect(new VoiceDriver.ConnectionInfo({ ...info, ...change }), options)
   })
 
-/** What any clone can carry: neither functions nor class instances other than bytes and shared memory. */
+/** What any clone can carry: no functions, and no class instances other than bytes and shared memory. */
 const isPlain = (value: unknown): boolean => {
   if (value === null || ["string", "number", "boolean", "undefined"].includes(typeof value)) return true
   if (typeof value !== "object") return false
@@ -38,7 +38,7 @@ describe("MessagePortLine", () => {
   it.live("carries a whole visit through a MessageChannel, over loopback", () =>
     Rig.visit.pipe(Effect.scoped, Effect.provide(Ports.layer(Ports.real).pipe(Layer.provideMerge(Rig.loopback())))))
 
-  it.effect("does not end what is opened anew while an end is told", () =>
+  it.effect("does not end a connection that is opened again while an end is being reported", () =>
     Effect.gen(function*() {
       const events = new EventEmitter()
       const client = yield* MessagePortLine.makeClient({
@@ -60,7 +60,7 @@ describe("MessagePortLine", () => {
       assert.isUndefined(next?.pollUnsafe())
     }).pipe(Effect.scoped))
 
-  it.effect("leaves alone what was closed before its thread has ended, and the ring that another one takes from by then", () =>
+  it.effect("leaves alone what was closed before its thread ended, and a ring that another driver took over", () =>
     Effect.gen(function*() {
       const events = new EventEmitter()
       const established = { version: 8, ssrc: 1, mode: Mock.mode, address: "198.51.100.1", port: 1 }
@@ -88,9 +88,9 @@ describe("MessagePortLine", () => {
       assert.isTrue(ring.isTaken())
     }).pipe(Effect.scoped))
 
-  describe("lets nothing cross but plain data", () => {
+  describe("data that crosses", () => {
     const crossed: Array<Ports.Crossed> = []
-    it.effect("secrets only where they are needed", () =>
+    it.effect("is plain, and contains secrets only where they are needed", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const secrets: Array<string> = []
@@ -125,7 +125,7 @@ describe("MessagePortLine", () => {
         assert.isFalse(texts.some((text) => text.includes(key)))
       }).pipe(Effect.provide(memory(() => Ports.virtual(crossed)))))
 
-    it.effect("of a received packet its payload, and no other bytes that lie beside it", () =>
+    it.effect("contains the payload of a received packet, but no bytes next to it", () =>
       Effect.gen(function*() {
         const crossed: Array<Ports.Crossed> = []
         const line = yield* Layer.build(memory(() => Ports.virtual(crossed)))
@@ -142,18 +142,18 @@ describe("MessagePortLine", () => {
       }))
   })
 
-  describe("fails as the driver in this process does", () => {
+  describe("fails like the driver in this process", () => {
     const drop = (point: Emulator.FaultPoint, op: number | string): Emulator.Fault => (subject) =>
       subject.point === point && subject.op === op ? { _tag: "Drop" } : undefined
     const cases: ReadonlyArray<
       readonly [string, VoiceDriver.ConnectOptions, Partial<VoiceDriver.ConnectionInfo>, Emulator.Fault | undefined]
     > = [
-      ["a wrong token", {}, { token: Redacted.make("wrong") }, undefined],
-      ["nobody there", {}, { endpoint: "ws://nobody.emulator" }, undefined],
-      ["no common mode", { modes: ["xsalsa20_poly1305"] }, {}, undefined],
-      ["no Hello", { phaseTimeoutMs: 700 }, {}, drop("voice-out", 8)],
-      ["no session description", {}, {}, drop("voice-out", 4)],
-      ["no discovery", {}, {}, drop("datagram-in", "discovery")]
+      ["for a wrong token", {}, { token: Redacted.make("wrong") }, undefined],
+      ["if nobody is there", {}, { endpoint: "ws://nobody.emulator" }, undefined],
+      ["without a common mode", { modes: ["xsalsa20_poly1305"] }, {}, undefined],
+      ["without Hello", { phaseTimeoutMs: 700 }, {}, drop("voice-out", 8)],
+      ["without a Session Description", {}, {}, drop("voice-out", 4)],
+      ["without IP discovery", {}, {}, drop("datagram-in", "discovery")]
     ]
     for (const [what, options, change, fault] of cases) {
       it.effect(what, () =>
@@ -174,7 +174,7 @@ describe("MessagePortLine", () => {
         }))
     }
 
-    it.effect("a connection that is lost", () =>
+    it.effect("when a connection is lost", () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const connection = yield* connect()
@@ -187,8 +187,8 @@ describe("MessagePortLine", () => {
       })).pipe(Effect.provide(memory(Ports.virtual))))
   })
 
-  describe("ends", () => {
-    it.effect("the connection at the other end when the scope closes here", () =>
+  describe("closing", () => {
+    it.effect("closes the connection at the other end when the scope closes here", () =>
       Effect.gen(function*() {
         const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
           const scope = yield* Scope.make()
@@ -205,7 +205,7 @@ describe("MessagePortLine", () => {
       }).pipe(Effect.provide(memory(Ports.virtual))))
 
     for (const afterMs of [0, 1, 3, 5, 8]) {
-      it.effect(`a connection that is interrupted ${afterMs} ms after it was begun`, () =>
+      it.effect(`closes a connection that is interrupted ${afterMs} ms after it was begun`, () =>
         Rig.run(Effect.gen(function*() {
           const info = yield* Rig.grant("lobby")
           const driver = yield* VoiceDriver.VoiceDriver
@@ -222,7 +222,7 @@ describe("MessagePortLine", () => {
         })).pipe(Effect.provide(memory(Ports.virtual))))
     }
 
-    /** Connected through ports that the test serves by itself. */
+    /** A way to connect through ports that the test serves itself. */
     const served = Effect.gen(function*() {
       const ports = Ports.virtual()
       const serving = yield* Effect.forkChild(VoiceDriver.serve(ports.far), { startImmediately: true })
@@ -235,7 +235,7 @@ describe("MessagePortLine", () => {
       return { ports, serving, connect, info }
     })
 
-    it.effect("every connection when the other end stops serving, and says so here", () =>
+    it.effect("ends every connection when the other end stops serving, and reports that here", () =>
       Rig.run(Effect.gen(function*() {
         const { connect, info, ports, serving } = yield* served
         const connection = yield* connect(info)
@@ -254,7 +254,7 @@ describe("MessagePortLine", () => {
         yield* connect(info)
       })).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("an attempt to connect when the other end stops serving", () =>
+    it.effect("fails an attempt to connect when the other end stops serving", () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         yield* discord.faults.add(({ op, point }) => point === "voice-out" && op === 2 ? { _tag: "Drop" } : undefined)
@@ -266,17 +266,17 @@ describe("MessagePortLine", () => {
         assert.deepStrictEqual((yield* discord.snapshot).voiceSessions, [])
       })).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("an attempt whose driver dies of a defect", () =>
+    it.effect("fails an attempt whose driver dies of a defect", () =>
       Rig.run(Effect.gen(function*() {
         const { connect, info } = yield* served
-        // twice: whoever serves has outlived the first
+        // twice, since the server has outlived the first
         for (let i = 0; i < 2; i++) assert.strictEqual((yield* Rig.reasonOf(connect(info)))._tag, "SocketOpenFailed")
       })).pipe(
         Effect.provideService(VoiceSocket.VoiceSocket, { open: () => Effect.die("broken") }),
         Effect.provide(Layer.merge(Rig.memory(), Logger.layer([])))
       ))
 
-    it.effect("both sides when the port closes", () =>
+    it.effect("ends both sides when the port closes", () =>
       Rig.run(Effect.gen(function*() {
         const { connect, info, ports } = yield* served
         const connection = yield* connect(info)
@@ -288,7 +288,7 @@ describe("MessagePortLine", () => {
       })).pipe(Effect.provide(Rig.memory())))
   })
 
-  it.effect("survives messages that are none of its own, at both ends", () =>
+  it.effect("survives messages that are not its own, at both ends", () =>
     Effect.gen(function*() {
       const ports = Ports.virtual()
       const line = memory(() => ports)
@@ -317,7 +317,7 @@ describe("MessagePortLine", () => {
       }).pipe(Effect.provide(line))
     }))
 
-  it.effect("gives up an end that nobody serves", () =>
+  it.effect("gives up on an end that nobody serves", () =>
     Effect.gen(function*() {
       const silent = yield* Layer.build(VoiceDriver.layerMessagePort(Ports.virtual().near))
       const { reason } = yield* Rig.run(Effect.scoped(Effect.flip(Effect.provideContext(connect(), silent))))
@@ -326,7 +326,7 @@ describe("MessagePortLine", () => {
     }).pipe(Effect.provide(Rig.memory())))
 
   for (const [where, line] of [["over a port", memory(Ports.virtual)], ["in this process", Rig.memory()]] as const) {
-    it.effect(`takes and refuses options ${where}`, () =>
+    it.effect(`accepts and rejects options ${where}`, () =>
       Effect.gen(function*() {
         const wrong: ReadonlyArray<readonly [VoiceDriver.ConnectOptions, string]> = [
           [{ resumeAttempts: 1_000 }, "resumeAttempts"],

@@ -12,7 +12,7 @@ const rig = Effect.gen(function*() {
 })
 
 describe("Patience", () => {
-  it.effect("asks again after 10 seconds, then after twice the time, 5 minutes at most", () =>
+  it.effect("asks again after 10 seconds, then after twice the time, up to 5 minutes", () =>
     Effect.gen(function*() {
       const { asked, patience } = yield* rig
       patience.await({ name: "a" })
@@ -24,7 +24,7 @@ describe("Patience", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("begins anew with another question, and after an answer with the first time", () =>
+  it.effect("starts over with another question, and with the first delay after an answer", () =>
     Effect.gen(function*() {
       const { asked, patience } = yield* rig
       patience.await({ name: "a" })
@@ -42,7 +42,7 @@ describe("Patience", () => {
       assert.deepStrictEqual(asked, ["b", "c"])
     }).pipe(Effect.scoped))
 
-  it.effect("asks once, however often it is told that the same is unanswered", () =>
+  it.effect("asks once, however often the same question is reported as unanswered", () =>
     Effect.gen(function*() {
       const { asked, patience } = yield* rig
       const question = { name: "a" }

@@ -4,7 +4,7 @@ import type { FromDriver, ThreadOptions } from "../../src/driver/messages.ts"
 import * as Served from "../../src/driver/Served.ts"
 import * as Rig from "../integration/rig.ts"
 
-/** A driver, what it says, and a wait until it has said so much. */
+/** A driver, what it has said, and a way to wait until it has said that much. */
 const served = (options: ThreadOptions = {}, logLevel: LogLevel.LogLevel = "Warn") =>
   Effect.map(
     Effect.acquireRelease(
@@ -24,7 +24,7 @@ const served = (options: ThreadOptions = {}, logLevel: LogLevel.LogLevel = "Warn
   )
 
 describe("Served", () => {
-  it.live("takes what comes before its services are made, and passes on what is logged", () =>
+  it.live("handles messages that come before its services are ready, and passes on its log", () =>
     Effect.gen(function*() {
       const { driver, said, until } = yield* served({ dave: "disabled" })
       driver.receive({ _tag: "Line", message: "early" })
@@ -38,7 +38,7 @@ describe("Served", () => {
       ])
     }).pipe(Effect.scoped))
 
-  it.live("passes on nothing below the level of the program's log", () =>
+  it.live("passes on nothing below the log level of the program", () =>
     Effect.gen(function*() {
       const { driver, said, until } = yield* served({ dave: "disabled" }, "Error")
       driver.receive({ _tag: "Line", message: "what is no message" })
@@ -47,7 +47,7 @@ describe("Served", () => {
       assert.deepStrictEqual(said.map(({ _tag }) => _tag), ["Line", "Line"])
     }).pipe(Effect.scoped))
 
-  it.live("says why it has died", () =>
+  it.live("reports why it has died", () =>
     Effect.gen(function*() {
       const { said, until } = yield* served(JSON.parse("{ \"crypto\": { \"preference\": 7 } }"))
       yield* until(1)

@@ -31,7 +31,7 @@ describe("SsrcMap", () => {
     assert.isUndefined(users.userOf(two))
   })
 
-  it("knows for a second that an SSRC is nobody's any more, and tells when it is not somebody's", () => {
+  it("remembers for a second that an SSRC was freed, and reports when one is", () => {
     let nowMs = 0
     const freed: Array<number> = []
     const users = SsrcMap.make({ now: () => nowMs, onFreed: (ssrc) => freed.push(ssrc) })
@@ -50,7 +50,7 @@ describe("SsrcMap", () => {
     users.forget(anna)
     users.assign(one, bert)
     assert.isFalse(users.isFreed(one))
-    // taken over by somebody, and left for another one
+    // taken over by anna, and left for another one
     users.assign(one, anna)
     assert.isFalse(users.isFreed(one))
     users.assign(two, anna)
@@ -61,7 +61,7 @@ describe("SsrcMap", () => {
     assert.isTrue(users.isFreed(Ssrc.make(998)))
   })
 
-  it("remembers the last 256 who have left, by when they left last", () => {
+  it("remembers the 256 SSRCs that were freed last", () => {
     const users = SsrcMap.make({ now: () => 0 })
     const leave = (ssrc: number) => {
       users.assign(Ssrc.make(ssrc), anna)
@@ -95,7 +95,7 @@ describe("SsrcMap", () => {
     }
   })
 
-  it("remembers so many users and no more, and forgets whom it has known for longest", () => {
+  it("remembers at most 100,000 users, and forgets those it has known longest", () => {
     const users = SsrcMap.make()
     for (let i = 0; i < 120_000; i++) users.assign(Ssrc.make(i), UserId.make(String(i)))
     const known = Array.from({ length: 120_000 }, (_, i) => users.userOf(Ssrc.make(i))).filter((id) => id !== undefined)

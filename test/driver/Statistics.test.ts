@@ -5,7 +5,7 @@ import { Ssrc } from "../../src/protocol/Identifier.ts"
 
 const source = { ssrc: Ssrc.make(9), packets: 1, lost: 0, reordered: 0, lossShare: 0, jitterMs: 0 }
 
-/** No number twice. */
+/** No number occurs twice. */
 const parts: Statistics.Parts = {
   sender: {
     packets: 1,
@@ -116,7 +116,7 @@ describe("Statistics", () => {
     assert.deepStrictEqual(Statistics.gather(parts), expected)
   })
 
-  it("leaves out what was not measured, and counts nothing of an encryption that is not spoken", () => {
+  it("omits what was not measured, and counts nothing for an encryption that is not in use", () => {
     const unmeasured = new Set([
       "mediaRoundTripMs",
       "pingRoundTripMs",

@@ -9,7 +9,7 @@ import * as Mock from "./mockServer.ts"
 
 const nowhere = new URL("./nowhere/driverWorker.js", import.meta.url)
 
-/** What is logged, in place of the loggers that there are. */
+/** Replaces all loggers, and keeps what is logged. */
 const logged = (log: Array<string>) =>
   Logger.layer([Logger.make(({ logLevel, message }) => void log.push(`${logLevel} ${String(message)}`))])
 
@@ -17,7 +17,7 @@ const connect = (thread: Thread.Thread, info: VoiceDriver.ConnectionInfo = Mock.
   makeConnection(info, {}, (emit) => thread.open(info, {}, emit))
 
 describe("Thread", () => {
-  it.live("drives here where it cannot be started, and says so once", () =>
+  it.live("runs the driver in this thread if it cannot be started, and warns once", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
       const layer = Layer.effect(
@@ -39,7 +39,7 @@ describe("Thread", () => {
       )
     }).pipe(Effect.provide(Rig.loopback())))
 
-  it.live("tells of a driver that has died there, starts another one with the next attempt, and logs here what they log", () =>
+  it.live("reports a driver that has died, starts another with the next attempt, and passes on their logs", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
       yield* Effect.gen(function*() {
@@ -61,7 +61,7 @@ describe("Thread", () => {
       )
     }))
 
-  it.live("ends what is left when its scope closes, and begins nothing afterwards", () =>
+  it.live("ends all connections when its scope closes, and begins none afterwards", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const thread = yield* Scope.provide(Thread.make({}, nowhere), scope)
@@ -75,7 +75,7 @@ describe("Thread", () => {
       yield* Rig.settled(Effect.map(discord.snapshot, ({ voiceSessions }) => assert.deepStrictEqual(voiceSessions, [])))
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(Rig.loopback(), Logger.layer([])))))
 
-  it.effect("refuses options that make no sense, and starts nothing for them", () =>
+  it.effect("rejects options that make no sense, and starts nothing for them", () =>
     Effect.gen(function*() {
       const thread = yield* Thread.make({ datagram: { receiveBufferBytes: 0 } })
       const reason = yield* Rig.reasonOf(connect(thread))

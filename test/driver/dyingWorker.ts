@@ -1,4 +1,4 @@
-/** The file of a thread whose driver says how it was begun, and dies of the first message. */
+/** The file of a thread whose driver reports how it was started, and dies of the first message. */
 import type { FromDriver, ToDriver } from "../../src/driver/messages.ts"
 import * as HelperThread from "../../src/transport/HelperThread.ts"
 

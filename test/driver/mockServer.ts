@@ -41,7 +41,7 @@ export const ssrc = Ssrc.make(7_000)
 export const mode = "aead_aes256_gcm_rtpsize"
 export const key = (n: number) => Array.from({ length: 32 }, (_, i) => (i * 7 + n) & 0xff)
 
-/** A server that has just described a session, and what is coming up meanwhile. */
+/** A server that has just described a session, and whatever is being connected meanwhile. */
 export const describeTo = <A, R>(
   connecting: Effect.Effect<A, VoiceError.VoiceError, R>,
   options: VoiceDriver.ConnectOptions,
@@ -76,7 +76,7 @@ export const describeTo = <A, R>(
     yield* say({ op: 2, d: { ssrc, ip: "203.0.113.1", port: 50_001, modes: [mode] } })
     yield* Effect.forEach(early, say)
     const udp = yield* datagrams.accept
-    /** The next datagram that is neither ping nor report. */
+    /** The next datagram that is neither a ping nor a report. */
     const takeDatagram = Effect.gen(function*() {
       while (true) {
         const datagram = yield* udp.take
@@ -92,10 +92,10 @@ export const describeTo = <A, R>(
     return { fiber, peer, udp, say, take, takeDatagram, beats, identify }
   })
 
-/** A server that has just described a session, and the connection that is coming up. */
+/** A server that has just described a session, and the connection that is being made. */
 export const describe = Effect.fnUntraced(function*(
   options: VoiceDriver.ConnectOptions = {},
-  /** What the server says right behind Ready. */
+  /** What the server says right after Ready. */
   early: ReadonlyArray<VoicePayload.ServerMessage> = []
 ) {
   const driver = yield* VoiceDriver.VoiceDriver
@@ -111,7 +111,7 @@ export const connect = Effect.fnUntraced(function*(...options: Parameters<typeof
   return { connection, ...server }
 })
 
-/** The server's half of a key. */
+/** The server's cipher for a key. */
 export const cipher = (n: number) =>
   Effect.flatMap(VoiceCrypto.VoiceCrypto, (crypto) => crypto.make(mode, Redacted.make(Uint8Array.from(key(n)))))
 

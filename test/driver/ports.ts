@@ -19,8 +19,8 @@ export interface Crossed {
 }
 
 /**
- * Ports that deliver at once, so that virtual time does not overtake them. What crosses is cloned as between threads, and
- * remembered.
+ * Ports that deliver at once, so that virtual time does not overtake them. Whatever crosses is cloned as it is between
+ * threads, and kept in `crossed`.
  */
 export const virtual = (crossed: Array<Crossed> = []): Ports => {
   let open = true
@@ -69,7 +69,7 @@ export const real = (): Ports => {
   }
 }
 
-/** The driver at the near end, served at the far end by what the rig has. */
+/** The driver at the near end, served at the far end with the services of the rig. */
 export const layer = (make: () => Ports) =>
   Layer.unwrap(Effect.gen(function*() {
     const ports = yield* Effect.acquireRelease(Effect.sync(make), ({ close }) => Effect.sync(close))

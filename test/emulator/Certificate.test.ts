@@ -4,7 +4,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto"
 import * as Certificate from "../../src/emulator/shell/Certificate.ts"
 
 describe("Certificate", () => {
-  it.live("is for loopback and signed by its authority, which is an authority", () =>
+  it.live("is valid for loopback only and is signed by its own certificate authority", () =>
     Effect.gen(function*() {
       const { authority, certificate, privateKey } = yield* Certificate.make
       const ca = new X509Certificate(authority)
@@ -21,7 +21,7 @@ describe("Certificate", () => {
       assert.isUndefined(server.checkIP("10.0.0.1"))
     }))
 
-  it.live("is another one every time", () =>
+  it.live("is different each time", () =>
     Effect.gen(function*() {
       const one = yield* Certificate.make
       const two = yield* Certificate.make

@@ -10,7 +10,7 @@ const frames = (count: number, first = 0) =>
 const voiced = (guest: Emulator.Participant) =>
   Effect.map(guest.heard, (heard) => heard.filter(({ silence }) => !silence))
 
-/** Lets a guest speak and two virtual seconds pass. */
+/** Lets a guest speak while two virtual seconds pass. */
 const say = Effect.fnUntraced(function*(guest: Emulator.Participant, words: ReturnType<typeof frames>) {
   const speaking = yield* Effect.forkScoped(guest.speak(words), { startImmediately: true })
   yield* Emulator.Emulator.use(({ settle }) => settle)
@@ -21,7 +21,7 @@ const say = Effect.fnUntraced(function*(guest: Emulator.Participant, words: Retu
 const open: Emulator.WorldOptions = { channels: [{ name: "lobby", e2ee: "optional" }] }
 
 describe("End-to-end encryption", () => {
-  it.effect("lets guests hear each other, who know their group", () =>
+  it.effect("lets guests hear each other and reports their group, privacy codes and verification codes", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const alice = yield* discord.join({ user: "alice", channel: "secure" })
@@ -54,7 +54,7 @@ describe("End-to-end encryption", () => {
       assert.deepStrictEqual(yield* discord.advice, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("keeps those out of a channel that demands it who cannot", () =>
+  it.effect("keeps users who cannot encrypt out of channels that require it", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       for (const channel of ["lobby", "secure"]) {
@@ -66,7 +66,7 @@ describe("End-to-end encryption", () => {
       yield* discord.join({ user: "old", channel: "stage", e2ee: false })
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("is demanded in every channel but stages, unless profile or channel say otherwise", () =>
+  it.effect("is required in every channel except stages, unless the profile or the channel says otherwise", () =>
     Effect.gen(function*() {
       const demands = (profile: Profile.Profile) =>
         Effect.gen(function*() {
@@ -84,7 +84,7 @@ describe("End-to-end encryption", () => {
       assert.deepStrictEqual(yield* demands(Profile.year2022), open)
     }))
 
-  it.effect("is not had where one is who cannot", () =>
+  it.effect("is not used in a channel while one member cannot encrypt", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const plain = yield* discord.join({ user: "old", channel: "lobby", e2ee: false })
@@ -96,7 +96,7 @@ describe("End-to-end encryption", () => {
       assert.deepStrictEqual(Array.from((yield* discord.privacyCodes("lobby")).values()), [undefined, undefined])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory({ world: open }))))
 
-  it.effect("goes with guests who move, and never into a stage", () =>
+  it.effect("uses a new group in each channel that the guests move to, and none in a stage", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guests = [
@@ -116,7 +116,7 @@ describe("End-to-end encryption", () => {
       assert.strictEqual(codes.size, 4)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("goes wrong as it is told", () =>
+  it.effect("reports garbage frames from a misbehaving guest as undecryptable, until the guest behaves again", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const alice = yield* discord.join({ user: "alice", channel: "lobby" })
@@ -130,7 +130,7 @@ describe("End-to-end encryption", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("gives the same schedule for the same seed, whatever the keys", () =>
+  it.effect("produces the same run for the same seed, although the keys differ", () =>
     Effect.gen(function*() {
       const run = Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -149,7 +149,7 @@ describe("End-to-end encryption", () => {
       }).pipe(
         Effect.scoped,
         Effect.provide(Emulator.layerMemory({ seed: 5 }), { local: true }),
-        // the times of what is heard are by the clock, which begins anew
+        // Arrival times come from the clock, which has to start from zero again.
         Effect.provide(TestClock.layer(), { local: true })
       )
       const [first, again] = [yield* run, yield* run]

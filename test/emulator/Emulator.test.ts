@@ -18,7 +18,7 @@ const reason = <A, R>(effect: Effect.Effect<A, Emulator.EmulatorError, R>) =>
 const silence = Uint8Array.of(0xf8, 0xff, 0xfe)
 
 describe("Emulator", () => {
-  it.effect("has a world from the start", () =>
+  it.effect("starts with a guild, three channels, a bot and two voice servers", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { channels, guilds, users, voiceServers } = yield* discord.snapshot
@@ -33,7 +33,7 @@ describe("Emulator", () => {
       assert.strictEqual(yield* discord.guild("guild"), guilds[0]?.id)
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
-  it.effect("knows channels that a bot makes by their names, until they are gone", () =>
+  it.effect("finds channels created by a bot by name, until they are deleted", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { token } = yield* discord.createUser({ name: "maker", bot: true, moderator: true })
@@ -67,7 +67,7 @@ describe("Emulator", () => {
       yield* discord.createChannel({ name: "room" })
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("gives what happens as a stream", () =>
+  it.effect("streams joins, moves and leaves", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const happenings = yield* discord.happenings.pipe(
@@ -89,7 +89,7 @@ describe("Emulator", () => {
       ])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("takes names and ids as handles, and gives a name only once", () =>
+  it.effect("accepts both names and ids as handles, and refuses a name that is taken", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guild = yield* discord.createGuild({ name: "second", id: "77" })
@@ -117,7 +117,7 @@ describe("Emulator", () => {
       assert.deepInclude(yield* reason(discord.createChannel({ guild: "no", name: "x" })), { _tag: "UnknownName" })
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
-  it.effect("lets the options add to the world and replace parts of it", () =>
+  it.effect("lets the options add to the default world and replace parts of it", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       assert.strictEqual(yield* discord.guild("guild"), "1")
@@ -135,7 +135,7 @@ describe("Emulator", () => {
       }
     }))))
 
-  it.effect("says what is wrong with its options", () =>
+  it.effect("fails with the reason for invalid options", () =>
     Effect.gen(function*() {
       const start = (options: Emulator.EmulatorOptions) =>
         reason(Effect.provide(Emulator.Emulator, Emulator.layerMemory(options), { local: true }))
@@ -160,7 +160,7 @@ describe("Emulator", () => {
       )
     }))
 
-  it.effect("carries what one participant says to another at its media time", () =>
+  it.effect("carries frames from one participant to another at their media times", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const speaker = yield* discord.join({ user: "speaker", channel: "lobby" })
@@ -186,7 +186,7 @@ describe("Emulator", () => {
       assert.deepStrictEqual(yield* discord.advice, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("can be interrupted while it waits for frames", () =>
+  it.effect("lets a wait for frames be interrupted", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const listener = yield* discord.join({ user: "listener", channel: "lobby" })
@@ -233,7 +233,7 @@ describe("Emulator", () => {
       assert.include(client._tag === "NotJoinable" ? client.detail : "", "a client has logged in as this user")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("lets a participant leave with its scope, once", () =>
+  it.effect("makes a participant leave when its scope closes, once", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const present = Effect.map(discord.snapshot, ({ voiceStates }) => voiceStates.length)
@@ -251,12 +251,12 @@ describe("Emulator", () => {
       assert.strictEqual(yield* present, 0)
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
-  it.effect("outlives no emulator: a participant may leave after its end", () =>
+  it.effect("allows a participant's scope to close after the emulator has ended", () =>
     Emulator.Emulator.use((discord) => discord.join({ user: "guest", channel: "lobby" })).pipe(
       Effect.provide(Emulator.layerMemory())
     ))
 
-  it.effect("does not let a speaker wait for ever who was removed, or who is nowhere", () =>
+  it.effect("fails a speaker that is moved, loses its voice server or is kicked", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* discord.join({ user: "guest", channel: "lobby" })
@@ -268,7 +268,7 @@ describe("Emulator", () => {
           discord.faults.kick("guest")
         ]
       ) {
-        // the second has not begun when it happens
+        // The second one has not started yet when the fault happens.
         const speaking = yield* Effect.forEach([50, 50], (count) =>
           Effect.forkScoped(reason(guest.speak(Foreign.opus(count))), { startImmediately: true }))
         yield* TestClock.adjust("500 millis")
@@ -282,7 +282,7 @@ describe("Emulator", () => {
       assert.strictEqual((yield* reason(guest.speak(Foreign.opus(1))))._tag, "NotInVoice")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("lets a speaker go on through moves of its server, and its own, where it left off", () =>
+  it.effect("lets a speaker with `throughMoves` continue where it left off when its server or channel changes", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ear = yield* discord.join({ user: "ear", channel: "lobby" })
@@ -311,7 +311,7 @@ describe("Emulator", () => {
       const heard = (yield* ear.heard).filter(({ silence }) => !silence).map(({ payload }) =>
         all.indexOf(Buffer.from(payload).toString("hex"))
       )
-      // who listens is on the way as well, and may come a frame later
+      // The listener is moving as well and may be back one frame later.
       assert.isAtLeast(heard.length, 197)
       assert.deepStrictEqual(heard, Array.from(new Set(heard)).toSorted((one, other) => one - other))
 
@@ -324,7 +324,7 @@ describe("Emulator", () => {
       assert.strictEqual((yield* Fiber.join(last))._tag, "NotInVoice")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("lets nobody wait for what a participant says that has left, by itself or with its scope", () =>
+  it.effect("fails what a participant is saying when it leaves or its scope closes", () =>
     Effect.gen(function*() {
       const speaking = Effect.fnUntraced(function*(user: string) {
         const discord = yield* Emulator.Emulator
@@ -343,14 +343,14 @@ describe("Emulator", () => {
         ),
         Effect.provide(Emulator.layerMemory())
       )
-      // the emulator has ended by now, and carries nothing out
+      // The emulator has ended by now and carries nothing out any more.
       yield* Scope.close(outliving.scope, Exit.void)
       for (const { fiber } of [closing, leaving, outliving]) {
         assert.strictEqual((yield* Fiber.join(fiber))._tag, "NotInVoice")
       }
     }))
 
-  it.effect("lets nobody wait for what does not come any more when it has closed", () =>
+  it.effect("ends everything that still waits when the emulator has closed", () =>
     Effect.gen(function*() {
       const { asking, happenings, speaking, waiting } = yield* Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -378,7 +378,7 @@ describe("Emulator", () => {
       }
     }))
 
-  it.effect("lets nobody wait for frames of a participant whose scope has closed, nor for hits of a fault that has ended", () =>
+  it.effect("fails waits for frames once the participant's scope has closed, and for hits once the fault has ended", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const scope = yield* Scope.make()
@@ -411,7 +411,7 @@ describe("Emulator", () => {
       yield* closed.awaitHits(0)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("lets nobody wait for frames of a participant that is in voice no more", () =>
+  it.effect("fails waits for frames of a participant that is no longer in voice", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { faults } = discord
@@ -425,14 +425,14 @@ describe("Emulator", () => {
         ["lobby", () => faults.kick("guest")],
         ["lobby", (guest) => guest.leave],
         ["other", () => faults.deleteChannel("other")],
-        // another participant is the same user, in its place
+        // A second participant with the same user replaces this one.
         ["lobby", () => discord.join({ user: "guest", channel: "stage" })],
         ["lobby", () => faults.removeFromGuild("guest")]
       ]
       for (const [channel, leave] of leavings) {
         const guest = yield* discord.join({ user: "guest", channel })
         const waiting = yield* Effect.forkScoped(reason(guest.awaitFrames(1)), { startImmediately: true })
-        // it is still there while its server changes
+        // The participant is still there while its server changes.
         yield* faults.moveServer(channel)
         assert.isUndefined(waiting.pollUnsafe())
         yield* leave(guest)
@@ -446,7 +446,7 @@ describe("Emulator", () => {
       }
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("says when a fault finds nothing to do", () =>
+  it.effect("reports a fault that finds nothing to do", () =>
     Effect.gen(function*() {
       const { faults } = yield* Emulator.Emulator
       const nothing = (effect: Effect.Effect<void, Emulator.EmulatorError>) =>
@@ -467,7 +467,7 @@ describe("Emulator", () => {
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
   describe("faults", () => {
-    /** A foreign bot in the lobby, with what it gets from the main gateway and how its voice connection ends. */
+    /** A foreign bot in the lobby, with its connections to the main gateway and to the voice gateway. */
     const withBot = <A, E>(
       body: (bot: Effect.Success<ReturnType<typeof enter>>) => Effect.Effect<A, E, Scope.Scope>,
       options?: Emulator.MemoryOptions
@@ -482,7 +482,7 @@ describe("Emulator", () => {
     const dispatch = (bot: { main: { socket: Foreign.Socket } }, t: string) =>
       Effect.map(Foreign.expect(bot.main.socket, t, (message) => message.t === t), ({ d }) => d)
 
-    it.effect("moves a channel to the next voice server, or to that of a region", () =>
+    it.effect("moves a channel to the next voice server, or to the server of a region", () =>
       withBot((bot) =>
         Effect.gen(function*() {
           yield* bot.discord.faults.moveServer("lobby")
@@ -495,7 +495,7 @@ describe("Emulator", () => {
         })
       ))
 
-    it.effect("kicks, moves, closes and terminates by name", () =>
+    it.effect("kicks, moves, closes and terminates connections by the user's name", () =>
       withBot((bot) =>
         Effect.gen(function*() {
           const { faults } = bot.discord
@@ -511,7 +511,7 @@ describe("Emulator", () => {
         })
       ))
 
-    it.effect("cuts voice without a close frame", () =>
+    it.effect("cuts the voice connection without a close frame", () =>
       withBot((bot) =>
         Effect.gen(function*() {
           yield* bot.discord.faults.terminateVoice("bot")
@@ -529,7 +529,7 @@ describe("Emulator", () => {
         })
       ))
 
-    it.effect("asks a fault about every datagram until its scope closes", () =>
+    it.effect("consults a fault for every datagram until its scope closes", () =>
       withBot((bot) =>
         Effect.gen(function*() {
           const guest = yield* bot.discord.join({ user: "guest", channel: "lobby" })
@@ -550,7 +550,7 @@ describe("Emulator", () => {
       ))
   })
 
-  it.effect("keeps what a client did wrong apart from mere advice", () =>
+  it.effect("reports a client's violations separately from advice", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const wire = yield* Foreign.transportWire
@@ -563,7 +563,7 @@ describe("Emulator", () => {
       assert.isTrue((yield* discord.advice).every(({ severity }) => severity === "advice"))
     }).pipe(Effect.scoped, Effect.provide(memory())))
 
-  it.effect("answers REST without a socket", () =>
+  it.effect("answers REST requests without a socket", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { token } = yield* discord.user("bot")
@@ -581,7 +581,7 @@ describe("Emulator", () => {
       assert.deepInclude(yield* Effect.promise(() => response.json()), { url: "ws://gateway.emulator" })
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
-  it.effect("is the Discord of 2022 on request", () =>
+  it.effect("behaves like the Discord of 2022 with the profile \"2022\"", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const wire = yield* Foreign.transportWire
@@ -612,7 +612,7 @@ describe("Emulator", () => {
     const withGateway = (user: string) =>
       Layer.unwrap(Emulator.Emulator.useSync((discord) => discord.layerGateway(user)))
 
-    it.effect("is our own client, in memory", () =>
+    it.effect("provides this library's gateway client in memory", () =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkScoped(joined, { startImmediately: true })
         yield* Emulator.Emulator.use((discord) => discord.settle)
@@ -620,13 +620,13 @@ describe("Emulator", () => {
         yield* Fiber.join(fiber)
       }).pipe(Effect.scoped, Effect.provide(withGateway("bot").pipe(Layer.provideMerge(Emulator.layerMemory())))))
 
-    it.live("is our own client, over TLS on loopback", () =>
+    it.live("provides this library's gateway client over TLS on loopback", () =>
       joined.pipe(
         Effect.scoped,
         Effect.provide(withGateway("bot").pipe(Layer.provideMerge(Emulator.layer({ tls: true }))))
       ))
 
-    it.effect("subscribes to what it is told to", () =>
+    it.effect("subscribes to the given intents", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const intents = GatewayPayload.voiceIntents | GatewayPayload.Intents.GuildModeration
@@ -646,7 +646,7 @@ describe("Emulator", () => {
         Effect.provide(Emulator.layerMemory({ world: { users: [{ name: "moderator", bot: true, moderator: true }] } }))
       ))
 
-    it.live("creates a bot that is not known yet", () =>
+    it.live("creates a bot that does not exist yet", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const gateway = yield* Gateway.Gateway

@@ -1,6 +1,6 @@
 /**
- * A Discord voice client as someone else might have written it: it shares no line with the library. It speaks through a
- * `Wire`, which is real sockets in one test and the memory transports in another.
+ * A Discord voice client as someone else might have written it: it shares no code with the library. It speaks through a
+ * `Wire`, which is real sockets in one test and the in-memory transports in another.
  */
 import { Data, Effect, Queue, type Scope } from "effect"
 import * as Crypto from "node:crypto"
@@ -9,7 +9,7 @@ import { WebSocket } from "ws"
 import { type Profile, today } from "../../src/emulator/core/Profile.ts"
 import { DatagramTransport, WebSocketTransport } from "../../src/Transport.ts"
 
-/** A Discord whose channels are open to this client, which cannot encrypt end to end. */
+/** A Discord whose channels are open to this client, which does not support end-to-end encryption. */
 export const profile: Profile = { ...today, channelE2ee: "optional" }
 
 export class Unexpected extends Data.TaggedError("Unexpected")<{ readonly message: string }> {}
@@ -77,7 +77,7 @@ export const realWire = (ca?: string): Wire => ({
   })
 })
 
-/** The transports of the library's seam, which in memory lead to the core. */
+/** The library's transport services, which lead to the core when they are in memory. */
 export const transportWire: Effect.Effect<Wire, never, WebSocketTransport | DatagramTransport> = Effect.gen(
   function*() {
     const sockets = yield* WebSocketTransport
@@ -111,7 +111,7 @@ export const transportWire: Effect.Effect<Wire, never, WebSocketTransport | Data
   }
 )
 
-/** Whatever of this a message has. */
+/** The fields of all messages; each message has some of them. */
 interface Body {
   readonly endpoint: string
   readonly heartbeat_interval: number
@@ -134,7 +134,7 @@ interface Message {
   readonly seq?: number
 }
 
-/** The next JSON message that fits; the others are passed over. */
+/** The next JSON message that fits; other messages are skipped. */
 export const expect = (socket: Socket, what: string, fits: (message: Message) => boolean) =>
   Effect.gen(function*() {
     while (true) {
@@ -165,7 +165,7 @@ const beat = (socket: Socket, intervalMs: number, d: () => unknown, op: number) 
     Effect.forkScoped
   )
 
-/** Main gateway: Hello, Identify, READY; keeps beating in the scope. */
+/** Main gateway: Hello, Identify, READY; sends heartbeats until the scope closes. */
 export const login = Effect.fnUntraced(function*(wire: Wire, gateway: string, token: string, intents = 129) {
   const socket = yield* wire.webSocket(`${gateway}/?v=10&encoding=json`)
   const hello = yield* expectOp(socket, 10)
@@ -182,7 +182,7 @@ export interface Server {
   readonly endpoint: string
 }
 
-/** Op 4, then both answers in whatever order. */
+/** Sends op 4 and waits for both voice events, in either order. */
 export const ask = Effect.fnUntraced(
   function*(main: { socket: Socket; userId: string }, guild: string, channel: string) {
     json(main.socket, 4, { guild_id: guild, channel_id: channel, self_mute: false, self_deaf: false })
@@ -237,7 +237,7 @@ const seal = (key: Uint8Array, header: Buffer, payload: Uint8Array, counter: num
   return Buffer.concat([header, cipher.update(payload), cipher.final(), cipher.getAuthTag(), nonce.subarray(0, 4)])
 }
 
-/** Voice gateway: Identify, discovery, Select Protocol, session description, Speaking; keeps beating in the scope. */
+/** Voice gateway: Identify, discovery, Select Protocol, session description, Speaking; sends heartbeats until the scope closes. */
 export const joinVoice = Effect.fnUntraced(function*(
   wire: Wire,
   main: { userId: string },
@@ -286,7 +286,7 @@ export const joinVoice = Effect.fnUntraced(function*(
     local: udp.local,
     discovery: answer,
     key,
-    /** One frame of 20 ms. */
+    /** Sends one frame of 20 ms. */
     speak: (payload: Uint8Array) => {
       const header = Buffer.from([0x80, 0x78, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
       header.writeUInt16BE(sequence++, 2)
@@ -295,7 +295,7 @@ export const joinVoice = Effect.fnUntraced(function*(
       timestamp += 960
       udp.send(seal(key, header, payload, counter++))
     },
-    /** The next packet that is not silence, opened. */
+    /** The next packet that is not silence, decrypted. */
     hear: Effect.gen(function*() {
       while (true) {
         const packet = yield* Queue.take(udp.incoming)
@@ -310,5 +310,5 @@ export const joinVoice = Effect.fnUntraced(function*(
 export const opus = (count: number): Array<{ data: Uint8Array; samples: number }> =>
   Array.from({ length: count }, (_, index) => ({ data: Uint8Array.of(0xfc, index & 0xff, 1, 2, 3), samples: 960 }))
 
-/** The next frame, whatever it is. */
+/** The next frame of any kind. */
 export const expectAny = (socket: Socket) => Queue.take(socket.incoming)

@@ -45,7 +45,7 @@ const until = Effect.fnUntraced(function*<A>(read: Effect.Effect<A>, fits: (valu
   }
 })
 
-/** What this process has open. */
+/** The sockets that this process has open. */
 const sockets = () => process.getActiveResourcesInfo().filter((name) => /TCP|UDP/i.test(name))
 
 describe("Loopback", () => {
@@ -55,7 +55,7 @@ describe("Loopback", () => {
       assert.match(server.endpoint, /^ws:\/\/127\.0\.0\.1:\d+$/)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ profile: Foreign.profile }))))
 
-  it.live("carries a foreign client over TLS, with endpoints as Discord writes them", () =>
+  it.live("carries a foreign client over TLS, with endpoints written as Discord writes them", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       assert.match(discord.urls.gateway, /^wss:/)
@@ -73,7 +73,7 @@ describe("Loopback", () => {
       assert.include(String(Exit.isFailure(stranger) ? stranger.cause : ""), "certificate")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ profile: Foreign.profile, tls: true }))))
 
-  it.live("tells the time by the clock of its process, in what is heard and in the snapshot", () =>
+  it.live("uses the clock of its process for arrival times and in the snapshot", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
@@ -91,7 +91,7 @@ describe("Loopback", () => {
       assert.deepStrictEqual(times, times.toSorted((a, b) => a - b))
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("answers REST under every prefix, and only there", () =>
+  it.live("answers REST under every API prefix, and nowhere else", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const token = Redacted.value((yield* discord.user("bot")).token)
@@ -111,7 +111,7 @@ describe("Loopback", () => {
       assert.strictEqual(tooLarge.status, 413)
     }).pipe(Effect.provide(Emulator.layer())))
 
-  it.live("takes a hundred commands with all that belongs to them at once", () =>
+  it.live("accepts a hundred commands with options and translations in one request", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const bot = yield* discord.user("bot")
@@ -133,7 +133,7 @@ describe("Loopback", () => {
       assert.lengthOf(yield* Effect.promise(async () => Array.from(Object(await registered.json()))), 100)
     }).pipe(Effect.provide(Emulator.layer())))
 
-  it.live("delays an answer of REST when a fault says so", () =>
+  it.live("delays a REST answer when a fault says so", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* discord.faults.add(({ point }) => point === "rest" ? { _tag: "Delay", ms: 50 } : undefined)
@@ -142,7 +142,7 @@ describe("Loopback", () => {
       assert.isAtLeast(Number(process.hrtime.bigint() - before) / 1e6, 45)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("listens at the ports it is told to, and says what to do when one is in use", () =>
+  it.live("listens on the given ports, and says what to do when one is in use", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const taken = Number(new URL(discord.urls.gateway).port)
@@ -163,7 +163,7 @@ describe("Loopback", () => {
       assert.strictEqual(impossible.reason._tag, "ListenFailed")
     }).pipe(Effect.provide(Emulator.layer())))
 
-  it.live("uses the same ports again as soon as its scope has closed", () =>
+  it.live("can reuse the same ports as soon as its scope has closed", () =>
     Effect.gen(function*() {
       const portsOf = ({ urls }: Emulator.Emulator["Service"]): Emulator.Ports => ({
         gateway: Number(new URL(urls.gateway).port),
@@ -177,7 +177,7 @@ describe("Loopback", () => {
       assert.deepStrictEqual(yield* listen(ports), ports)
     }))
 
-  it.live("leaves no open handle behind, though clients are still connected", () =>
+  it.live("leaves no handle open, even while clients are still connected", () =>
     Effect.gen(function*() {
       yield* until(Effect.sync(sockets), (now) => now.length === 0)
       const clients = yield* Effect.gen(function*() {
@@ -205,7 +205,7 @@ describe("Loopback", () => {
       yield* until(Effect.sync(sockets), (now) => now.length === 0)
     }))
 
-  it.live("survives what no client of Discord would send", () =>
+  it.live("survives input that no Discord client would send", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const gateway = discord.urls.gateway
@@ -236,7 +236,7 @@ describe("Loopback", () => {
             "GET /?v=10&encoding=json HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n" +
               "sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
           ),
-          // Reserved bits, no mask: not a frame.
+          // Reserved bits and no mask: this is not a WebSocket frame.
           noise
         ])
       )
@@ -259,7 +259,7 @@ describe("Loopback", () => {
       assert.isTrue([...counters.keys()].some((name) => name.startsWith("websocket-error")))
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ profile: Foreign.profile }))))
 
-  it.live("sends no datagram to another machine, whatever a client selects", () =>
+  it.live("sends no datagram to another machine, whatever address a client selects", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guild = yield* discord.guild("guild")
@@ -270,7 +270,7 @@ describe("Loopback", () => {
       const server = yield* Foreign.ask(main, guild, channel)
       const foreign: Foreign.Wire = {
         ...wire,
-        // The answer to the discovery is turned into an address of TEST-NET-3.
+        // Replaces the discovery's answer with an address of TEST-NET-3.
         udp: (remote) =>
           Effect.map(wire.udp(remote), (udp) => {
             const answer = Buffer.alloc(74)
@@ -286,7 +286,7 @@ describe("Loopback", () => {
       assert.isAtLeast((yield* discord.counters).get("datagram-no-address") ?? 0, 2)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ profile: Foreign.profile }))))
 
-  it.live("has as many voice servers as regions, each with its own ports", () =>
+  it.live("has one voice server for each region, each with its own ports", () =>
     Effect.gen(function*() {
       const { urls } = yield* Emulator.Emulator
       assert.deepStrictEqual(urls.voice.map(({ region }) => region), ["one", "two", "three"])

@@ -11,20 +11,20 @@ const wire = Foreign.realWire()
 
 const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
-/** A foreign client sends numbered keepalives, which a server of 2022 echoes: how often each has come back. */
+/** A foreign client sends numbered keepalives, which a server of 2022 echoes. Returns how often each came back. */
 const echoes = (network: Emulator.NetworkOptions, seed: number) =>
   Effect.gen(function*() {
     const { voice } = yield* enter(wire)
     const counts = Array.from({ length: 40 }, () => 0)
     for (const index of counts.keys()) voice.udp.send(Buffer.from([0x13, 0x37, 0xca, 0xfe, 0, 0, 0, index]))
-    // nothing overtakes the last one
+    // Nothing overtakes the last one.
     for (let last = -1; last < counts.length - 1;) {
       const bytes = Buffer.from(yield* Queue.take(voice.udp.incoming))
       if (bytes.length !== 8) continue
       last = bytes.readUInt32BE(4)
       counts[last] = (counts[last] ?? 0) + 1
     }
-    // how often that one comes is not waited for
+    // Further copies of the last one are not waited for, so its count is left out.
     return counts.slice(0, -1)
   }).pipe(
     Effect.scoped,
@@ -34,8 +34,8 @@ const echoes = (network: Emulator.NetworkOptions, seed: number) =>
     )
   )
 
-describe("The network of a loopback", () => {
-  it.live("takes its time with messages and datagrams of a foreign client, and keeps their order", () =>
+describe("The simulated network on loopback", () => {
+  it.live("delays a foreign client's messages and datagrams and keeps their order", () =>
     Effect.gen(function*() {
       const { discord, voice } = yield* foreignVisit(wire)
       const sentMs = yield* nowMs
@@ -48,7 +48,7 @@ describe("The network of a loopback", () => {
       Effect.provide(Emulator.layer({ profile: Foreign.profile, network: { latencyMs: 30, jitterMs: 10 } }))
     ))
 
-  it.live("is bad for the datagrams of a session, who is blamed for nothing", () =>
+  it.live("loses datagrams of a session, which is not blamed for that", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* discord.join({ user: "guest", channel: "lobby" })
@@ -62,7 +62,7 @@ describe("The network of a loopback", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback({ network: { latencyMs: 10, jitterMs: 10, loss: 0.15 } }))))
 
-  it.live("tells a client that is refused the same as without, only later", () =>
+  it.live("delivers refusals and close codes unchanged, only later", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const voice = discord.urls.voice[0]?.endpoint ?? ""
@@ -74,7 +74,7 @@ describe("The network of a loopback", () => {
       assert.strictEqual((yield* Foreign.expectClose(socket)).closed, 4000)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ network: { latencyMs: 20 } }))))
 
-  it.live("decides by the seed what becomes of the datagrams of a client", () =>
+  it.live("decides by the seed which of a client's datagrams are duplicated", () =>
     Effect.gen(function*() {
       const doubled = { duplicate: 0.5 }
       const first = yield* echoes(doubled, 1)

@@ -6,7 +6,7 @@ import { DatagramTransport, WebSocketTransport } from "../../src/Transport.ts"
 import * as Foreign from "./ForeignClient.ts"
 import { enter, foreignVisit } from "./scenario.ts"
 
-/** The emulator and the way to it. */
+/** The emulator together with its transports. */
 const memory = (options?: Emulator.MemoryOptions) =>
   Layer.unwrap(Emulator.Emulator.useSync(({ transport }) => transport)).pipe(
     Layer.provideMerge(Emulator.layerMemory({ profile: Foreign.profile, ...options }))
@@ -56,13 +56,13 @@ describe("Memory", () => {
       assert.isAtLeast((received[0]?.arrivalMs ?? 0) - 0, 12 * 30)
     }).pipe(Effect.provide(memory({ network: { latencyMs: 30, jitterMs: 10 } }))))
 
-  it.effect("writes endpoints as Discord does if TLS is asked for", () =>
+  it.effect("writes endpoints as Discord does when TLS is requested", () =>
     Effect.gen(function*() {
       const { server } = yield* visit
       assert.strictEqual(server.endpoint, "voice-1.emulator:443")
     }).pipe(Effect.provide(memory({ tls: true }))))
 
-  it.effect("gives the same run for the same seed, and another one for another", () =>
+  it.effect("produces the same run for the same seed, and a different run for another seed", () =>
     Effect.gen(function*() {
       const run = (seed: number) =>
         visit.pipe(
@@ -78,7 +78,7 @@ describe("Memory", () => {
           })),
           Effect.scoped,
           Effect.provide(memory({ seed, network: { latencyMs: 5, jitterMs: 20 } }), { local: true }),
-          // the times of what is heard are by the clock, which begins anew
+          // Arrival times come from the clock, which has to start from zero again.
           Effect.provide(TestClock.layer(), { local: true })
         )
       const [first, again, other] = [yield* run(7), yield* run(7), yield* run(8)]
@@ -91,7 +91,7 @@ describe("Memory", () => {
       )
     }))
 
-  it.effect("refuses what a real transport could not open", () =>
+  it.effect("refuses addresses that a real transport could not open", () =>
     Effect.gen(function*() {
       const transport = yield* WebSocketTransport
       const open = (url: string) =>
@@ -117,7 +117,7 @@ describe("Memory", () => {
       assert.strictEqual(noPort._tag, "DatagramError")
     }).pipe(Effect.scoped, Effect.provide(memory())))
 
-  it.effect("gives up opening after the time limit", () =>
+  it.effect("gives up opening a connection after the time limit", () =>
     Effect.gen(function*() {
       const url = yield* gatewayUrl
       const transport = yield* WebSocketTransport
@@ -133,7 +133,7 @@ describe("Memory", () => {
       assert.match(String(yield* Queue.take(connection.frames)), /"op":10/)
     }).pipe(Effect.scoped, Effect.provide(memory({ network: { latencyMs: 3000 } }))))
 
-  it.effect("ends the frames with the server's close code, and refuses to send afterwards", () =>
+  it.effect("ends the frames with the server's close code, and then refuses to send", () =>
     Effect.gen(function*() {
       const connection = yield* connect
       yield* Queue.take(connection.frames)
@@ -146,7 +146,7 @@ describe("Memory", () => {
       assert.deepStrictEqual(yield* Effect.flip(Queue.take(connection.frames)), closed)
     }).pipe(Effect.scoped, Effect.provide(memory())))
 
-  it.effect("answers a close with the same code, and what was sent before it still arrives", () =>
+  it.effect("answers a close with the same code, after delivering what was sent before it", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const token = Redacted.value((yield* discord.user("bot")).token)
@@ -184,7 +184,7 @@ describe("Memory", () => {
       assert.deepStrictEqual((yield* discord.snapshot).gatewaySessions.map(({ connected }) => connected), [false])
     }).pipe(Effect.provide(memory())))
 
-  it.effect("closes a message that is too large for the client with 1009", () =>
+  it.effect("closes with 1009 when a message is too large for the client", () =>
     Effect.gen(function*() {
       const url = yield* gatewayUrl
       const connection = yield* WebSocketTransport.use((transport) => transport.connect(url, { maxPayloadBytes: 4 }))
@@ -210,7 +210,7 @@ describe("Memory", () => {
       assert.strictEqual(again._tag === "WebSocketOpenError" ? again.kind : "", "Refused")
     }))
 
-  it.effect("takes the latency for each way, and nothing before", () =>
+  it.effect("applies the latency in each direction, and delivers nothing earlier", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkScoped(connect, { startImmediately: true })
       yield* TestClock.adjust("499 millis")
@@ -220,7 +220,7 @@ describe("Memory", () => {
       assert.strictEqual(Queue.sizeUnsafe(connection.frames), 1)
     }).pipe(Effect.scoped, Effect.provide(memory({ network: { latencyMs: 250 } }))))
 
-  it.effect("notices on virtual time that a client has no heartbeat", () =>
+  it.effect("closes the connection of a client without heartbeats on virtual time", () =>
     Effect.gen(function*() {
       const connection = yield* connect
       yield* Queue.take(connection.frames)
@@ -229,7 +229,7 @@ describe("Memory", () => {
       assert.strictEqual(closed.code, 4009)
     }).pipe(Effect.scoped, Effect.provide(memory())))
 
-  it.effect("copies what is sent, and never answers within the call", () =>
+  it.effect("copies sent datagrams, and never answers within the call", () =>
     Effect.gen(function*() {
       const { discord, voice } = yield* inTwoSeconds(enter)
       const datagrams = yield* DatagramTransport
@@ -248,7 +248,7 @@ describe("Memory", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.provide(memory())))
 
-  it.effect("sends nothing after the scope of a socket has closed", () =>
+  it.effect("sends no datagram after the socket's scope has closed", () =>
     Effect.gen(function*() {
       const remote = yield* voiceUdp
       const socket = yield* Effect.scoped(DatagramTransport.use((transport) => transport.connect(remote)))
@@ -283,13 +283,13 @@ describe("Memory", () => {
         assert.deepStrictEqual(yield* echoes({ latencyMs: 10, jitterMs: 100 }), inOrder)
       }))
 
-    it.effect("arrive twice, if the network says so", () =>
+    it.effect("are duplicated when the network says so", () =>
       Effect.gen(function*() {
         const seen = yield* echoes({ duplicate: 1 })
         assert.deepStrictEqual(seen, inOrder.flatMap((index) => [index, index, index, index]))
       }))
 
-    it.effect("are overtaken, lost and repeated by the dice of the seed", () =>
+    it.effect("are reordered in a way that the seed decides", () =>
       Effect.gen(function*() {
         const reordered = yield* echoes({ reorder: 0.1 })
         assert.deepStrictEqual(reordered.toSorted((a, b) => a - b), inOrder)
@@ -299,7 +299,7 @@ describe("Memory", () => {
       }))
   })
 
-  it.effect("loses every datagram if told so, and the sender does not notice", () =>
+  it.effect("loses every datagram when told to, without the sender noticing", () =>
     Effect.gen(function*() {
       const remote = yield* voiceUdp
       const socket = yield* DatagramTransport.use((transport) => transport.connect(remote))

@@ -3,7 +3,7 @@ import { Effect, Fiber, Redacted } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Foreign from "./ForeignClient.ts"
 
-/** Log in, join, find the address, choose a mode. */
+/** Logs in, joins, discovers the address and selects a mode. */
 export const enter = Effect.fnUntraced(function*(wire: Foreign.Wire) {
   const discord = yield* Emulator.Emulator
   const guild = yield* discord.guild("guild")
@@ -19,7 +19,7 @@ export const enter = Effect.fnUntraced(function*(wire: Foreign.Wire) {
   return { discord, guild, channel, bot, main, server, voice }
 })
 
-/** {@link enter} beside a scripted participant, hear it and be heard by it. */
+/** Enters as with {@link enter} next to a scripted participant, hears it and is heard by it. */
 export const foreignVisit = Effect.fnUntraced(function*(wire: Foreign.Wire) {
   const guest = yield* Emulator.Emulator.use((discord) => discord.join({ user: "guest", channel: "lobby" }))
   const { bot, channel, discord, guild, main, server, voice } = yield* enter(wire)

@@ -1,6 +1,6 @@
 /**
- * Damaged files of every format, through the readers: none throws, none goes on for ever, and each that is not read to its end
- * says why. The mutations are those of the other parsers.
+ * Damaged files of every format, through the readers: no reader throws, none goes on forever, and a file that is not
+ * read to its end is reported with a reason. The mutations are those of the other parsers.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -36,7 +36,7 @@ const ascii = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "la
 
 const concat = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => new Uint8Array(Buffer.concat(parts))
 
-/** Whether anything was read of it. */
+/** Whether anything could be read. */
 const read = (make: () => PacketReader, bytes: Uint8Array): boolean => {
   const reader = make()
   let packets = 0
@@ -80,7 +80,7 @@ const parser = (name: string, make: () => PacketReader, seeds: ReadonlyArray<Uin
   run: (bytes) => read(make, bytes)
 })
 
-/** With pages whose checksums are right, without which nothing that is damaged in them is looked at. */
+/** Repairs the checksums of pages, without which damage inside them would never be read. */
 const sealed = (bytes: Uint8Array): Uint8Array => {
   const file = Uint8Array.from(bytes)
   const view = new DataView(file.buffer)
@@ -97,11 +97,11 @@ const sealed = (bytes: Uint8Array): Uint8Array => {
 
 const surround = file("surround.opus.ogg")
 
-/** With zeros and with junk between frames. */
+/** With zeros and junk between frames. */
 const damaged = (bytes: Uint8Array): Uint8Array =>
   concat(bytes.subarray(0, 3000), new Uint8Array(50), bytes.subarray(3000, 6000), noise(1, 200), bytes.subarray(6000))
 
-/** Blocks in groups, with ends that are cut off and a part that is missing between them. */
+/** Blocks in groups, with ends cut off and a part missing between them. */
 const silent = concat(
   ebml(),
   segment([
@@ -335,15 +335,15 @@ function setupOf(bytes: Uint8Array): Uint8Array {
   return reader.header()?.setup[2] ?? new Uint8Array(0)
 }
 
-describe("fuzz of audio", () => {
-  it.each([...readers, ...tagReaders, ...others])("$name", (reader) => {
+describe("audio readers", () => {
+  it.each([...readers, ...tagReaders, ...others])("survive damaged input: $name", (reader) => {
     reader.seeds.forEach((seed, index) => assert.isTrue(reader.run(seed), `seed ${index}`))
     const { accepted, runs } = fuzz(reader, { inputs: 2000, seed: 1, cpuMillis: 200 })
     assert.isAtLeast(runs, 200)
     assert.isAtLeast(accepted, 1)
   })
 
-  it.live("MP4, through mediabunny and the decoders", () =>
+  it.live("survive damaged MP4, through mediabunny and the decoders", () =>
     Effect.gen(function*() {
       for (const name of ["chirp-fast.m4a", "chirp.opus.mp4"]) {
         const bytes = file(name)

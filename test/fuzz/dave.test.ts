@@ -22,7 +22,7 @@ const sender = ExternalSender.make({
   next: () => 0.5
 })
 
-/** What a voice gateway says to two who make a group, up to and including each step. */
+/** What a voice gateway sends to two members who form a group, up to and including each step. */
 const genuine = Effect.fnUntraced(function*(group: Dave.Group, own: Uint8Array) {
   const dave = yield* Dave.Dave
   const theirs = yield* dave.open({ userId: other, channelId })
@@ -92,7 +92,7 @@ const frameOf = (op: number, payload: Uint8Array, id: number): DaveFrame.ServerF
   }
 }
 
-/** Flips bits, cuts and lengthens. */
+/** Flips bits, cuts off the end and appends bytes. */
 const spoil = (original: Uint8Array, flips: ReadonlyArray<number>, cut: number, tail: Uint8Array): Uint8Array => {
   const spoilt = Uint8Array.from([...original.subarray(0, original.length - (cut % original.length)), ...tail])
   for (const flip of flips) {
@@ -104,9 +104,9 @@ const spoil = (original: Uint8Array, flips: ReadonlyArray<number>, cut: number, 
 
 const alive = (exit: Exit.Exit<void>) => assert.isTrue(Exit.isSuccess(exit), String(exit))
 
-describe("what a voice gateway says of the group", () => {
+describe("a voice gateway's messages about the group", () => {
   it.effect.prop(
-    "may be anything",
+    "never break a connection, whatever they contain",
     [
       Arbitrary.array(bytes(300), { maxLength: 20 }),
       Arbitrary.array(Arbitrary.schema(uint(4)), { minLength: 20, maxLength: 20 })
@@ -121,7 +121,7 @@ describe("what a voice gateway says of the group", () => {
   )
 
   it.effect.prop(
-    "may be nearly right",
+    "never break a connection if one of them is slightly damaged",
     [
       Arbitrary.schema(uint(2)),
       Arbitrary.array(Arbitrary.schema(uint(0xffff)), { maxLength: 4 }),
@@ -140,7 +140,7 @@ describe("what a voice gateway says of the group", () => {
       }).pipe(Effect.scoped, Effect.provide(Dave.layer))
   )
 
-  it.effect("is taken as it is when it is right", () =>
+  it.effect("are accepted if they are valid", () =>
     Effect.gen(function*() {
       const { e2ee, group, own } = yield* rig
       const { welcome } = yield* genuine(group, own)
@@ -149,9 +149,9 @@ describe("what a voice gateway says of the group", () => {
     }).pipe(Effect.scoped, Effect.provide(Dave.layer)))
 })
 
-describe("what a member sends", () => {
+describe("a member's frames", () => {
   it.effect.prop(
-    "may be anything",
+    "are never delivered if they are arbitrary bytes",
     [Arbitrary.array(bytes(200), { maxLength: 50 })],
     ([payloads]) =>
       Effect.gen(function*() {

@@ -1,6 +1,6 @@
 /**
- * A small mutating fuzzer. It is deterministic: a parser, a seed and a count always give the same inputs, so that the
- * message of a failure is enough to see it again.
+ * A small mutating fuzzer. It is deterministic: a parser, a seed and a count always give the same inputs, so the
+ * message of a failure is enough to reproduce it.
  */
 import { toHex } from "../vectors/hex.ts"
 
@@ -11,13 +11,13 @@ export interface Parser {
   readonly covers: ReadonlyArray<string>
   /** `text`: the input is JSON in UTF-8, and is mutated by its structure too. */
   readonly input: "bytes" | "text"
-  /** Good inputs to start from. */
+  /** Valid inputs to start from. */
   readonly seeds: ReadonlyArray<Uint8Array>
-  /** Parses, checks every promise of the parser, and says whether the input was accepted. A throw is a finding. */
+  /** Parses, checks every promise of the parser, and returns whether the input was accepted. A throw is a finding. */
   readonly run: (input: Uint8Array) => boolean
 }
 
-/** What a run has seen. */
+/** The result of a run. */
 export interface Report {
   readonly runs: number
   readonly accepted: number
@@ -148,7 +148,7 @@ const nextInput = (random: Random, parser: Parser): Uint8Array => {
 
 const repeat = (text: string, count: number): Uint8Array => new TextEncoder().encode(text.repeat(count))
 
-/** Inputs that are extreme rather than random: run once for each parser. */
+/** Inputs that are extreme rather than random, run once for each parser. */
 const extremes = (parser: Parser): ReadonlyArray<Uint8Array> =>
   parser.input === "bytes"
     ? [
@@ -176,8 +176,8 @@ const extremes = (parser: Parser): ReadonlyArray<Uint8Array> =>
     ]
 
 /**
- * Runs the input in the middle of a larger buffer, now as a `Uint8Array` and now as a `Buffer`, because that is how
- * datagrams arrive, and checks that neither it nor its neighbours are written to.
+ * Runs the input in the middle of a larger buffer, sometimes as a `Uint8Array` and sometimes as a `Buffer`, because
+ * that is how datagrams arrive, and checks that neither the input nor the bytes around it are written to.
  */
 const runOne = (parser: Parser, input: Uint8Array, index: number, origin: string): boolean => {
   const offset = index % 5
@@ -197,8 +197,8 @@ const runOne = (parser: Parser, input: Uint8Array, index: number, origin: string
 }
 
 /**
- * Runs the seeds, the extremes and then `inputs` mutations. With a CPU budget it stops early when that is used up, but not
- * before a tenth of the inputs.
+ * Runs the seeds, the extremes and then `inputs` mutations. With a CPU budget it stops early once the budget is used
+ * up, but not before a tenth of the inputs.
  */
 export const fuzz = (
   parser: Parser,

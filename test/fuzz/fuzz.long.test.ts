@@ -1,5 +1,6 @@
 /**
- * The long fuzz run: 1,000,000 inputs for every parser, some minutes in all. `FUZZ_SEED` (an integer) picks other inputs.
+ * The long fuzz run: 1,000,000 inputs for every parser, several minutes in total. `FUZZ_SEED` (an integer) selects
+ * other inputs.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { fuzz } from "./engine.ts"
@@ -8,7 +9,7 @@ import { parsers } from "./parsers.ts"
 const seed = Number(process.env["FUZZ_SEED"] ?? "2")
 
 describe(`fuzz with seed ${seed}`, () => {
-  it.each(parsers)("$name", (parser) => {
+  it.each(parsers)("survives mutated input: $name", (parser) => {
     assert.isTrue(Number.isInteger(seed), "FUZZ_SEED must be an integer")
     const { accepted, runs } = fuzz(parser, { inputs: 1_000_000, seed })
     assert.isAtLeast(runs, 1_000_000)

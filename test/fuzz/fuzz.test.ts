@@ -11,21 +11,21 @@ const inputs = 3_000
 const cpuMillis = 150
 
 describe("fuzz", () => {
-  it.each(parsers)("$name", (parser) => {
+  it.each(parsers)("survives mutated input: $name", (parser) => {
     const { accepted, runs } = fuzz(parser, { inputs, seed: 1, cpuMillis })
     assert.isAtLeast(runs, inputs / 10)
     assert.isAtLeast(accepted, parser.seeds.length / 2, "mutations that are all refused test nothing")
     assert.isBelow(accepted, runs, "and neither do those that are all taken")
   })
 
-  it("knows every parser of the protocol", () => {
+  it("covers every parser of the protocol", () => {
     const exported = Object.entries(protocol).flatMap(([name, module]) => parsersOf(name, module))
     const covered = new Set(parsers.flatMap(({ covers }) => covers))
     assert.isAtLeast(exported.length, 15)
     assert.deepStrictEqual(exported.filter((name) => !covered.has(name)), [])
   })
 
-  it("starts from good bytes", () => {
+  it("starts from valid bytes", () => {
     for (const parser of parsers.filter(({ input }) => input === "bytes")) {
       parser.seeds.forEach((seed, index) => assert.isTrue(parser.run(seed), `${parser.name}, seed input ${index}`))
     }
@@ -39,7 +39,7 @@ describe("fuzz", () => {
     run
   })
 
-  it("finds a parser that throws, one that writes, and names the input", () => {
+  it("finds a parser that throws and one that writes to its input, and names the input", () => {
     const thrower = broken((bytes) => {
       if (bytes.length === 2) throw new TypeError("length 2")
       return true
@@ -52,7 +52,7 @@ describe("fuzz", () => {
     assert.throws(() => fuzz(writer, { inputs, seed: 1 }), /broken broke on seed input 0: 010203$/)
   })
 
-  it("gives the same inputs for the same seed", () => {
+  it("generates the same inputs for the same seed", () => {
     const record = (seed: number) => {
       const seen: Array<string> = []
       fuzz(broken((bytes) => seen.push(bytes.join()) > 0), { inputs: 200, seed })

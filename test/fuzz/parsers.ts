@@ -1,6 +1,6 @@
 /**
- * Every parser of `src/protocol`, with seeds and with what must hold of whatever it accepts: the value can be encoded
- * again, and decoding that gives the same value.
+ * Every parser of `src/protocol`, with seeds and with what must hold for anything it accepts: the value can be encoded
+ * again, and decoding the result gives the same value.
  */
 import { assert } from "@effect/vitest"
 import { Predicate, Result } from "effect"
@@ -22,7 +22,7 @@ const same = (actual: unknown, expected: unknown): void => {
   if (!isDeepStrictEqual(actual, expected)) assert.deepStrictEqual(actual, expected)
 }
 
-/** A failure is a tagged error that can say what is wrong. */
+/** A failure has to be a tagged error that says what is wrong. */
 const checkFailure = (failure: { readonly _tag: string; readonly message: string }, tag: string): false => {
   if (failure._tag !== tag || failure.message.length === 0) assert.fail(`an error of ${tag} was due, got ${failure}`)
   return false
@@ -57,8 +57,8 @@ const isKnown = <A extends { readonly op: unknown }>(message: A | { readonly op:
   message.op !== "unknown"
 
 /**
- * JSON loses differences that no peer can see (-0, the order of keys), so the second text is compared with the first, not
- * the values. What is encoded may fail with one of the kinds in `mayRefuse` only.
+ * JSON loses differences that no peer can see (-0, the order of keys), so the second text is compared with the first,
+ * instead of the values. Encoding may fail only with one of the kinds in `mayRefuse`.
  */
 const textParser = <A extends { readonly op: unknown }, E extends { readonly _tag: string; readonly message: string }>(
   options: {
@@ -229,7 +229,7 @@ const gateway: ReadonlyArray<Parser> = [
     seeds: seeds.gatewayClient,
     decode: GatewayPayload.decodeClient,
     encode: GatewayPayload.encodeClient,
-    // What is written anew can be longer: "1e3" is one byte shorter than "1000".
+    // The encoded text can be longer than the input: "1e3" is one byte shorter than "1000".
     mayRefuse: ["TooLarge"]
   })
 ]
@@ -254,7 +254,7 @@ const voice: ReadonlyArray<Parser> = ([1, 2, 3, 4, 5, 6, 7, 8, 9] as const).flat
 /** All of them. */
 export const parsers: ReadonlyArray<Parser> = [...media, ...dave, ...gateway, ...voice]
 
-/** The exported functions of a module that take what came from the network, by their names. */
+/** The names of a module's exported functions that take input from the network. */
 export const parsersOf = (name: string, module: object): ReadonlyArray<string> =>
   Object.entries(module).flatMap(([key, value]) =>
     Predicate.isFunction(value) && /^(decode|read|unpad|classify|samples|isSilence)/.test(key) ? [`${name}.${key}`] : []

@@ -43,7 +43,7 @@ const request = (channel: ChannelId | null, guild = guildId): Gateway.VoiceState
   self_deaf: false
 })
 
-/** A library that follows the convention, in the test's hands. */
+/** A library that follows the convention, controlled by the test. */
 const makeHost = () => {
   const adapters = new Map<string, Gateway.AdapterMethods>()
   const sent: Array<Gateway.VoiceStatePayload> = []
@@ -113,7 +113,7 @@ const tagOf = <A, R>(effect: Effect.Effect<A, VoiceError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason._tag)
 
 describe("Gateway.layerAdapter", () => {
-  it.effect("makes an adapter when a guild is first asked for, and sends op 4 through it", () =>
+  it.effect("makes an adapter when a guild is first requested, and sends op 4 through it", () =>
     Effect.gen(function*() {
       const { gateway, host } = yield* setup()
       assert.deepStrictEqual(host.log, [])
@@ -126,7 +126,7 @@ describe("Gateway.layerAdapter", () => {
       ])
     }))
 
-  it.effect("learns who we are from the first state, and passes events on in order", () =>
+  it.effect("learns the bot's user from the first state, and passes events on in order", () =>
     Effect.gen(function*() {
       const { gateway, host } = yield* setup()
       const id = yield* Effect.forkScoped(gateway.userId, { startImmediately: true })
@@ -147,7 +147,7 @@ describe("Gateway.layerAdapter", () => {
       assert.isNull(heard[2].server.endpoint)
     }))
 
-  it.effect("tells our states from others' where the id is given, and keeps the adapter when others leave", () =>
+  it.effect("knows the bot's states by the given ID, and keeps the adapter when others leave", () =>
     Effect.gen(function*() {
       const { gateway, host } = yield* setup({ userId: me })
       assert.strictEqual(yield* gateway.userId, me)
@@ -178,7 +178,7 @@ describe("Gateway.layerAdapter", () => {
     }))
 
   describe("gives the adapter back", () => {
-    it.effect("before anybody hears that we have left, who may ask again at once", () =>
+    it.effect("before anyone hears that the bot has left, since they may request it again at once", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         const events = yield* gateway.subscribe
@@ -196,7 +196,7 @@ describe("Gateway.layerAdapter", () => {
         assert.deepStrictEqual(host.log, ["made 10", "destroyed 10", "made 10"])
       }))
 
-    it.effect("when we have left, and makes another when the guild is asked for again", () =>
+    it.effect("when the bot has left, and makes another when the guild is requested again", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         const { heard } = yield* collect(gateway)
@@ -207,7 +207,7 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(host.adapters.size, 1)
         methods.onVoiceStateUpdate(state(null))
         assert.strictEqual(host.adapters.size, 0)
-        // nothing of a host that does not let go
+        // nothing comes from a host that does not let go
         methods.onVoiceStateUpdate(state(channelId))
         methods.onVoiceServerUpdate(server())
         methods.destroy()
@@ -217,7 +217,7 @@ describe("Gateway.layerAdapter", () => {
         assert.deepStrictEqual(host.log, ["made 10", "destroyed 10", "made 10"])
       }))
 
-    it.effect("when we are sent away", () =>
+    it.effect("when the bot is removed", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         yield* gateway.updateVoiceState(request(channelId))
@@ -226,7 +226,7 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(host.adapters.size, 0)
       }))
 
-    it.effect("but not when what we asked for before is answered late", () =>
+    it.effect("but not when an earlier request is answered late", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         yield* gateway.updateVoiceState(request(channelId))
@@ -239,7 +239,7 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(host.adapters.size, 1)
       }))
 
-    it.effect("after a while when leaving is not answered", () =>
+    it.effect("after a while if leaving is not answered", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         yield* gateway.updateVoiceState(request(null))
@@ -249,7 +249,7 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(host.adapters.size, 0)
       }))
 
-    it.effect("once, however long ago we asked to leave", () =>
+    it.effect("once, however long ago the bot asked to leave", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         yield* gateway.updateVoiceState(request(channelId))
@@ -260,7 +260,7 @@ describe("Gateway.layerAdapter", () => {
         assert.deepStrictEqual(host.log, ["made 10", "destroyed 10"])
       }))
 
-    it.effect("when we are sent away while the library does not take another request, or throws", () =>
+    it.effect("when the bot is removed while the library does not take another request, or throws", () =>
       Effect.gen(function*() {
         for (
           const onSend of [() => false, () => {
@@ -280,7 +280,7 @@ describe("Gateway.layerAdapter", () => {
         }
       }))
 
-    it.effect("when the layer's scope closes; then everything fails, and nothing is made any more", () =>
+    it.effect("when the layer's scope closes, after which everything fails and nothing is made", () =>
       Effect.gen(function*() {
         const host = makeHost()
         const scope = yield* Scope.make()
@@ -325,7 +325,7 @@ describe("Gateway.layerAdapter", () => {
         assert.deepStrictEqual(host.log, ["made 10"])
       }))
 
-    it.effect("fails when it never can, and lets go of it", () =>
+    it.effect("fails if it never can, and gives the adapter back", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         host.onSend = () => false
@@ -337,7 +337,7 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(host.adapters.size, 0)
       }))
 
-    it.effect("lets go of it also where it never can be told that we leave", () =>
+    it.effect("gives the adapter back even if the library can never be told that the bot leaves", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         yield* gateway.updateVoiceState(request(channelId))
@@ -350,7 +350,7 @@ describe("Gateway.layerAdapter", () => {
         assert.deepStrictEqual(host.log, ["made 10", "destroyed 10"])
       }))
 
-    it.effect("follows the schedule that it is given", () =>
+    it.effect("follows the given schedule", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup({ retry: Schedule.recurs(2) })
         let asked = 0
@@ -362,12 +362,12 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(asked, 3)
       }))
 
-    it.effect("lets no request overtake another of the guild, and none wait for another guild", () =>
+    it.effect("lets no request overtake another of its guild, nor wait for another guild", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         host.onSend = ({ d }) => d.guild_id !== guildId
         const first = yield* Effect.forkScoped(gateway.updateVoiceState(request(channelId)), { startImmediately: true })
-        // the first is tried again every second by now, the second would be after 100 ms
+        // by now the first is tried again every second, and the second would be after 100 ms
         yield* TestClock.adjust("5 seconds")
         const second = yield* Effect.forkScoped(gateway.updateVoiceState(request(null)), { startImmediately: true })
         yield* gateway.updateVoiceState(request(channelId, otherGuildId))
@@ -381,7 +381,7 @@ describe("Gateway.layerAdapter", () => {
         )
       }))
 
-    it.effect("stops asking when it is interrupted, and lets the next one pass", () =>
+    it.effect("stops asking when it is interrupted, and lets the next request pass", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         host.onSend = () => false
@@ -395,9 +395,28 @@ describe("Gateway.layerAdapter", () => {
         yield* gateway.updateVoiceState(request(null))
         assert.deepStrictEqual(host.sent.map(({ d }) => d.channel_id), [null])
       }))
+
+    it.effect("keeps the adapter if a leave is withdrawn before the library has taken it", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        const { heard } = yield* collect(gateway)
+        yield* gateway.updateVoiceState(request(channelId))
+        host.methods().onVoiceStateUpdate(state(channelId))
+        host.onSend = () => false
+        const leaving = yield* Effect.forkScoped(gateway.updateVoiceState(request(null)), { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(leaving)
+        host.onSend = () => true
+        yield* TestClock.adjust("10 seconds")
+        host.methods().onVoiceServerUpdate(server())
+        yield* settle
+        assert.deepStrictEqual(heard.map(({ _tag }) => _tag), ["VoiceState", "VoiceServer"])
+        assert.deepStrictEqual(host.log, ["made 10"])
+        assert.deepStrictEqual(host.sent.map(({ d }) => d.channel_id), [channelId])
+      }))
   })
 
-  it.effect("says so when the guild is not known, and finds it later", () =>
+  it.effect("reports that a guild is not known, and finds it later", () =>
     Effect.gen(function*() {
       const { gateway, host } = yield* setup()
       host.knows.delete(guildId)
@@ -421,14 +440,14 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(error.reason._tag, "GatewayFailed")
         assert.include(error.message, "threw: boom")
         assert.strictEqual(host.adapters.size, 0)
-        // and asks anew when it is wanted again
+        // and asks again when it is wanted again
         Object.assign(host, working)
         yield* gateway.updateVoiceState(request(channelId))
         assert.lengthOf(host.sent, 1)
       }))
   }
 
-  it.effect("drops what it cannot read with a warning that shows no token, and throws nothing at the library", () => {
+  it.effect("drops what it cannot read with a warning that shows no token, and never throws at the library", () => {
     const lines: Array<string> = []
     return Effect.gen(function*() {
       const { gateway, host } = yield* setup()
@@ -440,7 +459,7 @@ describe("Gateway.layerAdapter", () => {
         methods.onVoiceServerUpdate(bad)
       }
       methods.onVoiceServerUpdate(server({ endpoint: 7 }))
-      // of another guild: that guild's own adapter passes it on
+      // of another guild, whose own adapter passes it on
       methods.onVoiceStateUpdate(state(channelId, { guild_id: otherGuildId }))
       methods.onVoiceServerUpdate(server({ guild_id: otherGuildId }))
       methods.onVoiceServerUpdate(server())
@@ -456,7 +475,7 @@ describe("Gateway.layerAdapter", () => {
   })
 
   describe("when the library takes its adapter back", () => {
-    it.effect("tells the subscribers which guild, gives the adapter back, and makes another on request", () =>
+    it.effect("tells subscribers which guild, gives the adapter back, and makes another on request", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         const { heard } = yield* collect(gateway)
@@ -475,7 +494,7 @@ describe("Gateway.layerAdapter", () => {
         assert.deepStrictEqual(host.log, ["made 10", "made 11", "destroyed 10", "made 10"])
       }))
 
-    it.effect("while it is being made", () =>
+    it.effect("fails the request if the adapter is still being made", () =>
       Effect.gen(function*() {
         const { gateway, host } = yield* setup()
         const create = host.create
@@ -489,7 +508,7 @@ describe("Gateway.layerAdapter", () => {
       }))
   })
 
-  it.effect("tells of outages what the library does, each once, and of nothing else that it gives", () => {
+  it.effect("reports each outage that the library reports once, and nothing else that it gives", () => {
     const lines: Array<string> = []
     return Effect.gen(function*() {
       const listeners: Array<(guildId: never, isAvailable: never) => void> = []
@@ -511,7 +530,7 @@ describe("Gateway.layerAdapter", () => {
       tell(guildId, true)
       tell(undefined, false)
       tell({ id: "10" }, true)
-      // it is over for who is out of the guild, and who is in it again hears of the next
+      // leaving the guild ends the outage, and a bot that is in it again hears of the next one
       yield* gateway.updateVoiceState(request(channelId))
       tell(guildId, false)
       host.methods().destroy()
@@ -540,10 +559,10 @@ describe("Gateway.layerAdapter", () => {
   describe("carries a session", () => {
     const join = VoiceSession.join({ guildId, channelId })
 
-    /** A library whose Discord lets us in and out. */
+    /** A library whose Discord admits the bot and lets it leave. */
     const answering = (host: Host) => {
       host.onSend = ({ d }) => {
-        // like Discord: after the request, and the server first
+        // as Discord does: after the request, and the server first
         queueMicrotask(() => {
           const methods = host.adapters.get(d.guild_id)
           if (d.channel_id !== null) methods?.onVoiceServerUpdate(server({ guild_id: d.guild_id }))
@@ -553,7 +572,7 @@ describe("Gateway.layerAdapter", () => {
       }
     }
 
-    it.effect("that joins before the id is known, in several guilds at once, and leaves nothing behind", () =>
+    it.effect("that joins before the bot's user is known, in several guilds at once, and leaves nothing behind", () =>
       Effect.gen(function*() {
         const { host, layer } = yield* setup()
         answering(host)
@@ -572,7 +591,7 @@ describe("Gateway.layerAdapter", () => {
         )
       }))
 
-    it.effect("that joins anew when the library says that its main session is a new one", () =>
+    it.effect("that joins again when the library reports a new main session", () =>
       Effect.gen(function*() {
         let tell: ((lifecycle: Gateway.Lifecycle) => void) | undefined
         let stopped = 0
@@ -602,7 +621,7 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(stopped, 1)
       }))
 
-    it.effect("that does without the option lifecycle where that throws, when it begins or at its end", () => {
+    it.effect("without the option lifecycle if that throws, when it begins or at its end", () => {
       const lines: Array<string> = []
       const failing = (lifecycle: NonNullable<Gateway.AdapterOptions["lifecycle"]>) =>
         Effect.gen(function*() {
@@ -635,7 +654,7 @@ describe("Gateway.layerAdapter", () => {
       )
     })
 
-    it.effect("that comes back from an outage of which the library tells, and of no other", () =>
+    it.effect("that comes back from an outage that the library reports, and from no other", () =>
       Effect.gen(function*() {
         let tell: Gateway.AvailabilityListener | undefined
         let stopped = 0
@@ -669,7 +688,7 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(stopped, 1)
       }))
 
-    it.effect("that stays when the session of another shard is a new one, unless nobody can say which", () =>
+    it.effect("that stays when another shard has a new session, unless nobody can say which shard it is", () =>
       Effect.gen(function*() {
         let tell: Gateway.LifecycleListener | undefined
         const { host, layer } = yield* setup({
@@ -714,7 +733,7 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(host.adapters.size, 0)
       }))
 
-    it.effect("that is told what is missing", () =>
+    it.effect("that reports what is missing", () =>
       Effect.gen(function*() {
         const { host, layer } = yield* setup()
         const joining = yield* Effect.result(join).pipe(

@@ -45,15 +45,15 @@ const ask = (answers: { channel?: Rest.Answer; guild?: Rest.Answer; member?: Res
   })
 
 describe("Admission", () => {
-  it.effect("finds nothing where nothing is in the way", () =>
+  it.effect("finds nothing if nothing is in the way", () =>
     Effect.gen(function*() {
       assert.isUndefined(yield* ask({}))
       assert.isUndefined(yield* ask({ channel: channel({ type: 13, user_limit: 2 }), occupants: 1 }))
-      // nor where Discord says no more than the kind
+      // nor if Discord says no more than the kind of the channel
       assert.isUndefined(yield* ask({ channel: ok({ type: 2 }), occupants: 1_000 }))
     }))
 
-  it.effect("tells guild, channel and kind", () =>
+  it.effect("recognizes a missing guild, a missing channel, and one of the wrong kind", () =>
     Effect.gen(function*() {
       for (const status of [403, 404]) {
         assert.strictEqual(yield* ask({ guild: missing(status), channel: missing(403) }), "NotMember")
@@ -63,7 +63,7 @@ describe("Admission", () => {
       for (const type of [0, 1, 4, 15]) assert.strictEqual(yield* ask({ channel: channel({ type }) }), "NotVoice")
     }))
 
-  it.effect("tells which permission is missing", () =>
+  it.effect("names the missing permission", () =>
     Effect.gen(function*() {
       const denying = (permission: bigint) =>
         channel({ permission_overwrites: [{ id: userId, type: 1, allow: "0", deny: `${permission}` }] })
@@ -74,7 +74,7 @@ describe("Admission", () => {
       assert.isUndefined(yield* ask({ channel: denying(Permission.Connect), guild: guild({ owner_id: userId }) }))
     }))
 
-  it.effect("tells a timeout while it lasts", () =>
+  it.effect("reports a timeout while it lasts", () =>
     Effect.gen(function*() {
       const until = member({ communication_disabled_until: "1970-01-01T00:01:00.000000+00:00" })
       assert.strictEqual(yield* ask({ member: until }), "TimedOut")
@@ -85,7 +85,7 @@ describe("Admission", () => {
       assert.isUndefined(yield* ask({ member: member({ communication_disabled_until: "soon" }) }))
     }))
 
-  it.effect("tells a full channel, unless one may move members", () =>
+  it.effect("reports a full channel, unless the bot may move members", () =>
     Effect.gen(function*() {
       const limited = channel({ user_limit: 2 })
       assert.isUndefined(yield* ask({ channel: limited, occupants: 1 }))

@@ -7,7 +7,7 @@ import { ChannelId, GuildId } from "../../src/protocol/Identifier.ts"
 const guildId = GuildId.make("10")
 const channelId = ChannelId.make("20")
 
-/** What the gateway of a layer says of the channel, or "nothing" if it cannot be asked. */
+/** The obstacle that a layer's gateway finds for the channel, or "nothing" if it cannot be asked. */
 const asked = Effect.flatMap(
   Gateway.Gateway,
   ({ obstacle }) => obstacle === undefined ? Effect.succeed("nothing") : obstacle(guildId, channelId)
@@ -21,7 +21,7 @@ const layers = {
 
 describe("Callback", () => {
   for (const [name, layer] of Object.entries(layers)) {
-    it.effect(`passes on what a library knows of obstacles: ${name}`, () =>
+    it.effect(`passes on the obstacle that a library finds: ${name}`, () =>
       Effect.gen(function*() {
         const calls: Array<ReadonlyArray<string>> = []
         const obstacle = (...ids: ReadonlyArray<string>) => {
@@ -35,7 +35,7 @@ describe("Callback", () => {
       }))
   }
 
-  it.effect("knows of no obstacle where a library in plain JavaScript gives something else", () =>
+  it.effect("finds no obstacle, and logs it, if a library in plain JavaScript gives something else", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
       const logger = Logger.make(({ message }) => {
@@ -57,7 +57,7 @@ describe("Callback", () => {
       assert.include(logged[0], "full")
     }))
 
-  it.effect("knows of no obstacle, and says so in the log, where the library throws", () =>
+  it.effect("finds no obstacle, and logs it, if the library throws", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
       const logger = Logger.make(({ cause, logLevel, message }) => {

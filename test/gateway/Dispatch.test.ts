@@ -54,7 +54,7 @@ const request = (channel: ChannelId | null, guild = guildId): Gateway.VoiceState
 
 class Broken extends Data.TaggedError("Broken")<{ readonly message: string }> {}
 
-/** Both ways to hand dispatches over, in the test's hands. */
+/** Both ways to hand dispatches over, controlled by the test. */
 interface Connection {
   readonly gateway: Gateway.Gateway["Service"]
   readonly layer: Layer.Layer<Gateway.Gateway>
@@ -157,7 +157,7 @@ const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError, R>) =>
 
 const suite = (name: string, setup: Setup) =>
   describe(name, () => {
-    it.effect("knows who we are from READY", () =>
+    it.effect("learns the bot's user from READY", () =>
       Effect.gen(function*() {
         const { gateway, say } = yield* setup()
         const id = yield* Effect.forkScoped(gateway.userId, { startImmediately: true })
@@ -167,7 +167,7 @@ const suite = (name: string, setup: Setup) =>
         assert.strictEqual(yield* Fiber.join(id), me)
       }))
 
-    it.effect("stays below Discord's limit of messages on each shard, and says that requests wait for it", () =>
+    it.effect("stays below Discord's message limit on each shard, and reports that requests wait for it", () =>
       Effect.gen(function*() {
         const connection = yield* setup({ userId: me, shards: 2 })
         const { gateway, sent } = connection
@@ -198,7 +198,7 @@ const suite = (name: string, setup: Setup) =>
       return Effect.gen(function*() {
         const connection = yield* setup({ userId: me })
         let guilds = 0
-        // of a guild each, since those of one guild wait for each other
+        // one in each guild, since requests of the same guild wait for each other
         const ask = (count: number) =>
           Effect.forEach(
             Array.from({ length: count }, () => GuildId.make(String(++guilds))),
@@ -209,7 +209,7 @@ const suite = (name: string, setup: Setup) =>
           )
         yield* ask(50)
         yield* Time.advance("1 second")
-        // there is room for 50 of them at once, for 50 after a minute, and for the others a second later
+        // there is room for 50 of them at once, for 50 after a minute, and for the rest a second later
         yield* ask(SendLimit.shared + 10)
         yield* Time.advance("59 seconds")
         yield* Time.advance("1 second")
@@ -226,7 +226,7 @@ const suite = (name: string, setup: Setup) =>
       )
     })
 
-    it.effect("passes both events on in order, to each subscriber, and nothing else", () =>
+    it.effect("passes both events on in order to each subscriber, and nothing else", () =>
       Effect.gen(function*() {
         const { gateway, say } = yield* setup()
         const first = yield* collect(gateway)
@@ -245,14 +245,14 @@ const suite = (name: string, setup: Setup) =>
         assert.deepStrictEqual(second.heard, first.heard)
       }))
 
-    it.effect("sends op 4 and says for which guild", () =>
+    it.effect("sends op 4, and names the guild", () =>
       Effect.gen(function*() {
         const { gateway, sent } = yield* setup()
         yield* gateway.updateVoiceState(request(channelId))
         assert.deepStrictEqual(sent, [[{ op: 4, d: request(channelId) }, guildId]])
       }))
 
-    it.effect("tells of new and resumed sessions", () =>
+    it.effect("reports new and resumed sessions", () =>
       Effect.gen(function*() {
         const { gateway, say } = yield* setup()
         const heard = yield* collectLifecycle(gateway)
@@ -262,7 +262,7 @@ const suite = (name: string, setup: Setup) =>
         assert.deepStrictEqual(heard, ["Resumed", "NewSession"])
       }))
 
-    it.effect("tells first sessions of several shards from new ones", () =>
+    it.effect("tells the first sessions of several shards from new ones", () =>
       Effect.gen(function*() {
         const { gateway, say } = yield* setup()
         const heard = yield* collectLifecycle(gateway)
@@ -279,7 +279,7 @@ const suite = (name: string, setup: Setup) =>
         assert.isTrue(Option.isNone(yield* initial(gateway, evenGuildId)))
       }))
 
-    it.effect("takes READY for a new session when it came too late for the first", () =>
+    it.effect("treats READY as a new session if it came too late for the first", () =>
       Effect.gen(function*() {
         const { gateway, say } = yield* setup({ userId: me })
         assert.strictEqual(yield* gateway.userId, me)
@@ -289,7 +289,7 @@ const suite = (name: string, setup: Setup) =>
         assert.deepStrictEqual(heard, ["NewSession"])
       }))
 
-    it.effect("knows our voice state from before, and waits for a guild that READY names", () =>
+    it.effect("knows the bot's earlier voice state, and waits for a guild that READY names", () =>
       Effect.gen(function*() {
         const { gateway, say } = yield* setup()
         yield* say(ready({ guilds: [{ id: guildId, unavailable: true }] }))
@@ -305,7 +305,7 @@ const suite = (name: string, setup: Setup) =>
         assert.isTrue(Option.isNone(yield* initial(gateway)))
       }))
 
-    it.effect("has the new name of somebody in voice, and tells of it", () =>
+    it.effect("learns the new name of a user in voice, and reports it", () =>
       Effect.gen(function*() {
         const { gateway, say } = yield* setup()
         yield* say(ready())
@@ -319,7 +319,7 @@ const suite = (name: string, setup: Setup) =>
         yield* update({ nick: "DJ", roles: ["1"] })
         yield* update({ nick: null })
         assert.strictEqual(name(), "Ann")
-        // who is in no channel, and we ourselves
+        // somebody who is in no channel, and the bot itself
         yield* update({ user: { id: "99", username: "eve" }, nick: "Eve" })
         yield* update({ user: { id: me, username: "bot" }, nick: "Bot" })
         assert.deepStrictEqual(
@@ -329,7 +329,7 @@ const suite = (name: string, setup: Setup) =>
         assert.strictEqual(gateway.occupants?.of(guildId).size, 1)
       }))
 
-    it.effect("says that we were removed from a guild", () =>
+    it.effect("reports an outage, and that the bot was removed from a guild", () =>
       Effect.gen(function*() {
         const { gateway, say } = yield* setup()
         const { heard } = yield* collect(gateway)
@@ -364,7 +364,7 @@ const suite = (name: string, setup: Setup) =>
     })
 
     for (const how of ["end", "fail"] as const) {
-      it.effect(`is at its end when the dispatches ${how}`, () =>
+      it.effect(`ends when the dispatches ${how}`, () =>
         Effect.gen(function*() {
           const connection = yield* setup()
           const { gateway } = connection
@@ -385,7 +385,7 @@ const suite = (name: string, setup: Setup) =>
         }))
     }
 
-    it.effect("says that sending failed", () =>
+    it.effect("reports that sending failed", () =>
       Effect.gen(function*() {
         const connection = yield* setup()
         connection.answer = Effect.fail(new Broken({ message: "no socket" }))
@@ -432,7 +432,7 @@ suite("Gateway.layerDispatch over a subscription", overStream(true))
 suite("Gateway.layerCallbacks", overCallbacks)
 
 describe("Gateway.layerDispatch", () => {
-  it.effect("waits until it has subscribed, and lets go with its scope", () =>
+  it.effect("waits until it has subscribed, and unsubscribes with its scope", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
       const scope = yield* Scope.make()
@@ -457,7 +457,7 @@ describe("Gateway.layerDispatch", () => {
       assert.match((yield* reasonOf(gateway.userId)).message, /Provide the layer to everything that uses a session/)
     }))
 
-  it.effect("is at its end when it cannot subscribe, and when the stream dies", () =>
+  it.effect("ends if it cannot subscribe, or if the stream dies", () =>
     Effect.gen(function*() {
       for (const dispatches of [Effect.fail(new Broken({ message: "no hub" })), Stream.die(new Error("no hub"))]) {
         const { gateway } = yield* build(Gateway.layerDispatch({ dispatches, send: () => Effect.void }))
@@ -469,7 +469,7 @@ describe("Gateway.layerDispatch", () => {
 })
 
 describe("Gateway.layerCallbacks", () => {
-  it.effect("stops listening with its scope, and is at its end when it cannot listen", () =>
+  it.effect("stops listening with its scope, and ends if it cannot listen", () =>
     Effect.gen(function*() {
       const emitter = new EventEmitter()
       const scope = yield* Scope.make()

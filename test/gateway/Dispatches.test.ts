@@ -11,7 +11,7 @@ const gone = VoiceError.make(new VoiceError.GatewayFailed({ detail: "gone" }))
 const textOf = (s: number) => JSON.stringify({ op: 0, t: "TYPING_START", s, d: { nested: [s] } })
 
 describe("Dispatches", () => {
-  it.effect("are told as they came, to whoever listens by then, and end with the client", () =>
+  it.effect("are passed on as they came to those who listen by then, and end with the client", () =>
     Effect.gen(function*() {
       const source = yield* Dispatches.make
       yield* source.publish(textOf(1))
@@ -25,13 +25,14 @@ describe("Dispatches", () => {
       yield* Effect.yieldNow
       yield* source.publish(textOf(2))
       yield* source.finish(gone)
+      yield* source.finish(VoiceError.make(new VoiceError.GatewayFailed({ detail: "gone once more" })))
       assert.strictEqual(yield* Fiber.join(listening), gone)
       assert.deepStrictEqual(heard, [{ t: "TYPING_START", s: 2, d: { nested: [2] } }])
       const late = yield* source.service.subscribe.pipe(Effect.flatMap(Stream.runDrain), Effect.scoped, Effect.flip)
       assert.strictEqual(late, gone)
     }))
 
-  it.effect("read nothing while nobody listens, nor after that", () =>
+  it.effect("are not read while nobody listens, nor afterwards", () =>
     Effect.gen(function*() {
       const source = yield* Dispatches.make
       yield* source.publish("no JSON")
@@ -39,7 +40,7 @@ describe("Dispatches", () => {
       yield* source.publish("no JSON")
     }))
 
-  it.effect("have what is not voice, and what is, from our own client", () =>
+  it.effect("include voice and other events of the library's own client", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { subscribe } = yield* Gateway.Dispatches
@@ -50,7 +51,7 @@ describe("Dispatches", () => {
         Stream.runCollect,
         Effect.forkChild({ startImmediately: true })
       )
-      // it has to be logged in
+      // the client has to be logged in
       yield* Effect.flatMap(Gateway.Gateway, ({ userId }) => userId)
       const channel = yield* discord.createChannel({ name: "new" })
       yield* Rig.join("lobby")

@@ -30,7 +30,7 @@ const request = (channel: ChannelId | null): Gateway.VoiceStateRequest => ({
   self_deaf: false
 })
 
-/** A library in the test's hands. */
+/** A library controlled by the test. */
 const makeHost = () => {
   const lines: Array<string> = []
   const host = {
@@ -101,7 +101,7 @@ const setup = Effect.fnUntraced(function*(options: Gateway.AdapterOptions = {}, 
 })
 
 describe("the option occupants of Gateway.layerAdapter", () => {
-  it.effect("tells who was there before, as they are shown", () =>
+  it.effect("lists those who were there before, as they are shown", () =>
     Effect.gen(function*() {
       const { host, occupants } = yield* setup()
       assert.strictEqual(host.asked, 0)
@@ -130,7 +130,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
     }))
 
   for (const flag of ["selfMute", "selfDeaf", "mute", "deaf", "suppress", "video", "streaming"] as const) {
-    it.effect(`knows ${flag} from the others`, () =>
+    it.effect(`tells ${flag} from the other flags`, () =>
       Effect.gen(function*() {
         const { host, occupants } = yield* setup()
         host.there = [at(ann, { [flag]: true })]
@@ -138,7 +138,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       }))
   }
 
-  it.effect("tells of changes, in order and once they are known", () =>
+  it.effect("reports changes in order, once they are known", () =>
     Effect.gen(function*() {
       const { gateway, host, list, occupants, take } = yield* setup()
       host.there = [at(ann, { name: "Ann", bot: false })]
@@ -148,7 +148,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
         Effect.sync(() => known.push(occupants.of(guildId).get(ann)?.flags.mute))).pipe(
           Effect.forkScoped({ startImmediately: true })
         )
-      // a library that does not know any more who she is
+      // a library that no longer knows who she is
       host.tell(guildId, at(ann, { mute: true }))
       yield* settle
       assert.deepStrictEqual(known, [true])
@@ -179,7 +179,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       assert.strictEqual(host.asked, 1)
     }))
 
-  it.effect("asks again about a guild that was learned anew, and keeps who they are", () =>
+  it.effect("asks again about a guild that was learned again, and remembers who is who", () =>
     Effect.gen(function*() {
       const { host, list, looks, unwatch, occupants } = yield* setup()
       host.there = [at(ann, { name: "Ann" }), at(bob)]
@@ -189,7 +189,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       assert.deepStrictEqual(looks, [guildId])
       assert.deepStrictEqual(list(), ["Ann", cid])
       assert.isTrue(occupants.of(guildId).get(ann)?.flags.deaf)
-      // of one that nobody has asked for yet nothing is kept
+      // nothing is kept of a guild that nobody has asked for yet
       host.tell(otherGuildId)
       assert.deepStrictEqual(looks, [guildId, otherGuildId])
       assert.strictEqual(host.asked, 2)
@@ -198,7 +198,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       assert.lengthOf(looks, 2)
     }))
 
-  it.effect("asks again about the guilds of a new session, and not when it goes on", () =>
+  it.effect("asks again about the guilds of a new session, but not of a resumed one", () =>
     Effect.gen(function*() {
       const { host, list, looks } = yield* setup()
       list()
@@ -218,7 +218,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       assert.deepStrictEqual(looks, [guildId, otherGuildId])
     }))
 
-  it.effect("leaves us out, whether the option says who we are or the library does later", () =>
+  it.effect("leaves the bot out, whether the option names it or the library does later", () =>
     Effect.gen(function*() {
       for (const userId of [me, undefined]) {
         const { host, gateway, list, take } = yield* setup({ userId })
@@ -232,7 +232,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       }
     }))
 
-  it.effect("keeps nothing of a guild that we have left, and asks again when we are back", () =>
+  it.effect("keeps nothing of a guild that the bot has left, and asks again when it is back", () =>
     Effect.gen(function*() {
       const { host, gateway, list } = yield* setup()
       yield* gateway.updateVoiceState(request(lobby))
@@ -248,7 +248,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       assert.deepStrictEqual(list(), [])
     }))
 
-  it.effect("says what it cannot read, takes the rest, and throws nothing at the library", () =>
+  it.effect("warns of what it cannot read, takes the rest, and never throws at the library", () =>
     Effect.gen(function*() {
       const { host, list, take } = yield* setup()
       // what a library in plain JavaScript may give
@@ -280,7 +280,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       assert.deepStrictEqual(list(), [bob])
     }))
 
-  it.effect("knows nobody where the library throws, until it tells of somebody", () =>
+  it.effect("knows nobody if the library throws, until it reports somebody", () =>
     Effect.gen(function*() {
       const { host, list } = yield* setup()
       const { of } = host
@@ -301,7 +301,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       assert.deepStrictEqual(host.lines, ["The gateway's option `occupants` threw in of: gone"])
     }))
 
-  it.effect("is as if it were not there where the library cannot tell of changes", () =>
+  it.effect("is ignored if the library cannot report changes", () =>
     Effect.gen(function*() {
       const host = makeHost()
       host.watch = () => {
@@ -313,7 +313,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       assert.deepStrictEqual(host.lines, ["The gateway's option `occupants` threw in watch: no events"])
     }))
 
-  it.effect("ends with the layer's scope, whatever the library does then", () =>
+  it.effect("ends with the layer's scope, even if the library throws then", () =>
     Effect.gen(function*() {
       const host = makeHost()
       const scope = yield* Scope.make()
@@ -333,7 +333,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       assert.lengthOf(host.lines, 1)
     }))
 
-  it.effect("may be left out", () =>
+  it.effect("may be omitted", () =>
     Effect.gen(function*() {
       const gateway = yield* build(makeHost(), { occupants: undefined })
       assert.isUndefined(gateway.occupants)

@@ -18,7 +18,7 @@ const stateOf = (channelId: ChannelId | null) => ({
 })
 
 describe("Hub", () => {
-  it.effect("takes us for whom it was told of first", () =>
+  it.effect("treats the first user that it is told of as the bot", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       assert.isUndefined(hub.self())
@@ -39,7 +39,7 @@ describe("Hub", () => {
       assert.deepStrictEqual([tokens[0], tokens.at(-1)], ["4", "4099"])
     }))
 
-  it.effect("counts the others in a channel", () =>
+  it.effect("counts the other users in a channel", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const [first, second] = [ChannelId.make("20"), ChannelId.make("21")]
@@ -56,14 +56,14 @@ describe("Hub", () => {
       assert.deepStrictEqual(counts(), [1, 2])
       yield* hub.onVoiceState({ ...at("3", null), guild_id: guildId })
       assert.deepStrictEqual(counts(), [0, 2])
-      // the guild is told anew, and so is everything
+      // the guild is reported again, and then the whole session
       yield* hub.onGuildCreate({ id: guildId, voice_states: [at("3", first)] })
       assert.deepStrictEqual(counts(), [1, 0])
       yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [] })
       assert.deepStrictEqual(counts(), [0, 0])
     }))
 
-  it.effect("takes all guilds for those of the one shard there is where a gateway says that there are no shards", () =>
+  it.effect("treats all guilds as those of a single shard if a gateway says that there are none", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const channelId = ChannelId.make("20")
@@ -78,7 +78,7 @@ describe("Hub", () => {
       assert.strictEqual(hub.occupants(guildId, channelId), 0)
     }))
 
-  it.effect("gives up a guild that we are removed from, and none that cannot be reached", () =>
+  it.effect("gives up a guild that the bot is removed from, but not one that is unavailable", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const events = yield* hub.subscribe
@@ -92,7 +92,7 @@ describe("Hub", () => {
       yield* hub.onGuildCreate({ id: guildId, voice_states: [us, them] })
       yield* hub.onGuildDelete({ id: guildId, unavailable: true })
       assert.deepStrictEqual(yield* known, [true, 1])
-      // we are in no channel any more when the outage is over
+      // the bot is in no channel any more when the outage is over
       yield* hub.onGuildCreate({ id: guildId, voice_states: [them] })
       assert.deepStrictEqual(yield* known, [false, 1])
       yield* hub.onGuildCreate({ id: guildId, voice_states: [us, them] })
@@ -107,7 +107,7 @@ describe("Hub", () => {
       assert.deepStrictEqual([event.guildId, event.error.reason._tag], [guildId, "RemovedFromGuild"])
     }))
 
-  it.effect("says when an outage begins and is over, and where we are then", () =>
+  it.effect("reports when an outage begins and ends, and where the bot is then", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const events = yield* hub.subscribe
@@ -138,7 +138,7 @@ describe("Hub", () => {
       )
     }))
 
-  it.effect("knows of an outage while it lasts, for who comes meanwhile", () =>
+  it.effect("knows of an outage while it lasts, for those who ask meanwhile", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       assert.isFalse(hub.isUnavailable(guildId))
@@ -148,17 +148,89 @@ describe("Hub", () => {
       assert.isFalse(hub.isUnavailable(guildId))
     }))
 
-  it.effect("lets nobody wait for a guild that cannot be reached", () =>
+  for (const word of ["onGuildDelete", "onGuildCreate"] as const) {
+    it.effect(`lets nobody wait for a guild that cannot be reached, as ${word} says`, () =>
+      Effect.gen(function*() {
+        const hub = yield* Hub.make
+        yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
+        const waiting = yield* Effect.forkChild(hub.initialVoiceState(guildId), { startImmediately: true })
+        yield* Effect.yieldNow
+        yield* hub[word]({ id: guildId, unavailable: true })
+        yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+        assert.isDefined(waiting.pollUnsafe())
+        assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
+      }))
+  }
+
+  it.effect("keeps its knowledge of other shards' guilds when one shard begins a session", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
-      yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
-      const waiting = yield* Effect.forkChild(hub.initialVoiceState(guildId), { startImmediately: true })
-      yield* Effect.yieldNow
-      yield* hub.onGuildDelete({ id: guildId, unavailable: true })
+      const channelId = ChannelId.make("20")
+      const self = UserId.make("1")
+      const [ours, theirs] = [GuildId.make(String(4n << 22n)), GuildId.make(String(5n << 22n))]
+      const late = GuildId.make(String(7n << 22n))
+      const ready = (shard: number, ...ids: ReadonlyArray<GuildId>) =>
+        hub.onReady({ user: { id: self }, guilds: ids.map((id) => ({ id })), shard: [shard, 2] })
+      yield* ready(0, ours)
+      yield* ready(1, theirs, late)
+      for (const id of [ours, theirs]) {
+        yield* hub.onGuildCreate({
+          id,
+          voice_states: [{ ...stateOf(channelId), user_id: self }, { ...stateOf(channelId), user_id: UserId.make("2") }]
+        })
+        yield* hub.onAvailability(id, false)
+      }
+      const waiting = yield* Effect.forkChild(hub.initialVoiceState(late), { startImmediately: true })
+      const known = Effect.fnUntraced(function*(id: GuildId) {
+        const own = Option.isSome(yield* hub.initialVoiceState(id))
+        return { own, others: hub.occupants(id, channelId), isUnavailable: hub.isUnavailable(id) }
+      })
+      yield* ready(0)
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      assert.deepStrictEqual(yield* known(ours), { own: false, others: 0, isUnavailable: false })
+      assert.deepStrictEqual(yield* known(theirs), { own: true, others: 1, isUnavailable: true })
+      assert.isUndefined(waiting.pollUnsafe(), "that guild will still come")
+      yield* ready(1)
       assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
+      assert.deepStrictEqual(yield* known(theirs), { own: false, others: 0, isUnavailable: false })
     }))
 
-  it.effect("lets nobody wait for a guild that the next session has not", () =>
+  it.effect("knows the bot's channel until the guild says otherwise, also after an outage", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      const own = { ...stateOf(ChannelId.make("20")), user_id: UserId.make("1"), guild_id: guildId }
+      const waiting = yield* Effect.forkChild(hub.initialVoiceState(guildId), { startImmediately: true })
+      yield* Effect.yieldNow
+      assert.isUndefined(waiting.pollUnsafe(), "there is no session yet")
+      yield* hub.onReady({ user: { id: own.user_id }, guilds: [{ id: guildId }] })
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [own] })
+      assert.deepStrictEqual(yield* Fiber.join(waiting), Option.some(own))
+      const events = yield* hub.subscribe
+      yield* hub.onAvailability(guildId, false)
+      yield* hub.onGuildCreate({ id: guildId })
+      assert.deepStrictEqual(yield* hub.initialVoiceState(guildId), Option.some(own))
+      yield* hub.onAvailability(guildId, false)
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [own] })
+      const told = yield* events.pipe(Stream.take(5), Stream.map(({ _tag }) => _tag), Stream.runCollect)
+      assert.deepStrictEqual(told, ["Availability", "Availability", "Availability", "VoiceState", "Availability"])
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [] })
+      assert.isTrue(Option.isNone(yield* hub.initialVoiceState(guildId)))
+    }))
+
+  it.effect("ends once, with the first reason", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      const [first, second] = ["first", "second"].map((detail) =>
+        VoiceError.make(new VoiceError.GatewayFailed({ detail }))
+      )
+      assert(first !== undefined && second !== undefined)
+      yield* hub.finish(first)
+      yield* hub.finish(second)
+      assert.strictEqual(yield* Effect.flip(hub.unlessFinished(Effect.void)), first)
+      assert.strictEqual(yield* Effect.flip(hub.userId), first)
+    }))
+
+  it.effect("lets nobody wait for a guild that the next session does not have", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
@@ -169,7 +241,7 @@ describe("Hub", () => {
       assert.isDefined(waiting.pollUnsafe())
     }))
 
-  it.effect("keeps how the others are shown, and says when a guild is told anew", () =>
+  it.effect("keeps how other users are shown, and reports when a guild is learned again", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make
       const first = ChannelId.make("20")

@@ -8,7 +8,7 @@ import * as IdentifyTurn from "../../src/gateway/IdentifyTurn.ts"
 
 const nowMs = Clock.currentTimeMillis
 
-/** When each of so many shards is up, in milliseconds. */
+/** When each of `shards` shards is up, in milliseconds. */
 const begin = Effect.fnUntraced(function*(shards: number) {
   const { layer, token } = yield* Emulator.Emulator.use((discord) =>
     Effect.map(Effect.orDie(discord.user("bot")), ({ token }) => ({
@@ -36,7 +36,7 @@ const begin = Effect.fnUntraced(function*(shards: number) {
 })
 
 describe("IdentifyTurn", () => {
-  it.effect("lets the shards of a bot identify one after another, as Discord wants it", () =>
+  it.effect("lets the shards of a bot identify one after another, as Discord requires", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const upMs = yield* begin(8)
@@ -48,7 +48,7 @@ describe("IdentifyTurn", () => {
       Effect.provide(Emulator.layerMemory({ profile: { ...today, identifyIntervalMs: 5_000 } }))
     ))
 
-  it.effect("lets as many identify at a time as Discord says of the bot", () =>
+  it.effect("lets as many shards identify at a time as Discord allows the bot", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const upMs = yield* begin(8)
@@ -64,14 +64,14 @@ describe("IdentifyTurn", () => {
       )
     ))
 
-  it.effect("lets a bot that is not sharded begin at once, however often", () =>
+  it.effect("lets a bot without shards begin at once, however often", () =>
     Effect.gen(function*() {
       const upMs = [yield* begin(1), yield* begin(1)]
       for (let i = 0; i < 8; i++) yield* TestClock.adjust("500 millis")
       assert.lengthOf(upMs.flat(), 2)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("gives back the turn of who goes away before it", () =>
+  it.effect("gives back the turn of a shard that gives up before it", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       const take = IdentifyTurn.take(clock, Redacted.make("restarting"), 0)
@@ -84,6 +84,20 @@ describe("IdentifyTurn", () => {
       const patient = yield* Effect.forkChild(Effect.andThen(take, nowMs), { startImmediately: true })
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual(yield* Fiber.join(patient), 5_500)
+    }))
+
+  it.effect("keeps the turns of others when somebody leaves the middle of the line", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const take = IdentifyTurn.take(clock, Redacted.make("leaving"), 0)
+      const wait = Effect.forkChild(Effect.andThen(take, nowMs), { startImmediately: true })
+      yield* take
+      const leaving = yield* wait
+      const second = yield* wait
+      yield* Fiber.interrupt(leaving)
+      const third = yield* wait
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual([yield* Fiber.join(second), yield* Fiber.join(third)], [11_000, 16_500])
     }))
 
   it.effect("has a line for each bot, which is over when nobody stands in it", () =>

@@ -39,7 +39,7 @@ describe("Occupant", () => {
     assert.isTrue(Object.values(all.flags).every((flag) => flag))
   })
 
-  it("takes the name that the guild shows, and tells bots from users", () => {
+  it("has the name that the guild shows, and tells bots from users", () => {
     const named = (member: unknown) => {
       const { bot, name } = Occupant.of(read({ ...wire, member }), channelId)
       return [name, bot]
@@ -51,7 +51,7 @@ describe("Occupant", () => {
     assert.deepStrictEqual(named({ user: { id: ann, bot: "yes" } }), [undefined, false])
   })
 
-  it("does not guess where nobody has said who it is, and remembers where somebody has", () => {
+  it("does not guess a name that nobody has told, and remembers one that was", () => {
     for (const member of [undefined, null, "ann", 5, [], {}, { user: null }, { user: "ann" }, { user: {} }]) {
       const unknown = Occupant.of(read({ ...wire, ...(member === undefined ? {} : { member }) }), channelId)
       assert.deepStrictEqual([unknown.name, unknown.bot], [undefined, undefined])
@@ -61,7 +61,7 @@ describe("Occupant", () => {
     assert.deepStrictEqual([later.name, later.bot, later.flags.selfMute], ["Ann", true, true])
   })
 
-  it("finds the members of those in voice in GUILD_CREATE, whatever else is in the list", () => {
+  it("finds the members of users in voice in GUILD_CREATE, whatever else is in the list", () => {
     const guild = {
       id: "10",
       voice_states: [wire],

@@ -22,7 +22,7 @@ const counting = () => {
 
 describe("Outbox", () => {
   for (const how of ["was sent", "was withdrawn", "has failed"] as const) {
-    it.effect(`takes no turn while nothing waits, after what waited ${how}`, () =>
+    it.effect(`stays idle while nothing waits, after a message that ${how}`, () =>
       Effect.gen(function*() {
         const outbox = Outbox.make(2)
         const sending = yield* Effect.forkChild(Effect.exit(outbox.send("first")), { startImmediately: true })
@@ -45,7 +45,7 @@ describe("Outbox", () => {
       }))
   }
 
-  it.effect("keeps the others when a message was sent that has been withdrawn meanwhile", () =>
+  it.effect("keeps the other messages when one was sent that has been withdrawn meanwhile", () =>
     Effect.gen(function*() {
       const outbox = Outbox.make(2)
       const first = yield* Effect.forkChild(outbox.send("first"), { startImmediately: true })

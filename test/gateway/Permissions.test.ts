@@ -33,7 +33,7 @@ describe("Permissions", () => {
     })
   })
 
-  it("are what the roles permit, to the bit, where nothing is overwritten", () => {
+  it("are exactly what the roles permit if nothing is overwritten", () => {
     for (const permissions of [0n, 1n, Connect | 0xffn << 40n]) {
       const situation = { guildId, ownerId: "99", roles: [{ id: guildId, permissions }], userId: "1", memberRoles: [] }
       assert.strictEqual(Permissions.inChannel({ ...situation, overwrites: [] }), permissions)
@@ -45,7 +45,7 @@ describe("Permissions", () => {
     assert.deepStrictEqual(can({ memberRoles: ["20", "21"] }), [true, true, true])
   })
 
-  it("are all there for the owner and for administrators, whatever is overwritten", () => {
+  it("are complete for the owner and for administrators, whatever is overwritten", () => {
     const overwrites = [overwrite(guildId, { deny: ViewChannel }), overwrite("1", { deny: Connect })]
     assert.deepStrictEqual(can({ overwrites, userId: "99" }), [true, true, true])
     assert.deepStrictEqual(can({ overwrites, memberRoles: ["22"] }), [true, true, true])
@@ -60,10 +60,10 @@ describe("Permissions", () => {
     const connect = (overwrites: ReadonlyArray<Permissions.Overwrite>, ...memberRoles: ReadonlyArray<string>) =>
       can({ overwrites, memberRoles })[1]
     assert.isFalse(connect([everyone]))
-    // an overwrite of a role that the member has not
+    // an overwrite of a role that the member does not have
     assert.isFalse(connect([first, everyone]))
     assert.isTrue(connect([first, everyone], "20"))
-    // among roles what allows wins
+    // among roles, an overwrite that allows wins
     assert.isTrue(connect([first, second], "20", "21"))
     assert.isFalse(connect([second], "21"))
     assert.isFalse(connect([own, first], "20"))

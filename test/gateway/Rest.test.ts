@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import * as Rest from "../../src/gateway/Rest.ts"
 
-/** The API, with an answer or something else that comes of asking, and what it is asked. */
+/** The API, with the result of every request, and the requests that it gets. */
 const make = (answer: () => Response) => {
   const requests: Array<object> = []
   const access: Rest.Access = {
@@ -22,7 +22,7 @@ const headers = {
 }
 
 describe("Rest", () => {
-  it.effect("reads", () =>
+  it.effect("sends a request that reads, and gives the answer", () =>
     Effect.gen(function*() {
       const { access, requests } = make(() => Response.json({ id: "1" }, { status: 201 }))
       assert.deepStrictEqual(yield* Rest.get(access, "/channels/1"), {
@@ -35,7 +35,7 @@ describe("Rest", () => {
       ])
     }))
 
-  it.effect("changes", () =>
+  it.effect("sends a request that changes something, with a JSON body", () =>
     Effect.gen(function*() {
       const { access, requests } = make(() => new Response(null, { status: 204 }))
       const answer = yield* Rest.patch(access, "/guilds/1", { name: null })
@@ -59,14 +59,14 @@ describe("Rest", () => {
       ["Wed, 21 Oct 2026 07:28:00 GMT", 0]
     ] as const
   ) {
-    it.effect(`is left alone for ${ms} ms after "${header}"`, () =>
+    it.effect(`reports ${ms} ms to wait after "${header}"`, () =>
       Effect.gen(function*() {
         const { access } = make(() => new Response("", { status: 429, headers: { "retry-after": header } }))
         assert.strictEqual((yield* Rest.get(access, "/channels/1")).retryAfterMs, ms)
       }))
   }
 
-  it.effect("tells what kept us from asking by its code or its kind, and in no word of its own", () =>
+  it.effect("describes a failure by its code or its kind, and shows none of its words", () =>
     Effect.gen(function*() {
       const cause = Object.assign(new Error("secret-token"), { code: "ECONNREFUSED" })
       for (
@@ -100,7 +100,7 @@ describe("Rest", () => {
       [500, "resume"]
     ] as const
   ) {
-    it.effect(`may be asked again for the gateway, or not, after ${status}`, () =>
+    it.effect(`may ask again for the gateway, or not, after ${status}`, () =>
       Effect.gen(function*() {
         const { access } = make(() => new Response(null, { status }))
         const end = yield* Effect.flip(Rest.gatewayBot(access))
@@ -109,14 +109,14 @@ describe("Rest", () => {
       }))
   }
 
-  it.effect("tells where it has asked without user and password", () =>
+  it.effect("reports the URL without user and password", () =>
     Effect.gen(function*() {
       const { access } = make(() => new Response(null, { status: 404 }))
       const end = yield* Effect.flip(Rest.gatewayBot({ ...access, restUrl: "https://user:secret@rest.example/api" }))
       assert.deepInclude(end.error.reason, { url: "https://rest.example/api/gateway/bot" })
     }))
 
-  it.effect("asks for no more than a URL, whatever else the answer says", () =>
+  it.effect("needs no more than a URL, whatever else the answer says", () =>
     Effect.gen(function*() {
       for (const limit of [null, {}, { remaining: null, reset_after: 1 }]) {
         const { access } = make(() => Response.json({ url: "wss://gateway.example", session_start_limit: limit }))
@@ -124,7 +124,7 @@ describe("Rest", () => {
       }
     }))
 
-  it.effect("says how many shards may identify at a time", () =>
+  it.effect("reports how many shards may identify at a time", () =>
     Effect.gen(function*() {
       for (const [said, concurrency] of [[16, 16], [0, 1], [1.5, 1], ["16", 1]] as const) {
         const limit = { total: 1_000, remaining: 9, reset_after: 1, max_concurrency: said }
@@ -133,7 +133,7 @@ describe("Rest", () => {
       }
     }))
 
-  it.effect("tells in whole minutes when a session may be started again", () =>
+  it.effect("reports in whole minutes when a session may be started again", () =>
     Effect.gen(function*() {
       const limit = { total: 1_000, remaining: 0, reset_after: 60_001 }
       const { access } = make(() => Response.json({ url: "wss://gateway.example", session_start_limit: limit }))

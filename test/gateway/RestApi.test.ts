@@ -13,7 +13,7 @@ interface Asked {
   readonly headers: Headers
 }
 
-/** The API, which answers in turn, the last answer for ever, and what it was asked. */
+/** The API, which answers in turn and repeats its last answer, and the requests that it got. */
 const api = Effect.fnUntraced(function*(...answers: ReadonlyArray<() => Response | Promise<Response>>) {
   const asked: Array<Asked> = []
   const fetch: typeof globalThis.fetch = async (url, { body, headers, method } = {}) => {
@@ -34,11 +34,11 @@ const failure = (asking: Effect.Effect<unknown, VoiceError>) =>
     return reason
   })
 
-/** A promise's turn. */
+/** A turn for promises. */
 const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
 
 describe("Rest", () => {
-  it.effect("asks as the bot, and gives what the answer says", () =>
+  it.effect("sends requests as the bot, and gives what the answer says", () =>
     Effect.gen(function*() {
       const { asked, rest } = yield* api(() => Response.json([{ id: "1" }]), () => new Response(null, { status: 204 }))
       assert.deepStrictEqual(yield* rest.get("/guilds/1/channels"), [{ id: "1" }])
@@ -75,7 +75,7 @@ describe("Rest", () => {
       ])
     }))
 
-  it.effect("says what Discord has refused, in its words, and no token", () =>
+  it.effect("reports what Discord has refused, in its words, and shows no token", () =>
     Effect.gen(function*() {
       const { rest } = yield* api(
         () => Response.json({ message: "Unknown interaction", code: 10_062 }, { status: 404 }),
@@ -101,12 +101,12 @@ describe("Rest", () => {
       assert.strictEqual(broken.message, "GET /users/@me failed (502): Discord refused the request.")
     }))
 
-  it.effect("comes again when Discord says, and holds nobody else up meanwhile", () =>
+  it.effect("tries again when Discord says, and holds nobody else up meanwhile", () =>
     Effect.gen(function*() {
       const { asked, rest } = yield* api(
         limited({ message: "You are being rate limited.", retry_after: 1.5, global: false }),
         () => Response.json({ id: "other" }),
-        // as what stands in front of Discord says it
+        // as a proxy in front of Discord says it
         () => new Response("error code: 1015", { status: 429, headers: { "retry-after": "7" } }),
         limited({}),
         () => Response.json({ id: "1" })
@@ -124,7 +124,7 @@ describe("Rest", () => {
       assert.deepStrictEqual(yield* Fiber.join(asking), { id: "1" })
     }))
 
-  it.effect("asks nothing where all that a bot asks is put off", () =>
+  it.effect("sends nothing while all requests of the bot are limited", () =>
     Effect.gen(function*() {
       const { asked, rest } = yield* api(limited({ retry_after: 2, global: true }), () => Response.json({}))
       const first = yield* Effect.forkChild(rest.get("/users/@me"), { startImmediately: true })
@@ -139,8 +139,36 @@ describe("Rest", () => {
       assert.lengthOf(asked, 3)
     }))
 
+  it.effect("pauses requests for a minute at most, however long Discord's limit is", () =>
+    Effect.gen(function*() {
+      const { asked, rest } = yield* api(
+        limited({ retry_after: 3_600, global: true }),
+        () => Response.json({ id: "1" })
+      )
+      assert.strictEqual((yield* failure(rest.get("/users/@me"))).status, 429)
+      const second = yield* Effect.forkChild(rest.get("/gateway"), { startImmediately: true })
+      yield* Time.advance("59999 millis")
+      yield* turn
+      assert.lengthOf(asked, 1)
+      yield* Time.advance("1 millis")
+      assert.deepStrictEqual(yield* Fiber.join(second), { id: "1" })
+    }))
+
+  it.effect("uses the header if the body gives no time", () =>
+    Effect.gen(function*() {
+      const { asked, rest } = yield* api(limited({ retry_after: 0 }, { "retry-after": "7" }), () => Response.json({}))
+      const asking = yield* Effect.forkChild(rest.get("/users/@me"), { startImmediately: true })
+      yield* turn
+      yield* Time.advance("6999 millis")
+      yield* turn
+      assert.lengthOf(asked, 1)
+      yield* Time.advance("1 millis")
+      yield* Fiber.join(asking)
+      assert.lengthOf(asked, 2)
+    }))
+
   for (const [then, endMs] of [[3, 4_000], [0.5, 2_000]] as const) {
-    it.effect(`waits as long as everything is put off, also where it is for ${then} s by another answer meanwhile`, () =>
+    it.effect(`waits for the longest global limit, even if another answer sets one of ${then} s meanwhile`, () =>
       Effect.gen(function*() {
         let answer = (_: Response): void => {}
         const underWay = new Promise<Response>((resolve) => {
@@ -169,7 +197,7 @@ describe("Rest", () => {
       }))
   }
 
-  it.effect("waits for a minute", () =>
+  it.effect("waits for a limit of one minute", () =>
     Effect.gen(function*() {
       const { rest } = yield* api(limited({ retry_after: 60 }), () => Response.json({ id: "1" }))
       const asking = yield* Effect.forkChild(rest.get("/users/@me"), { startImmediately: true })
@@ -178,7 +206,7 @@ describe("Rest", () => {
       assert.deepStrictEqual(yield* Fiber.join(asking), { id: "1" })
     }))
 
-  it.effect("gives up what is put off for long, or again and again", () =>
+  it.effect("gives up a request that is limited for long, or again and again", () =>
     Effect.gen(function*() {
       const { asked, rest } = yield* api(limited({ retry_after: 61 }))
       const long = yield* failure(rest.get("/users/@me"))
@@ -193,11 +221,19 @@ describe("Rest", () => {
       assert.deepStrictEqual([asked.length, again.asked.length], [1, 5])
     }))
 
-  it.effect("asks nothing of a path that leads out of the API, and says why nothing could be asked", () =>
+  it.effect("rejects a path that leads out of the API, and reports why nothing could be asked", () =>
     Effect.gen(function*() {
       const { asked, rest } = yield* api()
       for (
-        const path of ["users", "", "/../../oauth2/token", "/channels/../../../x", "/%2e%2e/%2e%2e/x", "@evil.example/"]
+        const path of [
+          "users",
+          "",
+          "/../../oauth2/token",
+          "/../v10x/users",
+          "/channels/../../../x",
+          "/%2e%2e/%2e%2e/x",
+          "@evil.example/"
+        ]
       ) {
         assert.include((yield* failure(rest.get(path))).message, "the path is outside the API")
       }
@@ -226,7 +262,7 @@ describe("Rest", () => {
       assert.strictEqual(unknown.reason._tag, "GatewayFailed")
     }))
 
-  it.effect("is what a gateway of our own provides", () =>
+  it.effect("is provided by the library's own gateway", () =>
     Rig.run(Effect.gen(function*() {
       const rest = yield* Gateway.Rest
       const me = yield* rest.get("/users/@me")

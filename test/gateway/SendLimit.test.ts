@@ -18,9 +18,11 @@ describe("SendLimit", () => {
     assert.strictEqual(limit.waitMs(SendLimit.ordinary, 2_000), 58_000)
     assert.strictEqual(limit.waitMs(SendLimit.total, 2_000), 0, "a heartbeat has room")
     assert.strictEqual(limit.waitMs(SendLimit.ordinary, 60_000), 0)
+    for (let i = SendLimit.ordinary; i < SendLimit.total; i++) limit.record(2_000)
+    assert.strictEqual(limit.waitMs(SendLimit.total, 2_000), 58_000, "and no more than its own")
   })
 
-  it("has room, and no more than that, for what was sent longer than a minute ago", () => {
+  it("forgets what was sent longer than a minute ago, and nothing else", () => {
     const limit = SendLimit.make()
     limit.record(0)
     assert.strictEqual(limit.waitMs(1, 70_000), 0)
@@ -30,16 +32,16 @@ describe("SendLimit", () => {
     assert.strictEqual(limit.waitMs(1, 140_000), 40_000)
   })
 
-  it("knows no more after months of heartbeats than it needs", () => {
+  it("keeps no more than it needs after months of heartbeats", () => {
     const limit = SendLimit.make()
-    // one that kept all of them would move a million numbers a million times when somebody asks
+    // if it kept all of them, a million numbers would be moved a million times
     for (let i = 0; i <= 1_000_000; i++) limit.record(i * 41_250)
     const lastMs = 1_000_000 * 41_250
     assert.strictEqual(limit.waitMs(SendLimit.ordinary, lastMs + 70_000), 0)
     assert.strictEqual(limit.waitMs(2, lastMs), 18_750)
   })
 
-  it("waits at least as long as a timer can", () => {
+  it("waits at least for the shortest time of a timer", () => {
     const limit = SendLimit.make()
     for (let i = 0; i < SendLimit.ordinary; i++) limit.record(0.3)
     const justBefore = 60_000.3 - 1e-10
@@ -54,7 +56,7 @@ describe("SendLimit", () => {
     assert.deepStrictEqual([0, 999, 1_000, 5_999, 6_000].map(hold.isOn), [true, true, true, true, false])
   })
 
-  it.effect("is warned of when messages begin to wait, with how many do where that is known", () => {
+  it.effect("warns when messages begin to wait, with their number if that is known", () => {
     const lines: Array<string> = []
     return Effect.gen(function*() {
       const hold = SendLimit.makeHold()

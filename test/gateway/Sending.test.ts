@@ -12,7 +12,7 @@ const even = GuildId.make(String(6n << 22n))
 const start = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, { startImmediately: true })
 
 describe("Sending", () => {
-  it.effect("asks again after 100 ms, then after twice the time, each second at most, for ten seconds", () =>
+  it.effect("asks again after 100 ms, then after twice the time, up to a second, for ten seconds", () =>
     Effect.gen(function*() {
       const sending = yield* Sending.make({})
       const at: Array<number> = []
@@ -23,11 +23,11 @@ describe("Sending", () => {
       const asking = yield* start(Effect.flip(sending.send(odd, attempt)))
       yield* TestClock.adjust("1 minute")
       assert.strictEqual((yield* Fiber.join(asking)).reason._tag, "GatewayFailed")
-      // what waits has begun within the ten seconds
+      // the last wait has begun within the ten seconds
       assert.deepStrictEqual(at, [0, 100, 300, 700, ...Array.from({ length: 10 }, (_, i) => 1_500 + i * 1_000)])
     }).pipe(Effect.provide(Logger.layer([]))))
 
-  it.effect("lets no request of a guild overtake others that wait, also when the first has gone", () =>
+  it.effect("lets no request of a guild overtake waiting ones, even after the first one has gone", () =>
     Effect.gen(function*() {
       const sending = yield* Sending.make({})
       const order: Array<string> = []
@@ -49,7 +49,7 @@ describe("Sending", () => {
       assert.deepStrictEqual(order, ["first", "second", "third"])
     }))
 
-  it.effect("has a limit for each connection of the library, of which there is at least one", () =>
+  it.effect("has a limit for each connection of the library, and at least one", () =>
     Effect.gen(function*() {
       for (
         const [shards, isShared] of [
@@ -72,7 +72,7 @@ describe("Sending", () => {
       }
     }).pipe(Effect.provide(Logger.layer([]))))
 
-  it("tells in short what was thrown, and nothing of what is no error", () => {
+  it("describes an error briefly, and shows nothing of other values that are thrown", () => {
     assert.strictEqual(Sending.describe(new Error("boom")), "boom")
     assert.strictEqual(Sending.describe(new TypeError()), "TypeError")
     assert.strictEqual(Sending.describe(new Error("\u001b[2J")), "\\u{1b}[2J")

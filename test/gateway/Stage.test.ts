@@ -6,7 +6,7 @@ import type * as Rest from "../../src/gateway/Rest.ts"
 import * as Stage from "../../src/gateway/Stage.ts"
 import { ChannelId, GuildId } from "../../src/protocol/Identifier.ts"
 
-/** Asks for a part, and gives what Discord was asked. */
+/** Requests a part in the stage, and gives what Discord was asked. */
 const set = (part: StageRequest["part"], status = 204, body: unknown = undefined) => {
   const asked: Array<unknown> = []
   const patch = (path: string, change: unknown) =>
@@ -19,7 +19,7 @@ const set = (part: StageRequest["part"], status = 204, body: unknown = undefined
 }
 
 describe("Stage", () => {
-  it.effect("asks to speak as of now", () =>
+  it.effect("requests to speak as of now", () =>
     Effect.gen(function*() {
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* set("request"), [
@@ -29,7 +29,7 @@ describe("Stage", () => {
     }))
 
   for (const [part, suppress] of [["speaker", false], ["audience", true]] as const) {
-    it.effect(`asks no more to speak as ${part}`, () =>
+    it.effect(`no longer requests to speak as ${part}`, () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* set(part), [
           "/guilds/10/voice-states/@me",
@@ -38,7 +38,7 @@ describe("Stage", () => {
       }))
   }
 
-  it.effect("takes everything but success for a refusal, in Discord's words where there are some", () =>
+  it.effect("treats everything but success as a refusal, in Discord's words if there are any", () =>
     Effect.gen(function*() {
       for (
         const [status, body, told] of [

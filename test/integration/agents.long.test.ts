@@ -4,7 +4,7 @@ import * as Agents from "./agents.ts"
 
 describe("a voice agent", () => {
   it.live(
-    "keeps nothing of an hour of turns, of which many went wrong",
+    "leaves nothing behind after an hour of turns, many of which went wrong",
     () =>
       Agents.play((scene) =>
         Effect.gen(function*() {

@@ -4,7 +4,7 @@ import * as Agents from "./agents.ts"
 
 describe("a voice agent", () => {
   for (const trouble of Agents.troubles) {
-    it.live(`answers the next one where ${trouble}`, () =>
+    it.live(`answers the turn that follows this trouble: ${trouble}`, () =>
       Agents.play(({ ada, bob, ended, services, session }) =>
         Effect.gen(function*() {
           services.trouble = trouble
@@ -24,10 +24,10 @@ describe("a voice agent", () => {
         }), 60_000))
   }
 
-  it.live("keeps nothing of turns that went wrong", () =>
+  it.live("leaves nothing behind after turns that went wrong", () =>
     Agents.play((scene) => Effect.map(Agents.talk(scene, 7, 60_000), (turns) => assert.isAbove(turns, 10)), 300_000))
 
-  it.live("falls silent in time, and knows what was heard", () =>
+  it.live("falls silent in time when interrupted, and knows how much was heard", () =>
     Agents.play(({ ada, bob, ended, services, session, spoken }) =>
       Effect.gen(function*() {
         for (const [index, waitMs] of [700, 1_150, 1_333, 2_001].entries()) {

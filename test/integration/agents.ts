@@ -1,5 +1,6 @@
 /**
- * A voice agent as examples/barge-in-agent.ts is one, on services that fail, hang and are slow, and people who talk with it.
+ * A voice agent in the style of examples/barge-in-agent.ts, on services that fail, hang or are slow, and people who
+ * talk with it.
  */
 import { assert } from "@effect/vitest"
 import { Cause, Clock, Effect, Fiber, FiberHandle, Layer, type Scope, Stream } from "effect"
@@ -16,7 +17,7 @@ import * as VirtualTime from "./virtualTime.ts"
 
 export const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
 
-/** What becomes of a turn in the services. */
+/** What can happen to a turn in the services. */
 export const troubles = [
   "none",
   "recognition fails",
@@ -42,7 +43,7 @@ const pieces = (hz: number, seconds: number) =>
         8_000 * Math.sin((2 * Math.PI * hz * (piece * rate / 10 + i)) / rate))
   )
 
-/** A tone as packets, as somebody says it. */
+/** A tone as the packets of somebody who speaks. */
 export const words = Effect.fnUntraced(function*(hz: number, seconds: number) {
   const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ channels: 1, application: "voip", complexity: 1 })
   return yield* Effect.forEach(Array.from({ length: seconds * 50 }, (_, frame) => frame), (frame) =>
@@ -60,13 +61,13 @@ export interface Spoken {
 }
 
 export interface Services {
-  /** Of the turn that comes next. */
+  /** Of the next turn. */
   trouble: Trouble
   hz: number
   seconds: number
 }
 
-/** Speech recognition, and a language model. */
+/** Speech recognition and a language model. */
 const recognize = (trouble: Trouble): Effect.Effect<void, string> => {
   switch (trouble) {
     case "recognition fails":
@@ -104,7 +105,7 @@ const synthesize = ({ hz, seconds, trouble }: Services) => {
   return trouble === "synthesis does not begin" ? Effect.fail("quota exceeded") : Effect.succeed(source)
 }
 
-/** The shape of the example. What was interrupted is told to `onSpoken`. */
+/** Structured like the example. `onSpoken` is told what was interrupted. */
 export const agent = Effect.fnUntraced(function*(
   session: VoiceSession.VoiceSession,
   services: Services,
@@ -154,7 +155,7 @@ export const agent = Effect.fnUntraced(function*(
 
 const codecs = Layer.merge(OpusDecoder.layer, OpusEncoder.layer)
 
-/** Two guests, the agent, and what becomes of it. */
+/** Two guests, the agent, and how the agent ended. */
 const scene = (timers: () => number) =>
   Effect.gen(function*() {
     const discord = yield* Emulator.Emulator
@@ -185,7 +186,7 @@ const scene = (timers: () => number) =>
 
 export type Scene = Effect.Success<ReturnType<typeof scene>>
 
-/** How many milliseconds of a tone are in what was heard. */
+/** How many milliseconds of a tone were heard. */
 export const msOf = Effect.fnUntraced(function*(heard: ReadonlyArray<Hearing.Frame>, hz: number) {
   const sound = yield* Hearing.decode(heard)
   let ms = 0
@@ -193,7 +194,7 @@ export const msOf = Effect.fnUntraced(function*(heard: ReadonlyArray<Hearing.Fra
   return ms
 })
 
-/** Two seconds of an answer at the least, to a turn in which nothing goes wrong. */
+/** Asserts that a turn in which nothing goes wrong is answered by at least two seconds of speech. */
 const isAnswered = Effect.fnUntraced(function*({ ada, bob, ended, services, session }: Scene) {
   services.trouble = "none"
   services.hz = 1_900
@@ -207,7 +208,10 @@ const isAnswered = Effect.fnUntraced(function*({ ada, bob, ended, services, sess
   assert.deepStrictEqual(yield* session.tracks, [])
 })
 
-/** Turns from a seed, one after another and over each other. Behind them the agent answers, and nothing of them is there any more. */
+/**
+ * Turns from a seed, one after another and overlapping. Afterward the agent still answers, and nothing of the turns is
+ * left.
+ */
 export const talk = Effect.fnUntraced(function*(scene: Scene, seed: number, forMs: number) {
   const { ada, bob, services, timers } = scene
   const next = Schedule.dice(seed)

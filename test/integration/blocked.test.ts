@@ -1,13 +1,15 @@
 /**
- * Time as others see it: a bot in a process of its own, and in another one a sink that notes when its packets arrive.
+ * Timing as others see it: a bot in its own process, and a sink in another process that notes when the bot's packets
+ * arrive.
  *
- * Any machine may let either process wait at any moment, so nothing here asks for a packet at a certain time. What holds
- * everywhere: a packet leaves at its due time or less than three frames later (one that is later than that is given a new due
- * time), or as much later as the system held it, which the sender notes; it arrives between the two times that the sink
- * notes; and due times are what RTP timestamps say. A process that sleeps only widens the bounds.
+ * Any machine may suspend either process at any moment, so nothing here asks for a packet at a certain time. What holds
+ * everywhere: a packet leaves at its due time or less than three frames later (a packet that is later than that is
+ * given a new due time), plus the time that the system held it, which the sender notes; it arrives between the two
+ * times that the sink notes; and RTP timestamps state the due times. A process that sleeps only widens the bounds.
  *
- * In place of our sender, @discordjs/voice 0.19.2 fails all of them: after the block it sends 170 packets within 400 ms, after
- * a step forward 207, and its timestamps go on by 20 ms a packet through block and steps, whenever the packets come.
+ * In place of our sender, @discordjs/voice 0.19.2 fails all of these tests: after the block it sends 170 packets within
+ * 400 ms, after a step forward 207, and its timestamps advance by 20 ms a packet through the block and the steps,
+ * whenever the packets come.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -18,13 +20,13 @@ import type { Blocked, Log, Packet, Report, Stepped } from "./blocked/messages.t
 const frameMs = 20
 const samplesPerMs = 48
 
-/** What is late by less is sent nevertheless, all of it at once. */
+/** Packets that are late by less than this are still sent, all of them at once. */
 const catchUpMs = 3 * frameMs
 
-/** The clocks of two processes are one, but they are read a moment apart, and timers count in whole milliseconds. */
+/** Both processes share one clock, but they read it a moment apart, and timers count in whole milliseconds. */
 const readingMs = 2
 
-/** Packets of the sender, which has noted how long the system held some of them. */
+/** Packets of a sender that noted how long the system held some of them. */
 interface Seen {
   readonly packets: ReadonlyArray<Packet>
   readonly held: ReadonlyMap<number, number>
@@ -32,7 +34,7 @@ interface Seen {
 
 const heldMs = ({ held }: Seen, packet: Packet | undefined) => packet === undefined ? 0 : held.get(packet.sequence) ?? 0
 
-/** By how many milliseconds the timestamp of each packet is ahead of the one before. */
+/** How many milliseconds the timestamp of each packet is ahead of the one before. */
 const steps = ({ packets }: Seen) =>
   packets.slice(1).map(({ timestamp }, i) => ((timestamp - (packets[i]?.timestamp ?? 0)) >>> 0) / samplesPerMs)
 
@@ -44,10 +46,13 @@ const most = (seen: Seen, windowMs: number) =>
     return Math.max(greatest, inside === -1 ? after.length : inside)
   }, 0)
 
-/** How many can be sent within `windowMs`: those that are due in it, and those that were due by less than `catchUpMs` before. */
+/**
+ * How many packets can be sent within `windowMs`: those due in it, and those that were due less than `catchUpMs` before
+ * it.
+ */
 const mostWithin = (windowMs: number) => (windowMs + catchUpMs) / frameMs
 
-/** Pairs of packets that are certainly nearer to each other, or farther apart, than their timestamps say. */
+/** Pairs of packets that are certainly closer together, or farther apart, than their timestamps say. */
 const untruthful = (seen: Seen) => {
   const { packets } = seen
   const media = steps(seen)
@@ -65,7 +70,7 @@ const untruthful = (seen: Seen) => {
   })
 }
 
-/** What holds of every sender that keeps to the clock, whatever happened to its process. */
+/** What holds for every sender that keeps to the clock, whatever happened to its process. */
 const assertTruthful = (seen: Seen) => {
   const sequences = seen.packets.map(({ sequence }) => sequence)
   const first = sequences[0] ?? 0
@@ -77,16 +82,19 @@ const assertTruthful = (seen: Seen) => {
 
 const heartbeatMs = 1_500
 
-/** The longest that a step of timestamps can be for a process of which no timer ran for so long: its own slot is a frame away. */
+/**
+ * The largest step that timestamps can make after no timer of the process ran for `stallMs`: its own slot is a frame
+ * away.
+ */
 const stepAfter = (stallMs: number) => stallMs + 3 * frameMs
 
-// the scripts of `blocked/` tell what `messages.ts` says
+// the scripts in `blocked/` send the messages that `messages.ts` defines
 const isReport = (told: Foreign.Told): told is Foreign.Told & Report => told._tag === "Report"
 const isLog = (told: Foreign.Told): told is Foreign.Told & Log => told._tag === "Log"
 const isBlocked = (told: Foreign.Told): told is Foreign.Told & Blocked => told._tag === "Blocked"
 const isStepped = (told: Foreign.Told): told is Foreign.Told & Stepped => told._tag === "Stepped"
 
-/** A sender that plays and a sink that hears it. */
+/** A sender that plays, and a sink that hears it. */
 const playing = Effect.gen(function*() {
   const sink = yield* Foreign.start("../integration/blocked/sink.ts", { args: { heartbeatMs } })
   const { endpoint } = yield* sink.untilTag("Listening")
@@ -95,7 +103,7 @@ const playing = Effect.gen(function*() {
     execArgv: ["--import", fileURLToPath(new URL("blocked/date.ts", import.meta.url))]
   })
   let heard = 0
-  /** Waits until so many packets more have arrived, and so many heartbeats in all. */
+  /** Waits for this many more packets, and until this many heartbeats have arrived in total. */
   const hear = Effect.fnUntraced(function*(packets: number, beats = 0) {
     const told = sink.told().length
     yield* sink.tell({ _tag: "Await", packets: heard + packets, beats })
@@ -114,7 +122,7 @@ const playing = Effect.gen(function*() {
 
 describe("a sender whose event loop is blocked for three seconds", () => {
   it.live(
-    "goes on with the next packet, at the same pace, at the time that the clock says",
+    "continues with the next packet, at the same pace, with the timestamp that the clock says",
     () =>
       Effect.gen(function*() {
         const { hear, judge, sender } = yield* playing
@@ -132,7 +140,7 @@ describe("a sender whose event loop is blocked for three seconds", () => {
   )
 })
 
-describe("a wall clock that is moved", () => {
+describe("moving the wall clock", () => {
   it.live.each([4_000, -4_000])("by %i ms changes nothing", (ms) =>
     Effect.gen(function*() {
       const { hear, judge, sender } = yield* playing
@@ -143,7 +151,7 @@ describe("a wall clock that is moved", () => {
       yield* hear(250)
       const { log, report, seen } = yield* judge
       assertTruthful(seen)
-      // a gap is there only if the process did nothing at all for so long
+      // there is a gap only if the process did nothing at all for that long
       assert.isAtMost(Math.max(...steps(seen)), stepAfter(log.longestStallMs))
 
       const beats = log.beats.slice(1).map(({ atMs, packets }, i) => ({
@@ -151,7 +159,8 @@ describe("a wall clock that is moved", () => {
         packets: packets - (log.beats[i]?.packets ?? 0)
       }))
       assert.isAtLeast(beats.length, 2)
-      // a heartbeat is early or doubled by the clock, and missed if the same process went on to send packets meanwhile
+      // a heartbeat is early or doubled by the clock; it is missed if the process sent packets in the meantime but no
+      // heartbeat
       assert.deepStrictEqual(beats.filter((beat) => beat.ms < heartbeatMs - readingMs), [])
       assert.deepStrictEqual(beats.filter(({ packets }) => packets > heartbeatMs / frameMs + 25), [])
       assert.lengthOf(report.nonces, log.beats.length)
@@ -160,8 +169,8 @@ describe("a wall clock that is moved", () => {
     }).pipe(Effect.scoped))
 })
 
-describe("the judgement of the tests above", () => {
-  /** Packets of a sender that has these due times, seen by a sink that never sleeps. */
+describe("the checks of the tests above", () => {
+  /** Packets of a sender with these due times, seen by a sink that never sleeps. */
   const sent = (packets: ReadonlyArray<{ readonly dueMs: number; readonly atMs: number }>): Seen => ({
     packets: packets.map(({ atMs, dueMs }, i) => ({
       sequence: i,
@@ -173,14 +182,14 @@ describe("the judgement of the tests above", () => {
   })
   const until = (blockedMs: number, i: number) => i < 50 ? 0 : blockedMs
 
-  it("lets pass who goes on with the clock, and nobody who catches up or says another time", () => {
+  it("accept a sender that follows the clock, and reject one that catches up or states wrong times", () => {
     const at = (i: number) => i * frameMs
     const truthful = sent(Array.from({ length: 200 }, (_, i) => {
       const dueMs = at(i) + until(3_000, i)
       return { dueMs, atMs: dueMs + (i * 7) % 20 }
     }))
     assertTruthful(truthful)
-    // behind each stall of a few milliseconds less than three frames, three packets that are late and one on time
+    // after each stall of slightly less than three frames, three packets are late and one is on time
     const stalling = sent(Array.from({ length: 200 }, (_, i) => {
       const dueMs = at(i) + until(3_000, i)
       return { dueMs, atMs: i % 4 < 3 ? dueMs + (3 - i % 4) * frameMs - 0.5 : dueMs }

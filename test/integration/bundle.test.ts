@@ -1,4 +1,4 @@
-/** A bot that a bundler has made one file of, in a process of its own. */
+/** A bot that a bundler has made into one file, in its own process. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { spawnSync } from "node:child_process"
@@ -21,7 +21,7 @@ const workers = {
   mixerWorker: file("../../src/mixer/mixerWorker.ts")
 }
 
-/** Where a bundle goes: what is left out of it is installed beside it. */
+/** The folder of a bundle: what the bundle leaves out is installed next to it. */
 const place = Effect.gen(function*() {
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "bundle-"))),
@@ -31,7 +31,7 @@ const place = Effect.gen(function*() {
   return folder
 })
 
-/** Bundles, and gives the path of the bot. */
+/** Bundles the bot, and returns its path. */
 const bundled = Effect.fnUntraced(function*(input: { readonly [name: string]: string }, format: "esm" | "cjs") {
   const folder = yield* place
   const extension = format === "esm" ? "mjs" : "cjs"
@@ -53,20 +53,23 @@ const bundled = Effect.fnUntraced(function*(input: { readonly [name: string]: st
   return join(folder, `bot.${extension}`)
 })
 
-/** The command for esbuild in docs/deployment.md: as it stands there, and with what stands in place of its last two lines. */
+/**
+ * The esbuild command in docs/deployment.md: as it stands, or with its last two lines replaced by the alternative below
+ * them.
+ */
 const recipe = (format: "esm" | "cjs"): string => {
   const [, block = ""] = /```sh\n(lib=.*?)```/s.exec(readFileSync(file("../../docs/deployment.md"), "utf8")) ?? []
-  const [esm = "", cjs = ""] = block.split(/# or, .*\n/)
+  const [esm = "", cjs = ""] = block.split(/# for CommonJS, .*\n/)
   return format === "esm" ? esm : [...esm.trimEnd().split("\n").slice(0, -2), cjs].join("\n")
 }
 
-/** Runs that command where the optional packages are not installed, and gives the path of the bot. */
+/** Runs that command as if the optional packages were not installed, and returns the path of the bot. */
 const bundledByEsbuild = Effect.fnUntraced(function*(format: "esm" | "cjs") {
   const folder = yield* place
   const command = recipe(format)
     .replace(/^lib=.*$/m, `lib=${file("../../src")}`)
     .replaceAll("Worker.js", "Worker.ts")
-    // all of the package, whatever the bot uses of it
+    // the whole package, whatever the bot uses of it
     .replace(
       "esbuild bot.ts",
       () => `${file("../../node_modules/.bin/esbuild")} ${bot.bot} ${file("../../src/index.ts")}`
@@ -81,7 +84,10 @@ const bundledByEsbuild = Effect.fnUntraced(function*(format: "esm" | "cjs") {
   return join(folder, "out", `bot.${format === "esm" ? "js" : "cjs"}`)
 })
 
-/** The bot is heard in a channel that demands encryption, and hears; gives what it told and wrote. */
+/**
+ * The bot is heard in a channel that requires encryption, and hears. Returns what it printed and how many threads it
+ * started.
+ */
 const visit = Effect.fnUntraced(function*(path: string, driver: boolean) {
   const discord = yield* Emulator.Emulator
   const { token } = yield* discord.user("bot")
@@ -106,13 +112,13 @@ const visit = Effect.fnUntraced(function*(path: string, driver: boolean) {
   return { output: child.output(), threads: child.told().filter(({ _tag }) => _tag === "Runs").length }
 })
 
-/** Twice what a test may take, in milliseconds. */
+/** Twice the time limit of a test, in milliseconds. */
 const twoVisitsMs = 240_000
 
 describe("a bundled bot", () => {
   for (const format of ["esm", "cjs"] as const) {
     it.live(
-      `does the work of its threads itself where their files are not there, and says so once (${format})`,
+      `runs without threads if the worker files are missing, and warns once for each of them (${format})`,
       () =>
         Effect.gen(function*() {
           const path = yield* bundled(bot, format)
@@ -133,18 +139,18 @@ describe("a bundled bot", () => {
       twoVisitsMs
     )
 
-    it.live(`has its threads where their files lie beside it (${format})`, () =>
+    it.live(`uses threads if the worker files are next to it (${format})`, () =>
       Effect.gen(function*() {
         const path = yield* bundled({ ...bot, ...workers }, format)
         for (const driver of [false, true]) {
           const { output, threads } = yield* visit(path, driver)
-          // that of the groups is the driver's, where that is in one
+          // if the driver runs in a thread, so do the groups, in the same one
           assert.strictEqual(threads, 2)
           assert.notInclude(output, "WARN")
         }
       }).pipe(Effect.scoped, Effect.provide(Rig.floor())), twoVisitsMs)
 
-    it.live(`is made by the command for esbuild, without the optional packages (${format})`, () =>
+    it.live(`can be built with the documented esbuild command, without the optional packages (${format})`, () =>
       Effect.gen(function*() {
         const { output, threads } = yield* visit(yield* bundledByEsbuild(format), true)
         assert.strictEqual(threads, 2)

@@ -1,4 +1,4 @@
-/** The package in a project that is CommonJS: `require` takes ES modules, unless one of them awaits at its top. */
+/** The package in a CommonJS project: `require` loads ES modules, unless one of them uses top-level await. */
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
@@ -14,7 +14,7 @@ const entries: ReadonlyArray<string> = Object.keys(exports)
 
 describe("require", () => {
   for (const entry of entries) {
-    it(`takes ${entry}`, () => {
+    it(`loads ${entry}`, () => {
       const script = `process.stdout.write(String(Object.keys(require("./${entry}")).length))`
       const { status, stderr, stdout } = spawnSync(process.execPath, ["--input-type=commonjs", "-e", script], {
         cwd: root,

@@ -9,7 +9,10 @@ import * as Rig from "./rig.ts"
 
 const [firstHz, nextHz] = [440, 1_000]
 
-/** A queue whose first entry, of 5 seconds, crosses with the next one, of 3, from 4 seconds on; and what is heard of both. */
+/**
+ * Plays a queue whose first entry (5 seconds) crossfades with the next one (3 seconds) from 4 seconds on, and returns
+ * the levels of both.
+ */
 const crossing = (
   during: (at: {
     readonly queue: TrackQueue.TrackQueue
@@ -37,8 +40,8 @@ const crossing = (
 const near = (levels: ReadonlyArray<number>, expected: ReadonlyArray<number>) =>
   levels.forEach((level, i) => assert.closeTo(level, expected[i] ?? NaN, 0.03))
 
-describe("two that cross", () => {
-  it.effect("are paused together, and go on where they were", () =>
+describe("two crossfading tracks", () => {
+  it.effect("pause together and resume where they were", () =>
     Effect.gen(function*() {
       const { gaps, levels } = yield* crossing(({ first }) =>
         Effect.gen(function*() {
@@ -50,14 +53,14 @@ describe("two that cross", () => {
       )
       const missingMs = gaps.reduce((sum, { samples }) => sum + samples / 48, 0)
       assert.isAbove(missingMs, 1_500)
-      // what was mixed ahead was heard
+      // audio that was mixed ahead was still heard
       near(levels(5_500), [0, 0])
       near(levels(6_600), [0.3 * Math.cos(0.75 * Math.PI / 2), 0.3 * Math.sin(0.75 * Math.PI / 2)])
       near(levels(7_500), [0, 0.3])
       near(levels(8_800), [0, 0.3])
     }))
 
-  it.effect("are not held any longer when the first is skipped", () =>
+  it.effect("no longer wait when the paused first one is skipped", () =>
     Effect.gen(function*() {
       const { levels } = yield* crossing(({ first, queue }) =>
         Effect.gen(function*() {
@@ -71,7 +74,7 @@ describe("two that cross", () => {
       near(levels(6_000), [0, 0.3])
     }))
 
-  it.effect("do not begin to while the first is paused, though it is sought to there", () =>
+  it.effect("do not start to crossfade while the first is paused, even if it is sought into the crossfade", () =>
     Effect.gen(function*() {
       const { levels } = yield* crossing(({ first }) =>
         Effect.gen(function*() {
@@ -87,7 +90,7 @@ describe("two that cross", () => {
       near(levels(5_800), [0, 0.3])
     }))
 
-  it.effect("are one when the first is sought in: it is over, and nothing is silent", () =>
+  it.effect("stop crossfading when the first is sought: the first ends, and only the next is heard", () =>
     Effect.gen(function*() {
       const { lengthMs, levels } = yield* crossing(({ first, queue }) =>
         Effect.gen(function*() {
@@ -101,7 +104,7 @@ describe("two that cross", () => {
       assert.closeTo(lengthMs, 7_100, 150)
     }))
 
-  it.effect("are one when the next is removed, and the first may be sought in again", () =>
+  it.effect("stop crossfading when the next is removed, and the first can be sought again", () =>
     Effect.gen(function*() {
       const { lengthMs, levels } = yield* crossing(({ first, next, queue }) =>
         Effect.gen(function*() {

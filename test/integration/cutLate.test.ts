@@ -14,7 +14,7 @@ import * as Rig from "./rig.ts"
 const frame = 960
 const hz = 1_000
 
-/** A mixer as it is in another thread, to which commands come so much later. */
+/** A mixer that receives its commands `lateMs` later, as if it ran in another thread. */
 const lateMixer = (lateMs: number) =>
   Layer.effect(
     Mixer.Mixer,
@@ -52,7 +52,7 @@ const lateMixer = (lateMs: number) =>
     })
   )
 
-/** A driver as it is in another thread, to which what it plays comes so much later. */
+/** A driver to which tracks are attached and detached `lateMs` later, as if it ran in another thread. */
 const lateDriver = (lateMs: number) =>
   Layer.effect(
     VoiceDriver.VoiceDriver,
@@ -78,7 +78,7 @@ const lateDriver = (lateMs: number) =>
       }))
   )
 
-/** Where a voice is heard in what a guest was sent, in frames. */
+/** The frames in which the voice is audible, in what a guest was sent. */
 const framesOf = ({ left }: Hearing.Sound): ReadonlyArray<number> =>
   Array.from({ length: Math.floor(left.length / frame) }, (_, i) => i)
     .filter((i) => Hearing.levelOf(left, hz, i * frame, frame) > 0.15)
@@ -91,7 +91,7 @@ interface Options {
   readonly driverMs?: number
 }
 
-/** What was told of the voice, and what was heard of it, in milliseconds. */
+/** The position that was reported for the voice, and how much of it was heard, in milliseconds. */
 const trial = (
   program: (session: VoiceSession.VoiceSession) => Effect.Effect<number | undefined, VoiceError>,
   { driverMs, mixerMs }: Options
@@ -103,7 +103,7 @@ const trial = (
     yield* Effect.sleep("1 second")
     return { told, heard: framesOf(yield* Hearing.decode(yield* guest.heard)).length * 20 }
   })).pipe(Effect.provide(
-    // of two mixers the last one is taken
+    // of two mixers, the last one is used
     Layer.merge(
       Rig.inMemory(driverMs === undefined ? Rig.bot : Layer.provideMerge(lateDriver(driverMs), Rig.bot)),
       mixerMs === undefined ? Mixer.layer : lateMixer(mixerMs)
@@ -120,13 +120,13 @@ const late: ReadonlyArray<Options> = [
   { mixerMs: 10, driverMs: 50 }
 ]
 
-describe("what is told of a voice that is silenced", () => {
+describe("the reported position of a silenced voice", () => {
   for (const options of late) {
     const name = Object.entries(options).map(([what, ms]) => `${what} ${ms}`).join(", ") || "nothing late"
 
     for (const how of ["cut", "interrupt"] as const) {
       for (const afterMs of [507, 519]) {
-        it.effect(`is what was heard of it beside music: ${how} after ${afterMs} ms, ${name}`, () =>
+        it.effect(`equals what was heard over music: ${how} after ${afterMs} ms, ${name}`, () =>
           Effect.gen(function*() {
             const { heard, told } = yield* trial((session) =>
               Effect.gen(function*() {
@@ -135,7 +135,7 @@ describe("what is told of a voice that is silenced", () => {
                 const track = yield* session.play(voice)
                 yield* Effect.sleep(afterMs)
                 const [all, tookMs] = yield* Rig.timed(how === "cut" ? session.cut([track]) : session.interrupt)
-                // where nothing is in another thread, time need not pass
+                // without another thread, no time has to pass
                 if (name === "nothing late") assert.strictEqual(tookMs, 0)
                 assert.isAtMost(tookMs, 110)
                 const positionMs = all.find((one) => one.track === track)?.positionMs
@@ -149,7 +149,7 @@ describe("what is told of a voice that is silenced", () => {
           }))
       }
 
-      it.effect(`is what was heard of it alone: ${how}, ${name}`, () =>
+      it.effect(`equals what was heard of the voice alone: ${how}, ${name}`, () =>
         Effect.gen(function*() {
           const frames = yield* Hearing.encode(Hearing.sine(hz), 3_000)
           const { heard, told } = yield* trial((session) =>
@@ -164,7 +164,7 @@ describe("what is told of a voice that is silenced", () => {
         }))
     }
 
-    it.effect(`is what was heard of it where another one is cut just before, ${name}`, () =>
+    it.effect(`equals what was heard if another track is cut just before, ${name}`, () =>
       Effect.gen(function*() {
         const { heard, told } = yield* trial((session) =>
           Effect.gen(function*() {
@@ -186,7 +186,7 @@ describe("what is told of a voice that is silenced", () => {
   }
 
   for (const afterMs of [0, 30, 150, 165, 175, 190, 210, 300]) {
-    it.effect(`is what was heard of it where it was passed through until a mix came, ${afterMs} ms after music began`, () =>
+    it.effect(`equals what was heard if it was passed through before the mix, ${afterMs} ms after music began`, () =>
       Effect.gen(function*() {
         const frames = yield* Hearing.encode(Hearing.sine(hz), 3_000)
         for (const options of late) {
@@ -204,7 +204,7 @@ describe("what is told of a voice that is silenced", () => {
       }))
   }
 
-  it.effect("is final a little later, where a track is stopped and the driver is late", () =>
+  it.effect("is final a little later if the track is stopped and the driver is late", () =>
     Effect.gen(function*() {
       const frames = yield* Hearing.encode(Hearing.sine(hz), 3_000)
       const { heard, told } = yield* trial((session) =>
@@ -221,7 +221,7 @@ describe("what is told of a voice that is silenced", () => {
       assert.strictEqual(told, heard)
     }))
 
-  it.effect("is given up after half a second, and whoever asks may be interrupted before", () =>
+  it.effect("takes at most half a second to be reported, and the wait can be interrupted", () =>
     Effect.gen(function*() {
       const frames = yield* Hearing.encode(Hearing.sine(hz), 6_000)
       yield* trial((session) =>

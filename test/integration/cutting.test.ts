@@ -15,10 +15,10 @@ type Session = Effect.Success<ReturnType<typeof Rig.join>>
 
 const voice = Hearing.pcm(Hearing.sine(hz), 10_000)
 
-/** Nothing to be heard, so that what is heard is the music, which has to be mixed nevertheless. */
+/** A silent track: only the music is heard, but it still has to be mixed. */
 const mute = Hearing.pcm(() => 0, 10_000)
 
-/** What a guest has heard. `sent` says how many frames have left at a moment of the program. */
+/** Runs the program, and returns what a guest heard. `sent` says how many frames have been sent at that moment. */
 const playing = <A>(
   program: (session: Session, sent: Effect.Effect<number, VoiceError>) => Effect.Effect<A, VoiceError>,
   options: { readonly channel?: string; readonly mixer?: Mixer.Options } & Emulator.MemoryOptions = {}
@@ -39,7 +39,10 @@ const playing = <A>(
 
 const music = Hearing.sine(440)
 
-/** How long what is not the music is heard behind the beginning of the frame that was sent last before the call, in milliseconds. */
+/**
+ * How long anything but the music is heard after the beginning of the frame that was sent last before the call, in
+ * milliseconds.
+ */
 const afterCall = ({ left }: Hearing.Sound, sent: number): number => {
   let last = 0
   for (let at = sent * frame - frame; at < frame * 198; at += 48) {
@@ -52,7 +55,7 @@ const afterCall = ({ left }: Hearing.Sound, sent: number): number => {
 
 describe("cutting", () => {
   for (const afterMs of [1_000, 1_001, 1_007, 1_013, 1_019]) {
-    it.effect(`silences a voice at once while music of PCM goes on, ${afterMs} ms after it began`, () =>
+    it.effect(`silences a voice immediately while PCM music continues, ${afterMs} ms after it began`, () =>
       Effect.gen(function*() {
         const { sound, value } = yield* playing((session, sent) =>
           Effect.gen(function*() {
@@ -83,14 +86,14 @@ describe("cutting", () => {
         const heardFor = afterCall(sound, value.at)
         assert.isAtLeast(heardFor, 20)
         assert.isAtMost(heardFor, 30)
-        // what it says was heard is what was heard, but for the edges
+        // the reported position is what was heard, except for the edges
         const first = Array.from({ length: 60 }, (_, i) =>
           i).find((i) =>
             Hearing.levelOf(sound.left, hz, i * frame, frame) > 0.2
           ) ?? 0
         assert.closeTo(value.positions[0] ?? 0, (value.at - first) * 20, 20)
         assert.strictEqual(value.positions[1], 0)
-        // neither a gap nor a click, and the music is where it was
+        // no gap and no click, and the music is in its place
         for (let at = value.at + 1; at < 198; at++) {
           assert.isAbove(Hearing.ratio(sound.left, music, at * frame, frame), 22, `frame ${at}`)
         }
@@ -101,7 +104,7 @@ describe("cutting", () => {
 
   for (const channel of ["lobby", "secure"]) {
     for (const afterMs of [0, 15, 45, 100, 150, 165, 180, 200, 250, 333, 1_000]) {
-      it.effect(`leaves Opus in ${channel} whole, and passes it through again, ${afterMs} ms after a voice began`, () =>
+      it.effect(`leaves Opus in ${channel} intact and passes it through again, ${afterMs} ms after a voice began`, () =>
         Effect.gen(function*() {
           const frames = yield* Hearing.encode(Hearing.music, 3_000)
           const alone = yield* Hearing.decode(frames.map(({ data }, i) => ({ payload: data, timestamp: i * frame })))
@@ -129,7 +132,7 @@ describe("cutting", () => {
   }
 
   for (const afterMs of [0, 30, 90, 150, 170, 300]) {
-    it.effect(`silences what was passed through before ${afterMs} ms after music began`, () =>
+    it.effect(`silences a track that was passed through, ${afterMs} ms after music began`, () =>
       Effect.gen(function*() {
         const frames = yield* Hearing.encode(Hearing.sine(hz), 10_000)
         const { sound, value } = yield* playing((session, sent) =>
@@ -148,7 +151,7 @@ describe("cutting", () => {
         assert.strictEqual(value.spoken.sent, value.at)
         assert.strictEqual(value.positionMs, value.at * 20)
         assert.deepStrictEqual(sound.gaps, [])
-        // a frame later at the most, there is nothing but music
+        // at most one frame later, there is only music
         const from = (value.at + 1) * frame
         const at = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((frames) => from - frames * frame).findLast((start) =>
           Hearing.ratio(sound.left, (i) => music(i - start), from + frame, frame * 85) > 22
@@ -157,7 +160,7 @@ describe("cutting", () => {
       }))
   }
 
-  it.effect("cuts one upon another, also in the same frame", () =>
+  it.effect("cuts several tracks in quick succession, also within the same frame", () =>
     Effect.gen(function*() {
       const { sound, value } = yield* playing((session, sent) =>
         Effect.gen(function*() {
@@ -180,7 +183,7 @@ describe("cutting", () => {
     }))
 
   for (const ahead of [60, 600]) {
-    it.effect(`is as quick where ${ahead} ms are mixed ahead, also of a voice that is all mixed`, () =>
+    it.effect(`is as quick with ${ahead} ms mixed ahead, also for a voice that is already mixed to its end`, () =>
       Effect.gen(function*() {
         for (const ms of [10_000, 300]) {
           const { sound, value } = yield* playing((session, sent) =>
@@ -205,7 +208,7 @@ describe("cutting", () => {
       }))
   }
 
-  it.effect("lets what was ducked come back", () =>
+  it.effect("lets ducked music return to its level", () =>
     Effect.gen(function*() {
       const { sound, value } = yield* playing((session, sent) =>
         Effect.gen(function*() {
@@ -224,7 +227,7 @@ describe("cutting", () => {
       assert.closeTo(Hearing.levelOf(sound.left, 440, (value + 50) * frame, 10 * frame), 0.3, 0.01)
     }))
 
-  it.live("goes on without a gap where it is mixed and encrypted in threads", () =>
+  it.live("leaves no gap when mixing and encryption run in threads", () =>
     Effect.gen(function*() {
       const guest = yield* Rig.guest("secure")
       const session = yield* Rig.join("secure")
@@ -238,10 +241,10 @@ describe("cutting", () => {
       const voiced = heard.filter(({ payload }) => payload.length > 3)
       assert.lengthOf(voiced, 150)
       const sound = yield* Hearing.decode(voiced.map(({ payload }, i) => ({ payload, timestamp: i * frame })))
-      // the first frame is that of an encoder which begins
+      // the first frame comes from an encoder that has just started
       const both = Array.from({ length: 147 }, (_, i) => i + 1)
         .filter((i) => Hearing.ratio(sound.left, music, i * frame, frame) < 20)
-      // when a busy machine has come to the cut, only the cut itself can tell
+      // only the cut itself can tell when a busy machine got to it
       assert.closeTo(both.length * 20, cut?.positionMs ?? 0, 40)
       assert.deepStrictEqual(both, both.map((_, i) => (both[0] ?? 0) + i))
     }).pipe(

@@ -10,11 +10,11 @@ import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
 
-/** The bot as a program has it that is busy, on the sockets of the machine. */
+/** The bot as a busy program runs it, on the machine's sockets. */
 const bot = Emulator.Emulator.useSync((discord) => Layer.merge(Voice.layerThread, discord.layerGateway("bot")))
 const live = Layer.unwrap(bot).pipe(Layer.provideMerge(Emulator.layer()))
 
-/** The threads of drivers that this one has started so far. */
+/** The driver threads that this process has started so far. */
 const drivers = Effect.map(
   Effect.acquireRelease(
     Effect.sync(() => {
@@ -30,8 +30,8 @@ const drivers = Effect.map(
   ({ started }): ReadonlyArray<Worker> => started
 )
 
-describe("a driver in a thread of its own", () => {
-  it.live("carries a whole visit", () =>
+describe("a driver in its own thread", () => {
+  it.live("starts with the first connection, handles a whole visit, and ends with its layer", () =>
     Effect.gen(function*() {
       const threads = yield* drivers
       yield* Effect.gen(function*() {
@@ -43,7 +43,7 @@ describe("a driver in a thread of its own", () => {
       assert.strictEqual(threads[0]?.threadId, -1, "it ends with its layer")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("is made as it is told", () =>
+  it.live("applies its options", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest("secure")
@@ -62,10 +62,12 @@ describe("a driver in a thread of its own", () => {
       yield* Rig.blamelessAtAnyTime
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback({ tls: true }))))
 
-  describe("goes on while the program is busy", () => {
-    /** More than a mix that is made in the program's thread is ahead of the beat. */
+  describe("keeps playing while the program is busy", () => {
+    /** More than a mix made in the program's thread is ahead of the beat. */
     const framesAtOnce = 15
-    /** Three times as many and those in between, and some seconds by which this thread may be late to hear of them. */
+    /**
+     * Three times as many frames, those in between, and some seconds by which this thread may be late to hear of them.
+     */
     const played = 250
     const frames = Rig.frames(played)
 
@@ -75,7 +77,9 @@ describe("a driver in a thread of its own", () => {
     ]
     const cell = new Int32Array(new SharedArrayBuffer(4))
 
-    /** Nothing else runs in this thread until the beat has taken so many frames, or takes no more. Says how many it took. */
+    /**
+     * Blocks this thread until the beat has taken `framesAtOnce` frames, or takes no more. Returns how many it took.
+     */
     const busy = (ring: FrameRing.FrameRing): number => {
       const from = ring.framesRead()
       const taken = () => ring.framesRead() - from
@@ -108,7 +112,7 @@ describe("a driver in a thread of its own", () => {
             const guest = yield* Rig.guest(channel)
             const session = yield* Rig.join(channel)
             yield* Rig.encrypted(session)
-            // all of it is read before it begins: how much would be otherwise, is a matter of chance
+            // all of it is read before it begins: otherwise chance decides how much is
             const track = yield* session.play(source, { lead: played * 20 })
             for (let i = 1; i <= 3; i++) {
               yield* guest.awaitFrames(i * (framesAtOnce + 15))
@@ -124,7 +128,7 @@ describe("a driver in a thread of its own", () => {
   })
 
   it.live(
-    "is followed by another one, where the sessions join again, and what plays goes on",
+    "is replaced by a new one when it ends: the sessions rejoin, and playback continues",
     () =>
       Effect.gen(function*() {
         const threads = yield* drivers
@@ -139,7 +143,7 @@ describe("a driver in a thread of its own", () => {
       }).pipe(Effect.scoped, Effect.provide(live))
   )
 
-  it.live("ends its connections with a reason that says why it has ended", () =>
+  it.live("closes its connections with a reason that says why the thread ended", () =>
     Effect.gen(function*() {
       const threads = yield* drivers
       const session = yield* Rig.join("lobby", { policy: VoiceSession.policyNever })

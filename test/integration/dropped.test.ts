@@ -7,7 +7,10 @@ import * as Rig from "./rig.ts"
 
 const song = readFileSync(new URL("../audio/files/chirp.opus.ogg", import.meta.url))
 
-/** A server whose answers break in the middle of a song; then it has the rest of one song, and nothing more of the other. */
+/**
+ * A server whose responses break off in the middle of a song. Afterward it serves the rest of one song, and nothing of
+ * the other.
+ */
 const serve = Effect.acquireRelease(
   Effect.callback<{ readonly url: string; readonly ranges: Array<number>; readonly close: () => Promise<void> }>(
     (resume) => {
@@ -53,7 +56,7 @@ const serve = Effect.acquireRelease(
 )
 
 describe("a server that drops the connection while a session plays", () => {
-  it.live("is not heard where it comes back, and ends the track with a name where it does not", () =>
+  it.live("is inaudible if it serves the rest; otherwise the track fails with SourceFailed", () =>
     Effect.gen(function*() {
       const server = yield* serve
       yield* Rig.guest()

@@ -1,6 +1,4 @@
-/**
- * The bot beside members who do things wrong, and when its own part in the group goes wrong.
- */
+/** The bot among members who misbehave, and with failures of its own part in the group. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import type * as Emulator from "../../src/emulator/Emulator.ts"
@@ -19,12 +17,12 @@ const counters = (party: Party.Party) =>
     recoveries: all.e2eeRecoveries
   }))
 
-/** Of alice, then of alice and bob, then of bob. */
+/** By alice, then by alice and bob, then by bob. */
 const saidByOthers = 3 + 6 + 3
 
 const none = { undecryptable: 0, unencrypted: 0, fromNonMembers: 0, unknownSenders: 0, rejected: false, recoveries: 0 }
 
-/** What somebody does wrong, how many of its 100 frames are heard, and what is counted. */
+/** How a member misbehaves, how many of its 100 frames are heard, and what is counted. */
 const wrongs: ReadonlyArray<readonly [Misbehaviour, heard: number, counted: typeof none, "before" | "after"]> = [
   ...(["before", "after"] as const).flatMap((position) =>
     [
@@ -35,12 +33,12 @@ const wrongs: ReadonlyArray<readonly [Misbehaviour, heard: number, counted: type
       [{ frames: "plain" }, 0, { ...none, unencrypted: 100 }, position],
       [{ keyPackage: "bad" }, 0, none, position],
       [{ keyPackage: { delayMs: 700 } }, 100, none, position],
-      // whoever is in no group is not sent on to those who are
+      // frames of a sender who is in no group are not forwarded to members of the group
       [{ keyPackage: "bad", frames: "garbage" }, 0, none, position],
       [{ keyPackage: "bad", frames: "plain" }, 0, { ...none, unencrypted: 100 }, position]
     ] as const
   ),
-  // the first to commit wins, so that all have to give up on what it says
+  // the first commit wins, so that everyone has to give up on what it says
   [{ commits: "forged" }, 100, { ...none, rejected: true, recoveries: 2 }, "before"],
   [{ commits: "forged" }, 100, { ...none, rejected: true, recoveries: 1 }, "after"],
   // it never gets into the group of those who came after it
@@ -48,9 +46,9 @@ const wrongs: ReadonlyArray<readonly [Misbehaviour, heard: number, counted: type
   [{ epoch: "stale" }, 0, { ...none, undecryptable: 100, recoveries: 1 }, "after"]
 ]
 
-describe("beside one who does wrong", () => {
+describe("a misbehaving member", () => {
   for (const [how, audible, counted, position] of wrongs) {
-    it.effect(`the others hear each other: ${JSON.stringify(how)}, who is there ${position} the bot`, () =>
+    it.effect(`does not stop others hearing each other: ${JSON.stringify(how)}, joined ${position} the bot`, () =>
       Party.run(Effect.gen(function*() {
         const party = yield* Party.makeParty
         party.rogues.add("mallory")
@@ -95,7 +93,7 @@ describe("beside one who does wrong", () => {
   }
 })
 
-/** Which message is spoilt, and how often we have to ask to be added anew. */
+/** Which message is spoiled, and how often the bot has to ask to be added again. */
 const losses = [
   ["voice-out", 29, "drop", 1],
   ["voice-out", 29, "corrupt", 1],
@@ -109,9 +107,9 @@ const losses = [
   ["voice-in", 23, "corrupt", 0]
 ] as const
 
-describe("when a message of the group goes wrong", () => {
+describe("a lost or corrupted group message", () => {
   for (const [point, op, what, recoveries] of losses) {
-    it.effect(`the bot is in the group again: ${point} op ${op} ${what}`, () =>
+    it.effect(`does not keep the bot out of the group: ${point} op ${op} ${what}`, () =>
       Party.run(Effect.gen(function*() {
         const party = yield* Party.makeParty
         const { faults } = party.discord

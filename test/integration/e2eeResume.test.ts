@@ -1,6 +1,6 @@
 /**
- * The voice WebSocket of the bot is cut before or after each message that has to do with its group, in either direction. The
- * call goes on, encrypted, with one code for all.
+ * The bot's voice WebSocket is cut before or after each message that concerns its group, in either direction. The call
+ * goes on, encrypted, with one code for everyone.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
@@ -9,7 +9,7 @@ import type * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Party from "./party.ts"
 import * as Rig from "./rig.ts"
 
-/** What makes the message come. */
+/** What causes the message. */
 type Cause =
   | "first handshake, their commit"
   | "first handshake, our commit"
@@ -73,7 +73,7 @@ const becomes = (what: string, check: Effect.Effect<boolean>) =>
     return assert.fail(what)
   })
 
-/** Whether somebody is there for a while who cannot encrypt. */
+/** Whether somebody who cannot encrypt is there for a while. */
 const isPlain = (cause: Cause) => cause === "downgrade" || cause === "upgrade"
 
 const play = (cause: Cause, point: Emulator.FaultPoint, op: number, cut: "before" | "after") =>
@@ -127,7 +127,7 @@ const play = (cause: Cause, point: Emulator.FaultPoint, op: number, cut: "before
         yield* party.arrive("host", channel)
         break
       case "downgrade":
-        // a plain frame that comes before anybody knows whose it is is passed on without a name
+        // a plain frame that comes before its sender is known is passed on without a name
         yield* (yield* party.arrive("plain", channel, { e2ee: false })).participant.setSpeaking(1)
         yield* Effect.sleep("3 seconds")
         assert.strictEqual(yield* version, 0)
@@ -170,12 +170,12 @@ const causes: ReadonlyArray<Cause> = [
   "recovery"
 ]
 
-describe("cut in the middle of a transition", () => {
+describe("a WebSocket cut during a transition leaves the call intact", () => {
   for (const cause of causes) {
     for (const [point, op] of messages[cause]) {
       for (const side of ["before", "after"] as const) {
         for (const daveLostMember of ["kept", "removed"] as const) {
-          // the host commits nothing there: nobody could take us out
+          // the host commits nothing there, so nobody could remove the bot
           if (daveLostMember === "removed" && cause === "first handshake, our commit") continue
           it.effect(`${cause}: ${side} ${point === "voice-in" ? "our" : "their"} op ${op}, ${daveLostMember}`, () =>
             Party.run(play(cause, point, op, side), {

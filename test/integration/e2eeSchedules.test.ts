@@ -7,7 +7,7 @@ const blocks = 2
 const seed = process.env["SEED"]
 const most = 10
 
-/** The most frames of 20 ms that one has missed of another, by what happened. */
+/** The most frames of 20 ms that one member missed of another, by what happened. */
 const print = (table: ReturnType<typeof Schedules.table>) => {
   for (const [kind, { fromJoiner, joiner, old, times }] of table) {
     process.stdout.write(`${kind}, ${times} times: old ${old}, joiner ${joiner}, from joiner ${fromJoiner}\n`)
@@ -17,7 +17,7 @@ const print = (table: ReturnType<typeof Schedules.table>) => {
 describe("members that come and go in any order", () => {
   if (seed !== undefined) {
     it.effect(
-      `seed ${seed} alone`,
+      `hear each other: seed ${seed} alone`,
       () => Effect.map(Schedules.run({ seed: Number(seed), most }), (losses) => print(Schedules.table(losses)))
     )
     return
@@ -35,7 +35,7 @@ describe("members that come and go in any order", () => {
     )
   }
 
-  it("lose no more than stated while something happens, of which there was some of everything", () => {
+  it("lose no more than allowed; each kind of change occurred", () => {
     const table = Schedules.table(losses)
     print(table)
     assert.sameMembers(Array.from(table.keys()), [...Schedules.kinds])

@@ -1,6 +1,6 @@
 /**
- * A bot among guests who come, go, move, come back and speak in an order drawn from a seed, while the bot itself moves,
- * leaves, comes back and loses its connection now and then. After every change everybody hears everybody.
+ * A bot among guests who come, go, move, come back and speak in an order drawn from a seed, while the bot itself
+ * sometimes moves, leaves, comes back and loses its connection. After every change everybody hears everybody.
  */
 import { assert } from "@effect/vitest"
 import { Cause, Clock, Effect, Fiber, Random } from "effect"
@@ -23,31 +23,34 @@ export const kinds = [
   "several at once"
 ] as const
 
-/** What happens in the channel of the bot, or to it. */
+/** What happens in the bot's channel, or to the bot. */
 export type Kind = (typeof kinds)[number]
 
-/** Frames that were said and not heard. */
+/** Frames that were sent and not heard. */
 export interface Loss {
   readonly kind: Kind
-  /** Between two who were there before. */
+  /** Between two members who were there before. */
   readonly old: number
-  /** From those who were there, at somebody who came, after it came. */
+  /** From members who were there, at the one who joined, after it joined. */
   readonly joiner: number
-  /** From somebody who came, at those who were there. */
+  /** From the one who joined, at members who were there. */
   readonly fromJoiner: number
 }
 
 /**
- * The most frames of 20 ms that one member may miss of another, by what happens. Where nothing overtakes anything, two who
- * were there before lose nothing. One who comes is in the group after a few times the latency of the network, which are 20
- * to 30 ms in one run of three; until then it cannot read, and scripted ones say nothing that could be read.
+ * The most frames of 20 ms that one member may miss of another, by what happens. If nothing overtakes anything, two
+ * members who were there before lose nothing. A member who joins is in the group after a few network latencies, which
+ * are 20 to 30 ms in one run of three; until then it cannot decrypt, and scripted members send nothing that could be
+ * decrypted.
  */
 export const bounds: { readonly [network in "steady" | "unsteady"]: Omit<Loss, "kind"> } = {
   steady: { old: 0, joiner: 2, fromJoiner: 2 },
   unsteady: { old: 4, joiner: 8, fromJoiner: 8 }
 }
 
-/** What is on the wire at the moment in which Discord moves the bot reaches neither channel: a packet at most. */
+/**
+ * A packet that is on the wire at the moment when Discord moves the bot reaches neither channel: at most one packet.
+ */
 const onItsWay = 1
 
 const within = (loss: Loss, { old, ...others }: Omit<Loss, "kind">) => {
@@ -59,16 +62,16 @@ const within = (loss: Loss, { old, ...others }: Omit<Loss, "kind">) => {
 
 export interface Options {
   readonly seed: number
-  /** How many guests there are at most. */
+  /** The greatest number of guests. */
   readonly most: number
-  /** How many at the start; drawn if it is left out. */
+  /** The number at the start; drawn if it is left out. */
   readonly atStart?: number
   readonly rounds?: number
 }
 
 const channels = ["secure", "vault"] as const
 
-/** So long everybody speaks who speaks while something happens. */
+/** How long everyone speaks who speaks during a change. */
 const speechFrames = 25
 
 const networks = [{ latencyMs: 1 }, { latencyMs: 1 }, { latencyMs: 20, jitterMs: 10 }] as const
@@ -80,7 +83,7 @@ const settings = ({ atStart, most, rounds, seed }: Options) => {
     network: networks[random.int(networks.length)] ?? networks[0],
     firstTransition: random.next() < 0.5 ? "zero" as const : "counted" as const,
     rounds: rounds ?? 1 + random.int(3),
-    // most are few, since what a change takes grows with the square
+    // the number of members is mostly small, since the cost of a change grows with its square
     atStart: atStart ?? (random.next() < 0.03 ? most - 2 : random.int(Math.min(4, most))),
     most
   }
@@ -109,7 +112,7 @@ const play = (options: Options, trace: Array<string>) =>
 
     interface Done {
       readonly kind: Kind
-      /** Who came, and when. */
+      /** Who joined, and when. */
       readonly joiner?: Party.Guest | "bot"
       readonly atMs?: number
     }
@@ -120,7 +123,7 @@ const play = (options: Options, trace: Array<string>) =>
         return { kind, joiner, atMs: yield* Clock.currentTimeMillis }
       })
 
-    /** Draws what happens, and lets it happen. */
+    /** Draws a change and makes it happen. */
     const act = (here: string): Effect.Effect<Done, never, Needs> => {
       const there = party.inChannel(here)
       const elsewhere = party.inChannel(other(here))
@@ -183,7 +186,7 @@ const play = (options: Options, trace: Array<string>) =>
       })
     }
 
-    /** Says numbered frames, whatever becomes of who says them; gives when the first one was due. */
+    /** Sends numbered frames, whatever happens to the speaker. Returns when the first one was due. */
     const speech = Effect.fnUntraced(function*(one: Party.Guest | Party.Bot, count: number) {
       const list = party.words(count)
       const startMs = yield* Clock.currentTimeMillis
@@ -194,7 +197,7 @@ const play = (options: Options, trace: Array<string>) =>
       return { one, list, startMs, done }
     })
 
-    /** How many frames of a speech were not heard by any of some, of those that came after a time. */
+    /** How many frames of a speech were heard by none of the listeners, counting frames due from `fromMs` on. */
     const missed = Effect.fnUntraced(function*(
       { list, one, startMs }: Effect.Success<ReturnType<typeof speech>>,
       listeners: ReadonlyArray<Party.Guest | Party.Bot>,
@@ -236,7 +239,7 @@ const play = (options: Options, trace: Array<string>) =>
       } else {
         const [{ joiner } = { joiner: undefined }] = done
         const who = joiner === "bot" ? party.botHere() : joiner
-        // one who was moved goes on with what it says
+        // a member who was moved continues its speech
         if (who !== undefined && who !== oldBot) joinerSpeech = yield* speech(who, speechFrames / 2)
       }
       for (const { done } of [botSpeech, ...[hostSpeech, joinerSpeech].filter((one) => one !== undefined)]) {
@@ -245,7 +248,7 @@ const play = (options: Options, trace: Array<string>) =>
       const bot = party.botHere()
       yield* party.rest(bot.channel)
       yield* party.rest(other(bot.channel))
-      // what is late
+      // for packets that are late
       yield* Effect.sleep("100 millis")
 
       const [{ atMs = 0, joiner, kind }] = [done[0] ?? assert.fail("something happens")]
@@ -276,7 +279,7 @@ const play = (options: Options, trace: Array<string>) =>
             if (isOld(listener)) fromJoiner = Math.max(fromJoiner, yield* missed(joinerSpeech, [listener], 0))
           }
         }
-        // what the bot says on its way is heard here or there
+        // what the bot says while it moves is heard in one channel or the other
         if (kind === "the bot moves" && stay.length > 0 && party.inChannel(bot.channel).length > 0) {
           const listeners = [stay[0], party.inChannel(bot.channel)[0]].filter((guest) => guest !== undefined)
           old = yield* missed(botSpeech, listeners, 0)
@@ -290,13 +293,13 @@ const play = (options: Options, trace: Array<string>) =>
       trace.push("all is well")
     }
     assert.deepStrictEqual(yield* discord.violations, [])
-    // where datagrams can be late, the goodbye on the WebSocket may overtake the silence before it
+    // if datagrams can be late, the goodbye on the WebSocket may overtake the silence before it
     const advice = (yield* discord.advice).filter(({ code }) => !isUnsteady || code !== "missing-closing-silence")
     assert.deepStrictEqual(advice, [])
     return losses
   })
 
-/** Plays a seed, and gives what was lost. */
+/** Plays a seed, and returns what was lost. */
 export const run = (options: Options): Effect.Effect<ReadonlyArray<Loss>> => {
   const { firstTransition, network } = settings(options)
   const trace: Array<string> = []

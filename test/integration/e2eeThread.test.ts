@@ -4,15 +4,15 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as Rig from "./rig.ts"
 
-/** The bot as a program has it, on the sockets of the machine, and its groups in their own thread. */
+/** The bot as a program runs it, on the machine's sockets, with its groups in their own thread. */
 const live = Layer.unwrap(
   Emulator.Emulator.useSync((discord) => Layer.merge(Voice.layer, discord.layerGateway("bot")))
 ).pipe(Layer.provideMerge(Emulator.layer()))
 
-describe("groups in a thread of their own", () => {
-  it.live("carry a whole visit", () => Rig.visit.pipe(Effect.scoped, Effect.provide(live)))
+describe("groups in their own thread", () => {
+  it.live("handle a whole visit", () => Rig.visit.pipe(Effect.scoped, Effect.provide(live)))
 
-  it.live("let audio go on while members come and go, and lose nothing for who stays", () =>
+  it.live("let audio continue while members come and go, without loss for a member who stays", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest("secure", "stays")

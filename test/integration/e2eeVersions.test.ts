@@ -1,5 +1,6 @@
 /**
- * Somebody who cannot encrypt comes and goes in a channel that does not demand it; and the bot alone in its channel.
+ * A member who cannot encrypt comes and goes in a channel that does not require encryption; and the bot alone in its
+ * channel.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Stream } from "effect"
@@ -13,9 +14,9 @@ const numberOf = (payload: Uint8Array) => ((payload[1] ?? 0) << 8) | (payload[2]
 const gaps = (numbers: ReadonlyArray<number>) =>
   numbers.reduce((sum, number, i) => sum + (i === 0 ? 0 : number - (numbers[i - 1] ?? 0) - 1), 0)
 
-describe("one who cannot encrypt", () => {
+describe("a member who cannot encrypt", () => {
   for (const daveFirstTransition of ["zero", "counted"] as const) {
-    it.effect(`takes the encryption with it and gives it back, while all speak: first transition ${daveFirstTransition}`, () =>
+    it.effect(`turns encryption off and on again while all speak: first transition ${daveFirstTransition}`, () =>
       Party.run(
         Effect.gen(function*() {
           const party = yield* Party.makeParty
@@ -34,7 +35,7 @@ describe("one who cannot encrypt", () => {
             ),
             Effect.forkChild({ startImmediately: true })
           )
-          // who speaks is known before a plain frame of it comes
+          // the speaker is known before its first plain frame comes
           yield* host.participant.setSpeaking(1)
           const total = 300
           const bot = yield* session.play(AudioSource.fromFrames(Rig.frames(total, 1)))
@@ -73,7 +74,7 @@ describe("one who cannot encrypt", () => {
           assert.strictEqual(all.framesWithheld, 0)
           assert.isAtLeast(packets.length, total - 2)
 
-          // the plain one has heard both in the clear, and nothing else
+          // the member who cannot encrypt heard both in the clear, and nothing else
           const heard = (yield* plain.participant.heard).filter(({ silence }) => !silence)
           assert.isTrue(heard.every(({ encrypted }) => !encrypted))
           for (const [seed, userId] of [[1, party.botId], [2, host.participant.userId]] as const) {
@@ -93,7 +94,7 @@ describe("one who cannot encrypt", () => {
 })
 
 describe("a bot that cannot encrypt", () => {
-  it.effect("is closed in channels as Discord has them, and comes into one that is open, and into a stage", () =>
+  it.effect("is refused where encryption is required, but can join an optional channel and a stage", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* discord.createChannel({ name: "open", e2ee: "optional" })
@@ -115,7 +116,7 @@ describe("a bot that cannot encrypt", () => {
 })
 
 describe("a call that begins in the clear", () => {
-  it.effect("is encrypted from the transition on, in the middle of a track", () =>
+  it.effect("becomes encrypted at the transition, in the middle of a track", () =>
     Party.run(
       Effect.gen(function*() {
         const party = yield* Party.makeParty
@@ -171,8 +172,8 @@ describe("silence in a track", () => {
     })))
 })
 
-describe("alone in an encrypted channel", () => {
-  it.effect("music goes on unheard, and a guest hears it again, and another one after that", () =>
+describe("a track in an encrypted channel", () => {
+  it.effect("continues unheard while the bot is alone, and each new guest hears it without loss", () =>
     Party.run(Effect.gen(function*() {
       const party = yield* Party.makeParty
       yield* party.arrive("host", "secure")
@@ -195,7 +196,7 @@ describe("alone in an encrypted channel", () => {
         const numbers = (yield* party.heardBy(guest, party.botId)).map(({ payload }) => numberOf(payload))
         assert.isAtLeast(numbers.length, 45)
         assert.strictEqual(gaps(numbers), 0)
-        // nothing was lost while the group came about
+        // nothing was lost while the group was created
         const { framesWithheld } = yield* Effect.orDie(session.statistics)
         assert.isAtMost(framesWithheld - before - withheld, 1)
       }
@@ -204,7 +205,7 @@ describe("alone in an encrypted channel", () => {
       assert.deepStrictEqual(yield* party.discord.advice, [])
     })))
 
-  it.effect("a track waits for the group, and its first frame is heard", () =>
+  it.effect("waits for the group, so that its first frame is heard", () =>
     Party.run(Effect.gen(function*() {
       const party = yield* Party.makeParty
       const late = { misbehave: { keyPackage: { delayMs: 1_500 } } }
@@ -221,7 +222,7 @@ describe("alone in an encrypted channel", () => {
       assert.deepStrictEqual(yield* party.discord.violations, [])
     })))
 
-  it.effect("a track waits five seconds and no longer, and is heard when the group is there after all", () =>
+  it.effect("waits at most five seconds for the group, and is heard once the group exists", () =>
     Party.run(Effect.gen(function*() {
       const party = yield* Party.makeParty
       const host = yield* party.arrive("host", "secure", { misbehave: { keyPackage: { delayMs: 8_000 } } })

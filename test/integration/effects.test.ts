@@ -16,14 +16,14 @@ const frame = 960
 
 const high = { _tag: "HighPass", hz: 2_000 } as const
 
-/** Two tones, of which effects can take one. */
+/** Two tones, so that effects can remove one of them. */
 const tones = (sample: number) => Hearing.sine(300, 0.2)(sample) + Hearing.sine(5_000, 0.2)(sample)
 
 const levels = (sound: Hearing.Sound, fromMs: number) =>
   [300, 5_000].map((hz) => Math.round(Hearing.levelOf(sound.left, hz, fromMs * 48, 9_600) * 20) / 20)
 
 describe("effects of a track", () => {
-  it.effect("change while it plays, without a click or a gap, and its places stay right", () =>
+  it.effect("change during playback without a click or a gap, and positions stay right", () =>
     Effect.gen(function*() {
       const { sound, value } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -54,7 +54,7 @@ describe("effects of a track", () => {
       assert.isAtMost(Hearing.steepest(sound.left, 4 * frame, 196 * frame), Hearing.steepest(plain) * 1.1)
     }))
 
-  it.effect("let Opus be passed through again without them, bit for bit", () =>
+  it.effect("let Opus be passed through bit for bit again once they are removed", () =>
     Effect.gen(function*() {
       const frames = yield* Hearing.encode(Hearing.music, 4_000)
       const alone = yield* Hearing.decode(frames.map(({ data }, i) => ({ payload: data, timestamp: i * frame })))
@@ -62,7 +62,7 @@ describe("effects of a track", () => {
         Effect.gen(function*() {
           const track = yield* session.play(AudioSource.fromFrames(frames))
           yield* Effect.sleep("1 second")
-          // at once where nothing was asked for
+          // at once, since nothing was requested
           yield* track.setEffects([])
           yield* track.setEffects([{ _tag: "LowPass", hz: 400 }, { _tag: "Rotation", hz: 1 }])
           yield* Effect.sleep("1 second")
@@ -75,18 +75,18 @@ describe("effects of a track", () => {
       assert.deepStrictEqual(sound.gaps, [])
       const same = frames.map(({ data }, i) => Buffer.from(heard[i]?.payload ?? []).equals(data))
       const [first, last] = [same.indexOf(false), same.lastIndexOf(false)]
-      // for as long as they were there, and how soon after that is also a matter of how long decoders take to be made
+      // it is mixed while they are set; how soon it stops after that also depends on how long it takes to make decoders
       assert.isAtLeast(first, 50)
       assert.isAtLeast(last - first, 50)
       assert.isBelow(last, 180)
       assert.isAtMost(Hearing.steepest(sound.left, frame, frame * 198), Hearing.steepest(alone.left) * 1.02)
-      // as it was on both sides of it
+      // unchanged on both sides of it
       for (const at of [...range(2, first - 1), ...range(last - 7, 198)]) {
         assert.isAbove(Hearing.ratio(sound.left, (i) => alone.left[i] ?? 0, at * frame, frame), 20, `frame ${at}`)
       }
     }))
 
-  it.effect("go on behind the end of the track, which is not later for that, until all is silenced", () =>
+  it.effect("ring out after the track's end without delaying it, until the session is interrupted", () =>
     Effect.gen(function*() {
       const { heard, sound } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -98,7 +98,7 @@ describe("effects of a track", () => {
           yield* Effect.sleep("1 second")
           assert.deepStrictEqual(yield* session.interrupt, [])
           yield* Effect.sleep("1 second")
-          // and what is played then is heard
+          // tracks that are played after that are heard
           const second = yield* session.play(Hearing.pcm(Hearing.sine(1_000), 200))
           assert.deepStrictEqual(yield* second.awaitEnd, { _tag: "Finished" })
         })
@@ -113,7 +113,7 @@ describe("effects of a track", () => {
       assert.closeTo(level(1_000, 2_280), 0.3, 0.03)
     }))
 
-  it.effect("keep no mix open that nobody hears any more", () =>
+  it.effect("close the mix when they have faded out or are interrupted", () =>
     Rig.run(Effect.gen(function*() {
       let open = 0
       const session = yield* Effect.updateService(Rig.join("lobby"), Mixer.Mixer, (mixer) => ({
@@ -138,7 +138,7 @@ describe("effects of a track", () => {
       assert.strictEqual(open, 0)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("go with the track where it is stopped", () =>
+  it.effect("end with the track when it is stopped", () =>
     Effect.gen(function*() {
       const { heard } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -152,7 +152,7 @@ describe("effects of a track", () => {
       assert.isAtMost(heard.filter(isVoiced).length, 26)
     }))
 
-  it.effect("stay with a track that is sought in, and wait with one that waits", () =>
+  it.effect("survive a seek, and can be set on a track that is still waiting", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -172,7 +172,7 @@ describe("effects of a track", () => {
       assert.deepStrictEqual(levels(sound, end - silent / 48 - 600), [0.2, 0])
     }))
 
-  it.effect("are those of a track that was paused until then from its first sample on", () =>
+  it.effect("apply from the first sample of a track that was paused until then", () =>
     Effect.gen(function*() {
       const frames = yield* Hearing.encode(Hearing.sine(300, 0.3), 1_000)
       const { sound } = yield* playing((session) =>
@@ -188,7 +188,7 @@ describe("effects of a track", () => {
       assert.isBelow(Math.max(...sound.left.map(Math.abs)), 0.001)
     }))
 
-  it.effect("are refused where they are none, and change nothing then", () =>
+  it.effect("fail with Unsupported if they are invalid, and change nothing", () =>
     playing((session) =>
       Effect.gen(function*() {
         const wrong = [{ _tag: "Tremolo", hz: NaN }] as const
@@ -204,7 +204,7 @@ describe("effects of a track", () => {
       })
     ))
 
-  it.effect("are not there where nothing can be mixed, and the track goes on", () =>
+  it.effect("are not set if nothing can be mixed, and the track continues", () =>
     Effect.gen(function*() {
       yield* Rig.run(Effect.gen(function*() {
         yield* Rig.guest()
@@ -218,7 +218,7 @@ describe("effects of a track", () => {
       }))
     }).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("are not there where several are asked for at once, and none can be", () =>
+  it.effect("are not set by several concurrent requests that all fail", () =>
     Rig.run(Effect.gen(function*() {
       yield* Rig.guest()
       const session = yield* Effect.updateService(Rig.join("lobby"), Mixer.Mixer, (mixer) => ({
@@ -238,7 +238,7 @@ describe("effects of a track", () => {
       assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("can be those of a queue", () =>
+  it.effect("can be set for a queue", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -256,10 +256,10 @@ describe("effects of a track", () => {
       assert.deepStrictEqual([200, 750, 1_500].map((at) => levels(sound, at)), [[0, 0.2], [0.2, 0], [0.2, 0]])
     }))
 
-  describe("of speed and pitch", () => {
+  describe("that change speed and pitch", () => {
     const fast = { _tag: "Timescale", speed: 2 } as const
 
-    it.effect("move places as fast as it is heard, and what waits for them", () =>
+    it.effect("advance positions at that speed, also for `every` and `reached`", () =>
       Effect.gen(function*() {
         const { sound, value } = yield* playing((session) =>
           Effect.gen(function*() {
@@ -298,7 +298,7 @@ describe("effects of a track", () => {
         assert.deepStrictEqual(levels(sound, 500), [0.2, 0.2])
       }))
 
-    it.effect("do not starve a source that is read ahead for its own speed, and let it be passed through again", () =>
+    it.effect("do not starve a source read ahead at normal speed, and let it be passed through again", () =>
       Effect.gen(function*() {
         const frames = yield* Hearing.encode(Hearing.music, 16_000)
         const { heard, sound, value } = yield* playing((session) =>
@@ -316,7 +316,7 @@ describe("effects of a track", () => {
         assert.strictEqual(value[0], 16_000)
         assert.deepInclude(value[1], { late: 0, missed: 0, concealed: 0 })
         assert.deepStrictEqual(sound.gaps, [])
-        // a second, two at twice the speed, eleven
+        // one second, two at twice the speed, eleven
         const voiced = heard.filter(isVoiced)
         assert.closeTo(voiced.length, 50 + 100 + 550, 12)
         const last = voiced.slice(-250).map(({ payload }) => payload)
@@ -328,7 +328,7 @@ describe("effects of a track", () => {
         )
       }))
 
-    it.effect("bring forward what is waited for", () =>
+    it.effect("bring forward the moment at which an awaited position is reached", () =>
       playing((session) =>
         Effect.gen(function*() {
           const track = yield* session.play(Hearing.pcm(() => 0, 12_000))
@@ -344,7 +344,7 @@ describe("effects of a track", () => {
         })
       ))
 
-    it.effect("wait for what they take before anything is heard, so that it does not stop again at once", () =>
+    it.effect("buffer enough before the start that playback does not stall", () =>
       Effect.gen(function*() {
         const frames = yield* Hearing.encode(Hearing.music, 1_000)
         const { value } = yield* playing((session) =>
@@ -366,11 +366,11 @@ describe("effects of a track", () => {
         assert.deepStrictEqual(value, [])
       }))
 
-    it.effect("hurry what reads the source, which may just have begun to rest", () =>
+    it.effect("hurry the reader of the source, even if it has just begun to rest", () =>
       Effect.gen(function*() {
         const frames = yield* Hearing.encode(Hearing.music, 2_000)
         const { value } = yield* playing((session) =>
-          // each rests for another time
+          // each rests for a different time
           Effect.forEach(range(0, 8), () =>
             Effect.gen(function*() {
               const track = yield* session.play(AudioSource.fromFrames(frames), { gain: 0.5 })
@@ -383,7 +383,7 @@ describe("effects of a track", () => {
         assert.deepStrictEqual(value, range(0, 8).map(() => 0))
       }))
 
-    it.effect("hurry it also where whoever asks is interrupted", () =>
+    it.effect("hurry the reader even if the caller is interrupted", () =>
       Effect.gen(function*() {
         const frames = yield* Hearing.encode(Hearing.music, 3_000)
         const { value } = yield* playing((session) =>
@@ -403,7 +403,7 @@ describe("effects of a track", () => {
         assert.deepStrictEqual(value, range(0, 12).map(() => 0))
       }))
 
-    it.effect("count for a crossfade, and in each pass of a loop", () =>
+    it.effect("apply to crossfades, and in each pass of a loop", () =>
       Effect.gen(function*() {
         for (
           const source of [
@@ -426,7 +426,7 @@ describe("effects of a track", () => {
           const level = (hz: number, fromMs: number) => Hearing.levelOf(sound.left, hz, fromMs * 48, 4_800)
           assert.closeTo(level(440, 5_300), 0.3, 0.03)
           assert.isBelow(level(1_000, 5_300), 0.02)
-          // in the middle both are there, at equal power
+          // in the middle both are heard, at equal power
           assert.closeTo(Math.hypot(level(440, 5_700), level(1_000, 5_700)), 0.3, 0.05)
           assert.isAbove(level(440, 5_650), 0.1)
           assert.isAbove(level(1_000, 5_800), 0.1)
@@ -447,7 +447,7 @@ describe("effects of a track", () => {
       ]))
   }
 
-  it.live("are those of a track that is mixed in a thread", () =>
+  it.live("apply to a track that is mixed in a thread", () =>
     Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
@@ -481,5 +481,5 @@ describe("effects of a track", () => {
     ))
 })
 
-/** Whole numbers. */
+/** Integers from `from` up to, but not including, `to`. */
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)

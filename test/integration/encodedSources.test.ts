@@ -20,8 +20,8 @@ const shown = (frames: ReadonlyArray<AudioSource.OpusFrame>) =>
 
 const tone = (frequency: number) => AudioSource.tone({ frequency, duration: "500 millis" })
 
-describe("sources that are encoded", () => {
-  it.effect("are passed through as they come from the encoder", () =>
+describe("encoded sources", () => {
+  it.effect("are passed through exactly as they come from the encoder", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
@@ -34,7 +34,7 @@ describe("sources that are encoded", () => {
       yield* Rig.blameless
     })).pipe(Effect.provide(layer)))
 
-  it.effect("and kept in memory are heard as often as they are played, and from where", () =>
+  it.effect("can be preloaded, and then looped and played in part", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
@@ -50,11 +50,11 @@ describe("sources that are encoded", () => {
       yield* Rig.blameless
     })).pipe(Effect.provide(layer)))
 
-  it.effect("have no gap in a loop, whatever their length, and each pass sounds as the first", () =>
+  it.effect("loop without a gap at any length, and each pass sounds like the first", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
-      // 25 frames, 20 of them and 15 ms, and 37.5 ms: all of them whole waves
+      // 25 frames; 20 frames and 15 ms; and 37.5 ms: all of them whole waves
       for (const ms of [500, 415, 37.5]) {
         const swelling = (sample: number) => (0.02 + 0.4 * sample / 48 / ms) * Math.sin(2 * Math.PI * sample / 120)
         for (const wave of [Hearing.sine(400), swelling]) {
@@ -66,7 +66,7 @@ describe("sources that are encoded", () => {
           const { left } = yield* Hearing.decode((yield* guest.heard).slice(before))
           const length = ms * 48
           for (const pass of [1, 2, 3]) {
-            // but for the 2.5 ms that the end and the beginning have in common
+            // except for the 2.5 ms that the end and the beginning share
             const wanted = (index: number) => wave(index - pass * length)
             const name = `${ms} ms, pass ${pass}`
             assert.isAbove(Hearing.ratio(left, wanted, pass * length + 120, length - 120), 20, name)
@@ -83,7 +83,7 @@ describe("sources that are encoded", () => {
       yield* Rig.blameless
     })).pipe(Effect.provide(layer)))
 
-  it.effect("are mixed where several are heard at a time", () =>
+  it.effect("are mixed when several play at once", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")

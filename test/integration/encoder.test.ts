@@ -10,12 +10,12 @@ const voiced = (heard: ReadonlyArray<Emulator.HeardFrame>) => heard.filter(({ si
 
 const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** Bytes of the frames of a second, the last one that was heard, on the average. */
+/** Average size in bytes of the frames in the last second that was heard. */
 const bytes = (guest: { readonly heard: Effect.Effect<ReadonlyArray<Emulator.HeardFrame>> }) =>
   Effect.map(guest.heard, (heard) => mean(voiced(heard).slice(-50).map(({ payload }) => payload.length)))
 
 describe("the encoder of a session", () => {
-  it.effect("is changed while it encodes, and keeps that for the next mix", () =>
+  it.effect("can be changed while it encodes, and keeps the change for the next mix", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby", { encoder: { bitrate: 96_000 } })
@@ -27,7 +27,7 @@ describe("the encoder of a session", () => {
       yield* session.setEncoder({ bitrate: 24_000, complexity: 3 })
       yield* Effect.sleep("2 seconds")
       assert.closeTo(yield* bytes(guest), 60, 15)
-      // each part stays as it is until it is changed
+      // each setting stays as it is until it is changed
       yield* session.setEncoder({ dtx: false })
       yield* long.stop
       yield* Effect.sleep("1 second")
@@ -44,7 +44,7 @@ describe("the encoder of a session", () => {
       yield* Rig.blameless
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("can be set before anything plays, and refuses what no encoder takes", () =>
+  it.effect("can be set before anything plays, and refuses invalid settings with Unsupported", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
@@ -63,12 +63,12 @@ describe("the encoder of a session", () => {
       assert.closeTo(yield* bytes(guest), 40, 12)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("encodes a narrower band when it is told so, and the whole one again", () =>
+  it.effect("changes its bandwidth when told to, also for later mixes", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby", { encoder: { bandwidth: "wideband" } })
       const track = yield* session.play(Hearing.pcm(Hearing.music, 8_000))
-      /** The bands of the last second, by their configuration numbers (RFC 6716, table 2). */
+      /** The bandwidths of the last second, by their configuration numbers (RFC 6716, table 2). */
       const isWide = Effect.map(
         guest.heard,
         (heard) => voiced(heard).slice(-50).map(({ payload }) => (payload[0] ?? 0) >> 3 >= 28)
@@ -81,17 +81,17 @@ describe("the encoder of a session", () => {
       yield* session.setEncoder({ bandwidth: "narrowband" })
       yield* track.stop
       yield* Effect.sleep("1 second")
-      // and for the mixes to come
+      // and for later mixes
       const next = yield* session.play(Hearing.pcm(Hearing.music, 2_000))
       yield* next.awaitEnd
       yield* Effect.sleep("1 second")
       assert.notInclude(yield* isWide, true)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("adds redundancy when it is told of losses, which carries over a lost packet", () =>
+  it.effect("adds redundancy for lost packets when it is told to expect losses", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
-      // LBRR is what speech is given (RFC 6716, 2.1.7)
+      // LBRR is for speech (RFC 6716, 2.1.7)
       const session = yield* Rig.join("lobby", { encoder: { application: "voip", bitrate: 24_000 } })
       const track = yield* session.play(Hearing.pcm(Hearing.voice, 6_000))
       yield* Effect.sleep("2500 millis")
@@ -105,7 +105,7 @@ describe("the encoder of a session", () => {
       assert.isAbove(redundant(payloads.slice(plain + 10)), 20)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.live("is changed in another thread, too, and of a station", () =>
+  it.live("can also be changed for a station, and in another thread", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* Effect.gen(function*() {

@@ -10,7 +10,7 @@ import * as Rig from "./rig.ts"
 const buffered = Effect.map(Effect.promise(bufferedBytes), (bytes) => bytes / 1_024)
 
 describe("a track that has ended", () => {
-  it.effect("keeps nothing of what it has read, whoever keeps the track", () =>
+  it.effect("keeps none of the data that it has read, even if the program keeps the track", () =>
     Rig.run(Effect.gen(function*() {
       const session = yield* Rig.join("lobby")
       const play = Effect.gen(function*() {
@@ -30,7 +30,7 @@ describe("a track that has ended", () => {
       }
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("keeps nothing either where it was paused beside others that are", () =>
+  it.effect("keeps nothing if it was paused next to other paused tracks", () =>
     Rig.run(Effect.gen(function*() {
       const session = yield* Rig.join("lobby")
       const tone = Hearing.pcm(Hearing.sine(440), 60_000)
@@ -42,11 +42,11 @@ describe("a track that has ended", () => {
       const before = yield* buffered
       for (const track of tracks) yield* track.stop
       yield* Effect.sleep("1 second")
-      // a ring of samples is of 256 KiB
+      // a ring of samples takes 256 KiB
       assert.isAbove(before - (yield* buffered), 8 * 240)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("is not told of as ended again on each connection that follows", () =>
+  it.effect("is not reported as ended again on each later connection", () =>
     Rig.run(Effect.gen(function*() {
       const { faults } = yield* Emulator.Emulator
       const session = yield* Rig.join("lobby")

@@ -25,7 +25,7 @@ describe("every step, every fault", () => {
       }))
   }
 
-  it("docs/faults.md says what came of it; WRITE=1 writes it anew", () => {
+  it("have the outcomes in docs/faults.md (WRITE=1 rewrites the page)", () => {
     const text = FaultTable.document((step, fault) =>
       outcomes.get(key(step, fault)) ?? assert.fail("the page needs the whole table")
     )

@@ -9,8 +9,8 @@ import * as Rig from "./rig.ts"
 import * as Tap from "./tap.ts"
 
 /**
- * What is done to a voice connection: its WebSocket is closed with a code or cut without a close frame, or it falls silent,
- * so that nothing comes through any more in either direction though it stays open.
+ * What is done to a voice connection: its WebSocket is closed with a code or cut without a close frame, or it falls
+ * silent, so that it stays open but nothing comes through in either direction.
  */
 export type Fault =
   | { readonly _tag: "Close"; readonly code: number }
@@ -20,19 +20,22 @@ export type Fault =
 /** A moment in the life of a voice connection. */
 export interface Step {
   readonly name: string
-  /** The message at which it happens, and whether before or after it; without it, while audio flows. */
+  /**
+   * The message at which the fault happens, and whether before or after it. If it is left out, the fault happens while
+   * audio flows.
+   */
   readonly at?: {
     readonly point: Emulator.FaultPoint
     readonly op: number | string
     readonly side: "before" | "after"
   }
-  /** What makes the message come while audio flows. */
+  /** What causes the message while audio flows. */
   readonly cause?: "request" | "speaking" | "arrival" | "departure" | "reunion"
   /** `join`: in the handshake of the first connection; `resume`: on the WebSocket that replaces a lost one. */
   readonly during: "join" | "call" | "resume"
   /** Whether the session description has come by then, so that there is something to resume. */
   readonly established: boolean
-  /** What the bot waits for when it falls silent then. */
+  /** What the bot is waiting for when the connection falls silent. */
   readonly awaits: "hello" | "handshake" | "resumed" | "heartbeat"
 }
 
@@ -44,7 +47,7 @@ export const faults: ReadonlyArray<Fault> = [
   ...codes.map((code): Fault => ({ _tag: "Close", code }))
 ]
 
-/** One fault of each kind: what others do is known from the messages before. */
+/** One fault of each kind: what the others do is known from the messages before. */
 const someFaults = faults.filter((fault) =>
   fault._tag !== "Close" || [4001, 4006, 4012, 4014, 4016, 4017, 4021].includes(fault.code)
 )
@@ -52,7 +55,7 @@ const someFaults = faults.filter((fault) =>
 /** The messages of end-to-end encryption. */
 const groupOps: ReadonlySet<number | string> = new Set([21, 22, 23, 24, 25, 26, 27, 28, 29, 30])
 
-/** The faults that are played at a step: all of them once for each message that is not of the group, behind it. */
+/** The faults that are played at a step: all of them once for each message that is not of the group, after it. */
 export const faultsAt = ({ at }: Step): ReadonlyArray<Fault> =>
   at !== undefined && (at.side === "before" || groupOps.has(at.op)) ? someFaults : faults
 
@@ -66,7 +69,7 @@ const messages = [
   ["Speaking", "voice-in", 5]
 ] as const
 
-/** What is said of end-to-end encryption where others are in a group already. */
+/** The messages of end-to-end encryption if others are in a group already. */
 const groupMessages = [
   ["External Sender", "voice-out", 25],
   ["Key Package", "voice-in", 26],
@@ -156,12 +159,12 @@ export const steps: ReadonlyArray<Step> = [
 export type Outcome = string
 
 /**
- * What has to come of it, by the table of close codes and the policy alone. Nothing else than the close comes from Discord:
- * where the main gateway's word decides, the lack of it is the end.
+ * The outcome required by the table of close codes and the policy alone. Nothing but the close comes from Discord: if
+ * the main gateway's word decides, the lack of it ends the session.
  */
 export const expected = (step: Step, fault: Fault): Outcome => {
   if (fault._tag === "Silence") {
-    // a Resume without an answer is not tried again
+    // a Resume that gets no answer is not tried again
     return step.awaits === "heartbeat" || step.awaits === "hello" ? "resumes" : "rejoins"
   }
   const code = fault._tag === "Close" ? fault.code : 1006
@@ -172,7 +175,7 @@ export const expected = (step: Step, fault: Fault): Outcome => {
     case "rejoin-once":
       return "rejoins"
     case "await-gateway":
-      // without a word of the main gateway nobody knows why
+      // without a word from the main gateway, the cause is unknown
       return "Disconnected"
     case "stop":
       return reason._tag
@@ -188,7 +191,7 @@ const attemptMs = 2_000
 
 /** How long it may take, in milliseconds, until audio flows again or the session has ended. */
 export const deadlineMs = (step: Step, fault: Fault): number => {
-  // one that is not answered, and the one at which that is found
+  // a heartbeat that is not answered, and the one at which that is noticed
   if (fault._tag === "Silence") return (step.awaits === "heartbeat" ? 2 * heartbeatMs : phaseMs) + attemptMs
   if (fault._tag === "Cut") return attemptMs
   return CloseCode.voice(fault.code).reaction === "await-gateway" ? 5_000 + attemptMs : attemptMs
@@ -196,7 +199,7 @@ export const deadlineMs = (step: Step, fault: Fault): number => {
 
 const frameMs = 120
 
-/** Opus packets of 120 ms (two of 60) that are numbered. */
+/** Numbered Opus packets of 120 ms (two frames of 60 ms). */
 const frames: ReadonlyArray<AudioSource.OpusFrame> = Array.from({ length: 500 }, (_, i) => ({
   data: Uint8Array.of(0x1b, 0x02, i >>> 8, i & 0xff),
   samples: 48 * frameMs
@@ -207,7 +210,7 @@ const numbersOf = (heard: ReadonlyArray<Emulator.HeardFrame>) =>
 
 const label = (fault: Fault) => fault._tag === "Close" ? String(fault.code) : fault._tag
 
-/** The rule by which a step is met, or `undefined` where it is not a message. */
+/** Sets the rule that strikes at the message of a step; strikes at once if the step has no message. */
 const strike = Effect.fnUntraced(function*(step: Step, fault: Fault) {
   const { faults } = yield* Emulator.Emulator
   const { at } = step
@@ -235,7 +238,7 @@ const strike = Effect.fnUntraced(function*(step: Step, fault: Fault) {
   )
 })
 
-/** Makes the message of a step come. Gives who listens from then on. */
+/** Makes the message of a step come. Returns the guest who listens from then on. */
 const bring = Effect.fnUntraced(
   function*(step: Step, guest: Emulator.Participant, leavers: ReadonlyArray<Emulator.Participant>) {
     const discord = yield* Emulator.Emulator
@@ -262,7 +265,7 @@ const bring = Effect.fnUntraced(
   }
 )
 
-/** Plays one cell. Gives what came of it; everything else that has to hold is checked. */
+/** Plays one cell. Returns the outcome; everything else that has to hold is checked. */
 export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
   const tap = Tap.make()
   let joins = 0
@@ -299,7 +302,7 @@ export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
       listener = yield* bring(step, guest, leavers)
       if (step.during === "resume") {
         yield* faults.terminateVoice("bot")
-        // something happens meanwhile
+        // something happens in the meantime
         yield* guest.setSpeaking(2)
         yield* Rig.guest("lobby", "third guest")
       }
@@ -348,7 +351,7 @@ export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
 const stated = (outcomes: ReadonlyArray<Outcome>) =>
   outcomes.map((outcome) => outcome === "resumes" || outcome === "rejoins" ? outcome : `\`${outcome}\``)
 
-/** The page, from what has come of every cell. Faults that make no difference to each other share a column. */
+/** The page, made from the outcome of every cell. Faults with the same outcomes share a column. */
 export const document = (outcomeOf: (step: Step, fault: Fault) => Outcome): string => {
   const whole = steps.filter((step) => faultsAt(step) === faults)
   const columns = new Map<string, { readonly labels: Array<string>; readonly cells: Array<string> }>()
@@ -356,7 +359,7 @@ export const document = (outcomeOf: (step: Step, fault: Fault) => Outcome): stri
     const key = whole.map((step) => outcomeOf(step, fault)).join()
     const column = columns.get(key) ?? { labels: [], cells: [] }
     columns.set(key, column)
-    // the first one of a column is played at every step
+    // the first fault of a column is played at every step
     if (column.cells.length === 0) column.cells.push(...stated(steps.map((step) => outcomeOf(step, fault))))
     column.labels.push(fault._tag === "Close" ? String(fault.code) : fault._tag === "Cut" ? "cut" : "silence")
   }

@@ -1,4 +1,7 @@
-/** What a connection keeps, so that it does not grow unnoticed. What the process has beyond its objects is for `bench/memory.ts`. */
+/**
+ * The memory that a connection keeps, so that it does not grow unnoticed. `bench/memory.ts` measures what the process
+ * has beyond its objects.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -8,8 +11,8 @@ import * as Rig from "./rig.ts"
 
 const kib = 1_024
 
-describe("what a connection keeps of objects", () => {
-  it.live("is bounded, idle and while it plays", () =>
+describe("the memory that a connection's objects keep", () => {
+  it.live("is bounded, both idle and while it plays", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { token } = yield* discord.user("bot")

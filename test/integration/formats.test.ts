@@ -9,7 +9,7 @@ import * as Rig from "./rig.ts"
 const file = (name: string): Uint8Array =>
   new Uint8Array(readFileSync(new URL(`../audio/files/${name}`, import.meta.url)))
 
-/** Name, bytes, and seconds. */
+/** Name, bytes and seconds. */
 const formats: ReadonlyArray<readonly [name: string, bytes: Uint8Array, seconds: number]> = [
   ["WAV, 44.1 kHz", wav16(signal(44_100, 1), 44_100), 1],
   ["FLAC, 44.1 kHz", file("chirp.flac"), 1],
@@ -33,7 +33,7 @@ const heardOf = (source: AudioSource.AudioSource) =>
 
 describe("a listener hears", () => {
   it.effect.each(formats)(
-    "%s: all of it, in its place, without a gap",
+    "%s: completely, in its place, without a gap",
     ([name, bytes, seconds]) =>
       Effect.gen(function*() {
         const { end, positionMs, sound } = yield* heardOf(AudioSource.fromBytes(bytes, { name, ffmpeg: false }))

@@ -4,7 +4,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 
-/** A bot in two guilds: in a stage of each, and what becomes of each session. */
+/** A bot in a stage of each of two guilds, and what happens to each session. */
 const inTwo = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   yield* discord.createGuild({ name: "second" })
@@ -36,7 +36,7 @@ const inTwo = Effect.gen(function*() {
 })
 
 describe("a bot in two guilds", () => {
-  it.effect("has in one of them what is done there, and nothing in the other", () =>
+  it.effect("is affected only in the guild where something happens", () =>
     Rig.run(Effect.gen(function*() {
       const { faults, told } = yield* inTwo
       yield* faults.suppressUser("bot", false, { guild: "second" })
@@ -68,7 +68,7 @@ describe("a bot in two guilds", () => {
       yield* Rig.blameless
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("knows that it was removed from one, and comes back when it is invited again", () =>
+  it.effect("knows that it was removed from one guild, and can join again after it is added back", () =>
     Rig.run(Effect.gen(function*() {
       const { faults, told } = yield* inTwo
       yield* faults.removeFromGuild("bot", { guild: "second" })
@@ -88,7 +88,7 @@ describe("a bot in two guilds", () => {
       yield* Rig.blameless
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("goes on through an outage, and can join anew when it is over", () =>
+  it.effect("stays in voice through an outage, and receives events again when it is over", () =>
     Rig.run(Effect.gen(function*() {
       const { faults, told } = yield* inTwo
       yield* Effect.scoped(Effect.gen(function*() {
@@ -106,10 +106,10 @@ describe("a bot in two guilds", () => {
       yield* Rig.blameless
     })).pipe(Effect.provide(Rig.memory())))
 
-  describe("comes back from an outage in which its voice server was moved, which nobody says then or later", () => {
+  describe("recovers from an outage in which its voice server was moved, which is never announced", () => {
     for (const forMs of [3_000, 40_000, 150_000]) {
       for (const nullEndpointFirst of [false, true]) {
-        it.effect(`of ${forMs} ms, ${nullEndpointFirst ? "after it was taken away" : "at once"}`, () =>
+        it.effect(`of ${forMs} ms, ${nullEndpointFirst ? "after the server was taken away" : "at once"}`, () =>
           Rig.run(Effect.gen(function*() {
             const { faults, second, told } = yield* inTwo
             yield* Effect.scoped(Effect.gen(function*() {
@@ -133,7 +133,7 @@ describe("a bot in two guilds", () => {
   })
 
   for (const forMs of [1_000, 9_000]) {
-    it.effect(`is where a moderator has moved it in an outage, which lasts ${forMs} ms more`, () =>
+    it.effect(`follows a moderator's move during an outage that lasts ${forMs} ms more`, () =>
       Rig.run(Effect.gen(function*() {
         const { faults, second, told } = yield* inTwo
         const discord = yield* Emulator.Emulator
@@ -152,7 +152,7 @@ describe("a bot in two guilds", () => {
       })).pipe(Effect.provide(Rig.memory())))
   }
 
-  it.effect("says after an outage how it is to be shown, where that was said in it", () =>
+  it.effect("sends a self-mute that was set during an outage when the outage is over", () =>
     Rig.run(Effect.gen(function*() {
       const { faults, guildId, second } = yield* inTwo
       const discord = yield* Emulator.Emulator

@@ -1,5 +1,6 @@
 /**
- * What Discord's servers do beside forwarding audio, as far as it is known: our client on the emulator with such habits.
+ * What Discord's servers do besides forwarding audio, as far as it is known: our client on the emulator with these
+ * habits.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -9,7 +10,7 @@ import type * as Receive from "../../src/receive/Receive.ts"
 import * as Rig from "./rig.ts"
 import { codecs, encoded, tone } from "./tones.ts"
 
-/** Frames of `Rig.frames` by their seed and number. */
+/** Names frames of `Rig.frames` by their seed and number. */
 const named = (data: Uint8Array) => `${data[3]}/${data[2]}`
 
 const said = (frames: ReadonlyArray<Receive.ReceivedFrame>) =>
@@ -18,7 +19,7 @@ const said = (frames: ReadonlyArray<Receive.ReceivedFrame>) =>
 const names = (...stretches: ReadonlyArray<ReadonlyArray<{ readonly data: Uint8Array }>>) =>
   stretches.flatMap((stretch) => stretch.map(({ data }) => named(data)))
 
-/** Everything was read, and nothing counts as a failure. */
+/** Everything was decrypted, and nothing counts as a failure. */
 const clean = { undecryptable: 0, unencrypted: 0, fromNonMembers: 0, unknownSenders: 0, failedToOpen: 0, malformed: 0 }
 
 const loudness = 12_000
@@ -43,7 +44,7 @@ describe("silence that the server adds", () => {
     const profile: Profile = { ...Rig.open, addedSilence: 5, addedSilenceNumbers }
     for (const e2ee of [true, false]) {
       const kind = `${addedSilenceNumbers}, ${e2ee ? "" : "not "}encrypted`
-      it.effect(`ends what somebody says, is no failure, and costs nothing of what follows, ${kind}`, () =>
+      it.effect(`ends an utterance, is no failure, and costs nothing of what follows, ${kind}`, () =>
         Rig.run(Effect.gen(function*() {
           const discord = yield* Emulator.Emulator
           const guest = yield* Rig.guest("lobby", "guest", { e2ee, audio: { sequence: 65_500 } })
@@ -68,7 +69,7 @@ describe("silence that the server adds", () => {
             lost: 0
           })
           assert.deepInclude(yield* session.statistics, { ...clean, framesDecrypted: e2ee ? 120 : 0, packetsLost: 0 })
-          // it ends where nothing comes any more, and begins with the first packet
+          // speaking ends when nothing comes any more, and begins with the first packet
           assert.deepStrictEqual(speaking.map((told) => told.speaking), stretches.flatMap(() => [true, false]))
           const begins = speaking.filter((told) => told.speaking).map(({ atMs }) => atMs)
           begins.slice(1).forEach((atMs, i) => {
@@ -78,7 +79,7 @@ describe("silence that the server adds", () => {
         })).pipe(Effect.provide(Rig.memory({ profile }))))
     }
 
-    it.effect(`makes no click, ${addedSilenceNumbers}`, () =>
+    it.effect(`causes no click, ${addedSilenceNumbers}`, () =>
       Rig.run(Effect.gen(function*() {
         const guest = yield* Rig.guest()
         const session = yield* Rig.join("lobby")
@@ -95,13 +96,13 @@ describe("silence that the server adds", () => {
         const parts = ticks.flatMap(({ participants }) => participants.get(guest.userId) ?? [])
         for (const pieces of [heard, parts, mixed]) {
           assert.isTrue(pieces.some(({ pcm }) => pcm.some((value) => value > loudness * 0.9)))
-          // nothing is steeper than the tone itself, but for the fade
+          // except for the fade, nothing is steeper than the tone itself
           assert.isBelow(steepest(pieces), 1.5 * loudness * 2 * Math.PI * hertz / 48_000)
         }
       })).pipe(Effect.provide([Rig.memory({ profile }), codecs])))
   }
 
-  it.effect("makes no click where there is none, nor where somebody is removed who speaks", () =>
+  it.effect("can be missing without a click, also if a member is removed while it speaks", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -125,7 +126,7 @@ describe("silence that the server adds", () => {
       assert.isAbove(mixed.filter(({ speakers }) => speakers.length > 0).length, 70)
     })).pipe(Effect.provide([Rig.memory(), codecs])))
 
-  it.effect("ends what somebody says who is muted by a moderator", () =>
+  it.effect("ends the utterance of a member whom a moderator mutes", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -145,11 +146,11 @@ describe("silence that the server adds", () => {
     })).pipe(Effect.provide(Rig.memory({ profile: { ...Rig.open, addedSilence: 5 } }))))
 })
 
-describe("an SSRC that is another user's next", () => {
+describe("an SSRC that passes to another user", () => {
   const profile: Profile = { ...Rig.open, ssrcReuse: "after-leaving" }
 
   for (const e2ee of [true, false]) {
-    it.effect(`keeps what users say, decoders and counts apart, ${e2ee ? "" : "not "}encrypted`, () =>
+    it.effect(`keeps the users' audio, decoders and counts apart, ${e2ee ? "" : "not "}encrypted`, () =>
       Rig.run(Effect.gen(function*() {
         const guest = (user: string) => Rig.guest("lobby", user, { e2ee })
         const ann = yield* guest("ann")
@@ -178,14 +179,14 @@ describe("an SSRC that is another user's next", () => {
         assert.deepInclude(session.receive.statistics(bob.userId), { received: 90, delivered: 90, lost: 0, resyncs: 0 })
         const statistics = yield* session.statistics
         assert.deepInclude(statistics, { ...clean, packetsLost: 0, packetsReordered: 0 })
-        // the reports on the stream are about bob's alone
+        // the reports on the stream are about bob's packets alone
         const source = statistics.sources.find((one) => one.ssrc === ssrc)
         assert.deepInclude(source, { userId: bob.userId, packets: 90, lost: 0 })
         yield* Rig.blameless
       })).pipe(Effect.provide(Rig.memory({ profile }))))
   }
 
-  it.effect("lets nobody say what was still under way of the one who had it before", () =>
+  it.effect("does not attribute late packets of its previous user to the new one", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ann = yield* Rig.guest("lobby", "ann", { e2ee: false })
@@ -194,7 +195,7 @@ describe("an SSRC that is another user's next", () => {
       const speaking = yield* Rig.keep(session.receive.speaking)
       yield* Effect.sleep("500 millis")
       yield* ann.speak(Rig.frames(20, 1))
-      // the last of it takes its time
+      // its last packets are delayed
       const late = yield* discord.faults.when({ user: "bot", point: "datagram-out", op: "rtp" }, { delayMs: 300 })
       yield* ann.speak(Rig.frames(10, 2), { trailingSilence: false })
       const ssrc = yield* ann.ssrc
@@ -217,7 +218,7 @@ describe("an SSRC that is another user's next", () => {
 
 describe("video of others", () => {
   for (const e2ee of [true, false]) {
-    it.effect(`is left alone and counted, whoever is listened to, ${e2ee ? "" : "not "}encrypted`, () =>
+    it.effect(`is counted and otherwise ignored, whoever is listened to, ${e2ee ? "" : "not "}encrypted`, () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const guest = yield* Rig.guest("lobby", "guest", { e2ee })

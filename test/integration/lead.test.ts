@@ -1,4 +1,4 @@
-/** How soon speech is heard that is made while it is heard. The figures of docs/utterances.md are from here. */
+/** How soon speech is heard that is generated while it plays. The figures in docs/utterances.md come from here. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
@@ -11,7 +11,7 @@ const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_
 
 const pieceMs = 20
 
-/** Two seconds of speech in pieces, at the pace of time but for the lateness of each. */
+/** Two seconds of speech in pieces, in real time except for the lateness of each piece. */
 const spoken = Effect.fnUntraced(
   function*(lateMs: (piece: number) => number, phaseMs: number, asLive: boolean, options: PlayOptions) {
     const discord = yield* Emulator.Emulator
@@ -35,7 +35,10 @@ const spoken = Effect.fnUntraced(
   }
 )
 
-/** From the first piece to the first packet, and the frames that are missed, at worst of all places in a frame. */
+/**
+ * The time from the first piece to the first packet and the number of late frames, each at the worst position within a
+ * frame.
+ */
 const worst = Effect.fnUntraced(function*(lateMs: (piece: number) => number, options: PlayOptions, asLive = false) {
   const runs = yield* Effect.forEach(
     [0, 13, 19],
@@ -46,23 +49,26 @@ const worst = Effect.fnUntraced(function*(lateMs: (piece: number) => number, opt
   return { firstMs: Math.max(...runs.map(({ firstMs }) => firstMs)), late: Math.max(...runs.map(({ late }) => late)) }
 })
 
-/** The first ones are on time, so that none of them makes it begin later. */
+/** The first pieces are on time, so that none of them delays the start. */
 const upTo = (ms: number) => (piece: number) => piece <= 20 ? 0 : ms * ((piece * 7_919) % 101) / 100
 
-/** Frames of 20 ms until the first packet, and how many are missed if pieces come on time, and up to 40 and 100 ms late. */
+/**
+ * Frames of 20 ms until the first packet, and how many are late if pieces come on time, up to 40 ms late, and up to 100
+ * ms late.
+ */
 const table = [
   ["0", { lead: 0 }, false, 2, [4, 6, 8]],
   ["40 ms", { lead: "40 millis" }, false, 3, [3, 5, 7]],
   ["80 ms", { lead: "80 millis" }, false, 5, [0, 2, 6]],
-  ["that of a stream of PCM", {}, false, 7, [0, 0, 4]],
+  ["default for a stream of PCM", {}, false, 7, [0, 0, 4]],
   ["120 ms", { lead: "120 millis" }, false, 7, [0, 0, 4]],
   ["200 ms", { lead: "200 millis" }, false, 11, [0, 0, 0]],
-  ["that of a live source", {}, true, 5, [0, 2, 6]]
+  ["default for a live source", {}, true, 5, [0, 2, 6]]
 ] as const
 
-describe("The lead of speech at the pace of time", () => {
+describe("the lead of speech that is generated in real time", () => {
   for (const [name, options, asLive, frames, late] of table) {
-    it.effect(`is ${name}`, () =>
+    it.effect(`delays the start and prevents late frames as documented: ${name}`, () =>
       Effect.gen(function*() {
         const [first, ...others] = yield* Effect.forEach([0, 40, 100], (ms) => worst(upTo(ms), options, asLive))
         assert.strictEqual(Math.ceil((first?.firstMs ?? 0) / 20), frames)
@@ -71,7 +77,7 @@ describe("The lead of speech at the pace of time", () => {
   }
 })
 
-/** Two seconds of live Opus at the pace of time, and the frames that are missed. */
+/** Two seconds of live Opus in real time, and the frames that are missed. */
 const live = Effect.fnUntraced(function*(phaseMs: number, isAlone: boolean, options: PlayOptions) {
   const discord = yield* Emulator.Emulator
   const ada = yield* discord.join({ user: "ada", channel: "lobby" })
@@ -107,15 +113,15 @@ const live = Effect.fnUntraced(function*(phaseMs: number, isAlone: boolean, opti
   return { firstMs, ...yield* track.metrics }
 })
 
-describe("The lead of live Opus at the pace of time", () => {
+describe("live Opus in real time", () => {
   for (
     const [name, isAlone, options] of [
       ["passed through", true, {}],
       ["at another gain", true, { gain: 0.5 }],
-      ["beside something else", false, {}]
+      ["next to another track", false, {}]
     ] as const
   ) {
-    it.effect(`misses nothing ${name}`, () =>
+    it.effect(`misses no frame ${name}`, () =>
       Effect.gen(function*() {
         for (const phaseMs of [0, 7, 13, 19]) {
           const { late, missed, sent } = yield* Rig.run(live(phaseMs, isAlone, options)).pipe(
@@ -127,7 +133,7 @@ describe("The lead of live Opus at the pace of time", () => {
   }
 })
 
-/** A sound of thinking, and speech that is made at once when it has been thought of. */
+/** A thinking sound, and speech that is generated instantly once the thinking is over. */
 const thought = Effect.fnUntraced(function*(isOpus: boolean, stops: boolean, phaseMs: number) {
   yield* (yield* Emulator.Emulator).join({ user: "ada", channel: "lobby" })
   const session = yield* Rig.join("lobby")
@@ -148,16 +154,16 @@ const thought = Effect.fnUntraced(function*(isOpus: boolean, stops: boolean, pha
   return (yield* nowMs) - firstMs
 })
 
-describe("Speech behind a sound of thinking", () => {
+describe("speech after a thinking sound", () => {
   for (
     const [name, isOpus, stops, frames] of [
-      ["that is mixed, goes on with it", false, false, 7],
-      ["that is passed through, goes on with it", true, false, 9],
-      ["that is mixed, stops with its first piece", false, true, 1],
-      ["that is passed through, stops with its first piece", true, true, 1]
+      ["is mixed and continues", false, false, 7],
+      ["is passed through and continues", true, false, 9],
+      ["is mixed and stops with the first piece of speech", false, true, 1],
+      ["is passed through and stops with the first piece of speech", true, true, 1]
     ] as const
   ) {
-    it.effect(`${name}: ${frames} frames`, () =>
+    it.effect(`begins within ${frames} frames if the sound ${name}`, () =>
       Effect.gen(function*() {
         const waits = yield* Effect.forEach(
           [0, 7, 13, 19],

@@ -14,11 +14,11 @@ describe("hundreds of visits", () => {
   for (
     const [what, count, stay, seed] of [
       ["nothing behind in memory", 500, undefined, 5],
-      ["nothing to the next when they are short", 300, Visits.hasty, 1],
-      ["nothing to the next when they are short", 300, Visits.hasty, 2]
+      ["nothing behind for the next visit when they are short", 300, Visits.hasty, 1],
+      ["nothing behind for the next visit when they are short", 300, Visits.hasty, 2]
     ] as const
   ) {
-    it.effect(`leave ${what} (${count} of them, seed ${seed})`, () =>
+    it.effect(`leave ${what} (${count} visits, seed ${seed})`, () =>
       Effect.andThen(
         Effect.scoped(Layer.build(Layer.merge(VoiceCrypto.layer, Mixer.layer))),
         VirtualTime.run((timers) => {
@@ -26,7 +26,7 @@ describe("hundreds of visits", () => {
           const fibers = Model.countingFibers()
           const tap = Tap.make()
           return Effect.gen(function*() {
-            /** After everything that ends by itself has ended. */
+            /** After everything that ends on its own has ended. */
             const held = Effect.map(Effect.sleep("10 minutes"), () => ({
               timers: timers(),
               fibers: fibers.running(),
@@ -50,5 +50,5 @@ describe("hundreds of visits", () => {
       ), 300_000)
   }
 
-  it.live("leave nothing behind on loopback, some tens of them", () => Visits.leavesNothing(30), 120_000)
+  it.live("leave nothing behind on loopback (30 visits)", () => Visits.leavesNothing(30), 120_000)
 })

@@ -21,7 +21,7 @@ const files = [
   "chirp.vorbis.ogg"
 ].map(pathOf)
 
-/** A server of a song that drops every third connection in the middle. */
+/** An HTTP server for a song that drops every third connection in the middle. */
 const serve = Effect.acquireRelease(
   Effect.callback<{ readonly url: string; readonly close: () => Promise<void> }>((resume) => {
     const song = readFileSync(pathOf("chirp.mp3"))
@@ -47,7 +47,7 @@ const serve = Effect.acquireRelease(
   ({ close }) => Effect.promise(close)
 )
 
-/** What this process holds: its children, and files, pipes and sockets. */
+/** What this process holds: its children, files, pipes and sockets. */
 const held = () => {
   const names = readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
@@ -65,10 +65,13 @@ const held = () => {
   }
 }
 
-/** 0 to one less than `count`. */
+/** A random integer from 0 to `count` - 1. */
 const below = (count: number) => Effect.map(Random.next, (value) => Math.floor(value * count))
 
-/** Plays sources of every kind, stops, seeks and interrupts them at random, on the wall clock, and looks at what is left. */
+/**
+ * Plays sources of every kind and stops, seeks and interrupts them at random, on the wall clock, and checks that
+ * nothing is left.
+ */
 export const randomSources = (count: number, seed: number) =>
   Effect.gen(function*() {
     const { url } = yield* serve
@@ -86,7 +89,7 @@ export const randomSources = (count: number, seed: number) =>
     ]
     yield* Rig.guest()
     const session = yield* Rig.join("lobby")
-    // what is made once in a process
+    // things that are made once in a process
     const first = yield* session.play(AudioSource.fromFile(pathOf("chirp.flac")))
     yield* first.stop
     const before = { ...held(), files: [], decoders: 0, children: "" }
@@ -106,7 +109,7 @@ export const randomSources = (count: number, seed: number) =>
       if (what === 1) playing.interruptUnsafe()
       if (what === 2 && any !== undefined) yield* any.stop
       if (what === 3 && any !== undefined) {
-        // a seek that is left in the middle, too
+        // including a seek that is abandoned in the middle
         yield* Effect.ignore(any.seek("500 millis").pipe(Effect.timeout(yield* Random.nextIntBetween(1, 20))))
       }
       if (what === 4 && any !== undefined) yield* any.loop(1)

@@ -29,13 +29,13 @@ const continuous = (frames: ReadonlyArray<Receive.ReceivedFrame>) =>
     assert.isAtLeast(frame.atMs, before.atMs)
   })
 
-/** Everything that has come is accounted for. */
+/** Everything that arrived is accounted for. */
 const balanced = (session: VoiceSession.VoiceSession) => {
   const { delivered, duplicates, late, malformed, overflowed, received, strays, waiting } = session.receive.statistics()
   assert.strictEqual(delivered + duplicates + late + malformed + overflowed + strays + waiting, received)
 }
 
-/** The engine of end-to-end encryption takes nothing that was sent before the first frame that it has read. */
+/** The end-to-end encryption engine accepts nothing that was sent before the first frame that it has decrypted. */
 const warmUp = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession, guest: Emulator.Participant) {
   yield* Rig.keep(session.receive.user(guest.userId))
   yield* guest.speak(Rig.frames(5, 9))
@@ -50,7 +50,7 @@ const audio: Emulator.AudioOptions = {
 }
 
 const hearing = (profile: Profile.Profile, mode: EncryptionMode, version: 4 | 8) =>
-  it.effect(`${mode}, header extension ${profile.headerExtension}, every padding, both wraparounds`, () =>
+  it.effect(`receives ${mode} with header extension ${profile.headerExtension}, every padding, both wraparounds`, () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest("lobby", "guest", { audio })
       const session = yield* Rig.join("lobby", { modes: [mode], version })
@@ -74,7 +74,7 @@ describe("listening", () => {
     for (const mode of Profile.year2022.modes) hearing({ ...Profile.year2022, headerExtension }, mode, 4)
   }
 
-  it.effect("keeps ticks in step with a sender whose clock is off, whatever the frames' length", () =>
+  it.effect("keeps ticks in step with a sender whose clock is off, at any frame length", () =>
     Rig.run(
       Effect.gen(function*() {
         const fast = yield* Rig.guest("lobby", "fast", { audio: { clockPpm: 1_000 }, e2ee: false })
@@ -103,7 +103,7 @@ describe("listening", () => {
     ).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))))
 
   for (const [loss, duplicate, reorder, jitterMs] of [[0, 0, 0, 200], [0.05, 0.1, 0, 30], [0.3, 0.1, 0.2, 100]]) {
-    it.effect(`loss ${loss}, duplicates ${duplicate}, reordering ${reorder}, jitter ${jitterMs} ms`, () =>
+    it.effect(`copes with loss ${loss}, duplicates ${duplicate}, reordering ${reorder}, jitter ${jitterMs} ms`, () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const guest = yield* Rig.guest()
@@ -128,7 +128,7 @@ describe("listening", () => {
           if (before !== undefined) assert.isAbove(at, known.get(before.data.join()) ?? -1)
           const firstAt = known.get(first?.data.join() ?? "") ?? 0
           assert.strictEqual(frame.timestamp - (first?.timestamp ?? 0), (at - firstAt) * 960)
-          // the first second is there to learn the network
+          // the first second is for learning the network
           if (at > 50) assert.closeTo(frame.atMs, from + Rig.latencyMs + at * 20, 20)
         })
         const { delivered, lost } = session.receive.statistics()
@@ -141,7 +141,7 @@ describe("listening", () => {
       })).pipe(Effect.provide(Rig.memory())))
   }
 
-  it.effect("jitter of 200 ms costs nothing where the depth is made for it", () =>
+  it.effect("loses nothing to 200 ms of jitter if the buffer is deep enough", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -157,7 +157,7 @@ describe("listening", () => {
       continuous(frames)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("one bad packet in ten is lost, and nothing else", () =>
+  it.effect("loses corrupted packets and nothing else", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -176,11 +176,11 @@ describe("listening", () => {
       const { delivered, lost, received } = session.receive.statistics()
       assert.strictEqual(received, packetsReceived - bad)
       assert.strictEqual(delivered, received)
-      // nothing tells of bad ones at the very end
+      // nothing reveals bad packets at the very end
       assert.isAtLeast(delivered + lost, 500)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("keeps the stream of a user who leaves and comes back under another SSRC", () =>
+  it.effect("keeps the stream of a user who leaves and comes back with another SSRC", () =>
     Rig.run(Effect.gen(function*() {
       const first = yield* Rig.guest("lobby", "a")
       const session = yield* Rig.join("lobby")
@@ -237,7 +237,7 @@ describe("listening", () => {
       })).pipe(Effect.provide(Rig.memory())))
   }
 
-  it.effect("keeps the stream of a user through a move of ours", () =>
+  it.effect("keeps the stream of a user when the bot moves", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -261,7 +261,7 @@ describe("listening", () => {
       continuous(frames)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("waits for the name of a sender, encrypted or not", () =>
+  it.effect("waits a while for the user of an unknown SSRC, encrypted or not", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       let delayMs = 200
@@ -292,7 +292,7 @@ describe("listening", () => {
       assert.strictEqual(session.receive.statistics().unknownSenders, 25)
     })).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))))
 
-  it.effect("knows from the main gateway who comes and goes, where the voice gateway does not tell", () =>
+  it.effect("learns from the main gateway who comes and goes if the voice gateway does not tell", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       for (const op of [11, 13]) yield* discord.faults.when({ user: "bot", point: "voice-out", op }, "drop")
@@ -307,7 +307,7 @@ describe("listening", () => {
       assert.deepStrictEqual(yield* session.receive.participants, [])
     })).pipe(Effect.provide(Rig.memory({ profile: Profile.year2022 }))))
 
-  it.effect("opens only what those say who are listened to", () =>
+  it.effect("decrypts only the users who are listened to", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -336,7 +336,7 @@ describe("listening", () => {
       assert.deepInclude(yield* session.statistics, { packetsOpened: 100, unheard: 100, packetsLost: 0 })
     })).pipe(Effect.provide(Layer.merge(Rig.memory(), MockOpusDecoder.layer))))
 
-  it.effect("opens nothing while nobody listens, nor while we are deaf", () =>
+  it.effect("decrypts nothing while nobody listens or the bot is deaf", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
@@ -370,7 +370,7 @@ describe("listening", () => {
     })).pipe(Effect.provide(Rig.memory())))
 
   for (const whose of ["ourselves", "a moderator"] as const) {
-    it.effect(`has not lost what was said while we were deaf by ${whose}`, () =>
+    it.effect(`does not count audio as lost while deafened by ${whose}`, () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const guest = yield* Rig.guest()
@@ -398,7 +398,7 @@ describe("listening", () => {
       })).pipe(Effect.provide(Layer.merge(Rig.memory(), MockOpusDecoder.layer))))
   }
 
-  it.effect("is one and the same whenever it is asked for, and tells of an end that has come before", () =>
+  it.effect("is the same object on every access, and reports an end that has already happened", () =>
     Rig.run(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const session = yield* Scope.provide(Rig.join("lobby"), scope)
@@ -411,7 +411,7 @@ describe("listening", () => {
       }
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("takes the oldest from a slow reader, says so, and holds up nobody else", () =>
+  it.effect("drops the oldest frames of a slow reader, reports it, and holds up nobody else", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby", { receive: { capacity: 10 } })
@@ -435,7 +435,7 @@ describe("listening", () => {
       yield* Fiber.interrupt(gate)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("tells who speaks, from the audio alone", () =>
+  it.effect("derives who speaks from the audio alone", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -460,7 +460,7 @@ describe("listening", () => {
       assert.deepStrictEqual(told.slice(4).map(({ speaking }) => speaking), [true, false])
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("gives a tick each 20 ms, in step, whether anybody speaks or not", () =>
+  it.effect("emits a tick every 20 ms, in step, whether anybody speaks or not", () =>
     Rig.run(Effect.gen(function*() {
       const guests = yield* Effect.forEach(["a", "b", "c"], (user) => Rig.guest("lobby", user))
       const session = yield* Rig.join("lobby")
@@ -519,7 +519,7 @@ const joined = (pieces: ReadonlyArray<Int16Array>) => Int16Array.from(pieces.fla
 describe("listening to PCM", () => {
   for (const rate of [8_000, 12_000, 16_000, 24_000, 48_000] as const) {
     for (const channels of [1, 2] as const) {
-      it.effect(`${rate} Hz, ${channels} channels`, () =>
+      it.effect(`decodes to ${rate} Hz, ${channels} channels`, () =>
         Rig.run(Effect.gen(function*() {
           const guest = yield* Rig.guest()
           const session = yield* Rig.join("lobby")
@@ -536,7 +536,7 @@ describe("listening to PCM", () => {
     }
   }
 
-  it.effect("conceals what was lost, and recovers it where the next packet tells", () =>
+  it.effect("conceals lost frames, and recovers a frame if the next packet contains it", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -549,7 +549,7 @@ describe("listening to PCM", () => {
         count++
         return count === 20 || count === 24 || count === 25 ? { _tag: "Drop" } : undefined
       })
-      // a tone is speech to the encoder for half a second, and then a noise, of which it sends nothing twice
+      // the encoder takes a tone for speech for half a second, and then for noise, which it does not send redundantly
       yield* guest.speak(
         yield* encoded(tone(300, 50, 8_000), {
           application: "voip",
@@ -562,12 +562,12 @@ describe("listening to PCM", () => {
       assert.deepStrictEqual(frames.slice(19, 20).map(({ kind }) => kind), ["recovered"])
       assert.deepStrictEqual(frames.slice(23, 25).map(({ kind }) => kind), ["concealed", "recovered"])
       assert.lengthOf(frames, 55)
-      // as loud as if nothing had been lost; made up, it would be fading
+      // as loud as if nothing had been lost; concealed frames would fade
       assert.isAbove(level(frames[19]?.pcm ?? new Int16Array(0)), 5_000)
       assert.isAbove(level(frames[23]?.pcm ?? new Int16Array(0)), 1_000)
     })).pipe(Effect.provide([Rig.memory(), codecs])))
 
-  it.effect("gives silence for a pause, a second at a time", () =>
+  it.effect("fills a pause with silence, a second at a time", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
@@ -584,7 +584,7 @@ describe("listening to PCM", () => {
       assert.isAtMost(Math.max(...frames.map(({ pcm }) => pcm.length)), 8_000)
     })).pipe(Effect.provide([Rig.memory(), codecs])))
 
-  it.effect("mixes all who speak, each 20 ms, and bends what would be too loud", () =>
+  it.effect("mixes everyone who speaks every 20 ms, and limits what would be too loud", () =>
     Rig.run(Effect.gen(function*() {
       const one = yield* Rig.guest("lobby", "one")
       const two = yield* Rig.guest("lobby", "two")
@@ -609,7 +609,7 @@ describe("listening to PCM", () => {
       assert.isBelow(strength(heard.slice(30 * 960, 50 * 960), 1, 48_000, 1_500), 500)
     })).pipe(Effect.provide([Rig.memory(), codecs])))
 
-  it.effect("turns users up and down and mutes them in what is mixed while it is heard, without a click, through a reconnect", () =>
+  it.effect("changes and mutes levels in a running mix without a click, and keeps them through a reconnect", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guests = { one: yield* Rig.guest("lobby", "one"), two: yield* Rig.guest("lobby", "two") }
@@ -626,7 +626,7 @@ describe("listening to PCM", () => {
       yield* Effect.sleep("800 millis")
       const { receive } = session
       const of = { one: guests.one.userId, two: guests.two.userId }
-      /** The strength of both in what is heard within 400 ms behind a change. */
+      /** The strength of both users' tones in the 400 ms after a change. */
       const heardAfter = Effect.fnUntraced(function*(change: Effect.Effect<void, VoiceError>) {
         yield* change
         const from = mixed.length + 1
@@ -656,7 +656,7 @@ describe("listening to PCM", () => {
         [of.two, { gain: 2, muted: false }]
       ])
       yield* Effect.sleep("1 second")
-      // two tones, one of them doubled, have no steeper slope than their ramps
+      // the ramps are no steeper than two tones, one of them doubled
       const all = joined(mixed.map(({ pcm }) => pcm))
       const steepest = all.reduce(
         (most, value, i) => i === 0 ? 0 : Math.max(most, Math.abs(value - (all[i - 1] ?? 0))),

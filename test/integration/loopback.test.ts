@@ -9,7 +9,7 @@ import * as Rig from "./rig.ts"
 const handles = (which = /TCP|UDP|TLS|Timeout|Immediate/) =>
   process.getActiveResourcesInfo().filter((name) => which.test(name)).toSorted()
 
-/** The emulator has timers that come and go. */
+/** Sockets only: the emulator has timers that come and go. */
 const sockets = () => handles(/TCP|UDP|TLS/)
 
 const openSocket = Effect.acquireRelease(
@@ -42,8 +42,8 @@ const flood = Effect.fnUntraced(function*(socket: Dgram.Socket, port: number, co
 })
 
 /**
- * A socket that stands between the bot and the voice server, so that it can send as the voice server: Ready names it, and
- * it passes everything on.
+ * A socket between the bot and the voice server that can send as the voice server: Ready names it, and it forwards
+ * everything.
  */
 const between = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
@@ -76,8 +76,8 @@ const playsTo = Effect.fnUntraced(function*(connection: VoiceDriver.VoiceConnect
   assert.deepStrictEqual(heard.map(({ payload }) => payload), Rig.payloads(Rig.frames(20, seed)))
 }, Effect.scoped)
 
-describe("over loopback", () => {
-  it.live("plays a second, listens and leaves; nothing stays open", () =>
+describe("a bot over loopback", () => {
+  it.live("plays for a second, listens and leaves without leaving sockets or timers open", () =>
     Effect.gen(function*() {
       const before = handles()
       yield* Effect.gen(function*() {
@@ -98,7 +98,7 @@ describe("over loopback", () => {
       yield* Rig.settled(Effect.sync(() => assert.deepStrictEqual(handles(), before)))
     }))
 
-  it.live("releases everything of its own while the emulator goes on", () =>
+  it.live("releases all of its sockets while the emulator keeps running", () =>
     Effect.gen(function*() {
       const before = sockets()
       yield* Effect.gen(function*() {
@@ -110,10 +110,10 @@ describe("over loopback", () => {
       yield* Rig.settled(Effect.sync(() => assert.deepStrictEqual(sockets(), before)))
     }).pipe(Effect.provide(Rig.floor())))
 
-  it.live("carries a visit over TLS, where endpoints are written as Discord writes them", () =>
+  it.live("makes a visit over TLS, with endpoints written as Discord writes them", () =>
     Rig.visit.pipe(Effect.scoped, Effect.provide(Rig.loopback({ tls: true }))))
 
-  it.live("lives through ten thousand datagrams from a stranger", () =>
+  it.live("survives ten thousand datagrams from a stranger", () =>
     Effect.gen(function*() {
       const driver = yield* VoiceDriver.VoiceDriver
       const connection = yield* driver.connect(yield* Rig.grant("lobby"))
@@ -121,13 +121,13 @@ describe("over loopback", () => {
       const stranger = yield* openSocket
       yield* flood(stranger, connection.established.port, 10_000)
       yield* playsTo(connection, 1)
-      // the socket is connected to the voice server: the system keeps strangers out
+      // the socket is connected to the voice server, so the system keeps strangers out
       const { failedToOpen, packetsReceived, unknownDatagrams } = yield* connection.statistics
       assert.deepStrictEqual([failedToOpen, packetsReceived, unknownDatagrams], [0, 0, 0])
       yield* Rig.blamelessAtAnyTime
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
-  it.live("lives through ten thousand datagrams from the voice server's own address, and counts them", () =>
+  it.live("survives ten thousand datagrams from the voice server's own address, and counts them", () =>
     Effect.gen(function*() {
       const middle = yield* between
       const driver = yield* VoiceDriver.VoiceDriver
@@ -151,7 +151,7 @@ describe("over loopback", () => {
       assert.deepStrictEqual(heard, [])
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
-  it.live("hears the silence of who leaves behind more datagrams than are read at once", () =>
+  it.live("is heard to its closing silence even if more datagrams come before it than are read at once", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -171,7 +171,7 @@ describe("over loopback", () => {
       yield* Rig.blamelessAtAnyTime
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
-  it.live("resumes when its WebSocket is cut, and nothing of what plays is lost", () =>
+  it.live("resumes when its WebSocket is cut, and loses nothing of what plays", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()

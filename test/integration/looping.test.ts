@@ -6,7 +6,7 @@ import * as Hearing from "../mixer/hearing.ts"
 import { isVoiced, playing } from "./playingTo.ts"
 import * as Rig from "./rig.ts"
 
-/** A source that takes some time to open, but for the first time. */
+/** A source that takes some time to open, except the first time. */
 const slow = (source: AudioSource.AudioSource, opensMs: number): AudioSource.AudioSource => {
   let isFirst = true
   return {
@@ -23,11 +23,11 @@ const lost = VoiceError.make(
   new VoiceError.SourceFailed({ source: "once", kind: "NotFound", positionMs: 0, detail: "it is gone" })
 )
 
-/** When another pass is wanted of a sound of a second. */
+/** When another pass of a one-second sound is requested. */
 const times = [100, 500, 850, 930, 975]
 
-describe("another pass that is wanted in the last second of a track", () => {
-  it.effect("follows frame by frame where it is passed through", () =>
+describe("another pass that is requested in the last second of a track", () => {
+  it.effect("follows frame by frame if the track is passed through", () =>
     Effect.gen(function*() {
       for (const opensMs of [0, 15]) {
         for (const atMs of times) {
@@ -53,7 +53,7 @@ describe("another pass that is wanted in the last second of a track", () => {
       }
     }))
 
-  it.effect("waits for a source that opens when the track would be over", () =>
+  it.effect("waits for a source that is still opening when the track would end", () =>
     Effect.gen(function*() {
       const list = Rig.frames(50)
       const { heard, value } = yield* playing((session) =>
@@ -70,7 +70,7 @@ describe("another pass that is wanted in the last second of a track", () => {
       assert.deepStrictEqual(heard.filter(isVoiced).map(({ payload }) => payload), [...heardOnce, ...heardOnce])
     }))
 
-  it.effect("follows sample by sample where it is mixed, as far as that is not done", () =>
+  it.effect("follows sample by sample if the track is mixed, unless its end is mixed already", () =>
     Effect.gen(function*() {
       // 1010 ms are 404 whole waves
       const wave = Hearing.sine(400)
@@ -93,7 +93,7 @@ describe("another pass that is wanted in the last second of a track", () => {
       }
     }))
 
-  it.effect("begins behind the end where that is mixed already, and leaves nothing out", () =>
+  it.effect("begins after the end if that is mixed already, and leaves nothing out", () =>
     Effect.gen(function*() {
       const wave = Hearing.sine(400)
       for (const atMs of [920, 960, 1_000]) {
@@ -118,7 +118,7 @@ describe("another pass that is wanted in the last second of a track", () => {
       }
     }))
 
-  it.effect("is none where the source is gone: it plays to its end", () =>
+  it.effect("is refused if the source is gone, and the track plays to its end", () =>
     Effect.gen(function*() {
       const list = Rig.frames(50)
       const source = AudioSource.fromFrames(list)
@@ -145,7 +145,7 @@ describe("another pass that is wanted in the last second of a track", () => {
       }
     }))
 
-  it.effect("goes on where nobody waits for it any longer, or is not wanted after all", () =>
+  it.effect("is dropped if the request is interrupted or taken back", () =>
     Effect.gen(function*() {
       const list = Rig.frames(50)
       const { heard } = yield* playing((session) =>

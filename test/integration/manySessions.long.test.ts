@@ -4,7 +4,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 import { run } from "./virtualTime.ts"
 
-/** As many as take several minutes to come in, at 120 messages a minute. */
+/** As many as take several minutes to join, at 120 messages a minute. */
 const count = 150
 
 const layer = Layer.unwrap(Emulator.Emulator.useSync((discord) => discord.layerVoice("bot"))).pipe(
@@ -35,7 +35,7 @@ const losses = {
 }
 
 describe("many sessions on one main gateway", () => {
-  it.live.each(Object.entries(losses))("%s come back, within Discord's limit of messages", ([, lose]) =>
+  it.live.each(Object.entries(losses))("%s recover within Discord's message limit", ([, lose]) =>
     run(
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator

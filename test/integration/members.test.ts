@@ -15,7 +15,7 @@ const floor = Rig.inMemory(Layer.empty)
 
 type World = Layer.Success<typeof floor> | Scope.Scope
 
-/** Guests first, the bot later: what is known of them was there before it. */
+/** Guests first, the bot later: what is known about them was there before the bot. */
 const test = <A, E>(
   name: string,
   guests: Effect.Effect<A, E, World>,
@@ -31,7 +31,7 @@ const test = <A, E>(
 
 const pause = Effect.sleep("100 millis")
 
-/** Tells of each change from now on, as it comes. */
+/** Records each change from now on. */
 const follow = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession) {
   const told: Array<readonly [UserId, Partial<VoiceSession.Member> | undefined]> = []
   const known = new Map(yield* session.members)
@@ -42,7 +42,7 @@ const follow = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession) {
       const before = known.get(userId)
       if (member === undefined) known.delete(userId)
       else known.set(userId, member)
-      // of somebody who was there, what is another
+      // for a member who was there, only the fields that changed
       const change = member === undefined || before === undefined
         ? member
         : Object.fromEntries(
@@ -57,7 +57,7 @@ const entries = (map: ReadonlyMap<UserId, VoiceSession.Member>) => [...map.value
 
 describe("members", () => {
   test(
-    "are those who were there before, with all that is known of them",
+    "include those who were there before, with everything that is known about them",
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ann = yield* Rig.guest("lobby", "ann")
@@ -104,7 +104,7 @@ describe("members", () => {
   )
 
   test(
-    "of another channel are told when the main gateway says that we are there, ahead of Moved and what the voice gateway says",
+    "of a new channel are reported when the main gateway puts the bot there, before Moved and the voice gateway",
     Effect.all([Rig.guest("lobby", "ann"), Rig.guest("secure", "bob")]),
     ([ann, bob]) =>
       Effect.gen(function*() {
@@ -129,7 +129,7 @@ describe("members", () => {
   )
 
   test(
-    "are told of as they come, change and go",
+    "are reported as they come, change and go",
     Rig.guest("lobby", "ann"),
     (ann) =>
       Effect.gen(function*() {
@@ -156,7 +156,7 @@ describe("members", () => {
         assert.deepStrictEqual(yield* take, [[ann.userId, { platform: "playstation" }]])
         yield* discord.faults.muteUser("ann", { mute: true })
         assert.deepStrictEqual(yield* take, [[ann.userId, { mute: true }]])
-        // nothing of it is another
+        // none of these changes anything
         yield* ann.setSelf({})
         yield* ann.setClient({})
         yield* ann.setSpeaking(1)
@@ -175,11 +175,27 @@ describe("members", () => {
         assert.deepStrictEqual((yield* take).filter(([, change]) => change === undefined), [[bob.userId, undefined]])
         assert.deepStrictEqual([...known.keys()], [ann.userId])
         assert.deepStrictEqual(known, yield* session.members)
-        // who asks for changes hears of the newest
+        // a reader of memberChanges gets the newest state
         yield* discord.faults.kick("bot")
         const all = yield* Fiber.join(newest)
         assert.deepStrictEqual(all.slice(0, 2).map(([one]) => one?.selfMute), [false, true])
         assert.deepStrictEqual(all.filter((members) => members.length === 2).length > 0, true)
+      })
+  )
+
+  test(
+    "are reported by name as soon as they join, because the main gateway reports them first",
+    Effect.all({ ann: Rig.guest("secure", "ann"), discord: Emulator.Emulator }),
+    ({ discord }) =>
+      Effect.gen(function*() {
+        const session = yield* Rig.join("lobby")
+        yield* pause
+        const { take } = yield* follow(session)
+        const first = Effect.map(take, ([told]) => told?.[1]?.name)
+        yield* Rig.guest("lobby", "bob")
+        assert.strictEqual(yield* first, "bob")
+        yield* discord.faults.moveUser("ann", "lobby")
+        assert.strictEqual(yield* first, "ann")
       })
   )
 
@@ -215,7 +231,7 @@ describe("members", () => {
   )
 
   test(
-    "follow us to another channel, by our own will and by a moderator's",
+    "follow the bot to another channel, whether it moves itself or a moderator moves it",
     Effect.all({
       ann: Rig.guest("lobby", "ann"),
       bob: Rig.guest("secure", "bob"),
@@ -256,13 +272,13 @@ describe("members", () => {
         "a new session of the main gateway",
         (discord: Emulator.Emulator["Service"]) => discord.faults.dropGatewaySession("bot")
       ],
-      ["another voice server", (discord: Emulator.Emulator["Service"]) => discord.faults.moveServer("lobby")],
+      ["a move to another voice server", (discord: Emulator.Emulator["Service"]) => discord.faults.moveServer("lobby")],
       ["a lost voice connection", (discord: Emulator.Emulator["Service"]) => discord.faults.closeVoice("bot", 4006)],
-      ["one that is resumed", (discord: Emulator.Emulator["Service"]) => discord.faults.terminateVoice("bot")]
+      ["a resumed voice connection", (discord: Emulator.Emulator["Service"]) => discord.faults.terminateVoice("bot")]
     ] as const
   ) {
     test(
-      `are right after ${what}`,
+      `are correct after ${what}`,
       Effect.all({
         ann: Rig.guest("lobby", "ann"),
         bob: Rig.guest("lobby", "bob"),

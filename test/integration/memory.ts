@@ -1,11 +1,11 @@
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 
-// it is not a global of a process that was not started with it
+// `gc` is not a global unless the process was started with the flag
 setFlagsFromString("--expose-gc")
 const collect: () => void = runInNewContext("gc")
 
-/** What is in buffers of memory when what nobody holds is gone. */
+/** Bytes in array buffers after everything that is unreferenced has been collected. */
 export const bufferedBytes = async (): Promise<number> => {
   for (let i = 0; i < 5; i++) {
     collect()

@@ -5,17 +5,17 @@ import * as Hearing from "../mixer/hearing.ts"
 import { randomOverlaps, randomPlays, randomRaces } from "./mixingRandom.ts"
 import * as Rig from "./rig.ts"
 
-describe("mixing for long", () => {
+describe("mixing for a long time", () => {
   for (const seed of [1, 2, 3, 4]) {
     it.effect(`leaves nothing behind after 500 random plays, seed ${seed}`, () => randomPlays(500, seed))
   }
 
   for (const seed of [11, 12, 13, 14, 15, 16]) {
-    it.effect(`lets nothing stand still: 300 plays over one another, seed ${seed}`, () => randomOverlaps(300, seed))
+    it.effect(`lets nothing stall: 300 overlapping plays, seed ${seed}`, () => randomOverlaps(300, seed))
   }
 
   for (const seed of [21, 22, 23, 24]) {
-    it.effect(`does what is asked for all at once, 200 times, seed ${seed}`, () => randomRaces(200, seed))
+    it.effect(`carries out concurrent requests: 200 rounds, seed ${seed}`, () => randomRaces(200, seed))
   }
 
   it.effect("keeps time over an hour of pauses and gaps", () =>

@@ -11,7 +11,7 @@ const frame = 960
 const startOf = (sound: Hearing.Sound, level = 0.01): number => sound.left.findIndex((value) => Math.abs(value) > level)
 
 describe("mixing", () => {
-  it.effect("plays PCM where it should be", () =>
+  it.effect("plays PCM completely and in its place", () =>
     Effect.gen(function*() {
       const { heard, sound, value } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -30,7 +30,7 @@ describe("mixing", () => {
       assert.isAbove(Hearing.ratio(sound.left, Hearing.music, frame, frame * 98), 30)
     }))
 
-  it.effect("passes one Opus track through, mixes it with a second one, and goes back", () =>
+  it.effect("passes one Opus track through, mixes it with a second one, and returns to passthrough", () =>
     Effect.gen(function*() {
       const frames = yield* Hearing.encode(Hearing.music, 4_000)
       const alone = yield* Hearing.decode(frames.map(({ data }, i) => ({ payload: data, timestamp: i * frame })))
@@ -54,7 +54,7 @@ describe("mixing", () => {
       assert.isAtLeast(last - first, 50)
       assert.isAtMost(last - first, 70)
       assert.isFalse(same.slice(first, last).includes(true))
-      // no click and no shift, at neither end
+      // no click and no shift, at either end
       for (let at = 2; at < 198; at++) {
         assert.isAbove(Hearing.ratio(sound.left, (i) => alone.left[i] ?? 0, at * frame, frame), 22, `frame ${at}`)
       }
@@ -62,7 +62,7 @@ describe("mixing", () => {
     }))
 
   for (const ms of [2.5, 10, 60] as const) {
-    it.effect(`does so between frames of ${ms} ms`, () =>
+    it.effect(`switches to a mix and back between frames of ${ms} ms`, () =>
       Effect.gen(function*() {
         const wave = Hearing.sine(440)
         const frames = yield* Hearing.encodeIn(wave, 3_000, ms)
@@ -90,7 +90,7 @@ describe("mixing", () => {
       }))
   }
 
-  it.effect("goes on with PCM when Opus joins it, each time", () =>
+  it.effect("continues PCM without a gap each time that Opus joins it", () =>
     Effect.gen(function*() {
       const frames = yield* Hearing.encode(Hearing.sine(1_000), 400)
       const { heard, sound, value } = yield* playing((session) =>
@@ -116,7 +116,7 @@ describe("mixing", () => {
       assert.isAtLeast(spoken.filter((level) => level > 0.25).length, 3 * 18)
     }))
 
-  it.effect("mixes two tones, each at its level", () =>
+  it.effect("mixes two tones, each at its own level", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -131,7 +131,7 @@ describe("mixing", () => {
       assert.closeTo(Hearing.levelOf(sound.left, 1_000, from, frame * 20), 0.15, 0.01)
     }))
 
-  it.effect("changes level along a line, without a click", () =>
+  it.effect("changes a level linearly, without a click", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -146,7 +146,7 @@ describe("mixing", () => {
       const levels = Array.from({ length: 140 }, (_, i) => Hearing.levelOf(sound.left, 440, i * frame, frame * 2))
       const full = levels.findIndex((level) => level > 0.29)
       const down = levels.findIndex((level, i) => i > full && level < 0.28)
-      // heard as much later as is mixed ahead
+      // heard later by as much as is mixed ahead
       assert.isAtLeast(down, 24)
       assert.isAtMost(down, 36)
       for (let i = 0; i < 44; i++) {
@@ -157,7 +157,7 @@ describe("mixing", () => {
       assert.isBelow(Hearing.steepest(sound.left, frame, frame * 145), (0.3 * 2 * Math.PI * 440 * 1.05) / 48_000)
     }))
 
-  it.effect("takes Opus out of passthrough for another level, and back at its own", () =>
+  it.effect("takes Opus out of passthrough to change its level, and returns at its own level", () =>
     Effect.gen(function*() {
       const frames = yield* Hearing.encode(Hearing.sine(440), 5_000)
       const { heard, sound } = yield* playing((session) =>
@@ -178,7 +178,7 @@ describe("mixing", () => {
       assert.isBelow(Hearing.steepest(sound.left, frame, frame * 248), (0.3 * 2 * Math.PI * 440 * 1.1) / 48_000)
     }))
 
-  it.effect("pauses one of two, and goes on where it was", () =>
+  it.effect("pauses one of two tracks, and resumes it where it was", () =>
     Effect.gen(function*() {
       const { sound, value } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -207,7 +207,7 @@ describe("mixing", () => {
       )
     }))
 
-  it.effect("pauses alone: nothing is sent, and time goes on", () =>
+  it.effect("sends nothing while the only track is paused, and time goes on", () =>
     Effect.gen(function*() {
       const { sound, value } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -223,16 +223,16 @@ describe("mixing", () => {
       )
       assert.isAtMost(value, 1_160)
       assert.lengthOf(sound.gaps, 1)
-      // by the clock, but for what was mixed ahead and the closing silence
+      // by the clock, except for what was mixed ahead and the closing silence
       assert.closeTo((sound.gaps[0]?.samples ?? 0) / 48, 2_000 - 120 - 100, 60)
       assert.isBelow(Hearing.steepest(sound.left), (0.3 * 2 * Math.PI * 440 * 1.2) / 48_000)
-      // it has faded before the silence that closes it
+      // it has faded out before the silence that closes it
       const last = (sound.gaps[0]?.at ?? 0) - 5 * frame
       assert.closeTo(Hearing.levelOf(sound.left, 440, last - frame * 2, frame), 0.3, 0.02)
       for (let i = last - 24; i < last; i++) assert.isBelow(Math.abs(sound.left[i] ?? 1), 0.08)
     }))
 
-  it.effect("ducks while a voice speaks, and comes back", () =>
+  it.effect("ducks music while a voice speaks, and restores it afterward", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -255,7 +255,7 @@ describe("mixing", () => {
       assert.closeTo(at(100), 0.3, 0.01)
     }))
 
-  it.effect("crosses two tracks at equal power", () =>
+  it.effect("crossfades two tracks at equal power", () =>
     Effect.gen(function*() {
       const { sound, value } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -283,7 +283,7 @@ describe("mixing", () => {
       assert.isBelow(levels(90)[1], 0.01)
     }))
 
-  it.effect("plays one after another without a gap: PCM to the sample", () =>
+  it.effect("plays PCM tracks one after another without a gap, to the sample", () =>
     Effect.gen(function*() {
       const wave = Hearing.sine(440)
       const { sound } = yield* playing((session) =>
@@ -302,7 +302,7 @@ describe("mixing", () => {
       assert.isAbove(Hearing.ratio(sound.left, wave, frame * 49, frame * 3), 25)
     }))
 
-  it.effect("plays one after another without a gap: Opus bit for bit", () =>
+  it.effect("plays Opus tracks one after another without a gap, bit for bit", () =>
     Effect.gen(function*() {
       const frames = yield* Hearing.encode(Hearing.music, 2_000)
       const { heard, sound } = yield* playing((session) =>
@@ -326,11 +326,11 @@ describe("mixing", () => {
       assert.deepStrictEqual(heard.slice(0, 100).map(({ payload }) => payload), Rig.payloads(frames))
     }))
 
-  it.effect("plays PCM behind Opus, and Opus behind PCM, without a gap", () =>
+  it.effect("plays PCM after Opus, and Opus after PCM, without a gap", () =>
     Effect.gen(function*() {
       const wave = Hearing.sine(440)
       const frames = yield* Hearing.encode(wave, 3_000)
-      // what a decoder makes of the frames lies some samples behind
+      // what a decoder makes of the frames is some samples late
       const { sound } = yield* playing((session) =>
         Effect.gen(function*() {
           const first = yield* session.play(AudioSource.fromFrames(frames.slice(0, 50)))
@@ -350,7 +350,7 @@ describe("mixing", () => {
       }
     }))
 
-  it.effect("seeks, with the source's help or by reading on", () =>
+  it.effect("seeks with the source's help or by reading on", () =>
     Effect.gen(function*() {
       const chirp = (sample: number) => 0.3 * Math.sin(2 * Math.PI * (200 + sample / 960) * (sample / 48_000))
       for (const seekable of [true, false]) {
@@ -369,7 +369,7 @@ describe("mixing", () => {
         assert.isAtLeast(value, 18_300)
         assert.isAtMost(value, 18_500)
         assert.strictEqual(pulls < 60, seekable)
-        // 2 s before the end of what was heard lies the place that was sought
+        // the sought position lies 2 s before the end of what was heard
         const end = sound.left.length - 5 * frame
         const from = end - 2_000 * 48
         assert.isAbove(
@@ -396,7 +396,7 @@ describe("mixing", () => {
       assert.isAbove(Hearing.ratio(sound.left, wave, frame * 4, frame * 146), 30)
     }))
 
-  it.effect("crosses into the next at the end of the last pass, and not of one before", () =>
+  it.effect("crossfades into the next track at the end of the last pass, not of an earlier one", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -414,7 +414,7 @@ describe("mixing", () => {
       assert.closeTo(level(1_000, 4_100), 0.3, 0.03)
     }))
 
-  it.effect("has no tracks any more when its session has ended", () =>
+  it.effect("has no tracks after its session has ended", () =>
     Effect.gen(function*() {
       const left = yield* Rig.run(Effect.gen(function*() {
         const session = yield* Effect.scoped(
@@ -428,7 +428,7 @@ describe("mixing", () => {
       assert.lengthOf(left, 0)
     }))
 
-  it.effect("refuses to duck to what is no level, and times that are none", () =>
+  it.effect("refuses invalid duck levels and durations with Unsupported", () =>
     playing((session) =>
       Effect.gen(function*() {
         const wrong: ReadonlyArray<VoiceSession.PlayOptions> = [
@@ -446,7 +446,7 @@ describe("mixing", () => {
       })
     ))
 
-  it.effect("stops what is heard within a frame, and says how much of it was", () =>
+  it.effect("stops within a frame when interrupted, and reports how much of each track was heard", () =>
     Effect.gen(function*() {
       const { heard, value } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -476,7 +476,7 @@ describe("mixing", () => {
       assert.deepStrictEqual(value.again, [])
     }))
 
-  it.effect("keeps its level at full scale", () =>
+  it.effect("does not exceed full scale", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
         Effect.forEach(
@@ -487,7 +487,7 @@ describe("mixing", () => {
       assert.isAtMost(sound.left.reduce((most, value) => Math.max(most, Math.abs(value)), 0), 1.1)
     }))
 
-  it.effect("says that there is no codec, and goes on with what needs none", () =>
+  it.effect("fails without a codec, except for Opus that can be passed through", () =>
     Effect.gen(function*() {
       const { value } = yield* Rig.run(Effect.gen(function*() {
         yield* Rig.guest()

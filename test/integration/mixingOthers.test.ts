@@ -6,8 +6,8 @@ import * as Rig from "./rig.ts"
 
 const frame = 960
 
-describe("a track, and others", () => {
-  it.effect("goes on without a gap when another one is stopped", () =>
+describe("a track among others", () => {
+  it.effect("continues without a gap when another one is stopped", () =>
     Effect.gen(function*() {
       const { sound, value } = yield* Rig.run(Effect.gen(function*() {
         const guest = yield* Rig.guest()
@@ -23,13 +23,13 @@ describe("a track, and others", () => {
       assert.deepStrictEqual(value, [{ _tag: "Finished" }, { sent: 150, late: 0, missed: 0, concealed: 0 }])
       assert.deepStrictEqual(sound.gaps, [])
       assert.isAbove(Hearing.levelOf(sound.left, 3_000, 20 * frame, 20 * frame), 0.09)
-      // what was mixed ahead is heard, and then nothing but the track, where it should be
+      // what was mixed ahead is heard, and then only the track, in its place
       assert.isAbove(Hearing.ratio(sound.left, Hearing.music, 65 * frame, 80 * frame), 25)
     }))
 
   for (const [what, isOpus] of [["PCM", false], ["Opus that was passed through", true]] as const) {
     for (const afterMs of [0, 40, 160, 1_007]) {
-      it.effect(`of ${what} is where it was heard to, when it is stopped beside others, ${afterMs} ms after they began`, () =>
+      it.effect(`of ${what} reports what was heard of it when stopped ${afterMs} ms after others began`, () =>
         Effect.gen(function*() {
           const { sound, value } = yield* Rig.run(Effect.gen(function*() {
             const guest = yield* Rig.guest()
@@ -57,7 +57,7 @@ describe("a track, and others", () => {
     }
   }
 
-  it.effect("crosses with the next also where both are passed through before and afterwards", () =>
+  it.effect("crossfades with the next one even if both are passed through before and after", () =>
     Effect.gen(function*() {
       const { heard, sound, value } = yield* Rig.run(Effect.gen(function*() {
         const guest = yield* Rig.guest()
@@ -88,7 +88,7 @@ describe("a track, and others", () => {
       assert.deepStrictEqual(voiced.slice(-80), Rig.payloads(value.high.slice(-80)))
     }))
 
-  it.effect("fails where it cannot be mixed when it is its turn, and says why", () =>
+  it.effect("fails when its turn comes if it cannot be mixed, and says why", () =>
     Effect.gen(function*() {
       const { ends } = yield* Rig.run(Effect.gen(function*() {
         yield* Rig.guest()
@@ -103,7 +103,7 @@ describe("a track, and others", () => {
       assert.strictEqual(second.error.reason._tag, "CodecUnavailable")
     }))
 
-  it.effect("has its level from its first frame on, also where it is alone", () =>
+  it.effect("has its level from its first frame on, even if it is alone", () =>
     Effect.gen(function*() {
       const { sound } = yield* Rig.run(Effect.gen(function*() {
         const guest = yield* Rig.guest()

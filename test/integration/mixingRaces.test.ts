@@ -11,7 +11,7 @@ import * as Hearing from "../mixer/hearing.ts"
 import { randomRaces } from "./mixingRandom.ts"
 import * as Rig from "./rig.ts"
 
-/** Encoders that are made when `release` is called, and how many are in use. */
+/** Encoders that are not made until `release` is called, and how many are in use. */
 const slowEncoders: Effect.Effect<
   { readonly release: Effect.Effect<void>; readonly open: () => number },
   never,
@@ -47,7 +47,7 @@ const tone = (hz: number, ms = 3_000) => Hearing.pcm(Hearing.sine(hz), ms)
 
 type Session = Effect.Success<ReturnType<typeof Rig.join>>
 
-/** What a guest has heard of a session whose mixes begin only when they are released. */
+/** What a guest heard of a session whose mixes do not begin until they are released. */
 const opening = (
   program: (session: Session, release: Effect.Effect<void>) => Effect.Effect<void, VoiceError.VoiceError>
 ) =>
@@ -63,7 +63,7 @@ const opening = (
   })).pipe(Effect.provide(Rig.memory()))
 
 describe("while a source is being opened", () => {
-  it.effect("an interruption ends its track, too, before anything of it is heard", () =>
+  it.effect("an interruption also ends its track, before any of it is heard", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
@@ -118,7 +118,7 @@ describe("while a mix is being opened", () => {
       assert.lengthOf(heard.filter(isVoiced), 0)
     }))
 
-  it.effect("what is asked of a track is done, also where nobody waits for it any more", () =>
+  it.effect("requests to a track are carried out even if their callers are interrupted", () =>
     Effect.gen(function*() {
       const { sound } = yield* opening((session, release) =>
         Effect.gen(function*() {
@@ -145,7 +145,7 @@ describe("while a mix is being opened", () => {
       }
     }))
 
-  it.effect("a track that is read to its end already is looped when it is told so", () =>
+  it.effect("a track that is already read to its end still loops when told to", () =>
     Effect.gen(function*() {
       const { sound } = yield* opening((session, release) =>
         Effect.gen(function*() {
@@ -164,11 +164,11 @@ describe("while a mix is being opened", () => {
 
   const asks: Record<string, (session: Session, track: Track.Track) => Effect.Effect<unknown, VoiceError.VoiceError>> =
     {
-      "its level": (_, track) => track.volume(0.5),
-      "one that is paused": (session) => session.play(tone(1_000), { paused: true })
+      "a level change": (_, track) => track.volume(0.5),
+      "a paused second track": (session) => session.play(tone(1_000), { paused: true })
     }
   for (const [what, ask] of Object.entries(asks)) {
-    it.effect(`for ${what}, a track that was passed through is paused, and loses nothing`, () =>
+    it.effect(`opened for ${what}, a track that was passed through can be paused, and loses nothing`, () =>
       Effect.gen(function*() {
         const { heard } = yield* opening((session, release) =>
           Effect.gen(function*() {
@@ -190,7 +190,7 @@ describe("while a mix is being opened", () => {
       }))
   }
 
-  it.effect("a track that was passed through is resumed, and what is mixed with it begins", () =>
+  it.effect("a track that was passed through can be resumed, and the track mixed with it begins", () =>
     Effect.gen(function*() {
       const { heard } = yield* opening((session, release) =>
         Effect.gen(function*() {
@@ -210,9 +210,9 @@ describe("while a mix is being opened", () => {
       assert.lengthOf(heard.filter(isVoiced), 100)
     }))
 
-  it.effect("a seek leaves nothing to be heard of the place before", () =>
+  it.effect("a seek leaves nothing of the previous place to be heard", () =>
     Effect.gen(function*() {
-      /** Another tone behind 5 seconds, of which the first piece is long in coming after a seek. */
+      /** A different tone after 5 seconds. After a seek, its first piece takes long to come. */
       const source: AudioSource.AudioSource = {
         name: "late",
         open: Effect.sync((): AudioSource.OpenPcm => {
@@ -255,7 +255,7 @@ describe("while a mix is being opened", () => {
       }
     }))
 
-  it.effect("seeks one upon the other leave one place, the last", () =>
+  it.effect("of two seeks in quick succession, only the last one counts", () =>
     Effect.gen(function*() {
       const { open, sound } = yield* opening((session, release) =>
         Effect.gen(function*() {
@@ -279,7 +279,7 @@ describe("while a mix is being opened", () => {
       assert.isBelow(sound.left.length / 48, 3_500)
     }))
 
-  it.effect("its breaking is the failure of its track, and the next one is mixed", () =>
+  it.effect("a mix that breaks fails its track, and the next track is mixed", () =>
     Rig.run(Effect.gen(function*() {
       yield* Rig.guest()
       for (const opens of [Effect.fail(broken), undefined]) {
@@ -304,7 +304,7 @@ describe("while a mix is being opened", () => {
       }
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("an interruption leaves nothing of what was played before it", () =>
+  it.effect("an interruption silences everything that was played before it", () =>
     Effect.gen(function*() {
       const { heard, sound, tracks } = yield* opening((session, release) =>
         Effect.gen(function*() {
@@ -323,7 +323,7 @@ describe("while a mix is being opened", () => {
       )
       assert.deepStrictEqual(tracks, [])
       const half = 48 * 520
-      // nothing was sent any more though the mix was still being opened
+      // nothing more was sent even though the mix was still being opened
       assert.isBelow(heard.findIndex(({ payload }) => OpusPacket.isSilence(payload)), 27)
       for (const hz of [1_000, 2_000]) {
         for (let at = 0; at + 1_920 < sound.left.length; at += 960) {
@@ -345,7 +345,7 @@ describe("while a mix waits for its turn", () => {
     "tracks that are cut": (session, track, other) => session.cut([track, other])
   }
   for (const [what, end] of Object.entries(ends)) {
-    it.effect(`${what} end nevertheless, also the one that is passed through`, () =>
+    it.effect(`${what} still end, including the one that is passed through`, () =>
       Rig.run(Effect.gen(function*() {
         const guest = yield* Rig.guest()
         const session = yield* Rig.join("lobby")
@@ -361,7 +361,7 @@ describe("while a mix waits for its turn", () => {
       })).pipe(Effect.provide(Rig.memory())))
   }
 
-  it.effect("nothing of what it was to play is heard any more when it breaks", () =>
+  it.effect("nothing that it was to play is heard any more if it breaks, and its tracks fail", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       let breakMix: () => void = assert.fail
@@ -386,8 +386,8 @@ describe("while a mix waits for its turn", () => {
     })).pipe(Effect.provide(Rig.memory())))
 })
 
-describe("what is asked for all at once", () => {
+describe("concurrent requests", () => {
   for (const seed of [1, 2, 3]) {
-    it.effect(`is done, seed ${seed}`, () => randomRaces(12, seed))
+    it.effect(`are all carried out, seed ${seed}`, () => randomRaces(12, seed))
   }
 })

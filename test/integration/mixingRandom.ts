@@ -10,7 +10,7 @@ import type * as VoiceError from "../../src/VoiceError.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
 
-/** Counts what is made and freed while a program runs. */
+/** Counts the codecs that are made and freed while a program runs. */
 const counted = <A, E, R>(program: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
@@ -47,7 +47,7 @@ const counted = <A, E, R>(program: Effect.Effect<A, E, R>) =>
     ({ restore }) => Effect.sync(restore)
   )
 
-/** Sources that are open. */
+/** Keeps track of which sources are open. */
 const counting = (source: AudioSource.AudioSource, open: Set<symbol>): AudioSource.AudioSource => ({
   name: source.name,
   open: Effect.andThen(
@@ -63,7 +63,10 @@ const counting = (source: AudioSource.AudioSource, open: Set<symbol>): AudioSour
   )
 })
 
-/** Plays, stops, seeks, fades, waits and interrupts at random, with one or another of these effects, and looks at what is left. */
+/**
+ * Plays, stops, seeks, fades, waits and interrupts at random, with some of these effects, and checks that nothing is
+ * left.
+ */
 export const randomPlays = (
   count: number,
   seed: number,
@@ -134,12 +137,12 @@ export const randomPlays = (
               break
           }
         }
-        // whatever waits is at its end by and by
+        // everything that waits ends eventually
         for (const track of tracks) yield* track.resume
         for (const track of tracks) yield* track.awaitEnd
         assert.deepStrictEqual(yield* session.tracks, [])
         yield* Effect.sleep("1 second")
-        // passes through again, alone
+        // it is passed through again when alone
         const last = yield* session.play(opus)
         assert.deepStrictEqual(yield* last.awaitEnd, { _tag: "Finished" })
         yield* Effect.sleep("1 second")
@@ -152,10 +155,10 @@ export const randomPlays = (
     yield* Rig.blameless
   }).pipe(Random.withSeed(seed), Effect.provide(Rig.memory()))
 
-/** By how much a track may seem late at its end, in milliseconds: it is looked at from frame to frame. */
+/** How late a track may seem at its end, in milliseconds: it is checked once per frame. */
 const lateMs = 65
 
-/** Plays one over another at random, and looks whether anything stands still: each has to end at its time. */
+/** Plays overlapping tracks at random and checks that nothing stalls: each has to end on time. */
 export const randomOverlaps = (count: number, seed: number) =>
   Effect.gen(function*() {
     const lengths = { opus: 1_200, pcm: 2_500 }
@@ -199,7 +202,7 @@ export const randomOverlaps = (count: number, seed: number) =>
     yield* Rig.blameless
   }).pipe(Random.withSeed(seed), Effect.provide(Rig.memory()))
 
-/** Lets encoders take up to 250 ms of virtual time, as random numbers have it. */
+/** Lets encoders take up to 250 ms of virtual time, drawn at random. */
 const slowEncoders = Effect.gen(function*() {
   const { encoder } = codec
   const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -216,8 +219,8 @@ const slowEncoders = Effect.gen(function*() {
 })
 
 /**
- * Asks for anything at any time, also while something else that was asked for is still being done: what is paused must not be heard
- * then, what is resumed must go on at its pace, and what is ended must be silent.
+ * Makes requests of any kind at any time, even while others are still being carried out: a paused track must not be
+ * heard, a resumed one must continue at its pace, and an ended one must be silent.
  */
 export const randomRaces = (count: number, seed: number) =>
   Rig.run(

@@ -15,7 +15,7 @@ import * as Rig from "./rig.ts"
 
 const frame = 960
 
-/** Opus that is passed through, mixed with silence for a second, and passed through again. */
+/** Opus that is passed through, mixed with silence for a while, and passed through again. */
 const thereAndBack = Effect.fnUntraced(function*(
   session: VoiceSession.VoiceSession,
   frames: ReadonlyArray<AudioSource.OpusFrame>
@@ -30,7 +30,10 @@ const thereAndBack = Effect.fnUntraced(function*(
   assert.strictEqual(yield* track.position, frames.length * 20)
 })
 
-/** What was heard of it: nothing is missing, the ends are bit for bit, and what is between sounds the same. */
+/**
+ * Checks what was heard of it: nothing is missing, both ends are bit for bit the same, and the part between sounds the
+ * same.
+ */
 const isWhole = Effect.fnUntraced(function*(
   heard: ReadonlyArray<{ readonly payload: Uint8Array }>,
   frames: ReadonlyArray<AudioSource.OpusFrame>
@@ -38,7 +41,7 @@ const isWhole = Effect.fnUntraced(function*(
   const voiced = heard.filter(({ payload }) => payload.length > 3)
   assert.strictEqual(voiced.length, frames.length)
   const alone = yield* Hearing.decode(frames.map(({ data }, i) => ({ payload: data, timestamp: i * frame })))
-  // a machine that is busy puts the beat back on its grid now and then, or lets a thread come too late for it
+  // a busy machine sometimes puts the beat back on its grid, or a thread misses the beat
   const sound = yield* Hearing.decode(voiced.map(({ payload }, i) => ({ payload, timestamp: i * frame })))
   const same = frames.map(({ data }, i) => Buffer.from(voiced[i]?.payload ?? []).equals(data))
   assert.isTrue(same.slice(0, 25).every((is) => is))
@@ -57,7 +60,7 @@ const live = (mixer: Layer.Layer<Mixer.Mixer>) =>
 const inThread = Mixer.layerThreadWith({ use: "always" })
 
 describe("a mix", () => {
-  it.effect("is encrypted, also where it takes over and hands back, while members come and go", () =>
+  it.effect("is encrypted, also when it takes over and hands back, while members come and go", () =>
     Effect.gen(function*() {
       yield* Rig.run(Effect.gen(function*() {
         const frames = yield* Hearing.encode(Hearing.music, 3_000)
@@ -83,7 +86,7 @@ describe("a mix", () => {
       yield* Rig.blameless
     }).pipe(Effect.provide(Rig.memory())))
 
-  it.live("is made and encrypted in threads, and takes over and hands back there", () =>
+  it.live("can be made and encrypted in threads, where it also takes over and hands back", () =>
     Effect.gen(function*() {
       const frames = yield* Hearing.encode(Hearing.music, 3_500)
       const guest = yield* Rig.guest("secure")
@@ -93,7 +96,7 @@ describe("a mix", () => {
       yield* isWhole(yield* guest.awaitFrames(frames.length), frames)
     }).pipe(Effect.scoped, Effect.provide(live(inThread))))
 
-  it.live("goes to a driver in another thread", () =>
+  it.live("reaches a driver in another thread completely", () =>
     Effect.gen(function*() {
       const worker = yield* Effect.acquireRelease(
         Effect.sync(() => new Worker(new URL("./driver-worker.ts", import.meta.url))),
@@ -130,7 +133,7 @@ describe("a mix", () => {
             assert.deepStrictEqual(yield* session.tracks, [])
             yield* Effect.sleep("1 second")
             const heard = (yield* guest.heard).filter(({ payload }) => payload.length > 3)
-            // only what was under way is lost
+            // only what was in flight is lost
             assert.isAtLeast(heard.length, 196)
             assert.isAtMost(heard.length, 201)
             const last = heard.slice(-20).map(({ payload }) => payload)
@@ -140,7 +143,7 @@ describe("a mix", () => {
     }
   })
 
-  it.effect("that breaks ends its tracks with the error, and no others", () =>
+  it.effect("that breaks ends its own tracks with the error, and no others", () =>
     Effect.gen(function*() {
       let isBroken = false
       const { encoder } = codec
@@ -167,14 +170,14 @@ describe("a mix", () => {
           assert(end._tag === "Failed")
           assert.strictEqual(end.error.reason._tag, "EncodeFailed")
         }
-        // Opus needs no encoder
+        // Opus does not need an encoder
         assert.deepStrictEqual(yield* third.awaitEnd, { _tag: "Finished" })
       }))
     }).pipe(Effect.scoped, Effect.provide(Rig.memory())))
 
-  it.effect("leaves nothing behind: 50 random plays, stops and interruptions", () => randomPlays(50, 1))
+  it.effect("leaves nothing behind after 50 random plays, stops and interruptions", () => randomPlays(50, 1))
 
   for (const seed of [1, 2, 3]) {
-    it.effect(`lets nothing stand still: 40 plays over one another, seed ${seed}`, () => randomOverlaps(40, seed))
+    it.effect(`lets nothing stall: 40 overlapping plays, seed ${seed}`, () => randomOverlaps(40, seed))
   }
 })

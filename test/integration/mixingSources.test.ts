@@ -8,7 +8,7 @@ import * as Rig from "./rig.ts"
 
 const frame = 960
 
-/** PCM that comes in pieces of 20 ms, each after a time of its own. */
+/** PCM that comes in pieces of 20 ms, each after its own delay. */
 const slow = (
   delayMs: (piece: number) => number,
   pieces: number,
@@ -52,12 +52,12 @@ const played = (source: AudioSource.AudioSource, starveTimeout = "30 seconds" as
     return { end, heard, metrics, positionMs, sound: yield* Hearing.decode(heard), tags }
   })).pipe(Effect.provide(Rig.memory()))
 
-/** All at once, but one piece that is waited for. */
+/** Everything comes at once, except for one piece that has to be waited for. */
 const stallOf = (ms: number) => played(slow((piece) => piece === 100 ? ms : 0, 200), "30 seconds")
 
-describe("a source that is mixed", () => {
+describe("a mixed source", () => {
   for (const ms of [50, 500] as const) {
-    it.effect(`stalls for ${ms} ms, which nobody hears`, () =>
+    it.effect(`can stall for ${ms} ms without anybody hearing it`, () =>
       Effect.gen(function*() {
         const { end, metrics, positionMs, sound, tags } = yield* stallOf(ms)
         assert.deepStrictEqual(end, { _tag: "Finished" })
@@ -69,7 +69,7 @@ describe("a source that is mixed", () => {
       }))
   }
 
-  it.effect("stalls for 5 s, and goes on where it was", () =>
+  it.effect("that stalls for 5 s continues where it was", () =>
     Effect.gen(function*() {
       const { end, metrics, positionMs, sound, tags } = yield* stallOf(5_000)
       assert.deepStrictEqual(end, { _tag: "Finished" })
@@ -80,7 +80,7 @@ describe("a source that is mixed", () => {
       assert.isBelow(Hearing.steepest(sound.left), (0.3 * 2 * Math.PI * 440 * 1.3) / 48_000)
     }))
 
-  it.effect("stalls for ever, and starves", () =>
+  it.effect("that stalls forever ends its track as Starved", () =>
     Effect.gen(function*() {
       const { end, positionMs, tags } = yield* played(slow((piece) => piece === 100 ? Infinity : 0, 200))
       assert(end._tag === "Starved")
@@ -91,7 +91,7 @@ describe("a source that is mixed", () => {
     }))
 
   for (const samples of [9_600, 9_602, 10_080]) {
-    it.effect(`starves also where it hangs behind ${samples} samples, within a frame`, () =>
+    it.effect(`starves also if it hangs after ${samples} samples, within a frame`, () =>
       Effect.gen(function*() {
         const pieces = Stream.concat(Stream.make(new Int16Array(samples)), Stream.never)
         const { end } = yield* played(AudioSource.fromPcm(pieces, { rate: 48_000, channels: 1 }))
@@ -100,7 +100,7 @@ describe("a source that is mixed", () => {
       }))
   }
 
-  it.effect("is named the same way where Opus is passed through", () =>
+  it.effect("reports stalls and starvation in the same way if it is Opus that is passed through", () =>
     Effect.gen(function*() {
       const stalling = (ms: number): AudioSource.AudioSource => ({
         name: "stalling",
@@ -134,7 +134,7 @@ describe("a source that is mixed", () => {
       assert.strictEqual(positionMs, 980)
     }))
 
-  it.effect("is a little slower than time, and faster", () =>
+  it.effect("may be slightly slower than real time, or faster", () =>
     Effect.gen(function*() {
       const late = yield* played(slow(() => 21, 100))
       assert.deepStrictEqual(late.end, { _tag: "Finished" })
@@ -144,7 +144,7 @@ describe("a source that is mixed", () => {
       assert.deepStrictEqual(early.sound.gaps, [])
     }))
 
-  it.effect("fails in the middle: what came before is heard", () =>
+  it.effect("that fails in the middle is heard up to there", () =>
     Effect.gen(function*() {
       const { end, positionMs, heard } = yield* played(slow(() => 0, 200, { failsAt: 73 }))
       assert(end._tag === "Failed")
@@ -153,7 +153,7 @@ describe("a source that is mixed", () => {
       assert.isAtLeast(heard.filter(({ payload }) => payload.length > 3).length, 73)
     }))
 
-  it.effect("is live: it is heard at once, and nothing is read ahead beyond the bound", () =>
+  it.effect("that is live is heard at once, and is not read ahead beyond the limit", () =>
     Effect.gen(function*() {
       let pulled = 0
       const counting = slow(() => 0, 10_000, { live: true })
@@ -176,11 +176,11 @@ describe("a source that is mixed", () => {
         return position
       })).pipe(Effect.provide(Rig.memory()))
       assert.closeTo(value, 2_000, 60)
-      // the bound, what is mixed ahead, and a piece that waits
+      // the limit, what is mixed ahead, and a piece that waits
       assert.isAtMost(pulled * 20 - value, 200 + 120 + 60)
     }))
 
-  it.effect("with a stall does not hold up the others", () =>
+  it.effect("that stalls does not hold up the others", () =>
     Effect.gen(function*() {
       const { sound, tags } = yield* Rig.run(Effect.gen(function*() {
         const guest = yield* Rig.guest()
@@ -203,7 +203,7 @@ describe("a source that is mixed", () => {
       assert.isBelow(Hearing.steepest(sound.left), (0.3 * 2 * Math.PI * 1_440 * 1.1) / 48_000)
     }))
 
-  it.effect("keeps time: stamps follow the clock over pauses and gaps", () =>
+  it.effect("keeps timestamps on the clock over pauses and gaps", () =>
     Effect.gen(function*() {
       const heard = yield* Rig.run(Effect.gen(function*() {
         const guest = yield* Rig.guest()

@@ -18,7 +18,7 @@ describe("whatever happens to a bot", () => {
   const ends = new Set<string>()
   for (let from = 1; from <= blocks * block; from += block) {
     it.effect(
-      `it is there again, or ends for a reason: seeds ${from} to ${from + block - 1}`,
+      `it recovers or ends for a reason: seeds ${from} to ${from + block - 1}`,
       () =>
         Effect.gen(function*() {
           const result = yield* Model.playAll(from, block)
@@ -29,7 +29,7 @@ describe("whatever happens to a bot", () => {
     )
   }
 
-  it("the dice are such that there was some of everything", () => {
+  it("the seeds include every kind of incident and the usual ends", () => {
     assert.includeMembers([...happened], [...FaultSchedule.kinds])
     assert.includeMembers([...ends], ["left", "Kicked", "Disconnected"])
   })

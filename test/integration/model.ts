@@ -16,14 +16,14 @@ import * as Rig from "./rig.ts"
 import * as Tap from "./tap.ts"
 import * as VirtualTime from "./virtualTime.ts"
 
-/** What a program does with its session, and what a moderator and a bad line do to it. */
+/** What a program does with its session, and what a moderator and a bad connection do to it. */
 export type Deed =
   | { readonly _tag: "Pause" }
   | { readonly _tag: "Resume" }
   | { readonly _tag: "Seek"; readonly toMs: number }
   | { readonly _tag: "SetSelf"; readonly mute: boolean; readonly deaf: boolean }
   | { readonly _tag: "Go"; readonly channel: string }
-  /** Wants to go where it may not be. */
+  /** Tries to move to a channel that it may not enter. */
   | { readonly _tag: "Intrude" }
   | { readonly _tag: "Stop" }
   | { readonly _tag: "Play" }
@@ -32,20 +32,20 @@ export type Deed =
   | { readonly _tag: "MoveUser"; readonly channel: string }
   | { readonly _tag: "Storm"; readonly forMs: number; readonly rate: number; readonly seed: number }
 
-/** Everything that happens in a run. It is plain data, and its seed gives it again. */
+/** Everything that happens in a run. It is plain data, and its seed reproduces it. */
 export interface Plan {
   readonly seed: number
   readonly bots: ReadonlyArray<string>
   readonly frameMs: number
   readonly mode: EncryptionMode
   readonly network: Emulator.NetworkOptions
-  /** Whether the guests can encrypt end to end: then all is encrypted. */
+  /** Whether the guests support end-to-end encryption; then everything is encrypted. */
   readonly encrypted: boolean
   readonly faults: FaultSchedule.Schedule
   readonly deeds: ReadonlyArray<{ readonly atMs: number; readonly bot: string; readonly deed: Deed }>
 }
 
-/** Faults begin before this time and are over then, whatever they are. */
+/** All faults begin before this time and are over at this time. */
 const faultyMs = 57_000
 
 /** No run is shorter, however its sessions end. */
@@ -55,8 +55,8 @@ const leastMs = 60_000
 const leastVisitMs = 3_000
 
 /**
- * How long a session may take from then on to be in a channel and to be heard, in milliseconds: the longest delay between
- * two attempts at the main gateway (a minute and a fifth), one between two attempts at voice (half of it), and a join.
+ * How long a session may take after that to be in a channel and to be heard, in milliseconds: the longest delay between
+ * two attempts at the main gateway (72 seconds), one delay between two attempts at voice (half of that), and a join.
  */
 const recoveryMs = 135_000
 
@@ -84,7 +84,7 @@ const deeds: ReadonlyArray<(random: Dice) => Deed> = [
   })
 ]
 
-/** A message or datagram with one thing wrong with it. */
+/** A message or datagram with one thing wrong in it. */
 const spoilt = (random: Dice, frame: string | Uint8Array): string | Uint8Array => {
   if (typeof frame === "string") {
     const at = random.int(frame.length + 1)
@@ -101,7 +101,7 @@ const spoilt = (random: Dice, frame: string | Uint8Array): string | Uint8Array =
   return bytes
 }
 
-/** Whatever a network and a server can do to a message or a datagram. */
+/** Anything that a network or a server can do to a message or a datagram. */
 const harm = (random: Dice, frame: string | Uint8Array): Emulator.FaultAction =>
   pick<() => Emulator.FaultAction>(random, [
     () => ({ _tag: "Drop" }),
@@ -126,7 +126,10 @@ export const draw = (seed: number): Plan => {
     durationMs: calm - fromMs,
     kinds
   }).map(({ atMs, incident }) => ({ atMs: atMs + fromMs, incident }))
-  /** Whether a session description goes lost then: whoever is not told a new key is heard by nobody, and cannot know. */
+  /**
+   * Whether a session description is lost at that time: a bot that is not told a new key is heard by nobody, and cannot
+   * know it.
+   */
   const isKeyLost = (user: string, atMs: number) =>
     drawn.some(({ atMs: fromMs, incident }) =>
       (incident._tag === "WithholdMessage" || (incident._tag === "CutMessage" && incident.at === "before")) &&
@@ -142,7 +145,7 @@ export const draw = (seed: number): Plan => {
       deed: deeds[random.int(deeds.length)]?.(random) ?? assert.fail("there are deeds")
     }))
     const closeMs = random.next() < 0.08 ? Math.max(leastVisitMs, random.int(calm)) : undefined
-    // there is one loss in each life at least
+    // every life has at least one loss
     const loss = { atMs: Math.min(lossesMs[index] ?? 0, (closeMs ?? calm) / 2), bot, deed: { _tag: "Cut" } as const }
     return closeMs === undefined
       ? [...list, loss]
@@ -170,8 +173,8 @@ export const draw = (seed: number): Plan => {
 }
 
 /**
- * A long track whose packets say who plays them, how often it was opened, and their number: every seek and every start opens
- * it anew, so that the two numbers together only grow.
+ * A long track whose packets state who plays them, how often it was opened, and their number. Every seek and every
+ * start opens it again, so that the last two numbers together only grow.
  */
 const makeSource = (bot: number, frameMs: number): AudioSource.AudioSource => {
   let opened = 0
@@ -191,7 +194,7 @@ const makeSource = (bot: number, frameMs: number): AudioSource.AudioSource => {
 const numberOf = ({ payload }: Emulator.HeardFrame): number =>
   ((payload[3] ?? 0) << 16) | ((payload[4] ?? 0) << 8) | (payload[5] ?? 0)
 
-/** What a bot wants at the moment, and what has become of it. */
+/** A bot, and what has happened to it. */
 interface Life {
   readonly name: string
   readonly tap: Tap.Tap
@@ -201,7 +204,7 @@ interface Life {
 
 const reasonsOfUsers = new Set(["NotConnected", "JoinTimedOut", "NotAdmitted"])
 
-/** Where no bot may connect. */
+/** The channel that no bot may connect to. */
 const forbidden = "forbidden"
 
 const perform = Effect.fnUntraced(function*(
@@ -229,7 +232,7 @@ const perform = Effect.fnUntraced(function*(
     case "Stop":
       return yield* playing.track.stop
     case "Play":
-      // one at a time: frames of a mix do not say which they are
+      // one at a time: frames of a mix do not tell which track they are from
       if ((yield* playing.track.state)._tag !== "Ended") return
       playing.track = yield* session.play(source)
       return
@@ -237,7 +240,7 @@ const perform = Effect.fnUntraced(function*(
       // it may be in no channel at the moment
       return yield* Effect.ignore(faults.moveUser(name, deed.channel))
     case "Cut":
-      // there may be no connection at the moment, and one may have been lost by itself since
+      // there may be no connection at the moment, and one may have been lost on its own since
       return yield* faults.terminateVoice(name).pipe(
         Effect.retry({
           while: ({ reason }) => reason._tag === "NothingToDo" && tap.codes.size === 0,
@@ -255,7 +258,7 @@ const perform = Effect.fnUntraced(function*(
   }
 })
 
-/** Waits for something, asking again as virtual time passes. */
+/** Waits for something, checking again as virtual time passes. */
 const becomes = (what: string, withinMs: number, check: Effect.Effect<boolean>) =>
   Effect.gen(function*() {
     const startedMs = yield* Clock.currentTimeMillis
@@ -266,7 +269,7 @@ const becomes = (what: string, withinMs: number, check: Effect.Effect<boolean>) 
     return assert.fail(`${what} within ${withinMs} ms`)
   })
 
-/** A session after all faults are over: it is there again and is heard, or it has ended. */
+/** A session after all faults are over: it is back and heard, or it has ended. */
 const outlive = (
   plan: Plan,
   session: VoiceSession.VoiceSession,
@@ -278,7 +281,7 @@ const outlive = (
     const { privacyCodes } = yield* Emulator.Emulator
     const isSettled = Effect.map(session.state, ({ _tag }) => _tag === "Ready" || _tag === "Closed")
     yield* becomes("neither Ready nor Closed", recoveryMs, isSettled)
-    /** Nothing is missing for two seconds but what the network loses. */
+    /** For two seconds, nothing is missing except what the network loses. */
     const isWell = Effect.gen(function*() {
       const from = (yield* heardOf).length
       yield* Effect.sleep("2 seconds")
@@ -291,7 +294,7 @@ const outlive = (
           arrivalMs - (heard[i - 1]?.arrivalMs ?? arrivalMs) <= plan.frameMs + lossMs + 45
         )
     })
-    /** Everybody in the channel has the same privacy code, if the guests can encrypt, or nobody encrypts. */
+    /** Everyone in the channel has the same privacy code if the guests can encrypt; otherwise nobody encrypts. */
     const isTogether = Effect.gen(function*() {
       if ((yield* session.state)._tag === "Closed") return true
       const { membership, version } = yield* session.e2ee
@@ -301,7 +304,7 @@ const outlive = (
     })
     const audible = Effect.gen(function*() {
       yield* session.setSelf({ mute: false, deaf: false })
-      // a WebSocket loses no single message, but the faults do: without Speaking nobody is heard
+      // a WebSocket never loses a single message, but the faults do: without Speaking, nobody is heard
       yield* session.setSpeaking({})
       if ((yield* playing.track.state)._tag === "Ended") playing.track = yield* session.play(source)
       yield* playing.track.resume
@@ -311,13 +314,13 @@ const outlive = (
           return (yield* heardOf).length > count + 1 || (yield* session.state)._tag === "Closed"
         })
       yield* becomes("not heard", recoveryMs, isHeardOrOver(before))
-      // what was broken before may still come to light: an unanswered heartbeat, for one
+      // earlier damage may still come to light, for example an unanswered heartbeat
       yield* becomes("a gap though all is well, again and again", recoveryMs, isWell)
       yield* becomes("not in the group of the others", recoveryMs, isTogether)
     })
     yield* Effect.catch(
       audible,
-      // a session that ends in between is judged with its life
+      // a session that ends in the meantime is judged with its life
       ({ reason }) =>
         reason._tag === "NotConnected" || reason._tag in grounds
           ? Effect.void
@@ -375,7 +378,7 @@ const live = (
         const hasLost = Effect.map(session.state, ({ _tag }) => life.tap.codes.size > 0 || _tag === "Closed")
         yield* becomes("loses no connection", recoveryMs, hasLost)
       } else {
-        // whoever was let in late has all deeds before this
+        // a bot that was let in late still has deeds scheduled for before this
         yield* Effect.sleep(1)
         yield* outlive(plan, session, source, playing, heardOf)
       }
@@ -392,7 +395,7 @@ const live = (
 const kindsOf = (plan: Plan): ReadonlySet<string> =>
   new Set([...plan.faults.map(({ incident }) => incident._tag), ...plan.deeds.map(({ deed }) => deed._tag)])
 
-/** What can keep the main gateway's word from a bot. */
+/** What can keep the main gateway's messages from a bot. */
 const deafening = [
   "CutGateway",
   "CloseGateway",
@@ -407,18 +410,19 @@ const deafening = [
   "Storm"
 ]
 
-/** What takes a bot out of where it is, so that the main gateway has to say where to go. */
+/** What removes a bot from where it is, so that the main gateway has to say where to go. */
 const displacing = ["Kick", "MoveServer", "ParkChannel", "DropGateway", "MoveUser", "Go"]
 
-/** With which reasons a session may end, by what was done to it: one of each list. */
+/** The reasons with which a session may end, and what must have been done to it: one item of each list. */
 const grounds: { readonly [reason: string]: ReadonlyArray<ReadonlyArray<string>> } = {
   Kicked: [["Kick"]],
-  // put out of a channel whose server is gone: code 4022, then no channel; or by the end of a main session whose READY was withheld
+  // removed from a channel whose server is gone: code 4022, then no channel; or by the end of a main session whose
+  // READY was withheld
   CallEnded: [["Kick", "WithholdMessage"], ["ParkChannel", "MoveServer"]],
-  // who is kicked while a lost socket is being resumed is not reached by 4014
+  // a bot that is kicked while a lost socket is being resumed does not receive 4014
   Disconnected: [displacing, [...deafening, "Kick"]],
   JoinTimedOut: [[...deafening, ...displacing]],
-  // what a storm has made of our messages, or of those of the servers
+  // what a storm did to our messages, or to those of the servers
   GatewayClosed: [["Storm"]],
   ProtocolViolated: [["Storm"]],
   NoCommonMode: [["Storm"]],
@@ -445,7 +449,7 @@ const judgeEnd = (plan: Plan, { ended, name }: Life) => {
 const heartbeatMs = 13_750
 
 const judgeSignalling = (plan: Plan, { name, tap }: Life, solicited: ReadonlyArray<number>) => {
-  // a storm repeats Hello and requests for a heartbeat, and each is answered
+  // a storm repeats Hello and heartbeat requests, and each is answered
   const isPlain = !kindsOf(plan).has("Storm")
   const dead = new Set<unknown>()
   const unasked = new Map<number, number>()
@@ -494,7 +498,7 @@ const judgeMedia = (plan: Plan, { name, tap }: Life) => {
       if (before === undefined) continue
       if (sequenceDelta(packet.sequence, before.sequence) !== 1) return assert.fail(`${name} skips a sequence number`)
       mediaSamples += timestampDelta(packet.timestamp, before.timestamp)
-      // silence that closes a stream for good is sent at once
+      // silence that closes a stream permanently is sent at once
       const isLast = stream.length - index <= 5 && packet.atMs === stream.at(-1)?.atMs
       const offMs = mediaSamples / 48 - (packet.atMs - first.atMs)
       if (Math.abs(offMs) > (isLast ? plan.frameMs + 100 : plan.frameMs)) {
@@ -535,16 +539,16 @@ export const countingFibers = () => {
   return { service, running: () => running }
 }
 
-/** The libraries of the ciphers take time of the machine to start. */
+/** The cipher libraries take real time to start. */
 export const started = Effect.scoped(Layer.build(Layer.merge(VoiceCrypto.layer, Mixer.layer)))
 
-/** Who looks on at a run. */
+/** Observes a run. */
 export interface Onlooker {
   /** Begins with the run. */
   readonly attend: Effect.Effect<void, never, Emulator.Emulator | Scope.Scope>
-  /** Everything that a program holds in its hands. */
+  /** Called with everything that a program can hold a reference to. */
   readonly look: (value: unknown) => void
-  /** Around the whole run. */
+  /** Wraps the whole run. */
   readonly around: <A, E>(run: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
@@ -554,7 +558,7 @@ const nobody: Onlooker = {
   around: Effect.provideService(References.MinimumLogLevel, "None")
 }
 
-/** Plays a plan. Gives the reasons with which sessions have ended, and what was found to act on. */
+/** Plays a plan. Returns the reasons with which sessions ended, and the incidents that took effect. */
 export const play = (plan: Plan, onlooker = nobody) => {
   const lives = plan.bots.map((name): Life => ({
     name,
@@ -621,7 +625,7 @@ export const play = (plan: Plan, onlooker = nobody) => {
       assert.isAtMost(Math.max(voice.most, datagram.most, gateway.most), 1, "two connections at once")
     }
     assert.strictEqual(fibers.running(), 0, "fibers stay")
-    // where datagrams can be late or lost, the goodbye on the WebSocket may overtake the silence before it
+    // if datagrams can be late or lost, the goodbye on the WebSocket may overtake the silence before it
     const isFaithful = plan.network.jitterMs === undefined && plan.network.loss === undefined
     // and a storm spoils what advice is about
     const advice = (yield* discord.advice).filter(({ code }) =>
@@ -633,7 +637,7 @@ export const play = (plan: Plan, onlooker = nobody) => {
   })
 
   return Effect.scoped(program).pipe(
-    // the backoff and the jitter of the sessions too
+    // also for the backoff and the jitter of the sessions
     Random.withSeed(plan.seed),
     Effect.map((happened) => ({
       happened,
@@ -660,7 +664,7 @@ const explain = (plan: Plan, cause: Cause.Cause<unknown>) =>
     `alone: SEED=${plan.seed} npx vitest run test/integration/model.test.ts`
   ].join("\n")
 
-/** Plays seeds one after another and counts what has happened, and how sessions have ended. */
+/** Plays seeds one after another, and counts what happened and how sessions ended. */
 export const playAll = Effect.fnUntraced(function*(from: number, count: number) {
   const happened = new Map<string, number>()
   const ends = new Map<string, number>()

@@ -9,8 +9,8 @@ vi.mock("mediabunny", () => {
   throw new Error("it is not installed")
 })
 
-describe("an MP4 where the package that reads it is missing", () => {
-  it.live("is not taken for damaged, and given to ffmpeg", () =>
+describe("an MP4 file without the package that reads it", () => {
+  it.live("is reported as Unsupported rather than damaged, and is given to ffmpeg", () =>
     Effect.gen(function*() {
       const song = fileURLToPath(new URL("../audio/files/chirp.m4a", import.meta.url))
       const refused = yield* collect(AudioSource.fromFile(song, { ffmpeg: false }))

@@ -10,7 +10,7 @@ type Session = Effect.Success<ReturnType<typeof Rig.join>>
 
 const isVoiced = ({ payload }: { readonly payload: Uint8Array }) => !OpusPacket.isSilence(payload)
 
-/** What came of a program, and what a guest has heard of it. */
+/** What the program returned, and what a guest heard of it. */
 const playing = <A>(program: (session: Session) => Effect.Effect<A, VoiceError.VoiceError>) =>
   Rig.run(Effect.gen(function*() {
     const guest = yield* Rig.guest()
@@ -28,7 +28,7 @@ const tone = (hz: number, ms: number) => Hearing.pcm(Hearing.sine(hz), ms)
 const level = (sound: Hearing.Sound, hz: number, fromMs: number) =>
   Hearing.levelOf(sound.left, hz, Math.round(fromMs * 48), 1_920)
 
-describe("odd wishes", () => {
+describe("unusual requests", () => {
   for (
     const [what, source] of [
       ["PCM", tone(440, 2_000)],
@@ -53,7 +53,7 @@ describe("odd wishes", () => {
       }))
   }
 
-  it.effect("what is empty is over at once, also when it is repeated for ever, paused or followed", () =>
+  it.effect("an empty source ends at once, even if it is looped forever, paused or followed by a track", () =>
     Effect.gen(function*() {
       const { voiced } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -71,7 +71,7 @@ describe("odd wishes", () => {
       assert.closeTo(voiced, 8 * 5, 6)
     }))
 
-  it.effect("crossfades that are longer than the tracks, and fades of no time, leave nothing out", () =>
+  it.effect("crossfades longer than the tracks and fades of zero length leave nothing out", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -89,7 +89,7 @@ describe("odd wishes", () => {
       assert.closeTo(level(sound, 2_000, ms - 300), 0.15, 0.02)
     }))
 
-  it.effect("one waits for another, any number of times, and not for what has ended", () =>
+  it.effect("tracks wait for one another in a chain, but not for one that has ended", () =>
     Effect.gen(function*() {
       const { value } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -112,7 +112,7 @@ describe("odd wishes", () => {
       assert.deepStrictEqual(...value)
     }))
 
-  it.effect("a second track plays beside one that is paused, which goes on where it was", () =>
+  it.effect("a second track plays next to a paused one, which later continues where it was", () =>
     Effect.gen(function*() {
       const opus = AudioSource.fromFrames(yield* Hearing.encode(Hearing.sine(440), 2_000))
       const { sound } = yield* playing((session) =>
@@ -139,7 +139,7 @@ describe("odd wishes", () => {
       assert.isBelow(level(sound, 440, both / 48 + 200), 0.02)
     }))
 
-  it.effect("what ends while others go on was heard to its end", () =>
+  it.effect("a track that ends while others continue was heard to its end", () =>
     Effect.gen(function*() {
       const opus = AudioSource.fromFrames(yield* Hearing.encode(Hearing.sine(440), 700))
       const { value } = yield* playing((session) =>
@@ -155,10 +155,10 @@ describe("odd wishes", () => {
       assert.deepStrictEqual(value, [1_500, 500, 700])
     }))
 
-  it.effect("an interruption in the middle of a change-over ends both, with one and with mixes", () =>
+  it.effect("an interruption in the middle of a changeover ends all tracks, with and without a mix", () =>
     Effect.gen(function*() {
       const opus = AudioSource.fromFrames(yield* Hearing.encode(Hearing.sine(440), 4_000))
-      // behind the beginning: passed through, taking over, mixed, handing back, passed through again
+      // the moments: passed through, taking over, mixed, handing back, passed through again
       for (const ms of [900, 1_020, 1_170, 1_750]) {
         const { heard } = yield* playing((session) =>
           Effect.gen(function*() {
@@ -185,7 +185,7 @@ describe("odd wishes", () => {
       }
     }))
 
-  it.effect("a seek in what fades out before another one does not leave it behind, unheard", () =>
+  it.effect("a seek in a track that is fading out does not leave it behind, unheard", () =>
     Effect.gen(function*() {
       const { value } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -203,7 +203,7 @@ describe("odd wishes", () => {
   for (
     const [what, source] of [["PCM", tone(440, 500)], ["Opus", Rig.source(25)]] as const
   ) {
-    it.effect(`${what} that was read to its end is still repeated when that is wanted late, and not when it is not`, () =>
+    it.effect(`${what} that was already read to its end is still repeated if a loop is requested late`, () =>
       Effect.gen(function*() {
         const { value, voiced } = yield* playing((session) =>
           Effect.gen(function*() {

@@ -24,7 +24,7 @@ vi.mock("libopus-wasm", async (original) => {
   return { ...real, createDecoder }
 })
 
-/** Two packets of so many streams, of 20 ms of nothing. */
+/** Two packets with this many streams, of 20 ms of silence each. */
 const silent = (streams: number, mapping: ReadonlyArray<number>): Uint8Array => {
   const toc = 31 << 3
   const data = concat(...Array.from({ length: streams - 1 }, () => Uint8Array.of(toc, 0)), Uint8Array.of(toc))
@@ -42,8 +42,8 @@ const play = (streams: number, mapping: ReadonlyArray<number>) => {
   return collect(AudioSource.fromBytes(silent(streams, mapping), { ffmpeg: false }))
 }
 
-describe("Opus of many streams", () => {
-  it.live("has a decoder for each that is heard, and no more", () =>
+describe("Opus with many streams", () => {
+  it.live("has one decoder for each stream that is heard, and no more", () =>
     Effect.gen(function*() {
       for (const [mapping, made] of [[[254], 1], [[3, 3], 1], [[0, 7, 255], 2], [[255, 255, 255], 0]] as const) {
         const { end, pcm } = yield* play(255, mapping)
@@ -52,7 +52,7 @@ describe("Opus of many streams", () => {
       }
     }))
 
-  it.live("lets the first ones go where there is no room for the next", () =>
+  it.live("frees the first decoders if there is no memory for the next", () =>
     Effect.gen(function*() {
       decoders.most = 2
       const { end, message } = yield* play(4, [0, 1, 2, 3])

@@ -13,9 +13,7 @@ describe("whatever happens at the same time", () => {
   }
   for (let from = 1; from <= blocks * block; from += block) {
     it.effect(
-      `a session is where Discord has it, is shown as it wants to be, and is heard: seeds ${from} to ${
-        from + block - 1
-      }`,
+      `a session is where Discord has it, shown as it wants, and heard: seeds ${from} to ${from + block - 1}`,
       () => Overlaps.playAll(from, block),
       300_000
     )

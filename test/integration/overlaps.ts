@@ -32,7 +32,7 @@ type Fate =
   | { readonly _tag: "Outage"; readonly forMs: number }
   | { readonly _tag: "Visit"; readonly channel: string; readonly e2ee: boolean; readonly forMs: number }
 
-/** What happens in a run, in bursts, so that one thing meets another. */
+/** What happens in a run, in bursts, so that things coincide. */
 export interface Plan {
   readonly seed: number
   readonly encrypted: boolean
@@ -88,13 +88,13 @@ export const draw = (seed: number): Plan => {
   return { seed, encrypted, steps }
 }
 
-/** When the last of it is over, from the start. */
+/** When the last of it is over, counted from the start. */
 const calmMs = 25_000
 
-/** How long a session may take then to be in a channel and to be heard. */
+/** How long a session may take after that to be in a channel and to be heard. */
 const recoveryMs = 135_000
 
-/** With which reasons a request of the user may fail. */
+/** The reasons with which a user's request may fail. */
 const failures = new Set([
   "Disconnected",
   "CallEnded",
@@ -106,7 +106,7 @@ const failures = new Set([
   "GatewayFailed"
 ])
 
-/** The session of the moment, and what its program wants. */
+/** The current session, and what its program wants. */
 interface Bot {
   session: VoiceSession.VoiceSession | undefined
   scope: Scope.Closeable
@@ -178,7 +178,7 @@ const happen = Effect.fnUntraced(function*(what: Deed | Fate, bot: Bot, outer: S
   }
 })
 
-/** Waits for something, asking again as virtual time passes. */
+/** Waits for something, checking again as virtual time passes. */
 const becomes = (what: string, check: Effect.Effect<boolean>) =>
   Effect.gen(function*() {
     const startedMs = yield* Clock.currentTimeMillis
@@ -217,7 +217,7 @@ const live = (plan: Plan, heardOf: Effect.Effect<number>) =>
       const isClosed = Effect.map(session.state, ({ _tag }) => _tag === "Closed")
       const or = (check: Effect.Effect<boolean>) => Effect.flatMap(isClosed, (is) => is ? Effect.succeed(true) : check)
       yield* becomes("neither Ready nor Closed", or(Effect.map(session.state, ({ _tag }) => _tag === "Ready")))
-      /** Discord has us where we say that we are, and shows us as we want to be. */
+      /** Discord has the bot where the session says it is, and shows it as the program wants. */
       const isShown = Effect.gen(function*() {
         const shown = (yield* discord.snapshot).voiceStates.find(({ userId }) => userId === me)
         return shown !== undefined && shown.channelId === (yield* session.channelId) &&
@@ -226,7 +226,7 @@ const live = (plan: Plan, heardOf: Effect.Effect<number>) =>
       yield* becomes("not shown as it wants to be", or(isShown))
       yield* Effect.ignore(discord.faults.muteUser("bot", { mute: false, deaf: false }))
       const audible = Effect.gen(function*() {
-        // what was asked for last counts, whatever became of it then
+        // the last request counts, whatever became of it
         if (bot.mute) yield* session.setSelf({ mute: false })
         yield* session.interrupt
         yield* session.play(Rig.source(60_000))

@@ -1,6 +1,4 @@
-/**
- * A bot among guests in end-to-end encrypted channels. Everybody can be heard by everybody, or a test fails.
- */
+/** A bot among guests in end-to-end encrypted channels. Everybody can be heard by everybody, or a test fails. */
 import { assert } from "@effect/vitest"
 import { Clock, Effect, Exit, Layer, References, Scope, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
@@ -14,7 +12,7 @@ import * as VirtualTime from "./virtualTime.ts"
 
 export const frameMs = 20
 
-/** Somebody who can be heard, and hears. */
+/** Somebody who can be heard, and who hears. */
 export interface Guest {
   readonly name: string
   readonly participant: Emulator.Participant
@@ -29,7 +27,7 @@ export interface Bot {
   channel: string
 }
 
-/** What somebody has heard from somebody else, without silence. */
+/** What one participant heard from another, without silence. */
 export interface Heard {
   readonly atMs: number
   readonly payload: Uint8Array
@@ -37,7 +35,7 @@ export interface Heard {
 
 const ascending = (a: string, b: string) => a.length - b.length || (a < b ? -1 : 1)
 
-/** No channel needs longer to come to rest: a transition that somebody does not answer lasts two seconds. */
+/** No channel takes longer to settle: a transition that somebody does not answer lasts two seconds. */
 const restMs = 6_000
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
@@ -47,10 +45,10 @@ export const makeParty = Effect.gen(function*() {
   const outer = yield* Effect.scope
   const botId = (yield* Effect.orDie(discord.user("bot"))).id
   const guests = new Map<string, Guest>()
-  /** Those who do things wrong: nobody has to hear them, nor they anybody. */
+  /** Those who misbehave: nobody has to hear them, and they do not have to hear anybody. */
   const rogues = new Set<string>()
   let bot: Bot | undefined
-  /** Tells the frames of one speech from those of every other. */
+  /** Distinguishes the frames of one speech from those of every other. */
   let speeches = 0
 
   const arrive = Effect.fnUntraced(function*(
@@ -110,21 +108,21 @@ export const makeParty = Effect.gen(function*() {
 
   const honest = (channel: string) => inChannel(channel).filter(({ name }) => !rogues.has(name))
 
-  /** Frames of a new speech: nobody else says the same. */
+  /** Frames of a new speech that nobody else says. */
   const words = (count: number) => Rig.frames(count, ++speeches & 0xff)
 
   const codeOfBot = Effect.suspend(() =>
     bot === undefined ? Effect.undefined : Effect.map(bot.session.e2ee, ({ membership }) => membership?.privacyCode)
   )
 
-  /** What keeps a channel from being at rest: not all in one group, or something under way. */
+  /** Why a channel is not settled: not everyone is in one group, or something is in progress. */
   const unrest = Effect.fnUntraced(function*(channel: string) {
     const there = honest(channel)
     const hasRogues = there.length < inChannel(channel).length
     const codes = new Map<string, string | undefined>()
     for (const { name, participant } of there) codes.set(name, (yield* participant.e2ee)?.privacyCode)
     if (bot !== undefined && bot.channel === channel) {
-      // until it has resumed it knows of nobody who speaks for the first time
+      // until it has resumed, it knows nothing of members who speak for the first time
       const { _tag } = yield* bot.session.state
       if (_tag !== "Ready") return `the bot is ${_tag}`
       const e2ee = yield* bot.session.e2ee
@@ -150,7 +148,7 @@ export const makeParty = Effect.gen(function*() {
     return group.pending.length + group.proposals + group.transitions.length > 0 ? JSON.stringify(group) : undefined
   })
 
-  /** Waits until all in a channel are in one group, with one code, and nothing is under way. */
+  /** Waits until everyone in a channel is in one group, with one code, and nothing is in progress. */
   const rest = Effect.fnUntraced(function*(channel: string) {
     const from = yield* Clock.currentTimeMillis
     while (true) {
@@ -177,7 +175,7 @@ export const makeParty = Effect.gen(function*() {
         ).map(({ arrivalMs, payload }) => ({ atMs: arrivalMs, payload: new Uint8Array(payload) }))
       )
 
-  /** Everybody in a channel says a few frames, and everybody else there has heard exactly these. */
+  /** Everyone in a channel says a few frames, and everyone else there hears exactly these. */
   const talk = Effect.fnUntraced(function*(channel: string, count: number) {
     const there = honest(channel)
     const here: ReadonlyArray<Guest | Bot> = bot !== undefined && bot.channel === channel ? [...there, bot] : there
@@ -216,7 +214,7 @@ export const makeParty = Effect.gen(function*() {
     }
   })
 
-  /** Nothing that the bot has said went out in the clear, and nobody was sent what is not encrypted. */
+  /** Nothing that the bot said was sent in the clear, and nobody received anything unencrypted. */
   const discreet = Effect.gen(function*() {
     for (const { name, participant } of guests.values()) {
       for (const frame of yield* participant.heard) {
@@ -252,10 +250,10 @@ export const makeParty = Effect.gen(function*() {
 
 export type Party = Effect.Success<typeof makeParty>
 
-/** The libraries of the ciphers take time of the machine to start. */
+/** The cipher libraries take real time to start. */
 const started = Effect.scoped(Layer.build(Layer.merge(VoiceCrypto.layer, Mixer.layer)))
 
-/** Runs a program of a bot and its guests in memory, on virtual time that passes by itself. */
+/** Runs a program of a bot and its guests in memory, on virtual time that passes on its own. */
 export const run = <A, E>(
   program: Effect.Effect<A, E, Layer.Success<ReturnType<typeof Rig.memory>> | Scope.Scope>,
   options: Emulator.MemoryOptions = {}

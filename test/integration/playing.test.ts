@@ -34,10 +34,10 @@ const visit = (version: VoiceVersion, mode: EncryptionMode) =>
   })
 
 const suite = (profile: Profile.Profile, version: VoiceVersion, mode: EncryptionMode) =>
-  it.effect(`version ${version}, ${mode}`, () =>
+  it.effect(`sends every frame on time, then silence: version ${version}, ${mode}`, () =>
     Effect.gen(function*() {
       const statistics = yield* Rig.run(visit(version, mode))
-      // one at once, and one in each of the 13.75 s intervals of rather more than two minutes
+      // one at once, and one in each of the 13.75 s intervals of slightly more than two minutes
       assert.strictEqual(statistics.heartbeatsSent, 9)
       assert.strictEqual(statistics.roundTripMs, 2 * Rig.latencyMs)
       assert.strictEqual(statistics.packetsSent, 35)
@@ -49,21 +49,21 @@ const suite = (profile: Profile.Profile, version: VoiceVersion, mode: Encryption
     }).pipe(Effect.provide(Rig.memory({ profile }))))
 
 describe("playing", () => {
-  describe("Discord of today", () => {
+  describe("with Discord of today", () => {
     for (const version of Profile.today.versions) {
       // below version 8 the bot does not encrypt
       for (const mode of Profile.today.modes) suite(version < 8 ? Rig.open : Profile.today, version, mode)
     }
   })
 
-  describe("with an interval as a float", () => {
+  describe("with a heartbeat interval that is a float", () => {
     for (const version of [4, 8] as const) {
       const profile = version < 8 ? Rig.open : Profile.today
       suite({ ...profile, floatHeartbeatInterval: true }, version, "aead_xchacha20_poly1305_rtpsize")
     }
   })
 
-  describe("Discord of 2022", () => {
+  describe("with Discord of 2022", () => {
     for (const version of Profile.year2022.versions) {
       for (const mode of Profile.year2022.modes) suite(Profile.year2022, version, mode)
     }

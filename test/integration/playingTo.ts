@@ -3,7 +3,7 @@ import type * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
 
-/** A bot that plays to a guest, on virtual time, and what the guest has heard in the end. */
+/** Runs a program whose bot plays to a guest, on virtual time, and returns what the guest heard. */
 export const playing = <A, E>(
   program: (session: Effect.Success<ReturnType<typeof Rig.join>>) => Effect.Effect<A, E>,
   options: Emulator.MemoryOptions = {}

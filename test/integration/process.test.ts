@@ -1,4 +1,4 @@
-/** How a process ends, and what one that was killed leaves behind. */
+/** How a process ends, and what a killed process leaves behind. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Redacted, Stream } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -6,7 +6,7 @@ import * as Foreign from "../interop/Foreign.ts"
 import type { Place } from "./process/bot.ts"
 import * as Rig from "./rig.ts"
 
-/** A bot in a process of its own that is heard, and a guest who hears it. */
+/** A bot that is heard, in its own process, and a guest who hears it. */
 const playing = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const { id, token } = yield* discord.user("bot")
@@ -23,7 +23,7 @@ const playing = Effect.gen(function*() {
   return { bot, discord, guest, id }
 })
 
-/** Ends a process by a signal; gives its exit code and how long it took, in milliseconds. */
+/** Ends a process with a signal. Returns its exit code and how long it took, in milliseconds. */
 const end = Effect.fnUntraced(function*(bot: Foreign.Foreign, signal: NodeJS.Signals) {
   const from = yield* Clock.currentTimeMillis
   yield* bot.signal(signal)
@@ -31,8 +31,8 @@ const end = Effect.fnUntraced(function*(bot: Foreign.Foreign, signal: NodeJS.Sig
   return { code, elapsedMs: (yield* Clock.currentTimeMillis) - from }
 })
 
-describe("a bot that SIGTERM tells to end", () => {
-  it.live("closes its audio and leaves", () =>
+describe("a bot that receives SIGTERM", () => {
+  it.live("sends its closing silence and leaves", () =>
     Effect.gen(function*() {
       const { bot, discord, guest, id } = yield* playing
       const ends: Array<number> = []
@@ -52,13 +52,13 @@ describe("a bot that SIGTERM tells to end", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Rig.floor())))
 
-  it.live("ends soon even if Discord answers nothing any more", () =>
+  it.live("ends soon even if Discord no longer answers", () =>
     Effect.gen(function*() {
       const { bot, discord } = yield* playing
       yield* discord.faults.add(() => ({ _tag: "Drop" }))
       const { code, elapsedMs } = yield* end(bot, "SIGTERM")
       assert.strictEqual(code, 130)
-      // two seconds for Discord to take note, one for each WebSocket; the rest is for a machine that is busy
+      // two seconds for Discord to take note, one for each WebSocket; the rest is for a busy machine
       assert.isAtMost(elapsedMs, 10_000)
     }).pipe(Effect.scoped, Effect.provide(Rig.floor())))
 })

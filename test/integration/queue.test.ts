@@ -38,7 +38,7 @@ describe("a queue in a session", () => {
       assert.strictEqual(heard.findIndex(({ payload }) => OpusPacket.isSilence(payload)), 180)
     }))
 
-  it.effect("plays PCM after PCM as if it were one", () =>
+  it.effect("plays PCM after PCM as if it were one source", () =>
     Effect.gen(function*() {
       const part = (fromMs: number) => Hearing.pcm((sample) => Hearing.music(sample + fromMs * 48), 1_010)
       const { sound } = yield* queued((queue) =>
@@ -48,7 +48,7 @@ describe("a queue in a session", () => {
       assert.isAbove(Hearing.ratio(sound.left, Hearing.music, 960, 48 * 3_000 - 960), 25)
     }))
 
-  it.effect("fades one into the other, with no hole and no hump", () =>
+  it.effect("crossfades at constant power, without a dip or a peak", () =>
     Effect.gen(function*() {
       const { sound } = yield* queued((queue) =>
         Effect.gen(function*() {
@@ -63,7 +63,7 @@ describe("a queue in a session", () => {
       assert.closeTo(sound.left.length / 48_000, 5, 0.3)
     }))
 
-  it.effect("lets what fades in already go on when something is put before it", () =>
+  it.effect("lets a track that is already fading in continue when another is put before it", () =>
     Effect.gen(function*() {
       const { sound } = yield* queued((queue) =>
         Effect.gen(function*() {
@@ -81,7 +81,7 @@ describe("a queue in a session", () => {
       }
     }))
 
-  it.effect("goes on without a gap where somebody seeks to just before the end", () =>
+  it.effect("continues without a gap after a seek to just before the end", () =>
     Effect.gen(function*() {
       const second = Rig.frames(50, 2)
       const { heard, sound } = yield* queued((queue) =>
@@ -93,11 +93,11 @@ describe("a queue in a session", () => {
         }), { openAhead: "500 millis" })
       assert.deepStrictEqual(audio(heard).slice(-50), Rig.payloads(second))
       assert.deepStrictEqual(sound.gaps, [])
-      // the first ended by itself, and so without closing silence
+      // the first one ended on its own, and so without closing silence
       assert.isFalse(heard.slice(0, -55).some(({ payload }) => OpusPacket.isSilence(payload)))
     }))
 
-  it.effect("ends where all is repeated and nothing of it can be heard", () =>
+  it.effect("ends if everything is repeated and nothing of it can be heard", () =>
     Effect.gen(function*() {
       let opened = 0
       const { heard } = yield* queued((queue) =>
@@ -112,7 +112,7 @@ describe("a queue in a session", () => {
       assert.isBelow(opened, 3)
     }), 5_000)
 
-  it.effect("skips in the middle of a song, and goes on without a gap", () =>
+  it.effect("skips in the middle of a song and continues without a gap", () =>
     Effect.gen(function*() {
       const [first, second] = [Rig.frames(500, 1), Rig.frames(50, 2)]
       const { heard, sound } = yield* queued((queue) =>
@@ -129,7 +129,7 @@ describe("a queue in a session", () => {
       assert.deepStrictEqual(sound.gaps, [])
     }))
 
-  it.effect("has no entry twice, and plays none again, where two ask for something at once", () =>
+  it.effect("neither duplicates nor replays an entry when two requests come at once", () =>
     Rig.run(Effect.gen(function*() {
       const queue = yield* TrackQueue.make(yield* Rig.join("lobby"), { repeat: "all" })
       for (const [i, name] of Array.from("abcd").entries()) {
@@ -149,7 +149,7 @@ describe("a queue in a session", () => {
       assert.strictEqual(yield* shown, "ab|c|dab")
       assert.strictEqual(yield* both(queue.back, queue.back), "|a|bcd")
       assert.strictEqual(yield* both(queue.skip, queue.skip), "a|b|cda")
-      // a skip means what plays when it is asked for
+      // a skip applies to what plays when it is requested
       assert.strictEqual(yield* both(queue.back, queue.skip), "|a|bcd")
       yield* queue.skip
       assert.strictEqual(yield* both(queue.skip, queue.back), "a|b|cda")
@@ -157,7 +157,7 @@ describe("a queue in a session", () => {
       assert.strictEqual(yield* both(queue.back, queue.stop), "||")
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("plays what is shorter than the crossfade once, and what is empty not at all", () =>
+  it.effect("plays an entry shorter than the crossfade once, and nothing of an empty one", () =>
     Effect.gen(function*() {
       const opens = { jingle: 0, nothing: 0 }
       const counted = <R>(
@@ -183,7 +183,7 @@ describe("a queue in a session", () => {
           const seen = (yield* Fiber.join(events)).flatMap((event) =>
             event._tag === "Started" || event._tag === "Ended" ? [`${event._tag} ${event.entry.name}`] : []
           )
-          // it is told in its turn, though it is found out ahead
+          // it is reported in its turn, even though it is found out ahead
           assert.isAbove(seen.indexOf("Started nothing"), seen.indexOf("Ended first"))
           for (const name of ["first", "nothing", "jingle", "last"]) {
             assert.lengthOf(seen.filter((line) => line === `Started ${name}`), 1, name)
@@ -198,7 +198,7 @@ describe("a queue in a session", () => {
     }))
 
   for (const count of [1, 2, 3]) {
-    it.effect(`is halted by the end of its session, and keeps what waits: ${count} entries`, () =>
+    it.effect(`halts when its session ends, and keeps the waiting entries: ${count} entries`, () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const queue = yield* TrackQueue.make(yield* Rig.join("lobby"))
@@ -226,7 +226,7 @@ describe("a queue in a session", () => {
       })).pipe(Effect.provide(Rig.memory())))
   }
 
-  it.effect("is halted by the end of its session while nothing plays, and stays so", () =>
+  it.effect("halts when its session ends while nothing plays, and stays halted", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const queue = yield* TrackQueue.make(yield* Rig.join("lobby"))
@@ -242,7 +242,7 @@ describe("a queue in a session", () => {
       assert.deepStrictEqual((yield* queue.contents).upcoming.map(({ name }) => name), ["late"])
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("has its level changed in the middle of a crossfade, which goes on", () =>
+  it.effect("changes its level in the middle of a crossfade, which continues", () =>
     Effect.gen(function*() {
       const { sound } = yield* queued((queue) =>
         Effect.gen(function*() {
@@ -262,7 +262,7 @@ describe("a queue in a session", () => {
       assert.closeTo(levels(3_500)[1], 0.15, 0.005)
     }))
 
-  it.effect("has a level of its own, which those that follow begin with", () =>
+  it.effect("has its own level, which later entries begin with", () =>
     Effect.gen(function*() {
       const { sound } = yield* queued((queue) =>
         Effect.gen(function*() {

@@ -28,7 +28,7 @@ const queued = (program: (paused: Paused) => Effect.Effect<void>, options?: Trac
 const audio = (heard: ReadonlyArray<Emulator.HeardFrame>) =>
   heard.filter(({ payload }) => !OpusPacket.isSilence(payload)).map(({ payload }) => payload)
 
-/** How much is heard within some seconds, behind what was mixed ahead. */
+/** How much is heard within some seconds, after what was mixed ahead. */
 const heardIn = (guest: Emulator.Participant) =>
   Effect.gen(function*() {
     yield* Effect.sleep("300 millis")
@@ -37,8 +37,8 @@ const heardIn = (guest: Emulator.Participant) =>
     return audio(yield* guest.heard).length - length
   })
 
-describe("a queue that is paused", () => {
-  it.effect("is silent, whatever is skipped to, gone back to or added, and goes on where it was, bit for bit", () =>
+describe("a paused queue", () => {
+  it.effect("stays silent through skips, back and additions, and then plays on bit for bit where it was", () =>
     Effect.gen(function*() {
       const [first, second, third] = [Rig.frames(150, 1), Rig.frames(60, 2), Rig.frames(50, 3)]
       const { heard, sound } = yield* queued(({ guest, queue }) =>
@@ -70,7 +70,7 @@ describe("a queue that is paused", () => {
       assert.isAtMost(sound.gaps.length, 1)
     }))
 
-  it.effect("pauses what is still being opened, and what it is made with", () =>
+  it.effect("pauses an entry that is still being opened, and can be paused from the start", () =>
     Effect.gen(function*() {
       const frames = Rig.frames(50, 1)
       const slow = AudioSource.unwrap(Effect.delay(Effect.succeed(AudioSource.fromFrames(frames)), "2 seconds"))
@@ -88,9 +88,9 @@ describe("a queue that is paused", () => {
       }
     }))
 
-  it.effect("holds both in a crossfade, which goes on", () =>
+  it.effect("holds both tracks of a crossfade, which then continues", () =>
     Effect.gen(function*() {
-      // ahead of the crossfade, when the second is open, and in it
+      // ahead of the crossfade, when the second track is open, and in it
       for (const at of ["1500 millis", "2400 millis"] as const) {
         const { sound } = yield* queued(({ guest, queue }) =>
           Effect.gen(function*() {
@@ -105,13 +105,13 @@ describe("a queue that is paused", () => {
           Math.hypot(Hearing.levelOf(sound.left, 440, sample, 1_920), Hearing.levelOf(sound.left, 1_000, sample, 1_920))
         const loud = Array.from({ length: Math.floor(sound.left.length / 1_920) - 1 }, (_, i) => power(i * 1_920))
           .filter((level) => level > 0.2)
-        // five seconds of 40 ms each, of which the pause takes two edges
+        // five seconds in steps of 40 ms, of which the pause takes two edges
         assert.closeTo(loud.length, 125, 4, at)
         assert.isAtLeast(loud.filter((level) => Math.abs(level - 0.3) < 0.04).length, loud.length - 4, at)
       }
     }))
 
-  it.effect("goes on with what was paused by itself, too", () =>
+  it.effect("also resumes a track that was paused directly", () =>
     Effect.gen(function*() {
       const frames = Rig.frames(80, 1)
       const { heard } = yield* queued(({ guest, queue }) =>

@@ -19,7 +19,7 @@ const finished = { _tag: "Finished" } as const
 
 const song = AudioSource.fromFile(fileURLToPath(new URL("../../examples/song.ogg", import.meta.url)))
 
-/** A bot that plays to a guest, on virtual time, and what the guest has heard in the end. */
+/** Runs a program whose bot plays to a guest, on virtual time, and returns what the guest heard. */
 const playing = <A, E>(
   program: (
     session: VoiceSession.VoiceSession,
@@ -36,8 +36,8 @@ const playing = <A, E>(
     return { value, packets: heard.filter(isVoiced).map(({ payload }) => payload), sound: yield* Hearing.decode(heard) }
   })).pipe(Effect.provide(Rig.memory()))
 
-describe("a start and an end", () => {
-  it.effect("are those of what is heard, frame for frame, of a list and of a file", () =>
+describe("from and until", () => {
+  it.effect("select what is heard, frame for frame, of a list and of a file", () =>
     Effect.gen(function*() {
       const frames = Rig.frames(200)
       const { frames: all } = yield* collect(song)
@@ -59,7 +59,7 @@ describe("a start and an end", () => {
       assert.deepStrictEqual(sound.gaps, [])
     }))
 
-  it.effect("are those of a mix, to the sample", () =>
+  it.effect("select what is mixed, to the sample", () =>
     Effect.gen(function*() {
       for (const seekable of [true, false]) {
         const { packets, sound, value } = yield* playing((session) =>
@@ -75,14 +75,14 @@ describe("a start and an end", () => {
         // 1015.5 ms
         assert.lengthOf(packets, 51)
         const expected = (at: number) => at < 48 * 1_015.5 ? Hearing.music(at + 48 * 1_010) : 0
-        // it comes in within 5 ms
+        // it fades in within 5 ms
         assert.isAbove(Hearing.ratio(sound.left, expected, frame, frame * 49), 30)
         assert.isAbove(Hearing.ratio(sound.left, expected, frame * 50, frame), 12)
         assert.isBelow(Math.abs(sound.left[48 * 1_016 + 96] ?? 1), 0.03)
       }
     }))
 
-  it.effect("let a crossfade begin before the end that it has", () =>
+  it.effect("let a crossfade begin before the given end", () =>
     Effect.gen(function*() {
       const { sound, value } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -105,7 +105,7 @@ describe("a start and an end", () => {
       }
     }))
 
-  it.effect("are those of the entries of a queue, which opens the next in time for them", () =>
+  it.effect("apply to the entries of a queue, which opens the next one in time", () =>
     Effect.gen(function*() {
       const lists = [Rig.frames(3_000, 1), Rig.frames(3_000, 2)]
       const { packets, sound, value } = yield* playing((session) =>
@@ -142,7 +142,7 @@ describe("a start and an end", () => {
       assert.closeTo(value[1] ?? 0, 3_000, 250)
     }))
 
-  it.effect("are those of what a station plays", () =>
+  it.effect("apply to what a station plays", () =>
     Effect.gen(function*() {
       const frames = Rig.frames(200)
       const { packets } = yield* playing((session) =>
@@ -161,7 +161,7 @@ describe("marks", () => {
   const voiced = (guest: Effect.Success<ReturnType<typeof Rig.guest>>) =>
     Effect.map(guest.heard, (heard) => heard.filter(isVoiced).length)
 
-  it.effect("are reached when so much was sent, also over a connection that was lost", () =>
+  it.effect("are reached when that much was sent, also across a lost connection", () =>
     Effect.gen(function*() {
       const { value } = yield* playing((session, guest) =>
         Effect.gen(function*() {
@@ -193,7 +193,7 @@ describe("marks", () => {
       for (const [positionMs, frames] of value.slice(0, 3)) assert.closeTo(frames, Math.max(1, positionMs / 20), 1)
     }))
 
-  it.effect("are those of each track of a mix, by what is heard and not by what is mixed ahead", () =>
+  it.effect("of each track in a mix follow what is heard, not what is mixed ahead", () =>
     Effect.gen(function*() {
       const { value } = yield* playing((session, guest) =>
         Effect.gen(function*() {
@@ -213,7 +213,7 @@ describe("marks", () => {
             Effect.forkScoped
           )
           assert.isTrue(yield* voice.reached("2 seconds"))
-          // what is mixed already is heard, and told
+          // what is already mixed is heard and reported
           yield* Effect.sleep("450 millis")
           yield* voice.pause
           yield* Effect.sleep("300 millis")

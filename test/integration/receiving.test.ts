@@ -11,8 +11,8 @@ import * as Rig from "./rig.ts"
 const closing = Array.from({ length: 5 }, () => Rig.silence)
 
 /**
- * Says who speaks before anything is said: what comes by the WebSocket may be overtaken by what comes by UDP, and the
- * first packet is then nobody's.
+ * Announces the speaker before anything is said: UDP may overtake the WebSocket, and then the sender of the first
+ * packet is unknown.
  */
 const announced = Effect.fnUntraced(function*(guest: Emulator.Participant) {
   yield* guest.setSpeaking(1)
@@ -40,7 +40,7 @@ const inOrder = (packets: ReadonlyArray<VoiceDriver.AudioPacket>) =>
   })
 
 const hearing = (profile: Profile.Profile, mode: EncryptionMode, version: 4 | 8) =>
-  it.effect(`${mode}, header extension ${profile.headerExtension}, padding up to ${profile.maxPadding}`, () =>
+  it.effect(`hears ${mode}, header extension ${profile.headerExtension}, padding up to ${profile.maxPadding}`, () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby", { modes: [mode], version })
@@ -69,10 +69,10 @@ describe("receiving", () => {
     }
   }
 
-  it.effect("goes through the wraparound of the sequence number", () =>
+  it.effect("continues through the wraparound of the sequence number", () =>
     Rig.run(
       Effect.gen(function*() {
-        // 65 536 frames end to end would take their time
+        // 65,536 frames would take long end-to-end encrypted
         const guest = yield* Rig.guest("lobby", "guest", { e2ee: false })
         const session = yield* Rig.join("lobby")
         const packets = yield* listen(session)
@@ -93,12 +93,12 @@ describe("receiving", () => {
       0x1_0000 * 20 + 10_000
     ).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))), 300_000)
 
-  it.effect("hears somebody of whom nothing was said, and names them once it is said", () =>
+  it.effect("delivers packets of an unknown sender, and names the sender once it is announced", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* Effect.scoped(Effect.gen(function*() {
         yield* discord.faults.add(({ op, point }) => point === "voice-out" && op === 5 ? { _tag: "Drop" } : undefined)
-        // an encrypted frame could not be read
+        // an encrypted frame could not be decrypted
         const guest = yield* Rig.guest("lobby", "quiet", { e2ee: false })
         const session = yield* Rig.join("lobby")
         const packets = yield* listen(session)
@@ -124,7 +124,7 @@ describe("receiving", () => {
       assert.strictEqual(packets.length, 25)
     })).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))))
 
-  it.effect("tells several speakers apart, and one who came back under another SSRC", () =>
+  it.effect("tells several speakers apart, also one who came back with another SSRC", () =>
     Rig.run(Effect.gen(function*() {
       const guests = yield* Effect.forEach(["a", "b", "c"], (user) => Rig.guest("lobby", user))
       const session = yield* Rig.join("lobby")
@@ -155,7 +155,7 @@ describe("receiving", () => {
       assert.isTrue(heard.every(({ userId }) => userId === again.userId))
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("does not even open what nobody listens to, and counts it", () =>
+  it.effect("does not decrypt what nobody listens to, and counts it", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
@@ -179,7 +179,7 @@ describe("receiving", () => {
       assert.strictEqual(after.unheard + after.packetsOpened, 50)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("gives each of two listeners everything", () =>
+  it.effect("delivers everything to each of two listeners", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
@@ -193,7 +193,7 @@ describe("receiving", () => {
       assert.strictEqual((yield* session.statistics).packetsOpened, 25)
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("gives nothing while we are deaf", () =>
+  it.effect("delivers nothing while the bot is deaf", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby", { selfDeaf: true })
@@ -207,7 +207,7 @@ describe("receiving", () => {
       assert.deepStrictEqual(packets.map(({ payload }) => payload), [...Rig.payloads(Rig.frames(10, 2)), ...closing])
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("ends the stream of packets with the reason of the connection's end", () =>
+  it.effect("ends the stream of packets with the reason for which the connection ended", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const session = yield* Rig.join("lobby")
@@ -220,7 +220,7 @@ describe("receiving", () => {
       assert.strictEqual((yield* Rig.reasonOf(Stream.runDrain(session.packets)))._tag, "Kicked")
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("lives with loss, duplicates and reordering: what comes, comes whole", () =>
+  it.effect("survives loss, duplicates and reordering: what arrives is intact", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")

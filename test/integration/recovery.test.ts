@@ -1,6 +1,6 @@
 /**
- * The script of the recovery bench, each fault once: twenty sessions of one process over real sockets and TLS, a fault every two
- * seconds for each. How long they take is for the bench to say.
+ * The script of the recovery bench, with each fault once: twenty sessions of one process over real sockets and TLS,
+ * with a fault every two seconds for each. The bench measures how long they take.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -12,12 +12,12 @@ import { kinds } from "../../bench/recovery/messages.ts"
 const sessions = 20
 
 describe("twenty sessions under faults", () => {
-  it("come back from every one of them", async () => {
+  it("recover from every one of them", async () => {
     const folder = mkdtempSync(join(tmpdir(), "recovery-"))
     try {
       const { outcomes, violations } = await round(
         "ours",
-        // whether they come back is the question, not when
+        // the question is whether they recover, not when
         { sessions, seconds: 5, blockEvery: 1, patienceMs: 60_000 },
         join(folder, "ca.pem")
       )

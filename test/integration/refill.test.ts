@@ -10,7 +10,7 @@ type Format = "opus" | "pcm"
 
 const frames = Rig.frames(400)
 
-/** Sound in pieces of 20 ms, each of which takes so long to make. */
+/** Sound in pieces of 20 ms, each of which takes `delayMs` to make. */
 const slow = (
   format: Format,
   pieces: number,
@@ -43,7 +43,7 @@ const slow = (
   })
 })
 
-/** How long what is heard goes on without a gap, in frames, from stretch to stretch. */
+/** The lengths of the stretches that are heard without a gap, in frames. */
 const stretches = (heard: Iterable<{ readonly arrivalMs: number; readonly payload: Uint8Array }>) => {
   const found: Array<number> = []
   let last = -Infinity
@@ -73,20 +73,20 @@ const played = (source: AudioSource.AudioSource, options: TrackOptions) =>
 
 const pairs = (count: number) => Array.from({ length: count }, () => ["Stalled", "Recovered"]).flat()
 
-describe("a source that is slower than time", () => {
-  it.effect("is heard a piece at a time where it is not to be filled up again", () =>
+describe("a source slower than real time", () => {
+  it.effect("is heard piece by piece if nothing is refilled", () =>
     Effect.gen(function*() {
       const { end, stretches } = yield* played(slow("opus", 60), { lead: 0 })
       assert.deepStrictEqual(end, { _tag: "Finished" })
       assert.isAbove(stretches.length, 50)
     }))
 
-  it.effect("is heard in whole stretches, with nothing in between, and comes to its end", () =>
+  it.effect("with a refill is heard in whole stretches, with nothing in between, and to its end", () =>
     Effect.gen(function*() {
       const { end, events, heard, positionMs, stretches } = yield* played(slow("opus", 200), { refill: "1 second" })
       assert.deepStrictEqual(end, { _tag: "Finished" })
       assert.strictEqual(positionMs, 4_000)
-      // of the lead, of a second each time, with what comes meanwhile, and of the rest
+      // first the lead, then a second each time with what comes in the meantime, then the rest
       const [first = 0, ...others] = stretches
       const last = others.pop() ?? 0
       assert.isAtMost(first, 16)
@@ -99,7 +99,7 @@ describe("a source that is slower than time", () => {
       )
     }))
 
-  it.effect("is so where it is mixed", () =>
+  it.effect("with a refill is heard in whole stretches also if it is mixed", () =>
     Effect.gen(function*() {
       const { end, events, positionMs, stretches } = yield* played(slow("pcm", 200), { refill: "1 second" })
       assert.deepStrictEqual(end, { _tag: "Finished" })
@@ -114,20 +114,20 @@ describe("a source that is slower than time", () => {
 
   for (const format of ["opus", "pcm"] as const) {
     for (const refill of [0, 1_000]) {
-      it.effect(`has as many frames late as there was silence: ${format}, ${refill} ms`, () =>
+      it.effect(`has as many late frames as there was silence: ${format}, ${refill} ms`, () =>
         Effect.gen(function*() {
           const { heard, metrics: { late, missed, sent } } = yield* played(slow(format, 100), { refill })
           const sound = heard.filter(({ payload }) => payload.length > 3)
           const tookMs = (sound.at(-1)?.arrivalMs ?? 0) - (sound[0]?.arrivalMs ?? 0)
           assert.closeTo(sent, 100, 1)
-          // a frame begins anew with each stretch
+          // a new frame begins with each stretch
           assert.closeTo(late, tookMs / 20 + 1 - sent, stretches(heard).length)
           assert.strictEqual(missed, 0)
         }))
     }
   }
 
-  it.effect("goes on by itself at a piece that is late by less than what is there", () =>
+  it.effect("continues without a refill if a piece is late by less than what is buffered", () =>
     Effect.gen(function*() {
       for (const format of ["opus", "pcm"] as const) {
         const { events } = yield* played(slow(format, 100, (piece) => piece === 50 ? 100 : 20), {
@@ -138,7 +138,7 @@ describe("a source that is slower than time", () => {
       }
     }))
 
-  it.effect("does not starve while it gives something", () =>
+  it.effect("does not starve while it still delivers something", () =>
     Effect.gen(function*() {
       for (const format of ["opus", "pcm"] as const) {
         const { end, events } = yield* played(slow(format, 200), { refill: "3 seconds", starveTimeout: "1 second" })
@@ -152,7 +152,7 @@ describe("a source that is slower than time", () => {
       assert.strictEqual(stuck.end._tag, "Starved")
     }))
 
-  it.effect("is not heard with what is too little when it gives nothing more", () =>
+  it.effect("starves without playing a rest that is smaller than the refill", () =>
     Effect.gen(function*() {
       for (const format of ["opus", "pcm"] as const) {
         const pauses = slow(format, 200, (piece) => piece === 20 ? 1_000 : piece === 30 ? Infinity : 0)
@@ -162,7 +162,7 @@ describe("a source that is slower than time", () => {
       }
     }))
 
-  it.effect("gives what it has when it breaks", () =>
+  it.effect("plays what it has delivered when it fails", () =>
     Effect.gen(function*() {
       for (const format of ["opus", "pcm"] as const) {
         const { end, positionMs } = yield* played(slow(format, 200, undefined, { failsAt: 40 }), { refill: "1 minute" })
@@ -172,7 +172,7 @@ describe("a source that is slower than time", () => {
       }
     }))
 
-  it.effect("fills up over the end of a pass", () =>
+  it.effect("refills across the end of a pass", () =>
     Effect.gen(function*() {
       const { end, events, heard, stretches } = yield* played(slow("opus", 20), { refill: "1 second", loop: 4 })
       assert.deepStrictEqual(end, { _tag: "Finished" })
@@ -186,7 +186,7 @@ describe("a source that is slower than time", () => {
     }))
 
   for (const format of ["opus", "pcm"] as const) {
-    it.effect(`can be paused, sought in and stopped while it fills up: ${format}`, () =>
+    it.effect(`can be paused, sought and stopped while it refills: ${format}`, () =>
       Rig.run(Effect.gen(function*() {
         yield* Rig.guest()
         const session = yield* Rig.join("lobby")
@@ -210,14 +210,14 @@ describe("a source that is slower than time", () => {
         assert.strictEqual(yield* track.position, again)
         yield* track.seek("4 seconds")
         yield* Effect.sleep("1 second")
-        // what is there at a start is the lead
+        // at a start, the lead has to be there
         assert.isAbove(yield* track.position, 4_000)
         yield* stalled
         yield* track.stop
         assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Stopped" })
       })).pipe(Effect.provide(Rig.memory())))
 
-    it.effect(`crosses with the next one behind its end: ${format}`, () =>
+    it.effect(`hands over to the next track with a crossfade: ${format}`, () =>
       Rig.run(Effect.gen(function*() {
         const guest = yield* Rig.guest()
         const session = yield* Rig.join("lobby")
@@ -235,7 +235,7 @@ describe("a source that is slower than time", () => {
       })).pipe(Effect.provide(Rig.memory())))
   }
 
-  it.effect("goes over from what is passed through to a mix, and back, while it fills up", () =>
+  it.effect("changes from passthrough to a mix and back while it refills", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
@@ -257,7 +257,7 @@ describe("a source that is slower than time", () => {
       yield* Rig.blameless
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("refuses what is no time, or too long", () =>
+  it.effect("refuses a refill that is invalid or too long", () =>
     Rig.run(Effect.gen(function*() {
       const session = yield* Rig.join("lobby")
       for (const refill of [NaN, -1, Infinity, "11 minutes"] as const) {

@@ -4,7 +4,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import type { ReceivedFrame } from "../../src/receive/ReceivedFrame.ts"
 import * as Rig from "./rig.ts"
 
-/** How long a server lets the bot wait whose voice WebSocket is cut, before it is resumed. */
+/** How long the server makes the bot wait before it can resume its cut voice WebSocket. */
 const awayMs = 4_000
 
 const heardOver = (e2ee: boolean, spoken: ReturnType<typeof Rig.frames>) =>
@@ -32,14 +32,14 @@ const heardOver = (e2ee: boolean, spoken: ReturnType<typeof Rig.frames>) =>
     assert.strictEqual(statistics.resumes, 1)
     yield* Rig.blameless
     const theirs = frames.filter(({ userId }) => userId === late.userId)
-    // it was heard late, but at its time
+    // it was heard late, but with the right times
     const first = theirs[0]?.atMs ?? NaN
     for (const [i, { atMs }] of theirs.entries()) assert.closeTo(atMs, first + i * 20, 1)
     assert.isAtMost(session.receive.statistics(late.userId)?.jitterMs ?? NaN, 20)
     return { theirs, statistics }
   })
 
-describe("somebody who came and spoke while the voice WebSocket was lost", () => {
+describe("a member who came and spoke while the voice WebSocket was lost", () => {
   it.effect("is heard from the first word on", () =>
     Rig.run(Effect.gen(function*() {
       const spoken = Rig.frames(200, 1)
@@ -47,11 +47,11 @@ describe("somebody who came and spoke while the voice WebSocket was lost", () =>
       assert.deepStrictEqual(theirs.map(({ data }) => data), Rig.payloads(spoken))
     })).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))))
 
-  it.effect("is heard, encrypted, as soon as they were in the group", () =>
+  it.effect("is heard, encrypted, from the moment it was in the group", () =>
     Rig.run(Effect.gen(function*() {
       const spoken = Rig.frames(200, 1)
       const { statistics, theirs } = yield* heardOver(true, spoken)
-      // what the emulator held back: nobody waits longer than two seconds for who is not ready
+      // what the emulator held back: nobody waits longer than two seconds for a member who is not ready
       const withheld = spoken.length - statistics.packetsReceived
       assert.isAtMost(withheld, 2_100 / 20)
       assert.deepStrictEqual(theirs.map(({ data }) => data), Rig.payloads(spoken.slice(withheld)))

@@ -19,7 +19,7 @@ import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as VoiceUdp from "../../src/VoiceUdp.ts"
 
-/** Everything for the bot, on the emulator's transports: what a program needs besides itself. */
+/** Everything that a bot's program needs besides itself, on the emulator's transports. */
 export const bot = Layer.unwrap(
   Emulator.Emulator.useSync((discord) =>
     VoiceDriver.layer.pipe(
@@ -32,10 +32,10 @@ export const bot = Layer.unwrap(
 
 export const latencyMs = 1
 
-/** Discord of today with channels that take those in who cannot encrypt end to end. */
+/** Discord of today, with channels that admit members who cannot encrypt end to end. */
 export const open: Profile = { ...today, channelE2ee: "optional" }
 
-/** A bot and its Discord in memory, on virtual time. */
+/** A bot's layer and its Discord in memory, on virtual time. */
 export const inMemory = <A, E>(
   layer: Layer.Layer<A, E, AudioClock.AudioClock | Emulator.Emulator>,
   options: Emulator.MemoryOptions = {}
@@ -59,8 +59,8 @@ export const loopback = (options: Emulator.LoopbackOptions = {}) => bot.pipe(Lay
 const stepMs = 250
 
 /**
- * Runs a program while virtual time passes, and the closing of its scope too: closing handshakes need time. A program that
- * has not ended after `limitMs` hangs, and so does one that cannot be interrupted then.
+ * Runs a program, including the closing of its scope, while virtual time passes: closing handshakes take time. A
+ * program that has not ended after `limitMs` hangs, and so does one that cannot be interrupted then.
  */
 export const run = Effect.fnUntraced(function*<A, E, R>(
   program: Effect.Effect<A, E, R>,
@@ -83,7 +83,7 @@ export const run = Effect.fnUntraced(function*<A, E, R>(
   limitMs?: number
 ) => Effect.Effect<A, E, Exclude<R, Scope.Scope>>
 
-/** Opus packets of 20 ms that are all different, and as they could be. */
+/** Opus packets of 20 ms that are all different and plausible. */
 export const frames = (count: number, seed = 0): ReadonlyArray<AudioSource.OpusFrame> =>
   Array.from({ length: count }, (_, i) => {
     const data = new Uint8Array(4 + ((i * 37 + seed * 11) % 120))
@@ -109,13 +109,16 @@ export const join = Effect.fnUntraced(function*(channel: string, options?: Parti
   return yield* VoiceSession.join({ guildId, channelId, ...options })
 })
 
-/** A session for which nothing can be mixed. */
+/** A session that cannot mix anything. */
 export const withoutCodec = Effect.updateService(Mixer.Mixer, (mixer) => ({
   ...mixer,
   open: () => VoiceError.fail(new VoiceError.CodecUnavailable({ codec: "libopus", detail: "there is none" }))
 }))
 
-/** The place in a channel that the main gateway gives the bot, as a driver wants it. Kept until the scope closes. */
+/**
+ * The place in a channel that the main gateway gives the bot, in the form that a driver takes. Kept until the scope
+ * closes.
+ */
 export const grant = Effect.fnUntraced(function*(channel: string) {
   const discord = yield* Emulator.Emulator
   const gateway = yield* Gateway.Gateway
@@ -150,7 +153,7 @@ export const ringOf = (list: ReadonlyArray<AudioSource.OpusFrame>) => {
   return ring
 }
 
-/** How long something took, in milliseconds of virtual time, and what came of it. */
+/** The result of an effect, and how long it took in milliseconds of virtual time. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const from = yield* Clock.currentTimeMillis
@@ -168,8 +171,8 @@ export const guest = (
 ) => Effect.orDie(Emulator.Emulator.use((discord) => discord.join({ user, channel, ...options })))
 
 /**
- * Waits until the session is in the group of its channel, with this member, if there has to be one, and every change of it is
- * executed.
+ * Waits until the session is in the group of its channel, together with this member if one is given, and no change of
+ * the group is pending.
  */
 export const encrypted = Effect.fnUntraced(function*(
   session: Pick<VoiceSession.VoiceSession | VoiceDriver.VoiceConnection, "e2ee">,
@@ -183,14 +186,14 @@ export const encrypted = Effect.fnUntraced(function*(
   }
 })
 
-/** Discord found nothing to complain of. */
+/** Discord had nothing to complain about. */
 export const blameless = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   assert.deepStrictEqual(yield* discord.violations, [])
   assert.deepStrictEqual(yield* discord.advice, [])
 })
 
-/** What a client can do nothing about that the machine keeps from running while the emulator goes on. */
+/** What a client cannot prevent if the machine keeps it from running while the emulator goes on. */
 const ofTime = new Set([
   "acknowledgement-behind",
   "dave-key-package-missing",
@@ -198,7 +201,7 @@ const ofTime = new Set([
   "timestamp-off-clock"
 ])
 
-/** The same, as far as it does not depend on when the threads of a client run. */
+/** The same, except for what depends on when a client's threads run. */
 export const blamelessAtAnyTime = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   assert.deepStrictEqual(yield* discord.violations, [])
@@ -215,8 +218,8 @@ export const left = Effect.gen(function*() {
 })
 
 /**
- * The bot joins, plays to a guest, listens to the guest and leaves. Says nothing of time, so that it holds on the wall
- * clock too.
+ * The bot joins, plays to a guest, listens to the guest and leaves. Nothing here depends on timing, so that it also
+ * holds on the wall clock.
  */
 export const visit = Effect.gen(function*() {
   const host = yield* guest()
@@ -229,7 +232,7 @@ export const visit = Effect.gen(function*() {
       Effect.forkChild({ startImmediately: true })
     )
     yield* encrypted(session)
-    // the driver answers behind the word that somebody listens
+    // when the driver answers, it knows that somebody listens
     yield* session.statistics
     yield* Effect.forkChild(Effect.orDie(host.speak(spoken)), { startImmediately: true })
     const track = yield* session.play(source(25))
@@ -262,13 +265,13 @@ export const visit = Effect.gen(function*() {
   yield* blamelessAtAnyTime
 })
 
-/** On the wall clock: asks again until it holds. The test's own deadline is the only one. */
+/** On the wall clock: repeats the check until it holds. The test's own deadline is the only one. */
 export const settled = <R>(check: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.suspend(() => check).pipe(
     Effect.catchDefect(() => Effect.andThen(Effect.sleep("5 millis"), settled(check)))
   )
 
-/** Keeps what a stream gives while the scope is open. */
+/** Collects what a stream emits while the scope is open. */
 export const keep = Effect.fnUntraced(function*<A, E, R>(stream: Stream.Stream<A, E, R>) {
   const values: Array<A> = []
   yield* stream.pipe(

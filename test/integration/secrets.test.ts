@@ -22,7 +22,7 @@ import * as FaultTable from "./faultTable.ts"
 import * as Model from "./model.ts"
 import * as Rig from "./rig.ts"
 
-/** Everything of a value that a program may print. */
+/** Every form in which a program may print a value. */
 const printed = (value: unknown): ReadonlyArray<string> => {
   const texts = [inspect(value, { depth: 12, showHidden: true, getters: true }), String(value)]
   if (!Predicate.hasProperty(value, "fiber")) {
@@ -42,7 +42,7 @@ const printed = (value: unknown): ReadonlyArray<string> => {
   return texts
 }
 
-/** Collects what is said, and what must not be said. */
+/** Collects what is printed, and what must not be printed. */
 const makeAuditor = () => {
   const texts = new Set<string>()
   const secrets = new Map<string, string>()
@@ -53,7 +53,7 @@ const makeAuditor = () => {
     if (typeof secret === "string" && secret.length >= 8) secrets.set(secret, what)
   }
 
-  /** Reads along on all wires. */
+  /** Reads along on all connections. */
   const attend: Effect.Effect<void, never, Emulator.Emulator | Scope.Scope> = Effect.gen(function*() {
     const discord = yield* Emulator.Emulator
     const { token } = yield* Effect.orDie(discord.user("bot"))
@@ -68,7 +68,7 @@ const makeAuditor = () => {
         const key = Buffer.from(d.secret_key)
         keep("key", key.toString("hex"))
         keep("key", key.toString("base64"))
-        // as arrays and buffers print themselves, whole or with an end cut off
+        // as arrays and buffers print themselves, in full or cut off
         for (const separator of [",", ", "]) keep("key", Array.from(key.subarray(0, 8)).join(separator))
         keep("key", key.subarray(0, 8).toString("hex").replaceAll(/(..)(?=.)/g, "$1 "))
       }
@@ -114,7 +114,7 @@ const makeAuditor = () => {
 }
 
 describe("secrets", () => {
-  it.effect("are in nothing that a program can print, whatever happens to it", () =>
+  it.effect("never appear in anything that a program can print, whatever happens to it", () =>
     Effect.gen(function*() {
       for (let seed = 3_000; seed < 3_040; seed++) {
         const auditor = makeAuditor()
@@ -126,7 +126,7 @@ describe("secrets", () => {
       }
     }))
 
-  it.effect("are not in the record that a driver connects with, nor in its connection", () => {
+  it.effect("do not appear in the record that a driver connects with, or in its connection", () => {
     const auditor = makeAuditor()
     return Effect.gen(function*() {
       yield* Rig.run(Effect.gen(function*() {
@@ -144,7 +144,7 @@ describe("secrets", () => {
     }).pipe(Effect.provide(Rig.memory()), auditor.around)
   })
 
-  it.live("are in nothing over real sockets either, whichever close code comes, and whatever token is wrong", () => {
+  it.live("never appear over real sockets, whatever close code comes and whichever token is wrong", () => {
     const auditor = makeAuditor()
     const gateway = (options: { readonly restUrl?: string; readonly url?: string; readonly token?: string }) =>
       Layer.unwrap(
@@ -204,7 +204,7 @@ describe("secrets", () => {
     )
   })
 
-  it("would be found", () => {
+  it("are found by this test if they do appear", () => {
     const auditor = makeAuditor()
     auditor.secrets.set("0123456789abcdef", "voice token")
     auditor.look({ deep: [new Map([["token", "0123456789abcdef"]])] })

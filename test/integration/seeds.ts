@@ -1,8 +1,8 @@
 /**
- * The seeds of a long run of a random model, in blocks: each is a test of its own, so that memory is given back, a failure
- * names its neighbourhood, and who waits sees how far it is.
+ * The seeds of a long run of a random model, in blocks. Each block is a test of its own, so that memory is released, a
+ * failure names its neighborhood, and progress is visible.
  *
- * `SEEDS=30000-30999` plays those in place of the default ones.
+ * `SEEDS=30000-30999` plays those instead of the default ones.
  */
 export const seedBlocks = (
   defaults: { readonly from: number; readonly count: number },

@@ -16,7 +16,7 @@ import * as Tap from "./tap.ts"
 
 const faults = Emulator.Emulator.useSync((discord) => discord.faults)
 
-/** The bot with another gateway connection than the usual. */
+/** The bot with a gateway connection other than the usual one. */
 const withGateway = (options: { readonly token?: string; readonly intents?: number }) =>
   Layer.unwrap(
     Emulator.Emulator.use((discord) =>
@@ -50,7 +50,7 @@ const timedOut = (
     assert(reason._tag === "JoinTimedOut")
     assert.strictEqual(reason.missing, missing)
     assert.strictEqual(reason.elapsedMs, 15_000)
-    // and two seconds to take it back, if the gateway is away
+    // plus two seconds to take it back if the gateway is away
     assert.isAtMost(elapsedMs, missing === "gateway" ? 17_000 : 15_020)
     yield* Effect.sleep("10 millis")
     yield* Rig.left
@@ -83,7 +83,7 @@ const statesOf = (session: VoiceSession.VoiceSession) => {
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 const closing = ["-", "-", "-", "-", "-"]
 
-/** A driver whose groups never have a key package, as where a thread does not come up on a machine that is busy. */
+/** A driver whose groups never get a key package, as when a thread does not start on a busy machine. */
 const slowGroups = Layer.fresh(VoiceDriver.layer).pipe(Layer.provide(
   Layer.effect(
     Dave.Dave,
@@ -96,21 +96,21 @@ const slowGroups = Layer.fresh(VoiceDriver.layer).pipe(Layer.provide(
 
 describe("session", () => {
   describe("joining", () => {
-    it.effect("a full channel", () =>
+    it.effect("fails with NotAdmitted if the channel is full", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         yield* discord.createChannel({ name: "full", userLimit: 1 })
         yield* Rig.run(Effect.andThen(Rig.guest("full"), notAdmitted("Full", "full")))
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("with a time-out, which also takes it out of where it is", () =>
+    it.effect("fails during a time-out, which also removes the bot from its channel", () =>
       Effect.gen(function*() {
         const { timeOut } = yield* faults
         yield* timeOut("bot", Duration.infinity)
         yield* Rig.run(notAdmitted("TimedOut", "lobby"))
         yield* timeOut("bot", null)
         yield* Rig.run(Effect.gen(function*() {
-          // until then what comes may answer our leaving the place that was refused
+          // until then, an event may be the answer to our leaving the channel that was refused
           yield* Effect.sleep("11 seconds")
           const session = yield* Rig.join("lobby")
           yield* timeOut("bot", "1 minute")
@@ -122,28 +122,28 @@ describe("session", () => {
       }).pipe(Effect.provide(Rig.memory())))
 
     for (const what of [{ connect: true }, { view: true }]) {
-      it.effect(`without permission to ${Object.keys(what)[0]}`, () =>
+      it.effect(`fails without permission to ${Object.keys(what)[0]}`, () =>
         Effect.gen(function*() {
           yield* (yield* faults).deny("bot", "lobby", what)
           yield* Rig.run(notAdmitted("connect" in what ? "Connect" : "ViewChannel", "lobby"))
-          // and once it is there, it works
+          // once the permission is there, it works
           yield* (yield* faults).deny("bot", "lobby", { connect: false, view: false })
           yield* Rig.run(Rig.join("lobby"))
         }).pipe(Effect.provide(Rig.memory())))
     }
 
-    it.effect("where nobody says what is in the way", () =>
+    it.effect("times out if nothing says what is in the way", () =>
       Effect.gen(function*() {
         yield* (yield* faults).fillChannel("lobby")
         yield* Rig.run(timedOut("both", "lobby"))
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("without the intent for voice states", () =>
+    it.effect("times out without the intent for voice states", () =>
       Rig.run(timedOut("VOICE_STATE_UPDATE", "lobby")).pipe(
         Effect.provide(Layer.provideMerge(withGateway({ intents: Intents.Guilds }), Rig.memory()))
       ))
 
-    it.effect("with a wrong bot token", () =>
+    it.effect("fails at once if the bot token is wrong", () =>
       Rig.run(Effect.gen(function*() {
         const [reason, elapsedMs] = yield* joining("GatewayClosed", "lobby")
         assert(reason._tag === "GatewayClosed")
@@ -163,7 +163,7 @@ describe("session", () => {
       { allocationMs: 4_000, voiceEventOrder: "server-first", clientsConnectIncludesSelf: true }
     ]
     for (const order of orders) {
-      it.effect(`when Discord answers with ${JSON.stringify(order)}`, () =>
+      it.effect(`succeeds if Discord answers with ${JSON.stringify(order)}`, () =>
         Effect.gen(function*() {
           yield* Rig.run(Effect.gen(function*() {
             const [session] = yield* Rig.timed(Rig.join("lobby"))
@@ -174,13 +174,13 @@ describe("session", () => {
         }).pipe(Effect.provide(Rig.memory({ profile: { ...Profile.today, ...order } }))))
     }
 
-    it.effect("when no voice server is found in time", () =>
+    it.effect("times out if no voice server is found in time", () =>
       Rig.run(timedOut("endpoint", "lobby")).pipe(
         Effect.provide(Rig.memory({ profile: { ...Profile.today, allocationMs: 60_000 } }))
       ))
 
     for (const afterMs of [0, 1, 2, 3, 5, 8, 12]) {
-      it.effect(`and being interrupted ${afterMs} ms later`, () =>
+      it.effect(`leaves nothing behind if it is interrupted ${afterMs} ms later`, () =>
         Effect.gen(function*() {
           const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
             const fiber = yield* Effect.forkChild(Effect.scoped(Effect.andThen(Rig.join("lobby"), Effect.never)), {
@@ -201,7 +201,7 @@ describe("session", () => {
   })
 
   describe("leaving", () => {
-    it.effect("by closing the scope in the middle of a track", () =>
+    it.effect("stops a track in the middle, and sends the closing silence", () =>
       Effect.gen(function*() {
         const guest = yield* Rig.guest()
         const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
@@ -222,7 +222,7 @@ describe("session", () => {
         yield* Rig.blameless
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("without asking what the end of the connection means, and into one state", () =>
+    it.effect("does not ask the policy, and goes straight to Closed", () =>
       Effect.gen(function*() {
         const asked: Array<string> = []
         const states: Array<string> = []
@@ -249,7 +249,7 @@ describe("session", () => {
         yield* Rig.blameless
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("while Discord answers nothing any more", () =>
+    it.effect("takes at most four seconds if Discord no longer answers", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
@@ -263,7 +263,7 @@ describe("session", () => {
         assert.isAtMost(elapsedMs, 4_000)
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("while the main gateway is away", () =>
+    it.effect("takes at most four seconds while the main gateway is away", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
@@ -276,7 +276,7 @@ describe("session", () => {
         assert.isAtMost(elapsedMs, 4_000)
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("while the main gateway is on its way back, together with the program", () =>
+    it.effect("succeeds while the main gateway comes back and the whole program ends", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const [, elapsedMs] = yield* Rig.timed(Rig.run(
@@ -292,7 +292,7 @@ describe("session", () => {
         yield* Rig.blameless
       }).pipe(Effect.provide(Rig.inMemory(Layer.empty))))
 
-    it.effect("by interruption of whoever waits", () =>
+    it.effect("happens when the fiber that waits for its end is interrupted", () =>
       Effect.gen(function*() {
         yield* Rig.run(Effect.gen(function*() {
           const fiber = yield* Effect.gen(function*() {
@@ -308,7 +308,7 @@ describe("session", () => {
       }).pipe(Effect.provide(Rig.memory())))
   })
 
-  describe("ends with the reason", () => {
+  describe("ends with the right reason after", () => {
     const ends = [
       ["kick", "Kicked", (faults: Emulator.Faults) => faults.kick("bot")],
       ["a deleted channel", "CallEnded", (faults: Emulator.Faults) => faults.deleteChannel("lobby")],
@@ -331,14 +331,14 @@ describe("session", () => {
             const end = yield* track.awaitEnd
             assert(end._tag === "Failed")
             assert.strictEqual(end.error.reason._tag, tag)
-            // it has left by itself, while its scope is still open
+            // it has left on its own, while its scope is still open
             if (what !== "a deleted channel") yield* Rig.join("lobby")
           }))
           yield* Rig.left
         }).pipe(Effect.provide(Rig.memory())))
     }
     for (const voiceCloseOrder of ["close-first", "event-first"] as const) {
-      it.effect(`kick, ${voiceCloseOrder}, while its part in the group takes for ever`, () =>
+      it.effect(`a kick (${voiceCloseOrder}), also if its group never gets a key package`, () =>
         Rig.run(Effect.gen(function*() {
           const session = yield* Rig.join("lobby")
           yield* (yield* faults).kick("bot")
@@ -351,7 +351,7 @@ describe("session", () => {
     }
   })
 
-  describe("goes on", () => {
+  describe("keeps playing", () => {
     const losses: ReadonlyArray<
       readonly [string, ReadonlyArray<string>, (faults: Emulator.Faults) => Effect.Effect<void, Emulator.EmulatorError>]
     > = [
@@ -375,7 +375,7 @@ describe("session", () => {
         (faults) => faults.dropGatewaySession("bot")
       ]
     ]
-    it.effect("in a channel that it moves to, without a loss", () =>
+    it.effect("in a channel that it moves to, without loss", () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const other = yield* discord.createChannel({ name: "other" })
@@ -394,7 +394,7 @@ describe("session", () => {
         yield* Rig.blameless
       })).pipe(Effect.provide(Rig.memory({ network: { latencyMs: 60, jitterMs: 5 } }))))
 
-    it.effect("in a channel that it is moved to, when the close of the old connection comes last", () =>
+    it.effect("in a channel that it is moved to, if the old connection closes last", () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         yield* discord.createChannel({ name: "other" })
@@ -416,7 +416,7 @@ describe("session", () => {
         }
       }))))
 
-    it.effect("where it is, without a loss, when it may not move", () =>
+    it.effect("where it is, without loss, if it may not move", () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const full = yield* discord.createChannel({ name: "full", userLimit: 1 })
@@ -442,7 +442,7 @@ describe("session", () => {
         yield* Rig.blameless
       })).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("in a channel that Discord has moved it to, also if nobody waits for that any more", () =>
+    it.effect("in a channel that Discord has moved it to, even if the caller of move is interrupted", () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const other = yield* discord.createChannel({ name: "other" })
@@ -483,7 +483,7 @@ describe("session", () => {
             assert.strictEqual((yield* session.state)._tag, "Ready")
             yield* Effect.sleep("1 second")
 
-            // each frame at most once, in order, and only the few that were under way are lost
+            // each frame at most once, in order, and only the few that were in flight are lost
             const heard = [...yield* guest.heard, ...yield* elsewhere.heard]
               .filter(({ silence }) => !silence)
               .toSorted((a, b) => a.arrivalMs - b.arrivalMs)
@@ -506,9 +506,9 @@ describe("session", () => {
 
   for (const profile of [Profile.today, Profile.year2022]) {
     for (const version of profile.versions) {
-      it.effect(`resumes at version ${version} of the Discord of ${profile.name}, and plays on`, () => {
+      it.effect(`resumes at version ${version} with Discord of ${profile.name}, and plays on`, () => {
         const tap = Tap.make()
-        // what version 7 cannot encrypt, channels of today do not take
+        // channels of today do not accept version 7, which cannot encrypt
         const channelE2ee = version < 8 ? "optional" : profile.channelE2ee
         return Effect.gen(function*() {
           const guest = yield* Rig.guest()
@@ -532,7 +532,7 @@ describe("session", () => {
     }
   }
 
-  it.effect("resumes where the sequence of the voice gateway wraps, behind what it has handled", () => {
+  it.effect("resumes after what it has handled, also where the sequence of the voice gateway wraps", () => {
     const tap = Tap.make()
     return Effect.gen(function*() {
       yield* (yield* faults).startSequence("bot", 65_524)
@@ -558,7 +558,7 @@ describe("session", () => {
         assert.isAbove(Math.max(...numbers), 65_000)
         assert.isBelow(Math.min(...numbers), 12)
         assert.strictEqual((yield* session.statistics).resumes, 12)
-        // each was said once, and nothing is replayed that was handled
+        // each was reported once, and nothing that was handled is replayed
         assert.lengthOf(seen.filter((tag) => tag === "Speaking"), 12)
         yield* Rig.blameless
       }))
@@ -566,7 +566,7 @@ describe("session", () => {
     }).pipe(Effect.provide(Rig.inMemory(tap.layer)))
   })
 
-  it.effect("releases everything when its scope closes while it leaves a lost connection behind", () =>
+  it.effect("closes soon while the main gateway stays away, and can be joined again later", () =>
     Effect.gen(function*() {
       const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -579,13 +579,13 @@ describe("session", () => {
         assert.strictEqual((yield* session.state)._tag, "Ready")
         return yield* Rig.timed(Scope.close(scope, Exit.void))
       }))
-      // a main gateway that stays away cannot take note, and is waited for no longer than one that does not
+      // a main gateway that stays away cannot take note, so it is waited for no longer than one that does not answer
       assert.isAtMost(elapsedMs, 2_100)
-      // Discord was never told: it keeps our place until the voice session is no longer to be resumed
+      // Discord was never told, so it keeps our place until the voice session can no longer be resumed
       yield* Rig.run(Effect.andThen(Effect.sleep("61 seconds"), Rig.join("lobby")))
     }).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("can be left in the middle of joining anew, and joined again", () =>
+  it.effect("can be left in the middle of rejoining, and joined again", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       for (const closeAfterMs of [200, 220, 240, 260, 280, 300, 320]) {
@@ -603,7 +603,7 @@ describe("session", () => {
       }
     }).pipe(Effect.provide(Rig.memory({ network: { latencyMs: 40 } }))))
 
-  it.effect("does not take the late answer to its own leaving for a removal", () =>
+  it.effect("does not mistake the late answer to its own leaving for a removal", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const session = yield* Rig.join("lobby")
@@ -614,7 +614,7 @@ describe("session", () => {
       assert.strictEqual((yield* session.state)._tag, "Ready")
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("takes no voice server together with the session id of a former main gateway session", () =>
+  it.effect("does not use a voice server together with the session id of a former main gateway session", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const session = yield* Rig.join("lobby")
@@ -632,7 +632,7 @@ describe("session", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("asks no longer than its deadline for a gateway that is away", () =>
+  it.effect("waits no longer than its deadline for a gateway that is away", () =>
     Rig.run(Effect.gen(function*() {
       const gateway = yield* Gateway.Gateway
       yield* gateway.userId
@@ -644,7 +644,7 @@ describe("session", () => {
     })).pipe(Effect.provide(Rig.memory())))
 
   describe("in the channel", () => {
-    it.effect("sends nothing while it is muted, and its tracks go on", () =>
+    it.effect("sends nothing while it is muted, and its tracks continue", () =>
       Effect.gen(function*() {
         const guest = yield* Rig.guest()
         yield* Rig.run(Effect.gen(function*() {
@@ -669,7 +669,7 @@ describe("session", () => {
         yield* Rig.blameless
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("shows its speaking flags", () =>
+    it.effect("announces its speaking flags", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const { id } = yield* discord.user("bot")
@@ -689,7 +689,7 @@ describe("session", () => {
         yield* Rig.blameless
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("pauses and goes on at the same frame, at the truthful time", () =>
+    it.effect("resumes a paused track at the same frame, with truthful timestamps", () =>
       Effect.gen(function*() {
         const guest = yield* Rig.guest()
         yield* Rig.run(Effect.gen(function*() {
@@ -711,14 +711,14 @@ describe("session", () => {
           const before = heard[i - 1]
           if (before === undefined) return
           assert.strictEqual(sequenceDelta(frame.sequence, before.sequence), 1)
-          // what the clock says is what the timestamp says
+          // the timestamp says what the clock says
           assert.strictEqual(timestampDelta(frame.timestamp, before.timestamp) / 48, frame.arrivalMs - before.arrivalMs)
         })
         assert.isAbove((heard.at(-1)?.arrivalMs ?? 0) - (heard[0]?.arrivalMs ?? 0), 4_900)
         yield* Rig.blameless
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("seeks to the frame", () =>
+    it.effect("seeks to the exact frame", () =>
       Effect.gen(function*() {
         const guest = yield* Rig.guest()
         yield* Rig.run(Effect.gen(function*() {
@@ -740,7 +740,7 @@ describe("session", () => {
         yield* Rig.blameless
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("plays in a loop, without a gap", () =>
+    it.effect("loops a track without a gap", () =>
       Effect.gen(function*() {
         const guest = yield* Rig.guest()
         yield* Rig.run(Effect.gen(function*() {
@@ -755,7 +755,7 @@ describe("session", () => {
         yield* Rig.blameless
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("plays one track after the other, and in a stage among the speakers", () =>
+    it.effect("plays one track after another, as a speaker in a stage", () =>
       Effect.gen(function*() {
         const guest = yield* Rig.guest("stage")
         yield* Rig.run(Effect.gen(function*() {
@@ -772,7 +772,7 @@ describe("session", () => {
         yield* Rig.blameless
       }).pipe(Effect.provide(Rig.memory())))
 
-    it.effect("tells who is there, who speaks and who goes", () =>
+    it.effect("reports who connects, speaks and disconnects", () =>
       Effect.gen(function*() {
         const first = yield* Rig.guest("lobby", "first")
         yield* Rig.run(Effect.gen(function*() {

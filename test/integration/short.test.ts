@@ -6,7 +6,7 @@ import * as Rig from "./rig.ts"
 
 const tones = [440, 1_000, 1_700, 2_500]
 
-/** How loud each of the tones is, of queued ones that last so long and cross for a second. */
+/** How loud each of the tones is, in a queue of tracks of these lengths with a crossfade of one second. */
 const crossed = (...lengths: ReadonlyArray<number>) =>
   Rig.run(Effect.gen(function*() {
     const guest = yield* Rig.guest()
@@ -19,9 +19,9 @@ const crossed = (...lengths: ReadonlyArray<number>) =>
     return { levels, lengthMs: left.length / 48 }
   })).pipe(Effect.provide(Rig.memory()))
 
-describe("an entry that is shorter than two crossfades", () => {
+describe("an entry shorter than two crossfades", () => {
   for (const shortMs of [[700], [1_500], [300, 700]]) {
-    it.effect(`crosses with those before and behind it by half of itself: ${shortMs.join(", ")} ms`, () =>
+    it.effect(`crossfades with its neighbors for half of its length each: ${shortMs.join(", ")} ms`, () =>
       Effect.gen(function*() {
         const { lengthMs, levels } = yield* crossed(3_000, ...shortMs, 3_000)
         for (let ms = 1_500; ms < lengthMs - 500; ms += 20) {

@@ -1,4 +1,4 @@
-/** What plays where our own part in the group takes its time, as where a thread comes up late on a machine that is busy. */
+/** Playback while our own part in the group is late, as when a thread starts late on a busy machine. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Duration, Effect, Layer } from "effect"
 import * as Dave from "../../src/Dave.ts"
@@ -6,7 +6,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as Rig from "./rig.ts"
 
-/** A driver whose groups have their first key package so late. */
+/** A driver whose groups get their first key package this late. */
 const late = (by: Duration.Input) =>
   Layer.fresh(VoiceDriver.layer).pipe(
     Layer.provide(Layer.effect(
@@ -29,9 +29,9 @@ const late = (by: Duration.Input) =>
     ))
   )
 
-describe("a part in the group that comes late", () => {
+describe("a group that is late", () => {
   for (const by of ["100 millis", "3 seconds", "8 seconds"] as const) {
-    it.effect(`by ${by}: what plays waits for it, and is heard from its first frame`, () =>
+    it.effect(`by ${by} makes playback wait, which is then heard from its first frame`, () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const guest = yield* discord.join({ user: "guest", channel: "lobby" })

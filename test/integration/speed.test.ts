@@ -1,4 +1,6 @@
-/** Filters that change the speed: all times of a track are those of its source, and what is timed is timed by what is heard. */
+/**
+ * Filters that change the speed: all positions of a track are those of its source, and timing follows what is heard.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
@@ -7,7 +9,7 @@ import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
 
-/** Two samples of each pair become one. All pieces of these sources are even. */
+/** Keeps one of two samples. All pieces of these sources have an even length. */
 const faster = () => (samples: Float32Array) => samples.filter((_, i) => (i >> 1) % 2 === 0)
 
 const slower = () => (samples: Float32Array) =>
@@ -27,9 +29,9 @@ const inSession = <A>(
     return { result, sound: yield* Hearing.decode(yield* guest.heard) }
   })).pipe(Effect.provide(Layer.merge(OpusDecoder.layer, Rig.memory())))
 
-describe("a track at another speed", () => {
+describe("a track at a different speed", () => {
   for (const seekable of [true, false]) {
-    it.effect(`is at the place of its source, and seeks there, ${seekable ? "by its source" : "by reading on"}`, () =>
+    it.effect(`reports and seeks positions of its source, ${seekable ? "by its source" : "by reading on"}`, () =>
       Effect.gen(function*() {
         const { result, sound } = yield* inSession((session) =>
           Effect.orDie(Effect.gen(function*() {
@@ -47,13 +49,13 @@ describe("a track at another speed", () => {
           }))
         )
         assert.closeTo(result, 6_000, 50)
-        // a second of it, and the last two seconds in one
+        // one second of it, and its last two seconds in one
         assert.closeTo(sound.left.length / 48_000, 2, 0.4)
         assert.closeTo(Hearing.levelOf(sound.left, 440, 24_000, 9_600), 0.3, 0.05)
       }))
   }
 
-  it.effect("goes on where it was in its last pass when it is to be looped", () =>
+  it.effect("keeps its position when it is looped in its last pass", () =>
     Effect.gen(function*() {
       const { result } = yield* inSession((session) =>
         Effect.orDie(Effect.gen(function*() {
@@ -71,7 +73,7 @@ describe("a track at another speed", () => {
       assert.closeTo(result.end, 2_000, 50)
     }))
 
-  it.effect("begins, ends and tells its marks at places of its source", () =>
+  it.effect("starts, ends and reports marks at positions of its source", () =>
     Effect.gen(function*() {
       for (const [seekable, speed] of [[true, 2], [false, 2], [true, 0.5]] as const) {
         const { result, sound } = yield* inSession((session) =>
@@ -100,7 +102,7 @@ describe("a track at another speed", () => {
       }
     }))
 
-  it.effect("crosses with the next one for as long as is heard", () =>
+  it.effect("crossfades with the next track for the given time as it is heard", () =>
     Effect.gen(function*() {
       for (const speed of [2, 0.5]) {
         const { sound } = yield* inSession((session) =>

@@ -4,7 +4,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import * as Rig from "./rig.ts"
 
-/** What the gateway of somebody else hears of us. */
+/** What somebody else's gateway receives about the bot. */
 const heardOf = Effect.fnUntraced(function*(user: string) {
   const discord = yield* Emulator.Emulator
   const { id } = yield* discord.user(user)
@@ -27,8 +27,8 @@ const heardOf = Effect.fnUntraced(function*(user: string) {
 
 const moderators: Emulator.WorldOptions = { users: [{ name: "bot", bot: true, moderator: true }] }
 
-describe("our part in a stage", () => {
-  it.effect("is asked for, and refused in Discord's words", () =>
+describe("the bot's role in a stage", () => {
+  it.effect("can be requested, and a refusal is reported in Discord's words", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const heard = yield* heardOf("bot")
@@ -53,7 +53,7 @@ describe("our part in a stage", () => {
       yield* Rig.blameless
     })).pipe(Effect.provide(Rig.memory())))
 
-  it.effect("is taken by who may, and given back", () =>
+  it.effect("can be taken by a moderator, and given back", () =>
     Rig.run(Effect.gen(function*() {
       const session = yield* Rig.join("stage")
       for (const part of ["audience", "speaker", "audience"] as const) {
@@ -63,7 +63,7 @@ describe("our part in a stage", () => {
       }
     })).pipe(Effect.provide(Rig.memory({ world: moderators }))))
 
-  it.effect("is not this library's where the gateway is another's", () =>
+  it.effect("is Unsupported with a gateway of another library", () =>
     Rig.run(Effect.gen(function*() {
       const { setStage: _, ...gateway } = yield* Gateway.Gateway
       const session = yield* Effect.provideService(Rig.join("stage"), Gateway.Gateway, gateway)

@@ -10,21 +10,21 @@ import * as Rig from "./rig.ts"
 const seconds = 30
 const spoken = seconds * 50
 
-/** When reports are sent is drawn: an estimate of jitter is far from the mean at one moment in twenty. */
+/** Reports are sent at random times: at one moment in twenty, an estimate of jitter is far from the mean. */
 const seeded = Random.withSeed("reports")
 
 /** Listens without keeping anything. */
 const listen = (session: VoiceSession.VoiceSession) =>
   Effect.forkScoped(Stream.runDrain(session.packets), { startImmediately: true })
 
-describe("Statistics of a call", () => {
-  it.effect("know the round trips", () =>
+describe("statistics of a call", () => {
+  it.effect("contain all round trips", () =>
     Rig.run(Effect.gen(function*() {
       const session = yield* Rig.join("lobby")
       yield* Rig.guest()
       const track = yield* session.play(Rig.source(500))
       yield* track.awaitEnd
-      // the main gateway's first heartbeat comes within its interval
+      // the first heartbeat of the main gateway comes within its interval
       yield* Effect.sleep("45 seconds")
       const { gatewayRoundTripMs, mediaRoundTripMs, pingRoundTripMs, roundTripMs, rtcpReceived, rtcpSent } =
         yield* session
@@ -37,11 +37,11 @@ describe("Statistics of a call", () => {
       yield* Rig.blameless
     })).pipe(seeded, Effect.provide(Rig.memory({ network: { latencyMs: 37 } }))))
 
-  it.effect("count no stall where a source comes late, whether that is mixed or not", () =>
+  it.effect("count no stall if a source is late, mixed or not", () =>
     Rig.run(Effect.gen(function*() {
       const session = yield* Rig.join("lobby")
       yield* Rig.guest()
-      // as it is made: every tenth piece of 20 ms is 40 ms late
+      // as speech is made: every tenth piece of 20 ms is 40 ms late
       const late = (i: number) => Effect.sleep(i % 10 === 9 ? "60 millis" : "20 millis")
       const pieces = Stream.mapEffect(Stream.range(0, 49), (i) => Effect.as(late(i), new Int16Array(960).fill(1_000)))
       const frames = Stream.mapEffect(
@@ -58,11 +58,11 @@ describe("Statistics of a call", () => {
       }
       const { reanchored, silencePacketsSent } = yield* session.statistics
       assert.strictEqual(reanchored, 0)
-      // what is not mixed was closed in between, too
+      // the stream was also closed in between for what is not mixed
       assert.isAbove(silencePacketsSent, 12 * 5)
     })).pipe(Effect.provide([Rig.memory(), OpusEncoder.layer])))
 
-  it.effect("know loss and jitter of what we send, as the server counts them", () =>
+  it.effect("contain the loss and jitter of what we send, as the server counts them", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const session = yield* Rig.join("lobby")
@@ -79,17 +79,17 @@ describe("Statistics of a call", () => {
       const { packetsSent, sentJitterMs, sentLost } = yield* session.statistics
       const heard = yield* guest.heard
       const missing = packetsSent - heard.length
-      // the last report is up to 7.5 s old, and every sender report may be lost as well
+      // the last report is up to 7.5 s old, and any sender report may be lost as well
       assert.isAtLeast(sentLost ?? 0, missing * 0.6)
       assert.isAtMost(sentLost ?? 0, missing)
       assert.isAtLeast(shares.length, 3)
       assert.approximately(shares.reduce((sum, share) => sum + share, 0) / shares.length, 0.1, 0.04)
-      // two uniform delays of up to 15 ms differ by 5 ms in the mean
+      // two uniform delays of up to 15 ms differ by 5 ms on average
       assert.approximately(sentJitterMs ?? 0, 5, 1.5)
       yield* Rig.blameless
     })).pipe(seeded, Effect.provide(Rig.memory())))
 
-  it.effect("know loss and jitter of what we hear, by source", () =>
+  it.effect("contain the loss and jitter of what we hear, by source", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -105,7 +105,7 @@ describe("Statistics of a call", () => {
         statistics.sources.find((source) => source.userId === userId) ?? assert.fail("no such source")
       )
       const sent = spoken + 5
-      // what is lost before the first that comes, and behind the last, nobody can miss
+      // losses before the first packet that arrives and after the last one cannot be noticed
       assert.isAtMost((of?.packets ?? 0) + (of?.lost ?? 0), sent)
       assert.isAtLeast((of?.packets ?? 0) + (of?.lost ?? 0), sent - 10)
       assert.approximately((ofOther?.packets ?? 0) + (ofOther?.lost ?? 0), 50, 5)
@@ -117,7 +117,7 @@ describe("Statistics of a call", () => {
       yield* Rig.blameless
     })).pipe(seeded, Effect.provide(Rig.memory())))
 
-  it.effect("count what comes twice or late, and miss nothing for it", () =>
+  it.effect("count duplicates and late packets, and report no loss for them", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -131,7 +131,7 @@ describe("Statistics of a call", () => {
       assert.isAtLeast(packetsReordered, packetsReceived - 1_005 + 50)
     })).pipe(seeded, Effect.provide(Rig.memory())))
 
-  it.effect("tell the clocks of others, who hear ours", () =>
+  it.effect("contain the sender reports of others, which match what they sent", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -149,7 +149,7 @@ describe("Statistics of a call", () => {
         assert.isAtLeast(reports.length, 2)
         for (const report of reports) {
           assert.strictEqual(report.userId, second.userId)
-          // its timestamp is that of what was sent at the moment that it names
+          // its timestamp is that of what was sent at the time that it names
           const unixMs = Rtcp.unixMsOf(report.ntpTimestamp)
           const near = heard.find(({ arrivalMs }) => arrivalMs >= report.arrivalMs) ?? heard.at(-1)
           assert.isDefined(near)
@@ -168,7 +168,7 @@ describe("Statistics of a call", () => {
       yield* Rig.blameless
     })).pipe(seeded, Effect.provide(Rig.memory())))
 
-  it.effect("are reported to the server where that is wanted", () =>
+  it.effect("are reported to the server with reports: all", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
@@ -183,7 +183,7 @@ describe("Statistics of a call", () => {
       yield* Rig.blameless
     })).pipe(seeded, Effect.provide(Rig.memory())))
 
-  it.effect("go without reports where none are wanted", () =>
+  it.effect("send and receive no reports with reports: none", () =>
     Rig.run(Effect.gen(function*() {
       const session = yield* Rig.join("lobby", { reports: "none" })
       yield* Rig.guest()

@@ -13,7 +13,7 @@ const slow = (source: AudioSource.AudioSource, pullMs: number): AudioSource.Audi
   )
 })
 
-/** A source that takes some time to open, and for each piece, but for the first time. */
+/** A source that takes some time to open and for each piece, except the first time it is opened. */
 const slowAgain = (source: AudioSource.AudioSource, opensMs: number, pullMs: number): AudioSource.AudioSource => {
   let isFirst = true
   return {
@@ -26,8 +26,8 @@ const slowAgain = (source: AudioSource.AudioSource, opensMs: number, pullMs: num
   }
 }
 
-describe("a track behind another one, both of them mixed", () => {
-  it.effect("begins with the next sample where it is a voice and the other is none", () =>
+describe("a track after another one, both of them mixed", () => {
+  it.effect("begins with the next sample, whichever of the two ducks", () =>
     Effect.gen(function*() {
       const wave = Hearing.sine(440)
       const duck = { gain: 1 }
@@ -50,7 +50,7 @@ describe("a track behind another one, both of them mixed", () => {
       }
     }))
 
-  it.effect("waits for it also where it is sought in when both are in the mix", () =>
+  it.effect("waits for it even if that one is sought while both are in the mix", () =>
     Effect.gen(function*() {
       for (const pullMs of [0, 3, 30]) {
         const { sound, value } = yield* playing((session) =>
@@ -75,7 +75,7 @@ describe("a track behind another one, both of them mixed", () => {
       }
     }))
 
-  it.effect("begins where that one gives nothing any more after a seek, or is stopped", () =>
+  it.effect("begins when that one has nothing left after a seek, or is stopped", () =>
     Effect.gen(function*() {
       for (const isStopped of [false, true]) {
         const { sound, value } = yield* playing((session) =>
@@ -96,7 +96,7 @@ describe("a track behind another one, both of them mixed", () => {
       }
     }))
 
-  it.effect("waits for it also where that one waits and is sought in, and goes on to wait", () =>
+  it.effect("waits for one that is itself waiting and is sought, unless that one is stopped", () =>
     Effect.gen(function*() {
       for (const opensMs of [0, 30]) {
         for (const isStopped of [false, true]) {
@@ -108,7 +108,7 @@ describe("a track behind another one, both of them mixed", () => {
               })
               const third = yield* session.play(Hearing.pcm(Hearing.sine(2_000), 600), { after: second })
               yield* Effect.sleep("400 millis")
-              // all of it was read, so that those behind it are in the mix, and now more is
+              // all of it was read, so the tracks after it are in the mix; now there is more of it
               yield* first.loop(1)
               yield* second.seek("200 millis")
               yield* Effect.sleep("200 millis")
@@ -135,7 +135,7 @@ describe("a track behind another one, both of them mixed", () => {
       }
     }))
 
-  it.effect("waits for it also where it is sought in itself", () =>
+  it.effect("still waits after it was sought itself", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
         Effect.gen(function*() {
@@ -161,9 +161,9 @@ describe("a track behind another one, both of them mixed", () => {
           { opensMs: 0, pullMs: 0, ms: 1_010, behind: pcm, times: [880, 940, 980, 1_010, 1_030] },
           { opensMs: 30, pullMs: 0, ms: 1_010, behind: pcm, times: [880, 940, 980, 1_010, 1_030] },
           { opensMs: 0, pullMs: 30, ms: 1_010, behind: pcm, times: [880, 940, 980, 1_010, 1_030] },
-          // that one is over with a whole frame, and this one begins with the next
+          // the first ends with a whole frame, and this one begins with the next
           { opensMs: 0, pullMs: 0, ms: 1_000, behind: pcm, times: [860, 870, 880, 890] },
-          // a mix gives way to one of Opus there
+          // a mix gives way to Opus there
           { opensMs: 0, pullMs: 400, ms: 1_000, behind: opus, times: [940, 980, 1_010] }
         ]
         for (const { behind, ms, opensMs, pullMs, times } of cases) {
@@ -186,7 +186,7 @@ describe("a track behind another one, both of them mixed", () => {
               (_, frame) => [440, 1_000].map((hz) => Hearing.levelOf(sound.left, hz, 960 * frame, 960))
             )
             const begun = levels.findIndex(([, second = 0]) => second > 0.1)
-            // the other tone is in the first of these frames as well
+            // the first of these frames also contains the other tone
             const together = levels.slice(begun + 1).findIndex(([first = 0]) => first > 0.05)
             assert.strictEqual(together, -1, when)
             // nothing of it is missing

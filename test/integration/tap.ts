@@ -12,7 +12,7 @@ import type { VoiceError } from "../../src/VoiceError.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as VoiceUdp from "../../src/VoiceUdp.ts"
 
-/** A message that a bot has sent to a voice gateway. `socket` counts its voice WebSockets, from 1. */
+/** A message that a bot sent to a voice gateway. `socket` counts its voice WebSockets, from 1. */
 export interface Sent {
   readonly socket: number
   readonly atMs: number
@@ -20,7 +20,7 @@ export interface Sent {
   readonly d: Readonly<Record<string, unknown>>
 }
 
-/** The RTP header of a packet that a bot has sent. */
+/** The RTP header of a packet that a bot sent. */
 export interface SentPacket {
   readonly atMs: number
   readonly ssrc: number
@@ -29,18 +29,18 @@ export interface SentPacket {
   readonly bytes: number
 }
 
-/** What a bot does on its transports, seen from below: before any fault, and whether anybody hears it or not. */
+/** What a bot does on its transports, seen from below: before any fault, and whether anybody receives it or not. */
 export interface Tap {
   readonly sent: Array<Sent>
   readonly packets: Array<SentPacket>
-  /** Close codes of voice WebSockets that ended by themselves. */
+  /** Close codes of voice WebSockets that were closed by the other side. */
   readonly codes: Map<number, number>
-  /** Voice WebSockets that are open, and how many were at most. */
+  /** How many voice WebSockets are open, and the most that were open at once. */
   readonly voice: { open: number; most: number; made: number }
-  /** UDP sockets. */
+  /** The same for UDP sockets. */
   readonly datagram: { open: number; most: number }
   readonly gateway: { open: number; most: number }
-  /** The layers of the bot on these transports. */
+  /** The bot's layers on these transports. */
   readonly layer: Layer.Layer<
     Gateway.Gateway | VoiceDriver.VoiceDriver,
     VoiceError,
@@ -68,13 +68,13 @@ const messageOf = (frame: Transport.Frame): Pick<Sent, "op" | "d"> | undefined =
 
 const gatewayHost = "gateway.emulator"
 
-/** Milliseconds since now. */
+/** Returns a function for the milliseconds since this moment. */
 const elapsed = Effect.map(Clock.Clock, (clock) => {
   const startedAt = clock.monotonicTimeNanosUnsafe()
   return () => Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
 })
 
-/** Looks at the transports of the bot with this name. */
+/** Taps the transports of the bot with this name. */
 export const make = (user = "bot"): Tap => {
   const sent: Array<Sent> = []
   const packets: Array<SentPacket> = []
@@ -99,7 +99,7 @@ export const make = (user = "bot"): Tap => {
           const socket = ++voice.made
           const connection = yield* transport.connect(url, options)
           let left = false
-          // a socket that has ended is released at once: a fiber that waits for its code would come too late
+          // a socket that has ended is released at once: a fiber that waits for its code would be too late
           yield* Effect.addFinalizer(() =>
             Effect.sync(() => {
               const { state } = connection.frames

@@ -11,7 +11,7 @@ const rate = 48_000
 const left = 440
 const right = 1_250
 
-/** Two seconds of stereo: another tone in each ear. */
+/** Two seconds of stereo, with a different tone in each ear. */
 const tone = Int16Array.from({ length: 2 * 2 * rate }, (_, i) => {
   const hertz = i % 2 === 0 ? left : right
   return Math.round(8_000 * Math.sin((2 * Math.PI * hertz * (i >> 1)) / rate))

@@ -4,7 +4,7 @@ import * as OpusEncoder from "../../src/OpusEncoder.ts"
 
 export const codecs = Layer.merge(OpusEncoder.layer, OpusDecoder.layer)
 
-/** Frames of 20 ms of a tone, in two channels that are the same; `level` is its peak. */
+/** Frames of 20 ms of a tone, the same in both channels; `level` is its peak. */
 export const tone = (hertz: number, count: number, level: number) =>
   Array.from({ length: count }, (_, frame) => {
     const pcm = new Int16Array(1920)
@@ -14,7 +14,7 @@ export const tone = (hertz: number, count: number, level: number) =>
     return pcm
   })
 
-/** Samples as Opus, by the encoder of the layer. */
+/** Samples as Opus, encoded by the encoder of the layer. */
 export const encoded = Effect.fnUntraced(
   function*(pcm: ReadonlyArray<Int16Array>, options?: OpusEncoder.EncoderOptions) {
     const encoder = yield* (yield* OpusEncoder.OpusEncoder).make(options)

@@ -4,7 +4,9 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 
-/** Why a session connects anew in two minutes in which nothing comes over UDP, behind one in which something did. */
+/**
+ * Why a session reconnects within two minutes in which nothing comes over UDP, after one minute in which something did.
+ */
 const reasons = Effect.fnUntraced(function*(options: Partial<VoiceSession.JoinOptions>) {
   const discord = yield* Emulator.Emulator
   const session = yield* Rig.join("lobby", options)
@@ -22,14 +24,14 @@ const reasons = Effect.fnUntraced(function*(options: Partial<VoiceSession.JoinOp
   return [...found]
 })
 
-describe("A session whose answers over UDP have stopped", () => {
+describe("a session that no longer gets answers over UDP", () => {
   const test = (name: string, options: Partial<VoiceSession.JoinOptions>, wanted: string | undefined) =>
     it.effect(name, () =>
       Rig.run(Effect.gen(function*() {
         assert.strictEqual((yield* reasons(options))[0], wanted)
       })).pipe(Effect.provide(Rig.memory())))
 
-  test("connects anew", {}, "UdpLost")
-  test("connects anew if that is said", { udpSilence: "lost" }, "UdpLost")
-  test("stays where it is if that is said", { udpSilence: "ignored" }, undefined)
+  test("reconnects by default", {}, "UdpLost")
+  test("reconnects with udpSilence: lost", { udpSilence: "lost" }, "UdpLost")
+  test("stays connected with udpSilence: ignored", { udpSilence: "ignored" }, undefined)
 })

@@ -29,7 +29,7 @@ const visit = (version: VoiceVersion, mode: EncryptionMode) =>
       Stream.runCollect,
       Effect.forkChild({ startImmediately: true })
     )
-    // from here on packets are opened
+    // from here on, packets are decrypted
     yield* session.statistics
     yield* Effect.forkChild(Effect.orDie(guest.speak(spoken)), { startImmediately: true })
     const track = yield* session.play(Rig.source(30, 2))
@@ -52,12 +52,12 @@ const visit = (version: VoiceVersion, mode: EncryptionMode) =>
 
 const suite = (profile: Profile.Profile) => {
   for (const version of profile.versions) {
-    it.live(`version ${version}, each mode`, () =>
+    it.live(`arrives intact at version ${version}, in each mode`, () =>
       Effect.forEach(profile.modes, (mode) =>
         visit(version, mode).pipe(
           Effect.scoped,
           Effect.andThen(Rig.settled(Rig.left)),
-          // no channel of today is open to what is not encrypted
+          // no channel of today is open to a bot that cannot encrypt
           Effect.provide(
             Rig.loopback({ profile: isEncrypted(version) ? profile : { ...profile, channelE2ee: "optional" } }),
             { local: true }
@@ -66,7 +66,7 @@ const suite = (profile: Profile.Profile) => {
   }
 }
 
-describe("both directions over real sockets", () => {
-  describe("Discord of today", () => suite(Profile.today))
-  describe("Discord of 2022", () => suite(Profile.year2022))
+describe("audio in both directions over real sockets", () => {
+  describe("with Discord of today", () => suite(Profile.today))
+  describe("with Discord of 2022", () => suite(Profile.year2022))
 })

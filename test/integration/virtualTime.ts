@@ -10,7 +10,7 @@ interface Sleeper {
 
 const isBefore = (a: Sleeper, b: Sleeper) => a.atMs < b.atMs || (a.atMs === b.atMs && a.number < b.number)
 
-/** A heap of sleepers, the earliest first; of two at the same time, the one that has slept longer. */
+/** A heap of sleepers, the earliest first; of two with the same time, the one that has slept longer comes first. */
 const makeSleepers = () => {
   const heap: Array<Sleeper> = []
   const at = (index: number): Sleeper | undefined => heap[index]
@@ -52,13 +52,14 @@ const makeSleepers = () => {
   }
 }
 
-/** What is not Effect begins within this time, if it does at all. */
+/** Anything that is not Effect begins within this time, if at all. */
 const startMs = 1
 
 /**
- * Runs a program on virtual time that passes by itself: whenever every fiber waits, it is the time of the next one that
- * sleeps. It does what a `TestClock` that is moved on and on does, without a turn of the event loop for each step, which is
- * what thousands of runs take. `timers` says how many fibers sleep at the moment. A program that waits for what never comes, or has not ended after `limitMs`, hangs.
+ * Runs a program on virtual time that passes on its own: whenever every fiber waits, the time jumps to that of the next
+ * sleeper. It does what a `TestClock` that is constantly adjusted does, but without a turn of the event loop for each
+ * step, which makes thousands of runs possible. `timers` says how many fibers are sleeping. A program that waits for
+ * something that never comes, or has not ended after `limitMs`, hangs.
  */
 export const run = <A, E>(
   program: Effect.Effect<A, E> | ((timers: () => number) => Effect.Effect<A, E>),
@@ -132,11 +133,11 @@ export const run = <A, E>(
 
     const fiber = Effect.runFork(Effect.provideService(effect, Clock.Clock, clock), { scheduler })
     let interrupted = false
-    /** Turns of the event loop in a row in which nothing happened: a library may still have to start. */
+    /** Consecutive turns of the event loop in which nothing happened: a library may still have to start. */
     let idle = 0
     while (true) {
       settle()
-      // codecs are made with promises, which need no time, but their turn
+      // codecs are made with promises, which take no time, but need their turn
       await undefined
       if (nowMs < startMs) await starting()
       const exit = fiber.pollUnsafe()

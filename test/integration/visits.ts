@@ -18,14 +18,14 @@ const happenings: ReadonlyArray<(faults: Emulator.Faults) => Effect.Effect<void,
   (faults) => faults.kick("bot")
 ]
 
-/** These are slow to mend, because a main gateway is not asked again at once. */
+/** Recovery from these is slow, because a main gateway is not asked again at once. */
 const rareHappenings: typeof happenings = [
   (faults) => faults.terminateGateway("bot"),
   (faults) => faults.reconnectGateway("bot"),
   (faults) => faults.dropGatewaySession("bot")
 ]
 
-/** How long at most, in milliseconds, it takes until something happens, and from then on. */
+/** The most milliseconds until something happens, and from then on. */
 export interface Stay {
   readonly beforeMs: number
   readonly afterMs: number
@@ -33,7 +33,7 @@ export interface Stay {
 
 const leisurely: Stay = { beforeMs: 100, afterMs: 700 }
 
-/** The limit of messages is reached soon, and sessions end whose requests are not answered yet. */
+/** The limit of messages is reached soon, and sessions end before their requests are answered. */
 export const hasty: Stay = { beforeMs: 20, afterMs: 60 }
 
 /** Joins, plays, has something happen to it, and leaves: in the middle of that, after it, or because of it. */
@@ -61,7 +61,7 @@ export const visit = Effect.fnUntraced(function*(random: Random, number: number,
 /** What keeps this process awake, by kind: sockets, timers and the like. */
 const resources = () => process.getActiveResourcesInfo().toSorted()
 
-/** Makes so many visits over real sockets, and compares what the process holds before and after. */
+/** Makes this many visits over real sockets, and compares what the process holds before and after. */
 export const leavesNothing = (count: number) =>
   Effect.gen(function*() {
     const random = EmulatorRandom.make(6)
@@ -72,7 +72,7 @@ export const leavesNothing = (count: number) =>
         Effect.provide(Rig.loopback(), { local: true }),
         Effect.provideService(References.MinimumLogLevel, "None")
       )
-    // what is made once in a process
+    // things that are made once in a process
     yield* some(0, 1)
     const before = resources()
     yield* some(0, count)

@@ -13,14 +13,14 @@ const worker = Effect.acquireRelease(
 )
 
 describe("a driver in a worker thread", () => {
-  it.live("carries a whole visit", () =>
+  it.live("handles a whole visit", () =>
     Effect.gen(function*() {
       const line = VoiceDriver.layerMessagePort(yield* worker)
       yield* Effect.provide(Rig.visit, line)
       yield* Rig.settled(Rig.left)
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
-  it.live("carries two connections at once, and the same after them", () =>
+  it.live("handles two connections at once, and another one after them", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* discord.createGuild({ name: "second" })
@@ -60,7 +60,7 @@ describe("a driver in a worker thread", () => {
       }).pipe(Effect.scoped, Effect.provide(VoiceDriver.layerMessagePort(thread)))
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
-  it.live("has no ring open any more when it has died, so that what was sent of it is known", () =>
+  it.live("holds no ring after it has died, so that it is known how much of it was sent", () =>
     Effect.gen(function*() {
       const thread = yield* worker
       const info = yield* Rig.grant("lobby")
@@ -68,7 +68,7 @@ describe("a driver in a worker thread", () => {
         const driver = yield* VoiceDriver.VoiceDriver
         const connection = yield* driver.connect(info)
         const events = yield* connection.events
-        // of 20 seconds, so that it plays for as long as this takes
+        // 20 seconds long, so that it plays for as long as this takes
         const playing = FrameRing.make({ capacityBytes: 1_000_000 })
         for (const { data, samples } of Rig.frames(1_000)) assert.isTrue(playing.write(data, samples))
         const waiting = Rig.ringOf(Rig.frames(50))
@@ -85,7 +85,7 @@ describe("a driver in a worker thread", () => {
       }).pipe(Effect.scoped, Effect.provide(VoiceDriver.layerMessagePort(thread)))
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
-  it.live("ends the session when an exception ends the thread, and not the program", () =>
+  it.live("ends the session, but not the program, when an exception ends the thread", () =>
     Effect.gen(function*() {
       const thread = yield* worker
       yield* Effect.gen(function*() {
@@ -101,7 +101,7 @@ describe("a driver in a worker thread", () => {
       }).pipe(Effect.scoped, Effect.provide(VoiceDriver.layerMessagePort(thread)))
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
-  it.live("lets us hear what it sends", () =>
+  it.live("reports the frames that it sends", () =>
     Effect.gen(function*() {
       const line = VoiceDriver.layerMessagePort(yield* worker)
       yield* Effect.gen(function*() {

@@ -1,5 +1,5 @@
 /**
- * A foreign client in a process of its own: a script that drives a library as its users do, and tells the test what it
+ * A foreign client in its own process: a script that drives a library as its users do, and reports to the test what it
  * sees. The library is unmodified, and trusts the emulator's certificate as it would any other CA.
  */
 import { Data, Deferred, Effect, type Scope } from "effect"
@@ -9,21 +9,21 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** What a script tells: anything that JSON can say, with a tag. */
+/** What a script reports: anything that JSON can express, with a tag. */
 export interface Told {
   readonly _tag: string
   readonly [field: string]: unknown
 }
 
-/** A script that ended, or did not tell what was waited for. Its last words are in the message. */
+/** A script ended, or did not report what was awaited. Its last reports and output are in the message. */
 export class ForeignFailed extends Data.TaggedError("ForeignFailed")<{ readonly message: string }> {}
 
 export interface Foreign {
-  /** All that was told so far, in order. */
+  /** Everything reported so far, in order. */
   readonly told: () => ReadonlyArray<Told>
   /**
-   * The first thing told that fits, from `after` (a number of things told) on. Fails when the script ends before, or when it
-   * takes longer than 100 seconds, or what `Script` says.
+   * The first matching report, starting at `after` (a number of reports). Fails if the script ends first, or if it
+   * takes longer than 100 seconds, or the time in `Script`.
    */
   readonly until: <A extends Told>(
     fits: (told: Told) => told is A,
@@ -31,27 +31,27 @@ export interface Foreign {
   ) => Effect.Effect<A, ForeignFailed>
   /** The same for a tag. */
   readonly untilTag: (tag: string, after?: number) => Effect.Effect<Told, ForeignFailed>
-  /** Calls the listener with everything that is told from now on; the result ends that. */
+  /** Calls the listener with every report from now on. Call the result to stop. */
   readonly listen: (listener: (told: Told) => void) => () => void
-  /** Tells the script something. */
+  /** Sends the script a command. */
   readonly tell: (command: Told) => Effect.Effect<void>
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
-  /** Waits until the script has ended, and gives its exit code. */
+  /** Waits until the script has ended, and returns its exit code. */
   readonly ended: Effect.Effect<number | null>
   /** What it wrote to standard output and standard error. */
   readonly output: () => string
 }
 
 /**
- * A script, a path from this folder, and what runs it: the Node of the tests, or another program, such as a Python, whose
- * library may take its time.
+ * A script (a path relative to this folder), and what runs it: the Node of the tests, or another program, such as a
+ * Python, whose library may be slow.
  */
 export type Script = string | { readonly script: string; readonly interpreter: string; readonly patienceMs: number }
 
-/** Starts a script. `args` is what it gets as its one argument, in JSON. The process ends with the scope. */
+/** Starts a script. `args` is passed as its only argument, in JSON. The process ends with the scope. */
 export const start = Effect.fnUntraced(function*(program: Script, options: {
   readonly args: unknown
-  /** A certificate to trust: by Node beside those that it trusts, by OpenSSL alone. */
+  /** A certificate to trust. Node trusts it in addition to its own; OpenSSL trusts only this one. */
   readonly ca?: string | undefined
   readonly env?: { readonly [name: string]: string } | undefined
   readonly execArgv?: ReadonlyArray<string> | undefined
@@ -100,7 +100,7 @@ export const start = Effect.fnUntraced(function*(program: Script, options: {
   child.stdout?.on("data", (part) => output.push(String(part)))
   child.stderr?.on("data", (part) => output.push(String(part)))
   child.on("message", (message) => {
-    // scripts tell what `Told` says, through `tell` of `script.ts`
+    // scripts send `Told`, through `tell` of `script.ts`
     const one = message as Told
     told.push(one)
     for (const listener of listeners) listener(one)

@@ -1,6 +1,6 @@
 /**
- * An end-to-end encrypted channel with a foreign client in it, our client and scripted members: whether all are in one
- * group, and whether each hears each while the group changes.
+ * An end-to-end encrypted channel with a foreign client, our client and scripted members. The trials check whether all
+ * are in one group, and whether everyone hears everyone while the group changes.
  */
 import { assert } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
@@ -11,7 +11,7 @@ import * as Rig from "../integration/rig.ts"
 import type * as Foreign from "./Foreign.ts"
 import * as Trial from "./Trial.ts"
 
-/** The channels "secure" and "vault" demand encryption, "lobby" does not. */
+/** The channels "secure" and "vault" require encryption, "lobby" does not. */
 export const discordOf = (habits: Partial<Profile.Profile>) =>
   Emulator.layer({
     tls: true,
@@ -19,18 +19,18 @@ export const discordOf = (habits: Partial<Profile.Profile>) =>
     world: { channels: [{ name: "vault", e2ee: "required" }, { name: "lobby", e2ee: "optional" }] }
   })
 
-/** Audio comes as Discord's servers send it, with extension and padding. */
+/** Audio as Discord's servers send it, with extension and padding. */
 export const discord = discordOf({ maxPadding: 200, paddingRate: 1 })
 
 type Where = ReturnType<typeof discordOf>
 
-/** Runs a trial where it shall be. */
+/** Runs a trial with the given layer. */
 const on = <A, E>(trial: Effect.Effect<A, E, Emulator.Emulator>, _: Foreign.Script, where: Where = discord) =>
   Effect.provide(trial, where)
 
 const patienceMs = 60_000
 
-/** As that of the trials, but asks seldom: there is much to compare. */
+/** Like `until` of the trials, but checks less often: there is much to compare. */
 const until = <R>(check: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   check.pipe(
     Effect.catchDefect(() => Effect.fail("not yet")),
@@ -40,8 +40,8 @@ const until = <R>(check: Effect.Effect<void, never, R>): Effect.Effect<void, nev
   )
 
 /**
- * Waits until these are the members of the group of a channel, and all of them say so: the voice privacy code is the same
- * everywhere, and nothing is under way.
+ * Waits until exactly these are the members of a channel's group, and all of them agree: the voice privacy code is the
+ * same everywhere, and no change is pending.
  */
 export const agreed = Effect.fnUntraced(function*(
   channel: string,
@@ -71,7 +71,9 @@ export const agreed = Effect.fnUntraced(function*(
   }))
 })
 
-/** The verification codes of the client and each other are the same on both sides. They take a moment each. */
+/**
+ * The verification codes between the client and each of the others are the same on both sides. They take a moment each.
+ */
 export const verified = Effect.fnUntraced(function*(
   client: Trial.Client,
   guests: ReadonlyArray<Emulator.Participant>,
@@ -88,14 +90,14 @@ export const verified = Effect.fnUntraced(function*(
   }
 })
 
-/** Marks the packets of a conversation, behind the seeds of speeches. */
+/** Marks the packets of a conversation. It is greater than the seeds of speeches. */
 const mark = 0xf0
 
 const ofConversation = (packet: Uint8Array) => packet[0] === 0xfc && packet[3] === mark
 
 const numberOf = (packet: Uint8Array) => (packet[1] ?? 0) * 256 + (packet[2] ?? 0)
 
-/** The packet with this number, below 65536: all are different, and as they could be. */
+/** The packet with this number, below 65536. All of them are different and plausible. */
 const packetOf = (number: number) => {
   const data = new Uint8Array(4 + (number * 37) % 120)
   for (let at = 0; at < data.length; at++) data[at] = (at * 7 + number * 13) & 0xff
@@ -109,11 +111,11 @@ const enough = 2 * breathLength
 /** Somebody who says one numbered packet after another. */
 interface Talk {
   readonly userId: string
-  /** The number of the first packet of the breath that comes next. */
+  /** The number of the first packet of the next breath. */
   readonly next: () => number
 }
 
-/** What was said so far: who comes back goes on counting. Each of its members talks until the scope closes. */
+/** What was said so far: a member who comes back continues the count. Each member talks until the scope closes. */
 const conversation = () => {
   const said = new Map<string, number>()
   const talk = Effect.fnUntraced(function*<E, R>(
@@ -141,7 +143,7 @@ const conversation = () => {
   }
 }
 
-/** What somebody has heard of a user so far. */
+/** What somebody has heard from a user so far. */
 interface Ear {
   readonly userId: string
   readonly heard: (userId: string) => Effect.Effect<ReadonlyArray<Uint8Array>>
@@ -158,8 +160,8 @@ const earOfGuest = ({ heard, userId }: Emulator.Participant): Ear => ({
 })
 
 /**
- * From the next breath on everybody hears everybody, without a gap: call it when all agree about the group. What was heard
- * before, while the group was changing, has only to be what was said, in order.
+ * From the next breath on, everyone hears everyone without a gap: call it when all agree about the group. What was
+ * heard earlier, while the group was changing, only has to be what was said, in order.
  */
 const everyoneHears = Effect.fnUntraced(function*(
   ears: ReadonlyArray<Ear>,
@@ -172,7 +174,7 @@ const everyoneHears = Effect.fnUntraced(function*(
       heard: Effect.map(ear.heard(talk.userId), (packets) => packets.filter(ofConversation))
     }))
   )
-  // whose audio it is has to have come through, over TCP
+  // the message that says whose audio it is, sent over TCP, has to have arrived
   for (const { heard, name } of pairs) {
     yield* until(Effect.map(heard, (packets) => assert.isNotEmpty(packets, name)))
   }
@@ -191,7 +193,10 @@ const everyoneHears = Effect.fnUntraced(function*(
   }
 })
 
-/** A guest and the client are together, talking; we come, somebody else comes and goes, we go, and all of it again. */
+/**
+ * A guest and the client talk to each other; our client joins, another member joins and leaves, our client leaves, and
+ * all of it happens again.
+ */
 export const othersComeAndGo = Effect.fnUntraced(
   function*(script: Foreign.Script, _on: Where = discord) {
     const discord = yield* Emulator.Emulator
@@ -230,7 +235,7 @@ export const othersComeAndGo = Effect.fnUntraced(
   on
 )
 
-/** The codes that the client shows are those of the others, and a newcomer changes the one of all. */
+/** The codes that the client shows are those of the others, and a newcomer changes the code of everyone. */
 export const showsCodes = Effect.fnUntraced(
   function*(script: Foreign.Script, _on: Where = discord) {
     const discord = yield* Emulator.Emulator
@@ -252,8 +257,8 @@ export const showsCodes = Effect.fnUntraced(
 )
 
 /**
- * The Welcome is late, and the client plays before it is there. What it says in the clear goes through the server, and no
- * listener takes it; later it is heard.
+ * The Welcome is late, and the client plays before it arrives. What it sends in the clear passes the server, but no
+ * listener accepts it; later the client is heard.
  */
 export const speaksTooEarly = Effect.fnUntraced(
   function*(script: Foreign.Script, _on: Where = discord) {
@@ -276,7 +281,7 @@ export const speaksTooEarly = Effect.fnUntraced(
   on
 )
 
-/** Waits until a channel goes without encryption, and our client knows it. */
+/** Waits until a channel is unencrypted, and our client knows it. */
 const plain = Effect.fnUntraced(function*(channel: string, us: Trial.Ours) {
   const discord = yield* Emulator.Emulator
   const channelId = yield* Effect.orDie(discord.channel(channel))
@@ -287,7 +292,7 @@ const plain = Effect.fnUntraced(function*(channel: string, us: Trial.Ours) {
   }))
 })
 
-/** Somebody comes who cannot encrypt, and goes again: the call goes without, and is encrypted afterwards. */
+/** A member who cannot encrypt joins and leaves: the call becomes unencrypted, and encrypted again afterward. */
 export const goesWithout = Effect.fnUntraced(
   function*(script: Foreign.Script, _on: Where = discord) {
     const discord = yield* Emulator.Emulator
@@ -304,7 +309,7 @@ export const goesWithout = Effect.fnUntraced(
       const old = yield* discord.join({ user: "old", channel: "lobby", e2ee: false })
       yield* client.listen(old.userId)
       yield* plain("lobby", us)
-      // nothing shows when the client has executed the transition, too
+      // nothing shows when the client, too, has executed the transition
       const heard = Effect.map(old.heard, (all) => all.filter(({ userId }) => userId === client.userId))
       while ((yield* heard).every(({ silence }) => silence)) yield* client.play(Rig.frames(5, 53))
       yield* Trial.speaks(client, old, 3, us)
@@ -325,7 +330,7 @@ export const goesWithout = Effect.fnUntraced(
   on
 )
 
-/** The client cannot encrypt: while it is there nobody does. */
+/** The client cannot encrypt: while it is there, nobody does. */
 export const makesPlain = Effect.fnUntraced(
   function*(script: Foreign.Script, _on: Where = discord) {
     const discord = yield* Emulator.Emulator

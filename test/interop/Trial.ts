@@ -1,6 +1,6 @@
 /**
- * A foreign client on trial, and our client and the emulator with it: the test tells a script of `bot.ts` what to do, and
- * compares what each side heard with what the other one said.
+ * A trial of a foreign client, together with our client and the emulator. The test tells a script of `bot.ts` what to
+ * do, and compares what each side heard with what the other one said.
  */
 import { assert } from "@effect/vitest"
 import { Effect, Layer, Redacted, Stream } from "effect"
@@ -20,17 +20,17 @@ export interface Client {
   readonly playFile: (path: string) => Effect.Effect<void, Foreign.ForeignFailed>
   readonly listen: (userId: string) => Effect.Effect<void, Foreign.ForeignFailed>
   readonly leave: Effect.Effect<void, Foreign.ForeignFailed>
-  /** What the library shows as the voice privacy code, if it has one. */
+  /** What the library shows as the voice privacy code, if there is one. */
   readonly privacyCode: Effect.Effect<unknown, Foreign.ForeignFailed>
   /** What the library shows as the verification code of another user. */
   readonly verificationCode: (userId: string) => Effect.Effect<unknown, Foreign.ForeignFailed>
-  /** What it heard of a user so far, without the silence that closes a speech. */
+  /** What it has heard from a user so far, without the silence that closes a speech. */
   readonly heard: (userId: string) => ReadonlyArray<Uint8Array>
 }
 
 const voiced = (payload: Uint8Array) => payload.length > 0 && !OpusPacket.isSilence(payload)
 
-/** Starts `script` as the bot of the emulator that is given. */
+/** Starts `script` as the emulator's bot. */
 export const start = Effect.fnUntraced(
   function*(script: Foreign.Script, extra: { readonly [name: string]: unknown } = {}) {
     const discord = yield* Emulator.Emulator
@@ -111,7 +111,7 @@ export const ours = Effect.fnUntraced(function*(channel: string) {
     Effect.ignore,
     Effect.forkScoped({ startImmediately: true })
   )
-  // audio may overtake the word of whose it is
+  // audio may overtake the message that says whose it is
   const heard = (userId: string) =>
     packets.filter((packet) => (packet.userId ?? userId) === userId && voiced(packet.payload))
       .map(({ payload }) => payload)
@@ -126,15 +126,15 @@ export const packetsOf = (path: string) =>
 
 const patienceMs = 60_000
 
-/** Asks again until it holds; after a minute it has to. */
+/** Repeats the check until it holds; it has to after a minute. */
 export const until = <R>(check: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.timeoutOrElse(Rig.settled(check), { duration: patienceMs, orElse: () => check })
 
-/** The library said that its connection is in this state. */
+/** The library reported that its connection is in this state. */
 export const isState = (name: string) => (told: Foreign.Told): told is Foreign.Told =>
   told._tag === "State" && told["name"] === name
 
-/** Waits until the client is in no channel any more. */
+/** Waits until the client is no longer in any channel. */
 export const gone = Effect.fnUntraced(function*(client: Client) {
   const discord = yield* Emulator.Emulator
   yield* until(Effect.gen(function*() {
@@ -144,8 +144,8 @@ export const gone = Effect.fnUntraced(function*(client: Client) {
 })
 
 /**
- * What a client acknowledges in its heartbeats: first with one numbered message there, which has the number 0, then with
- * number 3 there, too.
+ * What a client acknowledges in its heartbeats: first after one numbered message, which has the number 0, and then
+ * after the number 3 as well.
  */
 export const acknowledgements = Effect.fnUntraced(function*(client: Client) {
   const discord = yield* Emulator.Emulator
@@ -153,7 +153,7 @@ export const acknowledgements = Effect.fnUntraced(function*(client: Client) {
   const numbers: Array<unknown> = []
   yield* discord.faults.add(({ frame, op, point, userId }) => {
     if (userId !== client.userId || typeof frame !== "string") return undefined
-    // of a newcomer only Clients Connect (op 11) and Speaking (op 5) shall come through
+    // of a newcomer's messages, only Clients Connect (op 11) and Speaking (op 5) may come through
     if (point === "voice-out" && (op === 18 || op === 20)) return { _tag: "Drop" }
     const { d, seq } = JSON.parse(frame)
     if (point === "voice-out" && seq !== undefined) numbers.push(seq)
@@ -181,7 +181,7 @@ const length = 20
 export const ofSpeech = (packets: ReadonlyArray<Uint8Array>, seed: number) =>
   packets.filter((packet) => packet[0] === 0xfc && packet[1] === 0 && packet[3] === seed)
 
-/** The client speaks: a guest and, if it is there, our client hear it bit for bit. */
+/** The client speaks: a guest and, if present, our client hear it bit for bit. */
 export const speaks = Effect.fnUntraced(function*(
   client: Client,
   guest: Emulator.Participant,
@@ -198,8 +198,8 @@ export const speaks = Effect.fnUntraced(function*(
 })
 
 /**
- * What somebody says is heard by the client bit for bit, once it knows who that is: Speaking (op 5) goes over TCP, and
- * audio that overtakes it is nobody's for the libraries, which drop it.
+ * The client hears a user bit for bit once it knows who that is: Speaking (op 5) goes over TCP, and libraries drop
+ * audio that overtakes it, because they do not know its user.
  */
 const understood = Effect.fnUntraced(function*<E, R>(
   client: Client,
@@ -215,7 +215,7 @@ const understood = Effect.fnUntraced(function*<E, R>(
   yield* until(Effect.sync(() => assert.deepStrictEqual(heard(seed), Rig.payloads(spoken))))
 })
 
-/** A guest and, if it is there, our client speak: the client hears them bit for bit. */
+/** A guest and, if present, our client speak: the client hears them bit for bit. */
 export const listens = Effect.fnUntraced(function*(
   client: Client,
   guest: Emulator.Participant,
@@ -232,8 +232,8 @@ export const listens = Effect.fnUntraced(function*(
 })
 
 /**
- * The emulator had an answer to everything that was asked, and nothing to object to. What it would advise is printed: it
- * is about the library, or the speed of the machine.
+ * The emulator had an answer to every request, and no objections. Its advice is printed: it concerns the library, or
+ * the speed of the machine.
  */
 export const blameless = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator

@@ -1,35 +1,35 @@
 /**
- * What a script of a whole voice client offers to the test, whatever its library: join, play, listen, leave. The test
- * says what to do through `Trial.ts`.
+ * The commands that a script of a whole voice client offers to the test, for any library: join, play, listen, leave.
+ * The test sends them through `Trial.ts`.
  */
 import type { Told } from "./Foreign.ts"
 import { args, fail, onTold, tell } from "./script.ts"
 
-/** Where the emulator is, and who the bot is in it. */
+/** Where the emulator is, and which user the bot is. */
 export interface Place {
   readonly gateway: string
   readonly rest: string
   readonly guild: string
   readonly user: string
   readonly token: string
-  /** Whether the library's end-to-end encryption is left on, as it is by default. */
+  /** Whether the library's end-to-end encryption stays on, as it is by default. */
   readonly e2ee?: boolean | undefined
 }
 
-/** A client in the words of its library. */
+/** A client, in the terms of its library. */
 export interface Bot {
-  /** Into a channel, or from the one it is in into another; done when the library says that it is connected. */
+  /** Joins a channel, or moves from the current one to another. Done when the library reports that it is connected. */
   readonly join: (channel: string) => Promise<void>
-  /** Plays Opus packets of 20 ms; done when the library says that they are through. */
+  /** Plays Opus packets of 20 ms. Done when the library reports that they are through. */
   readonly play: (packets: ReadonlyArray<Buffer>) => Promise<void>
-  /** Plays an Ogg file with Opus in it. */
+  /** Plays an Ogg file that contains Opus. */
   readonly playFile: (path: string) => Promise<void>
-  /** Begins to tell with `heard` what a user says. */
+  /** Begins to report with `heard` what a user says. */
   readonly listen: (user: string) => void
   readonly leave: () => Promise<void> | void
   /** The voice privacy code as the library shows it to its users; nothing while there is none. */
   readonly privacyCode?: (() => string | undefined) | undefined
-  /** The code that shall be the same on the user's side. */
+  /** The code that has to be the same on the user's side. */
   readonly verificationCode?: ((user: string) => Promise<string>) | undefined
 }
 
@@ -64,7 +64,7 @@ const perform = async (bot: Bot, { _tag, argument }: Told): Promise<unknown> => 
   }
 }
 
-/** Does what the test says, one command after another. */
+/** Carries out the test's commands, one after another. */
 export const serve = (bot: Bot): void => {
   onTold(async (command) => {
     tell({ _tag: "Done", id: command["id"], value: await perform(bot, command) })

@@ -9,7 +9,7 @@ import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "../integration/rig.ts"
 import * as Foreign from "./Foreign.ts"
 
-/** A gateway in a bot on dfx, which runs on another Effect in another process: two callbacks bridge to it. */
+/** The gateway of a bot on dfx, which runs on a different Effect in another process. Two callbacks connect to it. */
 const GatewayLive = Layer.unwrap(Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const { token } = yield* discord.user("bot")
@@ -24,7 +24,7 @@ const GatewayLive = Layer.unwrap(Effect.gen(function*() {
       const hear = (told: Foreign.Told) => {
         if (told._tag === "Dispatch") onDispatch(told["dispatch"])
       }
-      // READY says who we are, and has come already
+      // READY says who the bot is, and has already arrived
       for (const told of bot.told()) hear(told)
       return bot.listen(hear)
     },
@@ -40,13 +40,13 @@ const GatewayLive = Layer.unwrap(Effect.gen(function*() {
   })
 }))
 
-/** `npm ci` has installed it; where that did not work, this does, or says why it cannot. */
+/** `npm ci` has installed it; if that failed, this installs it or says why it cannot. */
 beforeAll(() => {
   execFileSync(process.execPath, [fileURLToPath(new URL("dfx/install.mjs", import.meta.url))], { stdio: "pipe" })
 }, 180_000)
 
-describe("beside a bot on dfx", () => {
-  it.live("joins, plays bit by bit, and leaves", () =>
+describe("our client next to a bot on dfx", () => {
+  it.live("joins, plays bit for bit, and leaves", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guildId = yield* discord.guild("guild")
@@ -60,7 +60,7 @@ describe("beside a bot on dfx", () => {
         assert.deepStrictEqual(heard.slice(0, 30).map(({ payload }) => payload), Rig.payloads(Rig.frames(30)))
       }).pipe(
         Effect.scoped,
-        // while the bot is still there: its end would take us out of the channel as well
+        // while the bot is still there: its end would also remove us from the channel
         Effect.andThen(Rig.settled(Rig.left)),
         Effect.provide(Layer.merge(GatewayLive, Voice.layer))
       )

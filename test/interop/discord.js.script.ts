@@ -1,4 +1,4 @@
-/** A discord.js bot: its own REST and main gateway, and `@discordjs/voice` on its adapter. */
+/** A discord.js bot with its own REST and main gateway, and `@discordjs/voice` on its adapter. */
 import {
   Client,
   CompressionMethod,

@@ -9,10 +9,10 @@ import * as Trial from "./Trial.ts"
 const script = "discord.js.script.ts"
 const song = fileURLToPath(new URL("../../examples/song.ogg", import.meta.url))
 
-/** Where it need not encrypt. */
+/** Encryption is not required. */
 const discord = Emulator.layer({ tls: true, profile: Rig.open, world: { channels: [{ name: "other" }] } })
 
-/** What `voiceStateUpdate` said of a user, in order. */
+/** What `voiceStateUpdate` reported about a user, in order. */
 const moves = (client: Trial.Client, userId: string) =>
   client.foreign.told().filter(({ _tag, user }) => _tag === "VoiceStateUpdate" && user === userId)
     .map(({ channel }) => channel)
@@ -47,7 +47,7 @@ describe.concurrent("discord.js 14", () => {
 
   it.live("sees the guild and who is in voice", () => sees(false))
 
-  it.live("sees who is in voice, with compression", () => sees(true))
+  it.live("sees the guild and who is in voice, with compression", () => sees(true))
 
   it.live("joins with its own adapter, plays a file, listens, and leaves", () =>
     Effect.gen(function*() {
@@ -72,7 +72,7 @@ describe.concurrent("discord.js 14", () => {
     }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(discord)))
 
   it.live(
-    "is encrypted end to end by default: plays a file, listens, and shows the codes that the others show",
+    "is end-to-end encrypted by default: plays a file, listens, and shows the same codes as the others",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator

@@ -12,14 +12,14 @@ const guildOf = (client: Client): Guild => {
   return guild
 }
 
-/** What bots do: who is out of voice, or elsewhere, looks for the newest entry of that kind. */
+/** As bots do it: when a member is out of voice, or elsewhere, they look for the newest entry of that kind. */
 const whoDid = async (guild: Guild, type: AuditLogEvent.MemberDisconnect | AuditLogEvent.MemberMove) => {
   const entry = (await guild.fetchAuditLogs({ type, limit: 1 })).entries.first()
   return [entry?.executor?.username, entry?.extra.count, entry?.target]
 }
 
-describe("a bot on discord.js that asks the audit log", () => {
-  it.live("learns who has moved and disconnected somebody, once and again", () =>
+describe("a bot on discord.js that reads the audit log", () => {
+  it.live("learns who moved and who disconnected a member, also when it happens again", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const heard: Array<string> = []
@@ -53,7 +53,7 @@ describe("a bot on discord.js that asks the audit log", () => {
       yield* discord.faults.kick("guest")
       const three = yield* Effect.promise(() => whoDid(guild, AuditLogEvent.MemberDisconnect))
       assert.deepStrictEqual(three, ["owner of guild", 1, null])
-      // who goes by itself is in no log
+      // a member who leaves on its own is in no log
       yield* (yield* discord.join({ user: "guest", channel: "lobby" })).leave
       yield* DiscordJs.seen(() => heard.filter((one) => one === `voice ${lobby}`).length === 4 ? true : undefined)
       yield* DiscordJs.seen(() => heard.at(-1) === "voice null" ? true : undefined)
@@ -69,7 +69,7 @@ describe("a bot on discord.js that asks the audit log", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
 
-  it.live("finds its own deeds with their reasons, and what was changed", () =>
+  it.live("finds its own actions with their reasons, and what they changed", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* DiscordJs.client(() => {}, [GatewayIntentBits.GuildMembers])

@@ -22,10 +22,10 @@ import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "../integration/rig.ts"
 import * as DiscordJs from "./discordjsClient.ts"
 
-/** What goes wrong in a handler is told to whoever waits. */
+/** Failures of a handler are collected for the test. */
 type Handler = (interaction: ChatInputCommandInteraction) => Promise<unknown>
 
-/** A bot on discord.js, unmodified, with commands that it has registered. */
+/** An unmodified discord.js bot with registered commands. */
 const bot = Effect.fnUntraced(function*(handlers: { readonly [name: string]: Handler }) {
   const failures: Array<unknown> = []
   const failed = (error: unknown) => void failures.push(error)
@@ -66,7 +66,7 @@ const bot = Effect.fnUntraced(function*(handlers: { readonly [name: string]: Han
 
 describe("a bot on discord.js with slash commands", () => {
   it.live(
-    "reads messages, answers them, changes what it has said, reacts, and has buttons on what it writes",
+    "reads messages, replies, edits its replies, reacts, and adds buttons to its messages",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -93,7 +93,7 @@ describe("a bot on discord.js with slash commands", () => {
         const { id } = yield* chat.write("!play song", { user: "somebody" })
         const reply = yield* chat.until((messages) => messages.find(({ edited }) => edited))
         assert.deepInclude(reply, { user: "bot", content: "Playing song", replyTo: id })
-        // bots ask how old a message is, and delete together what is younger than two weeks
+        // bots ask how old a message is, and bulk-delete messages younger than two weeks
         assert.closeTo(SnowflakeUtil.timestampFrom(id), Date.now(), 3_600_000)
         assert.deepStrictEqual((yield* chat.messages)[0]?.reactions, ["👍"])
         yield* chat.until((messages) => messages.find(({ content }) => content === "Now playing"))
@@ -104,7 +104,7 @@ describe("a bot on discord.js with slash commands", () => {
       }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
   )
 
-  it.live("has commands in the context menus of users and messages", () =>
+  it.live("offers commands in the context menus of users and messages", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const failures: Array<unknown> = []
@@ -141,7 +141,7 @@ describe("a bot on discord.js with slash commands", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("takes files, is refused for what Discord would not take, and asks in a poll", () =>
+  it.live("receives files, is refused what Discord would not accept, and posts a poll", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { failures } = yield* bot({
@@ -176,7 +176,7 @@ describe("a bot on discord.js with slash commands", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("suggests while somebody types, and asks in a form", () =>
+  it.live("suggests values while somebody types, and asks in a form", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { failures } = yield* bot({
@@ -197,7 +197,7 @@ describe("a bot on discord.js with slash commands", () => {
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
   it.live(
-    "is called, answers, thinks, has buttons, and joins the channel that it is told",
+    "answers commands at once or later, offers buttons, and joins the channel that it is given",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator

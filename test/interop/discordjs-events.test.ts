@@ -23,8 +23,8 @@ const guildOf = (client: Client): Guild => {
 
 const later = () => new Date(Date.now() + 3_600_000)
 
-describe("a bot on discord.js that plans events", () => {
-  it.live("has one in a voice channel, to which people come, until all have left", () =>
+describe("a bot on discord.js that schedules events", () => {
+  it.live("holds one in a voice channel, to which people subscribe, until all have left", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const seen: Array<string> = []
@@ -78,7 +78,7 @@ describe("a bot on discord.js that plans events", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ world, profile: { ...today, eventEmptyMs: 1 } }))))
 
-  it.live("has one on a stage and one elsewhere, and is told what is wrong", () =>
+  it.live("holds one on a stage and one elsewhere, and is told what is wrong", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* DiscordJs.client(() => {}, [GatewayIntentBits.GuildScheduledEvents])

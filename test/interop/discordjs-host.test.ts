@@ -10,7 +10,7 @@ import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "../integration/rig.ts"
 import * as DiscordJs from "./discordjsClient.ts"
 
-/** A bot on discord.js, unmodified, that is ready; it ends with the scope. */
+/** An unmodified discord.js bot that is ready. It ends with the scope. */
 const bot = DiscordJs.client()
 
 const where = Effect.gen(function*() {
@@ -24,15 +24,15 @@ const layer = (client: Client) =>
     Voice.layer
   )
 
-/** Waits until the session is so. */
+/** Waits until the session has this state. */
 const becomes = (session: VoiceSession.VoiceSession, is: (state: VoiceSession.State) => boolean) =>
   Effect.flatMap(session.state, (state) => is(state) ? Effect.void : Effect.fail(state._tag)).pipe(
     Effect.retry({ schedule: Schedule.spaced("10 millis") }),
     Effect.timeout("60 seconds")
   )
 
-describe("inside a bot on discord.js", () => {
-  it.live("joins, plays bit by bit, leaves, and leaves nothing behind", () =>
+describe("our client inside a bot on discord.js", () => {
+  it.live("joins, plays bit for bit, leaves, and leaves nothing behind", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* bot
@@ -51,7 +51,7 @@ describe("inside a bot on discord.js", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("is given back when a moderator sends us away", () =>
+  it.live("gives the adapter back when a moderator removes the bot from voice", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* bot
@@ -65,7 +65,7 @@ describe("inside a bot on discord.js", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("is told when the bot is removed from the guild, and comes back with it", () =>
+  it.live("is told when the bot is removed from the guild, and can join again when the bot is back", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* bot
@@ -93,7 +93,7 @@ describe("inside a bot on discord.js", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("hears that a shard is gone for good", () =>
+  it.live("learns that a shard is gone permanently", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* bot
@@ -113,7 +113,7 @@ describe("inside a bot on discord.js", () => {
           Effect.forkScoped({ startImmediately: true })
         )
         yield* gateway.userId
-        // it is an error of the client as well, which ends the process where nobody listens
+        // it is also an error of the client, which ends the process if nobody listens
         client.on(Events.Error, () => {})
         yield* discord.faults.closeGateway("bot", 4014)
         const event = Option.getOrThrow(yield* Fiber.join(detached))
@@ -122,7 +122,7 @@ describe("inside a bot on discord.js", () => {
       }).pipe(Effect.scoped, Effect.provide(layer(client)))
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("comes back from an outage in which its voice server was moved, of which discord.js tells", () =>
+  it.live("recovers from an outage in which its voice server was moved, as discord.js reports it", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* bot
@@ -145,7 +145,7 @@ describe("inside a bot on discord.js", () => {
           yield* discord.faults.guildOutage("guild")
           yield* Fiber.join(gone)
           yield* discord.faults.moveServer("lobby")
-          // nobody says so, and what is asked is not answered
+          // nothing announces it, and requests are not answered
           yield* becomes(session, ({ _tag }) => _tag === "Joining")
         }))
         yield* becomes(session, (state) => state._tag === "Ready" && state !== first)
@@ -156,7 +156,7 @@ describe("inside a bot on discord.js", () => {
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
   it.live(
-    "says that there is an outage where it has begun before discord.js logged in, and comes when it is over",
+    "reports an outage that began before discord.js logged in, and joins when it is over",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -171,7 +171,7 @@ describe("inside a bot on discord.js", () => {
           const client = yield* bot
           const GatewayLive = Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator, {
             availability: DiscordJs.availability(client),
-            // it has no channels then
+            // it has no channels during the outage
             obstacle: DiscordJs.obstacle(client)
           })
           yield* Effect.gen(function*() {
@@ -187,7 +187,7 @@ describe("inside a bot on discord.js", () => {
     60_000
   )
 
-  it.live("says that it does not know a guild", () =>
+  it.live("reports a guild that it does not know", () =>
     Effect.gen(function*() {
       const client = yield* bot
       const { channelId } = yield* where
@@ -199,7 +199,7 @@ describe("inside a bot on discord.js", () => {
       assert.include(error.message, "no voice adapter for guild 1")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("says why a channel cannot be entered, as the library knows it", () =>
+  it.live("reports why a channel cannot be entered, as the library knows it", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* bot
@@ -229,7 +229,7 @@ describe("inside a bot on discord.js", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
-  it.live("joins over its raw events too, which tell of the session", () =>
+  it.live("also joins over raw events, which report the gateway session", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* bot

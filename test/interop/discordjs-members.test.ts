@@ -22,7 +22,7 @@ const byId = (members: Iterable<VoiceSession.Member>) =>
 
 type Members = ReadonlyMap<UserId, VoiceSession.Member>
 
-/** Waits until the members are these. */
+/** Waits until these are the members. */
 const until = (changes: Stream.Stream<Members>, ...wanted: ReadonlyArray<VoiceSession.Member>) =>
   Effect.suspend(() => {
     let newest: ReadonlyArray<VoiceSession.Member> = []
@@ -39,7 +39,7 @@ const until = (changes: Stream.Stream<Members>, ...wanted: ReadonlyArray<VoiceSe
     )
   })
 
-/** The same by the events, which tell of one at a time. */
+/** The same, built from the events, which report one member at a time. */
 const told = (session: VoiceSession.VoiceSession): Stream.Stream<Members> =>
   Stream.unwrap(Effect.gen(function*() {
     const events = yield* session.events
@@ -58,7 +58,7 @@ const where = Effect.gen(function*() {
   return { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
 })
 
-/** Knows who is there before it joins, and after each change, whatever carries it to Discord. */
+/** Members are known before the session joins and after each change, whatever gateway carries it. */
 const scenario = <E, E2>(
   gateway: Effect.Effect<Layer.Layer<Gateway.Gateway, E2>, E, Emulator.Emulator | Scope.Scope>
 ) =>
@@ -113,7 +113,7 @@ const scenario = <E, E2>(
       yield* until(changes, shown(bob, "bob", { selfMute: true }))
       yield* discord.faults.moveUser("bot", "secure")
       yield* until(changes, streaming, shown(cid, "cid"))
-      // what happens while the guild or the main gateway is out of reach is known when it is back
+      // what happens while the guild or the main gateway is unreachable is known when it is back
       yield* Effect.scoped(Effect.andThen(
         discord.faults.guildOutage(),
         ann.setSelf({ streaming: false, deaf: true })
@@ -132,13 +132,13 @@ const scenario = <E, E2>(
   }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
 
 describe("members of a session", () => {
-  it.live("are the same as over our own client, before and after they change", () =>
+  it.live("are the same over discord.js as over our own client, before and after they change", () =>
     Effect.andThen(
       scenario(Effect.map(Emulator.Emulator, (discord) => discord.layerGateway("bot"))),
       scenario(Effect.map(DiscordJs.client(), over))
     ), 120_000)
 
-  it.live("are known by their new names where discord.js is told of them", () =>
+  it.live("get their new names if discord.js receives member updates", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* DiscordJs.client(undefined, [GatewayIntentBits.GuildMembers])

@@ -15,7 +15,7 @@ const guildOf = (client: Client): Guild => {
 }
 
 describe("a bot on discord.js that moderates", () => {
-  it.live("bans who is in voice, and lets it in again", () =>
+  it.live("bans a member who is in voice, and lets it in again", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const events: Array<string> = []
@@ -58,7 +58,7 @@ describe("a bot on discord.js that moderates", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
 
-  it.live("invites people, and takes that back", () =>
+  it.live("creates an invite and revokes it", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const events: Array<string> = []
@@ -86,7 +86,7 @@ describe("a bot on discord.js that moderates", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
 
-  it.live("knows who owns the guild, finds members, and calls those otherwise who are below it", () =>
+  it.live("knows the guild's owner, finds members, and renames only those below it", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* DiscordJs.client(() => {}, [GatewayIntentBits.GuildMembers])
@@ -113,7 +113,7 @@ describe("a bot on discord.js that moderates", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
 
-  it.live("edits the guild, and says that it is typing", () =>
+  it.live("edits the guild, and shows that it is typing", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const events: Array<string> = []
@@ -152,7 +152,7 @@ describe("a bot on discord.js that moderates", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
 
-  it.live("makes emoji, of the guild and of its own", () =>
+  it.live("manages emoji of the guild and of its application", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const events: Array<string> = []

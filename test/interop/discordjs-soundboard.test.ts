@@ -25,7 +25,7 @@ const lobbyOf = (guild: Guild): VoiceChannel => {
   return lobby
 }
 
-/** Told by the events of sounds and effects. */
+/** Collects what the events of sounds and effects report. */
 const listening = (told: Array<string>) => (client: Client) => {
   client.on(Events.GuildSoundboardSoundCreate, ({ name, user }) => told.push(`${name} by ${user?.username}`))
   client.on(Events.GuildSoundboardSoundUpdate, (before, { name }) => told.push(`${before?.name} is ${name}`))
@@ -38,7 +38,7 @@ const listening = (told: Array<string>) => (client: Client) => {
 }
 
 describe("a bot on discord.js with a soundboard", () => {
-  it.live("makes sounds, finds them again, and deletes them", () =>
+  it.live("creates sounds, finds them again, and deletes them", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const id = yield* discord.createSound({ name: "before" })
@@ -84,7 +84,7 @@ describe("a bot on discord.js with a soundboard", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(world)))
 
-  it.live("sends sounds where it is in voice and hears, and is told of those of others", () =>
+  it.live("sends sounds only where it is in voice and not deaf, and receives those of others", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* discord.createSound({ name: "yay", emoji: "🎉" })
@@ -107,7 +107,7 @@ describe("a bot on discord.js with a soundboard", () => {
             d: { guild_id: guild.id, channel_id: lobby.id, self_mute: false, self_deaf: isDeaf }
           })
         )
-      // as @discordjs/voice joins unless it is told otherwise
+      // the way @discordjs/voice joins by default
       yield* join(true)
       yield* stateIs(true)
       assert.strictEqual(yield* send("1"), 50167)

@@ -18,7 +18,10 @@ import * as DiscordJs from "./discordjsClient.ts"
 
 const intents = [GatewayIntentBits.GuildMessages, GatewayIntentBits.MessageContent]
 
-/** A bot on discord.js, unmodified, that does something with each message of a user. What goes wrong it says where it was asked. */
+/**
+ * An unmodified discord.js bot that reacts to each message of a user. It reports failures in the channel where it was
+ * asked.
+ */
 const bot = Effect.fnUntraced(function*(
   answer: (message: Message<true>) => Promise<unknown>,
   more: ReadonlyArray<GatewayIntentBits> = []
@@ -43,7 +46,7 @@ const withText = (moderator = false) =>
   })
 
 describe("a bot on discord.js in text channels", () => {
-  it.live("finds them, and answers there", () =>
+  it.live("finds text channels, and replies in them", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* bot((message) => {
@@ -65,7 +68,7 @@ describe("a bot on discord.js in text channels", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(withText())))
 
-  it.live("gives nicknames, to itself and as a moderator to others, and hears of them", () =>
+  it.live("sets nicknames, its own and as a moderator those of others, and receives the updates", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* bot(async (message) => {
@@ -84,7 +87,7 @@ describe("a bot on discord.js in text channels", () => {
       assert.strictEqual(reply.content, "bot DJ, somebody Listener, somebody null")
     }).pipe(Effect.scoped, Effect.provide(withText(true))))
 
-  it.live("has controls that people react with, clears them, and pins what is playing", () =>
+  it.live("offers reactions as controls, clears them, and pins what is playing", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const client = yield* bot(async (message) => {
@@ -120,7 +123,7 @@ describe("a bot on discord.js in text channels", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(withText(true))))
 
-  it.live("sends cover art and lyrics, and reads the files that people send", () =>
+  it.live("sends cover art and lyrics, and reads files that people send", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* bot(async (message) => {
@@ -150,7 +153,7 @@ describe("a bot on discord.js in text channels", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(withText())))
 
-  it.live("writes to people directly, and reads what they write to it", () =>
+  it.live("sends direct messages, and reads the answers", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const stop = new ButtonBuilder().setCustomId("stop").setLabel("Stop").setStyle(ButtonStyle.Primary)
@@ -190,7 +193,7 @@ describe("a bot on discord.js in text channels", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(withText())))
 
-  it.live("hears of who writes to it first", () =>
+  it.live("receives a direct message from a user who writes first", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* DiscordJs.client(
@@ -209,7 +212,7 @@ describe("a bot on discord.js in text channels", () => {
       assert.deepStrictEqual(yield* (yield* discord.direct()).messages, [])
     }).pipe(Effect.scoped, Effect.provide(withText())))
 
-  it.live("edits what it has said, at a time of its own, but not to nothing", () =>
+  it.live("edits its messages, with an edit time, but not to an empty one", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* bot(async (message) => {

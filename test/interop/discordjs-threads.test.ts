@@ -18,7 +18,7 @@ const withText = (moderator: boolean) =>
   })
 
 describe("a bot on discord.js in threads", () => {
-  it.live("logs to one that it has started from a message, where people write, too", () =>
+  it.live("logs to a thread that it started from a message, where people also write", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const events: Array<string> = []
@@ -74,7 +74,7 @@ describe("a bot on discord.js in threads", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(withText(true))))
 
-  it.live("has private ones, into which it takes people", () =>
+  it.live("has private threads, to which it adds people", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { id: guest } = yield* discord.createUser({ name: "guest" })

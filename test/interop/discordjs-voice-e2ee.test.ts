@@ -9,23 +9,23 @@ const script = "discordjs-voice.script.ts"
 
 const isReady = Trial.isState("ready 4")
 
-describe("@discordjs/voice 0.19.2, encrypted end to end", () => {
-  it.live("hears and is heard while others and we come and go", () => Group.othersComeAndGo(script), 180_000)
+describe("@discordjs/voice 0.19.2, end-to-end encrypted", () => {
+  it.live("hears and is heard while our client and others come and go", () => Group.othersComeAndGo(script), 180_000)
 
   it.live(
-    "shows the privacy code and the verification codes that the others show",
+    "shows the same privacy code and verification codes as the others",
     () => Group.showsCodes(script)
   )
 
   it.live(
-    "goes without while somebody is there who cannot, and is encrypted afterwards",
+    "stops encrypting while a member who cannot is there, and encrypts again afterward",
     () => Group.goesWithout(script)
   )
 
-  it.live("makes a call plain with its encryption off, until it leaves", () => Group.makesPlain(script), 120_000)
+  it.live("with its encryption off, makes a call unencrypted until it leaves", () => Group.makesPlain(script), 120_000)
 
   it.live(
-    "moves, is moved, cut off, kicked, leaves and comes back, and is in the group each time",
+    "moves, is moved, cut off and kicked, leaves and comes back, and is in the group each time",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -76,7 +76,7 @@ describe("@discordjs/voice 0.19.2, encrypted end to end", () => {
       }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord))
   )
 
-  /** A newcomer changes the group, and the client's socket is cut before it hears of the commit. */
+  /** A newcomer changes the group, and the client's socket is cut before it receives the commit. */
   const missesCommit = Effect.fnUntraced(function*(client: Trial.Client) {
     const discord = yield* Emulator.Emulator
     const { foreign } = client
@@ -97,7 +97,7 @@ describe("@discordjs/voice 0.19.2, encrypted end to end", () => {
   })
 
   it.live(
-    "ignores what of the group is replayed to it (no thread is known), and is added anew after 36 packets",
+    "ignores replayed group messages (no thread is known), and is added again after 36 packets",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -123,7 +123,7 @@ describe("@discordjs/voice 0.19.2, encrypted end to end", () => {
   )
 
   it.live(
-    "ends its streams instead when transition 0 was the last one (openclaw/openclaw#81518)",
+    "ends its streams after a missed commit if transition 0 was the last one (openclaw/openclaw#81518)",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator

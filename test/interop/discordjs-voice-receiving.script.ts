@@ -1,4 +1,4 @@
-/** `@discordjs/voice` listening, where the death of a stream is told and not the end. */
+/** `@discordjs/voice` as a listener. The death of a stream is reported and does not end the script. */
 import { EndBehaviorType, getVoiceConnection } from "@discordjs/voice"
 import { heard, place, serve } from "./bot.ts"
 import * as DiscordjsVoice from "./discordjsVoice.ts"
@@ -13,7 +13,7 @@ serve({
     const stream = connection.receiver.subscribe(user, { end: { behavior: EndBehaviorType.Manual } })
     stream.on("data", (packet: Buffer) => heard(user, packet))
     stream.on("error", (error) => tell({ _tag: "StreamDied", error: error.message }))
-    // audio of somebody of whose SSRC it has not heard is lost
+    // audio from an SSRC that it has not been told about is lost
     const { ssrcMap } = connection.receiver
     const told = () => {
       if (ssrcMap.get(user) !== undefined) tell({ _tag: "Known", user })

@@ -8,14 +8,14 @@ import * as Trial from "./Trial.ts"
 
 const spoken = 100
 
-/** Frames that carry their number, and the number of the run. */
+/** Frames that carry their number and the number of the run. */
 const frames = (run: number) =>
   Array.from({ length: spoken }, (_, i) => ({ data: Uint8Array.of(0xfc, run, i, 0x55, 0xaa), samples: 960 }))
 
 const numbersOf = (payloads: ReadonlyArray<Uint8Array>, run: number) =>
   payloads.filter((payload) => payload[1] === run && payload.length === 5).map((payload) => payload[2] ?? -1)
 
-/** What the network does to the packet with this number of the run, for both listeners alike. */
+/** What the network does to the packet with this number of the run, the same for both listeners. */
 const fates = {
   lost: (n: number) => n % 20 === 7,
   late: (n: number) => n % 20 === 11,
@@ -29,16 +29,16 @@ const first = 40_000
 
 const settled = (check: () => void) => Rig.settled(Effect.sync(check))
 
-describe("@discordjs/voice 0.19.2 and ours, side by side", () => {
+describe("@discordjs/voice 0.19.2 and our client on the same bad network", () => {
   it.live(
-    "over the same network, with loss, delay, repetition and one bad packet in ten",
+    "our client delivers all in order, theirs delivers as it comes and ends at a bad packet",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         // its first packet has the number that the fates count from
         const guest = yield* discord.join({ user: "guest", channel: "lobby", e2ee: false, audio: { sequence: first } })
         const client = yield* Trial.start("discordjs-voice-receiving.script.ts")
-        // a stalling machine is no network: what it holds up is not to be late
+        // a stalling machine is not a network: what it holds up must not count as late
         const session = yield* VoiceSession.join({
           guildId: yield* discord.guild("guild"),
           channelId: yield* discord.channel("lobby"),
@@ -75,7 +75,7 @@ describe("@discordjs/voice 0.19.2 and ours, side by side", () => {
         const arriving = numbers.filter((n) => !fates.lost(n))
         yield* settled(() => {
           assert.deepStrictEqual(ours(1), arriving)
-          // theirs is what came as it came: all of it, some twice, some at the wrong place
+          // theirs delivers what arrives as it arrives: all of it, some twice, some in the wrong place
           assert.deepStrictEqual([...new Set(theirs(1))].toSorted((a, b) => a - b), arriving)
           assert.strictEqual(theirs(1).length, arriving.length + numbers.filter(fates.twice).length)
         })
@@ -86,7 +86,7 @@ describe("@discordjs/voice 0.19.2 and ours, side by side", () => {
         yield* guest.speak(frames(2))
         yield* settled(() => {
           assert.deepStrictEqual(ours(2), numbers.filter((n) => !fates.lost(n + offset) && !fates.spoilt(n + offset)))
-          // theirs ends with the first one that it cannot open
+          // theirs ends with the first packet that it cannot decrypt
           assert.strictEqual(client.foreign.told().filter(({ _tag }) => _tag === "StreamDied").length, 1)
           const { delivered, duplicates, late, lost } = session.receive.statistics()
           assert.strictEqual(late, 0)

@@ -1,4 +1,4 @@
-/** `@discordjs/voice` on a main gateway that is written by hand. */
+/** `@discordjs/voice` on a handwritten main gateway. */
 import { place, serve } from "./bot.ts"
 import * as DiscordjsVoice from "./discordjsVoice.ts"
 import { login } from "./mainGateway.ts"

@@ -8,8 +8,8 @@ import * as Trial from "./Trial.ts"
 const script = "discordjs-voice.script.ts"
 
 /**
- * One mode alone, so that the client has no choice; and audio as Discord's servers send it, with extension and padding. Its
- * end-to-end encryption is off here.
+ * Only one mode, so that the client has no choice, and audio as Discord's servers send it, with extension and padding.
+ * Its end-to-end encryption is off here.
  */
 const discordOf = (mode: EncryptionMode) =>
   Emulator.layer({
@@ -20,13 +20,13 @@ const discordOf = (mode: EncryptionMode) =>
       maxPadding: 200,
       paddingRate: 1,
       voiceHeartbeatIntervalMs: 1_000,
-      // a process of its own may stand still for some of them
+      // a separate process may stand still for some of them
       heartbeatTolerance: 30
     },
     world: { channels: [{ name: "other" }] }
   })
 
-/** Both the connection and its networking are ready, in the words of the library. */
+/** Both the connection and its networking are ready, in the library's terms. */
 const isReady = Trial.isState("ready 4")
 
 const visit = Effect.gen(function*() {
@@ -71,9 +71,9 @@ const visit = Effect.gen(function*() {
 })
 
 describe.concurrent("@discordjs/voice 0.19.2", () => {
-  // brought in by the change below, with the numbers themselves
+  // introduced by the change below, together with the numbers themselves
   it.live(
-    "takes no notice of the message with the number 0 (discordjs/discord.js#10918)",
+    "does not acknowledge the message with the number 0 (discordjs/discord.js#10918)",
     () =>
       Effect.gen(function*() {
         const client = yield* Trial.start(script)

@@ -18,7 +18,7 @@ const world = Emulator.layer({
 })
 
 describe("a bot on discord.js with webhooks", () => {
-  it.live("speaks in a channel under other names, edits that and takes it back", () =>
+  it.live("posts in a channel under other names, edits its messages and deletes them", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       let updates = 0

@@ -1,4 +1,4 @@
-/** An unmodified client of discord.js, logged in to the emulator. */
+/** An unmodified discord.js client, logged in to the emulator. */
 import {
   ChannelType,
   Client,
@@ -12,8 +12,8 @@ import { Effect, Redacted, Schedule } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 
 /**
- * One that is ready; it ends with the scope. `prepare` is run before it logs in; `intents` are those beside what voice needs, and
- * `partials` what it hears of without having seen it before.
+ * A client that is ready; it ends with the scope. `prepare` runs before it logs in, `intents` are added to those that
+ * voice needs, and `partials` are what it hears about without having seen it before.
  */
 export const client = Effect.fnUntraced(function*(
   prepare: (client: Client) => void = () => {},
@@ -46,7 +46,7 @@ export const textChannel = (client: Client): TextChannel => {
   return found
 }
 
-/** Discord's code of a refusal, or "taken". */
+/** Discord's error code of a refusal, or "taken". */
 export const codeOf = (answer: Promise<unknown>) =>
   answer.then(() => "taken", (error: unknown) => error instanceof DiscordAPIError ? error.code : error)
 
@@ -57,5 +57,5 @@ export const seen = <A>(find: () => A | undefined) =>
     Effect.timeout("30 seconds")
   )
 
-// what users copy is what is tried
+// tests the code that users copy
 export { availability, lifecycle, obstacle, occupants } from "../../examples/discordjs-gateway.ts"

@@ -1,5 +1,5 @@
 /**
- * `@discordjs/voice` as its users drive it, on any gateway that gives an adapter: for the scripts that bring one.
+ * `@discordjs/voice` as its users drive it, on any gateway that provides an adapter; for the scripts that bring one.
  */
 import {
   AudioPlayerStatus,
@@ -22,7 +22,7 @@ import { fail, tell } from "./script.ts"
 const patienceMs = 50_000
 
 export const make = (place: Place, adapterCreator: DiscordGatewayAdapterCreator): Bot => {
-  // on a machine that is busy with other things a source may be slow for a while
+  // on a machine that is busy with other things, a source may be slow for a while
   const player = createAudioPlayer({ behaviors: { maxMissedFrames: 500 } })
   player.on("error", fail)
   let connection: VoiceConnection | undefined

@@ -8,23 +8,23 @@ const script = "dysnomia.script.ts"
 
 const isReady = Trial.isState("ready")
 
-describe("dysnomia 0.2, encrypted end to end", () => {
-  it.live("hears and is heard while others and we come and go", () => Group.othersComeAndGo(script), 180_000)
+describe("dysnomia 0.2, end-to-end encrypted", () => {
+  it.live("hears and is heard while our client and others come and go", () => Group.othersComeAndGo(script), 180_000)
 
   it.live(
-    "shows the privacy code and the verification codes that the others show",
+    "shows the same privacy code and verification codes as the others",
     () => Group.showsCodes(script)
   )
 
   it.live(
-    "goes without while somebody is there who cannot, and is encrypted afterwards",
+    "stops encrypting while a member who cannot is there, and encrypts again afterward",
     () => Group.goesWithout(script)
   )
 
-  it.live("makes a call plain with its encryption off, until it leaves", () => Group.makesPlain(script), 120_000)
+  it.live("with its encryption off, makes a call unencrypted until it leaves", () => Group.makesPlain(script), 120_000)
 
   it.live(
-    "moves, is moved, cut off, kicked, leaves and comes back, and is in the group each time",
+    "moves, is moved, cut off and kicked, leaves and comes back, and is in the group each time",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -74,7 +74,7 @@ describe("dysnomia 0.2, encrypted end to end", () => {
       }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord))
   )
 
-  it.live("takes the commit that it is replayed when its socket was cut before it", () =>
+  it.live("accepts a replayed commit if its socket was cut before the commit", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* discord.join({ user: "guest", channel: "secure" })

@@ -1,4 +1,4 @@
-/** A bot on dysnomia: its own REST, main gateway and voice engine. */
+/** A bot on dysnomia, with its own REST, main gateway and voice engine. */
 import { Client, type VoiceConnection } from "@projectdysnomia/dysnomia"
 import { createReadStream } from "node:fs"
 import { Readable } from "node:stream"
@@ -32,7 +32,7 @@ const connected = (joined: VoiceConnection) => {
     state("disconnected")
   })
   joined.on("warn", (message) => tell({ _tag: "Warning", message }))
-  // a lost connection is one, too, and is mended without the user
+  // a lost connection is also reported here, and is repaired without the user's help
   joined.on("error", (error) => tell({ _tag: "Warning", message: error.message }))
   joined.receive("opus").on("data", (packet, user) => {
     if (listeningTo.has(user)) heard(user, packet)
@@ -58,7 +58,7 @@ client.on("ready", () => {
   serve({
     join: async (channel) => {
       const before = connection
-      // of a move it says that it is done before it has begun
+      // it reports a move as done before it has begun
       const moved = before === undefined ? undefined : new Promise((resolve) => before.once("ready", resolve))
       connected(await client.joinVoiceChannel(channel, { opusOnly: true }))
       await moved

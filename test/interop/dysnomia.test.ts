@@ -9,7 +9,10 @@ import * as Trial from "./Trial.ts"
 const script = "dysnomia.script.ts"
 const song = fileURLToPath(new URL("../../examples/song.ogg", import.meta.url))
 
-/** Heartbeats are frequent, because this library sends its keepalive with them. Its end-to-end encryption is off here. */
+/**
+ * Heartbeats are frequent, because this library sends its keepalive together with them. Its end-to-end encryption is
+ * off here.
+ */
 const discordOf = (mode: EncryptionMode) =>
   Emulator.layer({
     tls: true,
@@ -19,7 +22,7 @@ const discordOf = (mode: EncryptionMode) =>
       maxPadding: 200,
       paddingRate: 1,
       voiceHeartbeatIntervalMs: 1_000,
-      // a process of its own may stand still for some of them
+      // a separate process may stand still for some of them
       heartbeatTolerance: 30
     },
     world: { channels: [{ name: "other" }] }
@@ -79,9 +82,9 @@ const visit = Effect.gen(function*() {
 })
 
 describe.concurrent("dysnomia 0.2", () => {
-  // brought in by the change below, with the numbers themselves
+  // introduced by the change below, together with the numbers themselves
   it.live(
-    "takes no notice of the message with the number 0 (projectdysnomia/dysnomia#156)",
+    "does not acknowledge the message with the number 0 (projectdysnomia/dysnomia#156)",
     () =>
       Effect.gen(function*() {
         const client = yield* Trial.start(script)

@@ -1,4 +1,7 @@
-/** Files as unmodified libraries send them, each over its own REST: the forms of eris and dysnomia begin with a line break. */
+/**
+ * Files as unmodified libraries send them, each over its own REST. The forms of eris and dysnomia begin with a line
+ * break.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import * as Dysnomia from "@projectdysnomia/dysnomia"
 import { Effect, Redacted } from "effect"
@@ -8,14 +11,14 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 
 const [cover, lyrics] = [Buffer.of(0x89, 0x50, 0x0d, 0x0a, 0x2d, 0x2d, 0xff), Buffer.from("la la")]
 
-/** Where the bot writes, and how it says who it is. */
+/** Where the bot writes, and its token. */
 const place = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const { token } = yield* discord.user("bot")
   return { discord, channel: yield* discord.channel("lobby"), token: `Bot ${Redacted.value(token)}` }
 })
 
-/** The messages in the channel, with what is served of their files. */
+/** The messages in the channel, with the bytes that are served for their files. */
 const seen = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const messages = yield* (yield* discord.chat()).messages
@@ -30,8 +33,8 @@ const seen = Effect.gen(function*() {
     ))
 })
 
-describe("files as libraries send them", () => {
-  it.live("come from dysnomia, with what it says of them", () =>
+describe("files sent by libraries", () => {
+  it.live("arrive from dysnomia, with their descriptions", () =>
     Effect.gen(function*() {
       const { channel, discord, token } = yield* place
       const rest = new URL(discord.urls.rest)
@@ -54,11 +57,11 @@ describe("files as libraries send them", () => {
       }])
     }).pipe(Effect.provide(Emulator.layer())))
 
-  it.live("come from eris: one, or several", () =>
+  it.live("arrive from eris: one, or several", () =>
     Effect.gen(function*() {
       const { channel, discord, token } = yield* place
       const { hostname, port } = new URL(discord.urls.rest)
-      // it knows no other port than 443; the agent carries ours
+      // it knows no port other than 443; the agent carries ours
       const agent = Object.assign(new Agent({ ca: discord.urls.cert }), { defaultPort: Number(port) })
       const client = new Eris.Client(token, { intents: [], rest: { domain: hostname, agent } })
       const [one, other] = [{ file: cover, name: "cover.png" }, { file: lyrics, name: "lyrics.txt" }]

@@ -1,6 +1,6 @@
 /**
- * Foreign clients beside what Discord's servers do of their own accord: silence that they add, SSRCs that are given again, and
- * video of others.
+ * Foreign clients and what Discord's servers do on their own: silence that they add, SSRCs that are reused, and video
+ * of others.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -10,7 +10,7 @@ import type * as Foreign from "./Foreign.ts"
 import * as Group from "./Group.ts"
 import * as Trial from "./Trial.ts"
 
-/** What was heard is what was said by name, in order, and nothing else. */
+/** What was heard from this user is exactly what was said, in order. */
 const heardOnly = (client: Trial.Client, userId: string, seeds: ReadonlyArray<number>) =>
   Trial.until(Effect.sync(() => {
     const heard = client.heard(userId)
@@ -18,7 +18,7 @@ const heardOnly = (client: Trial.Client, userId: string, seeds: ReadonlyArray<nu
     assert.deepStrictEqual(heard.filter((packet) => packet[0] !== 0xfc || packet[1] !== 0), [])
   }))
 
-/** Says it until the client knows whose it is; then that counts. */
+/** Speaks until the client knows whose audio it is; only what follows is compared. */
 const says = Effect.fnUntraced(function*(client: Trial.Client, guest: Emulator.Participant, seed: number) {
   const introduction = seed + 50
   while (Trial.ofSpeech(client.heard(guest.userId), introduction).length === 0) {
@@ -57,7 +57,8 @@ const trial = (script: Foreign.Script, e2ee: boolean) =>
     if (e2ee) yield* Group.agreed(channel, client, [witness, second])
     yield* says(client, second, 2)
     yield* Trial.speaks(client, second, 3)
-    // packets overtake the word of whose they are: the first ones of the second may be taken for the former one's
+    // packets overtake the message that says whose they are: the first ones of the second user may be taken for the
+    // first user's
     assert.deepStrictEqual(Trial.ofSpeech(client.heard(userId), 2), [])
     const counters = yield* discord.counters
     for (const name of ["silence-added", "ssrc-reused", "video-forwarded"]) assert.isAbove(counters.get(name) ?? 0, 0)
@@ -74,11 +75,11 @@ for (
 ) {
   describe(name, () => {
     it.live(
-      "hears what is said, and by whom, beside video, added silence and an SSRC that is another's next",
+      "hears each user correctly despite video, added silence and a reused SSRC",
       () => trial(script, false)
     )
     it.live(
-      "hears what is said, and by whom, beside video, added silence and an SSRC that is another's next, encrypted end to end",
+      "hears each user correctly despite video, added silence and a reused SSRC, end-to-end encrypted",
       () => trial(script, true)
     )
   })

@@ -1,6 +1,6 @@
 /**
- * As little of the main gateway as `@discordjs/voice` needs from whoever brings it in: Hello, heartbeats, Identify, and
- * the two voice events handed to the adapters of their guilds.
+ * As little of a main gateway client as `@discordjs/voice` needs: Hello, heartbeats, Identify, and the two voice
+ * events, which are passed to the adapters of their guilds.
  */
 import type { DiscordGatewayAdapterCreator, DiscordGatewayAdapterLibraryMethods } from "@discordjs/voice"
 import { WebSocket } from "ws"

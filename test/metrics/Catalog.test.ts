@@ -14,7 +14,7 @@ const source = (lossShare: number, jitterMs: number) => ({
   jitterMs
 })
 
-/** What each series reads, by its name and what tells it from others of that name. */
+/** What each series reads, by its name and its attributes. */
 const reads = <A>(entries: ReadonlyArray<Catalog.Entry<A>>, from: A) =>
   Object.fromEntries(
     entries.map(({ attributes = {}, name, read }) => [
@@ -23,7 +23,7 @@ const reads = <A>(entries: ReadonlyArray<Catalog.Entry<A>>, from: A) =>
     ])
   )
 
-/** A number of its own for each field that is one. */
+/** A different number for each numeric field. */
 const numbered = <A extends object>(fields: A): A & Record<string, number> => {
   let number = 0
   const one = (value: unknown) => typeof value === "number" ? ++number : value
@@ -95,7 +95,7 @@ describe("Catalog", () => {
     })
   })
 
-  it("tells of the source that is worst", () => {
+  it("reports the worst source", () => {
     const sources = [source(0.1, 7), source(0.3, 2), source(0.2, 30)]
     const statistics: Statistics = { ...zeroStatistics, sources }
     const { received_jitter_seconds: jitter, received_loss_ratio: loss, sources: count } = reads(

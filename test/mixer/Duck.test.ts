@@ -5,7 +5,7 @@ import * as Heard from "../../src/mixer/Heard.ts"
 const ducking = { gain: 0.2, attackMs: 40, releaseMs: 80, holdMs: 60, threshold: 0.01 }
 
 describe("Duck", () => {
-  it("steps back within the attack, waits, and returns within the release", () => {
+  it("ducks within the attack, holds, and returns within the release", () => {
     const duck = Duck.make()
     const gains: Array<number> = []
     const units = (count: number, peak: number) => {
@@ -22,20 +22,20 @@ describe("Duck", () => {
     assert.deepStrictEqual(gains, [1, 1, 0.6, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.4, 0.6, 0.8, 1, 1])
   })
 
-  it("does not hear a voice that stalls, and takes the deepest of several", () => {
+  it("ignores a voice that stalls, and takes the lowest gain of several", () => {
     const duck = Duck.make()
     duck.hear(ducking, Heard.Flag.Starving, 1)
     assert.deepStrictEqual(duck.next(), { from: 1, to: 1 })
     duck.hear({ ...ducking, gain: 0.5, attackMs: 0 }, Heard.Flag.Playing, 1)
     duck.hear({ ...ducking, gain: 0, attackMs: 0 }, Heard.Flag.Playing, 1)
     assert.strictEqual(duck.next().to, 0)
-    // whichever is heard first
+    // in either order
     duck.hear({ ...ducking, gain: 0, attackMs: 0 }, Heard.Flag.Playing, 1)
     duck.hear({ ...ducking, gain: 0.5, attackMs: 0 }, Heard.Flag.Playing, 1)
     assert.strictEqual(duck.next().to, 0)
   })
 
-  it("hears what is as loud as the threshold, and waits no shorter than it is told", () => {
+  it("reacts to sound exactly at the threshold, and rounds the hold up", () => {
     const duck = Duck.make()
     const voice = { ...ducking, attackMs: 0, releaseMs: 0, holdMs: 50 }
     duck.hear(voice, Heard.Flag.Playing, voice.threshold)

@@ -6,7 +6,7 @@ import * as PcmRing from "../../src/mixer/PcmRing.ts"
 import * as FrameRing from "../../src/ring/FrameRing.ts"
 import { decoderOf, packetOf } from "./fakeCodec.ts"
 
-/** A ring of frames of which the first is 0.01, the second 0.02, and so on. */
+/** A ring of frames. The samples of the first are 0.01, those of the second 0.02, and so on. */
 const ringOf = (frames: number, samples: number) => {
   const ring = FrameRing.make({ capacityBytes: 65_536 })
   for (let i = 1; i <= frames; i++) ring.write(packetOf(i / 100), samples)
@@ -18,7 +18,7 @@ const bufferOf = ({ buffer }: { readonly buffer: ArrayBufferLike }): SharedArray
   return buffer
 }
 
-/** Which frames samples are of. */
+/** The number of the frame that each sample is from. */
 const framesIn = (samples: Float32Array) => Array.from(samples, (sample) => Math.round(sample * 100))
 
 const opus = (ring: FrameRing.FrameRing, samples: number, from?: number) => {
@@ -34,7 +34,7 @@ const opus = (ring: FrameRing.FrameRing, samples: number, from?: number) => {
   return { feed, before, take, decoder }
 }
 
-/** Runs of the same number: which, and how many of both channels. */
+/** Runs of the same number, with the count of samples on both channels. */
 const runs = (values: ReadonlyArray<number>): ReadonlyArray<readonly [number, number]> => {
   const found: Array<[number, number]> = []
   for (const value of values) {
@@ -46,7 +46,7 @@ const runs = (values: ReadonlyArray<number>): ReadonlyArray<readonly [number, nu
 }
 
 describe("a feed of Opus", () => {
-  it.prop("gives every sample once, in pieces of any length from frames of any, and says how far it is", {
+  it.prop("delivers every sample once, for any frame duration and read length, and knows its position", {
     frameMs: Schema.Literals([2.5, 5, 10, 20, 40, 60, 120]),
     counts: Schema.Array(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 200, maximum: 960 }))))
   }, ({ counts, frameMs }) => {
@@ -67,7 +67,7 @@ describe("a feed of Opus", () => {
   })
 
   for (const read of [0, 600, 1_024]) {
-    it(`loses nothing that comes before it owns a ring that was empty, after ${read} frames`, () => {
+    it(`loses nothing that arrives before it owns a ring that was empty, after ${read} frames`, () => {
       const ring = FrameRing.make({ capacityBytes: 65_536 })
       for (let i = 0; i < read; i++) {
         ring.write(packetOf(0.99), 480)
@@ -83,7 +83,7 @@ describe("a feed of Opus", () => {
     })
   }
 
-  it("is not at an end where more may come", () => {
+  it("is not at an end if more may come", () => {
     const ring = ringOf(1, 480)
     const { feed, take } = opus(ring, 480)
     assert.strictEqual(feed.prepare(960), 480)
@@ -96,7 +96,7 @@ describe("a feed of Opus", () => {
     assert.isTrue(feed.isDrained())
   })
 
-  it("fills in for what cannot be decoded, and counts it once", () => {
+  it("conceals a packet that cannot be decoded, and counts it once", () => {
     const ring = FrameRing.make()
     ring.write(packetOf(0.5), 480)
     ring.write(packetOf(2.55), 480)
@@ -111,7 +111,7 @@ describe("a feed of Opus", () => {
   })
 
   for (const first of [0, 1_018, 1_020, 1_023]) {
-    it(`begins with a frame that the driver has not come to, and knows those before it, from frame ${first} on`, () => {
+    it(`begins with a frame that the driver has not reached, and decodes those before it, from frame ${first} on`, () => {
       const ring = FrameRing.make({ capacityBytes: 65_536, first })
       for (let i = 1; i <= 10; i++) ring.write(packetOf(i / 100), 960)
       ring.discard()
@@ -119,7 +119,7 @@ describe("a feed of Opus", () => {
       assert.deepStrictEqual(before, [2, 3, 4])
       assert.strictEqual(feed.prepare(960), 960)
       assert.deepStrictEqual(runs(take(960)), [[5, 1_920]])
-      // the driver takes the frames that are before it, and nobody else
+      // the driver alone takes the frames before it
       assert.strictEqual(ring.framesRead(), first + 1)
       assert.isFalse(feed.canHandOver())
       for (let i = 0; i < 3; i++) ring.discard()
@@ -134,7 +134,7 @@ describe("a feed of Opus", () => {
     })
   }
 
-  it("leaves out as much as the driver has gone too far", () => {
+  it("replaces the frames that the driver has taken too far with silence", () => {
     const ring = ringOf(10, 960)
     for (let i = 0; i < 5; i++) ring.discard()
     const { before, feed, take } = opus(ring, 960, 3)
@@ -143,7 +143,7 @@ describe("a feed of Opus", () => {
     assert.deepStrictEqual(runs(take(3_840)), [[0, 2 * 1_920], [6, 1_920], [7, 1_920]])
   })
 
-  it("leaves out no more than it has room for, however far the driver has gone", () => {
+  it("inserts no more silence than it has room for, however far the driver has gone", () => {
     const ring = ringOf(30, 960)
     for (let i = 0; i < 20; i++) ring.discard()
     const { feed, take } = opus(ring, 960, 0)
@@ -155,7 +155,7 @@ describe("a feed of Opus", () => {
     assert.deepStrictEqual(frames, [21, 22, 23, 24, 25, 26, 27, 28, 29, 30].map((frame) => [frame, 1_920]))
   })
 
-  it("hears the last frame also where the producer, in another thread, writes it between two looks, and ends", () => {
+  it("delivers the last frame even if another thread writes it between two checks, and ends", () => {
     const ring = ringOf(1, 480)
     const { feed, take } = opus(ring, 480)
     take(feed.prepare(480))
@@ -169,7 +169,7 @@ describe("a feed of Opus", () => {
     assert.deepStrictEqual(runs(take(ready)), [[2, 960]])
   })
 
-  it("shows what comes next, over several frames, and leaves it in the ring", () => {
+  it("peeks at what comes next, across several frames, and leaves it in the ring", () => {
     const ring = ringOf(10, 120)
     const { feed, take } = opus(ring, 120)
     feed.prepare(120)
@@ -187,7 +187,7 @@ describe("a feed of Opus", () => {
 })
 
 describe("a feed of PCM", () => {
-  it("gives samples as they are, and says when there will be no more", () => {
+  it("delivers samples unchanged, and says when there will be no more", () => {
     const ring = PcmRing.make(100)
     ring.write(Float32Array.from({ length: 2_000 }, (_, i) => i), 0)
     const feed = Feed.pcm(ring)
@@ -210,7 +210,7 @@ describe("a feed of PCM", () => {
 })
 
 describe("a feed of PCM from outside", () => {
-  it("is silent where a sample is no number, on either side", () => {
+  it("replaces samples that are not finite with silence, on either side", () => {
     const ring = PcmRing.make(100)
     ring.write(Float32Array.of(0.1, 0.2, NaN, 0.3, 0.4, Infinity), 0)
     ring.write(Float32Array.of(0.1, 0.2, 0.3, NaN), 0)
@@ -224,7 +224,7 @@ describe("a feed of PCM from outside", () => {
     assert.deepStrictEqual(heard, [[1, 2, 0, 3, 4, 0], [1, 2, 3, 0], [1, 2, 0, 4]])
   })
 
-  it("is not at its end where the last samples are written, in another thread, between two looks", () => {
+  it("is not at its end if another thread writes the last samples between two checks", () => {
     const ring = PcmRing.make(100)
     const feed = Feed.pcm(ring)
     const compareExchange = vi.spyOn(Atomics, "compareExchange").mockImplementationOnce((...args) => {
@@ -241,7 +241,7 @@ describe("a feed of PCM from outside", () => {
 })
 
 describe("the end of a ring", () => {
-  it("is for good where a feed has come to it, also ahead of the driver, and not before", () => {
+  it("is final once a feed has reached it, even ahead of the driver, and not before", () => {
     const frames = ringOf(3, 960)
     frames.end()
     const { feed } = opus(frames, 960, 0)

@@ -9,7 +9,7 @@ const make = () => {
 }
 
 describe("Heard", () => {
-  it("tells what an input did in a frame and where it was, and nothing of another one in its slot", () => {
+  it("reports an input's flags and position in a frame, but not for another input in its slot", () => {
     const { reader, writer } = make()
     assert.strictEqual(reader.flags(7, 3, 5), 0)
     assert.strictEqual(reader.positionMs(7, 3), 0)
@@ -21,7 +21,7 @@ describe("Heard", () => {
     assert.strictEqual(reader.flags(6, 3, 5), 0)
   })
 
-  it("tells each flag from the others, for as many inputs as a program ever plays", () => {
+  it("keeps the flags apart, for as many inputs as a program ever plays", () => {
     const { reader, writer } = make()
     const all = [Playing, Starving, Concealed, Over, Paused]
     for (const input of [1, 0x7f_ffff, 0x80_0000, 0x100_0001]) {
@@ -32,7 +32,7 @@ describe("Heard", () => {
     }
   })
 
-  it("remembers 64 frames of 128 inputs, until their place is begun anew", () => {
+  it("remembers 64 frames of 128 inputs, until their slot is reused", () => {
     const { reader, writer } = make()
     const [frames, slots] = [Array.from({ length: 64 }, (_, i) => 1_000 + i), Array.from({ length: 128 }, (_, i) => i)]
     for (const frame of frames) {
@@ -49,7 +49,7 @@ describe("Heard", () => {
     assert.isAtMost(Heard.maxAheadMs, 64 * 20 / 2, "what lies ahead, and as much behind it")
   })
 
-  it("is idle as long as it was said last, and ends once, with a successor or none", () => {
+  it("is idle as set last, and ends once, with a successor or none", () => {
     const { reader, writer } = make()
     const state = () => [reader.isIdle(), reader.isEnded(), reader.successor()]
     assert.deepStrictEqual(state(), [false, false, 0])

@@ -4,7 +4,7 @@ import { Input, unit } from "../../src/mixer/Input.ts"
 import type { Ducking } from "../../src/mixer/messages.ts"
 import { complete } from "./effects/sounds.ts"
 
-/** An input whose source gives half of full scale on its left, as long as there is something. */
+/** An input whose source delivers half of full scale on the left, for as long as it has something. */
 const make = (gain = 1, fadeInMs = 0, made?: Float32Array, duck?: Ducking) => {
   const state = { left: Infinity, isEnding: false, concealed: 0, starved: 0 }
   const input = new Input({
@@ -40,9 +40,9 @@ const make = (gain = 1, fadeInMs = 0, made?: Float32Array, duck?: Ducking) => {
     },
     free: () => {}
   })
-  /** The left channel of a unit; the right one has half of it, upside down. */
+  /** The left channel of a unit. The right channel is half of it, inverted. */
   const render = (from = 0, duckFrom = 1, duckTo = 1) => {
-    // something of before, which must not be heard
+    // old content, which must not be heard
     const part = new Float32Array(unit * 2).fill(9)
     input.render(part, from, duckFrom, duckTo)
     const heard = part.map((sample) => sample * input.level)
@@ -58,7 +58,7 @@ const isSteady = (samples: Float32Array) => samples.every((sample) => sample ===
 const isSilent = (samples: Float32Array) => samples.every((sample) => sample === 0)
 
 describe("Input", () => {
-  it("goes on as if nothing were where a pause is taken back in time", () => {
+  it("goes on unchanged if a pause is revoked in time", () => {
     const { input, render } = make()
     input.setPaused(true)
     input.setPaused(false)
@@ -67,7 +67,7 @@ describe("Input", () => {
     assert.isTrue(input.isActive)
   })
 
-  it("lets what was heard last die away once where nothing comes, and comes in again once", () => {
+  it("fades out once when nothing comes, and fades in once when something does", () => {
     const { input, render, state } = make()
     assert.isTrue(isSteady(render()))
     state.left = 0
@@ -87,7 +87,7 @@ describe("Input", () => {
     assert.isTrue(input.isPlain)
   })
 
-  it("is paused, or is over, also where nothing comes any more when it would fade out", () => {
+  it("is paused or removed even if nothing comes any more while it should fade out", () => {
     for (const way of ["pause", "remove"] as const) {
       const { input, render, state } = make()
       render()
@@ -99,7 +99,7 @@ describe("Input", () => {
     }
   })
 
-  it("has nothing to fade out while nothing comes: it pauses and goes at once", () => {
+  it("pauses or ends at once while nothing comes", () => {
     for (const way of ["pause", "remove"] as const) {
       const { input, render, state } = make()
       state.left = 0
@@ -110,7 +110,7 @@ describe("Input", () => {
     }
   })
 
-  it("does not let die away what a pause has faded out", () => {
+  it("fades out nothing more after a pause has done so", () => {
     const { input, render, state } = make()
     input.setPaused(true)
     const fading = render()
@@ -121,7 +121,7 @@ describe("Input", () => {
     assert.isTrue(isSilent(render()))
   })
 
-  it("makes others step back by how loud it is heard, whatever its source is", () => {
+  it("ducks others by how loud it is heard, at its own gain", () => {
     const duck = { gain: 0.2, attackMs: 40, releaseMs: 80, holdMs: 60, threshold: 0.01 }
     for (const gain of [1, 0.1, 0]) {
       const { input } = make(gain, 0, undefined, duck)
@@ -131,7 +131,7 @@ describe("Input", () => {
     assert.strictEqual(input.render(new Float32Array(unit * 2), 0, 1, 1), 0)
   })
 
-  it("steps back by its place within the unit", () => {
+  it("is ducked from its offset within the unit", () => {
     const { render } = make()
     const samples = render(480, 1, 0)
     assert.isTrue(isSilent(samples.subarray(0, 480)))
@@ -139,7 +139,7 @@ describe("Input", () => {
     assert.closeTo(samples.at(-1) ?? 1, 0, 1e-3)
   })
 
-  it("fades out within the last 5 ms where it is taken out or pauses, and comes in within the first", () => {
+  it("fades out in the last 5 ms when removed or paused, and fades in over the first", () => {
     for (const way of ["pause", "remove"] as const) {
       const { input, render } = make()
       render()
@@ -160,7 +160,7 @@ describe("Input", () => {
     }
   })
 
-  it("lets die away what was heard last: at the level that it had", () => {
+  it("fades out from the level that it had", () => {
     const { render, state } = make(0.5)
     assert.closeTo(render(0, 0.5, 0.5)[0] ?? 0, 0.125, 1e-6)
     state.left = 0
@@ -168,7 +168,7 @@ describe("Input", () => {
     dying.forEach((sample, i) => assert.closeTo(sample, i < 480 ? 0 : 0.125 * Math.max(0, 1 - (i - 480) / 240), 1e-6))
   })
 
-  it("goes with its fade if it is to, and not before", () => {
+  it("ends with its fade-out, and not before", () => {
     const { input, render } = make(1, 20)
     render().forEach((sample, i) => assert.closeTo(sample, (0.5 * (i + 1)) / unit, 1e-6))
     assert.isTrue(isSteady(render()))
@@ -180,7 +180,7 @@ describe("Input", () => {
     assert.strictEqual(input.flags, Heard.Flag.Playing | Heard.Flag.Over)
   })
 
-  it("fades as it began to, whatever its gain is meanwhile", () => {
+  it("keeps its fades independent of changes of its gain", () => {
     const { input, render } = make(1, 40)
     render()
     input.setGain(0.5, 0)
@@ -193,7 +193,7 @@ describe("Input", () => {
     assert.isTrue(input.isOver)
   })
 
-  it("lets die away what was heard last in the middle of a fade", () => {
+  it("fades out from the current level of a fade", () => {
     const { render, state } = make(1, 80)
     const last = render().at(-1) ?? 0
     assert.closeTo(last, 0.125, 1e-6)
@@ -201,7 +201,7 @@ describe("Input", () => {
     assert.closeTo(render()[0] ?? 0, last, 1e-6)
   })
 
-  it("plays what its decoder makes up, which dies away within a unit, and says so", () => {
+  it("plays what its decoder conceals, fades it out within a unit, and reports it", () => {
     const made = new Float32Array(unit * 2)
     for (let i = 0; i < unit; i++) made.set([0.4, -0.2], i * 2)
     const { input, render, state } = make(0.5, 0, made)
@@ -220,7 +220,7 @@ describe("Input", () => {
     assert.strictEqual(input.flags, Heard.Flag.Playing | Heard.Flag.Concealed)
   })
 
-  it("plays what its decoder makes up at the level that a fade has come to", () => {
+  it("plays what its decoder conceals at the current level of a fade", () => {
     const made = new Float32Array(unit * 2)
     for (let i = 0; i < unit; i++) made.set([0.4, -0.2], i * 2)
     const { input, render, state } = make(1, 0, made)
@@ -230,7 +230,7 @@ describe("Input", () => {
     assert.closeTo(render()[0] ?? 0, 0.4 * Math.SQRT1_2, 1e-6)
   })
 
-  it("is not what its source is while it leaves, or goes to another level", () => {
+  it("is not plain while it leaves or changes its gain", () => {
     const { input, render } = make()
     render()
     assert.isTrue(input.isPlain)
@@ -249,7 +249,7 @@ describe("Input", () => {
     assert.isFalse(input.isPlain)
   })
 
-  it("misses nothing as long as nothing has come at all", () => {
+  it("does not count as starved while nothing has come at all", () => {
     const { input, render, state } = make()
     state.left = 0
     assert.isTrue(isSilent(render()))
@@ -257,7 +257,7 @@ describe("Input", () => {
     assert.strictEqual(input.flags, Heard.Flag.Starving)
   })
 
-  it("is not waited for at its end, and is silent behind it", () => {
+  it("is not waited for at its end, and is silent after it", () => {
     const { input, render, state } = make()
     state.left = 1_000
     assert.isFalse(input.isShort())
@@ -273,7 +273,7 @@ describe("Input", () => {
     assert.strictEqual(input.endedAt, 140)
   })
 
-  it("fades out over all that is left of its source, where that is less than 5 ms", () => {
+  it("fades out over the rest of its source if that is less than 5 ms", () => {
     const { input, render, state } = make()
     render()
     state.left = 100
@@ -282,7 +282,7 @@ describe("Input", () => {
     render().forEach((sample, i) => assert.closeTo(sample, i < 100 ? 0.5 * (99 - i) / 100 : 0, 1e-6))
   })
 
-  it("goes to another level with all that its effects sound on behind its end", () => {
+  it("applies a gain ramp also to the echo after its end", () => {
     const { input, render, state } = make()
     input.setEffects(complete({ _tag: "Echo", delayMs: 10, level: 1, decay: 0 }))
     render()
@@ -291,13 +291,13 @@ describe("Input", () => {
     state.isEnding = true
     const last = render()
     for (const i of [0, 99, 300, 479, 530]) {
-      // until 10 ms behind its end it comes back
+      // the echo continues for 10 ms after the end
       const sound = i < 100 ? 1 : 0.5
       assert.closeTo(last[i] ?? 0, sound * (1 - (i + 1) / unit), 1e-6, `sample ${i}`)
     }
   })
 
-  it("sounds on no longer than it would have, whatever effects it is given then", () => {
+  it("rings no longer than it would have, whatever effects it is given then", () => {
     const { input, render, state } = make()
     input.setEffects(complete({ _tag: "Echo", delayMs: 30, level: 1, decay: 0 }))
     render()
@@ -310,7 +310,7 @@ describe("Input", () => {
     assert.isAtMost(units, 3)
   })
 
-  it("has no echo of what leaves, or fades to its end, just when its source ends", () => {
+  it("has no echo if it is removed or faded out just when its source ends", () => {
     for (const way of ["remove", "fade", "end"] as const) {
       const { input, render, state } = make()
       input.setEffects(complete({ _tag: "Echo", delayMs: 10, level: 1, decay: 0 }))

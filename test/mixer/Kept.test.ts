@@ -3,7 +3,7 @@ import { Kept } from "../../src/mixer/Kept.ts"
 
 const size = 1_920
 
-/** Begins a unit in which each input gives the same sample all over. */
+/** Begins a unit in which each input has a single constant sample value. */
 const begin = (kept: Kept, inputs: ReadonlyArray<readonly [input: number, sample: number, level?: number]>) => {
   kept.begin()
   for (const [input, sample, level] of inputs) {
@@ -31,13 +31,13 @@ describe("Kept", () => {
     is(sum(kept, 0), wanted)
   })
 
-  it("bends what is louder than full scale together", () => {
+  it("soft-clips a sum that exceeds full scale", () => {
     const kept = new Kept(3, 0)
     begin(kept, [[1, 0.8], [2, 0.8]])
     for (const sample of sum(kept, 0)) assert.isTrue(sample > 0.9 && sample <= 1)
   })
 
-  it("has silence where nothing plays, and for units that are not kept any more or not yet", () => {
+  it("is silent if nothing plays, and for units that are no longer kept or not there yet", () => {
     const kept = new Kept(2, -1)
     for (let i = 0; i < 3; i++) begin(kept, [[1, 0.5]])
     is(sum(kept, -1), 0)
@@ -48,7 +48,7 @@ describe("Kept", () => {
     is(sum(kept, 2), 0)
   })
 
-  it("puts what nobody has said behind nothing of before", () => {
+  it("fills the rest of a unit with silence if less than a unit is put in", () => {
     const kept = new Kept(1, 0)
     begin(kept, [[1, 0.5]])
     kept.begin()
@@ -58,7 +58,7 @@ describe("Kept", () => {
     is(samples.subarray(100), 0)
   })
 
-  it("lets an input fade that sounded before, within 5 ms behind what a decoder joins, and leaves the others at their levels", () => {
+  it("fades a cut input out within 5 ms after what a decoder joins, and leaves the others at their levels", () => {
     const kept = new Kept(4, 0)
     for (let i = 0; i < 3; i++) begin(kept, [[1, 0.5, 0.5], [2, 0.25, 0.4], [3, 0.5, 0.1]])
     kept.cut([2], 1)
@@ -70,7 +70,7 @@ describe("Kept", () => {
     is(sum(kept, 2), 0.25 + 0.05)
   })
 
-  it("takes out at once what did not sound before", () => {
+  it("removes a cut input at once if it did not sound before", () => {
     const kept = new Kept(4, 0)
     begin(kept, [[1, 0.5]])
     begin(kept, [[1, 0.5], [2, 0.25, 0.5]])

@@ -14,7 +14,7 @@ const pcmOf = (value: number, samples: number) => {
   return ring
 }
 
-/** A ring of Opus whose frames sound like this, and an input that takes from it. */
+/** A ring of Opus whose frames all have this sample value, and an input that reads from it. */
 const opusOf = (input: number, value: number, frames: number) => {
   const ring = FrameRing.make()
   for (let i = 0; i < frames; i++) ring.write(FakeCodec.packetOf(value), 960)
@@ -32,10 +32,10 @@ const make = async (lookahead = 0, codec = FakeCodec.make(lookahead)) => {
     { ring: ring.buffer, heard, encoder: {}, aheadMs: 60 },
     (detail) => broken.push(detail)
   )
-  // it is as far ahead as it may be until this is taken: inputs that are added now begin together
+  // until this is taken, the mix is as far ahead as it may be: inputs that are added now begin together
   ring.write(Uint8Array.of(0), 2_880)
   const into = new Uint8Array(FrameRing.maxFrameBytes)
-  /** Takes all frames until it ends: the first, the middle and the last sample of each, in hundredths. */
+  /** Takes all frames until the mix ends: the first, the middle and the last sample of each, in hundredths. */
   const all = (): ReadonlyArray<ReadonlyArray<number>> => {
     const frames: Array<ReadonlyArray<number>> = []
     ring.discard()
@@ -45,7 +45,7 @@ const make = async (lookahead = 0, codec = FakeCodec.make(lookahead)) => {
     }
     return frames
   }
-  /** Takes the frames that there are. */
+  /** Takes the frames that are there. */
   const taken = (): ReadonlyArray<ReadonlyArray<number>> => {
     const frames: Array<ReadonlyArray<number>> = []
     while (ring.read(into, 0) >= 0) frames.push([...into.subarray(0, 3)])
@@ -55,11 +55,11 @@ const make = async (lookahead = 0, codec = FakeCodec.make(lookahead)) => {
 }
 
 describe("a mix", () => {
-  it("lets one begin with the sample behind the last of another", async () => {
+  it("begins an input with the sample after the last one of the input that it waits for", async () => {
     const { all, heard, mix } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 1_200)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 1_680), { after: 1 }) })
-    // what waits for one that is not there does not wait
+    // an input that waits for a missing one does not wait
     mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.4, 960), { after: 77 }) })
     const frames = all()
     assert.deepStrictEqual(frames, [[50, 50, 50], [10, 20, 20], [20, 20, 20]])
@@ -71,7 +71,7 @@ describe("a mix", () => {
     assert.strictEqual(heard.successor(), 0)
   })
 
-  it("lets several follow one another within a frame, each with the sample behind the last", async () => {
+  it("plays several inputs one after another within a frame, without a gap", async () => {
     const { all, heard, mix } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 300)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 300), { after: 1 }) })
@@ -80,14 +80,14 @@ describe("a mix", () => {
     assert.strictEqual(heard.positionMs(0, 3), 360 / 48)
   })
 
-  it("lets one begin with the next frame behind another that fills the last one", async () => {
+  it("begins an input with the next frame if the one before it fills the last one", async () => {
     const { all, mix } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 960), { after: 1 }) })
     assert.deepStrictEqual(all(), [[10, 10, 10], [20, 20, 20]])
   })
 
-  it("lets one wait for what takes the place of another", async () => {
+  it("makes an input wait also for the replacement of the one that it waits for", async () => {
     const { all, mix } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 1_000)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 1_680), { after: 1 }) })
@@ -96,7 +96,7 @@ describe("a mix", () => {
     assert.deepStrictEqual(all(), [[50, 50, 40], [40, 30, 30], [30, 30, 30]])
   })
 
-  it("lets one wait as long as it has not begun, also where what it waits for is over by then", async () => {
+  it("keeps an input waiting for a replacement even if the replaced input is already over", async () => {
     const { all, mix, ring } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 2_880)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 960), { after: 1 }) })
@@ -106,7 +106,7 @@ describe("a mix", () => {
     assert.deepStrictEqual(all().map(([value]) => value), [10, 10, 30, 20])
   })
 
-  it("leaves out what takes the place of another when what waited for that has begun, or what is in its place", async () => {
+  it("ignores a replacement if the input waiting for the replaced one, or for its replacement, has begun", async () => {
     const { all, mix, ring } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 9_600), { after: 1 }) })
@@ -115,11 +115,11 @@ describe("a mix", () => {
     mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.5, 960), { replaces: 1 }) })
     mix.command({ _tag: "Add", input: inputOf(4, pcmOf(0.3, 1_920), { after: 1, replaces: 2 }) })
     mix.command({ _tag: "Add", input: inputOf(5, pcmOf(0.6, 960), { replaces: 3 }) })
-    // the one whose place is taken ends with the next frame
+    // the replaced input ends with the next frame
     assert.deepStrictEqual(all().map(([, , value]) => value), [20, 20, 20, 30, 30])
   })
 
-  it("leaves out what takes the place of another that was over when what waits for it came", async () => {
+  it("ignores a replacement for an input that was already over when the waiting one was added", async () => {
     const { all, mix, ring } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 5 * 960)) })
@@ -130,7 +130,7 @@ describe("a mix", () => {
     assert.deepStrictEqual(all().map(([value]) => value), [20, 20, 50, 50])
   })
 
-  it("leaves out one after another that takes the place of what is over and followed", async () => {
+  it("ignores a replacement of an ignored replacement, too", async () => {
     const { all, mix, ring } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 9 * 960), { after: 1 }) })
@@ -143,14 +143,14 @@ describe("a mix", () => {
     assert.deepStrictEqual([...new Set(all().map(([value]) => value))], [20])
   })
 
-  it("gives its encoder what sounds, by its lookahead earlier", async () => {
+  it("feeds its encoder ahead by the encoder's lookahead", async () => {
     const { all, mix } = await make(480)
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 960), { after: 1 }) })
     assert.deepStrictEqual(all(), [[10, 20, 20], [20, 0, 0]])
   })
 
-  it("bends what is too loud in sum, and steps back for a voice by what that says", async () => {
+  it("soft-clips a loud sum, and ducks for a voice by that voice's settings", async () => {
     const { all, mix } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.8, 960)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.8, 960)) })
@@ -169,7 +169,7 @@ describe("a mix", () => {
     ])
   })
 
-  it("hears the others where one gives what is no number", async () => {
+  it("plays the other inputs if one delivers samples that are not finite", async () => {
     const { all, mix } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
     for (const [i, value] of [NaN, Infinity, -Infinity].entries()) {
@@ -178,9 +178,9 @@ describe("a mix", () => {
     assert.deepStrictEqual(all(), [[10, 10, 10]])
   })
 
-  it("breaks with what its codec throws, once", async () => {
+  it("breaks once if its codec throws", async () => {
     const { all, broken, mix, ring } = await make()
-    // so loud that it is bent to full scale
+    // so loud that it is clipped to full scale
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(-1, 5 * 960), { gain: 4 }) })
     assert.deepStrictEqual(all(), [])
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.5, 960)) })
@@ -189,20 +189,20 @@ describe("a mix", () => {
     assert.isFalse(ring.isEnded())
   })
 
-  it("is idle where nothing comes, after what dies away, and goes on with what comes", async () => {
+  it("is idle when nothing comes, after a fade-out, and continues when something does", async () => {
     const { heard, mix, ring, taken } = await make()
     const pcm = PcmRing.make(100)
     pcm.write(new Float32Array(1_920).fill(0.5), 0)
     mix.command({ _tag: "Add", input: inputOf(1, pcm) })
     ring.discard()
     for (let i = 0; i < 10; i++) mix.fill()
-    // what was heard last dies away
+    // the last sound fades out
     assert.deepStrictEqual(taken(), [[50, 50, 50], [50, 0, 0]])
     assert.isTrue(heard.isIdle())
     pcm.write(new Float32Array(1_920 * 2).fill(0.25), 0)
     for (let i = 0; i < 10; i++) mix.fill()
     assert.deepStrictEqual(taken().slice(-2), [[0, 25, 25], [25, 25, 25]])
-    // who is paused is heard no more, and its time does not pass
+    // a paused input is no longer heard, and its time does not pass
     pcm.write(new Float32Array(1_920 * 2).fill(0.25), 0)
     mix.command({ _tag: "Pause", input: 1, paused: true })
     for (let i = 0; i < 10; i++) mix.fill()
@@ -217,7 +217,7 @@ describe("a mix", () => {
     assert.isTrue(ring.isEnded())
   })
 
-  it("gives way to Opus that is alone and as it is, at the frame behind its last one", async () => {
+  it("hands over to Opus that is alone and unchanged, right after its own last frame", async () => {
     const { heard, mix, ring, taken } = await make(480)
     const frames = FrameRing.make()
     for (let i = 1; i <= 40; i++) frames.write(FakeCodec.packetOf(i / 100), 960)
@@ -236,12 +236,12 @@ describe("a mix", () => {
     // ten frames of nothing else
     assert.lengthOf(made, 15)
     assert.strictEqual(frames.framesRead(), 15)
-    // the last frame ends with the beginning of what follows
+    // the last frame ends with the beginning of the next one
     assert.deepStrictEqual(made.slice(-2), [[14, 15, 15], [15, 16, 16]])
     assert.deepStrictEqual(made[0], [51, 52, 52])
   })
 
-  it("gives way to none that it has not mixed for a while, also where another was alone before it", async () => {
+  it("hands over only to Opus that it has mixed alone for ten frames, even if another was alone before", async () => {
     const { heard, mix, ring, taken } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 50 * 960)) })
     ring.discard()
@@ -266,7 +266,7 @@ describe("a mix", () => {
     assert.strictEqual(opus.ring.framesRead(), 10)
   })
 
-  it("gives way when the one that is left is as loud again as it was before a voice", async () => {
+  it("hands over once the remaining input has returned to its level after ducking", async () => {
     const { heard, mix, ring, taken } = await make()
     const duck = { gain: 0.5, attackMs: 0, releaseMs: 400, holdMs: 0, threshold: 0 }
     const opus = opusOf(1, 0.4, 60)
@@ -284,9 +284,9 @@ describe("a mix", () => {
     assert.deepStrictEqual(made.at(-1), [40, 40, 40])
   })
 
-  it("does not give way to what is told to be at another level just then", async () => {
+  it("does not hand over to an input whose gain is changed just then", async () => {
     const codec = FakeCodec.make()
-    // frames of 120 ms: it can give way after six units only, and wants ten
+    // frames of 120 ms: it can hand over only every six units, and wants to mix ten first
     const { heard, mix, ring, taken } = await make(0, {
       ...codec,
       decoder: () => Promise.resolve(FakeCodec.decoderOf(5_760))
@@ -305,7 +305,7 @@ describe("a mix", () => {
     assert.deepStrictEqual(made.at(30), [20, 20, 20])
   })
 
-  it("does not begin before something comes, and lets die away whatever comes each time", async () => {
+  it("does not begin before something comes, and fades each sound out", async () => {
     const { heard, mix, ring, taken } = await make()
     const pcm = PcmRing.make(100)
     mix.command({ _tag: "Add", input: inputOf(1, pcm) })
@@ -316,13 +316,13 @@ describe("a mix", () => {
       assert.isTrue(heard.isIdle())
       pcm.write(new Float32Array(1_920).fill(0.5), 0)
       for (let i = 0; i < 10; i++) mix.fill()
-      // behind what was silence already it comes in within 5 ms
+      // it fades in within 5 ms if there was silence before
       const before = times === 0 ? [[50, 50, 50]] : [[0, 0, 0], [0, 50, 50]]
       assert.deepStrictEqual(taken(), [...before, [50, 0, 0]])
     }
   })
 
-  it("says that one is over which is taken out while it is paused", async () => {
+  it("reports an input as over that is removed while it is paused", async () => {
     const { heard, mix, ring } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 9_600)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.1, 9_600), { paused: true }) })
@@ -338,7 +338,7 @@ describe("a mix", () => {
     assert.strictEqual(flags.at(-1), 0)
   })
 
-  it("frees the decoder of one that has ended while others go on", async () => {
+  it("frees the decoder of an input that has ended while others go on", async () => {
     const { codec, mix, ring, taken } = await make()
     const opus = opusOf(1, 0.4, 2)
     opus.ring.end()
@@ -355,7 +355,7 @@ describe("a mix", () => {
     assert.strictEqual(codec.open(), 1)
   })
 
-  it("does what it is told in order, also while it waits for a decoder", async () => {
+  it("executes commands in order, even while it waits for a decoder", async () => {
     const { all, mix } = await make()
     const frames = FrameRing.make()
     for (let i = 0; i < 4; i++) frames.write(FakeCodec.packetOf(0.8), 960)
@@ -367,7 +367,7 @@ describe("a mix", () => {
     assert.deepStrictEqual(all(), Array.from({ length: 4 }, () => [40, 40, 40]))
   })
 
-  it("does not end while a decoder is waited for", async () => {
+  it("does not end while it waits for a decoder", async () => {
     const { mix, ring, taken } = await make()
     const frames = FrameRing.make()
     for (let i = 0; i < 2; i++) frames.write(FakeCodec.packetOf(0.8), 960)
@@ -392,7 +392,7 @@ describe("a mix", () => {
     assert.isTrue(ring.isDrained())
   })
 
-  it("keeps nothing of what is added when it has ended", async () => {
+  it("keeps nothing of an input that is added after its end", async () => {
     const { all, codec, mix } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
     assert.lengthOf(all(), 1)
@@ -400,11 +400,11 @@ describe("a mix", () => {
     assert(frames.buffer instanceof SharedArrayBuffer)
     mix.command({ _tag: "Add", input: { ...inputOf(2, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
     await new Promise(setImmediate)
-    // its encoder
+    // only its encoder
     assert.strictEqual(codec.open(), 1)
   })
 
-  it("breaks once, however often it is told what its encoder does not take", async () => {
+  it("breaks only once, however often its encoder rejects settings", async () => {
     const codec = FakeCodec.make()
     const broken: Array<string> = []
     const refusing: FloatCodec = {
@@ -424,7 +424,7 @@ describe("a mix", () => {
     assert.deepStrictEqual(broken, ["not so"])
   })
 
-  it("makes what nobody has heard anew without what is cut, which fades where it was heard before", async () => {
+  it("makes unheard frames again without the cut inputs, which fade out if they were heard before", async () => {
     const { mix, ring, taken } = await make(480)
     const frames = FrameRing.make()
     assert(frames.buffer instanceof SharedArrayBuffer)
@@ -436,7 +436,7 @@ describe("a mix", () => {
     assert.deepStrictEqual(taken(), [[30, 30, 30], [30, 30, 30]])
     mix.fill()
     mix.fill()
-    // one that begins behind the cut is not heard at all, and neither is one whose decoder is waited for
+    // one that begins after the cut is not heard at all, and neither is one whose decoder is not there yet
     mix.command({ _tag: "Add", input: inputOf(4, pcmOf(0.3, 9 * 960)) })
     mix.command({ _tag: "Add", input: { ...inputOf(5, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
     mix.command({ _tag: "Add", input: inputOf(6, pcmOf(0.3, 9 * 960)) })
@@ -456,7 +456,7 @@ describe("a mix", () => {
     assert.isTrue(next.isDrained())
   })
 
-  it("cuts what has ended already, and keeps its end", async () => {
+  it("can still cut an input after its end, and stays ended", async () => {
     const { mix, ring } = await make()
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 2_400)) })
     mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 1_920)) })
@@ -473,14 +473,14 @@ describe("a mix", () => {
     assert.isTrue(next.isDrained())
   })
 
-  it("frees all that it has used, and does nothing any more when it is closed", async () => {
+  it("frees everything that it used when it is closed, and does nothing more", async () => {
     const { codec, mix, ring } = await make()
     const frames = FrameRing.make()
     assert(frames.buffer instanceof SharedArrayBuffer)
     const opus = { ...inputOf(1, pcmOf(0, 1)), format: "opus", ring: frames.buffer } as const
     mix.command({ _tag: "Add", input: opus })
     await new Promise(setImmediate)
-    // its decoder comes when it is closed already
+    // its decoder only arrives after the mix was closed
     mix.command({ _tag: "Add", input: { ...opus, input: 2, slot: 2 } })
     assert.strictEqual(codec.open(), 3)
     mix.close()

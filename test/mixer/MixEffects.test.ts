@@ -20,7 +20,7 @@ const ringOf = (wave: (sample: number) => number, units: number) => {
   return ring
 }
 
-/** A mix whose units are kept as they are, on the left. */
+/** A mix that records the left channel of its units. */
 const make = async () => {
   const codec = FakeCodec.make()
   const units: Array<Float32Array> = []
@@ -45,7 +45,10 @@ const make = async () => {
   })
   ring.write(Uint8Array.of(0), 2_880)
   const into = new Uint8Array(FrameRing.maxFrameBytes)
-  /** Goes on until it ends, and does something before the units of these numbers are made. Gives all that was mixed. */
+  /**
+   * Continues until the mix ends, and runs functions before the units of these numbers are made. Returns all mixed
+   * samples.
+   */
   const all = (then: ReadonlyMap<number, () => void> = new Map(), most = 1_000): Float32Array => {
     let made = 0
     ring.discard()
@@ -55,7 +58,7 @@ const make = async () => {
       if (ring.read(into, 0) >= 0) made++
     }
     const samples = new Float32Array(made * unit)
-    // the first is what was before
+    // the first unit is from before
     units.slice(1, made + 1).forEach((piece, i) => samples.set(piece, i * unit))
     return samples
   }
@@ -69,7 +72,7 @@ const effects = (input: number, ...list: ReadonlyArray<SoundEffect.SoundEffect>)
 })
 
 describe("a mix of inputs with effects", () => {
-  it("changes them without a step that the sound does not have itself", async () => {
+  it("changes effects without a step that the sound does not have itself", async () => {
     const { all, mix } = await make()
     const bass = { _tag: "Equalizer", bands: [{ hz: 100, gainDb: 6 }] } as const
     mix.command({ _tag: "Add", input: inputOf(1, ringOf(Hearing.music, 100), { effects: complete(bass) }) })
@@ -84,19 +87,19 @@ describe("a mix of inputs with effects", () => {
     )
     assert.lengthOf(sound, 100 * unit)
     const plain = Hearing.samplesOf(Hearing.music, 2_000).filter((_, i) => i % 2 === 0)
-    // an echo adds half of it once more
+    // an echo adds half of the sound again
     assert.isAtMost(Hearing.steepest(sound), Hearing.steepest(plain) * 1.5)
-    // between 20 and 30 it is as it is
+    // between 20 and 30, the sound is unchanged
     const at = sound.findIndex((value, i) => i > 26 * unit && value !== 0)
     assert.isAbove(Hearing.ratio(sound, Hearing.music, at, 2 * unit), 100)
   })
 
-  it("lets an echo sound on behind the end of its input, and ends then", async () => {
+  it("lets an echo ring after the end of its input, and then ends", async () => {
     const { all, heard, mix } = await make()
     const echo = { _tag: "Echo", delayMs: 30, level: 0.5, decay: 0.5 } as const
     mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.5, 2.5), { gain: 0.5, effects: complete(echo) }) })
     const sound = all()
-    // ten times 30 ms, and a unit in which what is left of it fades
+    // ten times 30 ms, and a unit in which the rest fades
     assert.lengthOf(sound, 3 * unit + 16 * unit)
     assert.closeTo(sound[100] ?? 0, 0.25, 1e-6)
     for (let i = 2; i < 8; i++) {
@@ -105,37 +108,38 @@ describe("a mix of inputs with effects", () => {
       assert.closeTo(after / before, 0.5, 1e-3)
     }
     assert.closeTo(sound.at(-1) ?? 1, 0, 1e-6)
-    // it is over with its source
+    // the input is over with its source
     assert.strictEqual(heard.flags(2, 1, 1), Heard.Flag.Playing | Heard.Flag.Over)
     assert.isTrue(heard.isEnded())
   })
 
-  it("waits for no echo that is taken away shortly before the end of its input", async () => {
+  it("does not wait for an echo that is removed shortly before the end of its input", async () => {
     const echo = { _tag: "Echo", delayMs: 300, decay: 0.9 } as const
     for (const list of [[], [{ _tag: "Rotation" }]] as const) {
       for (const at of [0, 1, 2, 3, 4]) {
         const { all, mix } = await make()
         mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.5, 5.5), { effects: complete(echo) }) })
         const sound = all(new Map([[at, () => mix.command(effects(1, ...list))]]))
-        // over within 20 ms, also of what has ended in the mix and is not heard yet; what is left fades within a unit
+        // over within 20 ms, even if the input has ended in the mix but is not heard to its end yet; the rest fades
+        // within a unit
         assert.isAtMost(sound.length, (at < 4 ? 8 : 9) * unit, `before step ${at}`)
       }
     }
   })
 
-  it("makes no echo of where it begins in the middle of a sound", async () => {
+  it("echoes no click if an input begins in the middle of a sound", async () => {
     const { all, mix } = await make()
     const echo = { _tag: "Echo", delayMs: 40, level: 1, decay: 0 } as const
     const ring = ringOf(() => 0.4, 10)
     mix.command({ _tag: "Add", input: inputOf(1, ring, { fadeInMs: 5, effects: complete(echo) }) })
     const sound = all()
     assert.closeTo(sound[5 * unit] ?? 0, 0.8, 1e-6)
-    // it comes in within 5 ms, and its echo within 20
+    // it fades in within 5 ms, and its echo within 20
     assert.isAtMost(Hearing.steepest(sound, 1, unit), 0.4 / 240 + 1e-6)
     assert.isAtMost(Hearing.steepest(sound, unit, 5 * unit), 0.4 / unit + 1e-6)
   })
 
-  it("lets one sound on for five seconds at most, the last of which fades", async () => {
+  it("lets an echo ring for at most five seconds", async () => {
     const { all, mix } = await make()
     const echo = { _tag: "Echo", delayMs: 10, level: 1, decay: 0.9 } as const
     const forever = [echo, { _tag: "Echo", delayMs: 2_000, level: 1, decay: 0.9 }] as const
@@ -146,24 +150,24 @@ describe("a mix of inputs with effects", () => {
     assert.isAtMost(peakOf(sound, sound.length - 480), 0.01)
   })
 
-  it("fades within the last of five seconds", async () => {
+  it("fades an echo out within the last of five seconds", async () => {
     const { all, mix } = await make()
     const echo = { _tag: "Echo", delayMs: 1_000, level: 1, decay: 0.9 } as const
     mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.1, 50), { effects: complete(echo) }) })
     const sound = all()
-    // each second it comes back, at nine tenths
+    // it comes back every second, at nine tenths of its level
     for (const [seconds, share] of [[1.5, 1], [3.9, 1], [4.25, 0.75], [4.5, 0.5], [4.75, 0.25]] as const) {
       const full = 0.1 * 0.9 ** Math.floor(seconds)
       assert.closeTo(sound[48_000 + seconds * 48_000] ?? 0, full * share, 1e-4, `${seconds} s behind its end`)
     }
   })
 
-  it("begins what follows with the sample behind the last, whatever sounds on", async () => {
+  it("begins the next input with the sample after the last one, whatever still rings", async () => {
     const { all, heard, mix } = await make()
     const echo = { _tag: "Echo", delayMs: 100, level: 0.5, decay: 0 } as const
     mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.25, 2.5), { effects: complete(echo) }) })
     mix.command({ _tag: "Add", input: inputOf(2, ringOf(() => 0.5, 5), { after: 1, effects: complete(echo) }) })
-    // before its turn nothing of it was heard that it would have to go over from
+    // it has not been heard before its turn, so there is nothing to change over from
     mix.command(effects(2, { _tag: "ChannelMix", leftToLeft: 0.5 }))
     const sound = all()
     const levels = [[0.25, 2.5], [0.25, 5], [0.25 + 0.125, 7.5]] as const
@@ -176,7 +180,7 @@ describe("a mix of inputs with effects", () => {
     assert.strictEqual(heard.positionMs(2, 2), 10)
   })
 
-  it("steps back with what sounds on, and not from what a voice leaves", async () => {
+  it("ducks an echo, but does not duck for the echo of a voice", async () => {
     const { all, mix } = await make()
     const echo = { _tag: "Echo", delayMs: 100, level: 1, decay: 0 } as const
     const duck = { gain: 0.5, attackMs: 0, releaseMs: 0, holdMs: 0, threshold: 0 }
@@ -187,7 +191,7 @@ describe("a mix of inputs with effects", () => {
     voice.mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.2, 10)) })
     voice.mix.command({ _tag: "Add", input: inputOf(2, ringOf(() => 0.4, 2), { duck, effects: complete(echo) }) })
     assert.closeTo(voice.all()[6.5 * unit] ?? 0, 0.6, 1e-6)
-    // what a voice has said does not step back from another one
+    // the echo of a voice is not ducked by another voice
     const two = await make()
     two.mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.4, 2), { duck, effects: complete(echo) }) })
     two.mix.command({ _tag: "Add", input: inputOf(2, ringOf(() => 0.1, 10), { duck }) })
@@ -195,7 +199,7 @@ describe("a mix of inputs with effects", () => {
   })
 
   for (const way of ["Remove", "Cut"] as const) {
-    it(`ends what sounds on where its input is told to (${way})`, async () => {
+    it(`ends an echo when its input is told to end (${way})`, async () => {
       const { all, mix, units } = await make()
       const echo = { _tag: "Echo", delayMs: 20, level: 1, decay: 0.9 } as const
       mix.command({ _tag: "Add", input: inputOf(1, ringOf(Hearing.sine(200, 0.1), 2), { effects: complete(echo) }) })
@@ -218,12 +222,12 @@ describe("a mix of inputs with effects", () => {
       assert.lengthOf(tail.filter((piece) => peakOf(piece) > 0), 0)
       const sound = new Float32Array(units.length * unit)
       units.forEach((piece, i) => sound.set(piece, i * unit))
-      // what is cut fades within 5 ms, and what is taken out within 20
+      // a cut echo fades within 5 ms, and a removed one within 20
       if (way === "Remove") assert.isAtMost(Hearing.steepest(sound), 2 * Hearing.steepest(sound, 0, 2 * unit))
     })
   }
 
-  it("keeps Opus that would be passed through until nothing sounds on, and it has no effects", async () => {
+  it("keeps mixing Opus until nothing rings and it has no effects", async () => {
     const { all, heard, mix, ring } = await make()
     const frames = FrameRing.make()
     for (let i = 0; i < 100; i++) frames.write(FakeCodec.packetOf(0.1), 960)
@@ -242,13 +246,13 @@ describe("a mix of inputs with effects", () => {
     assert.isBelow(sound[35 * unit + 480] ?? 1, 1e-4)
     assert.isTrue(ring.isEnded())
     assert.strictEqual(heard.successor(), 1)
-    // told before the unit of that number, which is some units ahead; 20 ms to go over, and ten units as it is
+    // The command comes before that unit is made, some units ahead. The change takes 20 ms, and ten plain units follow.
     assert.closeTo(frames.framesRead(), 40 + 3 + 1 + 10, 2)
   })
 })
 
 describe("an input with effects", () => {
-  it("has them from its first sample on where nothing was heard of it, and goes over to them otherwise", () => {
+  it("has them from its first sample if it was not heard before, and changes over to them otherwise", () => {
     const half = complete({ _tag: "ChannelMix", leftToLeft: 0.5 }, { _tag: "Timescale", speed: 1.5, pitch: 1.5 })
     for (const from of [undefined, 7]) {
       const ring = ringOf(() => 0.4, 10)
@@ -266,7 +270,7 @@ describe("an input with effects", () => {
     }
   })
 
-  it("does not sound as its source does until they are gone, and what is made up goes through them", () => {
+  it("is not plain until they are gone, and concealed samples pass through them", () => {
     let left = unit * 2
     const made = new Float32Array(unit * 2).fill(0.4)
     const input = new Input(inputOf(1, ringOf(() => 0, 1)), {

@@ -6,7 +6,7 @@ import * as Mixes from "../../src/mixer/Mixes.ts"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
 import * as FrameRing from "../../src/ring/FrameRing.ts"
 
-/** Mixes by their messages, and how many encoders they have. */
+/** Mixes that are controlled by messages, with a count of their open encoders. */
 const make = () => {
   const { encoder } = codec
   const encoders = { open: 0, isWornOut: false }
@@ -40,7 +40,7 @@ const make = () => {
     encoders,
     close,
     receive,
-    /** Asks for a mix. */
+    /** Requests a mix. */
     send,
     open: async (mix: number) => {
       send(mix)
@@ -64,7 +64,7 @@ describe("Mixes", () => {
     vi.restoreAllMocks()
   })
 
-  it("are filled every ten milliseconds, as long as there are some", async () => {
+  it("are filled every ten milliseconds while there are any", async () => {
     const { bufferedMs, close, encoders, open, play, receive, said } = make()
     await open(1)
     assert.strictEqual(vi.getTimerCount(), 1)
@@ -88,7 +88,7 @@ describe("Mixes", () => {
     assert.deepStrictEqual([vi.getTimerCount(), encoders.open], [0, 0])
   })
 
-  it("say nothing of one that was closed while it was opened", async () => {
+  it("report nothing about a mix that was closed while it was opening", async () => {
     const { encoders, open, play, receive, said, send } = make()
     send(1)
     play(1)
@@ -102,7 +102,7 @@ describe("Mixes", () => {
     assert.deepStrictEqual([vi.getTimerCount(), encoders.open], [0, 0])
   })
 
-  it("say why one could not be opened, and forget it", async () => {
+  it("report why a mix could not be opened, and forget it", async () => {
     const { open, receive, said, send } = make()
     vi.spyOn(codec, "encoder").mockRejectedValueOnce(new Error("no memory")).mockRejectedValueOnce("no encoder")
     send(1)
@@ -117,7 +117,7 @@ describe("Mixes", () => {
     assert.strictEqual(vi.getTimerCount(), 0)
   })
 
-  it("say what stopped one", async () => {
+  it("report why a mix has broken", async () => {
     const { encoders, open, play, said } = make()
     await open(5)
     encoders.isWornOut = true

@@ -4,7 +4,7 @@ import { UnitEncoder } from "../../src/mixer/UnitEncoder.ts"
 import * as FrameRing from "../../src/ring/FrameRing.ts"
 import * as FakeCodec from "./fakeCodec.ts"
 
-/** Samples of a unit, both channels. */
+/** The number of samples in a unit, on both channels. */
 const size = 1_920
 
 const make = async (options: { readonly lookahead?: number } = {}) => {
@@ -14,13 +14,13 @@ const make = async (options: { readonly lookahead?: number } = {}) => {
   const units = new UnitEncoder({ ...encoder, setPrediction: (on) => void predicted.push(on) })
   const output = new Output(units, ring, 60)
   const into = new Uint8Array(FrameRing.maxFrameBytes)
-  /** The first, the middle and the last sample of each frame that there is, in hundredths. */
+  /** The first, the middle and the last sample of each available frame, in hundredths. */
   const taken = (from = ring): ReadonlyArray<ReadonlyArray<number>> => {
     const frames: Array<ReadonlyArray<number>> = []
     while (from.read(into, 0) >= 0) frames.push([...into.subarray(0, 3)])
     return frames
   }
-  /** Makes a unit of what each input gives all along. */
+  /** Makes a unit to which each input contributes a constant value. */
   const give = (...inputs: ReadonlyArray<readonly [input: number, value: number]>): void => {
     output.kept.begin()
     for (const [input, value] of inputs) output.kept.part(input).fill(value)
@@ -30,7 +30,7 @@ const make = async (options: { readonly lookahead?: number } = {}) => {
 }
 
 describe("Output", () => {
-  it("makes the frame of a unit when the next one is whole, and the last one at the end", async () => {
+  it("makes the frame of a unit once the next unit is complete, and the last one at the end", async () => {
     const { give, output, ring, taken } = await make()
     output.begin([])
     assert.isTrue(output.hasBegun)
@@ -54,7 +54,7 @@ describe("Output", () => {
     assert.deepStrictEqual(taken(), [[10, 50, 50]])
   })
 
-  it("gives the encoder the last of what was heard before, of which nothing is heard again", async () => {
+  it("primes the encoder with the last sound before, without sending that again", async () => {
     const { give, output, taken } = await make({ lookahead: 480 })
     // 110 ms, of which the encoder takes 100
     output.begin([new Float32Array(5 * size).fill(0.2), new Float32Array(size / 2).fill(0.3)])
@@ -64,7 +64,7 @@ describe("Output", () => {
     assert.deepStrictEqual(taken(), [[10, 10, 10]])
   })
 
-  it("makes frames anew without what is cut, into a ring that follows", async () => {
+  it("makes frames again without the cut inputs, into a new ring", async () => {
     const { give, output, predicted, ring, taken } = await make()
     output.begin([])
     for (let i = 0; i < 4; i++) give([1, 0.1], [2, 0.2])
@@ -73,7 +73,7 @@ describe("Output", () => {
     predicted.length = 0
     output.cut([2], 1, next)
     assert.isTrue(ring.isDrained(), "nobody waits for more of the former one")
-    // what is cut fades behind where it was heard
+    // the cut input fades out after it was heard
     assert.deepStrictEqual(taken(next), [[30, 10, 10], [10, 10, 10]])
     assert.deepStrictEqual(predicted, [false], "the first one, and both at the cut")
     assert.isFalse(next.isEnded())
@@ -83,7 +83,7 @@ describe("Output", () => {
     assert.isTrue(next.isDrained())
   })
 
-  it("makes the end anew, too", async () => {
+  it("makes the end again, too", async () => {
     const { give, output, taken } = await make()
     output.begin([])
     give([1, 0.1], [2, 0.2])
@@ -96,7 +96,7 @@ describe("Output", () => {
     assert.isTrue(next.isDrained())
   })
 
-  it("ends one ring for another before it has begun", async () => {
+  it("ends a ring in favor of another one before it has begun", async () => {
     const { give, output, ring, taken } = await make()
     const next = FrameRing.make()
     output.cut([], 0, next)
@@ -107,7 +107,7 @@ describe("Output", () => {
     assert.deepStrictEqual(taken(next), [[10, 10, 10]])
   })
 
-  it("leaves what is in the ring when it cannot go on", async () => {
+  it("leaves the ring as it is when it is abandoned", async () => {
     const { give, output, ring, taken } = await make()
     output.begin([])
     give([1, 0.1])

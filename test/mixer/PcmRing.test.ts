@@ -9,7 +9,7 @@ const Step = Schema.Struct({
 })
 
 describe("PcmRing", () => {
-  it("gives what was written, on either side, and says when it is over", () => {
+  it("returns what was written, from either end, and says when it is over", () => {
     const ring = PcmRing.make(100)
     const other = PcmRing.fromBuffer(ring.buffer)
     const samples = Float32Array.from({ length: 960 }, (_, i) => i)
@@ -26,14 +26,14 @@ describe("PcmRing", () => {
     assert.isTrue(other.isEnded())
   })
 
-  it("is not over while more may come", () => {
+  it("is not drained while more may come", () => {
     const ring = PcmRing.make(100)
     assert.isFalse(ring.isDrained())
     ring.end()
     assert.isTrue(ring.isDrained())
   })
 
-  it("is open again where its end was not come to, and for good not where it was", () => {
+  it("reopens if its end was not reached, and does not if it was", () => {
     const ring = PcmRing.make(100)
     const consumer = PcmRing.fromBuffer(ring.buffer)
     assert.isFalse(ring.reopen())
@@ -49,7 +49,7 @@ describe("PcmRing", () => {
     assert.isFalse(ring.reopen())
   })
 
-  it("is not over where its producer, in another thread, writes the last samples between two looks", () => {
+  it("is not drained if its producer, in another thread, writes the last samples between two checks", () => {
     const ring = PcmRing.make(100)
     const compareExchange = vi.spyOn(Atomics, "compareExchange").mockImplementationOnce((...args) => {
       ring.write(new Float32Array(960), 0)
@@ -62,7 +62,7 @@ describe("PcmRing", () => {
     assert.isTrue(ring.isDrained())
   })
 
-  it("tells its producer that samples were missed, until that knows", () => {
+  it("tells its producer that samples were missed until that has recovered", () => {
     const ring = PcmRing.make(100)
     const consumer = PcmRing.fromBuffer(ring.buffer)
     assert.isFalse(ring.isStarving())
@@ -74,11 +74,11 @@ describe("PcmRing", () => {
     assert.isTrue(ring.isStarving())
   })
 
-  it("goes on counting after half a day and after a day", () => {
+  it("continues to count after half a day and after a day", () => {
     const counts = [0x8000_0000, 0x1_0000_0000]
     for (const count of counts) {
       const ring = PcmRing.make(100)
-      // the first two words of the header: samples written and read
+      // the first two words of the header: samples written and samples read
       new Int32Array(ring.buffer, 0, 2).fill((count - 48) | 0)
       const into = new Float32Array(960)
       assert.strictEqual(ring.positionMs(), (count - 48) / 48)
@@ -93,7 +93,7 @@ describe("PcmRing", () => {
     }
   })
 
-  it("takes no more than it has room for", () => {
+  it("accepts no more than it has room for", () => {
     const ring = PcmRing.make(10)
     const samples = new Float32Array(4_000)
     const written = ring.write(samples, 0)

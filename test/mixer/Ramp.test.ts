@@ -8,7 +8,7 @@ const gainsOf = (ramp: Ramp, count: number): ReadonlyArray<number> => {
 }
 
 describe("Ramp", () => {
-  it("goes evenly from one gain to another, over any number of pieces", () => {
+  it("changes evenly from one gain to another, over any number of chunks", () => {
     const ramp = new Ramp(1)
     assert.deepStrictEqual(gainsOf(ramp, 3), [1, 1, 1])
     ramp.to(0, 100, "linear")
@@ -17,7 +17,7 @@ describe("Ramp", () => {
     assert.isTrue(ramp.isSettled)
   })
 
-  it("turns around where it is", () => {
+  it("reverses from its current gain", () => {
     const ramp = new Ramp(0)
     ramp.to(1, 100, "power")
     const [before = 0] = gainsOf(ramp, 50).slice(-1)
@@ -26,7 +26,7 @@ describe("Ramp", () => {
     assert.closeTo(after, before, 0.01)
   })
 
-  it("keeps the power of two that cross", () => {
+  it("keeps the total power of two crossing ramps constant", () => {
     const [up, down] = [new Ramp(0), new Ramp(1)]
     up.to(1, 100, "power")
     down.to(0, 100, "power")
@@ -34,21 +34,21 @@ describe("Ramp", () => {
     one.forEach((gain, i) => assert.closeTo(gain ** 2 + (other[i] ?? 0) ** 2, 1, 1e-6))
   })
 
-  it("has half of the power between two gains in the middle", () => {
+  it("is halfway in power in the middle between two gains", () => {
     const ramp = new Ramp(1)
     ramp.to(0.5, 100, "power")
     assert.closeTo((gainsOf(ramp, 50).at(-1) ?? 0) ** 2, (1 + 0.25) / 2, 1e-6)
     assert.closeTo(gainsOf(ramp, 50).at(-1) ?? 0, 0.5, 1e-6)
   })
 
-  it("changes no more gains than it was told to, from a place on", () => {
+  it("changes only the given number of samples, from the given index on", () => {
     const ramp = new Ramp(0.5)
     const gains = new Float32Array(6).fill(1)
     ramp.apply(gains, 2, 2)
     assert.deepStrictEqual(Array.from(gains), [1, 1, 0.5, 0.5, 1, 1])
   })
 
-  it("is there at once without a time", () => {
+  it("changes at once without a duration", () => {
     const ramp = new Ramp(1)
     ramp.to(0.25, 0, "linear")
     assert.isTrue(ramp.isSettled)

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import * as SoftClip from "../../src/mixer/SoftClip.ts"
 
 describe("SoftClip", () => {
-  it.prop("keeps what is within, and the order and the sign of what is beyond", [
+  it.prop("leaves samples up to 0.9 unchanged, and keeps the order and sign of larger ones", [
     Schema.Array(Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: -8, maximum: 8 }))))
   ], ([values]) => {
     const samples = Float32Array.from(values)
@@ -23,7 +23,7 @@ describe("SoftClip", () => {
     sorted.forEach((value, i) => assert.isAtLeast(value, (sorted[i - 1] ?? -1) - 1e-6))
   })
 
-  it("bends below full scale, and comes near it", () => {
+  it("approaches full scale without exceeding it", () => {
     const samples = Float32Array.of(0.9, 1, -1, 4)
     SoftClip.apply(samples)
     const [knee = 0, full = 0, negative = 0, loud = 0] = samples

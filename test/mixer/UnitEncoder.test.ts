@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { UnitEncoder } from "../../src/mixer/UnitEncoder.ts"
 
-/** Keeps what it is given, and whether it was allowed to predict. */
+/** Records what the encoder is given, and whether it was allowed to predict. */
 const recorder = (lookahead: number) => {
   const given: Array<ReadonlyArray<number>> = []
   const log: Array<string> = []
@@ -20,7 +20,7 @@ const recorder = (lookahead: number) => {
 }
 
 describe("UnitEncoder", () => {
-  it("gives the encoder the end of a unit and the beginning of the next", () => {
+  it("passes the encoder the end of one unit and the beginning of the next", () => {
     const { given, units } = recorder(312)
     assert.strictEqual(units.lookahead, 312)
     for (const value of [1, 2, 3]) {
@@ -28,11 +28,11 @@ describe("UnitEncoder", () => {
       units.encode(true)
       units.advance()
     }
-    // silence is before the first
+    // silence precedes the first unit
     assert.deepStrictEqual(given, [[0, 0, 1, 1], [1, 1, 2, 2], [2, 2, 3, 3]])
   })
 
-  it("tells the encoder only of changes whether it may predict", () => {
+  it("tells the encoder whether it may predict only when that changes", () => {
     const { log, units } = recorder(0)
     for (const isPredicted of [true, false, false, true]) units.encode(isPredicted)
     assert.deepStrictEqual(log, ["encode", "do not", "encode", "encode", "predict", "encode"])

@@ -7,7 +7,7 @@ const row = ({ half, weights }: WindowedSinc.Table, phase: number) =>
   Array.from(weights.subarray(phase * 2 * half, (phase + 1) * 2 * half))
 
 describe("WindowedSinc", () => {
-  it.each([1, 0.75, 0.5])("passes a constant in every phase, with %f of the range left", (share) => {
+  it.each([1, 0.75, 0.5])("passes a constant in every phase, with a share of %f of the range", (share) => {
     const table = WindowedSinc.make({ ...shape, share })
     assert.strictEqual(table.half, Math.ceil(16 / share))
     for (let phase = 0; phase <= 64; phase++) {
@@ -15,19 +15,19 @@ describe("WindowedSinc", () => {
     }
   })
 
-  it("gives a sample itself at its place, and the next one a whole step on", () => {
+  it("returns the sample itself at phase 0, and the next one a whole step later", () => {
     const table = WindowedSinc.make(shape)
     for (const [phase, at] of [[0, 15], [64, 16]] as const) {
       row(table, phase).forEach((weight, i) => assert.closeTo(weight, i === at ? 1 : 0, 1e-6))
     }
   })
 
-  it("lies the other way round between two samples as seen from the other one", () => {
+  it("is mirrored for the opposite phase", () => {
     const table = WindowedSinc.make({ ...shape, share: 0.5 })
     row(table, 10).toReversed().forEach((weight, i) => assert.closeTo(weight, row(table, 54)[i] ?? NaN, 1e-6))
   })
 
-  it("keeps the tables that were wanted last", () => {
+  it("caches the most recently used tables", () => {
     const made: Array<number> = []
     const table = WindowedSinc.kept(2, (phases) => {
       made.push(phases)

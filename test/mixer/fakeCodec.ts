@@ -1,11 +1,11 @@
 import type { FloatCodec, FloatDecoder } from "../../src/codec/FloatCodec.ts"
 
-/** A packet whose sound is this value, which is a whole number of hundredths. */
+/** A packet whose samples all have this value, which must be a multiple of 0.01. */
 export const packetOf = (value: number): Uint8Array => new Uint8Array(4).fill(Math.round(value * 100))
 
 /**
- * Decodes packets to samples of one value each, as many as `samples` says, and throws for one that is no sound. `made` is what it
- * makes up.
+ * Decodes a packet to `samples` samples with the same value, and throws for an invalid packet. `made` is the value of
+ * concealed samples.
  */
 export const decoderOf = (samples: number, made = -1): FloatDecoder & { readonly isFree: () => boolean } => {
   let isFree = false
@@ -23,7 +23,10 @@ export const decoderOf = (samples: number, made = -1): FloatDecoder & { readonly
   }
 }
 
-/** Its packets say what the first, the middle and the last sample of their sound are, in hundredths. It throws for one that begins with -1. */
+/**
+ * Its packets state the first, the middle and the last sample of their sound, in hundredths. It throws if the first
+ * sample is -1.
+ */
 export const make = (lookahead = 0): FloatCodec & { readonly open: () => number; readonly used: () => number } => {
   let open = 0
   let used = 0

@@ -6,18 +6,18 @@ import { timestampDelta } from "../../src/protocol/RtpPacket.ts"
 
 const rate = 48_000
 
-/** What a listener's decoder makes of what it is sent: two channels, one after another in an array. */
+/** The sound that a listener's decoder makes of the packets that it receives. */
 export interface Sound {
   readonly left: Float32Array
-  /** Where packets were missing and nothing was sent: indexes of samples. */
+  /** Where packets were missing and nothing was sent, as indexes of samples. */
   readonly gaps: ReadonlyArray<{ readonly at: number; readonly samples: number }>
 }
 
-/** A sine of a level. */
+/** A sine with the given amplitude. */
 export const sine = (hz: number, level = 0.3) => (sample: number): number =>
   level * Math.sin((2 * Math.PI * hz * sample) / rate)
 
-/** Something like music: three tones that swell, whose values never repeat for some seconds. */
+/** Something like music: three tones that swell, with values that do not repeat for some seconds. */
 export const music = (sample: number): number =>
   0.15 * Math.sin((2 * Math.PI * 220 * sample) / rate) * (1 + 0.3 * Math.sin((2 * Math.PI * 0.7 * sample) / rate)) +
   0.1 * Math.sin((2 * Math.PI * 554.4 * sample) / rate + 1) +
@@ -31,8 +31,8 @@ export const voice = (sample: number): number => {
 }
 
 /**
- * Whether a packet of one frame of 20 ms has the frame before it once more, coarser (RFC 6716, 4.2.3 and 4.2.4: the flags of each
- * channel, activity and redundancy, are the first bits of what is not CELT alone).
+ * Whether a packet with one frame of 20 ms also contains a coarser copy of the frame before it (RFC 6716, 4.2.3 and
+ * 4.2.4: the flags of each channel, activity and redundancy, are the first bits of every frame that is not CELT alone).
  */
 export const hasFec = (packet: Uint8Array): boolean => {
   const [toc = 0, flags = 0] = packet
@@ -48,7 +48,7 @@ export const samplesOf = (wave: (sample: number) => number, ms: number, fromMs =
   return samples
 }
 
-/** A source of PCM that can seek, in pieces of 100 ms. */
+/** A seekable PCM source that delivers chunks of 100 ms. */
 export const pcm = (
   wave: (sample: number) => number,
   ms: number,
@@ -80,7 +80,7 @@ export const pcm = (
   })
 })
 
-/** Frames of Opus of any duration. */
+/** Opus frames of any duration. */
 export const encodeIn = (wave: (sample: number) => number, ms: number, frameMs: number) =>
   Effect.promise(async (): Promise<ReadonlyArray<AudioSource.OpusFrame>> => {
     const encoder = await LibOpus.createEncoder({ channels: 2, sampleRate: rate, bitrate: 128_000 })
@@ -93,7 +93,7 @@ export const encodeIn = (wave: (sample: number) => number, ms: number, frameMs: 
     return frames
   })
 
-/** Frames of Opus of 20 ms. */
+/** Opus frames of 20 ms. */
 export const encode = (wave: (sample: number) => number, ms: number) =>
   Effect.promise(async (): Promise<ReadonlyArray<AudioSource.OpusFrame>> => {
     const encoder = await codec.encoder({ bitrate: 128_000 })
@@ -110,7 +110,7 @@ interface Packet {
   readonly timestamp: number
 }
 
-/** Decodes packets in order, and puts silence where the time says that nothing was sent. */
+/** Decodes packets in order, and inserts silence where the timestamps show that nothing was sent. */
 export const decode = (packets: ReadonlyArray<Packet>) =>
   Effect.promise(async (): Promise<Sound> => {
     const decoder: FloatDecoder = await codec.decoder()
@@ -141,7 +141,7 @@ export const decode = (packets: ReadonlyArray<Packet>) =>
     return { left, gaps }
   })
 
-/** The level of a tone within some samples: its amplitude. */
+/** The amplitude of a tone within a range of samples. */
 export const levelOf = (samples: Float32Array, hz: number, from: number, count: number): number => {
   let re = 0
   let im = 0
@@ -155,7 +155,7 @@ export const levelOf = (samples: Float32Array, hz: number, from: number, count: 
   return (4 * Math.hypot(re, im)) / count
 }
 
-/** The greatest difference of neighbours. */
+/** The largest difference between neighboring samples. */
 export const steepest = (samples: Float32Array, from = 1, to = samples.length): number => {
   let most = 0
   for (let i = Math.max(1, from); i < to; i++) {
@@ -164,7 +164,7 @@ export const steepest = (samples: Float32Array, from = 1, to = samples.length): 
   return most
 }
 
-/** Signal to noise of a stretch against what it should be, in dB. */
+/** The signal-to-noise ratio of a range against what it should be, in dB. */
 export const ratio = (
   samples: Float32Array,
   expected: (index: number) => number,

@@ -1,7 +1,7 @@
 import type { NewInput } from "../../src/mixer/messages.ts"
 import type * as PcmRing from "../../src/mixer/PcmRing.ts"
 
-/** An input of a mix that takes the samples of a ring as they are, in a slot of its own number. */
+/** An input of a mix that takes the samples of a ring unchanged. Its slot equals its number. */
 export const inputOf = (input: number, ring: PcmRing.PcmRing, options: Partial<NewInput> = {}): NewInput => ({
   input,
   slot: input,

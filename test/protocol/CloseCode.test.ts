@@ -31,7 +31,7 @@ describe("voice", () => {
     ])
   })
 
-  it("reacts", () => {
+  it("assigns a reaction to every code", () => {
     assert.deepStrictEqual(codesOf("resume", CloseCode.voiceTable), [4013, 4015])
     assert.deepStrictEqual(codesOf("rejoin", CloseCode.voiceTable), [4006, 4009, 4011])
     assert.deepStrictEqual(codesOf("rejoin-once", CloseCode.voiceTable), [4001, 4002, 4003, 4004, 4005, 4020])
@@ -59,14 +59,14 @@ describe("voice", () => {
     assert.deepStrictEqual([entry.code, entry.name, entry.reaction], [code, "UnknownCloseCode", "rejoin-once"])
   })
 
-  it("is total", () => {
+  it("accepts any number", () => {
     assert.strictEqual(CloseCode.voice(Number.NaN).name, "UnknownCloseCode")
     assert.strictEqual(CloseCode.voice(Number.POSITIVE_INFINITY).name, "UnknownCloseCode")
   })
 })
 
 describe("gateway", () => {
-  it("reacts", () => {
+  it("assigns a reaction to every code", () => {
     assert.deepStrictEqual(codesOf("resume", CloseCode.gatewayTable), [4000, 4001, 4002, 4005, 4008])
     assert.deepStrictEqual(codesOf("new-session", CloseCode.gatewayTable), [4003, 4007, 4009])
     assert.deepStrictEqual(codesOf("stop", CloseCode.gatewayTable), [4004, 4010, 4011, 4012, 4013, 4014])
@@ -83,7 +83,7 @@ describe("gateway", () => {
     )
   })
 
-  it("is total", () => {
+  it("accepts any number", () => {
     for (const code of [1000, 1006, 3999, 0]) {
       const entry = CloseCode.gateway(code)
       assert.deepStrictEqual([entry.code, entry.name, entry.reaction], [code, "ConnectionLost", "resume"])
@@ -95,7 +95,7 @@ describe("gateway", () => {
   })
 })
 
-it("every entry reads as two sentences with a code between them", () => {
+it("describes every code in two sentences, with room for the code between them", () => {
   const entries = [
     ...CloseCode.voiceTable,
     ...CloseCode.gatewayTable,

@@ -11,16 +11,16 @@ import { bytes, u32 } from "./arbitraries.ts"
 const classify = (hex: string) => Datagram.classify(fromHex(hex))
 
 describe("Datagram", () => {
-  it.each(rtp.packets)("RTP: $name", ({ hex }) => assert.strictEqual(classify(hex), "rtp"))
+  it.each(rtp.packets)("classifies RTP: $name", ({ hex }) => assert.strictEqual(classify(hex), "rtp"))
 
-  it.each(rtp.sealed)("sealed RTP: $name", ({ hex }) => assert.strictEqual(classify(hex), "rtp"))
+  it.each(rtp.sealed)("classifies sealed RTP: $name", ({ hex }) => assert.strictEqual(classify(hex), "rtp"))
 
   it.each(rtcp.valid.filter(({ hex }) => fromHex(hex).length >= 12 && fromHex(hex)[1] !== 207))(
-    "RTCP: $name",
+    "classifies RTCP: $name",
     ({ hex }) => assert.strictEqual(classify(hex), "rtcp")
   )
 
-  it("discovery in both directions, but not in the older form", () => {
+  it("classifies discovery in both directions, but not in its older form", () => {
     for (const { form, hex } of [...ipDiscovery.requests, ...ipDiscovery.responses]) {
       assert.strictEqual(classify(hex) === "discovery", form === "74", hex)
     }
@@ -29,12 +29,12 @@ describe("Datagram", () => {
     assert.strictEqual(classify("0003 0046 00*70"), "unknown")
   })
 
-  it("media of 74 bytes is media", () => {
+  it("classifies media of 74 bytes as media", () => {
     assert.strictEqual(classify("80 78 0001 000003c0 11223344 00*62"), "rtp")
     assert.strictEqual(classify("81 c9 0011 00*70"), "rtcp")
   })
 
-  it("finds RTCP in the packet types 200 to 206 alone", () => {
+  it("treats only packet types 200 to 206 as RTCP", () => {
     for (let second = 0; second < 256; second++) {
       const datagram = new Uint8Array(32)
       datagram.set([0x80, second])
@@ -42,7 +42,7 @@ describe("Datagram", () => {
     }
   })
 
-  it("drops other versions and anything too short", () => {
+  it("does not classify other versions, nor anything too short", () => {
     for (
       const hex of ["", "80", "80*11", "00*12", "40*40", "c0*40", "c9 00*8", "1337", "1337cafe", "1337f00d 000000"]
     ) {
@@ -50,7 +50,7 @@ describe("Datagram", () => {
     }
   })
 
-  it("respects the length", () => {
+  it("respects the given length", () => {
     const buffer = new Uint8Array(1500)
     buffer.set(fromHex("80780001000003c011223344"))
     assert.strictEqual(Datagram.classify(buffer, 11), "unknown")
@@ -73,7 +73,7 @@ describe("Datagram", () => {
     }
   })
 
-  it("takes no ping for a reply", () => {
+  it("does not mistake a ping for a reply, nor a reply for a ping", () => {
     const kinds = [
       Datagram.decodePing(Datagram.encodePong(1)),
       Datagram.decodePong(Datagram.encodePing(1)),
@@ -83,7 +83,7 @@ describe("Datagram", () => {
     assert.deepStrictEqual(kinds, ["BadMagic", "BadMagic", "BadLength", "BadLength"])
   })
 
-  it.prop("pings come back", [u32], ([sequence]) => {
+  it.prop("decodes the pings and replies that it encodes", [u32], ([sequence]) => {
     assert.deepStrictEqual(Datagram.decodePing(Datagram.encodePing(sequence)), Result.succeed(sequence))
     assert.deepStrictEqual(Datagram.decodePong(Datagram.encodePong(sequence)), Result.succeed(sequence))
     assert.strictEqual(Datagram.classify(Datagram.encodePing(sequence)), "ping")
@@ -91,7 +91,7 @@ describe("Datagram", () => {
     assert.strictEqual(Datagram.classify(Datagram.encodeKeepalive(sequence)), Datagram.classify(new Uint8Array(8)))
   })
 
-  it.prop("gives any bytes one of five names", [bytes(90)], ([datagram]) => {
+  it.prop("classifies any bytes as one of five kinds", [bytes(90)], ([datagram]) => {
     assert.include(["discovery", "ping", "rtcp", "rtp", "unknown"], Datagram.classify(datagram))
     assert.isTrue(Result.isResult(Datagram.decodePing(datagram)))
     assert.isTrue(Result.isResult(Datagram.decodePong(datagram)))

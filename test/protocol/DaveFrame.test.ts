@@ -63,7 +63,7 @@ describe("vectors", () => {
     })
   }
 
-  it("reads a frame in the middle of a Node Buffer, as plain views of it", () => {
+  it("reads a frame in the middle of a Node Buffer as plain views of it", () => {
     const pool = Buffer.from("ffff00031d000100aaff", "hex")
     const frame = succeed(DaveFrame.decodeServer(pool.subarray(2, 9)))
     assert.deepStrictEqual(frame, { op: 29, seq: 3, transitionId: 1, commit: bytes("00aa") })
@@ -75,17 +75,17 @@ describe("vectors", () => {
 
 describe("round trip", () => {
   const clientSchema: Schema.Codec<DaveFrame.ClientFrame, unknown> = DaveFrame.ClientFrame
-  it.prop("client", [clientSchema], ([frame]) => {
+  it.prop("keeps client frames", [clientSchema], ([frame]) => {
     assert.deepStrictEqual(succeed(DaveFrame.decodeClient(succeed(DaveFrame.encodeClient(frame)))), frame)
   }, { arbitrary: { runs: 500 } })
 
   const serverSchema: Schema.Codec<DaveFrame.ServerFrame, unknown> = DaveFrame.ServerFrame
-  it.prop("server", [serverSchema], ([frame]) => {
+  it.prop("keeps server frames", [serverSchema], ([frame]) => {
     assert.deepStrictEqual(succeed(DaveFrame.decodeServer(succeed(DaveFrame.encodeServer(frame)))), frame)
   }, { arbitrary: { runs: 500 } })
 })
 
-describe("refusals", () => {
+describe("rejects", () => {
   it("every frame that ends within its fixed fields", () => {
     const fixed = { "0000 19": 3, "0000 1b 00": 4, "0000 1d 0000": 5, "0000 1e 0000": 5 }
     for (const [hex, length] of Object.entries(fixed)) {
@@ -101,7 +101,7 @@ describe("refusals", () => {
     assert.strictEqual(failure(DaveFrame.decodeClient(new Uint8Array(0))).kind, "TooShort")
   })
 
-  it("every opcode that is not its direction's", () => {
+  it("every opcode that does not belong to its direction", () => {
     for (let op = 0; op < 256; op++) {
       const client = DaveFrame.decodeClient(Uint8Array.of(op, 0, 0, 0))
       if (op === 26 || op === 28) assert.strictEqual(succeed(client).op, op)
@@ -141,7 +141,7 @@ describe("hostile input", () => {
     return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
   }
 
-  it("never throws, and what is accepted is written back byte for byte: 20,000 frames each way", () => {
+  it("never throws, and writes back byte for byte what it accepts: 20,000 frames each way", () => {
     const next = random(20261122)
     const byte = () => Math.floor(next() * 256)
     let accepted = 0

@@ -5,7 +5,7 @@ import { fromHex } from "../vectors/hex.ts"
 import vectors from "../vectors/rtp.json" with { type: "json" }
 
 describe("EncryptionMode", () => {
-  it("has the seven modes, the live ones first", () => {
+  it("lists the seven modes, the live ones first", () => {
     assert.deepStrictEqual(EncryptionMode.modes, [
       "aead_aes256_gcm_rtpsize",
       "aead_xchacha20_poly1305_rtpsize",
@@ -21,7 +21,7 @@ describe("EncryptionMode", () => {
     ])
   })
 
-  it("names every mode in its own spec, and dates those that are gone", () => {
+  it("describes every mode under its own name, and dates those that are gone", () => {
     for (const mode of EncryptionMode.modes) {
       const spec = EncryptionMode.spec(mode)
       assert.strictEqual(spec.mode, mode)
@@ -39,7 +39,7 @@ describe("EncryptionMode", () => {
       ["xsalsa20_poly1305_suffix", "xsalsa20-poly1305", 24, 24, "before", "fixed", "random"],
       ["xsalsa20_poly1305", "xsalsa20-poly1305", 24, 0, "before", "fixed", "header"]
     ] as const
-  )("%s", (mode, cipher, nonceBytes, suffixBytes, tagPosition, clearHeader, nonce) => {
+  )("specifies %s", (mode, cipher, nonceBytes, suffixBytes, tagPosition, clearHeader, nonce) => {
     const { discontinued: _, live: __, ...sizes } = EncryptionMode.spec(mode)
     assert.deepStrictEqual(sizes, {
       mode,
@@ -54,7 +54,7 @@ describe("EncryptionMode", () => {
     })
   })
 
-  it("gives sealed packets their measured length", () => {
+  it("predicts the measured length of sealed packets", () => {
     for (const { hex, key, mode, plain } of vectors.sealed) {
       assert.isTrue(EncryptionMode.isEncryptionMode(mode))
       if (!EncryptionMode.isEncryptionMode(mode)) continue
@@ -64,7 +64,7 @@ describe("EncryptionMode", () => {
     }
   })
 
-  it("knows its names and nothing else", () => {
+  it("recognizes its own names and nothing else", () => {
     for (const mode of EncryptionMode.modes) assert.isTrue(EncryptionMode.isEncryptionMode(mode))
     for (const name of ["", "plain", "AEAD_AES256_GCM", "constructor", "__proto__", "toString", "xsalsa20_poly1305 "]) {
       assert.isFalse(EncryptionMode.isEncryptionMode(name))

@@ -21,7 +21,10 @@ const failure = <A>(result: Result.Result<A, GatewayPayload.PayloadError>): Gate
 /** What is left of a value after JSON: -0 becomes 0. */
 const throughJson = (u: unknown): unknown => JSON.parse(JSON.stringify(u))
 
-/** The same where integers beyond what a number holds are read digit by digit, as from a client; fields that are left open, such as a presence, may have some. */
+/**
+ * The same for a client's text, in which integers that a number cannot hold are read as their digits. Fields without a
+ * schema, such as a presence, may contain some.
+ */
 const throughClientJson = (u: unknown): unknown =>
   JSON.parse(
     JSON.stringify(u),
@@ -284,7 +287,7 @@ describe("round trip", () => {
 })
 
 describe("tolerance", () => {
-  it("names unknown opcodes, also those of the other direction", () => {
+  it("reports unknown opcodes, including those of the other direction", () => {
     assert.deepStrictEqual(succeed(GatewayPayload.decodeClient("{\"op\":3,\"d\":{\"since\":null}}")), {
       op: "unknown",
       code: 3,
@@ -302,7 +305,7 @@ describe("tolerance", () => {
     })
   })
 
-  it("reads messages without a body whatever they carry", () => {
+  it("reads messages without a body, whatever they carry", () => {
     for (const op of [1, 7, 11]) {
       for (const rest of ["", ",\"d\":null", ",\"d\":251", ",\"d\":{},\"s\":null,\"t\":null"]) {
         assert.deepStrictEqual<unknown>(succeed(GatewayPayload.decodeServer(`{"op":${op}${rest}}`)), { op, d: null })
@@ -321,7 +324,7 @@ describe("tolerance", () => {
     }
   })
 
-  it("leaves guilds of READY out that it cannot read", () => {
+  it("leaves out guilds of READY that it cannot read", () => {
     const text = "{\"op\":0,\"t\":\"READY\",\"s\":1,\"d\":{\"user\":{\"id\":\"1\"},\"session_id\":\"s\","
       + "\"resume_gateway_url\":\"u\",\"guilds\":[null,{\"id\":\"2\"},{\"id\":3},{}]}}"
     assert.deepStrictEqual<unknown>(succeed(GatewayPayload.decodeServer(text)), {
@@ -332,7 +335,7 @@ describe("tolerance", () => {
     })
   })
 
-  it("reads flags of a voice state that are absent as false", () => {
+  it("reads absent flags of a voice state as false", () => {
     const text = "{\"op\":0,\"t\":\"VOICE_STATE_UPDATE\",\"s\":1,\"d\":"
       + "{\"channel_id\":null,\"user_id\":\"1\",\"session_id\":\"s\",\"discoverable\":true}}"
     const off = { deaf: false, mute: false, self_deaf: false, self_mute: false, self_video: false, suppress: false }
@@ -345,10 +348,10 @@ describe("tolerance", () => {
   })
 })
 
-describe("refusals", () => {
+describe("rejects", () => {
   const server: Record<string, readonly [wire: unknown, at: string]> = {
     "no opcode": [{ d: null }, "op"],
-    "the name of ours for other dispatches": [{ op: "other", t: "X", s: 1, d: null }, "op"],
+    "our own name for other dispatches": [{ op: "other", t: "X", s: 1, d: null }, "op"],
     "dispatch without name": [{ op: 0, t: null, s: 1, d: {} }, "t"],
     "dispatch without s": [{ op: 0, t: "MESSAGE_CREATE", d: {} }, "s"],
     "dispatch with s null": [{ op: 0, t: "RESUMED", s: null, d: {} }, "s"],
@@ -372,7 +375,7 @@ describe("refusals", () => {
     ]
   }
   for (const [name, [wire, at]] of Object.entries(server)) {
-    it(`server: ${name}`, () => {
+    it(`server message: ${name}`, () => {
       const error = failure(GatewayPayload.decodeServer(JSON.stringify(wire)))
       assert.strictEqual(error.kind, "Shape")
       assert.strictEqual(error.detail.split(": ")[0], at)
@@ -398,21 +401,21 @@ describe("refusals", () => {
     ]
   }
   for (const [name, [wire, at]] of Object.entries(client)) {
-    it(`client: ${name}`, () => {
+    it(`client message: ${name}`, () => {
       const error = failure(GatewayPayload.decodeClient(JSON.stringify(wire)))
       assert.strictEqual(error.kind, "Shape")
       assert.strictEqual(error.detail.split(": ")[0], at)
     })
   }
 
-  it("a dispatch with a schema under the name of the others", () => {
+  it("a dispatch that has a schema under the name of the others", () => {
     for (const t of GatewayPayload.Dispatch.discriminants) {
       const error = failure(GatewayPayload.encodeServer({ op: "other", t, s: 1, d: {} }))
       assert.deepStrictEqual([error.kind, error.op], ["Shape", 0])
     }
   })
 
-  it("text that is no JSON, and values that JSON cannot carry", () => {
+  it("text that is not JSON, and values that JSON cannot carry", () => {
     assert.strictEqual(failure(GatewayPayload.decodeClient("{")).kind, "Json")
     assert.strictEqual(failure(GatewayPayload.decodeServer("")).kind, "Json")
     assert.strictEqual(failure(GatewayPayload.decodeServer("[]")).kind, "Shape")
@@ -442,7 +445,7 @@ describe("refusals", () => {
   })
 })
 
-it("no error shows a token", () => {
+it("shows no token in an error", () => {
   const secret = "Zm9vYmFyLXNlY3JldA"
   const faces = (error: GatewayPayload.PayloadError) =>
     [error.message, String(error), JSON.stringify(error), inspect(error, { depth: 10 }), error.stack ?? ""].join("\n")
@@ -522,7 +525,7 @@ describe("hostile input", () => {
     return text
   }
 
-  it("never throws, and what is accepted survives being written and read again: 20,000 texts each way", () => {
+  it("never throws, and preserves what it accepts when written and read again: 20,000 texts each way", () => {
     const next = random(20261122)
     let client = 0
     let server = 0

@@ -3,7 +3,7 @@ import { Effect, Schema } from "effect"
 import { ChannelId } from "../../src/protocol/Identifier.ts"
 
 describe("Identifier", () => {
-  it.effect("says what an id has to be", () =>
+  it.effect("says what an ID has to be", () =>
     Effect.gen(function*() {
       const decode = Schema.decodeUnknownEffect(ChannelId)
       assert.strictEqual(yield* decode("18446744073709551615"), "18446744073709551615")

@@ -37,16 +37,16 @@ describe("IpDiscovery", () => {
     assert.deepStrictEqual(IpDiscovery.decodeResponse(fromHex(hex)), Result.succeed({ ssrc, address, port }))
   })
 
-  it.each(vectors.invalidResponses)("refuses: $name", ({ hex, kind }) => {
+  it.each(vectors.invalidResponses)("rejects: $name", ({ hex, kind }) => {
     assert.strictEqual(kindOf(IpDiscovery.decodeResponse(fromHex(hex))), kind)
   })
 
-  it("asks for the 74-byte form unless told otherwise", () => {
+  it("uses the 74-byte form unless told otherwise", () => {
     assert.strictEqual(IpDiscovery.encodeRequest(1).length, 74)
     assert.strictEqual(IpDiscovery.encodeResponse({ ssrc: 1, address: "::1", port: 1 }).length, 74)
   })
 
-  it("refuses the other form", () => {
+  it("rejects the other form", () => {
     assert.strictEqual(kindOf(IpDiscovery.decodeRequest(IpDiscovery.encodeRequest(1, "70"), "74")), "BadLength")
     assert.strictEqual(kindOf(IpDiscovery.decodeRequest(IpDiscovery.encodeRequest(1, "74"), "70")), "BadLength")
     const response = IpDiscovery.encodeResponse({ ssrc: 1, address: "1.2.3.4", port: 5 }, "70")
@@ -71,7 +71,7 @@ describe("IpDiscovery", () => {
     }
   })
 
-  it("refuses to encode what does not fit", () => {
+  it("rejects values that do not fit when it encodes", () => {
     const good = { ssrc: 1, address: "1.2.3.4", port: 1 }
     for (
       const over of [
@@ -92,7 +92,7 @@ describe("IpDiscovery", () => {
     assert.throws(() => IpDiscovery.encodeRequest(-1), RangeError)
   })
 
-  it.prop("responses come back", [forms, u32, address, port], ([form, ssrc, address, port]) => {
+  it.prop("decodes the responses that it encodes", [forms, u32, address, port], ([form, ssrc, address, port]) => {
     const response = { ssrc, address, port }
     assert.deepStrictEqual(
       IpDiscovery.decodeResponse(IpDiscovery.encodeResponse(response, form), form),
@@ -100,7 +100,7 @@ describe("IpDiscovery", () => {
     )
   })
 
-  it.prop("arbitrary bytes of the right length are a value or a typed failure", [bytes(74, 70)], ([datagram]) => {
+  it.prop("gives a value or a typed failure for arbitrary bytes of the right length", [bytes(74, 70)], ([datagram]) => {
     for (const type of [1, 2]) {
       const marked = datagram.slice()
       marked.set([0, type, 0, 70])

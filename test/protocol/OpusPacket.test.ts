@@ -23,7 +23,7 @@ describe("OpusPacket", () => {
     }
   })
 
-  it.each(vectors.valid)("$name", ({ frameCount, hex, samples }) => {
+  it.each(vectors.valid)("accepts: $name", ({ frameCount, hex, samples }) => {
     const packet = fromHex(hex)
     const result = OpusPacket.decode(packet)
     assert.isTrue(Result.isSuccess(result))
@@ -34,7 +34,7 @@ describe("OpusPacket", () => {
     assert.strictEqual(OpusPacket.samples(packet), samples)
   })
 
-  it.each(vectors.invalid)("refuses: $name", ({ hex, kind }) => {
+  it.each(vectors.invalid)("rejects: $name", ({ hex, kind }) => {
     const packet = fromHex(hex)
     const result = OpusPacket.decode(packet)
     assert.isTrue(Result.isFailure(result))
@@ -42,7 +42,7 @@ describe("OpusPacket", () => {
     assert.strictEqual(OpusPacket.samples(packet), -1)
   })
 
-  it("allows every frame count up to 120 ms and none beyond", () => {
+  it("accepts every frame count up to 120 ms, and none beyond", () => {
     for (const { config, frameSamples } of vectors.configs) {
       for (let count = 0; count < 64; count++) {
         const packet = Uint8Array.of((config << 3) | 3, count)
@@ -55,7 +55,7 @@ describe("OpusPacket", () => {
     }
   })
 
-  it("respects the length", () => {
+  it("respects the given length", () => {
     const buffer = new Uint8Array(1500)
     buffer.set(fromHex("f9 aabb"))
     assert.strictEqual(OpusPacket.samples(buffer, 3), 1920)
@@ -65,6 +65,25 @@ describe("OpusPacket", () => {
     buffer.set(OpusPacket.silenceFrame())
     assert.isTrue(OpusPacket.isSilence(buffer, 3))
     assert.isFalse(OpusPacket.isSilence(buffer))
+  })
+
+  it("accepts frames of up to 1,275 bytes, in every packing", () => {
+    const most = OpusPacket.maxFrameBytes
+    /** What stands in front of the frames, and how many bytes they have. */
+    const packed = (head: string, frames: number) => Uint8Array.of(...fromHex(head), ...new Uint8Array(frames))
+    const failure = (packet: Uint8Array) => {
+      const result = OpusPacket.decode(packet)
+      return Result.isFailure(result) ? result.failure.kind : undefined
+    }
+    for (const [head, frames] of [["f8", 1], ["f9", 2], ["fb02", 2], ["fb81", 1]] as const) {
+      assert.isUndefined(failure(packed(head, frames * most)), head)
+      assert.strictEqual(failure(packed(head, frames * (most + 1))), "FrameTooLong", head)
+    }
+    // the length of the first one is written, and is the longest that can be
+    for (const head of ["faffff", "fb82ffff"]) {
+      assert.isUndefined(failure(packed(head, 2 * most)), head)
+      assert.strictEqual(failure(packed(head, 2 * most + 1)), "FrameTooLong", head)
+    }
   })
 
   it("has a silence that nobody can spoil", () => {
@@ -80,7 +99,7 @@ describe("OpusPacket", () => {
     }
   })
 
-  it.prop("decode and samples agree", [u8, bytes(60)], ([toc, body]) => {
+  it.prop("finds the same samples with `decode` and `samples`", [u8, bytes(60)], ([toc, body]) => {
     const packet = Uint8Array.of(toc, ...body)
     const result = OpusPacket.decode(packet)
     assert.strictEqual(Result.isSuccess(result) ? result.success.samples : -1, OpusPacket.samples(packet))
@@ -96,22 +115,22 @@ describe("OpusPacket", () => {
     (decoder) => Effect.sync(() => decoder.free())
   )
 
-  it("knows by its flags which packet carries the frame before it once more", () => {
-    // configuration, stereo, first byte of the frame, whether it does
+  it("tells by its flags whether a packet repeats the frame before it", () => {
+    // configuration, stereo, first byte of the frame, expected result
     const cases: ReadonlyArray<readonly [config: number, stereo: boolean, flags: number, has: boolean]> = [
       [9, false, 0b1000_0000, false],
       [9, false, 0b1100_0000, true],
       // 10 ms
       [8, false, 0b1100_0000, true],
-      // the flags of the other channel come behind: speech, then what is there once more
+      // the flags of the other channel follow: speech, then what is repeated
       [9, true, 0b1010_0000, false],
       [9, true, 0b1001_0000, true],
-      // three times 20 ms: three flags of speech before it
+      // three times 20 ms, with three speech flags in front
       [11, false, 0b1110_0000, false],
       [11, false, 0b0001_0000, true],
       [11, true, 0b1110_1110, false],
       [11, true, 0b1110_1111, true],
-      // hybrid, and CELT, which has none
+      // hybrid, and CELT, which never repeats a frame
       [13, false, 0b1100_0000, true],
       [31, false, 0b1111_1111, false]
     ]
@@ -119,11 +138,16 @@ describe("OpusPacket", () => {
       const toc = (config << 3) | (stereo ? 4 : 0)
       assert.strictEqual(OpusPacket.hasRecovery(Uint8Array.of(toc, flags, 1, 2)), has, `${config} ${flags}`)
     }
+    // several frames: of one byte behind more than 254 of padding, the only one with lengths, and a first one that is empty
+    const toc = 9 << 3
+    assert.isTrue(OpusPacket.hasRecovery(Uint8Array.of(toc | 3, 0x41, 255, 0, 0b1100_0000, ...new Uint8Array(254))))
+    assert.isTrue(OpusPacket.hasRecovery(Uint8Array.of(toc | 3, 0x81, 0b1100_0000)))
+    assert.isFalse(OpusPacket.hasRecovery(Uint8Array.of(toc | 2, 0, 0b1100_0000)))
     assert.isFalse(OpusPacket.hasRecovery(Uint8Array.of(9 << 3)))
     assert.isFalse(OpusPacket.hasRecovery(new Uint8Array()))
   })
 
-  it.prop("looks for recovery in any bytes", [bytes(60)], ([packet]) => {
+  it.prop("looks for a repeated frame in any bytes", [bytes(60)], ([packet]) => {
     assert.isBoolean(OpusPacket.hasRecovery(packet))
   })
 

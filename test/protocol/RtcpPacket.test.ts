@@ -7,7 +7,7 @@ import { bytes, list, u32, u5, u8, uint } from "./arbitraries.ts"
 
 const schema = Arbitrary.schema
 
-/** What a packet looks like in the vectors: bytes and the 64-bit integer as hexadecimal digits, and no absent fields. */
+/** A packet as it looks in the vectors: bytes and 64-bit integers as hexadecimal digits, and no absent fields. */
 const toJson = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (_, field: unknown) => {
     if (field instanceof Uint8Array) return toHex(field)
@@ -74,14 +74,14 @@ const members: ReadonlyArray<Arbitrary.Arbitrary<RtcpPacket.RtcpPacket>> = [
   })
 ]
 
-/** One packet or more, of any kind. */
+/** One or more packets of any kind. */
 const packets = Arbitrary.all([
   Arbitrary.all(members),
   Arbitrary.array(schema(uint(members.length - 1)), { minLength: 1, maxLength: 6 })
 ]).pipe(Arbitrary.map(([one, indices]) => indices.flatMap((index) => one[index] ?? [])))
 
 describe("RtcpPacket", () => {
-  it.each(vectors.valid)("$name", (vector) => {
+  it.each(vectors.valid)("reads and writes: $name", (vector) => {
     const result = RtcpPacket.decode(fromHex(vector.hex))
     assert.isTrue(Result.isSuccess(result))
     if (Result.isFailure(result)) return
@@ -92,7 +92,7 @@ describe("RtcpPacket", () => {
     )
   })
 
-  it.each(vectors.invalid)("refuses: $name", ({ hex, kind, offset }) => {
+  it.each(vectors.invalid)("rejects: $name", ({ hex, kind, offset }) => {
     const result = RtcpPacket.decode(fromHex(hex))
     assert.isTrue(Result.isFailure(result))
     if (Result.isFailure(result)) {
@@ -100,12 +100,12 @@ describe("RtcpPacket", () => {
     }
   })
 
-  it.prop("encode and decode are inverse", [packets, uint(63)], ([packets, padding]) => {
+  it.prop("decodes what it encodes", [packets, uint(63)], ([packets, padding]) => {
     assert.deepStrictEqual(RtcpPacket.decode(RtcpPacket.encode(packets)), Result.succeed(packets))
     assert.deepStrictEqual(RtcpPacket.decode(RtcpPacket.encode(packets, 4 * padding)), Result.succeed(packets))
   })
 
-  it.prop("any cut of a compound packet is a value or a typed failure", [packets], ([packets]) => {
+  it.prop("gives a value or a typed failure for any cut of a compound packet", [packets], ([packets]) => {
     const whole = RtcpPacket.encode(packets)
     for (let length = 0; length < whole.length; length++) {
       const result = RtcpPacket.decode(whole.subarray(0, length))
@@ -113,7 +113,7 @@ describe("RtcpPacket", () => {
     }
   })
 
-  it.prop("what is read from arbitrary bodies is written back", [uint(255), u5, words], ([type, count, body]) => {
+  it.prop("writes back what it reads from arbitrary bodies", [uint(255), u5, words], ([type, count, body]) => {
     const datagram = Uint8Array.of(0x80 | count, type, 0, body.length / 4, ...body)
     const result = RtcpPacket.decode(datagram)
     if (Result.isSuccess(result)) {
@@ -123,11 +123,19 @@ describe("RtcpPacket", () => {
     }
   })
 
+  it("is too short if its length field is missing, whatever its first bytes are", () => {
+    for (const hex of ["", "80", "80c9", "000000", "80cb0000ffffff"]) {
+      const result = RtcpPacket.decode(fromHex(hex))
+      assert(Result.isFailure(result))
+      assert.strictEqual(result.failure.kind, "TooShort", hex)
+    }
+  })
+
   it("names a source", () => {
     assert.deepStrictEqual(RtcpPacket.cname("é"), { type: 1, data: Uint8Array.of(0xc3, 0xa9) })
   })
 
-  it("refuses to encode what does not fit", () => {
+  it("rejects values that do not fit when it encodes", () => {
     const empty = new Uint8Array(0)
     const block = {
       ssrc: 1,

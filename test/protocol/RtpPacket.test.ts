@@ -51,13 +51,13 @@ const plain = (over: Partial<RtpPacket.RtpPacket> = {}): RtpPacket.RtpPacket => 
 
 describe("RtpPacket", () => {
   describe("encode and decode", () => {
-    it.each(vectors.packets)("$name", (vector) => {
+    it.each(vectors.packets)("agree with the vector: $name", (vector) => {
       const packet = packetOf(vector)
       assert.strictEqual(toHex(RtpPacket.encode(packet)), toHex(fromHex(vector.hex)))
       assert.deepStrictEqual(RtpPacket.decode(fromHex(vector.hex)), Result.succeed(packet))
     })
 
-    it.each(vectors.invalid)("refuses: $name", ({ hex, kind }) => {
+    it.each(vectors.invalid)("reject: $name", ({ hex, kind }) => {
       const result = RtpPacket.decode(fromHex(hex))
       assert.isTrue(Result.isFailure(result))
       if (Result.isFailure(result)) assert.strictEqual(result.failure.kind, kind)
@@ -67,7 +67,7 @@ describe("RtpPacket", () => {
       assert.deepStrictEqual(RtpPacket.decode(RtpPacket.encode(packet)), Result.succeed(packet))
     })
 
-    it.prop("survive arbitrary bytes, and what is read is written back", [bytes(80)], ([tail]) => {
+    it.prop("accept arbitrary bytes, and write back what was read", [bytes(80)], ([tail]) => {
       for (const first of [0x80, 0x90, 0xa0, 0xb3, 0x00]) {
         const datagram = Uint8Array.of(first, ...tail)
         const result = RtpPacket.decode(datagram)
@@ -79,7 +79,7 @@ describe("RtpPacket", () => {
       }
     })
 
-    it("strips every length of padding", () => {
+    it("strip every length of padding", () => {
       for (let paddingLength = 1; paddingLength <= 255; paddingLength++) {
         const packet = plain({ paddingLength })
         const encoded = RtpPacket.encode(packet)
@@ -89,13 +89,13 @@ describe("RtpPacket", () => {
       }
     })
 
-    it("gives plain views of a Buffer", () => {
+    it("give plain views of a Buffer", () => {
       const packet = plain({ extension: { profile: RtpPacket.profileOneByte, data: Uint8Array.of(0x10, 1, 0, 0) } })
       const pool = Buffer.concat([Buffer.of(1, 2, 3), RtpPacket.encode(packet), Buffer.of(4)])
       assert.deepStrictEqual(RtpPacket.decode(pool.subarray(3, -1)), Result.succeed(packet))
     })
 
-    it("refuses to encode what does not fit", () => {
+    it("reject values that do not fit", () => {
       const bad: ReadonlyArray<Partial<RtpPacket.RtpPacket>> = [
         { payloadType: 128 },
         { payloadType: -1 },
@@ -128,7 +128,7 @@ describe("RtpPacket", () => {
       }
     })
 
-    it.prop("agree with the whole codec", [packets], ([packet]) => {
+    it.prop("agree with the complete codec", [packets], ([packet]) => {
       const encoded = RtpPacket.encode(packet)
       const header = RtpPacket.makeHeader()
       assert.isUndefined(RtpPacket.readHeader(encoded, encoded.length, header))
@@ -160,7 +160,7 @@ describe("RtpPacket", () => {
       }
     })
 
-    it("respect the length and share their errors", () => {
+    it("respect the given length, and share their errors", () => {
       const header = RtpPacket.makeHeader()
       const buffer = new Uint8Array(1500)
       buffer.set(fromHex("9f780001000003c011223344"))
@@ -179,7 +179,7 @@ describe("RtpPacket", () => {
       assert.strictEqual(header.extensionWords, 0xc3d4)
     })
 
-    it.prop("write what the whole codec writes", [packets], ([packet]) => {
+    it.prop("write what the complete codec writes", [packets], ([packet]) => {
       const buffer = new Uint8Array(20).fill(0xaa)
       assert.strictEqual(
         RtpPacket.writeHeader(
@@ -198,14 +198,14 @@ describe("RtpPacket", () => {
     })
   })
 
-  it("cuts what is written to its field", () => {
+  it("cuts values to the size of their field in writeHeader", () => {
     const buffer = new Uint8Array(12)
     RtpPacket.writeHeader(buffer, false, 0xf8, 0x1_0002, 0x1_0000_0003, 0x1_0000_0004)
     assert.strictEqual(toHex(buffer), "807800020000000300000004")
   })
 
   describe("unpad", () => {
-    it("takes away every length of padding, and no more than there is", () => {
+    it("removes padding of every length, and no more than there is", () => {
       const payload = new Uint8Array(300)
       for (let length = 1; length <= 300; length++) {
         for (let padding = 0; padding <= 255; padding++) {
@@ -216,7 +216,7 @@ describe("RtpPacket", () => {
       }
     })
 
-    it("refuses lengths outside of the bytes", () => {
+    it("rejects lengths outside the bytes", () => {
       const payload = Uint8Array.of(1, 1, 1)
       assert.strictEqual(RtpPacket.unpad(payload, 0), -1)
       assert.strictEqual(RtpPacket.unpad(payload, -1), -1)
@@ -225,20 +225,20 @@ describe("RtpPacket", () => {
   })
 
   describe("elements", () => {
-    it.each(vectors.elements)("$name", ({ canonical, elements, hex }) => {
+    it.each(vectors.elements)("are read and written: $name", ({ canonical, elements, hex }) => {
       const values = elements.map(({ data, id }) => ({ id, data: fromHex(data) }))
       assert.deepStrictEqual(RtpPacket.decodeElements(fromHex(hex)), Result.succeed(values))
       assert.strictEqual(toHex(RtpPacket.encodeElements(values)), toHex(fromHex(canonical)))
     })
 
-    it.each(vectors.invalidElements)("refuses: $name", ({ hex }) => {
+    it.each(vectors.invalidElements)("are rejected: $name", ({ hex }) => {
       const result = RtpPacket.decodeElements(fromHex(hex))
       assert.isTrue(Result.isFailure(result))
       if (Result.isFailure(result)) assert.strictEqual(result.failure.kind, "BadExtension")
     })
 
     it.prop(
-      "are inverse",
+      "are the same after encoding and decoding",
       [list(
         Arbitrary.all({
           id: Arbitrary.schema(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 14 })))),
@@ -253,7 +253,7 @@ describe("RtpPacket", () => {
       }
     )
 
-    it("refuses to encode what does not fit", () => {
+    it("are rejected when encoding if they do not fit", () => {
       for (
         const element of [
           { id: 0, data: new Uint8Array(1) },
@@ -278,7 +278,7 @@ describe("RtpPacket", () => {
       assert.strictEqual(RtpPacket.sequenceDelta(32768, 0), -32768)
     })
 
-    it("wraps timestamps without a sign", () => {
+    it("wraps timestamps as unsigned numbers", () => {
       assert.strictEqual(RtpPacket.addTimestamp(0x7fff_ffff, 1), 0x8000_0000)
       assert.strictEqual(RtpPacket.addTimestamp(0xffff_ffff, 960), 959)
       assert.strictEqual(RtpPacket.addTimestamp(0, -960), 0xffff_fc40)
@@ -287,7 +287,7 @@ describe("RtpPacket", () => {
       assert.strictEqual(RtpPacket.timestampDelta(0x8000_0000, 0), -0x8000_0000)
     })
 
-    it.prop("adding a difference leads back", [u32, u32, u16, u16], ([a, b, s, t]) => {
+    it.prop("leads back when a difference is added", [u32, u32, u16, u16], ([a, b, s, t]) => {
       assert.strictEqual(RtpPacket.addTimestamp(b, RtpPacket.timestampDelta(a, b)), a)
       assert.strictEqual((t + RtpPacket.sequenceDelta(s, t)) & 0xffff, s)
       assert.strictEqual(RtpPacket.sequenceDelta(RtpPacket.nextSequence(s), s), 1)

@@ -26,7 +26,7 @@ const throughJson = (u: unknown): unknown => JSON.parse(JSON.stringify(u))
 
 const without = (d: object, key: string) => Object.fromEntries(Object.entries(d).filter(([k]) => k !== key))
 
-/** What a client's message still says after it was written in a version, or undefined where that must fail. */
+/** What remains of a client's message after it was written in a version, or undefined if that must fail. */
 const afterClient = (version: number, message: VoicePayload.ClientMessage): unknown => {
   let d: unknown = message.d
   if (message.op === 0 || message.op === 7) {
@@ -417,7 +417,7 @@ describe("tolerance", () => {
   const server = (text: string, version: VoicePayload.VoiceVersion = 8) =>
     succeed(VoicePayload.decodeServer(version, text))
 
-  it("takes a heartbeat interval that is a float", () => {
+  it("accepts a heartbeat interval that is a float", () => {
     assert.deepStrictEqual(server("{\"op\":8,\"d\":{\"v\":8,\"heartbeat_interval\":13750.0}}"), {
       op: 8,
       d: { v: 8, heartbeat_interval: 13750 }
@@ -428,7 +428,7 @@ describe("tolerance", () => {
     })
   })
 
-  it("names unknown opcodes, also those of the other direction", () => {
+  it("reports unknown opcodes, including those of the other direction", () => {
     assert.deepStrictEqual(server("{\"op\":99,\"d\":{\"a\":1},\"seq\":0}"), {
       op: "unknown",
       code: 99,
@@ -443,7 +443,7 @@ describe("tolerance", () => {
     })
   })
 
-  it("drops unknown fields on receipt and never sends them", () => {
+  it("drops unknown fields on receipt, and never sends them", () => {
     assert.deepStrictEqual(
       server("{\"op\":13,\"d\":{\"user_id\":\"1\",\"new\":{}},\"__proto__\":{\"x\":1},\"more\":1}"),
       { op: 13, d: { user_id: UserId.make("1") } }
@@ -455,7 +455,7 @@ describe("tolerance", () => {
     )
   })
 
-  it("reads Resumed and heartbeat requests whatever they carry", () => {
+  it("reads Resumed and heartbeat requests, whatever they carry", () => {
     for (const text of ["{\"op\":9}", "{\"op\":9,\"d\":{}}", "{\"op\":9,\"d\":[1]}"]) {
       assert.deepStrictEqual(server(text), { op: 9, d: null })
     }
@@ -474,7 +474,7 @@ describe("tolerance", () => {
     assert.strictEqual(speaking.op, 5)
   })
 
-  it("leaves out of a list what it cannot read, and keeps the rest", () => {
+  it("leaves out the entries of a list that it cannot read, and keeps the rest", () => {
     assert.deepStrictEqual<unknown>(
       server("{\"op\":2,\"d\":{\"ssrc\":1,\"ip\":\"::1\",\"port\":1,\"modes\":[null,{\"name\":\"x\"},\"y\"]}}"),
       { op: 2, d: { ssrc: 1, ip: "::1", port: 1, modes: ["y"] } }
@@ -485,7 +485,7 @@ describe("tolerance", () => {
     )
   })
 
-  it("reads of somebody's video what there is", () => {
+  it("reads the valid fields of a user's video", () => {
     for (const audio of ["", ",\"audio_ssrc\":null", ",\"audio_ssrc\":-1"]) {
       assert.deepStrictEqual<unknown>(
         server(`{"op":12,"d":{"user_id":"1","video_ssrc":5${audio}}}`),
@@ -494,7 +494,7 @@ describe("tolerance", () => {
     }
   })
 
-  it("takes a boolean Speaking in every version, as clients of Discord's send it", () => {
+  it("accepts a boolean Speaking in every version, as Discord's own clients send it", () => {
     for (const version of versions) {
       assert.deepStrictEqual<unknown>(
         [true, false].map((speaking) =>
@@ -505,12 +505,12 @@ describe("tolerance", () => {
     }
   })
 
-  it("takes 64-bit nonces, as clients send them that draw them at random", () => {
+  it("accepts 64-bit nonces, as sent by clients that draw them at random", () => {
     const message = succeed(VoicePayload.decodeClient(7, "{\"op\":3,\"d\":9007199254740993000}"))
     assert.deepStrictEqual(message, { op: 3, d: { t: 9007199254740993000 } })
   })
 
-  it("takes Hello with an opcode in versions 1 and 2", () => {
+  it("accepts Hello with an opcode in versions 1 and 2", () => {
     assert.deepStrictEqual(server("{\"op\":8,\"d\":{\"heartbeat_interval\":5}}", 2), {
       op: 8,
       d: { heartbeat_interval: 5 }
@@ -518,7 +518,7 @@ describe("tolerance", () => {
   })
 })
 
-describe("refusals", () => {
+describe("rejects", () => {
   const identify = { server_id: "1", user_id: "2", session_id: "s", token: "t" }
 
   const client: Record<string, readonly [version: VoicePayload.VoiceVersion, wire: unknown, at: string]> = {
@@ -528,7 +528,7 @@ describe("refusals", () => {
     "flat Hello from a client": [1, { heartbeat_interval: 1 }, "op"],
     "no body": [8, { op: 0 }, "d"],
     "id as number": [8, { op: 0, d: { ...identify, user_id: 2 } }, "d.user_id"],
-    "id that is no number": [8, { op: 0, d: { ...identify, user_id: "2x" } }, "d.user_id"],
+    "id that is not a number": [8, { op: 0, d: { ...identify, user_id: "2x" } }, "d.user_id"],
     "no token": [8, { op: 0, d: without(identify, "token") }, "d.token"],
     "no channel in version 9": [9, { op: 0, d: identify }, "d.channel_id"],
     "no channel in version 9, Resume": [9, { op: 7, d: identify }, "d.channel_id"],
@@ -548,7 +548,7 @@ describe("refusals", () => {
     "transition of 17 bits": [8, { op: 23, d: { transition_id: 65536 } }, "d.transition_id"]
   }
   for (const [name, [version, wire, at]] of Object.entries(client)) {
-    it(`client: ${name}`, () => {
+    it(`client message: ${name}`, () => {
       const error = failure(VoicePayload.decodeClient(version, JSON.stringify(wire)))
       assert.strictEqual(error.kind, "Shape")
       assert.strictEqual(error.detail.split(": ")[0], at)
@@ -560,7 +560,7 @@ describe("refusals", () => {
     "flat Hello in version 3": [3, { heartbeat_interval: 1 }, "op"],
     "interval 0": [8, { op: 8, d: { heartbeat_interval: 0 } }, "d.heartbeat_interval"],
     "interval null": [2, { heartbeat_interval: null }, "d.heartbeat_interval"],
-    "modes no array": [8, { op: 2, d: { ...ready, modes: {} } }, "d.modes"],
+    "modes that are not an array": [8, { op: 2, d: { ...ready, modes: {} } }, "d.modes"],
     "negative ssrc": [8, { op: 2, d: { ...ready, ssrc: -1 } }, "d.ssrc"],
     "key of 31 bytes": [8, { op: 4, d: { mode: "m", secret_key: secretKey.slice(1) } }, "d.secret_key"],
     "key of 33 bytes": [8, { op: 4, d: { mode: "m", secret_key: [...secretKey, 0] } }, "d.secret_key"],
@@ -569,14 +569,14 @@ describe("refusals", () => {
     "bare nonce in version 8": [8, { op: 6, d: 1 }, "d"]
   }
   for (const [name, [version, wire, at]] of Object.entries(server)) {
-    it(`server: ${name}`, () => {
+    it(`server message: ${name}`, () => {
       const error = failure(VoicePayload.decodeServer(version, JSON.stringify(wire)))
       assert.strictEqual(error.kind, "Shape")
       assert.strictEqual(error.detail.split(": ")[0], at)
     })
   }
 
-  it("text that is no JSON, and JSON that is no object", () => {
+  it("text that is not JSON, and JSON that is not an object", () => {
     for (const text of ["", "{", "{\"op\":3", "undefined", "\u0000", "{\"op\":3}x"]) {
       assert.strictEqual(failure(VoicePayload.decodeClient(8, text)).kind, "Json")
       assert.strictEqual(failure(VoicePayload.decodeServer(8, text)).kind, "Json")
@@ -626,7 +626,7 @@ describe("secrets", () => {
         )
       )
 
-  it("no error shows what a field contained", () => {
+  it("do not appear in errors about a field", () => {
     let failures = 0
     for (const variant of [...replaced(identify, secret), ...replaced(identify, { [secret]: [secret] })]) {
       for (const version of versions) {
@@ -645,14 +645,14 @@ describe("secrets", () => {
     assert.isAbove(failures, 100)
   })
 
-  it("no error shows text that is no JSON", () => {
+  it("do not appear in errors about text that is not JSON", () => {
     for (const text of [secret, `${JSON.stringify(identify)}${secret}`, `{"op":0,"d":{"token":${secret}}}`]) {
       assert.notInclude(faces(failure(VoicePayload.decodeClient(8, text))), secret)
       assert.notInclude(faces(failure(VoicePayload.decodeServer(8, text))), secret)
     }
   })
 
-  it("no error shows what was to be sent", () => {
+  it("do not appear in errors about what was to be sent", () => {
     const message: VoicePayload.Identify = {
       op: 0,
       d: { server_id: guild, user_id: user, session_id: secret, token: secret, max_dave_protocol_version: -1 }
@@ -744,7 +744,7 @@ describe("hostile input", () => {
     return true
   }
 
-  it("never throws, and what is accepted survives being written and read again: 20,000 texts each way", () => {
+  it("never throws, and preserves what it accepts when written and read again: 20,000 texts each way", () => {
     const next = random(20261122)
     let client = 0
     let server = 0

@@ -1,6 +1,6 @@
 /**
- * The types that `discord-api-types` gives the same messages are assignable to our encoded types: what the compiler accepts
- * here is half of the test, that the decoders accept the same values the other half.
+ * The types that `discord-api-types` gives the same messages are assignable to our encoded types. That the compiler
+ * accepts this file is half of the test. The other half is that the decoders accept the same values.
  */
 import { assert, describe, it } from "@effect/vitest"
 import type * as Gateway from "discord-api-types/v10"
@@ -17,7 +17,7 @@ const asVoiceClient = accepts<typeof VoicePayload.ClientMessage.Encoded>()
 const asVoiceServer = accepts<typeof VoicePayload.ServerMessage.Encoded>()
 
 describe("voice/v8", () => {
-  it("a client's messages", () => {
+  it("agrees on a client's messages", () => {
     const messages: ReadonlyArray<Voice.VoiceSendPayload> = [
       {
         op: VoiceOpcodes.Identify,
@@ -43,7 +43,7 @@ describe("voice/v8", () => {
     }
   })
 
-  it("the voice gateway's messages", () => {
+  it("agrees on the voice gateway's messages", () => {
     const messages: ReadonlyArray<Voice.VoiceReceivePayload> = [
       { op: VoiceOpcodes.Hello, d: { v: 8, heartbeat_interval: 13750 } },
       {
@@ -74,7 +74,7 @@ describe("voice/v8", () => {
     }
   })
 
-  it("the bits of Speaking", () => {
+  it("agrees on the bits of Speaking", () => {
     assert.deepStrictEqual({ ...VoicePayload.SpeakingFlag }, {
       Microphone: VoiceSpeakingFlags.Microphone,
       Soundshare: VoiceSpeakingFlags.Soundshare,
@@ -89,7 +89,7 @@ const asVoiceState = accepts<typeof GatewayPayload.VoiceState.Encoded>()
 const asVoiceServerUpdate = accepts<typeof GatewayPayload.VoiceServerUpdate.Encoded>()
 const asClient = accepts<typeof GatewayPayload.ClientMessage.Encoded>()
 
-/** The assignments that need no value. */
+/** Assignments that need no value. */
 export type Assignable = [
   ReturnType<typeof asReady<Gateway.GatewayReadyDispatchData>>,
   ReturnType<typeof asGuild<Gateway.GatewayGuildCreateDispatchData>>,
@@ -116,12 +116,12 @@ describe("v10", () => {
     request_to_speak_timestamp: null
   }
 
-  it("VOICE_STATE_UPDATE", () => {
+  it("agrees on VOICE_STATE_UPDATE", () => {
     const message = dispatch(GatewayDispatchEvents.VoiceStateUpdate, asVoiceState(state))
     assert.deepStrictEqual<unknown>(message.d, state)
   })
 
-  it("VOICE_SERVER_UPDATE", () => {
+  it("agrees on VOICE_SERVER_UPDATE", () => {
     for (const endpoint of [null, "example.discord.media:2048"]) {
       const update: Gateway.GatewayVoiceServerUpdateDispatchData = { token: "t", guild_id: "1", endpoint }
       const message = dispatch(GatewayDispatchEvents.VoiceServerUpdate, asVoiceServerUpdate(update))
@@ -129,7 +129,7 @@ describe("v10", () => {
     }
   })
 
-  it("READY", () => {
+  it("agrees on READY", () => {
     const ready: Omit<Gateway.GatewayReadyDispatchData, "application"> = {
       v: 10,
       user: { id: "3", username: "bot", discriminator: "0", global_name: null, avatar: null, bot: true },
@@ -142,7 +142,7 @@ describe("v10", () => {
     assert.deepStrictEqual<unknown>(message.d, { ...ready, application: { id: "4", flags: 0 } })
   })
 
-  it("a client's messages", () => {
+  it("agrees on a client's messages", () => {
     const messages: ReadonlyArray<
       Gateway.GatewayHeartbeat | Gateway.GatewayIdentify | Gateway.GatewayVoiceStateUpdate | Gateway.GatewayResume
     > = [
@@ -163,7 +163,7 @@ describe("v10", () => {
     }
   })
 
-  it("the intents", () => {
+  it("agrees on the intents", () => {
     const { AutoModerationConfiguration, AutoModerationExecution, GuildVoiceStates, Guilds, MessageContent } =
       GatewayPayload.Intents
     assert.strictEqual(GatewayPayload.voiceIntents, GatewayIntentBits.Guilds | GatewayIntentBits.GuildVoiceStates)

@@ -1,4 +1,4 @@
-/** Of a server's message only those fields have to be right that something depends on. */
+/** Of a server's message, only the fields that something depends on have to be valid. */
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Result, Schema } from "effect"
 import * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
@@ -6,7 +6,7 @@ import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 
 interface Case {
   readonly fields: object
-  /** As the wire has it, and as it is read. */
+  /** As it is on the wire, and as it is read. */
   readonly needed: { readonly [field: string]: unknown }
   readonly unneeded: ReadonlyArray<string>
 }
@@ -83,7 +83,7 @@ const dispatches: ReadonlyArray<readonly [t: GatewayPayload.Dispatch["t"], Case]
   ["GUILD_CREATE", {
     fields: GatewayPayload.GuildCreate.fields,
     needed: { id: "1" },
-    // of the list of states those are needed that can be read, see below
+    // of the voice states, those are needed that can be read, see below
     unneeded: ["unavailable", "voice_states", "channels", "name", "owner_id", "member_count", "members", "roles"]
   }],
   ["VOICE_STATE_UPDATE", {
@@ -127,11 +127,11 @@ const succeed = <A>(result: Result.Result<A, VoicePayload.PayloadError>): A => {
 const voiceMessage = (wire: unknown) => succeed(VoicePayload.decodeServer(8, JSON.stringify(wire)))
 const dispatch = (t: string, d: unknown) => succeed(GatewayPayload.decodeServer(JSON.stringify({ op: 0, t, s: 1, d })))
 
-/** That nothing is missing here is what makes the tests below complete. */
+/** The tests below are complete because no field is missing here. */
 const isComplete = ({ fields, needed, unneeded }: Case) =>
   assert.sameMembers(Object.keys(fields), [...Object.keys(needed), ...unneeded])
 
-describe("what is not needed of a message of the voice gateway may be anything", () => {
+describe("a message of the voice gateway may contain anything in fields that are not needed", () => {
   for (const [op, one] of voice) {
     it.prop(`op ${op}, ${Object.keys(one.needed).join(", ")}`, [spoilt(one.unneeded)], ([other]) => {
       isComplete(one)
@@ -141,14 +141,14 @@ describe("what is not needed of a message of the voice gateway may be anything",
     })
   }
 
-  it.prop("what nobody needs anything of", [junk], ([d]) => {
+  it.prop("messages of which nothing is needed", [junk], ([d]) => {
     for (const op of [3, 9, 10, 14, 15, 16, 17, 19]) assert.strictEqual<unknown>(voiceMessage({ op, d }).op, op)
   })
 
   it.prop("seq", [junk], ([seq]) => assert.strictEqual(voiceMessage({ op: 9, d: null, seq }).op, 9))
 })
 
-describe("what is not needed of a message of the main gateway may be anything", () => {
+describe("a message of the main gateway may contain anything in fields that are not needed", () => {
   for (const [t, one] of dispatches) {
     it.prop(t, [spoilt(one.unneeded)], ([other]) => {
       isComplete(one)
@@ -158,7 +158,7 @@ describe("what is not needed of a message of the main gateway may be anything", 
     })
   }
 
-  it.prop("what there is of a user, a guild and an application beside its id", [junk], ([any]) => {
+  it.prop("everything about a user, a guild and an application except the ID", [junk], ([any]) => {
     const message = dispatch("READY", {
       user: { id: "1", username: any, global_name: any, discriminator: any, avatar: any, bot: any },
       guilds: [{ id: "1", unavailable: any }],
@@ -171,7 +171,7 @@ describe("what is not needed of a message of the main gateway may be anything", 
     assert.strictEqual(message.d.application?.id, "1")
   })
 
-  it.prop("a state and a channel among others", [junk], ([any]) => {
+  it.prop("entries in the lists of states and channels", [junk], ([any]) => {
     const voice_states = [any, { ...state, mute: any }, { ...state, session_id: 1 }]
     const message = dispatch("GUILD_CREATE", {
       id: "1",
@@ -184,10 +184,10 @@ describe("what is not needed of a message of the main gateway may be anything", 
   })
 })
 
-describe("what is not needed", () => {
+describe("a field that is not needed", () => {
   const ready = { ssrc: 1, ip: "1.2.3.4", port: 5, modes: ["m"] }
 
-  it("is read where it can be, and absent where not", () => {
+  it("is read if it is valid, and absent otherwise", () => {
     const resolution = { type: "fixed", width: 1, height: 2 }
     assert.deepStrictEqual<unknown>(
       voiceMessage({
@@ -224,7 +224,7 @@ describe("what is not needed", () => {
     })
   })
 
-  it("does not make needed fields anything", () => {
+  it("does not make needed fields optional", () => {
     const udp = { mode: "m", secret_key: secretKey }
     const d = { ...udp, dave_protocol_version: null, media_session_id: 7 }
     assert.deepStrictEqual<unknown>(voiceMessage({ op: 4, d }), { op: 4, d: udp })
@@ -238,7 +238,7 @@ describe("what is not needed", () => {
     }
   })
 
-  it("is not written wrong", () => {
+  it("is not written if it is invalid", () => {
     const wrong: VoicePayload.ServerMessage = { op: 8, d: { v: Number.NaN, heartbeat_interval: 1 } }
     assert.isTrue(Result.isFailure(VoicePayload.encodeServer(8, wrong)))
   })

@@ -9,7 +9,7 @@ import * as Schedule from "./schedule.ts"
 const ada = UserId.make("100000000000000001")
 const over = VoiceError.make(new VoiceError.NotConnected({ operation: "Listening" }))
 
-/** A hub at a clock that is moved by hand. */
+/** A hub whose clock is moved by hand. */
 const rig = Effect.fnUntraced(function*() {
   const hand = Intake.make()
   const clock = { nowMs: 1_000, rings: 0, clears: 0 }
@@ -51,7 +51,7 @@ const rig = Effect.fnUntraced(function*() {
       payload: Schedule.opus(960, n),
       arrivalMs: clock.nowMs
     })
-  /** So many others come, say a word and leave. */
+  /** As many other users as `count` come, say a word and leave. */
   const pass = (count: number): void => {
     for (let n = 0; n < count; n++) {
       const userId = UserId.make(String(200_000_000_000_000_000n + BigInt(n)))
@@ -63,7 +63,7 @@ const rig = Effect.fnUntraced(function*() {
 })
 
 describe("Hub", () => {
-  it.effect("keeps what it knows of somebody who has come back, however many leave", () =>
+  it.effect("keeps the statistics of a user who has come back, however many others leave", () =>
     Effect.gen(function*() {
       const { hub, listen, pass, say, tell } = yield* rig()
       yield* listen()
@@ -75,7 +75,7 @@ describe("Hub", () => {
       assert.isTrue(hub.participants().has(ada))
     }))
 
-  it.effect("keeps what it knows of somebody who has left while somebody listens to them alone", () =>
+  it.effect("keeps the statistics of a user who has left while someone listens to that user alone", () =>
     Effect.gen(function*() {
       const { hub, listen, pass, say, tell } = yield* rig()
       yield* listen()
@@ -89,7 +89,7 @@ describe("Hub", () => {
       assert.isUndefined(hub.statistics(ada))
     }))
 
-  it.effect("keeps packets without a name for a second, and for five while the WebSocket is lost", () =>
+  it.effect("keeps packets of an unnamed sender for one second, and for five while the WebSocket is lost", () =>
     Effect.gen(function*() {
       const { advance, clock, hub, listen, push, tell } = yield* rig()
       const heard: Array<number> = []
@@ -118,7 +118,7 @@ describe("Hub", () => {
       tell({ _tag: "Resumed", elapsedMs: 3_000 })
       advance(100)
       assert.deepStrictEqual(heard, Array.from({ length: 150 }, (_, n) => n))
-      // who has no name by then has it no sooner than usual
+      // a sender that is still unnamed then gets no more time than usual
       packet(0, 3)
       advance(2_100)
       assert.strictEqual(hub.totals().unknownSenders, 2)
@@ -129,7 +129,7 @@ describe("Hub", () => {
       assert.strictEqual(hub.totals().unknownSenders, 3)
     }))
 
-  it.effect("gives up packets of those who send most where too many wait for a name", () =>
+  it.effect("drops packets of the busiest unnamed sender when too many packets wait for a name", () =>
     Effect.gen(function*() {
       const { advance, clock, hub, listen, push, tell } = yield* rig()
       const heard: Array<number> = []
@@ -148,7 +148,7 @@ describe("Hub", () => {
       })
       for (let n = 0; n < 200; n++) {
         packet(n, 1)
-        // one that nobody ever names
+        // a second sender that is never named
         for (let i = 0; i < 8; i++) packet(8 * n + i, 2)
         advance(20)
       }
@@ -159,7 +159,7 @@ describe("Hub", () => {
       assert.deepStrictEqual(heard, Array.from({ length: 200 }, (_, n) => n))
     }))
 
-  it.effect("knows that there is another connection, with another clock, that came while nobody listened", () =>
+  it.effect("notices a new connection, with another clock, that came while nobody listened", () =>
     Effect.gen(function*() {
       const { advance, clock, connect, hub, listen, push, tell } = yield* rig()
       const packet = (ssrc: number, aheadMs: number, userId?: UserId) =>
@@ -189,14 +189,14 @@ describe("Hub", () => {
       advance(1_000)
       assert.deepStrictEqual(times, [startMs])
       assert.strictEqual(hub.totals().unknownSenders, 1)
-      // nothing is lost any more that would have to be waited for
+      // the outage is over, so packets wait no longer than usual
       packet(4, -5_000)
       advance(1_500)
       name(4)
       assert.strictEqual(hub.totals().unknownSenders, 2)
     }))
 
-  it.effect("takes what waited for a key before anything else came for no jitter", () =>
+  it.effect("does not count time spent waiting for a decryption key as jitter", () =>
     Effect.gen(function*() {
       const { advance, clock, hub, listen, push } = yield* rig()
       const times: Array<number> = []
@@ -221,7 +221,7 @@ describe("Hub", () => {
       assert.deepInclude(hub.statistics(ada), { jitterMs: 0, depthMs: 60 })
     }))
 
-  it.effect("leaves everybody behind when the session is moved to another channel", () =>
+  it.effect("counts nobody as present after a move to another channel, but keeps statistics for a while", () =>
     Effect.gen(function*() {
       const { hub, listen, pass, say, tell } = yield* rig()
       yield* listen()
@@ -234,7 +234,7 @@ describe("Hub", () => {
       assert.strictEqual(hub.totals().received, 151)
     }))
 
-  it.effect("leaves those behind who are not there any more when another connection comes, and tells of them", () =>
+  it.effect("reports members who are gone when a new connection comes, and forgets the oldest of them", () =>
     Effect.gen(function*() {
       const { connect, hub, listen, members, say, tell } = yield* rig()
       const gone: Array<UserId> = []
@@ -255,7 +255,7 @@ describe("Hub", () => {
       assert.strictEqual(gone.at(-1), ada)
     }))
 
-  it.effect("takes nobody for present while nobody listens", () =>
+  it.effect("counts nobody as present while nobody listens", () =>
     Effect.gen(function*() {
       const { hub, listen, say } = yield* rig()
       const { leave } = yield* listen()
@@ -265,7 +265,7 @@ describe("Hub", () => {
       assert.deepStrictEqual([...hub.participants()], [])
     }))
 
-  it.effect("goes on for who listens to one user when whoever listened to all leaves", () =>
+  it.effect("keeps serving a listener to one user when a listener to everyone leaves", () =>
     Effect.gen(function*() {
       const { advance, hub, listen, say } = yield* rig()
       const bob = UserId.make("100000000000000002")
@@ -283,7 +283,7 @@ describe("Hub", () => {
       assert.strictEqual(hub.statistics(ada)?.received, 2)
     }))
 
-  it.effect("has packets opened of those who are listened to, whoever comes and goes", () =>
+  it.effect("has packets opened only for the users listened to, as listeners come and go", () =>
     Effect.gen(function*() {
       const { asked, listen, readers } = yield* rig()
       const bob = UserId.make("100000000000000002")
@@ -296,7 +296,7 @@ describe("Hub", () => {
       assert.deepStrictEqual([only(), asked.rereads], [[new Set([ada])], 2])
     }))
 
-  it.effect("takes what was not sent while we were deaf for no loss", () =>
+  it.effect("does not count packets as lost that were not sent while the bot was deafened", () =>
     Effect.gen(function*() {
       const { advance, deafen, hub, listen, say } = yield* rig()
       yield* listen()
@@ -309,7 +309,7 @@ describe("Hub", () => {
       assert.deepInclude(hub.statistics(ada), { delivered: 2, lost: 0 })
     }))
 
-  it.effect("accounts for packets that nobody has named, and for those that nobody waits for any more", () =>
+  it.effect("counts packets of unnamed senders, and those still waiting when the last listener leaves", () =>
     Effect.gen(function*() {
       const { advance, clock, hub, listen, push, say } = yield* rig()
       const { leave } = yield* listen()
@@ -320,7 +320,7 @@ describe("Hub", () => {
         payload: Schedule.opus(960, 1),
         arrivalMs: clock.nowMs
       })
-      // also where nothing else happens
+      // even if nothing else happens
       advance(2_100)
       assert.strictEqual(hub.totals().unknownSenders, 1)
       say(ada)
@@ -328,7 +328,7 @@ describe("Hub", () => {
       assert.deepInclude(hub.totals(), { received: 1, delivered: 0, overflowed: 1, waiting: 0 })
     }))
 
-  it.effect("rings once for what is due at about the same time", () =>
+  it.effect("rings once for everything that is due at about the same time", () =>
     Effect.gen(function*() {
       const { advance, clock, listen, say } = yield* rig()
       let heard = 0
@@ -342,7 +342,7 @@ describe("Hub", () => {
       assert.isAtMost(clock.rings, 8)
     }))
 
-  it.effect("tells who begins to listen that it is over, while another is still there", () =>
+  it.effect("tells a new listener that the session is over, while another listener is still there", () =>
     Effect.gen(function*() {
       const { end, listen } = yield* rig()
       const told: Array<VoiceError.VoiceError> = []
@@ -352,7 +352,7 @@ describe("Hub", () => {
       assert.deepStrictEqual(told, [over])
     }))
 
-  it.effect("rings for what is due and not for what was, and calls nobody who does not listen any more", () =>
+  it.effect("rings only for what is still due, and never calls a listener that has left", () =>
     Effect.gen(function*() {
       const { advance, clock, isArmed, listen, say } = yield* rig()
       yield* listen()
@@ -375,7 +375,7 @@ describe("Hub", () => {
       assert.isFalse(isArmed())
     }))
 
-  it.effect("takes its alarm back at the end", () =>
+  it.effect("cancels its alarm when its scope closes", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { clock, isArmed, listen, say } = yield* Scope.provide(rig(), scope)

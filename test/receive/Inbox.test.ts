@@ -11,7 +11,7 @@ interface Value {
 const over = VoiceError.make(new VoiceError.NotConnected({ operation: "Listening" }))
 
 describe("Inbox", () => {
-  it.effect("gives everything to a reader that keeps up, and then the end", () =>
+  it.effect("gives every value to a reader that keeps up, and then the end", () =>
     Effect.gen(function*() {
       const inbox = Inbox.make<Value>(3, () => assert.fail("nothing is lost"))
       const seen: Array<Value> = []
@@ -29,7 +29,7 @@ describe("Inbox", () => {
       assert.deepStrictEqual(seen, Array.from({ length: 10 }, (_, n) => ({ n })))
     }))
 
-  it.effect("takes nothing behind the end, and no other end", () =>
+  it.effect("accepts neither a value nor another end after the end", () =>
     Effect.gen(function*() {
       const inbox = Inbox.make<Value>(3, () => assert.fail("nothing is lost"))
       inbox.offer({ n: 1 })
@@ -42,7 +42,7 @@ describe("Inbox", () => {
       assert.deepStrictEqual(seen, [{ n: 1 }])
     }))
 
-  it.effect("loses the oldest beyond its capacity, and says how many with the next", () =>
+  it.effect("drops the oldest values beyond its capacity, and reports their number with the next one", () =>
     Effect.gen(function*() {
       let lost = 0
       const inbox = Inbox.make<Value>(3, () => {
@@ -61,7 +61,7 @@ describe("Inbox", () => {
       assert.strictEqual(yield* Effect.flip(Stream.runDrain(inbox.stream)), over)
     }))
 
-  it.effect("keeps what comes while its reader is interrupted", () =>
+  it.effect("keeps values that are offered after its reader was interrupted", () =>
     Effect.gen(function*() {
       const inbox = Inbox.make<Value>(3, () => {})
       const reading = yield* Effect.forkChild(Stream.runDrain(inbox.stream), { startImmediately: true })

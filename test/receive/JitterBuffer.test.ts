@@ -12,12 +12,12 @@ const perfect: Schedule.Network = { loss: 0, duplicate: 0, jitterMs: 0, reorders
 const numbers = (given: ReadonlyArray<Schedule.Given>) =>
   given.filter(({ output }) => output.kind === "audio").map(({ output }) => Schedule.numberOf(output.data))
 
-/** What holds of every stream that ever comes out. */
+/** What holds for every stream that comes out. */
 const check = (given: ReadonlyArray<Schedule.Given>, statistics: JitterBuffer.Statistics) => {
   given.forEach(({ output, nowMs }, i) => {
     const before = given[i - 1]?.output ?? { ...output, samples: 0, packets: 0 }
     const { atMs, data, kind, packets, sequence, timestamp } = output
-    // an assertion for each field of a hundred thousand frames takes its time
+    // asserting each field of a hundred thousand frames separately would take too long
     const holds = timestamp === before.timestamp + before.samples && sequence === before.sequence + before.packets &&
       atMs >= before.atMs && atMs <= nowMs &&
       (data.length > 0) === (kind === "audio" || (packets === 1 && kind === "silence"))
@@ -45,7 +45,7 @@ const run = (
 }
 
 describe("JitterBuffer", () => {
-  it("waits for what is missing as long as ever where packets have become shorter", () => {
+  it("waits just as long for a missing packet when packets have become shorter", () => {
     const buffer = JitterBuffer.make(user)
     const push = (sequence: number, timestamp: number, samples: number, arrivalMs: number) =>
       buffer.push({ ssrc: Ssrc.make(1), sequence, timestamp, payload: Schedule.opus(samples, sequence) }, arrivalMs)
@@ -58,13 +58,13 @@ describe("JitterBuffer", () => {
     assert.deepStrictEqual(popped(60), ["audio"])
     push(2, 3_840, 960, 80)
     assert.deepStrictEqual(popped(99), [])
-    // 40 ms late, and its time has not come
+    // 40 ms late, but its time has not come yet
     push(1, 2_880, 960, 100)
     assert.deepStrictEqual(popped(200), ["audio", "audio"])
     assert.strictEqual(buffer.statistics().lost, 0)
   })
 
-  it("does not take for a pause what one has waited elsewhere that comes between others", () => {
+  it("does not mistake a packet that waited elsewhere and comes between others for a pause", () => {
     const buffer = JitterBuffer.make(user)
     const push = (sequence: number, arrivalMs: number) =>
       buffer.push(
@@ -78,9 +78,9 @@ describe("JitterBuffer", () => {
     }
     for (let n = 0; n <= 20; n++) if (n !== 10) push(n, n * 20)
     assert.strictEqual(popped(500).at(-1), 400)
-    // its key has come late
+    // its key came late
     push(10, 200)
-    // a shorter way, which the time follows slowly while somebody speaks
+    // a shorter delay, which the clock follows slowly while somebody speaks
     push(21, 405)
     assert.deepStrictEqual(popped(600), [420])
     push(22, 425)
@@ -88,14 +88,14 @@ describe("JitterBuffer", () => {
   })
 
   for (const samples of [120, 240, 480, 960, 1920, 2880, 5760]) {
-    it(`gives packets of ${samples / 48} ms in order, in their time and whole`, () => {
+    it(`gives packets of ${samples / 48} ms in order, on time and complete`, () => {
       const sent = Schedule.many(200, { sequence: 65_500, timestamp: 0xffff_f000 }, samples)
       const { given, statistics } = run(Schedule.through(sent, perfect), undefined, { stepMs: 1 })
       assert.deepStrictEqual(numbers(given), sent.map(({ number }) => number))
       given.forEach(({ nowMs, output }, i) => {
         assert.strictEqual(output.samples, samples)
         assert.strictEqual(output.kind, "audio")
-        // 5 ms under way
+        // 5 ms in transit
         assert.closeTo(output.atMs, (sent[i]?.sentMs ?? 0) + 5, 1e-3)
         assert.isAtMost(nowMs - output.atMs, 61 + 1)
         assert.isAtLeast(nowMs - output.atMs, 40)
@@ -104,13 +104,13 @@ describe("JitterBuffer", () => {
     })
   }
 
-  it("starts at 60 ms and comes down to the least depth where there is no jitter", () => {
+  it("starts at a depth of 60 ms and comes down to the minimum when there is no jitter", () => {
     const { buffer, given } = run(Schedule.through(Schedule.many(1_000), perfect), undefined, { stepMs: 1 })
     assert.isAtLeast((given[0]?.nowMs ?? 0) - (given[0]?.output.atMs ?? 0), 59)
     assert.strictEqual(buffer.statistics().depthMs, 40)
   })
 
-  it("tells what is lost, one frame a packet, and whether the next one is there", () => {
+  it("reports lost packets, one frame for each, and whether the next packet can recover them", () => {
     const sent = Schedule.many(50)
     const gone = new Set([10, 20, 21, 22])
     const { given, statistics } = run(
@@ -126,7 +126,7 @@ describe("JitterBuffer", () => {
     assert.deepInclude(statistics, { lost: 4, recoverable: 2, delivered: 46 })
   })
 
-  it("gives up a packet no sooner than its time, and takes it before", () => {
+  it("gives up a packet only when its time is over, and accepts it until then", () => {
     const buffer = JitterBuffer.make(user)
     const sent = Schedule.many(6)
     const [, , missing] = sent
@@ -139,13 +139,13 @@ describe("JitterBuffer", () => {
     assert.deepStrictEqual(take(99.9), ["audio", "audio"])
     assert.isDefined(missing)
     buffer.push(Schedule.inputOf(missing), 99.9)
-    // so late a packet makes the buffer deeper
+    // a packet this late makes the buffer deeper
     assert.deepStrictEqual(take(40 + 99.9 - 40 + 5), ["audio"])
     assert.strictEqual(buffer.statistics().lost, 0)
     assert.isAbove(buffer.statistics().depthMs, 60)
   })
 
-  it("counts what comes after its place was given up as late, and what comes twice as a duplicate", () => {
+  it("counts a packet that comes after it was given up as late, and a repeated one as a duplicate", () => {
     const sent = Schedule.many(100)
     const arrivals = Schedule.through(sent, perfect)
     const late = arrivals.map(({ atMs, sent }) => ({ sent, atMs: sent.number === 30 ? atMs + 400 : atMs }))
@@ -158,7 +158,7 @@ describe("JitterBuffer", () => {
     assert.strictEqual(numbers(given).length, 99)
   })
 
-  it("tells a pause by the timestamp as silence, not as loss", () => {
+  it("reports a gap in the timestamps as silence, not as loss", () => {
     const from = Schedule.sender()
     const sent = Array.from({ length: 10 }, () => from.send(960))
     from.pause(48_000)
@@ -169,7 +169,7 @@ describe("JitterBuffer", () => {
     assert.deepInclude(statistics, { lost: 0, delivered: 20, resyncs: 0 })
   })
 
-  it("knows the network of before a pause: a first packet that is late behind it is not taken for the time", () => {
+  it("remembers the network delay across a pause: a late first packet does not shift the clock", () => {
     const from = Schedule.sender()
     const sent = Array.from({ length: 100 }, () => from.send(960))
     from.pause(60 * 48_000)
@@ -179,11 +179,11 @@ describe("JitterBuffer", () => {
       atMs: sent === late ? atMs + 100 : atMs
     }))
     const { given } = run(arrivals)
-    // clocks may have drifted apart by 12 ms in a minute
+    // the clocks may have drifted apart by 12 ms in a minute
     assert.closeTo(given.at(-1)?.output.atMs ?? 0, late.sentMs + 5, 13)
   })
 
-  it("knows the jitter of before a pause: few of the words behind it are late", () => {
+  it("remembers the jitter across a pause: few packets after it are late", () => {
     const from = Schedule.sender()
     const sent = Array.from({ length: 500 }, () => from.send(960))
     for (let stretch = 0; stretch < 5; stretch++) {
@@ -191,13 +191,13 @@ describe("JitterBuffer", () => {
       sent.push(...Array.from({ length: 100 }, () => from.send(960)))
     }
     const { statistics } = run(Schedule.through(sent, { ...perfect, jitterMs: 120, reorders: true, seed: 3 }))
-    // those of the very first words, before anything is known
+    // the packets of the very first words, before anything is known
     const first =
       run(Schedule.through(sent.slice(0, 500), { ...perfect, jitterMs: 120, reorders: true, seed: 3 })).statistics
     assert.isAtMost(statistics.late, first.late + 3)
   })
 
-  it("puts a sender back to the clock whose timestamps rest while it pauses", () => {
+  it("realigns to the clock a sender whose timestamps stand still while it pauses", () => {
     const first = Schedule.many(10)
     const buffer = JitterBuffer.make(user)
     const arrivals = first.map((sent) => ({ sent, atMs: sent.sentMs }))
@@ -219,7 +219,7 @@ describe("JitterBuffer", () => {
     assert.deepInclude(buffer.statistics(), { lost: 0, delivered: 16 })
   })
 
-  it("goes on from a sender that begins anew, and from another SSRC, in one line", () => {
+  it("continues on one timeline when a sender restarts, and when its SSRC changes", () => {
     const one = Schedule.many(50, { sequence: 100, timestamp: 5_000 })
     const two = Schedule.many(50, { sequence: 40_000, timestamp: 9_999_000, startMs: 2_000 })
     const three = Schedule.many(50, { sequence: 7, timestamp: 77, startMs: 4_000, ssrc: Ssrc.make(8) })
@@ -232,7 +232,7 @@ describe("JitterBuffer", () => {
     }
   })
 
-  it("gives packets of another SSRC in the right order whose first ones came in the wrong one", () => {
+  it("puts the first packets of another SSRC in order when they arrive out of order", () => {
     const from = Schedule.sender({ ssrc: Ssrc.make(8), sequence: 65_530, startMs: 1_000 })
     const [first, second, third, ...rest] = Array.from({ length: 20 }, () => from.send(960))
     assert(first !== undefined && second !== undefined && third !== undefined)
@@ -248,7 +248,7 @@ describe("JitterBuffer", () => {
     assert.deepInclude(statistics, { lost: 0, late: 0, duplicates: 0, resyncs: 1 })
   })
 
-  it("takes no packet of another SSRC any more whose successors were given out", () => {
+  it("does not accept a packet of another SSRC after its successors were given out", () => {
     const from = Schedule.sender({ ssrc: Ssrc.make(8), startMs: 1_000 })
     const [first, ...rest] = Array.from({ length: 20 }, () => from.send(960))
     assert(first !== undefined)
@@ -258,12 +258,12 @@ describe("JitterBuffer", () => {
       { sent: first, atMs: 1_200 }
     ].toSorted((a, b) => a.atMs - b.atMs))
     assert.deepInclude(statistics, { lost: 0, delivered: 39 })
-    // what was given out at its place was one of the former SSRC
+    // a packet of the former SSRC was given out in its place
     assert.strictEqual(statistics.late + statistics.duplicates, 1)
     assert.strictEqual(numbers(given).length, 39)
   })
 
-  it("goes on from a sender that begins anew just behind where it was", () => {
+  it("follows a sender that restarts slightly behind where it was", () => {
     const one = Schedule.many(50, { sequence: 100, timestamp: 500_000 })
     const two = Schedule.many(50, { sequence: 90, timestamp: 470_000, startMs: 5_000 })
     const { given, statistics } = run(Schedule.through([...one, ...two], perfect))
@@ -274,7 +274,7 @@ describe("JitterBuffer", () => {
     assert.closeTo(audio[50]?.output.atMs ?? 0, (two[2]?.sentMs ?? 0) + 5, 3)
   })
 
-  it("throws a stray away, and goes on", () => {
+  it("throws a stray packet away, and continues", () => {
     const sent = Schedule.many(50)
     const [stray] = Schedule.many(1, { sequence: 30_000, timestamp: 1 })
     assert.isDefined(stray)
@@ -284,7 +284,7 @@ describe("JitterBuffer", () => {
     assert.deepStrictEqual(numbers(given), sent.map(({ number }) => number))
   })
 
-  it("counts bytes that are no Opus, and tells their place as lost", () => {
+  it("counts payloads that are not Opus as malformed, and reports their places as lost", () => {
     const buffer = JitterBuffer.make(user)
     const sent = Schedule.many(20)
     const given: Array<Schedule.Given> = []
@@ -303,7 +303,7 @@ describe("JitterBuffer", () => {
     assert.deepInclude(buffer.statistics(), { malformed: 2, lost: 2, delivered: 18 })
   })
 
-  it("tells a long run of lost packets in one frame", () => {
+  it("reports a long run of lost packets in one frame", () => {
     const sent = Schedule.many(500).filter(({ number }) => number < 10 || number >= 400)
     const { given, statistics } = run(Schedule.through(sent, perfect))
     const lost = given.filter(({ output }) => output.kind === "lost")
@@ -311,7 +311,7 @@ describe("JitterBuffer", () => {
     assert.strictEqual(statistics.lost, 390)
   })
 
-  it("tells 25 lost packets one by one, and no more than that", () => {
+  it("reports up to 25 lost packets one by one, and more in a single frame", () => {
     for (const [count, frames] of [[25, 25], [26, 1]] as const) {
       const sent = Schedule.many(100).filter(({ number }) => number < 10 || number >= 10 + count)
       const { given, statistics } = run(Schedule.through(sent, perfect))
@@ -320,7 +320,7 @@ describe("JitterBuffer", () => {
     }
   })
 
-  it("gives what is lost no more time than it had, and the rest to the pause behind it", () => {
+  it("gives lost packets no more time than they had, and the rest to the pause after them", () => {
     for (const lost of [1, 30]) {
       const from = Schedule.sender()
       const sent = Array.from({ length: 10 + lost }, () => from.send(480)).slice(0, 10)
@@ -335,12 +335,12 @@ describe("JitterBuffer", () => {
         ]),
         [["lost", 480 * lost, lost], ["silence", 24_000, 0]]
       )
-      // what comes behind a pause says nothing of what is lost before it
+      // a packet after a pause cannot recover what was lost before the pause
       assert.deepInclude(statistics, { lost, recoverable: 0 })
     }
   })
 
-  it("gives up what is missing behind a pause right before the time of what has come", () => {
+  it("gives up packets missing after a pause just before the packet that has come is due", () => {
     const buffer = JitterBuffer.make(user)
     for (const sent of Schedule.many(10)) buffer.push(Schedule.inputOf(sent), sent.sentMs)
     while (buffer.pop(600) !== undefined);
@@ -351,7 +351,7 @@ describe("JitterBuffer", () => {
     assert.closeTo(buffer.nextDueMs(), 760 - 3 * 20 + buffer.statistics().depthMs, 1e-6)
   })
 
-  it("shares the time of lost packets in whole units where they were shorter than those before", () => {
+  it("divides the time of lost packets into valid lengths when they were shorter than those before", () => {
     const from = Schedule.sender()
     const sent = [960, 960, 240, 120, 960, 960].map((samples) => from.send(samples))
     const { given } = run(Schedule.through(sent.filter(({ samples }) => samples === 960), perfect))
@@ -368,7 +368,7 @@ describe("JitterBuffer", () => {
   for (const { from: before, to: after } of changes) {
     for (const [former, latter] of [[1, 0], [0, 1], [1, 2], [3, 3], [20, 20]] as const) {
       const what = `${former} of ${before / 48} ms and ${latter} of ${after / 48} ms`
-      it(`gives lost packets the times that they had where the length changes among them: ${what}`, () => {
+      it(`gives lost packets the times they had when the packet length changes among them: ${what}`, () => {
         const from = Schedule.sender()
         const samples = [
           ...Array.from({ length: 5 + former }, () => before),
@@ -390,12 +390,12 @@ describe("JitterBuffer", () => {
     }
   }
 
-  it("waits for what is missing behind a pause as long as its time is, where packets have become shorter", () => {
+  it("waits its full time for a packet missing after a pause when packets have become shorter", () => {
     const from = Schedule.sender()
     const words = Array.from({ length: 20 }, () => from.send(2_880))
     from.pause(24_000)
     words.push(...Array.from({ length: 20 }, () => from.send(120)))
-    // overtaken by others, and in time
+    // overtaken by others, but in time
     const arrivals = Schedule.through(words, perfect).map(({ atMs, sent }): Schedule.Arrival => ({
       sent,
       atMs: sent.number === 20 ? atMs + 25 : atMs
@@ -405,7 +405,7 @@ describe("JitterBuffer", () => {
     assert.deepStrictEqual(numbers(given), words.map(({ number }) => number))
   })
 
-  it("finds nothing of a lost packet in the silence behind it", () => {
+  it("finds no recovery for a lost packet in the silence after it", () => {
     const buffer = JitterBuffer.make(user)
     const [first, , third] = Schedule.many(3)
     assert(first !== undefined && third !== undefined)
@@ -417,7 +417,7 @@ describe("JitterBuffer", () => {
     assert.strictEqual(buffer.statistics().recoverable, 0)
   })
 
-  it("gives first packets that came in the wrong order in the right one", () => {
+  it("puts first packets that arrive out of order in the right order", () => {
     const buffer = JitterBuffer.make(user)
     const [one, two, three] = Schedule.many(3, { sequence: 65_534, timestamp: 0 })
     assert(one !== undefined && two !== undefined && three !== undefined)
@@ -427,7 +427,7 @@ describe("JitterBuffer", () => {
     assert.deepInclude(buffer.statistics(), { delivered: 3, late: 0 })
   })
 
-  it("knows for long what it has given", () => {
+  it("recognizes duplicates of packets it gave out long ago", () => {
     const buffer = JitterBuffer.make(user)
     const sent = Schedule.many(120)
     const gone = 20
@@ -437,7 +437,7 @@ describe("JitterBuffer", () => {
     assert.deepInclude(buffer.statistics(), { delivered: 119, duplicates: 119, late: 1 })
   })
 
-  it("counts what it doubts as waiting", () => {
+  it("counts packets it is not yet sure of as waiting", () => {
     const buffer = JitterBuffer.make(user)
     const [first] = Schedule.many(1)
     const [stray] = Schedule.many(1, { sequence: 30_000 })
@@ -447,7 +447,7 @@ describe("JitterBuffer", () => {
     assert.deepInclude(buffer.statistics(), { received: 2, waiting: 2 })
   })
 
-  it("is never deeper than it may be", () => {
+  it("is never deeper than its maximum", () => {
     const [first, second] = Schedule.many(2)
     assert(first !== undefined && second !== undefined)
     const buffer = JitterBuffer.make(user)
@@ -457,7 +457,7 @@ describe("JitterBuffer", () => {
   })
 
   for (const samples of [120, 960]) {
-    it(`makes up bit by bit for a way that has become shorter, at once behind a pause, ${samples / 48} ms`, () => {
+    it(`follows a shorter delay gradually, and at once after a pause, with ${samples / 48} ms packets`, () => {
       const from = Schedule.sender()
       const slow = Array.from({ length: 100 }, () => from.send(samples))
       const fast = Array.from({ length: 19_200 / samples }, () => from.send(samples))
@@ -480,11 +480,11 @@ describe("JitterBuffer", () => {
     })
   }
 
-  it("gives nothing out ahead of its time behind a way that was longer than its greatest depth", () => {
+  it("gives out nothing ahead of its time after a delay that exceeded its maximum depth", () => {
     const from = Schedule.sender()
     const slow = Array.from({ length: 50 }, () => from.send(960))
     const fast = Array.from({ length: 50 }, () => from.send(960))
-    // of each frame is looked at that `atMs` is not ahead of the clock
+    // `run` checks for each frame that `atMs` is not ahead of the clock
     const { statistics } = run([
       ...slow.map((sent) => ({ sent, atMs: sent.sentMs + 500 })),
       ...fast.map((sent) => ({ sent, atMs: sent.sentMs }))
@@ -493,7 +493,7 @@ describe("JitterBuffer", () => {
     assert.strictEqual(statistics.delivered + statistics.late, 100)
   })
 
-  it("waits no longer behind a way that has become shorter than the longer one took", () => {
+  it("holds packets no longer than the former delay took when the delay becomes shorter", () => {
     const from = Schedule.sender()
     const slow = Array.from({ length: 50 }, () => from.send(960))
     const fast = Array.from({ length: 50 }, () => from.send(960))
@@ -508,7 +508,7 @@ describe("JitterBuffer", () => {
     assert.isAtMost(longest(fast), 150 + 10)
   })
 
-  it("keeps to the clock where timestamps count less than the packets hold", () => {
+  it("keeps to the clock when timestamps advance by less than the packets hold", () => {
     const buffer = JitterBuffer.make(user)
     let last = -Infinity
     for (let n = 0; n < 100; n++) {
@@ -521,13 +521,13 @@ describe("JitterBuffer", () => {
     assert.closeTo(last, 0, 1e-3)
   })
 
-  it("holds no more than it may", () => {
+  it("holds no more packets than its capacity", () => {
     const buffer = JitterBuffer.make(user, { capacity: 10 })
     for (const sent of Schedule.many(30)) buffer.push(Schedule.inputOf(sent), 0)
     assert.deepInclude(buffer.statistics(), { waiting: 10, overflowed: 20 })
   })
 
-  it("lives through a stall of the network: nothing is lost, and the time is right again behind it", () => {
+  it("survives a stall of the network: nothing is lost, and the timing is right again afterwards", () => {
     const sent = Schedule.many(1_500)
     const arrivals = Schedule.through(sent, perfect).map(({ atMs, sent }) => ({
       sent,
@@ -539,7 +539,7 @@ describe("JitterBuffer", () => {
   })
 
   for (const ppm of [100, -100]) {
-    it(`does not drift in an hour with a sender clock that is off by ${ppm} ppm`, () => {
+    it(`does not drift within an hour when the sender's clock is off by ${ppm} ppm`, () => {
       const sent = Schedule.many(60_000, { ppm, sequence: 60_000, timestamp: 0xff00_0000 }, 2_880)
       const arrivals = Schedule.through(sent, { ...perfect, jitterMs: 20, seed: 3 })
       const { given, statistics } = run(arrivals, undefined, { stepMs: 20 })
@@ -568,7 +568,7 @@ describe("JitterBuffer", () => {
     const next = Schedule.dice(seed)
     const from = Schedule.sender({ sequence: 65_400, timestamp: 0xffff_0000 })
     const sent: Array<Schedule.Sent> = []
-    // one size at a time, as senders do
+    // several packets of one size at a time, as senders do
     for (const samples of sizes.slice(0, 4)) {
       for (let i = 0; i < 150; i++) sent.push(from.send(samples))
       if (pauses && next() < 0.7) from.pause(Math.round(next() * 400) * 120)

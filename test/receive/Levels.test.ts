@@ -6,7 +6,7 @@ import * as Levels from "../../src/receive/Levels.ts"
 const ada = UserId.make("100000000000000001")
 
 describe("Levels", () => {
-  it.effect("keeps what is left out, and forgets who is as usual", () =>
+  it.effect("keeps omitted fields, and forgets a user whose level is back to the default", () =>
     Effect.gen(function*() {
       const levels = Levels.make()
       assert.strictEqual(levels.gainOf(ada), 1)
@@ -20,7 +20,7 @@ describe("Levels", () => {
       assert.strictEqual(levels.all().size, 0)
     }))
 
-  it.effect("takes gains from 0 to 10, and leaves a level as it is where it is given another", () =>
+  it.effect("accepts gains from 0 to 10, and leaves the level unchanged when it rejects one", () =>
     Effect.gen(function*() {
       const levels = Levels.make()
       yield* levels.set(ada, { gain: 10 })
@@ -34,7 +34,7 @@ describe("Levels", () => {
       assert.strictEqual(levels.gainOf(ada), 0)
     }))
 
-  it.effect("holds no more users than it says", () =>
+  it.effect("holds levels for no more than `maxUsers` users", () =>
     Effect.gen(function*() {
       const levels = Levels.make()
       const user = (i: number) => UserId.make(`${1_000_000 + i}`)

@@ -3,7 +3,7 @@ import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as LivePauses from "../../src/receive/LivePauses.ts"
 import type { ReceivedFrame } from "../../src/receive/ReceivedFrame.ts"
 
-/** Somebody's frames, and what is told in their place. */
+/** Frames of one user, and everything that is reported for them. */
 const make = () => {
   const pauses = LivePauses.make()
   const told: Array<ReceivedFrame> = []
@@ -29,7 +29,7 @@ const make = () => {
     if (pause !== undefined) told.push(pause)
     return pause?.samples ?? 0
   }
-  /** Each begins where the one before it ended. */
+  /** Each frame begins where the one before it ended. */
   const assertWhole = () => {
     for (const [i, { samples, timestamp }] of told.entries()) {
       const next = told[i + 1]
@@ -41,27 +41,27 @@ const make = () => {
 }
 
 describe("LivePauses", () => {
-  it("tells nothing while frames come, and nothing before the first", () => {
+  it("reports nothing while frames come, nor before the first one", () => {
     const { hear, pass, told } = make()
     assert.strictEqual(pass(1_000), 0)
     for (let ms = 0; ms < 500; ms += 20) {
       hear(ms)
       assert.strictEqual(pass(ms + 19), 0)
     }
-    // longer frames, and one that is a little late
+    // longer frames, and one that is slightly late
     hear(500, 5_760)
     assert.strictEqual(pass(640), 0)
     assert.isTrue(told.every(({ kind }) => kind === "audio"))
   })
 
-  it("tells a pause while it lasts, and no more of it when it is over", () => {
+  it("reports a pause while it lasts, and no more of it after its end", () => {
     const { assertWhole, hear, pass, pauses, told } = make()
     hear(0)
     assert.strictEqual(pauses.nextMs(), 100)
     assert.strictEqual(pass(99), 0)
     assert.strictEqual(pass(100), 960)
     assert.strictEqual(pauses.nextMs(), 120)
-    // late by some
+    // somewhat late
     assert.strictEqual(pass(185), 4 * 960)
     assert.deepInclude(told.at(-1), { kind: "silence", packets: 0, atMs: 40 })
     // 200 ms were silent
@@ -69,7 +69,7 @@ describe("LivePauses", () => {
     hear(220)
     assert.strictEqual(assertWhole(), 240 * 48)
     assert.deepStrictEqual(told.map(({ samples }) => samples / 960), [1, 1, 4, 5, 1])
-    // and none of one that was told whole
+    // and nothing of a pause that was already reported in full
     assert.strictEqual(pass(300 + 100), 5 * 960)
     hear(400, 100 * 48, 0)
     assert.strictEqual(told.at(-1)?.kind, "silence")
@@ -77,7 +77,7 @@ describe("LivePauses", () => {
     assert.strictEqual(assertWhole(), 360 * 48)
   })
 
-  it("has something to tell when it says so, whatever the fraction of a millisecond", () => {
+  it("has something to report at the time it announces, whatever the fraction of a millisecond", () => {
     for (const nowMs of [1_002.469134, 1_003.703701, 12_345.678901, 1e9 + 0.123456]) {
       const { hear, pass, pauses } = make()
       hear(nowMs)
@@ -85,18 +85,18 @@ describe("LivePauses", () => {
     }
   })
 
-  it("leaves out nothing that was held up, and makes the next pause shorter", () => {
+  it("omits no frame that was held up, and shortens the next pause instead", () => {
     const { assertWhole, hear, pass, told } = make()
     hear(0)
     assert.strictEqual(pass(280), 10 * 960)
-    // it was none: all comes at once
+    // it was not a pause: all frames come at once
     for (let i = 0; i < 10; i++) hear(280)
     assert.strictEqual(assertWhole(), 21 * 960)
     assert.lengthOf(told.filter(({ kind }) => kind === "audio"), 11)
     hear(700, 500 * 48, 0)
     assert.strictEqual(told.at(-1)?.samples, 300 * 48)
     hear(700)
-    // in its place again
+    // back in its place
     assert.strictEqual(assertWhole(), (12 * 20 + 500) * 48)
     assert.strictEqual(told.at(-1)?.timestamp, (11 * 20 + 500) * 48)
   })

@@ -16,7 +16,7 @@ const tickOf = (parts: ReadonlyArray<Int16Array | PcmPart>, index = 0): PcmTick 
 
 const usual = (length: number, channels = 1) => Mixdown.make({ length, channels, gainOf: () => 1 })
 
-/** A mix whose gains can be changed, and 20 ms of the same value of each voice at 48 kHz. */
+/** A mix with adjustable gains, and for each voice 20 ms of one constant value at 48 kHz. */
 const desk = (channels: number, ...values: ReadonlyArray<number>) => {
   const gains = new Map<UserId, number>()
   const length = 960 * channels
@@ -25,12 +25,12 @@ const desk = (channels: number, ...values: ReadonlyArray<number>) => {
   return { gains, next: () => mix(tickOf(parts)) }
 }
 
-/** The largest step between neighbours of the first channel. */
+/** The largest step between neighboring samples of the first channel. */
 const steepest = (pcm: ReadonlyArray<number>, channels: number) =>
   pcm.reduce((most, value, i) => i < channels ? most : Math.max(most, Math.abs(value - (pcm[i - channels] ?? 0))), 0)
 
 describe("Mixdown", () => {
-  it("adds what is not loud to the sample", () => {
+  it("adds quiet voices exactly, sample by sample", () => {
     const tick = tickOf([
       Int16Array.of(300, -300, 16_000, 0),
       Int16Array.of(200, -200, 8_000, 0),
@@ -43,7 +43,7 @@ describe("Mixdown", () => {
     assert.strictEqual(usual(4)({ ...tick, dropped: 3 }).dropped, 3)
   })
 
-  it("leaves one speaker untouched, and never wraps around with many", () => {
+  it("leaves a single speaker untouched, and never wraps around with many", () => {
     const loud = Int16Array.of(32_767, -32_768, 32_767, -32_768)
     const tick = (count: number) => tickOf(Array.from({ length: count }, () => loud))
     assert.deepStrictEqual(usual(4)(tick(1)).pcm, loud)
@@ -52,7 +52,7 @@ describe("Mixdown", () => {
     assert.lengthOf(usual(4)(tick(3)).speakers, 3)
   })
 
-  it("multiplies, rounds, and bends what is louder than full scale", () => {
+  it("multiplies, rounds, and compresses what exceeds full scale", () => {
     const mix = Mixdown.make({ length: 4, channels: 1, gainOf: (userId) => userId === ada ? 0.5 : 3 })
     assert.deepStrictEqual(
       mix(tickOf([Int16Array.of(1_001, -1_001, 3, -32_768)])).pcm,
@@ -70,7 +70,7 @@ describe("Mixdown", () => {
   })
 
   for (const channels of [1, 2]) {
-    it(`reaches another gain within one tick and without a step, with ${channels} channels`, () => {
+    it(`reaches a new gain within one tick and without a step, with ${channels} channels`, () => {
       const { gains, next } = desk(channels, 20_000)
       const heard = [...next().pcm]
       gains.set(ada, 0)
@@ -90,7 +90,7 @@ describe("Mixdown", () => {
     })
   }
 
-  it("makes no step where somebody who bends the sum is muted, or one alone is made louder", () => {
+  it("makes no step when a voice of a compressed sum is muted, or a single voice is made louder", () => {
     const { gains, next } = desk(1, 30_000, 9_000)
     const both = [...next().pcm]
     for (const gain of [0, 0, 1, 0.5, 2, 1]) {
@@ -107,7 +107,7 @@ describe("Mixdown", () => {
     assert.isBelow(steepest(one, 1), 200)
   })
 
-  it("makes no step where another one begins or ends to speak beside somebody who is loud", () => {
+  it("makes no step when another voice starts or stops next to a loud one", () => {
     const loud = new Int16Array(960).fill(32_000)
     const quiet = new Int16Array(960).fill(10)
     const mix = usual(960)
@@ -118,7 +118,7 @@ describe("Mixdown", () => {
     assert.isBelow(steepest(heard, 1), 20)
     assert.isBelow(heard[2 * 960] ?? NaN, 31_000)
     assert.strictEqual(heard[4 * 960], 32_000)
-    // who begins behind silence is heard as ever
+    // a voice that starts after silence is heard at its usual level
     const two = usual(960)
     two(tickOf([], 0))
     const half = new Int16Array(960).fill(15_000)
@@ -127,7 +127,7 @@ describe("Mixdown", () => {
     assert.isBelow(began[0] ?? NaN, 30_000)
   })
 
-  it("lets what was said fade in the tick behind it, without naming a speaker", () => {
+  it("lets speech fade in the tick after it, without naming a speaker", () => {
     const trail: PcmPart = { kind: "silence", pcm: Int16Array.of(900, 100, 0, 0) }
     const mix = usual(4)
     assert.deepStrictEqual(mix(tickOf([trail])).pcm, new Int16Array(4))
@@ -138,7 +138,7 @@ describe("Mixdown", () => {
     assert.deepStrictEqual(mix(tickOf([trail], 3)).pcm, new Int16Array(4))
   })
 
-  it("begins at the gain that somebody has who comes or comes back", () => {
+  it("starts at the current gain of a user who comes or comes back", () => {
     const mix = Mixdown.make({ length: 2, channels: 1, gainOf: () => 0.5 })
     assert.deepStrictEqual(mix(tickOf([Int16Array.of(100, 100)])).pcm, Int16Array.of(50, 50))
     mix(tickOf([], 1))

@@ -9,14 +9,14 @@ import { MockOpusDecoder } from "../../src/testing/index.ts"
 import * as Intake from "./intake.ts"
 import * as Schedule from "./schedule.ts"
 
-/** Everything is speech. */
+/** Treats everything as speech. */
 const Voiced = Layer.succeed(VoiceActivity, { make: () => Effect.succeed(() => true) })
 
 const layers = Layer.merge(MockOpusDecoder.layer, Voiced)
 
 const userId = UserId.make("100000000000000001")
 
-/** Somebody who speaks and pauses. */
+/** A user who speaks and pauses. */
 const speaker = Effect.gen(function*() {
   const hand = Intake.make()
   const receive = yield* Receive.make(hand.intake)
@@ -37,7 +37,7 @@ const speaker = Effect.gen(function*() {
   return { receive, say, pause }
 })
 
-/** How much has been read of what runs. */
+/** What has been read of a stream that is running. */
 const reading = Effect.fnUntraced(function*<R>(pcm: Stream.Stream<Int16Array, unknown, R>) {
   const read: Array<number> = []
   yield* pcm.pipe(
@@ -51,8 +51,8 @@ const reading = Effect.fnUntraced(function*<R>(pcm: Stream.Stream<Int16Array, un
 const rate = 16_000
 const perMs = rate / 1_000
 
-describe("pauses that are told live", () => {
-  it.effect("come as PCM of a user while they last, and once", () =>
+describe("live pauses", () => {
+  it.effect("appear in a user's PCM while they last, and only once", () =>
     Effect.gen(function*() {
       const { pause, receive, say } = yield* speaker
       const pcmOf = (pauses?: "live") =>
@@ -67,7 +67,7 @@ describe("pauses that are told live", () => {
       assert.strictEqual(said, 400 * perMs)
       yield* pause(2_900)
       assert.strictEqual(usual.length, said)
-      // all but what somebody may still be saying who has been silent for so long, and the jitter buffer's depth
+      // all but the time in which the user might still have been speaking, and the jitter buffer's depth
       assert.isAtLeast(live.length, (400 + 3_000 - 160) * perMs)
       assert.isAtMost(live.length, (400 + 3_000) * perMs)
       yield* say(20)
@@ -76,7 +76,7 @@ describe("pauses that are told live", () => {
       assert.deepStrictEqual(live.slice(0, usual.length), usual)
     }).pipe(Effect.scoped, Effect.provide(layers)))
 
-  it.effect("come in the sound of what is said, and change nothing of it", () =>
+  it.effect("appear in the sound of an utterance, and change nothing else of it", () =>
     Effect.gen(function*() {
       const { pause, receive, say } = yield* speaker
       const follow = Effect.fnUntraced(function*(pauses?: "live") {
@@ -112,7 +112,7 @@ describe("pauses that are told live", () => {
       ofLive.forEach(({ opus, pcm, ...rest }, i) => {
         const { opus: _, pcm: expected, ...others } = ofUsual[i] ?? {}
         assert.deepStrictEqual(rest, others)
-        // and up to `preRoll` of the pause behind it, of which nothing is known otherwise
+        // and up to `preRoll` of the pause after it, which is unknown otherwise
         const length = expected?.length ?? 0
         assert.deepStrictEqual([...pcm.subarray(0, length)], [...expected ?? []])
         assert.isTrue(pcm.subarray(length).every((sample) => sample === 0))

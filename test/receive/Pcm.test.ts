@@ -13,7 +13,7 @@ const speech = (frame: number, channels: number) =>
     return 8_000 * Math.sin(at * (0.02 + frame / 2_000)) + 1_000 * Math.sin(at * 0.7)
   })
 
-/** A lost frame that the next packet may have once more. */
+/** A lost frame that the next packet may contain once more. */
 const lost = (recovery: Uint8Array): ReceivedFrame => ({
   userId: UserId.make("1"),
   ssrc: Ssrc.make(1),
@@ -29,7 +29,7 @@ const lost = (recovery: Uint8Array): ReceivedFrame => ({
 
 const codecs = Layer.merge(OpusDecoder.layer, OpusEncoder.layer)
 
-/** A tone of 300 Hz, whose steepest slope is 400 a sample. */
+/** A tone of 300 Hz, with a steepest slope of 400 per sample. */
 const tone = (frame: number) =>
   Int16Array.from({ length: 960 }, (_, i) => 10_000 * Math.sin(2 * Math.PI * 300 * (frame * 960 + i) / 48_000))
 
@@ -48,7 +48,7 @@ describe("Pcm", () => {
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
   for (const samples of [120, 480, 960, 100_000]) {
-    it.effect(`neither cuts off who pauses for ${samples} samples, nor lets that be heard behind the pause`, () =>
+    it.effect(`neither cuts off a speaker before a pause of ${samples} samples nor replays the end after it`, () =>
       Effect.gen(function*() {
         const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ channels: 1 })
         const reader = Pcm.make(yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1 }))
@@ -86,7 +86,7 @@ describe("Pcm", () => {
       ["SILK in two channels", { ...voip, bitrate: 40_000, channels: 2, fec: true, expectedLossPercent: 20 }, true]
     ] as const
   ) {
-    it.effect(`says of a lost frame whether it was recovered or made up: ${what}`, () =>
+    it.effect(`tells whether a lost frame was recovered or concealed: ${what}`, () =>
       Effect.gen(function*() {
         const channels = "channels" in options ? options.channels : 1
         const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ channels, ...options })

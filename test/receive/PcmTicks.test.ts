@@ -48,9 +48,9 @@ const joined = (pieces: ReadonlyArray<Int16Array>) => Int16Array.from(pieces.fla
 const codecs = Layer.merge(OpusEncoder.layer, OpusDecoder.layer)
 
 describe("PcmTicks", () => {
-  it.effect("refuses what no decoder gives before anybody speaks", () =>
+  it.effect("rejects an unsupported rate or channel count before anyone speaks", () =>
     Effect.gen(function*() {
-      // as a program without types may ask for it
+      // as an untyped program may request it
       for (const options of [{ rate: 44_100 as 48_000 }, { channels: 3 as 2 }]) {
         const { message, reason } = yield* Effect.flip(PcmTicks.make(options))
         assert.strictEqual(reason._tag, "Unsupported")
@@ -59,7 +59,7 @@ describe("PcmTicks", () => {
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
   for (const samples of [120, 480, 960, 1_920, 2_880]) {
-    it.effect(`gives the samples of packets of ${samples / 48} ms as a decoder gives them, cut into ticks`, () =>
+    it.effect(`cuts packets of ${samples / 48} ms into ticks without changing a sample`, () =>
       Effect.gen(function*() {
         const count = 5_760 / samples
         const packets = yield* encoded(count, samples)
@@ -75,7 +75,7 @@ describe("PcmTicks", () => {
       }).pipe(Effect.scoped, Effect.provide(codecs)))
   }
 
-  it.effect("conceals what is missing, what is lost and what is no Opus, and drops what comes too late", () =>
+  it.effect("conceals missing, lost and non-Opus packets, and drops a packet that comes too late", () =>
     Effect.gen(function*() {
       const packets = yield* encoded(10, 960)
       const nothing = new Uint8Array(0)
@@ -97,7 +97,7 @@ describe("PcmTicks", () => {
         parts.map((part) => part?.kind),
         ["audio", "audio", "audio", "concealed", "audio", "concealed", "audio", "concealed", "concealed", "audio"]
       )
-      // of the two that came together the later one is heard
+      // of the two packets that came together, the later one is heard
       const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ rate: 16_000, channels: 1 })
       let expected = new Int16Array(0)
       for (const i of [0, 1, 2, undefined, 4, undefined, 6, undefined, 7, 8]) {
@@ -109,7 +109,7 @@ describe("PcmTicks", () => {
       for (const part of parts.slice(1)) assert.isAbove(Math.max(...(part?.pcm ?? [])), 1_000)
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
-  it.effect("says that a tick has sound in which what was said before comes to its end", () =>
+  it.effect("reports a tick as audio if the end of earlier speech sounds in it", () =>
     Effect.gen(function*() {
       const [one = new Uint8Array(0), two = new Uint8Array(0), three = new Uint8Array(0)] = yield* encoded(3, 480)
       const toPcm = yield* PcmTicks.make()
@@ -136,14 +136,14 @@ describe("PcmTicks", () => {
       )
       const second = heard[1]?.pcm ?? new Int16Array(0)
       assert.isTrue(second.subarray(0, 960).some((sample) => Math.abs(sample) > 1_000))
-      // what was said fades within some milliseconds, and is not cut off
+      // the speech fades within some milliseconds, and is not cut off
       assert.isBelow(Math.abs((second[960] ?? 0) - (second[958] ?? 0)), 1_000)
       assert.isTrue(second.subarray(960, 1_200).some((sample) => sample !== 0))
       assert.isTrue(second.subarray(1_440).every((sample) => Math.abs(sample) < 20))
       assert.lengthOf(second, 1_920)
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
-  it.effect("lets what was said come to its end where who has said it leaves", () =>
+  it.effect("lets the last sound of a user who leaves fade out", () =>
     Effect.gen(function*() {
       const [packet = new Uint8Array(0)] = yield* encoded(1, 960)
       const toPcm = yield* PcmTicks.make()
@@ -159,7 +159,7 @@ describe("PcmTicks", () => {
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
   for (const [rate, channels] of [[48_000, 2], [16_000, 1]] as const) {
-    it.effect(`leaves out what is ahead by more than is said, at ${rate} Hz`, () =>
+    it.effect(`drops the surplus when packets hold more than the tick says, at ${rate} Hz`, () =>
       Effect.gen(function*() {
         const packets = yield* encoded(4, 480)
         const toPcm = yield* PcmTicks.make({ rate, channels })
@@ -185,7 +185,7 @@ describe("PcmTicks", () => {
       }).pipe(Effect.scoped, Effect.provide(codecs)))
   }
 
-  it.effect("says of what a packet behind a loss tells of it that it was made up for", () =>
+  it.effect("reports sound recovered from the packet after a loss as concealed", () =>
     Effect.gen(function*() {
       const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({
         application: "voip",
@@ -209,7 +209,7 @@ describe("PcmTicks", () => {
       assert.strictEqual(participants.get(user)?.kind, "concealed")
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
-  it.effect("keeps the decoder of somebody who sends silence for long", () =>
+  it.effect("keeps the decoder of a user who sends silence for a long time", () =>
     Effect.gen(function*() {
       const mock = yield* MockOpusDecoder.MockOpusDecoder
       const toPcm = yield* PcmTicks.make()
@@ -224,7 +224,7 @@ describe("PcmTicks", () => {
       assert.strictEqual(yield* mock.live, 1)
     }).pipe(Effect.scoped, Effect.provide(MockOpusDecoder.layer)))
 
-  it.effect("makes a decoder for who speaks, and frees it for who is long silent or gone", () =>
+  it.effect("makes a decoder for a user who speaks, and frees it after long silence or when the user is gone", () =>
     Effect.gen(function*() {
       const mock = yield* MockOpusDecoder.MockOpusDecoder
       const scope = yield* Scope.make()
@@ -255,7 +255,7 @@ describe("PcmTicks", () => {
       assert.strictEqual(yield* mock.live, 0)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
 
-  it.effect("gives back what was taken for a decoder that could not be made, and says that there was something", () =>
+  it.effect("releases what a decoder that failed to start had acquired, and reports its packet as concealed", () =>
     Effect.gen(function*() {
       let taken = 0
       let counted = 0
@@ -277,7 +277,7 @@ describe("PcmTicks", () => {
 })
 
 describe("Pcm", () => {
-  it.effect("makes hours of silence piece by piece, at any rate to the sample", () =>
+  it.effect("makes hours of silence piece by piece, exact to the sample", () =>
     Effect.gen(function*() {
       const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ rate: 8_000, channels: 1 })
       const samples = 3_600 * 48_000 + 7

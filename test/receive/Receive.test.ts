@@ -19,7 +19,7 @@ const packet = (
   { arrivalMs, ssrc = 1, userId = ada }: {
     readonly arrivalMs: number
     readonly ssrc?: number
-    /** `null`: nobody has said whose it is. */
+    /** `null`: nobody has said whose packet it is. */
     readonly userId?: UserId | null
   }
 ) => ({
@@ -77,7 +77,7 @@ describe("Receive", () => {
       assert.sameMembers([...yield* receive.participants], [ada, bob])
     }))
 
-  it.effect("understands the clock of a driver in another thread", () =>
+  it.effect("converts times from the clock of a driver in another thread", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)
@@ -99,7 +99,7 @@ describe("Receive", () => {
       assert.closeTo(values.at(-1)?.atMs ?? 0, start + 400, 1e-3)
     }))
 
-  it.effect("lets packets wait for the name of their sender, for a second and on one connection", () =>
+  it.effect("keeps packets until their sender is named, for a second and within one connection", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)
@@ -113,12 +113,12 @@ describe("Receive", () => {
       hand.tell({ _tag: "Speaking", userId: ada, ssrc: Ssrc.make(1), flags: 1 })
       yield* TestClock.adjust(100)
       assert.deepStrictEqual(numbers(values), [0, 1, 2, 3, 4])
-      // what is said of video tells it too
+      // an announcement of video names the sender too
       hand.push(packet(0, { arrivalMs: yield* nowMs, userId: null, ssrc: 3 }))
       hand.tell({ _tag: "Announced", userId: bob, ssrc: Ssrc.make(3) })
       yield* TestClock.adjust(100)
       assert.deepStrictEqual(values.splice(5).map(({ userId }) => userId), [bob])
-      // and a later packet with a name
+      // and so does a later packet that names its user
       yield* unnamed(5)
       hand.push(packet(6, { arrivalMs: yield* nowMs }))
       yield* TestClock.adjust(200)
@@ -135,7 +135,7 @@ describe("Receive", () => {
       assert.strictEqual(receive.statistics().unknownSenders, 52)
     }))
 
-  it.effect("gives missing ticks when it wakes up late", () =>
+  it.effect("emits the ticks it missed when it wakes up late", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)
@@ -146,7 +146,7 @@ describe("Receive", () => {
       assert.isTrue(values.every(({ index }, i) => index === i))
     }))
 
-  it.effect("ends every stream with the reason of the session's end, behind what has come", () =>
+  it.effect("ends every stream with the reason of the session's end, after everything that has arrived", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)
@@ -161,7 +161,7 @@ describe("Receive", () => {
         receive.mixed()
       ]
       const ends = yield* Effect.forEach(streams, (stream) =>
-        // the decoder is the only thing that they need
+        // they need nothing but the decoder
         Effect.forkChild(Effect.flip(Stream.runDrain(stream)) as Effect.Effect<VoiceError.VoiceError>, {
           startImmediately: true
         }))
@@ -171,7 +171,7 @@ describe("Receive", () => {
       assert.strictEqual(hand.readers.size, 0)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
 
-  it.effect("frees decoders with the streams that need them", () =>
+  it.effect("frees decoders together with the streams that need them", () =>
     Effect.gen(function*() {
       const mock = yield* MockOpusDecoder.MockOpusDecoder
       const hand = Intake.make()
@@ -191,7 +191,7 @@ describe("Receive", () => {
       assert.strictEqual(yield* mock.live, 0)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
 
-  it.effect("does not take for present who has left while there was no connection", () =>
+  it.effect("does not count users as present who left while there was no connection", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)
@@ -207,7 +207,7 @@ describe("Receive", () => {
       assert.deepStrictEqual([...values.at(-1)?.participants.keys() ?? []], [ada])
     }))
 
-  it.effect("leaves nothing behind of 200 who listen, each in another way, and are interrupted in the middle", () =>
+  it.effect("leaves nothing behind after 200 listeners of different kinds are interrupted in the middle", () =>
     Effect.gen(function*() {
       const mock = yield* MockOpusDecoder.MockOpusDecoder
       const hand = Intake.make()
@@ -248,7 +248,7 @@ describe("Receive", () => {
       assert.strictEqual(delivered + duplicates + late + malformed + overflowed + strays, received)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
 
-  it.effect("gives what waits in the jitter buffer before a stream ends with the session", () =>
+  it.effect("gives out what waits in the jitter buffer before a stream ends with the session", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)
@@ -264,7 +264,7 @@ describe("Receive", () => {
       assert.deepStrictEqual(numbers(values), Array.from({ length: 20 }, (_, n) => n))
     }))
 
-  it.effect("forgets most of those who have left", () =>
+  it.effect("forgets most of the users who have left", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)
@@ -281,7 +281,7 @@ describe("Receive", () => {
       assert.deepStrictEqual(yield* receive.participants, [])
     }))
 
-  it.effect("makes a long pause of PCM as it is read, not all at once", () =>
+  it.effect("makes the PCM of a long pause as it is read, not all at once", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)
@@ -308,7 +308,7 @@ describe("Receive", () => {
       yield* talk(30_000)
       yield* TestClock.adjust("1 second")
       assert.isAbove(samples / 48_000, 599)
-      // ten minutes are 115 MB
+      // ten minutes take 115 MB
       assert.isBelow((atFirst ?? NaN) / 1e6, 20)
     }).pipe(Effect.scoped, Effect.provide(MockOpusDecoder.layer)))
 })

@@ -29,7 +29,7 @@ const keeping = () => {
   return { outputs, file: (name: string) => new Uint8Array(Buffer.concat(files.get(name) ?? [])) }
 }
 
-/** Where clicks are in an hour of sound, which is too much to have at once. */
+/** The positions of clicks in an hour of sound, which is too large to decode at once. */
 const clicksOf = (bytes: Uint8Array) =>
   Effect.promise(async () => {
     const decoder = new OggOpusDecoder()
@@ -52,10 +52,10 @@ const clicksOf = (bytes: Uint8Array) =>
 
 describe("Recorder", () => {
   it.effect(
-    "lays the files of senders whose clocks are off by 100 ppm side by side for an hour, to 2.5 ms",
+    "aligns the files of senders whose clocks are off by 100 ppm to 2.5 ms over an hour",
     () =>
       Effect.gen(function*() {
-        // a click half a second into each stretch of a second, once a minute
+        // a click half a second into each one-second stretch, once a minute
         const stretch = yield* Kit.clicks(50, [24_000])
         const { file, outputs } = keeping()
         const book = Book.make({

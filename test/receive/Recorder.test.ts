@@ -21,7 +21,7 @@ import { dice } from "./record/speaker.ts"
 const codecs = Layer.merge(OpusDecoder.layer, OpusEncoder.layer)
 const memory = (options?: Emulator.MemoryOptions) => Layer.merge(Rig.memory(options), codecs)
 
-/** The two pages of headers are shorter. */
+/** The two header pages are shorter than this. */
 const readableHeader = 400
 
 const hex = (packets: ReadonlyArray<Uint8Array>) => packets.map((data) => Buffer.from(data).toString("hex"))
@@ -41,7 +41,7 @@ const start = (
   )
 
 describe("Recorder", () => {
-  it.effect("lays the files of all users side by side, to 2.5 ms", () =>
+  it.effect("aligns the files of all users to 2.5 ms", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ada = yield* discord.join({ user: "ada", channel: "lobby" })
@@ -50,7 +50,7 @@ describe("Recorder", () => {
       const disk = Kit.disk()
       const recording = yield* start(session, disk)
       assert.strictEqual(recording.startMs, Number(yield* Clock.monotonicTimeNanos) / 1_000_000)
-      // the same clicks, from tracks that begin at different times
+      // the same clicks, on tracks that begin at different times
       const second = 48_000
       const early = yield* Kit.clicks(200, [second, 2 * second, 3 * second])
       const late = yield* Kit.clicks(150, [second - 37_296, 2 * second - 37_296, 3 * second - 37_296])
@@ -93,7 +93,7 @@ describe("Recorder", () => {
     })).pipe(Effect.provide(memory())))
 
   it.effect(
-    "writes down bit for bit what each said, also when encrypted, and who was there",
+    "records each user bit for bit, also when encrypted, and when they were present",
     () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -145,7 +145,7 @@ describe("Recorder", () => {
   )
 
   it.effect(
-    "goes on over other servers and channels, and tells when it could hear nothing",
+    "continues across servers and channels, and reports when it could hear nothing",
     () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -168,7 +168,7 @@ describe("Recorder", () => {
         assert.lengthOf(manifest.channels, 2)
         assert.isAbove(manifest.interruptions.length, 0)
         assert.isTrue(manifest.interruptions.every(({ toMs }) => toMs !== undefined))
-        // we left one behind in the other channel, and found one here
+        // one user stayed in the former channel, and another one was found in the new one
         const presence = (userId: UserId) => manifest.users.find((user) => user.userId === userId)?.present.at(-1)
         const movedMs = manifest.channels[1]?.fromMs ?? 0
         assert.isAtMost(presence(ada.userId)?.toMs ?? Infinity, movedMs)
@@ -187,7 +187,7 @@ describe("Recorder", () => {
       })).pipe(Effect.provide(memory()))
   )
 
-  it.effect("adds up in the mixed file what is in the others", () =>
+  it.effect("mixes into the mixed file exactly what the users' files contain", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ada = yield* discord.join({ user: "ada", channel: "lobby" })
@@ -199,7 +199,7 @@ describe("Recorder", () => {
       yield* Effect.forkScoped(ada.speak(yield* Kit.clicks(50, [4_000, 20_000])))
       yield* bob.speak(yield* Kit.clicks(75, [9_000, 40_000]))
       yield* Effect.sleep("1400 millis")
-      // a player that finds it now plays it up to the last second
+      // a player that opens the file now can play all but the last second
       const half = disk.file("mixed.wav")
       assert.isAbove(new DataView(half.buffer).getUint32(40, true), 2 * 192_000)
       assert.isBelow(half.length - 44 - new DataView(half.buffer).getUint32(40, true), 192_000)
@@ -218,7 +218,7 @@ describe("Recorder", () => {
     })).pipe(Effect.provide(memory())))
 
   it.effect(
-    "says with a reason that the disk is full, and leaves what was written",
+    "fails with `DiskFull` on a full disk, and keeps what was written",
     () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -230,7 +230,7 @@ describe("Recorder", () => {
         const error = yield* Effect.flip(recording.awaitEnd)
         assert.deepInclude(error.reason, { _tag: "RecordingFailed", kind: "DiskFull" })
         assert.strictEqual(yield* Effect.flip(recording.stop), error)
-        // pages that are whole, and nothing behind them
+        // complete pages, and nothing after them
         const bytes = disk.file(`${ada.userId}.ogg`)
         assert.isAtLeast(readPages(bytes).length, 3)
         const { packets } = yield* Kit.demux(bytes)
@@ -247,7 +247,7 @@ describe("Recorder", () => {
   )
 
   it.effect(
-    "holds nobody up when the disk is slow: it leaves packets out, counts them, and keeps the time",
+    "holds nobody up on a slow disk: it drops packets, counts them, and keeps the timeline",
     () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -277,7 +277,7 @@ describe("Recorder", () => {
   )
 
   it.effect(
-    "announces itself before it takes anything, and takes nothing if that fails",
+    "announces itself before it records anything, and records nothing if that fails",
     () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -293,7 +293,7 @@ describe("Recorder", () => {
 
         const recording = yield* start(session, disk, {
           mixed: "none",
-          // the last frame is still on its way when all are sent
+          // the last frame is still on its way when `speak` returns
           onStart: ada.speak(Rig.frames(50)).pipe(Effect.andThen(Effect.sleep("20 millis")), Effect.orDie)
         })
         const said = Rig.frames(20, 5)
@@ -304,14 +304,14 @@ describe("Recorder", () => {
       })).pipe(Effect.provide(memory()))
   )
 
-  it.effect("writes over no recording", () =>
+  it.effect("never overwrites a recording, and names the reason when it cannot start or repair one", () =>
     Rig.run(Effect.gen(function*() {
       const session = yield* Rig.join("lobby")
       const disk = Kit.disk()
       const recording = yield* start(session, disk)
       yield* recording.stop
       const again = yield* Effect.flip(start(session, disk))
-      // it may have ended with nothing left to be written but that
+      // the process may have ended when only this was left to write
       const [path = "", bytes = new Uint8Array()] = Array.from(disk.files).find(([path]) => path.endsWith(".json")) ??
         []
       const whole = disk.file("mixed.ogg")
@@ -330,7 +330,7 @@ describe("Recorder", () => {
       assert.deepInclude(nothing.reason, { _tag: "RecordingFailed", kind: "NotARecording" })
     })).pipe(Effect.provide(memory())))
 
-  it.live("says what it cannot write of a real disk", () =>
+  it.live("reports what it cannot write to a real disk", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ada = yield* discord.join({ user: "ada", channel: "lobby" })
@@ -341,7 +341,7 @@ describe("Recorder", () => {
         )
       assert.deepInclude(yield* onRealDisk("/dev/full"), { _tag: "RecordingFailed", kind: "Unwritable" })
       assert.deepInclude(yield* onRealDisk("/dev/full/folder"), { _tag: "RecordingFailed", kind: "Unwritable" })
-      // a folder that is there, and of which the system says that it is not
+      // the parent folder exists, but the system reports that it does not
       assert.deepInclude(yield* onRealDisk("/proc/recording/1"), { _tag: "RecordingFailed", kind: "Unwritable" })
       const folder = join(yield* temporary, "a", "b")
       const recording = yield* Recorder.start(session, { folder, mixed: "none" }).pipe(
@@ -360,7 +360,7 @@ describe("Recorder", () => {
       assert.include(manifest.failure, "ENOSPC")
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(Rig.loopback(), codecs))))
 
-  it.live("leaves files that can be played when its process is killed", () =>
+  it.live("leaves playable files when its process is killed", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { token } = yield* discord.user("bot")
@@ -387,7 +387,7 @@ describe("Recorder", () => {
       yield* Rig.settled(Effect.sync(() => {
         for (const name of names) assert.isAbove(secondsOf(name), 4)
       }))
-      // whoever is heard late has silence before it, however long that is
+      // the file of a user who first speaks late begins with silence, however long
       yield* Rig.settled(Effect.gen(function*() {
         for (const name of names) assert.isNotEmpty(Kit.clicksIn((yield* Kit.decode(file(name))).left))
       }))
@@ -415,7 +415,7 @@ describe("Recorder", () => {
       assert.deepStrictEqual(yield* Recorder.repair(folder), manifest)
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(Rig.floor(), codecs))))
 
-  it.effect("has everything but the last second on the disk at any time", () =>
+  it.effect("has everything but the last second on disk at any time", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ada = yield* discord.join({ user: "ada", channel: "lobby" })
@@ -435,7 +435,7 @@ describe("Recorder", () => {
     })).pipe(Effect.provide(memory())))
 
   it.effect(
-    "ends well when its folder vanishes, and when the session ends before it has begun",
+    "ends cleanly when its folder vanishes, and when the session ends before it has started",
     () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -505,7 +505,7 @@ describe("Recorder", () => {
       const random = dice(7)
       for (let i = 0; i < 30; i++) {
         const cut = whole.slice(0, Math.floor(random() * whole.length))
-        // the end may be anything: a disk that was not told to sync gives blocks of zeros
+        // the end may hold anything: a disk that was not synced yields blocks of zeros
         const left = i % 3 === 0 ? new Uint8Array(Buffer.concat([cut, new Uint8Array(500)])) : cut
         disk.files.set(`/recording/${name}`, left)
         disk.files.set("/recording/recording.json", new TextEncoder().encode(JSON.stringify(running)))
@@ -520,7 +520,7 @@ describe("Recorder", () => {
       }
     })).pipe(Effect.provide(memory())))
 
-  it.effect("puts all at its place though the first packets were held back", () =>
+  it.effect("puts everything in its place even if the first packets were held back", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ada = yield* discord.join({ user: "ada", channel: "secure" })
@@ -529,7 +529,7 @@ describe("Recorder", () => {
       const at = [1, 2, 3, 4].map((second) => second * 48_000)
       const said = yield* Kit.clicks(250, at, 1_000)
       const disk = Kit.disk()
-      // in an encrypted call the driver holds frames until it knows whose they are
+      // in an encrypted call the driver holds frames back until it knows whose they are
       yield* discord.faults.when({ user: "bot", point: "voice-out", op: 5 }, { delayMs: 600 })
       const recording = yield* start(session, disk, { mixed: "none" })
       yield* Effect.sleep("500 millis")
@@ -543,7 +543,7 @@ describe("Recorder", () => {
       found.forEach((place, i) => assert.closeTo(place, 48 * spokeMs + (at[i] ?? 0), 480))
     })).pipe(Effect.provide(memory())))
 
-  it.effect("completes and repairs a WAV that is too long to be held", () =>
+  it.effect("completes and repairs a WAV file that is too long for memory", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ada = yield* discord.join({ user: "ada", channel: "lobby" })
@@ -567,7 +567,7 @@ describe("Recorder", () => {
       const view = new DataView(disk.file("mixed.wav").buffer)
       assert.strictEqual(view.getUint32(40, true), disk.file("mixed.wav").length - 44)
 
-      // a file that cannot be read is there all the same
+      // a file that cannot be read exists all the same
       disk.files.set("/recording/recording.json", new TextEncoder().encode(JSON.stringify(running)))
       const broken = {
         ...tooLong,
@@ -580,7 +580,7 @@ describe("Recorder", () => {
     })).pipe(Effect.provide(memory())))
 
   it.effect(
-    "closes all files though one of them cannot be synced, or takes no more, and leaves nothing where it could not begin",
+    "closes all files when a write or a sync fails, and leaves none when it cannot start",
     () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -629,7 +629,7 @@ describe("Recorder", () => {
   )
 
   it.effect(
-    "leaves nothing where its beginning is interrupted, whatever the disk was at",
+    "leaves nothing behind when its start is interrupted, whatever the disk was doing",
     () =>
       Rig.run(Effect.gen(function*() {
         const session = yield* Rig.join("lobby")

@@ -8,10 +8,10 @@ import { layer, lobby, loud, sha256, start } from "./record/recording.ts"
 
 const full = () => Object.assign(new Error("ENOSPC: said by the test"), { code: "ENOSPC" })
 
-/** How a disk fails: for good, with half of what it was given on it, or only once. */
+/** How a disk fails: permanently, permanently after half of a write, or only once. */
 const ways = ["full", "torn", "once"] as const
 
-/** A disk that fails with what it is asked for the `at`th time, and what has reached it. */
+/** A disk that fails at the `at`th operation, and a copy of everything that has reached it. */
 const failing = (at: number, way: typeof ways[number]) => {
   const [disk, reached] = [Kit.disk(), Kit.disk()]
   const open = new Set<string>()
@@ -40,7 +40,7 @@ const failing = (at: number, way: typeof ways[number]) => {
         },
         overwrite: (bytes, position) => doing((one) => one.overwrite(bytes, position)),
         truncate: (size) => {
-          // there is always room for less
+          // making a file smaller always succeeds
           const isLess = size <= disk.file(path.split("/").at(-1) ?? "").length
           return isLess ? file.truncate(size).then(() => other.truncate(size)) : doing((one) => one.truncate(size))
         },
@@ -57,13 +57,13 @@ interface Trial extends ReturnType<typeof failing> {
   readonly recording: Exit.Exit<Recorder.Recording, VoiceError>
 }
 
-/** Whether a file is as it was, and goes on. */
+/** Whether a file still begins with the same bytes. */
 const isPrefix = (bytes: Uint8Array, of: Uint8Array) => bytes.every((byte, i) => byte === of[i])
 
-/** What is in a file without sound. */
+/** The size of a file without sound. */
 const emptyBytes = { opus: 400, wav: 44 }
 
-/** What is left of a recording that has failed, and what repair makes of it. */
+/** Checks what is left of a recording that has failed, and what `repair` makes of it. */
 const look = Effect.fnUntraced(function*({ disk, name, reached }: Trial, files: "opus" | "wav") {
   const before = new Map(disk.files)
   assert.deepStrictEqual(before, reached.files, name)
@@ -84,7 +84,7 @@ const look = Effect.fnUntraced(function*({ disk, name, reached }: Trial, files: 
       assert.isTrue(isPrefix(written, now), what)
       const { errors, samples } = yield* Kit.decode(now)
       assert.lengthOf(errors, 0, what)
-      // a file of no length has a millisecond for this decoder
+      // this decoder gives a file of no length one millisecond
       assert.closeTo(samples, Math.max(48, repaired.durationMs * 48), 6, what)
     } else {
       assert.isTrue(isPrefix(written.subarray(44), now.subarray(44)), what)
@@ -94,9 +94,9 @@ const look = Effect.fnUntraced(function*({ disk, name, reached }: Trial, files: 
   assert.deepStrictEqual(yield* repair, repaired, name)
 })
 
-describe("a disk that fails in the middle", () => {
+describe("Recorder, a failing disk", () => {
   for (const files of ["opus", "wav"] as const) {
-    it.effect(`takes nothing away that was written, and repair gives all of it: ${files}`, () =>
+    it.effect(`keeps everything that was written, and repair recovers all of it: ${files}`, () =>
       Rig.run(Effect.gen(function*() {
         const { ada, bob, session } = yield* lobby
         const trials: Array<Trial> = []
@@ -122,7 +122,7 @@ describe("a disk that fails in the middle", () => {
           const stopped = yield* Effect.exit(recording.value.stop)
           assert.deepStrictEqual(yield* Effect.exit(recording.value.awaitEnd), stopped, name)
           assert.deepStrictEqual([...open], [], name)
-          // it was not asked so often
+          // the disk was not used often enough to fail
           if (Exit.isSuccess(stopped)) continue
           const { reason } = yield* Effect.flip(recording.value.awaitEnd)
           assert.deepInclude(reason, { _tag: "RecordingFailed", kind: "DiskFull" }, name)
@@ -133,14 +133,14 @@ describe("a disk that fails in the middle", () => {
       })).pipe(Effect.provide(layer)))
   }
 
-  it.effect("ends one recording, and the next one of the same session is whole", () =>
+  it.effect("ends one recording, and the next one of the same session is complete", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby
       const disk = Kit.disk(20_000)
       const recording = yield* start(session, disk, { mixed: "none" })
       const speaking = yield* Effect.forkScoped(ada.speak(loud(200)))
       assert.deepInclude((yield* Effect.flip(recording.awaitEnd)).reason, { kind: "DiskFull" })
-      // somebody has made room
+      // somebody has freed space
       disk.room = Infinity
       const next = yield* start(session, disk, { folder: "/next", mixed: "none" })
       yield* Fiber.join(speaking)
@@ -154,8 +154,8 @@ describe("a disk that fails in the middle", () => {
     })).pipe(Effect.provide(layer)))
 })
 
-describe("a disk that is slow", () => {
-  it.effect("has everything in the end where what waits has room", () =>
+describe("Recorder, a slow disk", () => {
+  it.effect("loses nothing if there is room for everything that waits", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, bob, session } = yield* lobby
       const run = Effect.runPromiseWith(yield* Effect.context<never>())

@@ -27,7 +27,7 @@ const pageEnds = (bytes: Uint8Array): ReadonlyArray<number> => {
 
 describe("Recorder, files of users", () => {
   for (const frames of [1, 3, 6]) {
-    it.effect(`end with the recording where somebody is speaking, in packets of ${20 * frames} ms`, () =>
+    it.effect(`end with the recording while a user is speaking, in packets of ${20 * frames} ms`, () =>
       Rig.run(Effect.gen(function*() {
         const { ada, session } = yield* lobby
         const data = Uint8Array.of(0xff, frames, ...Array.from({ length: frames * 40 }, (_, i) => i))
@@ -36,14 +36,14 @@ describe("Recorder, files of users", () => {
         for (let i = 0; i < 10; i++) {
           const disk = Kit.disk()
           const recording = yield* start(session, disk)
-          // pages are written each half second, and so some have just been
+          // pages are written every half second, so some have just been written
           yield* Effect.sleep("1001 millis")
           const { durationMs, users } = yield* recording.stop
           assert.isAbove(users[0]?.packets.written ?? 0, 5)
           for (const name of [`${ada.userId}.ogg`, "mixed.ogg"]) {
             const ends = pageEnds(disk.file(name))
             assert.deepStrictEqual(ends, ends.toSorted((a, b) => a - b), name)
-            // which is told in tenths of a millisecond
+            // the duration is reported in tenths of a millisecond
             assert.closeTo(ends.at(-1) ?? 0, durationMs * 48 + 312, 2.5, name)
           }
           yield* Effect.sleep("7 millis")
@@ -52,7 +52,7 @@ describe("Recorder, files of users", () => {
   }
 
   it.effect(
-    "are WAV where that is wanted, in step with the mixed file, and playable while it runs",
+    "are WAV on request, in step with the mixed file, and playable during the recording",
     () =>
       Rig.run(Effect.gen(function*() {
         const { ada, bob, session } = yield* lobby
@@ -89,7 +89,7 @@ describe("Recorder, files of users", () => {
       })).pipe(Effect.provide(layer))
   )
 
-  it.effect("have the same in WAV as in Ogg Opus, also without a mixed file", () =>
+  it.effect("contain the same in WAV as in Ogg Opus, also without a mixed file", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby
       const disks = [Kit.disk(), Kit.disk()]
@@ -110,7 +110,7 @@ describe("Recorder, files of users", () => {
       )
     })).pipe(Effect.provide(layer)))
 
-  it.effect("are not there where only the mixed one is wanted", () =>
+  it.effect("do not exist if only the mixed file is wanted", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby
       const disk = Kit.disk()
@@ -124,7 +124,7 @@ describe("Recorder, files of users", () => {
       assert.lengthOf(Kit.clicksIn((yield* Kit.decode(disk.file("mixed.ogg"))).left), 1)
     })).pipe(Effect.provide(layer)))
 
-  it.effect("come to the time line of a WAV as a hole, however late somebody speaks first", () =>
+  it.effect("hold the time before a late first word as a hole in a WAV, not as written silence", () =>
     Rig.run(
       Effect.gen(function*() {
         const { ada, session } = yield* lobby
@@ -160,7 +160,7 @@ describe("Recorder, files of users", () => {
       1_200_000
     ).pipe(Effect.provide(layer)), 60_000)
 
-  it.effect("are repaired in WAV as well: whole, and as long as each other", () =>
+  it.effect("are repaired in WAV as well: readable, and all of the same length", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, bob, session } = yield* lobby
       const disk = Kit.disk()
@@ -169,7 +169,7 @@ describe("Recorder, files of users", () => {
       yield* ada.speak(yield* Kit.clicks(150, [48_000]))
       yield* recording.pause
       yield* Effect.sleep("50 millis")
-      // what a process leaves behind that dies now
+      // what a process that dies now would leave behind
       const left = new Map(Array.from(disk.files, ([path, bytes]) => [path, bytes.slice()]))
       yield* recording.stop
       disk.files.clear()
@@ -199,8 +199,8 @@ describe("Recorder, files of users", () => {
     })).pipe(Effect.provide(layer)))
 })
 
-describe("Recorder, in WAV", () => {
-  it.live("leaves files that can be played when its process is killed", () =>
+describe("Recorder, WAV files", () => {
+  it.live("are playable when its process is killed", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { token } = yield* discord.user("bot")
@@ -231,7 +231,7 @@ describe("Recorder, in WAV", () => {
       hasClicks()
       for (const bytes of names.map(file)) {
         assert.isAbove(dataBytes(bytes), 192_000)
-        // what the header does not know of yet
+        // the header does not count the newest bytes yet
         assert.isAtMost(dataBytes(bytes), bytes.length - 44)
       }
       const longest = Math.max(...names.map((name) => file(name).length))
@@ -240,7 +240,7 @@ describe("Recorder, in WAV", () => {
       const described = [manifest.users[0]?.file, manifest.mixed]
       for (const [i, name] of names.entries()) {
         const bytes = file(name)
-        // no whole sample is lost, and the shorter ones are as long as the longest
+        // no whole sample is lost, and shorter files become as long as the longest
         assert.strictEqual(bytes.length, longest - longest % 4)
         assert.deepStrictEqual(described[i], { name, bytes: bytes.length, sha256: sha256(bytes) })
         assert.strictEqual(dataBytes(bytes), bytes.length - 44)
@@ -250,7 +250,7 @@ describe("Recorder, in WAV", () => {
 })
 
 describe("memoryStorage", () => {
-  it.effect("has the files of a recording as bytes", () =>
+  it.effect("keeps the files of a recording as bytes, and does not let another overwrite them", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby
       const memory = Recorder.memoryStorage()

@@ -16,7 +16,7 @@ const tone = Effect.fnUntraced(function*(hertz: number, count: number) {
   })
 }, Effect.scoped)
 
-/** How strong a frequency is in 20 ms, of full scale. */
+/** The strength of a frequency within 20 ms, relative to full scale. */
 const strength = (left: Float32Array, atMs: number, hertz: number) => {
   const from = Math.round(atMs * 48)
   let re = 0
@@ -29,7 +29,7 @@ const strength = (left: Float32Array, atMs: number, hertz: number) => {
 }
 
 describe("Recorder, levels", () => {
-  it.effect("hold in the mixed file from when they are set on, without a click, and nowhere else", () =>
+  it.effect("apply to the mixed file alone, from the moment they are set, without a click", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, bob, session } = yield* lobby
       yield* Rig.encrypted(session)
@@ -65,17 +65,17 @@ describe("Recorder, levels", () => {
         0
       )
       assert.isBelow(steepest, 2 * Math.PI * (500 + 2 * 1_500) / 48_000 * 0.25 * 1.2)
-      // what everybody said is as it was
+      // the users' own files are unchanged
       for (const { userId } of [ada, bob]) {
         const own = yield* Kit.decode(disk.file(`${userId}.ogg`))
         assert.isAbove(strength(own.left, (times[1] ?? 0) + 100, userId === ada.userId ? 500 : 1_500), 0.2)
       }
       assert.strictEqual(manifest.state, "complete")
-      // it has ended
+      // the recording has ended
       yield* recording.setLevel(ada.userId, { gain: 0 })
     })).pipe(Effect.provide(layer)))
 
-  it.effect("need a mixed file", () =>
+  it.effect("require a mixed file", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby
       const recording = yield* start(session, Kit.disk(), { mixed: "none" })

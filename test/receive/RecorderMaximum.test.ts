@@ -7,8 +7,8 @@ import * as Kit from "./record/kit.ts"
 import { dataBytes, layer, lobby, loud, memory as layerMemory, start } from "./record/recording.ts"
 import { dice } from "./record/speaker.ts"
 
-describe("Recorder, its maximum", () => {
-  it.effect("of time ends it, to the millisecond, and it says so", () =>
+describe("Recorder, with a maximum", () => {
+  it.effect("ends at the maximum duration, to the millisecond, and says so", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby
       const disk = Kit.disk()
@@ -27,7 +27,7 @@ describe("Recorder, its maximum", () => {
   ).filter(({ files, mixed }) => files !== "none" || mixed !== "none")
   for (const { files, mixed } of formats) {
     it.effect(
-      `of bytes ends it with files that are whole: ${files}, mixed ${mixed}`,
+      `ends at the maximum number of bytes with complete files: ${files}, mixed ${mixed}`,
       () =>
         Rig.run(Effect.gen(function*() {
           const { ada, bob, session } = yield* lobby
@@ -53,14 +53,14 @@ describe("Recorder, its maximum", () => {
           }
           assert.isAtMost(total, bytes)
           assert.strictEqual((yield* recording.statistics).bytes, total)
-          // no more is left than what was set aside
+          // no more room is left than was set aside
           assert.isAbove(total, bytes - 120_000)
         })).pipe(Effect.provide(layer))
     )
   }
 
   it.effect(
-    "of bytes is kept also where somebody comes late whose file has no room",
+    "keeps to the maximum number of bytes when there is no room for a late user's file",
     () =>
       Rig.run(Effect.gen(function*() {
         const { ada, bob, session } = yield* lobby
@@ -82,7 +82,7 @@ describe("Recorder, its maximum", () => {
 
   for (const seed of [1, 2, 3, 4]) {
     it.effect(
-      `of bytes is kept whoever comes and goes, on a network that jitters, and on a slow disk: ${seed}`,
+      `keeps to the maximum number of bytes as users come and go, despite jitter: ${seed}`,
       () =>
         Rig.run(Effect.gen(function*() {
           const random = dice(seed)
@@ -139,7 +139,7 @@ describe("Recorder, its maximum", () => {
     )
   }
 
-  it.effect("is not all that ends it: the manifest says what did", () =>
+  it.effect("says in the manifest what else has ended it", () =>
     Rig.run(Effect.gen(function*() {
       const { discord, session } = yield* lobby
       const stopped = yield* start(session, Kit.disk())

@@ -7,12 +7,12 @@ import { layer, lobby, start } from "./record/recording.ts"
 
 const names = ({ users }: Recorder.Manifest) => users.map(({ name }) => name)
 
-describe("names in the manifest", () => {
-  it.effect("are those by which the guild knows everybody, the last ones known", () =>
+describe("Recorder, names in the manifest", () => {
+  it.effect("are the last known names of the users in the guild", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, bob, discord, session } = yield* lobby
       yield* discord.faults.setNick("ada", "Countess")
-      // a voice state has the name in it
+      // a voice state contains the name
       yield* ada.setSelf({ mute: true })
       yield* Effect.sleep("100 millis")
       const recording = yield* start(session, Kit.disk(), { files: "none" })
@@ -32,13 +32,13 @@ describe("names in the manifest", () => {
       )
     })).pipe(Effect.provide(layer)))
 
-  it.effect("are still there when the process was killed, and it was repaired", () =>
+  it.effect("survive when the process is killed and the recording is repaired", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby
       const disk = Kit.disk()
       yield* start(session, disk)
       yield* ada.speak(Rig.frames(50))
-      // what is on the disk now is all that there will ever be
+      // this is all that will ever be on the disk
       const left = Kit.disk()
       for (const [path, bytes] of disk.files) left.files.set(path, bytes.slice())
       const repaired = yield* Effect.provideService(Recorder.repair("/recording"), Recorder.Storage, left)
@@ -46,7 +46,7 @@ describe("names in the manifest", () => {
       assert.deepStrictEqual(names(repaired), ["ada", "bob"])
     })).pipe(Effect.provide(layer)))
 
-  it.effect("are not there where nobody tells who is who", () =>
+  it.effect("are absent if the session does not provide them", () =>
     Rig.run(Effect.gen(function*() {
       const { session } = yield* lobby
       const { channelId, changes, guildId, packets, receive, sent, userId } = session

@@ -7,7 +7,7 @@ import { hex, layer, leftOf, lobby, soundsIn, start } from "./record/recording.t
 
 describe("Recorder, pauses", () => {
   it.effect(
-    "leave out what is said meanwhile, keep the time line, and are named",
+    "leave out what is said meanwhile, keep the timeline, and are listed in the manifest",
     () =>
       Rig.run(Effect.gen(function*() {
         const { ada, bob, discord, session } = yield* lobby
@@ -20,7 +20,7 @@ describe("Recorder, pauses", () => {
         yield* recording.pause
         yield* recording.pause
         assert.isTrue((yield* recording.statistics).isPaused)
-        // somebody who speaks in between only
+        // bob speaks only during the pause
         yield* Effect.forkScoped(bob.speak(Rig.frames(50, 1)))
         yield* Effect.sleep("2 seconds")
         const running = (yield* recording.manifest).pauses
@@ -29,7 +29,7 @@ describe("Recorder, pauses", () => {
         yield* recording.resume
         yield* recording.resume
         yield* Effect.sleep("1 second")
-        // a short one, between two ticks
+        // a short pause, between two ticks
         yield* Effect.sleep("30 millis")
         yield* recording.pause
         yield* Effect.sleep("50 millis")
@@ -48,7 +48,7 @@ describe("Recorder, pauses", () => {
         const isIn = (ms: number) =>
           manifest.pauses.some(({ fromMs, toMs = Infinity }) => ms > fromMs - 18.7 && ms < toMs - 1.3)
         assert.deepStrictEqual(sounds.filter(({ ms }) => isIn(ms)), [])
-        // each where it would have been without: nothing else is missing
+        // each frame is where it would be without pauses, and nothing else is missing
         const from = sounds[0]?.ms ?? 0
         const places = new Map(sounds.map(({ data, ms }) => [data, ms]))
         for (const [i, { data }] of said.entries()) {
@@ -63,7 +63,7 @@ describe("Recorder, pauses", () => {
       })).pipe(Effect.provide(layer))
   )
 
-  it.effect("may last until the end, and change nothing behind it", () =>
+  it.effect("may last until the end, and change nothing after it", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby
       const disk = Kit.disk()
@@ -85,12 +85,12 @@ describe("Recorder, pauses", () => {
 
 describe("Recorder, options", () => {
   it.effect(
-    "that make no sense are refused before anybody is told of a recording",
+    "are rejected if they make no sense, before anyone is told of a recording",
     () =>
       Rig.run(Effect.gen(function*() {
         const { session } = yield* lobby
         const disk = Kit.disk()
-        // what a program gives that is not typed
+        // values that an untyped program may pass
         const mp3 = JSON.parse("\"mp3\"")
         const wrong: ReadonlyArray<Partial<Recorder.Options>> = [
           { files: mp3 },
@@ -116,8 +116,8 @@ describe("Recorder, options", () => {
   )
 })
 
-describe("Recorder, a session", () => {
-  it.effect("that has ended is refused before anybody is told of a recording", () =>
+describe("Recorder, failures", () => {
+  it.effect("rejects a session that has ended before anyone is told of a recording", () =>
     Rig.run(Effect.gen(function*() {
       const disk = Kit.disk()
       const over = yield* Effect.scoped(Rig.join("lobby"))
@@ -127,7 +127,7 @@ describe("Recorder, a session", () => {
     })).pipe(Effect.provide(layer)))
 
   it.effect(
-    "is not recorded at all where the choice throws for somebody who is there, and the folder is free again",
+    "does not start if `users` throws for someone present, and frees the folder",
     () =>
       Rig.run(Effect.gen(function*() {
         const { session } = yield* lobby
@@ -153,7 +153,7 @@ describe("Recorder, a session", () => {
       })).pipe(Effect.provide(layer))
   )
 
-  it.effect("is not said to have ended where the choice of users throws", () =>
+  it.effect("fails, and does not claim to have ended, if `users` throws during the recording", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby
       const disk = Kit.disk()
@@ -177,8 +177,8 @@ describe("Recorder, a session", () => {
     })).pipe(Effect.provide(layer)))
 })
 
-describe("Recorder, its manifest", () => {
-  it.effect("can be read where it is older than pauses", () =>
+describe("Recorder, manifest", () => {
+  it.effect("can be read from a version that did not know pauses", () =>
     Effect.gen(function*() {
       const { pauses, ...older } = yield* Rig.run(
         Effect.gen(function*() {

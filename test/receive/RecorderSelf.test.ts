@@ -6,9 +6,9 @@ import * as Rig from "../integration/rig.ts"
 import * as Kit from "./record/kit.ts"
 import { hex, layer, leftOf, lobby, soundsIn, start } from "./record/recording.ts"
 
-describe("Recorder, ourselves", () => {
+describe("Recorder, the bot itself", () => {
   it.effect(
-    "are in a file of our own, bit for bit and at the time, encrypted or not",
+    "is in a file of its own, bit for bit and on time, encrypted or not",
     () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -18,7 +18,7 @@ describe("Recorder, ourselves", () => {
             const session = yield* Rig.join(channel)
             yield* Rig.encrypted(session, guest.userId)
             yield* Effect.sleep("1 second")
-            // it has begun before the recording has
+            // it began before the recording did
             const first = yield* session.play(Rig.source(100))
             yield* Effect.sleep("503 millis")
             const disk = Kit.disk()
@@ -57,7 +57,7 @@ describe("Recorder, ourselves", () => {
   )
 
   it.effect(
-    "are recorded as far as we were heard: what is interrupted, muted or paused is not there",
+    "is recorded as far as it was heard: what is interrupted or muted is left out",
     () =>
       Rig.run(Effect.gen(function*() {
         const { ada, session } = yield* lobby
@@ -78,7 +78,7 @@ describe("Recorder, ourselves", () => {
         yield* session.setSelf({ mute: false })
         yield* track.awaitEnd
         yield* Effect.sleep("1 second")
-        // over a connection that is lost meanwhile
+        // across a connection that is lost meanwhile
         const last = yield* session.play(Rig.source(150, 2))
         yield* Effect.sleep("1 second")
         yield* (yield* Emulator.Emulator).faults.moveServer("lobby")
@@ -89,14 +89,14 @@ describe("Recorder, ourselves", () => {
         const sounds = (yield* soundsIn(disk.file(`${session.userId}.ogg`))).map(({ data }) => data)
         const there = new Set(yield* heard)
         const unheard = sounds.filter((data) => !there.has(data))
-        // what was on its way to the server that we have left
+        // what was on its way to the server that the bot left
         assert.isAtMost(unheard.length, 2)
         assert.deepStrictEqual(unheard.filter((data) => !data.startsWith("fc00") || data.slice(6, 8) !== "02"), [])
         assert.isAtMost([...there].filter((data) => !sounds.includes(data)).length, 2)
       })).pipe(Effect.provide(layer))
   )
 
-  it.effect("are in the mixed file, and heard as mixed: two tracks at once", () =>
+  it.effect("is in the mixed file, and its own file holds its mix of two tracks", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby
       const disk = Kit.disk()

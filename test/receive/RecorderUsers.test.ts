@@ -7,8 +7,8 @@ import { layer, soundsIn, start } from "./record/recording.ts"
 
 const soundOf = (disk: Kit.Disk, { userId }: Emulator.Participant) => soundsIn(disk.file(`${userId}.ogg`))
 
-describe("the users of a recording", () => {
-  it.effect("are chosen by what a session knows of them, also of those who come later", () =>
+describe("Recorder, the users", () => {
+  it.effect("are chosen by what the session knows of them, also if they come later", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       for (const name of ["music", "late"]) yield* discord.createUser({ name, bot: true })
@@ -30,7 +30,7 @@ describe("the users of a recording", () => {
       }
     })).pipe(Effect.provide(layer)))
 
-  it.effect("are asked for anew when something else is known of them", () =>
+  it.effect("are chosen again when something about them changes", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ada = yield* discord.join({ user: "ada", channel: "lobby" })

@@ -9,7 +9,7 @@ const ssrc = Ssrc.make(1)
 const make = (jitterMs = 0) => {
   const told: Array<Speaking> = []
   const made = Speakers.make(() => jitterMs, (speaking) => told.push(speaking))
-  /** Timestamps go with the numbers, unless one is given. */
+  /** Timestamps follow the sequence numbers unless one is given. */
   const onPacket = (
     userId: UserId,
     ssrc: Ssrc,
@@ -23,7 +23,7 @@ const make = (jitterMs = 0) => {
 }
 
 describe("Speakers", () => {
-  it("tells a beginning at once and an end after 100 ms without packets", () => {
+  it("reports a start at once, and an end after 100 ms without packets", () => {
     const { flags, speakers } = make()
     assert.strictEqual(speakers.nextMs(), Infinity)
     speakers.onPacket(user, ssrc, 1, false, 1_000)
@@ -37,7 +37,7 @@ describe("Speakers", () => {
     assert.strictEqual(speakers.nextMs(), Infinity)
   })
 
-  it("waits longer where the network jitters", () => {
+  it("waits longer when the network jitters", () => {
     const { flags, speakers } = make(150)
     speakers.onPacket(user, ssrc, 1, false, 1_000)
     speakers.advance(1_249)
@@ -46,7 +46,7 @@ describe("Speakers", () => {
     assert.lengthOf(flags(), 2)
   })
 
-  it("takes two frames of silence for an end, one for a breath, and silence alone for nothing", () => {
+  it("takes two frames of silence as an end, one as a breath, and ignores silence alone", () => {
     const { flags, speakers } = make()
     speakers.onPacket(user, ssrc, 0xfffe, true, 980)
     speakers.onPacket(user, ssrc, 0xffff, false, 1_000)
@@ -58,7 +58,7 @@ describe("Speakers", () => {
     assert.deepStrictEqual(flags(), [[true, 1_000], [false, 1_080]])
   })
 
-  it("is told by a packet of a later time that has the number of silence which came before", () => {
+  it("accepts a packet with a later timestamp although earlier silence had its number", () => {
     const { flags, speakers } = make()
     speakers.onPacket(user, ssrc, 1, false, 1_000)
     for (const n of [2, 3, 4, 5, 6]) speakers.onPacket(user, ssrc, n, true, 1_080 + n * 20)
@@ -69,7 +69,7 @@ describe("Speakers", () => {
     assert.deepStrictEqual(flags(), [[true, 1_000], [false, 1_140], [true, 1_300]])
   })
 
-  it("is not told anything by a packet that was overtaken", () => {
+  it("ignores a packet that was overtaken", () => {
     const { flags, speakers } = make()
     speakers.onPacket(user, ssrc, 1, false, 1_000)
     speakers.onPacket(user, ssrc, 3, true, 1_040)
@@ -80,7 +80,7 @@ describe("Speakers", () => {
     assert.lengthOf(flags(), 3)
   })
 
-  it("counts a frame of silence that comes twice as one", () => {
+  it("counts a repeated frame of silence once", () => {
     const { flags, speakers } = make()
     speakers.onPacket(user, ssrc, 1, false, 1_000)
     speakers.onPacket(user, ssrc, 2, true, 1_020)
@@ -88,7 +88,7 @@ describe("Speakers", () => {
     assert.deepStrictEqual(flags(), [[true, 1_000]])
   })
 
-  it("hears a sender that begins anew with lower numbers, after a second", () => {
+  it("hears a sender that restarts with lower numbers, after a second", () => {
     const { flags, speakers } = make()
     speakers.onPacket(user, ssrc, 100, false, 1_000)
     speakers.advance(1_100)
@@ -98,10 +98,10 @@ describe("Speakers", () => {
     assert.deepStrictEqual(flags(), [[true, 1_000], [false, 1_000], [true, 2_000]])
   })
 
-  it("goes by the latest time of a packet", () => {
+  it("goes by the latest arrival time of a packet", () => {
     const { flags, speakers } = make()
     speakers.onPacket(user, ssrc, 1, false, 1_000)
-    // of an SSRC whose user was named later
+    // from an SSRC whose user was named later
     speakers.onPacket(user, Ssrc.make(2), 1, false, 900)
     speakers.advance(1_099)
     assert.lengthOf(flags(), 1)
@@ -109,7 +109,7 @@ describe("Speakers", () => {
     assert.deepStrictEqual(flags(), [[true, 1_000], [false, 1_000]])
   })
 
-  it("knows that who has left does not speak, and hears who comes back", () => {
+  it("reports that a user who leaves no longer speaks, and hears one who comes back", () => {
     const { flags, speakers } = make()
     speakers.onPacket(user, ssrc, 1, false, 1_000)
     speakers.onGone(user)

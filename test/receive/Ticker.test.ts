@@ -32,7 +32,7 @@ const make = (participants: Iterable<UserId> = [user]) => {
 }
 
 describe("Ticker", () => {
-  it("gives every tick once, also when it is called late", () => {
+  it("emits every tick once, even if it is called late", () => {
     const { ticker, ticks } = make()
     ticker.advance(1_019)
     assert.lengthOf(ticks, 0)
@@ -54,7 +54,7 @@ describe("Ticker", () => {
     }
   })
 
-  it("puts short frames together, and lets a long one last", () => {
+  it("collects short frames in one tick, and lets a long one last for several", () => {
     const { part, ticker } = make([user, other])
     for (let i = 0; i < 16; i++) ticker.onFrame(frame(900 + i * 2.5, { samples: 120 }))
     for (let i = 0; i < 2; i++) ticker.onFrame(frame(900 + i * 60, { userId: other, samples: 2_880 }))
@@ -72,7 +72,7 @@ describe("Ticker", () => {
     ])
   })
 
-  it("says what is missing, and takes it for a pause after 100 ms", () => {
+  it("reports a missing frame, and treats it as a pause after 100 ms", () => {
     const { part, ticker } = make()
     ticker.onFrame(frame(900))
     ticker.advance(1_180)
@@ -85,7 +85,7 @@ describe("Ticker", () => {
     assert.strictEqual(part(9)?.kind, "audio")
   })
 
-  it("waits as long again behind what came after a hole, and behind a pause", () => {
+  it("waits the full time again after a frame that follows a gap, and after a pause", () => {
     const { part, ticker } = make()
     ticker.onFrame(frame(900))
     ticker.advance(1_080)
@@ -96,14 +96,14 @@ describe("Ticker", () => {
       kinds(0, 12),
       ["audio", ...Array(3).fill("missing"), "audio", ...Array(5).fill("missing"), "silence", "silence"]
     )
-    // half a tick, the rest of which does not come
+    // half a tick, of which the rest never comes
     ticker.onFrame(frame(1_140, { samples: 480 }))
     ticker.advance(1_400)
     assert.deepStrictEqual(kinds(12, 19), [...Array(5).fill("missing"), "silence", "silence"])
     assert.lengthOf(part(12)?.frames ?? [], 1)
   })
 
-  it("takes the time that a sender has skipped for silence", () => {
+  it("treats time that a sender has skipped as silence", () => {
     const { part, ticker } = make()
     ticker.onFrame(frame(900))
     ticker.onFrame(frame(920, { kind: "silence", samples: 4_800, packets: 0 }))
@@ -115,7 +115,7 @@ describe("Ticker", () => {
     )
   })
 
-  it("waits for one tick where a sender's clock is slow", () => {
+  it("waits for one tick when a sender's clock is slow", () => {
     const { part, ticker } = make()
     for (let i = 0; i < 25; i++) ticker.onFrame(frame(900 + i * 21))
     ticker.advance(1_500)
@@ -124,7 +124,7 @@ describe("Ticker", () => {
     assert.strictEqual(kinds.flatMap((_, i) => part(i)?.frames ?? []).length, 24)
   })
 
-  it("knows a pause by the silence before it", () => {
+  it("recognizes a pause by the silence before it", () => {
     const { part, ticker } = make()
     ticker.onFrame(frame(900))
     ticker.onFrame(frame(920, { kind: "silence" }))
@@ -133,7 +133,7 @@ describe("Ticker", () => {
     assert.strictEqual(part(1)?.frames.length, 1)
   })
 
-  it("catches up with what comes late, and loses nothing of it", () => {
+  it("catches up with late frames without losing any", () => {
     const { part, ticker } = make()
     ticker.onFrame(frame(900))
     ticker.advance(1_060)
@@ -146,7 +146,7 @@ describe("Ticker", () => {
     assert.deepStrictEqual([4, 5].map((i) => part(i)?.frames.length), [1, 1])
   })
 
-  it("makes no hole behind long frames that come closer and closer", () => {
+  it("leaves no gap after long frames that come closer and closer together", () => {
     for (const [lengthMs, apartMs] of [[20, 18], [40, 36], [60, 54], [120, 110]] as const) {
       const { part, ticker } = make()
       const frames = 20
@@ -154,7 +154,7 @@ describe("Ticker", () => {
       ticker.advance(1_000 + frames * apartMs)
       const parts = Array.from({ length: Math.floor(frames * apartMs / 20) }, (_, i) => part(i))
       assert.deepStrictEqual(parts.filter((part) => part?.kind !== "audio"), [])
-      // nor is any of them heard much later than at its time
+      // nor is any of them heard much later than its time
       for (const [i, part] of parts.entries()) {
         const { atMs = 0, samples = 0 } = part?.frames.at(-1) ?? {}
         if (samples > 0) {
@@ -164,7 +164,7 @@ describe("Ticker", () => {
     }
   })
 
-  it("lists who is silent, and hears out who has left", () => {
+  it("lists silent participants, and plays the remaining frames of those who have left", () => {
     const { part, ticker, ticks } = make([other])
     ticker.onFrame(frame(900))
     ticker.advance(1_040)
@@ -187,7 +187,7 @@ describe("Ticker", () => {
     ])
   })
 
-  it.prop("gives each frame once and in order, whatever comes when", [
+  it.prop("emits each frame once and in order, whenever it comes", [
     Schema.Array(Schema.Struct({
       gapMs: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 60 })),
       lateMs: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 150 })),

@@ -4,7 +4,7 @@ import * as Transit from "../../src/receive/Transit.ts"
 const of = (transit: Transit.Transit) => [transit.least(), transit.spread()]
 
 describe("Transit", () => {
-  it("remembers the least and the spread of 5 to 10 seconds", () => {
+  it("remembers the minimum and the spread of the last 5 to 10 seconds", () => {
     const transit = Transit.make()
     assert.deepStrictEqual(of(transit), [undefined, 0])
     transit.add(0, 10)
@@ -20,14 +20,14 @@ describe("Transit", () => {
     assert.deepStrictEqual(of(transit), [25, 5])
   })
 
-  it("knows the path of before a long pause, less what the clocks may have drifted", () => {
+  it("remembers the delay across a long pause, allowing for the drift of the clocks", () => {
     const transit = Transit.make()
     transit.add(0, 10)
     transit.add(60_000, 40)
     assert.deepStrictEqual(of(transit), [10 + 12, 40 - 22])
   })
 
-  it("takes ten seconds without a packet for a long pause, and invents no jitter for it", () => {
+  it("treats ten seconds without a packet as a long pause, and invents no jitter for it", () => {
     const late = Transit.make()
     late.add(0, 10)
     late.add(10_000, 40)
@@ -38,7 +38,7 @@ describe("Transit", () => {
     assert.deepStrictEqual(of(early), [10, 2])
   })
 
-  it("knows the jitter of before a long pause, and believes it less with each pause", () => {
+  it("remembers the jitter across a long pause, and trusts it less with each pause", () => {
     const transit = Transit.make()
     transit.add(0, 10)
     transit.add(1_000, 110)
@@ -48,7 +48,7 @@ describe("Transit", () => {
     assert.closeTo(transit.spread(), 50, 5)
     transit.add(60_000, 20)
     assert.closeTo(transit.spread(), 25, 8)
-    // while packets come it is what they say
+    // while packets come, they alone count
     transit.add(65_000, 20)
     transit.add(70_000, 20)
     assert.strictEqual(transit.spread(), 0)

@@ -15,7 +15,7 @@ const none = VoiceError.fail(new VoiceError.CodecUnavailable({ codec: "none", de
 
 const broken = VoiceError.fail(new VoiceError.EncodeFailed({ codec: "none", detail: "it takes no such packet" }))
 
-/** What `effect` logs. */
+/** The lines that `effect` logs. */
 const logged = Effect.fnUntraced(
   function*<A, E, R>(effect: (lines: () => ReadonlyArray<string>) => Effect.Effect<A, E, R>) {
     const lines: Array<string> = []
@@ -26,11 +26,11 @@ const logged = Effect.fnUntraced(
   }
 )
 
-/** Decoders, of which the first ones cannot be made. */
+/** Decoders that cannot be made while `refused` returns true. */
 const scarce = (refused: () => boolean) =>
   Effect.updateService(OpusDecoder.OpusDecoder, ({ make }) => ({ make: (options) => refused() ? none : make(options) }))
 
-describe("somebody who cannot be decoded", () => {
+describe("a user who cannot be decoded", () => {
   it.effect("ends nothing for others, and is heard as soon as there is a decoder", () =>
     logged((lines) =>
       Rig.run(Effect.gen(function*() {
@@ -51,7 +51,7 @@ describe("somebody who cannot be decoded", () => {
         assert.lengthOf(events, 0)
         assert.isTrue(ticks.some(({ participants }) => participants.get(ada.userId)?.kind === "concealed"))
         assert.isTrue(mixed.every(({ pcm }) => pcm.every((value) => value === 0)))
-        // of events, utterances, ticks and the mix
+        // for events, utterances, ticks and the mix
         assert.strictEqual(session.receive.statistics().undecodable, 4 * 50)
         assert.lengthOf(lines().filter((line) => line.includes(ada.userId) && line.includes("there are no more")), 4)
         isRefused = false
@@ -67,7 +67,7 @@ describe("somebody who cannot be decoded", () => {
       }))
     ).pipe(Effect.provide(layer)))
 
-  it.effect("nor does one whose packets no decoder takes", () =>
+  it.effect("ends nothing for others if no decoder accepts their packets", () =>
     Rig.run(Effect.gen(function*() {
       const speech = yield* Speech.withPauses("speech-1.ogg", [])
       const discord = yield* Emulator.Emulator
@@ -85,7 +85,8 @@ describe("somebody who cannot be decoded", () => {
       const utterances = yield* Rig.keep(session.receive.utterances()).pipe(refusing)
       const ticks = yield* Rig.keep(session.receive.ticksPcm()).pipe(refusing)
       yield* Effect.sleep("200 millis")
-      // two frames of the same size in an odd number of bytes, which the jitter buffer knows to be none (RFC 6716, 3.2.3)
+      // two frames of the same size in an odd number of bytes, which the jitter buffer knows to be invalid (RFC 6716,
+      // 3.2.3)
       const none = Array.from({ length: 50 }, () => ({ data: Uint8Array.of((13 << 3) | 1, 1, 2, 3), samples: 1_920 }))
       yield* ada.speak(none)
       assert.strictEqual(session.receive.statistics().malformed, 50)
@@ -97,7 +98,7 @@ describe("somebody who cannot be decoded", () => {
       assert.strictEqual(session.receive.statistics().undecodable, 2 * 50)
     })).pipe(Effect.provide(layer)))
 
-  it.effect("nor one for whom no detector can be had", () =>
+  it.effect("ends nothing for others if no voice activity detector can be made", () =>
     Rig.run(Effect.gen(function*() {
       const speech = yield* Speech.withPauses("speech-1.ogg", [])
       const discord = yield* Emulator.Emulator

@@ -2,7 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Ssrc } from "../../src/protocol/Identifier.ts"
 import * as Unwrap from "../../src/receive/Unwrap.ts"
 
-/** Packets of 20 ms that come with their time, where nothing else is said: 0 is spoken at 0, and on the way for no time. */
+/**
+ * Packets of 20 ms. Unless a test says otherwise, each is spoken at its timestamp and arrives without delay; number 0
+ * at 0.
+ */
 const make = (
   usualTransitMs: () => number | undefined = () => 0,
   makeRoom: Unwrap.Options["makeRoom"] = () => false
@@ -25,7 +28,7 @@ const make = (
 }
 
 describe("Unwrap", () => {
-  it("goes on at the next number behind what was not sent while we were deaf, and misses what is lost behind it", () => {
+  it("continues with the next index after packets not sent while deafened, and counts later losses", () => {
     for (const sequence of [30, 5_000, 40_000]) {
       const { place, setDeaf, statistics } = make()
       const at = (index: number, back: number) => [[index, (sequence + back) * 960]]
@@ -40,7 +43,7 @@ describe("Unwrap", () => {
     }
   })
 
-  it("keeps what was under way out of order, or twice, when we became deaf at its place", () => {
+  it("keeps packets that were in transit, out of order or repeated, when the bot was deafened", () => {
     const { place, setDeaf } = make()
     place(10)
     place(12)
@@ -52,7 +55,7 @@ describe("Unwrap", () => {
     assert.deepStrictEqual(place(5_000), [[14, 5_000 * 960]])
   })
 
-  it("does not believe a timestamp that runs ahead of the clock, or stands still", () => {
+  it("does not believe a timestamp that runs ahead of the clock or stands still", () => {
     const { place, statistics } = make()
     place(10)
     assert.deepStrictEqual(place(11, { timestamp: 11 * 960 + 48_000 }), [[11, 11 * 960 + 48_000]], "by a second")
@@ -64,7 +67,7 @@ describe("Unwrap", () => {
     assert.deepStrictEqual(statistics(), { resyncs: 0, strays: 0, doubtful: 1 })
   })
 
-  it("takes up to 3000 lost packets for loss, and up to 128 behind for reordering", () => {
+  it("takes up to 3000 missing packets as loss, and up to 128 backwards as reordering", () => {
     for (const [step, isPlaced] of [[3_000, true], [3_001, false], [-128, true], [-129, false]] as const) {
       const { place } = make()
       place(10_000)
@@ -73,7 +76,7 @@ describe("Unwrap", () => {
     }
   })
 
-  it("lets a timestamp run ahead of the clock by a second, and by no sample more", () => {
+  it("lets a timestamp run ahead of the clock by a second, but by no sample more", () => {
     for (const [samples, count] of [[48_000, 1], [48_001, 0]] as const) {
       const { place } = make()
       place(10)
@@ -81,7 +84,7 @@ describe("Unwrap", () => {
     }
   })
 
-  it("loses nothing of a sender whose numbers were taken by silence that a server has added", () => {
+  it("loses nothing of a sender whose numbers were taken by silence that a server added", () => {
     const { place, statistics } = make()
     place(10)
     for (const n of [11, 12, 13, 14, 15]) place(n, { isSilence: true, arrivalMs: n * 20 + 80 })
@@ -90,13 +93,13 @@ describe("Unwrap", () => {
     assert.deepStrictEqual(place(12, later(12)), [[16, 31 * 960], [17, 32 * 960]])
     assert.deepStrictEqual(place(13, later(13)), [[18, 33 * 960]])
     assert.deepStrictEqual(statistics(), { resyncs: 1, strays: 0, doubtful: 0 })
-    // one alone is none of its packets
+    // a single one is not taken for one of its packets
     assert.deepStrictEqual(place(12, later(30)), [])
     place(14, later(14))
     assert.deepStrictEqual(statistics(), { resyncs: 1, strays: 1, doubtful: 0 })
   })
 
-  it("puts what starts anew on the nearest place of 2.5 ms", () => {
+  it("puts a restarted stream on the nearest multiple of 2.5 ms", () => {
     for (const [laterMs, samples] of [[1.2, 0], [1.3, 120], [3.7, 120], [3.8, 240]] as const) {
       const { place } = make()
       place(10)
@@ -104,7 +107,7 @@ describe("Unwrap", () => {
     }
   })
 
-  it("does not take a sender for one that has rested where a packet is missing, and measures rest by the first of two alike", () => {
+  it("does not mistake a missing packet for a rest, and measures a rest from the first of two duplicates", () => {
     const { place } = make()
     place(10, { isSilence: true })
     assert.deepStrictEqual(place(12, { timestamp: 11 * 960, arrivalMs: 900 }), [[12, 11 * 960]])
@@ -114,12 +117,12 @@ describe("Unwrap", () => {
     assert.deepStrictEqual(twice(11, { arrivalMs: 600 }), [[11, 600 * 48]])
   })
 
-  it("puts a sender back to the clock that has rested for more than 300 ms behind silence", () => {
+  it("realigns to the clock a sender that has rested for more than 300 ms after silence", () => {
     for (
       const [restedMs, movedSamples, position] of [
         [300, 960, 11 * 960],
         [320, 960, 10 * 960 + 340 * 48],
-        // it has moved on by itself: something is late
+        // its timestamps have moved on, so this is a late packet
         [320, 1_920, 12 * 960]
       ] as const
     ) {
@@ -133,7 +136,7 @@ describe("Unwrap", () => {
     }
   })
 
-  it("puts what starts anew behind what was before, however early it comes", () => {
+  it("puts a restarted stream after everything before it, however early it comes", () => {
     const { place } = make()
     place(10)
     assert.deepStrictEqual(place(500, { ssrc: Ssrc.make(2), arrivalMs: 100 }), [[11, 11 * 960]])
@@ -143,7 +146,7 @@ describe("Unwrap", () => {
     assert.deepStrictEqual(without(500, { ssrc: Ssrc.make(2), arrivalMs: 9_000 }), [[11, 11 * 960]])
   })
 
-  it("believes a jump when the packet behind it is there, and no other", () => {
+  it("believes a jump only when the packet after it arrives", () => {
     const { place, statistics } = make()
     place(10)
     for (const sequence of [30_000, 30_000, 30_005]) {
@@ -154,7 +157,7 @@ describe("Unwrap", () => {
     assert.deepStrictEqual(statistics(), { resyncs: 1, strays: 2, doubtful: 0 })
   })
 
-  it("knows stragglers of a former SSRC for a second", () => {
+  it("recognizes stragglers of a former SSRC for a second", () => {
     const { place, statistics } = make()
     place(500)
     place(7, { ssrc: Ssrc.make(2), arrivalMs: 10_020 })
@@ -164,12 +167,12 @@ describe("Unwrap", () => {
     assert.deepInclude(statistics(), { resyncs: 2, strays: 1 })
   })
 
-  it("takes only old packets in a row for a restart", () => {
+  it("treats old packets as a restart only if they come in a row", () => {
     const { place, statistics } = make()
     const late = { arrivalMs: 5_000 }
     place(100)
     for (const sequence of [90, 92, 94, 96]) assert.deepStrictEqual(place(sequence, late), [[sequence, sequence * 960]])
-    // 97 and 98 make three of them with 96, but a new one comes in between
+    // 97 and 98 would make three in a row with 96, but a new packet comes in between
     place(97, late)
     place(101, late)
     place(98, { arrivalMs: 7_000 })
@@ -179,7 +182,7 @@ describe("Unwrap", () => {
     assert.strictEqual(statistics().resyncs, 1)
   })
 
-  it("takes old packets for a restart a second after the newest, and what comes twice for none", () => {
+  it("treats old packets as a restart more than a second after the newest, but not duplicates", () => {
     for (const [laterMs, resyncs] of [[1_000, 0], [1_001, 1]] as const) {
       const { place, statistics } = make()
       place(100)
@@ -192,7 +195,7 @@ describe("Unwrap", () => {
     assert.strictEqual(statistics().resyncs, 0)
   })
 
-  it("begins to count old packets anew with another SSRC", () => {
+  it("starts counting old packets again with another SSRC", () => {
     const { place, statistics } = make()
     place(60)
     place(50)
@@ -203,7 +206,7 @@ describe("Unwrap", () => {
     assert.strictEqual(statistics().resyncs, 1)
   })
 
-  it("makes room for what the first packet of an SSRC has overtaken, once for each, as long as there can be any", () => {
+  it("makes room once for each packet overtaken by the first of an SSRC, while that is possible", () => {
     const asked: Array<readonly [number, number]> = []
     let isLate = false
     const { place } = make(() => 0, (index, packets) => {
@@ -214,7 +217,7 @@ describe("Unwrap", () => {
     place(60)
     assert.deepStrictEqual(place(83, other), [[61, 83 * 960]])
     assert.deepStrictEqual(place(81, other), [[61, 81 * 960]])
-    // 83 is at 63 now
+    // 83 is at index 63 now
     assert.deepStrictEqual(place(82, other), [[62, 82 * 960]])
     assert.deepStrictEqual(place(84, other), [[64, 84 * 960]])
     isLate = true

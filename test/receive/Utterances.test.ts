@@ -20,7 +20,7 @@ const memory = (options?: Emulator.MemoryOptions) => Layer.merge(Rig.memory(opti
 
 const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
 
-/** What a session hears from now on, with the time at which it was told. */
+/** The utterance events of a session from now on, each with the time at which it was told. */
 const collect = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession, options?: Utterances.Options) {
   const told: Array<{ readonly event: Utterances.Event; readonly atMs: number }> = []
   yield* Utterances.events(session, options).pipe(
@@ -37,7 +37,7 @@ const collect = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession, 
   }
 })
 
-/** A decoder whose look-ahead is a whole packet: it gives the number of the one before. */
+/** A decoder with a look-ahead of a whole packet: it returns the number of the packet before. */
 const Behind = Layer.succeed(OpusDecoder.OpusDecoder, {
   make: ({ channels = 2, rate = 48_000 } = {}) =>
     Effect.sync(() => {
@@ -66,11 +66,11 @@ const pauses = {
 } as const
 
 describe("Utterances", () => {
-  it.effect("refuses what makes no sense before anybody speaks", () =>
+  it.effect("rejects options that make no sense before anyone speaks", () =>
     Rig.run(Effect.gen(function*() {
       const session = yield* Rig.join("lobby")
       const wrong: ReadonlyArray<Utterances.Options> = [
-        // as plain JavaScript may
+        // as plain JavaScript may pass them
         { rate: 44_100 as 48_000 },
         { silence: -1 },
         { minimum: NaN },
@@ -89,7 +89,7 @@ describe("Utterances", () => {
 
   for (const file of ["speech-1.ogg", "speech-2.ogg"] as const) {
     it.effect(
-      `finds the stretches of ${file} within 60 ms, and says early that they begin`,
+      `finds the stretches of speech in ${file} within 60 ms, and reports their starts early`,
       () =>
         Rig.run(Effect.gen(function*() {
           const { frames, stretches } = yield* Speech.withPauses(file, pauses[file])
@@ -118,7 +118,7 @@ describe("Utterances", () => {
   }
 
   it.effect(
-    "confirms speech soon after it began, and no burst of noise",
+    "confirms speech soon after it starts, but no burst of noise",
     () =>
       Rig.run(Effect.gen(function*() {
         const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
@@ -147,7 +147,7 @@ describe("Utterances", () => {
   )
 
   it.effect(
-    "gives the sound, with some before it and behind, as PCM and as Opus",
+    "gives the sound, with some before and after it, as PCM and as Opus",
     () =>
       Rig.run(Effect.gen(function*() {
         const { frames } = yield* Speech.withPauses("speech-1.ogg", pauses["speech-1.ogg"])
@@ -155,12 +155,12 @@ describe("Utterances", () => {
         const ada = yield* discord.join({ user: "ada", channel: "secure" })
         const session = yield* Rig.join("secure")
         const { ended } = yield* collect(session, { rate: 24_000, preRoll: "100 millis" })
-        // silence that is sent, so that there is something before the speech
+        // the client sends silence, so that there is something before the speech
         const quiet = yield* Kit.clicks(25, [])
         const said = [...quiet, ...frames]
         yield* ada.speak(said)
         yield* Effect.sleep("1 second")
-        // nothing is kept of somebody who has not said anything yet
+        // nothing is kept from before a user first makes a sound
         const [, first] = ended()
         assert.isDefined(first)
         assert.closeTo(first.startMs - first.audioStartMs, 100, 1)
@@ -179,7 +179,7 @@ describe("Utterances", () => {
   )
 
   it.effect(
-    "ends with the last packet of somebody who sends nothing in pauses, as Discord's clients do",
+    "ends with the last packet of a user who sends nothing in pauses, as Discord's clients do",
     () =>
       Rig.run(Effect.gen(function*() {
         const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
@@ -205,7 +205,7 @@ describe("Utterances", () => {
   )
 
   it.effect(
-    "cuts what is too long, discards what is too short, and ends when somebody leaves",
+    "cuts what is too long, discards what is too short, and ends when the user leaves",
     () =>
       Rig.run(Effect.gen(function*() {
         const { frames } = yield* Speech.withPauses("speech-2.ogg", [])
@@ -229,7 +229,7 @@ describe("Utterances", () => {
   )
 
   it.effect(
-    "ends what is being said with the session, and fails with its reason",
+    "ends an utterance in progress with the session, and fails with the session's reason",
     () =>
       Rig.run(Effect.gen(function*() {
         const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
@@ -250,7 +250,7 @@ describe("Utterances", () => {
       })).pipe(Effect.provide(memory()))
   )
 
-  it.effect("holds as many utterances for a slow reader as it may, whatever else happened, and says how many are lost", () =>
+  it.effect("keeps `capacity` utterances for a slow reader, and reports how many were dropped", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const ada = yield* discord.join({ user: "ada", channel: "lobby" })
@@ -277,12 +277,12 @@ describe("Utterances", () => {
       }
       yield* Effect.sleep("2 minutes")
       assert.lengthOf(starts, 6)
-      // the first was being read; of the five behind it three had room
+      // the first one was being read; of the five after it, three had room
       assert.deepStrictEqual(read.map(({ startMs }) => startMs), [0, 3, 4, 5].map((i) => starts[i] ?? 0))
       assert.deepStrictEqual(read.map(({ dropped }) => dropped), [undefined, 2, undefined, undefined])
     })).pipe(Effect.provide(memory())))
 
-  it.effect("is not torn by what the network loses", () =>
+  it.effect("does not split speech where the network loses packets", () =>
     Rig.run(Effect.gen(function*() {
       const { frames, stretches } = yield* Speech.withPauses("speech-1.ogg", pauses["speech-1.ogg"])
       const discord = yield* Emulator.Emulator
@@ -296,7 +296,7 @@ describe("Utterances", () => {
       Effect.provide(memory({ profile: Rig.open, network: { latencyMs: 30, jitterMs: 40, loss: 0.05, reorder: 0.05 } }))
     ), 60_000)
 
-  it.effect("dies of what is thrown by whoever is asked", () =>
+  it.effect("dies of an error thrown by `users` or by the detector", () =>
     Rig.run(Effect.gen(function*() {
       const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
       const discord = yield* Emulator.Emulator
@@ -320,11 +320,11 @@ describe("Utterances", () => {
         const exit = yield* Fiber.join(reader)
         assert.strictEqual(Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined, thrown)
       }
-      // nobody else is hurt
+      // nobody else is affected
       assert.strictEqual((yield* session.state)._tag, "Ready")
     })).pipe(Effect.provide(memory())))
 
-  it.effect("does not hear the end of what was said in front of what is said next", () =>
+  it.effect("does not carry the end of one utterance over to the start of the next", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)
@@ -363,7 +363,7 @@ describe("Utterances", () => {
       Layer.merge(Behind, Layer.succeed(VoiceActivity.VoiceActivity, { make: () => Effect.succeed(() => true) }))
     )))
 
-  it.effect("goes by another detector that is provided", () =>
+  it.effect("uses another detector if one is provided", () =>
     Rig.run(Effect.gen(function*() {
       const { frames, stretches } = yield* Speech.withPauses("speech-1.ogg", pauses["speech-1.ogg"])
       const discord = yield* Emulator.Emulator
@@ -378,7 +378,7 @@ describe("Utterances", () => {
       found.forEach((utterance, i) => {
         const { end, start } = stretches[i] ?? { end: 0, start: 0 }
         assert.closeTo(utterance.startMs, startMs + start / 48, 60)
-        // it says late that speech has ended
+        // this detector reports the end of speech late
         assert.closeTo(utterance.endMs, startMs + end / 48, 150)
       })
     })).pipe(Effect.provide(Layer.merge(memory(), VoiceActivity.layerWebRtc()))))

@@ -12,11 +12,11 @@ import { MockOpusDecoder } from "../../src/testing/index.ts"
 import * as Intake from "./intake.ts"
 import * as Schedule from "./schedule.ts"
 
-/** Everything is speech. */
+/** Treats everything as speech. */
 const Voiced = Layer.succeed(VoiceActivity, { make: () => Effect.succeed(() => true) })
 
-describe("Utterances of those who leave", () => {
-  it.effect("have what was still on its way, and nothing of them stays", () =>
+describe("Utterances of users who leave", () => {
+  it.effect("contain the packets that were still on their way, and leave nothing behind", () =>
     Effect.gen(function*() {
       const mock = yield* MockOpusDecoder.MockOpusDecoder
       const hand = Intake.make()
@@ -58,7 +58,7 @@ describe("Utterances of those who leave", () => {
       }
     }).pipe(Effect.provide(Layer.merge(MockOpusDecoder.layer, Voiced))))
 
-  it.effect("and of nobody else, whatever is told of them", () =>
+  it.effect("end for no other event, and contain silence in place of lost packets", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const happenings = yield* Queue.unbounded<Happening>()
@@ -73,7 +73,7 @@ describe("Utterances of those who leave", () => {
         if (n === 20) Queue.offerUnsafe(happenings, { _tag: "Speaking", userId, ssrc: Ssrc.make(1), flags: 1 })
         if (n === 30) Queue.offerUnsafe(happenings, { _tag: "UserDisconnected", userId: other })
         if (n === 40) Queue.offerUnsafe(happenings, { _tag: "Restricted" })
-        // some are lost, few and many
+        // some packets are lost: first one, then ten in a row
         const isLost = n === 50 || (n >= 60 && n < 70)
         const arrivalMs = Number(yield* Clock.monotonicTimeNanos) / 1e6
         if (!isLost) {
@@ -93,14 +93,14 @@ describe("Utterances of those who leave", () => {
       yield* TestClock.adjust(1_000)
       assert.deepStrictEqual(ended.map(({ reason }) => reason), ["left"])
       const opus = ended[0]?.opus ?? []
-      // silence stands where they are missing
+      // silence stands in for the lost packets
       assert.strictEqual(opus.reduce((sum, { samples }) => sum + samples, 0), 100 * 960)
       for (const { data, samples } of opus) assert.strictEqual(OpusPacket.samples(data), samples)
       assert.strictEqual(opus.filter(({ data }) => Schedule.numberOf(data) >= 0 && data.at(-1) === 0x55).length, 89)
       assert.strictEqual(ended[0]?.pcm.length, 100 * 320)
     }).pipe(Effect.provide(Layer.merge(MockOpusDecoder.layer, Voiced))))
 
-  it.effect("and of nobody who is silent for less than an utterance may be", () =>
+  it.effect("do not end in a pause that is shorter than `silence`", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)

@@ -6,7 +6,7 @@ import * as Utterances from "../../src/receive/Utterances.ts"
 import * as Intake from "./intake.ts"
 import * as Voiced from "./voiced.ts"
 
-/** What is heard and told, and for the sound of each that starts a reader, who begins at once. */
+/** All events, and for the sound of each utterance a reader that starts at once. */
 const listening = Effect.gen(function*() {
   const hand = Intake.make()
   const receive = yield* Receive.make(hand.intake)
@@ -32,15 +32,15 @@ const listening = Effect.gen(function*() {
 })
 
 describe("the sound of utterances", () => {
-  it.effect("comes while they are said, and ends with them", () =>
+  it.effect("arrives while they are spoken, and ends with them", () =>
     Effect.gen(function*() {
       const { say, sounds, told } = yield* listening
       yield* say(30)
       assert.deepStrictEqual(told.map(({ _tag }) => _tag), ["Started", "Confirmed"])
-      // all but what waits in the jitter buffer
+      // everything but what waits in the jitter buffer
       assert.isAtLeast(sounds[0]?.read ?? 0, 25 * 320)
       assert.isUndefined(sounds[0]?.reader.pollUnsafe())
-      // as long as it may be, and then another one, without a gap or an overlap
+      // up to the maximum length, and then another utterance, without a gap or an overlap
       yield* say(40)
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(told.map(({ _tag }) => _tag), [
@@ -58,12 +58,12 @@ describe("the sound of utterances", () => {
       if (first?._tag !== "Started" || ended?._tag !== "Ended") return
       assert.strictEqual(first.audioStartMs, ended.utterance.audioStartMs)
       assert.strictEqual(first.rate, 16_000)
-      // whoever has to begin anew is told all of it
+      // reading again gives all of it
       const again = (yield* Stream.runCollect(first.pcm)).flatMap((pcm) => Array.from(pcm))
       assert.deepStrictEqual(again, [...ended.utterance.pcm])
     }).pipe(Effect.provide(Voiced.layer)))
 
-  it.effect("ends where nobody reads the events any more", () =>
+  it.effect("ends when nobody reads the events any more", () =>
     Effect.gen(function*() {
       const { reading, say, sounds } = yield* listening
       yield* say(10)

@@ -11,7 +11,7 @@ import * as Voiced from "./voiced.ts"
 
 const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
 
-/** Somebody who speaks, and what is told of them. */
+/** A user who speaks, and the events about that user. */
 const listening = Effect.fnUntraced(function*<R = never>(options: Utterances.Options<R>) {
   const hand = Intake.make()
   const happenings = yield* Queue.unbounded<Happening>()
@@ -46,11 +46,11 @@ const listening = Effect.fnUntraced(function*<R = never>(options: Utterances.Opt
   }
 })
 
-/** How long each that was asked was. */
+/** How long each utterance was that `turn` was asked about. */
 const lengths = (asked: ReadonlyArray<Utterances.Utterance>) => asked.map(({ endMs, startMs }) => endMs - startMs)
 
 describe("the turns of utterances", () => {
-  it.effect("are as long as is said, whatever is thought over in between", () =>
+  it.effect("span everything that is said, including pauses for thought", () =>
     Effect.gen(function*() {
       const asked: Array<Utterances.Utterance> = []
       const answers: Array<Duration.Input> = ["2 seconds", "1 second", 0]
@@ -70,14 +70,14 @@ describe("the turns of utterances", () => {
       assert.strictEqual(utterance?.pcm.length, totalMs * 16)
       assert.strictEqual(utterance?.opus.reduce((sum, { samples }) => sum + samples, 0), totalMs * 48)
       assert.strictEqual(utterance?.reason, "silence")
-      // as soon as it was said to be over
+      // as soon as `turn` declared it over
       assert.isAtMost((utterance?.atMs ?? 0) - (utterance?.endMs ?? 0), 400 + 100)
       assert.deepStrictEqual(lengths(asked), [600, 600 + 1_800 + 600, totalMs])
-      // what is asked is how the utterance begins
+      // each question contains the beginning of the utterance
       for (const { pcm } of asked) assert.deepStrictEqual([...pcm], [...utterance?.pcm.slice(0, pcm.length) ?? []])
     }).pipe(Effect.provide(Voiced.layer)))
 
-  it.effect("end when nothing came for as long as was asked for", () =>
+  it.effect("end when nothing follows for as long as `turn` asked to wait", () =>
     Effect.gen(function*() {
       const { ended, pause, say } = yield* listening({
         turn: () => Effect.delay(Effect.succeed("1 second"), "300 millis")
@@ -85,14 +85,14 @@ describe("the turns of utterances", () => {
       yield* say(30)
       yield* pause(3_000)
       const [utterance] = ended()
-      // from when it was asked, and not from the answer; and the depth of the jitter buffer
+      // counted from the question, not from the answer, plus the depth of the jitter buffer
       assert.closeTo((utterance?.atMs ?? 0) - (utterance?.endMs ?? 0), 400 + 1_000 + 70, 30)
       yield* say(30)
       yield* pause(3_000)
       assert.lengthOf(ended(), 2)
     }).pipe(Effect.provide(Voiced.layer)))
 
-  it.effect("are asked for by what needs services, which is interrupted when more is said, or when somebody leaves", () =>
+  it.effect("may need services to decide, and are interrupted when more is said or the user leaves", () =>
     Effect.gen(function*() {
       class Model extends Context.Service<Model, { readonly isDone: Effect.Effect<boolean> }>()("test/Model") {}
       let interrupted = 0
@@ -113,7 +113,7 @@ describe("the turns of utterances", () => {
       assert.deepStrictEqual(ended().map(({ reason }) => reason), ["left"])
     }).pipe(Effect.provide(Voiced.layer)))
 
-  it.effect("are cut where nobody answers, at the maximum, and forgotten by whoever reads no more", () =>
+  it.effect("are cut at the maximum if no answer comes, and are abandoned when nobody reads any more", () =>
     Effect.gen(function*() {
       let interrupted = 0
       const { ended, pause, reading, say } = yield* listening({
@@ -133,7 +133,7 @@ describe("the turns of utterances", () => {
       assert.strictEqual(interrupted, 2)
     }).pipe(Effect.provide(Voiced.layer)))
 
-  it.effect("are not asked for of a cough, and whoever reads dies of a defect", () =>
+  it.effect("are not decided for a cough, and a defect in `turn` ends the reader", () =>
     Effect.gen(function*() {
       let asked = 0
       const { pause, reading, say, tags } = yield* listening({

@@ -17,7 +17,7 @@ import * as Voiced from "./voiced.ts"
 const noBots = (_: UserId, member?: Member) => member?.bot !== true
 
 describe("the users of utterances", () => {
-  it.effect("are chosen by what a session knows of them, also of those who come later", () =>
+  it.effect("are chosen by what the session knows of them, also if they come later", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
@@ -43,7 +43,7 @@ describe("the users of utterances", () => {
       assert.deepStrictEqual([...heard], [ada.userId])
     })).pipe(Effect.provide(Layer.mergeAll(Rig.memory(), OpusDecoder.layer, OpusEncoder.layer))))
 
-  it.effect("are asked for anew when somebody becomes known, and so for as long as anything comes of them", () =>
+  it.effect("are chosen again when something about them changes, and may then be cut off", () =>
     Effect.gen(function*() {
       const hand = Intake.make()
       const happenings = yield* Queue.unbounded<Happening>()
@@ -62,14 +62,14 @@ describe("the users of utterances", () => {
       }
       yield* say(30)
       assert.deepStrictEqual(tags(), ["Started", "Confirmed"])
-      // nothing new of what is asked for
+      // a change that makes no difference to the choice
       know({ name: "somebody" })
       yield* say(10)
       assert.deepStrictEqual(tags(), [])
       know({ bot: true })
       yield* say(30)
       assert.deepStrictEqual(tags(), ["left"])
-      // what is still in the jitter buffer is nobody else's
+      // what is still in the jitter buffer starts nothing
       know()
       yield* say(5)
       assert.deepStrictEqual(tags(), [])

@@ -10,7 +10,10 @@ const codecs = Layer.merge(OpusDecoder.layer, OpusEncoder.layer)
 
 const second = 48_000
 
-/** What the detector in use says of each 10 ms of speech with a pause of a second, and of where there is speech. */
+/**
+ * How the detector in use judges speech with a pause of one second: the share of voiced 10 ms blocks in the speech, and
+ * in the pause.
+ */
 const judged = Effect.fnUntraced(function*(rate: Rate) {
   const { frames, stretches } = yield* Speech.withPauses("speech-1.ogg", [{ at: 1.25 * second, samples: second }])
   const detector = yield* (yield* VoiceActivity.VoiceActivity).make(rate)
@@ -39,21 +42,21 @@ describe("VoiceActivity", () => {
       it.effect(`tells speech from a pause: ${name}, ${rate} Hz`, () =>
         Effect.gen(function*() {
           const { pause, speech } = yield* judged(rate)
-          // the speaker draws breath, too
+          // the speaker also takes breaths
           assert.isAbove(speech, 0.6)
           assert.strictEqual(pause, 0)
         }).pipe(Effect.provide(Layer.merge(codecs, layer))))
     }
   }
 
-  it.effect("takes another threshold", () =>
+  it.effect("accepts another threshold", () =>
     Effect.gen(function*() {
       const detector = yield* (yield* VoiceActivity.VoiceActivity).make(16_000)
       assert.isFalse(detector(new Int16Array(160).fill(1_000)))
       assert.isTrue(detector(new Int16Array(160).fill(20_000)))
     }).pipe(Effect.scoped, Effect.provide(VoiceActivity.layerEnergy({ least: -20, most: -10 }))))
 
-  it.effect("refuses thresholds that are none, with which nothing would ever be speech, or all of it", () =>
+  it.effect("rejects thresholds that are not finite, and a negative margin or rise", () =>
     Effect.gen(function*() {
       const none = [
         ...[NaN, Infinity, -1].flatMap((value) => [{ margin: value }, { rise: value }]),
@@ -67,10 +70,10 @@ describe("VoiceActivity", () => {
       }
     }))
 
-  it.effect("refuses a mode that WebRTC does not have", () =>
+  it.effect("rejects a mode that WebRTC does not have", () =>
     Effect.gen(function*() {
       for (const mode of [4, -1, NaN, 1.5]) {
-        // as from a program in plain JavaScript
+        // as a program in plain JavaScript may pass it
         const layer = VoiceActivity.layerWebRtc({ mode: mode as 0 })
         const { reason } = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
         assert.strictEqual(reason._tag, "Unsupported")

@@ -3,11 +3,11 @@ import { Effect } from "effect"
 import * as Crowd from "./crowd.ts"
 
 describe("fifty people", () => {
-  it.live("talk at once for ten minutes, and the heap stays as it was", () =>
+  it.live("talk at once for ten minutes without growing the heap", () =>
     Effect.gen(function*() {
       const samples = yield* Crowd.talks(50, 600)
       assert.lengthOf(samples, 10)
-      // 2 MB are noise: code that is still being compiled, and what waits in the buffers at the moment
+      // 2 MB are noise: code that is still being compiled, and whatever waits in the buffers at the moment
       assert.isBelow(Math.max(...samples.slice(5)), Math.max(...samples.slice(1, 5)) + 2_000_000)
     }))
 })

@@ -21,8 +21,9 @@ const heap = (): number => {
 }
 
 /**
- * Fifty people who talk and pause for this long on virtual time, over a network with loss and jitter; somebody leaves and
- * comes back under another SSRC every second. Ticks are complete, everything is accounted for, and memory stays flat.
+ * `speakers` people talk and pause for `seconds` of virtual time, over a network with loss and jitter. Every second one
+ * of them leaves and comes back under another SSRC. Ticks must be complete, and every packet must be accounted for. The
+ * result is the size of the heap once a minute.
  */
 export const talks = (speakers: number, seconds: number) =>
   VirtualTime.run(

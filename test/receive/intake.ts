@@ -5,7 +5,7 @@ import type * as Hub from "../../src/receive/Hub.ts"
 import type { Observer } from "../../src/VoiceDriver.ts"
 import type { VoiceError } from "../../src/VoiceError.ts"
 
-/** Packets and events by hand. */
+/** Packets and events that a test sends by hand. */
 export const make = () => {
   const readers = new Set<Hub.Reader>()
   const observers = new Set<

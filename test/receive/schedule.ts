@@ -3,7 +3,7 @@ import { Ssrc as SsrcOf } from "../../src/protocol/Identifier.ts"
 import type * as JitterBuffer from "../../src/receive/JitterBuffer.ts"
 import type { ReceivedFrame } from "../../src/receive/ReceivedFrame.ts"
 
-/** Dice from a seed (mulberry32). */
+/** Random numbers from a seed (mulberry32). */
 export const dice = (seed: number) => {
   let state = seed >>> 0
   return () => {
@@ -24,7 +24,7 @@ const tocs: ReadonlyMap<number, number> = new Map([
   [2880, 0x18]
 ])
 
-/** An Opus packet of this duration that says its number. 5760 is two frames of 60 ms. */
+/** An Opus packet of this duration that contains its number. 5760 samples are two frames of 60 ms. */
 export const opus = (samples: number, number: number): Uint8Array => {
   const body = [number >>> 16, (number >>> 8) & 0xff, number & 0xff, 0x55]
   return samples === 5760
@@ -41,7 +41,7 @@ export interface Sent {
   readonly sequence: number
   readonly timestamp: number
   readonly samples: number
-  /** When it leaves, by our clock. */
+  /** When it is sent, by our clock. */
   readonly sentMs: number
 }
 
@@ -50,7 +50,7 @@ export interface Arrival {
   readonly atMs: number
 }
 
-/** A sender that goes by its media time. */
+/** A sender that goes by its own media time. */
 export const sender = (
   { ppm = 0, sequence = 0, ssrc = SsrcOf.make(7), startMs = 0, timestamp = 0 }: {
     readonly ppm?: number
@@ -82,7 +82,7 @@ export const sender = (
   }
 }
 
-/** Packets of 20 ms. */
+/** Packets of 20 ms, unless `samples` says otherwise. */
 export const many = (count: number, options?: Parameters<typeof sender>[0], samples = 960): ReadonlyArray<Sent> => {
   const from = sender(options)
   return Array.from({ length: count }, () => from.send(samples))
@@ -128,7 +128,7 @@ export interface Given {
   readonly nowMs: number
 }
 
-/** Pushes what arrives, and takes what is due every `stepMs` and at each arrival. */
+/** Pushes packets as they arrive, and takes what is due every `stepMs` and at each arrival. */
 export const play = (
   buffer: JitterBuffer.JitterBuffer,
   arrivals: ReadonlyArray<Arrival>,

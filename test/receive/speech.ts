@@ -1,4 +1,4 @@
-/** Speech with pauses at known places, and when it is spoken by an energy threshold on the sound itself. */
+/** Speech with pauses at known places. An energy threshold on the sound itself tells when somebody speaks. */
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -20,7 +20,7 @@ const threshold = 10 ** (-45 / 10)
 const isLoud = (pcm: Float32Array): boolean =>
   pcm.reduce((sum, sample) => sum + sample * sample, 0) / windowSamples > threshold
 
-/** From the first to behind the last loud window of a stretch, in samples. */
+/** From the start of the first loud window of a stretch to the end of the last one, in samples. */
 const loud = (pcm: Float32Array, from: number, to: number) => {
   let start = to
   let end = from
@@ -46,7 +46,7 @@ const encode = Effect.fnUntraced(function*(pcm: Int16Array) {
   return frames
 }, Effect.scoped)
 
-/** A file of speech with these pauses in it, as Opus, and the stretches of speech between them. */
+/** A file of speech with these pauses inserted, as Opus, and the stretches of speech between them. */
 export const withPauses = Effect.fnUntraced(
   function*(file: "speech-1.ogg" | "speech-2.ogg", pauses: ReadonlyArray<Pause>) {
     const path = fileURLToPath(new URL(`files/${file}`, import.meta.url))
@@ -67,10 +67,10 @@ export const withPauses = Effect.fnUntraced(
   }
 )
 
-/** So much white noise, as loud as a cough, between silences of a fifth of a second. */
+/** White noise of this length, as loud as a cough, between silences of a fifth of a second. */
 export const noise = Effect.fnUntraced(function*(milliseconds: number) {
   const pcm = new Int16Array(Math.ceil(milliseconds / 20 + 20) * 960)
-  // xorshift, so that it is the same each time
+  // xorshift, so that the noise is the same each time
   let state = 1
   for (let at = 20 * 480; at < 20 * 480 + milliseconds * 48; at++) {
     state ^= state << 13

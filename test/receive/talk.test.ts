@@ -4,11 +4,11 @@ import * as TalkCheck from "./talkCheck.ts"
 
 const seed = process.env["SEED"]
 
-describe("what is said in a call", () => {
+describe("a simulated call", () => {
   if (seed !== undefined) {
-    it.live(`seed ${seed} alone`, () => TalkCheck.playAll(Number(seed), 1))
+    it.live(`puts each word everywhere once, on time: seed ${seed} alone`, () => TalkCheck.playAll(Number(seed), 1))
     return
   }
-  it.live("is in files, utterances, ticks and the mix, once, whole, and when it was said", () =>
+  it.live("puts each word into files, utterances, ticks and the mix, once, whole and on time", () =>
     Effect.map(TalkCheck.playAll(1, 4), (words) => assert.isAbove(words, 30)))
 })

@@ -1,6 +1,7 @@
 /**
- * A model of a call that a bot listens to: people who say words, each of a tone of its own, over a network and through faults that
- * a seed draws. What a recording, utterances and ticks make of it is compared with what was said.
+ * A model of a call that a bot listens to. People say words, each with a tone of its own, over a network and through
+ * faults that are drawn from a seed. The tests compare what a recording, utterances and ticks make of the call with
+ * what was said.
  */
 import { Clock, Effect, Layer, Stream } from "effect"
 import { today } from "../../src/emulator/core/Profile.ts"
@@ -16,12 +17,12 @@ import * as Schedule from "./schedule.ts"
 export interface Word {
   readonly hz: number
   readonly ms: number
-  /** Silence of the packets before its sound. */
+  /** Silence in its packets before the sound. */
   readonly leadMs: number
   readonly frames: ReadonlyArray<{ readonly data: Uint8Array; readonly samples: number }>
 }
 
-/** The amplitude of a word, as a part of full scale. */
+/** The amplitude of a word, as a fraction of full scale. */
 export const level = 0.25
 const count = 28
 const rate = 48_000
@@ -51,7 +52,7 @@ const makeWord = Effect.fnUntraced(function*(index: number) {
 
 const codecs = Layer.merge(OpusDecoder.layer, OpusEncoder.layer)
 
-/** All words there are. */
+/** All words. */
 export const vocabulary = Effect.forEach(Array.from({ length: count }, (_, i) => i), makeWord).pipe(
   Effect.provide(codecs)
 )
@@ -86,7 +87,7 @@ export interface Plan {
   readonly troubles: ReadonlyArray<Trouble>
   readonly pauses: "live" | undefined
   readonly silence: number
-  /** Whether the call is end-to-end encrypted. Then there are members who come and go, and say nothing: the keys change. */
+  /** Whether the call is end-to-end encrypted. If it is, members who come and go without a word change the keys. */
   readonly e2ee: boolean
   readonly visits: ReadonlyArray<{ readonly atMs: number; readonly forMs: number }>
 }
@@ -125,7 +126,7 @@ export const draw = (seed: number): Plan => {
   const e2ee = next() < 0.5
   return {
     seed,
-    // the engine reads nothing that was sent before what it has read first of a sender in an epoch
+    // within an epoch, the engine reads nothing that a sender sent before the first packet it read
     network: e2ee ? { ...network, reorder: 0 } : network,
     people,
     troubles,
@@ -150,13 +151,13 @@ export interface Said {
 
 type Started = Extract<Utterances.Event, { readonly _tag: "Started" }>
 
-/** What was said, and what came of it. */
+/** What was said, and what became of it. */
 export interface Result {
   readonly startMs: number
   readonly manifest: Recorder.Manifest
   readonly disk: Recorder.MemoryStorage
   readonly said: ReadonlyArray<Said>
-  /** When something was wrong with the way, or with us. */
+  /** When something was wrong with the network, or with the bot. */
   readonly bad: ReadonlyArray<readonly [from: number, to: number]>
   readonly events: ReadonlyArray<{ readonly event: Utterances.Event; readonly atMs: number }>
   readonly sounds: ReadonlyArray<{ readonly pcm: ReadonlyArray<Int16Array>; readonly event: Started }>
@@ -224,10 +225,10 @@ const program = (plan: Plan, words: ReadonlyArray<Word>, disk: Recorder.MemorySt
           { deeds: [], ppm: 0, sequence: 0, timestamp: 0 }
         const user = `p${index}`
         const audio = { clockPpm: ppm, sequence, timestamp }
-        /** What is on its way when somebody leaves is dropped. */
+        /** Packets that are in transit when somebody leaves are dropped. */
         const under = Effect.sleep(50 + plan.network.jitterMs + (plan.network.reorder > 0 ? 50 : 0))
         const enter = discord.join({ user, channel, e2ee, audio })
-        // who is not in the group yet cannot be heard
+        // a person who is not in the group yet cannot be heard
         const join = Effect.tap(enter, (person) => e2ee ? person.awaitHeardBy("bot") : Effect.void)
         let person = yield* join
         for (const deed of deeds) {

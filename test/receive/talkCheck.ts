@@ -1,19 +1,19 @@
-/** Compares what was said in a call of the model with what came out: files, utterances, ticks and what is mixed. */
+/** Compares what was said in a simulated call with what came out: files, utterances, ticks and the mix. */
 import { Effect } from "effect"
 import type * as Recorder from "../../src/receive/Recorder.ts"
 import * as Kit from "./record/kit.ts"
 import { sha256 } from "./record/recording.ts"
 import * as Talk from "./talk.ts"
 
-/** Everything is looked at with 16 samples a millisecond. */
+/** Everything is examined at 16 samples per millisecond. */
 const perMs = 16
 const windowMs = 20
 
 interface Found {
-  /** From the middle of the first window that has the tone to the middle of the last one, in milliseconds. */
+  /** From the middle of the first window that contains the tone to the middle of the last one, in milliseconds. */
   readonly first: number
   readonly last: number
-  /** In how many milliseconds it is. */
+  /** For how many milliseconds it is heard. */
   readonly ms: number
 }
 
@@ -65,7 +65,7 @@ const floats = (pcm: Int16Array): Float32Array => {
   return out
 }
 
-/** The left channel of a WAV file, a third of its samples. */
+/** The left channel of a WAV file, reduced to every third sample. */
 const leftOf = (wav: Uint8Array): Float32Array => {
   const view = new DataView(wav.buffer, wav.byteOffset + 44)
   const out = new Float32Array(Math.floor((wav.length - 44) / 12))
@@ -79,11 +79,11 @@ const third = (samples: Float32Array): Float32Array => {
   return out
 }
 
-/** Says what is wrong with what came of a plan. */
+/** Lists what is wrong with the result of a plan. */
 const problems = Effect.fnUntraced(function*(plan: Talk.Plan, result: Talk.Result) {
   const { bad, disk, events, manifest, mixed, said, sounds, startMs, ticks } = result
   const { jitterMs, latencyMs, reorder } = plan.network
-  /** So much later than without jitter a packet is at most. */
+  /** How much later than without jitter a packet may arrive. */
   const late = jitterMs + (reorder > 0 ? 45 : 0)
   const wrong: Array<string> = []
   const isBad = (fromMs: number, toMs: number) => bad.some(([from, to]) => toMs >= from && fromMs <= to)
@@ -94,7 +94,10 @@ const problems = Effect.fnUntraced(function*(plan: Talk.Plan, result: Talk.Resul
   const truthOf = ({ packetsMs, word }: Talk.Said) => (packetsMs[0] ?? 0) + word.leadMs + latencyMs
   const nameOf = (one: Talk.Said) => `${one.word.hz} Hz at ${Math.round(truthOf(one) - startMs)} ms`
 
-  /** Whether a word is there, in one piece, and no earlier or later than it may be. `lost` of it may be missing. */
+  /**
+   * Whether a word is there, in one piece, and neither too early nor too late. Up to `lost` milliseconds of it may be
+   * missing.
+   */
   const expect = (
     where: string,
     one: Talk.Said,
@@ -154,9 +157,10 @@ const problems = Effect.fnUntraced(function*(plan: Talk.Plan, result: Talk.Resul
       .filter(({ found }) => found.ms > 30)
     if (having.length !== 1) wrong.push(`${nameOf(one)} is in ${having.length} utterances`)
     for (const { found, utterance } of having) {
-      // its place is told by the beginning, and behind what was lost or held up it may be elsewhere
+      // its place is derived from its beginning, so it may be off after lost or delayed packets
       if (isBad(utterance.startMs, utterance.startMs)) continue
-      // without silence behind it, what a decoder has of the end is missing; and until the jitter is known, what overtakes
+      // without silence after it, the end that the decoder still holds is missing; and until the jitter is known, so
+      // are packets out of order
       const lost = 7 + (reorder > 0 ? 45 : 0)
       expect("utterance", one, found, utterance.audioStartMs, { early: late + 10, late: late + 15, lost })
     }
@@ -195,7 +199,7 @@ const problems = Effect.fnUntraced(function*(plan: Talk.Plan, result: Talk.Resul
   }
   for (const { atMs, event } of events) {
     if (event._tag !== "Started" || isBad(event.startMs, atMs)) continue
-    // what came so late in the last 10 seconds that something was heard is waited for
+    // the buffer allows for the delays of the last 10 seconds in which something was heard
     const longer = plan.troubles.some(({ kind }) => kind === "delay") && bad.some(([, toMs]) => toMs > atMs - 12_000)
     if (atMs - event.startMs > 190 + late + (longer ? 150 : 0)) {
       wrong.push(`Started comes ${atMs - event.startMs} ms behind`)
@@ -215,7 +219,7 @@ const problems = Effect.fnUntraced(function*(plan: Talk.Plan, result: Talk.Resul
   })
   const sum = floats(joined(mixed.map(({ pcm }) => pcm)))
   const sumMs = mixed[0]?.atMs ?? 0
-  // a tick is left out where the clocks are off or the jitter becomes known
+  // a tick is left out if the clocks are off, or when the jitter becomes known
   const may = { early: late + 25, late: late + 25, lost: late > 0 ? 25 + late : 0 }
   for (const one of good) {
     const line = lines.get(one.person) ?? new Float32Array()
@@ -225,7 +229,7 @@ const problems = Effect.fnUntraced(function*(plan: Talk.Plan, result: Talk.Resul
   return { wrong, good: good.length }
 })
 
-/** Plays so many plans, and gives how many words there were whose whole way was good. Dies where one went wrong. */
+/** Plays this many plans. Returns how many words had an undisturbed way, and dies if a plan went wrong. */
 export const playAll = Effect.fnUntraced(function*(from: number, plans: number) {
   const words = yield* Talk.vocabulary
   let all = 0

@@ -1,6 +1,4 @@
-/**
- * Somebody whose every frame is speech.
- */
+/** A user whose every frame is speech. */
 import { Clock, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
@@ -11,13 +9,13 @@ import * as Schedule from "./schedule.ts"
 
 export const userId = UserId.make("100000000000000001")
 
-/** Everything is speech, and is decoded. */
+/** Treats everything as speech, and decodes it with a mock. */
 export const layer = Layer.merge(
   MockOpusDecoder.layer,
   Layer.succeed(VoiceActivity, { make: () => Effect.succeed(() => true) })
 )
 
-/** Says so many frames of 20 ms, each at its time, behind what was said before. */
+/** Says this many frames of 20 ms, each on time, after everything that was said before. */
 export const speaker = (hand: ReturnType<typeof Intake.make>) => {
   let sequence = 0
   return Effect.fnUntraced(function*(frames: number) {

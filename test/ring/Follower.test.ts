@@ -5,7 +5,7 @@ import { headerInts, recordBytes } from "../../src/ring/RingLayout.ts"
 import { frame, usedRing } from "./rings.ts"
 
 describe("Follower", () => {
-  it("reads behind the consumer what is not written over yet, also where the ring is full", () => {
+  it("reads frames after the consumer as long as they are not overwritten, even from a full ring", () => {
     const ring = FrameRing.make({ capacityBytes: 16_384 })
     for (let i = 0; i < 4; i++) assert.isTrue(ring.write(frame(4_092, i), 960))
     const behind = Follower.follow(ring.buffer, true)
@@ -18,7 +18,7 @@ describe("Follower", () => {
     assert.strictEqual(behind.take(into), -1)
   })
 
-  it("numbers its frames for whoever follows it, and keeps every duration", () => {
+  it("provides a number, a duration and a position for every frame", () => {
     const ring = FrameRing.make()
     const follower = Follower.follow(ring.buffer)
     const into = new Uint8Array(FrameRing.maxFrameBytes)
@@ -37,11 +37,11 @@ describe("Follower", () => {
     }
   })
 
-  it("gives nothing of what is written over while it looks", () => {
+  it("returns nothing that is overwritten while it reads", () => {
     const ring = FrameRing.make({ capacityBytes: 16_384 })
     for (let i = 0; i < 4; i++) ring.write(frame(4_000, i), 960)
     const into = new Uint8Array(FrameRing.maxFrameBytes)
-    // the length of the last frame, which is now longer than what is behind it, and of the second, longer than any
+    // a last frame that is now longer than what follows it, and a second frame longer than the maximum
     for (const [at, length] of [[3, 4_500], [1, FrameRing.maxFrameBytes + 1]] as const) {
       const follower = Follower.follow(ring.buffer)
       for (let i = 0; i < at; i++) follower.take(into)
@@ -52,7 +52,7 @@ describe("Follower", () => {
   })
 
   for (const [name, limit] of [["2^31", 0x8000_0000], ["2^32", 0x1_0000_0000]] as const) {
-    it(`is followed when its indices pass ${name}`, () => {
+    it(`follows its ring when the indices pass ${name}`, () => {
       const buffer = usedRing((limit - 0x1000) | 0)
       const ring = FrameRing.fromBuffer(buffer)
       const follower = Follower.follow(buffer)
@@ -60,14 +60,14 @@ describe("Follower", () => {
       const write = (from: number, to: number) => {
         for (let i = from; i < to; i++) assert.isTrue(ring.write(frame(500, i), 960))
       }
-      // ahead of the consumer, over the limit
+      // ahead of the consumer, past the limit
       write(0, 12)
       for (let i = 0; i < 12; i++) {
         assert.strictEqual(follower.take(into), 500)
         assert.deepStrictEqual(into.slice(0, 500), frame(500, i))
       }
       assert.strictEqual(follower.take(into), -1)
-      // behind the consumer: it goes on where that is
+      // behind the consumer: it continues where that is
       for (let i = 0; i < 12; i++) ring.discard()
       write(12, 24)
       for (let i = 12; i < 20; i++) ring.discard()
@@ -77,7 +77,7 @@ describe("Follower", () => {
     })
   }
 
-  it("goes on behind a consumer that passes the limit of its index before the follower does", () => {
+  it("continues after a consumer whose index passes the limit before its own", () => {
     const buffer = usedRing(0x7fff_f800)
     const ring = FrameRing.fromBuffer(buffer)
     const follower = Follower.follow(buffer)

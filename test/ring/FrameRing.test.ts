@@ -18,7 +18,7 @@ const Step = Schema.Struct({
 })
 
 describe("FrameRing", () => {
-  it("takes what just fits, also where room has just been made, and never a frame that is too long", () => {
+  it("accepts a frame that just fits, even into room just made, and never one that is too long", () => {
     const ring = FrameRing.make({ capacityBytes: 16_384 })
     const quarter = new Uint8Array(4_092)
     for (let i = 0; i < 4; i++) assert.isTrue(ring.write(quarter, 960))
@@ -32,13 +32,13 @@ describe("FrameRing", () => {
     assert.isTrue(large.write(new Uint8Array(FrameRing.maxFrameBytes), 960))
   })
 
-  it("counts frames on from where it is told", () => {
+  it("numbers frames from the given first number on", () => {
     const ring = FrameRing.make({ first: 7 })
     ring.write(Uint8Array.of(1), 960)
     assert.deepStrictEqual([ring.framesRead(), ring.framesWritten()], [7, 8])
   })
 
-  it("gives back what was written, in order, seen from the other side", () => {
+  it("returns written frames in order at the other end", () => {
     const producer = FrameRing.make()
     const consumer = FrameRing.fromBuffer(producer.buffer)
     assert.isTrue(producer.write(frame(160, 1), 960))
@@ -53,7 +53,7 @@ describe("FrameRing", () => {
     assert.strictEqual(producer.framesRead(), 2)
   })
 
-  it("refuses what does not fit, and takes it when there is room again", () => {
+  it("rejects a frame that does not fit, and accepts it when there is room again", () => {
     const ring = FrameRing.make()
     let written = 0
     while (ring.write(frame(1_000, written), 960)) written++
@@ -65,14 +65,14 @@ describe("FrameRing", () => {
     assert.isFalse(ring.write(new Uint8Array(FrameRing.maxFrameBytes + 1), 960))
   })
 
-  it("is drained for good: what has come to its end is not opened again", () => {
+  it("does not reopen once it is drained", () => {
     const ring = FrameRing.make()
     ring.end()
     assert.isTrue(ring.isDrained())
     assert.isFalse(ring.reopen())
   })
 
-  it("is not drained where its producer, in another thread, writes a last frame between two looks", () => {
+  it("is not drained if its producer, in another thread, writes a last frame between two checks", () => {
     const ring = FrameRing.make()
     const compareExchange = vi.spyOn(Atomics, "compareExchange").mockImplementationOnce((...args) => {
       ring.write(frame(10, 0), 960)
@@ -96,7 +96,7 @@ describe("FrameRing", () => {
     assert.isTrue(ring.isDrained())
   })
 
-  it("is taken while a consumer has it open, however often each says so", () => {
+  it("is taken while a consumer has it open, however often each opens or closes it", () => {
     const ring = FrameRing.make()
     const [one, other] = [FrameRing.fromBuffer(ring.buffer), FrameRing.fromBuffer(ring.buffer)]
     assert.isFalse(ring.isTaken())
@@ -112,13 +112,13 @@ describe("FrameRing", () => {
     assert.isFalse(ring.isTaken())
   })
 
-  it("is released where a consumer has died, whoever takes from it afterwards", () => {
+  it("is released if a consumer has died, whoever reads from it afterwards", () => {
     const ring = FrameRing.make()
     const [dead, next] = [FrameRing.fromBuffer(ring.buffer), FrameRing.fromBuffer(ring.buffer)]
     dead.open()
     FrameRing.release(ring.buffer)
     assert.isFalse(ring.isTaken())
-    // one that was not quite dead
+    // a consumer that was not quite dead
     dead.close()
     assert.isFalse(ring.isTaken())
     next.open()
@@ -127,7 +127,7 @@ describe("FrameRing", () => {
     assert.isFalse(ring.isTaken())
   })
 
-  it("is open again where its end was not come to, and for good not where it was", () => {
+  it("reopens if its end was not reached, and does not if it was", () => {
     const ring = FrameRing.make()
     const consumer = FrameRing.fromBuffer(ring.buffer)
     assert.isFalse(ring.reopen())
@@ -155,7 +155,7 @@ describe("FrameRing", () => {
         for (const base of [0, 1, 2, 4]) {
           const ring = FrameRing.make()
           ring.write(frame(length, 7), 960)
-          // not a byte longer than it has to be
+          // not a byte longer than necessary
           const into = new Uint8Array(new ArrayBuffer(base + offset + length), base).fill(0xee)
           assert.strictEqual(ring.read(into, offset), length)
           assert.deepStrictEqual(
@@ -167,7 +167,7 @@ describe("FrameRing", () => {
     }
   })
 
-  it("overwrites at most three bytes behind the frame, and none before it", () => {
+  it("overwrites at most three bytes after the frame, and none before it", () => {
     const ring = FrameRing.make()
     for (let length = 1; length <= 8; length++) ring.write(frame(length, 1), 960)
     for (let length = 1; length <= 8; length++) {
@@ -179,7 +179,7 @@ describe("FrameRing", () => {
     }
   })
 
-  it("copies into one buffer after another", () => {
+  it("copies into different buffers in turn", () => {
     const ring = FrameRing.make()
     const buffers = [new Uint8Array(32), new Uint8Array(new ArrayBuffer(64), 2, 32), new Uint8Array(32)]
     for (let i = 0; i < 9; i++) ring.write(frame(10, i), 960)
@@ -195,7 +195,7 @@ describe("FrameRing", () => {
     const ring = FrameRing.make({ capacityBytes: 1 })
     const model: Array<{ readonly data: Uint8Array; readonly samples: number }> = []
     let seed = 0
-    // the steps are repeated so that the indices go around the arena many times
+    // the steps are repeated so that the indices wrap around the arena many times
     for (let round = 0; round < 20; round++) {
       for (const step of steps) {
         if (step.write) {
@@ -211,7 +211,7 @@ describe("FrameRing", () => {
     }
   })
 
-  it("goes on counting its frames where a ring before it has counted more than 2^31", () => {
+  it("continues the frame count of a former ring beyond 2^31", () => {
     const ring = FrameRing.make({ first: 0x8000_0000 })
     ring.write(frame(10, 0), 960)
     assert.deepStrictEqual([ring.framesRead(), ring.framesWritten()], [0x8000_0000, 0x8000_0001])
@@ -219,10 +219,10 @@ describe("FrameRing", () => {
     assert.deepStrictEqual([ring.framesRead(), ring.framesWritten()], [0x8000_0001, 0x8000_0001])
   })
 
-  it("goes on counting its media time after 62 days and after 124 days", () => {
+  it("continues to count its media time after 62 days and after 124 days", () => {
     for (const begun of [0x8000_0000 - 10, 0x8000_0000 - 8, 0x1_0000_0000 - 10, 0x1_0000_0000 - 8]) {
       const { buffer } = FrameRing.make()
-      // the fourth and the fifth word of the header: what was written and what was read
+      // the fourth and the fifth word of the header: media written and media read
       new Int32Array(buffer).fill(begun | 0, 3, 5)
       const ring = FrameRing.fromBuffer(buffer)
       const early = Follower.follow(buffer)
@@ -244,7 +244,7 @@ describe("FrameRing", () => {
   })
 
   for (const [name, limit] of [["2^31", 0x8000_0000], ["2^32", 0x1_0000_0000]] as const) {
-    it(`refuses what does not fit and gives back the rest when its indices pass ${name}`, () => {
+    it(`rejects frames that do not fit and returns the others when its indices pass ${name}`, () => {
       const ring = FrameRing.fromBuffer(usedRing((limit - 0x1000) | 0))
       let taken = 0
       for (let round = 0, written = 0; round < 3; round++) {
@@ -262,7 +262,7 @@ describe("FrameRing", () => {
     })
   }
 
-  it("refuses what does not fit at an end that is made when the index of writing has passed the limit alone", () => {
+  it("rejects frames that do not fit if reopened when only the write index has passed the limit", () => {
     const buffer = usedRing(-0x1000)
     const former = FrameRing.fromBuffer(buffer)
     for (let i = 0; i < 8; i++) assert.isTrue(former.write(frame(1_000, i), 960))
@@ -273,7 +273,7 @@ describe("FrameRing", () => {
     assert.isUndefined(take(former))
   })
 
-  it("is empty when an end is made of a ring that was used and is empty", () => {
+  it("is empty at an end that is created from a used but empty ring", () => {
     const producer = FrameRing.make()
     const consumer = FrameRing.fromBuffer(producer.buffer)
     for (let i = 0; i < 3; i++) {

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as Pump from "../../src/ring/Pump.ts"
 
 describe("Pump", () => {
-  it.effect("fills each ring when it wants to be filled, until it has no more", () =>
+  it.effect("refills each ring at the requested times until its source has no more", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       const startedMs = clock.currentTimeMillisUnsafe()
@@ -25,7 +25,7 @@ describe("Pump", () => {
       assert.deepStrictEqual(calls, ["quick 100", "quick 400", "slow 500", "quick 700", "slow 1000"])
     }))
 
-  it.effect("fills within the next turn what is in a hurry", () =>
+  it.effect("refills on the next turn if told to hurry", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       const startedMs = clock.currentTimeMillisUnsafe()
@@ -42,7 +42,7 @@ describe("Pump", () => {
       assert.deepStrictEqual(calls, [120, 1_120])
     }).pipe(Effect.scoped))
 
-  it.effect("forgets what is interrupted", () =>
+  it.effect("forgets a refill that is interrupted", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       let calls = 0

@@ -9,7 +9,7 @@ import { guildId, home, other, voiceServer, voiceState } from "./rig.ts"
 
 describe("Arrival", () => {
   test(
-    "gives the place that the answers make, and none of before",
+    "gives the place that the answers make, not an earlier one",
     Effect.gen(function*() {
       const { request, say, take } = yield* rig()
       yield* say(voiceState(home), voiceServer("before"))
@@ -23,7 +23,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "is answered neither by a server alone nor by the state of another channel",
+    "accepts neither a server alone nor the state of another channel as an answer",
     Effect.gen(function*() {
       const { request, say, take } = yield* rig()
       yield* say(voiceState(home), voiceServer("before"))
@@ -39,7 +39,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "leaves first where it has to, and waits for Discord to take note",
+    "leaves first if it has to, and waits until Discord has taken note",
     Effect.gen(function*() {
       const { request, say, take, waiting } = yield* rig()
       yield* say(voiceState(home), voiceServer("before"))
@@ -55,7 +55,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "asks all the same when Discord takes no note for two seconds",
+    "asks anyway if Discord does not take note within two seconds",
     Effect.gen(function*() {
       const { request, say, take } = yield* rig()
       yield* say(voiceState(home))
@@ -67,7 +67,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "leaves and comes again, once, where no server is named",
+    "leaves and joins again, once, if no server is named",
     Effect.gen(function*() {
       const { request, say, take, waiting } = yield* rig()
       const fiber = yield* request(home)
@@ -88,13 +88,13 @@ describe("Arrival", () => {
   )
 
   test(
-    "gives a server five seconds behind the voice state, however late that is",
+    "gives a server five seconds after the voice state, however late that is",
     Effect.gen(function*() {
       const { request, say, take, waiting } = yield* rig()
       yield* say(voiceState(home), voiceServer("before"))
       yield* request(home)
       yield* take
-      // where it was before is no answer
+      // the place from before is not an answer
       yield* Time.advance("9 seconds")
       yield* say(voiceState(home))
       yield* Time.advance("4900 millis")
@@ -105,7 +105,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "asks again in a new session, which knows nothing of the request",
+    "asks again in a new session, which does not know the request",
     Effect.gen(function*() {
       const { pushLifecycle, request, say, take } = yield* rig()
       const fiber = yield* request(home)
@@ -118,7 +118,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "gives Discord its time from when it was asked, however long that had to wait for the limit of messages",
+    "gives Discord its time from when it was asked, even if the message limit delayed that",
     Effect.gen(function*() {
       const { hold, release, request, take, waiting } = yield* rig()
       yield* hold
@@ -136,7 +136,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "says why Discord does not answer, if the gateway can tell",
+    "tells why Discord does not answer, if the gateway knows",
     Effect.gen(function*() {
       const { hold, pushLifecycle, release, request, say, take } = yield* rig()
       const refused = yield* request(other)
@@ -148,7 +148,7 @@ describe("Arrival", () => {
       assert(result._tag === "Failure")
       assert.deepInclude(result.failure.reason, { _tag: "NotAdmitted", channelId: other, obstacle: "Connect" })
 
-      // who waits for the limit, or for a gateway that is away, was not refused
+      // a request that waits for the limit, or for a gateway that is away, was not refused
       yield* hold
       const waiting = yield* request(other)
       yield* Time.advance("1 minute")
@@ -162,7 +162,7 @@ describe("Arrival", () => {
       yield* Time.advance("2 seconds")
       assert.strictEqual(yield* outcome(waiting), "NotAdmitted")
 
-      // nor who was let in, and waits for a voice server
+      // nor was one that was admitted, and waits for a voice server
       const halfway = yield* request(other)
       yield* take
       yield* say(voiceState(other))
@@ -176,12 +176,12 @@ describe("Arrival", () => {
 
   for (
     const [name, where, missing] of [
-      ["moved on, and is missed the server of", other, "VOICE_SERVER_UPDATE"],
-      ["removed from, and is missed all of", null, "both"]
+      ["moves the bot on, and misses a server", other, "VOICE_SERVER_UPDATE"],
+      ["removes the bot, and misses both", null, "both"]
     ] as const
   ) {
     test(
-      `was let into a channel that a moderator has it ${name}`,
+      `times out if a moderator ${name}`,
       Effect.gen(function*() {
         const { request, say, take } = yield* rig()
         const fiber = yield* request(home)
@@ -196,7 +196,7 @@ describe("Arrival", () => {
 
   let questions = 0
   test(
-    "asks the gateway two seconds after Discord was asked, and once about each request",
+    "asks the gateway two seconds after it asked Discord, and once for each request",
     Effect.gen(function*() {
       questions = 0
       const { hold, pushLifecycle, release, request, take } = yield* rig()
@@ -222,7 +222,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "does not take for a refusal that its request waits for the limit of messages in a gateway that has taken it",
+    "does not mistake a request that waits for the message limit inside the gateway for a refusal",
     Effect.gen(function*() {
       const { queueing, request, take } = yield* rig()
       queueing(true)
@@ -238,7 +238,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "goes on waiting where the gateway fails to find out",
+    "continues to wait if the gateway fails to find out",
     Effect.gen(function*() {
       const { request, take } = yield* rig()
       const fiber = yield* request(other)
@@ -256,7 +256,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "waits for the whole of its time where the gateway finds nothing in the way",
+    "waits for all of its time if the gateway finds no obstacle",
     Effect.gen(function*() {
       const { request, take } = yield* rig()
       const fiber = yield* request(other)
@@ -270,7 +270,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "waits for a gateway that is away no longer than it is told to",
+    "waits for a gateway that is away only until its timeout, but for held-back requests longer",
     Effect.gen(function*() {
       const { gateway, hold, request } = yield* rig()
       yield* hold
@@ -294,7 +294,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "does not come again for a server where it is elsewhere by then",
+    "does not leave and join again for a server if the bot is elsewhere by then",
     Effect.gen(function*() {
       const { request, say, take, waiting } = yield* rig()
       const fiber = yield* request(home)
@@ -310,7 +310,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "fails with why the gateway does not know who we are",
+    "fails with the reason why the gateway does not know the bot's user",
     Effect.gen(function*() {
       const { request } = yield* rig(VoiceError.fail(new VoiceError.GatewayFailed({ detail: "no id" })))
       yield* Time.advance("1 millis")
@@ -319,7 +319,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "fails with what the gateway fails with",
+    "fails with the failure of the gateway",
     Effect.gen(function*() {
       const { end, push, refuse, request } = yield* rig()
       yield* refuse(new VoiceError.GatewayUnreachable({ url: "wss://gateway.example", detail: "" }))
@@ -350,7 +350,7 @@ describe("Arrival", () => {
   ) {
     test(
       `misses ${missing ?? "nothing"} after ${events.map(({ _tag }) => _tag).join(", ") || "nothing"}${
-        hadState ? ", with the state of before" : ""
+        hadState ? ", with the former state" : ""
       }`,
       Effect.gen(function*() {
         const { say, whereabouts } = yield* rig()
@@ -365,7 +365,7 @@ describe("Arrival", () => {
   }
 
   test(
-    "says what is missing when its time is up, and how long that was",
+    "reports what is missing when its time is up, and how long that was",
     Effect.gen(function*() {
       for (
         const [missing, userId, event] of [
@@ -389,7 +389,7 @@ describe("Arrival", () => {
   )
 
   test(
-    "is not refused where an answer came while the gateway looked for what is in the way",
+    "is not refused if an answer comes while the gateway looks for an obstacle",
     Effect.gen(function*() {
       const { gateway, say } = yield* rig()
       const obstacle = () => Effect.delay(Effect.succeed("Connect" as const), "1 second")

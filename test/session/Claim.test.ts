@@ -9,7 +9,7 @@ const guildId = GuildId.make("1")
 const target = { channelId: ChannelId.make("2") }
 
 describe("Claim", () => {
-  it.effect("is one's at a time, also where fibers take turns between any two steps", () =>
+  it.effect("has one holder at a time, wherever fibers take turns", () =>
     Effect.gen(function*() {
       const gateway = yield* Gateway.Gateway
       for (let ops = 3; ops < 12; ops++) {

@@ -34,7 +34,7 @@ const using = Effect.fnUntraced(function*(
   return { fake, release: Scope.close(scope, Exit.void) }
 })
 
-/** A connection that writes down how tracks are handed to it, and tells what it is told to. */
+/** A connection that logs how tracks are handed to it, and reports the events that a test gives it. */
 const recording = Effect.fnUntraced(function*(
   conduit: Conduit.Conduit,
   change: Partial<VoiceDriver.VoiceConnection> = {},
@@ -60,7 +60,7 @@ const recording = Effect.fnUntraced(function*(
   return { fake, release, log, tell }
 })
 
-/** What is told in this conduit, by its tags and the numbers of tracks. */
+/** What this conduit reports: the tags, with the numbers of tracks. */
 const telling = Effect.fnUntraced(function*(conduit: Conduit.Conduit) {
   const told: Array<string> = []
   yield* conduit.observe({
@@ -77,7 +77,7 @@ const filled = (count: number) => {
 }
 
 describe("Conduit", () => {
-  it.effect("hands what plays from one connection to the next, and holds it in between", () =>
+  it.effect("hands tracks that play from one connection to the next, and holds them in between", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const ring = filled(6)
@@ -100,7 +100,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual([first, second, third].map(taken), [[0, 1, 2], [3], [4]])
     }))
 
-  it.effect("tells what happens in its own numbers, and nothing of a track that is gone", () =>
+  it.effect("reports events with its own track numbers, and none of a track that is gone", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const seen: Array<Event.Event> = []
@@ -124,7 +124,7 @@ describe("Conduit", () => {
       assert.include(another.fake.log, "detach 1")
     }))
 
-  it.effect("tells each connection how it is muted and what it speaks", () =>
+  it.effect("tells each connection whether it is muted, and its speaking flags", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       yield* conduit.setMuted(true)
@@ -137,7 +137,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(second.fake.log, ["speaking 5"])
     }))
 
-  it.effect("listens on every connection while somebody reads, and on none otherwise", () =>
+  it.effect("listens on every connection while somebody reads, and otherwise on none", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       let listening = 0
@@ -184,14 +184,14 @@ describe("Conduit", () => {
       yield* conduit.setDeaf(false)
       yield* conduit.setDeaf(false)
       assert.deepStrictEqual(log, ["listen"], "once")
-      // another reader is heard of without a break
+      // another reader comes and goes without a break
       yield* Effect.scoped(conduit.read({ ...reader }))
       assert.deepStrictEqual(log, ["listen", "relisten", "relisten"])
       yield* conduit.setDeaf(true)
       assert.deepStrictEqual(log.slice(3), ["stop"])
     }))
 
-  it.effect("goes on listening where a moderator does what has nothing to do with it", () =>
+  it.effect("listens again only if a moderator really changes whether it is deaf", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const told: Array<boolean> = []
@@ -239,7 +239,7 @@ describe("Conduit", () => {
 
   for (const deed of ["attach", "pause", "detach"] as const) {
     for (const when of ["is asked how it is encrypted", "takes a track"] as const) {
-      it.effect(`plays what is left as it is left: ${deed} while a connection that comes up ${when}`, () =>
+      it.effect(`leaves tracks in their last state: ${deed} while a connection that comes up ${when}`, () =>
         Effect.gen(function*() {
           const conduit = yield* Conduit.make(16)
           const first = deed === "attach" ? undefined : yield* conduit.attach(filled(5))
@@ -271,7 +271,7 @@ describe("Conduit", () => {
     }
   }
 
-  it.effect("says nothing of the end of a connection, which another one may follow", () =>
+  it.effect("does not report the end of a connection that another one may follow", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const told = yield* telling(conduit)
@@ -283,7 +283,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(told, ["Heartbeat", "Ended"])
     }))
 
-  it.effect("leaves the connection of the moment alone when a former one ends late", () =>
+  it.effect("leaves the current connection alone when a former one ends late", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const former = yield* using(conduit)
@@ -293,7 +293,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(log, ["attach 10 after nothing"])
     }))
 
-  it.effect("keeps what waits for what plays, over a lost connection too", () =>
+  it.effect("keeps a track waiting for the one that plays, even across a lost connection", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const told: Array<string> = []
@@ -324,14 +324,14 @@ describe("Conduit", () => {
       observer?.onEvent({ _tag: "TrackDrained", track: inner - 1 })
       observer?.onEvent({ _tag: "TrackStarted", track: inner })
       assert.deepStrictEqual(told, ["TrackDrained 1", "TrackStarted 2"])
-      // it does not wait any more
+      // it waits no longer
       yield* conduit.attach(filled(5), { after: 3 })
       yield* conduit.detach(second)
       observer?.onEvent({ _tag: "TrackStarted", track: inner })
       assert.deepStrictEqual(told.slice(2), ["TrackStarted 3"])
     }))
 
-  it.effect("holds what plays and what is attached meanwhile, whatever is paused, until it is released", () =>
+  it.effect("holds tracks that play or are attached meanwhile, whatever is paused, until it is released", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const { log } = yield* recording(conduit)
@@ -353,7 +353,7 @@ describe("Conduit", () => {
       ])
     }))
 
-  it.effect("leaves paused what was paused before it was held, which takes no time", () =>
+  it.effect("leaves a track paused that was paused before the hold, which takes no time then", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const { log } = yield* recording(conduit)
@@ -364,7 +364,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(log, ["attach 10 after nothing", "pause 10", "pause 10", "pause 10"])
     }))
 
-  it.effect("takes no time to be held when it is, and says nothing when it is released and was not held", () =>
+  it.effect("takes no time to be held again, and does nothing if it is released without a hold", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const { log } = yield* recording(conduit)
@@ -376,7 +376,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(log, ["attach 10 after nothing", "pause 10", "pause 10"])
     }))
 
-  it.effect("is not held any more on another connection", () =>
+  it.effect("is no longer held on another connection", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const first = yield* recording(conduit)
@@ -389,12 +389,12 @@ describe("Conduit", () => {
 
   for (
     const [how, event, told] of [
-      ["what plays has drained", { _tag: "TrackDrained", track: 10 }, ["TrackDrained 1"]],
+      ["the playing one has drained", { _tag: "TrackDrained", track: 10 }, ["TrackDrained 1"]],
       ["it has started", { _tag: "TrackStarted", track: 11 }, ["TrackStarted 2"]],
-      ["what plays is detached", undefined, []]
+      ["the playing one is detached", undefined, []]
     ] as const
   ) {
-    it.effect(`goes over to what waits when ${how}, which waits for nothing any more`, () =>
+    it.effect(`moves on to a waiting track when ${how}, and lets it wait for nothing any more`, () =>
       Effect.gen(function*() {
         const conduit = yield* Conduit.make(16)
         const seen = yield* telling(conduit)
@@ -404,7 +404,7 @@ describe("Conduit", () => {
         if (event === undefined) yield* conduit.detach(former)
         else first.tell(event)
         assert.deepStrictEqual(seen, [...told])
-        // the former one is nothing to this conduit any more
+        // the former track no longer concerns this conduit
         first.tell({ _tag: "TrackStarving", track: 10 })
         first.tell({ _tag: "TrackStarving", track: 11 })
         assert.deepStrictEqual(seen.slice(told.length), ["TrackStarving 2"])
@@ -414,7 +414,7 @@ describe("Conduit", () => {
       }))
   }
 
-  it.effect("lets what waited play on the next connection when what played was detached", () =>
+  it.effect("plays a waiting track on the next connection if the former track was detached", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const first = yield* recording(conduit)
@@ -427,7 +427,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(second.log, ["attach 10 after nothing"])
     }))
 
-  it.effect("gives another connection nothing of which all was sent, and tells that once", () =>
+  it.effect("does not hand on a track that was sent completely, and reports its end once", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(1)
       const told = yield* telling(conduit)
@@ -443,7 +443,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(told.filter((what) => what.startsWith("Track")), ["TrackDrained 1", "TrackDrained 2"])
     }).pipe(Effect.scoped))
 
-  it.effect("lets nothing wait where nothing plays", () =>
+  it.effect("lets no track wait if nothing plays", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const seen = yield* telling(conduit)
@@ -454,7 +454,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(seen, ["TrackStarving 1"])
     }))
 
-  it.effect("forgets what waited when something plays in place of all", () =>
+  it.effect("forgets a waiting track when another one replaces everything", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const seen = yield* telling(conduit)
@@ -470,7 +470,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(second.log, ["attach 10 after nothing"])
     }))
 
-  it.effect("says nothing of a former connection's tracks to one that takes none", () =>
+  it.effect("reports nothing for tracks that a connection did not take, and sends it no commands for them", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const seen = yield* telling(conduit)
@@ -487,7 +487,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(second.log, [])
     }))
 
-  it.effect("knows who was there at the end of the last connection, and tells observers of each", () =>
+  it.effect("knows who was there when the last connection ended, and tells observers of each connection", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       let connections = 0
@@ -506,7 +506,7 @@ describe("Conduit", () => {
       assert.strictEqual(connections, 2)
     }))
 
-  it.effect("tells what comes of an event behind it, to everybody, and its end last", () =>
+  it.effect("reports what follows from an event after it, to every observer, and its end last", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const [ann, bob] = [UserId.make("5"), UserId.make("6")]
@@ -529,7 +529,7 @@ describe("Conduit", () => {
       assert.deepStrictEqual(seen, ["UserDisconnected", "MemberChanged", "Ended", "over"])
     }))
 
-  it.effect("tells an observer nothing after its scope", () =>
+  it.effect("reports nothing to an observer whose scope has closed", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const told = yield* Effect.scoped(telling(conduit))
@@ -566,7 +566,7 @@ describe("Conduit", () => {
       }))
   }
 
-  it.effect("tells of encryption that came while a connection came up, and that it ends with the connection", () =>
+  it.effect("reports encryption that came while a connection came up, and that it ends with it", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const seen: Array<Event.Event> = []
@@ -586,7 +586,7 @@ describe("Conduit", () => {
       const second = yield* using(conduit, { e2ee: Effect.succeed(plain) })
       yield* second.release
       assert.deepStrictEqual(seen, [])
-      // in place of one whose group had another code
+      // a connection that replaces one whose group had another code
       const third = yield* using(conduit, encrypted)
       const next = { ...e2ee, membership: { epoch: 3, privacyCode: "2".repeat(30), members: [UserId.make("5")] } }
       const fourth = yield* using(conduit, { ...encrypted, e2ee: Effect.succeed(next) })
@@ -599,7 +599,7 @@ describe("Conduit", () => {
         { _tag: "E2eeChanged", e2ee: next },
         { _tag: "E2eeChanged", e2ee: plain }
       ])
-      // without a group yet, and on the way from one version to the other
+      // without a group yet, and between two versions
       for (const next of [{ version: 1, transitioning: false }, { version: 0, transitioning: true }]) {
         const { release } = yield* using(conduit, { e2ee: Effect.succeed(next) })
         yield* release
@@ -607,7 +607,7 @@ describe("Conduit", () => {
       }
     }))
 
-  it.effect("says of what needs a connection whether there will be one again", () =>
+  it.effect("says if there will be a connection again in errors of calls that need one", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const message = Effect.map(Effect.flip(conduit.statistics), ({ reason }) => reason.message)

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { Deadline } from "../../src/session/Deadline.ts"
 
 describe("Deadline", () => {
-  it.effect("gives Discord its time anew that was asked late, also where it is asked again meanwhile", () =>
+  it.effect("gives Discord its full time if it was asked late, even if it is asked again meanwhile", () =>
     Effect.gen(function*() {
       let isHeldBack = true
       const deadline = new Deadline(yield* Clock.Clock, Duration.seconds(15), () => isHeldBack)
@@ -12,7 +12,7 @@ describe("Deadline", () => {
       deadline.asking()
       yield* TestClock.adjust("10 seconds")
       deadline.asked()
-      // 25 seconds in all; another request waits for the limit when the first 15 are over
+      // 25 seconds in total; another request waits for the limit when the first 15 are over
       yield* TestClock.adjust("2 seconds")
       deadline.asking()
       yield* TestClock.adjust("4 seconds")
@@ -23,7 +23,7 @@ describe("Deadline", () => {
       assert.isDefined(waiting.pollUnsafe())
     }))
 
-  it.effect("gives Discord its time anew where the limit was met and was over before it was asked", () =>
+  it.effect("gives Discord its full time if the limit was met and was over before it was asked", () =>
     Effect.gen(function*() {
       let isHeldBack = false
       const deadline = new Deadline(yield* Clock.Clock, Duration.seconds(15), () => isHeldBack)
@@ -40,7 +40,7 @@ describe("Deadline", () => {
       assert.isDefined(waiting.pollUnsafe())
     }))
 
-  it.effect("gives Discord its time anew where the limit was met behind the question and holds on", () =>
+  it.effect("gives Discord its full time if the limit was met before it was asked and still holds", () =>
     Effect.gen(function*() {
       let isHeldBack = false
       const deadline = new Deadline(yield* Clock.Clock, Duration.seconds(15), () => isHeldBack)
@@ -55,7 +55,7 @@ describe("Deadline", () => {
       assert.isDefined(waiting.pollUnsafe())
     }))
 
-  it.effect("waits for what is held back, and no longer than a second beyond", () =>
+  it.effect("waits for a request that is held back, and for at most a second after that", () =>
     Effect.gen(function*() {
       let isHeldBack = true
       const deadline = new Deadline(yield* Clock.Clock, Duration.seconds(15), () => isHeldBack)
@@ -69,9 +69,9 @@ describe("Deadline", () => {
       assert.strictEqual(deadline.elapsedMs(), 61_000)
     }))
 
-  it.effect("is over when what is left is less than a nanosecond", () =>
+  it.effect("is over when less than a nanosecond is left", () =>
     Effect.gen(function*() {
-      // 35.00198 + 15000 is a little more than 15035.00198 in numbers of JavaScript
+      // 35.00198 + 15000 is slightly more than 15035.00198 in the numbers of JavaScript
       const asked = Duration.nanos(35_001_980n)
       const deadline = new Deadline(yield* Clock.Clock, Duration.seconds(15), () => true)
       const waiting = yield* Effect.forkChild(deadline.expiry, { startImmediately: true })

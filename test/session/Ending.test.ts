@@ -21,7 +21,7 @@ const quiet: Playing = {
 }
 
 describe("Ending", () => {
-  it.effect("of a session that is left is no death, and nothing is said of it", () => {
+  it.effect("is no failure if a session is left, and nothing is logged", () => {
     const said: Array<unknown> = []
     return Effect.gen(function*() {
       const it = yield* Rig.make()
@@ -36,7 +36,7 @@ describe("Ending", () => {
     }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))])))
   })
 
-  it.effect("of a session whose driver dies is told to the log and to who waits for it, and its guild is free", () => {
+  it.effect("reports a defect of the driver to the log and to waiting callers, and frees the guild", () => {
     const said: Array<unknown> = []
     return Effect.gen(function*() {
       let connects = 0
@@ -57,7 +57,7 @@ describe("Ending", () => {
     }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))])))
   })
 
-  it.effect("of a session that is left is the end of everything that is read of it, whoever reads", () =>
+  it.effect("ends every stream of a session that is left, whoever reads it", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const scope = yield* Scope.make()
@@ -75,7 +75,7 @@ describe("Ending", () => {
       assert.deepStrictEqual(outlasting.map((fiber) => fiber.pollUnsafe()?._tag), Array(5).fill("Success"))
     }))
 
-  it.effect("is heard by who watches the session before who waits for it", () =>
+  it.effect("is reported to those who watch a session before those who wait for it", () =>
     Effect.gen(function*() {
       const heard: Array<string> = []
       const it = yield* Rig.make({ policy: VoiceSession.policyNever })
@@ -93,7 +93,7 @@ describe("Ending", () => {
       assert.deepStrictEqual(heard, ["Ready", "Closed", "waits"])
     }))
 
-  it.effect("of a session that is lost closes its scope behind the ends of its tracks, and not before", () =>
+  it.effect("closes the scope of a lost session after the ends of its tracks, and not before", () =>
     Effect.gen(function*() {
       const outer = yield* Effect.scope
       const scope = yield* Scope.fork(outer)

@@ -15,14 +15,14 @@ const guilds = Array.from({ length: 50 }, (_, index) => GuildId.make(String(100 
 
 const places = guilds.map((guildId) => ({ guildId, channelId: Rig.home }))
 
-/** Discord lets everybody in, and answers nobody who leaves. */
+/** Discord admits the bot everywhere, and answers no leave. */
 const answer = ({ channel_id, guild_id }: Gateway.VoiceStateRequest): ReadonlyArray<Gateway.GatewayEvent> =>
   channel_id === null ? [] : [
     { _tag: "VoiceState", state: { ...Rig.stateOf(channel_id), guild_id } },
     { _tag: "VoiceServer", server: { guild_id, endpoint: "voice.example:443", token: "token" } }
   ]
 
-/** A voice server that does not answer a close takes a second. */
+/** Closing takes a second with a voice server that does not answer a close. */
 const slow = Layer.effect(
   VoiceDriver.VoiceDriver,
   Effect.map(VoiceDriver.VoiceDriver, ({ connect }) => ({
@@ -52,7 +52,7 @@ const ways = {
 
 describe("Farewell", () => {
   for (const [name, make] of Object.entries(ways)) {
-    it.effect(`of fifty sessions ${name} takes as long as that of one, where nobody answers`, () =>
+    it.effect(`of fifty sessions ${name} takes as long as of one if nobody answers`, () =>
       Effect.gen(function*() {
         const gateway = yield* MockGateway.MockGateway
         const scope = yield* make
@@ -67,7 +67,7 @@ describe("Farewell", () => {
       }).pipe(Effect.provide(layer)))
   }
 
-  it.effect("of fifty sessions one after another waits once for a gateway that stays away, and says nothing of it", () => {
+  it.effect("of fifty sessions in turn waits once for a gateway that stays away, without a warning", () => {
     const warnings: Array<string> = []
     const logger = Logger.make(({ logLevel, message }) => {
       if (logLevel === "Warn") warnings.push(String(message))
@@ -90,7 +90,7 @@ describe("Farewell", () => {
     ]))
   })
 
-  it.effect("warns once of a gateway that lets many down at the same time", () => {
+  it.effect("warns once about a gateway that fails many sessions at the same time", () => {
     const warnings: Array<string> = []
     const logger = Logger.make(({ logLevel, message }) => {
       if (logLevel === "Warn") warnings.push(String(message))

@@ -14,7 +14,7 @@ const server = (guildId: GuildId, token: string): Gateway.GatewayEvent => ({
   server: { guild_id: guildId, token, endpoint: null }
 })
 
-/** What somebody who listens for a guild hears. */
+/** What a listener for a guild hears. */
 const listen = (gateway: Gateway.Gateway["Service"], guildId: GuildId) =>
   Effect.gen(function*() {
     const heard: Array<string> = []
@@ -26,7 +26,7 @@ const listen = (gateway: Gateway.Gateway["Service"], guildId: GuildId) =>
     return heard
   })
 
-/** The gateway, and how many subscriptions of its events there are. */
+/** The gateway, and how many subscriptions to its events there are. */
 const counted = Effect.gen(function*() {
   const gateway = yield* Gateway.Gateway
   const mock = yield* MockGateway.MockGateway
@@ -42,7 +42,7 @@ const counted = Effect.gen(function*() {
 })
 
 describe("GuildEvents", () => {
-  it.effect("follows those who are in voice for as long as somebody listens", () =>
+  it.effect("follows the occupants of a guild's voice channels as long as somebody listens", () =>
     Effect.gen(function*() {
       const looks = new Set<(guildId: GuildId) => void>()
       const gateway: Gateway.Gateway["Service"] = {
@@ -72,7 +72,7 @@ describe("GuildEvents", () => {
       assert.strictEqual(looks.size, 0)
     }).pipe(Effect.provide(MockGateway.layer())))
 
-  it.effect("gives each listener the events of its guild, and all the lifecycle, over one subscription", () =>
+  it.effect("gives each listener the events of its guild, and the whole lifecycle, over one subscription", () =>
     Effect.gen(function*() {
       const { gateway, mock, open } = yield* counted
       const here = yield* listen(gateway, ours)
@@ -91,7 +91,7 @@ describe("GuildEvents", () => {
       assert.deepStrictEqual(open, { now: 1, ever: 1 })
     }).pipe(Effect.provide(MockGateway.layer())))
 
-  it.effect("tells of a shard only those whose guild it has", () =>
+  it.effect("reports a shard's lifecycle only to listeners whose guild it serves", () =>
     Effect.gen(function*() {
       const { gateway, mock } = yield* counted
       const here = yield* listen(gateway, ours)
@@ -102,7 +102,7 @@ describe("GuildEvents", () => {
       assert.deepStrictEqual([here, there], [["Resumed"], ["NewSession", "Resumed"]])
     }).pipe(Effect.provide(MockGateway.layer())))
 
-  it.effect("ends its subscription with the last listener, and begins another for the next", () =>
+  it.effect("ends its subscription with the last listener, and begins another for the next one", () =>
     Effect.gen(function*() {
       const { gateway, mock, open } = yield* counted
       const [first, second] = [yield* Scope.make(), yield* Scope.make()]
@@ -121,7 +121,7 @@ describe("GuildEvents", () => {
       assert.deepStrictEqual(open, { now: 1, ever: 2 })
     }).pipe(Effect.provide(MockGateway.layer())))
 
-  it.effect("goes on with one listener of a guild when another one has gone", () =>
+  it.effect("keeps a listener of a guild when another one leaves", () =>
     Effect.gen(function*() {
       const { gateway, mock } = yield* counted
       const stays = yield* listen(gateway, ours)
@@ -131,7 +131,7 @@ describe("GuildEvents", () => {
       assert.deepStrictEqual(stays, ["heard"])
     }).pipe(Effect.provide(MockGateway.layer())))
 
-  it.effect("tells why nothing comes any more, also those who come later", () =>
+  it.effect("reports why nothing comes any more, also to later listeners", () =>
     Effect.gen(function*() {
       const { gateway, mock } = yield* counted
       const before = yield* listen(gateway, ours)
@@ -141,7 +141,7 @@ describe("GuildEvents", () => {
       assert.deepStrictEqual(yield* listen(gateway, theirs), ["GatewayUnreachable"])
     }).pipe(Effect.provide(MockGateway.layer())))
 
-  it.effect("begins anew with a gateway that had ended, once nobody listens", () =>
+  it.effect("subscribes again to a gateway that had ended, once nobody listens", () =>
     Effect.gen(function*() {
       const { gateway } = yield* counted
       const streams = [Stream.empty, Stream.never]
@@ -162,7 +162,7 @@ describe("GuildEvents", () => {
       ["has died", Effect.succeed(Stream.die("odd"))]
     ] as const
   ) {
-    it.effect(`takes a stream that ${how} for a gateway that has failed`, () =>
+    it.effect(`treats a stream that ${how} as a failed gateway`, () =>
       Effect.gen(function*() {
         const { gateway } = yield* counted
         const heard = yield* listen({ ...gateway, subscribe, lifecycle: Option.none() }, ours)
@@ -171,7 +171,7 @@ describe("GuildEvents", () => {
       }).pipe(Effect.provide(MockGateway.layer())))
   }
 
-  it.effect("lets go of a gateway that cannot be subscribed to yet, and of no other listener", () =>
+  it.effect("lets a listener give up before it could subscribe, without losing another one", () =>
     Effect.gen(function*() {
       const { gateway, mock, open } = yield* counted
       const loggedIn = yield* Deferred.make<void>()

@@ -27,7 +27,7 @@ const test = (name: string, body: (given: Effect.Success<typeof rig>) => Effect.
   )
 
 describe("Leaves", () => {
-  test("knows the answer to what a request has followed, once for each", ({ make }) => {
+  test("recognizes the answer to a leave that a request has followed, once for each leave", ({ make }) => {
     const leaves = make()
     assert.isFalse(leaves.answered())
     leaves.say().sent()
@@ -40,7 +40,7 @@ describe("Leaves", () => {
     assert.isFalse(leaves.answered())
   })
 
-  test("waits ten seconds for an answer, counted from when it was sent", ({ make, pass }) => {
+  test("waits ten seconds for an answer, counted from when the leave was sent", ({ make, pass }) => {
     const leaves = make()
     const leave = leaves.say()
     leaves.asked()
@@ -54,7 +54,7 @@ describe("Leaves", () => {
     assert.isFalse(leaves.answered())
   })
 
-  test("hands over nothing that was said in an outage, which nobody has heard", ({ make, pass }) => {
+  test("hands over no leave that was sent in an outage, where nobody received it", ({ make, pass }) => {
     const former = make()
     former.say().sent()
     pass(1n)
@@ -69,7 +69,7 @@ describe("Leaves", () => {
     assert.deepStrictEqual([next.answered(), next.answered()], [true, false])
   })
 
-  test("hands over what was said behind an outage", ({ make, pass }) => {
+  test("hands over a leave that was sent after an outage", ({ make, pass }) => {
     const former = make()
     former.out()
     pass(5n)
@@ -82,7 +82,7 @@ describe("Leaves", () => {
     assert.isTrue(next.answered())
   })
 
-  test("expects nothing of what was never sent", ({ make }) => {
+  test("expects no answer to a leave that was never sent", ({ make }) => {
     const leaves = make()
     const leave = leaves.say()
     leaves.asked()
@@ -90,7 +90,7 @@ describe("Leaves", () => {
     assert.isFalse(leaves.answered())
   })
 
-  test("expects nothing of what the former main session was told, but of what waited for the next", ({ make, pass }) => {
+  test("expects no answer from a former main session, except to leaves that waited for the next", ({ make, pass }) => {
     const leaves = make()
     const open = () => {
       leaves.asked()
@@ -109,7 +109,7 @@ describe("Leaves", () => {
     leaves.newSession()
     waits.sent()
     assert.isTrue(open())
-    // the first loss counts, and what was sent at once after it
+    // the first loss counts, and so does what was sent right after it
     leaves.lost()
     leaves.say().sent()
     pass(1n)
@@ -127,7 +127,7 @@ describe("Leaves", () => {
     assert.isFalse(open())
   })
 
-  test("expects no answer any more where another channel was let into than the one asked for in vain before", ({ make }) => {
+  test("expects no answer to a leave after a request in vain once another channel was granted", ({ make }) => {
     const former = make()
     former.say(home).sent()
     former.say(other).sent()
@@ -143,7 +143,7 @@ describe("Leaves", () => {
     leaves.granted(home)
     leaves.granted(other)
     assert.isFalse(leaves.answered())
-    // one that was said in a channel is answered, wherever a moderator has moved us before
+    // a leave from within a channel is answered, wherever a moderator has moved the bot before
     leaves.say().sent()
     leaves.asked()
     leaves.granted(other)
@@ -155,7 +155,7 @@ describe("Leaves", () => {
     assert.isTrue(leaves.answered())
   })
 
-  test("hands over what is open to the next session in the guild, and to no other", ({ make, pass }) => {
+  test("hands over open leaves to the next session in the guild, and to no other", ({ make, pass }) => {
     const former = make()
     const waits = former.say()
     former.handOver()
@@ -173,7 +173,7 @@ describe("Leaves", () => {
     assert.isFalse(last.answered())
   })
 
-  test("knows the answer to what was followed by the will to ask, if nothing else", ({ make }) =>
+  test("recognizes the answer to a leave that only an interrupted request has followed", ({ make }) =>
     Effect.gen(function*() {
       const leaves = make()
       const waits = leaves.say()
@@ -182,7 +182,7 @@ describe("Leaves", () => {
       assert.isTrue(leaves.answered())
     }))
 
-  test("counts an outage from when it was first told of, and a loss of the main session, too", ({ make, pass }) => {
+  test("counts an outage, or a loss of the main session, from when it was first reported", ({ make, pass }) => {
     const [leaves, others] = [make(), make(GuildId.make("77"))]
     leaves.out()
     others.lost()
@@ -199,7 +199,7 @@ describe("Leaves", () => {
     assert.isTrue(others.answered(), "it has waited for the next session")
   })
 
-  test("expects no answer to what was said in an outage, but at its end, when it may have been heard", ({ make, pass }) => {
+  test("expects no answer to a leave in an outage, except just before its end", ({ make, pass }) => {
     for (const [before, answers] of [[1n, [true, false]], [0n, [true, true]]] as const) {
       const leaves = make()
       leaves.out()
@@ -208,7 +208,7 @@ describe("Leaves", () => {
       leaves.asked()
       pass(before)
       leaves.back()
-      // as who does not know whether it was heard
+      // a session does this that does not know whether the first one was received
       leaves.say().sent()
       leaves.asked()
       assert.deepStrictEqual<ReadonlyArray<boolean>>(
@@ -220,7 +220,7 @@ describe("Leaves", () => {
   })
 
   for (const how of ["sent", "failed"] as const) {
-    test(`is settled when the last that waited was ${how}`, ({ make }) =>
+    test(`is settled when the last leave that waited was ${how}`, ({ make }) =>
       Effect.gen(function*() {
         const former = make()
         former.say().sent()

@@ -12,14 +12,14 @@ const connecting: State = { _tag: "Connecting", endpoint: "voice.example", chann
 
 const error = VoiceError.make(new VoiceError.CallEnded({ guildId, channelId }))
 
-/** A life, and the scope that it ends with. */
+/** A lifetime, and the scope that it ends with. */
 const rig = Effect.gen(function*() {
   const scope = yield* Scope.fork(yield* Effect.scope)
   return { scope, life: yield* Scope.provide(Lifetime.make(channelId), scope) }
 })
 
 describe("Lifetime", () => {
-  it.effect("shows what the session is doing, to the end", () =>
+  it.effect("shows what the session is doing, until its end", () =>
     Effect.gen(function*() {
       const { life } = yield* rig
       const watching = yield* Effect.forkChild(Stream.runCollect(life.changes), { startImmediately: true })
@@ -33,7 +33,7 @@ describe("Lifetime", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(life.changes), [{ _tag: "Closed", error }])
     }))
 
-  it.effect("ends once, and shows nothing else from then on", () =>
+  it.effect("ends once, and shows nothing else afterwards", () =>
     Effect.gen(function*() {
       const { life } = yield* rig
       yield* life.end()
@@ -42,7 +42,7 @@ describe("Lifetime", () => {
       assert.deepStrictEqual(life.state(), { _tag: "Closed" })
     }))
 
-  it.effect("lets nothing be done behind the end, also what was asked for before", () =>
+  it.effect("allows no operation after the end, even if it was created before", () =>
     Effect.gen(function*() {
       const { life } = yield* rig
       const doing = life.live("Singing", Effect.succeed("la"))
@@ -58,7 +58,7 @@ describe("Lifetime", () => {
       ["fails with the reason of any other end", error, Exit.fail(error)]
     ] as const
   ) {
-    it.effect(`is waited for until the scope has closed, and ${name}`, () =>
+    it.effect(`is awaited until the scope has closed, which ${name}`, () =>
       Effect.gen(function*() {
         const { life, scope } = yield* rig
         const waiting = yield* Effect.forkChild(Effect.exit(life.awaitClosed), { startImmediately: true })
@@ -71,7 +71,7 @@ describe("Lifetime", () => {
       }))
   }
 
-  it.effect("dies with a defect, whatever it ends with", () =>
+  it.effect("dies of a defect, whatever it ends with", () =>
     Effect.gen(function*() {
       const { life, scope } = yield* rig
       life.die(Cause.die("broken"))

@@ -14,7 +14,7 @@ const [ann, bob] = [UserId.make("2"), UserId.make("3")] as const
 
 const turns = Effect.repeat(Effect.yieldNow, { times: 20 })
 
-/** A session in a channel where the voice gateway and the main gateway say what the test does. */
+/** A session in a channel. The test decides what the voice gateway and the main gateway say. */
 const joined = Effect.gen(function*() {
   const rig = yield* Rig.make()
   const session = yield* rig.join
@@ -34,7 +34,7 @@ const joined = Effect.gen(function*() {
 const of = (session: VoiceSession.VoiceSession) => Effect.map(session.members, (members) => [...members.values()])
 
 describe("members", () => {
-  it.effect("have nothing but an id where the voice gateway alone knows them", () =>
+  it.effect("have only what the voice gateway says if nobody else knows them", () =>
     Effect.scoped(Effect.gen(function*() {
       const { follow, session, tell } = yield* joined
       yield* tell({ _tag: "UsersConnected", userIds: [ann] })
@@ -44,7 +44,7 @@ describe("members", () => {
       assert.deepStrictEqual(yield* take, [[bob, { userId: bob }]])
       yield* tell({ _tag: "Speaking", userId: bob, ssrc: Ssrc.make(5), flags: 0 })
       assert.deepStrictEqual(yield* take, [])
-      // platforms that are new are not known
+      // unknown platforms are omitted
       yield* tell({ _tag: "Described", userId: ann, platform: 4 })
       assert.deepStrictEqual(yield* take, [])
       yield* tell({ _tag: "Described", userId: ann, platform: 2, video: true })
@@ -56,7 +56,7 @@ describe("members", () => {
       assert.deepStrictEqual(yield* of(session), [{ userId: bob }])
     })))
 
-  it.effect("are told behind what they come of", () =>
+  it.effect("are reported after the event that changes them", () =>
     Effect.scoped(Effect.gen(function*() {
       const { lose, session, tell } = yield* joined
       const told: Array<string> = []
@@ -80,14 +80,14 @@ describe("members", () => {
       assert.deepStrictEqual(told, [])
     })))
 
-  it.effect("are shown by the main gateway as soon as it speaks of them, whether anybody has asked or not", () =>
+  it.effect("include what the main gateway says, whether or not anybody has asked", () =>
     Effect.scoped(Effect.gen(function*() {
       const { say, session, tell } = yield* joined
       yield* tell({ _tag: "UsersConnected", userIds: [ann] })
       yield* tell({ _tag: "Described", userId: ann, video: false })
       const state = Rig.stateOf(Rig.home, ann)
       yield* say({ _tag: "VoiceState", state: { ...state, self_mute: true, self_video: true } })
-      // what Discord documents counts more
+      // what Discord documents takes precedence
       assert.deepStrictEqual(yield* of(session), [{ userId: ann, ...Rig.flags, selfMute: true, video: true }])
       yield* say({
         _tag: "VoiceState",
@@ -116,12 +116,12 @@ describe("members", () => {
       )
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(ready)
-      // nobody says who has left meanwhile
+      // nobody reports who has left meanwhile
       assert.deepStrictEqual(yield* take, [[ann, undefined]])
       assert.deepStrictEqual(yield* of(session), [])
     })))
 
-  it.effect("come as a stream of the newest, which ends with the session", () =>
+  it.effect("come as a stream of the current members, which ends with the session", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { say, session, tell } = yield* Scope.provide(joined, scope)
@@ -175,7 +175,7 @@ describe("Members", () => {
       assert.isUndefined(looks[1])
     }))
 
-  it.effect("are told of for each thing that is known of them", () =>
+  it.effect("are reported for each detail that is known of them", () =>
     Effect.gen(function*() {
       let look: Presence.Look | undefined
       const flags = { ...Rig.flags }
@@ -221,7 +221,7 @@ describe("Members", () => {
       learn({ platform: "playstation" })
     }))
 
-  it.effect("are told of one by one where all of them may have changed", () =>
+  it.effect("are reported one by one if all of them may have changed", () =>
     Effect.gen(function*() {
       let look: Presence.Look | undefined
       const told: Array<UserId> = []
@@ -242,7 +242,7 @@ describe("Members", () => {
           publish: (event) => event._tag === "MemberChanged" && told.push(event.userId)
         }
       })
-      // whoever listens, whether anything is read or not
+      // any listener counts, whether or not it reads
       yield* Effect.asVoid(members.events)
       for (const userId of [ann, bob]) clients.set(userId, {})
       look?.()

@@ -26,7 +26,7 @@ const ready = (channelId: ChannelId): State => ({
 const resuming = (channelId: ChannelId): State => ({ _tag: "Resuming", endpoint, channelId, error: lost })
 const reconnecting: State = { _tag: "Reconnecting", attempt: 1, delayMs: 0, error: lost }
 
-/** A session in `home`, whose states the test sets. */
+/** A session in `home` whose states are set by the test. */
 const rig = Effect.gen(function*() {
   const gateway = yield* Gateway.rig()
   const lifetime = yield* Lifetime.make(home)
@@ -58,14 +58,14 @@ const rig = Effect.gen(function*() {
     conduit,
     shown,
     become: (state: State) => Effect.andThen(Effect.sync(() => lifetime.show(state)), Time.advance("1 millis")),
-    /** Begins to move to `other`. */
+    /** Begins a move to `other`. */
     move: Effect.tap(Gateway.start(Effect.flip(moving.move(other))), Time.advance("1 millis"))
   }
 })
 
 describe("Moving", () => {
   Gateway.test(
-    "asks once, and has moved when the session is ready there, and not before",
+    "asks once, and has moved only when the session is ready there",
     Effect.gen(function*() {
       const { become, conduit, moving, take, waiting } = yield* rig
       const moved = yield* Gateway.start(moving.move(other))
@@ -85,7 +85,7 @@ describe("Moving", () => {
 
   for (const [what, event, releases] of [["nothing", undefined, 1], ["something", voiceState(other), 0]] as const) {
     Gateway.test(
-      `lets what plays go on ${releases} times after a second in which ${what} has come of it`,
+      `lets audio go on ${releases} times if after a second ${what} has come of it`,
       Effect.gen(function*() {
         const { conduit, move, say } = yield* rig
         yield* move
@@ -97,7 +97,7 @@ describe("Moving", () => {
   }
 
   Gateway.test(
-    "does not ask where the session has changed while what plays fell silent, but when it is ready again",
+    "asks when the session is ready again if it changed while audio fell silent",
     Effect.gen(function*() {
       const { become, conduit, move, take, waiting } = yield* rig
       conduit.onHold = become(resuming(home))
@@ -112,7 +112,7 @@ describe("Moving", () => {
   )
 
   Gateway.test(
-    "does not wait for Discord while it waits for the limit of messages, and what plays goes on meanwhile",
+    "does not wait for Discord while the message limit holds, and lets audio go on meanwhile",
     Effect.gen(function*() {
       const { become, conduit, hold, moving, release, take } = yield* rig
       yield* hold
@@ -132,7 +132,7 @@ describe("Moving", () => {
 
   for (const held of ["10 seconds", "1 minute"] as const) {
     Gateway.test(
-      `gives Discord its time from when it was asked on, ${held} later`,
+      `gives Discord its time from when it was asked, ${held} later`,
       Effect.gen(function*() {
         const { hold, move, release } = yield* rig
         yield* hold
@@ -171,7 +171,7 @@ describe("Moving", () => {
   )
 
   Gateway.test(
-    "says that the gateway has not taken the request",
+    "reports that the gateway has not taken the request",
     Effect.gen(function*() {
       const { block, conduit, move } = yield* rig
       yield* block
@@ -187,7 +187,7 @@ describe("Moving", () => {
   )
 
   Gateway.test(
-    "says that the connection is missing where Discord has let the session in",
+    "reports that the connection is missing if Discord has admitted the session",
     Effect.gen(function*() {
       const { move, say } = yield* rig
       const failed = yield* move
@@ -200,15 +200,15 @@ describe("Moving", () => {
   for (
     const [name, states, here, to] of [
       ["where it was", [reconnecting], null, home],
-      ["where it was ready since", [ready(third), reconnecting], null, third],
-      ["where it was on its way to since", [connecting(third), reconnecting], null, third],
-      ["where it was, and not where it has moved in vain", [connecting(other), reconnecting], null, home],
+      ["where it became ready since", [ready(third), reconnecting], null, third],
+      ["where it has been connecting since", [connecting(third), reconnecting], null, third],
+      ["where it was, not where it moved in vain", [connecting(other), reconnecting], null, home],
       ["where a moderator has moved it", [reconnecting], third, third],
       ["where Discord has it by now", [reconnecting], other, other]
     ] as const
   ) {
     Gateway.test(
-      `is to be ${name} after a move that took too long`,
+      `targets the channel ${name} after it took too long`,
       Effect.gen(function*() {
         const { become, move, say, target } = yield* rig
         const failed = yield* move
@@ -223,7 +223,7 @@ describe("Moving", () => {
   }
 
   Gateway.test(
-    "leaves alone where the session is to be where that is not its doing",
+    "does not change a target that somebody else has set",
     Effect.gen(function*() {
       const { become, move, target } = yield* rig
       const failed = yield* move
@@ -248,7 +248,7 @@ describe("Moving", () => {
   )
 
   Gateway.test(
-    "fails with why its channel is closed to the session that comes back, and with no other error",
+    "fails if its own channel refuses the session that comes back, and with no other error",
     Effect.gen(function*() {
       const { become, move, moving, target } = yield* rig
       const notAdmitted = (channelId: ChannelId) =>
@@ -273,17 +273,17 @@ describe("Moving", () => {
       const [how, flags] of [["muted", { mute: true, deaf: false }], ["deaf", { mute: false, deaf: true }]] as const
     ) {
       Gateway.test(
-        `tells where it still is, ${now._tag}, that it is ${how} by now when a move has failed`,
+        `tells Discord where it still is, ${now._tag}, that it is ${how} after a move that failed`,
         Effect.gen(function*() {
           const { become, hold, move, release, shown, take, waiting } = yield* rig
           const failed = yield* move
           assert.strictEqual((yield* take).channel_id, other)
           yield* become(now)
-          // as it was told with the move, which has come to nothing
+          // Discord was told with the move, which has failed
           shown.flags = flags
           yield* hold
           yield* Time.advance("15 seconds")
-          // which does not wait for the limit of messages
+          // the failure does not wait for the message limit
           assert.isDefined(failed.pollUnsafe())
           assert.strictEqual(yield* waiting, 0)
           yield* release
@@ -296,7 +296,7 @@ describe("Moving", () => {
   }
 
   Gateway.test(
-    "tells nobody how it is shown when a move has failed and that has not changed, or is told by the connection on its way",
+    "tells nothing after a failed move if no flag has changed or a connection on its way tells it",
     Effect.gen(function*() {
       const { become, move, moving, shown, take, waiting } = yield* rig
       const failed = yield* move
@@ -314,7 +314,7 @@ describe("Moving", () => {
   )
 
   Gateway.test(
-    "does not want to be where it was refused, whatever the session does at the same moment",
+    "does not target a channel that refused it, whatever the session does at that moment",
     Effect.gen(function*() {
       const { become, move, moving, target } = yield* rig
       const failed = yield* move

@@ -9,7 +9,7 @@ import * as VoiceError from "../../src/VoiceError.ts"
 import * as FakeConnection from "../audio/FakeConnection.ts"
 import { play, sourceOf } from "../audio/numbers.ts"
 
-/** What plays on a connection, how each of its mixes was to encode, and what they were told. */
+/** What plays on a connection, the encoder options of each of its mixes, and the commands that they got. */
 const rig = Effect.gen(function*() {
   const fake = yield* FakeConnection.make
   const real = yield* Effect.provide(Mixer.Mixer, Mixer.layer)
@@ -33,7 +33,7 @@ const rig = Effect.gen(function*() {
 })
 
 describe("Playing", () => {
-  it.effect("lets nothing begin that waits for what is interrupted", () =>
+  it.effect("starts no track that waits for an interrupted one", () =>
     Effect.gen(function*() {
       const { fake, playing } = yield* rig
       const track = yield* playing.play(sourceOf(1_000))
@@ -48,7 +48,7 @@ describe("Playing", () => {
       assert.deepStrictEqual(yield* waiting.awaitEnd, { _tag: "Stopped" })
     }))
 
-  it.effect("lets nothing begin whose source is still being opened when all is interrupted", () =>
+  it.effect("starts no track whose source is still being opened when everything is interrupted", () =>
     Effect.gen(function*() {
       const { fake, playing } = yield* rig
       yield* playing.play(sourceOf(1_000))
@@ -68,7 +68,7 @@ describe("Playing", () => {
       assert.lengthOf(fake.log.filter((line) => line.startsWith("attach")), before)
     }))
 
-  it.effect("lets go of what a source has taken when it has ended, and where it could not be opened", () =>
+  it.effect("releases what a source has taken when it ends, or cannot be opened", () =>
     Effect.gen(function*() {
       const { fake, playing } = yield* rig
       let held = 0
@@ -92,7 +92,7 @@ describe("Playing", () => {
       assert.strictEqual(held, 0)
     }))
 
-  it.effect("keeps nothing of what has ended or could not be opened, and no track behind its own end", () =>
+  it.effect("keeps nothing of tracks that have ended or failed, and no track after its own end", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { fake, playing } = yield* Scope.provide(rig, scope)
@@ -118,7 +118,7 @@ describe("Playing", () => {
       assert.deepStrictEqual(yield* playing.tracks, [])
     }))
 
-  it.effect("encodes each mix as it was told last", () =>
+  it.effect("encodes each mix with the latest options", () =>
     Effect.gen(function*() {
       const { encoders, playing } = yield* rig
       yield* playing.setEncoder({ bandwidth: "wideband" })
@@ -137,7 +137,7 @@ describe("Playing", () => {
         signal: "voice",
         expectedLossPercent: 5
       })
-      // what is left out stays as it was told
+      // omitted options stay as they are
       yield* playing.setEncoder({})
       yield* playing.interrupt
       yield* playing.play(sourceOf(100), { gain: 0.5 })
@@ -146,7 +146,7 @@ describe("Playing", () => {
       assert.strictEqual(refused.reason._tag, "Unsupported")
     }))
 
-  it.effect("ducks the others by 12 dB at once for a voice, and lets them return when it has been silent", () =>
+  it.effect("ducks the others by 12 dB for a voice by default, and as its options say otherwise", () =>
     Effect.gen(function*() {
       const { commands, fake, playing } = yield* rig
       for (const duck of [true, {}, { gain: 0.5, attack: 10 }, false, undefined] as const) {
@@ -160,7 +160,7 @@ describe("Playing", () => {
       )
     }))
 
-  it.effect("refuses a voice that is to be ducked to in a way that there is none", () =>
+  it.effect("rejects duck options that are out of range", () =>
     Effect.gen(function*() {
       const { playing } = yield* rig
       const odd: ReadonlyArray<Playing.DuckOptions> = [
@@ -178,7 +178,7 @@ describe("Playing", () => {
       assert.deepStrictEqual(yield* playing.tracks, [])
     }))
 
-  it.effect("cuts no track of anybody else's", () =>
+  it.effect("cuts no track of another connection", () =>
     Effect.gen(function*() {
       const [one, other] = [yield* rig, yield* rig]
       yield* one.playing.play(sourceOf(100))

@@ -7,7 +7,7 @@ import { voiceCloseReason } from "../../src/voiceClose.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 
 describe("Policy", () => {
-  it("reacts to close codes as the table says, and rejoins where resuming has failed", () => {
+  it("reacts to close codes as the table says, and rejoins if resuming has failed", () => {
     for (const { code, reaction } of CloseCode.voiceTable) {
       const reason = voiceCloseReason(code, "")
       assert.strictEqual(Policy.react(reason), reaction === "resume" ? "rejoin" : reaction)
@@ -40,7 +40,7 @@ describe("Policy", () => {
     ["stop", new VoiceError.NoCommonMode({ offered: [], accepted: [] })],
     ["stop", new VoiceError.GatewayDetached({ guildId })],
     ["stop", new VoiceError.NotConnected({ operation: "" })],
-    // its code is one of the other gateway
+    // its code is one of the main gateway
     ["stop", new VoiceError.GatewayClosed({ code: 4006, name: "", remedy: "", detail: "" })]
   ]
   for (const [reaction, reason] of others) {
@@ -51,7 +51,7 @@ describe("Policy", () => {
     })
   }
 
-  it("has the patience that the documentation tells of", () => {
+  it("has the documented patience", () => {
     const { backoff: _, react: __, removal, ...durations } = Policy.standard
     assert.strictEqual(removal, "rejoin")
     assert.deepStrictEqual(
@@ -63,7 +63,7 @@ describe("Policy", () => {
   })
 
   for (const [random, share] of [[0, 0.8], [0.5, 1], [1, 1.2]] as const) {
-    it.effect(`delays ever longer, half a minute at most, ten times, each by ${share} of it`, () =>
+    it.effect(`grows its delays up to half a minute, ten times, each scaled by ${share}`, () =>
       Effect.gen(function*() {
         const error = VoiceError.make(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
         const step = yield* Schedule.toStep(Policy.backoff)

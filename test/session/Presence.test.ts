@@ -52,7 +52,7 @@ const test = <E>(name: string, body: Effect.Effect<void, E, Gateway.Gateway | Mo
 
 describe("Presence", () => {
   test(
-    "names who comes and goes by the main gateway, and not us",
+    "follows who comes and goes by the main gateway, except the bot itself",
     Effect.scoped(Effect.gen(function*() {
       const { presence, state, told } = yield* make
       yield* state(me, ours)
@@ -71,7 +71,7 @@ describe("Presence", () => {
   )
 
   test(
-    "takes who left by the main gateway for gone, until the voice gateway tells of them again",
+    "counts a user who left by the main gateway as gone until the voice gateway names them again",
     Effect.scoped(Effect.gen(function*() {
       const { presence, state, told, voice } = yield* make
       voice.members.add(ann)
@@ -88,7 +88,7 @@ describe("Presence", () => {
   )
 
   test(
-    "remembers nobody who left while one connection took another one's place",
+    "forgets users who left while one connection replaced another",
     Effect.scoped(Effect.gen(function*() {
       const { connected, presence, state, told, voice } = yield* make
       voice.members.add(ann)
@@ -108,7 +108,7 @@ describe("Presence", () => {
   )
 
   test(
-    "takes nobody for gone who changes in our channel, nor when a voice server is named",
+    "counts nobody as gone who changes within the channel, nor when a voice server is named",
     Effect.scoped(Effect.gen(function*() {
       const { mock, presence, state, told, voice } = yield* make
       voice.members.add(ann)
@@ -123,7 +123,7 @@ describe("Presence", () => {
   )
 
   test(
-    "tells nobody who does not observe any more",
+    "reports nothing to an observer that has gone",
     Effect.scoped(Effect.gen(function*() {
       const { presence, state, told } = yield* make
       const former: Array<Hub.Happening> = []
@@ -136,7 +136,7 @@ describe("Presence", () => {
   )
 
   test(
-    "takes who left by the voice gateway for gone, whatever the main gateway said before",
+    "counts a user who left by the voice gateway as gone, whatever the main gateway said before",
     Effect.scoped(Effect.gen(function*() {
       const { presence, state, voice } = yield* make
       yield* state(ann, ours)
@@ -149,7 +149,7 @@ describe("Presence", () => {
   )
 
   test(
-    "takes who left by the voice gateway, and came back, for there: also when another connection knows nothing of it",
+    "counts a user who left and came back as present, even for a connection that does not know",
     Effect.scoped(Effect.gen(function*() {
       const { connected, presence, state, voice, where } = yield* make
       for (const userId of [ann, bob]) {
@@ -167,7 +167,7 @@ describe("Presence", () => {
       voice.members.clear()
       connected()
       assert.sameMembers([...presence.members()], [ann, bob])
-      // and when we have been elsewhere meanwhile
+      // and after the bot has been elsewhere meanwhile
       where.channelId = other
       connected()
       assert.deepStrictEqual(presence.members(), [])
@@ -179,12 +179,12 @@ describe("Presence", () => {
 
   for (const nowhere of [null, undefined]) {
     test(
-      `lets nobody leave while we are nowhere ourselves (${nowhere})`,
+      `lets nobody leave while the bot is nowhere itself (${nowhere})`,
       Effect.scoped(Effect.gen(function*() {
         const { presence, state, told, voice, where } = yield* make
         voice.members.add(ann)
         where.channelId = nowhere
-        // a change of hers in the channel that we are on our way back to
+        // a change of hers in the channel to which the bot is returning
         yield* state(ann, ours)
         assert.deepStrictEqual(presence.members(), [ann])
         assert.deepStrictEqual(told, [])
@@ -197,7 +197,7 @@ describe("Presence", () => {
   }
 
   test(
-    "follows us to another channel, and forgets with a new session of the main gateway",
+    "follows the bot to another channel, and forgets all in a new session of the main gateway",
     Effect.scoped(Effect.gen(function*() {
       const { mock, presence, state, where } = yield* make
       yield* state(ann, ours)
@@ -214,7 +214,7 @@ describe("Presence", () => {
   )
 
   test(
-    "does not tell of us when we go",
+    "does not report the bot itself when it goes",
     Effect.scoped(Effect.gen(function*() {
       const { state, told } = yield* make
       yield* state(me, ours)
@@ -225,7 +225,7 @@ describe("Presence", () => {
   )
 
   test(
-    "does not take us for somebody else once it knows who we are",
+    "does not list the bot as a member once it knows who it is",
     Effect.scoped(Effect.gen(function*() {
       const self = yield* Deferred.make<UserId>()
       const { presence, state } = yield* makeWith({ userId: Deferred.await(self) })
@@ -238,7 +238,7 @@ describe("Presence", () => {
   )
 
   test(
-    "knows who was there before, and lets the voice gateway tell of their end first",
+    "knows who was there before, until the voice gateway reports their end",
     Effect.scoped(Effect.gen(function*() {
       const shown = { channelId: ours, flags: Rig.flags, bot: undefined, name: undefined }
       const before = new Map([me, ann, bob].map((userId) => [userId, shown]))
@@ -253,7 +253,7 @@ describe("Presence", () => {
       assert.deepStrictEqual(presence.members(), [bob])
       where.channelId = ours
       voice.tell({ _tag: "UserDisconnected", userId: ann })
-      // of somebody who is elsewhere it tells nothing new
+      // for a user who is elsewhere this is nothing new
       voice.tell({ _tag: "UserDisconnected", userId: bob })
       assert.deepStrictEqual(presence.members(), [])
       where.channelId = other
@@ -265,7 +265,7 @@ describe("Presence", () => {
   )
 
   test(
-    "takes the main gateway at its word where it tells of others without their voice states",
+    "believes the main gateway about users whose voice states it does not give",
     Effect.scoped(Effect.gen(function*() {
       const { mock, presence, told, voice } = yield* make
       const say = (userId: UserId, occupant?: Gateway.Occupant, guild = guildId) =>
@@ -291,7 +291,7 @@ describe("Presence", () => {
   )
 
   test(
-    "does not take those of the channel before for members of the one that we have gone to",
+    "does not mistake members of the former channel for members of the new one",
     Effect.scoped(Effect.gen(function*() {
       const { presence, voice, where } = yield* make
       voice.members.add(ann)
@@ -302,7 +302,7 @@ describe("Presence", () => {
   )
 
   test(
-    "says who may be another than before: all, where we have moved or the main gateway has ended",
+    "names those who may have changed: everyone after a move or the end of the main gateway",
     Effect.scoped(Effect.gen(function*() {
       const { mock, presence, state, voice } = yield* make
       const looks: Array<UserId | undefined> = []
@@ -322,7 +322,7 @@ describe("Presence", () => {
   )
 
   test(
-    "takes all who are in voice as they are told anew for what they are",
+    "believes a new report of everyone who is in voice",
     Effect.scoped(Effect.gen(function*() {
       const occupants = new Map<UserId, Gateway.Occupant>()
       let tell = (_: GuildId) => {}
@@ -348,7 +348,7 @@ describe("Presence", () => {
 
   for (const how of ["gives the guild up", "ends"] as const) {
     test(
-      `knows of nobody by a main gateway that ${how}`,
+      `knows nobody by a main gateway that ${how}`,
       Effect.scoped(Effect.gen(function*() {
         const { mock, presence, state, voice } = yield* make
         voice.members.add(bob)

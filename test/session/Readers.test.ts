@@ -19,7 +19,7 @@ const left = VoiceError.make(new VoiceError.NotConnected({ operation: "The test"
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
 const turns = Effect.repeat(Effect.yieldNow, { times: 20 })
 
-/** Readers of a session whose connection writes down how it is listened to. */
+/** Readers of a session whose connection logs how it is listened to. */
 const rig = Effect.fnUntraced(function*(capacity = 16) {
   const fake = yield* FakeConnection.make
   const log: Array<string> = []
@@ -61,7 +61,7 @@ const reader = (only?: ReadonlySet<UserId>) => {
 }
 
 describe("Readers", () => {
-  it.effect("listen once for all, from the first to the last of them", () =>
+  it.effect("listen once for all of them, from the first to the last", () =>
     Effect.gen(function*() {
       const { heard, log, readers } = yield* rig()
       const [one, other] = [reader(), reader()]
@@ -77,7 +77,7 @@ describe("Readers", () => {
       assert.deepStrictEqual(log.slice(3), ["stop"])
     }))
 
-  it.effect("want to hear whom one of them wants to hear, and everybody where one of them does", () =>
+  it.effect("hear everyone that one of them wants to hear, and everybody if one wants everybody", () =>
     Effect.gen(function*() {
       const { heard, readers } = yield* rig()
       const [a, b] = [UserId.make("31"), UserId.make("32")]
@@ -88,7 +88,7 @@ describe("Readers", () => {
       assert.isUndefined(heard.only())
     }))
 
-  it.effect("listen to nothing without a connection and while we are deaf", () =>
+  it.effect("listen to nothing without a connection or while the bot is deaf", () =>
     Effect.gen(function*() {
       const { log, now, readers } = yield* rig()
       const { connection } = now
@@ -116,7 +116,7 @@ describe("Readers", () => {
       assert.deepStrictEqual(log, ["listen", "listen", "stop"])
     }))
 
-  it.effect("are told the end, also if it has come before them", () =>
+  it.effect("are told the end, even if it came before them", () =>
     Effect.gen(function*() {
       const { now, readers } = yield* rig()
       const [early, late] = [reader(), reader()]

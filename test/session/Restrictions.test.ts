@@ -32,7 +32,7 @@ const follow = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession) {
 })
 
 describe("Restrictions", () => {
-  it.effect("are those of our own voice state, told once each, and warned of", () => {
+  it.effect("are those of the bot's own voice state, reported once each, with a warning", () => {
     const { layer, said } = warnings()
     return Effect.gen(function*() {
       const { join, say } = yield* Rig.make()
@@ -71,7 +71,7 @@ describe("Restrictions", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("that we hear nobody hold for what receives, too", () =>
+  it.effect("that deafen the bot also stop it from receiving", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -89,12 +89,12 @@ describe("Restrictions", () => {
         )
       yield* deaf(true)
       yield* deaf(false)
-      // whoever begins to listen does not miss what came before
+      // listening begins again after each change, so that nothing sent before counts as lost
       assert.deepStrictEqual(yield* listens, [true, false, true, false, true])
     }).pipe(Effect.provide(Logger.layer([]))))
 
   test(
-    "are told of where they were there before",
+    "are reported at once if they were there before",
     Effect.gen(function*() {
       const { say, whereabouts } = yield* rig()
       yield* say({ _tag: "VoiceState", state: { ...Rig.stateOf(Rig.home), deaf: true } })
@@ -104,7 +104,7 @@ describe("Restrictions", () => {
     }).pipe(Effect.provide(Logger.layer([])))
   )
 
-  it.effect("are those of a channel in which we may not speak, from the start and while we are there", () =>
+  it.effect("are those of a channel in which the bot may not speak, from the start and while it is there", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* discord.faults.deny("bot", "lobby", { speak: true })
@@ -117,7 +117,7 @@ describe("Restrictions", () => {
         yield* session.play(AudioSource.tone({ frequency: 440 }))
         yield* Effect.sleep("1 second")
         assert.deepStrictEqual(yield* guest.heard, [])
-        // also if more is denied, or something else is allowed
+        // even if more is denied, or something else is allowed
         yield* discord.faults.deny("bot", "lobby", { speak: true, connect: true })
         yield* discord.faults.deny("bot", "stage", {})
         yield* discord.faults.deny("guest", "lobby", {})
@@ -141,7 +141,7 @@ describe("Restrictions", () => {
       }))
     }).pipe(Effect.provide([memory(), Logger.layer([])])))
 
-  it.effect("of a stage hold from the start, and until a moderator lets us speak", () =>
+  it.effect("of a stage hold from the start until a moderator lets the bot speak", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* run(Effect.gen(function*() {

@@ -18,7 +18,7 @@ const ready: State = {
   version: 0
 }
 
-/** Writes down what is done, in order. */
+/** Logs what is done, in order. */
 const rig = Effect.fnUntraced(function*(options: Partial<Pick<Self.Options, "mute" | "deaf">> = {}) {
   const done: Array<string> = []
   const write = (line: string) => Effect.sync(() => void done.push(line))
@@ -33,7 +33,11 @@ const rig = Effect.fnUntraced(function*(options: Partial<Pick<Self.Options, "mut
     ...options,
     state: () => session.state,
     channelId: () => session.channelId,
-    tell: (channelId, { deaf, mute }) => write(`tell ${channelId} ${mute} ${deaf}`),
+    announce: (movingTo, flags) =>
+      Effect.suspend(() => {
+        const { deaf, mute } = flags()
+        return write(`tell ${movingTo() ?? session.channelId} ${mute} ${deaf}`)
+      }),
     conduit: { setMuted: (muted) => write(`muted ${muted}`), setDeaf: (deaf) => write(`deaf ${deaf}`) },
     movingTo: () => session.movingTo
   })
@@ -41,7 +45,7 @@ const rig = Effect.fnUntraced(function*(options: Partial<Pick<Self.Options, "mut
 })
 
 describe("Self", () => {
-  it.effect("is at first as it was asked for", () =>
+  it.effect("is at first as requested", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual((yield* rig()).done, [])
       const { done, self } = yield* rig({ mute: true, deaf: true })
@@ -49,7 +53,7 @@ describe("Self", () => {
       assert.deepStrictEqual(self.flags(), { mute: true, deaf: true })
     }))
 
-  it.effect("stays muted where only what it hears is changed", () =>
+  it.effect("stays muted if only its deafness changes", () =>
     Effect.gen(function*() {
       const { done, self } = yield* rig({ mute: true })
       done.length = 0
@@ -58,7 +62,7 @@ describe("Self", () => {
       assert.deepStrictEqual(self.flags(), { mute: true, deaf: true })
     }))
 
-  it.effect("falls silent before Discord is told, and is heard again after", () =>
+  it.effect("falls silent before Discord is told, and is heard again only afterwards", () =>
     Effect.gen(function*() {
       const { done, self } = yield* rig()
       yield* self.set({ mute: true })
@@ -67,7 +71,7 @@ describe("Self", () => {
       assert.deepStrictEqual(done, ["deaf false", `tell ${home} false false`, "muted false"])
     }))
 
-  it.effect("keeps what is left out", () =>
+  it.effect("keeps omitted flags", () =>
     Effect.gen(function*() {
       const { self } = yield* rig({ mute: true })
       yield* self.set({ deaf: true })
@@ -76,7 +80,7 @@ describe("Self", () => {
       assert.deepStrictEqual(self.flags(), { mute: true, deaf: true })
     }))
 
-  it.effect("tells of the channel that a move is going to", () =>
+  it.effect("tells Discord the channel that a move goes to", () =>
     Effect.gen(function*() {
       const { done, self, session } = yield* rig()
       session.state = { _tag: "Resuming", endpoint, channelId: home, error: lost }
@@ -85,7 +89,7 @@ describe("Self", () => {
       assert.include(done, `tell ${other} false true`)
     }))
 
-  it.effect("leaves it to the next connection to tell where there is none, or we are nowhere", () =>
+  it.effect("lets the next connection tell Discord if there is none now, or the bot is nowhere", () =>
     Effect.gen(function*() {
       const { done, self, session } = yield* rig()
       session.state = { _tag: "Reconnecting", attempt: 1, delayMs: 0, error: lost }

@@ -19,7 +19,7 @@ const into = new Uint8Array(FrameRing.maxFrameBytes)
 const take = (ring: FrameRing.FrameRing) => Effect.andThen(Effect.sync(() => ring.read(into, 0)), TestClock.adjust(20))
 
 describe("Sent", () => {
-  it.effect("tells what is taken of a conduit's rings from now on, each once, and ends with it", () =>
+  it.effect("reports each frame taken from a conduit's rings from now on once, and ends with the conduit", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const sent: Array<number | undefined> = []
@@ -31,7 +31,7 @@ describe("Sent", () => {
         { startImmediately: true }
       )
       yield* take(ring)
-      // taken away, and given back
+      // detached, and attached again
       yield* conduit.detach(first)
       yield* take(ring)
       yield* conduit.attach(ring)
@@ -53,7 +53,7 @@ describe("Sent", () => {
       assert.deepStrictEqual(sent, [1, 3, 5, 10])
     }))
 
-  it.effect("tells nothing while it was muted before anybody listened", () =>
+  it.effect("reports nothing while muted, even if that began before anybody listened", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       const ring = filled(0, 1, 2)
@@ -70,7 +70,7 @@ describe("Sent", () => {
       assert.deepStrictEqual(sent, [1])
     }))
 
-  it.effect("takes its tap away", () =>
+  it.effect("removes its tap", () =>
     Effect.gen(function*() {
       const taps = new Set<Tap.Tap>()
       const begun: Array<Tap.Tap> = []
@@ -85,7 +85,7 @@ describe("Sent", () => {
       assert.strictEqual(taps.size, 0)
     }))
 
-  it.effect("follows nothing while nobody listens, or any more", () =>
+  it.effect("looks at nothing before somebody listens, nor afterwards", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       let looks = 0

@@ -12,7 +12,7 @@ const minute = TestClock.adjust("1 minute")
 const second = TestClock.adjust("1 second")
 
 describe("Supervisor", () => {
-  describe("what a close code leads to", () => {
+  describe("reactions to close codes", () => {
     for (const { code, name, reaction } of CloseCode.voiceTable) {
       it.effect(`${code} ${name}: ${reaction}`, () =>
         Effect.gen(function*() {
@@ -43,12 +43,12 @@ describe("Supervisor", () => {
         }))
     }
 
-    it.effect("rejoins once after a fault of ours, and not again while the connection is young", () =>
+    it.effect("rejoins once after an error of its own, and not again while the connection is young", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
         for (let times = 0; times < 2; times++) {
-          // as long as a heartbeat takes to be malformed
+          // about the time until a malformed heartbeat
           yield* TestClock.adjust("20 seconds")
           yield* it.lose(4004)
           yield* second
@@ -57,7 +57,7 @@ describe("Supervisor", () => {
         assert.lengthOf(yield* it.tokens, 2)
       }))
 
-    it.effect("begins to count anew after a connection that was stable", () =>
+    it.effect("starts to count again after a stable connection", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -69,7 +69,7 @@ describe("Supervisor", () => {
         }
       }))
 
-    it.effect("rejoins again after a fault of ours that something else came behind", () =>
+    it.effect("rejoins again after an error of its own if another loss came in between", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -81,7 +81,7 @@ describe("Supervisor", () => {
         }
       }))
 
-    it.effect("numbers the attempts in a row, and begins with the first delay again after one that was stable", () =>
+    it.effect("numbers attempts in a row, and begins with the first delay again after a stable connection", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: { backoff: Schedule.exponential("100 millis", 2) } })
         const session = yield* it.join
@@ -130,13 +130,13 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
       }))
 
-    it.effect("is tried again even when the main gateway fails then", () =>
+    it.effect("is tried again even if the main gateway fails then", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("1 second") } })
         yield* it.driver.refuse(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
         const joining = yield* Effect.forkScoped(it.join, { startImmediately: true })
         yield* TestClock.adjust("500 millis")
-        // the leaving, and the request behind it
+        // the leave, and the request after it
         yield* it.refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
         yield* it.refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
         yield* TestClock.adjust("5 seconds")
@@ -144,7 +144,7 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
       }))
 
-    it.effect("ends the join with its own reason when there is no delay left", () =>
+    it.effect("ends the join with its own reason if no delay is left", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: { backoff: Schedule.recurs(0) } })
         yield* it.driver.refuse(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
@@ -156,7 +156,7 @@ describe("Supervisor", () => {
   describe("a ghost of an earlier process", () => {
     const requests = [["leave", [null, Rig.home]], [undefined, [null, Rig.home]], ["adopt", [Rig.home]]] as const
     for (const [ghost, expected] of requests) {
-      it.effect(`is told to ${ghost ?? "leave, unless something else is wanted"}`, () =>
+      it.effect(`is handled as requested: ${ghost ?? "leave, unless something else is wanted"}`, () =>
         Effect.gen(function*() {
           const it = yield* Rig.make({ ghost })
           yield* it.setInitialVoiceState(Rig.guildId, Rig.stateOf(Rig.other))
@@ -176,7 +176,7 @@ describe("Supervisor", () => {
       }))
   })
 
-  it.effect("shows that a connection is resumed, and that it was", () =>
+  it.effect("shows that a connection is being resumed, and that it was", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -189,7 +189,7 @@ describe("Supervisor", () => {
       assert.deepStrictEqual(states, ["Ready", "Resuming", "Ready"])
     }))
 
-  describe("the main gateway's word", () => {
+  describe("the main gateway's decision", () => {
     const removals = [[4014, "Kicked"], [4022, "CallEnded"]] as const
     for (const [code, reason] of removals) {
       it.effect(`${code}, then no channel: ${reason}`, () =>
@@ -212,7 +212,7 @@ describe("Supervisor", () => {
           assert.strictEqual((yield* Rig.endOf(session))._tag, reason)
         }))
 
-      it.effect(`${code}, then another server: goes on there`, () =>
+      it.effect(`${code}, then another server: continues there`, () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const session = yield* it.join
@@ -228,7 +228,7 @@ describe("Supervisor", () => {
 
     for (const wanted of [Rig.home, Rig.other]) {
       const where = wanted === Rig.home ? "the same channel" : "another channel"
-      it.effect(`no channel, then 4014, soon after a refusal, in ${where}: Kicked`, () =>
+      it.effect(`no channel, then 4014, soon after a failed join, in ${where}: Kicked`, () =>
         Effect.gen(function*() {
           const it = yield* Rig.make({ joinTimeout: "3 seconds" })
           const answer = it.discord.answer
@@ -257,7 +257,7 @@ describe("Supervisor", () => {
         assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
       }))
 
-    it.effect("no channel, then a close code that means something else: Disconnected", () =>
+    it.effect("no channel, then a close code with another meaning: Disconnected", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -267,7 +267,7 @@ describe("Supervisor", () => {
         assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
       }))
 
-    it.effect("4014, then no server yet: waits for one for a minute in all", () =>
+    it.effect("4014, then no server yet: waits for one for a minute in total", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -280,7 +280,7 @@ describe("Supervisor", () => {
         assert.strictEqual((yield* session.state)._tag, "Closed")
       }))
 
-    it.effect("4014 and nothing else: Disconnected, after five seconds", () =>
+    it.effect("4014 and nothing else: Disconnected after five seconds", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -316,7 +316,7 @@ describe("Supervisor", () => {
           }))
       }
 
-      it.effect("4022: ends when all attempts are over", () =>
+      it.effect("4022: ends when all attempts are used up", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const session = yield* it.join
@@ -327,7 +327,7 @@ describe("Supervisor", () => {
           assert.strictEqual((yield* Rig.endOf(session))._tag, "JoinTimedOut")
         }))
 
-      it.effect("4022: follows what comes when the outage is over in time", () =>
+      it.effect("4022: follows what comes if the outage ends in time", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const session = yield* it.join
@@ -343,7 +343,7 @@ describe("Supervisor", () => {
           assert.deepStrictEqual(it.channels(), [Rig.home])
         }))
 
-      it.effect("a server that was looked for: asks five seconds after the outage is over", () =>
+      it.effect("awaited server: asks five seconds after the outage", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const session = yield* it.join
@@ -359,7 +359,7 @@ describe("Supervisor", () => {
           assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
         }))
 
-      it.effect("and is waited for as ever when that is long over", () =>
+      it.effect("4014: is awaited as usual long after an outage", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const session = yield* it.join
@@ -370,7 +370,7 @@ describe("Supervisor", () => {
           assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
         }))
 
-      it.effect("4006: the delay between two attempts ends with the outage, and they are counted anew", () =>
+      it.effect("4006: an outage's end cuts the delay between two attempts, and starts their count again", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make({ policy: { backoff: Schedule.upTo(Schedule.spaced("1 hour"), { times: 1 }) } })
           const session = yield* it.join
@@ -385,7 +385,7 @@ describe("Supervisor", () => {
           }
         }))
 
-      it.effect("4022: asks again where it is closed a moment behind the end of the outage", () =>
+      it.effect("4022: asks again if it comes just after the end of the outage", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const session = yield* it.join
@@ -399,7 +399,7 @@ describe("Supervisor", () => {
           assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
         }))
 
-      it.effect("the delay before the next attempt ends with the outage, also where a server was looked for", () =>
+      it.effect("awaited server: the delay before the next attempt ends with the outage", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("1 hour") } })
           const session = yield* it.join
@@ -413,7 +413,7 @@ describe("Supervisor", () => {
         }))
 
       for (const afterMs of [2_000, 5_010, 12_000]) {
-        it.effect(`4014: is where somebody has moved us in it, which lasts ${afterMs} ms more`, () =>
+        it.effect(`4014: goes where a moderator moved it in an outage that lasts ${afterMs} ms more`, () =>
           Effect.gen(function*() {
             const it = yield* Rig.make()
             const session = yield* it.join
@@ -431,7 +431,7 @@ describe("Supervisor", () => {
           }))
       }
 
-      it.effect("a move that was asked for in it is asked for again, and no word of how we are shown undoes that", () =>
+      it.effect("a move requested in it is requested again, and telling the flags does not undo that", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const session = yield* it.join
@@ -453,7 +453,7 @@ describe("Supervisor", () => {
           assert.isTrue(it.discord.requests.slice(1).every(({ self_mute }) => self_mute))
         }))
 
-      it.effect("a move that is not granted behind it leaves us shown as we want to be where we are", () =>
+      it.effect("a move that is not granted after it still tells the flags to the current channel", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const session = yield* it.join
@@ -469,7 +469,7 @@ describe("Supervisor", () => {
           assert.deepInclude(it.discord.requests.at(-1), { channel_id: Rig.home, self_mute: true })
         }))
 
-      it.effect("goes where it was to go, and not where an earlier process of ours was", () =>
+      it.effect("joins the requested channel, not the one where an earlier process was", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make({ ghost: "adopt" })
           const { answer } = it.discord
@@ -483,7 +483,7 @@ describe("Supervisor", () => {
           assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.home })
         }))
 
-      it.effect("has nobody ask why we are not let in, nor wait for an answer when we leave", () =>
+      it.effect("asks nobody for an obstacle, and does not wait for an answer when it leaves", () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const scope = yield* Scope.make()
@@ -498,7 +498,7 @@ describe("Supervisor", () => {
         }))
     })
 
-    it.effect("ends at once, and with its reason, when the main gateway ends while its word is waited for", () =>
+    it.effect("ends at once with the main gateway's reason if that ends while it is awaited", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -511,7 +511,7 @@ describe("Supervisor", () => {
         assert.strictEqual(state.error?.reason._tag, "GatewayFailed")
       }))
 
-    it.effect("stays when Discord says late that we have left, which we had to", () =>
+    it.effect("stays if Discord reports a necessary leave late", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -523,7 +523,7 @@ describe("Supervisor", () => {
         yield* it.say(Rig.voiceState(null))
         yield* TestClock.adjust("4900 millis")
         assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
-        // what it says is that we are in no channel, though we have asked for one since
+        // Discord reports no channel, although one has been requested since
         yield* minute
         assert.strictEqual((yield* session.state)._tag, "Ready")
         assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home, Rig.home])
@@ -531,7 +531,7 @@ describe("Supervisor", () => {
       }))
 
     for (const removal of ["rejoin", "stop"] as const) {
-      it.effect(`leaves before it asks again, where a server came without a state of its session (${removal})`, () =>
+      it.effect(`leaves before it asks again if a server came without a state of its session (${removal})`, () =>
         Effect.gen(function*() {
           const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds"), removal } })
           const session = yield* it.join
@@ -548,7 +548,7 @@ describe("Supervisor", () => {
         }))
     }
 
-    it.effect("does not take for a kick that it is in no channel behind a request of its own that nothing came of", () =>
+    it.effect("does not mistake having no channel after its own request in vain for a kick", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({
           policy: {
@@ -563,14 +563,14 @@ describe("Supervisor", () => {
         assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
       }))
 
-    it.effect("says once that nobody was told how it wants to be shown, each time that the main gateway resumes", () => {
+    it.effect("warns once each time the main gateway resumes that its flags could not be told", () => {
       const said: Array<unknown> = []
       return Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
         yield* session.setSelf({ mute: true })
         for (let times = 0; times < 4; times++) yield* it.refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
-        // Discord shows something else than what was said last
+        // Discord shows something other than what was told last
         yield* it.say(Rig.voiceState(Rig.home))
         yield* it.pushLifecycle("Resumed")
         yield* second
@@ -582,7 +582,7 @@ describe("Supervisor", () => {
       }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))])))
     })
 
-    it.effect("hears what is said while a connection comes up", () =>
+    it.effect("hears of another server while a connection comes up", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make(
           {},
@@ -598,7 +598,7 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(yield* it.tokens, ["moved"])
       }))
 
-    it.effect("ends at once where it is removed while a connection comes up", () =>
+    it.effect("ends at once if it is removed while a connection comes up", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({}, Effect.void, () => Effect.never)
         const joining = yield* Effect.forkScoped(Effect.flip(it.join), { startImmediately: true })
@@ -609,7 +609,7 @@ describe("Supervisor", () => {
         assert.deepInclude((yield* Fiber.join(joining)).reason, { _tag: "Disconnected", code: 4014 })
       }))
 
-    it.effect("hears what is said while a connection closes", () =>
+    it.effect("hears that the guild is given up while a connection closes", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({}, Effect.sleep("1 second"))
         const session = yield* it.join
@@ -636,7 +636,7 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(it.channels(), [Rig.home, Rig.home])
       }))
 
-    it.effect("leaves voice alone when the main gateway resumes", () =>
+    it.effect("leaves the voice connection alone when the main gateway resumes", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -649,7 +649,7 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(it.channels(), [Rig.home])
       }))
 
-    it.effect("parks where there is no server, for a minute at most", () =>
+    it.effect("waits if there is no server, for a minute at most", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -663,7 +663,7 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(yield* it.tokens, ["token-1"])
       }))
 
-    it.effect("ends at once when it is removed while it is parked", () =>
+    it.effect("ends at once if it is removed while it waits for a server", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -673,7 +673,7 @@ describe("Supervisor", () => {
         assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
       }))
 
-    it.effect("names a kick while the server was being taken away", () =>
+    it.effect("reports a kick that came while the server was being taken away", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -682,7 +682,7 @@ describe("Supervisor", () => {
         assert.strictEqual((yield* Rig.endOf(session))._tag, "Kicked")
       }))
 
-    it.effect("takes the last of two servers that come close together, and connects once at a time", () =>
+    it.effect("uses the last of two servers that come close together, and connects once at a time", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -704,15 +704,15 @@ describe("Supervisor", () => {
         yield* second
         assert.strictEqual((yield* session.state)._tag, "Ready")
         assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
-        // a new session knows of nothing that would have to be left
+        // a new session knows of nothing to leave
         assert.deepStrictEqual(it.channels(), [Rig.home, Rig.home])
       }))
 
-    it.effect("does not wait for a server that no channel goes with", () =>
+    it.effect("does not use a server that comes without a channel", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
-        // the state is lost on the way: the server alone is no place
+        // the state is lost on the way, and the server alone is not a place
         it.discord.answer = ({ channel_id }) => [channel_id === null ? Rig.voiceState(null) : Rig.voiceServer("half")]
         yield* it.lose(4006)
         yield* TestClock.adjust("17 seconds")
@@ -722,7 +722,7 @@ describe("Supervisor", () => {
         assert.notInclude(yield* it.tokens, "half")
       }))
 
-    it.effect("follows a moderator's move, whatever comes first", () =>
+    it.effect("follows a moderator's move, whether the state or the server comes first", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -733,7 +733,7 @@ describe("Supervisor", () => {
           ] as const
         ) {
           yield* it.say(...events)
-          // both are there: nothing more is waited for
+          // both are there, so nothing more is awaited
           yield* TestClock.adjust("10 millis")
           const info = (yield* it.driver.connections).at(-1)
           assert.isDefined(info)
@@ -751,7 +751,7 @@ describe("Supervisor", () => {
         yield* it.say(Rig.voiceServer("b"))
         yield* TestClock.adjust("3 seconds")
         yield* it.say(Rig.voiceState(Rig.other))
-        // it may be that of a move, whose server is still to come
+        // it may belong to a move whose server is still to come
         yield* TestClock.adjust("4999 millis")
         assert.strictEqual(yield* session.channelId, Rig.home)
         yield* TestClock.adjust("1 millis")
@@ -773,7 +773,7 @@ describe("Supervisor", () => {
         assert.strictEqual(yield* session.channelId, Rig.other)
       }))
 
-    it.effect("ends when the gateway gives the guild up", () =>
+    it.effect("ends when the gateway gives up the guild", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -782,7 +782,7 @@ describe("Supervisor", () => {
         assert.strictEqual((yield* Rig.endOf(session))._tag, "GatewayDetached")
       }))
 
-    it.effect("stays while the main gateway has ended, and ends with its reason when the connection is lost", () =>
+    it.effect("stays after the end of the main gateway, and ends with its reason if the connection is lost", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -793,7 +793,7 @@ describe("Supervisor", () => {
         assert.strictEqual((yield* Rig.endOf(session))._tag, "GatewayFailed")
       }))
 
-    it.effect("does not mind other members", () =>
+    it.effect("ignores other members", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -804,8 +804,8 @@ describe("Supervisor", () => {
       }))
   })
 
-  describe("a policy of one's own", () => {
-    it.effect("that dies ends the session, which says so", () =>
+  describe("a custom policy", () => {
+    it.effect("that dies ends the session with its defect", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({
           policy: {
@@ -829,7 +829,7 @@ describe("Supervisor", () => {
         yield* it.join
       }))
 
-    it.effect("with delays of its own, which the main gateway cuts short", () =>
+    it.effect("may have its own delays, which the main gateway cuts short", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("1 hour") } })
         const session = yield* it.join
@@ -845,7 +845,7 @@ describe("Supervisor", () => {
       }))
 
     for (const removal of ["rejoin", "stop"] as const) {
-      it.effect(`with the word of a removal while it waits: ${removal}`, () =>
+      it.effect(`decides about a removal while the session waits: ${removal}`, () =>
         Effect.gen(function*() {
           const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds"), removal } })
           const session = yield* it.join
@@ -862,7 +862,7 @@ describe("Supervisor", () => {
         }))
     }
 
-    it.effect("tries again in its time though a server is taken away while it waits", () =>
+    it.effect("tries again in time even if a server is taken away while it waits", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds") } })
         const session = yield* it.join
@@ -874,7 +874,7 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
       }))
 
-    it.effect("does not take its own leaving for a removal", () =>
+    it.effect("does not mistake the session's own leave for a removal", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds"), removal: "stop" } })
         const session = yield* it.join
@@ -888,7 +888,7 @@ describe("Supervisor", () => {
         assert.strictEqual((yield* session.state)._tag, "Ready")
       }))
 
-    it.effect("without delay and end: one attempt after another, until it works", () =>
+    it.effect("may try again without delay or end, until it works", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: { backoff: Schedule.forever } })
         const session = yield* it.join
@@ -901,7 +901,7 @@ describe("Supervisor", () => {
         assert.strictEqual(new Set(tokens).size, tokens.length)
       }))
 
-    it.effect("that never tries again", () =>
+    it.effect("may never try again", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: Policy.never })
         const session = yield* it.join
@@ -909,7 +909,7 @@ describe("Supervisor", () => {
         assert.strictEqual((yield* Rig.endOf(session))._tag, "SessionInvalid")
       }))
 
-    it.effect("that would go on when we leave is not asked", () =>
+    it.effect("is not asked when the bot leaves, even if it would continue", () =>
       Effect.gen(function*() {
         const asked: Array<string> = []
         const it = yield* Rig.make({
@@ -934,7 +934,7 @@ describe("Supervisor", () => {
   })
 
   describe("while nothing can be sent", () => {
-    it.effect("holds a track for longer than it may starve, and goes on with the next frame", () =>
+    it.effect("holds a track for longer than its starve timeout, and continues with the next frame", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -949,7 +949,7 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(yield* it.driver.frames, Rig.frames(100).map(({ data }) => data))
       }))
 
-    it.effect("begins to play when there is a connection again, however long it takes", () =>
+    it.effect("starts to play when there is a connection again, however long that takes", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join

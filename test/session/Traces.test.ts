@@ -6,7 +6,7 @@ import * as VoiceError from "../../src/VoiceError.ts"
 import * as Rig from "../integration/rig.ts"
 import * as SessionRig from "./rig.ts"
 
-/** Keeps every span that is begun. */
+/** Keeps every span that is started. */
 const collecting = () => {
   const spans: Array<Tracer.NativeSpan> = []
   const tracer = Tracer.make({
@@ -38,7 +38,7 @@ const durationMs = ({ status }: Tracer.NativeSpan) =>
   status._tag === "Ended" ? Number(status.endTime - status.startTime) / 1e6 : assert.fail("goes on")
 
 describe("Spans", () => {
-  it.effect("are those of the join, its phases, and the track", () => {
+  it.effect("cover the join, its phases, and the track", () => {
     const { childrenOf, one, tracer } = collecting()
     return Rig.run(Effect.gen(function*() {
       const session = yield* Rig.join("lobby")
@@ -49,7 +49,7 @@ describe("Spans", () => {
       assert.deepStrictEqual(childrenOf(connect), handshake)
       assert.strictEqual(connect.attributes.get("channel"), yield* session.channelId)
       assert.strictEqual(connect.attributes.get("version"), 8)
-      // hello, Identify and Ready, discovery, Select Protocol and the description: each needs a way there and back
+      // hello, Identify and Ready, discovery, Select Protocol and the description: each takes a round trip
       assert.approximately(durationMs(connect), 2 * 20 * 4, 45)
       const track = yield* session.play(Rig.source(50))
       assert.isFalse(isOver(one("VoiceSession.track")))
@@ -60,7 +60,7 @@ describe("Spans", () => {
     })).pipe(Effect.provide(Rig.memory({ network: { latencyMs: 20 } })), Effect.withTracer(tracer))
   })
 
-  it.effect("are those of a resume and of a reconnection, each a trace of its own", () => {
+  it.effect("cover a resume and a reconnection, each as a trace of its own", () => {
     const { childrenOf, named, one, spans, tracer } = collecting()
     return Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
@@ -87,7 +87,7 @@ describe("Spans", () => {
     })).pipe(Effect.provide(Rig.memory()), Effect.withTracer(tracer))
   })
 
-  it.effect("are one for each reconnection, and none for what comes before the first connection", () => {
+  it.effect("cover each reconnection once, and nothing before the first connection", () => {
     const { named, tracer } = collecting()
     return Effect.gen(function*() {
       const it = yield* SessionRig.make()
@@ -107,7 +107,7 @@ describe("Spans", () => {
     }).pipe(Effect.withTracer(tracer))
   })
 
-  it.effect("end with the reason where no reconnection helps", () => {
+  it.effect("end with the reason if no reconnection helps", () => {
     const { one, tracer } = collecting()
     return Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import * as Rig from "./rig.ts"
 
 describe("VoiceSession", () => {
-  it.effect("shows how it speaks by the bits of Discord's flags", () =>
+  it.effect("sends its speaking options as the bits of Discord's flags", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join

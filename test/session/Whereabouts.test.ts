@@ -10,7 +10,7 @@ import { guildId, home, me, other, stateOf, voiceServer, voiceState } from "./ri
 
 describe("Whereabouts", () => {
   test(
-    "counts what comes, and knows no place without both halves",
+    "counts events, and knows no place without both halves",
     Effect.gen(function*() {
       const { say, whereabouts } = yield* rig()
       assert.isUndefined(whereabouts.place())
@@ -30,7 +30,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "looks no more for whoever has found what was waited for",
+    "no longer looks for what has been found",
     Effect.gen(function*() {
       const { say, whereabouts } = yield* rig()
       let looks = 0
@@ -49,7 +49,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "takes the late answers to two leaves in a row for what they are",
+    "recognizes the late answers to two leaves in a row",
     Effect.gen(function*() {
       const { request, say, take, whereabouts } = yield* rig()
       yield* say(voiceState(home), voiceServer("before"))
@@ -63,7 +63,7 @@ describe("Whereabouts", () => {
       yield* Time.advance("2 seconds")
       assert.strictEqual((yield* take).channel_id, home)
       const { states } = whereabouts.now()
-      // the main gateway was slow: what it answers belongs to both
+      // the main gateway was slow: its answers belong to both
       yield* say(voiceState(null), voiceState(home), voiceServer("first"))
       assert.strictEqual(yield* outcome(second), "first")
       yield* say(voiceState(null))
@@ -76,7 +76,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "knows that what was said in an outage is not answered",
+    "knows that a leave sent in an outage is not answered",
     Effect.gen(function*() {
       const { request, say, take, whereabouts } = yield* rig()
       const available = (isAvailable: boolean) => ({ _tag: "Availability", guildId, isAvailable }) as const
@@ -94,17 +94,17 @@ describe("Whereabouts", () => {
       yield* say(voiceState(home), voiceServer("new"))
       assert.strictEqual(yield* outcome(asking), "new")
       const { states } = whereabouts.now()
-      // a moderator
+      // this one is a moderator's doing
       yield* say(voiceState(null))
       assert.strictEqual(whereabouts.now().states, states + 1)
     })
   )
 
   test(
-    "is not put out by the leaving of the session before it, which waited for its turn",
+    "is not confused by the leave of the session before it, which waited to be sent",
     Effect.gen(function*() {
       const { gateway, hold, release, say, take } = yield* rig()
-      // as a session does that ends before it was let in
+      // as a session does that ends before it was admitted
       const former = yield* Scope.make()
       const leaving = yield* Scope.provide(Whereabouts.make(gateway, guildId), former)
       yield* leaving.tell(home, silent)
@@ -128,14 +128,14 @@ describe("Whereabouts", () => {
       assert.deepInclude(whereabouts.now(), { states, channelId: null })
       yield* say(voiceState(home), voiceServer("ours"))
       assert.strictEqual(yield* outcome(asking), "ours")
-      // and once only
+      // but only once
       yield* say(voiceState(null))
       assert.strictEqual(whereabouts.now().states, states + 2)
     })
   )
 
   test(
-    "comes while there is an outage of the guild, of which the gateway knows, and is asked for again when it is over",
+    "reports an outage that the gateway knows of, and asks again when it is over",
     Effect.gen(function*() {
       const { gateway, say, take } = yield* rig()
       let questions = 0
@@ -155,7 +155,7 @@ describe("Whereabouts", () => {
       assert(Result.isFailure(result) && result.failure.reason._tag === "JoinTimedOut")
       assert.strictEqual(result.failure.reason.missing, "guild")
       assert.include(result.failure.message, "outage")
-      // what the channel looks like meanwhile says nothing
+      // what the channel looks like meanwhile means nothing
       assert.strictEqual(questions, 0)
       const second = yield* ask
       yield* take
@@ -167,7 +167,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "survives a gateway that throws where it is asked what keeps us out",
+    "survives a gateway that throws when it is asked for an obstacle",
     Effect.gen(function*() {
       const { gateway } = yield* rig()
       const obstacle = () => {
@@ -186,7 +186,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "says once that it leaves, however often it wants to while that waits",
+    "sends one leave, however often it wants to leave while that waits",
     Effect.gen(function*() {
       const { hold, release, request, say, take, waiting } = yield* rig()
       yield* say(voiceState(home), voiceServer("before"))
@@ -208,7 +208,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "has nobody to tell that it leaves where the gateway has given the guild up",
+    "tells nobody that it leaves if the gateway has given up the guild",
     Effect.gen(function*() {
       const { say, take, waiting, whereabouts } = yield* rig()
       const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
@@ -216,7 +216,7 @@ describe("Whereabouts", () => {
       yield* Fiber.join(yield* start(whereabouts.leave))
       yield* Time.advance("10 seconds")
       assert.strictEqual(yield* waiting, 0)
-      // the library serves it again
+      // the gateway serves the guild again
       yield* start(whereabouts.tell(home, silent))
       assert.strictEqual((yield* take).channel_id, home)
       yield* start(whereabouts.leave)
@@ -225,7 +225,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "leaves without waiting where nobody would take note",
+    "leaves without waiting if nobody would take note",
     Effect.gen(function*() {
       const { gateway, hold, release, say, take, waiting, whereabouts } = yield* rig()
       yield* say(voiceState(home))
@@ -239,7 +239,7 @@ describe("Whereabouts", () => {
       yield* release
       yield* Time.advance("1 millis")
       assert.isNull((yield* take).channel_id)
-      // nobody answers the first one, so that the next ones do not wait
+      // nobody answers the first leave, so the next ones do not wait
       const first = yield* start(whereabouts.leave)
       yield* Time.advance("1999 millis")
       assert.isUndefined(first.pollUnsafe())
@@ -288,7 +288,7 @@ describe("Whereabouts", () => {
     ] as const
   ) {
     test(
-      `spares who leaves the waiting for a gateway that was silent, ${name}`,
+      `does not wait for a gateway that was silent, ${name}`,
       Effect.gen(function*() {
         const { gateway, request, say, whereabouts } = yield* rig()
         yield* say(voiceState(home))
@@ -311,7 +311,7 @@ describe("Whereabouts", () => {
   }
 
   test(
-    "does not take a gateway for silent that could not say yet that somebody leaves",
+    "does not consider a gateway silent that could not send the leave yet",
     Effect.gen(function*() {
       const { hold, release, request, say, whereabouts } = yield* rig()
       yield* say(voiceState(home))
@@ -328,7 +328,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "leaves what it has just asked for, as soon as it was granted",
+    "waits for a request in flight to be granted, and then to be left",
     Effect.gen(function*() {
       const { request, say, take, whereabouts } = yield* rig()
       yield* Fiber.interrupt(yield* request(home))
@@ -345,10 +345,10 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "waits for what it has asked for a second after it was asked, and not after that",
+    "waits for a request in flight until a second after it was sent",
     Effect.gen(function*() {
       const { hold, release, request, whereabouts } = yield* rig()
-      // the second begins when the request has left
+      // the second begins when the request is sent
       yield* hold
       const asking = yield* request(home)
       yield* Time.advance("5 seconds")
@@ -365,7 +365,7 @@ describe("Whereabouts", () => {
 
   for (const last of ["Detached", "end"] as const) {
     test(
-      `waits no more for what it has asked for when the gateway says that it will not come (${last})`,
+      `stops waiting for a request in flight when the gateway rules it out (${last})`,
       Effect.gen(function*() {
         const { end, request, say, whereabouts } = yield* rig()
         yield* Fiber.interrupt(yield* request(home))
@@ -380,15 +380,15 @@ describe("Whereabouts", () => {
     )
   }
 
-  describe("being in no channel", () => {
+  describe("a state without a channel", () => {
     for (
       const [name, steps, expected] of [
-        ["is our own leaving, which was followed by a request", ["home", "leave", "ask"], 0],
-        ["is news when we have left and asked for nothing", ["home", "leave"], 1],
-        ["is our own taking back of what was not granted yet", ["ask", "leave", "ask"], 0],
-        ["is news where we had nothing to leave", ["leave", "ask", "home"], 1],
+        ["answers our own leave, followed by a request", ["home", "leave", "ask"], 0],
+        ["is news after a leave with no request after it", ["home", "leave"], 1],
+        ["answers a leave that took back a pending request", ["ask", "leave", "ask"], 0],
+        ["is news if there was nothing to leave", ["leave", "ask", "home"], 1],
         ["is news the second time", ["home", "leave", "ask", "gone", "home"], 1],
-        ["is news where what was asked for had come, and was over, before we left", [
+        ["is news if the request was granted and over before the leave", [
           "ask",
           "home",
           "gone",
@@ -396,22 +396,22 @@ describe("Whereabouts", () => {
           "ask",
           "home"
         ], 1],
-        ["is our own leaving after a move that was not granted", ["home", "move", "leave", "ask", "home"], 0],
-        ["is news in a session that knows nothing of our leaving", ["home", "leave", "ask", "new session"], 1],
+        ["answers our own leave after a move in vain", ["home", "move", "leave", "ask", "home"], 0],
+        ["is news in a session that does not know of our leave", ["home", "leave", "ask", "new session"], 1],
         [
-          "is our own leaving that waited for the session that followed",
+          "answers our own leave that waited for the next session",
           ["home", "lost", "hold", "leave", "ask", "new session", "release"],
           0
         ],
         [
-          "is news in a session that follows one that was told of our leaving",
+          "is news in a session that follows one that received our leave",
           ["home", "leave", "ask", "9 seconds", "lost", "new session"],
           1
         ],
-        ["is our own leaving nine seconds ago", ["home", "leave", "ask", "9 seconds"], 0],
-        ["is news eleven seconds after our leaving", ["home", "leave", "ask", "11 seconds"], 1],
+        ["answers our own leave nine seconds ago", ["home", "leave", "ask", "9 seconds"], 0],
+        ["is news eleven seconds after our leave", ["home", "leave", "ask", "11 seconds"], 1],
         [
-          "is our own leaving that had to wait",
+          "answers our own leave that had to wait",
           ["home", "hold", "leave", "11 seconds", "release", "ask", "9 seconds"],
           0
         ]
@@ -477,7 +477,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "knows what was kept from us in the last channel",
+    "remembers the restrictions of the last channel",
     Effect.gen(function*() {
       const { say, whereabouts } = yield* rig()
       yield* say({ _tag: "VoiceState", state: { ...stateOf(home), mute: true } })
@@ -489,7 +489,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "notices that whoever it may be has left",
+    "treats anyone's leaving as its own while it does not know its user",
     Effect.gen(function*() {
       const { say, whereabouts } = yield* rig(Effect.never)
       yield* say(voiceState(home))
@@ -502,7 +502,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "does not learn late that it was in a guild that the gateway has given up",
+    "does not find itself in a guild that was given up when it learns its user late",
     Effect.gen(function*() {
       const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
       const { say, whereabouts } = yield* rig(Deferred.await(self))
@@ -515,7 +515,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "learns who it is from a gateway that learns it late, and leaves as whoever is in voice until then",
+    "finds its place when it learns its user late, and then leaves as usual",
     Effect.gen(function*() {
       const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
       const { say, take, whereabouts } = yield* rig(Deferred.await(self))
@@ -534,7 +534,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "does not take it for the answer to its leaving that it is removed, where it was somebody else who was in voice then",
+    "does not mistake a removal for the answer to a leave while somebody else was in voice",
     Effect.gen(function*() {
       const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
       const { say, whereabouts } = yield* rig(Deferred.await(self))
@@ -568,7 +568,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "says that it leaves a guild again that was given up, once Discord has it there",
+    "leaves a guild again that was given up once Discord has it there",
     Effect.gen(function*() {
       const { say, take, waiting, whereabouts } = yield* rig()
       const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
@@ -584,7 +584,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "does not take what a former session of the main gateway has granted for an answer",
+    "does not mistake what a former session of the main gateway granted for an answer",
     Effect.gen(function*() {
       const { pushLifecycle, request, say, take } = yield* rig()
       const asking = yield* request(home)
@@ -600,7 +600,7 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "waits no more for a gateway that ends while it leaves",
+    "stops waiting for a gateway that ends while it leaves",
     Effect.gen(function*() {
       const { end, say, whereabouts } = yield* rig()
       yield* say(voiceState(home))
@@ -614,20 +614,21 @@ describe("Whereabouts", () => {
   )
 
   test(
-    "shows what could not be said",
+    "shows flags that could not be told",
     Effect.gen(function*() {
-      const { refuse, take, whereabouts } = yield* rig()
+      const { refuse, say, take, whereabouts } = yield* rig()
+      yield* say(voiceState(home))
       yield* refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
       const muted = { mute: true, deaf: false }
       yield* Effect.flip(whereabouts.tell(home, muted))
-      yield* whereabouts.show(() => home, () => muted)
+      yield* whereabouts.show(() => undefined, () => muted)
       assert.deepInclude(yield* take, { channel_id: home, self_mute: true })
     })
   )
 
   for (const isShown of [false, true]) {
     test(
-      `shows ${isShown ? "nothing" : "it"} again where Discord ${
+      `shows ${isShown ? "nothing" : "it"} again if Discord ${
         isShown ? "shows" : "does not show"
       } it when the main gateway resumes`,
       Effect.gen(function*() {
@@ -645,9 +646,10 @@ describe("Whereabouts", () => {
   }
 
   test(
-    "shows what was not said yet, and nothing twice",
+    "shows what was not told yet, and nothing twice",
     Effect.gen(function*() {
-      const { take, waiting, whereabouts } = yield* rig()
+      const { say, take, waiting, whereabouts } = yield* rig()
+      yield* say(voiceState(home))
       yield* whereabouts.tell(home, silent)
       yield* take
       yield* whereabouts.show(() => home, () => silent)

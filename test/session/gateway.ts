@@ -11,7 +11,7 @@ export const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkSco
 export const silent = { mute: false, deaf: false }
 export const someone = UserId.make("2")
 
-/** Whereabouts on a gateway whose limit of messages the test holds and releases. */
+/** Whereabouts on a gateway whose message limit is held and released by the test. */
 export const rig = Effect.fnUntraced(function*(userId?: Gateway.Gateway["Service"]["userId"]) {
   const gateway = yield* Gateway.Gateway
   const mock = yield* MockGateway.MockGateway
@@ -28,16 +28,16 @@ export const rig = Effect.fnUntraced(function*(userId?: Gateway.Gateway["Service
     ...mock,
     whereabouts,
     gateway: limited,
-    /** The gateway is at its limit of messages. */
+    /** The gateway is at its message limit. */
     hold: Effect.suspend(() => {
       isHeldBack = true
       return room.close
     }),
-    /** Whether it takes requests and has them wait for the limit by itself. */
+    /** Whether it takes requests, and lets them wait for the limit itself. */
     queueing: (queues: boolean) => {
       isHeldBack = queues
     },
-    /** The gateway takes no requests, and does not say that it is for the limit. */
+    /** The gateway takes no requests, and does not say that the limit is the reason. */
     block: room.close,
     release: Effect.suspend(() => {
       isHeldBack = false
@@ -60,7 +60,7 @@ export const test = (
 
 export type Services = Effect.Services<ReturnType<typeof rig>>
 
-/** The token of the place that was given, or why there was none. */
+/** The token of the resulting place, or why there is none. */
 export const outcome = (fiber: Effect.Success<ReturnType<Effect.Success<ReturnType<typeof rig>>["request"]>>) =>
   Effect.map(
     Fiber.join(fiber),

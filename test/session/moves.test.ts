@@ -11,7 +11,7 @@ const third = ChannelId.make("22")
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
 
 describe("VoiceSession, moving", () => {
-  it.effect("goes to another channel with new credentials, says so, and its track goes on", () =>
+  it.effect("goes to another channel with new credentials, reports it, and continues its track", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -30,7 +30,7 @@ describe("VoiceSession, moving", () => {
       assert.deepStrictEqual(yield* it.driver.frames, Rig.frames(100).map(({ data }) => data))
     }))
 
-  it.effect("is there at once where it is already", () =>
+  it.effect("returns at once if it is already there", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -38,7 +38,7 @@ describe("VoiceSession, moving", () => {
       assert.deepStrictEqual(it.channels(), [Rig.home])
     }))
 
-  it.effect("stays where it is when Discord does not let it in", () =>
+  it.effect("stays where it is if Discord does not admit it", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -55,7 +55,7 @@ describe("VoiceSession, moving", () => {
       assert.deepInclude(it.discord.requests.at(-1), { channel_id: Rig.home, self_mute: true })
     }))
 
-  it.effect("is not silent for longer than a second while Discord does not let it in, or is late", () =>
+  it.effect("is silent for at most a second while Discord does not admit it, or is late", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -77,7 +77,7 @@ describe("VoiceSession, moving", () => {
       assert.deepStrictEqual(yield* it.driver.frames, Rig.frames(500).map(({ data }) => data))
     }))
 
-  it.effect("moves back after a move that it still waits for", () =>
+  it.effect("moves back after a move that is still pending", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -95,7 +95,7 @@ describe("VoiceSession, moving", () => {
       assert.deepStrictEqual(it.channels(), [Rig.home, Rig.other, Rig.home])
     }))
 
-  it.effect("asks for the new channel when it is connected again", () =>
+  it.effect("asks for the new channel when it reconnects", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -109,7 +109,7 @@ describe("VoiceSession, moving", () => {
       assert.strictEqual(yield* session.channelId, Rig.other)
     }))
 
-  it.effect("goes on from the channel that was asked for before it", () =>
+  it.effect("continues from the channel that was requested before", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -144,7 +144,7 @@ describe("VoiceSession, moving", () => {
       assert.deepStrictEqual(channels, [Rig.home, Rig.home, Rig.other])
     }))
 
-  it.effect("comes back to its channel when it was not let into another one while it reconnected", () =>
+  it.effect("comes back to its channel if another one did not admit it while it reconnected", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -160,7 +160,7 @@ describe("VoiceSession, moving", () => {
       assert.strictEqual(yield* session.channelId, Rig.home)
     }))
 
-  it.effect("comes back to its channel, and says why, when it may not be in another one that it wanted while it reconnected", () =>
+  it.effect("comes back, and says why, if it may not enter a channel that it wanted while reconnecting", () =>
     Effect.gen(function*() {
       for (const when of ["lost before", "lost meanwhile"]) {
         const it = yield* Rig.make()
@@ -183,7 +183,7 @@ describe("VoiceSession, moving", () => {
       }
     }))
 
-  it.effect("stays where a moderator has moved it while it waited to go elsewhere in vain", () =>
+  it.effect("stays where a moderator moved it while its own move was in vain", () =>
     Effect.gen(function*() {
       for (const obstacle of ["Connect", undefined] as const) {
         const it = yield* Rig.make()
@@ -205,7 +205,7 @@ describe("VoiceSession, moving", () => {
       }
     }))
 
-  it.effect("ends with the reason when it may not come back to its own channel", () =>
+  it.effect("ends with the reason if it may not come back to its own channel", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -217,7 +217,7 @@ describe("VoiceSession, moving", () => {
       assert.deepInclude((yield* Fiber.join(ended)).reason, { _tag: "NotAdmitted", channelId: Rig.home })
     }))
 
-  it.effect("comes back once somebody has left a full channel", () =>
+  it.effect("comes back to a full channel once somebody has left", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -232,7 +232,7 @@ describe("VoiceSession, moving", () => {
       assert.strictEqual((yield* session.state)._tag, "Ready")
     }))
 
-  it.effect("fails when the session is closed meanwhile, and when it is lost", () =>
+  it.effect("fails if the session is closed meanwhile, or was closed before", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const scope = yield* Scope.make()
@@ -247,7 +247,7 @@ describe("VoiceSession, moving", () => {
       assert.strictEqual((yield* Effect.flip(session.setSelf({ mute: true }))).reason._tag, "NotConnected")
     }))
 
-  it.effect("is free for another move when one was interrupted", () =>
+  it.effect("allows another move after one was interrupted", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -261,7 +261,7 @@ describe("VoiceSession, moving", () => {
       assert.strictEqual(yield* session.channelId, third)
     }))
 
-  it.effect("passes on what the gateway fails with", () =>
+  it.effect("passes on the failure of the gateway", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -272,7 +272,7 @@ describe("VoiceSession, moving", () => {
 })
 
 describe("VoiceSession, muting", () => {
-  it.effect("is shown in the channel that it is being moved to", () =>
+  it.effect("is shown in the channel that the session is moving to", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -287,7 +287,7 @@ describe("VoiceSession, muting", () => {
       yield* Fiber.join(moving)
     }))
 
-  it.effect("is said once in a channel that it is let into while the move is given up", () =>
+  it.effect("is told once in a channel that admits the session while the move is given up", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -311,7 +311,7 @@ describe("VoiceSession, muting", () => {
       assert.deepStrictEqual(it.channels(), [Rig.home, Rig.other])
     }))
 
-  it.effect("does not come back by itself after a kick", () =>
+  it.effect("does not bring the session back after a kick", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -324,7 +324,7 @@ describe("VoiceSession, muting", () => {
       assert.strictEqual((yield* Rig.endOf(session))._tag, "Kicked")
     }))
 
-  it.effect("is shown by the next connection, once, if it was changed without one", () =>
+  it.effect("is told by the next connection, once, if it changed without one", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -336,13 +336,13 @@ describe("VoiceSession, muting", () => {
       assert.lengthOf(it.discord.requests, 2)
       assert.deepInclude(it.discord.requests[1], { channel_id: Rig.home, self_mute: true })
       assert.isTrue((yield* it.driver.commands).some((command) => command._tag === "SetMuted" && command.muted))
-      // the answer has brought another server, and a connection that has nothing more to say
+      // the answer has brought another server, and a connection that has nothing more to tell
       yield* second
       assert.strictEqual((yield* session.state)._tag, "Ready")
       assert.lengthOf(it.discord.requests, 2)
     }))
 
-  it.effect("says what is missing when a move takes too long, and goes on to where Discord has let it in", () =>
+  it.effect("reports what is missing when a move takes too long, and continues where Discord admits it", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -359,7 +359,7 @@ describe("VoiceSession, muting", () => {
       assert.deepInclude((yield* it.driver.connections).at(-1), { channelId: Rig.other })
     }))
 
-  it.effect("names where the session is to whoever wants a second one", () =>
+  it.effect("names the channel of the session to whoever wants a second one", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join

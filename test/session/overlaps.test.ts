@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as Rig from "./rig.ts"
@@ -8,8 +8,8 @@ const second = TestClock.adjust("1 second")
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
 
-describe("VoiceSession, when things overlap", () => {
-  it.effect("is where a moderator moves it to before the voice server of its join is named", () =>
+describe("VoiceSession, overlapping events", () => {
+  it.effect("follows a moderator who moves it before the voice server of its join is named", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       it.discord.answer = ({ channel_id }) =>
@@ -38,7 +38,7 @@ describe("VoiceSession, when things overlap", () => {
     }))
 
   for (const how of ["refused", "interrupted"] as const) {
-    it.effect(`is shown where it stays as it wants to be after a move that was ${how}, during which that changed`, () =>
+    it.effect(`tells the flags that changed during a move to its old channel after the move was ${how}`, () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -54,7 +54,7 @@ describe("VoiceSession, when things overlap", () => {
       }))
   }
 
-  it.effect("is heard once it wants to be, though Discord could not be told at first", () =>
+  it.effect("is heard once it is unmuted, even if Discord could not be told at first", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make({ selfMute: true })
       const session = yield* it.join
@@ -70,7 +70,7 @@ describe("VoiceSession, when things overlap", () => {
     }))
 
   for (const isLost of [true, false]) {
-    it.effect(`says how it is shown ${isLost ? "again" : "once"} where the main gateway was lost and Discord ${isLost ? "did not hear" : "heard"} it`, () =>
+    it.effect(`tells its flags ${isLost ? "again" : "once"} after a resume if Discord ${isLost ? "did not hear" : "heard"} them`, () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
@@ -88,7 +88,7 @@ describe("VoiceSession, when things overlap", () => {
       }))
   }
 
-  it.effect("is where it was let in just after it was removed, though the voice gateway does not close", () =>
+  it.effect("joins where it is admitted right after a removal, though the voice gateway does not close", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -99,7 +99,7 @@ describe("VoiceSession, when things overlap", () => {
       assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.other })
     }))
 
-  it.effect("comes back where it is removed while it waits for the state that belongs to a server, after a loss", () =>
+  it.effect("comes back if it is removed after a loss, while it waits for the state of a server", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
@@ -112,8 +112,55 @@ describe("VoiceSession, when things overlap", () => {
       assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.home })
     }))
 
+  it.effect("is not taken out of a place that it is given by its own leave, which waited to be sent", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.hold
+      yield* it.lose(4006)
+      yield* TestClock.adjust("10 seconds")
+      yield* it.say(Rig.voiceState(Rig.other), Rig.voiceServer("moved"))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: Rig.other })
+      yield* it.release
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(it.channels().filter((channel) => channel !== Rig.other), [Rig.home])
+      assert.deepStrictEqual(yield* it.tokens, ["token-1", "moved"])
+      // nothing was left, so somebody else has removed it
+      yield* it.say(Rig.voiceState(null))
+      yield* it.lose(4014)
+      assert.strictEqual((yield* Rig.endOf(session))._tag, "Kicked")
+    }))
+
+  for (const [where, channel] of [["there", Rig.home], ["where it was moved to", Rig.other]] as const) {
+    it.effect(`asks again ${where}, instead of using a place that its own leave takes from it`, () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds") } })
+        const session = yield* it.join
+        const { answer } = it.discord
+        it.discord.answer = () => []
+        yield* it.hold
+        yield* it.lose(4006)
+        yield* TestClock.adjust("26 seconds")
+        assert.strictEqual((yield* session.state)._tag, "Reconnecting")
+        yield* it.release
+        yield* second
+        assert.deepStrictEqual(it.channels(), [Rig.home, null])
+        // told before Discord received the leave
+        if (channel === Rig.other) yield* it.say(Rig.voiceState(channel))
+        yield* it.say(Rig.voiceServer("void"))
+        yield* TestClock.adjust("50 millis")
+        yield* it.say(Rig.voiceState(null), Rig.voiceState(channel), Rig.voiceServer("fresh"))
+        yield* second
+        assert.deepStrictEqual(it.channels(), [Rig.home, null, channel])
+        assert.deepStrictEqual(yield* it.tokens, ["token-1", "fresh"])
+        assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: channel })
+        it.discord.answer = answer
+      }))
+  }
+
   for (const how of ["an answer", "no answer", "the end of the voice gateway"] as const) {
-    it.effect(`asks again where Discord has it in no channel behind a grant, and nothing follows: ${how}`, () =>
+    it.effect(`asks again if Discord reports no channel after a grant, and nothing follows: ${how}`, () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const { answer } = it.discord

@@ -1,7 +1,7 @@
-import { Context, Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Context, Effect, Fiber, Latch, Layer, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import type * as Gateway from "../../src/Gateway.ts"
+import * as Gateway from "../../src/Gateway.ts"
 import * as Mixer from "../../src/Mixer.ts"
 import type * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
@@ -30,7 +30,7 @@ export const stateOf = (channel: ChannelId | null, user: UserId = me): GatewayPa
   suppress: false
 })
 
-/** What it says of others, as it is kept. */
+/** The flags of `stateOf`, as they are kept for other users. */
 export const flags = {
   selfMute: false,
   selfDeaf: false,
@@ -51,27 +51,27 @@ export const voiceServer = (token: string, endpoint: string | null = "voice.exam
   server: { guild_id: guildId, endpoint, token }
 })
 
-/** What the main gateway does with requests; a test changes it as it goes. */
+/** What the main gateway does with requests. A test may change it at any time. */
 export interface Discord {
   readonly requests: Array<Gateway.VoiceStateRequest>
   answer: (request: Gateway.VoiceStateRequest) => ReadonlyArray<Gateway.GatewayEvent>
-  /** What keeps us out of a channel that it does not answer for. */
+  /** What keeps the bot out of a channel that `answer` does not answer for. */
   obstacle: (channelId: ChannelId) => VoiceError.Obstacle | undefined
 }
 
-/** As Discord answers: a new token each time. */
+/** Answers as Discord does, with a new token each time. */
 export const answering = (): Discord["answer"] => {
   let tokens = 0
   return ({ channel_id }) =>
     channel_id === null ? [voiceState(null)] : [voiceState(channel_id), voiceServer(`token-${++tokens}`)]
 }
 
-/** As Discord does where it does not let us in: nothing, unless we leave. */
+/** Answers as Discord does when it does not admit the bot: with nothing, except to a leave. */
 export const refusing: Discord["answer"] = ({ channel_id }) => channel_id === null ? [voiceState(null)] : []
 
 /**
- * A session in `home`, with the gateway and the driver in the test's hands. `closing` is what the end of a connection takes, and
- * `opening` what comes before it is there.
+ * A session in `home`, with the gateway and the driver in the test's hands. `closing` is run when a connection ends,
+ * and `opening` before one is there.
  */
 export const make = Effect.fnUntraced(function*(
   options: Partial<VoiceSession.JoinOptions> = {},
@@ -95,6 +95,12 @@ export const make = Effect.fnUntraced(function*(
     context
   )
   const connects = Context.get(context, VoiceDriver.VoiceDriver)
+  const main = Context.get(context, Gateway.Gateway)
+  const taking = Latch.makeUnsafe(true)
+  const taken: Gateway.Gateway["Service"] = {
+    ...main,
+    updateVoiceState: (request) => Effect.andThen(taking.await, main.updateVoiceState(request))
+  }
   const joinIn = (channelId: ChannelId) =>
     VoiceSession.join({ guildId, channelId, ...options }).pipe(
       Effect.provideService(VoiceDriver.VoiceDriver, {
@@ -104,6 +110,7 @@ export const make = Effect.fnUntraced(function*(
             Effect.andThen(connects.connect(...record))
           )
       }),
+      Effect.provideService(Gateway.Gateway, taken),
       Effect.provideContext(context)
     )
   return {
@@ -113,8 +120,11 @@ export const make = Effect.fnUntraced(function*(
     join: joinIn(home),
     joinIn,
     say: (...events: ReadonlyArray<Gateway.GatewayEvent>) => Effect.forEach(events, gateway.push, { discard: true }),
+    /** The gateway takes no requests: they wait until it does again. */
+    hold: taking.close,
+    release: taking.open,
     channels: () => discord.requests.map(({ channel_id }) => channel_id),
-    /** The tokens of the connections that were asked for. */
+    /** The tokens of the connections that were requested. */
     tokens: Effect.map(driver.connections, (infos) => infos.map(({ token }) => Redacted.value(token))),
     /** The voice gateway closes every live connection with this code. */
     lose: (code: number) => driver.end(voiceCloseReason(code, ""))
@@ -131,7 +141,7 @@ export const statesOf = (session: VoiceSession.VoiceSession) => {
   )
 }
 
-/** Why a session ended. It must have. */
+/** Why a session ended, which it must have done. */
 export const endOf = (session: VoiceSession.VoiceSession) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(Effect.flip(session.awaitClosed), { startImmediately: true })
@@ -140,7 +150,7 @@ export const endOf = (session: VoiceSession.VoiceSession) =>
     return (yield* Fiber.join(fiber)).reason
   })
 
-/** Frames that say their number. */
+/** Frames that contain their numbers. */
 export const frames = (count: number): ReadonlyArray<AudioSource.OpusFrame> =>
   Array.from({ length: count }, (_, i) => ({ data: Uint8Array.of(0xfc, i >> 8, i & 0xff), samples: 960 }))
 

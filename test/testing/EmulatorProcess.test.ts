@@ -17,7 +17,7 @@ const rejection = async (promise: Promise<unknown>): Promise<unknown> => {
 }
 
 describe("EmulatorProcess", () => {
-  it("is told, and tells, and says with its exit code that nothing was wrong", async () => {
+  it("carries out orders, reports events, and exits with 0 if nothing was wrong", async () => {
     const lines: Array<string> = []
     const emulator = await start({
       flags: ["--strict", "--user", "guest"],
@@ -35,7 +35,7 @@ describe("EmulatorProcess", () => {
     assert.notStrictEqual(second.user, user)
     assert.notStrictEqual(second.token, token)
     assert.deepInclude(guest, { user: "guest", channel: "lobby" })
-    // of what was said already
+    // A line that was written before.
     assert.strictEqual(await emulator.until((line) => line === guest), guest)
 
     const broken = new Error("broken")
@@ -62,7 +62,7 @@ describe("EmulatorProcess", () => {
     assert.deepStrictEqual(emulator.said.at(-1), { event: "end", violations: 0, advice: 0 })
   })
 
-  it("gives answers as their types say", async () => {
+  it("returns answers with the fields that their types declare", async () => {
     await using emulator = await start({ flags: ["--user", "guest"], log: "ignore" })
     const two = { do: "join", user: "two", channel: "lobby" } as const
     assert.deepInclude(await emulator.tell(two), { event: "answer", ok: true })
@@ -102,7 +102,7 @@ describe("EmulatorProcess", () => {
     assert.isNumber((await emulator.tell({ do: "counters" })).counters["dave-epoch"])
   })
 
-  it("answers nobody when it has ended", async () => {
+  it("rejects orders and waits after it has ended", async () => {
     let ended
     {
       await using emulator = await start({ flags: ["--user", "guest"], log: "ignore" })
@@ -114,7 +114,7 @@ describe("EmulatorProcess", () => {
     assert.include(waited.message, "exited with code 0: {\"event\":\"end\"")
   })
 
-  it("keeps nobody waiting who waits while it is stopped", async () => {
+  it("rejects pending waits when it is stopped", async () => {
     const emulator = await start({ flags: ["--user", "guest"], log: "ignore" })
     const heard = rejection(emulator.tell({ do: "heard", user: "guest", frames: 1 }))
     const login = rejection(emulator.until(({ event }) => event === "login"))
@@ -123,7 +123,7 @@ describe("EmulatorProcess", () => {
     assert.instanceOf(await login, EmulatorEnded)
   })
 
-  it("keeps no program alive that has forgotten it, and ends with it", async () => {
+  it("does not keep a program alive that forgot to stop it, and ends with the program", async () => {
     const module = new URL("../../src/testing/EmulatorProcess.ts", import.meta.url).href
     const script = `
       import { start } from ${JSON.stringify(module)}
@@ -135,12 +135,12 @@ describe("EmulatorProcess", () => {
       timeout: 60_000
     })
     assert.strictEqual(status, 0)
-    // its port is closed, sooner or later
+    // Its port is closed sooner or later.
     const isThere = () => fetch(`${stdout}/gateway`).then(() => true, () => false)
-    while (await isThere()) { /* a request takes time of its own */ }
+    while (await isThere()) { /* Each request takes some time, so this does not spin. */ }
   })
 
-  it("says why it does not come up", async () => {
+  it("says why it cannot start", async () => {
     const taken = await rejection(start({ flags: ["--habit", "paddingRate=7"], log: "ignore" }))
     assert.instanceOf(taken, EmulatorEnded)
     assert.include(taken.message, "paddingRate")

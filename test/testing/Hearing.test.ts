@@ -8,7 +8,7 @@ import * as Rig from "../integration/rig.ts"
 const tone = (frequency: number, duration: `${number} ${"millis" | "seconds"}`) =>
   AudioSource.encoded(AudioSource.tone({ frequency, duration }))
 
-/** A tone as it was heard, from a moment and a timestamp on. */
+/** A tone of one second as it was heard, from the given arrival time and timestamp on. */
 const heard = (frequency: number, options: Partial<Hearing.Frame> = {}) =>
   AudioSource.readFrames(tone(frequency, "1000 millis")).pipe(
     Effect.provide(OpusEncoder.layer),
@@ -23,11 +23,11 @@ const heard = (frequency: number, options: Partial<Hearing.Frame> = {}) =>
     )
   )
 
-/** How loud a tone of `AudioSource.tone` is where it is not told. */
+/** The level of a tone of `AudioSource.tone` with its default gain. */
 const toneDb = Effect.map(Effect.flatMap(heard(440), Hearing.decode), (sound) => sound.part(200, 800).level)
 
 describe("Hearing", () => {
-  it.effect("tells how loud a tone is, and which one", () =>
+  it.effect("measures the level and the pitch of a tone", () =>
     Effect.gen(function*() {
       const sound = yield* Hearing.decode(yield* heard(440))
       assert.isAtLeast(sound.durationMs, 1_000)
@@ -42,13 +42,13 @@ describe("Hearing", () => {
       assert.closeTo(new Hearing.Sound(samples).levelAt(100), -3.01, 0.01)
     }))
 
-  it("is silent, and at least -120 dB, where there is nothing", () => {
+  it("is silent, with -120 dB and no pitch, if nothing was heard", () => {
     for (const sound of [new Hearing.Sound(new Float32Array()), new Hearing.Sound(new Float32Array(9_600))]) {
       assert.deepStrictEqual([sound.level, sound.levelAt(440), sound.pitch], [-120, -120, undefined])
     }
   })
 
-  it("has parts from either end, and nothing outside", () => {
+  it("can be cut from either end, within its bounds", () => {
     const sound = new Hearing.Sound(Float32Array.from({ length: 96 * 10 }, (_, i) => i))
     const firstOf = (part: Hearing.Sound) => [part.pcm[0], part.durationMs]
     assert.deepStrictEqual(firstOf(sound.part(2, 5)), [192, 3])
@@ -58,7 +58,7 @@ describe("Hearing", () => {
     assert.strictEqual(sound.part(5, 2).durationMs, 0)
   })
 
-  it.effect("has nothing where nothing came, and takes what came late, twice or out of order for what it is", () =>
+  it.effect("is silent where frames are missing, and sorts frames that are late, duplicated or out of order", () =>
     Effect.gen(function*() {
       const frames = yield* heard(440, { timestamp: 0xffff_fe00 })
       const [a, b, ...others] = frames.toSpliced(20, 10).map((frame, i) =>
@@ -74,7 +74,7 @@ describe("Hearing", () => {
       assert.isAbove(sound.part(650, 900).levelAt(440), (yield* toneDb) - 1)
     }))
 
-  it.effect("goes by the clock where a sender has begun anew", () =>
+  it.effect("places a sender that started over by arrival time", () =>
     Effect.gen(function*() {
       const again = yield* heard(440, { timestamp: 7, arrivalMs: 2_000 })
       const sound = yield* Hearing.decode([...(yield* heard(440, { timestamp: 5_000_000 })), ...again])
@@ -82,7 +82,7 @@ describe("Hearing", () => {
       assert.strictEqual(sound.part(1_050, 1_950).level, -120)
     }))
 
-  it.effect("hears several at a time, each where it was", () =>
+  it.effect("hears several senders at once, each at its time", () =>
     Effect.gen(function*() {
       const other = yield* heard(660, { ssrc: 2, timestamp: 99, arrivalMs: 500 })
       const sound = yield* Hearing.decode([...(yield* heard(440)), ...other])
@@ -99,7 +99,7 @@ describe("Hearing", () => {
       assert.closeTo(over, alone, 1)
     }))
 
-  it.effect("tells of a bot whether it plays more quietly under speech", () =>
+  it.effect("shows that a bot ducks its music under speech", () =>
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")

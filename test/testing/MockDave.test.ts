@@ -12,7 +12,7 @@ const channelId = ChannelId.make("9")
 const open = Effect.flatMap(Dave.Dave, (dave) => dave.open({ userId: me, channelId }))
 
 describe("MockDave", () => {
-  it.effect("goes from epoch to epoch with the members of the last proposals", () =>
+  it.effect("moves from epoch to epoch with the members of the last proposals", () =>
     Effect.gen(function*() {
       const control = yield* MockDave.MockDave
       const group = yield* open
@@ -39,7 +39,7 @@ describe("MockDave", () => {
       assert.isUndefined(group.membership())
     }).pipe(Effect.provide(MockDave.layer)))
 
-  it.effect("opens frames of members, of its own epoch, and tells the codes of members only", () =>
+  it.effect("decrypts frames of members in its own epoch, and has verification codes of members only", () =>
     Effect.gen(function*() {
       const group = yield* open
       const frame = Uint8Array.of(1, 2, 3)
@@ -58,7 +58,7 @@ describe("MockDave", () => {
       assert.strictEqual((yield* Effect.flip(group.verificationCode(third))).detail, "NotMember")
     }).pipe(Effect.provide(MockDave.layer)))
 
-  it.effect("refuses as often as it is told to, what it is told to", () =>
+  it.effect("refuses the given operations as often as told", () =>
     Effect.gen(function*() {
       const control = yield* MockDave.MockDave
       const group = yield* open

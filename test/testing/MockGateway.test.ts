@@ -16,7 +16,7 @@ const request = (channel: string | null): Gateway.VoiceStateRequest => ({
 })
 
 describe("MockGateway", () => {
-  it.effect("records requests and delivers events and lifecycle", () =>
+  it.effect("records requests, and delivers events and lifecycle changes", () =>
     Effect.gen(function*() {
       const gateway = yield* Gateway.Gateway
       const discord = yield* MockGateway.MockGateway
@@ -35,7 +35,7 @@ describe("MockGateway", () => {
       assert.strictEqual(Option.getOrUndefined(yield* Stream.runHead(lifecycle)), "NewSession")
     }).pipe(Effect.provide(MockGateway.layer())))
 
-  it.effect("answers as Discord does", () =>
+  it.effect("answers requests as Discord does", () =>
     Effect.gen(function*() {
       const gateway = yield* Gateway.Gateway
       const events = yield* gateway.subscribe
@@ -52,7 +52,7 @@ describe("MockGateway", () => {
       answer: MockGateway.answerWith({ userId, sessionId: "s", token: "t", endpoint: "host:1" })
     }))))
 
-  it.effect("answers with the server where we join or move, and not for our flags alone", () =>
+  it.effect("sends the server for joins and moves, but not for changes of flags only", () =>
     Effect.sync(() => {
       const answer = MockGateway.answerWith({ userId, sessionId: "s", token: "t", endpoint: "host:1" })
       const tags = (channel: string | null, self_mute = false, self_deaf = true) =>
@@ -60,14 +60,14 @@ describe("MockGateway", () => {
       assert.deepStrictEqual(tags("300"), ["VoiceState", "VoiceServer"])
       assert.deepStrictEqual(tags("300", true), ["VoiceState"])
       assert.deepStrictEqual(tags("300", true, false), ["VoiceState"])
-      // who asks for the same once more has lost what it had
+      // The same request again means that the session has lost its connection.
       assert.deepStrictEqual(tags("300", true, false), ["VoiceState", "VoiceServer"])
       assert.deepStrictEqual(tags("301", false), ["VoiceState", "VoiceServer"])
       assert.deepStrictEqual(tags(null), ["VoiceState"])
       assert.deepStrictEqual(tags("301", true), ["VoiceState", "VoiceServer"])
     }))
 
-  it.effect("fails on demand, once or for good", () =>
+  it.effect("fails on demand, once or permanently", () =>
     Effect.gen(function*() {
       const gateway = yield* Gateway.Gateway
       const discord = yield* MockGateway.MockGateway
@@ -83,7 +83,7 @@ describe("MockGateway", () => {
       assert.strictEqual((yield* Effect.flip(gateway.updateVoiceState(request("1")))).reason._tag, "GatewayClosed")
     }).pipe(Effect.provide(MockGateway.layer())))
 
-  it.effect("tells what was before, and what keeps us out, as the test says", () =>
+  it.effect("returns the initial voice state and the obstacle that the test sets", () =>
     Effect.gen(function*() {
       const gateway = yield* Gateway.Gateway
       const discord = yield* MockGateway.MockGateway
@@ -103,7 +103,7 @@ describe("MockGateway", () => {
       assert.isUndefined(yield* gateway.obstacle?.(guildId, ChannelId.make("6")) ?? Effect.undefined)
     }).pipe(Effect.provide(MockGateway.layer({ obstacle: (channelId) => channelId === "5" ? "Full" : undefined }))))
 
-  it.effect("records parts in a stage, and ends the lifecycle, too", () =>
+  it.effect("records stage requests, and ends the lifecycle stream too", () =>
     Effect.gen(function*() {
       const gateway = yield* Gateway.Gateway
       const discord = yield* MockGateway.MockGateway

@@ -10,7 +10,7 @@ describe("MockTransport", () => {
     (transport) => transport.connect({ address: "203.0.113.1", port: 5 })
   )
 
-  it.effect("carries frames both ways and ends once", () =>
+  it.effect("carries frames in both directions, and ends once", () =>
     Effect.gen(function*() {
       const network = yield* MockTransport.MockWebSockets
       const client = yield* connect
@@ -26,7 +26,7 @@ describe("MockTransport", () => {
       assert.strictEqual((yield* peer.closed).reason, "first")
     }).pipe(Effect.provide(MockTransport.layer)))
 
-  it.effect("refuses, and ends with the scope", () =>
+  it.effect("refuses on demand, and ends with the scope", () =>
     Effect.gen(function*() {
       const network = yield* MockTransport.MockWebSockets
       yield* network.refuse("Tls")
@@ -35,7 +35,7 @@ describe("MockTransport", () => {
       assert.strictEqual((yield* Effect.flatMap(network.accept, (peer) => peer.closed)).code, 1006)
     }).pipe(Effect.provide(MockTransport.layer)))
 
-  it.effect("carries datagrams both ways, refuses, and ends with the scope", () =>
+  it.effect("carries datagrams in both directions, refuses on demand, and ends with the scope", () =>
     Effect.gen(function*() {
       const network = yield* MockTransport.MockDatagrams
       yield* network.refuse
@@ -60,7 +60,7 @@ describe("MockTransport", () => {
       assert.deepStrictEqual(socket.statistics(), { sent: 1, sendErrors: 2, received: 1, socketErrors: 0 })
     }).pipe(Effect.provide(MockTransport.layer)))
 
-  it.effect("counts what nobody has taken, and tells how it ended", () =>
+  it.effect("counts what has not been taken yet, and tells how a connection ended", () =>
     Effect.gen(function*() {
       const network = yield* MockTransport.MockWebSockets
       yield* network.refuse("Rejected", 403)

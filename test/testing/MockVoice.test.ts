@@ -22,7 +22,7 @@ const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError, R>) =>
 describe("MockVoiceSocket", () => {
   const open = Effect.flatMap(VoiceSocket.VoiceSocket, (socket) => socket.open({ endpoint: "host:1", version: 8 }))
 
-  it.effect("shows what was sent and delivers what the test says", () =>
+  it.effect("records sent messages, and delivers what the test pushes", () =>
     Effect.gen(function*() {
       const gateways = yield* MockVoiceSocket.MockVoiceSocket
       const connection = yield* open
@@ -44,7 +44,7 @@ describe("MockVoiceSocket", () => {
       assert.deepStrictEqual(yield* peer.closed, { code: 4022, detail: "over" })
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("refuses, and sees the client's close and the end of the scope", () =>
+  it.effect("refuses on demand, and sees the client's close and the end of the scope", () =>
     Effect.gen(function*() {
       const gateways = yield* MockVoiceSocket.MockVoiceSocket
       yield* gateways.refuse("Rejected", 403)
@@ -66,7 +66,7 @@ describe("MockVoiceUdp", () => {
     (udp) => udp.open({ address: "203.0.113.1", port: 5, ssrc: Ssrc.make(9) })
   )
 
-  it.effect("answers discovery, copies what was sent and delivers media", () =>
+  it.effect("answers discovery, copies what is sent, and delivers media", () =>
     Effect.gen(function*() {
       const servers = yield* MockVoiceUdp.MockVoiceUdp
       const scope = yield* Scope.make()
@@ -96,7 +96,7 @@ describe("MockVoiceUdp", () => {
       assert.strictEqual(yield* reasonOf(open), "UdpFailed")
     }).pipe(Effect.provide(MockVoiceUdp.layer({ discovered: { address: "192.0.2.9", port: 9 } }))))
 
-  it.effect("loses and refuses as often as it is told to, and counts what keeps a way open", () =>
+  it.effect("loses and refuses as often as told, and counts keepalives", () =>
     Effect.gen(function*() {
       const servers = yield* MockVoiceUdp.MockVoiceUdp
       yield* servers.refuse
@@ -122,7 +122,7 @@ describe("MockVoiceUdp", () => {
 })
 
 describe("MockVoiceCrypto", () => {
-  it.effect("chooses as usual and changes nothing", () =>
+  it.effect("chooses modes as usual and leaves packets unchanged", () =>
     Effect.gen(function*() {
       const crypto = yield* VoiceCrypto.VoiceCrypto
       const control = yield* MockVoiceCrypto.MockVoiceCrypto
@@ -134,7 +134,7 @@ describe("MockVoiceCrypto", () => {
       const packet = Uint8Array.of(1, 2, 3, 4)
       assert.strictEqual(cipher.seal(packet, 2, 4), 4)
       assert.strictEqual(cipher.open(packet, 2, 4), 4)
-      // a packet without content is one
+      // A packet without content is valid.
       assert.strictEqual(cipher.open(packet, 2, 2), 2)
       assert.strictEqual(cipher.seal(packet, 2, 5), -1)
       assert.strictEqual(cipher.open(packet, 2, 1), -1)
@@ -158,7 +158,7 @@ describe("MockOpusEncoder and MockOpusDecoder", () => {
     Int16Array.from({ length: samples * channels }, (_, i) => first + (i % channels))
 
   it.effect.each([120, 240, 480, 960, 1920, 2880].flatMap((samples) => [[samples, 1], [samples, 2]] as const))(
-    "keep frames of %d samples and %d channels apart",
+    "distinguish frames of %d samples and %d channels",
     ([samples, channels]) =>
       Effect.gen(function*() {
         const { decoder, encoder } = yield* codecs({ channels, fec: true })
@@ -173,7 +173,7 @@ describe("MockOpusEncoder and MockOpusDecoder", () => {
       }).pipe(Effect.scoped, Effect.provide([...layers]))
   )
 
-  it.effect("work at lower rates, too", () =>
+  it.effect("work at lower rates as well", () =>
     Effect.gen(function*() {
       const { encoder } = yield* codecs({ channels: 1, fec: true })
       const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1, rate: 16_000 })
@@ -184,7 +184,7 @@ describe("MockOpusEncoder and MockOpusDecoder", () => {
       assert.deepStrictEqual(yield* decoder.conceal(960), new Int16Array(320))
     }).pipe(Effect.scoped, Effect.provide([...layers])))
 
-  it.effect("know silence, refuse what is no frame and no packet, and count", () =>
+  it.effect("recognize silence, refuse invalid frames and packets, and count", () =>
     Effect.gen(function*() {
       const encoding = yield* MockOpusEncoder.MockOpusEncoder
       const decoding = yield* MockOpusDecoder.MockOpusDecoder

@@ -37,7 +37,7 @@ const info = new VoiceDriver.ConnectionInfo({
 const frames = Array.from({ length: 75 }, (_, i) => ({ data: Uint8Array.of(0xfc, i), samples: 960 }))
 
 describe("MockVoiceDriver", () => {
-  it.effect("takes what a session plays, at its time", () =>
+  it.effect("receives what a session plays, in time", () =>
     Effect.gen(function*() {
       const driver = yield* MockVoiceDriver.MockVoiceDriver
       const session = yield* VoiceSession.join(where)
@@ -52,7 +52,7 @@ describe("MockVoiceDriver", () => {
       assert.strictEqual((yield* driver.connections)[0]?.endpoint, "voice.example:443")
     }).pipe(Effect.provide(layer)))
 
-  it.effect("says what the test says, and ends when it says so", () =>
+  it.effect("emits the events of the test, and ends when the test says so", () =>
     Effect.gen(function*() {
       const driver = yield* MockVoiceDriver.MockVoiceDriver
       const session = yield* VoiceSession.join({ ...where, policy: VoiceSession.policyNever })
@@ -76,7 +76,7 @@ describe("MockVoiceDriver", () => {
       assert.strictEqual((yield* Effect.flip(session.awaitClosed)).reason._tag, "ServerCrashed")
     }).pipe(Effect.provide(layer)))
 
-  it.effect("ends those that are live, and not those that come at once in their place", () =>
+  it.effect("ends the current connections, but not those that replace them at once", () =>
     Effect.gen(function*() {
       const driver = yield* MockVoiceDriver.MockVoiceDriver
       const session = yield* VoiceSession.join({ ...where, policy: { backoff: Schedule.recurs(5) } })
@@ -86,7 +86,7 @@ describe("MockVoiceDriver", () => {
       assert.lengthOf(yield* driver.connections, 2)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("refuses when it is told to", () =>
+  it.effect("refuses to connect when told to", () =>
     Effect.gen(function*() {
       const driver = yield* MockVoiceDriver.MockVoiceDriver
       yield* driver.refuse(new VoiceError.E2eeRequired({ code: 4017, detail: "" }))
@@ -94,7 +94,7 @@ describe("MockVoiceDriver", () => {
       yield* Effect.scoped(VoiceSession.join(where))
     }).pipe(Effect.provide(layer)))
 
-  it.effect("does what it is told, as a driver does, and keeps note of it", () =>
+  it.effect("carries out commands as a driver does, and records them", () =>
     Effect.gen(function*() {
       const driver = yield* MockVoiceDriver.MockVoiceDriver
       const session = yield* VoiceSession.join(where)
@@ -125,7 +125,7 @@ describe("MockVoiceDriver", () => {
       assert.isDefined(yield* Effect.flip(session.verificationCode(UserId.make("4"))))
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("takes no more of a track that is detached, nor of one that waits behind another and is paused", () =>
+  it.effect("takes nothing more from a detached track, or from a paused track that follows another", () =>
     Effect.gen(function*() {
       const driver = yield* MockVoiceDriver.MockVoiceDriver
       const { connect } = yield* VoiceDriver.VoiceDriver
@@ -155,7 +155,7 @@ describe("MockVoiceDriver", () => {
       assert.deepStrictEqual(yield* numbers, [100, 101, 102, 103, 104, 200, 201, 202, 203, 204])
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
-  it.effect("is of the version that was asked for, and lets nothing happen behind its scope", () =>
+  it.effect("uses the requested version, and does nothing after its scope has closed", () =>
     Effect.gen(function*() {
       const driver = yield* MockVoiceDriver.MockVoiceDriver
       const { connect } = yield* VoiceDriver.VoiceDriver

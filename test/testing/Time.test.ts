@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber, Logger } from "effect"
+import * as TestClock from "effect/testing/TestClock"
 import * as Time from "../../src/testing/Time.ts"
 
 describe("Time", () => {
-  it.effect("passes for a fiber that has been started just before, however many steps it has to take first", () =>
+  it.effect("advances for a fiber that was just started, however many steps it takes before it sleeps", () =>
     Effect.gen(function*() {
       const waiting = yield* Effect.forkChild(Effect.gen(function*() {
         yield* Effect.repeat(Effect.yieldNow, { times: 30 })
@@ -15,7 +16,7 @@ describe("Time", () => {
       assert.strictEqual(yield* Fiber.join(waiting), 1_000)
     }))
 
-  it.effect("passes while something is done, which gives or fails as ever", () =>
+  it.effect("advances while an effect runs, and returns its result or failure", () =>
     Effect.gen(function*() {
       const soon = Effect.andThen(Effect.sleep("900 millis"), Clock.currentTimeMillis)
       assert.strictEqual(yield* Time.during(soon, "1 second"), 900)
@@ -24,7 +25,7 @@ describe("Time", () => {
       assert.strictEqual(yield* Effect.flip(Time.during(failing, "1 second")), "late")
     }))
 
-  it.effect("ends what is done when whoever waits is interrupted", () =>
+  it.effect("interrupts the effect when the waiting fiber is interrupted", () =>
     Effect.gen(function*() {
       let isOver = false
       const endless = Effect.onInterrupt(Effect.never, () =>
@@ -35,5 +36,20 @@ describe("Time", () => {
       yield* Time.advance("2 seconds")
       yield* Fiber.interrupt(waiting)
       assert.isTrue(isOver)
+    }))
+
+  it.effect("says what is wrong when what is done needs more of it", () =>
+    Effect.gen(function*() {
+      const said: Array<unknown> = []
+      const logger = Logger.make<unknown, void>(({ message }) => void said.push(message))
+      const late = yield* Time.during(Effect.sleep("2100 millis"), "2 seconds").pipe(
+        Effect.provide(Logger.layer([logger])),
+        Effect.forkChild
+      )
+      while (said.length === 0) yield* TestClock.withLive(Effect.sleep("50 millis"))
+      assert.match(String(said), /has not ended within 2s, and the clock.*give it more time/)
+      // it is still waited for
+      yield* Time.advance("100 millis")
+      yield* Fiber.join(late)
     }))
 })

@@ -4,7 +4,7 @@ import { EventEmitter } from "node:events"
 import type { DatagramSocket } from "../../src/Transport.ts"
 import { ConnectedUdp } from "../../src/transport/ConnectedUdp.ts"
 
-/** A socket of which the test says whether it sends at once, and what becomes of a send. */
+/** A socket for which the test decides whether it sends at once, and what becomes of each send. */
 const rig = (options?: { readonly hasAddress?: (address: string) => boolean }) => {
   const sends: Array<
     { readonly bytes: ReadonlyArray<number>; readonly onSent: ((error: Error | null) => void) | undefined }
@@ -18,7 +18,7 @@ const rig = (options?: { readonly hasAddress?: (address: string) => boolean }) =
       sends.push({ bytes: [...packet.subarray(offset, offset + length)], onSent })
     }
   })
-  // it has all that is used of one
+  // it has everything that is used of a socket
   const udp = new ConnectedUdp(socket as unknown as Dgram.Socket, options?.hasAddress ?? (() => true))
   return { sends, socket, state, udp }
 }
@@ -26,7 +26,7 @@ const rig = (options?: { readonly hasAddress?: (address: string) => boolean }) =
 const packet = Uint8Array.of(1, 2, 3, 4)
 
 describe("ConnectedUdp", () => {
-  it("says whether the bytes have left, so that their buffer can be used again", () => {
+  it("tells whether the bytes have left, so that their buffer can be used again", () => {
     const { sends, state, udp } = rig()
     assert.isTrue(udp.send(packet, 3))
     state.waiting = 1
@@ -40,7 +40,7 @@ describe("ConnectedUdp", () => {
     assert.deepInclude(udp.statistics(), { sent: 4, sendErrors: 0 })
   })
 
-  it("asks once in 51 sends what became of one, and each time from a failure until one succeeds", () => {
+  it("asks for the result of one in 51 sends, and after a failure of each until one succeeds", () => {
     const { sends, udp } = rig()
     const asked = () => sends.flatMap(({ onSent }, index) => onSent === undefined ? [] : [index])
     udp.send(packet, 4)
@@ -72,7 +72,7 @@ describe("ConnectedUdp", () => {
     assert.deepInclude(udp.statistics(), { sent: 0, sendErrors: 2 })
   })
 
-  it("hands on what comes until it is closed, counts errors, and can be copied with another function", () => {
+  it("passes on what comes until it is closed, counts errors, and can be copied with another function", () => {
     const { socket, udp } = rig()
     const heard: Array<Uint8Array> = []
     socket.emit("message", Buffer.of(1))
@@ -97,7 +97,7 @@ describe("ConnectedUdp", () => {
     assert.isTrue(rig({ hasAddress: () => false }).udp.hasAddress())
   })
 
-  it("asks at once where that is wanted", () => {
+  it("asks for the result of a send at once on request", () => {
     const { sends, udp } = rig()
     udp.send(packet, 4)
     sends[0]?.onSent?.(null)

@@ -8,7 +8,7 @@ const helper = new URL("./helper.ts", import.meta.url)
 
 const script = (source: string) => new URL(`data:text/javascript,${encodeURIComponent(source)}`)
 
-/** Starts it, and writes down what is heard of it. */
+/** Starts a thread, and logs what is heard of it. */
 const start = (url: URL, options: Partial<HelperThread.Options<string, string>> = {}) =>
   Effect.map(
     Effect.acquireRelease(
@@ -38,7 +38,7 @@ const start = (url: URL, options: Partial<HelperThread.Options<string, string>> 
 type Started = Effect.Success<ReturnType<typeof start>>
 
 describe("HelperThread", () => {
-  it.live("delivers in order, what was posted before it had started, too", () =>
+  it.live("delivers in order, including what was posted before it had started", () =>
     Effect.gen(function*() {
       const { log, thread, until } = yield* start(helper)
       thread.post("a")
@@ -49,17 +49,17 @@ describe("HelperThread", () => {
       assert.deepStrictEqual(log, ["a", "b", "c"])
     }).pipe(Effect.scoped))
 
-  it.live("has little space for new objects, so that a collection of them is short", () =>
+  it.live("has little space for new objects, so that collecting them takes little time", () =>
     Effect.gen(function*() {
       const source = `import { parentPort, resourceLimits } from "node:worker_threads"
         parentPort.postMessage(String(resourceLimits.maxYoungGenerationSizeMb))`
-      // what it says is heard before it says that it has started, too
+      // it is heard even before it says that it has started
       const { log, until } = yield* start(script(source))
       yield* until(1)
       assert.strictEqual(log[0], "3")
     }).pipe(Effect.scoped))
 
-  it.live("works here where its file is not there, and says which and what to do", () =>
+  it.live("runs in this thread if its file is missing, and reports which file and what to do", () =>
     Effect.gen(function*() {
       const { log, thread, until } = yield* start(new URL("./nowhere/daveWorker.js", import.meta.url))
       thread.post("a")
@@ -76,7 +76,7 @@ describe("HelperThread", () => {
       assert.deepStrictEqual(answers, ["a", "b", "c"])
     }).pipe(Effect.scoped))
 
-  it.live("works here where its file cannot be run, and says what the file said", () =>
+  it.live("runs in this thread if its file cannot be run, and reports what the file said", () =>
     Effect.gen(function*() {
       const { log, thread, until } = yield* start(script("throw new Error('no such processor')"))
       thread.post("a")
@@ -84,7 +84,7 @@ describe("HelperThread", () => {
       assert.deepStrictEqual(log, ["unavailable: no such processor", "a"])
     }).pipe(Effect.scoped))
 
-  it.live("works here where there may be no threads", () =>
+  it.live("runs in this thread if it cannot have one of its own", () =>
     Effect.gen(function*() {
       const { log, thread, until } = yield* start(new URL("https://example.org/worker.js"))
       thread.post("a")
@@ -93,7 +93,7 @@ describe("HelperThread", () => {
       assert.strictEqual(log[1], "a")
     }).pipe(Effect.scoped))
 
-  it.live("does not wait for ever for it to start", () =>
+  it.live("does not wait forever for the thread to start", () =>
     Effect.gen(function*() {
       const { log, thread, until } = yield* start(script("setInterval(() => {}, 1000)"), { deadlineMs: 300 })
       thread.post("a")
@@ -101,7 +101,7 @@ describe("HelperThread", () => {
       assert.deepStrictEqual(log, ["unavailable: it did not start within 300 ms", "a"])
     }).pipe(Effect.scoped))
 
-  it.live("has half a minute to start where nothing else is said", () =>
+  it.live("gives the thread half a minute to start by default", () =>
     Effect.gen(function*() {
       vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
       yield* Effect.addFinalizer(() => Effect.sync(() => vi.useRealTimers()))
@@ -135,7 +135,7 @@ describe("HelperThread", () => {
         const started = yield* start(file, { deadlineMs: 1_000 })
         yield* Effect.sleep("5 millis").pipe(Effect.repeat({ until: () => ticks > 0 || started.log.length > 0 }))
         yield* end(started)
-        /** Looks in a row without a tick. */
+        /** How many looks in a row have seen no tick. */
         let silent = 0
         for (let look = 0, before = ticks; look < 500 && silent < 20; look++) {
           yield* Effect.sleep("10 millis")
@@ -146,7 +146,7 @@ describe("HelperThread", () => {
       }).pipe(Effect.scoped))
   }
 
-  it.live("waits for what it has said while this thread was busy", () =>
+  it.live("waits for what the thread has said while this one was busy", () =>
     Effect.gen(function*() {
       const signal = new BroadcastChannel("started")
       yield* Effect.addFinalizer(() => Effect.sync(() => signal.close()))
@@ -158,14 +158,14 @@ describe("HelperThread", () => {
       )
       const { log, thread, until } = yield* start(file, { deadlineMs: 1 })
       thread.post("a")
-      // it takes these, too, which the types of Node do not know
+      // it accepts such a channel, too, which the types of Node do not know
       const port = signal as unknown as MessagePort
       while (receiveMessageOnPort(port) === undefined);
       yield* until(1)
       assert.deepStrictEqual(log, ["a"])
     }).pipe(Effect.scoped))
 
-  it.live("tells why it has ended, there and here", () =>
+  it.live("reports why it has ended, in a thread of its own and in this one", () =>
     Effect.gen(function*() {
       for (const url of [helper, new URL("./nowhere.js", import.meta.url)]) {
         const { log, thread, until } = yield* start(url, { onUnavailable: () => {} })
@@ -189,7 +189,7 @@ describe("HelperThread", () => {
       assert.deepStrictEqual(log, ["ended: it exited with code 3"])
     }).pipe(Effect.scoped))
 
-  it.live("is not heard of once it is closed", () =>
+  it.live("reports nothing once it is closed", () =>
     Effect.gen(function*() {
       for (const url of [helper, new URL("./nowhere.js", import.meta.url)]) {
         const { log, thread, until } = yield* start(url, { onUnavailable: () => {} })
@@ -205,7 +205,7 @@ describe("HelperThread", () => {
 })
 
 describe("fileBeside", () => {
-  it("has the extension of the module that it lies beside", () => {
+  it("has the extension of the module that it lies next to", () => {
     const beside = (moduleUrl: string) => HelperThread.fileBeside(moduleUrl, "daveWorker").href
     assert.strictEqual(beside("file:///src/dave/Thread.ts"), "file:///src/dave/daveWorker.ts")
     assert.strictEqual(beside("file:///app/bot.js"), "file:///app/daveWorker.js")
@@ -214,7 +214,7 @@ describe("fileBeside", () => {
     assert.strictEqual(beside("file:///app/bot"), "file:///app/daveWorker.js")
   })
 
-  it("is somewhere where nobody says where the module is", () => {
+  it("is somewhere if the location of the module is not known", () => {
     assert.match(HelperThread.fileBeside(undefined, "daveWorker").href, /^file:\/\/.*\/daveWorker\.[jt]s$/)
   })
 })

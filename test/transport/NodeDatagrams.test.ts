@@ -5,7 +5,7 @@ import * as NodeDatagrams from "../../src/transport/NodeDatagrams.ts"
 
 describe("NodeDatagrams", () => {
   for (const [granted, expected] of [[1, [8, 4, 2, 1]], [0, [8, 4, 2, 1, 0.5, 0.25, 0.125, 0.0625]]] as const) {
-    it.live(`asks for half as much where the system refuses a buffer, down to 64 KiB: ${granted} MiB`, () =>
+    it.live(`requests half as much if the system refuses a buffer, down to 64 KiB: ${granted} MiB`, () =>
       Effect.gen(function*() {
         const asked: Array<number> = []
         yield* Effect.acquireRelease(

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as OwnAddresses from "../../src/transport/OwnAddresses.ts"
 
 describe("OwnAddresses", () => {
-  it("are read anew when a second has passed, and not for each that asks", () => {
+  it("are read again after more than a second, and not for each question", () => {
     let [nowMs, reads] = [0, 0]
     let addresses = ["192.0.2.7"]
     const has = OwnAddresses.make(() => {

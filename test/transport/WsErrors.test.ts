@@ -4,7 +4,7 @@ import * as WsErrors from "../../src/transport/WsErrors.ts"
 const coded = (code?: unknown) => Object.assign(new Error("by the test"), code === undefined ? {} : { code })
 
 describe("WsErrors", () => {
-  it("says why a WebSocket could not be opened", () => {
+  it("tells why a WebSocket could not be opened", () => {
     const kinds = [
       "ECONNREFUSED",
       "ETIMEDOUT",
@@ -32,7 +32,7 @@ describe("WsErrors", () => {
     ])
   })
 
-  it("knows what was answered to a message that breaks the protocol, and to nothing else", () => {
+  it("knows the close code for a message that breaks the protocol, and for nothing else", () => {
     const answers = [
       "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH",
       "WS_ERR_INVALID_UTF8",

@@ -1,4 +1,4 @@
-/** The file of a thread that says back what it hears, and does as it is told. */
+/** The file of a thread that repeats what it hears, and does as it is told. */
 import * as HelperThread from "../../src/transport/HelperThread.ts"
 
 export const echo = (post: (message: string) => void): HelperThread.Helper<string> => ({

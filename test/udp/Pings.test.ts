@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as Datagram from "../../src/protocol/Datagram.ts"
 import { Pings } from "../../src/udp/Pings.ts"
 
-/** Pings whose replies the test gives. */
+/** Pings whose replies come from the test. */
 const rig = Effect.map(Clock.Clock, (clock) => {
   const sequences: Array<number> = []
   const pings = new Pings({
@@ -31,7 +31,7 @@ describe("Pings", () => {
       assert.deepStrictEqual([pings.sent(), pings.replies()], [2, 1])
     }))
 
-  it.effect("take one reply each, to the last sixteen", () =>
+  it.effect("accept one reply each, to the last sixteen", () =>
     Effect.gen(function*() {
       const { pings, reply } = yield* rig
       for (let n = 0; n < 17; n++) pings.ping()
@@ -43,7 +43,7 @@ describe("Pings", () => {
       assert.strictEqual(pings.replies(), 1)
     }))
 
-  it.effect("have stopped being answered at the fifth look in a row, and only if they ever were", () =>
+  it.effect("count as no longer answered at the fifth look in a row, but only if they ever were", () =>
     Effect.gen(function*() {
       const { pings, reply } = yield* rig
       for (let n = 0; n < 20; n++) assert.isFalse(pings.look())

@@ -10,13 +10,13 @@ const counted = (sent: number, sendErrors: number): DatagramStatistics => ({
 })
 
 describe("SendErrors", () => {
-  it("are a sign at the second look in a row at which everything has failed", () => {
+  it("are a sign at the second look in a row at which every send has failed", () => {
     const errors = new Signs.SendErrors()
     const looks = [counted(0, 5), counted(0, 6), counted(0, 7)].map((now) => errors.look(now))
     assert.deepStrictEqual(looks, [false, false, true])
   })
 
-  it("are none where something was sent in between, or nothing was tried", () => {
+  it("are not a sign if something was sent in between, or nothing was tried", () => {
     const errors = new Signs.SendErrors()
     const looks = [counted(0, 0), counted(0, 1), counted(1, 2), counted(1, 3), counted(1, 3), counted(1, 4)]
     assert.deepStrictEqual(looks.map((now) => errors.look(now)), [false, false, false, false, false, false])
@@ -24,7 +24,7 @@ describe("SendErrors", () => {
 })
 
 describe("MissingReports", () => {
-  /** Looks, with so much media before each; whether there is a sign. */
+  /** Looks, with so many packets of media before each. Returns whether there is a sign. */
   const rig = (media = 250) => {
     const missing = new Signs.MissingReports()
     let sent = 0
@@ -34,21 +34,21 @@ describe("MissingReports", () => {
     }
   }
 
-  it("are none where there were never two", () => {
+  it("are not a sign before there have been two reports", () => {
     const { look, report } = rig()
     for (let n = 0; n < 100; n++) assert.isFalse(look())
     report()
     for (let n = 0; n < 100; n++) assert.isFalse(look())
   })
 
-  it("are a sign at the seventh look without one", () => {
+  it("are a sign at the seventh look without a report", () => {
     const { look, report } = rig()
     report()
     report()
     assert.deepStrictEqual(Array.from({ length: 7 }, () => look()), [false, false, false, false, false, false, true])
   })
 
-  it("are waited for five times as long as two were ever apart", () => {
+  it("are a sign after five times the longest gap between two reports", () => {
     const { look, report } = rig()
     for (const gap of [9, 4, 1]) {
       report()
@@ -59,7 +59,7 @@ describe("MissingReports", () => {
     assert.isTrue(look())
   })
 
-  it("are not expected while next to nothing is sent", () => {
+  it("are not a sign while almost nothing is sent", () => {
     const { look, report } = rig()
     report()
     report()

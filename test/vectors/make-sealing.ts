@@ -1,6 +1,7 @@
 /**
- * Makes `sealing.json`: `node test/vectors/make-sealing.ts`. The packets are sealed by `@noble/ciphers`, laid out by hand
- * here after Discord's docs (Voice Connections, Transport Encryption Modes), and share no code with the library.
+ * Makes `sealing.json`: `node test/vectors/make-sealing.ts`. The packets are sealed by `@noble/ciphers` and laid out by
+ * hand according to Discord's docs (Voice Connections, Transport Encryption Modes). They share no code with the
+ * library.
  */
 import { gcm } from "@noble/ciphers/aes.js"
 import { xchacha20poly1305 } from "@noble/ciphers/chacha.js"
@@ -13,7 +14,7 @@ const concat = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => Uint8Array.f
 
 const key = Uint8Array.from({ length: 32 }, (_, i) => i)
 
-/** Bytes that look like nothing in particular and are the same every time. */
+/** Bytes that follow no obvious pattern and are the same every time. */
 const filler = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 167 + 13 * length + 5) & 0xff)
 
 const uint32 = (value: number): Uint8Array => {
@@ -44,7 +45,7 @@ const modes: Record<string, { readonly seal: Seal; readonly rtpsize: boolean; re
   xsalsa20_poly1305: { seal: secretboxOfHeader, rtpsize: false, nonce: "header" }
 }
 
-/** `preamble` is what the rtpsize modes leave readable behind the fixed header. */
+/** `preamble` is what the rtpsize modes leave unencrypted after the fixed header. */
 const packets = [
   { name: "a silence frame", header: "80780001000003c011223344", preamble: "", payload: "f8fffe", counter: 1 },
   { name: "nothing", header: "80780002000007800000ffff", preamble: "", payload: "", counter: 2 },

@@ -1,4 +1,4 @@
-/** Makes the files of this folder anew. */
+/** Makes the files in this folder again. */
 import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -30,7 +30,7 @@ make("chirp.opus.webm", 48_000, 3, "-c:a", "libopus", "-b:a", "96k", "-cluster_t
 make("chirp.opus.mp4", 48_000, 3, "-c:a", "libopus", "-b:a", "96k", "-strict", "-2")
 make("chirp.alac.m4a", 44_100, 0.5, "-c:a", "alac")
 
-/** One tone for each channel of 5.1, in the order of WAV. */
+/** One tone per channel of 5.1, in the order of WAV. */
 const tones = [400, 600, 900, 50, 1_500, 2_300].map((hertz) => `0.4*sin(2*PI*${hertz}*t)`).join("|")
 const surround = `aevalsrc=${tones}:c=5.1:s=48000:d=0.5`
 const { status, stderr } = spawnSync(
@@ -39,5 +39,5 @@ const { status, stderr } = spawnSync(
 )
 if (status !== 0) throw new Error(`surround.opus.ogg: ${stderr.toString()}`)
 
-// tone.he2.aac is not made here, since this ffmpeg has no such encoder: the sound with the right channel at a tenth of the left
-// one's chirp, of 44,100 Hz and 3 s, by the encoder of Fraunhofer's FDK AAC with `-t 29 -r 32000`.
+// tone.he2.aac is not made here, since this ffmpeg has no such encoder. It holds this signal at 44,100 Hz, 3 s long,
+// with the right channel at a tenth of the left one's chirp, encoded by Fraunhofer's FDK AAC with `-t 29 -r 32000`.

@@ -1,4 +1,4 @@
-/** Frames put together by the letter of ISO 14496-3 (1.A.3.2), without any sound in them. */
+/** Frames assembled exactly as ISO 14496-3 (1.A.3.2) defines them, without any sound in them. */
 import { assert, describe, it } from "@effect/vitest"
 import * as AdtsReader from "../../../src/audio/format/AdtsReader.ts"
 import { concat } from "../samples.ts"
@@ -7,7 +7,7 @@ interface Kind {
   readonly profile: number
   readonly rate: number
   readonly channels: number
-  /** Less one. */
+  /** The number of blocks minus one. */
   readonly blocks?: number
   readonly mpeg2?: boolean
   readonly checksum?: boolean
@@ -45,10 +45,10 @@ const read = (...parts: ReadonlyArray<Uint8Array>) => {
 }
 
 describe("AdtsReader", () => {
-  it("tells the rate, the channels and the configuration of each frame that there can be", () => {
+  it("reports the rate, channels and configuration for every valid header", () => {
     // ISO 14496-3, table 1.18
     const rates = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350]
-    // table 1.19; of 0, the first access unit says it
+    // table 1.19; for 0, the first access unit defines the channels
     const channels = [1, 1, 2, 3, 4, 5, 6, 8]
     for (const [index, rate] of rates.entries()) {
       for (const [configuration, count] of channels.entries()) {
@@ -63,7 +63,7 @@ describe("AdtsReader", () => {
     }
   })
 
-  it("gives what stands behind the header, with and without a checksum, of one block or several", () => {
+  it("returns the payload after the header, with or without a checksum, for one block or several", () => {
     for (const mpeg2 of [false, true]) {
       for (const checksum of [false, true]) {
         for (const blocks of [0, 1, 3]) {
@@ -79,7 +79,7 @@ describe("AdtsReader", () => {
     }
   })
 
-  it("takes nothing for a frame whose header cannot be one", () => {
+  it("rejects frames with an invalid header", () => {
     for (const changed of [{ rate: 13 }, { rate: 15 }, { layer: 1 }, { size: 7 }, { size: 9, checksum: true }]) {
       const frame = frameOf({ ...lc, ...changed }, payload)
       assert.strictEqual(read(frame, frame, frame).problem, "UnknownFormat", JSON.stringify(changed))
@@ -90,7 +90,7 @@ describe("AdtsReader", () => {
     }
   })
 
-  it("passes over frames that are of another kind than the first", () => {
+  it("skips frames of another kind than the first", () => {
     const frame = frameOf(lc, payload)
     for (const changed of [{ profile: 0 }, { rate: 3 }, { channels: 1 }]) {
       const other = frameOf({ ...lc, ...changed }, payload)
@@ -103,7 +103,7 @@ describe("AdtsReader", () => {
     }
   })
 
-  it("is Truncated inside a frame, and in the first header", () => {
+  it("is Truncated within a frame, and within the first header", () => {
     const frame = frameOf(lc, payload)
     for (const cut of [1, payload.length, frame.length - 1]) {
       const { packets, problem } = read(frame, frame, frame.subarray(0, cut))

@@ -15,7 +15,10 @@ const header: Header = {
   tags: {}
 }
 
-/** A format whose packets begin with their length. 0 ends it, twice, and 9 says that nine bytes behind it are of no use. */
+/**
+ * A format whose packets begin with their length. 0 fails, twice, and 9 says that the nine bytes after it are to be
+ * skipped.
+ */
 const reader = (headerNow: () => Header | undefined = () => header) => {
   let ends = 0
   const restarted: Array<number> = []
@@ -50,7 +53,7 @@ const reader = (headerNow: () => Header | undefined = () => header) => {
   return { ...made, took, ends: () => ends, restarted }
 }
 
-/** Frames of 0xff, a kind and their length. */
+/** Frames that consist of 0xff, a kind, their length, and zeros. */
 const frame = (kind: number, length: number) => {
   const bytes = new Uint8Array(length)
   bytes.set([0xff, kind, length])
@@ -63,7 +66,7 @@ const lengthsOf = (bytes: Uint8Array, least?: number) =>
   Cutter.framesOf(bytes, frameAt, alike, least).map(({ bytes }) => bytes)
 
 describe("Cutter", () => {
-  it("gives packets as soon as they are whole, with their places", () => {
+  it("returns packets as soon as they are complete, with their offsets", () => {
     const { push, took } = reader()
     push(Uint8Array.of(2, 7, 3, 7))
     assert.deepStrictEqual(took(), ["0: 2 7"])
@@ -73,7 +76,7 @@ describe("Cutter", () => {
     assert.deepStrictEqual(took(), ["2: 3 7 8", "5: 1"])
   })
 
-  it("passes over bytes, also over such as come later", () => {
+  it("skips bytes, including bytes that arrive later", () => {
     const { push, took } = reader()
     push(Uint8Array.of(9, 0, 0))
     push(new Uint8Array(7))
@@ -85,7 +88,7 @@ describe("Cutter", () => {
     assert.deepStrictEqual(took(), ["32: 1"])
   })
 
-  it("keeps the first problem, takes nothing behind it, and has no other end", () => {
+  it("keeps the first problem, takes nothing after it, and does not call `end` then", () => {
     const { end, ends, problem, push, took } = reader()
     push(Uint8Array.of(1, 0, 1))
     push(Uint8Array.of(1))
@@ -98,7 +101,7 @@ describe("Cutter", () => {
     assert.strictEqual(goodEnds(), 1)
   })
 
-  it("goes on at another place, and knows nothing of what was before", () => {
+  it("restarts at another offset without keeping anything from before", () => {
     const { problem, push, restart, restarted, took } = reader()
     push(Uint8Array.of(1, 2, 7, 3, 7))
     restart({ offset: 100, start: 7 })
@@ -115,7 +118,7 @@ describe("Cutter", () => {
     assert.deepStrictEqual(restarted, [7, 8, 9])
   })
 
-  it("tells the duration where the header does", () => {
+  it("reports the duration if the header states the total", () => {
     assert.isUndefined(reader(() => undefined).durationMs())
     assert.isUndefined(reader().durationMs())
     assert.strictEqual(reader(() => ({ ...header, total: 4_000 })).durationMs(), 500)
@@ -123,13 +126,13 @@ describe("Cutter", () => {
 })
 
 describe("Cutter.framesOf", () => {
-  it("begins where two that are alike follow each other, and ends with the last one like them", () => {
+  it("begins at two similar frames in a row, and ends with the last one like them", () => {
     assert.deepStrictEqual(lengthsOf(concat(Uint8Array.of(1, 2), frame(1, 5), frame(1, 6), frame(2, 5))), [5, 6])
     assert.deepStrictEqual(lengthsOf(concat(frame(1, 5), frame(2, 6), frame(2, 7))), [6, 7])
     assert.deepStrictEqual(lengthsOf(concat(frame(1, 5), Uint8Array.of(0), frame(1, 5))), [])
   })
 
-  it("counts a frame of which four bytes are there", () => {
+  it("counts a frame once four of its bytes are there", () => {
     const two = concat(frame(1, 5), frame(1, 6))
     assert.deepStrictEqual(lengthsOf(two.subarray(0, 9)), [5, 6])
     assert.deepStrictEqual(lengthsOf(two.subarray(0, 8)), [])
@@ -138,7 +141,7 @@ describe("Cutter.framesOf", () => {
     assert.deepStrictEqual(lengthsOf(frame(1, 4).subarray(0, 3), 1), [])
   })
 
-  it("finds as many as there have to be", () => {
+  it("says whether enough similar frames follow each other", () => {
     const three = concat(frame(1, 5), frame(1, 6), frame(1, 7))
     assert.isTrue(Cutter.follow(three, frameAt, alike, 3))
     assert.isFalse(Cutter.follow(three, frameAt, alike, 4))

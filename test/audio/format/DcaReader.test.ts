@@ -40,7 +40,7 @@ const Chunk = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximu
 const Seed = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 1000 })))
 
 describe("DCA1", () => {
-  it.prop("gives every packet bit for bit, however it is cut into pieces", [Seed, Chunk], ([seed, chunk]) => {
+  it.prop("returns every packet bit for bit, however the file is cut into chunks", [Seed, Chunk], ([seed, chunk]) => {
     const packets = mixed(seed)
     const { header, kind, packets: found } = run(dca(packets), chunk)
     assert.deepStrictEqual([found, kind], [shown(packets), undefined])
@@ -48,7 +48,7 @@ describe("DCA1", () => {
     assert.deepStrictEqual(header?.tags, { title: "A Song", artist: "The Tests", comment: "None" })
   })
 
-  it("says Truncated for every cut inside a packet, and gives those before it", () => {
+  it("is Truncated at every cut inside a packet, and returns the packets before it", () => {
     const packets = mixed(2, 6)
     const file = dca(packets)
     let end = dca([]).length
@@ -65,7 +65,7 @@ describe("DCA1", () => {
     }
   })
 
-  it("says Corrupt for what is no packet, after those before it", () => {
+  it("is Corrupt at an invalid packet, and returns the packets before it", () => {
     const good = packet(1)
     for (const bad of [Uint8Array.of(0, 0), Uint8Array.of(255, 255, 1), Uint8Array.of(1, 0, 3)]) {
       const { kind, packets } = run(concat(dca([good]), bad, framed(good)))
@@ -74,7 +74,7 @@ describe("DCA1", () => {
     assert.strictEqual(run(head("{}", -1)).kind, "Corrupt")
   })
 
-  it("plays without a description that can be read, and past one that is too long", () => {
+  it("plays despite an unreadable description, or one that is too long", () => {
     const good = packet(1)
     const long = JSON.stringify({ info: { title: "x", cover: "y".repeat(1_100_000) } })
     for (const json of ["", "{", "null", "[]", "{\"info\":[],\"opus\":3}", "{\"info\":{\"title\":5}}", long]) {
@@ -84,7 +84,7 @@ describe("DCA1", () => {
     assert.strictEqual(run(dca([good], "{\"opus\":{\"channels\":1}}")).header?.channels, 1)
   })
 
-  it.live("is known by its first bytes, and sought in where that is possible", () =>
+  it.live("is recognized by its first bytes, and can seek unless it is streamed", () =>
     Effect.gen(function*() {
       const packets = Array.from({ length: 200 }, (_, i) => packet(i))
       const file = dca(packets)
@@ -103,7 +103,7 @@ describe("DCA1", () => {
       assert.strictEqual(none.end, "Truncated")
     }))
 
-  it("counts on from the place of a restart", () => {
+  it("continues counting from the offset and time of a restart", () => {
     const packets = [packet(1), packet(2)]
     const reader = DcaReader.make()
     reader.push(dca(packets))

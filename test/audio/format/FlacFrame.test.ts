@@ -1,4 +1,4 @@
-/** Stream information and frame headers, put together by the letter of RFC 9639 (8.2 and 9.1). */
+/** Stream information and frame headers, assembled exactly as RFC 9639 (8.2 and 9.1) defines them. */
 import { assert, describe, it } from "@effect/vitest"
 import * as FlacFrame from "../../../src/audio/format/FlacFrame.ts"
 import { concat } from "../samples.ts"
@@ -51,7 +51,7 @@ const frameAt = (fields: Fields, of: Partial<FlacFrame.StreamInfo> = {}) => {
 }
 
 describe("FlacFrame", () => {
-  it("reads the stream information, and none that cannot be", () => {
+  it("reads the stream information, and rejects impossible values", () => {
     const written = (of: Partial<FlacFrame.StreamInfo> & { readonly total?: number }) => {
       const { bits, channels, maxBlock, minBlock, rate, total = 0 } = { ...info, ...of }
       const bytes = Buffer.alloc(34)
@@ -79,12 +79,12 @@ describe("FlacFrame", () => {
     assert.deepStrictEqual(frameAt({ size: 6, behind: [255] }), { samples: 256, start: 0 })
     assert.deepStrictEqual(frameAt({ size: 7, behind: [1, 2] }), { samples: 259, start: 0 })
     assert.deepStrictEqual(frameAt({ size: 7, behind: [255, 254] }), { samples: 65_535, start: 0 })
-    // 65,536 cannot be told (RFC 9639, 9.1.6)
+    // 65,536 cannot be expressed (RFC 9639, 9.1.6)
     assert.isUndefined(frameAt({ size: 7, behind: [255, 255] }))
     assert.isUndefined(frameAt({ size: 0 }))
   })
 
-  it("takes the rates that the stream has, in each way to tell them", () => {
+  it("accepts the stream's sample rate in each encoding, and no other rate", () => {
     const rates = [88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000]
     for (const [index, rate] of rates.entries()) {
       assert.isDefined(frameAt({ rate: index + 1 }, { rate }))
@@ -94,12 +94,12 @@ describe("FlacFrame", () => {
     assert.isDefined(frameAt({ rate: 12, behind: [44] }))
     assert.isDefined(frameAt({ rate: 13, behind: [0xac, 0x44] }))
     assert.isDefined(frameAt({ rate: 14, behind: [0x11, 0x3a] }))
-    // the size stands before the rate
+    // the size precedes the rate
     assert.deepStrictEqual(frameAt({ size: 6, rate: 14, behind: [99, 0x11, 0x3a] }), { samples: 100, start: 0 })
     assert.isUndefined(frameAt({ rate: 15 }))
   })
 
-  it("takes the channels and the bits that the stream has, and no bit that is reserved", () => {
+  it("accepts the stream's channels and bit depth, and no reserved bit", () => {
     for (let channels = 0; channels < 8; channels++) {
       assert.isDefined(frameAt({ channels }, { channels: channels + 1 }))
       assert.isUndefined(frameAt({ channels }, { channels: channels + 2 }))
@@ -116,8 +116,8 @@ describe("FlacFrame", () => {
     assert.isUndefined(frameAt({ reserved: 1 }))
   })
 
-  it("counts in frames, or in samples where blocks are of several sizes", () => {
-    // as long as each number is, its smallest and its largest value
+  it("counts in frames, or in samples if the block size varies", () => {
+    // the smallest and the largest value of each encoded length
     const numbers: ReadonlyArray<readonly [number: ReadonlyArray<number>, value: number]> = [
       [[0], 0],
       [[0x7f], 127],
@@ -140,7 +140,7 @@ describe("FlacFrame", () => {
     }
   })
 
-  it("takes none whose checksum is wrong, and asks for more where it is cut", () => {
+  it("rejects a wrong checksum, and asks for more bytes if the header is cut short", () => {
     const header = headerOf({ size: 7, rate: 13, number: [0xe0, 0xa0, 0x80], behind: [1, 2, 0xac, 0x44] })
     for (let end = 1; end < header.length; end++) {
       assert.strictEqual(FlacFrame.frameAt(header, 0, end, info), "short", `${end} bytes`)
@@ -154,8 +154,8 @@ describe("FlacFrame", () => {
     assert.isUndefined(FlacFrame.frameAt(Uint8Array.of(0xfe), 0, 1, info))
   })
 
-  it("has the checksum of RFC 9639 over a frame, which is zero with its own behind it", () => {
-    // CRC-16/UMTS of the digits that all such checksums are told for
+  it("computes the CRC of RFC 9639, which is zero over a frame followed by its own CRC", () => {
+    // CRC-16/UMTS of the digits "123456789", the usual check value
     const digits = new Uint8Array(Buffer.from("123456789"))
     assert.strictEqual(FlacFrame.crc16(digits, 0, 9), 0xfee8)
     assert.strictEqual(FlacFrame.crc16(concat(digits, Uint8Array.of(0xfe, 0xe8)), 0, 11), 0)

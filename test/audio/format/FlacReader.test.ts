@@ -15,7 +15,7 @@ const encoded = (frameSize: number): Uint8Array => {
   return new Uint8Array(spawnSync(ffmpeg, args, { input: wav16(signal(44_100, seconds), 44_100) }).stdout)
 }
 
-/** The checksums of RFC 9639, bit by bit. */
+/** The checksums of RFC 9639, computed bit by bit. */
 const crc = (bytes: Uint8Array, bits: number, polynomial: number): number => {
   let sum = 0
   for (const byte of bytes) {
@@ -27,11 +27,11 @@ const crc = (bytes: Uint8Array, bits: number, polynomial: number): number => {
   return sum
 }
 
-/** A number as a character of UTF-8 would be, of four bytes. */
+/** A number encoded like a character of UTF-8, in four bytes. */
 const numberOf = (value: number) =>
   Uint8Array.of(0xf0 | (value >> 18), ...[12, 6, 0].map((shift) => 0x80 | ((value >> shift) & 63)))
 
-/** The same frame under another number: that of its first sample where blocks are of several sizes, else its own. */
+/** The same frame with another number: that of its first sample if block sizes vary, else its own. */
 const renumbered = (frame: Uint8Array, value: number, isVariable: boolean): Uint8Array => {
   const numberBytes = (frame[4] ?? 0) < 0x80 ? 1 : (frame[4] ?? 0) < 0xe0 ? 2 : 3
   const sizeCode = (frame[2] ?? 0) >> 4
@@ -47,7 +47,7 @@ const renumbered = (frame: Uint8Array, value: number, isVariable: boolean): Uint
   return concat(whole, Uint8Array.of(sum >> 8, sum & 255))
 }
 
-/** Its frames and its stream information; nothing else is needed to play it. */
+/** The frames of a file and its stream information. Nothing else is needed to play it. */
 const taken = (file: Uint8Array) => {
   const reader = FlacReader.make()
   reader.push(file)
@@ -59,7 +59,7 @@ const taken = (file: Uint8Array) => {
 const fileOf = (info: Uint8Array, frames: ReadonlyArray<Uint8Array>): Uint8Array =>
   concat(ascii("fLaC"), Uint8Array.of(0x80, 0, 0, 34), info, ...frames)
 
-/** Stream information with another smallest and largest block, and without a count of samples, if it is so wished. */
+/** Stream information with another smallest and largest block size and, if asked for, without a sample count. */
 const withInfo = (info: Uint8Array, smallest: number, largest: number, counted = true): Uint8Array => {
   const changed = info.slice()
   const view = new DataView(changed.buffer)
@@ -78,7 +78,7 @@ const play = (bytes: Uint8Array, seekMs?: number) =>
 const { frames, info } = taken(encoded(1152))
 
 describe("FLAC", () => {
-  it.live("of blocks of several sizes is played, and sought in to the sample", () =>
+  it.live("plays with varying block sizes, and seeks to the sample", () =>
     Effect.gen(function*() {
       const small = taken(encoded(576)).frames
       const mixed: Array<Uint8Array> = []
@@ -100,7 +100,7 @@ describe("FLAC", () => {
       }
     }))
 
-  it.live("of blocks of one size is played where the smallest that is told is that of the last one", () =>
+  it.live("plays with a fixed block size even if the stated minimum is the size of the last block", () =>
     Effect.gen(function*() {
       for (const smallest of [16, 960]) {
         const file = fileOf(withInfo(info, smallest, 1152), frames.map(({ data }) => data))
@@ -111,7 +111,7 @@ describe("FLAC", () => {
       }
     }))
 
-  it.live("that another one was put behind is played to its own end", () =>
+  it.live("plays only to its own end if another FLAC is appended", () =>
     Effect.gen(function*() {
       const counted = info.slice()
       new DataView(counted.buffer).setUint32(14, 44_100 * seconds)
@@ -122,9 +122,9 @@ describe("FLAC", () => {
       }
     }))
 
-  it.live("is sought in to the sample, whatever other one was put behind", () =>
+  it.live("seeks to the sample, whatever FLAC is appended", () =>
     Effect.gen(function*() {
-      /** So many times the same, with numbers that go on. */
+      /** The same frames this many times, with continuous numbers. */
       const times = (count: number, counted: boolean) => {
         const all = Array.from({ length: count }, () => frames).flat()
         const samples = all.reduce((sum, frame) => sum + frame.samples, 0)
@@ -147,16 +147,16 @@ describe("FLAC", () => {
             const what = `${counted ? "counted" : "not counted"}, ${count} behind, ${share}`
             assert.deepStrictEqual([what, end, message, soughtMs], [what, "Done", "", seekMs])
             assert.closeTo(pcm.length / 96, lengthMs - seekMs, 0.1, what)
-            // without a count, nobody may know where it ends
+            // without a count, the end may be unknown
             assert.closeTo(durationMs ?? (counted ? 0 : lengthMs), lengthMs, 0.1, what)
           }
         }
-        // where there is none, nothing is told anew
+        // with nothing appended, the length is known
         assert.closeTo((yield* play(file, 0)).durationMs ?? 0, lengthMs, 0.1)
       }
     }))
 
-  it.live("whose first frame is not the first one of its stream begins with it", () =>
+  it.live("begins at its first frame, even if that is not the first of the stream", () =>
     Effect.gen(function*() {
       const cut = frames.slice(10).map(({ data }, i) => renumbered(data, i + 10, false))
       const file = fileOf(withInfo(info, 1152, 1152, false), cut)
@@ -171,14 +171,14 @@ describe("FLAC", () => {
       assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 2e-3))
     }))
 
-  it.live("without a count of samples is as long as its last frame says, also before a tag", () =>
+  it.live("takes its length from the last frame if there is no sample count, even before a tag", () =>
     Effect.gen(function*() {
       const file = fileOf(withInfo(info, 1152, 1152, false), frames.map(({ data }) => data))
       for (const trailer of [new Uint8Array(0), concat(ascii("TAG"), new Uint8Array(125))]) {
         const { durationMs, end, pcm } = yield* play(concat(file, trailer))
         assert.deepStrictEqual([end, durationMs, pcm.length], ["Done", 1_000 * seconds, 96_000 * seconds])
       }
-      // behind which another file stands, or the tags of one
+      // with another file appended, or tags
       const others = {
         "another FLAC": fileOf(withInfo(info, 1152, 1152, false), frames.slice(0, 60).map(({ data }) => data)),
         "a tag of APE": concat(ascii("APETAGEX"), new Uint8Array(200)),
@@ -189,18 +189,18 @@ describe("FLAC", () => {
       for (const [what, other] of Object.entries(others)) {
         for (const seekMs of [undefined, 2_900, 2_990]) {
           const { durationMs, end, message, pcm } = yield* play(concat(file, other), seekMs)
-          // nobody knows where it ends, but that it is not where the other one does
+          // the end may be unknown, but it is never that of the appended file
           assert.include([undefined, 1_000 * seconds], durationMs, what)
           assert.deepStrictEqual([what, end, message], [what, "Done", ""])
           assert.strictEqual(pcm.length, 96 * (1_000 * seconds - (seekMs ?? 0)), what)
         }
       }
-      // nobody knows what stands there, but it can be sought in
+      // the length is unknown, but it can seek
       const cut = yield* play(file.subarray(0, -50), 1_000)
       assert.deepStrictEqual([cut.end, cut.durationMs, cut.soughtMs], ["Truncated", undefined, 1_000])
     }))
 
-  it.live("whose first frame is damaged is sought in to the sample", () =>
+  it.live("seeks to the sample if its first frame is damaged", () =>
     Effect.gen(function*() {
       const damaged = fileOf(info, frames.map(({ data }) => data))
       assert.isAbove(damaged.length, 65_536)
@@ -231,7 +231,7 @@ describe("FLAC", () => {
     return changed
   }
 
-  it("of which a frame is missing, or has something behind it, is Corrupt there", () => {
+  it("is Corrupt at a missing, repeated or foreign frame", () => {
     assert.deepInclude(read(fileOf(uncounted, first)), { count: 8, kind: undefined })
     const missing = read(fileOf(uncounted, [...first.slice(0, 3), ...first.slice(4)]))
     assert.deepStrictEqual([missing.count, missing.kind], [3, "Corrupt"])
@@ -241,7 +241,7 @@ describe("FLAC", () => {
     assert.deepStrictEqual([between.count, between.kind], [2, "Corrupt"])
   })
 
-  it("is looked for behind a restart up to the first frame that is whole, and must follow from there on", () => {
+  it("finds the first whole frame after a restart, and requires continuity from there", () => {
     const { reader } = read(fileOf(uncounted, first))
     const again = (...parts: ReadonlyArray<Uint8Array>) => {
       reader.restart({ offset: 1_000, start: 0 })
@@ -255,14 +255,14 @@ describe("FLAC", () => {
     const at = (...before: ReadonlyArray<Uint8Array>) => 1_000 + concat(...before).length
     assert.deepStrictEqual(again(foreign, a, b), [[[at(foreign), 2], [at(foreign, a), 3]], undefined])
     assert.deepStrictEqual(again(a.subarray(9), b, c), [[[at(a.subarray(9)), 3], [at(a.subarray(9), b), 4]], undefined])
-    // what looks like one goes on for longer than any can be
+    // what looks like a frame goes on for longer than any frame can
     const stray = concat(b.subarray(0, 16), new Uint8Array(20_000))
     assert.deepStrictEqual(again(stray, a, b), [[[at(stray), 2], [at(stray, a), 3]], undefined])
-    // it was found: a frame that is left out is missing now
+    // once a frame is found, one that is left out counts as missing
     assert.deepStrictEqual(again(a, b, d), [[[at(), 2], [at(a), 3]], "Corrupt"])
   })
 
-  it("is Truncated inside its last frame, before its count, and in its headers", () => {
+  it("is Truncated within its last frame, before its sample count, and within its headers", () => {
     const all = counted(44_100 * seconds)
     const whole = fileOf(all, datas)
     assert.deepInclude(read(whole), { count: datas.length, kind: undefined })
@@ -279,7 +279,7 @@ describe("FLAC", () => {
     })
     assert.deepInclude(read(fileOf(uncounted, [])), { count: 0, kind: undefined })
     assert.deepInclude(read(whole.subarray(0, 20)), { kind: "Truncated", detail: "it ends inside its headers" })
-    // also where a tag stands behind it
+    // also with a tag at the end
     assert.deepInclude(read(fileOf(uncounted, []), tag), { count: 0, kind: undefined })
     assert.deepInclude(read(fileOf(all, []), tag), {
       count: 0,
@@ -289,7 +289,7 @@ describe("FLAC", () => {
     assert.deepInclude(read(fileOf(all, first), tag), { kind: "Truncated" })
   })
 
-  it("ends at a tag in pieces of any size, with a last frame that has nothing of it", () => {
+  it("ends before a tag, however it is cut into chunks, without adding the tag to the last frame", () => {
     for (const own of [uncounted, counted(8 * 1_152)]) {
       for (const what of ["TAG", "APETAGEX", "ID3", "LYRICS", "fLaC"]) {
         const file = concat(fileOf(own, first), ascii(what), new Uint8Array(125).fill(7))
@@ -305,19 +305,19 @@ describe("FLAC", () => {
     }
   })
 
-  it("whose count of samples is reached gives its last frame with the beginning of a tag, whatever comes then", () => {
+  it("returns its last frame once its count is reached, even if only the start of a tag has arrived", () => {
     const reader = FlacReader.make()
     reader.push(concat(fileOf(counted(8 * 1_152), first), tag.subarray(0, 8)))
     assert.deepStrictEqual(reader.take().map(({ data }) => data), first)
     assert.isUndefined(reader.problem())
   })
 
-  it("without a count of samples goes on behind what looks like its end", () => {
+  it("without a sample count, continues after bytes that only look like its end", () => {
     const close = (bytes: Uint8Array) => {
       const sum = crc(bytes, 16, 0x8005)
       return concat(bytes, Uint8Array.of(sum >> 8, sum & 255))
     }
-    /** The checksum is right before a tag that is none. */
+    /** The checksum is right before bytes that look like a tag. */
     const odd = (frame: Uint8Array) => close(concat(close(frame.subarray(0, 100)), ascii("TAG"), frame.subarray(100)))
     const frames = first.map((frame, i) => i === 3 || i === 7 ? odd(frame) : frame)
     for (const behind of [new Uint8Array(0), tag]) {
@@ -327,14 +327,14 @@ describe("FLAC", () => {
     }
   })
 
-  it("without a count of samples ends before another one whose numbers go on", () => {
+  it("without a sample count, ends before an appended FLAC whose numbers continue", () => {
     for (const count of [1, 8]) {
       const both = concat(fileOf(uncounted, first), fileOf(uncounted, datas.slice(8, 8 + count)))
       assert.deepInclude(read(both), { count: 8, kind: undefined })
     }
   })
 
-  it("has the length of what stands before another one, and takes no place for its own that is before it in time", () => {
+  it("measures its length before an appended FLAC, and rejects places that do not follow in time", () => {
     const { reader } = read(fileOf(uncounted, first))
     const file = fileOf(uncounted, datas)
     const both = concat(file, fileOf(uncounted, first))
@@ -344,13 +344,13 @@ describe("FLAC", () => {
     assert.isFalse(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 100, start: 0 }))
     assert.isFalse(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 100, start: 1_152 }))
     assert.isTrue(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 100, start: 2_304 }))
-    // between two frames there is no room for so many bytes
+    // two consecutive frames cannot be that many bytes apart
     assert.isFalse(reader.follows?.({ offset: 0, start: 1_152 }, { offset: 20_000, start: 2_304 }))
   })
 
-  it("is refused where nothing here can decode it, and Corrupt where its headers are malformed", () => {
+  it("is Unsupported with 32 bits per sample, Corrupt with malformed headers, and ignores huge tags", () => {
     const deep = info.slice()
-    // 32 bits a sample
+    // 32 bits per sample
     deep[12] = (deep[12] ?? 0) | 1
     deep[13] = (deep[13] ?? 0) | 0xf0
     assert.deepInclude(read(fileOf(deep, first)), { kind: "Unsupported", count: 0 })
@@ -364,12 +364,12 @@ describe("FLAC", () => {
       return read(ascii("fLaC"), block(4, tags), block(0x80, uncounted), ...first)
     }
     assert.deepStrictEqual(comment(100).reader.header()?.tags, { title: "x" })
-    // so many bytes hold pictures, and are not kept
+    // a block of this size holds pictures, and is not kept
     const large = comment(4 * 1024 * 1024 + 1)
     assert.deepStrictEqual([large.kind, large.count, large.reader.header()?.tags], [undefined, 8, {}])
   })
 
-  it("that is full of headers without frames is Corrupt, and costs no time", () => {
+  it("is Corrupt if it is full of headers without frames, and does not take long", () => {
     const header = Uint8Array.of(0xff, 0xf8, 0x79, 0x18, 0, 0xff, 0xfe)
     const fake = concat(header, Uint8Array.of(crc(header, 8, 0x07), 1, 2))
     const reader = FlacReader.make()

@@ -1,16 +1,16 @@
-/** Frames put together by the letter of ISO 11172-3 (2.4.1.3, 2.4.2.3) and 13818-3, without any sound in them. */
+/** Frames assembled exactly as ISO 11172-3 (2.4.1.3, 2.4.2.3) and 13818-3 define them, without any sound in them. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Mp3Reader from "../../../src/audio/format/Mp3Reader.ts"
 import { ascii, concat } from "../samples.ts"
 
 interface Kind {
-  /** As it is written: 3 is MPEG-1, 2 MPEG-2, 0 MPEG-2.5; 3 is layer I, 2 layer II, 1 layer III. */
+  /** As encoded in the header: 3 is MPEG-1, 2 MPEG-2, 0 MPEG-2.5; 3 is layer I, 2 layer II, 1 layer III. */
   readonly version: number
   readonly layer: number
   readonly bitrate: number
   readonly rate: number
   readonly padding?: number
-  /** 3 is one channel. */
+  /** 3 is mono. */
   readonly mode?: number
   readonly emphasis?: number
 }
@@ -38,7 +38,7 @@ const read = (...parts: ReadonlyArray<Uint8Array>) => {
   return { reader, header: header ?? reader.header(), packets: reader.take(), problem: reader.problem()?.kind }
 }
 
-/** kbit/s by their index from 1 on, of MPEG-1 and of the others, in layers I to III. */
+/** The bitrates in kbit/s by their index, from 1 on, of MPEG-1 and of the other versions, in layers I to III. */
 const bitrates: ReadonlyArray<readonly [ReadonlyArray<number>, ReadonlyArray<number>, ReadonlyArray<number>]> = [
   [
     [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
@@ -63,7 +63,7 @@ const samplesOf = (version: number, layer: number): number => {
   return layer === 1 && version !== 3 ? 576 : 1_152
 }
 
-/** A slot is four bytes in layer I, and one in the others. */
+/** A slot is four bytes in layer I, and one byte in the others. */
 const lengthOf = (layer: number, samples: number, kbits: number, rate: number, padding: number): number => {
   const slot = layer === 3 ? 4 : 1
   return slot * (Math.floor(samples * kbits * 1_000 / 8 / slot / rate) + padding)
@@ -73,7 +73,7 @@ const cbr = { version: 3, layer: 1, bitrate: 9, rate: 0 }
 const cbrBytes = 417
 
 describe("Mp3Reader", () => {
-  it("knows the length of a frame of each version, layer, bitrate and rate", () => {
+  it("knows the length of a frame for every version, layer, bitrate and sample rate", () => {
     for (const { rates, version } of versions) {
       for (const layer of [3, 2, 1]) {
         const samples = samplesOf(version, layer)
@@ -97,7 +97,7 @@ describe("Mp3Reader", () => {
     }
   })
 
-  it("takes nothing for a frame whose header has a value that is reserved", () => {
+  it("rejects frames with a reserved value in the header", () => {
     const frames = (changed: Partial<Kind>) => {
       const frame = frameOf({ ...cbr, ...changed }, cbrBytes)
       return read(frame, frame, frame)
@@ -108,7 +108,7 @@ describe("Mp3Reader", () => {
     }
   })
 
-  it("takes a single frame for the sound, and that of a count for none", () => {
+  it("plays a single frame, unless it is a count frame", () => {
     const frame = frameOf(cbr, cbrBytes)
     const one = read(frame)
     assert.deepStrictEqual([one.problem, one.packets.map(({ offset, start }) => [offset, start])], [undefined, [[
@@ -119,7 +119,7 @@ describe("Mp3Reader", () => {
     assert.deepStrictEqual([counted.problem, counted.header?.rate, counted.packets], [undefined, 44_100, []])
   })
 
-  /** The frame of Xing: what its flags say is there, of which the frames, the bytes and the delays are told. */
+  /** The Xing header: the fields that its flags announce, with the given frames, bytes and delays. */
   const xing = (flags: number, told: { readonly frames?: number; readonly bytes?: number; readonly lame?: string }) => {
     const fields: Array<Uint8Array> = [ascii("Xing"), Uint8Array.of(0, 0, 0, flags)]
     const number = (value: number) => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
@@ -127,12 +127,12 @@ describe("Mp3Reader", () => {
     if ((flags & 2) !== 0) fields.push(number(told.bytes ?? 0))
     if ((flags & 4) !== 0) fields.push(new Uint8Array(100).fill(0x31))
     if ((flags & 8) !== 0) fields.push(number(77))
-    // 21 bytes of names and of gains, and then 12 bits of 0x241 samples before and of 0x3a5 behind
+    // 21 bytes of names and gains, then 12 bits each: 0x241 samples before the sound and 0x3a5 after it
     if (told.lame !== undefined) fields.push(ascii(told.lame.padEnd(21, "\0")), Uint8Array.of(0x24, 0x13, 0xa5))
     return concat(...fields)
   }
 
-  /** Where it stands: behind the header, the checksum if there is one, and the side information (ISO 11172-3, 2.4.1.7). */
+  /** Its position: after the header, the checksum if there is one, and the side information (ISO 11172-3, 2.4.1.7). */
   const places: ReadonlyArray<readonly [kind: Kind, bytes: number, at: number]> = [
     [{ ...cbr, mode: 0 }, 417, 36],
     [{ ...cbr, mode: 3 }, 417, 21],
@@ -140,7 +140,7 @@ describe("Mp3Reader", () => {
     [{ ...cbr, version: 2, mode: 3 }, 261, 13]
   ]
 
-  it("is told of the frames, and of what the encoder has put around the sound, wherever that stands", () => {
+  it("reads the frame count and the encoder's delays from a Xing header, wherever it is", () => {
     for (const [kind, bytes, at] of places) {
       const samples = samplesOf(kind.version, kind.layer)
       const frame = frameOf(kind, bytes)
@@ -161,20 +161,20 @@ describe("Mp3Reader", () => {
     }
   })
 
-  it("believes no delays of another encoder, none that are cut, and no count of zero", () => {
+  it("ignores the delays of unknown encoders, delays that are cut off, and a count of zero", () => {
     const headerBehind = (part: Uint8Array, kind = cbr, bytes = cbrBytes, at = 36) =>
       read(frameOf(kind, bytes, [at, part]), frameOf(kind, bytes), frameOf(kind, bytes)).header
     assert.deepInclude(headerBehind(xing(1, { frames: 2, lame: "other" })), { delay: 0, total: 2 * 1_152 })
     assert.deepInclude(headerBehind(xing(1, { frames: 0, lame: "LAME" })), { delay: 0x241 + 529, total: undefined })
     assert.deepInclude(headerBehind(xing(0, {})), { delay: 0, total: undefined })
-    // 48 kbit/s at 22,050 Hz: the last byte of the delays has no room
+    // 48 kbit/s at 22,050 Hz: the last byte of the delays does not fit
     const small = { version: 2, layer: 1, bitrate: 6, rate: 0, mode: 3 }
     const cut = xing(15, { frames: 2, lame: "LAME" }).subarray(0, 156 - 13)
     assert.deepInclude(headerBehind(cut, small, 156, 13), { delay: 0, total: 2 * 576 })
     assert.strictEqual(read(frameOf(cbr, cbrBytes), frameOf(cbr, cbrBytes)).header?.total, undefined)
   })
 
-  it("believes no count of frames where the bytes that it is told of are by far not all", () => {
+  it("ignores a frame count if the stated size is only a small part of the file", () => {
     const frame = frameOf(cbr, cbrBytes)
     for (const [size, total] of [[1_000_000, 3 * 1_152], [2_000_000, undefined]] as const) {
       const { reader } = read(frameOf(cbr, cbrBytes, [36, xing(3, { frames: 3, bytes: 10_000 })]), frame, frame, frame)
@@ -183,7 +183,7 @@ describe("Mp3Reader", () => {
     }
   })
 
-  it("is told by Fraunhofer's frame of the frames and of the bytes, too", () => {
+  it("reads the frame and byte counts of Fraunhofer's VBRI header, too", () => {
     const vbri = Buffer.alloc(26)
     vbri.write("VBRI")
     vbri.writeUInt32BE(10_000, 10)
@@ -197,7 +197,7 @@ describe("Mp3Reader", () => {
     }
   })
 
-  it("plays on behind the count where more follows, and is Truncated where a frame is missing", () => {
+  it("plays frames beyond the count, and is Truncated if more than one is missing", () => {
     const frame = frameOf(cbr, cbrBytes)
     const of = (told: number, count: number) => {
       const first = frameOf(cbr, cbrBytes, [36, xing(1, { frames: told })])
@@ -205,14 +205,14 @@ describe("Mp3Reader", () => {
       return [packets.length, header?.total, problem]
     }
     assert.deepStrictEqual(of(10, 10), [10, 11_520, undefined])
-    // one or two that an encoder has counted wrong are no other file
+    // one or two frames that the encoder miscounted are not another file
     assert.deepStrictEqual(of(10, 12), [12, 11_520, undefined])
     assert.deepStrictEqual(of(10, 13), [13, undefined, undefined])
     assert.deepStrictEqual(of(10, 9), [9, 11_520, undefined])
     assert.deepStrictEqual(of(10, 8), [8, 11_520, "Truncated"])
   })
 
-  it("is as long as the bytes of frames that are of one bitrate, behind what counts them", () => {
+  it("derives the duration from the size if the bitrate is constant, not counting the Xing frame", () => {
     const frame = frameOf(cbr, cbrBytes)
     const frames = Array.from({ length: 20 }, () => frame)
     const durationOf = (...parts: ReadonlyArray<Uint8Array>) => {
@@ -226,7 +226,7 @@ describe("Mp3Reader", () => {
     assert.isUndefined(durationOf(...frames, other, other))
   })
 
-  it("goes on at a place with the samples that it is told of", () => {
+  it("continues from the offset and the sample of a restart", () => {
     const frame = frameOf(cbr, cbrBytes)
     const { reader } = read(frame, frame, frame)
     reader.restart({ offset: 2 * cbrBytes, start: 2 * 1_152 })

@@ -12,7 +12,7 @@ const decodingOf = (packet: Uint8Array) => {
 }
 
 describe("OpusHead", () => {
-  it("says how many channels there are, and how much comes before the sound", () => {
+  it("reads the channels, the pre-skip and the input sample rate", () => {
     assert.deepStrictEqual(OpusHead.decode(opusHead({ channels: 1, preSkip: 3_840 })), {
       channels: 1,
       preSkip: 3_840,
@@ -23,12 +23,12 @@ describe("OpusHead", () => {
     assert.deepStrictEqual(OpusHead.decode(OpusHead.encode(head)), { ...head, decoding: undefined })
   })
 
-  it("takes each version that is laid out alike (RFC 7845, 5.1)", () => {
+  it("accepts every compatible version (RFC 7845, 5.1)", () => {
     for (const version of [0, 1, 15]) assert.isUndefined(decodingOf(opusHead({ version })))
     for (const version of [16, 17, 255]) assert.strictEqual(decodingOf(opusHead({ version })), "Unsupported")
   })
 
-  it("reads the output gain in steps of 1/256 dB, also below none", () => {
+  it("reads the output gain in steps of 1/256 dB, including negative gains", () => {
     const gainOf = (gain: number) => {
       const decoding = decodingOf(opusHead({ gain }))
       return typeof decoding === "object" ? decoding.gain : decoding
@@ -45,7 +45,7 @@ describe("OpusHead", () => {
     })
   })
 
-  it("asks for no decoder where packets are just what is to be heard", () => {
+  it("requires a decoder only if the packets differ from what is to be heard", () => {
     const plain = [
       mapped(1, 1, [0, 1]),
       mapped(1, 0, [0]),
@@ -74,7 +74,7 @@ describe("OpusHead", () => {
     assert.deepInclude(decodingOf(mapped(1, 1, [0, 1], 256 * 20)), { gain: 10 })
   })
 
-  it("refuses what cannot be", () => {
+  it("rejects invalid headers", () => {
     for (const channels of [0, 3]) assert.strictEqual(decodingOf(opusHead({ channels })), "Corrupt")
     for (const family of [2, 3, 255]) assert.strictEqual(decodingOf(opusHead({ family })), "Unsupported")
     const corrupt = [
@@ -90,7 +90,7 @@ describe("OpusHead", () => {
       opusHead().subarray(0, 18)
     ]
     for (const packet of corrupt) assert.strictEqual(decodingOf(packet), "Corrupt", packet.subarray(18).join())
-    // the most that there can be: 255 is silence, and no channel
+    // the largest possible index: 255 stands for silence, not for a channel
     assert.isObject(decodingOf(mapped(255, 0, [254, 255])))
   })
 })

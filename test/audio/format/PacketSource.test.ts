@@ -12,7 +12,9 @@ const mp3 = readFileSync(new URL("../files/chirp.mp3", import.meta.url))
 
 const frameBytes = 4_000
 
-/** Streams that were joined, of so many frames, each of so many samples, and what is read of them. */
+/**
+ * Concatenated streams with the given numbers of frames and samples per frame, and a record of what is read from them.
+ */
 const joined = (...streams: ReadonlyArray<{ readonly frames: number; readonly samples: number }>) => {
   const places: Array<Place> = []
   for (const { frames, samples } of streams) {
@@ -58,7 +60,7 @@ const joined = (...streams: ReadonlyArray<{ readonly frames: number; readonly sa
       const place = places[Math.ceil(offset / frameBytes)]
       return place !== undefined && place.offset < offset + bytes.length ? place : undefined
     },
-    // frames of 1000 samples take as many bytes as are not coded at all
+    // frames of 1000 samples take as many bytes as if they were not compressed
     follows: (earlier, later) =>
       later.start > earlier.start && later.offset - earlier.offset <= 4 * (later.start - earlier.start) + 2 * frameBytes
   }
@@ -66,7 +68,7 @@ const joined = (...streams: ReadonlyArray<{ readonly frames: number; readonly sa
 }
 
 describe("PacketSource", () => {
-  it.effect("finds out in few reads that the end of a file is that of its first stream", () =>
+  it.effect("needs only a few reads to find that the end of a file belongs to its first stream", () =>
     Effect.gen(function*() {
       const { reader, reads, size, source } = joined({ frames: 10_000, samples: 1_600 })
       const { durationMs } = yield* PacketSource.open(source, reader)
@@ -75,13 +77,13 @@ describe("PacketSource", () => {
         [at, at + 65_536] as const
       )
       assert.deepStrictEqual(reads, [[size - 262_144, size], ...near])
-      // of the piece at the end nothing is read again
+      // nothing of the last piece is read again
       const short = joined({ frames: 80, samples: 1_600 })
       yield* PacketSource.open(short.source, short.reader)
       assert.deepStrictEqual(short.reads, [[short.size - 262_144, short.size]])
     }))
 
-  it.effect("knows the length also where the sound becomes less or more dense", () =>
+  it.effect("knows the length even if the sound becomes less or more dense", () =>
     Effect.gen(function*() {
       for (const [before, behind] of [[1_600, 1_100], [1_600, 4_000], [40_000, 1_600], [1_600, 40_000]] as const) {
         for (const share of [0.01, 0.1, 0.3, 0.6, 0.95]) {
@@ -107,9 +109,9 @@ describe("PacketSource", () => {
       }
     }))
 
-  it.effect("knows no length where another stream was put behind, wherever it begins", () =>
+  it.effect("does not claim a length if another stream is appended, wherever that begins", () =>
     Effect.gen(function*() {
-      // also where it takes fewer bytes, as another song may
+      // also if the second stream has fewer samples per byte, as another song may
       for (const samples of [1_300, 1_600, 1_900]) {
         for (let frames = 20; frames < 9_950; frames = Math.ceil(frames * 1.05)) {
           const { reader, source } = joined({ frames, samples: 1_600 }, { frames: 10_000 - frames, samples })
@@ -118,9 +120,9 @@ describe("PacketSource", () => {
       }
     }))
 
-  it.effect("tells where in the sound it ends, by what was given", () =>
+  it.effect("reports the position of a failure from the packets that it delivered", () =>
     Effect.gen(function*() {
-      // 20 ms each, of which the last is cut
+      // 20 ms each, the last one cut short
       const packet = Uint8Array.of(3, 0, 0xf8, 0xff, 0xfe)
       const bytes = new Uint8Array(
         Buffer.concat([Buffer.from("DCA1"), new Uint8Array(4), packet, packet, packet.subarray(1)])
@@ -131,7 +133,7 @@ describe("PacketSource", () => {
       assert.deepInclude(reason, { _tag: "SourceFailed", kind: "Corrupt", positionMs: 40 })
     }))
 
-  it.effect("counts no delay off where it ends if packets are sent as they are, and that of a decoder if not", () =>
+  it.effect("subtracts the delay from a failure's position only if the packets are decoded", () =>
     Effect.gen(function*() {
       for (const [opus, positionMs] of [[undefined, 20], [OpusHead.plain, 13.5]] as const) {
         const { reader, source } = joined({ frames: 1, samples: 960 })
@@ -150,7 +152,7 @@ describe("PacketSource", () => {
       }
     }))
 
-  it.effect("goes back to the very place that it has read past, where that is sought", () =>
+  it.effect("seeks back to the exact place of a packet that it has already read past", () =>
     Effect.gen(function*() {
       const packets = Array.from({ length: 4 }, (_, i): Packet => ({
         data: Uint8Array.of(i),
@@ -176,10 +178,10 @@ describe("PacketSource", () => {
       assert.deepStrictEqual(restarts, [{ offset: 200, start: 96_000 }, { offset: 100, start: 48_000 }])
     }))
 
-  it.effect("seeks to a place whose head lies in two of the pieces that are read for it", () =>
+  it.effect("seeks to a packet whose header spans two of the pieces that it reads", () =>
     Effect.gen(function*() {
       const headBytes = 20
-      // only those at the ends of pieces of 64 KiB behind the middle of what is left
+      // only those that span the end of a 64 KiB piece after the middle of the remaining range
       const places: ReadonlyArray<Place> = [{ offset: 0, start: 0 }, { offset: 500_000 + 65_526, start: 1_600 }]
       const bytes = ByteSource.memory(new Uint8Array(1_000_000), "it")
       const restarts: Array<Place> = []
@@ -197,7 +199,7 @@ describe("PacketSource", () => {
       assert.deepStrictEqual(restarts, [places[1]])
     }))
 
-  it.effect("fails a seek on whose way nothing can be read, and seeks again once it can", () =>
+  it.effect("fails a seek if reading fails, and can seek again afterwards", () =>
     Effect.gen(function*() {
       let isBroken = false
       const memory = ByteSource.memory(mp3, "it")
@@ -207,7 +209,7 @@ describe("PacketSource", () => {
       }
       const { header, pull, seek } = yield* PacketSource.open(bytes, Mp3Reader.make())
       if (seek === undefined) return assert.fail("it can be sought in")
-      // what it has read past it finds again without reading
+      // places that it has read past are found again without reading
       yield* pull
       isBroken = true
       const { reason } = yield* Effect.flip(seek(header.rate))
@@ -218,7 +220,7 @@ describe("PacketSource", () => {
       assert.closeTo(start / header.rate, 1, 0.1)
     }))
 
-  it.effect("begins with where a stream begins that is decoded in its own way, and a seek goes over that", () =>
+  it.effect("begins at the start of a stream with its own decoder settings if a seek would go past that", () =>
     Effect.gen(function*() {
       for (const own of [{ opus: OpusHead.plain }, { vorbis: [new Uint8Array(30)] }] satisfies Array<Partial<Packet>>) {
         const packets = Array.from({ length: 10 }, (_, i): Packet => ({
@@ -247,17 +249,17 @@ describe("PacketSource", () => {
       }
     }))
 
-  it.effect("believes no count of a file to which too much was joined", () =>
+  it.effect("ignores the frame count of a file if much more is appended", () =>
     Effect.gen(function*() {
       const alone = yield* PacketSource.open(ByteSource.memory(mp3, "it"), Mp3Reader.make())
       assert.closeTo(alone.durationMs ?? 0, 3_000, 1)
       const file = new Uint8Array(Buffer.concat(Array.from({ length: 25 }, () => mp3)))
       const { durationMs } = yield* PacketSource.open(ByteSource.memory(file, "it"), Mp3Reader.make())
-      // it is told by its bytes, those of tags included
+      // it is derived from the number of bytes, including those of tags
       assert.closeTo(durationMs ?? 0, 75_000, 2_500)
     }))
 
-  it.effect("takes a seek behind the end, which the next pull tells", () =>
+  it.effect("accepts a seek beyond the end, which the next pull reports as Done", () =>
     Effect.gen(function*() {
       const { header, pull, seek } = yield* PacketSource.open(ByteSource.memory(mp3, "it"), Mp3Reader.make())
       if (seek === undefined) return assert.fail("it can be sought in")

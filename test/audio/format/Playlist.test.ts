@@ -8,7 +8,7 @@ const parsed = (text: string, encoding?: BufferEncoding) => Playlist.parse(bytes
 const places = (text: string) => parsed(text).entries.map(({ location }) => location)
 
 describe("a playlist", () => {
-  it("of lines is M3U, with comments, blank lines and any kind of line end", () => {
+  it("of plain lines is M3U, with comments, blank lines and any kind of line ending", () => {
     const text = "\uFEFF#EXTM3U\r\n# mine\r\n\r\n  http://a/1 \rsongs/two.mp3\n\n#EXTGRP:x\n\tC:\\three.mp3"
     assert.deepStrictEqual(parsed(text), {
       kind: "M3U",
@@ -18,7 +18,7 @@ describe("a playlist", () => {
     assert.deepStrictEqual(parsed(""), { kind: "M3U", entries: [] })
   })
 
-  it("has the titles of extended M3U, whatever stands in front of them", () => {
+  it("has the titles of extended M3U, whatever attributes precede them", () => {
     const text =
       "#EXTM3U\n#EXTINF:123,A, B - C\none\n#EXTINF:-1 logo=\"x,y\" group=\"\",Radio\n#EXTVLCOPT:z\ntwo\nthree\n" +
       "#EXTINF:1\nfour\n#EXTINF:2, \nfive\n#EXTINF:3,\"open\nsix"
@@ -32,7 +32,7 @@ describe("a playlist", () => {
     ])
   })
 
-  it("of PLS is in the order of its numbers, in any order of its lines", () => {
+  it("in PLS is sorted by its numbers, whatever the order of its lines", () => {
     const text =
       "\n[Playlist]\nNumberOfEntries=9\nfile10=ten\nTitle2=Two\nFILE2 = two\nFile2=again\nLength2=-1\nFile1=\n" +
       "Filex=no\nFile=no\nTitle3=nothing\nVersion=2"
@@ -42,7 +42,7 @@ describe("a playlist", () => {
     })
   })
 
-  it("of HLS is told by its tags: live, all there, or of variants", () => {
+  it("in HLS is recognized by its tags, as live, complete, or a list of variants", () => {
     const media = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\na.ts\n"
     const entries = [{ location: "a.ts", title: undefined }]
     assert.deepStrictEqual(parsed(media), { kind: "HLS", entries, hasVariants: false, isEnded: false })
@@ -54,7 +54,7 @@ describe("a playlist", () => {
     assert.deepInclude(parsed(`${media}${"#EXTINF:4,\nb.ts\n".repeat(10_000)}`), { kind: "HLS", isEnded: true })
   })
 
-  it("of XSPF has the first place of each track, and its title", () => {
+  it("in XSPF has the first location of each track, and its title", () => {
     const text = `<?xml version="1.0" encoding="UTF-8"?>
       <playlist version="1" xmlns="http://xspf.org/ns/0/"><title>Mine</title><location>http://a/self</location>
       <trackList>
@@ -73,7 +73,7 @@ describe("a playlist", () => {
     })
   })
 
-  it("of ASX has the first reference of each entry, and its title", () => {
+  it("in ASX has the first reference of each entry, and its title", () => {
     const text = `<ASX version="3.0"><Title>Mine</Title><ref href="http://a/self"/>
       <Entry><Title>One</Title><Param name="x" value="y"/><REF HREF="http://a/1?x=1&amp;y=2" /><ref href='http://b/1'/></Entry>
       <entry><ref
@@ -84,7 +84,7 @@ describe("a playlist", () => {
     })
   })
 
-  it("of XML has brackets and quotes in places and titles", () => {
+  it("in XML may contain brackets and quotes in locations and titles", () => {
     const xspf = `<playlist><track><location><![CDATA[http://[::1]:8000/a]]></location>
       <title><![CDATA[One [live] ]]] two]]></title></track></playlist>`
     assert.deepStrictEqual(parsed(xspf).entries, [{ location: "http://[::1]:8000/a", title: "One [live] ]]] two" }])
@@ -92,7 +92,7 @@ describe("a playlist", () => {
     assert.deepStrictEqual(parsed(asx).entries.map(({ location }) => location), ["http://a/it's", `http://a/"two"`])
   })
 
-  it("of XML has nothing of what stands in comments", () => {
+  it("in XML ignores comments", () => {
     const xspf = `<playlist><!-- <track><location>http://a/0</location></track> -->
       <track><!-- <location>http://a/former</location> --><location>http://a/<!-- here -->1</location>
       <title><![CDATA[<!-- 1 -->]]></title></track><!-- > <track><location>http://a/2</location></track>
@@ -107,7 +107,7 @@ describe("a playlist", () => {
     assert.isFalse(Playlist.isPlaylist(bytes("<!-- a <playlist> --><!doctype html>")))
   })
 
-  it("of XML that is too long is read as far as its whole elements go, also on one line", () => {
+  it("in XML that is too long is read up to its last whole element, even on one line", () => {
     const track = `<track><location>http://a/${"é".repeat(100)}</location><title>é</title></track>`
     for (const end of ["", "\n"]) {
       const { entries, kind } = parsed(`<playlist>${`${track}${end}`.repeat(1_000)}</playlist>`)
@@ -118,13 +118,13 @@ describe("a playlist", () => {
     }
   })
 
-  it("is UTF-8, or else Latin-1", () => {
+  it("is decoded as UTF-8, or else as Latin-1", () => {
     const text = "#EXTM3U\n#EXTINF:1,Mötley\nhttp://a/ü"
     assert.deepStrictEqual(parsed(text, "utf8").entries, [{ location: "http://a/ü", title: "Mötley" }])
     assert.deepStrictEqual(parsed(text, "latin1").entries, [{ location: "http://a/ü", title: "Mötley" }])
   })
 
-  it("that is too long is read as far as its whole lines go", () => {
+  it("that is too long is read up to its last whole line", () => {
     const line = `http://a/${"é".repeat(100)}`
     const whole = `${line}\n`.repeat(1_000)
     const { entries } = parsed(whole)
@@ -136,7 +136,7 @@ describe("a playlist", () => {
     assert.deepStrictEqual(places(`${"x".repeat(5_000)}\ny`), ["y"])
   })
 
-  it("is known by its beginning, or by its type where it is text at least", () => {
+  it("is recognized by its beginning, or by its content type if it is text", () => {
     for (
       const text of [
         "#EXTM3U",
@@ -163,13 +163,13 @@ describe("a playlist", () => {
       "audio/scpls"
     ]
     for (const type of types) assert.isTrue(Playlist.isPlaylist(bytes("song.mp3"), type), type)
-    // servers say so of sound and of pages as well
+    // servers also send these types for audio and for pages
     for (const text of ["ID3\x03\0\0\0", "OggS\0\x02", "<html>", "\xff\xfb\x90\x44"]) {
       assert.isFalse(Playlist.isPlaylist(bytes(text, "latin1"), "audio/mpegurl"), text)
     }
   })
 
-  it("is known by its name where it is text, and nothing else says what it is", () => {
+  it("is recognized by its file name if it is text and its content type says nothing else", () => {
     const song = bytes("song.mp3\n")
     for (const path of ["/radio/list.m3u", "/LIST.M3U8"]) {
       for (const type of [undefined, "text/plain", "text/plain; charset=utf-8", "application/octet-stream"]) {
@@ -182,7 +182,7 @@ describe("a playlist", () => {
     assert.isFalse(Playlist.isPlaylist(song, "text/plain", "/list.txt"))
   })
 
-  it("of XML is known by its element", () => {
+  it("in XML is recognized by its root element", () => {
     const lists = [
       "<asx version=\"3.0\">",
       "\uFEFF<ASX>",
@@ -199,7 +199,7 @@ describe("a playlist", () => {
     assert.strictEqual(Playlist.headBytes(bytes("OggS")), 16)
   })
 
-  it("names places of HTTP only, and those from where it is", () => {
+  it("resolves only HTTP locations, and relative ones against its own address", () => {
     const base = new URL("https://user:word@host/radio/list.m3u?token=1")
     const at = (location: string) => Playlist.resolve({ location, title: undefined }, base)?.href
     assert.strictEqual(at("http://other/a b"), "http://other/a%20b")

@@ -4,7 +4,7 @@ import * as Surroundings from "../../../src/audio/format/Surroundings.ts"
 import type * as Tags from "../../../src/audio/format/Tags.ts"
 import { concat } from "../samples.ts"
 
-/** The cutter of a format that leaves alone what comes. */
+/** The cutter of a format that does nothing with its input. */
 const bare = () => {
   let given: Cutter.Cutter | undefined
   const { problem, push } = Cutter.make((cutter) => {
@@ -23,7 +23,7 @@ const bare = () => {
 }
 
 describe("Surroundings", () => {
-  /** An ID3v2.4 tag of so many bytes, of which the first are a title. */
+  /** An ID3v2.4 tag of the given length, which begins with a title. */
   const tag = (title: string, length: number) => {
     const bytes = new Uint8Array(length)
     const size = length - 10
@@ -40,7 +40,7 @@ describe("Surroundings", () => {
     return { ...around, cutter, problem, push, skipped, tags }
   }
 
-  it("need ten bytes to say that there is no tag", () => {
+  it("need ten bytes to know that there is no tag", () => {
     const { isTagRead, push, readTag, skipped } = make()
     push(new Uint8Array(9))
     assert.isFalse(readTag())
@@ -51,7 +51,7 @@ describe("Surroundings", () => {
     assert.deepStrictEqual(skipped, [])
   })
 
-  it("read a tag when it is whole, and look for another one behind it", () => {
+  it("read a tag once it is complete, and look for another one after it", () => {
     const { cutter, isTagRead, push, readTag, skipped, tags } = make()
     const one = tag("one", 50)
     push(new Uint8Array(60))
@@ -65,7 +65,7 @@ describe("Surroundings", () => {
     assert.isFalse(isTagRead())
   })
 
-  it("read no more than 256 KiB of a tag, and skip it all", () => {
+  it("read at most 256 KiB of a tag, and skip the rest", () => {
     const { push, readTag, skipped, tags } = make()
     const large = tag("large", 300_000)
     push(large.subarray(0, 256 * 1024 - 1))
@@ -76,7 +76,7 @@ describe("Surroundings", () => {
     assert.deepStrictEqual(skipped, [300_000])
   })
 
-  it("are passed byte by byte up to the first frame, for 64 KiB", () => {
+  it("are skipped byte by byte up to the first frame, for at most 64 KiB", () => {
     const { cutter, pass, problem, push } = make()
     push(new Uint8Array(70_000))
     for (let i = 0; i < 65_536; i++) if (!pass(true)) assert.fail(`it gave up at ${i}`)
@@ -86,7 +86,7 @@ describe("Surroundings", () => {
     assert.deepStrictEqual(problem(), { kind: "UnknownFormat", detail: "it contains no MP3" })
   })
 
-  it("are tags between the frames, which are skipped when it can be told how long they are", () => {
+  it("include tags between frames, which are skipped if their length is known", () => {
     const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
     const ape = Buffer.alloc(32)
     ape.write("APETAGEX")
@@ -111,7 +111,7 @@ describe("Surroundings", () => {
     }
   })
 
-  it("are the end where a tag does not say its length, where zeros come, and behind a tag", () => {
+  it("end the sound at a tag of unknown length, at zeros, and at anything after a trailing tag", () => {
     for (
       const bytes of [Buffer.from("LYRICSBEGIN"), Buffer.from("APEX").fill(0, 4), Buffer.alloc(40), Buffer.from("TAG+")]
     ) {
@@ -137,7 +137,7 @@ describe("Surroundings", () => {
     assert.isUndefined(problem())
   })
 
-  it("are passed for 64 KiB where they are anything else, also behind a frame that follows a tag", () => {
+  it("are skipped for at most 64 KiB if they are anything else, even after a tag and a frame", () => {
     const { cutter, isDamaged, isEnded, isLost, onFrame, pass, problem, push } = make()
     push(concat(Buffer.from("TAG"), new Uint8Array(125), new Uint8Array(70_000).fill(0xff)))
     assert.isTrue(pass(false))
@@ -153,7 +153,7 @@ describe("Surroundings", () => {
     })
   })
 
-  it("are passed up to the next byte that a frame or a tag can begin with", () => {
+  it("are skipped up to the next byte that can begin a frame or a tag", () => {
     const { cutter, isDamaged, isLost, isLast, onFrame, pass, problem, push, skipped } = make()
     onFrame()
     push(concat(Buffer.from("what else 0.5"), Uint8Array.of(0xff, 0, 0, 0), tag("one", 50)))
@@ -169,7 +169,7 @@ describe("Surroundings", () => {
     assert.deepStrictEqual([isLost(), isDamaged(), problem()], [false, true, undefined])
   })
 
-  it("wait for nothing behind what waits at the end", () => {
+  it("do not wait for more bytes after the last ones", () => {
     const { isLast, mayCome, onLast, push, restart } = make()
     push(Uint8Array.of(1, 2, 3))
     assert.deepStrictEqual([mayCome(3), mayCome(4), isLast(3)], [false, true, false])
@@ -179,7 +179,7 @@ describe("Surroundings", () => {
     assert.deepStrictEqual([mayCome(4), isLast(3)], [true, false])
   })
 
-  it("go on where a tag stands behind zeros, and are passed where anything else does", () => {
+  it("continue if a tag follows zeros, and are skipped if anything else does", () => {
     for (const magic of ["ID3", "TAG", "APE"]) {
       const { cutter, isEnded, isTrailer, pass, passEnd, problem, push } = make()
       push(Uint8Array.of(0, 0))
@@ -205,7 +205,7 @@ describe("Surroundings", () => {
     })
   })
 
-  it("are anything behind an end, in pieces that begin with anything", () => {
+  it("include anything after the end, in any chunks", () => {
     const { cutter, isEnded, pass, passEnd, problem, push } = make()
     push(Buffer.from("LYRICSBEGIN"))
     assert.isTrue(pass(false))
@@ -216,7 +216,7 @@ describe("Surroundings", () => {
     }
   })
 
-  it("are no end where sound goes on behind zeros, and Corrupt where those are more than 64 KiB", () => {
+  it("allow sound to resume after zeros, but are Corrupt after more than 64 KiB of them", () => {
     for (const count of [40, 65_488, 65_489]) {
       const { isEnded, isLost, pass, passEnd, problem, push } = make()
       push(concat(new Uint8Array(40)))

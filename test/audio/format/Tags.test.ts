@@ -33,7 +33,7 @@ const id3 = (version: number, frames: ReadonlyArray<Uint8Array>, flags = 0): Uin
 }
 
 describe("Tags", () => {
-  it("reads ID3v2 of all versions and encodings", () => {
+  it("reads ID3v2 in all versions and encodings", () => {
     const latin = ascii("\x00Caf\xe9\0")
     const wide = new Uint8Array(Buffer.concat([Uint8Array.of(1, 0xff, 0xfe), Buffer.from("Ünïcode\0", "utf16le")]))
     const big = new Uint8Array(Buffer.concat([Uint8Array.of(2), Buffer.from("Big", "utf16le").swap16()]))
@@ -70,7 +70,7 @@ describe("Tags", () => {
     assert.strictEqual(Tags.id3Bytes(ascii("TAG"), 0), 0)
   })
 
-  it("reads ID3v2.4 whose sizes are those of version 3, as iTunes has written them", () => {
+  it("reads ID3v2.4 with frame sizes as in version 3, as iTunes wrote them", () => {
     const long = ascii(`\x00${"x".repeat(200)}`)
     const plain = (id: string, body: Uint8Array) => frame(id, body, 3)
     const tag = id3(4, [
@@ -81,7 +81,7 @@ describe("Tags", () => {
     assert.deepStrictEqual(Tags.id3(tag), { title: "x".repeat(200), artist: "me" })
   })
 
-  it("reads frames of ID3v2.4 that are unsynchronised, or have their length before them", () => {
+  it("reads ID3v2.4 frames that are unsynchronised or begin with a data length", () => {
     const flagged = (id: string, body: Uint8Array, flags: number) => {
       const bytes = frame(id, body, 4)
       bytes[9] = flags
@@ -96,14 +96,14 @@ describe("Tags", () => {
     assert.deepStrictEqual(Tags.id3(tag), { title: "wide", artist: "me", album: "wide" })
   })
 
-  it("reads RIFF in UTF-8, and in Latin-1 where it is none", () => {
+  it("reads RIFF tags as UTF-8, or as Latin-1 if they are not valid UTF-8", () => {
     const chunk = (id: string, value: Uint8Array) =>
       concat(ascii(id), Uint8Array.of(value.length, 0, 0, 0), value, new Uint8Array(value.length & 1))
     const bytes = concat(chunk("INAM", new Uint8Array(Buffer.from("Café"))), chunk("IART", ascii("Caf\xe9")))
     assert.deepStrictEqual(Tags.riffInfo(bytes), { title: "Café", artist: "Café" })
   })
 
-  it("keeps the first of each name, in lower case, and never more than it should", () => {
+  it("keeps the first value of each name, in lower case, within its size limits", () => {
     const tags: Tags.MutableTags = {}
     Tags.add(tags, "TITLE", "one")
     Tags.add(tags, "Title", "two")
@@ -115,7 +115,7 @@ describe("Tags", () => {
     assert.strictEqual(Object.keys(tags).length, 256)
   })
 
-  it("reads comments that are cut as far as they go", () => {
+  it("reads truncated comments as far as they go", () => {
     const bytes = ascii("\x03\0\0\0lib\x02\0\0\0\x07\0\0\0TITLE=x\x08\0\0\0ARTIST=y")
     assert.deepStrictEqual(Tags.vorbisComments(bytes), { title: "x", artist: "y" })
     assert.deepStrictEqual(Tags.vorbisComments(bytes.subarray(0, -1)), { title: "x" })

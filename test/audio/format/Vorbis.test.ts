@@ -1,4 +1,4 @@
-/** Headers and packets of Vorbis (Vorbis I, 4.2 and 4.3), as far as they tell what is decoded. */
+/** Headers and packets of Vorbis (Vorbis I, 4.2 and 4.3), to the extent that they determine what is decoded. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Vorbis from "../../../src/audio/format/Vorbis.ts"
 import { ascii, concat } from "../samples.ts"
@@ -23,7 +23,7 @@ const identification = (
   return new Uint8Array(packet)
 }
 
-/** A setup header that ends with such modes, behind bits of anything, of which `pad` bits of zero are the last. */
+/** A setup header that ends with the given modes after arbitrary bits, and with `pad` zero bits at the very end. */
 const setup = (
   long: ReadonlyArray<boolean>,
   pad = 0,
@@ -48,7 +48,7 @@ const setup = (
 }
 
 describe("Vorbis", () => {
-  it("tells its channels, its rate and its blocks", () => {
+  it("reads the channels, the rate and the block sizes", () => {
     assert.deepStrictEqual(Vorbis.identification(identification()), {
       channels: 2,
       rate: 44_100,
@@ -59,7 +59,7 @@ describe("Vorbis", () => {
     assert.deepInclude(Vorbis.identification(identification({ rate: 1_000 })), { rate: 1_000 })
   })
 
-  it("is refused where its header is malformed", () => {
+  it("rejects a malformed identification header", () => {
     const wrong = [
       { channels: 0 },
       { rate: 0 },
@@ -78,7 +78,7 @@ describe("Vorbis", () => {
     assert.isUndefined(Vorbis.identification(concat(ascii("\x03vorbis"), identification().subarray(7))))
   })
 
-  it("has its modes at the end of its setup, whatever bits are left behind them", () => {
+  it("finds its modes at the end of its setup, whatever padding follows", () => {
     const cases = [
       [false],
       [true],
@@ -89,28 +89,28 @@ describe("Vorbis", () => {
     for (const modes of cases) {
       for (let pad = 0; pad < 20; pad++) assert.deepStrictEqual(Vorbis.modes(setup(modes, pad)), modes, `${pad}`)
     }
-    // what stands before them may look like more of them
+    // the bits before them may look like more modes
     const zeros = Array.from({ length: 200 }, () => 0)
     assert.deepStrictEqual(Vorbis.modes(setup([true, false], 3, zeros)), [true, false])
     assert.isUndefined(Vorbis.modes(concat(ascii("\x03vorbis"), setup([false]).subarray(7))))
     assert.isUndefined(Vorbis.modes(ascii("\x05vorbis")))
   })
 
-  it("gives half of a packet and half of the one before it", () => {
+  it("yields half of a packet's block and half of the previous one's", () => {
     const of = (long: ReadonlyArray<boolean>, ...modes: ReadonlyArray<number>) => {
       const { samples } = Vorbis.counter([256, 2_048], long)
       return modes.map((mode) => samples(Uint8Array.of(mode << 1, 0)))
     }
     assert.deepStrictEqual(of([false, true], 0, 0, 1, 1, 0), [0, 128, 576, 1_024, 576])
-    // with one mode, no bit says which it is
+    // with one mode, no bit selects it
     assert.deepStrictEqual(of([true], 0, 1, 0), [0, 1_024, 1_024])
-    // with three, two bits do, of which one value is none
+    // with three modes, two bits do, and one of their values is invalid
     assert.deepStrictEqual(of([false, false, true], 2, 0, 3, 6), [0, 576, -1, 576])
-    // with four, two bits
+    // with four modes, two bits
     assert.deepStrictEqual(of([false, false, true, true], 4, 7), [0, 576])
   })
 
-  it("gives nothing of a packet of no bytes, and none of what is no sound", () => {
+  it("counts no samples for an empty packet, and rejects one that is not audio", () => {
     const { reset, samples } = Vorbis.counter([256, 2_048], [false, true])
     const [long, header] = [Uint8Array.of(2), Uint8Array.of(3)]
     assert.deepStrictEqual([long, new Uint8Array(0), long, header, long].map(samples), [0, 0, 1_024, -1, 1_024])

@@ -102,7 +102,7 @@ describe("WAV", () => {
       }))
   }
 
-  it.live("plays any rate at its pitch, and to the sample as long", () =>
+  it.live("plays any sample rate at the right pitch and the exact length", () =>
     Effect.gen(function*() {
       for (const rate of [16_000, 22_050, 24_000, 48_000, 96_000]) {
         const played = yield* collect(AudioSource.fromBytes(wav(signal(rate, 0.2), { rate, encoding: "f32" })))
@@ -111,7 +111,7 @@ describe("WAV", () => {
       }
     }))
 
-  it.live("plays one channel on both sides, and mixes more down so that nothing clips", () =>
+  it.live("plays mono on both sides, and mixes more channels down without clipping", () =>
     Effect.gen(function*() {
       const loud = { left: new Float32Array(4800).fill(1), right: new Float32Array(4800).fill(-1) }
       const same = { left: loud.left, right: loud.left }
@@ -120,7 +120,7 @@ describe("WAV", () => {
         const played = yield* collect(AudioSource.fromBytes(wav(same, options)))
         assert.strictEqual(played.pcm.length, 9600)
         assert.strictEqual(played.pcm[4000], played.pcm[4001])
-        // all speakers at full scale, but for the deepest: as loud as it can be
+        // all speakers at full scale, except the subwoofer: as loud as possible
         assert.isAtMost(played.pcm[4000] ?? 2, 1 + 1e-6, `${channels}`)
         assert.isAbove(played.pcm[4000] ?? 0, 0.99, `${channels}`)
         const sides = yield* collect(AudioSource.fromBytes(wav(loud, options)))
@@ -128,7 +128,7 @@ describe("WAV", () => {
       }
     }))
 
-  it.live("takes the sizes of those who cannot go back to the header, and RF64", () =>
+  it.live("accepts the placeholder sizes of streaming writers, and RF64", () =>
     Effect.gen(function*() {
       const sound = signal(44_100, 0.1)
       for (const size of [0, 0xffffffff]) {
@@ -149,7 +149,7 @@ describe("WAV", () => {
       assert.deepStrictEqual([played.end, played.durationMs, played.pcm.length], ["Done", 100, 9600])
     }))
 
-  it.live("takes RF64 whose writer did not know its size", () =>
+  it.live("accepts RF64 from a writer that did not know its size", () =>
     Effect.gen(function*() {
       for (const fill of [0, 0xff]) {
         const wide = wav(signal(44_100, 0.1), {
@@ -162,10 +162,10 @@ describe("WAV", () => {
       }
     }))
 
-  it.live("plays G.711 as ffmpeg does, to the sample", () =>
+  it.live("decodes G.711 exactly as ffmpeg does", () =>
     Effect.gen(function*() {
       for (const codec of ["pcm_alaw", "pcm_mulaw"]) {
-        // every byte there is
+        // every possible byte
         const every = Uint8Array.from({ length: 4_800 }, (_, i) => i & 255)
         const run = (input: Uint8Array, ...args: ReadonlyArray<string>) =>
           new Uint8Array(spawnSync(ffmpeg, ["-v", "error", ...args], { input }).stdout)
@@ -179,7 +179,7 @@ describe("WAV", () => {
       }
     }))
 
-  it.live("goes by the bits of a sample where the bytes of all channels are not told", () =>
+  it.live("uses the bits per sample if the block size is zero", () =>
     Effect.gen(function*() {
       const bytes = wav(signal(44_100, 0.1))
       new DataView(bytes.buffer).setUint16(32, 0, true)
@@ -187,7 +187,7 @@ describe("WAV", () => {
       assert.deepStrictEqual([played.end, played.pcm.length], ["Done", 9600])
     }))
 
-  it.live("is played whether or not a byte follows on a chunk of an odd size", () =>
+  it.live("plays whether or not a chunk of odd size is padded", () =>
     Effect.gen(function*() {
       const sound = signal(44_100, 0.1)
       const info = Buffer.concat([Buffer.from("INFO"), chunk("INAM", Buffer.from("odd")).subarray(0, 11)])
@@ -218,7 +218,7 @@ describe("WAV", () => {
       }
     }))
 
-  it.live("reads the tags, and skips what it does not know", () =>
+  it.live("reads the tags, and skips unknown chunks", () =>
     Effect.gen(function*() {
       const info = Buffer.from("INFOINAM\x05\0\0\0Title\0IART\x06\0\0\0Artist", "latin1")
       const before = Buffer.concat([chunk("JUNK", new Uint8Array(33)), chunk("LIST", info)])
@@ -236,7 +236,7 @@ describe("WAV", () => {
       assert.deepStrictEqual([behind.end, behind.pcm.length], ["Done", 0])
     }))
 
-  it.live("ends in a typed error where it is cut, and refuses what it cannot play", () =>
+  it.live("is Truncated if it is cut short, and Unsupported if its encoding, channels or rate are", () =>
     Effect.gen(function*() {
       const bytes = wav(signal(44_100, 0.2))
       for (const size of [1, 2, 10_000]) {
@@ -259,7 +259,7 @@ describe("WAV", () => {
       }
     }))
 
-  /** What a reader makes of a file, with all of its samples in one packet. */
+  /** What a reader makes of a file, with the number of all its samples. */
   const read = (bytes: Uint8Array) => {
     const reader = WavReader.make()
     reader.push(bytes)
@@ -276,7 +276,7 @@ describe("WAV", () => {
 
   const sound = signal(44_100, 0.01)
 
-  it("is of little-endian numbers: others are not WAV as it is read here", () => {
+  it("recognizes RIFF, RF64 and BW64, but no big-endian RIFX and no other form", () => {
     assert.strictEqual(read(wav(sound, { riff: "RIFX" })).kind, "UnknownFormat")
     for (const riff of ["RIFF", "RF64", "BW64"]) assert.isUndefined(read(wav(sound, { riff })).kind, riff)
     const other = wav(sound)
@@ -284,7 +284,7 @@ describe("WAV", () => {
     assert.strictEqual(read(other).kind, "UnknownFormat")
   })
 
-  it("takes both halves of a size of 64 bits, and none of a chunk that is too short for one", () => {
+  it("reads both halves of a 64-bit size, unless their chunk is too short", () => {
     const wide = (bytes: number, high = 0) => {
       const ds64 = new Uint8Array(bytes)
       const view = new DataView(ds64.buffer)
@@ -296,18 +296,18 @@ describe("WAV", () => {
     assert.deepInclude(wide(16), { kind: undefined, samples: 100, total: 100 })
     assert.deepInclude(wide(28, 2), { kind: "Truncated", samples: 441, total: 2 ** 31 + 100 })
     for (const short of [0, 8, 12]) assert.deepInclude(wide(short), { kind: undefined, samples: 441, total: undefined })
-    // a size that is told is believed before that
+    // a size in the data chunk itself takes precedence
     const ds64 = new Uint8Array(28)
     new DataView(ds64.buffer).setUint32(8, 400, true)
     assert.deepInclude(read(wav(sound, { riff: "RF64", size: 800, before: chunk("ds64", ds64) })), { samples: 200 })
   })
 
-  it("doubts sizes of 2 GiB and more, but for those of 64 bits", () => {
+  it("does not trust sizes of almost 2 GiB and more, unless they are 64-bit sizes", () => {
     for (const size of [0x7ffff000, 0x7fffffff, 0x80000000, 0xfffffffe]) {
       const { kind, reader, samples, total } = read(wav(sound, { size }))
       assert.deepStrictEqual([kind, samples, total], [undefined, 441, undefined], `${size}`)
       assert.strictEqual(reader.durationByTail(new Uint8Array(1), 44 + 4 * 441), 10)
-      // half a sample is no end
+      // half a sample is not an end
       assert.strictEqual(read(wav(sound, { size }).subarray(0, -2)).detail, "it ends inside a sample")
     }
     const large = read(wav(sound, { size: 0x7fffefff }))
@@ -318,12 +318,12 @@ describe("WAV", () => {
     assert.deepStrictEqual([wide.kind, wide.total], ["Truncated", 0x20000000])
   })
 
-  it("plays whole samples where its size is no whole number of them", () => {
+  it("plays whole samples if its size is not a multiple of them", () => {
     const { detail, kind, samples, total } = read(wav(sound, { size: 403 }))
     assert.deepStrictEqual([kind, detail, samples, total], [undefined, undefined, 100, 100])
   })
 
-  it("goes by the bytes of a sample, of which fewer bits may count, where they are as many in all channels", () => {
+  it("uses the bytes per sample if all channels have equally many, even if fewer bits are significant", () => {
     const of = (block: number, bits: number, channels = 2) => {
       const bytes = wav(sound)
       const view = new DataView(bytes.buffer)
@@ -337,7 +337,7 @@ describe("WAV", () => {
     assert.deepStrictEqual([of(5, 16), of(3, 24), of(0, 16), of(5, 12)], ["s16le", "s24le", "s16le", "Unsupported"])
   })
 
-  it("refuses rates that no sound has, and formats that are too short or too long", () => {
+  it("rejects implausible rates, and format chunks that are too short, too long or missing", () => {
     const rated = (rate: number) => read(wav(sound, { rate })).kind
     assert.deepStrictEqual([999, 1_000, 768_000, 768_001].map(rated), [
       "Unsupported",
@@ -350,7 +350,7 @@ describe("WAV", () => {
     const large = read(Buffer.concat([riff, chunk("fmt ", new Uint8Array(16), 1024 * 1024 + 1)]))
     assert.deepStrictEqual([large.kind, large.detail], ["Corrupt", "the WAV format chunk is too large"])
     assert.strictEqual(read(Buffer.concat([riff, chunk("data", new Uint8Array(16))])).kind, "Corrupt")
-    // without room for what it stands for, the code for others is a code as each is
+    // without its subformat, the code for extensible is an encoding like any other
     const extensible = new Uint8Array(24)
     extensible.set(wav(sound, { extensible: true }).subarray(20, 44))
     assert.strictEqual(
@@ -359,7 +359,7 @@ describe("WAV", () => {
     )
   })
 
-  it("passes over what is too long to be of use, without keeping it", () => {
+  it("skips a tag chunk that is too large, without keeping it", () => {
     const list = chunk("LIST", new Uint8Array(1024 * 1024 + 2))
     const reader = WavReader.make()
     const bytes = wav(sound, { before: list })
@@ -370,7 +370,7 @@ describe("WAV", () => {
     assert.strictEqual(reader.header()?.total, 441)
   })
 
-  it("has places in its sound only, and ends behind it", () => {
+  it("keeps its places within the sound, and ends after it", () => {
     const { reader } = read(wav(sound, { after: chunk("junk", new Uint8Array(9)) }))
     assert.deepStrictEqual([0, 100, 441, 900].map((sample) => reader.placeOf?.(sample).offset), [
       44,

@@ -12,7 +12,10 @@ const options = { ffmpeg: false, reconnect: Schedule.recurs(3) } as const
 
 const portOf = (url: string) => Number(new URL(url).port)
 
-/** The first of two servers may be connected to, and the second not: which lies at which port stands for what address. */
+/**
+ * Two servers, of which only the outside one may be connected to. `asked` records the addresses and ports that were
+ * checked.
+ */
 const sites = Effect.fnUntraced(function*(pages: (outside: string, inside: string) => Record<string, Page>) {
   const inside = yield* site(() => ({ "/": { body: song }, "/song.ogg": { body: song } }))
   const outside = yield* site((url) => pages(url, inside.url))
@@ -25,7 +28,7 @@ const sites = Effect.fnUntraced(function*(pages: (outside: string, inside: strin
 })
 
 describe("isPublicAddress", () => {
-  it("is true of the internet, and of nothing that IANA has set aside", () => {
+  it("is true for internet addresses, and false for those that IANA reserves and for malformed ones", () => {
     for (
       const address of ["1.1.1.1", "8.8.8.8", "172.15.0.1", "172.32.0.1", "100.128.0.0", "192.0.1.1", "223.255.255.255"]
     ) {
@@ -91,8 +94,8 @@ describe("isPublicAddress", () => {
   })
 })
 
-describe("fromUrl of public addresses", () => {
-  it.live("refuses this machine, its network and the metadata of clouds, however they are written, at once", () =>
+describe("fromUrl with an `addresses` rule", () => {
+  it.live("refuses loopback, private and cloud metadata addresses in any notation, without a connection", () =>
     Effect.gen(function*() {
       const inside = yield* site(() => ({ "/": { body: song } }))
       const port = portOf(inside.url)
@@ -135,14 +138,14 @@ describe("fromUrl of public addresses", () => {
       const entries = yield* Effect.flip(AudioSource.entriesOf(inside.url, { addresses: "public" }))
       assert.include(entries.message, "AddressRefused")
       assert.deepStrictEqual(inside.asked, [])
-      // what may be connected to by default
+      // the default allows any address
       assert.strictEqual(
         (yield* collect(AudioSource.fromUrl(inside.url, { ...options, addresses: "any" }))).end,
         "Done"
       )
     }))
 
-  it.live("holds behind redirects, of each of their steps", () =>
+  it.live("applies the rule to every step of a redirect", () =>
     Effect.gen(function*() {
       const { asked, inside, options, outside } = yield* sites((url, inside) => ({
         "/song.ogg": { body: song },
@@ -163,7 +166,7 @@ describe("fromUrl of public addresses", () => {
       assert.include(asked, `127.0.0.1:${portOf(inside.url)}`)
     }))
 
-  it.live("is asked for the address that is connected to, for each connection: what a name led to before counts nothing", () =>
+  it.live("applies the rule to the actual address of each connection, whatever the name resolved to before", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({ "/a": { body: song, headers: { connection: "close" } } }))
       let isInside = false
@@ -178,17 +181,17 @@ describe("fromUrl of public addresses", () => {
       isInside = true
       assert.strictEqual((yield* play).end, "AddressRefused")
       assert.deepStrictEqual(server.asked, ["/a"])
-      // localhost may have an address of IPv6 as well
+      // localhost may have an IPv6 address as well
       assert.isTrue(asked.every((address) => address === "127.0.0.1" || address === "::1"))
     }))
 
-  it.live("holds where a connection is replaced", () =>
+  it.live("applies the rule when a connection is replaced", () =>
     Effect.gen(function*() {
       let redirects = 0
       const inside = yield* site(() => ({ "/song.ogg": { body: song } }))
       const outside = yield* site(() => ({
         "/song.ogg": [
-          // it says more than it sends, so that the rest is asked for
+          // the header announces more than is sent, so the rest is requested
           { status: 206, body: song.subarray(0, 1_000), headers: { "content-range": `bytes 0-999/${song.length}` } },
           { status: 302, headers: { location: `${inside.url}/song.ogg` } }
         ]
@@ -203,7 +206,7 @@ describe("fromUrl of public addresses", () => {
       assert.deepStrictEqual(inside.asked, [])
     }))
 
-  it.live("holds for what playlists name, and leaves the turn to the next entry", () =>
+  it.live("applies the rule to the entries of playlists, and moves on to the next entry", () =>
     Effect.gen(function*() {
       const { inside, options, outside } = yield* sites((url, inside) => ({
         "/song.ogg": { body: song },
@@ -218,14 +221,14 @@ describe("fromUrl of public addresses", () => {
       assert.strictEqual((yield* play("/bad.m3u")).end, "AddressRefused")
       assert.strictEqual((yield* play("/deep.pls")).end, "AddressRefused")
       assert.strictEqual((yield* play("/both.m3u")).end, "Done")
-      // the last one is a path of the server
+      // the last entry is a path on the server
       assert.strictEqual((yield* play("/other.m3u")).end, "NotFound")
       assert.deepStrictEqual(inside.asked, [])
-      // they are named, and not opened
+      // the entries are listed, but not opened
       assert.strictEqual((yield* AudioSource.entriesOf(`${outside.url}/both.m3u`, options))?.length, 2)
     }))
 
-  it.live("ends a station that leads there when it is joined again", () =>
+  it.live("ends a station that redirects to a refused address on a reconnect", () =>
     Effect.gen(function*() {
       const inside = yield* site(() => ({ "/song.ogg": { body: song } }))
       const outside = yield* site(() => ({
@@ -245,7 +248,7 @@ describe("fromUrl of public addresses", () => {
       assert.deepStrictEqual(outside.asked, ["/radio", "/radio"])
     }))
 
-  it.live("is Unsupported with a fetch that it has no power over, and a rule that fails is a failure", () =>
+  it.live("is Unsupported with a custom fetch, and Failed if the rule throws", () =>
     Effect.gen(function*() {
       const own = { ...options, fetch: async () => new Response(song) }
       const both = yield* collect(AudioSource.fromUrl("http://a.invalid/", { ...own, addresses: "public" }))

@@ -5,14 +5,14 @@ import * as HttpSource from "../../../src/audio/http/HttpSource.ts"
 
 const body = Uint8Array.from({ length: 100 }, (_, i) => i)
 
-/** The part of `bytes[start, end)`, and how much the server says that there is. */
+/** The part `bytes[start, end)`, with the total size that the server states. */
 const part = (start: number, end: number, size: number | "*" = 100, headers: Record<string, string> = {}) =>
   new Response(body.slice(start, end), {
     status: 206,
     headers: { "content-range": `bytes ${start}-${end - 1}/${size}`, ...headers }
   })
 
-/** The same, whose connection breaks behind its last byte. */
+/** The same part, but the connection breaks after its last byte. */
 const broken = (start: number, end: number) => {
   const { headers } = part(start, end)
   let isGiven = false
@@ -26,7 +26,7 @@ const broken = (start: number, end: number) => {
   return new Response(bytes, { status: 206, headers })
 }
 
-/** A source whose requests are answered by these in turn. */
+/** A source whose requests receive these responses in turn. */
 const opened = (...answers: ReadonlyArray<Response>) => {
   const asked: Array<FetchRequest["headers"]> = []
   const signals: Array<AbortSignal> = []
@@ -44,7 +44,7 @@ const opened = (...answers: ReadonlyArray<Response>) => {
   )
 }
 
-/** All bytes to the end. */
+/** Reads all bytes to the end. */
 const readAll = Effect.fnUntraced(function*({ next }: HttpSource.HttpBytes) {
   const bytes: Array<number> = []
   while (true) {
@@ -54,7 +54,7 @@ const readAll = Effect.fnUntraced(function*({ next }: HttpSource.HttpBytes) {
   }
 })
 
-/** What is wrong with the answers, behind the first of 40 bytes. */
+/** The failure that these responses cause when the source is read to the end. */
 const problemOf = (...answers: ReadonlyArray<Response>) =>
   Effect.scoped(Effect.gen(function*() {
     const { source } = yield* opened(...answers)
@@ -62,17 +62,17 @@ const problemOf = (...answers: ReadonlyArray<Response>) =>
     return reason._tag === "SourceFailed" ? `${reason.kind}: ${reason.detail}` : reason._tag
   }))
 
-describe("an answer that comes behind another one", () => {
-  it.effect("goes on where that ended", () =>
+describe("a response that follows another one", () => {
+  it.effect("continues where the previous one ended", () =>
     Effect.gen(function*() {
       const { asked, source } = yield* opened(part(0, 40), part(40, 100))
       assert.deepStrictEqual(yield* readAll(source), [...body])
       assert.deepStrictEqual(asked.map((headers) => headers["range"]), ["bytes=0-", "bytes=40-"])
-      // only a station has any metadata, and this is none
+      // only a station has metadata, and the first response was not from a station
       assert.deepStrictEqual(asked.map((headers) => headers["icy-metadata"]), ["1", undefined])
     }).pipe(Effect.scoped))
 
-  it.effect("is of another thing if it has another validator or size, or all without the validator of the part", () =>
+  it.effect("is rejected if its validator or size differs, or if it is complete but lacks the part's validator", () =>
     Effect.gen(function*() {
       const tagged = () => part(0, 40, 100, { etag: "\"one\"" })
       const changed = "Failed: the content has changed on the server"
@@ -84,7 +84,7 @@ describe("an answer that comes behind another one", () => {
       )
     }))
 
-  it.effect("is of the same thing where only a weak tag is another one, which says nothing of its bytes", () =>
+  it.effect("is accepted if only a weak tag differs, which says nothing about the bytes", () =>
     Effect.gen(function*() {
       const date = "Mon, 30 Nov 2026 20:00:00 GMT"
       const weak = (tag: string) => ({ etag: `W/"${tag}"`, "last-modified": date })
@@ -93,7 +93,7 @@ describe("an answer that comes behind another one", () => {
       assert.deepStrictEqual(asked.map((headers) => headers["if-range"]), [undefined, date])
     }).pipe(Effect.scoped))
 
-  it.effect("is refused if it is another part than was asked for", () =>
+  it.effect("is rejected if it is not the part that was asked for", () =>
     Effect.gen(function*() {
       const another = "Failed: the server sent a different part than the one requested"
       assert.strictEqual(yield* problemOf(part(0, 40), part(50, 100)), another)
@@ -103,11 +103,11 @@ describe("an answer that comes behind another one", () => {
       if (random === undefined) return assert.fail("any place can be read")
       const { reason } = yield* Effect.flip(random.read(20, 30))
       assert.strictEqual(reason._tag === "SourceFailed" && `${reason.kind}: ${reason.detail}`, another)
-      // what it sends before and behind is left out
+      // the bytes that it sends before and after the part are left out
       for (let i = 0; i < 2; i++) assert.deepStrictEqual(yield* random.read(20, 30), body.slice(20, 30))
     }).pipe(Effect.scoped))
 
-  it.effect("may say that there is nothing more only where that is the end", () =>
+  it.effect("may report the end with a 416 only if no bytes are known to be missing", () =>
     Effect.gen(function*() {
       const nothing = () => new Response("", { status: 416 })
       assert.strictEqual(
@@ -118,7 +118,7 @@ describe("an answer that comes behind another one", () => {
       assert.deepStrictEqual(yield* readAll(source), [...body.subarray(0, 40)])
     }).pipe(Effect.scoped))
 
-  it.effect("may be of all, or say nothing, where nothing is missing but the end of the connection", () =>
+  it.effect("may repeat everything, or be a 416, if only the end of the connection was missing", () =>
     Effect.gen(function*() {
       for (const answer of [part(0, 100), new Response("", { status: 416 })]) {
         const { asked, source } = yield* opened(broken(0, 100), answer)
@@ -127,21 +127,21 @@ describe("an answer that comes behind another one", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("may break behind a part of what was asked for, which is kept, and only the rest asked for again", () =>
+  it.effect("may break off: its bytes are kept, and only the rest is requested again", () =>
     Effect.gen(function*() {
       const { asked, source } = yield* opened(part(0, 40), broken(20, 30), part(30, 50))
       assert.deepStrictEqual(yield* source.random?.read(20, 50) ?? Effect.undefined, body.slice(20, 50))
       assert.deepStrictEqual(asked.map((headers) => headers["range"]), ["bytes=0-", "bytes=20-49", "bytes=30-49"])
     }).pipe(Effect.scoped))
 
-  it.effect("is of another thing also where it is a part that is read by itself", () =>
+  it.effect("fails a random read if its validator differs", () =>
     Effect.gen(function*() {
       const { source } = yield* opened(part(0, 40, 100, { etag: "\"one\"" }), part(20, 30, 100, { etag: "\"two\"" }))
       const { reason } = yield* Effect.flip(source.random?.read(20, 30) ?? Effect.die("any place can be read"))
       assert.deepInclude(reason, { _tag: "SourceFailed", detail: "the content has changed on the server" })
     }).pipe(Effect.scoped))
 
-  it.effect("that has nothing of what it says is asked for again", () =>
+  it.effect("is requested again if it is empty", () =>
     Effect.gen(function*() {
       const { headers } = part(20, 30)
       const { asked, source } = yield* opened(part(0, 40), new Response("", { status: 206, headers }), part(20, 30))
@@ -149,7 +149,7 @@ describe("an answer that comes behind another one", () => {
       assert.strictEqual(asked.length, 3)
     }).pipe(Effect.scoped))
 
-  it.effect("is not wanted behind the end", () =>
+  it.effect("is not requested for a position at or beyond the end", () =>
     Effect.gen(function*() {
       const { asked, source } = yield* opened(part(0, 100), part(99, 100))
       for (const place of [100, 1_000]) {
@@ -161,26 +161,26 @@ describe("an answer that comes behind another one", () => {
       assert.deepStrictEqual(yield* readAll(source), [99])
     }).pipe(Effect.scoped))
 
-  it.effect("is asked for up to the end only, whatever is wanted behind it", () =>
+  it.effect("is requested only up to the end, even if a read goes beyond it", () =>
     Effect.gen(function*() {
       const { asked, source } = yield* opened(part(0, 40), part(90, 100))
       assert.deepStrictEqual(yield* source.random?.read(90, 200) ?? Effect.undefined, body.slice(90, 100))
       assert.deepStrictEqual(asked.map((headers) => headers["range"]), ["bytes=0-", "bytes=90-99"])
     }).pipe(Effect.scoped))
 
-  it.effect("is let go of once all that was asked for is there, whatever more is sent", () =>
+  it.effect("is aborted once all requested bytes are there, or if it is another part", () =>
     Effect.gen(function*() {
       const { signals, source } = yield* opened(part(0, 40), part(20, 100), part(50, 60))
       yield* source.random?.read(20, 30) ?? Effect.undefined
       assert.deepStrictEqual(signals.map(({ aborted }) => aborted), [false, true])
-      // and where it is another part
+      // also if it is another part
       yield* Effect.ignore(source.random?.read(40, 50) ?? Effect.undefined)
       assert.deepStrictEqual(signals.map(({ aborted }) => aborted), [false, true, true])
     }).pipe(Effect.scoped))
 })
 
-describe("an answer that opens nothing", () => {
-  it.effect("is let go of, be it another part or one that does not say which it is", () =>
+describe("a rejected first response", () => {
+  it.effect("is aborted, whether it is another part or does not say which part it is", () =>
     Effect.gen(function*() {
       const cases = [
         [part(10, 100), "the server sent a different part than the one requested"],
@@ -199,10 +199,10 @@ describe("an answer that opens nothing", () => {
     }).pipe(Effect.scoped))
 })
 
-describe("an answer with metadata among its sound", () => {
+describe("a response with metadata within its sound", () => {
   const headers = { "icy-metaint": "60" }
 
-  it.effect("is over where it ends, however much less sound there is than it is long", () =>
+  it.effect("ends with its last byte, although it has fewer bytes of sound than its length", () =>
     Effect.gen(function*() {
       const metadata = new Uint8Array(17)
       metadata.set([1, ...Buffer.from("StreamTitle='a';")])
@@ -212,7 +212,7 @@ describe("an answer with metadata among its sound", () => {
       assert.strictEqual(asked.length, 1)
     }).pipe(Effect.scoped))
 
-  it.effect("has no places that can be read, though it is no station and the server has ranges", () =>
+  it.effect("offers neither random access nor seeking, even if it is not live and the server has ranges", () =>
     Effect.gen(function*() {
       const fetch = async () => part(0, 40, 100, headers)
       const source = yield* HttpSource.open("http://radio.invalid/song", { live: false, fetch })

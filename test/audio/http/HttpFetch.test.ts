@@ -8,7 +8,7 @@ const quick = { reconnect: Schedule.spaced("5 millis").pipe(Schedule.upTo({ time
 
 type Asked = AudioSource.FetchRequest & { readonly url: string }
 
-/** A network that is none: what is asked is noted. */
+/** A simulated network that records each request. */
 const network = (answer: (asked: Asked, turn: number) => Response | Promise<Response>) => {
   const asked: Array<Asked> = []
   const fetch: AudioSource.Fetch = async (url, request) => {
@@ -32,8 +32,8 @@ const partOf = (body: Uint8Array, { headers }: Asked, cut = Infinity) => {
 
 const whole = Effect.map(collect(AudioSource.fromBytes(song)), ({ frames }) => frames)
 
-describe("a fetch of one's own", () => {
-  it.live("is what is asked, with a range, and again behind a cut and for a seek", () =>
+describe("a custom fetch", () => {
+  it.live("receives every request, with a range, also after a cut and for a seek", () =>
     Effect.gen(function*() {
       const { asked, fetch } = network((one, turn) => partOf(song, one, turn === 0 ? 20_000 : Infinity))
       const url = "http://me:secret@radio.invalid/song.ogg?key=1"
@@ -55,7 +55,7 @@ describe("a fetch of one's own", () => {
       assert.strictEqual(again?.headers["if-range"], "\"one\"")
     }))
 
-  it.live("goes along playlists and redirects, to a station that is joined again", () =>
+  it.live("is used for playlists, redirects and the reconnects to a station", () =>
     Effect.gen(function*() {
       const { asked, fetch } = network(({ url }, turn) => {
         if (url.endsWith("/radio")) {
@@ -81,7 +81,7 @@ describe("a fetch of one's own", () => {
       assert.isAbove(asked.filter(({ url }) => url === "http://radio.invalid/radio").length, 1)
     }))
 
-  it.live("may reject, or throw, and is asked again as a connection that has failed", () =>
+  it.live("is called again if it throws or rejects, as after a failed connection", () =>
     Effect.gen(function*() {
       const { asked, fetch } = network((one, turn) => {
         if (turn === 0) throw new TypeError("fetch failed")
@@ -108,11 +108,11 @@ describe("a fetch of one's own", () => {
       assert.include(failed.message, "a proxy of ours")
     }))
 
-  it.live("is a failure with an answer that cannot be read, and is not asked again", () =>
+  it.live("fails without a retry if its response cannot be read", () =>
     Effect.gen(function*() {
       const read = new Response(Uint8Array.from(song))
       read.body?.getReader()
-      // such as plain JavaScript gives
+      // as plain JavaScript might return
       const odd: ReadonlyArray<unknown> = [read, undefined, { status: 200, body: {} }]
       for (const answer of odd) {
         let asked = 0
@@ -127,7 +127,7 @@ describe("a fetch of one's own", () => {
       }
     }))
 
-  it.live("is not asked with what is no header", () =>
+  it.live("is not called with an invalid header", () =>
     Effect.gen(function*() {
       const { asked, fetch } = network((one) => partOf(song, one))
       const headers = { "x-odd": "line\nbreak" }
@@ -136,7 +136,7 @@ describe("a fetch of one's own", () => {
       assert.lengthOf(asked, 0)
     }))
 
-  it.live("is told by its signal when nobody wants its answer any more", () =>
+  it.live("is aborted through its signal when its response is no longer wanted", () =>
     Effect.gen(function*() {
       const { asked, fetch } = network(() =>
         new Response(
@@ -160,7 +160,7 @@ describe("a fetch of one's own", () => {
       assert.isTrue(silent.asked[0]?.signal.aborted)
     }))
 
-  it.live("gives what is on air as any other", () =>
+  it.live("delivers the titles on air like the built-in one", () =>
     Effect.gen(function*() {
       const title = Buffer.from("StreamTitle='A Song';".padEnd(32, "\0"))
       const body = Buffer.concat([song.subarray(0, 4_000), Buffer.of(2), title, song.subarray(4_000)])

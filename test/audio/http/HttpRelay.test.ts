@@ -19,7 +19,7 @@ const portOf = (url: string) => Number(new URL(url).port)
 
 const only = (url: string) => (_: string, port: number) => port === portOf(url)
 
-/** The song as HLS, made by ffmpeg, with a key or as parts of an MP4. */
+/** The song as HLS, made by ffmpeg, for example with a key or as fragmented MP4. */
 const pieces = (...args: ReadonlyArray<string>): Record<string, Page> => {
   const folder = mkdtempSync(join(tmpdir(), "hls-"))
   const song = fileURLToPath(new URL("../files/chirp.flac", import.meta.url))
@@ -58,7 +58,7 @@ const list = (...lines: ReadonlyArray<string>) =>
 
 const dataOf = (text: string) => `data:application/vnd.apple.mpegurl;base64,${Buffer.from(text).toString("base64")}`
 
-/** Behind a tag of ID3v2, which ffmpeg passes over before it looks what something is. */
+/** The text after an ID3v2 tag, which ffmpeg skips before it detects a format. */
 const tagged = (text: string) =>
   Buffer.concat([Buffer.from("ID3\u0003\0\0\0\0\0\u0014"), Buffer.alloc(20), Buffer.from(text)])
 
@@ -69,9 +69,9 @@ const locked = (bytes: Uint8Array) => {
   return Buffer.concat([cipher.update(bytes), cipher.final()])
 }
 
-describe("HLS of public addresses", () => {
+describe("HLS with an `addresses` rule", () => {
   it.live(
-    "plays pieces, encrypted ones, parts of an MP4, and variants, and is sought in",
+    "plays plain and encrypted segments, fragmented MP4 and variants, and seeks",
     () =>
       Effect.gen(function*() {
         for (
@@ -94,7 +94,7 @@ describe("HLS of public addresses", () => {
             })
             const played = yield* collect(source)
             assert.deepStrictEqual([played.end, played.live, played.seekable], ["Done", false, true], played.message)
-            // a server of this test has no ranges
+            // the server of this test does not support ranges
             if (!args.includes("single_file")) assert.closeTo(played.pcm.length / 96, 1_000, 60, args.join())
           }
           assert.isTrue(server.headers.every((said) => said["x-player"] === "me"))
@@ -109,7 +109,7 @@ describe("HLS of public addresses", () => {
     120_000
   )
 
-  it.live("says secrets to the place of the playlist only", () =>
+  it.live("sends secrets only to the origin of the playlist", () =>
     Effect.gen(function*() {
       const other = yield* site(() => pieces())
       const server = yield* site(() => ({
@@ -133,13 +133,13 @@ describe("HLS of public addresses", () => {
       assert.isTrue(other.headers.every((said) => said["x-player"] === "me"))
     }))
 
-  it.live("joins a station again that was heard, whatever of it was refused before", () =>
+  it.live("reconnects to a station that was heard, even if it refers to a refused address", () =>
     Effect.gen(function*() {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "hls-"))),
         (path) => Effect.sync(() => rmSync(path, { recursive: true }))
       )
-      // asks for all pieces, gives a fifth of a second, and fails
+      // fetches all segments, outputs a fifth of a second, and fails
       const command = join(folder, "program")
       writeFileSync(
         command,
@@ -152,7 +152,7 @@ process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
         { mode: 0o755 }
       )
       const station = { body: "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://10.0.0.1/advertisement.ts\n" }
-      // each time it is asked for twice, by us and by the program
+      // each attempt asks for it twice, once from the library and once from the program
       const server = yield* site(() => ({ "/a.m3u8": [station, station, station, station, { status: 404 }] }))
       const { end, pcm } = yield* collect(
         AudioSource.fromUrl(`${server.url}/a.m3u8`, {
@@ -164,7 +164,7 @@ process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
       assert.deepStrictEqual([end, pcm.length], ["NotFound", 2 * 19_200])
     }).pipe(Effect.scoped))
 
-  it.live("has no secret of an address in what it says, not even in other letters", () =>
+  it.live("reveals no secret of an address in its error, not even encoded", () =>
     Effect.gen(function*() {
       const secret = "aVerySecretThing"
       const server = yield* site(() => ({
@@ -179,7 +179,7 @@ process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
       assert.notInclude(said.join(), secret)
     }))
 
-  it.live("opens no other address, whatever names it, and nothing of this machine", () =>
+  it.live("opens no refused address, whatever refers to it, and no local file", () =>
     Effect.gen(function*() {
       const connections: Array<string> = []
       const raw = Net.createServer((socket) => {
@@ -195,7 +195,7 @@ process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
         () => Effect.callback<void>((resume) => void raw.close(() => resume(Effect.void)))
       )
       const inside = `127.0.0.1:${port}`
-      /** A playlist that has something opened which is no HTTP. */
+      /** A playlist that makes ffmpeg open something other than HTTP. */
       const behind = `#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-STREAM-INF:BANDWIDTH=1\ntcp://${inside}\n`
       const all = pieces()
       const song = `${process.cwd()}/test/audio/files/chirp.aac`
@@ -235,7 +235,7 @@ process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
         "/locked.ts": { body: locked(Buffer.from(behind)) },
         "/lockedTag.ts": { body: locked(tagged(behind)) },
         "/redirect.ts": { status: 302, headers: { location: `http://${inside}/a.ts` } },
-        // it is another thing when it is asked for again
+        // the second response is different
         "/second.m3u8": [{ body: list("#EXTINF:1,", "song0.ts") }, {
           body: `ffconcat version 1.0\nfile http://${inside}/a.ts\n`
         }]
@@ -245,14 +245,14 @@ process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
         const source = AudioSource.fromUrl(`${server.url}/${name}.m3u8`, { ...options, addresses: only(server.url) })
         const played = yield* collect(source)
         if (played.end === "AddressRefused") refused.push(name)
-        // a key that is left out leaves what it was for
+        // without a key or a map, the segments are still there
         if (name !== "bare" && name !== "map") assert.strictEqual(played.pcm.length, 0, name)
       }
       assert.deepStrictEqual(connections, [])
       assert.includeMembers(refused, ["piece", "secure", "key", "variant", "media", "redirect"])
     }), 120_000)
 
-  it.live("hands no playlist on that is not rewritten, wherever it stands", () =>
+  it.live("passes on no playlist that is not rewritten, wherever it is hidden", () =>
     Effect.gen(function*() {
       const tcp = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-STREAM-INF:BANDWIDTH=1\ntcp://10.0.0.1:22\n"
       const server = yield* site(() => ({
@@ -277,7 +277,7 @@ process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
       assert.match(variant ?? "", /^#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXT-X-STREAM-INF:BANDWIDTH=1\nhttp:.*\/none\n$/)
     }))
 
-  it.live("plays with a key that the playlist has in it", () =>
+  it.live("plays with a key that is embedded in the playlist", () =>
     Effect.gen(function*() {
       const uri = `data:application/octet-stream;base64,${key.toString("base64")}`
       const server = yield* site(() => {
@@ -293,7 +293,7 @@ process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
       assert.notInclude(server.asked, "/key")
     }))
 
-  it.live("is asked by nobody else, and is gone with the source", () =>
+  it.live("answers only its own URLs, and is closed with the source", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({ "/a": { body: "a" } }))
       const url = yield* Effect.gen(function*() {
@@ -315,8 +315,8 @@ process.stdout.write(Buffer.alloc(76_800), () => process.exit(1))
     }))
 })
 
-describe("a playlist without end", () => {
-  it.live("is cut off beyond 16 MiB", () =>
+describe("an endless playlist", () => {
+  it.live("is cut off after 16 MiB", () =>
     Effect.gen(function*() {
       let given = 0
       const piece = new TextEncoder().encode(`#EXTM3U\n${"#\n".repeat(500_000)}`)
@@ -337,7 +337,7 @@ describe("a playlist without end", () => {
 })
 
 describe("rewrite", () => {
-  it("leaves no address as it is", () => {
+  it("replaces or drops every address", () => {
     const to = (location: string) => `<${location}>`
     const text =
       "#EXTM3U\r\n#EXT-X-KEY:METHOD=AES-128,URI=\"k,1\",IV=0x1\n\n  a.ts  \n#EXT-X-MAP:URI=m\n#EXT-X-MEDIA:X-URI=\"x\", URI=\"y\"\n"

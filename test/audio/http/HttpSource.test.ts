@@ -31,7 +31,7 @@ const hasty = { ...quick, stallTimeout: "200 millis" } as const
 const whole = Effect.map(collect(AudioSource.fromBytes(song)), ({ frames }) => frames)
 
 describe("fromUrl", () => {
-  it.live("plays, knows the duration and the tags, and is named without what is secret", () =>
+  it.live("plays, knows its duration and tags, and has a name without secrets", () =>
     Effect.gen(function*() {
       const server = yield* serve({})
       const source = AudioSource.fromUrl(server.url)
@@ -43,7 +43,7 @@ describe("fromUrl", () => {
       assert.deepInclude(played.tags, { title: "A Chirp" })
     }))
 
-  it.live("refuses a time to wait for bytes that is none, where the server would be blamed", () =>
+  it.live("refuses an invalid stall timeout instead of blaming the server", () =>
     Effect.gen(function*() {
       const server = yield* serve({})
       for (const stallTimeout of [NaN, -1, 0]) {
@@ -55,7 +55,7 @@ describe("fromUrl", () => {
       assert.strictEqual(end, "Done")
     }))
 
-  it.live("seeks by ranges, in Ogg and in an MP4 whose index stands at its end", () =>
+  it.live("seeks with range requests, in Ogg and in an MP4 with its index at the end", () =>
     Effect.gen(function*() {
       const server = yield* serve({})
       const played = yield* collect(AudioSource.fromUrl(server.url, quick), { seekMs: 2010 })
@@ -67,7 +67,7 @@ describe("fromUrl", () => {
     }))
 
   for (const ranges of [true, false]) {
-    it.live(`goes on where it was when the connection drops, ${ranges ? "by a range" : "reading anew without ranges"}`, () =>
+    it.live(`resumes where it was when the connection drops, ${ranges ? "with a range" : "by rereading without ranges"}`, () =>
       Effect.gen(function*() {
         const server = yield* serve({ ranges, cuts: [20_000, 33_000] })
         const played = yield* collect(AudioSource.fromUrl(server.url, quick))
@@ -79,9 +79,9 @@ describe("fromUrl", () => {
   }
 
   for (const ranges of [true, false]) {
-    it.live(`takes what is compressed against its wish by its own length, from a server ${ranges ? "with" : "without"} ranges`, () =>
+    it.live(`plays a response that is compressed against its request, from a server ${ranges ? "with" : "without"} ranges`, () =>
       Effect.gen(function*() {
-        // at this level it is longer than what it holds
+        // at this level, the compressed form is longer than the content
         const body = gzipSync(song, { level: 0 })
         const server = yield* serve({ body, ranges, headers: { "content-encoding": "gzip" }, cuts: [20_000] })
         const played = yield* collect(AudioSource.fromUrl(server.url, quick))
@@ -100,7 +100,7 @@ describe("fromUrl", () => {
       assert.deepStrictEqual(played.frames, yield* whole)
     }))
 
-  it.live("gives up when the schedule does, says why, and plays what there is before", () =>
+  it.live("gives up when the schedule ends, says why, and plays what came before", () =>
     Effect.gen(function*() {
       const dropping = yield* serve({ ranges: false, cuts: Array.from({ length: 50 }, () => 30_000) })
       const dropped = yield* collect(AudioSource.fromUrl(dropping.url, quick))
@@ -113,7 +113,7 @@ describe("fromUrl", () => {
       assert.match(stalled.message, /sent nothing for 0\.\d s/)
     }))
 
-  it.live("does not go on in something else", () =>
+  it.live("does not continue in different content", () =>
     Effect.gen(function*() {
       for (const ranges of [true, false]) {
         const server = yield* serve({ ranges, cuts: [20_000] })
@@ -129,11 +129,11 @@ describe("fromUrl", () => {
       }
     }))
 
-  describe("tries an address that gives nothing", () => {
-    /** Where a server was a moment ago. */
+  describe("tries an address that delivers nothing", () => {
+    /** The address of a server that was there a moment ago. */
     const nowhere = Effect.map(Effect.scoped(serve({})), ({ url }) => url)
 
-    /** How often it is tried until it fails; each delay is over at once. */
+    /** Counts the attempts until it fails. Each delay is skipped. */
     const triesOf = Effect.fnUntraced(function*(url: string, options: HttpSource.UrlOptions, why: RegExp) {
       const failures: Array<VoiceError> = []
       const failed = yield* Queue.unbounded<void>()
@@ -156,14 +156,14 @@ describe("fromUrl", () => {
       return failures.length
     })
 
-    it.effect("for a second and a half by default: whoever waits for it is to hear of it", () =>
+    it.effect("four times by default, which takes a second and a half", () =>
       Effect.gen(function*() {
         assert.strictEqual(yield* triesOf(yield* nowhere, {}, /ECONNREFUSED/), 4)
         const broken = yield* serve({ status: Array.from({ length: 20 }, () => 500) })
         assert.strictEqual(yield* triesOf(broken.url, {}, /answered 500/), 4)
       }))
 
-    it.effect("longer where something has come before, or where it is the network that is away", () =>
+    it.effect("nine times if something came before, or if the network is down", () =>
       Effect.gen(function*() {
         const answers = [new Response(new ReadableStream({ pull: (body) => body.error(new Error("gone")) }))]
         const fetch: AudioSource.Fetch = async () => answers.pop() ?? new Response("", { status: 500 })
@@ -174,7 +174,7 @@ describe("fromUrl", () => {
         assert.strictEqual(yield* triesOf("http://a.invalid/", { fetch: away }, /no/), 9)
       }))
 
-    it.effect("not at all again where the port is one that nobody is asked at", () =>
+    it.effect("only once if fetch blocks its port", () =>
       Effect.gen(function*() {
         let tries = 0
         const { message } = yield* HttpSource.open("http://127.0.0.1:9/song.mp3", {}).pipe(
@@ -188,14 +188,17 @@ describe("fromUrl", () => {
         assert.strictEqual(tries, 1)
       }))
 
-    it.effect("as often as it is told", () =>
+    it.effect("as often as the given schedule says", () =>
       Effect.gen(function*() {
         assert.strictEqual(yield* triesOf(yield* nowhere, { reconnect: Schedule.recurs(6) }, /ECONNREFUSED/), 7)
       }))
   })
 
-  describe("leaves a server alone for as long as that wants", () => {
-    /** When it is asked, in seconds, until it is open or has failed, and what has come of it; each answer is the next one of these. */
+  describe("waits for as long as `retry-after` says", () => {
+    /**
+     * When it asks, in seconds, until it is open or has failed, and the outcome. Each request gets the next of these
+     * responses.
+     */
     const askedBy = (answers: ReadonlyArray<Response | "song">, options: HttpSource.UrlOptions = {}) =>
       Effect.gen(function*() {
         const clock = yield* Clock.Clock
@@ -221,14 +224,14 @@ describe("fromUrl", () => {
 
     const busy = (status: number, after: string) => new Response("", { status, headers: { "retry-after": after } })
 
-    it.effect("in seconds, or to a date", () =>
+    it.effect("in seconds, or up to a date", () =>
       Effect.gen(function*() {
         const date = "Thu, 01 Jan 1970 00:00:12 GMT"
         const { asked, end } = yield* askedBy([busy(503, "5"), busy(429, date)])
         assert.deepStrictEqual([end, asked], ["open", [0, 5, 12]])
       }))
 
-    it.effect("but not for less than the schedule says, nor for what is no time", () =>
+    it.effect("but not for less than the schedule says, and ignores invalid times", () =>
       Effect.gen(function*() {
         const options = { reconnect: Schedule.spaced("2 seconds") }
         const times = ["1", "0", "soon", "-1", "Wed, 31 Dec 1969 23:59:59 GMT"]
@@ -236,7 +239,7 @@ describe("fromUrl", () => {
         assert.deepStrictEqual([end, asked], ["open", [0, 2, 4, 6, 8, 10]])
       }))
 
-    it.effect("and does not ask again at all where nobody waits for as long", () =>
+    it.effect("but does not ask again if that is longer than the patience of its caller", () =>
       Effect.gen(function*() {
         for (const [after, patienceMs] of [["31", 30_000], ["9".repeat(400), 30_000], ["6", 5_000]] as const) {
           const { asked, end } = yield* askedBy([busy(503, after)]).pipe(
@@ -252,7 +255,7 @@ describe("fromUrl", () => {
       }))
   })
 
-  it.live("names what the server answers, and tries again only where that can help", () =>
+  it.live("fails with a kind that fits the status, and retries only if that can help", () =>
     Effect.gen(function*() {
       const cases = [[404, "NotFound"], [410, "NotFound"], [401, "Unreadable"], [403, "Unreadable"], [
         418,
@@ -278,7 +281,7 @@ describe("fromUrl", () => {
       assert.strictEqual((yield* collect(AudioSource.fromUrl(empty.url, quick))).end, "Empty")
     }))
 
-  it.live("takes a station as live, which cannot be gone back in, and ends with it", () =>
+  it.live("treats a station as live and not seekable, and ends with it", () =>
     Effect.gen(function*() {
       const server = yield* serve({
         body: mp3,
@@ -294,7 +297,7 @@ describe("fromUrl", () => {
       assert.isAbove(played.pcm.length, 96 * 1500)
     }))
 
-  it.live("takes no length of what a station begins with for that of the station", () =>
+  it.live("reports no duration for a station, even if its first bytes state one", () =>
     Effect.gen(function*() {
       const server = yield* serve({
         body: mp3,
@@ -307,7 +310,7 @@ describe("fromUrl", () => {
       assert.lengthOf(played.pcm, 96 * 3_000)
     }))
 
-  it.live("joins a station again whose connection was cut, has ended, or is not there for a moment", () =>
+  it.live("reconnects to a station after a cut, an end or a brief outage", () =>
     Effect.gen(function*() {
       for (const body of [mp3, song]) {
         const server = yield* serve({
@@ -315,7 +318,7 @@ describe("fromUrl", () => {
           ranges: false,
           lengths: false,
           headers: { "icy-name": "a station" },
-          // the second connection ends as the station wants it, the third is refused twice
+          // the second connection is ended by the station, and the third one is refused twice
           cuts: [30_000],
           status: [200, 200, 404, 503]
         })
@@ -328,7 +331,7 @@ describe("fromUrl", () => {
       }
     }))
 
-  it.live("joins a station again that sends a page, other bytes or nothing in between, by one request for each try", () =>
+  it.live("reconnects to a station that sends a page, junk or nothing meanwhile, with one request per attempt", () =>
     Effect.gen(function*() {
       const page = Buffer.from("<html>We are back soon</html>".repeat(500))
       const server = yield* serve({
@@ -339,7 +342,7 @@ describe("fromUrl", () => {
         headers: { "icy-name": "a station" },
         cuts: [30_000]
       })
-      // as far as the first two connections to sound go
+      // as far as the first two connections with sound go
       const played = yield* collect(AudioSource.fromUrl(server.url, quick), { limitMs: 2_500 })
       assert.strictEqual(played.end, "Done", played.message)
       assert.strictEqual(server.asked.length, 5)
@@ -358,7 +361,7 @@ describe("fromUrl", () => {
       assert.strictEqual(down.asked.length, 1 + 4)
     }))
 
-  it.live("gives a station up when the schedule ends, and at once where no other try can help", () =>
+  it.live("gives up on a station when the schedule ends, and at once if a retry cannot help", () =>
     Effect.gen(function*() {
       const station = { body: mp3, ranges: false, lengths: false, headers: { "icy-name": "a station" } }
       const gone = yield* serve({ ...station, status: [200, 404, 404, 404, 404, 404] })
@@ -370,7 +373,7 @@ describe("fromUrl", () => {
       assert.strictEqual(closed.asked.length, 2)
     }))
 
-  it.live("leaves no connection behind", () =>
+  it.live("leaves no connection open", () =>
     Effect.gen(function*() {
       const server = yield* serve({ body: Buffer.concat([song, Buffer.alloc(8_000_000)]) })
       yield* collect(AudioSource.fromUrl(server.url, quick), { limitMs: 100 })
@@ -378,7 +381,7 @@ describe("fromUrl", () => {
       while (server.open() > 0) yield* Effect.sleep("10 millis")
     }))
 
-  it.live("says user and password to the server, and nobody else", () =>
+  it.live("sends user and password to the server, and keeps them out of error messages", () =>
     Effect.gen(function*() {
       const server = yield* serve({})
       const secret = server.url.replace("http://", "http://bob:hunter%202@")
@@ -393,7 +396,7 @@ describe("fromUrl", () => {
       for (const part of ["bob", "hunter", "token", "secret"]) assert.notInclude(message, part)
     }))
 
-  it.live("does not try again what cannot become right", () =>
+  it.live("does not retry with an invalid header, or against SHOUTcast without HTTP", () =>
     Effect.gen(function*() {
       const server = yield* serve({})
       const patient = { reconnect: Schedule.spaced("1 hour") }
@@ -423,7 +426,7 @@ describe("fromUrl", () => {
       assert.include(message, "SHOUTcast")
     }))
 
-  it.live("does not try again where redirects lead to nothing, nor where the server is not trusted or speaks no TLS", () =>
+  it.live("does not retry broken redirects, untrusted certificates, or servers without TLS", () =>
     Effect.gen(function*() {
       const certificate = yield* Effect.promise(() => generate([{ name: "commonName", value: "elsewhere" }]))
       const tls = yield* listen(Https.createServer({ key: certificate.private, cert: certificate.cert }))
@@ -449,7 +452,7 @@ describe("fromUrl", () => {
       }
     }))
 
-  it.live("takes parts that are shorter than it has asked for, at once and to the end", () =>
+  it.live("accepts parts that are shorter than requested, and asks for the rest at once", () =>
     Effect.gen(function*() {
       for (const most of [1_000, 20_000]) {
         const server = yield* serve({ most })
@@ -461,7 +464,7 @@ describe("fromUrl", () => {
       }
     }))
 
-  it.live("gives up a server that sends a few bytes at a time", () =>
+  it.live("gives up on a server that sends a few bytes at a time", () =>
     Effect.gen(function*() {
       for (const sizes of [true, false]) {
         const server = yield* serve({ most: 1, sizes })
@@ -472,7 +475,7 @@ describe("fromUrl", () => {
       }
       const server = yield* serve({})
       const { random } = yield* HttpSource.open(server.url, quick)
-      // what is short because no more was wanted is no fault
+      // it is no fault of the server if no more was requested
       for (let at = 0; at < 200; at++) yield* random?.read(at, at + 1) ?? assert.fail("it has ranges")
       server.conduct.most = 2
       const { message } = yield* Effect.flip(random?.read(0, 1_000) ?? assert.fail("it has ranges"))
@@ -480,7 +483,7 @@ describe("fromUrl", () => {
       assert.isAtMost(server.asked.length, 310)
     }))
 
-  it.live("asks on where the server sends parts and does not say how much there is", () =>
+  it.live("keeps asking if the server sends parts without a total size", () =>
     Effect.gen(function*() {
       const server = yield* serve({ most: 10_000, sizes: false, cuts: [10_000, 4_000] })
       const played = yield* collect(AudioSource.fromUrl(server.url, quick))
@@ -488,7 +491,7 @@ describe("fromUrl", () => {
       assert.strictEqual(server.asked.at(-1), `bytes=${song.length}-`)
     }))
 
-  it.live("does not ask over and over again for what a server has sent already", () =>
+  it.live("does not keep asking for what a server has already sent", () =>
     Effect.gen(function*() {
       for (const size of ["*", `${mp3.length}`]) {
         const headers = { "content-range": `bytes 0-7999/${size}` }
@@ -500,14 +503,14 @@ describe("fromUrl", () => {
       }
     }))
 
-  it.live("takes a part that does not say its validator again for one of the same content", () =>
+  it.live("accepts a part without a validator as the same content", () =>
     Effect.gen(function*() {
       const server = yield* serve({ isRepeated: false, cuts: [9_000, 9_000] })
       const played = yield* collect(AudioSource.fromUrl(server.url, quick))
       assert.deepStrictEqual([played.end, played.frames], ["Done", yield* whole])
     }))
 
-  it.live("reads any part, and goes on from any place, at which it asks only if it is not there", () =>
+  it.live("reads any range, seeks to any position, and only makes a request if it is not there already", () =>
     Effect.gen(function*() {
       const body = Buffer.from(Uint8Array.from({ length: 2_000_000 }, (_, i) => i % 251))
       const { length } = body
@@ -537,7 +540,7 @@ describe("fromUrl", () => {
         const { length: asked } = server.asked
         yield* seek(at)
         assert.deepStrictEqual((yield* next)?.slice(0, 1), new Uint8Array(body.subarray(at, at + 1)))
-        // it stands there already
+        // it is already positioned there
         if (most === Infinity) assert.strictEqual(server.asked.length, asked)
         yield* seek(length)
         assert.isUndefined(yield* next)
@@ -547,13 +550,13 @@ describe("fromUrl", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.live("does not pass over in a station what was heard of it", () =>
+  it.live("does not reconnect to a station by itself after a cut", () =>
     Effect.gen(function*() {
       const server = yield* serve({ body: mp3, ranges: false, lengths: false, cuts: [30_000] })
       const source = yield* HttpSource.open(server.url, { ...quick, live: true })
       assert.deepStrictEqual([source.live, source.random, source.seek], [true, undefined, undefined])
       const all = Effect.gen(function*() {
-        while ((yield* source.next) !== undefined) { /* to its end */ }
+        while ((yield* source.next) !== undefined) { /* read to the end */ }
       })
       assert.match((yield* Effect.flip(all)).message, /the connection was cut/)
       assert.strictEqual(server.asked.length, 1)

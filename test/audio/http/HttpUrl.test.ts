@@ -4,7 +4,7 @@ import * as HttpUrl from "../../../src/audio/http/HttpUrl.ts"
 const basic = (pair: string) => `Basic ${Buffer.from(pair).toString("base64")}`
 
 describe("HttpUrl", () => {
-  it("says user and password in a header, also where there is one of the two, and keeps neither in the URL", () => {
+  it("moves user and password, or one of them, from the URL to a header", () => {
     for (
       const [url, authorization] of [
         ["http://a.example/b", undefined],
@@ -20,7 +20,7 @@ describe("HttpUrl", () => {
     }
   })
 
-  it("knows the user again where an answer is of the same place, and nowhere else", () => {
+  it("keeps the user for a response from the same origin only", () => {
     const asked = new URL("http://me:secret@a.example/b")
     assert.strictEqual(HttpUrl.reached(asked, "http://a.example/c").href, "http://me:secret@a.example/c")
     for (const other of ["http://a.example:81/c", "https://a.example/c", "http://b.example/c"]) {
@@ -29,7 +29,7 @@ describe("HttpUrl", () => {
     assert.strictEqual(HttpUrl.reached(asked, "").href, asked.href)
   })
 
-  it("says secrets to no other place", () => {
+  it("sends secret headers to no other origin", () => {
     const headers = { Cookie: "a=b", Authorization: "x", Host: "a", "Proxy-Authorization": "y", "x-player": "me" }
     const from = new URL("http://a.example/b")
     assert.deepStrictEqual(HttpUrl.headersFor(from, new URL("http://a.example/c"), headers), headers)

@@ -13,14 +13,14 @@ const mp3 = new Uint8Array(readFileSync(new URL("../files/chirp.mp3", import.met
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** A block as a server writes it. */
+/** A metadata block as a server writes it. */
 const block = (text: string | Uint8Array): Uint8Array => {
   const bytes = typeof text === "string" ? utf8(text) : text
   const units = Math.ceil(bytes.length / 16)
   return concat(Uint8Array.of(units), bytes, new Uint8Array(16 * units - bytes.length))
 }
 
-/** Sound with a block behind so many bytes each; behind the last text there are empty ones. */
+/** Sound with a metadata block after every `interval` bytes. The blocks after the last text are empty. */
 const interleaved = (sound: Uint8Array, interval: number, texts: ReadonlyArray<string | Uint8Array>): Uint8Array => {
   const parts: Array<Uint8Array> = []
   for (let at = 0; at < sound.length; at += interval) {
@@ -39,7 +39,7 @@ const told = (bytes: Uint8Array, interval: number, chunk = bytes.length) => {
   return { sound: concat(...parts), tags }
 }
 
-/** The comments of a stream of Opus. */
+/** The comment header of an Opus stream. */
 const comments = (title: string): Uint8Array => {
   const text = ascii(`TITLE=${title}`)
   return concat(ascii("OpusTags"), new Uint8Array(4), Uint8Array.of(1, 0, 0, 0, text.length, 0, 0, 0), text)
@@ -47,7 +47,10 @@ const comments = (title: string): Uint8Array => {
 
 const once = { reconnect: Schedule.recurs(0) }
 
-/** What a source tells while it is read to its end, up to a title. What it has told before the last is not told any more. */
+/**
+ * The titles that a source reports while it is read to its end, up to a last title. A new subscriber gets none of the
+ * titles before the latest.
+ */
 const titlesOf = (source: AudioSource.AudioSource, last: string) =>
   Effect.scoped(Effect.gen(function*() {
     const opened = yield* source.open
@@ -64,8 +67,8 @@ const titlesOf = (source: AudioSource.AudioSource, last: string) =>
 
 const Chunk = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 400 })))
 
-describe("metadata of a station", () => {
-  it.prop("is taken out of the sound, however that is cut", [Chunk, Chunk], ([interval, chunk]) => {
+describe("the metadata of a station", () => {
+  it.prop("is removed from the sound, however the bytes are chunked", [Chunk, Chunk], ([interval, chunk]) => {
     const sound = noise(interval, 2_000)
     const texts = ["StreamTitle='A';", "", "StreamTitle='B';StreamUrl='http://c';", "x".repeat(255 * 16)]
     const { sound: heard, tags } = told(interleaved(sound, interval, texts), interval, chunk)
@@ -75,7 +78,7 @@ describe("metadata of a station", () => {
     assert.deepStrictEqual(tags, all.filter(([at]) => at < whole).map(([, one]) => one))
   })
 
-  it("is read with quotes in it, of either encoding, and without what is malformed", () => {
+  it("is parsed with quotes in it, as UTF-8 or Latin-1, and without its malformed parts", () => {
     const cases = [
       ["StreamTitle='Artist - Song';", { title: "Artist - Song" }],
       ["StreamTitle='Don't Stop';StreamUrl='';", { title: "Don't Stop" }],
@@ -100,7 +103,7 @@ describe("metadata of a station", () => {
     assert.deepStrictEqual(Icy.parse(utf8("StreamTitle='a';\0\0StreamUrl='b';")), { title: "a" })
   })
 
-  it("comes as often as the server says, if that is a number", () => {
+  it("comes at the interval that the server states, if that is a valid number", () => {
     for (const [said, interval] of [["16000", 16_000], [" 8192 ", 8_192], ["1", 1]] as const) {
       assert.strictEqual(Icy.intervalOf(new Headers({ "icy-metaint": said })), interval)
     }
@@ -110,7 +113,7 @@ describe("metadata of a station", () => {
     assert.isUndefined(Icy.intervalOf(new Headers()))
   })
 
-  it.live("is asked for, left out of what is heard, and told", () =>
+  it.live("is requested, removed from the sound, and reported", () =>
     Effect.gen(function*() {
       const texts = ["StreamTitle='First';", "", "StreamTitle='First';", "StreamTitle='Second';StreamUrl='u';"]
       const { headers, url } = yield* site(() => ({
@@ -135,7 +138,7 @@ describe("metadata of a station", () => {
       assert.deepStrictEqual(titles.at(-1), { title: "Second", url: "u" })
     }))
 
-  it.live("is taken out where a program has asked for it, and not asked for where there is no station", () =>
+  it.live("is removed if the program requested it itself, and not requested if there is no station", () =>
     Effect.gen(function*() {
       const body = interleaved(mp3, 1_000, ["StreamTitle='First';"])
       const { headers, url } = yield* site(() => ({
@@ -156,7 +159,7 @@ describe("metadata of a station", () => {
       assert.isUndefined(opened.tagChanges)
     }))
 
-  it.live("goes on to be told where a station is joined again, what was told already not once more", () =>
+  it.live("is still reported after a reconnect, without repeating what was already reported", () =>
     Effect.gen(function*() {
       const answer = (...texts: ReadonlyArray<string>): Page => ({
         body: interleaved(mp3, 4_000, texts),
@@ -176,7 +179,7 @@ describe("metadata of a station", () => {
       assert.deepStrictEqual(titles, [{ title: "First" }, { title: "Second" }])
     }))
 
-  it.live("is told to be over where a station is joined again that has no title any more", () =>
+  it.live("is reported as empty if the station has no title after a reconnect", () =>
     Effect.gen(function*() {
       const answer = (text: string): Page => ({
         body: interleaved(mp3.subarray(0, 9_000), 4_000, [text]),
@@ -190,7 +193,7 @@ describe("metadata of a station", () => {
       assert.deepStrictEqual(titles, [{ title: "First" }, {}, { title: "Last" }])
     }))
 
-  it.live("is the comments of the stream in which a station of Ogg is joined again", () =>
+  it.live("is taken from the comments of the stream after an Ogg station is rejoined", () =>
     Effect.gen(function*() {
       const answer = (title: string): Page => ({
         body: ogg(mixed(1, 20), { tags: comments(title) }),
@@ -203,7 +206,7 @@ describe("metadata of a station", () => {
       assert.deepStrictEqual([opened.tags["title"], titles], ["First", [{ title: "Second" }, { title: "First" }]])
     }))
 
-  it.live("is the comments of each stream where a station sends Ogg", () =>
+  it.live("is taken from the comments of each stream of an Ogg station", () =>
     Effect.gen(function*() {
       const [first, second] = [mixed(1, 200), mixed(2, 20)]
       const body = concat(ogg(first, { tags: comments("First") }), ogg(second, { tags: comments("Second") }))
@@ -214,7 +217,7 @@ describe("metadata of a station", () => {
       assert.deepStrictEqual(shown((yield* collect(source)).frames), shown([...first, ...second]))
     }))
 
-  it.effect("is an event of the track, whose tags stay what they were", () =>
+  it.effect("becomes an event of the track, whose own tags stay as they were", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const inner = sourceOf(100)

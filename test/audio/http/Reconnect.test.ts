@@ -10,7 +10,10 @@ import { frameOf, indexOf } from "../numbers.ts"
 
 type Kind = Parameters<typeof ByteSource.failure>[1]
 
-/** What a connection gives: the numbers of its frames, and how it ends; or why there is none, or for how long it is not to be asked for. */
+/**
+ * A connection: the numbers of its frames and how it ends, or the failure to connect, or how long the server wants to
+ * be left alone.
+ */
 type Connection = Kind | { readonly pauseMs: number } | {
   readonly frames: ReadonlyArray<number>
   readonly end: "Done" | Kind
@@ -19,7 +22,9 @@ type Connection = Kind | { readonly pauseMs: number } | {
 
 const failure = (kind: Kind) => ByteSource.failure("radio", kind, "so it is")
 
-/** A station whose connections are these, one after another. `openedAt`: when each was asked for, in milliseconds. */
+/**
+ * A station with these connections, one after another. `openedAt` records when each one was requested, in milliseconds.
+ */
 const station = (connections: ReadonlyArray<Connection>, live = true) => {
   const openedAt: Array<number> = []
   const mostOpen = { now: 0, ever: 0 }
@@ -60,7 +65,7 @@ const station = (connections: ReadonlyArray<Connection>, live = true) => {
   return { open: { first: open, again: open }, openedAt, mostOpen }
 }
 
-/** Takes what comes until it ends, however long that takes, and says what came and how it ended. */
+/** Pulls to the end, however long that takes, and returns what was heard and how it ended. */
 const listen = (opened: AudioSource.OpenSource) =>
   Effect.gen(function*() {
     const heard: Array<number> = []
@@ -81,11 +86,11 @@ const kindOf = (end: unknown): unknown => {
   return reason.kind
 }
 
-/** After 100 ms, and then twice as long each time, three times. */
+/** After 100 ms, and then twice as long each time, three times in all. */
 const schedule = Schedule.exponential("100 millis", 2).pipe(Schedule.upTo({ times: 3 }))
 
-describe("a station that is joined again", () => {
-  it.effect("goes on after the delays of the schedule, which begin anew once sound has come", () =>
+describe("a station that reconnects", () => {
+  it.effect("waits for the delays of the schedule, which starts over once sound has come", () =>
     Effect.gen(function*() {
       const { mostOpen, open, openedAt } = station([
         { frames: [1, 2], end: "Done" },
@@ -98,12 +103,12 @@ describe("a station that is joined again", () => {
       const { end, heard } = yield* Effect.flatMap(Reconnect.open("radio", open, schedule), listen)
       assert.deepStrictEqual(heard, [1, 2, 3, 4, 5])
       assert.deepStrictEqual(openedAt, [0, 100, 300, 700, 800, 1_000])
-      // what it is not let into any more is not tried again
+      // access that was denied is not tried again
       assert.strictEqual(kindOf(end), "Unreadable")
       assert.deepStrictEqual(mostOpen, { now: 0, ever: 1 })
     }).pipe(Effect.scoped))
 
-  it.effect("counts on where a connection gave no sound", () =>
+  it.effect("does not start the schedule over after a connection without sound", () =>
     Effect.gen(function*() {
       const silent = { frames: [], end: "Done" } as const
       const { open, openedAt } = station([{ frames: [1], end: "Done" }, silent, silent, silent, silent])
@@ -114,7 +119,7 @@ describe("a station that is joined again", () => {
       assert.match(String(end), /the connection to the station ended/)
     }).pipe(Effect.scoped))
 
-  it.effect("leaves a server alone for as long as that wants, unless nobody waits for as long", () =>
+  it.effect("waits as long as the server asks, up to the limit of 30 seconds", () =>
     Effect.gen(function*() {
       const { open, openedAt } = station([
         { frames: [1], end: "Done" },
@@ -146,7 +151,7 @@ describe("a station that is joined again", () => {
       assert.strictEqual(mostOpen.now, 0)
     }).pipe(Effect.scoped))
 
-  it.effect("is joined again when what came before was taken, and at once where it is taken as it comes", () =>
+  it.effect("reconnects after its previous sound has been pulled, which a live source does as it arrives", () =>
     Effect.gen(function*() {
       const connections = [{ frames: [1, 2, 3], end: "Done" }, { frames: [4, 5], end: "Unreadable" }] as const
       for (
@@ -162,7 +167,7 @@ describe("a station that is joined again", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("does not become another thing than it was, and is tried again instead", () =>
+  it.effect("does not change its format, and tries again instead", () =>
     Effect.gen(function*() {
       const opus = { frames: [1], end: "Done" } as const
       const pcm = { ...opus, pcm: true } as const
@@ -179,7 +184,7 @@ describe("a station that is joined again", () => {
       assert.deepStrictEqual(heard, [1, 2])
     }).pipe(Effect.scoped))
 
-  it.effect("is as it is where it is not live, or cannot be opened at all", () =>
+  it.effect("is passed through unchanged if it is not live, and fails if it cannot be opened at all", () =>
     Effect.gen(function*() {
       const { open, openedAt } = station([{ frames: [1], end: "Done" }], false)
       const { end, heard } = yield* Effect.flatMap(Reconnect.open("file", open, schedule), listen)

@@ -3,8 +3,8 @@ import { Schema } from "effect"
 import * as SealedText from "../../../src/audio/http/SealedText.ts"
 
 describe("SealedText", () => {
-  it.prop("gives text back to who has sealed it alone, and the same for the same", [Schema.String], ([drawn]) => {
-    // a half of a pair is no text
+  it.prop("can be opened only by its own sealer, which seals equal texts alike", [Schema.String], ([drawn]) => {
+    // half a surrogate pair is not text
     const text = drawn.toWellFormed()
     const [one, other] = [SealedText.make(), SealedText.make()]
     const sealed = one.seal(text)
@@ -15,7 +15,7 @@ describe("SealedText", () => {
     assert.isUndefined(one.open(`${sealed}AAAA`))
   })
 
-  it("opens nothing that is none", () => {
+  it("opens nothing that was not sealed", () => {
     const { open } = SealedText.make()
     for (const text of ["", "none", "A".repeat(37), "A".repeat(400), "ü/%"]) assert.isUndefined(open(text))
   })

@@ -1,4 +1,4 @@
-/** Numbers, elements and lacings, by the letter of RFC 8794 and of RFC 9559, 10.3. */
+/** Numbers, elements and lacings, exactly as RFC 8794 and RFC 9559, 10.3, define them. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Ebml from "../../../src/audio/matroska/Ebml.ts"
 
@@ -14,19 +14,19 @@ const vint = (hex: string): number => {
 const hexOf = (parts: ReadonlyArray<Uint8Array> | undefined) => parts?.map((part) => Buffer.from(part).toString("hex"))
 
 describe("Ebml", () => {
-  it("reads numbers of each length, and a size that is none", () => {
+  it("reads numbers of every length, and the unknown size", () => {
     assert.deepStrictEqual(["80", "81", "fe"].map(vint), [0, 1, 126])
     assert.deepStrictEqual(["4000", "4001", "407f", "7ffe"].map(vint), [0, 1, 127, 16_382])
     assert.deepStrictEqual(["3fff fe", "1fff fffe", "0fff ffff fe"].map(vint), [2 ** 21 - 2, 2 ** 28 - 2, 2 ** 35 - 2])
     assert.strictEqual(vint("01 00 00 00 00 01 02 03"), 66_051)
     const unknown = ["ff", "7fff", "3fffff", "1fffffff", "01ffffffffffffff"]
     assert.isTrue(unknown.map(vint).every((size) => size === Ebml.unknownSize))
-    // all ones behind a first byte that is not, and the other way round
+    // all ones after a first byte that is not, and the other way round
     assert.deepStrictEqual(["40ff", "7ffe", "20ffff"].map(vint), [255, 16_382, 65_535])
     assert.strictEqual(Ebml.vintLength(0), 9)
   })
 
-  it("reads signed numbers, and such with a point", () => {
+  it("reads signed integers and floating-point numbers", () => {
     assert.deepStrictEqual(["7f", "80", "ff", "8000", "00ff", "ffffff85ee"].map((hex) => Ebml.int(bytes(hex))), [
       127,
       -128,
@@ -43,7 +43,7 @@ describe("Ebml", () => {
     ])
   })
 
-  it("gives the children of an element, if all of them fit", () => {
+  it("returns the children of an element if all of them fit", () => {
     const found = Ebml.children(bytes("d7 81 05  4286 82 0102  1a45dfa3 4000"))
     assert.deepStrictEqual(found?.map(([id, data]) => [id, [...data]]), [[0xd7, [5]], [0x4286, [1, 2]], [
       0x1a45dfa3,
@@ -55,21 +55,21 @@ describe("Ebml", () => {
     }
   })
 
-  it("takes frames out of each lacing", () => {
+  it("splits the frames of every lacing", () => {
     assert.deepStrictEqual(hexOf(Ebml.unlace(bytes("0102"), 0)), ["0102"])
     assert.deepStrictEqual(hexOf(Ebml.unlace(bytes("02 01 02  aa bbbb cc"), 1)), ["aa", "bbbb", "cc"])
     assert.deepStrictEqual(hexOf(Ebml.unlace(bytes("01 00  aa"), 1)), ["", "aa"])
     const long = Ebml.unlace(bytes(`01 ff00 ${"aa".repeat(255)} bb`), 1)
     assert.deepStrictEqual(long?.map(({ length }) => length), [255, 1])
     assert.deepStrictEqual(hexOf(Ebml.unlace(bytes("02 aaaa bbbb cccc"), 2)), ["aaaa", "bbbb", "cccc"])
-    // one byte, 1 - 1 = 0 and 0 + 2 more, each shifted by 63
+    // one byte each: 1 - 1 = 0 and 0 + 2, each shifted by 63
     assert.deepStrictEqual(hexOf(Ebml.unlace(bytes("03 81 be c1  aa bbbb cc"), 3)), ["aa", "", "bbbb", "cc"])
     // a difference of two bytes is shifted by 8191
     assert.deepStrictEqual(hexOf(Ebml.unlace(bytes("02 81 6000  aa bbbb cc"), 3)), ["aa", "bbbb", "cc"])
     assert.deepStrictEqual(hexOf(Ebml.unlace(bytes("00 aa"), 3)), ["aa"])
   })
 
-  it("takes none out of a lacing that does not fit", () => {
+  it("rejects a lacing that does not fit", () => {
     const cases: ReadonlyArray<readonly [lacing: number, hex: string]> = [
       [1, ""],
       [1, "01"],

@@ -53,7 +53,7 @@ const Size = Schema.Literals(["known", "unknown"])
 
 describe("WebmReader", () => {
   it.prop(
-    "gives every packet bit for bit, however it is cut into clusters and pieces",
+    "returns every packet bit for bit, however it is cut into clusters and chunks",
     [Seed, InCluster, Chunk, Size, Size],
     ([seed, inCluster, chunk, segmentSize, clusterSize]) => {
       const packets = mixed(seed)
@@ -66,7 +66,7 @@ describe("WebmReader", () => {
     }
   )
 
-  it("takes single bytes, and knows channels and duration", () => {
+  it("accepts single bytes, and knows the channels and the duration", () => {
     const packets = mixed(1, 12)
     const { frames, reader } = run(webm(packets), 1)
     assert.deepStrictEqual(shown(frames), shown(packets))
@@ -95,7 +95,7 @@ describe("WebmReader", () => {
     })
   }
 
-  it("agrees with mediabunny about a file of ours", async () => {
+  it("agrees with mediabunny about a file made by the tests", async () => {
     const packets = mixed(3)
     const input = new Mediabunny.Input({
       formats: [Mediabunny.WEBM],
@@ -136,7 +136,7 @@ describe("WebmReader", () => {
     }
   })
 
-  it("says Corrupt for a lacing that does not fit", () => {
+  it("is Corrupt at a lacing that does not fit", () => {
     const bodies = [
       blockBody(1, 1, Uint8Array.of(1, 255)),
       blockBody(1, 1, Uint8Array.of(1, 200), new Uint8Array(10)),
@@ -150,7 +150,7 @@ describe("WebmReader", () => {
     }
   })
 
-  it("puts header-stripped bytes back", () => {
+  it("restores stripped header bytes", () => {
     const packets = [packet(1), packet(2)]
     const entry = trackEntry({ stripped: packets[0]?.data.slice(0, 1) ?? new Uint8Array(0) })
     const bytes = file([cluster(packets.map(({ data }) => simpleBlock(1, data.slice(1))))], [entry])
@@ -159,7 +159,7 @@ describe("WebmReader", () => {
     assert.strictEqual(outcome(file([], [zlib])).kind, "Unsupported")
   })
 
-  it("plays the first Opus track among others, skipping large elements", () => {
+  it("plays the first Opus track among others, and skips large elements", () => {
     const packets = mixed(5, 6)
     const entries = [
       trackEntry({ number: 1, type: 1, codec: "V_VP9", head: null }),
@@ -185,7 +185,7 @@ describe("WebmReader", () => {
     assert.deepStrictEqual([shown(frames), reader.header()?.channels], [shown([packet(1)]), 2])
   })
 
-  it("refuses other codecs, document types and Opus that is no sound for two ears", () => {
+  it("refuses unsupported codecs, document types and Opus mappings", () => {
     const cases = [
       [file([], [trackEntry({ codec: "A_AC3" })]), /AC3/],
       [file([], [trackEntry({ type: 1, codec: "V_VP8", head: null })]), /no audio track/],
@@ -203,7 +203,7 @@ describe("WebmReader", () => {
   const mp3 = (number: number) => trackEntry({ number, codec: "A_MPEG/L3", head: null, rate: 48_000 })
   const malformed = element("ae", Uint8Array.of(0, 0, 0))
 
-  it("plays the first track that is not malformed, if it is no other one, and leaves it to others if it cannot", () => {
+  it("prefers an Opus track, else plays the first well-formed one, and refuses an unsupported one", () => {
     const ac3 = trackEntry({ number: 1, codec: "A_AC3", head: null })
     const packed = trackEntry({ number: 1, codec: "A_MPEG/L3", head: null, stripped: Uint8Array.of(0), algorithm: 0 })
     const data = Uint8Array.of(1, 2, 3, 4)
@@ -227,7 +227,7 @@ describe("WebmReader", () => {
     assert.strictEqual(chosen(malformed), "Corrupt")
   })
 
-  it("says Corrupt for frames of no bytes, of which a block of seven bytes could hold hundreds", () => {
+  it("is Corrupt at empty frames, of which a block of seven bytes could hold hundreds", () => {
     const many = element("a3", blockBody(1, 2, Uint8Array.of(255)))
     const one = simpleBlock(1, new Uint8Array(0))
     const data = Uint8Array.of(1, 2, 3, 4)
@@ -243,7 +243,7 @@ describe("WebmReader", () => {
     assert.deepStrictEqual([laced.frames.length, laced.kind], [1, "Corrupt"])
   })
 
-  it("plays PCM on in a file that was joined to it, if it is written alike", () => {
+  it("continues with PCM in an appended file if the format is the same", () => {
     const data = Uint8Array.of(1, 2, 3, 4)
     const part = (entry: Uint8Array) => file([cluster([simpleBlock(1, data)])], [entry])
     const joined = (second: Uint8Array) => {
@@ -257,7 +257,7 @@ describe("WebmReader", () => {
     assert.deepStrictEqual(joined(pcm(1, { rate: 44_100 })), [1, "Unsupported"])
   })
 
-  it("goes back to its first segment from one that was joined to it", () => {
+  it("returns to its first segment from an appended one", () => {
     const data = Uint8Array.of(1, 2, 3, 4)
     const first = file([cluster([simpleBlock(1, data)])], [pcm(1)])
     const bytes = concat(first, file([cluster([simpleBlock(2, data)])], [pcm(2)]))
@@ -273,7 +273,7 @@ describe("WebmReader", () => {
     assert.deepStrictEqual(reader.take().map(({ start }) => start), [0, 1])
   })
 
-  it("tells of the first packet of each cluster where that begins", () => {
+  it("reports the offset of its cluster with the first packet of each cluster", () => {
     const packets = [packet(1), packet(2), packet(3)]
     const bytes = webm(packets, { inCluster: 2 })
     const at = (from: number) => Buffer.from(bytes).indexOf(Uint8Array.of(0x1f, 0x43, 0xb6, 0x75), from)
@@ -284,7 +284,7 @@ describe("WebmReader", () => {
     assert.deepStrictEqual(whole.take().map(({ offset }) => offset), [at(0), -1, at(at(0) + 1)])
   })
 
-  it("has the length that its first segment tells", () => {
+  it("has the first valid duration that a segment states", () => {
     const joined = (...durations: ReadonlyArray<number>) =>
       run(
         concat(...durations.map((ms) =>
@@ -303,7 +303,7 @@ describe("WebmReader", () => {
     )
   })
 
-  it("says Corrupt for a block of more than 1 MiB, before it is there", () => {
+  it("is Corrupt at a block of more than 1 MiB, before the block has arrived", () => {
     const head = file([cluster([element("a3", blockBody(1, 0), 1024 * 1024 + 1)], "unknown")])
     const reader = WebmReader.make()
     reader.push(concat(head.subarray(0, head.length), packet(1).data))
@@ -322,15 +322,15 @@ describe("WebmReader", () => {
     assert.strictEqual(open.problem()?.detail, "a block of the track is too large")
   })
 
-  it("finds a cluster whose time stands behind a checksum, and none whose time is cut", () => {
+  it("finds a cluster whose timestamp follows a checksum, but none with a cut timestamp", () => {
     const plain = cluster([simpleBlock(1, packet(1).data)])
     const time = element("e7", Uint8Array.of(1, 2))
     const checked = element("1f43b675", concat(element("bf", new Uint8Array(4)), time, new Uint8Array(9)))
-    // the checksum has a size of one byte as a rule
+    // the size of the checksum usually takes one byte
     const short = concat(Uint8Array.of(0x1f, 0x43, 0xb6, 0x75, 0x90, 0xbf, 0x84, 1, 2, 3, 4, 0xe7, 0x82, 1, 2), checked)
     assert.deepStrictEqual(WebmCluster.first(concat(new Uint8Array(3), short)), { at: 3, time: 258 })
     assert.deepStrictEqual(WebmCluster.first(concat(new Uint8Array(5), plain)), { at: 5, time: 0 })
-    // of a size that is not told, in eight bytes
+    // of unknown size, in eight bytes
     const open = concat(
       Uint8Array.of(0x1f, 0x43, 0xb6, 0x75, 1),
       new Uint8Array(7).fill(255),
@@ -343,7 +343,7 @@ describe("WebmReader", () => {
     assert.deepStrictEqual(WebmCluster.first(concat(new Uint8Array(9), late)), { at: 9, time: 5 })
   })
 
-  it("says Truncated for every cut, and gives exactly the packets that are whole", () => {
+  it("is Truncated at every cut, and returns exactly the complete packets", () => {
     const packets = mixed(2, 8).filter(({ data }) => data.length < 1000)
     const bytes = webm(packets, { inCluster: 3 })
     let end = 0
@@ -355,7 +355,7 @@ describe("WebmReader", () => {
     }
   })
 
-  it("takes a live recording's end between elements as the end, and inside one as a cut", () => {
+  it("treats a live recording that ends between elements as complete, and one that ends inside one as cut", () => {
     const packets = mixed(2, 8)
     const bytes = webm(packets, { segmentSize: "unknown", clusterSize: "unknown" })
     assert.deepStrictEqual(outcome(bytes), well(packets))
@@ -363,7 +363,7 @@ describe("WebmReader", () => {
     assert.deepStrictEqual([cut.frames, cut.kind], [shown(packets.slice(0, -1)), "Truncated"])
   })
 
-  it("gives the packets of a live stream before their cluster ends", () => {
+  it("returns the packets of a live stream before their cluster ends", () => {
     const packets = mixed(2, 8)
     const reader = WebmReader.make()
     const bytes = webm(packets, { segmentSize: "unknown", clusterSize: "unknown" })
@@ -371,7 +371,7 @@ describe("WebmReader", () => {
     assert.deepStrictEqual(shown(reader.take()), shown(packets.slice(0, -1)))
   })
 
-  it("says Corrupt where a file goes on with zeros, as a broken download does", () => {
+  it("is Corrupt if a file continues with zeros, as a broken download does", () => {
     const packets = mixed(2, 20).filter(({ data }) => data.length < 1000)
     const bytes = webm(packets, { inCluster: 4 })
     const { frames } = outcome(bytes)
@@ -382,7 +382,7 @@ describe("WebmReader", () => {
     assert.deepStrictEqual(result.frames, frames.slice(0, 6))
   })
 
-  it("plays on in a file that was joined to another, and ignores anything else behind the end", () => {
+  it("continues in an appended file, and ignores anything else after the end", () => {
     const [a, b] = [mixed(1, 8), mixed(2, 8)]
     assert.deepStrictEqual(outcome(concat(webm(a), webm(b))), well([...a, ...b]))
     assert.deepStrictEqual(
@@ -393,7 +393,7 @@ describe("WebmReader", () => {
     assert.deepStrictEqual(outcome(concat(webm(a), ascii("the end"))), well(a))
   })
 
-  it("says Corrupt for sizes that do not fit and packets that are not Opus", () => {
+  it("is Corrupt for sizes that do not fit and for packets that are not Opus", () => {
     const blocks = [simpleBlock(1, packet(1).data)]
     const tooLarge = element("a3", blockBody(1, 0, packet(2).data), 50_000)
     const first = file([cluster([...blocks, tooLarge])])

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as WebmTimeline from "../../../src/audio/matroska/WebmTimeline.ts"
 
-/** Counts packets of 20 ms at 48 kHz, each in a block at its time, and gives where they begin. */
+/** Counts packets of 20 ms at 48 kHz, each in a block with its timestamp, and returns where they begin. */
 const at = (line: WebmTimeline.WebmTimeline, ...times: ReadonlyArray<number>) =>
   times.map((timeMs) => {
     line.onBlock(timeMs, 48_000, Math.round)
@@ -11,11 +11,11 @@ const at = (line: WebmTimeline.WebmTimeline, ...times: ReadonlyArray<number>) =>
   })
 
 describe("WebmTimeline", () => {
-  it("counts, and follows the times from 40 ms on that are missing", () => {
+  it("counts samples, and follows the timestamps across gaps of 40 ms and more", () => {
     assert.deepStrictEqual(at(WebmTimeline.make(), 500, 520, 579, 599, 659, 679), [0, 20, 40, 60, 159, 179])
   })
 
-  it("takes no time for one that is not, or that only counting could tell", () => {
+  it("ignores an implausible timestamp, and gaps if it cannot convert timestamps", () => {
     assert.deepStrictEqual(at(WebmTimeline.make(), 0, 20, 2 ** 60, 40), [0, 20, 40, 60])
     const line = WebmTimeline.make()
     for (const timeMs of [0, 5_000]) {
@@ -25,7 +25,7 @@ describe("WebmTimeline", () => {
     assert.strictEqual(line.next(), 1_920)
   })
 
-  it("counts on in a segment whose times begin anew, and after a restart in the first one", () => {
+  it("continues counting in a segment with new timestamps, and after a restart in the first one", () => {
     const line = WebmTimeline.make()
     at(line, 100, 120)
     line.onSegment()
@@ -35,17 +35,17 @@ describe("WebmTimeline", () => {
     assert.deepStrictEqual(at(line, 600, 620, 720), [500, 520, 620])
   })
 
-  it("counts what is cut off as missing where the next block does not follow on it", () => {
+  it("counts discarded padding as missing if the next block does not follow directly", () => {
     const line = WebmTimeline.make()
     at(line, 0)
     line.pass(-480)
     assert.deepStrictEqual(at(line, 10, 30, 100), [10, 30, 100])
   })
 
-  it("takes for missing only what is more than it has counted ahead", () => {
+  it("counts a gap only for what exceeds the sound already counted", () => {
     const line = WebmTimeline.make()
     line.onBlock(0, 48_000, Math.round)
-    // more than the time to the next block has room for
+    // more than fits before the next block
     line.pass(1_920)
     assert.deepStrictEqual(at(line, 20, 80, 140), [40, 60, 140])
   })

@@ -1,4 +1,4 @@
-/** What the description of a track says of its sound (RFC 9559, 5.1.4). */
+/** What the description of a track says about its sound (RFC 9559, 5.1.4). */
 import { assert, describe, it } from "@effect/vitest"
 import type { Packet } from "../../../src/audio/format/PacketReader.ts"
 import * as WebmCodec from "../../../src/audio/matroska/WebmCodec.ts"
@@ -29,7 +29,7 @@ const kindOf = (fields: Partial<WebmCodec.Entry>) => {
 const samplesOf = (fields: Partial<WebmCodec.Entry>, bytes = 4) => sound(fields).samples(new Uint8Array(bytes))
 
 describe("WebmCodec", () => {
-  it("takes Opus without a header for one or two channels, and else what the header says", () => {
+  it("assumes one or two channels for Opus without a header, and else follows the header", () => {
     assert.deepStrictEqual([1, 2, 6].map((channels) => sound({ channels }).channels), [1, 2, 2])
     assert.deepInclude(sound({ rate: 8_000 }), { rate: 48_000, delay: 0 })
     assert.deepInclude(sound({ head: opusHead({ channels: 1, preSkip: 312 }) }), { channels: 1, delay: 312 })
@@ -39,7 +39,7 @@ describe("WebmCodec", () => {
     assert.strictEqual(sound({}).placeOf?.(data, 181), 240)
   })
 
-  it("counts frames of MPEG audio by their layer, and by the rate in layer III", () => {
+  it("counts the samples of MPEG audio frames by their layer and, in layer III, by the rate", () => {
     assert.strictEqual(samplesOf({ codec: "A_MPEG/L1" }), 384)
     assert.strictEqual(samplesOf({ codec: "A_MPEG/L2" }), 1_152)
     for (const [rate, samples] of [[48_000, 1_152], [44_100, 1_152], [32_000, 1_152], [24_000, 576], [8_000, 576]]) {
@@ -50,7 +50,7 @@ describe("WebmCodec", () => {
     assert.strictEqual(sound({ codec: "A_MPEG/L3" }).placeOf?.(new Uint8Array(4), 1_800), 2_304)
   })
 
-  it("goes by the configuration of AAC, in all bits of its rate", () => {
+  it("follows the configuration of AAC, for every rate", () => {
     const rates = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350]
     for (const [index, rate] of rates.entries()) {
       const head = Uint8Array.of((2 << 3) | (index >> 1), ((index & 1) << 7) | (2 << 3))
@@ -66,7 +66,7 @@ describe("WebmCodec", () => {
     }
   })
 
-  it("takes whole samples of PCM only, of formats that there are", () => {
+  it("accepts only whole PCM samples, in supported formats", () => {
     const pcm = (codec: string, bits: number) => {
       const made = WebmCodec.soundOf(entry({ codec, bits }))
       return made !== undefined && "kind" in made ? made.kind : made?.sampleFormat
@@ -78,12 +78,12 @@ describe("WebmCodec", () => {
     const stereo = { codec: "A_PCM/INT/LIT", bits: 24 }
     assert.deepStrictEqual([0, 5, 6, 7, 600].map((bytes) => samplesOf(stereo, bytes)), [-1, -1, 1, -1, 100])
     const { placeOf } = sound(stereo)
-    // within a millisecond of a whole number of such packets it is that one
+    // a position within a millisecond of a multiple of the packet length counts as that multiple
     assert.deepStrictEqual([96, 104, 140, 200].map((at) => placeOf?.(new Uint8Array(600), at)), [100, 100, 100, 200])
     assert.strictEqual(placeOf?.(new Uint8Array(60_000), 5_100.4), 5_100)
   })
 
-  it("refuses channels and rates that cannot be played, and headers of Vorbis that are not three", () => {
+  it("refuses channels and rates that cannot be played, and Vorbis without exactly three headers", () => {
     for (const fields of [{ channels: 0 }, { channels: 9 }, { rate: 999 }, { rate: 768_001 }, { rate: Number.NaN }]) {
       assert.strictEqual(kindOf({ codec: "A_PCM/INT/LIT", ...fields }), "Unsupported", JSON.stringify(fields))
     }
@@ -94,7 +94,7 @@ describe("WebmCodec", () => {
     first[11] = 2
     first.writeUInt32LE(44_100, 12)
     first.set([0xb8, 1], 28)
-    // one mode, of short blocks, and the framing flag
+    // one mode with short blocks, and the framing flag
     const modes = Uint8Array.of(0, 0, 0, 0, 0, 0x40)
     const setup = concat(ascii("\x05vorbis"), Uint8Array.of(0x55), new Uint8Array(5), modes)
     const three = concat(Uint8Array.of(2, 30, 1), first, Uint8Array.of(3), setup)
@@ -109,13 +109,13 @@ describe("WebmTrack", () => {
   const choose = (...entries: ReadonlyArray<Uint8Array>) => WebmTrack.choose(concat(...entries))
   const field = (id: string, ...values: ReadonlyArray<number>) => element(id, Uint8Array.of(...values))
 
-  it("takes what a track leaves out for what is meant then", () => {
+  it("uses the specified defaults for fields that a track leaves out", () => {
     const bare = concat(field("d7", 1), field("83", 2), element("86", ascii("A_PCM/INT/LIT")))
     const pcm = choose(element("ae", concat(bare, element("e1", field("6264", 16)))))
     assert.deepInclude(pcm, { rate: 8_000, channels: 1, sampleFormat: "s16le" })
   })
 
-  it("passes over what was done to other parts than the blocks", () => {
+  it("ignores encodings that do not apply to the blocks", () => {
     const encoded = (scope: number, algorithm: number) => {
       const settings = concat(field("4254", algorithm), field("4255", 9))
       const encodings = element("6d80", element("6240", concat(field("5032", scope), element("5034", settings))))
@@ -130,7 +130,7 @@ describe("WebmTrack", () => {
     assert.strictEqual(encoded(1, 0), "Unsupported")
   })
 
-  it("refuses bytes that were left out twice", () => {
+  it("refuses a track whose header bytes are stripped twice", () => {
     const one = element("6240", element("5034", concat(field("4254", 3), field("4255", 9))))
     const fields = concat(
       field("d7", 1),
@@ -141,7 +141,7 @@ describe("WebmTrack", () => {
     assert.deepInclude(choose(element("ae", fields)), { kind: "Unsupported" })
   })
 
-  it("lets another stereo track of the same codec follow on one of one channel, but for PCM", () => {
+  it("allows a mono track to be followed by stereo of the same codec, except for PCM", () => {
     const header = (fields: Parameters<typeof trackEntry>[0]) => {
       const track = choose(trackEntry(fields))
       assert(!("kind" in track))

@@ -37,7 +37,7 @@ const box = (type: string, body: Uint8Array) => {
   return concat(size, ascii(type), body)
 }
 
-/** An index by the letter of ISO 14496-12, 8.16.3. */
+/** An index exactly as ISO 14496-12, 8.16.3, defines it. */
 const sidx = (
   entries: ReadonlyArray<readonly [bytes: number, duration: number]>,
   options: { readonly wide?: boolean; readonly skip?: number; readonly nested?: boolean } = {}
@@ -78,7 +78,7 @@ const made = (): { readonly head: Uint8Array; readonly fragments: ReadonlyArray<
 }
 
 const { fragments, head } = made()
-// of each packet 1,024 samples, and of each fragment so many packets as there are times of its samples
+// each packet has 1,024 samples, and each fragment has as many packets as its `trun` box says
 const durationOf = (fragment: Uint8Array) => {
   const at = Buffer.from(fragment).indexOf("trun")
   return 1_024 * new DataView(fragment.buffer, fragment.byteOffset).getUint32(at + 8)
@@ -86,7 +86,7 @@ const durationOf = (fragment: Uint8Array) => {
 const entries = fragments.map((fragment) => [fragment.length, durationOf(fragment)] as const)
 const plain = concat(head, ...fragments)
 
-/** A source that counts what is read of it. */
+/** A source that counts the bytes read from it. */
 const counted = (bytes: Uint8Array) => {
   const count = { bytes: 0 }
   const source = ByteSource.ofRandomAccess("counted", {
@@ -108,13 +108,13 @@ const played = (bytes: Uint8Array, seekMs?: number) =>
     seekMs === undefined ? {} : { seekMs }
   )
 
-// the file has to be larger than what is read of it at once
+// the file has to be larger than what is read from it at once
 const padding = box("free", new Uint8Array(200_000))
 const padded = (index: Uint8Array) => concat(head, index, ...fragments.flatMap((fragment) => [fragment, padding]))
 const paddedEntries = entries.map(([bytes, duration]) => [bytes + padding.length, duration] as const)
 
 describe("Mp4Fragments", () => {
-  it.live("a file is opened and sought in by the index before its fragments, without reading all of it", () =>
+  it.live("a file opens and seeks by the index before its fragments, without being read completely", () =>
     Effect.gen(function*() {
       const whole = yield* played(plain)
       for (
@@ -139,7 +139,7 @@ describe("Mp4Fragments", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.live("the sound is the same with it as without", () =>
+  it.live("the sound is the same with an index as without", () =>
     Effect.gen(function*() {
       const whole = yield* played(plain)
       const sought = yield* played(plain, 7_000)
@@ -152,7 +152,7 @@ describe("Mp4Fragments", () => {
       }
     }), 30_000)
 
-  it.live("an index that is wrong, or of more than there is, costs nothing of the sound", () =>
+  it.live("an index that is wrong or covers too much does not affect the sound", () =>
     Effect.gen(function*() {
       const whole = yield* played(plain)
       const [first = [0, 0] as const, second = [0, 0] as const, ...rest] = entries
@@ -165,7 +165,7 @@ describe("Mp4Fragments", () => {
         sidx(entries, { skip: 7 }),
         sidx(entries).subarray(0, 33),
         box("sidx", new Uint8Array(0)),
-        // times that are none of the fragments
+        // durations that do not match the fragments
         sidx(entries.map(([bytes], i) => [bytes, i === 0 ? 1_000_000_000 : 1]))
       ]
       for (const [i, index] of wrong.entries()) {
@@ -174,12 +174,12 @@ describe("Mp4Fragments", () => {
         const { durationMs, end, pcm } = yield* played(concat(head, size, index.subarray(4), ...fragments))
         assert.deepStrictEqual([end, durationMs, pcm.length], ["Done", whole.durationMs, whole.pcm.length], `${i}`)
       }
-      // places where no fragment begins: it plays, or says why not
+      // offsets where no fragment begins: it plays, or says why not
       const { end } = yield* played(concat(head, sidx(shifted), ...fragments), 1_500)
       assert.include(["Done", "Corrupt", "Truncated"], end)
     }), 60_000)
 
-  it.live("a file that is cut plays what is there, and is Truncated", () =>
+  it.live("a file that is cut short plays what is there, and is Truncated", () =>
     Effect.gen(function*() {
       const bytes = concat(head, sidx(entries), ...fragments)
       const whole = yield* played(plain)
@@ -190,7 +190,7 @@ describe("Mp4Fragments", () => {
       }
     }))
 
-  it.effect("is read up to its own end, and no further than its file where that has become shorter", () =>
+  it.effect("the generated index is read after the file's end, but not after a file that has become shorter", () =>
     Effect.gen(function*() {
       const bytes = concat(head, sidx(entries), ...fragments)
       const size = bytes.length
@@ -208,7 +208,7 @@ describe("Mp4Fragments", () => {
       assert.deepStrictEqual(yield* random.read(size - 5, size + 7), bytes.slice(size - 5, left))
     }))
 
-  it.effect("is not looked for in a box that is longer than it can be", () =>
+  it.effect("an index is not read from a box that is too long", () =>
     Effect.gen(function*() {
       const { count, source } = counted(concat(head, box("sidx", new Uint8Array(800_000)), ...fragments))
       assert.strictEqual((yield* Mp4Fragments.indexed(source)).random?.size, source.random?.size)

@@ -6,13 +6,13 @@ import * as Mp4Source from "../../../src/audio/mp4/Mp4Source.ts"
 import { packet } from "../samples.ts"
 import { opusMp4, type Timed } from "./opusMp4.ts"
 
-/** So many packets of 20 ms, the first one at a time. */
+/** The given number of packets of 20 ms, the first one at `fromMs`. */
 const run = (fromMs: number, count: number): ReadonlyArray<Timed> =>
   Array.from({ length: count }, (_, i) => ({ atMs: fromMs + 20 * i, data: packet(i).data }))
 
 const open = (bytes: Uint8Array) => Mp4Source.open(ByteSource.memory(bytes, "it"))
 
-/** The first sample of each packet to the end, and how that came. */
+/** The first sample of each packet up to the end, and that end. */
 const readAll = ({ pull }: PacketSource) => {
   const starts: Array<number> = []
   return Effect.forever(Effect.map(pull, (packets) => void starts.push(...packets.map(({ start }) => start)))).pipe(
@@ -21,7 +21,7 @@ const readAll = ({ pull }: PacketSource) => {
   )
 }
 
-/** The same bytes with others where a box of this type has its content. */
+/** The same bytes with other values in the content of the first box of this type. */
 const patched = (bytes: Uint8Array, type: string, at: number, ...values: ReadonlyArray<number>): Uint8Array => {
   const changed = bytes.slice()
   const found = Buffer.from(changed).indexOf(type)
@@ -31,7 +31,7 @@ const patched = (bytes: Uint8Array, type: string, at: number, ...values: Readonl
 }
 
 describe("Mp4Source", () => {
-  it.effect("begins with its first packet behind a seek before that, though it was read to its end", () =>
+  it.effect("begins with its first packet after a seek before that, even if it had been read to its end", () =>
     Effect.gen(function*() {
       const source = yield* open(yield* opusMp4(run(500, 50)))
       const whole = yield* readAll(source)
@@ -40,7 +40,7 @@ describe("Mp4Source", () => {
       assert.deepStrictEqual(yield* readAll(source), whole)
     }).pipe(Effect.scoped))
 
-  it.effect("begins with the packet that holds a place, also where its times are those of a longer stream", () =>
+  it.effect("begins with the packet that holds the position, even if its times are those of a longer stream", () =>
     Effect.gen(function*() {
       for (const fromMs of [0, 15_000, 5_000_000]) {
         const source = yield* open(yield* opusMp4(run(fromMs, 100)))
@@ -49,9 +49,9 @@ describe("Mp4Source", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("is Corrupt at a packet that is none of Opus", () =>
+  it.effect("is Corrupt at a packet that is not Opus", () =>
     Effect.gen(function*() {
-      // it says that it says how many frames it has
+      // a packet that announces a frame count but lacks it
       const source = yield* open(yield* opusMp4([...run(0, 20), { atMs: 400, data: Uint8Array.of(0xff) }]))
       const { end, starts } = yield* readAll(source)
       assert.lengthOf(starts, 20)
@@ -59,7 +59,7 @@ describe("Mp4Source", () => {
       assert.deepInclude(end.reason, { _tag: "SourceFailed", kind: "Corrupt", positionMs: 400 })
     }).pipe(Effect.scoped))
 
-  it.effect("is Truncated at a packet of no bytes", () =>
+  it.effect("is Truncated at an empty packet", () =>
     Effect.gen(function*() {
       const source = yield* open(yield* opusMp4([...run(0, 20), { atMs: 400, data: new Uint8Array(0) }]))
       const { end, starts } = yield* readAll(source)
@@ -68,7 +68,7 @@ describe("Mp4Source", () => {
       assert.deepInclude(end.reason, { _tag: "SourceFailed", kind: "Truncated", positionMs: 400 })
     }).pipe(Effect.scoped))
 
-  it.effect("is refused where its description of Opus is malformed, or it has more channels without one", () =>
+  it.effect("is rejected if its Opus header is malformed, or if it has three channels and no Opus header", () =>
     Effect.gen(function*() {
       const bytes = yield* opusMp4(run(0, 20))
       const refused = (changed: Uint8Array) =>
@@ -81,7 +81,7 @@ describe("Mp4Source", () => {
         "Corrupt: the Opus header has 3 channels in mapping family 0"
       )
       const undescribed = patched(bytes, "dOps", -4, ...Buffer.from("free"))
-      // behind six bytes, the number of its description, and eight
+      // after six bytes, the index of its description, and eight more bytes
       const three = patched(undescribed, "Opus", 16, 0, 3)
       assert.strictEqual(
         yield* refused(three),

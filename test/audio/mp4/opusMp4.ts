@@ -7,7 +7,7 @@ export interface Timed {
   readonly data: Uint8Array
 }
 
-/** Packets of Opus, of 20 ms each, in MP4. */
+/** Opus packets of 20 ms each, in an MP4. */
 export const opusMp4 = (packets: ReadonlyArray<Timed>, options: Mediabunny.IsobmffOutputFormatOptions = {}) =>
   Effect.promise(async () => {
     const target = new Mediabunny.BufferTarget()

@@ -5,13 +5,13 @@ import * as PacketSource from "../../../src/audio/format/PacketSource.ts"
 import * as OggReader from "../../../src/audio/ogg/OggReader.ts"
 import { concat, noise, ogg, type Packet, packet } from "../samples.ts"
 
-/** So many seconds of Opus, in packets whose sizes are chosen by their number. */
+/** The given number of seconds of Opus, in packets whose sizes depend on their index. */
 const seconds = (count: number, bytes: (index: number) => number): Array<Packet> =>
   Array.from({ length: 50 * count }, (_, i) => packet(i % 50, 3, bytes(i)))
 
 const steady = (count: number) => seconds(count, () => 160)
 
-/** What is said of a file, how many times it was read at another place than its ends, and whether it can be sought in. */
+/** The stated duration of a file, the reads away from its two ends, and whether it is seekable. */
 const opened = (bytes: Uint8Array) =>
   Effect.gen(function*() {
     const places: Array<number> = []
@@ -29,8 +29,8 @@ const opened = (bytes: Uint8Array) =>
 
 const preSkipMs = 312 / 48
 
-describe("the length of an Ogg file", () => {
-  it.effect("is not known where streams of one serial number follow each other", () =>
+describe("the duration of an Ogg file", () => {
+  it.effect("is unknown if streams with the same serial number follow each other", () =>
     Effect.gen(function*() {
       for (
         const [a, b, c] of [[60, 60, 0], [60, 20, 0], [20, 60, 0], [10, 90, 0], [30, 30, 30], [200, 20, 20], [3, 2, 0]]
@@ -42,7 +42,7 @@ describe("the length of an Ogg file", () => {
       }
     }))
 
-  it.effect("is that of its last page where it is one, which costs no more to know", () =>
+  it.effect("is taken from the last page if there is a single stream, without extra reads", () =>
     Effect.gen(function*() {
       for (const count of [1, 10, 60, 300]) {
         for (const segments of [20, 51, 250]) {
@@ -53,9 +53,9 @@ describe("the length of an Ogg file", () => {
       }
     }))
 
-  it.effect("is looked for at another place where there was no whole page", () =>
+  it.effect("is searched for at another place if the first one had no complete page", () =>
     Effect.gen(function*() {
-      // pages of nearly as many bytes as one can have, but for the first and the last ones
+      // pages of almost the maximum size, except for the first and the last ones
       const file = ogg(seconds(14, (i) => i < 100 || i > 600 ? 3 : 1_018), { segments: 255 })
       const { durationMs, places } = yield* opened(file)
       assert.closeTo(durationMs ?? 0, 14_000 - preSkipMs, 0.001)
@@ -65,7 +65,7 @@ describe("the length of an Ogg file", () => {
       assert.deepInclude(yield* opened(concat(file, file)), { durationMs: undefined, seekable: false })
     }))
 
-  it.effect("is known however loud its parts are", () =>
+  it.effect("is known however the bitrate varies", () =>
     Effect.gen(function*() {
       const sizes: ReadonlyArray<(index: number) => number> = [
         (i) => i < 500 || i > 8_000 ? 3 : 300,

@@ -2,13 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as OggPage from "../../../src/audio/ogg/OggPage.ts"
 import { concat, mixed, pagesOf, writePage } from "../samples.ts"
 
-describe("a look for Ogg pages", () => {
+describe("a search for Ogg pages", () => {
   const pages = pagesOf(mixed(1, 12), { segments: 21 }).slice(2)
   const written = pages.map(writePage)
   const whole = pages.findIndex(({ granule, lacing }) => granule >= 0n && lacing.at(-1) !== 255)
   const last = pages.findLast(({ granule }) => granule >= 0n)
 
-  /** Pages of nothing whose checksums are wrong. */
+  /** Empty pages with wrong checksums. */
   const damaged = (count: number): Uint8Array => {
     const page = Buffer.alloc(27)
     page.write("OggS")
@@ -16,7 +16,7 @@ describe("a look for Ogg pages", () => {
     return concat(...Array.from({ length: count }, () => page))
   }
 
-  it("finds them behind what is damaged", () => {
+  it("finds pages after damaged ones", () => {
     assert.isDefined(last)
     const bytes = concat(damaged(10), ...written, damaged(10))
     assert.strictEqual(OggPage.all(bytes).length, pages.length)
@@ -24,14 +24,14 @@ describe("a look for Ogg pages", () => {
     assert.strictEqual(OggPage.lastGranule(bytes, 7), Number(last.granule))
   })
 
-  it("gives up where there is nothing but damage, which would cost time", () => {
+  it("gives up at too many damaged pages, which would take long", () => {
     const bytes = concat(damaged(100), ...written, damaged(100))
     assert.deepStrictEqual(OggPage.all(bytes), [])
     assert.isUndefined(OggPage.firstComplete(bytes, 7))
     assert.isUndefined(OggPage.lastGranule(bytes, 7))
   })
 
-  it("passes over pages of other streams, and such on which no packet ends", () => {
+  it("skips pages of other streams, and pages on which no packet ends", () => {
     const page = (serial: number, granule: bigint, length = 10) =>
       writePage({ flags: 0, granule, serial, sequence: 0, lacing: [length], body: new Uint8Array(length) })
     const [mine, none, open, other] = [page(7, 5n), page(7, -1n), page(7, 9n, 255), page(8, 6n)]
@@ -44,7 +44,7 @@ describe("a look for Ogg pages", () => {
     assert.strictEqual(OggPage.firstComplete(mine, 7)?.start, 0)
   })
 
-  it("reads granules of 64 bits, also below zero", () => {
+  it("reads 64-bit granules, including negative ones", () => {
     for (const granule of [0, 1, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 3, -1, -2, -(2 ** 32), -(2 ** 33) + 5]) {
       const theirs = writePage({
         flags: 0,
@@ -67,7 +67,7 @@ describe("a look for Ogg pages", () => {
     }
   })
 
-  it("tells where a page begins that is cut, if it is the last thing", () => {
+  it("finds the beginning of a page that is cut off, if that is at the very end", () => {
     const [page] = written
     assert.isDefined(page)
     for (const cut of [4, 26, 27, page.length - 1]) {

@@ -2,13 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import * as OggPages from "../../../src/audio/ogg/OggPages.ts"
 import { concat, writePage } from "../samples.ts"
 
-/** Of ten bytes, which say its number. */
+/** A page of ten bytes, which repeat its number. */
 const page = (sequence: number) =>
   writePage({ flags: 0, granule: 5n, serial: 7, sequence, lacing: [10], body: new Uint8Array(10).fill(sequence) })
 
 const size = page(0).length
 
-/** The numbers of all pages that are whole, where they stand and what is in them; or why there is none. */
+/**
+ * The numbers of all complete pages, their positions and their first byte. At the end, the kind of the failure if there
+ * is one.
+ */
 const takeAll = (pages: OggPages.OggPages, isPadded = false) => {
   const all: Array<readonly [sequence: number, position: number, first: number | undefined] | string> = []
   for (let next = pages.next(isPadded); next !== undefined; next = pages.next(isPadded)) {
@@ -19,7 +22,7 @@ const takeAll = (pages: OggPages.OggPages, isPadded = false) => {
 }
 
 describe("OggPages", () => {
-  it("gives each page when it is whole, and says where it stands", () => {
+  it("returns each page once it is complete, with its position", () => {
     const pages = OggPages.make()
     assert.isUndefined(pages.next(false))
     const bytes = concat(page(1), page(2), page(3))
@@ -31,7 +34,7 @@ describe("OggPages", () => {
     assert.strictEqual(pages.left(), 0)
   })
 
-  it("counts a page that was given as no more left, also where more is pushed before the next one", () => {
+  it("no longer counts a returned page as left, even if more bytes arrive before the next call", () => {
     const pages = OggPages.make()
     pages.push(page(1))
     assert.isDefined(pages.next(false))
@@ -40,7 +43,7 @@ describe("OggPages", () => {
     assert.deepStrictEqual(takeAll(pages), [[2, size, 2]])
   })
 
-  it("skips padding only where there may be some", () => {
+  it("skips padding only if that is allowed", () => {
     const bytes = concat(page(1), new Uint8Array(100), page(2))
     const padded = OggPages.make()
     padded.push(bytes)
@@ -50,7 +53,7 @@ describe("OggPages", () => {
     assert.deepStrictEqual(takeAll(plain), [[1, 0, 1], "Corrupt"])
   })
 
-  it("says of what is no page at all that it is no Ogg file, and else what is wrong with it", () => {
+  it("says UnknownFormat for bytes that are not Ogg at all, and Corrupt for a damaged page", () => {
     for (
       const [bytes, kind] of [
         [Uint8Array.of(1, 2, 3), "UnknownFormat"],
@@ -64,7 +67,7 @@ describe("OggPages", () => {
     }
   })
 
-  it("goes on at another place", () => {
+  it("continues at another position after a restart", () => {
     const pages = OggPages.make()
     pages.push(concat(page(1), page(2).subarray(0, 20)))
     assert.deepStrictEqual(takeAll(pages), [[1, 0, 1]])

@@ -46,7 +46,7 @@ const Seed = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum
 
 describe("OggReader", () => {
   it.prop(
-    "gives every packet bit for bit, however it is cut into pages and pieces",
+    "returns every packet bit for bit, however it is cut into pages and chunks",
     [Seed, Segments, Chunk],
     ([seed, segments, chunk]) => {
       const packets = mixed(seed)
@@ -56,12 +56,12 @@ describe("OggReader", () => {
     }
   )
 
-  it("takes single bytes", () => {
+  it("accepts single bytes", () => {
     const packets = mixed(1, 12)
     assert.deepStrictEqual(outcome(ogg(packets), 1), well(packets))
   })
 
-  it("gives packets of its own, which later bytes do not change", () => {
+  it("returns its own copies of packets, which later bytes do not change", () => {
     const reader = OggReader.make()
     const bytes = ogg([packet(1), packet(2)])
     reader.push(bytes)
@@ -71,7 +71,7 @@ describe("OggReader", () => {
     assert.deepStrictEqual(shown(frames), shown([packet(1), packet(2)]))
   })
 
-  it("knows the channels and the duration, without the pre-skip and the start of a cut", () => {
+  it("knows the channels, and the duration without the pre-skip and the time before the first packet", () => {
     const file = ogg([packet(1), packet(2)], { head: opusHead({ channels: 1, preSkip: 312 }) })
     const { reader } = run(file)
     assert.strictEqual(reader.header()?.channels, 1)
@@ -80,7 +80,7 @@ describe("OggReader", () => {
     assert.strictEqual(run(cut).reader.durationByTail(cut, cut.length), (3 * 960 - 312) / 48)
   })
 
-  it("knows the duration up to the last packet that ends, where pages follow on which none does", () => {
+  it("measures the duration up to the last packet that ends, if pages follow on which none ends", () => {
     const packets = [packet(1), longPacket(2)]
     const pages = pagesOf(packets, { segments: 1 }).slice(0, 10)
     assert.strictEqual(pages.at(-1)?.granule, -1n)
@@ -88,7 +88,7 @@ describe("OggReader", () => {
     assert.strictEqual(run(file).reader.durationByTail(file, file.length), (960 - 312) / 48)
   })
 
-  it("knows where it begins by the first packet that ends", () => {
+  it("takes its start from the first packet that ends", () => {
     const of = (pages: ReadonlyArray<Page>) => {
       const file = concat(...pages.map(writePage))
       return run(file).reader.durationByTail(file, file.length)
@@ -108,7 +108,7 @@ describe("OggReader", () => {
     assert.strictEqual(run(file).reader.durationByTail(file, file.length), undefined)
   })
 
-  it("plays on in a chained file, with and without the flag for the last page, of the same serial or another", () => {
+  it("continues in a chained file, with and without end flags, with the same or another serial number", () => {
     const [a, b, c] = [mixed(1, 10), mixed(2, 10), mixed(3, 10)]
     const file = concat(
       ogg(a, { serial: 1 }),
@@ -120,7 +120,7 @@ describe("OggReader", () => {
     }
   })
 
-  it("reads the first Opus stream out of several", () => {
+  it("reads the first of several Opus streams", () => {
     const packets = mixed(4, 10)
     const mine = pagesOf(packets, { serial: 1 })
     const other = pagesOf(mixed(5, 10), { serial: 2 })
@@ -142,19 +142,19 @@ describe("OggReader", () => {
     }
   })
 
-  it("ignores padding behind the last page", () => {
+  it("ignores padding after the last page", () => {
     const packets = mixed(7, 5)
     for (const padding of [new Uint8Array(1000), ascii("TAG and an old comment"), ascii("Ogg")]) {
       assert.deepStrictEqual(outcome(concat(ogg(packets), padding), 13), well(packets))
     }
   })
 
-  it("takes a page boundary as the end, also without the flag for the last page", () => {
+  it("treats a page boundary as the end, even without the end flag", () => {
     const packets = mixed(8, 10)
     assert.strictEqual(outcome(ogg(packets, { last: false })).kind, undefined)
   })
 
-  it("says Truncated for every cut inside a page, and gives the packets before it", () => {
+  it("is Truncated at every cut inside a page, and returns the packets before it", () => {
     const packets = [packet(1), longPacket(2), packet(3, 0, 5), packet(4)]
     const pages = pagesOf(packets, { segments: 3 }).map(writePage)
     const file = concat(...pages)
@@ -175,13 +175,13 @@ describe("OggReader", () => {
     })
   })
 
-  it("says Truncated where a joined file is cut", () => {
+  it("is Truncated if a chained file is cut short", () => {
     const second = ogg([packet(2)])
     const result = outcome(concat(ogg([packet(1)]), second.slice(0, second.length - 1)))
     assert.deepStrictEqual([result.frames.length, result.kind], [1, "Truncated"])
   })
 
-  it("says Corrupt for any changed byte, and gives the packets before it", () => {
+  it("is Corrupt for any changed byte, and returns the packets before it", () => {
     const packets = [packet(1, 3, 20), packet(2, 3, 20), packet(3, 3, 20)]
     const pages = pagesOf(packets, { segments: 1 }).map(writePage)
     const file = concat(...pages)
@@ -196,14 +196,14 @@ describe("OggReader", () => {
     }
   })
 
-  it("says Corrupt for a missing page", () => {
+  it("is Corrupt at a missing page", () => {
     const pages = pagesOf(mixed(9, 20), { segments: 4 })
     const file = concat(...pages.filter((_, i) => i !== 4).map(writePage))
     assert.strictEqual(outcome(file).kind, "Corrupt")
     assert.match(outcome(file).detail ?? "", /page 4 is missing/)
   })
 
-  it("says Corrupt for a packet without its beginning or its end, though no page is missing", () => {
+  it("is Corrupt at a packet without a beginning or an end, even if no page is missing", () => {
     const packets = [packet(1), packet(2), longPacket(3, 1200)]
     const pages = pagesOf(packets, { segments: 1 })
     const numbered = (kept: typeof pages) => {
@@ -226,7 +226,7 @@ describe("OggReader", () => {
     ])
   })
 
-  it("joins a live stream in the middle: any page number, and half a packet first", () => {
+  it("joins a live stream in the middle: at any page number, and dropping half a packet first", () => {
     const packets = [longPacket(1, 1200), packet(2), packet(3)]
     const pages = pagesOf(packets, { segments: 3 })
     const later = pages.slice(3)
@@ -235,7 +235,7 @@ describe("OggReader", () => {
     assert.deepStrictEqual(outcome(concat(...[...pages.slice(0, 2), ...later].map(writePage))), well(packets.slice(1)))
   })
 
-  it("joins it in a packet that goes on through several pages", () => {
+  it("joins a live stream within a packet that spans several pages", () => {
     const packets = [longPacket(1, 3_000), packet(2), packet(3)]
     const pages = pagesOf(packets, { segments: 3 })
     const within = pages.slice(3, 6)
@@ -246,20 +246,20 @@ describe("OggReader", () => {
     )
   })
 
-  it("says Corrupt for a packet that is not Opus, and for an empty one", () => {
+  it("is Corrupt at a packet that is not Opus, and at an empty one", () => {
     for (const data of [Uint8Array.of(3), new Uint8Array(0)]) {
       const result = outcome(ogg([packet(1), { data, samples: 960 }, packet(2)]))
       assert.deepStrictEqual([result.frames, result.kind], [shown([packet(1)]), "Corrupt"])
     }
   })
 
-  it("says Corrupt for bytes between the pages, and for missing comments", () => {
+  it("is Corrupt with bytes between the pages, and without comments", () => {
     const pages = pagesOf([packet(1), packet(2)], { segments: 1 }).map(writePage)
     assert.strictEqual(outcome(concat(...pages.slice(0, 3), new Uint8Array(10), ...pages.slice(3))).kind, "Corrupt")
     assert.strictEqual(outcome(ogg([packet(1)], { tags: packet(9).data })).kind, "Corrupt")
   })
 
-  it("names each codec that it cannot play once, however many streams there are", () => {
+  it("names each unsupported codec once, however many streams there are", () => {
     const page = (body: Uint8Array, flags: number, serial: number) =>
       writePage({ flags, granule: 0n, serial, sequence: 0, lacing: [body.length], body })
     const streams = Array.from({ length: 1_000 }, (_, i) => page(ascii(i % 2 === 0 ? "Speex   " : "?"), 2, i))
@@ -270,7 +270,7 @@ describe("OggReader", () => {
     )
   })
 
-  it("refuses headers that are malformed, or of what cannot be played", () => {
+  it("rejects headers that are malformed or cannot be played", () => {
     const kinds = [
       [opusHead({ family: 1, channels: 2 }), "Corrupt", /channel mapping/],
       [opusHead({ family: 255, channels: 6 }), "Unsupported", /6 channels/],
@@ -290,7 +290,7 @@ describe("OggReader", () => {
     }
   })
 
-  it("tells of each link of a chained file what it holds itself", () => {
+  it("reports the codecs of a link in a chained file for that link alone", () => {
     const stream = (body: Uint8Array, serial: number) =>
       writePage({ flags: 2, granule: 0n, serial, sequence: 0, lacing: [body.length], body })
     const [first = new Uint8Array(0), ...rest] = pagesOf([packet(1)], { serial: 1 }).map(writePage)
@@ -303,7 +303,7 @@ describe("OggReader", () => {
     })
   })
 
-  it("decodes all links behind the first one that has to be decoded, each without its pre-skip", () => {
+  it("decodes every link after the first one that requires decoding, each without its pre-skip", () => {
     const heads = [{ gain: 256, preSkip: 1_000 }, { preSkip: 500 }, { gain: 512, preSkip: 0 }]
     const links = (from: number, first: Packet) =>
       concat(
@@ -313,7 +313,7 @@ describe("OggReader", () => {
       )
     const seen = (bytes: Uint8Array) =>
       run(bytes).frames.map(({ opus, samples, start }) => [opus?.gain === undefined, samples, start])
-    // what the first link has before its sound is longer than it is: the second one begins where that would
+    // The pre-skip of the first link is longer than the link: the second one begins where the pre-skip would end.
     assert.deepStrictEqual(seen(links(0, packet(1, 0))), [
       [true, 120, 0],
       [false, 960, 500],
@@ -326,7 +326,7 @@ describe("OggReader", () => {
     assert.deepStrictEqual(seen(links(1, packet(1, 0))), [[true, 120, 0], [false, 960, 120], [true, 960, 1_080]])
   })
 
-  it("knows of each link for itself where it begins, to cut off its end", () => {
+  it("knows the start of each link separately, in order to trim its end", () => {
     const link = (serial: number, startGranule: number, less: number) => {
       const pages = pagesOf([packet(1), packet(2)], {
         head: opusHead({ gain: 256 }),
@@ -344,14 +344,14 @@ describe("OggReader", () => {
       const { frames } = run(concat(link(1, one, 100), link(2, other, 200)))
       assert.deepStrictEqual(frames.map(({ samples }) => samples), [960, 860, 960, 760])
     }
-    // of one page, nothing but how much of it is to be heard can be told
+    // with a single page, only the amount that is to be heard can be known
     const [first, second, only] = pagesOf([packet(1), packet(2)], { head: opusHead({ gain: 256 }) })
     assert(first !== undefined && second !== undefined && only !== undefined)
     const cut = concat(...[first, second, { ...only, granule: only.granule - 100n }].map(writePage))
     assert.deepStrictEqual(run(cut).frames.map(({ samples }) => samples), [960, 860])
   })
 
-  it("keeps no more than 256 KiB of the comments, and no packet that has grown longer than any of Opus", () => {
+  it("keeps at most 256 KiB of the comments, and rejects a packet longer than any Opus packet", () => {
     const comment = (text: string) => {
       const length = Buffer.alloc(4)
       length.writeUInt32LE(text.length)
@@ -368,13 +368,13 @@ describe("OggReader", () => {
     assert.strictEqual(reader.problem()?.detail, "a packet is longer than any Opus packet")
   })
 
-  it("says Corrupt for a page of another version of Ogg", () => {
+  it("is Corrupt at a page of another Ogg version", () => {
     const file = ogg([packet(1)])
     file[4] = 1
     assert.deepStrictEqual(outcome(file).detail, "an Ogg page has an unknown version")
   })
 
-  it("counts pages on behind the largest number that there is", () => {
+  it("continues the page numbers beyond their maximum", () => {
     const pages = pagesOf([packet(1), packet(2), packet(3)], { segments: 1 })
     for (const [i, page] of pages.slice(2).entries()) page.sequence = (0xffff_fffe + i) % 2 ** 32
     const [first, second, ...rest] = pages
@@ -387,11 +387,11 @@ describe("OggReader", () => {
     )
   })
 
-  it("tells of a packet where its page begins, if it is the first one in it and has begun there", () => {
+  it("states the page offset of a packet only if it is the first one on that page and began there", () => {
     const packets = [packet(1), packet(2), longPacket(3, 600), packet(4)]
     const pages = pagesOf(packets, { segments: 3 }).map(writePage)
     const at = pages.map((_, i) => pages.slice(0, i).reduce((sum, { length }) => sum + length, 0))
-    // of three segments each: two packets and a part of the third, the rest of that and the last
+    // three segments each: two packets and a part of the third, then the rest of that and the last one
     assert.deepStrictEqual(run(concat(...pages)).frames.map(({ offset }) => offset), [at[2], -1, -1, -1])
     const whole = pagesOf(packets, { segments: 1 }).map(writePage)
     const offsets = run(concat(...whole)).frames.map(({ offset }) => offset)
@@ -399,18 +399,18 @@ describe("OggReader", () => {
     assert.strictEqual(offsets[2], -1)
   })
 
-  it("takes three bytes of a page behind the last one for padding, and four for one that is cut", () => {
+  it("treats three bytes of a page header after the end as padding, and four as a cut page", () => {
     assert.deepStrictEqual(outcome(concat(ogg([packet(1)]), ascii("Ogg"))), well([packet(1)]))
     for (const cut of ["OggS", "OggS\0"]) {
       assert.strictEqual(outcome(concat(ogg([packet(1)]), ascii(cut))).kind, "Truncated")
     }
   })
 
-  it("takes nothing away from a stream because of the one behind it, whatever that says of its end", () => {
+  it("removes nothing from a stream because of the next one, whatever that says about its end", () => {
     const pages = readPages(readFileSync(new URL("../files/chirp.vorbis.ogg", import.meta.url)))
     const one = concat(...pages.map(writePage))
     const before = shown(run(one).frames)
-    // it begins at an hour, and ends at its beginning
+    // it begins at one hour, and ends at its beginning
     const granuleOf = (i: number, granule: bigint) => i < 2 || i === pages.length - 1 ? 0n : granule + 158_760_000n
     const second = Array.from(pages, (page, i): Page => ({ ...page, serial: 77, granule: granuleOf(i, page.granule) }))
     const file = concat(one, ...second.map(writePage))
@@ -420,7 +420,7 @@ describe("OggReader", () => {
     }
   })
 
-  it("gives no packets of which nothing is to be heard, for one of Vorbis that gives nothing begins a stream", () => {
+  it("returns no inaudible packets, except for the first one of a Vorbis stream", () => {
     const pages = readPages(readFileSync(new URL("../files/chirp.vorbis.ogg", import.meta.url)))
     const last = pages.pop()
     assert.isDefined(last)
@@ -430,7 +430,7 @@ describe("OggReader", () => {
     assert.strictEqual(frames.reduce((sum, { samples }) => sum + samples, 0), 3 * 44_100 - 10_000)
   })
 
-  it("goes back to the first stream of a file, whatever is refused behind it", () => {
+  it("seeks back to the first stream of a file, whatever is rejected after it", () => {
     const vorbis = readFileSync(new URL("../files/chirp.vorbis.ogg", import.meta.url))
     for (const head of [opusHead(), opusHead({ version: 16 }), concat(ascii("\x01vorbis"), new Uint8Array(23))]) {
       const file = concat(vorbis, ogg([packet(1)], { head }))
@@ -442,7 +442,7 @@ describe("OggReader", () => {
       reader.restart({ offset, start })
       reader.push(file.subarray(offset))
       const again = reader.take()
-      // the first one only prepares the next
+      // the first packet only prepares the next one
       assert.deepStrictEqual(
         again.slice(1).map(({ data, samples }) => [data, samples]),
         frames.slice(index + 1).map(({ data, samples }) => [data, samples])
@@ -451,7 +451,7 @@ describe("OggReader", () => {
     }
   })
 
-  it("goes back to the first link of Opus, and on as it did at first in those of its serial number", () => {
+  it("seeks back to the first Opus link, and plays the next links with the same serial number as before", () => {
     const heads = [{ gain: 256, preSkip: 100 }, { gain: 512, preSkip: 200 }, { preSkip: 300 }]
     const file = concat(...heads.flatMap((head, i) => {
       const pages = pagesOf([packet(i), packet(10 + i), packet(20 + i)], {
@@ -459,7 +459,7 @@ describe("OggReader", () => {
         segments: 1,
         startGranule: 48_000 * (i + 1)
       })
-      // of the last one, not all is to be heard
+      // the last page of each link is trimmed
       return pages.map((page) => writePage((page.flags & 4) === 0 ? page : { ...page, granule: page.granule - 100n }))
     }))
     const { frames, reader } = run(file)
@@ -484,13 +484,13 @@ describe("OggReader", () => {
     }
   })
 
-  it("goes back to a first link that is passed through, and to one of Vorbis that others follow on", () => {
+  it("seeks back to a first link that is passed through, and to Vorbis that is followed by another link", () => {
     const opus = concat(...[{}, { gain: 256 }, {}].flatMap((head) => {
       const pages = pagesOf([packet(1), packet(2)], { head: opusHead(head), segments: 1 })
       return pages.map((page) => writePage((page.flags & 4) === 0 ? page : { ...page, granule: page.granule - 100n }))
     }))
     const pages = readPages(readFileSync(new URL("../files/chirp.vorbis.ogg", import.meta.url)))
-    // the same headers, but for a byte of zeros behind the last one
+    // the same headers, except for a zero byte after the last one
     const other = Array.from(pages, (page, i): Page => {
       const lacing = i === 1 ? [...page.lacing.slice(0, -1), (page.lacing.at(-1) ?? 0) + 1] : page.lacing
       return { ...page, lacing, body: i === 1 ? concat(page.body, new Uint8Array(1)) : page.body }
@@ -506,7 +506,7 @@ describe("OggReader", () => {
     }
   })
 
-  it("forgets half a packet where it goes on at another place", () => {
+  it("drops half a packet when it continues at another position", () => {
     const packets = [packet(1), longPacket(2, 3_000), packet(3), packet(4)]
     const pages = pagesOf(packets, { segments: 1 })
     const written = pages.map(writePage)
@@ -525,7 +525,7 @@ describe("OggReader", () => {
     }
   })
 
-  it("says Truncated where the last page ends inside a packet, whatever follows", () => {
+  it("is Truncated if the last page ends inside a packet, whatever follows", () => {
     for (const gain of [0, 256]) {
       const head = opusHead({ gain })
       const pages = pagesOf([packet(1), longPacket(2, 1_200)], { head, segments: 1 }).slice(0, 6)

@@ -3,7 +3,7 @@ import type { Header } from "../../../src/audio/format/PacketReader.ts"
 import * as OggStream from "../../../src/audio/ogg/OggStream.ts"
 import { ascii, concat, opusHead } from "../samples.ts"
 
-/** Of Vorbis with short blocks of 256 and long ones of 2048 samples. */
+/** The identification header of Vorbis with short blocks of 256 and long blocks of 2048 samples. */
 const vorbisHead = (channels: number, rate = 44_100): Uint8Array => {
   const packet = new Uint8Array(30)
   packet.set(concat(ascii("\x01vorbis"), new Uint8Array(4)))
@@ -27,14 +27,14 @@ const header: Header = {
   tags: {}
 }
 
-/** Why it cannot follow, if it cannot. */
+/** Why the stream of this packet cannot follow the first one, if it cannot. */
 const refusal = (first: Header, packet: Uint8Array): string | undefined => {
   const stream = OggStream.identify(packet, first)
   return stream !== undefined && "kind" in stream ? stream.detail : undefined
 }
 
 describe("OggStream", () => {
-  it("tells Opus and Vorbis from all else, which it names", () => {
+  it("identifies Opus and Vorbis, and names other codecs", () => {
     assert.deepInclude(OggStream.identify(opusHead()), { codec: "opus", rate: 48_000, channels: 2 })
     assert.deepInclude(OggStream.identify(vorbisHead(1)), { codec: "vorbis", rate: 44_100, channels: 1, preSkip: 0 })
     assert.deepInclude(OggStream.identify(vorbisHead(255)), { kind: "Unsupported" })
@@ -44,7 +44,7 @@ describe("OggStream", () => {
     assert.strictEqual(OggStream.codecName(new Uint8Array(0)), "an unknown codec")
   })
 
-  it("lets only a stream follow that can be played behind the first", () => {
+  it("allows only a stream to follow that can be played after the first", () => {
     assert.isUndefined(refusal(header, opusHead()))
     assert.match(refusal(header, vorbisHead(2)) ?? "", /codec or sample rate/)
     const decoding = { gain: 2, streams: 1, coupled: 1, mapping: [0, 1] }

@@ -8,7 +8,7 @@ const packets = (...samples: ReadonlyArray<number>): Array<Packet> =>
 const samplesOf = (list: ReadonlyArray<Packet>) => list.map(({ samples }) => samples)
 
 describe("OggTrim", () => {
-  it("moves packets from an index on", () => {
+  it("shifts the packets from an index on", () => {
     const list = packets(10, 10, 10)
     OggTrim.shift(list, 1, -300)
     assert.deepStrictEqual(list.map(({ start }) => start), [0, 700, 1_700])
@@ -16,7 +16,7 @@ describe("OggTrim", () => {
     assert.deepStrictEqual(list.map(({ start }) => start), [0, 700, 1_700])
   })
 
-  it("cuts samples off from the end, and says how many there were", () => {
+  it("cuts samples off the end, and returns how many it cut", () => {
     const cases: ReadonlyArray<readonly [cut: number, said: number, left: ReadonlyArray<number>]> = [
       [0, 0, [0, 10, 20]],
       [-5, 0, [0, 10, 20]],

@@ -33,7 +33,7 @@ const decode = async (file: Uint8Array) => {
   return decoded
 }
 
-/** A tone of 20 ms frames. */
+/** A tone in frames of 20 ms. */
 const tone = async (count: number, channels: 1 | 2 = 2): Promise<Array<Packet>> => {
   const encoder = await createEncoder({ channels, bitrate: 96_000 })
   const packets = Array.from({ length: count }, (_, index) => {
@@ -57,7 +57,7 @@ describe("OggWriter", () => {
     assert.deepStrictEqual(readPackets(file, seed).slice(2), packets.map(({ data }) => data))
   })
 
-  it("refuses numbers that do not fit a header, which would say another one", () => {
+  it("refuses a pre-skip or a serial number that does not fit its header field", () => {
     const { data } = packet(1)
     for (const value of [-1, NaN, Infinity, 1.5, 65_536]) {
       assert.throws(() => OggWriter.encode([{ data }], { preSkip: value }), RangeError, "preSkip must be")
@@ -87,7 +87,7 @@ describe("OggWriter", () => {
     }
   })
 
-  it("cuts the end off where it is told to", async () => {
+  it("trims the end to the given length", async () => {
     const packets = await tone(60)
     const writer = OggWriter.make()
     const parts = packets.map((packet) => writer.add(packet) ?? new Uint8Array(0))
@@ -96,7 +96,7 @@ describe("OggWriter", () => {
     assert.deepStrictEqual(shown(readByUs(file)), shown(packets))
   })
 
-  it("fills holes with silence of their length", async () => {
+  it("fills gaps with silence of the same length", async () => {
     const packets = await tone(20)
     const positioned = packets.map(({ data }, i) => ({ data, position: i < 10 ? i * 960 : i * 960 + 48_000 + 840 }))
     const file = OggWriter.encode(positioned)
@@ -111,13 +111,13 @@ describe("OggWriter", () => {
     assert.isBelow(hole.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0), 0.001)
   })
 
-  it("fills nothing for packets that overlap, and no hole that is shorter than 2.5 ms", () => {
+  it("adds no silence for overlapping packets, or for gaps shorter than 2.5 ms", () => {
     const positions = [0, 900, 1000, 2880 + 119]
     const file = OggWriter.encode(positions.map((position, i) => ({ data: packet(i).data, position })))
     assert.strictEqual(readByUs(file).length, 4)
   })
 
-  it("lays the pages out as RFC 7845 says", () => {
+  it("lays out its pages as RFC 7845 specifies", () => {
     const packets = Array.from({ length: 175 }, (_, i) => packet(i))
     const pages = readPages(OggWriter.encode(packets, { preSkip: 3840, serial: 99 }))
     assert.deepStrictEqual(pages.map(({ sequence }) => sequence), pages.map((_, i) => i))
@@ -127,7 +127,7 @@ describe("OggWriter", () => {
     assert.strictEqual(Buffer.from(pages[0]?.body ?? []).readUInt16LE(10), 3840)
   })
 
-  it("starts a new page where the segment table is full", () => {
+  it("starts a new page when the segment table is full", () => {
     const packets = Array.from({ length: 20 }, (_, i) => longPacket(i, 6000))
     const file = OggWriter.encode(packets)
     assert.isTrue(readPages(file).every(({ lacing }) => lacing.length <= 255))
@@ -138,7 +138,7 @@ describe("OggWriter", () => {
     assert.deepStrictEqual(shown(readByUs(table)), shown(many))
   })
 
-  it("writes comments, also ones that are longer than a page", async () => {
+  it("writes comments, including ones longer than a page", async () => {
     for (const length of [10, 64_770, 65_025, 65_200, 200_000]) {
       const title = "é".repeat(length / 2)
       const file = OggWriter.encode([packet(1), packet(2)], { tags: { TITLE: title, ARTIST: "us" }, vendor: "v" })
@@ -150,7 +150,7 @@ describe("OggWriter", () => {
     }
   })
 
-  it("leaves out what is not Opus, and says so", () => {
+  it("leaves out packets that are not Opus, and returns undefined for them", () => {
     const writer = OggWriter.make()
     assert.isDefined(writer.add({ data: packet(1).data, position: 0 }))
     assert.isUndefined(writer.add({ data: ascii("\x03"), position: 960 }))

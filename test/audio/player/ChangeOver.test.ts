@@ -15,7 +15,7 @@ const rig = Effect.fnUntraced(function*(...entries: ReadonlyArray<Seat.Entry>) {
   const { log, outlet } = outletOf()
   const made = mixerOf()
   const broken: { error: VoiceError.VoiceError | undefined } = { error: undefined }
-  /** What breaks a mix that is open. */
+  /** The errors of mixes that broke after they were open. */
   const late: Array<VoiceError.VoiceError> = []
   let onBroken: (error: VoiceError.VoiceError) => void = () => {}
   const gate = yield* Deferred.make<void>()
@@ -23,7 +23,7 @@ const rig = Effect.fnUntraced(function*(...entries: ReadonlyArray<Seat.Entry>) {
     outlet,
     air,
     scope: yield* Effect.scope,
-    // it takes a while to open one
+    // opening one takes a while
     mixer: {
       ...made.mixer,
       open: (options) =>
@@ -52,7 +52,7 @@ const rig = Effect.fnUntraced(function*(...entries: ReadonlyArray<Seat.Entry>) {
 })
 
 describe("a change to a mix", () => {
-  it.effect("is none where nothing plays any more, or something was silenced, when the mix is open", () =>
+  it.effect("is dropped if nothing plays any more, or if something was silenced, by the time the mix is open", () =>
     Effect.gen(function*() {
       for (const what of ["gone", "silenced"] as const) {
         const entry = entryOf()
@@ -66,7 +66,7 @@ describe("a change to a mix", () => {
       }
     }))
 
-  it.effect("lets what is passed through go on meanwhile, as it is paused by then", () =>
+  it.effect("lets the track that is passed through go on meanwhile, and applies a pause from that time", () =>
     Effect.gen(function*() {
       const entry = entryOf()
       const next = entryOf({ place: "waiting", seat: seatOf({ after: entry.seat }) })
@@ -89,8 +89,8 @@ describe("a change to a mix", () => {
     }))
 })
 
-describe("what a mix takes over", () => {
-  it.effect("is what is passed through, from the frame on that the driver reads until then, and all else once", () =>
+describe("a mix that takes over", () => {
+  it.effect("takes over the passed-through track from the driver's current frame, and adds the others once", () =>
     Effect.gen(function*() {
       const [entry, other] = [entryOf(), entryOf()]
       const { air, changeOver, gate, log, made } = yield* rig(entry, other)
@@ -107,7 +107,7 @@ describe("what a mix takes over", () => {
       assert.deepInclude(air.lane, { _tag: "mix", after: 8 })
     }))
 
-  it.effect("is nothing that was taken out while the mix was being opened", () =>
+  it.effect("does not take over a track that was removed while the mix was being opened", () =>
     Effect.gen(function*() {
       const [entry, other] = [entryOf(), entryOf()]
       const { air, changeOver, gate, log, made } = yield* rig(entry, other)
@@ -122,7 +122,7 @@ describe("what a mix takes over", () => {
       assert.deepInclude(air.lane, { _tag: "mix", from: undefined })
     }))
 
-  it.effect("is no track that cannot be mixed, which is told so", () =>
+  it.effect("drops a track that cannot be mixed, and tells it so", () =>
     Effect.gen(function*() {
       const told: Array<string> = []
       const seat = seatOf({
@@ -138,8 +138,8 @@ describe("what a mix takes over", () => {
     }))
 })
 
-describe("what is passed through", () => {
-  it.effect("is paused as it is, and what a mix has sent of it before is not counted again", () =>
+describe("a track that is passed through", () => {
+  it.effect("keeps its pause, and is not counted again for frames that a mix has already sent", () =>
     Effect.gen(function*() {
       const entry = entryOf({ isPaused: true, seat: seatOf({ after: seatOf() }) })
       const { changeOver, log } = yield* rig(entry)
@@ -155,8 +155,8 @@ describe("what is passed through", () => {
     }))
 })
 
-describe("a change to a mix that breaks", () => {
-  it.effect("is told when it is on the air", () =>
+describe("a mix that breaks", () => {
+  it.effect("is reported once it is on the air", () =>
     Effect.gen(function*() {
       const { breaks, changeOver, gate, late } = yield* rig(entryOf())
       yield* Deferred.succeed(gate, undefined)
@@ -166,7 +166,7 @@ describe("a change to a mix that breaks", () => {
       assert.deepStrictEqual(late, [error])
     }))
 
-  it.effect("fails, and leaves nothing open", () =>
+  it.effect("fails the change if it breaks on opening, and leaves nothing open", () =>
     Effect.gen(function*() {
       const { air, broken, changeOver, gate, log, made } = yield* rig(entryOf())
       broken.error = VoiceError.make(new VoiceError.CodecUnavailable({ codec: "mixer", detail: "said by the test" }))
@@ -176,8 +176,8 @@ describe("a change to a mix that breaks", () => {
     }))
 })
 
-describe("a change back", () => {
-  it.effect("waits until the mix is heard, and for one that is still there", () =>
+describe("a change back from a mix", () => {
+  it.effect("waits until the mix is heard, and only happens for an entry that is still there", () =>
     Effect.gen(function*() {
       const entry = entryOf({ isPaused: true })
       const { air, changeOver, log } = yield* rig(entry)
@@ -198,8 +198,8 @@ describe("a change back", () => {
     }))
 })
 
-describe("what follows without a gap", () => {
-  it.effect("is what waits for what plays, sounds as its source does and does not cross", () =>
+describe("a track that follows without a gap", () => {
+  it.effect("is prepared if it waits for the current one, at unchanged level and without a crossfade", () =>
     Effect.gen(function*() {
       const entry = entryOf()
       const waiting = (seat: Partial<Seat.Seat>) =>
@@ -221,7 +221,7 @@ describe("what follows without a gap", () => {
       air.entries.add(next)
       yield* changeOver.prepareNext(lane)
       assert.deepStrictEqual(log.splice(0), [["attach", { paused: true, after: "drained" }]])
-      // another level is no reason to begin anew, unless it has one of its own then
+      // preparing it again changes nothing, unless it has got a level of its own
       yield* changeOver.prepareNext(lane)
       assert.deepStrictEqual(log, [])
       next.seat.level = { gain: 0.5, rampMs: 0 }
@@ -229,7 +229,7 @@ describe("what follows without a gap", () => {
       assert.deepStrictEqual([log.splice(0), lane.next, next.place], [[["detach", 102]], undefined, "waiting"])
       next.seat.level = { gain: 1, rampMs: 0 }
       yield* changeOver.prepareNext(lane)
-      // neither is one that is not there any more
+      // nor does one stay prepared that is no longer there
       air.entries.delete(next)
       log.length = 0
       yield* changeOver.prepareNext(lane)

@@ -8,7 +8,7 @@ import type { Command } from "../../../src/mixer/messages.ts"
 import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import { entryOf, ringOf, seatOf } from "../seats.ts"
 
-/** A desk, whose mix is made by hand: `mixed` is what its inputs have done in the next frame, which the driver takes. */
+/** A desk whose mix is made by hand. `mixed` states what its inputs did in the next frame, which the driver takes. */
 const makeAhead = Effect.fnUntraced(function*(aheadMs: number) {
   const commands: Array<Command> = []
   const cuts: Array<ReadonlyArray<number>> = []
@@ -64,8 +64,8 @@ const added = (commands: ReadonlyArray<Command>) => {
   return command.input
 }
 
-describe("what a desk asks of its mix", () => {
-  it.effect("is an input at its level, which comes in softly in the middle of something", () =>
+describe("the commands of a desk to its mix", () => {
+  it.effect("add an input at its level, with a short fade-in if it begins in the middle", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
       const entry = entryOf({ seat: seatOf({ level: { gain: 0.5, rampMs: 0 } }) })
@@ -78,12 +78,12 @@ describe("what a desk asks of its mix", () => {
       // it was heard before
       desk.add(entryOf({ cutIn: true }), 0x401)
       assert.deepInclude(added(commands), { fadeInMs: 0, from: 1 })
-      // paused at its first frame it was not
+      // it was paused at its first frame, so it was not heard
       desk.add(entryOf({ cutIn: true, seat: seatOf({ level: { gain: 0.5, rampMs: 0 } }) }), 0)
       assert.deepInclude(added(commands), { fadeInMs: 5, from: 0, gain: 0.5 })
     }))
 
-  it.effect("has its effects from the start, or goes over to them where it was heard without", () =>
+  it.effect("set effects from the start, or change to them if the input was already heard without", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
       const effects = [{ _tag: "Rotation", hz: 1 }] as const
@@ -98,7 +98,7 @@ describe("what a desk asks of its mix", () => {
       assert.deepInclude(commands.at(-2), { _tag: "Add" })
     }))
 
-  it.effect("is to cut, whose last frame before the cut is what was heard of it", () =>
+  it.effect("cut inputs out, which counts what was heard of them up to the cut", () =>
     Effect.gen(function*() {
       const { cuts, desk, look, mixed, observed, told } = yield* make
       const entries = [observed("first"), observed("second")] as const
@@ -112,12 +112,12 @@ describe("what a desk asks of its mix", () => {
       assert.deepStrictEqual(cuts, [[1, 2]])
       assert.deepStrictEqual(entries.map(({ heardMs, seat }) => [heardMs, seat.sent]), [[60, 3], [60, 3]])
       assert.isFalse(desk.isBegun())
-      // nothing is told of them any more
+      // no more events are published for them
       assert.deepStrictEqual(look(), [])
       assert.deepStrictEqual(told, ["first TrackStarted", "second TrackStarted"])
     }))
 
-  it.effect("is to go to its level from where it was heard, as it was told to", () =>
+  it.effect("ramp an input that was already heard to its level, as requested", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
       const level = { gain: 0.25, rampMs: 300 }
@@ -130,7 +130,7 @@ describe("what a desk asks of its mix", () => {
       assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, ...level })
     }))
 
-  it.effect("is to fade to its end from where it was heard, and not to be heard again from another place", () =>
+  it.effect("fade an input out from where it was heard, and keep it silent if it is added again after a seek", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
       const level = { gain: 0.25, rampMs: 0 }
@@ -146,7 +146,7 @@ describe("what a desk asks of its mix", () => {
       assert.deepStrictEqual(commands.at(-1), { _tag: "FadeOut", input: 9, rampMs: 300 })
     }))
 
-  it.effect("is to wait for another one, and to fade in, once", () =>
+  it.effect("make an input wait for another one, and fade it in only once", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
       const former = entryOf()
@@ -159,7 +159,7 @@ describe("what a desk asks of its mix", () => {
       assert.strictEqual(added(commands).after, undefined)
     }))
 
-  it.effect("is an input in the place of another one of its seat, which goes with it", () =>
+  it.effect("let an input replace a former one of its seat, and dismiss that one", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
       const seat = seatOf()
@@ -173,7 +173,7 @@ describe("what a desk asks of its mix", () => {
       assert.strictEqual(added(commands).replaces, 1)
       desk.dismiss(former.seat)
       assert.lengthOf(commands, 3)
-      // none has come
+      // no replacement has come
       const other = entryOf({ seat: seatOf() })
       desk.add(other, undefined)
       desk.leave(other)
@@ -191,7 +191,7 @@ describe("what a desk asks of its mix", () => {
       assert.strictEqual(added(commands).replaces, 5)
     }))
 
-  it.effect("is no more than there is room for, in the place that was left longest ago", () =>
+  it.effect("include no more inputs than there is room for, and reuse the slot that was freed first", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
       const entries = Array.from({ length: Heard.maxInputs }, () => entryOf())
@@ -213,8 +213,8 @@ describe("what a desk asks of its mix", () => {
     }))
 })
 
-describe("what a desk knows of its mix", () => {
-  it.effect("is what each of its inputs did in the frames that were taken", () =>
+describe("a desk's view of its mix", () => {
+  it.effect("follows what each input did in the frames that were taken", () =>
     Effect.gen(function*() {
       const { desk, look, mixed, observed, told } = yield* make
       const [a, b] = [observed("a"), observed("b")]
@@ -239,7 +239,7 @@ describe("what a desk knows of its mix", () => {
       assert.strictEqual(a.seat.missed, 0)
     }))
 
-  it.effect("is that one is over, when the time of its last frame is", () =>
+  it.effect("shows an input as over once the time of its last frame has passed", () =>
     Effect.gen(function*() {
       const { desk, look, mixed, observed } = yield* make
       const [a, b] = [observed("a"), observed("b")]
@@ -261,12 +261,12 @@ describe("what a desk knows of its mix", () => {
       desk.add(c, undefined)
       mixed([c, 20, Playing | Over])
       assert.deepStrictEqual(look(), [])
-      // the driver has found nothing behind it
+      // the driver has found nothing after it
       desk.starving(0, (entry) => drained.push(entry))
       assert.deepStrictEqual(drained, [b, c])
     }))
 
-  it.effect("is that one plays on whose ring was read to its end ahead of what is heard", () =>
+  it.effect("shows an input as playing even if its ring was read to the end ahead of what is heard", () =>
     Effect.gen(function*() {
       const { desk, look, mixed, observed } = yield* make
       const ring = ringOf(0)
@@ -279,7 +279,7 @@ describe("what a desk knows of its mix", () => {
       }
     }))
 
-  it.effect("begins anew with one that was in another mix", () =>
+  it.effect("starts over for an input that was in another mix", () =>
     Effect.gen(function*() {
       const { desk, look, mixed, observed } = yield* make
       const ring = ringOf(10)
@@ -292,7 +292,7 @@ describe("what a desk knows of its mix", () => {
       assert.deepStrictEqual(look(), [])
     }))
 
-  it.effect("is that one is over also where the frame that said so is forgotten", () =>
+  it.effect("shows an input as over even if the frame that said so is forgotten", () =>
     Effect.gen(function*() {
       const { desk, look, mixed, observed } = yield* make
       const ring = ringOf(1)
@@ -306,11 +306,11 @@ describe("what a desk knows of its mix", () => {
       mixed([a, 20, Playing | Over], [b, 40, Playing])
       for (let i = 0; i < 70; i++) mixed([b, 60 + i * 20, Playing])
       assert.deepStrictEqual(look(), [a])
-      // 60 frames are looked back at
+      // it looks back at 60 frames
       assert.deepStrictEqual([a.seat.sent, b.seat.sent], [1, 61])
     }))
 
-  it.effect("is nothing of frames that are made ahead, however long nobody has looked", () =>
+  it.effect("leaves out frames that are made ahead, however long it was not updated", () =>
     Effect.gen(function*() {
       for (const ahead of [3, 6, 30]) {
         const { desk, look, mixed, observed, writer } = yield* makeAhead(ahead * 20)
@@ -329,7 +329,7 @@ describe("what a desk knows of its mix", () => {
       }
     }))
 
-  it.effect("is how long it was too late, for those who were not paused", () =>
+  it.effect("counts how late the mix was, for inputs that were not paused", () =>
     Effect.gen(function*() {
       const { desk, look, mixed, observed, told, writer } = yield* make
       const [a, b] = [observed("a"), observed("b", {}, { isPaused: true })]
@@ -350,16 +350,16 @@ describe("what a desk knows of its mix", () => {
       mixed([a, 60, Playing])
       look(1_740)
       assert.strictEqual(a.seat.missed, 31)
-      // where there is nothing to mix it is not the mix that is late
+      // if there is nothing to mix, it is not the mix that is late
       writer.setIdle(true)
       desk.starving(1_760, () => {})
       assert.deepStrictEqual(told, ["a TrackStarted", "a TrackStarving"])
       mixed([a, 80, Playing])
       look(1_800)
       assert.deepStrictEqual([a.seat.missed, told.at(-1)], [31, "a TrackRecovered"])
-      // but the source, by all of this time
+      // but the source, for all of this time
       assert.deepStrictEqual([a.seat.late, b.seat.late], [2, 0])
-      // what is mixed says so itself
+      // the mix itself reports this for inputs that it has
       for (const ms of [1_820, 1_840]) {
         mixed([a, 80, Starving])
         look(ms)
@@ -367,7 +367,7 @@ describe("what a desk knows of its mix", () => {
       assert.strictEqual(a.seat.late, 4)
     }))
 
-  it.effect("is how long each was too late, from when it had nothing", () =>
+  it.effect("counts how late each source was, from when it had nothing to play", () =>
     Effect.gen(function*() {
       const { desk, look, mixed, observed, writer } = yield* make
       // it ran dry while it was passed through
@@ -384,7 +384,7 @@ describe("what a desk knows of its mix", () => {
       assert.deepStrictEqual([dry.seat.late, paused.seat.late], [10, 2])
     }))
 
-  it.effect("is not that one is over which has not begun, and was read ahead to its end", () =>
+  it.effect("does not show an input as over that has not begun, even if it was read ahead to its end", () =>
     Effect.gen(function*() {
       const { desk, look, mixed, observed } = yield* make
       const ring = ringOf(0)
@@ -396,7 +396,7 @@ describe("what a desk knows of its mix", () => {
       assert.deepStrictEqual(look(), [])
     }))
 
-  it.effect("is of one that was taken out what the frames say that are remembered, and those behind a cut", () =>
+  it.effect("counts the remembered frames of a removed input, and waits for what was made ahead for a cut one", () =>
     Effect.gen(function*() {
       const { desk, mixed, observed } = yield* make
       const left = observed("a")
@@ -420,7 +420,7 @@ describe("what a desk knows of its mix", () => {
       assert.isFalse(Seat.isSettled(fading), "it may be in what was made ahead")
     }))
 
-  it.effect("is who goes on by itself when it has ended", () =>
+  it.effect("names the successor of a mix that has ended", () =>
     Effect.gen(function*() {
       const { desk, writer } = yield* make
       const entry = entryOf()

@@ -10,7 +10,7 @@ import { mixOf, outletOf } from "./mixes.ts"
 const { Over, Paused, Playing, Starving } = Heard.Flag
 
 describe("Lane", () => {
-  it.effect("takes away what waits first, so that it does not begin instead", () =>
+  it.effect("detaches waiting followers first, so that they do not begin instead", () =>
     Effect.gen(function*() {
       const { log, outlet } = outletOf()
       const follower = (number: number) => ({ entry: entryOf(), number })
@@ -21,7 +21,7 @@ describe("Lane", () => {
       assert.deepStrictEqual(log, [2, 1, 5, 4, 3].map((number) => ["detach", number]))
     }))
 
-  it.effect("closes a mix that is taken away for good", () =>
+  it.effect("closes a mix that is permanently detached", () =>
     Effect.gen(function*() {
       const { log, outlet } = outletOf()
       const { mix, state } = yield* mixOf([])
@@ -30,7 +30,7 @@ describe("Lane", () => {
       assert.deepStrictEqual([state.open, log], [0, [["detach", 1]]])
     }))
 
-  it.effect("goes on behind what is cut of a mix, at once where it is in front of it", () =>
+  it.effect("continues a mix after the frames that are cut, or at once if the cut track had not handed over yet", () =>
     Effect.gen(function*() {
       const [passed, cut] = [entryOf(), entryOf()]
       const { log, outlet } = outletOf()
@@ -49,7 +49,7 @@ describe("Lane", () => {
       assert.strictEqual(begun.mix.number, 103)
     }))
 
-  it.effect("goes on where the mix is, also where nobody knows yet that it has taken over", () =>
+  it.effect("continues where the mix is, even if its takeover has not been noticed yet", () =>
     Effect.gen(function*() {
       const [passed, cut] = [entryOf(), entryOf()]
       const { log, outlet } = outletOf()
@@ -61,7 +61,7 @@ describe("Lane", () => {
     }))
 
   for (const way of ["leaving", "fading", "cut"] as const) {
-    it.effect(`counts what is still passed through of a track that was taken out before its mix takes over (${way})`, () =>
+    it.effect(`counts what is still passed through of a track removed before its mix takes over (${way})`, () =>
       Effect.gen(function*() {
         const [entry, other] = [entryOf(), entryOf()]
         const { mix, ring, writer } = yield* mixOf([entry, other], { from: { entry, number: 9 }, after: 5 })
@@ -76,7 +76,7 @@ describe("Lane", () => {
         for (let i = 0; i < 2; i++) passed.discard()
         assert.isFalse(Seat.isSettled(entry))
         assert.deepStrictEqual([entry.heardMs, entry.seat.sent], [40, 2])
-        // behind it, it was mixed
+        // after that, it was mixed
         writer.begin(0)
         writer.write(0, entry.slot, entry.input, 60, Playing | Over)
         ring.write(Uint8Array.of(0), 960)
@@ -90,7 +90,7 @@ describe("Lane", () => {
         assert.isTrue(Seat.isSettled(entry))
       }))
 
-    it.effect(`waits for the end of its mix, also where nothing is passed through any more (${way})`, () =>
+    it.effect(`waits for the end of its mix, even if nothing is passed through any more (${way})`, () =>
       Effect.gen(function*() {
         const [entry, other] = [entryOf(), entryOf()]
         const { mix, ring } = yield* mixOf([entry, other], { from: { entry, number: 9 }, after: 5 })
@@ -102,7 +102,7 @@ describe("Lane", () => {
       }))
   }
 
-  /** A track that is taken out of a mix; `taken` is what it has done in the next frame, which the driver takes. */
+  /** A track that is removed from a mix. `taken` states what it did in the next frame, which the driver takes. */
   const fading = Effect.fnUntraced(function*(first: number, state: Partial<Seat.Entry> = {}) {
     const [entry, other] = [entryOf(state), entryOf()]
     const { mix, ring, writer } = yield* mixOf([entry, other])
@@ -120,7 +120,7 @@ describe("Lane", () => {
     return { entry, mix, ring, taken }
   })
 
-  it.effect("counts what was made of a track ahead, to the end of its fade", () =>
+  it.effect("counts the frames made ahead of a removed track, to the end of its fade", () =>
     Effect.gen(function*() {
       const { entry, taken } = yield* fading(Playing)
       taken(Playing)
@@ -130,7 +130,7 @@ describe("Lane", () => {
       assert.deepStrictEqual([entry.heardMs, entry.seat.sent], [60, 3])
     }))
 
-  it.effect("does not wait for the end of a track that was silent already, which may never be sent", () =>
+  it.effect("does not wait for the end of a track that was already silent, which may never be sent", () =>
     Effect.gen(function*() {
       for (const [flags, state] of [[Paused, { isPaused: true }], [Starving, { starvingMs: 5 }]] as const) {
         const { entry, taken } = yield* fading(Playing, state)
@@ -145,7 +145,7 @@ describe("Lane", () => {
       assert.isFalse(Seat.isSettled(entry))
     }))
 
-  it.effect("waits for what a track was mixed into also before the driver has that", () =>
+  it.effect("waits for the mix of a removed track even before the driver has begun to read it", () =>
     Effect.gen(function*() {
       const [entry, other] = [entryOf(), entryOf()]
       const { mix, ring, writer } = yield* mixOf([entry, other])
@@ -161,7 +161,7 @@ describe("Lane", () => {
       assert.strictEqual(entry.seat.sent, 1)
     }))
 
-  it.effect("waits no longer for a track than its mix goes on", () =>
+  it.effect("waits for a track only while its mix goes on", () =>
     Effect.gen(function*() {
       const { entry, mix, ring } = yield* fading(Playing)
       assert.isFalse(Seat.isSettled(entry))

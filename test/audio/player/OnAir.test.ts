@@ -7,7 +7,7 @@ import { entryOf, ringOf, seatOf } from "../seats.ts"
 import { mixOf } from "./mixes.ts"
 
 describe("OnAir", () => {
-  it("tells those that wait from those that play", () => {
+  it("distinguishes waiting tracks from playing ones", () => {
     const air = OnAir.make()
     const [playing, waiting] = [entryOf({ place: "direct" }), entryOf({ place: "waiting" })]
     air.entries.add(playing).add(waiting)
@@ -15,7 +15,7 @@ describe("OnAir", () => {
     assert.deepStrictEqual(OnAir.waiting(air), [waiting])
   })
 
-  it("has those first for which others wait, also where they came in later", () => {
+  it("lists a track before those that wait for it, even if it was added later", () => {
     const air = OnAir.make()
     const seats = [seatOf()]
     for (let i = 1; i < 3; i++) seats.push(seatOf({ after: seats[i - 1] }))
@@ -25,7 +25,7 @@ describe("OnAir", () => {
     assert.deepStrictEqual(OnAir.live(air), [other, entries[0], entries[1], entries[2]])
   })
 
-  it("keeps what was heard and counts what was sent of what is left out", () => {
+  it("keeps the position and counts the sent frames of a track that it leaves out", () => {
     const air = OnAir.make()
     const ring = ringOf(10)
     const entry = entryOf({ place: "direct", media: { format: "opus", ring } })
@@ -38,12 +38,12 @@ describe("OnAir", () => {
     assert.strictEqual(entry.place, "out")
     assert.strictEqual(entry.seat.sent, 3)
     assert.strictEqual(air.entries.size, 0)
-    // what is read of its ring afterwards is not its own
+    // what is read from its ring afterwards no longer counts
     ring.discard()
     assert.strictEqual(OnAir.heardMs(air, entry), 60)
   })
 
-  it("lets what is passed through go on where nothing can be mixed", () => {
+  it("lets the passed-through track go on if nothing can be mixed", () => {
     const air = OnAir.make()
     const error = VoiceError.make(new VoiceError.CodecUnavailable({ codec: "Opus", detail: "said by the test" }))
     const failed: Array<string> = []
@@ -57,7 +57,7 @@ describe("OnAir", () => {
     assert.deepStrictEqual([...air.entries], [entry, waiting])
   })
 
-  it.effect("knows of what a mix will take over what its ring says, and of what is in the mix what that has said last", () =>
+  it.effect("takes the position of a passed-through track from its ring, and that of a mixed one from the mix", () =>
     Effect.gen(function*() {
       const [passed, mixed] = [entryOf(), entryOf()]
       const { mix, ring, writer } = yield* mixOf([passed, mixed], { from: { entry: passed, number: 1 } })
@@ -72,12 +72,12 @@ describe("OnAir", () => {
       ring.write(Uint8Array.of(0), 960)
       ring.discard()
       assert.strictEqual(OnAir.heardMs(air, mixed), 100)
-      // what a mix takes from a ring, it counts when it is heard
+      // what a mix takes from a ring is counted when it is heard
       for (const entry of [passed, mixed]) OnAir.leaveOut(air, entry)
       assert.deepStrictEqual([passed.seat.sent, mixed.seat.sent], [1, 0])
     }))
 
-  it("brings up to date what was heard of one that is out, as long as the driver takes more of it", () => {
+  it("updates the position of a removed track while the driver takes more of it", () => {
     const entry = entryOf({ place: "out", heardMs: 40 })
     entry.settle = () => {
       entry.heardMs += 20
@@ -87,7 +87,7 @@ describe("OnAir", () => {
     assert.deepStrictEqual([1, 2, 3].map(() => OnAir.heardMs(air, entry)), [60, 80, 80])
   })
 
-  it("tells those that come up in a mix while another one fades from those that are not in it yet", () => {
+  it("lists the tracks that already fade in against another one, without those not yet in the mix", () => {
     const [fading, other] = [seatOf(), seatOf()]
     const coming = entryOf({ place: "mix", seat: seatOf({ crossing: fading }) })
     const ready = entryOf({ place: "ready", seat: seatOf({ crossing: fading }) })

@@ -9,16 +9,16 @@ import * as VoiceError from "../../../src/VoiceError.ts"
 
 const broken = VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" }))
 
-/** A player that takes note of what its places ask of it. */
+/** A player that records what its places ask of it. */
 const make = () => {
   const log: Array<string> = []
   const entries: Array<Seat.Entry> = []
   const seats: Array<Seat.Seat> = []
   const playing = new Set<Seat.Entry>()
   const state = { refuses: false }
-  /** What is answered to the next who want another level. */
+  /** The answers to the next requests for another level. */
   const answers: Array<Deferred.Deferred<void, VoiceError.VoiceError>> = []
-  /** And to those who want other effects. */
+  /** The answers to the next requests for other effects. */
   const shapes: typeof answers = []
   const asked = (by: typeof answers) => {
     const answer = Deferred.makeUnsafe<void, VoiceError.VoiceError>()
@@ -69,11 +69,11 @@ const make = () => {
 const media = (): Seat.Media & { readonly format: "opus" } => ({ format: "opus", ring: FrameRing.make() })
 const options: Seat.AttachOptions = { cutIn: true, remainingMs: () => 7 }
 
-/** The next of what was noted. */
+/** The first of the recorded values. */
 const first = <A>(values: ReadonlyArray<A>): A => values[0] ?? assert.fail("there is none")
 
 describe("Place", () => {
-  it.effect("plays a ring under a number of its own, as nothing that has played yet", () =>
+  it.effect("plays a ring under its own number, with all counters at their start", () =>
     Effect.gen(function*() {
       const { entries, place } = make()
       const [one, other] = [place({ gain: 0.5, fadeInMs: 30, crossfadeMs: 40 }), place()]
@@ -117,7 +117,7 @@ describe("Place", () => {
       assert.strictEqual(entries[1]?.seat.after, first(entries).seat)
     }))
 
-  it.effect("takes away what plays, and nothing that does not any more", () =>
+  it.effect("detaches what plays, and nothing that no longer plays", () =>
     Effect.gen(function*() {
       const { entries, log, place, playing } = make()
       const one = place()
@@ -137,7 +137,7 @@ describe("Place", () => {
       assert.isFalse(entry.isPaused)
     }))
 
-  it.effect("is paused with what plays, and with what is attached later", () =>
+  it.effect("is paused along with what plays and with what is attached later", () =>
     Effect.gen(function*() {
       const { entries, log, place } = make()
       const one = place()
@@ -148,13 +148,13 @@ describe("Place", () => {
       entry.starvingMs = 5
       yield* one.setPaused(false)
       assert.strictEqual(entry.starvingMs, 5)
-      // who is paused does not starve
+      // a paused track does not starve
       yield* one.setPaused(true)
       assert.isUndefined(entry.starvingMs)
       assert.deepStrictEqual(log, ["pausing false", "pausing true"])
     }))
 
-  it.effect("has the gain that was set last, and keeps the one before where it cannot be had", () =>
+  it.effect("has the gain that was set last, and keeps the former one if that is refused", () =>
     Effect.gen(function*() {
       const { entries, log, place, state } = make()
       const one = place()
@@ -168,7 +168,7 @@ describe("Place", () => {
       assert.deepStrictEqual(log, ["levelling 0.5", "levelling 2"])
     }))
 
-  it.effect("has the gain that could be had last, whatever was asked for at the same time and by whom", () =>
+  it.effect("has the last gain that was not refused, even with concurrent and interrupted requests", () =>
     Effect.gen(function*() {
       const { entries, levelling, place } = make()
       const its = place({ gain: 0.75 })
@@ -180,12 +180,12 @@ describe("Place", () => {
       const asking2 = yield* Effect.forkChild(its.setGain(2, 200), { startImmediately: true })
       yield* Deferred.fail(one, broken)
       yield* Fiber.await(asking)
-      // the other one may be had yet
+      // the other request may still succeed
       assert.strictEqual(its.gain(), 2)
       yield* Deferred.fail(other, broken)
       yield* Fiber.await(asking2)
       assert.deepStrictEqual([its.gain(), seat.level], [0.75, before])
-      // nobody waits any longer
+      // the caller no longer waits
       const last = levelling()
       const left = yield* Effect.forkChild(its.setGain(3, 300), { startImmediately: true })
       const leaving = yield* Effect.forkChild(Fiber.interrupt(left), { startImmediately: true })
@@ -194,7 +194,7 @@ describe("Place", () => {
       assert.deepStrictEqual([its.gain(), seat.level], [0.75, before])
     }))
 
-  it.effect("has the effects that were set last, and keeps those before where they cannot be had", () =>
+  it.effect("has the effects that were set last, and keeps the former ones if those are refused", () =>
     Effect.gen(function*() {
       const { entries, log, place, state } = make()
       const one = place({ effects: [{ _tag: "Rotation", hz: 1 }] })
@@ -221,7 +221,7 @@ describe("Place", () => {
         ring.discard()
       }
       send()
-      // the mix counts by itself
+      // the mix does its own counting
       entry.place = "mix"
       assert.strictEqual(one.metrics().sent, 0)
       entry.place = "direct"
@@ -238,7 +238,7 @@ describe("Place", () => {
       assert.strictEqual(one.metrics().sent, 0)
     }))
 
-  it.effect("says that its track has ended", () =>
+  it.effect("reports that its track has ended", () =>
     Effect.gen(function*() {
       const { log, place, seats } = make()
       yield* place().leave
@@ -246,7 +246,7 @@ describe("Place", () => {
       assert.isTrue(first(seats).isOver)
     }))
 
-  it.effect("has the effects that could be had last, whatever was asked for at the same time", () =>
+  it.effect("has the last effects that were not refused, even with concurrent requests", () =>
     Effect.gen(function*() {
       const { place, shaping } = make()
       const [before, soft, loud] = [1, 2, 3].map((hz) => [{ _tag: "Rotation", hz } as const])
@@ -258,14 +258,14 @@ describe("Place", () => {
       const asking2 = yield* Effect.forkChild(its.setEffects(loud), { startImmediately: true })
       yield* Deferred.fail(one, broken)
       yield* Fiber.await(asking)
-      // the other ones may be had yet
+      // the other request may still succeed
       assert.strictEqual(its.effects(), loud)
       yield* Deferred.fail(other, broken)
       yield* Fiber.await(asking2)
       assert.strictEqual(its.effects(), before)
     }))
 
-  it.effect("makes the others step back as it is told, and says whether another one is heard behind it", () =>
+  it.effect("ducks other tracks as told, and says whether another track is heard after it", () =>
     Effect.gen(function*() {
       const { entries, place } = make()
       const duck = { gain: 0.5, attackMs: 0, releaseMs: 0, holdMs: 0, threshold: 0 }
@@ -279,7 +279,7 @@ describe("Place", () => {
       assert.isTrue(one.isFollowed())
     }))
 
-  it.effect("is settled when the driver takes no more of it, which is waited for, but not for ever", () =>
+  it.effect("waits up to half a second for the driver to take no more of it", () =>
     Effect.gen(function*() {
       const { entries, place } = make()
       const [none, one, other] = [place(), place(), place()]
@@ -302,7 +302,7 @@ describe("Place", () => {
       assert.isDefined(inVain.pollUnsafe())
     }))
 
-  it.effect("keeps what was read until it is settled, and at most a minute", () =>
+  it.effect("keeps its entry until it is settled, for at most a minute", () =>
     Effect.gen(function*() {
       const { place } = make()
       for (const isLeftBehind of [true, false]) {

@@ -19,7 +19,7 @@ const error = VoiceError.make(new VoiceError.EncodeFailed({ codec: "mixer", deta
 const media = (): Seat.Media => ({ format: "opus", ring: ringOf(10) })
 const options: Seat.AttachOptions = { cutIn: false, remainingMs: () => undefined }
 
-/** A player whose mixes and whose driver are made by hand. */
+/** A player whose mixes and driver are made by hand. */
 const rig = Effect.gen(function*() {
   const { log, outlet } = outletOf()
   const made = mixerOf()
@@ -51,11 +51,11 @@ const rig = Effect.gen(function*() {
   )
   const alone: Place.PlaceOptions = { gain: 1, fadeInMs: 0, duck: undefined, after: undefined, crossfadeMs: 0 }
   return {
-    /** What breaks the mix that was opened as the first, the second and so on. */
+    /** Breaks the mix that was opened as the first, the second and so on. */
     breaks: (at: number) => broken[at] ?? assert.fail("there is no such mix"),
     gate,
     happens: (event: Seat.Happening) => observer?.onEvent(event),
-    /** What the driver was given last. */
+    /** The number of the latest attachment to the driver. */
     last: () => number,
     log,
     made,
@@ -69,7 +69,7 @@ const rig = Effect.gen(function*() {
 })
 
 describe("Player", () => {
-  it.effect("keeps nothing of a track behind which another one plays", () =>
+  it.effect("keeps nothing of a track once the one after it plays", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const place = fake.place()
@@ -84,7 +84,7 @@ describe("Player", () => {
       assert.isUndefined(Place.seatOf(next)?.after)
     }))
 
-  it.effect("lets the shortest of samples wait as long as anything else for its turn", () =>
+  it.effect("lets even the shortest PCM wait for its turn without starving", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const place = fake.place()
@@ -95,12 +95,12 @@ describe("Player", () => {
       assert.deepStrictEqual(yield* waiting.state, { _tag: "Buffering" })
     }))
 
-  it.effect("silences what is left of a mix whose tracks have ended, and keeps it no longer", () =>
+  it.effect("silences the rest of a mix whose tracks have ended, and closes it", () =>
     Effect.gen(function*() {
       const { happens, last, made, place, player } = yield* rig
       const one = place({ gain: 0.5 })
       yield* one.attach(media(), options)
-      // the time of its last frame is over, and more may come of the mix: an echo
+      // the time of its last frame is over, but the mix may still produce something, such as an echo
       made.writer.begin(0)
       made.writer.write(0, 0, 1, 20, Heard.Flag.Playing | Heard.Flag.Over)
       made.ring.write(Uint8Array.of(0), 960)
@@ -112,7 +112,7 @@ describe("Player", () => {
       assert.strictEqual(made.state.open, 0)
     }))
 
-  it.effect("plays nothing of a track that has ended meanwhile, or behind which another one is heard", () =>
+  it.effect("plays nothing of a track that has ended meanwhile, or after which another one is already heard", () =>
     Effect.gen(function*() {
       const { log, place } = yield* rig
       const [ended, followed] = [place(), place()]
@@ -123,7 +123,7 @@ describe("Player", () => {
       assert.deepStrictEqual(log, [])
     }))
 
-  it.effect("plays a track paused that was paused while another one was in front of it", () =>
+  it.effect("starts a track paused if it was paused while another one was being attached", () =>
     Effect.gen(function*() {
       const { gate, place } = yield* rig
       yield* Latch.close(gate)
@@ -136,7 +136,7 @@ describe("Player", () => {
       assert.isTrue(Place.seatOf(other)?.entry?.isPaused)
     }))
 
-  it.effect("passes the next track through where one could not be mixed, whose caller learns why", () =>
+  it.effect("tells the caller why a track could not be mixed, and passes the next one through", () =>
     Effect.gen(function*() {
       const { log, made, place, refuse } = yield* rig
       refuse(error)
@@ -145,7 +145,7 @@ describe("Player", () => {
       assert.deepStrictEqual([log, made.state.open], [[["attach", { paused: false }]], 0])
     }))
 
-  it.effect("tells the tracks of a mix that breaks, closes it, and does so to no other one", () =>
+  it.effect("tells the tracks of a mix that breaks and closes it, without affecting a later mix", () =>
     Effect.gen(function*() {
       const { breaks, made, place } = yield* rig
       const told: Array<VoiceError.VoiceError> = []
@@ -164,13 +164,13 @@ describe("Player", () => {
       assert.deepStrictEqual([told, made.state.open], [[error], 1])
     }))
 
-  it.effect("closes a mix when its last frame was heard, and tells who comes later that its connection is over", () =>
+  it.effect("closes a mix after its last frame, and tells later tracks that the connection is over", () =>
     Effect.gen(function*() {
       const { happens, last, made, over, place } = yield* rig
       yield* place({ gain: 0.5 }).attach(media(), options)
       happens({ _tag: "TrackDrained", track: last() })
       yield* TestClock.adjust(0)
-      // what was not heard of it gets another one
+      // what was not heard of it gets another mix
       assert.strictEqual(made.state.open, 1)
       const told: Array<VoiceError.VoiceError> = []
       over(error)
@@ -178,7 +178,7 @@ describe("Player", () => {
       assert.deepStrictEqual(told, [error])
     }))
 
-  it.effect("passes through what sounds as its source does, with what follows it, and mixes all else", () =>
+  it.effect("passes unchanged tracks through, one after the other, and mixes everything else", () =>
     Effect.gen(function*() {
       const { log, made, place } = yield* rig
       const first = place()
@@ -207,7 +207,7 @@ describe("Player", () => {
         { _tag: "Gain", input: 1, gain: 0.25, rampMs: 300 },
         { _tag: "Effects", input: 1, effects: [{ _tag: "Rotation", hz: 1 }] }
       ])
-      // of what it plays after a seek less is left, but the track is no shorter
+      // after a seek, less is left to play, but the track is no shorter
       yield* first.attach(media(), { ...options, remainingMs: () => 100 })
       assert.strictEqual(Place.seatOf(first)?.lengthMs, 500)
       yield* next.leave
@@ -215,7 +215,7 @@ describe("Player", () => {
       assert.strictEqual(made.state.open, 0)
     }))
 
-  it.effect("mixes two that play at once, and cuts one of them out of what was mixed ahead, or closes the mix with both", () =>
+  it.effect("mixes two simultaneous tracks, cuts one out of the mix, and closes the mix with both", () =>
     Effect.gen(function*() {
       for (const both of [false, true]) {
         const { log, made, place, player } = yield* rig
@@ -234,7 +234,7 @@ describe("Player", () => {
       }
     }))
 
-  it.effect("tells what has waited for another one that it cannot be mixed", () =>
+  it.effect("tells a track that waited for another one that it cannot be mixed", () =>
     Effect.gen(function*() {
       const { place, refuse } = yield* rig
       const told: Array<VoiceError.VoiceError> = []

@@ -9,7 +9,7 @@ import * as Heard from "../../../src/mixer/Heard.ts"
 import { entryOf, seatOf } from "../seats.ts"
 import { mixOf } from "./mixes.ts"
 
-/** What its track is told. */
+/** The events that its track is told. */
 const told = (entry: Seat.Entry): Array<string> => {
   const tags: Array<string> = []
   entry.seat.observers.add({ onEvent: ({ _tag }) => void tags.push(_tag), onOver: () => {} })
@@ -23,7 +23,7 @@ const airing = Effect.fnUntraced(function*(lane: Lane.Lane, ...entries: Readonly
   return { air, progress: new Progress(air, yield* Clock.Clock) }
 })
 
-describe("what the driver has come to", () => {
+describe("the driver's progress", () => {
   it.effect("is told to the track that is passed through, and to no other one", () =>
     Effect.gen(function*() {
       const entry = entryOf({ place: "direct" })
@@ -40,7 +40,7 @@ describe("what the driver has come to", () => {
       assert.strictEqual(entry.seat.late, 5)
     }))
 
-  it.effect("is the end of what is passed through, behind which what was to follow is on the air", () =>
+  it.effect("ends a passed-through track, and puts its prepared follower on the air", () =>
     Effect.gen(function*() {
       const entry = entryOf({ place: "direct" })
       const next = entryOf({ place: "waiting", seat: seatOf({ after: entry.seat }) })
@@ -57,7 +57,7 @@ describe("what the driver has come to", () => {
       assert.isUndefined(progress.onEvent({ _tag: "TrackDrained", track: 2 }))
     }))
 
-  it.effect("is that a mix has taken over from what was passed through, which is the mix's own then", () =>
+  it.effect("hands a passed-through track to the mix once that has taken over", () =>
     Effect.gen(function*() {
       const [entry, other] = [entryOf({ place: "direct" }), entryOf()]
       const { commands, mix } = yield* mixOf([entry, other], { from: { entry, number: 1 }, number: 2 })
@@ -69,7 +69,7 @@ describe("what the driver has come to", () => {
       assert.deepStrictEqual(commands, [{ _tag: "Own", input: 1 }])
     }))
 
-  it.effect("is what was heard of a mix, whenever it is looked at", () =>
+  it.effect("tells what was heard of a mix, whenever it is looked at", () =>
     Effect.gen(function*() {
       const [one, other] = [entryOf(), entryOf()]
       const tags = [told(one), told(other)]
@@ -92,7 +92,7 @@ describe("what the driver has come to", () => {
       assert.deepStrictEqual([...air.entries], [one])
     }))
 
-  it.effect("is the end of a mix, behind which its last input goes on by itself, and what came too late waits anew", () =>
+  it.effect("lets the last input of a mix go on alone when that ends, and makes late ones ready again", () =>
     Effect.gen(function*() {
       const [last, late] = [entryOf(), entryOf()]
       const { mix, writer } = yield* mixOf([last, late])
@@ -106,7 +106,7 @@ describe("what the driver has come to", () => {
       assert.strictEqual(last.counted, 4, "those the mix has counted")
     }))
 
-  it.effect("is told of a mix as soon as the driver says something of it, and at the end with its last frame", () =>
+  it.effect("is told of a mix at every event of the driver, up to the mix's last frame", () =>
     Effect.gen(function*() {
       const [one, other] = [entryOf(), entryOf()]
       const tags = [told(one), told(other)]
@@ -119,7 +119,7 @@ describe("what the driver has come to", () => {
       ring.discard()
       progress.onEvent({ _tag: "TrackStarted", track: 1 })
       assert.deepStrictEqual(tags, [["TrackStarted"], ["TrackStarted"]])
-      // nothing comes behind it
+      // nothing comes after it
       writer.setIdle(true)
       progress.onEvent({ _tag: "TrackStarving", track: 1 })
       assert.deepStrictEqual(tags, [["TrackStarted", "TrackDrained"], ["TrackStarted", "TrackStarving"]])
@@ -132,7 +132,7 @@ describe("what the driver has come to", () => {
       assert.deepStrictEqual([air.entries.size, air.lane._tag], [0, "nothing"])
     }))
 
-  it.effect("is the mix's own only when the driver takes no more of it, also where it has left the mix meanwhile", () =>
+  it.effect("does not hand a passed-through track to the mix while the driver still takes from it", () =>
     Effect.gen(function*() {
       const [entry, other] = [entryOf({ place: "direct" }), entryOf()]
       const { commands, mix } = yield* mixOf([entry, other], { from: { entry, number: 1 }, number: 2 })

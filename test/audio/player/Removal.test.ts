@@ -14,7 +14,7 @@ const airOf = (...entries: ReadonlyArray<Seat.Entry>) => {
   return air
 }
 
-/** One that is passed through, and one that is to follow it without a gap. */
+/** A track that is passed through, and one that is to follow it without a gap. */
 const passing = () => {
   const entry = entryOf({ place: "direct" })
   const next = entryOf({ place: "waiting", seat: seatOf({ after: entry.seat }) })
@@ -23,7 +23,7 @@ const passing = () => {
   return { air, entry, next, ...outletOf() }
 }
 
-/** Two in a mix. */
+/** Two tracks in a mix. */
 const mixed = Effect.fnUntraced(function*(second: Partial<Seat.Entry> = {}) {
   const [one, other] = [entryOf(), entryOf(second)]
   const air = airOf(one, other)
@@ -32,8 +32,8 @@ const mixed = Effect.fnUntraced(function*(second: Partial<Seat.Entry> = {}) {
   return { air, one, other, ...made, ...outletOf() }
 })
 
-describe("what is taken out", () => {
-  it.effect("takes what waits for it out of the driver, but not off the air", () =>
+describe("a track that is removed", () => {
+  it.effect("takes its follower out of the driver, but not off the air", () =>
     Effect.gen(function*() {
       const { air, entry, log, next, outlet } = passing()
       yield* Removal.remove(outlet, air, entry)
@@ -42,7 +42,7 @@ describe("what is taken out", () => {
       assert.deepStrictEqual([...air.entries], [next])
     }))
 
-  it.effect("is what waits alone, and what plays goes on", () =>
+  it.effect("does not affect the track that plays if it only waits", () =>
     Effect.gen(function*() {
       const { air, log, next, outlet } = passing()
       yield* Removal.remove(outlet, air, next)
@@ -50,7 +50,7 @@ describe("what is taken out", () => {
       assert.deepInclude(air.lane, { _tag: "direct", number: 1, next: undefined })
     }))
 
-  it.effect("changes nothing of what the driver reads where that is none of it", () =>
+  it.effect("does not affect what the driver reads if it is not part of that", () =>
     Effect.gen(function*() {
       const { air, log, outlet } = passing()
       const other = entryOf({ place: "waiting" })
@@ -65,7 +65,7 @@ describe("what is taken out", () => {
       assert.deepStrictEqual([inMix.commands, inMix.log, inMix.air.lane], [[], [], inMix.mix])
     }))
 
-  it.effect("still counts what the driver takes of it", () =>
+  it.effect("is still counted for what the driver takes of it", () =>
     Effect.gen(function*() {
       const { air, entry, outlet } = passing()
       assert(entry.media.format === "opus")
@@ -89,7 +89,7 @@ describe("what is taken out", () => {
       }
     }))
 
-  it.effect("leaves its place to another one of its track, and that of what waits too", () =>
+  it.effect("makes room for another entry of its track without a detach, also in place of its follower", () =>
     Effect.gen(function*() {
       const { air, entry, log, next, outlet } = passing()
       yield* Removal.makeRoom(outlet, air, entry)
@@ -97,7 +97,7 @@ describe("what is taken out", () => {
       assert.deepStrictEqual([entry.place, [...air.entries]], ["out", [next]])
     }))
 
-  it.effect("closes a mix with the last one in it, or with the one that goes on by itself", () =>
+  it.effect("closes a mix if it is the last one in it, or the one that goes on alone", () =>
     Effect.gen(function*() {
       const last = yield* mixed()
       yield* Removal.remove(last.outlet, last.air, last.one)
@@ -112,7 +112,7 @@ describe("what is taken out", () => {
       assert.deepStrictEqual([handed.state.open, handed.air.lane._tag], [0, "nothing"])
     }))
 
-  it.effect("is kept in a mix, unheard, for what waits there for the end of its track", () =>
+  it.effect("is kept in a mix, unheard, for a track that waits there for its end", () =>
     Effect.gen(function*() {
       const seat = seatOf()
       const one = entryOf({ seat })
@@ -126,7 +126,7 @@ describe("what is taken out", () => {
       mix.desk.dismiss(seat)
       assert.deepStrictEqual(commands, [{ _tag: "Remove", input: 1 }])
 
-      // what waits begins where its track has ended
+      // a waiting track begins where the one before it has ended
       const over = seatOf({ isOver: true })
       const [ended, waiting] = [entryOf({ seat: over }), entryOf({ seat: seatOf({ after: over }) })]
       const another = yield* mixOf([ended, waiting])
@@ -136,7 +136,7 @@ describe("what is taken out", () => {
       assert.deepStrictEqual(another.commands, [{ _tag: "Remove", input: 1 }])
     }))
 
-  it.effect("goes on in a mix until another one of its track is there, unless that may have to wait", () =>
+  it.effect("goes on in a mix until another entry of its track is there, unless that may have to wait", () =>
     Effect.gen(function*() {
       const going = yield* mixed()
       yield* Removal.makeRoom(going.outlet, going.air, going.one)
@@ -146,7 +146,7 @@ describe("what is taken out", () => {
       assert.deepStrictEqual(waiting.commands, [{ _tag: "Pause", input: 2, paused: true }])
     }))
 
-  it.effect("does not go on in a mix that makes no more, or that has handed it over", () =>
+  it.effect("does not go on in a mix that has ended or handed it over", () =>
     Effect.gen(function*() {
       const ended = yield* mixed()
       ended.writer.end(0)
@@ -158,7 +158,7 @@ describe("what is taken out", () => {
       assert.deepStrictEqual([handed.state.open, handed.air.lane._tag], [0, "nothing"])
     }))
 
-  it.effect("is cut out of what was mixed ahead, unless nothing else is left, or it goes on by itself", () =>
+  it.effect("is cut out of what was mixed ahead, unless nothing else is left or it goes on alone", () =>
     Effect.gen(function*() {
       const cutting = Effect.fnUntraced(function*(
         isCut: (entry: Seat.Entry, one: Seat.Entry) => boolean,
@@ -175,7 +175,7 @@ describe("what is taken out", () => {
       assert.deepStrictEqual(yield* cutting((entry, one) => entry === one, true), [0, "mix", 2])
 
       const { air, log, one, other, outlet } = yield* mixed()
-      // not in it yet, or not heard before the others are gone
+      // not in the mix yet, or not heard before the others are gone
       const [ready, waiting] = [entryOf({ place: "ready" }), entryOf({ place: "waiting" })]
       air.entries.add(ready).add(waiting)
       yield* Removal.cutMix(outlet, air, (entry) => entry === ready)

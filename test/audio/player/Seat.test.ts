@@ -5,7 +5,7 @@ import * as FrameRing from "../../../src/ring/FrameRing.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
 import { entryOf, ringOf, seatOf } from "../seats.ts"
 
-/** An entry that has not begun, and what is told of it. */
+/** An entry that has not begun, and the events that are told of it. */
 const make = (change: Partial<Seat.Entry> = {}) => {
   const told: Array<string> = []
   const seat = seatOf({
@@ -20,7 +20,7 @@ const make = (change: Partial<Seat.Entry> = {}) => {
 }
 
 describe("Seat", () => {
-  it("tells once that its ring has begun, and each time that it starves and does no more", () => {
+  it("reports once that it has begun, and each time that it starves and recovers", () => {
     const { entry, told } = make()
     Seat.starving(entry, 0)
     assert.deepStrictEqual(told, [], "what has not begun does not starve")
@@ -34,14 +34,14 @@ describe("Seat", () => {
     assert.deepStrictEqual(told, ["TrackStarted 5", "TrackStarving 5", "TrackRecovered 5", "TrackStarving 5"])
   })
 
-  it("knows nothing of what it waited for once it has begun", () => {
+  it("drops what it waited for once it has begun", () => {
     const { entry, seat } = make()
     seat.after = seatOf()
     Seat.flowing(entry, 0)
     assert.isUndefined(seat.after)
   })
 
-  it("tells that it starves no more also where it was paused meanwhile", () => {
+  it("reports that it has recovered even if it was paused meanwhile", () => {
     const { entry, seat, told } = make({ isStarted: true })
     Seat.starving(entry, 0)
     // as a place does it
@@ -61,7 +61,7 @@ describe("Seat", () => {
     assert.deepStrictEqual(told, [])
   })
 
-  it("counts the frames that came too late, where no mix does", () => {
+  it("counts late frames, unless a mix does", () => {
     for (const [place, late] of [["direct", 5], ["mix", 0]] as const) {
       const { entry, seat } = make({ isStarted: true, place })
       Seat.starving(entry, 1_000)
@@ -72,13 +72,13 @@ describe("Seat", () => {
     }
   })
 
-  it("tells that nothing plays any more", () => {
+  it("reports that nothing plays any more", () => {
     const { seat, told } = make()
     Seat.fail(seat, VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" })))
     assert.deepStrictEqual(told, ["NotConnected"])
   })
 
-  it("says so to what it waited for, when it has begun", () => {
+  it("marks what it waited for as followed once it has begun", () => {
     const { entry, seat } = make()
     const former = seatOf()
     seat.after = former
@@ -86,7 +86,7 @@ describe("Seat", () => {
     assert.isTrue(former.isFollowed)
   })
 
-  it("is fed where a mix could take something: whole frames of samples, and what is left at the end", () => {
+  it("is fed if a mix could take something: whole frames of samples, or the rest at the end", () => {
     const ring = PcmRing.make(100)
     const media = { format: "pcm", ring } as const
     const write = (samples: number) => ring.write(new Float32Array(samples * 2), 0)
@@ -103,7 +103,7 @@ describe("Seat", () => {
     assert.isTrue(Seat.isFed({ format: "opus", ring: ringOf(1, 2.5) }))
   })
 
-  it("is held with the one that it crosses with, until that is over", () => {
+  it("is held along with the track that it crossfades with, until that is over", () => {
     const crossing = seatOf({ isPaused: true })
     const { entry, seat } = make()
     assert.isFalse(Seat.isHeld(entry))

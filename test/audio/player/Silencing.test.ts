@@ -22,7 +22,7 @@ const make = () => {
 }
 
 describe("Silencing", () => {
-  it.effect("lets the driver read nothing at once, and takes it out when it is cleared", () =>
+  it.effect("makes the driver read nothing at once, and removes the silenced tracks when it is cleared", () =>
     Effect.gen(function*() {
       const { air, detached, direct, silencing } = make()
       const { entry } = direct(7)
@@ -40,7 +40,7 @@ describe("Silencing", () => {
       assert.strictEqual(air.lane._tag, "nothing")
     }))
 
-  it.effect("silences what is left of a mix whose tracks have ended, and closes it", () =>
+  it.effect("silences the rest of a mix whose tracks have ended, and closes it", () =>
     Effect.gen(function*() {
       const { air, detached, silencing } = make()
       const scope = yield* Scope.make()
@@ -56,7 +56,7 @@ describe("Silencing", () => {
       assert.strictEqual(air.lane._tag, "nothing")
     }))
 
-  it.effect("silences one track alone, and does nothing where there is nothing to do", () =>
+  it.effect("silences a single track, and does nothing if nothing was silenced", () =>
     Effect.gen(function*() {
       const { air, detached, direct, silencing } = make()
       const passed = direct(4)
@@ -70,7 +70,7 @@ describe("Silencing", () => {
       assert.deepStrictEqual(Array.from(air.entries), [waiting])
     }))
 
-  it.effect("takes out all of what was silenced, and leaves alone what comes behind that", () =>
+  it.effect("removes everything that was silenced, and does not affect what comes after that", () =>
     Effect.gen(function*() {
       const { air, direct, silencing } = make()
       const passed = direct(4)
@@ -91,7 +91,7 @@ describe("Silencing", () => {
       }
     }))
 
-  it.effect("still counts what the driver takes until it comes to that, unless it was out before", () =>
+  it.effect("still counts what the driver takes of a silenced track, unless that was removed before", () =>
     Effect.gen(function*() {
       const { air, direct, silencing } = make()
       const { entry } = direct(4)

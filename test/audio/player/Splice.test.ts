@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Splice from "../../../src/audio/player/Splice.ts"
 import * as FrameRing from "../../../src/ring/FrameRing.ts"
 
-/** A ring of ten frames, counted from `from` on, and the end that a driver has of it. */
+/** A ring of ten frames, counted from `from` on, and the driver's end of it. */
 const ringOf = (from: number) => {
   const ring = FrameRing.make({ first: from })
   for (let i = 0; i < 10; i++) ring.write(Uint8Array.of(i), 960)
@@ -12,11 +12,11 @@ const ringOf = (from: number) => {
 }
 
 describe("the rings of a mix", () => {
-  it("tell what was taken until the driver left the one for the other, however late that is", () => {
+  it("count what was taken until the driver changes from one to the next, however late that is", () => {
     const first = ringOf(0)
     const one = Splice.make(first.ring, 0)
     first.take(3)
-    // it was to go over one frame later
+    // it was to change over one frame later
     const second = ringOf(4)
     const other = Splice.make(second.ring, 4, one)
     assert.strictEqual(Splice.taken(other), 3, "the frame before is not taken yet")
@@ -26,14 +26,14 @@ describe("the rings of a mix", () => {
     first.driver.close()
     assert.isTrue(Splice.isOver(one))
     assert.deepStrictEqual([Splice.taken(one), Splice.taken(other)], [6, 6])
-    // it leaves out two, and takes one
+    // it skips two frames, and takes one
     second.take(1)
     assert.strictEqual(Splice.taken(other), 6)
     second.take(2)
     assert.deepStrictEqual([Splice.taken(one), Splice.taken(other)], [6, 7])
   })
 
-  it("tell so of the first of three, whose second was never begun", () => {
+  it("count so too if the second of three was never begun", () => {
     const [first, second, third] = [ringOf(0), ringOf(1), ringOf(1)]
     const one = Splice.make(first.ring, 0)
     const two = Splice.make(second.ring, 1, one)
@@ -48,7 +48,7 @@ describe("the rings of a mix", () => {
     assert.deepStrictEqual([one, two, three].map((part) => Splice.taken(part)), [2, 2, 3])
   })
 
-  it("are left where no more can come, and where a driver is further on that was not the first", () => {
+  it("are left when no more can come, or when a driver is further on in a later ring", () => {
     const [first, second, third] = [ringOf(0), ringOf(2), ringOf(2)]
     const one = Splice.make(first.ring, 0)
     first.take(2)

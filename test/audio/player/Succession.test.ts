@@ -6,7 +6,7 @@ import { entryOf, ringOf, seatOf } from "../seats.ts"
 
 const opus = (frames: number): Seat.Media => ({ format: "opus", ring: ringOf(frames) })
 
-/** Of which all has been read: the rest of it is known. */
+/** Opus that was read to its end: what is left of it is known. */
 const endedOpus = (frames: number): Seat.Media => {
   const media = opus(frames)
   media.ring.end()
@@ -15,7 +15,7 @@ const endedOpus = (frames: number): Seat.Media => {
 
 const aheadMs = 60
 
-/** Whether what waits for an entry is due, and who begins to fade. */
+/** Whether an entry that waits for `playing` is due, and which entry begins to fade. */
 const look = (playing: Seat.Entry | undefined, waiting: Partial<Seat.Seat>, media: Seat.Media = opus(10)) => {
   const former = playing?.seat ?? seatOf()
   const seat = seatOf({ after: former, ...waiting })
@@ -24,8 +24,8 @@ const look = (playing: Seat.Entry | undefined, waiting: Partial<Seat.Seat>, medi
   return { isDue, seat, former, faded }
 }
 
-describe("where a mix takes a ring over", () => {
-  it("is behind 160 ms of it, and where it ends if that is sooner", () => {
+describe("the point where a mix takes over a ring", () => {
+  it("is 160 ms ahead, or at the end of the ring if that is sooner", () => {
     for (
       const [frames, frameMs, expected] of [[50, 20, 8], [50, 60, 3], [100, 2.5, 64], [3, 20, 3], [0, 20, 0]] as const
     ) {
@@ -40,7 +40,7 @@ describe("where a mix takes a ring over", () => {
     assert.strictEqual(Succession.changeOverAt(read, false), 13)
   })
 
-  it("is at once where nothing of it is sent", () => {
+  it("is the current frame if nothing of the ring is being sent", () => {
     const ring = ringOf(50)
     for (let i = 0; i < 5; i++) ring.discard()
     assert.strictEqual(Succession.changeOverAt(ring, true), 5)
@@ -48,7 +48,7 @@ describe("where a mix takes a ring over", () => {
 })
 
 describe("an entry is plain", () => {
-  it("if it is Opus at its own level from its first sample on", () => {
+  it("if it is Opus that is unchanged from its first sample on", () => {
     assert.isTrue(Succession.isPlain(entryOf()))
     assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ level: { gain: 0.5, rampMs: 0 } }) })))
     assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ fadeInMs: 20 }) })))
@@ -58,14 +58,14 @@ describe("an entry is plain", () => {
   })
 })
 
-describe("what waits for another", () => {
-  it("is due when that is over, or if it waits for nobody", () => {
+describe("an entry that waits for another one", () => {
+  it("is due if the other one is over, or if it waits for none", () => {
     assert.isTrue(look(undefined, { after: undefined }).isDue)
     assert.isTrue(look(entryOf({ seat: seatOf({ isOver: true }), place: "out" }), {}).isDue)
     assert.isTrue(look(entryOf({ seat: seatOf({ isOver: true }) }), { crossfadeMs: 1_000 }).isDue)
   })
 
-  it("is not while that has not begun, waits itself, or is between two places", () => {
+  it("is not due while the other one has not begun, is waiting, or is out of the player", () => {
     for (const crossfadeMs of [0, 60_000]) {
       assert.isFalse(look(undefined, { crossfadeMs }).isDue)
       for (const place of ["waiting", "out"] as const) {
@@ -77,7 +77,7 @@ describe("what waits for another", () => {
   })
 
   describe("without a crossfade", () => {
-    it("goes into the mix as soon as the end of the other is read", () => {
+    it("goes into the mix as soon as the other one was read to its end", () => {
       for (const place of ["mix", "direct"] as const) {
         assert.isFalse(look(entryOf({ place }), { level: { gain: 0.5, rampMs: 0 } }).isDue)
         assert.isTrue(look(entryOf({ place, media: endedOpus(10) }), { level: { gain: 0.5, rampMs: 0 } }).isDue)
@@ -88,19 +88,19 @@ describe("what waits for another", () => {
       )
     })
 
-    it("needs none where both are passed through", () => {
+    it("does not need a mix if both are passed through", () => {
       assert.isFalse(look(entryOf({ place: "direct", media: endedOpus(10) }), {}).isDue)
     })
   })
 
   describe("with a crossfade", () => {
-    it("is due that long before the end, and what a mix needs to begin", () => {
-      // of one that is passed through, a mix that takes over has to be made: 160 ms and one look more
+    it("is due that long before the end, plus the time that a mix needs to begin", () => {
+      // if the other one is passed through, a mix has to take over first: 160 ms and one more look
       for (
         const [place, leftMs, expected] of [
           ["direct", 1_181, false],
           ["direct", 1_180, true],
-          // what was mixed ahead is past changing
+          // what was mixed ahead can no longer change
           ["mix", 1_081, false],
           ["mix", 1_080, true]
         ] as const
@@ -118,7 +118,7 @@ describe("what waits for another", () => {
       }
     })
 
-    it("is as long as what is left, where that is shorter", () => {
+    it("fades for the time that is left, if that is shorter than the crossfade", () => {
       const { former, seat } = look(entryOf({ place: "direct", remainingMs: () => 680 }), { crossfadeMs: 1_000 })
       assert.deepStrictEqual([former.fadeOutMs, seat.fadeInMs], [500, 500])
       const mixed = look(entryOf({ place: "mix", remainingMs: () => 580 }), { crossfadeMs: 1_000 })
@@ -127,7 +127,7 @@ describe("what waits for another", () => {
       assert.deepStrictEqual([late.former.fadeOutMs, late.seat.fadeInMs], [20, 20])
     })
 
-    it("is half of either at most, and waits for what is about to begin itself", () => {
+    it("fades for at most half of either track, and waits for one that is about to begin", () => {
       for (const [lengthMs, ofNext] of [[600, Infinity], [Infinity, 600]] as const) {
         const left = (leftMs: number) =>
           look(entryOf({ place: "mix", remainingMs: () => leftMs, seat: seatOf({ lengthMs }) }), {
@@ -142,20 +142,20 @@ describe("what waits for another", () => {
       assert.isFalse(look(entryOf({ place: "ready", remainingMs: () => 100 }), { crossfadeMs: 1_000 }).isDue)
     })
 
-    it("waits while what plays is paused", () => {
+    it("waits while the other one is paused", () => {
       for (const place of ["direct", "mix"] as const) {
         const playing = entryOf({ place, isPaused: true, remainingMs: () => 500 })
         assert.isFalse(look(playing, { crossfadeMs: 1_000 }).isDue)
       }
     })
 
-    it("goes by what is in the ring where all was read, and waits where the end is not known", () => {
+    it("goes by the rest in the ring if all was read, and waits if the end is unknown", () => {
       const read = look(entryOf({ place: "direct", media: endedOpus(34), remainingMs: () => 60_000 }), {
         crossfadeMs: 1_000
       })
       assert.isTrue(read.isDue)
       assert.strictEqual(read.seat.fadeInMs, 500)
-      // at another speed it has taken more from there than is mixed
+      // at another speed, the mix has taken more from the ring than it has played
       const effects = [{ _tag: "Timescale", speed: 2, pitch: 1 }] as const
       const media = endedOpus(34)
       for (let i = 0; i < 10; i++) if (media.format === "opus") media.ring.discard()
@@ -163,11 +163,11 @@ describe("what waits for another", () => {
         crossfadeMs: 1_000
       })
       assert.strictEqual(fast.seat.fadeInMs, (680 - 80) / 2 - aheadMs - 20)
-      // more of it comes
+      // more of it is still to come
       const going = opus(34)
       const rest = { media: going, remainingMs: () => 60_000, seat: seatOf({ effects }) }
       assert.isFalse(look(entryOf({ place: "mix", ...rest }), { crossfadeMs: 1_000 }).isDue)
-      // and as long as it is passed through, what is in the ring is all that is left
+      // while it is passed through, all that is left is in the ring
       const passed = look(entryOf({ place: "direct", media, seat: seatOf({ effects }) }), { crossfadeMs: 1_000 })
       assert.strictEqual(passed.seat.fadeInMs, 480 - 160 - 20)
       for (const place of ["direct", "mix"] as const) {

@@ -7,13 +7,13 @@ import * as Heard from "../../../src/mixer/Heard.ts"
 import type { Command } from "../../../src/mixer/messages.ts"
 import * as FrameRing from "../../../src/ring/FrameRing.ts"
 
-/** A mixer whose mixes are made by hand, and what is asked of them. */
+/** A mixer whose mixes are made by hand, and the commands that they receive. */
 export const mixerOf = () => {
   const commands: Array<Command> = []
   const buffer = Heard.makeBuffer()
   const writer = Heard.writer(buffer)
   const ring = FrameRing.make()
-  /** Those that are open. */
+  /** How many mixes are open. */
   const state = { open: 0 }
   const opened = Effect.acquireRelease(
     Effect.sync(() => void state.open++),
@@ -32,7 +32,7 @@ export const mixerOf = () => {
   return { commands, mixer, ring, state, writer }
 }
 
-/** A driver that takes note of what it is to read. */
+/** A driver that records what it is to read. */
 export const outletOf = () => {
   const log: Array<unknown> = []
   let last = 100
@@ -50,7 +50,7 @@ export const outletOf = () => {
   }
 }
 
-/** A mix on the air, with these in it. */
+/** A mix on the air that contains these entries. */
 export const mixOf = Effect.fnUntraced(function*(
   entries: ReadonlyArray<Seat.Entry>,
   more: Partial<Omit<Lane.Mix, "_tag">> = {}

@@ -45,7 +45,7 @@ const facts = {
   }
 }
 
-/** An ffmpeg with an ffprobe beside it that runs a script of the shell; `asked` is what it was started with each time. */
+/** An ffmpeg with an ffprobe next to it that runs a shell script. `asked` returns the arguments of each run. */
 const programs = (script: string) =>
   Effect.map(
     Effect.acquireRelease(
@@ -57,7 +57,7 @@ const programs = (script: string) =>
       const command = join(folder, "ffmpeg")
       const probe = join(folder, "ffprobe")
       writeFileSync(command, `#!/bin/sh\nexec "${realFfmpeg}" "$@"\n`)
-      // a shell starts as fast as the real one
+      // a shell starts as fast as the real ffprobe
       writeFileSync(join(folder, "answer"), JSON.stringify(answer))
       const note = `for arg in "$@"; do printf '%s\\0' "$arg" >> "${log}"; done; printf '\\001\\0' >> "${log}"`
       writeFileSync(probe, `#!/bin/sh\n${note}\nanswer="${folder}/answer"\n${script}\n`)
@@ -82,9 +82,9 @@ const told = (
 
 const unknown = { end: "Done", durationMs: undefined, tags: {} }
 
-// on a clock that stands still, the sound waits for its answer however long the programs take
+// on a clock that stands still, the sound waits for the answer however long the programs take
 describe("ffprobe", () => {
-  it("is read by its schema: what is of the stream goes first, and what is wrong is unknown", () => {
+  it("is read by its schema: the stream's values take precedence, and invalid ones are unknown", () => {
     const read = (value: unknown) => Ffprobe.read(JSON.stringify(value))
     assert.deepStrictEqual(read(answer), facts)
     assert.deepStrictEqual(read({ format: { duration: "1.5" }, streams: [{}] }), { durationMs: 1_500, tags: {} })
@@ -106,7 +106,7 @@ describe("ffprobe", () => {
     })
   })
 
-  it.effect("says duration and tags of what ffmpeg plays, once for all openings", () =>
+  it.effect("tells the duration and tags of what ffmpeg plays, and runs once for all openings", () =>
     Effect.gen(function*() {
       const { asked, command } = yield* programs(says)
       for (
@@ -125,13 +125,13 @@ describe("ffprobe", () => {
         assert.deepStrictEqual(asked()[before]?.slice(-2), ["-i", alac])
         assert.notInclude([...(asked()[before] ?? [])], "-re")
       }
-      // an MP4 of a stream lies in a file for ffmpeg, too
+      // an MP4 from a stream is put into a file for ffmpeg, too
       const bytes = new Uint8Array(readFileSync(alac))
       const streamed = yield* collect(AudioSource.fromStream(Stream.make(bytes), { ffmpeg: { command } }))
       assert.deepStrictEqual(told(streamed), { end: "Done", ...facts })
     }).pipe(Effect.scoped))
 
-  it.effect("is asked about a URL with the same options", () =>
+  it.effect("receives the input options along with a URL", () =>
     Effect.gen(function*() {
       const { asked, command } = yield* programs(says)
       const server = yield* site(() => ({ "/song": { body: readFileSync(path("chirp.flac")) } }))
@@ -141,7 +141,7 @@ describe("ffprobe", () => {
       assert.includeMembers([...(asked()[0] ?? [])], inputArgs)
     }).pipe(Effect.scoped))
 
-  it.effect("is not asked where it has no part: a device, an ffmpeg of another name, and by choice", () =>
+  it.effect("does not run for a device, next to an ffmpeg of another name, or if it is turned off", () =>
     Effect.gen(function*() {
       const { asked, command, probe } = yield* programs(says)
       const device = { command, inputArgs: ["-f", "lavfi"] }
@@ -154,7 +154,7 @@ describe("ffprobe", () => {
       assert.deepStrictEqual(told(named), { end: "Done", ...facts })
     }).pipe(Effect.scoped))
 
-  it.effect("fails nothing: an error, nonsense, a flood, and an estimate are unknown", () =>
+  it.effect("causes no failure: errors, invalid or huge output, and estimates count as unknown", () =>
     Effect.gen(function*() {
       const scripts = [
         "echo Option not found >&2; exit 1",
@@ -176,7 +176,7 @@ describe("ffprobe", () => {
       assert.deepStrictEqual(told(guessed), { end: "Done", durationMs: undefined, tags: facts.tags })
     }).pipe(Effect.scoped))
 
-  it.live("delays nothing: the sound does not wait for one that hangs, which ends with the source", () =>
+  it.live("causes no delay: sound does not wait if it hangs, and it is ended with the source", () =>
     Effect.gen(function*() {
       const { asked, command, probe } = yield* programs(`trap '' TERM; echo $$ > "$answer.pid"; exec sleep 1000`)
       const pid = join(dirname(probe), "answer.pid")
@@ -184,18 +184,18 @@ describe("ffprobe", () => {
       const opened = yield* Effect.scoped(Effect.gen(function*() {
         const { durationMs, pull } = yield* source.open
         while (!existsSync(pid) || readFileSync(pid, "utf8") === "") yield* Effect.sleep("5 millis")
-        // it is still being asked
+        // it is still running
         assert.isTrue(process.kill(Number(readFileSync(pid, "utf8")), 0))
         assert.isUndefined(durationMs)
         return yield* pull
       }))
       assert.isAbove(opened.length, 0)
-      // it had no answer, and is asked again
+      // it gave no answer, so it runs again
       assert.deepStrictEqual(told(yield* collect(source)), unknown)
       assert.isAtMost(asked().length, 2)
     }).pipe(Effect.scoped))
 
-  it.effect("says nothing of the length of what other options cut or stretch, unless the speed is said", () =>
+  it.effect("states no duration if other options may change it, unless `speed` is given", () =>
     Effect.gen(function*() {
       const { command } = yield* programs(says)
       const args = ["-af", "atempo=2"]

@@ -11,7 +11,7 @@ const of = (repeat: LineUp.Repeat, ...items: ReadonlyArray<string>) => {
 const played = { isRepeatable: true, isSkipped: false }
 
 describe("LineUp", () => {
-  it("inserts at a place, at either end at most", () => {
+  it("inserts at an index, which is limited to the range", () => {
     const line = of("off", "a", "b")
     line.insert("c", 1)
     line.insert("d", -1)
@@ -24,7 +24,7 @@ describe("LineUp", () => {
     assert.deepStrictEqual(line.upcoming(), ["d", "a", "b", "e"])
   })
 
-  it("is put in another order, cleared, and repeated in another way", () => {
+  it("can be rearranged and cleared, and can change its repeat mode", () => {
     const line = of("off", "a", "b", "c")
     line.arrange(["c", "a", "b"])
     assert.deepStrictEqual(line.upcoming(), ["c", "a", "b"])
@@ -54,13 +54,13 @@ describe("LineUp", () => {
     })
   }
 
-  it("repeats all from the start where nothing else waits, and nothing where it is off", () => {
+  it("repeats a single entry in mode \"all\", and nothing in mode \"off\"", () => {
     assert.strictEqual(of("all").next("a"), "a")
     assert.isUndefined(of("off").next("a"))
     assert.isUndefined(of("one").next(undefined))
   })
 
-  it("does not repeat what was skipped, where one is repeated, nor what cannot be played", () => {
+  it("repeats neither a skipped entry in mode \"one\" nor an unplayable one", () => {
     const one = of("one")
     one.played("a", { isRepeatable: true, isSkipped: true })
     assert.deepStrictEqual(one.upcoming(), [])
@@ -71,7 +71,7 @@ describe("LineUp", () => {
     assert.deepStrictEqual(all.history(), ["b"], "alone it is next itself")
   })
 
-  it("goes back to what was played last, with what is current behind it", () => {
+  it("goes back to the last played entry, with the current one after it", () => {
     const line = of("all", "c")
     line.played("a", played)
     const recalled = line.recall() ?? ""
@@ -81,7 +81,7 @@ describe("LineUp", () => {
     assert.isUndefined(line.recall())
   })
 
-  it("goes back to what is repeated once", () => {
+  it("goes back to a repeated entry only once", () => {
     const line = of("one", "b")
     line.setRepeat("off")
     line.played("a", played)
@@ -91,7 +91,7 @@ describe("LineUp", () => {
     assert.deepStrictEqual(line.upcoming(), ["a", "b"])
   })
 
-  it("remembers a hundred", () => {
+  it("remembers the last hundred entries", () => {
     const line = LineUp.make<number>("off")
     for (let i = 0; i < 150; i++) line.played(i, played)
     assert.strictEqual(line.history().length, 100)
@@ -104,7 +104,7 @@ describe("LineUp", () => {
     Schema.Struct({ _tag: Schema.tag("repeat"), repeat: Schema.Literals(["off", "one", "all"]) })
   ])
 
-  it.prop("neither loses nor doubles anything, whatever is skipped, repeated and recalled", [
+  it.prop("neither loses nor duplicates an entry, whatever is skipped, repeated and recalled", [
     Arbitrary.array(Arbitrary.schema(Step), { maxLength: 60 })
   ], ([steps]) => {
     const line = of("off", "a", "b", "c", "d")

@@ -8,8 +8,8 @@ import { makePlayer, minute, setup, shown, source } from "../FakePlayer.ts"
 const crossfade = "1 second"
 const short = { lengthMs: 700 }
 
-describe("behind an entry that is shorter than the crossfade", () => {
-  it.effect("the next is opened with it, and those behind that as long as they are short", () =>
+describe("with an entry that is shorter than the crossfade", () => {
+  it.effect("the next one is opened along with it, and so on while they are short", () =>
     Effect.gen(function*() {
       const { log, open, queue } = yield* setup({ a: minute, b: short, c: short, d: minute, e: minute }, { crossfade })
       yield* TestClock.adjust("50 seconds")
@@ -21,7 +21,7 @@ describe("behind an entry that is shorter than the crossfade", () => {
     }))
 
   for (const [options, expected] of [[{}, "a,b"], [{ crossfade, repeat: "one" }, "a"]] as const) {
-    it.effect(`nothing is opened with it without a crossfade, nor where it is repeated: ${JSON.stringify(options)}`, () =>
+    it.effect(`the next one is only opened early for a crossfade that does not repeat: ${JSON.stringify(options)}`, () =>
       Effect.gen(function*() {
         const { open } = yield* setup({ a: short, b: short, c: minute }, options)
         yield* TestClock.adjust(0)
@@ -30,7 +30,7 @@ describe("behind an entry that is shorter than the crossfade", () => {
   }
 
   for (const change of ["remove", "move", "break"] as const) {
-    it.effect(`nothing begins before its turn where the short one does not play: ${change}`, () =>
+    it.effect(`the one after it does not begin early if the short one does not play: ${change}`, () =>
       Effect.gen(function*() {
         const b = { ...short, ...(change === "break" ? { says: "rots" } as const : {}) }
         const { id, log, open, queue } = yield* setup({ a: minute, b, c: minute }, { crossfade })
@@ -45,7 +45,7 @@ describe("behind an entry that is shorter than the crossfade", () => {
       }))
   }
 
-  it.effect("what is put before the one behind it is opened in its place", () =>
+  it.effect("an entry moved in after it is opened instead of the former next one", () =>
     Effect.gen(function*() {
       const { id, open, queue } = yield* setup({ a: minute, b: short, c: minute, x: minute }, { crossfade })
       yield* TestClock.adjust("50 seconds")
@@ -54,7 +54,7 @@ describe("behind an entry that is shorter than the crossfade", () => {
       assert.deepStrictEqual([...open], ["a", "b", "x"])
     }))
 
-  it.effect("one that takes long to open holds nothing up: the short one has its turn", () =>
+  it.effect("a slow opening of the one after it does not delay the short one", () =>
     Effect.gen(function*() {
       const { queue } = yield* setup({ a: minute, b: short, c: { lengthMs: 60_000, says: "hangs" }, d: minute }, {
         crossfade,
@@ -65,8 +65,8 @@ describe("behind an entry that is shorter than the crossfade", () => {
     }))
 })
 
-describe("behind an entry that is shorter than two crossfades", () => {
-  it.effect("the next is opened with it, since half of it is taken up at either end", () =>
+describe("with an entry that is shorter than two crossfades", () => {
+  it.effect("the next one is opened along with it, since half of it fades in and half of it fades out", () =>
     Effect.gen(function*() {
       for (const [lengthMs, expected] of [[1_900, "a,b,c"], [2_000, "a,b"]] as const) {
         const { open } = yield* setup({ a: minute, b: { lengthMs }, c: minute }, { crossfade })
@@ -76,8 +76,8 @@ describe("behind an entry that is shorter than two crossfades", () => {
     }))
 })
 
-describe("what is opened ahead", () => {
-  it.effect("is so before the place where what plays is to end", () =>
+describe("opening ahead", () => {
+  it.effect("happens before the `until` position of the current track", () =>
     Effect.gen(function*() {
       const { log, open, player } = makePlayer({ x: minute, y: minute })
       const queue = yield* TrackQueue.make(player)
@@ -91,7 +91,7 @@ describe("what is opened ahead", () => {
       assert.strictEqual((yield* queue.contents).current?.entry.name, "y")
     }))
 
-  it.effect("is not what stands behind a station, which may be heard for hours", () =>
+  it.effect("does not happen behind a live station, which may play for hours", () =>
     Effect.gen(function*() {
       const station = { lengthMs: undefined, live: true }
       const { log, open, player, queue } = yield* setup({ a: minute, b: station, c: station, d: minute })
@@ -107,19 +107,19 @@ describe("what is opened ahead", () => {
       yield* other.add(source("c"))
       yield* TestClock.adjust("19 minutes")
       assert.deepStrictEqual([...open], ["b"])
-      // where its end is known the next follows without a gap
+      // if its end is known, the next one follows without a gap
       yield* TestClock.adjust("50 seconds")
       assert.deepStrictEqual([...open], ["b", "c"])
     }))
 
-  it.effect("is not what repeats and cannot be opened a second time: that is tried once", () =>
+  it.effect("is tried only once for a repeated source that cannot be opened again", () =>
     Effect.gen(function*() {
       const rig = makePlayer({ a: minute })
       const error = VoiceError.make(new VoiceError.Unsupported({ feature: "it", detail: "it was there once" }))
       let tries = 0
       const play: TrackQueue.Player["play"] = (source, options) => {
         tries++
-        // there again, so that who tries for ever comes to an end
+        // succeeds again later, so that endless retries come to an end
         return tries > 1 && tries < 20 ? error : rig.player.play(source, options)
       }
       const queue = yield* TrackQueue.make({ play }, { repeat: "one" })
@@ -129,7 +129,7 @@ describe("what is opened ahead", () => {
       assert.strictEqual((yield* queue.contents).failures.length, 1)
     }))
 
-  it.effect("is not taken for heard because it begins in the middle of its source", () =>
+  it.effect("does not count a track as heard because it begins in the middle of its source", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute, x: minute })
       yield* queue.clear

@@ -3,7 +3,7 @@ import { Context, Effect } from "effect"
 import * as QueueJournal from "../../../src/audio/queue/QueueJournal.ts"
 import type * as Track from "../../../src/audio/Track.ts"
 
-/** What a track shows, without all that it can do. */
+/** What is printed of a track, without its methods. */
 const shown = (state: Track.Track["state"]): Pick<Track.Track, "state" | "position" | "durationMs"> => ({
   state,
   position: Effect.succeed(20),
@@ -11,7 +11,7 @@ const shown = (state: Track.Track["state"]): Pick<Track.Track, "state" | "positi
 })
 
 describe("QueueJournal", () => {
-  it("prints what a track tells at once, and waits for no other", () => {
+  it("prints the state that a track reports at once, and does not wait for a slow one", () => {
     const playing = (state: Track.Track["state"]) => ({ item: { id: 1, name: "it" }, track: shown(state) })
     let interrupted = 0
     const slow = Effect.onInterrupt(Effect.never, () => Effect.sync(() => void interrupted++))

@@ -8,7 +8,7 @@ import { sourceOf } from "../numbers.ts"
 const item = { id: 1, name: "numbers", source: sourceOf(100), gain: 1 }
 
 describe("QueueOpening", () => {
-  it.effect("lets nothing play of what is left, also where it comes at that moment", () =>
+  it.effect("stops the track if the opening is left, even at the moment when it succeeds", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       for (const when of ["before", "at that moment"] as const) {
@@ -32,7 +32,7 @@ describe("QueueOpening", () => {
       }
     }))
 
-  it.effect("tells what cannot be played", () =>
+  it.effect("reports a failure to play", () =>
     Effect.gen(function*() {
       const error = VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" }))
       const told: Array<unknown> = []

@@ -8,7 +8,7 @@ import * as Deck from "./deck.ts"
 
 const openings = (log: ReadonlyArray<string>) => log.filter((line) => line.startsWith("opening"))
 
-/** What was told so far. */
+/** The events so far. */
 const told = (queue: TrackQueue.TrackQueue) =>
   Effect.gen(function*() {
     const seen: Array<string> = []
@@ -25,8 +25,8 @@ const told = (queue: TrackQueue.TrackQueue) =>
 
 const over = VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" }))
 
-describe("what a queue asks of its player", () => {
-  it.effect("is to tell when it is lost, also where it dies; that it was left, the next entry finds out", () =>
+describe("a queue and its player", () => {
+  it.effect("halts when the player is lost or dies, but not when it is closed or interrupted", () =>
     Effect.gen(function*() {
       for (
         const [closing, halts] of [[Effect.fail(over), true], [Effect.die(new Error("dead")), true], [
@@ -44,7 +44,7 @@ describe("what a queue asks of its player", () => {
       }
     }))
 
-  it.effect("is the level of each entry times its own, and of all that plays when that changes", () =>
+  it.effect("plays entries at its own gain times theirs, and adjusts all open tracks on a change", () =>
     Effect.gen(function*() {
       const rig = makePlayer({ a: minute, b: minute, c: minute })
       const queue = yield* TrackQueue.make(rig.player, { gain: 0.5 })
@@ -52,7 +52,7 @@ describe("what a queue asks of its player", () => {
       yield* queue.add(source("b"), { gain: 2 })
       yield* queue.add(source("c"))
       yield* TestClock.adjust("55 seconds")
-      // 1 is the level that a track has of itself
+      // 1 is the default gain of a track
       assert.deepStrictEqual(rig.asked, [
         { name: "a", gain: 0.25, crossfade: undefined },
         { name: "b", gain: undefined, crossfade: 0 }
@@ -63,7 +63,7 @@ describe("what a queue asks of its player", () => {
       assert.deepStrictEqual(rig.asked.at(-1), { name: "c", gain: 3, crossfade: 0 })
     }))
 
-  it.effect("is the level and the effects also of what is being opened when they change", () =>
+  it.effect("applies a change of gain or effects to a track that is still opening", () =>
     Effect.gen(function*() {
       const slow = { lengthMs: 60_000, opensMs: 4_000 }
       const { log, player } = makePlayer({ a: slow, b: slow })
@@ -82,13 +82,13 @@ describe("what a queue asks of its player", () => {
       yield* queue.setEffects([])
       yield* TestClock.adjust("3 seconds")
       assert.deepStrictEqual(changes().slice(2), ["effects a ", "effects b "])
-      // and of none that has ended
+      // nor to a track that has ended
       yield* TestClock.adjust("10 seconds")
       yield* queue.setGain(1)
       assert.deepStrictEqual(changes().slice(4), ["volume b 1"])
     }))
 
-  it.effect("is to open the next as long ahead as it was told to, with the crossfade that counts then", () =>
+  it.effect("opens the next track ahead by `openAhead` plus the current crossfade, which it passes on", () =>
     Effect.gen(function*() {
       const { asked, log, queue } = yield* setup({ a: minute, b: minute }, { openAhead: "30 seconds" })
       yield* queue.setCrossfade("5 seconds")
@@ -97,7 +97,7 @@ describe("what a queue asks of its player", () => {
       assert.deepStrictEqual(asked.at(-1), { name: "b", gain: undefined, crossfade: 5_000 })
     }))
 
-  it.effect("goes on when those who want something of it wait for it no longer", () =>
+  it.effect("continues a request whose caller is interrupted", () =>
     Effect.gen(function*() {
       const slow = { lengthMs: 60_000, opensMs: 4_000 }
       const { log, player } = makePlayer({ a: slow, b: slow, c: slow })
@@ -120,14 +120,14 @@ describe("what a queue asks of its player", () => {
       yield* queue.awaitIdle
     }))
 
-  it.effect("dies where it does: nobody is told that what was not opened plays", () =>
+  it.effect("dies if the player dies, instead of reporting an entry as added", () =>
     Effect.gen(function*() {
       const queue = yield* TrackQueue.make({ play: () => Effect.die("a bug of the player") })
       const exit = yield* Effect.exit(queue.add(source("a")))
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
     }))
 
-  it.effect("is to open each only once, whatever is added and taken out meanwhile", () =>
+  it.effect("opens each entry only once, whatever is added and removed meanwhile", () =>
     Effect.gen(function*() {
       const slow = { lengthMs: 60_000, opensMs: 4_000 }
       const rig = makePlayer({ a: slow, b: slow, c: slow, d: slow })
@@ -148,15 +148,15 @@ describe("what a queue asks of its player", () => {
       yield* TestClock.adjust("4 seconds")
       assert.deepStrictEqual(openings(rig.log), ["opening a", "opening b"])
       assert.deepStrictEqual([...rig.open], ["a", "b"])
-      // it is not what is next any more
+      // it is no longer next
       assert.isTrue(yield* queue.remove(b.id))
       yield* TestClock.adjust(0)
       assert.deepStrictEqual([...rig.open], ["a"])
     }))
 })
 
-describe("the order of a queue", () => {
-  it.effect("does not wait for what is taken out while it is opened", () =>
+describe("a queue and its order", () => {
+  it.effect("does not wait for an entry that is removed while it is opening", () =>
     Effect.gen(function*() {
       const rig = makePlayer({ a: { lengthMs: undefined, says: "hangs" }, b: minute })
       const queue = yield* TrackQueue.make(rig.player)
@@ -171,7 +171,7 @@ describe("the order of a queue", () => {
       assert.strictEqual(yield* shown(queue), "|b|")
     }))
 
-  it.effect("goes back while something is opened, which is next then", () =>
+  it.effect("goes back while another entry is opening, which is next then", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({ a: minute, b: { lengthMs: undefined, says: "hangs" } })
       const queue = yield* TrackQueue.make(player)
@@ -182,11 +182,11 @@ describe("the order of a queue", () => {
       assert.strictEqual(yield* shown(queue), "|a|b")
     }))
 
-  it.effect("repeats nothing that was stopped by itself", () =>
+  it.effect("does not repeat a track that was stopped directly", () =>
     Effect.gen(function*() {
       for (const repeat of ["one", "all"] as const) {
         const { log, open, queue } = yield* setup({ a: minute, b: minute }, { repeat })
-        // what is next is open by then
+        // the next one is open by then
         yield* TestClock.adjust("55 seconds")
         yield* Effect.flatMap(queue.current, (track) => track?.stop ?? assert.fail("nothing plays"))
         yield* TestClock.adjust("1 second")
@@ -195,7 +195,7 @@ describe("the order of a queue", () => {
       }
     }))
 
-  it.effect("does not begin what repeats once more where it is skipped", () =>
+  it.effect("does not begin a repeated track once more when it is skipped", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute, b: minute }, { repeat: "one" })
       yield* TestClock.adjust("55 seconds")
@@ -203,7 +203,7 @@ describe("the order of a queue", () => {
       assert.deepStrictEqual(log.filter((line) => line.startsWith("play")), ["play a at 0", "play b at 55000"])
     }))
 
-  it.effect("tells of what is skipped while it is opened, and has nothing in the history that was taken out before", () =>
+  it.effect("adds an entry that is skipped while opening to the history, but not one removed before", () =>
     Effect.gen(function*() {
       const hanging = { lengthMs: undefined, says: "hangs" } as const
       const { player } = makePlayer({ a: hanging, b: hanging })
@@ -234,7 +234,7 @@ describe("the order of a queue", () => {
       yield* Fiber.join(idle)
     }))
 
-  it.effect("opens nothing more from when it is to be stopped, also while something is being skipped", () =>
+  it.effect("opens nothing more once it is being stopped, even during a skip", () =>
     Effect.gen(function*() {
       const rig = makePlayer({ a: minute, b: minute })
       const play: TrackQueue.Player["play"] = (source, options) =>
@@ -254,7 +254,7 @@ describe("the order of a queue", () => {
       assert.strictEqual(yield* shown(queue), "a|-|")
     }))
 
-  it.effect("is idle once its scope has closed, whatever it did", () =>
+  it.effect("is idle once its scope has closed, whatever it was doing", () =>
     Effect.gen(function*() {
       for (const disc of [minute, { lengthMs: undefined, says: "hangs" } as const]) {
         const { player } = makePlayer({ a: disc })
@@ -278,7 +278,7 @@ describe("the order of a queue", () => {
       }
     }))
 
-  it.effect("tells once that it is idle, whatever is asked of it then", () =>
+  it.effect("reports only once that it is idle, whatever is asked of it then", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({ a: minute })
       const queue = yield* TrackQueue.make(player)
@@ -295,10 +295,10 @@ describe("the order of a queue", () => {
       assert.strictEqual(yield* idle(), 2)
     }))
 
-  it.effect("says what is not there, and changes nothing for it", () =>
+  it.effect("reports missing entries without changing anything", () =>
     Effect.gen(function*() {
       const { id, queue } = yield* setup({ a: minute, b: minute, c: minute })
-      // nothing was played before a, which itself does not wait
+      // nothing was played before a, which is not waiting itself
       assert.strictEqual((yield* queue.back)?.name, "a")
       assert.isFalse(yield* queue.move(id("a"), 0))
       assert.isFalse(yield* queue.move(99, 0))
@@ -313,7 +313,7 @@ describe("the order of a queue", () => {
       yield* empty.awaitIdle
     }))
 
-  it.effect("repeats what was skipped where all is repeated, also at its very beginning", () =>
+  it.effect("repeats a skipped entry in mode \"all\", even the very first one", () =>
     Effect.gen(function*() {
       const { queue } = yield* setup({ a: minute, b: minute }, { repeat: "all" })
       assert.strictEqual((yield* queue.skip)?.name, "b")
@@ -322,7 +322,7 @@ describe("the order of a queue", () => {
       assert.strictEqual(yield* shown(queue), "ab|a|b")
     }))
 
-  it.effect("plays what was opened ahead only if it is the next after a shuffle", () =>
+  it.effect("keeps the track that was opened ahead only if a shuffle leaves it next", () =>
     Effect.gen(function*() {
       const discs = Object.fromEntries("abcdefgh".split("").map((name) => [name, minute]))
       const { open, queue } = yield* setup(discs)
@@ -337,8 +337,8 @@ describe("the order of a queue", () => {
     }))
 })
 
-describe("what a queue tells", () => {
-  it.effect("names what breaks after it was opened ahead, and opens the next in its place", () =>
+describe("a queue and its events", () => {
+  it.effect("reports a track that breaks after it was opened ahead, and opens the next one instead", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute, b: { lengthMs: 60_000, says: "rots" }, c: minute })
       yield* TestClock.adjust("55 seconds")
@@ -351,7 +351,7 @@ describe("what a queue tells", () => {
       assert.include(log, "play c at 60000")
     }))
 
-  it.effect("says when what waits has changed, and by what it ended", () =>
+  it.effect("reports when the upcoming entries change, and when an entry starts and ends", () =>
     Effect.gen(function*() {
       const { id, queue } = yield* setup({ a: minute, b: minute, c: minute })
       assert.deepStrictEqual(yield* told(queue), ["Changed", "Started a", "Changed", "Changed"])
@@ -376,7 +376,7 @@ describe("what a queue tells", () => {
       ])
     }))
 
-  it.effect("has nothing start before what plays has ended, also where it was over by then", () =>
+  it.effect("starts nothing before the current track has ended, even if the next one is over by then", () =>
     Effect.gen(function*() {
       const { player } = yield* Deck.make((name) => ({ lengthMs: name === "b" ? 600 : 60_000, opensMs: 0 }))
       const queue = yield* TrackQueue.make(player, { crossfade: 1_500 })
@@ -389,7 +389,7 @@ describe("what a queue tells", () => {
       const before = yield* told(queue)
       assert.strictEqual(yield* shown(queue), "|a|bc")
       yield* TestClock.adjust("5 seconds")
-      // what waits and what was played are others now
+      // the upcoming entries and the history have changed
       assert.deepStrictEqual(yield* told(queue), [...before, "Changed"])
       assert.strictEqual(played(before), "Started a")
       assert.strictEqual(yield* shown(queue), "b|a|c")
@@ -397,7 +397,7 @@ describe("what a queue tells", () => {
       assert.strictEqual(played(yield* told(queue)), "Started a, Ended a, Started b, Ended b, Started c")
     }))
 
-  it.effect("repeats what was over before what plays has ended, where all is repeated", () =>
+  it.effect("repeats an entry that was over before the current one ended, in mode \"all\"", () =>
     Effect.gen(function*() {
       const { player } = yield* Deck.make((name) => ({ lengthMs: name === "b" ? 600 : 60_000, opensMs: 0 }))
       const queue = yield* TrackQueue.make(player, { crossfade: 1_500, repeat: "all" })
@@ -410,13 +410,13 @@ describe("what a queue tells", () => {
       assert.strictEqual(yield* shown(queue), "b|a|cb")
     }))
 
-  it.effect("has nothing in the history that repeats, also where it was over once more before it has ended", () =>
+  it.effect("leaves a repeated entry out of the history, even if its repetition is over before it has ended", () =>
     Effect.gen(function*() {
       const { player } = yield* Deck.make(() => ({ lengthMs: 3_000, opensMs: 0 }))
       const queue = yield* TrackQueue.make(player, { crossfade: "2 seconds", repeat: "one" })
       yield* queue.add(source("a"))
       const track = (yield* queue.current) ?? assert.fail("nothing plays")
-      // it begins again in its second half, and the one that plays is sent back then
+      // it begins again in its second half, and then the current one is sent back
       yield* TestClock.adjust("2 seconds")
       yield* track.seek(0)
       yield* TestClock.adjust(2_800)
@@ -427,7 +427,7 @@ describe("what a queue tells", () => {
       assert.notStrictEqual(yield* queue.current, track)
     }))
 
-  it.effect("keeps the last hundred failures, and the last 64 events", () =>
+  it.effect("keeps the last 64 events, and the last hundred failures", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({ x: { lengthMs: 0, says: "fails" } })
       const queue = yield* TrackQueue.make(player)
@@ -437,7 +437,7 @@ describe("what a queue tells", () => {
       assert.strictEqual((yield* told(queue)).length, 64)
     }))
 
-  it.effect("is halted once by a session that ends while the next is open already, which waits on", () =>
+  it.effect("halts once if the session ends while the next track is already open, which waits", () =>
     Effect.gen(function*() {
       const { log, lose, queue } = yield* setup({ a: minute, b: minute })
       yield* TestClock.adjust("55 seconds")
@@ -452,12 +452,12 @@ describe("what a queue tells", () => {
       const { failures, upcoming } = yield* queue.contents
       assert.deepStrictEqual(failures, [])
       assert.strictEqual(names(upcoming), "b")
-      // and nothing takes it out that was not asked to
+      // and only what was asked for is removed
       assert.strictEqual(yield* queue.skip, undefined)
       assert.strictEqual(names((yield* queue.contents).upcoming), "b")
     }))
 
-  it.effect("leaves out what cannot be played, whatever is wrong with it, and goes on", () =>
+  it.effect("leaves out an entry that cannot be played, for any reason, and goes on", () =>
     Effect.gen(function*() {
       for (
         const reason of [
@@ -476,7 +476,7 @@ describe("what a queue tells", () => {
       }
     }))
 
-  it.effect("is halted by the end of what plays, if anything does, and nothing begins behind that", () =>
+  it.effect("halts only after the end of the current track, and starts nothing after it", () =>
     Effect.gen(function*() {
       const rig = makePlayer({ a: minute, b: minute })
       const closed = yield* Deferred.make<void, VoiceError.VoiceError>()
@@ -501,7 +501,7 @@ describe("what a queue tells", () => {
       assert.deepStrictEqual([...rig.open], ["a"])
     }))
 
-  it.effect("is halted once where it finds that out when it opens the next", () =>
+  it.effect("halts once if it finds that the session has ended when it opens the next track", () =>
     Effect.gen(function*() {
       const { end, lose, queue } = yield* setup({ a: minute, b: minute })
       end(over)
@@ -513,7 +513,7 @@ describe("what a queue tells", () => {
       assert.deepStrictEqual((yield* told(queue)).filter((line) => line === "Halted"), ["Halted"])
       assert.strictEqual(yield* Effect.flip(queue.awaitIdle), over)
       assert.strictEqual(yield* queue.skip, undefined)
-      // it waits with the others, for whoever takes them to the next session
+      // it waits with the others, to be taken to the next session
       assert.strictEqual((yield* queue.add(source("a"))).error, over)
       assert.strictEqual(names((yield* queue.contents).upcoming), "ba")
     }))

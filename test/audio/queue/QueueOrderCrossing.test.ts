@@ -5,7 +5,7 @@ import * as TrackQueue from "../../../src/audio/TrackQueue.ts"
 import { shown, source } from "../FakePlayer.ts"
 import * as Deck from "./deck.ts"
 
-/** A queue that has gone on from x to a, which b has begun to cross: both are heard. */
+/** A queue that has gone on from x to a. The crossfade to b has begun, so both are heard. */
 const crossing = Effect.gen(function*() {
   const deck = yield* Deck.make(() => ({ lengthMs: 60_000, opensMs: 0 }))
   const queue = yield* TrackQueue.make(deck.player, { crossfade: "2 seconds" })
@@ -20,8 +20,8 @@ const crossing = Effect.gen(function*() {
   return { deck, queue, b: ids[2] ?? 0 }
 })
 
-describe("a queue in which two entries cross", () => {
-  it.effect("goes on with the one that is heard, whatever is put before it meanwhile", () =>
+describe("a queue during a crossfade", () => {
+  it.effect("goes on with the track that fades in, whatever is inserted before it meanwhile", () =>
     Effect.gen(function*() {
       for (const isSkipped of [false, true]) {
         const { deck, queue } = yield* crossing
@@ -36,7 +36,7 @@ describe("a queue in which two entries cross", () => {
       }
     }))
 
-  it.effect("silences both when it is stopped", () =>
+  it.effect("silences both tracks when it is stopped", () =>
     Effect.gen(function*() {
       const { deck, queue } = yield* crossing
       yield* queue.stop
@@ -45,7 +45,7 @@ describe("a queue in which two entries cross", () => {
       yield* queue.awaitIdle
     }))
 
-  it.effect("goes back to what was played before both", () =>
+  it.effect("goes back to the track before both", () =>
     Effect.gen(function*() {
       const { deck, queue } = yield* crossing
       assert.strictEqual((yield* queue.back)?.name, "x")
@@ -53,7 +53,7 @@ describe("a queue in which two entries cross", () => {
       assert.strictEqual(deck.open(), 1)
     }))
 
-  it.effect("silences the one that comes up when it is taken out", () =>
+  it.effect("silences the track that fades in if it is removed", () =>
     Effect.gen(function*() {
       const { b, deck, queue } = yield* crossing
       assert.isTrue(yield* queue.remove(b))

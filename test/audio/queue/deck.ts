@@ -5,12 +5,12 @@ import type { TrackEvent } from "../../../src/audio/track/TrackEvent.ts"
 import type * as TrackQueue from "../../../src/audio/TrackQueue.ts"
 import * as VoiceError from "../../../src/VoiceError.ts"
 
-/** What a source is, by its name: how long it is, how long it takes to open, and what becomes of it. */
+/** A source, looked up by its name: its length, how long it takes to open, and what happens to it. */
 export interface Record {
   readonly lengthMs: number
   readonly opensMs: number
   readonly says?: "fails" | "breaks" | "is empty"
-  /** Nobody knows how long it is. */
+  /** Its length is unknown. */
   readonly live?: boolean
 }
 
@@ -30,7 +30,7 @@ const stepMs = 50
 const failed = (source: string) =>
   VoiceError.make(new VoiceError.SourceFailed({ source, kind: "Failed", positionMs: 0, detail: "it is scratched" }))
 
-/** A player of tracks that cross, are sought in and paused, in steps of 50 ms of the test's clock. */
+/** A player of tracks that crossfade, seek and pause, in steps of 50 ms of the test clock. */
 export const make = Effect.fnUntraced(function*(recordOf: (name: string) => Record) {
   const all: Array<Playing> = []
 
@@ -79,7 +79,7 @@ export const make = Effect.fnUntraced(function*(recordOf: (name: string) => Reco
       }
       if (record.says === "is empty") playing.end({ _tag: "Finished" })
       else all.push(playing)
-      // the parts that a queue looks at
+      // only the parts that a queue looks at
       const track: Partial<Track> = {
         name,
         durationMs: record.live === true ? undefined : record.lengthMs,
@@ -112,9 +112,9 @@ export const make = Effect.fnUntraced(function*(recordOf: (name: string) => Reco
 
   return {
     player: { play },
-    /** Whether all that are open are so. */
+    /** Whether all open tracks are paused, or not paused. */
     are: (paused: boolean) => all.every(({ hasEnded, isPaused }) => hasEnded || isPaused === paused),
-    /** How many are open. */
+    /** How many tracks are open. */
     open: () => all.filter(({ hasEnded }) => !hasEnded).length
   }
 })

@@ -1,6 +1,6 @@
 /**
- * Whatever is asked of a queue, and whenever, and whoever waits for it no longer: what was told to have started last and not to have
- * ended is what plays, and all that is open is paused as the queue is.
+ * Invariants of a queue under random requests at random times, some of them interrupted: the track that was last
+ * reported as started and not as ended is the one that plays, and every open track is paused exactly if the queue is.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Random, Stream } from "effect"
@@ -22,7 +22,7 @@ const records: ReadonlyArray<readonly [name: string, record: Deck.Record]> = [
   ["hanging", { lengthMs: 1_000, opensMs: 3_000, says: "fails" }]
 ]
 
-/** One of them, if there is any. */
+/** One of the elements, if there are any. */
 const one = <A>(of: ReadonlyArray<A>) =>
   Effect.map(Random.nextIntBetween(0, Math.max(1, of.length), { halfOpen: true }), (i) => of[i])
 
@@ -82,7 +82,7 @@ const run = Effect.gen(function*() {
     ]
   const choices = operations.flatMap((operation) => Array.from({ length: operation[1] }, () => operation))
   const check = Effect.gen(function*() {
-    // what needs no time is done, and told
+    // everything that takes no time is done, and reported
     for (let told = -1; told < log.length;) {
       told = log.length
       for (let i = 0; i < 5; i++) yield* TestClock.adjust(0)
@@ -103,7 +103,7 @@ const run = Effect.gen(function*() {
     if ((yield* Random.nextIntBetween(0, 8)) === 0) {
       yield* Effect.forkScoped(Fiber.interrupt(asking), { startImmediately: true })
     }
-    // not always: of two at once, each is done
+    // only sometimes: concurrent requests are all carried out
     if (yield* Random.nextBoolean) {
       yield* TestClock.adjust((yield* one([0, 50, 100, 400, 1_000])) ?? 0)
       yield* check
@@ -120,8 +120,8 @@ const run = Effect.gen(function*() {
   assert.strictEqual(deck.open(), 0, log.join(", "))
 }).pipe(Effect.scoped)
 
-describe("a queue of which anything is asked at any time", () => {
-  it.effect("tells that nothing else has started than what plays", () =>
+describe("a queue under random requests at random times", () => {
+  it.effect("reports only the track that plays as started", () =>
     Effect.forEach(
       Array.from({ length: 150 }, (_, seed) => seed),
       (seed) =>

@@ -20,7 +20,7 @@ const header: Header = {
   tags: {}
 }
 
-/** How many of its elements, and of those of the lists that are made of it, were copied. */
+/** How many elements were copied from this array, and from arrays made from it. */
 let copied = 0
 class Counted<A> extends Array<A> {
   override slice(from?: number, to?: number): Array<A> {
@@ -30,18 +30,18 @@ class Counted<A> extends Array<A> {
   }
 }
 
-/** HE-AAC, of which a decoder gives twice the rate that its header tells. */
+/** HE-AAC, for which a decoder delivers twice the sample rate that the header states. */
 const heAac = readFileSync(new URL("../files/tone.he2.aac", import.meta.url))
 
 const vorbis = readFileSync(new URL("../files/chirp.vorbis.ogg", import.meta.url))
 
-/** All of it from a place on, where its header tells how much of it is sound. */
+/** All samples from a position on, with a header that states how much of it is sound. */
 const heard = (told: Partial<Header>, fromMs?: number, isBegun = true) =>
   Effect.scoped(Effect.gen(function*() {
     const packets = yield* PacketSource.open(ByteSource.memory(heAac, "it"), AdtsReader.make())
     const { pull, seek } = yield* DecodedSource.open({ ...packets, header: { ...packets.header, ...told } })
     if (fromMs !== undefined) {
-      // with its first samples it is known how many there are
+      // the first samples reveal how many there are
       if (isBegun) yield* pull
       assert.strictEqual(yield* seek?.(fromMs) ?? Effect.undefined, fromMs)
     }
@@ -54,11 +54,11 @@ const difference = (a: ReadonlyArray<number>, b: ReadonlyArray<number>): number 
   Math.sqrt(a.reduce((sum, sample, i) => sum + (sample - (b[i] ?? 0)) ** 2, 0) / a.length)
 
 describe("DecodedSource", () => {
-  it.effect("counts in samples of the header where a decoder gives twice as many", () =>
+  it.effect("counts in samples of the header even if the decoder delivers twice as many", () =>
     Effect.gen(function*() {
       const whole = yield* heard({})
       const { rate } = whole
-      // what is left out in front is left out in time, too
+      // what is trimmed at the start is trimmed in time, too
       const cut = yield* heard({ delay: rate / 10, total: 2 * rate })
       assert.strictEqual(cut.samples.length, 2 * 2 * 48_000)
       const expected = whole.samples.slice(2 * 4_800)
@@ -72,13 +72,13 @@ describe("DecodedSource", () => {
         const { samples } = yield* heard({ delay: Math.round(rate * delayMs / 1_000) }, fromMs, isBegun)
         const rest = whole.samples.slice(2 * 48 * (delayMs + fromMs))
         assert.strictEqual(samples.length, rest.length)
-        // what is decoded in front is enough for the first of it to be right
+        // enough is decoded ahead for the first samples to be right
         assert.isBelow(difference(samples.slice(0, 960), rest.slice(0, 960)), 0.001, `from ${fromMs} ms`)
         assert.isBelow(difference(samples, rest), 0.01, `from ${fromMs} ms`)
       }
     }))
 
-  it.effect("takes time for packets by their number, however many there are at once, and however short", () =>
+  it.effect("takes time in proportion to the number of packets, however many come at once and however short they are", () =>
     Effect.scoped(Effect.gen(function*() {
       const count = 20_000
       const packets = new Counted<Packet>()
@@ -110,7 +110,7 @@ describe("DecodedSource", () => {
       assert.isAtMost(copied, 2 * count)
     })))
 
-  /** Half of full scale for 20 ms, at a time. */
+  /** Half of full scale for 20 ms, beginning at the given time. */
   const loud = (atMs: number): Packet => ({
     data: new Uint8Array(960).fill(192),
     samples: 960,
@@ -133,7 +133,7 @@ describe("DecodedSource", () => {
     }
   }
 
-  /** Where in it, in milliseconds, there is sound and where there is none, from a place on, and how it ended. */
+  /** The lengths of sound and silence in milliseconds, from a position on, and how it ended. */
   const shapeOf = (source: PacketSource.PacketSource, fromMs = 0) =>
     Effect.scoped(Effect.gen(function*() {
       const { pull, seek } = yield* DecodedSource.open(source)
@@ -151,19 +151,19 @@ describe("DecodedSource", () => {
       return { shape: shape.map(({ isLoud, ms }) => `${isLoud ? "sound" : "silence"} ${ms.toFixed(2)}`), reason }
     }))
 
-  it.effect("has silence for what is missing, as long as that is, and of what is live none", () =>
+  it.effect("fills gaps with silence of the same length, except in a live source", () =>
     Effect.gen(function*() {
       for (const gapMs of [20, 2_500, 61_000]) {
         const packets = [loud(0), loud(20 + gapMs)]
         const expected = ["sound 20.00", `silence ${gapMs.toFixed(2)}`, "sound 20.00"]
         assert.deepStrictEqual(yield* shapeOf(of(packets)), { shape: expected, reason: "Done" })
-        // what is late by less than two frames may still come in time
+        // a delay of less than two frames may still be made up
         const live = gapMs === 20 ? expected : ["sound 40.00"]
         assert.deepStrictEqual(yield* shapeOf(of(packets, true)), { shape: live, reason: "Done" })
       }
     }))
 
-  it.effect("is Corrupt where more than an hour is missing, at its place in the sound", () =>
+  it.effect("is Corrupt at a gap of more than an hour, at the position of the gap", () =>
     Effect.gen(function*() {
       const source = of([...Array.from({ length: 10 }, (_, i) => loud(20 * i)), loud(3_700_000)])
       for (const fromMs of [0, 150]) {
@@ -173,12 +173,12 @@ describe("DecodedSource", () => {
       }
     }))
 
-  it.effect("is Corrupt at a packet that cannot be decoded, behind what was before it", () =>
+  it.effect("is Corrupt at a packet that cannot be decoded, after the sound before it", () =>
     Effect.scoped(Effect.gen(function*() {
       const packets = yield* PacketSource.open(ByteSource.memory(vorbis, "it"), OggReader.make())
       let count = 0
       let startMs = 0
-      /** What is no packet of sound. */
+      /** Replaces one packet with bytes that are not audio. */
       const damaged = (packet: Packet): Packet => {
         if (count++ !== 30) return packet
         startMs = packet.start / packets.header.rate * 1_000

@@ -10,7 +10,7 @@ import * as Decoders from "../../../src/audio/source/Decoders.ts"
 const bytes = new Uint8Array(readFileSync(new URL("../files/chirp.flac", import.meta.url)))
 
 describe("Decoders", () => {
-  it.live("are freed with the scope, but not while they work", () =>
+  it.live("are freed with their scope, but finish what they are decoding", () =>
     Effect.gen(function*() {
       const source = yield* PacketSource.open(ByteSource.memory(bytes, "it"), FlacReader.make())
       const packets: Array<Packet> = []
@@ -19,7 +19,7 @@ describe("Decoders", () => {
       const scope = yield* Scope.make()
       const decoder = yield* Decoders.make(source.header, "it").pipe(Scope.provide(scope))
       assert.strictEqual(Decoders.open(), before + 1)
-      // whoever waited for it has gone
+      // nobody waits for the result any more
       const decoding = decoder.decode(packets)
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual(Decoders.open(), before)

@@ -13,7 +13,7 @@ const path = (name: string) => fileURLToPath(new URL(`../files/${name}`, import.
 
 const flac = AudioSource.fromFile(path("chirp.flac"))
 
-/** Three seconds, of whole frames. */
+/** Three seconds, in whole frames. */
 const chirp = AudioSource.fromBytes(wav16(signal(48_000, 3), 48_000))
 
 const codecs = Layer.mergeAll(OpusEncoder.layer, OpusDecoder.layer)
@@ -22,7 +22,7 @@ const pcmOf = (samples: number) =>
   AudioSource.fromPcm(new Int16Array(2 * samples).fill(1_000), { channels: 2, rate: 48_000 })
 
 describe("AudioSource.encoded", () => {
-  it.live("gives the sound of a source of PCM as frames of 20 ms, with all that the source says of itself", () =>
+  it.live("encodes a PCM source to frames of 20 ms, and keeps its name, duration and tags", () =>
     Effect.gen(function*() {
       const plain = yield* collect(flac)
       const encoded = AudioSource.encoded(flac, { bitrate: 256_000 })
@@ -40,7 +40,7 @@ describe("AudioSource.encoded", () => {
       assert.isAbove(signalToNoise(heard.pcm, 3, 0, 4_800), 20)
     }).pipe(Effect.provide(codecs)))
 
-  it.live("gives everything up to the last sample, which the encoder holds back, and 2.5 ms of silence at most", () =>
+  it.live("encodes everything up to the last sample, plus at most 2.5 ms of silence", () =>
     Effect.gen(function*() {
       const lengths = [1, 119, 120, 121, 311, 312, 313, 648, 840, 841, 960, 1_271, 1_272, 1_273, 1_608, 9_600, 9_990]
       for (const application of ["audio", "lowdelay"] as const) {
@@ -60,7 +60,7 @@ describe("AudioSource.encoded", () => {
             AudioSource.decoded(AudioSource.encoded(sound, { application, bitrate: 256_000 }))
           )
           assert.strictEqual(pcm.length, whole.length)
-          // up to the 2.5 ms that the last frame and what follows have in common
+          // up to the 2.5 ms in which the last frame and its continuation overlap
           for (const [from, to] of [[-2_880, 0], [-960, 0], [-240, 0]] as const) {
             const [heard, wanted] = [pcm, whole].map((all) => all.slice(all.length + 2 * from, all.length + 2 * to))
             assert(heard !== undefined && wanted !== undefined)
@@ -73,7 +73,7 @@ describe("AudioSource.encoded", () => {
       assert.deepStrictEqual([none.frames.length, none.end], [0, "Done"])
     }).pipe(Effect.provide(codecs)))
 
-  it.live("begins anew at a place that is sought", () =>
+  it.live("starts over at the position of a seek", () =>
     Effect.gen(function*() {
       const encoded = AudioSource.encoded(chirp, { bitrate: 256_000 })
       for (const seekMs of [1_000, 1_234.5, 0]) {
@@ -84,7 +84,7 @@ describe("AudioSource.encoded", () => {
         const from = Math.round(seekMs * 48)
         assert.isAbove(signalToNoise(pcm, 3, from, 4_800), 20, `from ${seekMs} ms`)
       }
-      // behind the end as well as after it
+      // a seek beyond the end, and a seek after the end
       const again = yield* Effect.scoped(Effect.gen(function*() {
         const opened = yield* encoded.open
         const seek = opened.seek ?? (() => Effect.die("it can be sought in"))
@@ -98,14 +98,14 @@ describe("AudioSource.encoded", () => {
       assert.deepStrictEqual(again, [true, true])
     }).pipe(Effect.provide(codecs)))
 
-  it.live("leaves Opus as it is", () =>
+  it.live("leaves Opus unchanged", () =>
     Effect.gen(function*() {
       const packets = mixed(3)
       const { frames } = yield* collect(AudioSource.encoded(AudioSource.fromBytes(ogg(packets))))
       assert.deepStrictEqual(shown(frames), shown(packets))
     }).pipe(Effect.provide(codecs)))
 
-  it.live("makes one channel of both sides where that is asked for, and clips what is beyond full scale", () =>
+  it.live("mixes down to mono if requested, and clips samples beyond full scale", () =>
     Effect.gen(function*() {
       const sides = Float32Array.from({ length: 9_600 }, (_, i) => i % 2 === 0 ? 0.4 * Math.sin(i / 20) : 0)
       const opened = yield* AudioSource.encoded(AudioSource.fromPcm(sides, { channels: 2, rate: 48_000 }), {
@@ -120,7 +120,7 @@ describe("AudioSource.encoded", () => {
       for (const { data } of frames) level = levelOf(Float32Array.from(yield* decoder.decode(data)))
       assert.closeTo(level / 32_768, 0.2 * Math.SQRT1_2, 0.02)
 
-      // what is wound around would be noise
+      // samples that wrap around would be noise
       const wave = Float32Array.from({ length: 96_000 }, (_, i) => 3 * Math.sin((i >> 1) / 30))
       const loud = AudioSource.fromPcm(wave, { channels: 2, rate: 48_000 })
       const { pcm } = yield* collect(AudioSource.decoded(AudioSource.encoded(loud, { bitrate: 256_000 })))
@@ -129,7 +129,7 @@ describe("AudioSource.encoded", () => {
       assert.isBelow(levelOf(difference), 0.1)
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
-  it.live("gives what was read before a failure, and then that", () =>
+  it.live("delivers what was read before a failure, and then the failure", () =>
     Effect.gen(function*() {
       const broken = AudioSource.fromPcm(
         Stream.concat(Stream.succeed(new Int16Array(2 * 1_500)), Stream.fail(new Error("out of breath"))),
@@ -140,7 +140,7 @@ describe("AudioSource.encoded", () => {
       assert.match(message, /out of breath/)
     }).pipe(Effect.provide(codecs)))
 
-  it.live("fails as the encoder does", () =>
+  it.live("fails if the encoder cannot be made", () =>
     Effect.gen(function*() {
       const { reason } = yield* Effect.flip(AudioSource.encoded(flac, { bitrate: 1 }).open)
       assert.strictEqual(reason._tag, "CodecUnavailable")

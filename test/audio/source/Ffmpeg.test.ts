@@ -15,7 +15,7 @@ const options = {
   reconnect: Schedule.spaced("5 millis").pipe(Schedule.upTo({ times: 1 }))
 } as const
 
-/** A folder with songs of whoever runs the bot. */
+/** A folder with songs that belong to the operator of the bot. */
 const folderOf = Effect.acquireRelease(
   Effect.sync(() => {
     const folder = mkdtempSync(join(tmpdir(), "strangers-"))
@@ -27,7 +27,7 @@ const folderOf = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
 )
 
-/** A tag without anything in it, which ffmpeg passes over before it looks what a file is. */
+/** An empty tag, which ffmpeg skips before it detects a format. */
 const tag = Buffer.concat([Buffer.from("ID3\x03\0\0\0\0\0\x0a", "latin1"), Buffer.alloc(10)])
 
 const hls = (place: string) => `#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n${place}\n#EXT-X-ENDLIST\n`
@@ -37,7 +37,7 @@ const dash = (place: string) =>
   mediaPresentationDuration="PT2S"><Period><AdaptationSet mimeType="audio/mp4"><Representation id="1" bandwidth="1000"
   audioSamplingRate="48000"><BaseURL>${place}</BaseURL></Representation></AdaptationSet></Period></MPD>`
 
-/** What names other places, and is read by ffmpeg where it is let. */
+/** Files that refer to other places, and that ffmpeg would follow if allowed to. */
 const lists = (mp3: string, m4a: string): Readonly<Record<string, Uint8Array>> => ({
   "HLS behind a tag": Buffer.concat([tag, Buffer.from(hls(mp3))]),
   ffconcat: Buffer.from("ffconcat version 1.0\nfile chirp.mp3\n"),
@@ -47,8 +47,8 @@ const lists = (mp3: string, m4a: string): Readonly<Record<string, Uint8Array>> =
   "DASH that looks like an MP4": Buffer.from(`<!--free -->${dash(m4a)}`)
 })
 
-describe("what ffmpeg is shown", () => {
-  it.live("has it open nothing else, on this machine or beside it, however it came", () =>
+describe("a file given to ffmpeg", () => {
+  it.live("makes it open nothing else, local or remote, whichever way it came in", () =>
     Effect.gen(function*() {
       const folder = yield* folderOf
       const inside = yield* site(() => ({
@@ -82,7 +82,7 @@ describe("what ffmpeg is shown", () => {
       assert.deepStrictEqual(inside.asked, [])
     }).pipe(Effect.scoped), 120_000)
 
-  it.live("is a format of sound, unless the program has said which one it is", () =>
+  it.live("must be an audio format, unless the program names its format", () =>
     Effect.gen(function*() {
       const aiff = fileURLToPath(new URL("../files/chirp.alac.m4a", import.meta.url))
       const played = yield* collect(AudioSource.fromFile(aiff, options))
@@ -93,7 +93,7 @@ describe("what ffmpeg is shown", () => {
       assert.strictEqual((yield* collect(raw)).pcm.length, 96_000)
     }))
 
-  it.live("is not another thing than HLS where it is asked for again", () =>
+  it.live("must still be HLS when it is fetched again", () =>
     Effect.gen(function*() {
       const folder = yield* folderOf
       const outside = yield* site(() => ({

@@ -11,7 +11,7 @@ const path = (name: string) => fileURLToPath(new URL(`../files/${name}`, import.
 const opus = AudioSource.fromFile(path("chirp.opus.ogg"))
 const flac = AudioSource.fromFile(path("chirp.flac"))
 
-/** Leaves out every other sample, so that it is an octave higher, too. */
+/** Drops every other sample, which also raises the pitch by an octave. */
 const faster = () => {
   let odd = 0
   return (samples: Float32Array) => {
@@ -21,11 +21,11 @@ const faster = () => {
   }
 }
 
-/** The encoder's lookahead, which a source that is passed through keeps. */
+/** The encoder's lookahead, which remains in a source that is passed through. */
 const preSkip = 312
 
 describe("filters", () => {
-  it.live("get Opus as PCM, the same sound from any place on", () =>
+  it.live("receive Opus as PCM, and sound the same from any position", () =>
     Effect.gen(function*() {
       const whole = yield* collect(AudioSource.decoded(opus))
       assert.strictEqual(whole.end, "Done")
@@ -36,13 +36,13 @@ describe("filters", () => {
         assert.strictEqual(played.soughtMs, seekMs)
         const rest = whole.pcm.subarray(Math.round(seekMs * 48) * 2)
         assert.strictEqual(played.pcm.length, rest.length)
-        // the decoder has heard less before, and has caught up by the place itself
+        // the decoder has heard less before, and has caught up by the position itself
         const difference = levelOf(played.pcm.map((sample, i) => sample - (rest[i] ?? 0)))
         assert.isBelow(difference / levelOf(rest), 0.02, `from ${seekMs} ms`)
       }
     }).pipe(Effect.provide(OpusDecoder.layer)))
 
-  it.live("leave PCM to the filter as it is, in pieces of its own", () =>
+  it.live("receive PCM unchanged, in the chunks of its source", () =>
     Effect.gen(function*() {
       const plain = yield* collect(flac)
       const halved = yield* collect(AudioSource.mapPcm(flac, () => (samples) => samples.map((sample) => sample / 2)))
@@ -57,7 +57,7 @@ describe("filters", () => {
       assert.strictEqual(longest.reduce((sum, length) => sum + length, 0), decoded.pcm.length)
     }).pipe(Effect.provide(OpusDecoder.layer)))
 
-  it.live("are made for each opening and after each seek, and may keep sound back", () =>
+  it.live("are created for each opening and after each seek, and may hold back samples", () =>
     Effect.gen(function*() {
       let made = 0
       const delayed = AudioSource.mapPcm(flac, () => {
@@ -82,7 +82,7 @@ describe("filters", () => {
       assert.strictEqual(made, 3)
     }).pipe(Effect.provide(OpusDecoder.layer)))
 
-  it.live("that change the speed leave durations and seeks to the source", () =>
+  it.live("that change the speed keep durations and positions in source time", () =>
     Effect.gen(function*() {
       const plain = yield* collect(flac)
       for (const source of [flac, opus]) {
@@ -95,7 +95,7 @@ describe("filters", () => {
         assert.strictEqual(sought.soughtMs, 400)
         assert.closeTo(sought.pcm.length, (whole.pcm.length - 96 * 400) / 2, 4)
       }
-      // what a filter gives to another one is Opus no more, and counts as before
+      // chained filters work on PCM, and their speeds multiply
       const { durationMs, speed } = yield* AudioSource.mapPcm(
         AudioSource.mapPcm(flac, faster, { speed: 2 }),
         () => (samples) => samples,
@@ -109,7 +109,7 @@ describe("filters", () => {
       }
     }).pipe(Effect.scoped, Effect.provide(OpusDecoder.layer)))
 
-  it.effect("want as much of their source before it begins as that wants itself", () =>
+  it.effect("want the same lead as their source", () =>
     Effect.gen(function*() {
       const opened = { durationMs: undefined, tags: {}, leadMs: 120, pull: Cause.done(), seek: undefined }
       const sources: ReadonlyArray<AudioSource.AudioSource> = [

@@ -4,14 +4,14 @@ import * as AudioSource from "../../../src/audio/AudioSource.ts"
 import { mixed, ogg } from "../samples.ts"
 
 describe("readFrames", () => {
-  it.effect("gives all frames of a source", () =>
+  it.effect("returns all frames of a source", () =>
     Effect.gen(function*() {
       const packets = mixed(1)
       const frames = yield* AudioSource.readFrames(AudioSource.fromBytes(ogg(packets)))
       assert.deepStrictEqual(frames.map(({ data, samples }) => ({ data, samples })), packets)
     }))
 
-  it.effect("fails for what would have to be encoded, and as the source does", () =>
+  it.effect("fails for PCM, which would have to be encoded, and if the source fails", () =>
     Effect.gen(function*() {
       const pcm = yield* Effect.flip(AudioSource.readFrames(AudioSource.silence("1 second")))
       assert.strictEqual(pcm.reason._tag, "Unsupported")

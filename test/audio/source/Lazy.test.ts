@@ -16,7 +16,7 @@ class Catalogue extends Context.Service<Catalogue, { readonly find: Effect.Effec
 ) {}
 
 describe("AudioSource.unwrap", () => {
-  it.effect("finds its source at each opening, with what that needs", () =>
+  it.effect("finds its source at each opening, with the services that this requires", () =>
     Effect.gen(function*() {
       let found = 0
       const catalogue = Layer.succeed(Catalogue, {
@@ -30,7 +30,7 @@ describe("AudioSource.unwrap", () => {
       }
     }))
 
-  it.effect("leaves what was opened for it to the scope of the opening", () =>
+  it.effect("releases what its effect acquired when the opening's scope closes", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
       const lazy: AudioSource.AudioSource = AudioSource.unwrap(Effect.as(
@@ -41,7 +41,7 @@ describe("AudioSource.unwrap", () => {
       assert.deepStrictEqual(log, ["open", "played", "closed"])
     }))
 
-  it.effect("fails with what it fails with, as a failure of the source, and tells no secret", () =>
+  it.effect("fails with the failure of its effect as that of the source, without secrets", () =>
     Effect.gen(function*() {
       const gone = VoiceError.make(
         new VoiceError.SourceFailed({ source: "x", kind: "NotFound", positionMs: 0, detail: "it is gone" })
@@ -60,7 +60,7 @@ describe("AudioSource.unwrap", () => {
       assert.deepInclude((yield* Effect.flip(broken.open)).reason, { source: "inner", kind: "Empty" })
     }).pipe(Effect.scoped))
 
-  it.effect("is run anew for a seek, and one that cannot be found then leaves the track as it is", () =>
+  it.effect("runs again for a seek, and leaves the track as it is if it fails then", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       let tries = 0
@@ -78,7 +78,7 @@ describe("AudioSource.unwrap", () => {
       assert.strictEqual(tries, 3)
     }))
 
-  it.effect("fails the track, and not who plays it, where it dies", () =>
+  it.effect("fails the track, not its caller, if its effect dies", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const thrown = [new Error("no such song"), undefined, new Error("not at https://host/a?token=secret")]
@@ -103,26 +103,26 @@ describe("AudioSource.unwrap", () => {
     }))
 
   for (const file of ["chirp.opus.ogg", "chirp.opus.webm", "chirp.flac", "chirp.mp3"]) {
-    it.live(`is run anew where its URL has expired by the time the connection breaks, and goes on there: ${file}`, () =>
+    it.live(`runs again if its URL has expired when the connection breaks, and continues there: ${file}`, () =>
       Effect.gen(function*() {
         const body = readFileSync(new URL(`../files/${file}`, import.meta.url))
         const server = yield* serve({ body, cuts: [Math.round(body.length / 2), Infinity] })
         let found = 0
         const lazy = AudioSource.unwrap(Effect.sync(() => AudioSource.fromUrl(`${server.url}&at=${++found}`)))
-        // the first answers hold the sound, and in Ogg its end
+        // the first responses contain the sound and, for Ogg, its end
         server.conduct.status = [...file.endsWith(".ogg") ? [200] : [], 200, 403]
         const played = yield* collect(lazy)
         const whole = yield* collect(AudioSource.fromBytes(body))
         assert.deepStrictEqual([played.end, found], ["Done", 2], played.message)
         assert.deepStrictEqual(shown(played.frames), shown(whole.frames))
         assert.strictEqual(played.pcm.length, whole.pcm.length)
-        // a resampler that does not hear what follows is off in its last samples
+        // a resampler that lacks the following samples is off in its last ones
         const off = played.pcm.filter((sample, i) => Math.abs(sample - (whole.pcm[i] ?? NaN)) > 0.001)
         assert.isAtMost(off.length, 48)
       }))
   }
 
-  it.live("is not run anew over and over again where nothing comes of it", () =>
+  it.live("does not run again and again if that does not help", () =>
     Effect.gen(function*() {
       const body = readFileSync(new URL("../files/chirp.opus.webm", import.meta.url))
       const server = yield* serve({ body, cuts: Array.from({ length: 9 }, () => 20_000) })
@@ -133,7 +133,7 @@ describe("AudioSource.unwrap", () => {
       assert.deepStrictEqual([played.end, found], ["Unreadable", 2])
     }))
 
-  it.effect("is interrupted with its opening", () =>
+  it.effect("is interrupted when its opening is interrupted", () =>
     Effect.gen(function*() {
       let isInterrupted = false
       const hanging = AudioSource.unwrap(Effect.onInterrupt(Effect.never, () =>

@@ -19,7 +19,7 @@ describe("live", () => {
     for (let i = 0; i < 20; i++) yield* Effect.yieldNow
   })
 
-  it.effect("gives what comes, and says of itself that it is live", () =>
+  it.effect("delivers what arrives, and is marked as live", () =>
     Effect.gen(function*() {
       const { opened, queue, source } = yield* fed()
       assert.strictEqual(source.name, "station")
@@ -37,7 +37,7 @@ describe("live", () => {
       assert.deepStrictEqual(yield* source.statistics, { receivedMs: 100, droppedMs: 0, overflows: 0 })
     }))
 
-  it.effect("drops the oldest of a burst by default, and counts it", () =>
+  it.effect("drops the oldest frames of a burst by default, and counts them", () =>
     Effect.gen(function*() {
       const { opened, queue, source } = yield* fed({ buffer: "200 millis" })
       yield* Queue.offerAll(queue, packets)
@@ -46,7 +46,7 @@ describe("live", () => {
       assert.deepStrictEqual(yield* source.statistics, { receivedMs: 2000, droppedMs: 1800, overflows: 90 })
     }))
 
-  it.effect("drops the newest if that is wanted", () =>
+  it.effect("drops the newest frames if requested", () =>
     Effect.gen(function*() {
       const { opened, queue, source } = yield* fed({ buffer: "200 millis", overflow: "drop-newest" })
       yield* Queue.offerAll(queue, packets)
@@ -55,7 +55,7 @@ describe("live", () => {
       assert.strictEqual((yield* source.statistics).droppedMs, 1800)
     }))
 
-  it.effect("gives what is there before it fails", () =>
+  it.effect("delivers what has arrived before it fails", () =>
     Effect.gen(function*() {
       const frames = Stream.concat(Stream.fromIterable(packets.slice(0, 4)), Stream.fail("the line is dead"))
       const played = yield* collect(AudioSource.live(AudioSource.fromFrames(frames)))
@@ -63,7 +63,7 @@ describe("live", () => {
       assert.match(played.message, /the line is dead/)
     }))
 
-  it.effect("keeps PCM in a buffer, too", () =>
+  it.effect("buffers PCM, too", () =>
     Effect.gen(function*() {
       const source = AudioSource.live(AudioSource.tone({ frequency: 440, duration: "5 seconds" }), {
         buffer: "1 second"
@@ -75,7 +75,7 @@ describe("live", () => {
       assert.strictEqual((yield* source.statistics).droppedMs, 4000)
     }))
 
-  it.effect("keeps what a filter gives that has one array for all", () =>
+  it.effect("copies samples from a filter that reuses its array", () =>
     Effect.gen(function*() {
       const given = new Float32Array(9_600)
       let value = 0
@@ -86,7 +86,7 @@ describe("live", () => {
       assert.deepStrictEqual([0, 1, 2, 3, 4].map((at) => pcm[at * 9_600]), [0, 1, 2, 3, 4])
     }).pipe(Effect.provide(OpusDecoder.layer)))
 
-  it.effect("keeps the last of a burst that comes in one piece longer than the buffer", () =>
+  it.effect("keeps the end of a single chunk that is longer than the buffer", () =>
     Effect.gen(function*() {
       const samples = Float32Array.from({ length: 480_000 }, (_, i) => i / 480_000)
       const source = AudioSource.live({
@@ -113,7 +113,7 @@ describe("live", () => {
 })
 
 describe("silence and tone", () => {
-  it.effect("are refused where they are none", () =>
+  it.effect("are refused with an invalid frequency or gain", () =>
     Effect.gen(function*() {
       for (
         const options of [{ frequency: NaN }, { frequency: -1 }, { frequency: 30_000 }, { frequency: 1, gain: -1 }]
@@ -123,7 +123,7 @@ describe("silence and tone", () => {
       }
     }))
 
-  it.effect("are as long as asked for, and sought in to the sample", () =>
+  it.effect("have the requested length, and seek to the sample", () =>
     Effect.gen(function*() {
       const silence = yield* collect(AudioSource.silence("250 millis"))
       assert.deepStrictEqual([silence.end, silence.pcm.length, silence.durationMs], ["Done", 24_000, 250])
@@ -135,12 +135,12 @@ describe("silence and tone", () => {
       const sought = yield* collect(source, { seekMs: 100.25 })
       assert.strictEqual(sought.soughtMs, 100.25)
       assert.deepStrictEqual(sought.pcm, whole.pcm.subarray(2 * 4812))
-      // it comes and goes without a click
+      // it begins and ends without a click
       assert.isBelow(Math.abs(whole.pcm[2] ?? 1), 0.01)
       assert.isBelow(Math.abs(whole.pcm.at(-1) ?? 1), 0.01)
     }))
 
-  it.effect("have no end by default", () =>
+  it.effect("are endless by default", () =>
     Effect.gen(function*() {
       const played = yield* collect(AudioSource.tone({ frequency: 440 }), { limitMs: 60_000 })
       assert.deepStrictEqual([played.durationMs, played.pcm.length], [undefined, 96 * 60_000])

@@ -17,7 +17,7 @@ const headerOf = (codec: "opus" | "pcm"): Header => ({
   tags: {}
 })
 
-/** Packets of 20 ms, each with a number, of which three seconds are missing between the second and the third. */
+/** Numbered packets of 20 ms, with a gap of three seconds between the second and the third. */
 const withGap = (codec: "opus" | "pcm", live: boolean): PacketSource => {
   const packets = [0, 960, 145_920, 146_880].map((start, i): Packet => ({
     data: codec === "opus" ? Uint8Array.of(0xf8, i) : new Uint8Array(960).fill(192),
@@ -38,9 +38,9 @@ const withGap = (codec: "opus" | "pcm", live: boolean): PacketSource => {
   }
 }
 
-describe("a part that is missing", () => {
+describe("a gap in a source", () => {
   it.effect.each([[false, 3_080], [true, 80]] as const)(
-    "of a source that is live (%s) has passed already",
+    "is filled with silence unless the source is live (live: %s)",
     ([live, ms]) =>
       Effect.scoped(Effect.gen(function*() {
         const opus = yield* OpusSource.make(withGap("opus", live))

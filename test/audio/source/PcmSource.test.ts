@@ -5,7 +5,7 @@ import type { SampleFormat } from "../../../src/audio/format/Samples.ts"
 import { collect } from "../listen.ts"
 import { sampleAt, signalToNoise } from "../signal.ts"
 
-/** Both channels of the known sound, interleaved, or the left one alone. */
+/** Both channels of the known sound interleaved, or only the left one. */
 const sound = (rate: number, seconds: number, channels: 1 | 2): Float64Array => {
   const samples = new Float64Array(Math.round(rate * seconds) * channels)
   for (let i = 0; i < samples.length; i++) {
@@ -16,7 +16,7 @@ const sound = (rate: number, seconds: number, channels: 1 | 2): Float64Array => 
 
 const scaled = (samples: Float64Array, scale: number) => samples.map((sample) => Math.round(sample * scale))
 
-/** A sign, the segment, and four bits of the place in it; mu-law moves the segments by 132. */
+/** A sign bit, the segment, and four bits of position within it; mu-law shifts the segments by 132. */
 const g711 = (value: number, bias: number): number => {
   const size = Math.min(32_767, Math.round(Math.abs(value) * 32_767) + bias)
   const segment = Math.max(0, Math.floor(Math.log2(size)) - 7)
@@ -59,7 +59,7 @@ const bytesOf = (samples: Float64Array, format: SampleFormat): Uint8Array => {
 
 const cut = <A extends Uint8Array | Int16Array>(all: A, size: number): Array<A> => {
   const pieces: Array<A> = []
-  // a part of an array is one of the same kind
+  // a part of an array has the same type
   for (let i = 0; i < all.length; i += size) pieces.push(all.slice(i, i + size) as A)
   return pieces
 }
@@ -78,7 +78,7 @@ describe("fromPcm", () => {
       }))
   }
 
-  it.effect("takes numbers by their type", () =>
+  it.effect("recognizes sample formats by the array type", () =>
     Effect.gen(function*() {
       const samples = sound(48_000, 0.1, 2)
       const options = { channels: 2, rate: 48_000 }
@@ -98,7 +98,7 @@ describe("fromPcm", () => {
     }))
 
   it.effect.prop(
-    "takes pieces of any size, of samples and of bytes",
+    "accepts chunks of any size, of samples and of bytes",
     [Size],
     ([size]) =>
       Effect.gen(function*() {
@@ -121,7 +121,7 @@ describe("fromPcm", () => {
       })
   )
 
-  it.effect("plays speech of one channel at 24 kHz at its pitch, on both sides, and to the sample as long", () =>
+  it.effect("plays 24 kHz mono speech at its pitch, on both sides, with the exact length", () =>
     Effect.gen(function*() {
       const speech = Int16Array.from({ length: 24_000 }, (_, i) => 16_384 * Math.sin(2 * Math.PI * 200 * i / 24_000))
       const played = yield* collect(AudioSource.fromPcm(cut(speech, 777), { channels: 1, rate: 24_000 }))
@@ -132,7 +132,7 @@ describe("fromPcm", () => {
       }
     }))
 
-  it.effect("is sought in, where all of it is there", () =>
+  it.effect("seeks if it is given as a single array", () =>
     Effect.gen(function*() {
       const pcm = Float32Array.from(sound(44_100, 0.5, 2))
       const played = yield* collect(AudioSource.fromPcm(pcm, { channels: 2, rate: 44_100 }), { seekMs: 200 })
@@ -141,7 +141,7 @@ describe("fromPcm", () => {
       assert.isFalse((yield* collect(AudioSource.fromPcm([pcm], { channels: 2, rate: 44_100 }))).seekable)
     }))
 
-  it.effect("plays nothing, and says Truncated for a part of a sample, behind all that is whole", () =>
+  it.effect("plays nothing if empty, and is Truncated at an incomplete sample, after all complete ones", () =>
     Effect.gen(function*() {
       const options = { channels: 2, rate: 48_000 }
       assert.deepStrictEqual((yield* collect(AudioSource.fromPcm([], options))).end, "Done")
@@ -152,14 +152,14 @@ describe("fromPcm", () => {
       }
     }))
 
-  it.effect("refuses what it cannot play", () =>
+  it.effect("refuses invalid rates, channels and formats, and mixed types", () =>
     Effect.gen(function*() {
       const cases = [
         { channels: 2, rate: 0 },
         { channels: 2, rate: 44_100.5 },
         { channels: 0, rate: 48_000 },
         { channels: 9, rate: 48_000 },
-        // what a caller without types can do
+        // possible for a caller without type checks
         { channels: 2, rate: 48_000, format: "mp3" as never }
       ]
       for (const options of cases) {
@@ -172,7 +172,7 @@ describe("fromPcm", () => {
       assert.deepStrictEqual([mixed.end, mixed.pcm.length], ["Unsupported", 960])
     }))
 
-  it.effect("passes on what the stream fails with, behind the sound before it", () =>
+  it.effect("fails with the stream's failure, after the sound before it", () =>
     Effect.gen(function*() {
       const failing = Stream.concat(Stream.make(new Int16Array(1920)), Stream.fail({ _tag: "TapeTorn" }))
       const played = yield* collect(AudioSource.fromPcm(failing, { channels: 2, rate: 48_000 }))

@@ -26,9 +26,9 @@ const counted = <R>(source: AudioSource.AudioSource<R>) => {
 const frames = Array.from({ length: 20 }, (_, i) => packet(i, 3, 99))
 
 describe("AudioSource.preloaded", () => {
-  it.live("reads a source once, and plays it any number of times at the same time", () =>
+  it.live("reads a source once, and plays it any number of times simultaneously", () =>
     Effect.gen(function*() {
-      // more than there is room for at first
+      // more than its initial capacity
       const packets = mixed(5, 1_200)
       const { openings, source } = counted(AudioSource.fromBytes(ogg(packets), { name: "song" }))
       const loaded = yield* AudioSource.preloaded(source)
@@ -40,7 +40,7 @@ describe("AudioSource.preloaded", () => {
       assert.strictEqual(loaded.bytes, packets.reduce((sum, { data }) => sum + data.length + 12, 0))
     }).pipe(Effect.provide(codecs)))
 
-  it.live("encodes what is no Opus, and needs no codec after that", () =>
+  it.live("encodes PCM sources, and does not require a codec afterwards", () =>
     Effect.gen(function*() {
       const encoded = yield* collect(AudioSource.encoded(flac, { bitrate: 32_000 })).pipe(Effect.provide(codecs))
       const loaded = yield* AudioSource.preloaded(flac, { encoder: { bitrate: 32_000 } }).pipe(Effect.provide(codecs))
@@ -50,7 +50,7 @@ describe("AudioSource.preloaded", () => {
       assert.strictEqual(played.durationMs, encoded.frames.reduce((sum, { samples }) => sum + samples / 48, 0))
     }))
 
-  it.live("goes to the packet that holds a place, in milliseconds of the source", () =>
+  it.live("seeks to the packet that holds the position, in source time", () =>
     Effect.gen(function*() {
       const packets = mixed(7, 60)
       const loaded = yield* AudioSource.preloaded(AudioSource.fromFrames(packets))
@@ -71,14 +71,14 @@ describe("AudioSource.preloaded", () => {
         () => (samples) => samples.filter((_, i) => i % 4 < 2),
         { speed: 2 }
       ))
-      // a half of the second
+      // half of the second
       assert.strictEqual(twice.durationMs, 2 * 500)
       const { frames, soughtMs } = yield* collect(twice, { seekMs: 500 })
       assert.deepStrictEqual([soughtMs, frames.length], [480, 13])
       assert.strictEqual((yield* twice.open).speed, 2)
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
-  it.live("holds no more than its maximum, and stops to read there", () =>
+  it.live("holds at most `maxBytes`, and stops reading there", () =>
     Effect.gen(function*() {
       const size = 20 * 112
       const fits = yield* AudioSource.preloaded(AudioSource.fromFrames(frames), { maxBytes: size })
@@ -88,7 +88,7 @@ describe("AudioSource.preloaded", () => {
       )
       assert.deepInclude(reason, { _tag: "SourceFailed", kind: "TooLarge", source: "song", positionMs: 380 })
       assert.match(message, /more than 2239 bytes/)
-      // one that never ends, of packets of a few bytes
+      // an endless source with packets of a few bytes
       const endless = yield* Effect.flip(AudioSource.preloaded(AudioSource.silence(), { maxBytes: 5_000 }))
       assert.deepInclude(endless.reason, { kind: "TooLarge" })
       for (const maxBytes of [0, -1, 1.5, NaN, Infinity]) {
@@ -97,7 +97,7 @@ describe("AudioSource.preloaded", () => {
       }
     }).pipe(Effect.provide(codecs)))
 
-  it.live("fails as its source does, and for one that is live", () =>
+  it.live("fails if its source fails, or is live", () =>
     Effect.gen(function*() {
       const cut = AudioSource.fromBytes(ogg(frames).subarray(0, 1_500))
       const failed = yield* Effect.flip(AudioSource.preloaded(cut))

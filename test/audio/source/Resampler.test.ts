@@ -25,7 +25,7 @@ const run = (rate: number, samples: Float32Array, piece: number, channels: 1 | 2
   return whole
 }
 
-/** How far below `frequency` at full scale all that is not it lies, in dB, on the left. */
+/** The ratio in dB of a full-scale tone of `frequency` to everything else, on the left. */
 const noise = (heard: Float32Array, frequency: number): number => {
   let difference = 0
   let power = 0
@@ -61,7 +61,7 @@ const Count = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximu
 const Piece = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 2000 })))
 
 describe("Resampler", () => {
-  it.prop("is as long as what went in, whatever the pieces", [Rate, Count, Piece], ([rate, count, piece]) => {
+  it.prop("has the same duration as its input, whatever the chunks", [Rate, Count, Piece], ([rate, count, piece]) => {
     const samples = sine(rate, 200, count)
     const heard = run(rate, samples, Math.max(piece, Math.ceil(count / 40)))
     assert.strictEqual(heard.length / 2, Math.round(count * 48_000 / rate))
@@ -81,19 +81,19 @@ describe("Resampler", () => {
     [192_000, 1000],
     [44_056, 15_000],
     [47_999, 5000]
-  ])("passes from %d Hz a tone of %d Hz at its pitch and level, and adds nothing above -80 dB", (rate, frequency) => {
+  ])("from %d Hz passes a tone of %d Hz at its pitch and level, and adds nothing above -80 dB", (rate, frequency) => {
     const heard = run(rate, sine(rate, frequency, rate / 2), 1000)
     assert.isAbove(noise(heard, frequency), 80)
   })
 
   it.each([[96_000, 27_500], [96_000, 40_000], [88_200, 27_500], [192_000, 30_000], [192_000, 90_000]])(
-    "lets nothing of a tone fold back that lies above its range: from %d Hz, one of %d Hz",
+    "prevents aliasing: from %d Hz, it blocks a tone of %d Hz",
     (rate, frequency) => {
       assert.isBelow(level(run(rate, sine(rate, frequency, rate / 2), 1000)), -80)
     }
   )
 
-  it("passes 48 kHz as it is", () => {
+  it("passes 48 kHz unchanged", () => {
     const samples = sine(48_000, 1000, 5000)
     const heard = run(48_000, samples, 333)
     assert.deepStrictEqual(heard.filter((_, i) => i % 2 === 0), samples)
@@ -108,7 +108,7 @@ describe("Resampler", () => {
     }
   })
 
-  it("keeps the channels apart, and gives one channel to both sides", () => {
+  it("keeps the channels apart, and copies mono to both sides", () => {
     const samples = sine(44_100, 1000, 4410)
     const stereo = run(44_100, samples, 100)
     const mono = run(44_100, samples, 100, 1)
@@ -119,7 +119,7 @@ describe("Resampler", () => {
     }
   })
 
-  it("goes to any place to the sample, as if it had come there", () => {
+  it("seeks to any sample, with the same result as without a seek", () => {
     for (const rate of [44_100, 24_000, 96_000, 48_000]) {
       const samples = sine(rate, 333, rate / 4)
       const whole = run(rate, samples, 1000)
@@ -129,11 +129,11 @@ describe("Resampler", () => {
     }
   })
 
-  it("has both sides alike of one channel, however much of it waits, and takes no more of a piece than is told", () => {
+  it("copies mono to both sides however much is queued, and takes no more of a chunk than told", () => {
     for (const rate of [48_000, 44_100]) {
       const resampler = Resampler.make(rate, 1)
       const tone = sine(rate, 200, 5_000)
-      // of a piece that is longer, there is not room for all
+      // there is not room for all of a longer chunk
       for (let i = 0; i < 3; i++) resampler.push([tone], 4_000)
       resampler.end()
       const heard = resampler.take(48_000)
@@ -142,7 +142,7 @@ describe("Resampler", () => {
     }
   })
 
-  it("goes back behind its end, and ends again", () => {
+  it("can seek back after its end, and end again", () => {
     for (const rate of [48_000, 44_100, 24_000]) {
       const whole = (resampler: Resampler.Resampler, tone: Float32Array) => {
         const parts: Array<number> = []

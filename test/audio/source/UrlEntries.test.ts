@@ -20,7 +20,7 @@ const answers: Record<string, () => Response> = {
   "/page": () => new Response("<!doctype html>\n<a href=song.ogg>", { headers: { "content-type": "text/html" } })
 }
 
-/** What was asked for, and whether its answer is still open. */
+/** The entries of a playlist. Checks that its request was aborted afterwards. */
 const entriesOf = Effect.fnUntraced(function*(path: string, origin = "http://a.invalid") {
   const signals: Array<AbortSignal> = []
   const fetch: AudioSource.Fetch = async (url, { signal }) => {
@@ -33,7 +33,7 @@ const entriesOf = Effect.fnUntraced(function*(path: string, origin = "http://a.i
 })
 
 describe("entriesOf", () => {
-  it.effect("gives all that a playlist names of http or https, in its order", () =>
+  it.effect("returns all HTTP and HTTPS entries of a playlist, in its order", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* entriesOf("/lists/album.m3u"), [
         { url: "http://a.invalid/lists/1.ogg", title: "First" },
@@ -50,12 +50,12 @@ describe("entriesOf", () => {
       assert.deepStrictEqual(yield* entriesOf("/none.m3u"), [])
     }))
 
-  it.effect("gives nothing for what is no list of other addresses: sound, a stream of HLS, a page", () =>
+  it.effect("returns undefined for audio, HLS streams and pages", () =>
     Effect.gen(function*() {
       for (const path of ["/song.ogg", "/stream.m3u8", "/page"]) assert.isUndefined(yield* entriesOf(path), path)
     }))
 
-  it.effect("has user and password of the playlist in what lies beside it, and in nothing else", () =>
+  it.effect("keeps the user and password of the playlist for entries of the same origin only", () =>
     Effect.gen(function*() {
       const entries = yield* entriesOf("/lists/album.m3u", "http://me:secret@a.invalid")
       assert.deepStrictEqual(entries?.map(({ url }) => url), [
@@ -72,7 +72,7 @@ describe("entriesOf", () => {
       assert.deepInclude(reason, { _tag: "SourceFailed", kind: "NotFound" })
     }))
 
-  it.effect("waits half a minute for a playlist that trickles in, and no longer", () =>
+  it.effect("waits half a minute for a playlist that trickles in", () =>
     Effect.gen(function*() {
       const wanted = yield* Queue.unbounded<() => void>()
       const fetch: AudioSource.Fetch = async () =>

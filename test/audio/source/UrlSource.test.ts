@@ -22,8 +22,8 @@ const quick = { reconnect: Schedule.spaced("5 millis").pipe(Schedule.upTo({ time
 const station: Page = { body: mp3, headers: { "icy-name": "a station" } }
 
 describe("fromUrl of a playlist", () => {
-  describe("of addresses that give nothing", () => {
-    /** Which are asked until it fails; each delay is over at once. */
+  describe("with entries that deliver nothing", () => {
+    /** The paths that are requested until it fails. Each delay is skipped. */
     const askedOf = Effect.fnUntraced(function*(
       entries: ReadonlyArray<string>,
       options: Parameters<typeof AudioSource.fromUrl>[1] = {}
@@ -49,14 +49,14 @@ describe("fromUrl of a playlist", () => {
       return asked
     })
 
-    it.effect("tries them for a second and a half by default, as one that is named itself", () =>
+    it.effect("tries them four times by default, like a single address", () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* askedOf(["dead"]), ["list.m3u", "dead", "dead", "dead", "dead"])
         const round = ["dead", "missing", "busy"]
         assert.deepStrictEqual(yield* askedOf(round), ["list.m3u", ...round, ...round, ...round, ...round])
       }))
 
-    it.effect("tries them as often as others where the network is away for one of them, or as it is told", () =>
+    it.effect("tries them nine times if the network is down for one of them, or as often as the schedule says", () =>
       Effect.gen(function*() {
         const away = yield* askedOf(["dead", "away"])
         assert.strictEqual(away.filter((one) => one === "dead").length, 9)
@@ -65,7 +65,7 @@ describe("fromUrl of a playlist", () => {
       }))
   })
 
-  it.live("plays its first entry, as M3U and PLS, by a full and by a relative address", () =>
+  it.live("plays its first entry, from M3U and PLS, with an absolute or a relative address", () =>
     Effect.gen(function*() {
       const server = yield* site((url) => ({
         "/radio/full.m3u": { body: `#EXTM3U\n#EXTINF:-1,The Radio\n${url}/song.ogg?q=1\n` },
@@ -78,7 +78,7 @@ describe("fromUrl of a playlist", () => {
       }))
       const full = yield* collect(AudioSource.fromUrl(`${server.url}/radio/full.m3u`, quick))
       assert.deepStrictEqual([full.end, full.frames.length, full.live], ["Done", 151, false], full.message)
-      // what the sound says of itself counts
+      // the tags of the sound itself take precedence
       assert.deepInclude(full.tags, { title: "A Chirp" })
       const relative = AudioSource.fromUrl(`${server.url}/radio/relative.pls`, quick)
       assert.strictEqual(relative.name, "relative.pls")
@@ -86,12 +86,12 @@ describe("fromUrl of a playlist", () => {
         end: "Done",
         pcm: (yield* collect(AudioSource.fromBytes(mp3))).pcm
       })
-      // a redirect moves what is relative
+      // a redirect changes the base of relative addresses
       const moved = yield* collect(AudioSource.fromUrl(`${server.url}/elsewhere`, quick))
       assert.deepStrictEqual([moved.end, server.asked.at(-1)], ["Done", "/radio/plain"])
     }))
 
-  it.live("plays what is named by bare lines in plain text, by its name, and what is named in XML", () =>
+  it.live("plays entries of plain text lists, recognized by file name, and of XML lists", () =>
     Effect.gen(function*() {
       const track = `<track><title>${"T".repeat(600)}</title><location>song.ogg</location></track>`
       const server = yield* site(() => ({
@@ -109,7 +109,7 @@ describe("fromUrl of a playlist", () => {
       assert.match(none.message, /it is a playlist \(ASX\) without http or https entries/)
     }))
 
-  it.live("has the title of the entry where the sound has none", () =>
+  it.live("takes the entry's title if the sound has none", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({
         "/list": { body: "#EXTM3U\n#EXTINF:-1,The Radio\nwav" },
@@ -119,19 +119,19 @@ describe("fromUrl of a playlist", () => {
       assert.deepInclude(opened.tags, { title: "The Radio" })
     }).pipe(Effect.scoped))
 
-  it.live("seeks in its entry, and leaves no connection behind", () =>
+  it.live("skips entries that fail, is not seekable without ranges, and leaves no connection open", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({
         "/list": { body: "http://127.0.0.1:1/x\nfile:///etc/passwd\nsong\n" },
         "/song": { body: song, headers: { "content-length": `${song.length}` } }
       }))
-      // the server has no ranges
+      // the server does not support ranges
       const played = yield* collect(AudioSource.fromUrl(`${server.url}/list`, quick), { limitMs: 500 })
       assert.deepStrictEqual([played.end, played.seekable], ["Done", false], played.message)
       while (server.open() > 0) yield* Effect.sleep("10 millis")
     }))
 
-  it.live("goes on to the next entry where one cannot be opened, and never to what is not HTTP", () =>
+  it.live("moves on to the next entry if one cannot be opened, and ignores entries that are not HTTP", () =>
     Effect.gen(function*() {
       const server = yield* site((url) => ({
         "/list.m3u": {
@@ -148,7 +148,7 @@ describe("fromUrl of a playlist", () => {
       assert.deepStrictEqual(server.asked, ["/list.m3u", "/missing", "/page", "/empty", "/busy", "/song"])
     }))
 
-  it.live("tries all of its entries again by the schedule, where that may help", () =>
+  it.live("retries all of its entries by the schedule, if that can help", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({
         "/list": { body: "#EXTM3U\na\nb\n" },
@@ -171,7 +171,7 @@ describe("fromUrl of a playlist", () => {
       assert.notInclude(failed.message, "secret")
     }))
 
-  it.effect("asks again when the first of its entries wants to be asked", () =>
+  it.effect("tries again when the earliest `retry-after` of its entries is over", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       const asked: Array<readonly [string, number]> = []
@@ -196,7 +196,7 @@ describe("fromUrl of a playlist", () => {
       assert.deepStrictEqual(asked, [...rounds, ["5", 10]])
     }))
 
-  it.live("says what it is where it names nothing that can be played", () =>
+  it.live("says what it is if it has no playable entry", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({
         "/empty": { body: "#EXTM3U\n" },
@@ -231,18 +231,18 @@ describe("fromUrl of a playlist", () => {
       assert.strictEqual((yield* collect(AudioSource.fromUrl(`${nested.url}/1`, quick))).end, "Done")
     }))
 
-  it.live("reads no more of it than 64 KiB", () =>
+  it.live("reads at most 64 KiB of it", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({
         "/list": { body: `#EXTM3U\nsong\n${"# and so on\n".repeat(10_000)}`, isEndless: true },
         "/song": { body: song }
       }))
       yield* AudioSource.fromUrl(`${server.url}/list`, quick).open
-      // nobody holds on to a playlist while its entry plays
+      // the playlist's connection is not kept while its entry plays
       while (server.open() > 0) yield* Effect.sleep("10 millis")
     }).pipe(Effect.scoped))
 
-  it.live("joins its station again by way of the playlist, which may name another by then", () =>
+  it.live("reconnects to a station through the playlist, which may name another address by then", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({
         "/list": [{ body: "#EXTM3U\none" }, { status: 503 }, { body: "#EXTM3U\ntwo" }],
@@ -259,7 +259,7 @@ describe("fromUrl of a playlist", () => {
       assert.deepStrictEqual([live.end, live.live], ["Done", true])
     }))
 
-  it.live("says headers, user and password to the same place only", () =>
+  it.live("sends headers, user and password to the same origin only", () =>
     Effect.gen(function*() {
       const other = yield* site(() => ({ "/song": { body: song }, "/list": { body: "#EXTM3U\nsong" } }))
       const server = yield* site((url) => ({
@@ -290,7 +290,7 @@ describe("fromUrl of a playlist", () => {
       assert.isTrue(other.headers.every(({ authorization }) => authorization === undefined))
     }))
 
-  it.live("takes sound for sound, whatever its type says", () =>
+  it.live("recognizes audio, whatever its content type says", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({ "/song": { body: song, headers: { "content-type": "audio/x-mpegurl" } } }))
       assert.strictEqual((yield* collect(AudioSource.fromUrl(`${server.url}/song`, quick))).end, "Done")
@@ -326,7 +326,7 @@ const pieces = (): Record<string, Page> => {
 describe("fromUrl of HLS", () => {
   const withFfmpeg = { ...quick, ffmpeg: { command: ffmpeg } }
 
-  it.live("is played by ffmpeg, with the headers, and sought in", () =>
+  it.live("plays through ffmpeg, with the headers, and seeks", () =>
     Effect.gen(function*() {
       const server = yield* site(() => ({
         ...pieces(),
@@ -345,7 +345,7 @@ describe("fromUrl of HLS", () => {
     }))
 
   it.live(
-    "is live where its end is not there, also behind variants, and is joined again",
+    "is live if its end is not marked, also behind variants, and is reconnected",
     () =>
       Effect.gen(function*() {
         const server = yield* site(() => {
@@ -372,7 +372,7 @@ describe("fromUrl of HLS", () => {
       })
   )
 
-  it.live("opens nothing of this machine", () =>
+  it.live("opens no local files", () =>
     Effect.gen(function*() {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "hls-"))),
@@ -389,7 +389,7 @@ describe("fromUrl of HLS", () => {
       assert.strictEqual(played.end, "Failed")
     }).pipe(Effect.scoped))
 
-  it.live("says what is needed where there is no ffmpeg, and leaves the turn to the next entry", () =>
+  it.live("says that ffmpeg is needed if it is missing, and moves on to the next entry", () =>
     Effect.gen(function*() {
       const hls = { body: "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\na.ts\n" }
       const server = yield* site(() => ({
@@ -413,8 +413,8 @@ describe("fromUrl of HLS", () => {
     }))
 })
 
-describe("a playlist that is no URL", () => {
-  it.live("says what it is, and who plays it, whether there is ffmpeg or not", () =>
+describe("a playlist that is not opened by URL", () => {
+  it.live("says what it is and what plays it, with or without ffmpeg", () =>
     Effect.gen(function*() {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "list-"))),

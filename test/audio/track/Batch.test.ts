@@ -3,11 +3,11 @@ import * as Batch from "../../../src/audio/track/Batch.ts"
 import * as PcmRing from "../../../src/mixer/PcmRing.ts"
 import * as FrameRing from "../../../src/ring/FrameRing.ts"
 
-/** So many samples, each of which has its number on both sides. */
+/** The given number of samples, each with its index on both sides. */
 const numbered = (count: number) => Float32Array.from({ length: count * 2 }, (_, i) => i >> 1)
 
 describe("a batch of samples", () => {
-  it("gives what lies between two places of it", () => {
+  it("writes what lies between two positions", () => {
     const ring = PcmRing.make(100)
     const batch = new Batch.PcmBatch(ring, 100, numbered(10))
     assert.strictEqual(batch.skip(3), 0)
@@ -21,13 +21,13 @@ describe("a batch of samples", () => {
     assert.deepStrictEqual(read.slice(0, 8), numbered(7).slice(6))
   })
 
-  it("is passed over on from where it is", () => {
+  it("skips further from its current position", () => {
     const batch = new Batch.PcmBatch(PcmRing.make(100), 100, numbered(10))
     assert.deepStrictEqual([batch.skip(3), batch.skip(4), batch.samples()], [0, 0, 3])
     assert.deepStrictEqual([batch.skip(5), batch.isOver()], [2, true])
   })
 
-  it("gives nothing where all of it lies before, and no more than there is room for", () => {
+  it("has nothing left if it lies before the position, and writes no more than there is room for", () => {
     const ring = PcmRing.make(1)
     const all = new Batch.PcmBatch(ring, 1, numbered(10))
     assert.strictEqual(all.skip(25), 15)
@@ -38,7 +38,7 @@ describe("a batch of samples", () => {
     assert.match(new Batch.PcmBatch(ring, 1, new Float32Array(3)).problem() ?? "", /cannot belong to two channels/)
   })
 
-  it("keeps what is left of it, whatever becomes of the memory that it was given in", () => {
+  it("keeps its remaining samples, even if the memory that it was given changes", () => {
     const ring = PcmRing.make(100)
     const samples = numbered(10)
     const batch = new Batch.PcmBatch(ring, 100, samples)
@@ -60,7 +60,7 @@ describe("a batch of frames", () => {
     return { ring, batch: new Batch.OpusBatch(ring, 1_000, frames) }
   }
 
-  it("gives whole frames: the one that holds its beginning, and those that end by its end", () => {
+  it("writes whole frames: from the one that holds the start to those that end by the limit", () => {
     const { batch, ring } = make(960, 480, 960, 960)
     assert.strictEqual(batch.skip(1_000), 40)
     assert.strictEqual(batch.samples(), 480 + 2 * 960)
@@ -71,13 +71,13 @@ describe("a batch of frames", () => {
     assert.strictEqual(ring.bufferedMs(), 30)
   })
 
-  it("is passed over on from where it is", () => {
+  it("skips further from its current position", () => {
     const { batch } = make(960, 480, 480, 960)
     assert.deepStrictEqual([batch.skip(1_000), batch.skip(480), batch.samples()], [40, 0, 480 + 960])
     assert.deepStrictEqual([batch.skip(5_000), batch.isOver()], [5_000 - 480 - 960, true])
   })
 
-  it("gives nothing of a frame that ends where it begins", () => {
+  it("does not keep a frame that ends at the start", () => {
     const { batch } = make(960, 480, 960)
     assert.strictEqual(batch.skip(960), 0)
     assert.strictEqual(batch.samples(), 480 + 960)
@@ -86,7 +86,7 @@ describe("a batch of frames", () => {
     assert.isTrue(all.isOver())
   })
 
-  it("keeps what is left of it, whatever becomes of the memory that it was given in", () => {
+  it("keeps its remaining frames, even if the memory that it was given changes", () => {
     const ring = FrameRing.make()
     const data = Uint8Array.of(0xfc, 1)
     const batch = new Batch.OpusBatch(ring, 1_000, [{ data: Uint8Array.of(0xfc, 0), samples: 480 }, {
@@ -103,7 +103,7 @@ describe("a batch of frames", () => {
     assert.deepStrictEqual(read, Uint8Array.of(0xfc, 1))
   })
 
-  it("has nothing left where its first frame is too long", () => {
+  it("has nothing left if its first frame exceeds the limit", () => {
     const { batch } = make(960)
     batch.limit(959)
     assert.isTrue(batch.isOver())
@@ -112,7 +112,7 @@ describe("a batch of frames", () => {
     assert.strictEqual(exact.samples(), 960)
   })
 
-  it("stops at what is no Opus, and says so", () => {
+  it("stops at a frame that is not Opus, and reports it", () => {
     for (const wrong of [0, -120, 100, 5_880]) {
       const { batch, ring } = make(960, wrong, 960)
       assert.isUndefined(batch.problem())

@@ -8,7 +8,7 @@ import type { Pass, Reading } from "../../../src/audio/track/Reading.ts"
 import * as FakeConnection from "../FakeConnection.ts"
 import { frameOf, liveOf, play, sourceOf } from "../numbers.ts"
 
-/** What a fiber came to, or that it still waits. */
+/** The result of a fiber, or "waits" if there is none yet. */
 const told = <A, E>(fiber: Fiber.Fiber<A, E>) =>
   Effect.sync(() => {
     const exit = fiber.pollUnsafe()
@@ -18,7 +18,7 @@ const told = <A, E>(fiber: Fiber.Fiber<A, E>) =>
 const wait = (track: Track, positionMs: number) =>
   Effect.forkScoped(track.reached(positionMs), { startImmediately: true })
 
-/** All that is told from now on. */
+/** Everything that is reported from now on. */
 const listen = Effect.fnUntraced(function*(track: Track, interval: number) {
   const all: Array<number> = []
   const fiber = yield* track.every(interval).pipe(
@@ -28,7 +28,7 @@ const listen = Effect.fnUntraced(function*(track: Track, interval: number) {
   return { all, fiber }
 })
 
-/** Plays until a fiber has an answer, and says where the track is then. */
+/** Plays until a fiber has a result, and returns the position of the track then. */
 const playUntil = <A, E>(
   fake: Effect.Success<typeof FakeConnection.make>,
   track: Track,
@@ -40,7 +40,7 @@ const playUntil = <A, E>(
   })
 
 describe("marks on a track", () => {
-  it.effect("are reached when so much was sent, within a frame", () =>
+  it.effect("are reached within two frames once the position was sent", () =>
     Effect.gen(function*() {
       for (const mark of [20, 1_000, 1_010, 2_345, 3_980]) {
         const fake = yield* FakeConnection.make
@@ -53,7 +53,7 @@ describe("marks on a track", () => {
       }
     }))
 
-  it.effect("are reached with the first frame where they are at the start, and with the last at the end", () =>
+  it.effect("are reached with the first frame if they precede it, and with the last one at the end", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(20), { from: 100 })
@@ -66,12 +66,12 @@ describe("marks on a track", () => {
       assert.isTrue(yield* told(start))
       yield* play(fake, 20)
       assert.isTrue(yield* told(end))
-      // an end is one for whoever asks afterwards
+      // the end also counts as reached for later callers
       assert.isTrue(yield* track.reached(400))
       assert.isFalse(yield* track.reached(401))
     }))
 
-  it.effect("are not reached where the track ends before", () =>
+  it.effect("are not reached if the track ends before them", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(200), { until: "2 seconds" })
@@ -86,7 +86,7 @@ describe("marks on a track", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(empty.every(1_000)), [])
     }))
 
-  it.effect("wait while it is paused, and while its source has nothing", () =>
+  it.effect("wait while the track is paused, and while its source has nothing", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const queue = yield* Queue.unbounded<OpusFrame>()
@@ -107,7 +107,7 @@ describe("marks on a track", () => {
       assert.isTrue(yield* told(second))
     }))
 
-  it.effect("are reached by a seek over them, with what is sent there, and wait after one back", () =>
+  it.effect("are reached by a seek past them once something is sent there, and wait after a seek back", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(500))
@@ -120,7 +120,7 @@ describe("marks on a track", () => {
       assert.strictEqual(yield* told(jumped), "waits")
       yield* track.resume
       assert.closeTo(yield* playUntil(fake, track, jumped), 5_040, 20)
-      // what was sent before the seek counts, though nobody has looked at it
+      // what was sent before the seek counts, even though nobody has checked it
       const last = yield* wait(track, (yield* track.position) + 20)
       yield* fake.step
       yield* track.seek(0)
@@ -134,12 +134,12 @@ describe("marks on a track", () => {
       assert.isTrue(yield* told(back))
     }))
 
-  it.effect("are reached in the pass that comes to them, at its very end too", () =>
+  it.effect("are reached in the pass that comes to them, even at its very end", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(200), { from: "1 second", until: "2 seconds", loop: 3 })
       const [last, never] = [yield* wait(track, 2_000), yield* wait(track, 2_020)]
-      // asking where it is does not make anybody miss anything
+      // querying the position makes nobody miss a mark
       for (let i = 0; i < 52; i++) yield* Effect.andThen(play(fake, 1), track.position)
       assert.isTrue(yield* told(last))
       const again = yield* wait(track, 1_500)
@@ -148,7 +148,7 @@ describe("marks on a track", () => {
       assert.isFalse(yield* Fiber.join(never))
     }))
 
-  it.effect("are not reached, and none is told, where a track was stopped before its source was open", () =>
+  it.effect("are not reached, and no position is reported, if the track was stopped before its source was open", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -161,7 +161,7 @@ describe("marks on a track", () => {
       assert.deepStrictEqual(yield* told(places), [])
     }))
 
-  it.effect("are refused where they are none", () =>
+  it.effect("are refused if they are invalid", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(10))
@@ -175,8 +175,8 @@ describe("marks on a track", () => {
     }))
 })
 
-describe("the places that a track tells", () => {
-  it.effect("are the multiples of an interval, to its end", () =>
+describe("the positions that a track reports", () => {
+  it.effect("are the multiples of an interval, up to the end", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(155))
@@ -188,11 +188,11 @@ describe("the places that a track tells", () => {
       yield* Fiber.join(late.fiber)
       assert.deepStrictEqual(seconds.all, [0, 1_000, 2_000, 3_000])
       assert.deepStrictEqual(odd.all, Array.from({ length: 10 }, (_, i) => i * 333.3))
-      // where it was is told as well
+      // the last position that was passed is reported as well
       assert.deepStrictEqual(late.all, [1_500, 2_000, 2_500, 3_000])
     }))
 
-  it.effect("are one for each frame at most", () =>
+  it.effect("are at most one for each frame", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(30))
@@ -202,7 +202,7 @@ describe("the places that a track tells", () => {
       assert.deepStrictEqual(all, Array.from({ length: 30 }, (_, i) => 20 + i * 20))
     }))
 
-  it.effect("begin anew in each pass", () =>
+  it.effect("start over in each pass", () =>
     Effect.gen(function*() {
       for (const times of [1, 7]) {
         const fake = yield* FakeConnection.make
@@ -211,7 +211,7 @@ describe("the places that a track tells", () => {
         yield* play(fake, 30 * (times + 1) + 10)
         yield* Fiber.join(fiber)
         assert.deepStrictEqual(all, Array.from({ length: times + 1 }, () => [500, 750, 1_000]).flat())
-        // an interval that the pass is shorter than
+        // an interval longer than the pass
         const other = yield* FakeConnection.make
         const short = yield* other.play(sourceOf(30), { loop: times, buffer: 120 })
         const starts = yield* listen(short, 10_000)
@@ -223,7 +223,7 @@ describe("the places that a track tells", () => {
       }
     }))
 
-  it.effect("go on behind where it was sought, and miss none when it is told to loop", () =>
+  it.effect("continue after the target of a seek, and miss none if the track is set to loop", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(200))
@@ -245,7 +245,7 @@ describe("the places that a track tells", () => {
       )
     }))
 
-  it.effect("are in the frame with which it begins, though that is found late", () =>
+  it.effect("begin with the start of the first frame, even if that comes late", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const slow: AudioSource = {
@@ -263,7 +263,7 @@ describe("the places that a track tells", () => {
       assert.deepStrictEqual(all, [1_000, 1_500])
     }))
 
-  it.effect("keep the last of them for who is slow", () =>
+  it.effect("are limited to the last 64 for a slow consumer", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(200))
@@ -280,8 +280,8 @@ describe("the places that a track tells", () => {
     }))
 })
 
-describe("when marks are looked at", () => {
-  /** A reading that is heard as time passes, and how often it was asked. */
+describe("checks for marks", () => {
+  /** A reading that is heard as time passes, with a count of how often it was asked for its position. */
   const rig = Effect.fnUntraced(function*(first: Partial<Pass> = {}, pace = 1) {
     const clock = yield* Clock.Clock
     const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -310,7 +310,7 @@ describe("when marks are looked at", () => {
     return { counts, marks, pass20, reading, state }
   })
 
-  it.effect("is nothing while nobody waits, and little until it is time", () =>
+  it.effect("do not take place while nobody waits, and rarely until the mark is near", () =>
     Effect.gen(function*() {
       const { counts, marks, pass20, state } = yield* rig()
       yield* pass20(500)
@@ -333,7 +333,7 @@ describe("when marks are looked at", () => {
       assert.strictEqual(counts.asked, asked)
     }))
 
-  it.effect("is nothing any more when who hears of places has left", () =>
+  it.effect("stop once the consumer of positions has left", () =>
     Effect.gen(function*() {
       const { counts, marks, pass20 } = yield* rig()
       const fiber = yield* Effect.forkScoped(Stream.runDrain(marks.every(100)), { startImmediately: true })
@@ -344,7 +344,7 @@ describe("when marks are looked at", () => {
       assert.strictEqual(counts.asked, asked)
     }))
 
-  it.effect("follows the speed of the source", () =>
+  it.effect("follow the speed of the source", () =>
     Effect.gen(function*() {
       const { marks, pass20 } = yield* rig({ positionMs: 1_000, speed: 2 })
       const fiber = yield* Effect.forkScoped(marks.reached(3_000), { startImmediately: true })
@@ -354,7 +354,7 @@ describe("when marks are looked at", () => {
       assert.isTrue(yield* told(fiber))
     }))
 
-  it.effect("is in time for what is played faster", () =>
+  it.effect("are in time for a track that plays faster", () =>
     Effect.gen(function*() {
       const { marks, pass20 } = yield* rig({}, 2)
       const fiber = yield* Effect.forkScoped(marks.reached(10_000), { startImmediately: true })
@@ -364,7 +364,7 @@ describe("when marks are looked at", () => {
       assert.isTrue(yield* told(fiber))
     }))
 
-  it.effect("takes a sum of fractions for what it stands for", () =>
+  it.effect("tolerate the rounding errors of fractional positions", () =>
     Effect.gen(function*() {
       const third = 1_000 / 3
       const { marks, pass20, state } = yield* rig({ positionMs: third + third + third + 1e-9 })
@@ -381,7 +381,7 @@ describe("when marks are looked at", () => {
       assert.deepStrictEqual(places, [1_000])
     }))
 
-  it.effect("misses nothing of a pass that begins between two looks", () =>
+  it.effect("miss nothing in a pass that begins between two of them", () =>
     Effect.gen(function*() {
       const next: Pass = { atMs: 300, positionMs: 0, speed: 1, next: undefined }
       const { marks, state } = yield* rig({ next })
@@ -397,12 +397,12 @@ describe("when marks are looked at", () => {
       assert.deepStrictEqual(places, [0, 100, 200, 300, 0, 100])
     }))
 
-  it.effect("is in time for packets that are long", () =>
+  it.effect("are in time for long packets", () =>
     Effect.gen(function*() {
       const { marks, state } = yield* rig()
       state.heardMs = 120
       yield* TestClock.adjust(118)
-      // at the end of its time: the next one is sent at once
+      // at the end of a packet's time: the next one is sent right away
       const fiber = yield* Effect.forkScoped(marks.reached(1_000), { startImmediately: true })
       for (let packets = 2; packets <= 9; packets++) {
         assert.strictEqual(yield* told(fiber), "waits")
@@ -412,14 +412,14 @@ describe("when marks are looked at", () => {
       assert.isTrue(yield* told(fiber))
     }))
 
-  it.effect("is nothing while it is paused, once what is mixed already was heard", () =>
+  it.effect("stop during a pause, once what was already mixed has been heard", () =>
     Effect.gen(function*() {
       const { counts, marks, pass20, state } = yield* rig()
       const fiber = yield* Effect.forkScoped(marks.reached(200), { startImmediately: true })
       yield* pass20(4)
       state.paused = true
       marks.wake()
-      // as late as it may be mixed ahead
+      // as late as it may have been mixed ahead
       const next = yield* Effect.forkScoped(marks.reached(240), { startImmediately: true })
       yield* pass20(28)
       assert.strictEqual(yield* told(fiber), "waits")

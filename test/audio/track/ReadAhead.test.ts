@@ -7,7 +7,7 @@ const base = { durationMs: undefined, tags: {}, pull: Cause.done() }
 const opus: OpenSource = { ...base, format: "opus", channels: 2 }
 const pcm: OpenSource = { ...base, format: "pcm" }
 
-/** What is there before it begins, and what is read ahead then. */
+/** How much must be there before playback begins, and how much is read ahead then. */
 const ofSource = (
   source: OpenSource,
   wanted: Partial<ReadAhead.Wanted> = {},
@@ -20,8 +20,8 @@ const ofSource = (
   return [passedMs, ReadAhead.bufferMs(source, all, start, pace, heldMs)]
 }
 
-describe("what is read ahead", () => {
-  it("fits the source where nobody says how much", () => {
+describe("the amount that is read ahead", () => {
+  it("fits the kind of source by default", () => {
     assert.deepStrictEqual(ofSource(opus), [200, 1_000])
     assert.deepStrictEqual(ofSource(pcm), [200, 680])
     assert.deepStrictEqual(ofSource({ ...opus, live: true }), [60, 200])
@@ -29,7 +29,7 @@ describe("what is read ahead", () => {
     assert.deepStrictEqual(ofSource({ ...pcm, leadMs: 120 }), [120, 680])
   })
 
-  it("is more of live Opus that is mixed", () => {
+  it("is larger at the start of live Opus if it is mixed", () => {
     const wanted = { bufferMs: undefined, leadMs: undefined }
     const live = ReadAhead.start({ ...opus, live: true }, wanted, 1, 0)
     assert.isTrue(live.isReady(60, { isMixed: () => false }))
@@ -39,14 +39,14 @@ describe("what is read ahead", () => {
     assert.isTrue(other.isReady(40, { isMixed: () => true }))
   })
 
-  it("is what is wanted, as far as that can be, and no less than is there before it begins", () => {
+  it("is what was requested, within limits, and at least the lead", () => {
     assert.deepStrictEqual(ofSource({ ...opus, leadMs: 120 }, { leadMs: 300, bufferMs: 2_000 }), [300, 2_000])
     assert.deepStrictEqual(ofSource(opus, { leadMs: 3_000, bufferMs: 500 }), [3_000, 3_000])
     assert.deepStrictEqual(ofSource(opus, { leadMs: 60_000 }), [10_000, 10_000])
     assert.deepStrictEqual(ofSource(opus, { leadMs: 0, bufferMs: 0 }), [0, 120])
   })
 
-  it("has room for what is there before it goes on, and for a piece more", () => {
+  it("has room for the refill, and for one more piece", () => {
     assert.deepStrictEqual(ofSource(opus, { refillMs: 0 }), [200, 1_000])
     assert.deepStrictEqual(ofSource(opus, { refillMs: 500 }), [200, 1_000])
     assert.deepStrictEqual(ofSource({ ...pcm, live: true }, { refillMs: 3_000 }), [80, 3_120])
@@ -55,16 +55,16 @@ describe("what is read ahead", () => {
     assert.strictEqual(ReadAhead.refillMs({ bufferMs: undefined, leadMs: undefined }, 2), 0)
   })
 
-  it("is as much more as it is played faster, and as is held back of it", () => {
+  it("grows with the playback speed, and with what is held back", () => {
     assert.deepStrictEqual(ofSource(opus, { leadMs: 100, bufferMs: 0 }, 2, 80), [280, 320])
     assert.deepStrictEqual(ofSource({ ...opus, live: true }, {}, 2, 80), [200, 320])
   })
 
-  it("is filled up at different times by tracks that begin together", () => {
+  it("is refilled at different times for tracks that begin together", () => {
     const shares = Array.from({ length: 20 }, ReadAhead.firstShare).toSorted((a, b) => a - b)
     assert.isAtLeast(shares[0] ?? 0, 0.25)
     assert.isAtMost(shares.at(-1) ?? 1, 0.75)
-    // 20 that are spread evenly are 25 thousandths apart
+    // 20 evenly spread tracks are 25 thousandths apart
     shares.slice(1).forEach((share, i) => assert.isAtLeast(share - (shares[i] ?? 0), 0.01))
   })
 })

@@ -6,7 +6,7 @@ import * as FrameSource from "../../../src/audio/source/FrameSource.ts"
 import * as Reading from "../../../src/audio/track/Reading.ts"
 
 describe("Reading", () => {
-  it.effect("reads ahead as far as it may and no further, and fills up what was taken", () =>
+  it.effect("reads ahead up to the buffer size and no further, and refills what was taken", () =>
     Effect.gen(function*() {
       for (const bufferMs of [200, 400, 1_000, 3_000]) {
         const frame = { data: Uint8Array.of(0xfc, 1, 2, 3), samples: 960 }
@@ -42,7 +42,7 @@ describe("Reading", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("fills up once half of it is taken, and of samples, which are fewer, once a quarter is", () =>
+  it.effect("refills Opus once half of the buffer is taken, and the smaller PCM buffer once a quarter is", () =>
     Effect.gen(function*() {
       const frame = { data: Uint8Array.of(0xfc, 1, 2, 3), samples: 960 }
       const samples = new Float32Array(1_920)
@@ -55,7 +55,7 @@ describe("Reading", () => {
       }
       const pcm: AudioSource.OpenPcm = { format: "pcm", durationMs: undefined, tags: {}, pull: Effect.succeed(samples) }
       for (const [opened, leastMs] of [[opus, 200], [pcm, 300]] as const) {
-        // the first time is another one for each, so that those that begin together are not filled up together
+        // each one refills at a different time at first, so that tracks that begin together do not refill together
         for (let i = 0; i < 5; i++) {
           const reading = Reading.make({
             clock: yield* Clock.Clock,
@@ -86,7 +86,7 @@ describe("Reading", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("fills up more often what is played faster, or of which some is taken before it is heard", () =>
+  it.effect("refills more often if it plays faster, or if some sound is taken before it is heard", () =>
     Effect.gen(function*() {
       const frame = { data: Uint8Array.of(0xfc, 1, 2, 3), samples: 960 }
       const opened: AudioSource.OpenOpus = {
@@ -127,7 +127,7 @@ describe("Reading", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.effect("has as much there before it begins as ever where it is played slower", () =>
+  it.effect("does not reduce its lead if it plays slower", () =>
     Effect.gen(function*() {
       const frame = { data: Uint8Array.of(0xfc, 1, 2, 3), samples: 960 }
       const opened: AudioSource.OpenOpus = {
@@ -163,7 +163,7 @@ describe("Reading", () => {
       assert.isTrue(isReady)
     }).pipe(Effect.scoped))
 
-  it.effect("ends where another pass has nothing, however many are wanted", () =>
+  it.effect("ends if another pass delivers nothing, however many passes remain", () =>
     Effect.gen(function*() {
       const frame = { data: Uint8Array.of(0xfc, 1), samples: 960 }
       const opened = yield* FrameSource.open<never, never>([frame], "frame")
@@ -192,11 +192,11 @@ describe("Reading", () => {
       assert.isTrue(reading.isComplete())
     }).pipe(Effect.scoped))
 
-  it.effect("is at no place behind the end of its source", () =>
+  it.effect("has no position beyond the end of its source", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       const frame = { data: Uint8Array.of(0xfc, 1), samples: 960 }
-      /** The places where it is, from frame to frame, in a source that says that it is so long. */
+      /** The positions from frame to frame, for a source that states this duration. */
       const places = Effect.fnUntraced(function*(durationMs: number, frames: number, fromMs: number, landedMs: number) {
         const open = FrameSource.open<never, never>(Array.from({ length: frames }, () => frame), "frames")
         const opened = { ...yield* open, durationMs }
@@ -224,15 +224,15 @@ describe("Reading", () => {
         }
         return at
       })
-      // the last frame is sent whole, of which the source counts 5 ms
+      // the last frame is sent whole, although only 5 ms of it count
       assert.deepStrictEqual(yield* places(45, 3, 0, 0), [0, 0, 20, 40, 45])
-      // a seek behind the end, by a source that cannot tell
+      // a seek beyond the end, with a source that cannot tell
       assert.deepStrictEqual(yield* places(45, 0, 1_000, 1_000), [45, 45])
-      // there is more than was said
+      // there is more than was stated
       assert.deepStrictEqual(yield* places(20, 3, 1_000, 1_000), [20, 20, 1_020, 1_040, 1_060])
     }).pipe(Effect.scoped))
 
-  it.effect("reads as much of a source that is faster than time as lies between its bounds", () =>
+  it.effect("reads a source that plays faster between its bounds in source time", () =>
     Effect.gen(function*() {
       const frames = Array.from({ length: 100 }, (_, i) => ({ data: Uint8Array.of(0xfc, i), samples: 960 }))
       const open = FrameSource.open<never, never>(frames, "fast")
@@ -256,7 +256,7 @@ describe("Reading", () => {
       const { media } = reading
       assert(media.format === "opus")
       assert.deepStrictEqual([media.ring.bufferedMs(), reading.positionMs()], [400, 200])
-      // 5 frames lie before the one that holds the beginning
+      // 5 frames precede the one that contains the start
       const into = new Uint8Array(2)
       media.ring.read(into, 0)
       assert.strictEqual(into[1], 5)
@@ -264,10 +264,10 @@ describe("Reading", () => {
       assert.strictEqual(reading.positionMs(), 1_000)
     }).pipe(Effect.scoped))
 
-  it.effect("is ready when as much is there as is wanted, or as the source wants", () =>
+  it.effect("is ready once the requested lead is there, or the one that the source wants", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
-      /** When it is ready, of a source that gives 20 ms of sound each 20 ms, from now on. */
+      /** When it is ready, with a source that delivers 20 ms of sound every 20 ms from now on. */
       const readyMs = Effect.fnUntraced(function*(
         format: "opus" | "pcm",
         leadMs: number | undefined,
@@ -314,19 +314,19 @@ describe("Reading", () => {
         ) {
           assert.strictEqual(yield* readyMs(format, leadMs), expected)
         }
-        // what is asked for goes before what the source wants, and makes room for itself
+        // a requested lead takes precedence over that of the source, and the buffer grows to hold it
         assert.strictEqual(yield* readyMs(format, undefined, { leadMs: 120 }), 120)
         assert.strictEqual(yield* readyMs(format, 40, { leadMs: 120 }), 40)
         assert.strictEqual(yield* readyMs(format, undefined, { live: true }), format === "opus" ? 60 : 80)
         assert.strictEqual(yield* readyMs(format, 1_500, {}, 300), 1_500)
-        // 10 seconds at most, and never more than there is
+        // at most 10 seconds, and never more than there is
         assert.strictEqual(yield* readyMs(format, Infinity, {}, undefined, 1_000), 10_000)
         assert.strictEqual(yield* readyMs(format, 400, {}, undefined, 3), 80)
       }
     }).pipe(Effect.scoped))
 
   describe("of PCM", () => {
-    /** Samples whose value is their place, in pieces of 100 ms. */
+    /** Samples whose value is their index, in chunks of 100 ms. */
     const counting = (totalMs: number, landedMs: number): AudioSource.OpenPcm => {
       let atMs = landedMs
       return {
@@ -385,7 +385,7 @@ describe("Reading", () => {
         return { reading, firstMs, values }
       })
 
-    it.effect("begins with the sample that was sought, and goes on without a hole", () =>
+    it.effect("begins with the sample at the requested position, and continues without a gap", () =>
       Effect.gen(function*() {
         const { firstMs, reading, values } = yield* read(counting(1_000, 200), 315, 200)
         assert.strictEqual(firstMs, 315)
@@ -394,16 +394,16 @@ describe("Reading", () => {
         assert.isTrue(reading.isComplete())
       }).pipe(Effect.scoped))
 
-    it.effect("is at the end of a source that is shorter than the place that was sought", () =>
+    it.effect("is at the end of a source that is shorter than the requested position", () =>
       Effect.gen(function*() {
         const { firstMs, values } = yield* read(counting(500, 0), 2_000, 0)
         assert.deepStrictEqual([firstMs, values.length], [500, 0])
-        // also where it does not say how long it is
+        // also if the source does not state its duration
         const untold = yield* read({ ...counting(500, 0), durationMs: undefined }, 2_000, 0)
         assert.deepStrictEqual([untold.reading.positionMs(), untold.values.length], [500, 0])
       }).pipe(Effect.scoped))
 
-    it.effect("ends with the sample before its end, and begins each pass at its start", () =>
+    it.effect("ends with the sample before its end, and begins each further pass at its start", () =>
       Effect.gen(function*() {
         const places = (fromMs: number, untilMs: number) =>
           Array.from({ length: (untilMs - fromMs) * 48 }, (_, i) => fromMs * 48 + i)
@@ -417,14 +417,14 @@ describe("Reading", () => {
         assert.deepStrictEqual(one.values, places(115, 330))
         assert.strictEqual(one.reading.positionMs(), 330)
         assert.isTrue(one.reading.isComplete())
-        // what comes behind the end is not asked for
+        // nothing after the end is requested
         assert.strictEqual(pulls, 4)
 
         const three = yield* read(counting(500, 0), 50, 0, 2, { againMs: 115, untilMs: 330 })
         assert.deepStrictEqual(three.values, [...places(50, 330), ...places(115, 330), ...places(115, 330)])
         assert.strictEqual(three.reading.positionMs(), 330)
 
-        // at the end of a piece, behind the end of the source, and behind its own end
+        // at the end of a chunk, beyond the end of the source, and beyond its own end
         assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 200 })).values, places(0, 200))
         assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 700 })).values, places(0, 500))
         assert.strictEqual((yield* read(counting(500, 0), 400, 0, 0, { untilMs: 200 })).firstMs, 200)
@@ -432,7 +432,7 @@ describe("Reading", () => {
         assert.deepStrictEqual([behind.firstMs, behind.values], [100, places(100, 200)])
       }).pipe(Effect.scoped))
 
-    it.effect("tells places anew in each pass", () =>
+    it.effect("starts its positions over in each pass", () =>
       Effect.gen(function*() {
         const { reading, values } = yield* read(counting(500, 0), 200, 0, 2)
         assert.strictEqual(values.length, 1_300 * 48)
@@ -441,7 +441,7 @@ describe("Reading", () => {
         assert.strictEqual(reading.positionMs(), 500)
       }).pipe(Effect.scoped))
 
-    it.effect("refuses samples that are not of two channels, and another format in the next pass", () =>
+    it.effect("fails for samples that are not stereo, and for another format in the next pass", () =>
       Effect.gen(function*() {
         const odd: AudioSource.OpenPcm = { ...counting(500, 0), pull: Effect.succeed(new Float32Array(961)) }
         const { reading } = yield* read(odd, 0, 0)

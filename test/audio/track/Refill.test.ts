@@ -9,7 +9,7 @@ describe("Refill", () => {
   const batchOf = (...numbers: ReadonlyArray<number>) =>
     new Batch.OpusBatch(ring, 1_000, numbers.map((number) => ({ data: Uint8Array.of(0xfc, number), samples: 960 })))
 
-  it("holds nothing back of what has not run dry", () => {
+  it("holds nothing back if the ring has not run dry", () => {
     const refill = Refill.make(ring, () => 1_000)
     const batch = batchOf(1)
     assert.deepStrictEqual(refill.put(batch), [batch])
@@ -17,7 +17,7 @@ describe("Refill", () => {
     assert.isUndefined(refill.next())
   })
 
-  it("holds back until there is enough, and gives it in order", () => {
+  it("holds batches back until there are enough, and returns them in order", () => {
     const refill = Refill.make(ring, () => 100)
     ring.starve()
     assert.deepStrictEqual(refill.put(batchOf(1, 2)), [])
@@ -30,7 +30,7 @@ describe("Refill", () => {
     assert.lengthOf(refill.put(batchOf(6)), 1)
   })
 
-  it("gives what it has where nothing more comes", () => {
+  it("returns what it has if nothing more comes", () => {
     const refill = Refill.make(ring, () => 1_000)
     ring.starve()
     refill.put(batchOf(1))
@@ -43,7 +43,7 @@ describe("Refill", () => {
     assert.isFalse(ring.isStarving())
   })
 
-  it("keeps what is the source's to use again", () => {
+  it("copies data that the source may reuse", () => {
     const refill = Refill.make(ring, () => 1_000)
     const data = Uint8Array.of(0xfc, 7)
     ring.starve()
@@ -55,7 +55,7 @@ describe("Refill", () => {
     assert.deepStrictEqual(into, Uint8Array.of(0xfc, 7))
   })
 
-  it("keeps samples of which a filter gives the same array each time", () => {
+  it("copies samples from a filter that reuses its array", () => {
     const samples = PcmRing.make(100)
     const refill = Refill.make(samples, () => 1_000)
     const given = new Float32Array(1_920).fill(0.5)
@@ -73,7 +73,7 @@ describe("Refill", () => {
     assert.isTrue(into.every((sample) => sample === 0.5))
   })
 
-  it("does not wait with what can never be written", () => {
+  it("does not wait with a batch that can never be written", () => {
     const refill = Refill.make(ring, () => 1_000)
     for (const samples of [0, -960, NaN, 7]) {
       ring.starve()
@@ -86,7 +86,7 @@ describe("Refill", () => {
     assert.lengthOf(odd.put(new Batch.PcmBatch(samples, 100, new Float32Array(1_921))), 1)
   })
 
-  it("is told by who takes from a ring, on the other side of it", () => {
+  it("notices starvation and recovery from the other end of the ring", () => {
     for (const ring of [FrameRing.make(), PcmRing.make(100)]) {
       const { buffer } = ring
       const other = buffer instanceof SharedArrayBuffer && "available" in ring

@@ -8,7 +8,7 @@ import * as Hearing from "../../mixer/hearing.ts"
 import { closing, frames, hear, silence } from "./heard.ts"
 
 describe("Comparison", () => {
-  it("finds nothing wrong where all is heard, closing silence or not", () => {
+  it("is intact when everything is heard, with or without closing silence", () => {
     const sent = frames(50)
     for (const heard of [hear(sent), hear([...sent, ...closing])]) {
       assert.deepStrictEqual(Comparison.compare(sent, heard), {
@@ -37,7 +37,7 @@ describe("Comparison", () => {
     }
   })
 
-  it("puts the frames of each connection in order by itself, wherever its sequence begins", () => {
+  it("sorts the frames of each connection separately, wherever its sequence numbers begin", () => {
     const sent = frames(20)
     for (const sequence of [500, 1_004, 40_000]) {
       const before = hear(sent.slice(0, 8), { sequence: 1_000 })
@@ -47,7 +47,7 @@ describe("Comparison", () => {
     }
   })
 
-  it("finds every changed frame, and does not lose the thread", () => {
+  it("finds every changed frame without losing its position", () => {
     const sent = frames(30)
     for (let changed = 0; changed < 30; changed++) {
       const heard = hear(sent)
@@ -58,7 +58,7 @@ describe("Comparison", () => {
     }
   })
 
-  it("finds repeated frames and frames of others", () => {
+  it("finds repeated frames and foreign frames", () => {
     const sent = frames(10)
     const heard = hear(sent)
     const twice = Comparison.compare(sent, [...heard.slice(0, 4), ...heard.slice(3)])
@@ -67,14 +67,14 @@ describe("Comparison", () => {
     assert.deepStrictEqual([foreign.heard, foreign.foreign, foreign.intact], [10, 1, false])
   })
 
-  it("puts frames that overtook each other into their order, across the wrap of the sequence number", () => {
+  it("sorts frames that were reordered, across the wrap of the sequence number", () => {
     const sent = frames(12)
     const heard = hear(sent, { sequence: 65_533 })
     const swapped = [2, 1, 0, 3, 5, 4, 6, 7, 8, 9, 11, 10].flatMap((i) => heard.slice(i, i + 1))
     assert.isTrue(Comparison.compare(sent, swapped).intact)
   })
 
-  it("does not count silence that bridges a stall, and counts silence of the source", () => {
+  it("ignores silence that bridges a stall, but counts silence of the source", () => {
     const sent = frames(10)
     const stalled = hear([...sent.slice(0, 5), ...closing, ...sent.slice(5)])
     assert.isTrue(Comparison.compare(sent, stalled).intact)
@@ -86,7 +86,7 @@ describe("Comparison", () => {
     assert.isTrue(Comparison.compare([{ data: silence, samples: 960 }], hear(closing)).intact)
   })
 
-  it("measures gaps and delays, whatever the frames' lengths", () => {
+  it("measures gaps and delays of frames of any length", () => {
     const sent = frames(200)
     const heard = hear(sent).map((frame, i) =>
       Object.assign(frame, { arrivalMs: frame.arrivalMs + (i === 100 ? 9 : Number(i % 4 === 1)) })
@@ -96,14 +96,14 @@ describe("Comparison", () => {
     assert.strictEqual(comparison.largestGapMs, 29)
   })
 
-  it("says no to hearing nothing", () => {
+  it("fails if nothing was heard", () => {
     const nothing = Comparison.compare(frames(3), [])
     assert.deepStrictEqual([nothing.heard, nothing.largestGapMs, nothing.delayP99Ms], [0, 0, 0])
     assert.strictEqual(Comparison.exitCode(nothing), 1)
     assert.strictEqual(Comparison.exitCode(Comparison.compare([], hear(closing))), 1)
   })
 
-  it("takes percentiles by the nearest rank", () => {
+  it("uses nearest-rank percentiles", () => {
     const values = [5, 1, 4, 2, 3]
     assert.deepStrictEqual([0, 0.2, 0.21, 0.5, 0.99, 1].map((p) => Comparison.percentile(values, p)), [
       1,
@@ -116,14 +116,14 @@ describe("Comparison", () => {
     assert.strictEqual(Comparison.percentile([], 0.5), 0)
   })
 
-  it.effect("holds what was encoded against what the source gave", () =>
+  it.effect("compares encoded audio with the samples of the source", () =>
     Effect.gen(function*() {
       const pcm = [Hearing.samplesOf(Hearing.music, 70), Hearing.samplesOf(Hearing.music, 130, 70)]
       assert.strictEqual(Comparison.framesOf(pcm), 10)
       const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ bitrate: 128_000 })
       const packets = yield* Effect.forEach(Array.from({ length: 10 }, (_, frame) => frame), (frame) =>
         encoder.encode(
-          // as the mixer does, ahead by what an encoder is behind
+          // As in the mixer, ahead by the delay of the encoder.
           Int16Array.from(
             Hearing.samplesOf(Hearing.music, 20, frame * 20 + 6.5),
             (sample) => Math.round(sample * 0x7fff)

@@ -25,7 +25,7 @@ const comparison = {
 }
 
 describe("Display", () => {
-  it("writes times", () => {
+  it("formats times", () => {
     const times = [0, 99, 100, 59_999, 62_300, 3_600_000, 36_061_900, -5].map(Display.time)
     assert.deepStrictEqual(times, [
       "0:00.0",
@@ -39,7 +39,7 @@ describe("Display", () => {
     ])
   })
 
-  it("writes a line of progress", () => {
+  it("formats a progress line", () => {
     assert.strictEqual(
       Display.progressLine(progress),
       "[#####---------------] 0:03.5 / 0:14.0  176 packets  heartbeat 1.3 ms  late p50 0.4 ms, p99 1.2 ms"
@@ -51,13 +51,13 @@ describe("Display", () => {
     assert.match(Display.progressLine({ ...progress, positionMs: 99_999 }), /^\[#{20}\] 1:39\.9/)
   })
 
-  it("cuts a line to the terminal, and draws over the one before", () => {
+  it("truncates a line to the width of the terminal, and overwrites the previous one", () => {
     assert.strictEqual(Display.progressLine(progress, 31), "[#####---------------] 0:03.5 ")
     assert.strictEqual(Display.progressLine(progress, 0), Display.progressLine(progress))
     assert.strictEqual(Display.redraw("abc"), "\rabc\u001B[K")
   })
 
-  it("sums up what went well", () => {
+  it("summarizes a successful run", () => {
     assert.strictEqual(
       Display.summary({
         comparison,
@@ -78,7 +78,7 @@ describe("Display", () => {
     )
   })
 
-  it("sums up what did not", () => {
+  it("summarizes a failed run", () => {
     const text = Display.summary({
       comparison: { ...comparison, heard: 690, foreign: 2, repeated: 1, intact: false },
       end: "failed",
@@ -105,7 +105,7 @@ describe("Display", () => {
     )
   })
 
-  it("says how the call is encrypted", () => {
+  it("describes how the call is encrypted", () => {
     const members = [UserId.make("1")]
     const membership = { epoch: 1, privacyCode: "012345678901234567890123456789", members }
     assert.strictEqual(
@@ -116,7 +116,7 @@ describe("Display", () => {
     assert.strictEqual(Display.encryptionLine({ version: 0, transitioning: false }), "Not end-to-end encrypted")
   })
 
-  it("shows how loud each is", () => {
+  it("shows the level of each speaker", () => {
     assert.strictEqual(
       Display.meterLine({ bot: -30, listener: -120 }),
       "bot [##########----------] -30 dB   listener [--------------------]   - dB"
@@ -125,7 +125,7 @@ describe("Display", () => {
     assert.strictEqual(Display.meterLine({ bot: -30 }, 11), "bot [#####")
   })
 
-  it("says what was heard of an answer", () => {
+  it("summarizes the answer that was heard", () => {
     const answer = { utterances: 1, durationMs: 3_240, noticedMs: 85.4, path: "/tmp/answer.ogg" }
     const text = (changes: Partial<Display.AnswerSummary>) =>
       Display.summary({

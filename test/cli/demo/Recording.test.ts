@@ -7,7 +7,7 @@ import { closing, frames, hear } from "./heard.ts"
 const options = { title: "a song", channels: 2 } as const
 
 describe("Recording", () => {
-  it("holds what was heard, bit for bit, in the order it was sent, once", () => {
+  it("contains every frame once, bit for bit, in the order in which it was sent", () => {
     const sent = [...frames(40), ...closing]
     const heard = hear(sent)
     const [a = [], b = []] = [heard.slice(10, 11), heard.slice(11, 12)]
@@ -15,7 +15,7 @@ describe("Recording", () => {
     assert.deepStrictEqual(readPackets(Recording.encode(shuffled, options), 1).slice(2), sent.map(({ data }) => data))
   })
 
-  it("has the length of what was sent, with silence where frames were lost", async () => {
+  it("is as long as what was sent, with silence in place of lost frames", async () => {
     const sent = Array.from({ length: 100 }, (_, i) => packet(i))
     const heard = hear(sent).filter((_, i) => i < 20 || i >= 60)
     const decoder = new OggOpusDecoder()
@@ -25,7 +25,7 @@ describe("Recording", () => {
     assert.strictEqual(samplesDecoded, 100 * 960 - 312)
   })
 
-  it("keeps the time over the wrap of the timestamp, and over pauses", () => {
+  it("keeps time across the wrap of the timestamp and across pauses", () => {
     const before = hear(frames(3), { timestamp: 0xffff_ff00, sequence: 65_534 })
     const after = hear(frames(1), { timestamp: 47_744, sequence: 1 })
     const positions = Recording.positioned([...before, ...after]).map(({ position }) => position)

@@ -9,7 +9,7 @@ const name = (...args: Parameters<typeof Setting.make>) => {
 }
 
 describe("Setting", () => {
-  it("is the Discord of today, unless only that of 2022 has what is wanted", () => {
+  it("is today's Discord, unless only that of 2022 has the requested mode or version", () => {
     assert.deepStrictEqual(name(undefined, undefined), ["today", 8])
     assert.deepStrictEqual(name(undefined, 9), ["today", 9])
     assert.deepStrictEqual(name(undefined, 4), ["today", 4])
@@ -19,7 +19,7 @@ describe("Setting", () => {
     assert.deepStrictEqual(name("xsalsa20_poly1305_lite", 2), ["2022", 2])
   })
 
-  it("always has what is wanted", () => {
+  it("always has the requested mode and version", () => {
     for (const mode of EncryptionMode.literals) {
       for (const version of VoiceVersion.literals) {
         const setting = Setting.make(mode, version)
@@ -31,7 +31,7 @@ describe("Setting", () => {
     assert.isUndefined(Setting.make(undefined, 9).modes)
   })
 
-  it("demands end-to-end encryption wherever the bot has it", () => {
+  it("requires end-to-end encryption whenever the bot supports it", () => {
     assert.deepStrictEqual(
       [undefined, 9, 8, 7, 4, 3].map((version) =>
         Setting.make(undefined, VoiceVersion.literals.find((v) => v === version)).e2ee

@@ -5,7 +5,7 @@ import * as Tap from "../../../src/cli/demo/Tap.ts"
 import { ogg, opusHead, packet, shown } from "../../audio/samples.ts"
 
 describe("Tap", () => {
-  it.effect("remembers what was given since the last opening, also before a failure", () =>
+  it.effect("records the frames since the last opening, even before a failure", () =>
     Effect.gen(function*() {
       const sent = Array.from({ length: 30 }, (_, i) => packet(i))
       const file = ogg(sent, { segments: 10, head: opusHead({ channels: 1 }) }).slice(0, -1)
@@ -20,7 +20,7 @@ describe("Tap", () => {
       }
     }))
 
-  it.effect("remembers PCM as it was, whatever becomes of it", () =>
+  it.effect("records PCM unchanged, even if the consumer overwrites it", () =>
     Effect.gen(function*() {
       const tap = Tap.make(AudioSource.tone({ frequency: 440, duration: "50 millis" }))
       assert.isUndefined(tap.pcm())

@@ -1,4 +1,4 @@
-/** What a listener hears of frames that come on the beat, as the emulator reports it. */
+/** The frames that a listener hears, on time, as the emulator reports them. */
 import type { HeardFrame } from "../../../src/emulator/Emulator.ts"
 import { UserId } from "../../../src/protocol/Identifier.ts"
 import { type Packet, packet } from "../../audio/samples.ts"

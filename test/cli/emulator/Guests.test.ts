@@ -4,7 +4,7 @@ import * as Guests from "../../../src/cli/emulator/Guests.ts"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
 
 describe("Guests", () => {
-  it.effect("are named by a name or an id, and are there once", () =>
+  it.effect("are found by name or id, and join only once", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guests = yield* Guests.make()
@@ -24,7 +24,7 @@ describe("Guests", () => {
       assert.deepStrictEqual((yield* discord.snapshot).voiceStates, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("stay where they are when they cannot come to where they are called", () =>
+  it.effect("stay where they are if they cannot join another channel", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guests = yield* Guests.make()
@@ -41,7 +41,7 @@ describe("Guests", () => {
       assert.lengthOf(yield* states, 1)
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("wait for nothing more when they are removed", () =>
+  it.effect("stop waiting when they are removed", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guests = yield* Guests.make()
@@ -51,7 +51,7 @@ describe("Guests", () => {
       assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("wait for nothing more when they leave", () =>
+  it.effect("stop waiting when they leave", () =>
     Effect.gen(function*() {
       const guests = yield* Guests.make()
       const { hears, participant } = yield* guests.join({ user: "ann", channel: "lobby" })

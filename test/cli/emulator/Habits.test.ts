@@ -6,7 +6,7 @@ import { today, year2022 } from "../../../src/emulator/core/Profile.ts"
 const textOf = (value: unknown) => typeof value === "string" ? value : JSON.stringify(value)
 
 describe("Habits", () => {
-  it("are all that a profile has but its name", () => {
+  it("cover every field of a profile except its name", () => {
     for (const { name: _, ...fields } of [today, year2022]) {
       const texts = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, textOf(value)]))
       assert.deepStrictEqual(Habits.read(texts), Result.succeed(fields))
@@ -20,12 +20,12 @@ describe("Habits", () => {
     )
   })
 
-  it("are those of a profile, but that the two voice events do not come at once", () => {
+  it("default to those of a profile, with a gap between the two voice events", () => {
     assert.deepStrictEqual(Habits.usual("today"), { ...today, voiceEventGapMs: 100 })
     assert.deepStrictEqual(Habits.usual("2022"), { ...year2022, voiceEventGapMs: 100 })
   })
 
-  it("that nobody has, or of another kind, are refused by name", () => {
+  it("that are unknown or have an invalid value are refused by name", () => {
     const wrong: ReadonlyArray<readonly [string, string]> = [
       ["name", "mine"],
       ["padding", "1"],

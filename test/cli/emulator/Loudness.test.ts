@@ -14,7 +14,7 @@ const packetsOf = (gain: number) =>
   )
 
 describe("Loudness", () => {
-  it.live("is the mean power, 6 dB less for half of it", () =>
+  it.live("is the mean power, 6 dB lower at half the gain", () =>
     Effect.gen(function*() {
       const [loud, half] = [yield* Loudness.of(yield* packetsOf(0.5)), yield* Loudness.of(yield* packetsOf(0.25))]
       assert.isNotNull(loud)
@@ -23,7 +23,7 @@ describe("Loudness", () => {
       assert.approximately(half, -15, 0.5)
     }))
 
-  it.live("is null for nothing, and -120 for silence", () =>
+  it.live("is null without packets, and -120 for silence", () =>
     Effect.gen(function*() {
       assert.isNull(yield* Loudness.of([]))
       assert.isNull(yield* Loudness.of([Uint8Array.of(3)]))

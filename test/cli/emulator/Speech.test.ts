@@ -8,7 +8,7 @@ import * as OpusDecoder from "../../../src/OpusDecoder.ts"
 const file = (name: string) => Path.resolve(import.meta.dirname, "../../audio/files", name)
 
 describe("Speech", () => {
-  it.live("leaves Opus as it is", () =>
+  it.live("keeps Opus packets unchanged", () =>
     Effect.gen(function*() {
       for (const name of ["chirp.opus.ogg", "chirp.opus.webm"]) {
         const frames = yield* AudioSource.readFrames(AudioSource.fromFile(file(name)))
@@ -16,7 +16,7 @@ describe("Speech", () => {
       }
     }))
 
-  it.live("encodes everything else, to its last sample", () =>
+  it.live("encodes all other formats to the last sample", () =>
     Effect.gen(function*() {
       const decoder = yield* (yield* OpusDecoder.OpusDecoder).make()
       for (const name of ["chirp.mp3", "chirp.flac"]) {
@@ -33,7 +33,7 @@ describe("Speech", () => {
       }
     }).pipe(Effect.scoped, Effect.provide(OpusDecoder.layer)))
 
-  it.live("fails as a file does", () =>
+  it.live("fails if the file does not exist", () =>
     Effect.gen(function*() {
       const none = yield* Effect.flip(Speech.read(file("none.mp3")))
       assert.strictEqual(none.reason._tag, "SourceFailed")

@@ -6,7 +6,7 @@ import type * as Emulator from "../../../src/emulator/Emulator.ts"
 
 const form: Emulator.Modal = { customId: "form", title: "Ask", components: [] }
 
-/** Says its own name, and has buttons; "ask" says nothing, and opens a form. */
+/** A command whose reply is its own name and that has buttons. "ask" has no reply and opens a form. */
 const command = (name: string): Emulator.Command => {
   const reply = { content: name, attachments: [], embeds: [], components: [], ephemeral: false, edited: false }
   return {
@@ -30,7 +30,7 @@ const make = () =>
 const contents = (typed: Typist.Typed | undefined) => typed?.replies.map(({ content }) => content)
 
 describe("Typist", () => {
-  it.effect("gives each command a number, by which it is read and pressed", () =>
+  it.effect("gives each command a number, by which it can be read and pressed", () =>
     Effect.gen(function*() {
       const typist = make()
       const play = yield* typist.type({ name: "play" }, 1000)
@@ -45,7 +45,7 @@ describe("Typist", () => {
       assert.isUndefined(yield* typist.press(0, "pause", {}, 1000))
     }))
 
-  it.effect("tells of the form that the bot opens, and sends it", () =>
+  it.effect("returns the form that the bot opens, and sends it", () =>
     Effect.gen(function*() {
       const typist = make()
       const ask = yield* typist.type({ name: "ask" }, 1000)
@@ -56,14 +56,14 @@ describe("Typist", () => {
       assert.isUndefined(yield* typist.submit(3, {}, 1000))
     }))
 
-  it.effect("forgets those that can no longer be answered, but for the last that were used", () =>
+  it.effect("forgets commands that can no longer be answered, except for those used last", () =>
     Effect.gen(function*() {
       const typist = make()
       const typed = (count: number) => Effect.forEach(Array(count), () => typist.type({ name: "play" }, 1000))
       yield* typed(300)
       yield* TestClock.adjust("899 seconds")
       yield* typed(1)
-      // the first has buttons that are still pressed
+      // The buttons of the first one are still being pressed.
       assert.isDefined(yield* typist.press(1, "pause", {}, 1000))
       assert.isDefined(yield* typist.read(2, undefined, 1000))
       yield* TestClock.adjust("1 second")

@@ -4,7 +4,7 @@ import * as Unheard from "../../../src/cli/emulator/Unheard.ts"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
 
 describe("Unheard", () => {
-  it.effect("says what stands between two guests", () =>
+  it.effect("says why one guest does not hear another", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* discord.createUser({ name: "speaker" })
@@ -32,7 +32,7 @@ describe("Unheard", () => {
       assert.strictEqual(yield* why, "\"guest\" is in no voice channel")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("says how far a bot has come", () =>
+  it.effect("says how far a bot has got with joining", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const bot = { id: (yield* discord.user("bot")).id, name: "bot" }

@@ -4,7 +4,7 @@ import { Reader } from "../../../src/cli/wire/Reading.ts"
 import * as Text from "../../../src/cli/wire/Text.ts"
 import * as WireLog from "../../../src/WireLog.ts"
 
-/** What a voice server of this version has said, read. */
+/** Reads a message from a voice server of this version. */
 const said = (message: unknown, version = 8) => {
   const reader = new Reader()
   reader.read({ kind: "open", at: 0, socket: "voice 1", remote: `wss://voice.example/?v=${version}` })
@@ -15,7 +15,7 @@ const saidBinary = (hex: string) =>
   new Reader().read({ kind: "binary", at: 1, socket: "voice 1", direction: "in", bytes: hex.length / 2, hex })
 
 describe("Reader", () => {
-  it("finds nothing in what is known", () => {
+  it("finds nothing in known messages", () => {
     const line = said({ op: 8, d: { v: 8, heartbeat_interval: 13_750 } })
     assert.strictEqual(line.title, "op 8 Hello")
     assert.deepStrictEqual(line.findings, [])
@@ -23,7 +23,7 @@ describe("Reader", () => {
     assert.deepStrictEqual(said({ op: 6, d: { t: 5 }, seq: 3 }).findings, [])
   })
 
-  it("finds opcodes, fields and values that are not known", () => {
+  it("finds unknown opcodes, fields and values", () => {
     assert.deepStrictEqual(said({ op: 42, d: {} }).findings, ["an unknown opcode: 42"])
     assert.deepStrictEqual(
       said({ op: 8, d: { v: 8, heartbeat_interval: 13_750, mood: { is: "new" } } }).findings,
@@ -37,13 +37,13 @@ describe("Reader", () => {
     assert.strictEqual(saidBinary("00011d0001").title, "op 29 MLS Announce Commit Transition")
   })
 
-  it("finds fields within lists", () => {
+  it("finds unknown fields within lists", () => {
     const stream = { type: "video", rid: "100", quality: 100, active: false, ssrc: 1, rtx_ssrc: 2, colour: "red" }
     const ready = { ssrc: 1, ip: "10.0.0.1", port: 1, modes: [], experiments: [], streams: [stream, stream] }
     assert.deepStrictEqual(said({ op: 2, d: ready }).findings, ["an unknown field of op 2: d.streams[].colour"])
   })
 
-  it("says what a close code means", () => {
+  it("explains close codes", () => {
     const line = new Reader().read({
       kind: "closed",
       at: 1,
@@ -57,18 +57,18 @@ describe("Reader", () => {
     assert.deepStrictEqual(usual.findings, [])
   })
 
-  it("finds that a socket could not be opened, and why", () => {
+  it("reports a socket that could not be opened, with the reason", () => {
     const line = new Reader().read({ kind: "refused", at: 1, socket: "voice 1", detail: "ECONNREFUSED" })
     assert.deepStrictEqual([line.detail, line.findings], ["ECONNREFUSED", ["it could not be opened"]])
   })
 
-  it("finds that a log is not whole", () => {
+  it("reports an incomplete log", () => {
     const line = new Reader().read({ kind: "full", at: 1 })
     assert.strictEqual(line.title, "the log is full")
     assert.deepStrictEqual(line.findings, ["what follows was not written"])
   })
 
-  it("judges the main gateway by its own opcodes, and no more of a message than is there", () => {
+  it("checks the main gateway by its own opcodes, and only the parts of a message that are present", () => {
     const reader = new Reader()
     const read = (message: unknown) =>
       reader.read({ kind: "message", at: 1, socket: "gateway 1", direction: "in", bytes: 1, message }).findings
@@ -78,12 +78,12 @@ describe("Reader", () => {
     assert.match(read({ op: 0, t: "VOICE_SERVER_UPDATE", s: 3, d: { endpoint: 7 } })[0] ?? "", /^not as its schema/)
   })
 
-  it.prop("reads and prints whatever an entry may have in it", [Schema.Array(WireLog.Entry)], ([entries]) => {
+  it.prop("reads and prints any entry", [Schema.Array(WireLog.Entry)], ([entries]) => {
     const reader = new Reader()
     for (const entry of entries) {
       const line = reader.read(entry)
       assert.isNotEmpty(Text.text(line, 160))
-      // a terminal obeys these
+      // A terminal would obey control characters.
       assert.notMatch(Text.text(line, Infinity).replaceAll("\n", ""), /\p{Cc}/u)
       assert.doesNotThrow(() => JSON.parse(Text.json(line)))
     }

@@ -21,7 +21,7 @@ const message = (at: number, direction: "in" | "out", op: number, d?: unknown): 
 })
 
 describe("Sockets", () => {
-  it("says when a voice gateway was of use, and how long its heartbeats took", () => {
+  it("tell when a voice gateway became usable, and how long its heartbeats took", () => {
     const lines = of(
       open,
       message(110, "in", 8),
@@ -34,7 +34,7 @@ describe("Sockets", () => {
       message(210, "out", 3, { t: 2.5 }),
       message(240, "in", 6, { t: 2.5 }),
       message(300, "out", 3, { t: 3 }),
-      // another one's answer
+      // The answer to another heartbeat.
       message(900, "in", 6, { t: 2 }),
       { kind: "binary", at: 950, ...voice, direction: "in", bytes: 3, hex: "00011d" },
       { kind: "binary", at: 955, ...voice, direction: "out", bytes: 3, hex: "1a0001" },
@@ -46,9 +46,9 @@ describe("Sockets", () => {
     ])
   })
 
-  it("counts what a resume makes of use, and says how it ended", () => {
+  it("count a resume as usable, and tell how a socket ended", () => {
     const closed: Entry = { kind: "closed", at: 120, ...voice, code: 4_006, reason: "" }
-    // what we say to a socket that has been closed changes nothing
+    // Closing a socket that is already closed changes nothing.
     const lines = of(open, message(112, "in", 9), closed, { ...closed, kind: "closing", code: 1_000 })
     assert.deepStrictEqual(lines, [
       "voice 1     wss://voice.example/?v=8, 0.020 s, of use after 12.0 ms, 1 messages in, 0 out, closed with 4006"
@@ -57,7 +57,7 @@ describe("Sockets", () => {
     assert.match(refused[0] ?? "", /refused: ECONNREFUSED$/)
   })
 
-  it("sums up the packets of RTP", () => {
+  it("add up RTP packets", () => {
     const udp = { socket: "udp 1" }
     const tally = (packets: number) => ({ rtp: { packets, bytes: 1 }, rtcp: { packets: 7, bytes: 1 } })
     const lines = of(
@@ -68,7 +68,7 @@ describe("Sockets", () => {
     assert.deepStrictEqual(lines, ["udp 1       192.0.2.1:50000, 2.000 s, 99 RTP packets sent, 3 received"])
   })
 
-  it("takes nothing of the main gateway for what a voice gateway says by the same number", () => {
+  it("do not take an opcode of the main gateway for the same number of a voice gateway", () => {
     const gateway = { socket: "gateway 1" }
     const invalid = { op: 9, d: false }
     const lines = of(
@@ -78,7 +78,7 @@ describe("Sockets", () => {
     assert.deepStrictEqual(lines, ["gateway 1   wss://gateway.example/?v=10, 0.005 s, 1 messages in, 0 out"])
   })
 
-  it("takes a log that begins in the middle", () => {
+  it("accept a log that starts in the middle", () => {
     assert.deepStrictEqual(of(message(1, "in", 8), { kind: "full", at: 2 }), [])
   })
 })

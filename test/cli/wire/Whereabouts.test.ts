@@ -3,7 +3,7 @@ import { Whereabouts } from "../../../src/cli/wire/Whereabouts.ts"
 
 const [guild, home, other] = ["1", "10", "11"]
 
-/** A bot with the id 30 that has asked to be in its channel and is there. */
+/** A bot with the id 30 that has asked to join its channel and is there. */
 const joined = () => {
   const whereabouts = new Whereabouts()
   const asks = (channel_id: string | null, op = 4) =>
@@ -20,7 +20,7 @@ const moved = [`the bot was moved to channel ${other}, and has not asked for tha
 const sentAway = ["the bot was taken out of its channel, and has not asked for that"]
 
 describe("Whereabouts", () => {
-  it("say once that the bot was moved or sent away without having asked", () => {
+  it("report once that the bot was moved or removed without having asked", () => {
     const { shows } = joined()
     assert.deepStrictEqual(shows(other), moved)
     assert.deepStrictEqual(shows(other), [], "how it is shown there has changed")
@@ -28,7 +28,7 @@ describe("Whereabouts", () => {
     assert.deepStrictEqual(shows(null), [])
   })
 
-  it("say nothing of what it has asked for", () => {
+  it("do not report what the bot has asked for", () => {
     const { asks, shows } = joined()
     asks(other)
     assert.deepStrictEqual(shows(other), [])
@@ -36,13 +36,13 @@ describe("Whereabouts", () => {
     assert.deepStrictEqual(shows(null), [])
   })
 
-  it("take nothing else that it says for a request", () => {
+  it("do not take other messages of the bot for a request", () => {
     const { asks, shows } = joined()
     asks(other, 3)
     assert.deepStrictEqual(shows(other), moved)
   })
 
-  it("say nothing of others, nor where they have not seen it ask", () => {
+  it("do not report other users, or a join whose request they have not seen", () => {
     const { shows } = joined()
     assert.deepStrictEqual(shows(other, "31"), [])
     const whereabouts = new Whereabouts()

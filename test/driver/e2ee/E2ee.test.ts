@@ -38,7 +38,7 @@ const prepareEpoch = (epoch: number, protocol_version = 1): VoicePayload.ServerM
   d: { epoch, protocol_version }
 })
 
-/** The encryption of a connection, and everything that it says. `engine` changes what the group does. */
+/** The encryption of a connection, and everything that it reports. `engine` changes what the group does. */
 const rig = Effect.fnUntraced(function*(
   engine: (group: Dave.Group) => Partial<Dave.Group> = () => ({}),
   maxVersion = 1
@@ -83,7 +83,7 @@ const rig = Effect.fnUntraced(function*(
     welcome: (transitionId: number) => e2ee.onFrame({ op: 30, seq: 0, transitionId, welcome: bytes }),
     commit: (transitionId: number) => e2ee.onFrame({ op: 29, seq: 0, transitionId, commit: bytes }),
     propose: e2ee.onFrame({ op: 27, seq: 0, operation: "append", payload: bytes }),
-    /** What was sent since, as `op` or `op:id`. */
+    /** What was sent since the last call, as `op` or `op:id`. */
     take: () =>
       sent.splice(0).map((message) =>
         message.op === 23 || message.op === 31 ? `${message.op}:${message.d.transition_id}` : `${message.op}`
@@ -94,7 +94,7 @@ const rig = Effect.fnUntraced(function*(
   }
 })
 
-/** In a group with the guest, whose first transition was executed. */
+/** In a group with the guest, with the first transition executed. */
 const member = Effect.fnUntraced(function*(
   engine?: (group: Dave.Group) => Partial<Dave.Group>,
   maxVersion?: number
@@ -117,7 +117,7 @@ const settle = Time.advance(0)
 
 describe("E2ee", () => {
   test(
-    "version 0 leaves everything as it is",
+    "leaves everything as it is at version 0",
     Effect.gen(function*() {
       for (const version of [undefined, 0]) {
         const { gate, hear, heard, say, state, take } = yield* rig()
@@ -132,7 +132,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a key package that leads to nothing is sent anew while somebody is there, each time after twice the time",
+    "sends a key package that leads to nothing again while others are there, doubling the wait",
     Effect.gen(function*() {
       const { e2ee, propose, say, take, welcome } = yield* rig()
       yield* say(description(1))
@@ -157,7 +157,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a key package that is answered while its time runs out is not sent anew",
+    "does not send a key package again that is answered while its time runs out",
     Effect.gen(function*() {
       const taken = yield* Latch.make()
       const { e2ee, say, take, welcome } = yield* rig((group) => ({
@@ -175,7 +175,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "what is the same as before is not told again",
+    "does not report the same state again",
     Effect.gen(function*() {
       const { changes, say } = yield* member()
       const before = changes.length
@@ -185,7 +185,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a key package follows Session Description at once, and a commit the proposals",
+    "answers Session Description with a key package at once, and proposals with a commit",
     Effect.gen(function*() {
       const { changes, commit, e2ee, mock, propose, say, take } = yield* rig()
       yield* say(connected(guest, self), description(1))
@@ -210,7 +210,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "audio waits for a group while somebody is there, is not sent where nobody is, and opens with the group",
+    "holds audio until there is a group, and drops it while nobody else is there",
     Effect.gen(function*() {
       const { clock, gate, say, welcome } = yield* rig()
       yield* say(description(1))
@@ -229,7 +229,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "transitions are announced ready and executed by their ids, several pending at a time",
+    "reports transitions as ready and executes them by their IDs, several pending at a time",
     Effect.gen(function*() {
       const { commit, e2ee, gate, say, state, take } = yield* member()
       yield* commit(3)
@@ -247,7 +247,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a downgrade takes plain frames from its announcement on, and sends none before it is executed",
+    "accepts plain frames once a downgrade is announced, but stays encrypted until it is executed",
     Effect.gen(function*() {
       const { e2ee, hear, heard, say, state, take } = yield* member()
       hear(frame)
@@ -268,7 +268,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "an upgrade is a group that begins, and takes plain frames for ten seconds after it was executed",
+    "treats an upgrade as a new group, and accepts plain frames for ten seconds after it",
     Effect.gen(function*() {
       const { clock, gate, hear, heard, say, state, take, welcome } = yield* member()
       yield* say(prepare(5, 0), execute(5))
@@ -296,7 +296,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "what looks encrypted is plain in a plain call, unless an upgrade is announced",
+    "passes on encrypted-looking frames in a plain call, unless an upgrade is announced",
     Effect.gen(function*() {
       const { hear, heard, say } = yield* rig()
       const strange = MockDave.protect(frame, 1)
@@ -310,7 +310,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a group that begins anew ends a downgrade that was announced",
+    "drops an announced downgrade when a group begins again",
     Effect.gen(function*() {
       const { clock, e2ee, hear, heard, say, state } = yield* member()
       yield* say(prepare(5, 0), prepareEpoch(1))
@@ -326,7 +326,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "audio waits as long for the next group as for the first",
+    "holds audio as long for the next group as for the first",
     Effect.gen(function*() {
       const { clock, gate, say, welcome } = yield* rig()
       yield* say(connected(guest), description(1))
@@ -339,7 +339,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "audio waits while the engine still makes the key",
+    "holds audio while the engine still makes the key",
     Effect.gen(function*() {
       const { gate, say, state } = yield* rig(() => ({ create: () => Effect.never }))
       yield* say(connected(guest))
@@ -351,7 +351,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "an epoch of others that is told before Session Description leaves us to ask for a place in the group",
+    "asks to join if an epoch of others is announced before Session Description",
     Effect.gen(function*() {
       const { say, take } = yield* rig()
       yield* say(connected(guest), prepareEpoch(2))
@@ -362,7 +362,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "what comes while the engine takes a commit waits for its end",
+    "holds frames that come while the engine takes a commit",
     Effect.gen(function*() {
       const taken = yield* Latch.make()
       const { commit, hear, heard } = yield* member((group) => ({
@@ -380,7 +380,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "who leaves meanwhile is not heard behind it, when all others have been told",
+    "passes on no held frame of a user who leaves while the engine takes a commit",
     Effect.gen(function*() {
       const taken = yield* Latch.make()
       const { commit, e2ee, hear, heard, say } = yield* member((group) => ({
@@ -398,7 +398,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "the end of the connection closes what is sent, and nothing is heard behind it",
+    "closes its sources with the connection, and passes on nothing afterwards",
     Effect.gen(function*() {
       let closed = 0
       const answers: Array<() => void> = []
@@ -434,7 +434,7 @@ describe("E2ee", () => {
 
   for (const version of [0, 1]) {
     test(
-      `the last one in the channel begins anew, whatever version op 21 says (${version})`,
+      `begins a new group when the bot is alone, whatever version op 21 says (${version})`,
       Effect.gen(function*() {
         const { gate, say, state, take } = yield* member()
         yield* say(gone(guest), prepareEpoch(1))
@@ -448,7 +448,7 @@ describe("E2ee", () => {
   }
 
   test(
-    "a plain member who joins the last one makes the call plain at once",
+    "makes the call plain at once when a plain member joins the bot, which was alone",
     Effect.gen(function*() {
       const { gate, say, state, take } = yield* rig()
       yield* say(description(1))
@@ -461,7 +461,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a transition to a version that nobody here knows is a failure, and is not announced",
+    "fails on a transition to an unknown version, and does not report it as ready",
     Effect.gen(function*() {
       const { failures, say, state, take } = yield* member()
       yield* say(prepare(5, 2))
@@ -475,7 +475,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "the last member of a group makes the call plain where the voice gateway says so at once",
+    "makes the call plain at once for the last member if the voice gateway says so",
     Effect.gen(function*() {
       const { gate, say, state } = yield* member()
       yield* say(gone(guest), prepare(0, 0))
@@ -485,7 +485,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a later epoch with another version leaves the group alone",
+    "keeps its group at a later epoch, and fails if the version of one is unknown",
     Effect.gen(function*() {
       const { commit, failures, say, state, take } = yield* member()
       yield* say(prepareEpoch(2))
@@ -500,7 +500,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a later Session Description leaves the group alone",
+    "keeps its group at a later Session Description",
     Effect.gen(function*() {
       const { say, state, take } = yield* member()
       yield* say(description(1))
@@ -511,7 +511,7 @@ describe("E2ee", () => {
 
   for (const kind of ["commit", "welcome"] as const) {
     test(
-      `a ${kind} that cannot be used is answered with op 31 and a new key package`,
+      `answers a ${kind} that cannot be used with op 31 and a new key package`,
       Effect.gen(function*() {
         const made = yield* member()
         const { e2ee, gate, mock, state, take, welcome } = made
@@ -531,7 +531,7 @@ describe("E2ee", () => {
   }
 
   test(
-    "transitions of a group that goes on without us are forgotten, a downgrade is not",
+    "forgets transitions of a group that goes on without the bot, but not a downgrade",
     Effect.gen(function*() {
       const { commit, mock, say, state, take, welcome } = yield* member()
       yield* commit(3)
@@ -553,7 +553,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a downgrade ends what is under way",
+    "ends pending transitions with a downgrade",
     Effect.gen(function*() {
       const { commit, say, state } = yield* member()
       yield* commit(3)
@@ -563,7 +563,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "gives up when no welcome can ever be used",
+    "gives up if no welcome can ever be used",
     Effect.gen(function*() {
       const { failures, mock, take, welcome } = yield* member()
       for (let i = 0; i < 6; i++) {
@@ -592,7 +592,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "proposals that are refused are counted and not committed",
+    "counts rejected proposals, and does not commit them",
     Effect.gen(function*() {
       const { e2ee, mock, propose, take } = yield* member()
       yield* mock.refuse("proposals", "UnexpectedUser(5)")
@@ -603,7 +603,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "no more are looked through with each proposal than there are in any call, however many a server names",
+    "expects no more members than a call can have, however many users a server names",
     Effect.gen(function*() {
       const { commit, propose, say, state } = yield* member()
       const named = Array.from({ length: 15_000 }, (_, i) => UserId.make(String(1_000 + i)))
@@ -617,7 +617,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "who has gone is not to be added",
+    "does not expect a user who has left in a proposal",
     Effect.gen(function*() {
       const { commit, propose, say, state } = yield* member()
       yield* say(gone(guest), connected(UserId.make("44")))
@@ -628,11 +628,11 @@ describe("E2ee", () => {
   )
 
   test(
-    "36 unreadable frames in a row ask to be added anew, rubbish for ever does not do so for ever",
+    "asks to be added again after 36 unreadable frames in a row, but ever more rarely",
     Effect.gen(function*() {
       const { clock, commit, e2ee, hear, take, welcome } = yield* member()
       const spoilt = MockDave.protect(frame, 99)
-      /** They come every 20 ms, and are given up when they have waited for a second. */
+      /** They come every 20 ms, and are given up after they have waited for a second. */
       const hearSpoilt = (count: number) => {
         for (let i = 0; i < count; i++) {
           clock.nowMs += 20
@@ -649,7 +649,7 @@ describe("E2ee", () => {
       yield* commit(2)
       yield* e2ee.onMessage(execute(2))
       assert.deepStrictEqual(take(), ["23:2"])
-      // 16 of those that still wait had come before the one that was read
+      // 16 of the frames that still wait came before the one that was read
       hearSpoilt(16 + 35)
       yield* settle
       assert.deepStrictEqual(take(), [], "and so does another epoch")
@@ -684,7 +684,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a member who sends bursts of rubbish does not make us leave the group, whether others speak or not",
+    "stays in the group if a member sends bursts of garbage, whether others speak or not",
     Effect.gen(function*() {
       const { clock, e2ee, hear, take } = yield* member()
       const spoilt = MockDave.protect(frame, 99)
@@ -703,7 +703,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "frames that are unreadable while we are about to ask do not make us wait longer before the next time",
+    "does not wait longer next time because of frames that come while it is about to ask",
     Effect.gen(function*() {
       const ready = yield* Latch.make(true)
       const { clock, hear, propose, take, welcome } = yield* member((group) => ({
@@ -733,7 +733,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "frames that are unreadable while a commit is refused do not ask a second time",
+    "does not ask a second time for frames that are unreadable while a commit is rejected",
     Effect.gen(function*() {
       const ready = yield* Latch.make()
       const { clock, commit, hear, mock, take } = yield* member((group) => ({
@@ -753,7 +753,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "what has no name waits longer for one while the WebSocket is lost, and no longer when it was resumed",
+    "holds frames without a user longer while the WebSocket is lost, but not after the resume",
     Effect.gen(function*() {
       const { clock, e2ee, heard, say, users } = yield* member()
       const hearNameless = (ssrc: number) =>
@@ -781,7 +781,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a downgrade is one for a sole member, too, whose group begins",
+    "executes a downgrade for a sole member whose group is beginning, too",
     Effect.gen(function*() {
       const { say, state } = yield* rig()
       yield* say(description(1), prepare(5, 0), execute(5))
@@ -790,7 +790,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a transition that nobody has announced opens nothing",
+    "opens nothing for a transition that nobody has announced",
     Effect.gen(function*() {
       const { e2ee, gate, propose, say, welcome } = yield* rig()
       yield* say(connected(guest), description(1))
@@ -805,7 +805,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "a group goes on at another version with the commit behind the epoch that was announced",
+    "continues its group at another version with the commit after the announced epoch",
     Effect.gen(function*() {
       const { commit, say, state, take } = yield* member(undefined, 2)
       yield* say(prepareEpoch(2, 2))
@@ -818,7 +818,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "who can be read again is not waited for longer at the next time",
+    "does not wait longer next time if a frame could be read in between",
     Effect.gen(function*() {
       const { clock, hear, take, welcome } = yield* member()
       const hearSpoilt = (seconds: number) => {
@@ -838,7 +838,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "after a resume, what was not answered is said again",
+    "sends what was not answered again after a resume",
     Effect.gen(function*() {
       const { commit, e2ee, mock, propose, say, take, welcome } = yield* rig()
       yield* say(connected(guest), description(1))
@@ -875,7 +875,7 @@ describe("E2ee", () => {
   )
 
   test(
-    "an engine that makes no key is the end",
+    "fails if the engine makes no key",
     Effect.gen(function*() {
       const { failures, mock, say } = yield* rig()
       yield* mock.refuse("create", "no randomness")

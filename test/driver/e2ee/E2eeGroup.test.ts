@@ -9,7 +9,7 @@ import type * as VoiceError from "../../../src/VoiceError.ts"
 const self = UserId.make("30")
 const bytes = Uint8Array.of(1, 2, 3)
 
-/** What a group says and tells, as `op` or `op:id`, `begin`, and `joined:id`, where a group is new with a `!`. */
+/** What a group sends and reports, as `op` or `op:id`, `begin`, and `joined:id`, with a `!` if the group is new. */
 const rig = Effect.gen(function*() {
   const dave = yield* Dave.Dave
   const mock = yield* MockDave.MockDave
@@ -38,12 +38,13 @@ const test = (name: string, body: Effect.Effect<unknown, unknown, Dave.Dave | Mo
 
 describe("E2eeGroup", () => {
   test(
-    "begins with a key package, and is there with the first commit or Welcome",
+    "begins with a key package, and exists from the first commit or Welcome on",
     Effect.gen(function*() {
       const { commit, group, take, welcome } = yield* rig
       yield* group.begin(1)
       assert.deepStrictEqual(take(), ["begin", "26"])
       assert.isTrue(group.isBeginning())
+      assert.isFalse(group.isPreparing())
       assert.isDefined(group.keyPackage())
       assert.isTrue(yield* welcome(4))
       assert.deepStrictEqual(take(), ["joined:4!"])
@@ -57,7 +58,7 @@ describe("E2eeGroup", () => {
   )
 
   test(
-    "is none at version 0",
+    "does not exist at version 0",
     Effect.gen(function*() {
       const { group, take, welcome } = yield* rig
       yield* group.begin(1)
@@ -74,11 +75,12 @@ describe("E2eeGroup", () => {
       group.resend()
       assert.deepStrictEqual(take(), [])
       assert.isUndefined(group.keyPackage())
+      assert.isFalse(group.isBeginning())
     })
   )
 
   test(
-    "fails for good where the engine cannot make one",
+    "fails permanently if the engine cannot make one",
     Effect.gen(function*() {
       const { failures, group, mock, take } = yield* rig
       yield* mock.refuse("create", "broken")
@@ -89,7 +91,7 @@ describe("E2eeGroup", () => {
   )
 
   test(
-    "counts what it does not take, and asks to be added anew only for what is for us",
+    "counts what it rejects, and asks to be added again only for what concerns the bot",
     Effect.gen(function*() {
       const { commit, group, mock, propose, take, welcome } = yield* rig
       yield* group.begin(1)
@@ -102,7 +104,7 @@ describe("E2eeGroup", () => {
       take()
       yield* group.askAnew(7)
       assert.deepStrictEqual(take(), ["31:7", "begin", "26"])
-      // of the former group, which goes on without us
+      // messages of the former group, which continues without the bot
       yield* mock.refuse("commit")
       assert.isTrue(yield* commit(8))
       yield* mock.refuse("welcome")
@@ -113,9 +115,9 @@ describe("E2eeGroup", () => {
   )
 
   test(
-    "says again what was not answered, and nothing of it behind an answer",
+    "sends what was not answered again, and nothing that has an answer",
     Effect.gen(function*() {
-      const { group, propose, take, welcome } = yield* rig
+      const { commit, group, propose, take, welcome } = yield* rig
       group.resend()
       assert.deepStrictEqual(take(), [])
       yield* group.askAnew(3)
@@ -133,6 +135,46 @@ describe("E2eeGroup", () => {
       take()
       group.resend()
       assert.deepStrictEqual(take(), [])
+      // each of them for itself
+      yield* propose
+      yield* commit(1)
+      take()
+      group.resend()
+      assert.deepStrictEqual(take(), [])
+      yield* group.askAnew(5)
+      yield* welcome(6)
+      take()
+      group.resend()
+      assert.deepStrictEqual(take(), [])
+    })
+  )
+
+  test(
+    "does not repeat a commit that later proposals have made invalid",
+    Effect.gen(function*() {
+      const { group, propose, take, welcome } = yield* rig
+      yield* group.begin(1)
+      yield* welcome(0)
+      yield* propose
+      yield* group.propose({ op: 27, seq: 1, operation: "revoke", payload: bytes }, [self])
+      take()
+      group.resend()
+      assert.deepStrictEqual(take(), [])
+    })
+  )
+
+  test(
+    "continues at another version, and asks to be added again at that version",
+    Effect.gen(function*() {
+      const { group, mock, welcome } = yield* rig
+      yield* group.begin(1)
+      yield* welcome(0)
+      group.goOn(2)
+      assert.strictEqual(group.version(), 2)
+      assert.isDefined(group.membership())
+      yield* group.askAnew(3)
+      const created = (yield* mock.operations).filter(({ operation }) => operation === "create")
+      assert.deepStrictEqual(created.map(({ bytes }) => bytes[0]), [1, 2])
     })
   )
 })

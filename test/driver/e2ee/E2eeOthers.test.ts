@@ -5,7 +5,7 @@ import { UserId } from "../../../src/protocol/Identifier.ts"
 const user = (number: number) => UserId.make(`${100_000_000_000_000_000n + BigInt(number)}`)
 
 describe("E2eeOthers", () => {
-  it("are all but us, until they leave", () => {
+  it("are all users but the bot, until they leave", () => {
     const others = new E2eeOthers(user(0))
     others.add([user(0)])
     assert.isTrue(others.isEmpty())
@@ -17,7 +17,7 @@ describe("E2eeOthers", () => {
     assert.isTrue(others.isEmpty())
   })
 
-  it("are no more than ten thousand: who was added first goes", () => {
+  it("are ten thousand at most, and lose those who were added first", () => {
     const others = new E2eeOthers(user(0))
     others.add(Array.from({ length: 10_002 }, (_, i) => user(i + 1)))
     const all = others.all()

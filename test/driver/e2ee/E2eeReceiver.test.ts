@@ -16,10 +16,10 @@ const stranger = UserId.make("32")
 const guestSsrc = Ssrc.make(7)
 const frame = Uint8Array.of(0xfc, 1, 2, 3)
 
-/** A group in its first epoch, with the guest, unless it is to be without one. */
+/** A group in its first epoch, with the guest, unless `isMember` is false. */
 const rig = Effect.fnUntraced(function*(options: {
   readonly isMember?: boolean
-  /** What is decrypted is answered when it is called. */
+  /** If given, a decryption is answered when `answer` is called. */
   readonly later?: (answer: () => void) => void
 } = {}) {
   const dave = yield* Dave.Dave
@@ -38,6 +38,8 @@ const rig = Effect.fnUntraced(function*(options: {
   }
   const heard: Array<Line.AudioPacket> = []
   const outcomes: Array<boolean> = []
+  /** Of those frames: when they came. */
+  const arrivals: Array<number> = []
   const { later } = options
   const receiver = E2eeReceiver.make({
     group: {
@@ -52,7 +54,10 @@ const rig = Effect.fnUntraced(function*(options: {
     isMember: () => state.isMember,
     isPlainCall: () => state.isPlainCall,
     onPacket: (packet) => heard.push(packet),
-    onDecrypted: (isReadable) => outcomes.push(isReadable)
+    onDecrypted: (isReadable, arrivalMs) => {
+      outcomes.push(isReadable)
+      arrivals.push(arrivalMs)
+    }
   })
   let received = 0
   const receive = (payload: Uint8Array, userId?: UserId, ssrc = guestSsrc) =>
@@ -70,6 +75,7 @@ const rig = Effect.fnUntraced(function*(options: {
     state,
     heard,
     outcomes,
+    arrivals,
     receiver,
     receive,
     payloads: () => heard.map(({ payload }) => payload)
@@ -82,7 +88,7 @@ const test = (name: string, body: Effect.Effect<unknown, unknown, Dave.Dave | Mo
 describe("E2eeReceiver", () => {
   describe("receiving", () => {
     test(
-      "encrypted frames of members are read",
+      "reads encrypted frames of members",
       Effect.gen(function*() {
         const { heard, receiver, outcomes, receive } = yield* rig()
         receive(MockDave.protect(frame, 1), guest)
@@ -93,7 +99,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "silence is passed on as it is, plain frames only where they are taken",
+      "passes on silence as it is, and plain frames only if they are accepted",
       Effect.gen(function*() {
         const { heard, receiver, payloads, receive, state } = yield* rig()
         receive(OpusPacket.silenceFrame(), stranger)
@@ -108,7 +114,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "silence does not wait for frames that were given up because nobody said whose they are",
+      "does not hold silence for frames that were given up because their sender has no name",
       Effect.gen(function*() {
         const { payloads, receive, state } = yield* rig()
         receive(MockDave.protect(frame, 1))
@@ -119,7 +125,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "the frames of a sender whom nobody names are not kept, however many come",
+      "keeps few frames of a sender whom nobody names, however many come",
       Effect.gen(function*() {
         const { receive, receiver } = yield* rig()
         const before = yield* Effect.promise(bufferedBytes)
@@ -130,12 +136,12 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "a repetition holds up no silence behind it, and says nothing of our keys",
+      "does not hold silence after a repeated frame, nor blame its keys for that frame",
       Effect.gen(function*() {
         const { heard, receiver, outcomes, receive } = yield* rig()
         receive(MockDave.protect(frame, 1), guest, guestSsrc)
         const [first] = heard
-        // the engine reads a frame once; what it says of the second one, it says here of one of another epoch
+        // the engine reads a frame once; its error for a repetition stands here for that of another epoch
         receiver.receive({ ...first ?? assert.fail(), payload: MockDave.protect(frame, 9) })
         receive(OpusPacket.silenceFrame(), guest)
         assert.deepStrictEqual(heard.map(({ payload }) => payload), [frame, OpusPacket.silenceFrame()])
@@ -145,7 +151,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "what cannot be read is counted by its cause",
+      "counts unreadable frames by their cause",
       Effect.gen(function*() {
         const { heard, receiver, outcomes, receive, state } = yield* rig()
         receive(MockDave.protect(frame, 2), guest)
@@ -160,7 +166,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "without a group an encrypted frame is read by nobody, and passed on where nobody encrypts",
+      "reads no encrypted frame without a group, but passes it on in a plain call",
       Effect.gen(function*() {
         const { heard, receiver, receive, state } = yield* rig({ isMember: false })
         receive(MockDave.protect(frame, 1), guest)
@@ -168,7 +174,7 @@ describe("E2eeReceiver", () => {
         receive(MockDave.protect(frame, 1), guest)
         assert.deepStrictEqual(heard, [])
         assert.deepInclude(receiver.statistics(), { undecryptable: 1 })
-        // those who are late to encrypt are heard; what is encrypted already still cannot be
+        // senders who are late to encrypt are heard, but frames that are encrypted already still cannot be read
         state.takesPlain = true
         receive(MockDave.protect(frame, 1), guest)
         assert.deepStrictEqual(heard, [])
@@ -179,7 +185,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "frames that overtake the commit of their epoch are read when it is here, in their order",
+      "reads frames that overtake the commit of their epoch once it is here, in order",
       Effect.gen(function*() {
         const { group, heard, receiver, outcomes, payloads, receive, state } = yield* rig()
         const second = Uint8Array.of(0xfc, 9)
@@ -201,7 +207,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "what comes while a commit is being processed waits behind what came before",
+      "queues frames that come during a commit after those that came before",
       Effect.gen(function*() {
         const { group, heard, receiver, payloads, receive } = yield* rig()
         const second = Uint8Array.of(0xfc, 9)
@@ -216,7 +222,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "what has come before waits as well, however long the commit takes",
+      "keeps frames from before a commit as well, however long it takes",
       Effect.gen(function*() {
         const { group, receiver, outcomes, payloads, receive, state } = yield* rig()
         const second = Uint8Array.of(0xfc, 9)
@@ -233,7 +239,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "a thousand packets wait for a commit, and those beyond take their chance",
+      "holds a thousand packets during a commit, and tries to read those beyond",
       Effect.gen(function*() {
         const { heard, receiver, receive } = yield* rig()
         receiver.beginEpoch()
@@ -247,7 +253,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "what is given up late because nothing came says nothing of our keys, and silence of others gives it up",
+      "gives up overdue frames on silence of others, and does not blame its keys if that comes late",
       Effect.gen(function*() {
         const { receiver, outcomes, receive, state } = yield* rig()
         const spoilt = MockDave.protect(frame, 9)
@@ -255,7 +261,7 @@ describe("E2eeReceiver", () => {
         state.nowMs = 1_100
         receive(OpusPacket.silenceFrame(), stranger, Ssrc.make(8))
         assert.deepStrictEqual(outcomes, [false])
-        // so does what can be read
+        // a packet that can be read does the same
         receive(spoilt, guest)
         state.nowMs = 2_200
         receive(MockDave.protect(frame, 1), guest)
@@ -269,7 +275,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "what is given up within a fifth of a second of its time does",
+      "blames its keys for frames that are given up within a fifth of a second",
       Effect.gen(function*() {
         const { receiver, outcomes, receive, state } = yield* rig()
         for (const waitedMs of [1_200, 1_201]) {
@@ -282,7 +288,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "says how long a frame has waited, but not what another thread takes to decrypt it",
+      "tells how long a frame has waited, but not how long another thread takes to decrypt it",
       Effect.gen(function*() {
         const answers: Array<() => void> = []
         const { heard, receive, state } = yield* rig({ later: (answer) => answers.push(answer) })
@@ -296,7 +302,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "what is decrypted when the connection is over is for nobody",
+      "passes on nothing that is decrypted after the connection is over",
       Effect.gen(function*() {
         const answers: Array<() => void> = []
         const { heard, receiver, outcomes, receive } = yield* rig({ later: (answer) => answers.push(answer) })
@@ -310,7 +316,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "rubbish does not fill the memory",
+      "does not let garbage fill the memory",
       Effect.gen(function*() {
         const { receiver, receive } = yield* rig()
         for (let i = 0; i < 400; i++) receive(MockDave.protect(frame, 9), guest)
@@ -319,7 +325,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "silence stays behind what waits of the same sender, and is passed on when that is given up",
+      "keeps silence after waiting frames of the same sender, and passes it on if they are given up",
       Effect.gen(function*() {
         const { group, receiver, payloads, receive, state, users } = yield* rig()
         const silence = OpusPacket.silenceFrame()
@@ -332,7 +338,7 @@ describe("E2eeReceiver", () => {
         receiver.onSender()
         assert.deepStrictEqual(payloads(), [silence, frame, silence])
 
-        // the epoch is not there yet
+        // the epoch has not begun yet
         receive(MockDave.protect(frame, 2), guest)
         receive(silence, guest)
         assert.lengthOf(payloads(), 3)
@@ -349,7 +355,7 @@ describe("E2eeReceiver", () => {
         assert.strictEqual(receiver.statistics().undecryptable, 1)
         assert.lengthOf(payloads(), 8)
 
-        // who it is comes out before the epoch is there
+        // its user is known before the epoch begins
         const other = Ssrc.make(9)
         receive(MockDave.protect(frame, 3), undefined, other)
         receive(silence, undefined, other)
@@ -364,7 +370,7 @@ describe("E2eeReceiver", () => {
     )
 
     test(
-      "frames of an unknown SSRC wait until it is known whose it is, in their order",
+      "holds frames of an unknown SSRC until its user is known, in order",
       Effect.gen(function*() {
         const { heard, receiver, payloads, receive, state, users } = yield* rig()
         const second = Uint8Array.of(0xfc, 9)
@@ -385,6 +391,36 @@ describe("E2eeReceiver", () => {
     )
 
     test(
+      "reports frames that waited for their epoch with the time of their arrival",
+      Effect.gen(function*() {
+        const { arrivals, group, outcomes, receive, receiver, state } = yield* rig()
+        state.nowMs = 100
+        receive(MockDave.protect(frame, 2), guest)
+        state.nowMs = 300
+        yield* group.commit(new Uint8Array())
+        receiver.endEpoch()
+        assert.deepStrictEqual(outcomes, [true])
+        assert.deepStrictEqual(arrivals, [100])
+      })
+    )
+
+    test(
+      "silence does not wait for a commit, even after a thousand packets that do",
+      Effect.gen(function*() {
+        const { payloads, receive, receiver } = yield* rig()
+        const silence = OpusPacket.silenceFrame()
+        receiver.beginEpoch()
+        for (let i = 0; i < 999; i++) receive(MockDave.protect(frame, 1), guest)
+        receive(silence, guest)
+        assert.deepStrictEqual(payloads(), [])
+        receive(silence, guest)
+        assert.deepStrictEqual(payloads(), [silence])
+        receiver.endEpoch()
+        assert.lengthOf(payloads(), 1_001)
+      })
+    )
+
+    test(
       "they do not wait for ever, nor all of them",
       Effect.gen(function*() {
         const { heard, receiver, receive, state, users } = yield* rig()
@@ -401,7 +437,7 @@ describe("E2eeReceiver", () => {
 
   describe("while the WebSocket is lost", () => {
     test(
-      "packets wait for a name and for an epoch until it is resumed, five seconds at most",
+      "holds packets for a name and an epoch until the resume, for five seconds at most",
       Effect.gen(function*() {
         const { group, receiver, outcomes, payloads, receive, state, users } = yield* rig()
         const second = Uint8Array.of(0xfc, 9)
@@ -411,7 +447,7 @@ describe("E2eeReceiver", () => {
         receive(MockDave.protect(frame, 2))
         receive(MockDave.protect(second, 2), guest, Ssrc.make(8))
         state.nowMs = 5_900
-        // what is replayed: whose it is, and then the epoch
+        // what is replayed: the user first, and then the epoch
         users.assign(guestSsrc, guest)
         receiver.onSender()
         assert.deepStrictEqual(payloads(), [], "one is too old, the other one is of the next epoch")
@@ -422,6 +458,20 @@ describe("E2eeReceiver", () => {
         receiver.regain()
         assert.deepStrictEqual(outcomes, [true, true])
         assert.deepInclude(receiver.statistics(), { undecryptable: 0, fromNonMembers: 0 })
+      })
+    )
+
+    test(
+      "all excess packets that waited for a name are counted when the time after a resume is over",
+      Effect.gen(function*() {
+        const { receive, receiver, state } = yield* rig()
+        receiver.lose()
+        receiver.regain()
+        state.nowMs = 500
+        for (let i = 0; i < 500; i++) receive(MockDave.protect(frame, 1))
+        assert.strictEqual(receiver.statistics().unknownSenders, 0)
+        state.nowMs = 1_000
+        assert.strictEqual(receiver.statistics().unknownSenders, 400)
       })
     )
 
@@ -450,7 +500,7 @@ describe("E2eeReceiver", () => {
   })
 
   test(
-    "one whose frames wait for nothing that comes pushes out nobody else",
+    "does not let a sender whose frames wait in vain push out the frames of others",
     Effect.gen(function*() {
       const { group, receiver, payloads, receive, users } = yield* rig()
       const flood = Ssrc.make(8)
@@ -469,7 +519,7 @@ describe("E2eeReceiver", () => {
   )
 
   test(
-    "silence stays behind what another thread decrypts, and is held up by nobody else",
+    "keeps silence after frames that another thread decrypts, and holds up nobody else's",
     Effect.gen(function*() {
       const answers: Array<() => void> = []
       const { heard, receive } = yield* rig({ later: (answer) => answers.push(answer) })
@@ -491,7 +541,7 @@ describe("E2eeReceiver", () => {
   )
 
   test(
-    "what has waited says for how long",
+    "tells how long each held frame has waited",
     Effect.gen(function*() {
       const { group, heard, receiver, receive, state, users } = yield* rig()
       receive(MockDave.protect(frame, 1), guest)
@@ -512,12 +562,12 @@ describe("E2eeReceiver", () => {
   )
 
   test(
-    "nothing of somebody who has left is passed on, where it was being decrypted or waits; those who come back are heard",
+    "passes on no pending frame of a user who has left, but hears one who comes back",
     Effect.gen(function*() {
       const answers: Array<() => void> = []
       const { heard, receiver, outcomes, receive } = yield* rig({ later: (answer) => answers.push(answer) })
       const answerAll = () => answers.splice(0).forEach((answer) => answer())
-      // too early, with the silence behind it
+      // too early, and silence after it
       receive(MockDave.protect(frame, 9), guest)
       receive(OpusPacket.silenceFrame(), guest)
       answerAll()
@@ -540,7 +590,7 @@ describe("E2eeReceiver", () => {
     })
   )
 
-  it("makes what a frame test takes for encrypted", () => {
+  it("is tested with frames that are recognized as encrypted", () => {
     assert.isTrue(E2eeFrame.isProtected(MockDave.protect(frame, 1)))
   })
 })

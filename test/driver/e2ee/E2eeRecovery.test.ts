@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { E2eeRecovery, failureTolerance } from "../../../src/driver/e2ee/E2eeRecovery.ts"
 
-/** Frames of 20 ms that cannot be read, from a time on. */
+/** Unreadable frames, one every 20 ms from `fromMs` on. */
 const fail = (recovery: E2eeRecovery, fromMs: number, frames = failureTolerance) => {
   for (let n = 0; n < frames; n++) recovery.onDecrypted(false, fromMs + 20 * n)
 }
 
 describe("E2eeRecovery", () => {
-  it("is due for 36 unreadable frames in a row, and not for fewer", () => {
+  it("is due after 36 unreadable frames in a row, and not after fewer", () => {
     const recovery = new E2eeRecovery()
     fail(recovery, 0, 35)
     assert.isFalse(recovery.isDue(1_000))
@@ -18,15 +18,29 @@ describe("E2eeRecovery", () => {
     assert.isTrue(recovery.isDue(3_000))
   })
 
-  it("is not due for frames that came before one that could be read, nor for as many as no voice makes in the time", () => {
+  it("is not due for frames from before a readable one, nor for more than any voice makes in the time", () => {
     const recovery = new E2eeRecovery()
     recovery.onDecrypted(true, 5_000)
     fail(recovery, 4_000)
     assert.isFalse(recovery.isDue(6_000))
     for (let n = 0; n < 1_000; n++) recovery.onDecrypted(false, 6_000)
     assert.isFalse(recovery.isDue(6_000))
-    // five who speak at the same time
+    // five users who speak at the same time
     for (let n = 0; n < 5 * 26; n++) recovery.onDecrypted(false, 6_000 + 20 * Math.floor(n / 5))
+    assert.isTrue(recovery.isDue(7_000))
+  })
+
+  it("measures from the first unreadable frame after the latest readable one", () => {
+    const recovery = new E2eeRecovery()
+    fail(recovery, 1_000, 35)
+    recovery.onDecrypted(true, 5_000)
+    // one that was late
+    recovery.onDecrypted(true, 4_000)
+    fail(recovery, 4_500, 26)
+    assert.isFalse(recovery.isDue(6_000))
+    for (let n = 0; n < 36; n++) recovery.onDecrypted(false, 6_000 + n)
+    assert.isFalse(recovery.isDue(7_000), "for no voice makes as many in the time")
+    recovery.onDecrypted(false, 6_500)
     assert.isTrue(recovery.isDue(7_000))
   })
 
@@ -50,7 +64,7 @@ describe("E2eeRecovery", () => {
     assert.isTrue(recovery.isDue(nowMs + 10_000))
   })
 
-  it("is not due for what could not be read before there was a group again", () => {
+  it("is not due for frames that were unreadable before there was a group again", () => {
     const recovery = new E2eeRecovery()
     fail(recovery, 0)
     recovery.begin(0)
@@ -58,7 +72,7 @@ describe("E2eeRecovery", () => {
     assert.isFalse(recovery.isDue(1_000_000))
   })
 
-  it("is given up behind five that led to no group", () => {
+  it("is given up after five that led to no group", () => {
     const recovery = new E2eeRecovery()
     for (let n = 0; n < 5; n++) assert.isTrue(recovery.begin(n))
     assert.isFalse(recovery.begin(5))

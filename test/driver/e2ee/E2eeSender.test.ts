@@ -11,7 +11,7 @@ const self = UserId.make("30")
 const guest = UserId.make("31")
 const frame = Uint8Array.of(0xfc, 1, 2, 3)
 
-/** A group in its first epoch, with a guest, unless it is to be without one. */
+/** A group in its first epoch, with a guest, unless `isMember` is false. */
 const rig = Effect.fnUntraced(function*(options: { readonly isMember?: boolean } = {}) {
   const dave = yield* Dave.Dave
   const group = yield* dave.open({ userId: self, channelId: ChannelId.make("20") })
@@ -22,7 +22,7 @@ const rig = Effect.fnUntraced(function*(options: { readonly isMember?: boolean }
   }
   const state = {
     isEncrypting: true,
-    /** Sources of encrypted frames that were closed. */
+    /** How many sources of encrypted frames were closed. */
     closed: 0
   }
   const sender = E2eeSender.make({
@@ -40,7 +40,7 @@ const test = (name: string, body: Effect.Effect<unknown, unknown, Dave.Dave | Mo
 
 describe("E2eeSender", () => {
   test(
-    "frames are encrypted on their way out of the ring, silence is not",
+    "encrypts frames on their way out of the ring, but not silence",
     Effect.gen(function*() {
       const { sender, state } = yield* rig()
       const ring = FrameRing.make({ shared: false })
@@ -76,7 +76,7 @@ describe("E2eeSender", () => {
   )
 
   test(
-    "sources are closed once, by whoever is done with them first",
+    "closes each source once, whoever is done with it first",
     Effect.gen(function*() {
       const { sender, state } = yield* rig()
       const [first, second] = [FrameRing.make(), FrameRing.make()].map((ring) => sender.protect(ring))
@@ -87,6 +87,20 @@ describe("E2eeSender", () => {
       assert.strictEqual(state.closed, 2)
       second?.close?.()
       assert.strictEqual(state.closed, 2)
+    })
+  )
+
+  test(
+    "rings are open as long as their sources",
+    Effect.gen(function*() {
+      const { sender } = yield* rig()
+      const ring = FrameRing.make()
+      const source = sender.protect(ring)
+      assert.isFalse(ring.isTaken())
+      source.open?.()
+      assert.isTrue(ring.isTaken())
+      source.close?.()
+      assert.isFalse(ring.isTaken())
     })
   )
 

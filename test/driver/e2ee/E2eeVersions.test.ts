@@ -9,7 +9,7 @@ const make = () => {
 }
 
 describe("E2eeVersions", () => {
-  it("takes plain frames where nobody encrypts, and none where all do", () => {
+  it("accepts plain frames in a plain call, and none in an encrypted one", () => {
     const { takesPlain, versions } = make()
     assert.isTrue(takesPlain())
     versions.begin(1)
@@ -18,7 +18,7 @@ describe("E2eeVersions", () => {
     assert.isTrue(takesPlain())
   })
 
-  it("takes none again because of a transition among those who encrypt", () => {
+  it("does not accept plain frames again for a transition between encrypted versions", () => {
     const { clock, takesPlain, versions } = make()
     versions.begin(1)
     versions.announce(5, 1)
@@ -32,7 +32,7 @@ describe("E2eeVersions", () => {
     assert.isFalse(takesPlain())
   })
 
-  it("tells at once when what we send has to be encrypted, and when no more", () => {
+  it("tells at once when frames have to be encrypted, and when they no longer do", () => {
     const { encrypting, versions } = make()
     versions.begin(0)
     assert.deepStrictEqual(encrypting, [])
@@ -47,7 +47,7 @@ describe("E2eeVersions", () => {
     assert.deepStrictEqual(encrypting, [true, false, true])
   })
 
-  it("executes what was announced, once, and 0 at once", () => {
+  it("executes an announced transition once, and transition 0 at once", () => {
     const { versions } = make()
     versions.begin(1)
     assert.isTrue(versions.announce(0, 1))
@@ -60,7 +60,7 @@ describe("E2eeVersions", () => {
     assert.deepStrictEqual([versions.inForce(), versions.lastExecuted(), versions.executions()], [1, 3, 2])
   })
 
-  it("takes plain frames from the announcement of a downgrade on, until ten seconds after an upgrade", () => {
+  it("accepts plain frames from the announcement of a downgrade until ten seconds after an upgrade", () => {
     const { clock, takesPlain, versions } = make()
     versions.begin(1)
     versions.announce(3, 1)
@@ -82,7 +82,7 @@ describe("E2eeVersions", () => {
     assert.isFalse(takesPlain())
   })
 
-  it("forgets with a call what was announced in the one before", () => {
+  it("forgets what was announced in the call before", () => {
     const { versions } = make()
     versions.begin(1)
     versions.announce(3, 1)
@@ -93,7 +93,7 @@ describe("E2eeVersions", () => {
     assert.strictEqual(versions.inForce(), 0)
   })
 
-  it("forgets transitions of a group, a downgrade only with the call", () => {
+  it("forgets the transitions of a group, but a downgrade only with the call", () => {
     const { versions } = make()
     versions.begin(1)
     versions.announce(3, 1)
@@ -104,12 +104,17 @@ describe("E2eeVersions", () => {
     assert.deepStrictEqual(versions.announced(), [])
   })
 
-  it("remembers the transitions that were announced last, however many are never executed", () => {
+  it("remembers the latest transitions, however many are never executed", () => {
     const { versions } = make()
     versions.begin(1)
     for (let id = 1; id <= 5_000; id++) versions.announce(id, 1)
-    assert.isAtMost(versions.announced().length, 200)
-    assert.isTrue(versions.execute(5_000))
-    assert.isFalse(versions.execute(1))
+    assert.lengthOf(versions.announced(), 100)
+    // what is announced again is no longer the first
+    versions.announce(4_901, 1)
+    versions.announce(5_001, 1)
+    assert.deepStrictEqual([versions.announced()[0], versions.announced().length], [4_903, 100])
+    assert.isTrue(versions.execute(4_901))
+    assert.isTrue(versions.execute(5_001))
+    assert.isFalse(versions.execute(4_902))
   })
 })

@@ -3,7 +3,7 @@ import * as Lateness from "../../../src/driver/media/Lateness.ts"
 import { bufferedBytes } from "../../integration/memory.ts"
 
 describe("Lateness", () => {
-  it("tells what a share of packets did not exceed, within a quarter of a millisecond, and the greatest", () => {
+  it("reports percentiles to within a quarter of a millisecond, and the maximum", () => {
     const lateness = Lateness.make()
     assert.deepStrictEqual([lateness.percentile(0.99), lateness.max()], [0, 0])
     for (let i = 0; i < 100; i++) lateness.record(i / 10)
@@ -18,7 +18,7 @@ describe("Lateness", () => {
     lateness.close()
   })
 
-  it("never says less than what was exceeded, also where its steps become coarser", () => {
+  it("never reports less than what was exceeded, even where its steps become coarser", () => {
     const lateness = Lateness.make()
     for (const ms of [19.9, 20, 24, 24.9, 60]) lateness.record(ms)
     assert.strictEqual(lateness.percentile(0.2), 20)
@@ -27,13 +27,13 @@ describe("Lateness", () => {
     lateness.close()
   })
 
-  it("keeps those of senders apart, however many there are, and after they have ended", () => {
+  it("keeps senders apart, however many there are, and after they have ended", () => {
     const all = Array.from({ length: 300 }, () => Lateness.make())
     for (const [index, lateness] of all.entries()) for (let i = 0; i < 10; i++) lateness.record(index / 20)
     const ended = all.filter((_, index) => index % 3 === 0)
-    // a second time changes nothing
+    // closing twice changes nothing
     for (const lateness of [...ended, ...ended]) lateness.close()
-    // they get the places of those who have ended
+    // they get the places of those that have ended
     const later = Array.from({ length: 120 }, () => Lateness.make())
     for (const lateness of later) {
       assert.strictEqual(lateness.percentile(1), 0)
@@ -48,7 +48,7 @@ describe("Lateness", () => {
     for (const lateness of [...all, ...later]) lateness.close()
   })
 
-  it("takes the places of those who have ended: who stays for long keeps no memory for many who came and went", async () => {
+  it("reuses the places of senders that have ended, so that one that stays keeps little memory", async () => {
     const before = await bufferedBytes()
     const staying: Array<Lateness.Lateness> = []
     for (let round = 0; round < 200; round++) {
@@ -56,7 +56,7 @@ describe("Lateness", () => {
       staying.push(...all.splice(0, 1))
       for (const lateness of all) lateness.close()
     }
-    // 352 bytes each, and not the 23 kB of a table
+    // 352 bytes each, not the 23 kB of a table
     assert.isBelow(await bufferedBytes() - before, 1_000_000)
     for (const lateness of staying) lateness.close()
   })

@@ -57,7 +57,7 @@ const packet = (payload: Uint8Array, more?: Partial<RtpPacket.RtpPacket>): RtpPa
 const opus = Uint8Array.of(0x78, 1, 2, 3, 4, 5)
 
 describe("MediaReceiver", () => {
-  it.effect("leaves packets of users alone who are not wanted, and opens those that nobody has named", () =>
+  it.effect("does not open packets of unwanted users, but opens those of unnamed senders", () =>
     Effect.gen(function*() {
       const { packets, receiver, reception, seal, users } = yield* rig("aead_aes256_gcm_rtpsize")
       const bert = UserId.make("2")
@@ -77,11 +77,11 @@ describe("MediaReceiver", () => {
       receiver.setListening(true)
       assert.deepStrictEqual(say(14), [42, 43, 44])
       assert.deepInclude(receiver.statistics(), { opened: 4 * 1 + 10 * 2 + 2 * 2 + 2, unheard: 12 })
-      // what was left alone is not lost
+      // packets that were not opened do not count as lost
       assert.strictEqual(reception.lost(), 0)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("counts as lost nothing of what it did not listen to meanwhile", () =>
+  it.effect("does not count packets as lost that came while it did not listen", () =>
     Effect.gen(function*() {
       const { receiver, reception, seal } = yield* rig("aead_aes256_gcm_rtpsize")
       const hear = (sequence: number) => receiver.receive(seal(packet(opus, { sequence })))
@@ -92,14 +92,14 @@ describe("MediaReceiver", () => {
       receiver.setListening(true)
       for (let sequence = 15; sequence < 20; sequence++) hear(sequence)
       assert.strictEqual(reception.lost(), 0)
-      // and what it did listen to it counts
+      // but it counts those that it did listen for
       receiver.setListening(true)
       hear(22)
       assert.strictEqual(reception.lost(), 2)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
   for (const mode of [...EncryptionMode.modes, "plain"] as const) {
-    it.effect(`opens ${mode} and takes extension and padding off`, () =>
+    it.effect(`opens ${mode}, and removes extension and padding`, () =>
       Effect.gen(function*() {
         const { packets, receiver, seal } = yield* rig(mode)
         const extension = { profile: 0xbede, data: Uint8Array.of(0x10, 0xff, 0, 0, 0x90, 2, 0, 0) }
@@ -123,7 +123,7 @@ describe("MediaReceiver", () => {
       }).pipe(Effect.provide(VoiceCrypto.layer)))
   }
 
-  it.effect("counts what it cannot use, by cause, and goes on", () =>
+  it.effect("counts what it cannot use by cause, and continues", () =>
     Effect.gen(function*() {
       const { packets, receiver, seal } = yield* rig("aead_aes256_gcm_rtpsize")
       const forged = seal(packet(opus))
@@ -156,7 +156,7 @@ describe("MediaReceiver", () => {
       })
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("does not take an extension for what it claims to be when that is longer than the packet", () =>
+  it.effect("does not believe an extension that claims to be longer than the packet", () =>
     Effect.gen(function*() {
       for (const [words, malformed] of [[2, 0], [3, 0], [4, 1], [0xffff, 1]] as const) {
         const { packets, receiver } = yield* rig("aead_aes256_gcm_rtpsize")
@@ -174,7 +174,7 @@ describe("MediaReceiver", () => {
       }
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("goes on counting what is lost of those that it still hears when it hears fewer", () =>
+  it.effect("continues to count losses of users it still hears when it hears fewer", () =>
     Effect.gen(function*() {
       const { receiver, reception, seal, users } = yield* rig("plain")
       users.assign(Ssrc.make(42), anna)
@@ -185,7 +185,7 @@ describe("MediaReceiver", () => {
       assert.strictEqual(reception.lost(), 1)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("lets nothing of somebody who has left wait for the name of who has the SSRC next", () =>
+  it.effect("drops packets of a user who has left, even if another user gets the SSRC next", () =>
     Effect.gen(function*() {
       const { packets, receiver, reception, seal, users } = yield* rig("plain")
       users.assign(Ssrc.make(42), anna)
@@ -197,7 +197,7 @@ describe("MediaReceiver", () => {
       receiver.receive(seal(packet(opus, { sequence: 7 })))
       assert.deepStrictEqual(packets.map(({ userId }) => userId), [anna, undefined, UserId.make("2")])
       assert.deepInclude(receiver.statistics(), { opened: 3, afterLeaving: 1 })
-      // one that comes before its name, and begins somewhere else
+      // a packet that comes before its name, and begins somewhere else
       users.forget(UserId.make("2"))
       reception.forget(42)
       receiver.receive(seal(packet(opus, { sequence: 8 })))
@@ -218,7 +218,7 @@ describe("MediaReceiver", () => {
       assert.strictEqual(receiver.statistics().unheard, 1)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("names the user whose SSRC it is, if that is known", () =>
+  it.effect("names the user of an SSRC if that is known", () =>
     Effect.gen(function*() {
       const { packets, receiver, seal, users } = yield* rig("plain")
       receiver.receive(seal(packet(opus, { ssrc: 1 })))

@@ -18,14 +18,14 @@ interface Sent {
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 const silence = "f8fffe"
 
-/** A sender with the plain cipher on a clock that the test moves. */
+/** A sender with the plain cipher, on a clock that the test moves. */
 const rig = (options?: {
   readonly exhaustAfter?: number
   readonly sequence?: number
   readonly timestamp?: number
-  /** Hears what happens to tracks, as it happens. */
+  /** Called with each event of a track as it happens. */
   readonly onTrack?: (tag: string) => void
-  /** Takes each buffer that is sent; says whether it can be used again. */
+  /** Called with each buffer that is sent. Returns whether it can be used again. */
   readonly onBuffer?: (packet: Uint8Array, length: number) => boolean
 }) =>
   Effect.gen(function*() {
@@ -101,7 +101,7 @@ const rig = (options?: {
       /** Buffers in use. */
       buffers: () => buffers,
       now: () => now,
-      /** When the clock is to be woken next. */
+      /** When the clock is due to wake next. */
       pending: () => at,
       run: (untilMs: number) => {
         while (at <= untilMs) {
@@ -138,7 +138,7 @@ const test = (
   body: () => Effect.Effect<void, unknown, VoiceCrypto.VoiceCrypto | Scope.Scope>
 ) => it.effect(name, () => Effect.provide(body(), VoiceCrypto.layer))
 
-/** Time and timestamps go together: 48 samples a millisecond. */
+/** Time and timestamps advance together: 48 samples a millisecond. */
 const assertTruthful = (sent: ReadonlyArray<Sent>) => {
   const first = sent[0]
   assert.isDefined(first)
@@ -150,7 +150,7 @@ const assertTruthful = (sent: ReadonlyArray<Sent>) => {
 }
 
 describe("MediaSender", () => {
-  test("sends each frame once when it is due, and closes with five frames of silence", () =>
+  test("sends each frame once when it is due, and ends with five frames of silence", () =>
     Effect.gen(function*() {
       const { events, run, sender, sent } = yield* rig()
       const ring = filled(10)
@@ -180,7 +180,7 @@ describe("MediaSender", () => {
       }))
   }
 
-  test("says that a ring is starving, once, and that it has recovered; the timestamp follows the clock", () =>
+  test("reports once that a ring is starving and once that it has recovered, on the clock's time", () =>
     Effect.gen(function*() {
       const { events, run, sender, sent } = yield* rig()
       const ring = filled(3)
@@ -200,7 +200,7 @@ describe("MediaSender", () => {
       assertTruthful(sent)
     }))
 
-  test("does not catch up after a long stall: nothing is sent twice as fast, nothing in a burst", () =>
+  test("does not catch up after a long stall: it sends nothing faster, and nothing in a burst", () =>
     Effect.gen(function*() {
       const { run, sender, sent, stall } = yield* rig()
       const ring = filled(100)
@@ -217,7 +217,7 @@ describe("MediaSender", () => {
       assert.strictEqual(sender.statistics().reanchored, 1)
     }))
 
-  test("does not drop what is late by less than a frame", () =>
+  test("does not drop a frame that is late by less than a frame", () =>
     Effect.gen(function*() {
       const { run, sender, sent, stall } = yield* rig()
       sender.attach(1, filled(20), false)
@@ -231,7 +231,7 @@ describe("MediaSender", () => {
       )
     }))
 
-  test("goes back to its slot as soon as it is late by three frames, and says how late its frames were", () =>
+  test("returns to its slot once it is three frames late, and reports how late its frames were", () =>
     Effect.gen(function*() {
       for (const [late, reanchored] of [[19, 0], [20, 0], [59, 0], [60, 1], [79, 1]] as const) {
         const { run, sender, sent, stall } = yield* rig()
@@ -248,7 +248,7 @@ describe("MediaSender", () => {
       }
     }))
 
-  test("catches up behind a short stall, three frames at most, and is in time from then on", () =>
+  test("catches up after a short stall, by three frames at most, and is then on time", () =>
     Effect.gen(function*() {
       const { events, run, sender, sent, stall } = yield* rig()
       sender.attach(1, filled(50), false)
@@ -262,7 +262,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual(sent.slice(before).map(({ atMs }) => atMs - due), [45, 45, 45])
       run(1_300)
       assert.strictEqual(sent[before + 3]?.atMs, due + 60)
-      // no hole in the media, and each packet behind the stall at its time
+      // no gap in the media, and each packet after the stall on time
       sent.forEach((packet, i) => {
         assert.strictEqual(RtpPacket.timestampDelta(packet.timestamp, first.timestamp), i * 960)
         if (i >= before + 3) assert.closeTo(packet.atMs - first.atMs, i * 20, 1)
@@ -271,7 +271,7 @@ describe("MediaSender", () => {
       assert.strictEqual(sender.statistics().reanchored, 0)
     }))
 
-  test("catches up with what is ready only: a source that the stall has held up, too, gets time", () =>
+  test("catches up only with what is ready, and gives time to a source that was stalled, too", () =>
     Effect.gen(function*() {
       const { events, run, sender, sent, stall } = yield* rig()
       const ring = filled(6)
@@ -291,7 +291,7 @@ describe("MediaSender", () => {
       assert.strictEqual(sender.statistics().reanchored, 1)
     }))
 
-  test("does not starve because of the stall behind which it has sent all that was ready", () =>
+  test("does not starve because of a stall after which it has sent all that was ready", () =>
     Effect.gen(function*() {
       for (const [ready, late] of [[1, 25], [2, 45]] as const) {
         const { events, run, sender, sent, stall } = yield* rig()
@@ -311,7 +311,7 @@ describe("MediaSender", () => {
       }
     }))
 
-  test("keeps its times when it starves after it has caught up", () =>
+  test("keeps its timestamps when it starves after it has caught up", () =>
     Effect.gen(function*() {
       const { events, run, sender, sent, stall } = yield* rig()
       const ring = filled(8)
@@ -329,7 +329,7 @@ describe("MediaSender", () => {
       )
     }))
 
-  test("catches up over a change to the ring that follows", () =>
+  test("catches up across a change to the next ring", () =>
     Effect.gen(function*() {
       for (const after of [6, "drained"] as const) {
         const { run, sender, sent, stall } = yield* rig()
@@ -350,7 +350,7 @@ describe("MediaSender", () => {
       }
     }))
 
-  test("gives a ring time behind a stall that has nothing left once what was sent in its place is left out", () =>
+  test("gives a ring time after a stall if it has nothing left after what it skips", () =>
     Effect.gen(function*() {
       const { run, sender, sent, stall } = yield* rig()
       sender.attach(1, filled(50), false)
@@ -366,7 +366,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual([sent[6]?.payload, sent[6]?.atMs], ["0909", due + 60])
     }))
 
-  test("has no hurry with what is paused behind a stall", () =>
+  test("does not hurry after a stall if the track is paused", () =>
     Effect.gen(function*() {
       const { run, sender, sent, stall } = yield* rig()
       sender.attach(1, filled(50), false)
@@ -380,7 +380,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual([sent[6]?.payload, sent[6]?.atMs], [silence, due + 60])
     }))
 
-  test("has no hurry with silence behind a stall", () =>
+  test("does not hurry silence after a stall", () =>
     Effect.gen(function*() {
       const { run, sender, sent, stall } = yield* rig()
       const ring = filled(3)
@@ -396,7 +396,7 @@ describe("MediaSender", () => {
       assertTruthful(sent)
     }))
 
-  test("says how late its silence was, too", () =>
+  test("reports how late its silence was, too", () =>
     Effect.gen(function*() {
       const { run, sender, sent, stall } = yield* rig()
       const ring = filled(3)
@@ -410,7 +410,7 @@ describe("MediaSender", () => {
       assert.closeTo(sender.statistics().lateness.max(), 15, 1)
     }))
 
-  test("pauses with silence and goes on with the clock's timestamp", () =>
+  test("pauses with silence, and continues with the clock's timestamp", () =>
     Effect.gen(function*() {
       const { pending, run, sender, sent } = yield* rig()
       sender.attach(1, filled(50), false)
@@ -428,7 +428,7 @@ describe("MediaSender", () => {
       assertTruthful(sent)
     }))
 
-  test("takes frames at their time but sends none while muted", () =>
+  test("takes frames on time while muted, but sends none", () =>
     Effect.gen(function*() {
       const { events, run, sender, sent } = yield* rig()
       const ring = filled(30)
@@ -448,7 +448,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual(events, ["TrackStarted 1", "TrackDrained 1"])
     }))
 
-  test("replaces a ring without a gap and ignores commands for a track that is gone", () =>
+  test("replaces a ring without a gap, and ignores commands for a track that is gone", () =>
     Effect.gen(function*() {
       const { events, run, sender, sent } = yield* rig()
       sender.attach(1, filled(50), false)
@@ -462,7 +462,7 @@ describe("MediaSender", () => {
       assertTruthful(sent)
     }))
 
-  test("closes talking audio at once, and a silent sender without a packet", () =>
+  test("ends audible audio at once when it closes, and a silent sender without a packet", () =>
     Effect.gen(function*() {
       const talking = yield* rig()
       talking.sender.attach(1, filled(50), false)
@@ -476,7 +476,7 @@ describe("MediaSender", () => {
         talking.sent.slice(before).map(({ payload }) => payload),
         Array.from({ length: 5 }, () => silence)
       )
-      // at once, and nevertheless each behind the one before
+      // at once, and nevertheless each after the one before
       const media = ({ timestamp }: Sent) => RtpPacket.timestampDelta(timestamp, talking.sent[0]?.timestamp ?? 0)
       assert.deepStrictEqual(talking.sent.map(media), talking.sent.map((_, i) => i * 960))
       const silent = yield* rig()
@@ -486,7 +486,7 @@ describe("MediaSender", () => {
       assert.strictEqual(silent.sent.length, 0)
     }))
 
-  test("gives back where it has kept how late it was", () =>
+  test("releases its record of lateness when it closes", () =>
     Effect.gen(function*() {
       const { sender } = yield* rig()
       const close = vi.spyOn(sender.statistics().lateness, "close")
@@ -494,7 +494,7 @@ describe("MediaSender", () => {
       assert.lengthOf(close.mock.calls, 1)
     }))
 
-  test("leaves the bytes of a datagram that waits as they are, even when all buffers have had their turn", () =>
+  test("leaves the bytes of a waiting datagram alone, even when all buffers have been used", () =>
     Effect.gen(function*() {
       const waiting: Array<{ readonly packet: Uint8Array; readonly length: number; readonly hex: string }> = []
       let sends = 0
@@ -517,7 +517,7 @@ describe("MediaSender", () => {
       }
     }))
 
-  test("stops when the nonces are used up, and says so once", () =>
+  test("stops when the nonces are used up, and reports that once", () =>
     Effect.gen(function*() {
       const { buffers, exhausted, run, sender, sent } = yield* rig({ exhaustAfter: 3 })
       sender.attach(1, filled(50), false)
@@ -528,7 +528,7 @@ describe("MediaSender", () => {
       assert.strictEqual(exhausted(), 1)
     }))
 
-  test("says once that the nonces are used up, also where that comes with the silence that closes", () =>
+  test("reports used-up nonces once, even if the closing silence uses the last one", () =>
     Effect.gen(function*() {
       const { exhausted, run, sender, sent } = yield* rig({ exhaustAfter: 4 })
       sender.attach(1, filled(50), false)
@@ -549,7 +549,7 @@ describe("MediaSender", () => {
       assert.strictEqual(sent[0]?.payload.length, FrameRing.maxFrameBytes * 2)
     }))
 
-  test("knows the timestamp of every moment", () =>
+  test("knows the timestamp of any moment", () =>
     Effect.gen(function*() {
       const { now, run, sender, sent } = yield* rig()
       sender.attach(1, filled(10), false)
@@ -576,7 +576,7 @@ describe("MediaSender", () => {
   }
   const numbersOf = (sent: ReadonlyArray<Sent>) => sent.map(({ payload }) => payload.slice(0, 2))
 
-  test("goes over to a ring that waits, after some frames or at the end, without a gap", () =>
+  test("moves on to a waiting ring after some frames or at the end, without a gap", () =>
     Effect.gen(function*() {
       for (const after of [4, "drained", 100] as const) {
         const it = yield* rig()
@@ -609,7 +609,7 @@ describe("MediaSender", () => {
       }
     }))
 
-  test("leaves out of the new ring what it has read too much of the old one", () =>
+  test("skips as much of the new ring as it has read too much of the old one", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       it.sender.attach(1, numbered(0, 20), false)
@@ -621,7 +621,7 @@ describe("MediaSender", () => {
       assertTruthful(it.sent)
     }))
 
-  test("begins what waits when what it waits for is detached, and forgets it when it is detached itself", () =>
+  test("starts a waiting ring when its predecessor is detached, and forgets it when it is detached", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       it.sender.attach(1, numbered(0, 20), false)
@@ -639,7 +639,7 @@ describe("MediaSender", () => {
       assertTruthful(it.sent)
     }))
 
-  test("goes over while it is paused, if it is time, and keeps the other one's pause", () =>
+  test("moves on while paused if it is time, and keeps the pause of the next ring", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       it.sender.attach(1, numbered(0, 20), false)
@@ -657,7 +657,7 @@ describe("MediaSender", () => {
       assertTruthful(it.sent)
     }))
 
-  test("begins at once with what comes while it is paused, where that is not paused", () =>
+  test("starts a ring that is not paused at once if its predecessor is paused", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       it.sender.attach(1, numbered(0, 20), false)
@@ -670,13 +670,13 @@ describe("MediaSender", () => {
       assert.deepStrictEqual(new Set(numbersOf(it.sent.slice(before)).map((number) => number[0])), new Set(["2"]))
     }))
 
-  /** A ring that says when nobody will take its frames any more. */
+  /** A ring that tells when nobody will take its frames any more. */
   const closing = (closed: Array<string>, name: string, first = 0x20) => ({
     ...sourceOf(numbered(first, 10)),
     close: () => void closed.push(name)
   })
 
-  test("closes what waits in vain", () =>
+  test("closes rings that wait in vain", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       const closed: Array<string> = []
@@ -700,7 +700,7 @@ describe("MediaSender", () => {
       assert.lengthOf(closed, 8)
     }))
 
-  test("keeps the pause of what waits, when it is its turn and when what it waits for is detached", () =>
+  test("keeps the pause of a waiting ring, also when its predecessor is detached", () =>
     Effect.gen(function*() {
       for (const how of ["attached", "set"] as const) {
         for (const turn of ["drained", "detached"] as const) {
@@ -720,7 +720,7 @@ describe("MediaSender", () => {
       }
     }))
 
-  test("goes over at once where that is sure, and says of each ring whether it takes frames from it", () =>
+  test("moves on at once if that is safe, and marks the rings that it takes frames from", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       const [first, late, third] = [numbered(0, 20), FrameRing.make(), numbered(0x30, 10)]
@@ -729,7 +729,7 @@ describe("MediaSender", () => {
       it.sender.attach(1, consumer(first), false)
       it.run(it.now() + 100)
       const read = first.framesRead()
-      // not yet
+      // not due yet
       it.sender.attachAfter(2, consumer(third), false, read + 1)
       assert.deepStrictEqual(taken(), [true, false, true])
       // not ready
@@ -741,7 +741,7 @@ describe("MediaSender", () => {
       it.run(it.now() + 40)
       assert.strictEqual(numbersOf(it.sent)[read], "30")
       assertTruthful(it.sent)
-      // its end is told in its own time
+      // its end is reported in its own time
       third.end()
       while (third.bufferedMs() > 0) third.discard()
       it.sender.attachAfter(5, consumer(first), false, 0)
@@ -755,7 +755,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual(taken(), [false, false, false])
     }))
 
-  test("goes on with a ring where the one that follows at a frame is not ready, and leaves out as much of it", () =>
+  test("stays with a ring while the next one is not ready, and then skips as much of that", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       it.sender.attach(1, numbered(0, 20), false)
@@ -772,7 +772,7 @@ describe("MediaSender", () => {
       assert.strictEqual(sent[first], `2${first - 4}`)
     }))
 
-  test("leaves out of a third ring what there was not enough of the second one for", () =>
+  test("skips in a third ring what the second one was too short for", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       it.sender.attach(1, numbered(0, 20), false)
@@ -781,13 +781,13 @@ describe("MediaSender", () => {
       it.sender.attachAfter(2, numbered(0x20, 1), false, read - 3)
       it.run(it.now() + 40)
       assert.lengthOf(numbersOf(it.sent).filter((number) => number.startsWith("2")), 0)
-      // one frame of the second was left out, and none is ready
+      // one frame of the second was skipped, and none is ready
       it.sender.attachAfter(3, numbered(0x30, 10), false, 1)
       it.run(it.now() + 100)
       assert.deepStrictEqual(numbersOf(it.sent).filter((number) => number.startsWith("3")).slice(0, 2), ["32", "33"])
     }))
 
-  test("plays all of a ring, though the one before it never came to what was to be left out of it", () =>
+  test("plays all of a ring even if the one before it never reached the end of what it had to skip", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       it.sender.attach(1, numbered(0, 20), false)
@@ -800,7 +800,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual(numbersOf(it.sent.slice(before, before + 3)), ["30", "31", "32"])
     }))
 
-  test("goes over to a ring that is not ready, where the one before it has nothing more ready either", () =>
+  test("moves on to a ring that is not ready if the one before it has nothing ready either", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       const late = numbered(0, 0)
@@ -813,7 +813,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual(it.events, ["TrackStarted 1", "TrackStarted 2"])
     }))
 
-  test("goes over while it is paused, also to a ring that is not ready yet", () =>
+  test("moves on while paused, even to a ring that is not ready yet", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       const late = numbered(0, 0)
@@ -829,7 +829,7 @@ describe("MediaSender", () => {
       assert.strictEqual(numbersOf(it.sent.slice(before))[0], "21")
     }))
 
-  test("leaves out of a third ring all that was sent of the second one, whose frames were longer than what it owed", () =>
+  test("skips in a third ring all that was sent of the second, whose frames were longer than its debt", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       it.sender.attach(1, numbered(0, 20), false)
@@ -837,7 +837,7 @@ describe("MediaSender", () => {
       it.sender.attachAfter(2, numbered(0x20, 10, 2_880), false, it.sent.length - 1)
       const seconds = () => numbersOf(it.sent).filter((number) => number.startsWith("2")).length
       while (seconds() < 3) it.run(it.now() + 1)
-      // the first of the second ring was left out, though a third of it would have done
+      // the first frame of the second ring was skipped, though a third of it would have been enough
       it.sender.attachAfter(3, numbered(0x30, 10), false, 3)
       it.run(it.now() + 100)
       assert.deepStrictEqual(numbersOf(it.sent).filter((number) => number >= "20").slice(0, 4), [
@@ -848,7 +848,7 @@ describe("MediaSender", () => {
       ])
     }))
 
-  test("plays what is attached by who hears that the former has drained", () =>
+  test("plays a ring that is attached while TrackDrained of the former is reported", () =>
     Effect.gen(function*() {
       const it = yield* rig({
         onTrack: (tag) => {
@@ -862,7 +862,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual(numbersOf(it.sent).filter((number) => number !== "f8"), ["00", "01", "20", "21", "22"])
     }))
 
-  test("plays what is attached by who hears so, though another one has waited for that", () =>
+  test("plays a ring that is attached while TrackDrained is reported instead of one that waited", () =>
     Effect.gen(function*() {
       const it = yield* rig({
         onTrack: (tag) => {
@@ -877,7 +877,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual(numbersOf(it.sent).filter((number) => number !== "f8"), ["00", "01", "30", "31", "32"])
     }))
 
-  test("closes what is detached", () =>
+  test("closes a ring that is detached", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       const closed: Array<string> = []
@@ -886,7 +886,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual(closed, ["first"])
     }))
 
-  test("says nothing of a ring that is empty before it was ever heard, but that it has drained", () =>
+  test("reports nothing for a ring that is empty from the start, except that it has drained", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       const ring = numbered(0, 0)
@@ -899,7 +899,7 @@ describe("MediaSender", () => {
       assert.deepStrictEqual(it.sent, [])
     }))
 
-  test("does not say of a ring that it has recovered from what another one was starving of", () =>
+  test("does not report a ring as recovered after another one was starving", () =>
     Effect.gen(function*() {
       const it = yield* rig()
       it.sender.attach(1, numbered(0, 2), false)
@@ -914,7 +914,7 @@ describe("a gate", () => {
   const numbersOf = (sent: ReadonlyArray<Sent>) =>
     sent.map(({ payload }) => payload).filter((payload) => payload !== silence).map((payload) => payload.slice(0, 2))
 
-  test("that drops takes frames at their time, sends none and counts them", () =>
+  test("that drops takes frames on time, sends none, and counts them", () =>
     Effect.gen(function*() {
       const { events, run, sender, sent } = yield* rig()
       const ring = filled(50)
@@ -930,7 +930,7 @@ describe("a gate", () => {
       run(1_300)
       assert.strictEqual(numbersOf(sent)[0], hex(Uint8Array.of(taken)))
       const heard = sent.length
-      // it closes what was heard
+      // it ends what was heard
       sender.setGate({ _tag: "drop" })
       run(1_500)
       assert.deepStrictEqual(sent.slice(heard).map(({ payload }) => payload), Array.from({ length: 5 }, () => silence))
@@ -939,7 +939,7 @@ describe("a gate", () => {
     }))
 
   for (const afterwards of ["open", "drop"] as const) {
-    test(`that holds lets no frame be taken until its time is over, and then is ${afterwards}`, () =>
+    test(`that holds takes no frame until its time is over, and then is: ${afterwards}`, () =>
       Effect.gen(function*() {
         const { run, sender, sent } = yield* rig()
         const ring = filled(50)
@@ -963,7 +963,7 @@ describe("a gate", () => {
       }))
   }
 
-  test("that is open does not count what is muted", () =>
+  test("that is open does not count muted frames", () =>
     Effect.gen(function*() {
       const { run, sender, sent } = yield* rig()
       const ring = filled(50)
@@ -977,7 +977,7 @@ describe("a gate", () => {
 })
 
 describe("a source in front of a ring", () => {
-  test("is passed by as long as nothing has to be encrypted, and by no frame longer", () =>
+  test("is bypassed while nothing has to be encrypted, and for no frame longer", () =>
     Effect.gen(function*() {
       const { run, sender, sent } = yield* rig()
       const ring = filled(40)
@@ -1016,7 +1016,7 @@ describe("a source in front of a ring", () => {
     }))
 
   for (const written of [0, -1]) {
-    test(`keeps what must not be sent: its time passes in silence (${written})`, () =>
+    test(`keeps back what must not be sent, whose time passes in silence (${written})`, () =>
       Effect.gen(function*() {
         const { buffers, run, sender, sent } = yield* rig()
         const ring = filled(8)
@@ -1041,7 +1041,7 @@ describe("a source in front of a ring", () => {
       }))
   }
 
-  test("is asked at once when that changes, also while it waits, so that it can make its frames ready", () =>
+  test("is asked at once when encryption starts, even while it waits, to make its frames ready", () =>
     Effect.gen(function*() {
       const { sender } = yield* rig()
       const asked: Array<string> = []
@@ -1063,7 +1063,10 @@ describe("a source in front of a ring", () => {
     }))
 })
 
-/** Senders on one clock, whose packets are made in the same buffers. Every so many is kept by the network for a while. */
+/**
+ * Senders on one clock that make their packets in the same buffers. The network keeps one of every `keepEvery` packets
+ * for a while.
+ */
 const crowd = (count: number, frames: number, keepEvery: number) =>
   Effect.gen(function*() {
     const crypto = yield* VoiceCrypto.VoiceCrypto
@@ -1121,7 +1124,7 @@ const crowd = (count: number, frames: number, keepEvery: number) =>
 
 describe("senders of one clock", () => {
   for (const count of [45, 3_000]) {
-    test(`${count} of them never spoil each other's packets`, () =>
+    test(`never spoil each other's packets: ${count} of them`, () =>
       Effect.gen(function*() {
         const frames = 4
         const { kept, sent } = yield* crowd(count, frames, 7)
@@ -1137,9 +1140,9 @@ describe("senders of one clock", () => {
       }).pipe(Effect.scoped))
   }
 
-  test("use the same few buffers again", () =>
+  test("reuse the same few buffers", () =>
     Effect.gen(function*() {
-      // 32 to a slot, and 28
+      // 32 in one slot, and 28 in another
       const { buffers } = yield* crowd(60, 20, Infinity)
       assert.strictEqual(buffers, 32)
     }).pipe(Effect.scoped))

@@ -25,7 +25,7 @@ const one = (reception: Reception.Reception) => {
 const Fate = Schema.Literals(["arrives", "lost"])
 
 describe("Reception", () => {
-  it("counts every packet over the wraps of sequence and timestamp", () => {
+  it("counts every packet across wraps of the sequence number and the timestamp", () => {
     const reception = Reception.make()
     const { send, skip } = sender(reception)
     for (let i = 0; i < 70_000; i++) {
@@ -44,7 +44,7 @@ describe("Reception", () => {
   })
 
   it.prop(
-    "what is lost is what was sent less what came, once later packets have shown it",
+    "counts as lost what was sent less what came, once later packets have shown it",
     {
       fates: Schema.Array(Fate),
       sequence: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })))
@@ -66,7 +66,7 @@ describe("Reception", () => {
   )
 
   it.prop(
-    "takes any packets, and never more of them than came",
+    "accepts any packets, and never counts more than came",
     {
       packets: Schema.Array(Schema.Struct({
         ssrc: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 3 }))),
@@ -86,7 +86,7 @@ describe("Reception", () => {
     }
   )
 
-  it("takes back what came late, and counts it and what came twice", () => {
+  it("takes back the loss of a late packet, and counts late and repeated packets", () => {
     const reception = Reception.make()
     const { send, skip } = sender(reception)
     send()
@@ -103,7 +103,7 @@ describe("Reception", () => {
     assert.strictEqual(reception.reordered(), 2)
   })
 
-  it("comes to the jitter of RFC 3550, A.8", () => {
+  it("arrives at the jitter of RFC 3550, A.8", () => {
     const reception = Reception.make()
     const { send, skip } = sender(reception)
     let expected = 0
@@ -119,7 +119,7 @@ describe("Reception", () => {
     assert.approximately(one(reception).jitterMs, expected, 0.05)
   })
 
-  it("takes no pause in which the sender's media clock stood still for jitter", () => {
+  it("does not mistake a pause in which the sender's media clock stood still for jitter", () => {
     const reception = Reception.make()
     const { send, skip, state } = sender(reception)
     for (let i = 0; i < 100; i++) {
@@ -131,7 +131,7 @@ describe("Reception", () => {
     assert.strictEqual(one(reception).lost, 0)
   })
 
-  it("begins anew where the sender does, and not for a stray", () => {
+  it("starts over when the sender does, but not for a stray packet", () => {
     const reception = Reception.make()
     const { send, skip, state } = sender(reception, 9, 100)
     for (let i = 0; i < 10; i++) {
@@ -147,11 +147,11 @@ describe("Reception", () => {
       send()
       skip(1)
     }
-    // the first of the new stretch has only announced it
+    // the first packet of the new stretch has only announced it
     assert.deepInclude(one(reception), { packets: 20, lost: 1 })
   })
 
-  it("does not miss what nobody listened to", () => {
+  it("does not count packets as lost while nobody listened", () => {
     const reception = Reception.make()
     const { send, skip } = sender(reception)
     send()
@@ -164,7 +164,7 @@ describe("Reception", () => {
     assert.strictEqual(reception.lost(), 1)
   })
 
-  it("reports each interval for itself, and not who was silent", () => {
+  it("reports each interval separately, and no silent senders", () => {
     const reception = Reception.make()
     const { send, skip } = sender(reception)
     send()
@@ -178,7 +178,7 @@ describe("Reception", () => {
     assert.strictEqual(one(reception).lossShare, 0)
   })
 
-  it("has lost nothing in an interval in which only came what had come before", () => {
+  it("reports no loss for an interval in which only a repeated packet came", () => {
     const reception = Reception.make()
     const { send } = sender(reception)
     send()
@@ -188,7 +188,7 @@ describe("Reception", () => {
     assert.strictEqual(one(reception).lossShare, 0)
   })
 
-  it("begins anew with the highest number, too", () => {
+  it("starts over at the highest sequence number, too", () => {
     const reception = Reception.make()
     const { send, skip, state } = sender(reception, 9, 1_000)
     send()
@@ -200,7 +200,7 @@ describe("Reception", () => {
     assert.deepInclude(one(reception), { packets: 10, lost: 0 })
   })
 
-  it("takes up to 2,999 missing packets for lost, and those up to 99 back for late", () => {
+  it("takes a step of up to 2,999 forward as loss, and of up to 99 back as lateness", () => {
     for (
       const [step, expected] of [
         [2_999, { packets: 2, lost: 2_998, reordered: 0 }],
@@ -218,7 +218,7 @@ describe("Reception", () => {
     }
   })
 
-  it("says how long ago the sender has reported", () => {
+  it("reports how long ago the last report of the sender came", () => {
     const reception = Reception.make()
     const { send } = sender(reception)
     reception.senderReport(9, { unixMs: 1_000, timestamp: 7, middle: 0x1234_5678 }, 10_000)
@@ -231,7 +231,7 @@ describe("Reception", () => {
     assert.deepStrictEqual(one(reception).senderReport, { unixMs: 1_000, timestamp: 7 })
   })
 
-  it("remembers a bounded number of sources, and what the forgotten have lost", () => {
+  it("remembers a bounded number of sources, and the losses of forgotten ones", () => {
     const reception = Reception.make()
     for (let ssrc = 1; ssrc <= 1_000; ssrc++) {
       reception.packet(ssrc, 1, 0, 0)
@@ -250,7 +250,7 @@ describe("Reception", () => {
     assert.strictEqual(reception.reordered(), 1_000)
   })
 
-  it("reports on everybody in turn", () => {
+  it("reports on all senders in turn", () => {
     const reception = Reception.make()
     const rounds: Array<Set<number>> = []
     for (let round = 0; round < 12; round++) {
@@ -258,7 +258,7 @@ describe("Reception", () => {
       const seen = new Set(reception.interval(0, 31).map(({ ssrc }) => ssrc))
       assert.strictEqual(seen.size, 31)
       rounds.push(seen)
-      // whatever three rounds
+      // in any three rounds
       if (round < 2) continue
       const three = new Set<number>()
       for (const some of rounds.slice(-3)) for (const ssrc of some) three.add(ssrc)

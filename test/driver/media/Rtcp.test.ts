@@ -19,7 +19,7 @@ const rig = Effect.fnUntraced(
       readonly mode?: VoiceCrypto.Mode
       readonly reports?: "none" | "sender" | "all"
       readonly unixMs?: number
-      /** Takes each buffer that is sent; says whether it can be used again. */
+      /** Called with each buffer that is sent. Returns whether it can be used again. */
       readonly onBuffer?: (packet: Uint8Array, length: number) => boolean
     } = {}
   ) {
@@ -137,8 +137,8 @@ const lastSender = (sent: ReadonlyArray<ReadonlyArray<RtcpPacket.RtcpPacket>>): 
 }
 
 describe("Rtcp", () => {
-  it("writes NTP timestamps as RFC 3550 does", () => {
-    // its example in 6.4.1: 10 November 1995, 11:33:25.125 UTC
+  it("writes NTP timestamps as in RFC 3550", () => {
+    // the example of 6.4.1: 10 November 1995, 11:33:25.125 UTC
     const unixMs = Date.UTC(1995, 10, 10, 11, 33, 25, 125)
     assert.strictEqual(Rtcp.ntpOf(unixMs), 0xb44d_b705_2000_0000n)
     assert.strictEqual(Rtcp.middleOf(0xb44d_b705_2000_0000n), 0xb705_2000)
@@ -146,20 +146,20 @@ describe("Rtcp", () => {
     assert.strictEqual(Rtcp.unixMsOf(0xb44d_b705_2000_0000n), unixMs)
   })
 
-  it.effect("finds the round trip of RFC 3550's example", () =>
+  it.effect("computes the round trip of the example in RFC 3550", () =>
     Effect.gen(function*() {
       const { deliver, play, rtcp, sent, state } = yield* rig()
       play(10, 50)
       rtcp.report()
       const asked = Rtcp.middleOf(lastSender(sent).ntpTimestamp)
-      // the receiver answers after 5.250 s, and its answer is here 11.375 s after the question: 6.125 s on the way
+      // the receiver answers after 5.250 s, and its answer arrives 11.375 s after the report: 6.125 s in transit
       state.ms += 11_375
       deliver(receiverReport([block({ lastSenderReport: asked, delaySinceLastSenderReport: 0x0005_4000 })]))
       assert.approximately(rtcp.statistics().roundTripMs ?? 0, 6_125, 0.02)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
   for (const mode of EncryptionMode.modes) {
-    it.effect(`opens and seals in ${mode}`, () =>
+    it.effect(`opens and seals in ${mode}, unless its nonce is the RTP header`, () =>
       Effect.gen(function*() {
         const { deliver, play, rtcp, sent } = yield* rig({ mode })
         if (mode === "xsalsa20_poly1305") {
@@ -184,7 +184,7 @@ describe("Rtcp", () => {
       }).pipe(Effect.provide(VoiceCrypto.layer)))
   }
 
-  it.effect("reports what was sent, at which time, while something is", () =>
+  it.effect("reports what was sent, and at which time, while something is sent", () =>
     Effect.gen(function*() {
       const { play, rtcp, sent, state } = yield* rig({ reports: "sender" })
       rtcp.report()
@@ -202,23 +202,23 @@ describe("Rtcp", () => {
         reports: [],
         extension: noBytes
       })
-      // whoever has sent in the interval before is still a sender, and nobody after two
+      // a sender of the previous interval still counts as one, but not after two intervals
       for (let i = 0; i < 3; i++) rtcp.report()
       assert.lengthOf(sent, 2)
       assert.strictEqual(rtcp.statistics().sent, 2)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("counts on behind 32 bits, as far as the fields hold it", () =>
+  it.effect("wraps its counts at the 32 bits of their fields", () =>
     Effect.gen(function*() {
       const { play, rtcp, sent } = yield* rig()
-      // half a year at 160 packets a second
+      // ten months at 160 packets a second
       play(0x1_0000_0005, 3)
       rtcp.report()
       assert.strictEqual(lastSender(sent).packetCount, 5)
       assert.strictEqual(lastSender(sent).octetCount, (0x1_0000_0005 * 3) % 0x1_0000_0000)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("reports on no more sources at once than a packet holds", () =>
+  it.effect("reports on no more sources at once than fit into a packet", () =>
     Effect.gen(function*() {
       const { play, reception, rtcp, sent } = yield* rig()
       const hear = (sequence: number) => {
@@ -234,7 +234,7 @@ describe("Rtcp", () => {
       assert.strictEqual(new Set(reported.flat().map((one) => one.ssrc)).size, 40)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("says nothing where there is nothing to say", () =>
+  it.effect("sends nothing if there is nothing to report", () =>
     Effect.gen(function*() {
       const { rtcp, sent } = yield* rig()
       rtcp.report()
@@ -242,7 +242,7 @@ describe("Rtcp", () => {
       assert.strictEqual(rtcp.statistics().sent, 0)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("leaves the bytes of a report that waits as they are", () =>
+  it.effect("leaves the bytes of a waiting report alone", () =>
     Effect.gen(function*() {
       const waiting: Array<{ readonly bytes: Uint8Array; readonly was: Uint8Array }> = []
       const { buffers, play, rtcp } = yield* rig({
@@ -260,12 +260,12 @@ describe("Rtcp", () => {
       for (const { bytes, was } of waiting) assert.deepStrictEqual(Uint8Array.from(bytes), was)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it("reports every 5 seconds, give or take half of that, and the first time sooner", () => {
+  it("reports every 5 seconds, plus or minus half of that, and sooner the first time", () => {
     assert.deepStrictEqual([0, 0.5, 1].map((draw) => Rtcp.nextMs(true, draw)), [1_250, 2_500, 3_750])
     assert.deepStrictEqual([0, 0.5, 1].map((draw) => Rtcp.nextMs(false, draw)), [2_500, 5_000, 7_500])
   })
 
-  it.effect("reports on others where that is wanted", () =>
+  it.effect("reports on others only if that is asked for", () =>
     Effect.gen(function*() {
       for (const reports of ["none", "sender", "all"] as const) {
         const { deliver, play, reception, rtcp, sent, state } = yield* rig({ reports })
@@ -292,7 +292,7 @@ describe("Rtcp", () => {
       }
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("keeps the clocks of senders, and forgets who says goodbye", () =>
+  it.effect("keeps the clocks of senders, and forgets senders that say goodbye", () =>
     Effect.gen(function*() {
       const { deliver, reception, rtcp } = yield* rig()
       reception.packet(9, 1, 0, 0)
@@ -304,7 +304,7 @@ describe("Rtcp", () => {
       assert.deepInclude(rtcp.statistics(), { received: 2, malformed: 0, heard: undefined })
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("believes the server's numbers before those of a member, and no answer to what was not asked", () =>
+  it.effect("prefers the server's numbers to a member's, and ignores answers to reports it did not send", () =>
     Effect.gen(function*() {
       const { deliver, rtcp, users } = yield* rig()
       users.assign(Ssrc.make(9), UserId.make("1"))
@@ -317,7 +317,7 @@ describe("Rtcp", () => {
       assert.isUndefined(rtcp.statistics().roundTripMs)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("believes any of the last numbers of members until the server's come, and blocks in sender reports", () =>
+  it.effect("believes the latest numbers of members until the server's come, also from sender reports", () =>
     Effect.gen(function*() {
       const { deliver, rtcp, users } = yield* rig()
       users.assign(Ssrc.make(9), UserId.make("1"))
@@ -329,7 +329,7 @@ describe("Rtcp", () => {
       assert.strictEqual(rtcp.statistics().heard?.lossShare, 0.125)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("does not take a report of our own for that of a source that we hear", () =>
+  it.effect("does not mistake a report with its own SSRC for one of a source it hears", () =>
     Effect.gen(function*() {
       const { deliver, reception } = yield* rig()
       deliver(senderReport(ssrc))
@@ -338,7 +338,7 @@ describe("Rtcp", () => {
       assert.isUndefined(reception.sources()[0]?.senderReport)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("takes an answer to one of the last sixteen reports, and none to an older one", () =>
+  it.effect("accepts an answer to one of the last sixteen reports, but not to an older one", () =>
     Effect.gen(function*() {
       const { deliver, play, rtcp, sent, state } = yield* rig()
       const asked: Array<number> = []
@@ -356,7 +356,7 @@ describe("Rtcp", () => {
       assert.approximately(rtcp.statistics().roundTripMs ?? 0, 16_000, 0.02)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("finds the round trip when the middle of the timestamp wraps meanwhile, as it does every 18 hours", () =>
+  it.effect("computes the round trip if the middle of the timestamp wraps, as it does every 18 hours", () =>
     Effect.gen(function*() {
       // 50 ms before a whole number of 65,536 seconds since 1900
       const seconds = Math.ceil(2_208_988_800 / 65_536) * 65_536 + 65_536 - 2_208_988_800
@@ -370,7 +370,7 @@ describe("Rtcp", () => {
       assert.approximately(rtcp.statistics().roundTripMs ?? 0, 80, 0.02)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
-  it.effect("does not believe an answer that came before its question", () =>
+  it.effect("does not believe an answer that would have come before its report", () =>
     Effect.gen(function*() {
       const { deliver, play, rtcp, sent } = yield* rig()
       play(1, 1)
@@ -390,7 +390,7 @@ describe("Rtcp", () => {
         const { rtcp, sealed } = yield* rig()
         const good = RtcpPacket.encode([receiverReport([block()])])
         for (const body of bodies) {
-          // authentic garbage, an authentic packet that is spoilt, and what is not authentic
+          // authentic garbage, an authentic packet that is damaged, and one that is not authentic
           const packet = Uint8Array.from([0x81, 201, 0, 7, ...body])
           rtcp.receive(sealed(packet.length < 8 ? new Uint8Array(8) : packet))
           const changed = good.slice()
@@ -416,7 +416,7 @@ describe("Rtcp", () => {
   })
 
   it.effect.prop(
-    "has something to report that fits a packet, whatever came before",
+    "makes reports that fit into a packet, whatever came before",
     { happenings: Schema.Array(Happening) },
     ({ happenings }) =>
       Effect.gen(function*() {

@@ -13,7 +13,7 @@ const read = (ring: FrameRing.FrameRing, frames: number) => {
 }
 
 describe("Successor", () => {
-  it("is due when as much of the former one was read, and not before", () => {
+  it("is due when enough of its predecessor was read, and not before", () => {
     const former = ringOf(10)
     const next = new Successor(2, ringOf(5), false, 3)
     read(former, 2)
@@ -25,7 +25,7 @@ describe("Successor", () => {
     assert.isTrue(next.isDue(former, false))
   })
 
-  it("lets the former one go on where it has nothing yet, unless that has nothing either or is paused", () => {
+  it("lets its predecessor continue while it has no frames, unless that has none or is paused", () => {
     const former = ringOf(10)
     const frames = ringOf(0)
     const next = new Successor(2, frames, false, 3)
@@ -36,7 +36,7 @@ describe("Successor", () => {
     assert.isTrue(next.isDue(former, false))
   })
 
-  it("is never due behind all of a ring that has not ended", () => {
+  it("is never due at the end of a ring that has not ended", () => {
     const former = ringOf(2)
     const next = new Successor(2, ringOf(5), false, "drained")
     read(former, 2)
@@ -44,7 +44,7 @@ describe("Successor", () => {
     assert.strictEqual(next.owed(former, 960), 0)
   })
 
-  it("leaves out what was read too much of the former one, and what that itself has not left out", () => {
+  it("skips what was read too much of its predecessor, and what that has not skipped itself", () => {
     const former = ringOf(10, 480)
     const next = new Successor(2, ringOf(5), false, 3)
     read(former, 2)

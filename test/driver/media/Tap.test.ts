@@ -4,7 +4,7 @@ import * as FrameRing from "../../../src/ring/FrameRing.ts"
 
 const into = new Uint8Array(FrameRing.maxFrameBytes)
 
-/** A ring with frames of 20 ms that tell their numbers. */
+/** A ring with frames of 20 ms that contain their numbers. */
 const ringOf = (...numbers: ReadonlyArray<number>) => {
   const ring = FrameRing.make()
   for (const number of numbers) ring.write(Uint8Array.of(0xfc, number), 960)
@@ -20,7 +20,7 @@ const numbers = (frames: ReadonlyArray<Tap.SentFrame>) => frames.map(({ data }) 
 const times = (frames: ReadonlyArray<Tap.SentFrame>) => frames.map(({ atMs }) => atMs)
 
 describe("Tap", () => {
-  it("tells each frame when it has been taken, and when that was", () => {
+  it("reports each frame once it was taken, and when that was", () => {
     const tap = Tap.make()
     const ring = ringOf(1, 2, 3, 4)
     tap.attach(ring, undefined)
@@ -29,7 +29,7 @@ describe("Tap", () => {
     assert.deepStrictEqual(tap.look(1_010), [{ data: Uint8Array.of(0xfc, 1), samples: 960, atMs: 1_005 }])
     assert.deepStrictEqual(tap.look(1_020), [])
     take(ring)
-    // right behind the one before
+    // right after the one before
     assert.deepStrictEqual(times(tap.look(1_030)), [1_025])
     // a pause
     take(ring)
@@ -40,7 +40,7 @@ describe("Tap", () => {
     assert.deepStrictEqual(times(tap.look(1_370)), [1_345, 1_365])
   })
 
-  it("sees what was written and taken between two looks", () => {
+  it("sees frames that were written and taken between two looks", () => {
     const tap = Tap.make()
     const ring = ringOf()
     tap.attach(ring, undefined)
@@ -51,7 +51,7 @@ describe("Tap", () => {
     }
   })
 
-  it("begins where the driver is, with what plays already and what waits for it", () => {
+  it("starts where the driver is, with what already plays and what waits for it", () => {
     const tap = Tap.make()
     const [first, second] = [ringOf(1, 2, 3), ringOf(11, 12)]
     take(first)
@@ -62,13 +62,13 @@ describe("Tap", () => {
     const frames = tap.look(1_000)
     assert.deepStrictEqual(numbers(frames), [2, 11])
     assert.deepStrictEqual(times(frames), [975, 995])
-    // nobody takes anything of the first any more
+    // nobody takes frames of the first ring any more
     take(first)
     take(second)
     assert.deepStrictEqual(numbers(tap.look(1_020)), [12])
   })
 
-  it("forgets what lay ready in a ring that was taken away or replaced", () => {
+  it("forgets the frames that were left in a ring that was detached or replaced", () => {
     const tap = Tap.make()
     const rings = [ringOf(1, 2), ringOf(11, 12), ringOf(21)] as const
     tap.attach(rings[0], undefined)
@@ -83,7 +83,7 @@ describe("Tap", () => {
     assert.deepStrictEqual(numbers(tap.look(1_000)), [1, 11, 21])
   })
 
-  it("does not tell what was taken while muted, and keeps its time", () => {
+  it("does not report frames that were taken while muted, and keeps their time", () => {
     const tap = Tap.make()
     const ring = ringOf(1, 2, 3, 4)
     tap.attach(ring, undefined)
@@ -97,13 +97,13 @@ describe("Tap", () => {
     assert.deepStrictEqual(times(frames), [935, 995])
   })
 
-  it("leaves out what a ring has passed over, because others were sent in its place", () => {
+  it("omits frames that a ring has skipped because others were sent instead", () => {
     const tap = Tap.make()
     const [first, second] = [ringOf(1, 2, 3, 4, 5), ringOf(11, 12, 13, 14)]
     tap.attach(first, undefined)
     take(first, 5)
     assert.lengthOf(tap.look(1_000), 5)
-    // the change was to be three frames ago: these are discarded, and one is sent
+    // the change was due three frames ago: these are discarded, and one is sent
     tap.attach(second, 2)
     take(second, 2)
     assert.deepStrictEqual(tap.look(1_010), [])
@@ -113,7 +113,7 @@ describe("Tap", () => {
     assert.closeTo(times(frames)[0] ?? 0, 1_015, 1)
   })
 
-  it("leaves out of the next ring what one had not enough of", () => {
+  it("omits of the next ring what the one before it was too short for", () => {
     const tap = Tap.make()
     const [first, second, third] = [ringOf(1, 2, 3, 4, 5), ringOf(11, 12), ringOf(21, 22, 23)]
     tap.attach(first, undefined)
@@ -127,7 +127,7 @@ describe("Tap", () => {
     assert.deepStrictEqual(numbers(tap.look(1_060)), [22, 23])
   })
 
-  it("leaves out nothing of what plays when what it followed on is taken away", () => {
+  it("omits nothing of a ring that plays when its predecessor is detached", () => {
     const tap = Tap.make()
     const [first, second] = [ringOf(1, 2, 3), ringOf(11, 12)]
     tap.attach(first, undefined)
@@ -138,11 +138,11 @@ describe("Tap", () => {
     assert.deepStrictEqual(numbers(tap.look(1_000)), [1, 2, 3, 11, 12])
   })
 
-  it("leaves out nothing of what a sender catches up with behind a stall", () => {
+  it("omits nothing that a sender catches up with after a stall", () => {
     const tap = Tap.make()
     const ring = ringOf(1, 2, 3, 4, 5)
     tap.attach(ring, undefined)
-    // late by 55 ms, and looked at before those that are late by less
+    // 55 ms late, and looked at before the frames that are less late
     take(ring)
     assert.deepStrictEqual(times(tap.look(1_000)), [995])
     take(ring, 3)

@@ -34,7 +34,7 @@ const rig = () => {
 }
 
 describe("Hearing", () => {
-  it.effect("learns from what a client sends whose SSRC it is, and whether there is video; 0 is none", () =>
+  it.effect("learns from op 12 whose an SSRC is, and whether there is video; 0 means none", () =>
     Effect.gen(function*() {
       const { events, hear, users } = rig()
       yield* hear({ op: 12, d: { user_id: userId, audio_ssrc: ssrc, video_ssrc: Ssrc.make(8) } })
@@ -51,7 +51,7 @@ describe("Hearing", () => {
       assert.deepStrictEqual(events, [{ _tag: "Described", userId, video: false }])
     }))
 
-  it.effect("learns from who speaks whose SSRC it is; 0 is nobody's, and who leaves has none", () =>
+  it.effect("learns the SSRC of a user who speaks; 0 is nobody's, and a user who leaves has none", () =>
     Effect.gen(function*() {
       const { events, hear, users } = rig()
       yield* hear({ op: 5, d: { user_id: userId, ssrc, speaking: 1 } })
@@ -65,7 +65,7 @@ describe("Hearing", () => {
       ])
     }))
 
-  it.effect("tells what is said of a client, and nothing where nothing is", () =>
+  it.effect("reports what ops 18 and 20 say about a client, and nothing if they say nothing", () =>
     Effect.gen(function*() {
       const { events, hear } = rig()
       yield* hear(
@@ -82,7 +82,7 @@ describe("Hearing", () => {
       ])
     }))
 
-  it.effect("counts, and keeps the round trip for whoever asks", () =>
+  it.effect("counts messages, and keeps the round trip and the last sequence number", () =>
     Effect.gen(function*() {
       const { events, hearing } = rig()
       assert.deepInclude(hearing, {
@@ -109,7 +109,7 @@ describe("Hearing", () => {
       [4, { op: 4, d: { mode: "aead_aes256_gcm_rtpsize", secret_key: Array.from(new Uint8Array(32)) } }]
     ] as const
   ) {
-    it.effect(`cannot do without a first op ${op}, and can do without another one`, () =>
+    it.effect(`fails on a malformed first op ${op}, but not on a later one`, () =>
       Effect.gen(function*() {
         const first = rig()
         yield* first.hearing.onMalformed("no ssrc", op, false)

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as Heartbeat from "../../../src/driver/signalling/Heartbeat.ts"
 
 describe("Heartbeat", () => {
-  it.effect("beats at once and then once an interval, with growing integer nonces", () =>
+  it.effect("is sent at once and then once an interval, with growing integer nonces", () =>
     Effect.gen(function*() {
       const nonces: Array<number> = []
       const heartbeat: Heartbeat.Heartbeat = yield* Heartbeat.make((nonce) =>
@@ -21,7 +21,7 @@ describe("Heartbeat", () => {
       assert.deepStrictEqual(nonces, [...new Set(nonces)].toSorted((a, b) => a - b))
     }))
 
-  it.effect("measures the round trip and takes no answer that it does not wait for", () =>
+  it.effect("measures the round trip, and ignores an answer that it does not wait for", () =>
     Effect.gen(function*() {
       let last = -1
       const heartbeat = yield* Heartbeat.make((nonce) =>
@@ -39,7 +39,7 @@ describe("Heartbeat", () => {
       assert.strictEqual(heartbeat.acknowledge(last), -1)
     }))
 
-  it.effect("fails when a beat was not answered until the next is due", () =>
+  it.effect("fails if one was not answered by the time the next is due", () =>
     Effect.gen(function*() {
       let answers = true
       const heartbeat: Heartbeat.Heartbeat = yield* Heartbeat.make((nonce) =>
@@ -68,7 +68,7 @@ describe("Heartbeat", () => {
       assert.strictEqual(error.reason.missed, 1)
     }))
 
-  it.effect("grows its nonces though the wall clock is set back, and measures by the monotonic one", () =>
+  it.effect("has growing nonces even if the wall clock is set back, and measures by the monotonic clock", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock
       const wall = { ms: 1_700_000_000_000.5 }
@@ -94,7 +94,7 @@ describe("Heartbeat", () => {
       assert.deepStrictEqual(nonces, [1_700_000_000_000, 1_700_000_000_001, 1_700_000_000_002, 1_700_000_009_000])
     }))
 
-  it.effect("counts silence from the first beat, not from before there was any", () =>
+  it.effect("counts silence from the first one, not from before it", () =>
     Effect.gen(function*() {
       const heartbeat = yield* Heartbeat.make(() => Effect.void)
       yield* TestClock.adjust("1 hour")

@@ -44,7 +44,7 @@ const rig = Effect.fnUntraced(function*(
     onMalformed: (detail) => Effect.sync(() => log.push(`malformed ${detail}`)),
     onUnknown: () => log.push("unknown")
   })
-  /** The server answers every beat from now on; counts them. */
+  /** The server answers every heartbeat from now on, and counts them. */
   const answered = { count: 0 }
   const answer = Effect.flatMap(peer.take, (message) => {
     if (message.op !== 3) return Effect.void
@@ -61,7 +61,7 @@ const dave: DaveFrame.ServerFrame = { op: 25, seq: 7, externalSender: Uint8Array
 const settle = Time.advance("1 millis")
 
 describe("Link", () => {
-  it.effect("waits for Hello, and beats at once and in its interval when it is told to", () =>
+  it.effect("waits for Hello, and starts its heartbeat in Hello's interval when it is told to", () =>
     Effect.gen(function*() {
       const { answer, answered, link, log, peer } = yield* rig()
       const waiting = yield* Effect.forkScoped(link.hello, { startImmediately: true })
@@ -79,7 +79,7 @@ describe("Link", () => {
       assert.include(log, "round trip 0")
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("is lost, and says why in the log, where what is done with a message dies", () =>
+  it.effect("is lost, and logs why, if handling a message dies", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
       const logger = Logger.make(({ cause }) => void logged.push(Cause.pretty(cause)))
@@ -108,7 +108,7 @@ describe("Link", () => {
       assert.strictEqual(answered.count - before, 10)
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("never beats faster than once a second", () =>
+  it.effect("never sends more than one heartbeat a second", () =>
     Effect.gen(function*() {
       const { answer, answered, link, peer } = yield* rig()
       yield* answer
@@ -119,7 +119,7 @@ describe("Link", () => {
       assert.strictEqual(answered.count, 11)
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("notices a dead connection though Hello asks for a beat in some years", () =>
+  it.effect("notices a dead connection even if Hello asks for a heartbeat once in some years", () =>
     Effect.gen(function*() {
       const { link, peer } = yield* rig()
       yield* peer.push(hello(1e12))
@@ -129,7 +129,7 @@ describe("Link", () => {
       assert.isTrue(Deferred.isDoneUnsafe(link.ended))
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("ends when a beat is not answered until the next", () =>
+  it.effect("ends if a heartbeat is not answered before the next", () =>
     Effect.gen(function*() {
       const { link, peer } = yield* rig()
       yield* peer.push(hello(10_000))
@@ -142,7 +142,7 @@ describe("Link", () => {
       assert.strictEqual(reason._tag, "HeartbeatUnanswered")
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("ends when a beat does not even leave until the next is due", () =>
+  it.effect("ends if a heartbeat has not even been sent when the next is due", () =>
     Effect.gen(function*() {
       const { link, peer } = yield* rig({ send: () => Effect.never })
       yield* peer.push(hello(10_000))
@@ -156,7 +156,7 @@ describe("Link", () => {
       assert.strictEqual(reason._tag, "HeartbeatUnanswered")
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("does not beat each time that Hello comes", () =>
+  it.effect("does not send a heartbeat each time that Hello comes", () =>
     Effect.gen(function*() {
       const { answer, answered, link, peer } = yield* rig()
       yield* answer
@@ -173,7 +173,7 @@ describe("Link", () => {
       assert.isAtLeast(answered.count - before, 2)
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("counts a message as handled when it was, in order, binary ones too", () =>
+  it.effect("counts a message as handled once it was, in order, and binary ones too", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const { log, peer } = yield* rig({
@@ -189,7 +189,7 @@ describe("Link", () => {
       assert.deepStrictEqual(log, ["handled 0", "dave 25", "handled 7", "malformed spoilt"])
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("ends at once with a close code after which nothing is resumed, though a message is still being handled", () =>
+  it.effect("ends at once with a close code that rules out a resume, even while it handles a message", () =>
     Effect.gen(function*() {
       const { link, log, peer } = yield* rig({ onMessage: () => Effect.never })
       yield* peer.push(connected(0))
@@ -203,7 +203,7 @@ describe("Link", () => {
       assert.deepStrictEqual(log, [])
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("ends behind what has come before where that would be resumed, which is acknowledged then", () =>
+  it.effect("ends after all messages before a resumable close code, and acknowledges those first", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const { link, log, peer } = yield* rig({ onMessage: () => Deferred.await(gate) })
@@ -219,7 +219,7 @@ describe("Link", () => {
       assert.deepStrictEqual(log, ["handled 0", "handled 1"])
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("hears that beats are answered while a message is being handled", () =>
+  it.effect("notices that heartbeats are answered while it handles a message", () =>
     Effect.gen(function*() {
       const { answer, answered, link, log, peer } = yield* rig({ onMessage: () => Effect.never })
       yield* answer
@@ -234,12 +234,12 @@ describe("Link", () => {
       assert.strictEqual(log.filter((line) => line === "round trip 0").length, 7)
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("reads no more than some messages ahead of the one that is being handled, and loses none", () =>
+  it.effect("reads only some messages ahead of the one that it handles, and loses none", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const { log, peer, taken } = yield* rig({ onMessage: () => Deferred.await(gate) })
       for (let seq = 0; seq < 300; seq++) yield* peer.push(connected(seq))
-      // the reader gives way to others now and then
+      // the reader yields to others now and then
       yield* Effect.repeat(settle, { times: 10 })
       assert.isAtLeast(taken.count, 100)
       assert.isAtMost(taken.count, 150)
@@ -261,7 +261,7 @@ describe("Link", () => {
       }).pipe(Effect.provide(MockVoiceSocket.layer)))
   }
 
-  it.effect("ends with a first Hello that is malformed, and goes on at the interval of the one before with a later one", () =>
+  it.effect("ends with a malformed first Hello, and continues at the former interval with a later one", () =>
     Effect.gen(function*() {
       const { link, log, peer } = yield* rig()
       yield* peer.push(hello(10_000))
@@ -276,7 +276,7 @@ describe("Link", () => {
       assert.strictEqual(reason._tag, "ProtocolViolated")
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("acknowledges what it does not know, too: it would come again with each resume", () =>
+  it.effect("acknowledges unknown messages too, since they would come again with each resume", () =>
     Effect.gen(function*() {
       const sockets = yield* VoiceSocket.VoiceSocket
       const socket = yield* sockets.open({ endpoint: "voice.example:443", version: 8 })
@@ -313,7 +313,7 @@ describe("Link", () => {
       assert.deepStrictEqual(log, ["beat", "round trip 0"])
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("says when the session was resumed, behind what was replayed", () =>
+  it.effect("reports that the session was resumed after what was replayed", () =>
     Effect.gen(function*() {
       const { link, log, peer } = yield* rig()
       const resumed = yield* Effect.forkScoped(Effect.andThen(link.resumed, Effect.sync(() => [...log])))
@@ -330,7 +330,7 @@ describe("Link", () => {
       assert.deepStrictEqual(yield* peer.take, { op: 3, d: { t: 77, seq_ack: 5 } })
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("goes on where the answer to the gateway's heartbeat cannot be sent", () =>
+  it.effect("continues if the answer to the gateway's heartbeat cannot be sent", () =>
     Effect.gen(function*() {
       const { link, log, peer } = yield* rig({
         send: () => VoiceError.fail(new VoiceError.Unsupported({ feature: "Such a nonce", detail: "it is none" }))
@@ -342,7 +342,7 @@ describe("Link", () => {
       assert.isFalse(Deferred.isDoneUnsafe(link.ended))
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it.effect("ends with the close code, and sends nothing any more", () =>
+  it.effect("ends with the close code, and sends nothing afterwards", () =>
     Effect.gen(function*() {
       const { link, peer } = yield* rig()
       yield* peer.push(hello(10_000))
@@ -355,14 +355,14 @@ describe("Link", () => {
       assert.strictEqual(error.reason._tag, "ServerCrashed")
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
-  it("takes no close code of the main gateway for one that is resumed", () => {
+  it("does not mistake a close code of the main gateway for a resumable one", () => {
     for (const code of [1006, 4013, 4015]) {
       const reason = new VoiceError.GatewayClosed({ code, name: "UnknownError", remedy: "", detail: "" })
       assert.isFalse(Link.isResumable(VoiceError.make(reason)))
     }
   })
 
-  it.effect("beats no more when its scope has closed", () =>
+  it.effect("sends no heartbeat after its scope has closed", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { answer, answered, link, peer } = yield* Scope.provide(rig(), scope)

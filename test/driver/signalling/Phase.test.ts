@@ -7,7 +7,7 @@ import * as VoiceError from "../../../src/VoiceError.ts"
 const open = Deferred.make<never, VoiceError.VoiceError>()
 
 describe("Phase", () => {
-  it.effect("gives what comes of it in time", () =>
+  it.effect("gives a result that comes in time", () =>
     Effect.gen(function*() {
       const slow = Effect.delay(Effect.succeed("here"), "999 millis")
       const running = yield* Effect.forkChild(Phase.within("hello", 1_000, yield* open, slow), {
@@ -17,7 +17,7 @@ describe("Phase", () => {
       assert.strictEqual(yield* Fiber.join(running), "here")
     }))
 
-  it.effect("ends with what it depends on", () =>
+  it.effect("fails with the end of the connection that it depends on", () =>
     Effect.gen(function*() {
       const ended = yield* open
       const running = yield* Effect.forkChild(Effect.flip(Phase.within("hello", 1_000, ended, Effect.never)), {
@@ -29,7 +29,7 @@ describe("Phase", () => {
     }))
 
   for (const malformed of ["op 8 has no d", undefined]) {
-    it.effect(`says that its time is up, and of ${malformed ?? "nothing"} that could not be used`, () =>
+    it.effect(`fails when its time is up, and reports ${malformed ?? "nothing"} as malformed`, () =>
       Effect.gen(function*() {
         const hello = Phase.within("hello", 1_000, yield* open, Effect.never, () => malformed)
         const running = yield* Effect.forkChild(Effect.flip(hello), { startImmediately: true })

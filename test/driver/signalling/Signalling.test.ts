@@ -20,7 +20,7 @@ import * as Mock from "../mockServer.ts"
 const { info, ssrc } = Mock
 const guest = UserId.make("31")
 
-/** The next message that is no heartbeat; those are answered. */
+/** The next message that is not a heartbeat. Heartbeats are answered. */
 const take = (peer: MockVoiceSocket.Peer): Effect.Effect<VoicePayload.ClientMessage> =>
   Effect.flatMap(peer.take, (message) => {
     assert(typeof message.op === "number" && "d" in message)
@@ -30,7 +30,7 @@ const take = (peer: MockVoiceSocket.Peer): Effect.Effect<VoicePayload.ClientMess
 
 const hello: VoicePayload.ServerMessage = { op: 8, d: { v: 8, heartbeat_interval: 13_750 } }
 
-/** Answers beats for as long as the scope lasts, and collects the rest. */
+/** Answers heartbeats until the scope closes, and collects all other messages. */
 const attend = Effect.fnUntraced(function*(peer: MockVoiceSocket.Peer) {
   const messages: Array<VoicePayload.ClientMessage> = []
   yield* take(peer).pipe(
@@ -47,13 +47,13 @@ interface Options {
   readonly version?: VoicePayload.VoiceVersion
   readonly resumeAttempts?: number
   readonly maxDaveVersion?: number
-  /** Takes part as end-to-end encryption does; sees who is known by then. */
+  /** Takes the place of end-to-end encryption. Gets the users that are known by then. */
   readonly onE2ee?: (op: number, users: SsrcMap.SsrcMap) => void
-  /** Stands between the gateway's half and each socket. */
+  /** Wraps each socket. */
   readonly wrap?: (socket: VoiceSocket.Connection) => VoiceSocket.Connection
 }
 
-/** The gateway's half of a connection that comes up. */
+/** The signalling of a connection that is being made. */
 const begin = Effect.fnUntraced(function*(options: Options = {}) {
   const network = yield* MockVoiceSocket.MockVoiceSocket
   const sockets = yield* VoiceSocket.VoiceSocket
@@ -76,7 +76,7 @@ const begin = Effect.fnUntraced(function*(options: Options = {}) {
       resumeAttempts: options.resumeAttempts ?? 5,
       maxDaveVersion: options.maxDaveVersion ?? 0,
       e2ee: onE2ee === undefined ? undefined : {
-        // at once, as plain code may
+        // synchronously, as an implementation may
         onMessage: ({ op }) => {
           onE2ee(op, users)
           return Effect.void
@@ -91,7 +91,7 @@ const begin = Effect.fnUntraced(function*(options: Options = {}) {
   return { network, ended, events, users, making }
 })
 
-/** The gateway's half of a connection that is up, and the server's end of its first socket. */
+/** The signalling of an established connection, and the server's end of its first socket. */
 const rig = Effect.fnUntraced(function*(options: Options = {}) {
   const { ended, events, making, network, users } = yield* begin(options)
   const first = yield* network.accept
@@ -112,7 +112,7 @@ const rig = Effect.fnUntraced(function*(options: Options = {}) {
   }
 })
 
-/** The next socket, however long it takes to be opened. */
+/** The next socket, however long it takes to open. */
 const acceptSocket = Effect.fnUntraced(function*(network: MockVoiceSocket.MockVoiceSocket["Service"]) {
   for (let waited = 0; (yield* network.waiting) === 0; waited += 50) {
     assert.isBelow(waited, 60_000, "no socket was opened")
@@ -121,7 +121,7 @@ const acceptSocket = Effect.fnUntraced(function*(network: MockVoiceSocket.MockVo
   return yield* network.accept
 })
 
-/** A server that takes the session up again. */
+/** A server that resumes the session. */
 const accept = Effect.fnUntraced(function*(
   network: MockVoiceSocket.MockVoiceSocket["Service"],
   replayed: ReadonlyArray<VoicePayload.ServerMessage> = []
@@ -165,7 +165,7 @@ describe("Signalling", () => {
   }
 
   test(
-    "an unanswered heartbeat is resumed, without a close frame that would end the session",
+    "resumes after an unanswered heartbeat, without a close frame that would end the session",
     Effect.gen(function*() {
       const { first, gateway, network, tags } = yield* rig()
       yield* gateway.established
@@ -179,7 +179,7 @@ describe("Signalling", () => {
 
   for (const [version, seq] of [[7, undefined], [8, undefined], [8, 0], [8, 12], [9, 3]] as const) {
     test(
-      `resumes at version ${version} behind message ${seq ?? "none"}`,
+      `resumes at version ${version} after message ${seq ?? "none"}`,
       Effect.gen(function*() {
         const { first, gateway, network } = yield* rig({ version })
         yield* gateway.established
@@ -223,7 +223,7 @@ describe("Signalling", () => {
   }
 
   test(
-    "knows whose an SSRC is before encryption hears of it, and forgets who goes",
+    "assigns an SSRC to its user before encryption hears of it, and forgets users who leave",
     Effect.gen(function*() {
       const heard: Array<readonly [op: number, userId: UserId | undefined]> = []
       const { events, first, gateway, network, users } = yield* rig({
@@ -248,7 +248,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "takes SSRC 0 for none, which is nobody's",
+    "treats SSRC 0 as none, which is nobody's",
     Effect.gen(function*() {
       const { events, first, gateway, users } = yield* rig()
       yield* gateway.established
@@ -263,7 +263,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "handles what is replayed, and says its speaking flags again on the new socket",
+    "handles what is replayed, and sends its speaking flags again on the new socket",
     Effect.gen(function*() {
       const { first, gateway, network, users } = yield* rig()
       yield* gateway.established
@@ -274,7 +274,7 @@ describe("Signalling", () => {
       const { peer } = yield* accept(network, replayed)
       assert.deepStrictEqual(yield* take(peer), { op: 5, d: { speaking: 5, delay: 0, ssrc } })
       assert.strictEqual(users.userOf(Ssrc.make(9)), guest)
-      // and the one after acknowledges what was replayed
+      // and the next resume acknowledges what was replayed
       yield* peer.terminate
       const { resume } = yield* accept(network)
       assert(resume.op === 7)
@@ -285,7 +285,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "says speaking flags that were set while it resumed, the last ones only",
+    "sends only the last of the speaking flags that were set during a resume",
     Effect.gen(function*() {
       const { first, gateway, network } = yield* rig()
       yield* gateway.established
@@ -307,7 +307,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "has one heartbeat after a resume",
+    "has a single heartbeat after a resume",
     Effect.gen(function*() {
       const { first, gateway, network } = yield* rig()
       yield* gateway.established
@@ -323,7 +323,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "tries to reach a gateway that is not there, with growing delays, as often as it may",
+    "tries to reach an absent gateway with growing delays, as often as it may",
     Effect.gen(function*() {
       const { ended, first, gateway, network, reason } = yield* rig({ resumeAttempts: 3 })
       yield* gateway.established
@@ -338,13 +338,13 @@ describe("Signalling", () => {
   )
 
   test(
-    "resumes when the gateway is there again",
+    "resumes when the gateway is back",
     Effect.gen(function*() {
       const { events, first, gateway, network, tags } = yield* rig()
       yield* gateway.established
       for (let times = 0; times < 4; times++) yield* network.refuse("Refused")
       yield* first.terminate
-      // half a second, one, two and four, give or take a fifth
+      // half a second, one, two and four, plus or minus a fifth
       yield* TestClock.adjust("5900 millis")
       assert.strictEqual(yield* network.waiting, 0)
       yield* TestClock.adjust("3200 millis")
@@ -366,14 +366,14 @@ describe("Signalling", () => {
       yield* gateway.established
       for (let times = 0; times < 8; times++) yield* network.refuse("Refused")
       yield* first.terminate
-      // 45.5 seconds, give or take a fifth
+      // 45.5 seconds, plus or minus a fifth
       yield* TestClock.adjust("55 seconds")
       assert.strictEqual(yield* network.waiting, 1)
     })
   )
 
   test(
-    "does not try again at the same moment each time, as all others of the same gateway would",
+    "varies its delays, so that not all clients of a gateway try again at the same moment",
     Effect.gen(function*() {
       const { first, gateway, network } = yield* rig()
       yield* gateway.established
@@ -395,7 +395,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "does not try again what can never be opened",
+    "does not try again to open what can never be opened",
     Effect.gen(function*() {
       const { first, gateway, network, reason } = yield* rig()
       yield* gateway.established
@@ -408,7 +408,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "tells of no malformed message of the socket before when another one says nothing",
+    "does not report a malformed message of the former socket when the next one says nothing",
     Effect.gen(function*() {
       const { first, gateway, network, reason } = yield* rig({ resumeAttempts: 1 })
       yield* gateway.established
@@ -425,7 +425,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "gives up at once when the session is refused",
+    "gives up at once when the session is rejected",
     Effect.gen(function*() {
       const { first, gateway, network, reason } = yield* rig()
       yield* gateway.established
@@ -458,7 +458,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "tries another socket when the Hello of one is malformed",
+    "tries another socket if the Hello of one is malformed",
     Effect.gen(function*() {
       const { first, gateway, network, tags } = yield* rig()
       yield* gateway.established
@@ -472,7 +472,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "warns of the first malformed message of each opcode, and goes on",
+    "warns of the first malformed message of each opcode, and continues",
     Effect.gen(function*() {
       const lines: Array<string> = []
       const { ended, first, gateway, users } = yield* rig().pipe(
@@ -485,7 +485,7 @@ describe("Signalling", () => {
         op: 4,
         d: { mode: "aead_xchacha20_poly1305_rtpsize", secret_key: Array.from({ length: 32 }, () => 1) }
       })
-      // a Ready or Session Description that comes again is not waited for
+      // a repeated Ready or Session Description is not waited for
       for (const op of [5, 5, 12, 2, 4, undefined]) yield* first.pushMalformed(`no ssrc in ${op}`, op)
       yield* first.push({ op: 5, d: { user_id: guest, ssrc } })
       yield* Time.advance("1 millis")
@@ -503,7 +503,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "ends with a later Session Description whose key is lost with it, and not with another that is malformed",
+    "ends at a malformed later Session Description only if a key is lost with it",
     Effect.gen(function*() {
       const { ended, first, gateway, reason } = yield* rig()
       yield* gateway.established
@@ -523,7 +523,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "hears of a socket that was lost while Identify was on its way",
+    "notices a socket that was lost while Identify was on its way",
     Effect.gen(function*() {
       const { ended, making, network } = yield* begin({
         wrap: (socket) => ({ ...socket, send: () => Effect.sleep("1 second") })
@@ -539,7 +539,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "replaces a socket that was lost in the moment in which it replaced another",
+    "replaces a socket that is lost at the moment it replaces another one",
     Effect.gen(function*() {
       let sockets = 0
       const { first, gateway, network, tags } = yield* rig({
@@ -585,7 +585,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "waits ever longer before it resumes what does not last",
+    "waits ever longer before it resumes sockets that do not last",
     Effect.gen(function*() {
       const { first, gateway, network } = yield* rig()
       yield* gateway.established
@@ -604,7 +604,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "takes what was lost just before ten seconds had passed for what did not last",
+    "counts a socket that was lost just before ten seconds as one that did not last",
     Effect.gen(function*() {
       const { first, gateway, network, reason } = yield* rig({ resumeAttempts: 2 })
       yield* gateway.established
@@ -619,7 +619,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "counts what did not last from the last one that did",
+    "counts sockets that did not last from the last one that did",
     Effect.gen(function*() {
       const { ended, first, gateway, network } = yield* rig({ resumeAttempts: 3 })
       yield* gateway.established
@@ -635,7 +635,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "resumes for ever what lasts in between",
+    "resumes any number of times if sockets last in between",
     Effect.gen(function*() {
       const { ended, first, gateway, network } = yield* rig({ resumeAttempts: 1 })
       yield* gateway.established
@@ -651,7 +651,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "does not resume before it is established, nor when it may not",
+    "does not resume before it is established, nor if it may not",
     Effect.gen(function*() {
       const early = yield* rig()
       yield* early.first.terminate
@@ -665,7 +665,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "closes with 1000 when it leaves, and a socket that it was resuming on, too",
+    "closes with 1000 when it leaves, even a socket on which it was resuming",
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { first, gateway, network } = yield* Scope.provide(rig(), scope)
@@ -684,7 +684,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "says nothing of leaving on a socket that it was resuming on before what came up later is closed, such as audio",
+    "closes a socket on which it was resuming only after what came up later, such as audio",
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const order: Array<string> = []
@@ -714,7 +714,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "resumes nothing that is lost while it leaves",
+    "does not resume a socket that is lost while it leaves",
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { first, gateway, network, tags } = yield* Scope.provide(
@@ -746,7 +746,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "leaves a socket that says nothing at first, and does not only cut it",
+    "closes a socket that says nothing at first, instead of just cutting it",
     Effect.gen(function*() {
       const { making, network } = yield* begin()
       const peer = yield* network.accept
@@ -757,7 +757,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "sends one message at a time, and of speaking flags that follow each other the last",
+    "sends one message at a time, and only the last of speaking flags that follow each other",
     Effect.gen(function*() {
       const sent: Array<unknown> = []
       const { gateway } = yield* rig({
@@ -786,7 +786,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "acknowledges the last message, also where its number is lower than one before",
+    "acknowledges the last message, even if its number is lower than one before",
     Effect.gen(function*() {
       const { first, gateway, network } = yield* rig()
       yield* gateway.established
@@ -800,7 +800,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "keeps so many messages and no more for a server that does not read",
+    "keeps a limited number of messages for a server that does not read",
     Effect.gen(function*() {
       const sent: Array<number> = []
       const held = yield* Deferred.make<void>()
@@ -824,7 +824,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "cuts a socket on which a resume was not answered: 1000 would say that we leave while audio flows",
+    "cuts a socket whose resume is unanswered, since 1000 would mean leaving while audio flows",
     Effect.gen(function*() {
       const { first, gateway, network, reason } = yield* rig()
       yield* gateway.established
@@ -839,7 +839,7 @@ describe("Signalling", () => {
   )
 
   test(
-    "ends with the connection, and says so, where the socket that is to replace another one dies of a defect",
+    "ends, and logs why, if the socket that is to replace another one dies of a defect",
     Effect.gen(function*() {
       const logged: Array<string> = []
       const logger = Logger.make(({ cause, message }) => void logged.push(`${String(message)} ${Cause.pretty(cause)}`))
@@ -864,14 +864,14 @@ describe("Signalling", () => {
       const taken: Array<Net.Socket> = []
       const server = yield* Effect.acquireRelease(
         Effect.callback<Net.Server>((resume) => {
-          // it takes connections, and never answers
+          // it accepts connections, and never answers
           const made = Net.createServer((socket) => void taken.push(socket))
           made.listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
         }),
         (made) =>
           Effect.sync(() => {
             made.close()
-            // one that reads nothing does not see that its client has gone
+            // a socket that reads nothing does not notice that its client is gone
             for (const socket of taken) socket.destroy()
           })
       )
@@ -888,7 +888,7 @@ describe("Signalling", () => {
     ))
 
   test(
-    "shows no secret in its errors",
+    "reveals no secret in its errors",
     Effect.gen(function*() {
       const { first, gateway, network, reason } = yield* rig({ resumeAttempts: 1 })
       yield* gateway.established

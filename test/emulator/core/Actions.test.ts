@@ -22,7 +22,7 @@ const setup = (profile: Parameters<typeof Harness.make>[0] = {}) => {
 const token = (client: Harness.Client): string => String(client.events("VOICE_SERVER_UPDATE").at(-1)?.["token"])
 
 describe("Actions", () => {
-  it("kick: null state and close 4014, in the order of the profile", () => {
+  it("kick: sends a null state and close 4014, in the order of the profile", () => {
     const first = setup()
     const granted = token(first.client)
     assert.isTrue(first.h.core.kick(first.h.bot.id))
@@ -35,7 +35,7 @@ describe("Actions", () => {
     assert.deepStrictEqual(second.order(), ["VOICE_STATE_UPDATE", "close 4014"])
   })
 
-  it("moveUser: both events with a new token, past a full channel", () => {
+  it("moveUser: sends both events with a new token, even into a full channel", () => {
     const { client, h, order } = setup()
     const before = token(client)
     const full = h.core.createChannel({ guildId: h.guildId, name: "full", userLimit: 1 })
@@ -50,7 +50,7 @@ describe("Actions", () => {
     assert.isFalse(h.core.moveUser(h.core.createUser({ name: "away" }).id, full))
   })
 
-  it("deleteChannel: null states and close 4022 for all", () => {
+  it("deleteChannel: sends a null state and close 4022", () => {
     const { client, h, order } = setup()
     assert.isTrue(h.core.deleteChannel(h.lobby))
     assert.deepStrictEqual(order(), ["close 4022", "VOICE_STATE_UPDATE", "CHANNEL_DELETE"])
@@ -59,7 +59,7 @@ describe("Actions", () => {
     assert.isFalse(h.core.deleteChannel(h.lobby))
   })
 
-  it("moveServer: closes 4022 and names the next server, with the session id unchanged and no state", () => {
+  it("moveServer: closes with 4022 and names the next server, without a state and with the same session id", () => {
     const { client, h, order, secondServer } = setup()
     const server = secondServer()
     const before = h.grant(token(client))
@@ -71,7 +71,7 @@ describe("Actions", () => {
     assert.strictEqual(after?.sessionId, before?.sessionId)
     assert.notStrictEqual(after?.token, before?.token)
     assert.isUndefined(h.grant(String(before?.token)))
-    // A member that comes later goes there too, until the channel is empty.
+    // A member that joins later goes there too, until the channel is empty.
     const other = h.login({ token: h.core.createUser({ name: "second" }).token })
     h.join(other, h.lobby)
     assert.strictEqual(h.grant(token(other))?.server, server)
@@ -85,7 +85,7 @@ describe("Actions", () => {
     assert.isFalse(h.core.moveServer("1" as typeof h.lobby))
   })
 
-  it("moveServer with a single server gives the same endpoint and a new token", () => {
+  it("moveServer: gives the same endpoint and a new token when there is only one server", () => {
     const { client, h } = setup()
     const before = token(client)
     h.core.moveServer(h.lobby)
@@ -93,7 +93,7 @@ describe("Actions", () => {
     assert.notStrictEqual(token(client), before)
   })
 
-  it("moveServer with a null endpoint first: its token never matches, the server comes later", () => {
+  it("moveServer: with a null endpoint first, gives a token that is never valid, and the server later", () => {
     const { client, h, order } = setup()
     h.core.moveServer(h.lobby, { nullEndpointFirst: true, delayMs: 500 })
     assert.deepStrictEqual(order(), ["close 4022", "VOICE_SERVER_UPDATE"])
@@ -113,7 +113,7 @@ describe("Actions", () => {
     assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE"])
   })
 
-  it("kick: only the close, or only the event", () => {
+  it("kick: can send only the close, or only the event", () => {
     const closed = setup()
     const witness = closed.h.login({ token: closed.h.core.createUser({ name: "witness" }).token })
     closed.h.core.kick(closed.h.bot.id, undefined, "close")
@@ -129,12 +129,12 @@ describe("Actions", () => {
     assert.isUndefined(told.h.grant(token(told.client)))
   })
 
-  it("moveServer: only the close, or only the event", () => {
+  it("moveServer: can send only the close, or only the event", () => {
     const closed = setup()
     closed.secondServer()
     closed.h.core.moveServer(closed.h.lobby, { only: "close" })
     assert.deepStrictEqual(closed.order(), ["close 4022"])
-    // Whoever asks is told.
+    // A client that asks is told the new server.
     closed.h.join(closed.client, closed.h.lobby)
     assert.deepInclude(closed.client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice2.test:443" })
 
@@ -145,7 +145,7 @@ describe("Actions", () => {
     assert.isDefined(told.h.grant(token(told.client)))
   })
 
-  it("parkChannel: no voice server until one is found again", () => {
+  it("parkChannel: leaves a channel without a voice server until one is found", () => {
     const { client, h, order, secondServer } = setup()
     assert.isTrue(h.core.parkChannel(h.lobby))
     assert.deepStrictEqual(order(), ["close 4022", "VOICE_SERVER_UPDATE"])
@@ -167,7 +167,7 @@ describe("Actions", () => {
     assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice1.test:2048" })
   })
 
-  it("parkChannel: an empty channel too, and one that everybody leaves, until a server is named", () => {
+  it("parkChannel: also keeps an empty channel without a server until one is named", () => {
     const h = Harness.make()
     const client = h.login()
     const endpoint = () => client.events("VOICE_SERVER_UPDATE").at(-1)?.["endpoint"]
@@ -188,7 +188,7 @@ describe("Actions", () => {
     assert.strictEqual(endpoint(), "voice1.test:2048")
   })
 
-  it("fillChannel: no answer at all, but for moderators", () => {
+  it("fillChannel: leaves joins unanswered, except those of moderators", () => {
     const { client, h } = setup()
     h.join(client, null)
     assert.isTrue(h.core.fillChannel(h.lobby, true))
@@ -208,7 +208,7 @@ describe("Actions", () => {
     assert.isFalse(h.core.fillChannel("1" as typeof h.lobby, true))
   })
 
-  it("muteUser: state with the server's flags, and the relay is told", () => {
+  it("muteUser: sends a state with the server's flags and informs the relay", () => {
     const { client, h } = setup()
     h.core.muteUser(h.bot.id, { mute: true })
     assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { mute: true, deaf: false })

@@ -28,7 +28,7 @@ const voiceIdentify = (h: Harness.Harness, client: Harness.Client) => ({
 })
 
 describe("Core faults", () => {
-  it("drop a dispatch, which a resume brings back", () => {
+  it("drop a dispatch, which a resume replays", () => {
     const h = Harness.make()
     const client = h.login()
     h.core.addFault(atDispatch("VOICE_SERVER_UPDATE", { _tag: "Drop" }))
@@ -44,7 +44,7 @@ describe("Core faults", () => {
     assert.deepStrictEqual(Harness.names(second.take()), ["op10", "VOICE_SERVER_UPDATE", "RESUMED"])
   })
 
-  it("delay, repeat and replace", () => {
+  it("delay, repeat and replace messages", () => {
     const h = Harness.make()
     const client = h.login()
     h.core.addFault(atDispatch("VOICE_STATE_UPDATE", { _tag: "Delay", ms: 30 }))
@@ -63,7 +63,7 @@ describe("Core faults", () => {
     assert.strictEqual(client.closeCode(), 4001)
   })
 
-  it("close and terminate the connection; the session lives on, nothing more is sent", () => {
+  it("close or terminate the connection without sending anything more, while the session stays resumable", () => {
     for (const action of [{ _tag: "Close", code: 4000, reason: "why" }, { _tag: "Terminate" }] as const) {
       const h = Harness.make()
       const client = h.login()
@@ -90,7 +90,7 @@ describe("Core faults", () => {
     }
   })
 
-  it("do not bring back what belongs to a connection that is gone", () => {
+  it("do not deliver a delayed message whose connection is gone", () => {
     const h = Harness.make()
     const client = h.login()
     h.core.addFault((subject) => subject.point === "gateway-in" ? { _tag: "Delay", ms: 10 } : undefined)
@@ -100,7 +100,7 @@ describe("Core faults", () => {
     assert.deepStrictEqual(h.core.snapshot().voiceStates, [])
   })
 
-  it("have dice of their own: the ids of a run stay the same", () => {
+  it("draw from their own random numbers, so that the ids of a run do not change", () => {
     const ids = (fault: Fault) => {
       const h = Harness.make()
       h.core.addFault(fault)
@@ -114,7 +114,7 @@ describe("Core faults", () => {
     )
   })
 
-  it.for([1, 2])("know the user of Identify, and before it the only one of %i bots that is expected", (bots) => {
+  it.for([1, 2])("know the user after Identify, and before it only if a single bot is expected (bots: %i)", (bots) => {
     const h = Harness.make()
     if (bots > 1) h.core.createUser({ name: "second", bot: true })
     const seen: Array<string> = []
@@ -134,8 +134,8 @@ describe("Core faults", () => {
   })
 })
 
-describe("Core with its voice half", () => {
-  it("takes a join from the main gateway to Ready, and a kick to 4014", () => {
+describe("Core with the real voice half", () => {
+  it("leads a join from the main gateway to Ready, and closes with 4014 on a kick", () => {
     const h = Harness.make({ realVoice: true })
     const client = h.login()
     h.join(client, h.lobby)
@@ -169,7 +169,7 @@ describe("Core with its voice half", () => {
     assert.deepStrictEqual(again.take().map((message) => message.op).slice(0, 2), [8, 2])
   })
 
-  it("tells the voice half when a fault ends its connection", () => {
+  it("tells the voice half when a fault terminates its connection", () => {
     const h = Harness.make({ realVoice: true })
     const client = h.login()
     h.join(client, h.lobby)
@@ -187,7 +187,7 @@ describe("Core with its voice half", () => {
   })
 })
 
-/** A run of many hands, good and bad: the same seed does the same. */
+/** A run of many clients, good and bad. The same seed makes the same run. */
 const play = (seed: number, h: Harness.Harness, options: { readonly hostile: boolean; readonly e2ee?: boolean }) => {
   const dice = Random.make(seed)
   const clients: Array<Harness.Client> = []
@@ -319,7 +319,7 @@ const play = (seed: number, h: Harness.Harness, options: { readonly hostile: boo
 const copy = (output: Output): Output => "bytes" in output ? { ...output, bytes: output.bytes.slice() } : output
 
 describe("Core runs", () => {
-  it("give the same outputs for the same seed and inputs, and others for another seed", () => {
+  it("give the same outputs for the same seed and inputs, and different ones for another seed", () => {
     const run = (seed: number) => {
       const h = Harness.make({
         seed,
@@ -340,10 +340,10 @@ describe("Core runs", () => {
     assert.notDeepEqual(run(11), run(12))
   })
 
-  it("never throw, whatever comes in, and go on for those who behave", () => {
+  it("never throw, whatever comes in, and keep serving well-behaved clients", () => {
     for (let seed = 0; seed < 50; seed++) {
       const h = Harness.make({ seed, realVoice: true, profile: { channelE2ee: "optional" } })
-      // groups are dear
+      // Groups are slow to compute.
       play(seed, h, { hostile: true, e2ee: seed % 10 === 0 })
       const user = h.core.createUser({ name: "well-behaved", bot: true })
       const client = h.login({ token: user.token })
@@ -354,7 +354,7 @@ describe("Core runs", () => {
     }
   })
 
-  it("keep at most one voice state a member and a grant only for those who are in", () => {
+  it("keep at most one voice state for each member, and grants only for members who are in the channel", () => {
     for (let seed = 0; seed < 20; seed++) {
       const h = Harness.make({ seed, profile: { channelE2ee: "optional" } })
       play(seed, h, { hostile: true })

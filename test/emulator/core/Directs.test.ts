@@ -8,7 +8,7 @@ type Json = { readonly [key: string]: unknown }
 const setup = (intents: number = Intents.Guilds | Intents.DirectMessages | Intents.DirectMessageReactions) => {
   const h = Harness.make()
   const guest = h.core.createUser({ name: "guest" })
-  // not even a moderator moderates there
+  // Not even a moderator has a moderator's rights in direct messages.
   const dj = h.core.createUser({ name: "dj", bot: true, moderator: true })
   const client = h.login({ token: dj.token, intents })
   const call = (method: string, path: string, body?: unknown, as: { readonly token: string } = dj) => {
@@ -29,7 +29,7 @@ const setup = (intents: number = Intents.Guilds | Intents.DirectMessages | Inten
 }
 
 describe("direct messages", () => {
-  it("are opened once, by either of the two, and are seen by nobody else", () => {
+  it("open once for both users, and are hidden from everybody else", () => {
     const { call, channelId, dj, guest, h, opened, path } = setup()
     assert.deepInclude(opened, { type: 1, id: channelId })
     assert.deepStrictEqual((opened["recipients"] as ReadonlyArray<Json>).map(({ username }) => username), ["guest"])
@@ -51,7 +51,7 @@ describe("direct messages", () => {
     assert.notInclude(h.core.snapshot().channels.map(({ id }) => id), channelId)
   })
 
-  it("are heard by the bot with the intent for them, content and all, and belong to no guild", () => {
+  it("reach a bot that has the intent, with their content and without a guild", () => {
     const { call, client, guest, h, path, write } = setup()
     const written = write("!play")
     assert(!("problem" in written))
@@ -79,7 +79,7 @@ describe("direct messages", () => {
     assert.deepStrictEqual(deaf.client.events("MESSAGE_CREATE"), [])
   })
 
-  it("are heard by the first shard alone", () => {
+  it("reach the first shard only", () => {
     const { client, dj, h, write } = setup()
     const second = h.connect()
     second.send({
@@ -94,7 +94,7 @@ describe("direct messages", () => {
     assert.lengthOf(client.events("MESSAGE_CREATE"), 1)
   })
 
-  it("are each one's own: nobody moderates, and both pin", () => {
+  it("can be pinned by both users, but nobody can delete what the other wrote", () => {
     const { call, client, path, write } = setup()
     const [written, other] = [write("x"), write("y")]
     assert(!("problem" in written) && !("problem" in other))
@@ -115,13 +115,13 @@ describe("direct messages", () => {
     assert.strictEqual(call("POST", `${path}/typing`).status, 204)
   })
 
-  it("are not for bots among themselves", () => {
+  it("cannot be sent from one bot to another", () => {
     const { call, h } = setup()
     const { json } = call("POST", "/users/@me/channels", { recipient_id: h.bot.id })
     assert.strictEqual(call("POST", `/channels/${json["id"]}/messages`, { content: "x" }).json["code"], 50007)
   })
 
-  it("have buttons, and say who has pressed them without a guild", () => {
+  it("have buttons, whose interactions name the user without a guild", () => {
     const { call, channelId, client, dj, guest, h, path } = setup()
     const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "stop" }] }]
     call("POST", `${path}/messages`, { content: "Playing", components })

@@ -12,7 +12,7 @@ const setup = () => {
 }
 
 describe("FaultPlay", () => {
-  it("delays the events of voice for as long as it says, and leaves nothing behind", () => {
+  it("delays voice events while the incident lasts, and leaves no delay afterwards", () => {
     const { client, h, names, start } = setup()
     const { forMs, found, heal } = start({ _tag: "DelayEvents", user: "bot", delayMs: 500, forMs: 1_000 })
     assert.deepStrictEqual([found, forMs], [true, 1_000])
@@ -26,7 +26,7 @@ describe("FaultPlay", () => {
     assert.deepStrictEqual(names(), Harness.pair)
   })
 
-  it("withholds messages until it is healed, and one server update alone", () => {
+  it("withholds messages until it is healed, or a single voice server update", () => {
     const { client, h, names, start } = setup()
     const withheld = start({
       _tag: "WithholdMessage",
@@ -47,7 +47,7 @@ describe("FaultPlay", () => {
     lost.heal()
   })
 
-  it("cuts the next message of a kind, and no other", () => {
+  it("cuts the connection at the next message of a kind only", () => {
     const { client, h, start } = setup()
     start({ _tag: "CutMessage", user: "bot", point: "gateway-in", op: 4, at: "before", forMs: 1_000 })
     h.join(client, h.lobby)
@@ -58,7 +58,7 @@ describe("FaultPlay", () => {
     assert.lengthOf(next.events("VOICE_SERVER_UPDATE"), 1)
   })
 
-  it("finds no voice server for a channel until it is healed, where the user is in one", () => {
+  it("parks the channel of a user who is in voice until it is healed", () => {
     const { client, h, names, start } = setup()
     assert.isFalse(start({ _tag: "ParkChannel", user: "bot", forMs: 1_000 }).found)
     assert.isFalse(start({ _tag: "MoveServer", user: "bot", nullMs: 0 }).found)
@@ -74,7 +74,7 @@ describe("FaultPlay", () => {
     assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice1.test:2048" })
   })
 
-  it("removes the user, who is there, and asks for a heartbeat", () => {
+  it("kicks the user and requests a heartbeat, if the user has such a connection", () => {
     const { client, h, start } = setup()
     h.join(client, h.lobby)
     client.take()

@@ -1,5 +1,5 @@
 /**
- * The core with a voice half that only records, and clients of the main gateway that are driven by hand.
+ * The core with a voice half that only records, and clients of the main gateway that tests drive step by step.
  */
 import { assert } from "@effect/vitest"
 import { Result } from "effect"
@@ -29,7 +29,7 @@ export type Revocation =
   & Parameters<VoiceHalf["revocation"]>[0]
   & Parameters<ReturnType<VoiceHalf["revocation"]>>[0]
 
-/** In the order of their happening: what a gateway client saw, and what the voice half was told. */
+/** What a gateway client received and what the voice half was told, in order. */
 export type Happening =
   | { readonly _tag: "Message"; readonly client: Client; readonly message: Message }
   | { readonly _tag: "Revoked"; readonly revocation: Revocation }
@@ -45,7 +45,7 @@ export interface Scripted {
 export interface Client {
   readonly id: number
   readonly messages: Array<Message>
-  /** `undefined` until the core has closed it. */
+  /** `undefined` until the core has closed the connection. */
   readonly closeCode: () => number | undefined
   terminated: boolean
   readonly send: (message: unknown) => void
@@ -53,7 +53,7 @@ export interface Client {
   readonly disconnect: (code: number) => void
   /** The messages since the last call. */
   readonly take: () => Array<Message>
-  /** The bodies of all dispatches of that name. */
+  /** The bodies of all dispatches with this name. */
   readonly events: (t: string) => Array<Body>
 }
 
@@ -74,7 +74,7 @@ export interface Harness {
   readonly connect: (search?: string) => Client
   /** A connection to the first voice server. */
   readonly connectVoice: (search?: string) => Client
-  /** Connects, identifies and forgets the messages until then. */
+  /** Connects, identifies and discards the messages up to that point. */
   readonly login: (options?: { readonly token?: string; readonly intents?: number }) => Client
   readonly join: (client: Client, channelId: ChannelId | null, flags?: { mute?: boolean; deaf?: boolean }) => void
   readonly violations: () => Array<string>
@@ -84,7 +84,7 @@ export interface Harness {
 export const make = (options: {
   readonly profile?: Partial<Profile>
   readonly seed?: number
-  /** The emulator's own voice half instead of the one that records. */
+  /** Uses the emulator's own voice half instead of the one that records. */
   readonly realVoice?: boolean
 } = {}): Harness => {
   const outputs: Array<Output> = []
@@ -111,7 +111,7 @@ export const make = (options: {
       switch (output._tag) {
         case "Text": {
           const message: Message = JSON.parse(output.text)
-          // Everything the main gateway says has to be readable by the schemas.
+          // The schemas have to be able to read everything that the main gateway sends.
           if (message.t !== undefined) {
             assert.isTrue(Result.isSuccess(GatewayPayload.decodeServer(output.text)), output.text)
           }
@@ -289,19 +289,19 @@ export const resume = (token: string, session: Client, seq: number) => ({
 export const lastSeq = (client: Client) =>
   client.messages.reduce((last, message) => message.s === null ? last : message.s, 0)
 
-/** `T` of dispatches, `op` of others. */
+/** `t` for dispatches, `op` for other messages. */
 export const names = (messages: ReadonlyArray<Message>): Array<string> =>
   messages.map((message) => message.t ?? `op${message.op}`)
 
 /** The events that answer a join. */
 export const pair = ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"]
 
-/** Of the last VOICE_SERVER_UPDATE. */
+/** The token of the last VOICE_SERVER_UPDATE. */
 export const token = (client: Client): string => String(client.events("VOICE_SERVER_UPDATE").at(-1)?.["token"])
 
 export const sessionId = (client: Client) => client.events("VOICE_STATE_UPDATE").at(-1)?.["session_id"]
 
-/** Messages and revocations of one client's sight, in order. */
+/** The voice messages of one client and the closes of its voice connection, in order. */
 export const story = (h: Harness, client: Client) =>
   h.happenings.flatMap((happening) =>
     happening._tag === "Revoked"

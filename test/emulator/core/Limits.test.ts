@@ -18,7 +18,7 @@ const setup = () => {
   }
   const path = `/channels/${h.lobby}/messages`
   const post = (body: unknown) => call("POST", path, body)
-  /** What is wrong, as libraries print it. */
+  /** The errors of a refused message, in the form in which libraries print them. */
   const wrong = (body: unknown) => said(post(body).json)
   const begin = () => {
     const begun = h.core.type({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path: ["play"], values: {} })
@@ -65,7 +65,7 @@ const row = (...components: ReadonlyArray<unknown>) => ({ type: 1, components })
 const menu = (more: Json = {}) => ({ type: 3, custom_id: "menu", options: [{ label: "a", value: "a" }], ...more })
 
 describe("limits of messages", () => {
-  it("are told field by field", () => {
+  it("are reported for each field", () => {
     const { call, guest, h, path, post, wrong } = setup()
     assert.deepStrictEqual(post({ content: "x", embeds: [{ title: x(257) }] }), {
       status: 400,
@@ -83,7 +83,7 @@ describe("limits of messages", () => {
       tooLong("content", 2_000),
       missing("embeds.0.description")
     ])
-    // two places in a text are one character
+    // An emoji of two UTF-16 code units is one character.
     assert.strictEqual(post({ content: "🎵".repeat(2_000) }).status, 200)
     const written = { userId: guest.id, channelId: h.lobby, content: "🎵".repeat(2_000) }
     assert.notProperty(h.core.write(written), "problem")
@@ -106,7 +106,7 @@ describe("limits of messages", () => {
     assert.strictEqual(h.core.counters().get("rest-refused:50035"), 6)
   })
 
-  it("hold for embeds", () => {
+  it("apply to embeds", () => {
     const { post, wrong } = setup()
     const embed = (more: Json) => wrong({ embeds: [{ title: "x", ...more }] })
     assert.deepStrictEqual(wrong({ embeds: Array.from({ length: 11 }, () => ({ title: "x" })) }), [
@@ -149,7 +149,7 @@ describe("limits of messages", () => {
     assert.strictEqual(post({ embeds: [{ fields: whole.fields }] }).status, 200)
   })
 
-  it("hold for rows of buttons and menus", () => {
+  it("apply to rows of buttons and menus", () => {
     const { post, wrong } = setup()
     const inRow = (...components: ReadonlyArray<unknown>) => wrong({ content: "x", components: [row(...components)] })
     const at = "components.0.components.0"
@@ -201,7 +201,7 @@ describe("limits of messages", () => {
     assert.strictEqual(post({ components: [row({ type: 5, custom_id: "who" })] }).status, 200)
   })
 
-  it("hold for messages of components", () => {
+  it("apply to components V2 messages", () => {
     const { call, path, post, wrong } = setup()
     const flags = 1 << 15
     const text = (content: string) => ({ type: 10, content })
@@ -240,7 +240,7 @@ describe("limits of messages", () => {
     assert.lengthOf(wrong({ components: [text("x")] }), 1)
   })
 
-  it("hold for what a message has already when it becomes one of components", () => {
+  it("apply to the existing fields of a message that changes to components V2", () => {
     const { begin, call, callback, edit: editAnswer, guest, path, post } = setup()
     const flags = 1 << 15
     const components = [{ type: 10, content: "x" }]
@@ -269,7 +269,7 @@ describe("limits of messages", () => {
     assert.strictEqual(callback({ type: 7, data: { ...update, content: null } }).status, 204)
   })
 
-  it("hold for polls, which are shown as they were sent, and no sticker is there", () => {
+  it("apply to polls, which are shown as they were sent, and stickers are refused", () => {
     const { h, post, wrong } = setup()
     const answers = ["Yes", "No"].map((text) => ({ poll_media: { text } }))
     const { json, status } = post({ poll: { question: { text: "Again?" }, answers, duration: 1, emoji: "x" } })
@@ -301,7 +301,7 @@ describe("limits of messages", () => {
     })
   })
 
-  it("hold for answers to interactions, with forms and suggestions among them", () => {
+  it("apply to answers to interactions and to forms", () => {
     const { answer } = setup()
     assert.deepStrictEqual(said(answer({ type: 4, data: { embeds: [{ title: x(257) }] } }).json), [
       tooLong("data.embeds.0.title", 256)
@@ -340,7 +340,7 @@ describe("limits of messages", () => {
     assert.strictEqual(answer({ type: 9, data: { custom_id: "form", title: "Form", components: [input] } }).status, 204)
   })
 
-  it("hold for suggestions", () => {
+  it("apply to suggestions", () => {
     const { callback, h, suggest } = setup()
     suggest()
     assert.deepStrictEqual(
@@ -354,7 +354,7 @@ describe("limits of messages", () => {
     assert.strictEqual(h.core.counters().get("rest-refused:50035"), 1)
   })
 
-  it("hold for commands", () => {
+  it("apply to commands", () => {
     const { call, h } = setup()
     const path = `/applications/${h.bot.id}/commands`
     assert.deepStrictEqual(said(call("POST", path, { name: "x", type: 5 }).json), [

@@ -5,18 +5,18 @@ const socket = { address: "127.0.0.1", port: 5000 }
 const other = { address: "127.0.0.1", port: 5001 }
 
 describe("Nat", () => {
-  it("changes nothing by itself", () => {
+  it("leaves addresses unchanged by default", () => {
     const nat = Nat.make()
     assert.strictEqual(nat.inbound(socket), socket)
     assert.strictEqual(nat.outbound(socket), socket)
     assert.strictEqual(nat.latest(socket), socket)
   })
 
-  it("shows a client at another address and loses what goes to the former one, as often as it changes", () => {
+  it("gives a client a new address at each change, and loses what is sent to its former ones", () => {
     const nat = Nat.make()
     const seen = [socket]
     for (let i = 0; i < 3; i++) {
-      // Any address that the client has ever been seen at names it.
+      // Every address that the client has ever had identifies it.
       nat.change(seen[i === 0 ? 0 : i - 1] ?? socket)
       const now = nat.inbound(socket)
       assert.notDeepEqual(now, seen.at(-1))

@@ -4,7 +4,7 @@ import * as Observers from "../../../src/emulator/core/Observers.ts"
 import * as Harness from "./Harness.ts"
 
 describe("Observers", () => {
-  it("are told in order until they are taken out, even the same one twice", () => {
+  it("are told until they are removed, and the same function can observe twice", () => {
     const observers = Observers.make()
     const told: Array<string> = []
     const observer = ({ _tag }: Happening) => void told.push(_tag)
@@ -21,7 +21,7 @@ describe("Observers", () => {
     assert.deepStrictEqual(told, ["LoggedIn", "LoggedIn", "LoggedIn"])
   })
 
-  it("of a core hear of logins, verdicts, and who joins, moves and leaves", () => {
+  it("of a core hear of logins, joins, moves, leaves, voice connections and verdicts", () => {
     const h = Harness.make()
     const told: Array<Happening> = []
     h.core.observe((happening) => told.push(happening))

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Random from "../../../src/emulator/core/Random.ts"
 
 describe("Random", () => {
-  it("gives the same numbers for the same seed and others for another", () => {
+  it("gives the same numbers for the same seed and different ones for another", () => {
     const draw = (seed: number) => {
       const random = Random.make(seed)
       return [random.next(), random.int(1000), Array.from(random.bytes(7)), random.next()]
@@ -11,7 +11,7 @@ describe("Random", () => {
     assert.notDeepEqual(draw(42), draw(43))
   })
 
-  it("stays in its bounds and reaches all of them", () => {
+  it("stays within its bounds and reaches every value", () => {
     const random = Random.make(0)
     const seen = new Map<number, number>()
     for (let i = 0; i < 10_000; i++) {
@@ -24,7 +24,7 @@ describe("Random", () => {
     for (const count of seen.values()) assert.isAbove(count, 1500)
   })
 
-  it("fills bytes of any length, evenly", () => {
+  it("fills byte arrays of any length evenly", () => {
     const random = Random.make(7)
     for (const length of [0, 1, 3, 4, 5, 32]) assert.strictEqual(random.bytes(length).length, length)
     const bytes = random.bytes(65_536)

@@ -31,7 +31,7 @@ const setup = () => {
 }
 
 describe("reactions", () => {
-  it("of people are heard, listed and taken back", () => {
+  it("from users are sent to bots, listed, and removed again", () => {
     const { call, client, dj, friend, guest, h, messages, write } = setup()
     const { id } = write()
     const react = (userId: typeof guest.id, isOn = true, emoji = "⏭") =>
@@ -49,7 +49,7 @@ describe("reactions", () => {
     react(guest.id, false)
     assert.deepStrictEqual(users(), [friend.id])
     assert.lengthOf(client.events("MESSAGE_REACTION_REMOVE"), 1)
-    // by their ids, and not by when they have reacted
+    // Ordered by user id, not by the time of the reaction.
     call("PUT", `${path}/@me`, h.bot)
     assert.deepStrictEqual(users(), [h.bot.id, friend.id])
     assert.deepStrictEqual(users(`?after=${h.bot.id}`), [friend.id])
@@ -62,7 +62,7 @@ describe("reactions", () => {
     assert.deepStrictEqual(missing, { problem: `no message in the channel has the id ${dj.id}` })
   })
 
-  it("are removed by moderators: one, those with an emoji, or all", () => {
+  it("can be removed by moderators: one, all with one emoji, or all", () => {
     const { call, client, dj, guest, h, messages, write } = setup()
     const { id } = write()
     const shown = () => h.core.messagesOf(h.lobby)[0]?.reactions.size
@@ -74,7 +74,7 @@ describe("reactions", () => {
       assert.strictEqual(call("DELETE", path + what, h.bot).json["code"], 50013)
     }
     call("PUT", `${path}/a:1/@me`, h.bot)
-    // its own, whoever it is
+    // A user can always remove its own reaction.
     assert.strictEqual(call("DELETE", `${path}/a:1/${h.bot.id}`, h.bot).status, 204)
     assert.strictEqual(call("DELETE", `${path}/a:1/1`).json["code"], 10013)
     assert.strictEqual(call("DELETE", `${path}/a:1/${guest.id}`).status, 204)
@@ -97,7 +97,7 @@ describe("reactions", () => {
 })
 
 describe("emoji", () => {
-  it("are those of Unicode and those of guilds, and nothing else", () => {
+  it("can be Unicode emoji or custom emoji, and nothing else", () => {
     const { call, messages, write } = setup()
     const path = `${messages}/${write().id}/reactions`
     const put = (emoji: string) => call("PUT", `${path}/${encodeURIComponent(emoji)}/@me`)
@@ -111,7 +111,7 @@ describe("emoji", () => {
     }
   })
 
-  it("are one, however they are written", () => {
+  it("count as the same emoji in different spellings", () => {
     const { call, client, guest, h, messages, write } = setup()
     const { id } = write()
     const react = (emoji: string, isOn = true) =>
@@ -138,7 +138,7 @@ describe("emoji", () => {
     }
   })
 
-  it("are twenty different ones at most", () => {
+  it("can be at most twenty different ones on a message", () => {
     const { call, guest, h, messages, write } = setup()
     const { id } = write()
     const path = `${messages}/${id}/reactions`
@@ -155,7 +155,7 @@ describe("emoji", () => {
 })
 
 describe("pins", () => {
-  it("are set and taken away by moderators, told and listed, at the paths of today and at those of before", () => {
+  it("are set, announced, listed and removed by moderators, at the current and the former paths", () => {
     const { call, client, h, messages, write } = setup()
     const [first, second] = [write("first"), write("second")]
     const old = `/channels/${h.lobby}/pins`
@@ -174,7 +174,7 @@ describe("pins", () => {
       guild_id: h.guildId,
       last_pin_timestamp: items[0]?.["pinned_at"]
     })
-    // once is enough
+    // Pinning again changes nothing.
     call("PUT", `${old}/${first.id}`)
     assert.lengthOf(client.events("CHANNEL_PINS_UPDATE"), 2)
     const listed = call("GET", old).json as unknown as ReadonlyArray<Json>
@@ -196,7 +196,7 @@ describe("pins", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("are told by a message that nobody has written, and that is neither changed nor pinned", () => {
+  it("are announced by a system message that cannot be edited, pinned or replied to", () => {
     const { call, client, dj, h, messages, write } = setup()
     const { id } = write("first")
     call("PUT", `${messages}/pins/${id}`)
@@ -221,7 +221,7 @@ describe("pins", () => {
     assert.lengthOf(h.core.messagesOf(h.lobby), 1)
   })
 
-  it("are 250 at most", () => {
+  it("are limited to 250 in a channel", () => {
     const { call, h, messages, write } = setup()
     for (let i = 0; i < 250; i++) call("PUT", `${messages}/pins/${write().id}`)
     const { id } = write()

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Snowflakes from "../../../src/emulator/core/Snowflakes.ts"
 
 describe("Snowflakes", () => {
-  it("ascend, and tell when something happened", () => {
+  it("ascend, and contain the time at which they were made", () => {
     let now = Date.UTC(2026, 0, 1)
     const next = Snowflakes.make(() => now, () => "otherwise")
     const ids = [next(), next()]
@@ -17,7 +17,7 @@ describe("Snowflakes", () => {
     assert.strictEqual(new Set(ids).size, 3)
   })
 
-  it("are others where the clock shows a time before there were any", () => {
+  it("come from the fallback when the clock is before Discord's epoch", () => {
     assert.strictEqual(Snowflakes.make(() => 0, () => "otherwise")(), "otherwise")
   })
 })

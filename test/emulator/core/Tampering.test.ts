@@ -19,8 +19,8 @@ const intervalMs = today.gatewayHeartbeatIntervalMs
 
 const heartbeat = { op: 1, d: null }
 
-describe("a fault of the main gateway is not held against the client:", () => {
-  it("no heartbeat, or a late one, without a Hello in time", () => {
+describe("a client of the main gateway is not blamed for", () => {
+  it("missing or late heartbeats, if Hello was lost or delayed", () => {
     const lost = make()
     lost.rule({ point: "gateway-out", op: 10 }, "drop")
     const client = lost.connect()
@@ -37,7 +37,7 @@ describe("a fault of the main gateway is not held against the client:", () => {
     assert.deepStrictEqual(late.judged(), [])
   })
 
-  it("heartbeats that were lost on the way, until the connection times out", () => {
+  it("heartbeats that a fault has dropped, when the connection times out", () => {
     const h = make()
     const client = h.login()
     h.rule({ point: "gateway-in", op: 1 }, "drop")
@@ -49,7 +49,7 @@ describe("a fault of the main gateway is not held against the client:", () => {
     assert.deepStrictEqual(h.judged(), [])
   })
 
-  it("what comes before an Identify that was lost", () => {
+  it("messages that arrive before an Identify that was lost", () => {
     const h = make()
     h.rule({ point: "gateway-in", op: 2 }, "drop")
     const client = h.connect()
@@ -59,7 +59,7 @@ describe("a fault of the main gateway is not held against the client:", () => {
     assert.deepStrictEqual(h.judged(), [])
   })
 
-  it("messages that come twice, or spoilt", () => {
+  it("messages that a fault has duplicated or corrupted", () => {
     for (const what of [{ duplicate: 1 }, "corrupt"] as const) {
       const h = make()
       h.rule({ point: "gateway-in", op: 2 }, what)
@@ -70,7 +70,7 @@ describe("a fault of the main gateway is not held against the client:", () => {
     }
   })
 
-  it("more messages than it has sent", () => {
+  it("copies of its messages, which do not count toward the rate limit", () => {
     const h = make()
     const client = h.login()
     h.rule({ point: "gateway-in", op: 1 }, { duplicate: 9 })
@@ -80,7 +80,7 @@ describe("a fault of the main gateway is not held against the client:", () => {
     assert.strictEqual(client.closeCode(), 4008)
   })
 
-  it("a sequence number that was never given", () => {
+  it("a sequence number that a fault made up", () => {
     const h = make()
     h.rule({ point: "gateway-out", op: "READY" }, {
       replaceWith: (text) => String(text).replace(/"s":\d+/, "\"s\":99")
@@ -94,7 +94,7 @@ describe("a fault of the main gateway is not held against the client:", () => {
     assert.deepStrictEqual(h.judged(), [])
   })
 
-  it("what was under way when the session became invalid, but not what comes long after", () => {
+  it("messages in flight when the session became invalid, unlike those sent long afterwards", () => {
     for (
       const [waitMs, violations] of [[500, []], [5_000, ["wrong-order"]]] satisfies ReadonlyArray<
         readonly [number, Array<string>]
@@ -110,7 +110,7 @@ describe("a fault of the main gateway is not held against the client:", () => {
     }
   })
 
-  it("a token for voice that was taken back before it arrived", () => {
+  it("a voice token that was revoked before it arrived", () => {
     const h = Harness.make({ realVoice: true })
     const client = h.login()
     h.join(client, h.lobby)
@@ -124,8 +124,8 @@ describe("a fault of the main gateway is not held against the client:", () => {
   })
 })
 
-describe("a fault of the main gateway ends", () => {
-  it("the connection, and the session only if the code says so", () => {
+describe("a fault that closes connections of the main gateway", () => {
+  it("ends the connection, and the session only if the close code says so", () => {
     for (const [code, sessions] of [[4000, 1], [1000, 1], [4009, 0], [4004, 0]] as const) {
       const h = make()
       const client = h.login()
@@ -139,7 +139,7 @@ describe("a fault of the main gateway ends", () => {
     }
   })
 
-  it("connections that have not said whose they are, if only one is expected", () => {
+  it("closes a connection before Identify, if only one bot is expected", () => {
     const h = make()
     const client = h.connect()
     assert.isTrue(h.core.closeGateway(h.bot.id, 4000, ""))

@@ -27,7 +27,7 @@ const setup = () => {
 }
 
 describe("a text channel", () => {
-  it("is shown as one, on the gateway and over REST, with nothing of voice in it", () => {
+  it("is shown as a text channel without voice fields, on the gateway and over REST", () => {
     const { call, client, h, text } = setup()
     const channels = client.events("GUILD_CREATE")[0]?.["channels"] as ReadonlyArray<Json>
     const shown = channels.find(({ id }) => id === text)
@@ -42,7 +42,7 @@ describe("a text channel", () => {
     assert.deepInclude(kept.find(({ id }) => id === text), { kind: "text", e2ee: "never" })
   })
 
-  it("is written and read in as every other, and has commands", () => {
+  it("has messages and commands like any other channel", () => {
     const { call, client, h, reader, text } = setup()
     const guest = h.core.createUser({ name: "guest" })
     h.core.write({ userId: guest.id, channelId: text, content: "!play" })
@@ -54,7 +54,7 @@ describe("a text channel", () => {
     assert.deepInclude(client.events("INTERACTION_CREATE")[0]?.["channel"], { id: text, type: 0 })
   })
 
-  it("has no voice: nobody comes, is moved there, or can disturb any", () => {
+  it("has no voice: nobody can join it or be moved to it, and voice faults find nothing there", () => {
     const { call, client, h, text } = setup()
     h.join(client, text)
     assert.deepStrictEqual(client.events("VOICE_STATE_UPDATE"), [])

@@ -3,7 +3,7 @@ import * as Random from "../../../src/emulator/core/Random.ts"
 import * as Timers from "../../../src/emulator/core/Timers.ts"
 
 describe("Timers", () => {
-  it("runs in order of due time, equal times in order of registration", () => {
+  it("runs actions in order of their due times, and in order of registration at equal times", () => {
     const timers = Timers.make(100)
     const ran: Array<string> = []
     timers.at(130, () => ran.push("c"))
@@ -19,13 +19,13 @@ describe("Timers", () => {
     assert.strictEqual(timers.nextDueMs(), undefined)
   })
 
-  it("sees the due time as now, runs what an action adds, and never goes back", () => {
+  it("sets the clock to the due time, runs what an action adds, and never goes back", () => {
     const timers = Timers.make(0)
     const times: Array<number> = []
     timers.at(10, () => {
       times.push(timers.now())
       timers.at(15, () => times.push(timers.now()))
-      // Due in the past: at once, at the time it is.
+      // Already due: runs immediately, at the current time.
       timers.at(5, () => times.push(timers.now()))
     })
     timers.advance(20)
@@ -35,7 +35,7 @@ describe("Timers", () => {
     assert.strictEqual(timers.now(), 20)
   })
 
-  it("cancels, also from within an action and twice", () => {
+  it("cancels timers, from within an action and twice as well", () => {
     const timers = Timers.make(0)
     const ran: Array<string> = []
     const cancelB = timers.at(1, () => ran.push("never"))
@@ -49,7 +49,7 @@ describe("Timers", () => {
     assert.strictEqual(timers.nextDueMs(), undefined)
   })
 
-  it("agrees with sorting, whatever is cancelled", () => {
+  it("runs everything in sorted order, whatever is canceled", () => {
     const random = Random.make(3)
     const timers = Timers.make(0)
     const expected: Array<readonly [at: number, id: number]> = []

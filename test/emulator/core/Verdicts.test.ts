@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Verdicts from "../../../src/emulator/core/Verdicts.ts"
 
 describe("Verdicts", () => {
-  it("keeps what was judged with its time, and counts it", () => {
+  it("keeps verdicts with their times, and counts them", () => {
     let now = 5
     const verdicts = Verdicts.make(() => now)
     verdicts.judge("violation", "bad-token", "why", undefined)
@@ -21,7 +21,7 @@ describe("Verdicts", () => {
     ])
   })
 
-  it("is bounded, and says so; a listener is told of all", () => {
+  it("keeps a limited number, counts the rest, and tells a listener of all", () => {
     let told = 0
     const verdicts = Verdicts.make(() => 0, () => told++)
     for (let i = 0; i < Verdicts.limit + 3; i++) verdicts.judge("violation", "malformed", "why", undefined)
@@ -31,7 +31,7 @@ describe("Verdicts", () => {
     assert.strictEqual(verdicts.counters().get("violation:malformed"), Verdicts.limit + 3)
   })
 
-  it("counts so many names and no more, and all else together", () => {
+  it("counts a limited number of names separately, and all others together", () => {
     const verdicts = Verdicts.make(() => 0)
     for (let i = 0; i < Verdicts.mostNames + 3; i++) verdicts.count(`rest-unknown:GET /${i}`)
     verdicts.count("rest-unknown:GET /0")

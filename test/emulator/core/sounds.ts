@@ -1,4 +1,4 @@
-/** Files of sounds, in which nothing is heard. */
+/** Sound files without audible content. */
 
 const page = (serial: number, position: bigint, body: Uint8Array): Uint8Array => {
   const segments = [...Array.from({ length: Math.floor(body.length / 255) }, () => 255), body.length % 255]
@@ -26,27 +26,27 @@ const vorbisHead = (rate: number): Uint8Array => {
   return head
 }
 
-/** Opus in Ogg, with `bytes` of it. */
+/** Opus in Ogg, with `bytes` of audio data. */
 export const ogg = (seconds: number, bytes = 600): Uint8Array => {
   const end = BigInt(312 + Math.round(seconds * 48_000))
   const body = Array.from({ length: Math.ceil(bytes / 60_000) }, (_, i) => Math.min(60_000, bytes - i * 60_000))
   return Buffer.concat([
     page(7, 0n, opusHead(312)),
-    // of another stream, which counts for nothing
+    // A page of another stream, which has to be ignored.
     page(8, 1n << 40n, new Uint8Array(1)),
-    // no packet ends in it
+    // A page in which no packet ends.
     page(7, -1n, new Uint8Array(1)),
     ...body.map((length) => page(7, end, new Uint8Array(length)))
   ])
 }
 
-/** Vorbis in Ogg, or nothing that is known where the rate is 0. */
+/** Vorbis in Ogg. With a rate of 0, the duration is unknown. */
 export const vorbis = (seconds: number, rate = 44_100): Uint8Array =>
   Buffer.concat([page(7, 0n, vorbisHead(rate)), page(7, BigInt(Math.round(seconds * rate)), new Uint8Array(9))])
 
-/** Frames of MP3 behind what is said of them: 44100 samples a second, 1152 each; or of MPEG-2, of half as many of both. */
+/** MP3 frames, optionally after an ID3 tag: 1152 samples each at 44100 Hz; or MPEG-2, with half as many of both. */
 export const mp3 = (frames: number, { isLower = false, tag = 0, table = "" } = {}): Uint8Array => {
-  // 128 kbit/s, or 64 in the other version; one byte more where its bit says so
+  // 128 kbit/s, or 64 kbit/s in MPEG-2; one byte more if the padding bit is set.
   const frame = new Uint8Array(isLower ? 208 : 418)
   frame.set([0xff, isLower ? 0xf3 : 0xfb, isLower ? 0x80 : 0x92])
   const first = Uint8Array.from(frame)
@@ -56,6 +56,6 @@ export const mp3 = (frames: number, { isLower = false, tag = 0, table = "" } = {
   return Buffer.concat([head, ...(table === "" ? [] : [first]), ...Array.from({ length: frames }, () => frame)])
 }
 
-/** As it is sent over REST. */
+/** A data URI, as sounds are sent over REST. */
 export const uri = (data: Uint8Array, type = "audio/ogg"): string =>
   `data:${type};base64,${Buffer.from(data).toString("base64")}`

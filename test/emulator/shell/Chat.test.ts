@@ -6,7 +6,7 @@ import * as Gateway from "../../../src/Gateway.ts"
 
 const memory = Emulator.layerMemory()
 
-/** Writes as the bot, over REST. */
+/** Makes a REST request as the bot. */
 const say = Effect.fnUntraced(function*(method: string, path: string, body: unknown) {
   const discord = yield* Emulator.Emulator
   const { token } = yield* discord.user("bot")
@@ -20,7 +20,7 @@ const say = Effect.fnUntraced(function*(method: string, path: string, body: unkn
 })
 
 describe("Chat", () => {
-  it.effect("shows what users and bots write, as it is now", () =>
+  it.effect("shows what users and bots have written, in its current state", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const chat = yield* discord.chat()
@@ -59,7 +59,7 @@ describe("Chat", () => {
       assert.strictEqual((yield* Effect.flip(discord.chat("nowhere"))).reason._tag, "UnknownName")
     }).pipe(Effect.provide(memory)))
 
-  it.effect("has buttons, of a bot that is logged in", () =>
+  it.effect("presses buttons if the bot is logged in", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const chat = yield* discord.chat()
@@ -79,14 +79,14 @@ describe("Chat", () => {
         const path = `/interactions/${id}/${token}/callback`
         yield* discord.rest({ method: "POST", path, authorization: undefined, body: JSON.stringify({ type: 5 }) })
         yield* command.acknowledged
-        // that it is thinking is no message yet
+        // A deferred answer is not a message yet.
         assert.deepStrictEqual((yield* chat.messages).map(({ content }) => content), ["Now playing"])
         const pressed = yield* chat.press("skip", { user: "somebody" })
         assert.deepStrictEqual(yield* pressed.replies, [])
       }).pipe(Effect.scoped, Effect.provide(discord.layerGateway("bot")))
     }).pipe(Effect.provide(memory)))
 
-  it.effect("waits for nothing in a channel that is deleted", () =>
+  it.effect("stops waiting when the channel is deleted", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const chat = yield* discord.chat()
@@ -97,7 +97,7 @@ describe("Chat", () => {
       assert.deepStrictEqual(yield* chat.messages, [])
     }).pipe(Effect.provide(memory)))
 
-  it.effect("says what was there, and what was refused, where nothing comes in time", () =>
+  it.effect("lists the messages and the last refused request when nothing comes in time", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const chat = yield* discord.chat()
@@ -133,7 +133,7 @@ describe("Chat", () => {
       assert.strictEqual((yield* discord.counters).get("rest-refused:50013"), 1)
     }).pipe(Effect.provide(memory)))
 
-  it.effect("waits for nothing in an emulator that closes, and dies of what throws while it looks", () =>
+  it.effect("stops waiting when the emulator closes, and dies if its predicate throws", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const discord = Context.get(yield* Layer.buildWithScope(memory, scope), Emulator.Emulator)

@@ -6,7 +6,7 @@ import * as Driver from "../../../src/emulator/shell/Driver.ts"
 import type * as EmulatorError from "../../../src/emulator/shell/EmulatorError.ts"
 import * as Harness from "../core/Harness.ts"
 
-/** A command that a guest has typed, and how the bot answers. The emulator closes with the scope. */
+/** A command that a guest has typed, with functions that act as the bot. The emulator closes with the scope. */
 const typed = Effect.gen(function*() {
   const h = Harness.make()
   const guest = h.core.createUser({ name: "guest" })
@@ -50,7 +50,7 @@ const typed = Effect.gen(function*() {
 })
 
 describe("Command", () => {
-  it.effect("looks no further when it has found what it waits for", () =>
+  it.effect("stops looking once it has found what it waits for", () =>
     Effect.gen(function*() {
       const { answer, command, edit } = yield* typed
       let looks = 0
@@ -67,7 +67,7 @@ describe("Command", () => {
       assert.strictEqual(looks, before)
     }))
 
-  it.effect("tells of a bot that is away what it was refused last: it may have ended of that", () =>
+  it.effect("mentions the last refused request if the bot has logged out, because that may be the reason", () =>
     Effect.gen(function*() {
       const { end, keyboard, refuse } = yield* typed
       refuse()
@@ -80,7 +80,7 @@ describe("Command", () => {
       assert.include(message, "401")
     }))
 
-  it.effect("waits until the bot is there and has registered it, and says what it has instead", () =>
+  it.effect("waits until the bot is logged in and has registered it, and otherwise lists the bot's commands", () =>
     Effect.gen(function*() {
       const { end, keyboard, login, register } = yield* typed
       const late = Effect.gen(function*() {
@@ -110,7 +110,7 @@ describe("Command", () => {
       assert.include(message, "the bot has not registered it for guilds")
     }))
 
-  it.effect("is not waited for in an emulator that has closed", () =>
+  it.effect("stops waiting for its registration when the emulator closes", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { keyboard } = yield* Scope.provide(typed, scope)
@@ -121,7 +121,7 @@ describe("Command", () => {
       assert.include((yield* Fiber.join(waiting)).message, "the emulator has closed")
     }))
 
-  it.effect("dies of what throws while it looks, and the bot's request does not", () =>
+  it.effect("dies if its predicate throws, without affecting the bot's request", () =>
     Effect.gen(function*() {
       const { answer, command } = yield* typed
       const waiting = yield* Effect.forkChild(
@@ -137,7 +137,7 @@ describe("Command", () => {
       assert.strictEqual((yield* command.reply).content, "one")
     }))
 
-  it.effect("waits for a form, and sends it once", () =>
+  it.effect("waits for a form, which can be sent once", () =>
     Effect.gen(function*() {
       const { command, open } = yield* typed
       assert.isUndefined(yield* command.opened)
@@ -154,7 +154,7 @@ describe("Command", () => {
       assert.include(yield* said(command.submit({})), "already submitted")
     }))
 
-  it.effect("waits for no form when the bot says something else", () =>
+  it.effect("stops waiting for a form when the bot answers with a message", () =>
     Effect.gen(function*() {
       const { answer, command } = yield* typed
       const waiting = yield* Effect.forkChild(Effect.flip(command.modal), { startImmediately: true })
@@ -162,7 +162,7 @@ describe("Command", () => {
       assert.include((yield* Fiber.join(waiting)).message, "answered without a form")
     }))
 
-  it.effect("says what the bot has said and opened where nothing else comes in time", () =>
+  it.effect("lists the bot's messages and the last refused request when nothing else comes in time", () =>
     Effect.gen(function*() {
       const { answer, command, edit } = yield* typed
       assert.strictEqual(answer(""), 400)
@@ -180,7 +180,7 @@ describe("Command", () => {
       assert.include((yield* Effect.flip(command.modal)).message, "without a form; there was: bot \"two\" edited.")
     }))
 
-  it.effect("says that the bot has opened a form where it says nothing", () =>
+  it.effect("mentions the form that the bot has opened when there is no message", () =>
     Effect.gen(function*() {
       const { command, open } = yield* typed
       open()
@@ -190,7 +190,7 @@ describe("Command", () => {
       assert.include(message, "within 15m; it opened the form \"form\"; there was no message")
     }))
 
-  it.effect("of an emulator that has closed, or closes, waits for nothing", () =>
+  it.effect("stops waiting when the emulator closes, or has closed", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { answer, command } = yield* Scope.provide(typed, scope)

@@ -7,7 +7,7 @@ import type { Output } from "../../../src/emulator/core/CoreContext.ts"
 import * as Timers from "../../../src/emulator/core/Timers.ts"
 import * as Driver from "../../../src/emulator/shell/Driver.ts"
 
-/** The part of a core that a driver touches; the rest stays away. */
+/** The part of a core that a driver uses. */
 const makeCore = () => {
   const log: Array<string> = []
   const timers = Timers.make(0)
@@ -36,7 +36,7 @@ const makeCore = () => {
 }
 
 describe("Driver", () => {
-  it.effect("advances the core to the clock before every input", () =>
+  it.effect("advances the core to the clock before each input", () =>
     Effect.gen(function*() {
       const core = makeCore()
       yield* TestClock.adjust("5 seconds")
@@ -48,13 +48,13 @@ describe("Driver", () => {
       assert.strictEqual(driver.nowMs(), 6500)
     }))
 
-  it.effect("runs what is due at its time, also what becomes due earlier than what it waits for", () =>
+  it.effect("runs actions when they are due, including those that become due before the next one awaited", () =>
     Effect.gen(function*() {
       const core = makeCore()
       const driver = yield* Driver.make({ core: core.make, deliver: () => {} })
       const times: Array<readonly [string, number]> = []
       const at = (atMs: number, name: string) => core.timers.at(atMs, () => times.push([name, driver.nowMs()]))
-      // Let it wait for nothing first.
+      // Let it wait with nothing due first.
       yield* Effect.yieldNow
       driver.run(() => at(1000, "late"))
       yield* Effect.yieldNow
@@ -68,7 +68,7 @@ describe("Driver", () => {
       assert.deepStrictEqual(times, [["early", 250.5], ["late", 1000]])
     }))
 
-  it.live("runs what is due on the live clock, never too early", () =>
+  it.live("runs actions on the live clock, and never too early", () =>
     Effect.gen(function*() {
       const core = makeCore()
       const driver = yield* Driver.make({ core: core.make, deliver: () => {} })
@@ -83,7 +83,7 @@ describe("Driver", () => {
       assert.isAtLeast(Number(last?.split(" ")[1]), 12.75)
     }))
 
-  it.effect("runs what was due in a standstill behind the inputs that came meanwhile", () =>
+  it.effect("runs actions that were due during a stall after the inputs that arrived meanwhile", () =>
     Effect.gen(function*() {
       let nowMs = 0
       const clock = yield* Clock.Clock
@@ -105,7 +105,7 @@ describe("Driver", () => {
         core.at(1_000, "later")
       })
       core.log.length = 0
-      // a little late is what timers are
+      // Being a little late is normal for a timer.
       nowMs = 110
       driver.run(() => core.log.push("in time"))
       nowMs = 400
@@ -127,7 +127,7 @@ describe("Driver", () => {
       assert.strictEqual(advances.at(-1), 400)
     }))
 
-  it.live("on the live clock, too, where it is the timer that is late", () =>
+  it.live("also runs inputs first on the live clock, when the timer is what is late", () =>
     Effect.gen(function*() {
       const core = makeCore()
       const driver = yield* Driver.make({
@@ -140,7 +140,7 @@ describe("Driver", () => {
       const until = performance.now() + 100
       while (performance.now() < until);
       const { port1, port2 } = new MessageChannel()
-      // read between timers and immediates, as a socket is
+      // Runs between timers and immediates, as a read from a socket does.
       yield* Effect.callback<void>((resume) => {
         port2.once("message", () => {
           driver.run(() => core.log.push("input"))
@@ -154,7 +154,7 @@ describe("Driver", () => {
       assert.deepStrictEqual(seen, ["input", "due"])
     }))
 
-  it.effect("takes an input that comes from within the core after the one that runs", () =>
+  it.effect("runs an input that comes from within the core after the current one", () =>
     Effect.gen(function*() {
       const core = makeCore()
       const driver: Driver.Driver = yield* Driver.make({
@@ -168,7 +168,7 @@ describe("Driver", () => {
       assert.deepStrictEqual(core.log, ["advance 0", "outer", "advance 0", "inner"])
     }))
 
-  it.effect("returns what the core says, and waits while the core is busy", () =>
+  it.effect("returns the core's answer, and waits while the core is busy", () =>
     Effect.gen(function*() {
       const core = makeCore()
       const context = yield* Effect.context<never>()
@@ -190,7 +190,7 @@ describe("Driver", () => {
       assert.deepStrictEqual(core.log.filter((line) => !line.startsWith("advance")), ["outer", "answer"])
     }))
 
-  it.effect("is loud about a defect, and goes on", () =>
+  it.effect("logs a defect, and continues with the next input", () =>
     Effect.gen(function*() {
       const messages: Array<unknown> = []
       const core = makeCore()
@@ -207,7 +207,7 @@ describe("Driver", () => {
       assert.include(String(messages), "The emulator is broken")
     }))
 
-  it.effect("catches what the delivery of an output throws", () =>
+  it.effect("survives an exception in the delivery of an output", () =>
     Effect.gen(function*() {
       const core = makeCore()
       const driver = yield* Driver.make({

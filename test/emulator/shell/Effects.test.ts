@@ -10,7 +10,7 @@ const detailOf = (failing: Effect.Effect<void, Emulator.EmulatorError>) =>
   Effect.map(Effect.flip(failing), ({ message }) => message)
 
 describe("sounds and emoji of participants", () => {
-  it.effect("are seen by the others", () =>
+  it.effect("are seen by the other participants", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* discord.createGuild({ name: "second" })
@@ -32,7 +32,7 @@ describe("sounds and emoji of participants", () => {
         [guest.userId, undefined, "👍"]
       ])
       assert.deepInclude((yield* other.effects)[2]?.sound, { id: far, volume: 0.2 })
-      // its own are not among them, and of other channels there are none
+      // A participant does not see its own, nor those of other channels.
       assert.deepStrictEqual(yield* guest.effects, [])
       assert.deepStrictEqual(yield* third.effects, [])
       yield* discord.faults.moveUser("third", "lobby")
@@ -43,7 +43,7 @@ describe("sounds and emoji of participants", () => {
       assert.strictEqual((yield* Fiber.join(gone)).reason._tag, "NotInVoice")
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("fail where Discord would refuse them, and say why", () =>
+  it.effect("fail with the reason where Discord would refuse them", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       yield* discord.createSound({ name: "yay" })
@@ -68,7 +68,7 @@ describe("sounds and emoji of participants", () => {
       assert.deepInclude(taken.reason, { _tag: "InvalidOption", option: "sound" })
     }).pipe(Effect.scoped, Effect.provide(memory)))
 
-  it.effect("come from bots, too", () =>
+  it.effect("can come from bots as well", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* discord.join({ user: "guest", channel: "lobby" })

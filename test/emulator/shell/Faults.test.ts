@@ -9,7 +9,7 @@ import { enter } from "../scenario.ts"
 
 type Services = Emulator.Emulator | WebSocketTransport | DatagramTransport
 
-/** Heartbeats often enough to wait for. */
+/** With frequent heartbeats, so that tests can wait for them. */
 const profile = {
   ...Foreign.profile,
   voiceHeartbeatIntervalMs: 100,
@@ -26,7 +26,7 @@ const shells = [
   ["on loopback", reach(Emulator.layer({ profile }))]
 ] as const
 
-/** The same test over both shells, on the wall clock, which is asked for nothing. */
+/** Runs the same test on both shells, on the wall clock, without asserting any times. */
 const both = <E>(name: string, body: Effect.Effect<void, E, Services | Scope.Scope>) => {
   for (const [shell, layer] of shells) {
     it.live(`${name}, ${shell}`, () => body.pipe(Effect.scoped, Effect.provide(layer)))
@@ -77,7 +77,7 @@ const perfect = {
   jitterMs: 0
 } as const
 
-/** With whether all that the client waits for has been said when the message has had its effect. */
+/** The last value says whether the client has received everything that it waits for once the message has taken effect. */
 const handshake = [
   ["gateway-out", 10, false],
   ["gateway-in", 2, false],
@@ -120,7 +120,7 @@ describe("faults.when", () => {
   }
 
   both(
-    "closes with a code while running and while resuming, and lets resumes go unanswered",
+    "closes with a code during a session and during a resume, and can leave a resume unanswered",
     Effect.gen(function*() {
       const bot = yield* visitor
       const { faults } = bot.discord
@@ -148,7 +148,7 @@ describe("faults.when", () => {
   )
 
   both(
-    "withholds messages, or lets something else come",
+    "withholds messages, or replaces them",
     Effect.gen(function*() {
       const { faults } = yield* Emulator.Emulator
       const never = yield* faults.when({ user: "bot", point: "voice-out", op: 2 }, "drop")
@@ -208,13 +208,13 @@ describe("faults.when", () => {
 
 describe("faults", () => {
   both(
-    "leave heartbeats without an answer, and go on again",
+    "leave heartbeats unanswered, until they are stopped",
     Effect.gen(function*() {
       const bot = yield* visitor
       for (const [on, socket, answer] of [["voice", bot.voice.socket, 6], ["gateway", bot.main.socket, 11]] as const) {
         yield* Foreign.expectOp(socket, answer)
         const rule = yield* bot.discord.faults.ignoreHeartbeats("bot", on)
-        // What comes behind this was sent under the rule.
+        // Everything that comes after this was sent under the rule.
         yield* bot.discord.faults.requestHeartbeat("bot", on)
         yield* Foreign.expectOp(socket, on === "voice" ? 3 : 1)
         yield* rule.awaitHits(2)
@@ -228,7 +228,7 @@ describe("faults", () => {
   )
 
   both(
-    "ask for heartbeats",
+    "request heartbeats",
     Effect.gen(function*() {
       const bot = yield* visitor
       yield* bot.discord.faults.requestHeartbeat("bot", "voice")
@@ -239,7 +239,7 @@ describe("faults", () => {
   )
 
   both(
-    "lose and spoil datagrams both ways, and stop it",
+    "lose and corrupt datagrams in both directions, until they are stopped",
     Effect.gen(function*() {
       const bot = yield* visitor
       const { faults } = bot.discord
@@ -264,7 +264,7 @@ describe("faults", () => {
   )
 
   both(
-    "repeat, reorder and delay datagrams",
+    "duplicate, reorder and delay datagrams",
     Effect.gen(function*() {
       const bot = yield* visitor
       const { faults } = bot.discord
@@ -292,7 +292,7 @@ describe("faults", () => {
   )
 
   both(
-    "answer IP discovery only before a request",
+    "leave IP discovery unanswered from a given request on",
     Effect.gen(function*() {
       const bot = yield* visitor
       const rule = yield* bot.discord.faults.silenceDiscovery("bot", { from: 2 })
@@ -305,7 +305,7 @@ describe("faults", () => {
   )
 
   both(
-    "show a client at another address, where media comes only after discovery and Select Protocol",
+    "move a client to another address, where media arrives only after discovery and Select Protocol",
     Effect.gen(function*() {
       const bot = yield* visitor
       const { discord, voice } = bot
@@ -316,7 +316,7 @@ describe("faults", () => {
       for (let i = 0; i < 3; i++) yield* voice.hear
 
       yield* discord.faults.changeNat("bot")
-      // What the client sends arrives, and does not show the server where it is.
+      // What the client sends arrives, but does not tell the server its address.
       voice.speak(Uint8Array.of(0xfc, 1))
       yield* guest.awaitFrames(1)
       yield* speak
@@ -346,7 +346,7 @@ describe("faults", () => {
     Effect.map(Foreign.expect(bot.main.socket, t, (message) => message.t === t), ({ d }) => d)
 
   both(
-    "take the voice server away and give another one",
+    "take a channel's voice server away, and assign another one",
     Effect.gen(function*() {
       const bot = yield* visitor
       yield* bot.discord.faults.parkChannel("lobby")
@@ -358,7 +358,7 @@ describe("faults", () => {
   )
 
   both(
-    "kick with the close alone, and with the event alone",
+    "kick with only the close, or only the event",
     Effect.gen(function*() {
       const bot = yield* visitor
       yield* bot.discord.faults.kick("bot", { only: "close" })
@@ -391,7 +391,7 @@ describe("faults", () => {
   )
 
   both(
-    "reconnect, suspend and drop the main gateway session",
+    "request a reconnect, suspend the session, and drop it",
     Effect.gen(function*() {
       const bot = yield* visitor
       const { faults } = bot.discord
@@ -425,7 +425,7 @@ describe("faults", () => {
   )
 
   both(
-    "give a new key, overrun what is kept, and end the time to resume",
+    "give a new key, overrun the replay buffer, and end the resume window",
     Effect.gen(function*() {
       const first = yield* visitor
       yield* first.discord.faults.rekeyVoice("bot")
@@ -445,7 +445,7 @@ describe("faults", () => {
   )
 
   both(
-    "let sequence numbers wrap",
+    "make sequence numbers wrap",
     Effect.gen(function*() {
       const { faults, ...discord } = yield* Emulator.Emulator
       yield* faults.startSequence("bot", 65_535)
@@ -477,7 +477,7 @@ describe("faults", () => {
 describe("faults.play and faults.random", () => {
   const memory = reach(Emulator.layerMemory({ profile: Foreign.profile }))
 
-  /** A bot in the lobby, on virtual time. */
+  /** Runs with a bot in the lobby, on virtual time. */
   const virtual = <A, E>(body: (bot: Visitor) => Effect.Effect<A, E, Services | Scope.Scope>) =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
@@ -486,7 +486,7 @@ describe("faults.play and faults.random", () => {
       return yield* body(yield* Fiber.join(entering))
     }).pipe(Effect.scoped, Effect.provide(memory, { local: true }))
 
-  it.effect("carries out steps when they are due, and ends what lasts", () =>
+  it.effect("carries out steps when they are due, and ends those that last", () =>
     virtual(({ discord, voice }) =>
       Effect.gen(function*() {
         const playing = yield* discord.faults.play([
@@ -508,7 +508,7 @@ describe("faults.play and faults.random", () => {
       })
     ))
 
-  it.effect("mends at the end of its scope what it has broken", () =>
+  it.effect("repairs what it has broken when its scope closes", () =>
     virtual(({ discord, voice }) =>
       Effect.gen(function*() {
         const guest = yield* discord.join({ user: "guest", channel: "lobby" })
@@ -569,7 +569,7 @@ describe("faults.play and faults.random", () => {
       ))
   }
 
-  it.effect("draws the schedule of its seed, which can be played again", () =>
+  it.effect("draws the schedule of a seed, which can be played again", () =>
     Effect.gen(function*() {
       const options = { seed: 7, users: "bot", meanIntervalMs: 2_000, durationMs: 60_000 }
       const run = (begin: (faults: Emulator.Faults) => ReturnType<Emulator.Faults["random"]>) =>
@@ -588,7 +588,7 @@ describe("faults.play and faults.random", () => {
       assert.deepStrictEqual(yield* run((faults) => faults.play(drawn.schedule)), drawn)
     }))
 
-  it.effect("says what is wrong before anything happens", () =>
+  it.effect("reports invalid options before anything happens", () =>
     Effect.gen(function*() {
       const { faults } = yield* Emulator.Emulator
       const step = { atMs: 0, incident: { _tag: "Kick", user: "nobody" } } as const
@@ -598,7 +598,7 @@ describe("faults.play and faults.random", () => {
       assert.deepInclude(yield* reason(faults.random({ ...options, durationMs: -1 })), { option: "durationMs" })
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  it.effect("keeps the order of its steps where a clock wakes the later one first", () =>
+  it.effect("keeps the order of its steps, even if the clock wakes the later one first", () =>
     Effect.gen(function*() {
       const { faults } = yield* Emulator.Emulator
       const clock = yield* Clock.Clock
@@ -617,7 +617,7 @@ describe("faults.play and faults.random", () => {
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
   both(
-    "plays on real time too",
+    "plays in real time as well",
     Effect.gen(function*() {
       const bot = yield* visitor
       const playing = yield* bot.discord.faults.play([

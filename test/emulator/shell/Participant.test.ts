@@ -6,8 +6,8 @@ import * as VoiceSession from "../../../src/VoiceSession.ts"
 import * as Foreign from "../ForeignClient.ts"
 
 describe("Participant", () => {
-  for (const [e2ee, where] of [[true, "an encrypted call"], [false, "one in the clear"]] as const) {
-    it.effect(`waits until a bot hears it, and the bot hears all from then on, in ${where}`, () =>
+  for (const [e2ee, where] of [[true, "an encrypted call"], [false, "an unencrypted call"]] as const) {
+    it.effect(`waits until a bot hears it, which then receives every frame, in ${where}`, () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const channelId = yield* discord.createChannel({ name: "den", e2ee: "optional" })
@@ -30,7 +30,7 @@ describe("Participant", () => {
           assert.strictEqual((yield* guest.e2ee)?.members.includes(session.userId) === true, e2ee)
           yield* guest.speak(Foreign.opus(10))
           assert.strictEqual((yield* Fiber.join(heard)).length, 10)
-          // who is deaf hears nothing, and who is back hears it again
+          // A deaf bot hears nothing; once it is no longer deaf, it hears again.
           yield* session.setSelf({ deaf: true })
           yield* Effect.sleep("100 millis")
           const again = yield* Effect.forkChild(guest.awaitHeardBy("bot"), { startImmediately: true })
@@ -50,7 +50,7 @@ describe("Participant", () => {
       }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
   }
 
-  it.effect("waits for nobody who is unknown, and no longer when it has gone", () =>
+  it.effect("does not wait for an unknown bot, and stops waiting when it leaves", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* discord.join({ user: "guest", channel: "lobby" })

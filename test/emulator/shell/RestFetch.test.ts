@@ -9,7 +9,7 @@ import * as Harness from "../core/Harness.ts"
 import * as Sounds from "../core/sounds.ts"
 
 describe("RestFetch", () => {
-  it.effect("answers a gateway client in this process as the REST API does, faults and delays included", () =>
+  it.effect("answers a gateway client in this process as the REST API does, including faults and delays", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const [guildId, lobby] = [yield* discord.guild("guild"), yield* discord.channel("lobby")]
@@ -43,7 +43,7 @@ describe("RestFetch", () => {
         yield* discord.faults.when({ point: "rest", op, nth: 1 }, { delayMs: 3_000 })
         yield* discord.faults.deny("bot", "lobby", { connect: true })
         assert.deepStrictEqual(yield* asked(lobby), ["Connect", 3])
-        // who gets no answer does not know
+        // Without an answer, the client does not know the obstacle.
         yield* discord.faults.when({ point: "rest", op, nth: 1 }, "drop")
         assert.deepStrictEqual(yield* asked(lobby), [undefined, 0])
         assert.deepStrictEqual(yield* asked(lobby), ["Connect", 0])
@@ -51,7 +51,7 @@ describe("RestFetch", () => {
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
-  /** Registers a command and removes it, which is answered without a body. */
+  /** Registers a command and removes it. The removal is answered without a body. */
   const registered = (
     ask: typeof globalThis.fetch,
     rest: string,
@@ -68,18 +68,18 @@ describe("RestFetch", () => {
       assert.deepStrictEqual([made.status, made.headers.get("content-type")], [201, "application/json"])
       const { id } = Schema.decodeUnknownSync(Schema.Struct({ id: Schema.String }))(await made.json())
       const gone = await ask(`${commands}/${id}`, { method: "DELETE", headers })
-      // libraries read what says that it is JSON
+      // Libraries parse whatever is labeled as JSON.
       assert.deepStrictEqual([gone.status, gone.headers.get("content-type"), await gone.text()], [204, null, ""])
     })
 
-  it.effect("says that an answer is JSON only where there is one", () =>
+  it.effect("labels an answer as JSON only if it has a body", () =>
     Effect.gen(function*() {
       const { bot, core } = Harness.make()
       const ask = yield* RestFetch.make({ call: (f) => Effect.sync(() => f(core)) })
       yield* registered(ask, "https://discord.test/api/v10", bot)
     }))
 
-  /** Sends a file, and reads it where it is served. */
+  /** Sends a file, and downloads it from where it is served. */
   const kept = Effect.fnUntraced(function*(ask: typeof globalThis.fetch) {
     const discord = yield* Emulator.Emulator
     const { token } = yield* discord.user("bot")
@@ -102,7 +102,7 @@ describe("RestFetch", () => {
       return send(form)
     }
     assert.strictEqual((yield* sendFiles(0))[0], 200)
-    // one file, all files, and JSON
+    // A single file, all files together, and the JSON.
     const tooLarge = [413, "application/json", { code: 40005, message: "Request entity too large" }] as const
     assert.deepStrictEqual(yield* sendFiles(11_000_000), tooLarge)
     assert.deepStrictEqual(yield* sendFiles(9_000_000, 9_000_000, 9_000_000), tooLarge)
@@ -143,15 +143,15 @@ describe("RestFetch", () => {
     assert.deepStrictEqual(served, Buffer.from(Sounds.ogg(1)))
   })
 
-  it.effect("takes files, and gives them", () =>
+  it.effect("accepts files and serves them", () =>
     Effect.gen(function*() {
       const { fetch: ask } = yield* Emulator.Emulator
       yield* kept(ask)
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
-  it.live("takes files and gives them on loopback, too", () => kept(fetch).pipe(Effect.provide(Emulator.layer())))
+  it.live("accepts files and serves them on loopback as well", () => kept(fetch).pipe(Effect.provide(Emulator.layer())))
 
-  it.live("says so on loopback, too", () =>
+  it.live("labels an answer as JSON only if it has a body on loopback as well", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { id, token } = yield* discord.user("bot")

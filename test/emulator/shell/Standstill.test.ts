@@ -9,7 +9,7 @@ const standStill = (ms: number) =>
   })
 
 describe("Standstill", () => {
-  it.live("counts the time in which nothing ran, at once and afterwards", () =>
+  it.live("counts the time in which nothing could run, immediately and afterwards", () =>
     Effect.gen(function*() {
       const standstillMs = yield* Standstill.make
       yield* standStill(120)

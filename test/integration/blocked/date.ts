@@ -1,6 +1,6 @@
 /**
- * Loaded before a sender: lets the wall clock of its process be moved, as an administrator or NTP does. What is left as it is
- * are the monotonic clocks and timers, as on a real machine.
+ * Loaded before a sender. It lets the wall clock of its process be moved, as an administrator or NTP does. Monotonic
+ * clocks and timers are left alone, as on a real machine.
  */
 import { onTold, tell } from "../../interop/script.ts"
 import type { Stepped } from "./messages.ts"

@@ -1,6 +1,6 @@
 /**
- * A bot in a process of its own that plays for ever, with a gateway that says yes to everything. It notes what only the
- * sender can know, and blocks its event loop when it is told to.
+ * A bot in its own process that plays forever, with a gateway that accepts everything. It notes what only the sender
+ * can know, and blocks its event loop on command.
  */
 import { Effect, Layer } from "effect"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
@@ -44,7 +44,7 @@ const Datagrams = Layer.effect(
           ...socket,
           send: (packet, length) => {
             const left = socket.send(packet, length)
-            // IP discovery and keepalives have another first byte
+            // IP discovery and keepalives have a different first byte
             if (packet[0] === 0x80 || packet[0] === 0x90) {
               packets++
               const ms = performance.now() - calledAtMs
@@ -88,8 +88,8 @@ const program = Effect.gen(function*() {
   return yield* session.awaitClosed
 })
 
-// A packet that is a frame late is given a new due time, less than a frame away. Where the process stands still again by then,
-// both are one stall.
+// A packet that is a frame late is given a new due time, less than a frame away. If the process stalls again before
+// then, both stalls count as one.
 const tickMs = 5
 const frameMs = 20
 let longestStallMs = 0

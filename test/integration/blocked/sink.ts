@@ -1,6 +1,6 @@
 /**
- * As much of a voice server as a client needs to come up, in a process of its own, which notes what arrives when. It opens
- * no packet: sequence and timestamp are in the clear.
+ * The minimum of a voice server that a client needs to connect, in its own process, which notes what arrives when. It
+ * decrypts no packet: the sequence number and the timestamp are not encrypted.
  */
 import { createSocket } from "node:dgram"
 import { WebSocketServer } from "ws"
@@ -21,8 +21,9 @@ const look = (): void => {
   tell({ _tag: "Heard", packets: packets.length })
 }
 
-// Timers run before sockets are read. So when this one runs, whatever came before its former call has been read: what is
-// read from here on has come since. Unless there was more than libuv reads at once: then some of it is still there.
+// Timers run before sockets are read. So when this timer runs, everything that came before its previous call has been
+// read, and what is read from here on has come since. The exception is when there was more than libuv reads at once:
+// then some of it is still waiting.
 const datagramsAtOnce = 32
 let sinceMs = now()
 let lastMs = sinceMs
@@ -33,7 +34,7 @@ setInterval(() => {
   datagramsRead = 0
 }, 1)
 
-/** RTCP, which nobody answers here. */
+/** RTCP, which nothing answers here. */
 const isReport = (datagram: Buffer) => (datagram[1] ?? 0) >= 200 && (datagram[1] ?? 0) <= 206
 
 const udp = createSocket({ type: "udp4", recvBufferSize: 4 * 1024 * 1024 })
@@ -81,7 +82,7 @@ server.on("connection", (socket) => {
 
 onTold((command) => {
   switch (command._tag) {
-    // the numbers are those of the test
+    // the test sends these numbers
     case "Await":
       wanted = { packets: Number(command["packets"]), beats: Number(command["beats"] ?? 0) }
       return look()

@@ -1,6 +1,6 @@
 /**
- * A bot that is bundled. It joins, plays a tone that has to be mixed, in a thread if there can be one, listens, and tells of each
- * thread that runs. With `driver` it drives in one, too.
+ * The bot that is bundled. It joins, plays a tone that has to be mixed (in a thread if possible), listens, and reports
+ * each thread that runs. With `driver`, the driver runs in a thread too.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Redacted, Stream } from "effect"

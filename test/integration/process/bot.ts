@@ -1,4 +1,4 @@
-/** A bot as its users run it, in a process of its own: it joins, plays for ever, and says when it does. */
+/** A bot as its users run it, in its own process: it joins, plays forever, and reports when it starts to play. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Redacted } from "effect"
 import * as AudioSource from "../../../src/audio/AudioSource.ts"
@@ -9,7 +9,7 @@ import * as Voice from "../../../src/Voice.ts"
 import * as VoiceSession from "../../../src/VoiceSession.ts"
 import { args, tell } from "../../interop/script.ts"
 
-/** Where the bot goes, and as whom. */
+/** Where the bot joins, and as which user. */
 export interface Place {
   readonly url: string
   readonly token: string

@@ -1,4 +1,7 @@
-/** A bot in many guilds, in a process of its own: it says what its heap holds with some of its sessions and with all of them. */
+/**
+ * A bot in many guilds, in its own process. It reports the size of its heap with some of its sessions and with all of
+ * them.
+ */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Redacted } from "effect"
 import { getHeapStatistics, setFlagsFromString } from "node:v8"
@@ -11,7 +14,10 @@ import * as Voice from "../../../src/Voice.ts"
 import * as VoiceSession from "../../../src/VoiceSession.ts"
 import { args, tell } from "../../interop/script.ts"
 
-/** Where the bot goes, and as whom; what the first sessions cost, which make what all share, is not told. */
+/**
+ * Where the bot joins, and as which user. The cost of the first sessions, which create what all sessions share, is not
+ * reported.
+ */
 export interface Crowd {
   readonly url: string
   readonly token: string
@@ -31,7 +37,7 @@ const collect: unknown = runInNewContext("gc")
 
 /** Bytes of live objects. */
 const heap = Effect.gen(function*() {
-  // what a collection finds dead may be what kept other things alive: weak references, finalizers
+  // dead objects may keep other things alive through weak references and finalizers until they are collected
   for (let i = 0; i < 4; i++) {
     yield* Effect.sleep(50)
     if (typeof collect === "function") collect()
@@ -51,7 +57,7 @@ const bot = Effect.gen(function*() {
     Effect.forEach(places, (place) => VoiceSession.join(place), { concurrency: 10 })
   const play = (sessions: ReadonlyArray<VoiceSession.VoiceSession>) =>
     Effect.forEach(sessions, (session) => session.play(source), { concurrency: 10, discard: true })
-  // once as it is measured, so that what is made at the first use is there
+  // a first measurement, so that what is created at the first use exists
   const some = yield* join(first)
   yield* heap
   const before = yield* heap

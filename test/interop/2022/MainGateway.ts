@@ -1,6 +1,6 @@
 /**
- * The main gateway by hand, as small as a voice adapter needs it: Hello, Identify, heartbeats, Update Voice State, and the
- * dispatches. It does not resume: the tests leave its connection alone.
+ * A handwritten main gateway client with only what a voice adapter needs: Hello, Identify, heartbeats, Update Voice
+ * State, and the dispatches. It does not resume: the tests do not interrupt its connection.
  */
 import { WebSocket } from "ws"
 
@@ -19,7 +19,7 @@ interface Message {
 /** GUILDS and GUILD_VOICE_STATES. */
 const intents = (1 << 0) | (1 << 7)
 
-/** Logs in; `onDispatch` gets every event. The result sends a payload. */
+/** Logs in; `onDispatch` receives every event. Returns a function that sends a payload. */
 export const connect = (options: {
   readonly url: string
   readonly token: string

@@ -1,4 +1,4 @@
-/** What the tests of the foreign clients of 2022 share: the place, our own client in it, and how both are heard. */
+/** Shared by the tests of the foreign clients of 2022: the place, our own client in it, and what each side hears. */
 import { assert } from "@effect/vitest"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import type * as AudioSource from "../../../src/audio/AudioSource.ts"
@@ -12,11 +12,14 @@ import * as VoiceSession from "../../../src/VoiceSession.ts"
 import * as Rig from "../../integration/rig.ts"
 import * as Foreign from "../Foreign.ts"
 
-/** The foreign client's name, and ours. */
+/** The names of the foreign client and ours. */
 export const foreignName = "foreign"
 const ourName = "ours"
 
-/** Discord of 2022 with one mode, over TLS, and all that our client needs. There is a second voice channel, "other". */
+/**
+ * Discord of 2022 with one mode, over TLS, and everything that our client needs. There is a second voice channel,
+ * "other".
+ */
 export const layer = (mode: EncryptionMode) =>
   Layer.unwrap(Emulator.Emulator.useSync((discord) => discord.layerVoice(ourName))).pipe(
     Layer.provideMerge(Emulator.layer({
@@ -26,7 +29,7 @@ export const layer = (mode: EncryptionMode) =>
     }))
   )
 
-/** Starts a script as the foreign client, with the addresses that it needs, and says which user it is. */
+/** Starts a script as the foreign client, with the addresses that it needs, and returns it with its user id. */
 export const start = Effect.fnUntraced(function*(script: string) {
   const discord = yield* Emulator.Emulator
   const { id, token } = yield* Effect.orDie(discord.user(foreignName))
@@ -45,7 +48,7 @@ export const start = Effect.fnUntraced(function*(script: string) {
 
 export type Client = Effect.Success<ReturnType<typeof start>>
 
-/** Our client in the lobby, and all that it receives, in order. */
+/** Our client in the lobby, and everything it receives, in order. */
 export const ours = Effect.fnUntraced(function*(mode: EncryptionMode) {
   const discord = yield* Emulator.Emulator
   const session = yield* VoiceSession.join({
@@ -71,13 +74,13 @@ export const ours = Effect.fnUntraced(function*(mode: EncryptionMode) {
 
 export type Ours = Effect.Success<ReturnType<typeof ours>>
 
-/** How long anything may take before it counts as not happening. Nothing takes that long by itself. */
+/** How long anything may take before it counts as not happening. Nothing normally takes that long. */
 const patience = "60 seconds"
 
-/** The limit of a test in milliseconds, which several such waits may fill on a busy machine. */
+/** The time limit of a test in milliseconds, which several such waits may use up on a busy machine. */
 export const limit = 120_000
 
-/** Asks until it holds, and fails with `what` if it never does. */
+/** Repeats the check until it holds, and fails with `what` if it never does. */
 export const until = <R>(what: string, holds: Effect.Effect<boolean, never, R>): Effect.Effect<void, never, R> =>
   Effect.gen(function*() {
     while (!(yield* holds)) yield* Effect.sleep("5 millis")
@@ -90,7 +93,10 @@ export const untilSync = (what: string, holds: () => boolean) => until(what, Eff
 export const counter = (name: string) =>
   Emulator.Emulator.use((discord) => Effect.map(discord.counters, (all) => all.get(name) ?? 0))
 
-/** Lets the foreign client say that it speaks, and waits until that is known: audio may overtake it otherwise. */
+/**
+ * Makes the foreign client announce that it speaks, and waits until our client knows: otherwise audio may overtake the
+ * announcement.
+ */
 export const announce = Effect.fnUntraced(function*(foreign: Client, { events }: Ours) {
   const from = events.length
   yield* foreign.tell({ _tag: "Announce" })
@@ -103,7 +109,7 @@ export const announce = Effect.fnUntraced(function*(foreign: Client, { events }:
   )
 })
 
-/** The foreign client plays these frames; it goes on for as long as they last. */
+/** The foreign client plays these frames. This returns at once; playback continues. */
 export const play = (foreign: Client, frames: ReadonlyArray<AudioSource.OpusFrame>) =>
   foreign.tell({ _tag: "Play", packets: frames.map(({ data }) => Buffer.from(data).toString("base64")) })
 
@@ -113,7 +119,7 @@ export const listen = Effect.fnUntraced(function*(foreign: Client, userId: strin
   yield* foreign.until((told): told is Foreign.Told => told._tag === "Listens" && told["userId"] === userId)
 })
 
-/** What the foreign client has told that it heard of a member, in order. */
+/** What the foreign client reported to have heard from a member, in order. */
 export const heardBy = (foreign: Client, userId: string): ReadonlyArray<Uint8Array> =>
   foreign.told().flatMap((told) =>
     told._tag === "Heard" && told["userId"] === userId
@@ -123,7 +129,7 @@ export const heardBy = (foreign: Client, userId: string): ReadonlyArray<Uint8Arr
 
 export const isSilence = (payload: Uint8Array) => Buffer.compare(payload, Rig.silence) === 0
 
-/** Frame for frame, and the silence that closes the stretch. */
+/** The frames, and the silence that closes them. */
 export const closed = (frames: ReadonlyArray<AudioSource.OpusFrame>, silences = 5) => [
   ...Rig.payloads(frames),
   ...Array.from({ length: silences }, () => Rig.silence)
@@ -139,7 +145,10 @@ export const endsWith = (
     Buffer.compare(payload, payloads[i] ?? new Uint8Array(0)) === 0
   )
 
-/** Where in `frames` each payload stands that is not silence. Fails for one that stands nowhere, or was changed. */
+/**
+ * The position in `frames` of each payload that is not silence. Fails for a payload that is not in them, or was
+ * changed.
+ */
 export const positions = (frames: ReadonlyArray<AudioSource.OpusFrame>, heard: ReadonlyArray<Uint8Array>) => {
   const known = new Map(frames.map(({ data }, i) => [Buffer.from(data).toString("hex"), i]))
   return heard.filter((payload) => !isSilence(payload)).map((payload) =>
@@ -148,10 +157,10 @@ export const positions = (frames: ReadonlyArray<AudioSource.OpusFrame>, heard: R
   )
 }
 
-/** Whole numbers from one up to and without the other. */
+/** Integers from `from` up to, but not including, `to`. */
 export const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 
-/** No packet is missing or doubled: sequence numbers and timestamps of 20 ms go up by one step each. */
+/** No packet is missing or duplicated: sequence numbers and timestamps of 20 ms increase by one step each. */
 export const inOrder = (packets: ReadonlyArray<Pick<HeardFrame, "sequence" | "timestamp">>) =>
   packets.forEach((packet, i) => {
     const before = packets[i - 1]
@@ -161,8 +170,8 @@ export const inOrder = (packets: ReadonlyArray<Pick<HeardFrame, "sequence" | "ti
   })
 
 /**
- * Discord had nothing to close or to drop but what is named, and every REST path had an answer. Advice is printed: it is the
- * library's affair.
+ * Discord had no reason to close or drop anything except what is named, and every REST path had an answer. Advice is
+ * printed: it concerns the library.
  */
 export const judged = Effect.fnUntraced(function*(title: string, expected: ReadonlyArray<string> = []) {
   const discord = yield* Emulator.Emulator
@@ -172,7 +181,7 @@ export const judged = Effect.fnUntraced(function*(title: string, expected: Reado
   for (const { code, message } of yield* discord.advice) yield* Effect.logInfo(`${title}: ${code}: ${message}`)
 })
 
-/** The foreign client leaves as its users make it leave, and its process ends by itself. Nothing failed in it. */
+/** The foreign client leaves as its users make it leave, and its process ends on its own. Nothing failed in it. */
 export const leave = Effect.fnUntraced(function*(foreign: Client) {
   yield* foreign.tell({ _tag: "Leave" })
   yield* untilGone("the foreign client has left", foreign)

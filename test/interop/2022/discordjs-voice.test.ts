@@ -10,17 +10,17 @@ import * as Scene from "./Scene.ts"
 
 const title = "@discordjs/voice 0.16.1"
 
-/** Its player prepares five frames of silence for the end and goes idle before the fifth is sent. */
+/** Its player prepares five frames of silence for the end, and goes idle before the fifth is sent. */
 const silences = 4
 
-/** Where one key and one counter have to last: a nonce that comes twice is a violation. */
+/** A mode in which one key and one counter have to last: a repeated nonce is a violation. */
 const mode = "xsalsa20_poly1305_lite"
 
-/** The messages with this opcode that it has sent to voice gateways. */
+/** The messages with this opcode that it sent to voice gateways. */
 const sent = (foreign: Scene.Client, op: number) =>
   foreign.told().filter((told) => told._tag === "Sent" && told["op"] === op)
 
-/** Both are in the lobby and know of each other; the foreign client listens. */
+/** Both are in the lobby and know about each other; the foreign client listens. */
 const meet = Effect.fnUntraced(function*(mode: EncryptionMode) {
   const ours = yield* Scene.ours(mode)
   const foreign = yield* Scene.start("discordjs-voice.ts")
@@ -54,7 +54,7 @@ describe(title, () => {
         yield* Scene.judged(title)
       }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))), Scene.limit)
   }
-  it.live("resumes when its socket is cut, and is heard and hears on", () =>
+  it.live("resumes when its socket is cut, and still hears and is heard", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const { foreign, ours } = yield* meet(mode)
@@ -73,10 +73,10 @@ describe(title, () => {
       yield* foreign.untilTag("Player:idle")
       assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
 
-      // UDP goes on without the WebSocket
+      // UDP continues without the WebSocket
       yield* Scene.untilSync("all is heard there", () => Scene.heardBy(foreign, session.userId).length >= 125)
       assert.deepStrictEqual(Scene.heardBy(foreign, session.userId), Scene.closed(Rig.frames(120, 2)))
-      // what its player gives while it resumes is lost, and it goes on with the next sequence number
+      // what its player emits while it resumes is lost, and it continues with the next sequence number
       const during = Scene.positions(said, ours.packets.map(({ payload }) => payload))
       const gap = during.findIndex((position, i) => position !== i)
       const before = gap === -1 ? during.length : gap
@@ -98,7 +98,7 @@ describe(title, () => {
       yield* Scene.judged(title)
     }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))), Scene.limit)
 
-  it.live("follows a move, is let out by a kick, and comes back", () =>
+  it.live("follows a move, is removed by a kick, and comes back", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Effect.orDie(discord.join({ user: "guest", channel: "other" }))

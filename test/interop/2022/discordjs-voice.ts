@@ -1,6 +1,6 @@
 /**
- * A bot on `@discordjs/voice` 0.16.1 as its guide writes one, over an adapter by hand. It tells what it hears and what becomes
- * of its connection and its player.
+ * A bot on `@discordjs/voice` 0.16.1 as its guide writes one, over a handwritten adapter. It reports what it hears, and
+ * the states of its connection and its player.
  */
 import {
   createAudioPlayer,
@@ -38,7 +38,7 @@ const send = MainGateway.connect({
       userId = (d["user"] as { readonly id: string }).id
       join()
     }
-    // the two packets are what Discord sends: the library expects nothing else
+    // both packets are as Discord sends them: the library expects nothing else
     if (t === "VOICE_SERVER_UPDATE") methods?.onVoiceServerUpdate(d as never)
     if (t === "VOICE_STATE_UPDATE" && d["user_id"] === userId) methods?.onVoiceStateUpdate(d as never)
   },
@@ -47,7 +47,7 @@ const send = MainGateway.connect({
 
 let connection: VoiceConnection | undefined
 
-/** Every opcode that goes out, told through the library's own log. */
+/** Reports every outgoing opcode, taken from the library's own log. */
 const onDebug = (message: string) => {
   const sent = /^\[NW\] \[WS\] >> \{"op":(\d+)/.exec(message)
   if (sent !== null) tell({ _tag: "Sent", op: Number(sent[1]) })

@@ -16,12 +16,12 @@ const title = "eris 0.17.2"
 const mode = "xsalsa20_poly1305"
 
 /**
- * No thread is known: its five frames of silence leave one buffer in one go, which `dgram` reads only afterwards: the last one goes out five
- * times, and the voice server drops four as duplicates.
+ * Its five frames of silence leave in one go from a single buffer, which `dgram` reads only afterward: the last one is
+ * sent five times, and the voice server drops four as duplicates. No thread is known.
  */
 const silences = 1
 
-/** Both are in the lobby and know of each other; the foreign client listens. */
+/** Both are in the lobby and know about each other; the foreign client listens. */
 const meet = Effect.gen(function*() {
   const ours = yield* Scene.ours(mode)
   const foreign = yield* Scene.start("eris.ts")
@@ -44,11 +44,11 @@ const fileOf = (bytes: Uint8Array) =>
     }
   )
 
-/** The messages with this opcode that it has sent to voice gateways. */
+/** The messages with this opcode that it sent to voice gateways. */
 const sent = (foreign: Scene.Client, op: number) =>
   foreign.told().filter((told) => told._tag === "Sent" && told["op"] === op)
 
-/** Back in the lobby on a new connection, it is heard by us frame for frame. */
+/** Back in the lobby on a new connection, it is heard by our client frame for frame. */
 const heardAgain = Effect.fnUntraced(function*(foreign: Scene.Client, ours: Scene.Ours) {
   const said = Rig.frames(30, 9)
   yield* Scene.announce(foreign, ours)
@@ -60,7 +60,7 @@ const heardAgain = Effect.fnUntraced(function*(foreign: Scene.Client, ours: Scen
 })
 
 describe(title, () => {
-  it.live("logs in by itself, is heard and hears frame for frame", () =>
+  it.live("logs in on its own, is heard and hears frame for frame", () =>
     Effect.gen(function*() {
       const { foreign, ours } = yield* meet
       const said = Rig.frames(60, 1)
@@ -93,7 +93,7 @@ describe(title, () => {
     }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))), Scene.limit)
 
   it.live(
-    "follows a move, with one packet spoilt by itself (no thread is known), is let out by a kick, and comes back",
+    "follows a move, but spoils one packet itself (no thread is known), is removed by a kick, and comes back",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
@@ -132,14 +132,14 @@ describe(title, () => {
         yield* heardAgain(foreign, ours)
 
         yield* Scene.leave(foreign)
-        // once connected again it writes its next frame over the silence in the buffer that `dgram` has not read yet
+        // once connected again, it writes its next frame over the silence in the buffer that `dgram` has not read yet
         yield* Scene.judged(title, ["unsealed-packet"])
       }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))),
     Scene.limit
   )
 
   it.live(
-    "identifies where it should resume (abalabahaha/eris#1448), is refused, and can be called back",
+    "identifies instead of resuming (abalabahaha/eris#1448), is refused, and can be called back",
     () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator

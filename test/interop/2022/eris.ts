@@ -1,6 +1,6 @@
 /**
- * A bot on `eris` 0.17.2 as its documentation writes one: REST and main gateway are the library's own. Eris knows no other
- * host than a domain at port 443 for REST; the agent, which it takes, carries the port.
+ * A bot on `eris` 0.17.2 as its documentation writes one, with the library's own REST and main gateway. For REST, eris
+ * accepts no other host than a domain at port 443; the agent, which can be set, carries the port.
  */
 import { Client, type VoiceConnection } from "eris"
 import { Agent } from "node:https"
@@ -30,7 +30,7 @@ const join = async () => {
   connection = joined
   connection.on("ready", () => tell({ _tag: "Connection:ready" }))
   connection.on("disconnect", (error) => tell({ _tag: "Connection:disconnect", error: error?.message }))
-  // an error here is a socket that was lost: the library says it again with what it does about it
+  // an error here is a lost socket: the library also reports what it does about it
   connection.on("error", (error) => tell({ _tag: "Connection:error", error: error.message }))
   connection.on("warn", (message) => tell({ _tag: "Connection:warn", message }))
   connection.on("start", () => tell({ _tag: "Player:playing" }))
@@ -60,12 +60,12 @@ onTold(async (command) => {
     case "Listen":
       return listen(String(command["userId"]))
     case "Announce":
-      // what its own code passes; the boolean of its types would go out as such, which v4 does not know
+      // what its own code passes; the boolean of its types would be sent as is, which v4 does not know
       return connection?.setSpeaking(1 as never)
     case "Play": {
       // the test sends base64
       const packets = command["packets"] as ReadonlyArray<string>
-      // all of it lies ready: the library takes waiting for a pause
+      // everything is available at once: the library takes waiting for a pause
       const source = new Readable({ objectMode: true, highWaterMark: packets.length + 1, read: () => {} })
       for (const packet of packets) source.push(Buffer.from(packet, "base64"))
       source.push(null)

@@ -1,6 +1,6 @@
 /**
- * A bot on dfx, on the Effect that it was made for: it tells every dispatch, and sends what it is told on the shard of the
- * guild.
+ * A bot on dfx, on the Effect that it was made for. It reports every dispatch, and sends what it is given on the shard
+ * of the guild.
  */
 import { DiscordConfig } from "dfx"
 import { DiscordGateway, DiscordLive } from "dfx/gateway"
@@ -48,7 +48,7 @@ const program = Effect.gen(function*() {
   })
 
   script.onTold(async ({ guildId, id, payload }) => {
-    // the test sends op 4 as dfx has it, and says for which guild
+    // the test sends op 4 in dfx's form, and the guild it is for
     const request = payload as Parameters<typeof gateway.send>[0]
     const isTaken = await Effect.runPromiseWith(context)(send(request, String(guildId)))
     script.tell({ _tag: "Sent", id, isTaken })

@@ -1,9 +1,9 @@
 /**
- * Installs dfx and the Effect that it runs on into this folder, apart from the tree of the package: in one tree npm would
- * put dfx beside an Effect that it cannot be loaded with. Does nothing when everything in the lockfile is there.
+ * Installs dfx and the Effect that it runs on into this folder, outside the dependency tree of the package: in one tree, npm
+ * would put dfx next to an Effect that it cannot be loaded with. Does nothing if everything in the lockfile is installed.
  *
- * `npm test` and `npm run check` run it before they begin, and the test that needs it, in case that did not work. Called with
- * `--tolerant`, it says what went wrong but does not fail: it is one test that cannot run then, and that test fails.
+ * `npm test` and `npm run check` run it before they begin, and so does the test that needs it, in case that failed. With
+ * `--tolerant` it reports what went wrong but does not fail: only one test cannot run then, and that test fails.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
@@ -14,13 +14,13 @@ const tries = 2
 
 const folder = fileURLToPath(new URL(".", import.meta.url))
 const lock = readFileSync(new URL("package-lock.json", import.meta.url), "utf8")
-/** What was installed, written when it was complete. */
+/** The lockfile that was installed, written once the installation was complete. */
 const mark = new URL("node_modules/.installed-lock.json", import.meta.url)
 
 const isInstalled = () => existsSync(mark) && readFileSync(mark, "utf8") === lock
 
 const install = () => {
-  // inside a script npm passes on for which folder and which kinds of dependencies it was called itself
+  // inside a script, npm passes on the folder and the kinds of dependencies that it was itself called for
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^npm_(config_(local_prefix|omit|include|production)|package_)/i.test(name))
   )

@@ -1,8 +1,8 @@
 /**
  * The visit of a Python bot: it plays and, if it can, listens, moves, is moved, cut off, kicked and comes back.
  *
- * discord.py 2.7 and py-cord 2.8 read UDP in a thread that waits for the socket of the former connection up to 30 seconds,
- * unless something arrives there: their moves and reconnects can take as long.
+ * discord.py 2.7 and py-cord 2.8 read UDP in a thread that waits for the socket of the former connection for up to 30
+ * seconds, unless something arrives there, so their moves and reconnects can take that long.
  */
 import { assert } from "@effect/vitest"
 import ffmpeg from "@ffmpeg-installer/ffmpeg"
@@ -16,13 +16,15 @@ import * as Trial from "../Trial.ts"
 
 export const song = fileURLToPath(new URL("../../../examples/song.ogg", import.meta.url))
 
-/** discord.py can miss what comes at once after the first voice event, and its extension takes no padding off. */
+/**
+ * discord.py can miss what comes immediately after the first voice event, and its extension does not remove padding.
+ */
 export const habits = { maxPadding: 0, voiceEventGapMs: 100 }
 
-/** With end-to-end encryption, if the client has it. */
+/** With end-to-end encryption, if the client supports it. */
 export const discordE2ee = Group.discordOf(habits)
 
-/** Without it: the channels take those in who cannot encrypt. */
+/** Without it: the channels admit clients that cannot encrypt. */
 export const discord = Emulator.layer({
   tls: true,
   profile: { ...Rig.open, ...habits, voiceHeartbeatIntervalMs: 5_000 },
@@ -31,7 +33,7 @@ export const discord = Emulator.layer({
 
 const hex = (packets: ReadonlyArray<Uint8Array>) => packets.map((packet) => Buffer.from(packet).toString("hex"))
 
-/** The packets that discord.py and its descendants take for audio in an Ogg file: the two headers, too. */
+/** The packets that discord.py and its descendants take for audio in an Ogg file, which include the two headers. */
 export const playsFile = Effect.fnUntraced(function*(
   client: Trial.Client,
   guest: Emulator.Participant,
@@ -50,12 +52,12 @@ export const playsFile = Effect.fnUntraced(function*(
   }))
 })
 
-/** What `voiceStateUpdate` said of a user, in order. */
+/** What `voiceStateUpdate` reported about a user, in order. */
 const moves = (client: Trial.Client, userId: string) =>
   client.foreign.told().filter(({ _tag, user }) => _tag === "VoiceStateUpdate" && user === userId)
     .map(({ channel }) => channel)
 
-/** It logs in over its own REST and main gateway, and sees who is in voice. */
+/** The client logs in over its own REST and main gateway, and sees who is in voice. */
 export const sees = Effect.fnUntraced(
   function*(script: Foreign.Script, extra: { readonly [name: string]: unknown } = {}) {
     const discord = yield* Emulator.Emulator
@@ -77,7 +79,7 @@ export const sees = Effect.fnUntraced(
       Trial.until(Effect.sync(() => assert.deepStrictEqual(moves(client, late.userId), channels)))
     yield* saw([lobby])
     yield* discord.faults.moveUser("late", "other")
-    // they change the state in place: a handler that is called late sees the next one
+    // these libraries change the state in place: a handler that is called late sees the next one
     yield* saw([lobby, other])
     yield* late.leave
     yield* saw([lobby, other, null])
@@ -90,9 +92,9 @@ const isReady = Trial.isState("ready")
 
 export interface Options {
   readonly script: Foreign.Script
-  /** Whether it can listen; true if it is not said. */
+  /** Whether the client can listen. Default: true. */
   readonly listens?: boolean
-  /** The channels are encrypted end to end. */
+  /** Whether the channels are end-to-end encrypted. */
   readonly e2ee: boolean
 }
 

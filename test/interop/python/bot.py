@@ -1,4 +1,4 @@
-"""A bot, as the API of discord.py and its descendants has it: it joins, plays, moves and leaves as the test says."""
+"""A bot on the API of discord.py and its descendants: it joins, plays, moves and leaves as the test tells it to."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from script import place
 
 
 class Bot:
-    """`library` is the module of one of them, `client` its client, which has been told nothing yet."""
+    """`library` is the module of one of them, and `client` its client, on which no events are set yet."""
 
     def __init__(self, library, client):
         self.library = library

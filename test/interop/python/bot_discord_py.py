@@ -1,4 +1,4 @@
-"""A bot on discord.py: its own REST and main gateway, its voice client, and the receiving one of discord-ext-voice-recv."""
+"""A bot on discord.py: its own REST, main gateway and voice client, and the receiving client of discord-ext-voice-recv."""
 
 import asyncio
 import functools
@@ -9,7 +9,7 @@ import script
 from script import place
 
 if place.get("compression") == "zlib-stream":
-    # as if it had been installed without
+    # as if it had been installed without Zstandard
     sys.modules["zstandard"] = None
 
 import davey
@@ -25,7 +25,7 @@ discord.http.Route.BASE = place["rest"]
 discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(place["gateway"])
 
 if not place.get("e2ee"):
-    # it does not join without davey, and has no switch for end-to-end encryption
+    # it does not join without davey, and has no option to turn off end-to-end encryption
     discord.voice_state.has_dave = False
 
 script.States(
@@ -37,12 +37,12 @@ script.States(
 )
 
 
-# it drops silently what it holds more than ten packets of, which a busy machine brings about
+# it silently drops packets when it holds more than ten, which happens on a busy machine
 voice_recv.opus.JitterBuffer = functools.partial(voice_recv.opus.JitterBuffer, 1000)
 
 
 class Ear(voice_recv.AudioSink):
-    """Tells what some users say. The library leaves what is encrypted end to end as it is, so that the bot opens it."""
+    """Reports what some users say. The library does not decrypt end-to-end encrypted audio, so the bot does."""
 
     def __init__(self, users):
         super().__init__()

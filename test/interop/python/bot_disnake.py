@@ -1,4 +1,4 @@
-"""A bot on disnake: its own REST and main gateway, its voice client, and Discord's own library for end-to-end encryption."""
+"""A bot on disnake: its own REST, main gateway and voice client, and Discord's own library for end-to-end encryption."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ logging.basicConfig(level=logging.INFO)
 disnake.http.Route.BASE = place["rest"]
 
 if not place.get("e2ee"):
-    # it does not join without dave.py, and has no switch for end-to-end encryption
+    # it does not join without dave.py, and has no option to turn off end-to-end encryption
     disnake.VoiceClient.dave_max_version = 0
 
 script.States(
@@ -33,17 +33,17 @@ class Disnake(Bot):
         super().__init__(disnake, disnake.Client(intents=intents))
 
     async def connect(self, channel):
-        # when it is kicked, it hopes for another voice server as long as that
+        # after a kick, it waits for another voice server for as long as this
         await channel.connect(timeout=10)
 
     async def settle(self, channel):
-        """It does not say when it is connected again."""
+        """Waits for the reconnect, which the library does not report."""
         while self.voice is None or self.voice.channel != channel or not self.voice.is_connected():
             await asyncio.sleep(0.01)
 
     async def move(self, channel):
         await super().move(channel)
-        # for a moment it takes itself for connected with what it is leaving
+        # for a moment it still considers itself connected to the server that it is leaving
         await asyncio.sleep(0.5)
         await self.settle(channel)
 

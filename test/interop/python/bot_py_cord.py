@@ -1,4 +1,4 @@
-"""A bot on py-cord: its own REST and main gateway, and its voice client."""
+"""A bot on py-cord: its own REST, main gateway and voice client."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ logging.basicConfig(level=logging.INFO)
 discord.http.Route.API_BASE_URL = place["rest"]
 
 if not place.get("e2ee"):
-    # it has no switch for end-to-end encryption
+    # it has no option to turn off end-to-end encryption
     discord.voice.state.DAVE_PROTOCOL_VERSION = 0
 
 script.States(

@@ -7,28 +7,28 @@ import * as Visit from "./Visit.ts"
 
 const script = scriptOf("discord.py", "bot_discord_py.py")
 
-describe("discord.py 2.7.1, encrypted end to end", () => {
+describe("discord.py 2.7.1, end-to-end encrypted", () => {
   it.live(
-    "hears and is heard while others and we come and go",
+    "hears and is heard while our client and others come and go",
     () => Group.othersComeAndGo(script, Visit.discordE2ee)
   )
 
   it.live(
-    "shows the privacy code and the verification codes that the others show",
+    "shows the same privacy code and verification codes as the others",
     () => Group.showsCodes(script, Visit.discordE2ee)
   )
 
   it.live(
-    "goes without while somebody is there who cannot, and is encrypted afterwards",
+    "stops encrypting while a member who cannot is there, and encrypts again afterward",
     () => Group.goesWithout(script, Visit.discordE2ee)
   )
 
   it.live(
-    "makes a call plain with its encryption off, until it leaves",
+    "with its encryption off, makes a call unencrypted until it leaves",
     () => Group.makesPlain(script, Visit.discordE2ee)
   )
 
-  it.live("moves, is moved, cut off, kicked, leaves and comes back, and is in the group each time", () =>
+  it.live("moves, is moved, cut off and kicked, leaves and comes back, and is in the group each time", () =>
     Visit.visit({ script, e2ee: true }).pipe(
       Effect.provide(Trial.us),
       Effect.scoped,

@@ -27,7 +27,7 @@ describe("discord.py 2.7.1", () => {
       Effect.provide(Visit.discord)
     ))
 
-  it.live("leaves what it receives encrypted end to end (imayhaveborkedit/discord-ext-voice-recv#64)", () =>
+  it.live("does not decrypt end-to-end encrypted audio (imayhaveborkedit/discord-ext-voice-recv#64)", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* discord.join({ user: "guest", channel: "secure" })
@@ -38,13 +38,13 @@ describe("discord.py 2.7.1", () => {
         yield* Effect.orDie(guest.speak(Rig.frames(5, 1)))
         const heard = client.heard(guest.userId)
         assert.isNotEmpty(heard)
-        // the marker of a frame that is encrypted end to end
+        // the marker of an end-to-end encrypted frame
         for (const packet of heard) assert.deepStrictEqual(Array.from(packet.slice(-2)), [0xfa, 0xfa])
       }))
       yield* Trial.blameless
     }).pipe(Effect.scoped, Effect.provide(Visit.discordE2ee)))
 
-  it.live("leaves padding in what it receives (no thread is known)", () =>
+  it.live("does not remove padding from what it receives (no thread is known)", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* discord.join({ user: "guest", channel: "lobby", audio: { padding: [4] } })

@@ -6,7 +6,7 @@ import { interpreterOf } from "./environment.ts"
 const at = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 
 describe("the example in Python", () => {
-  it("tests a bot on discord.py against the command", () => {
+  it("tests a bot on discord.py against the emulator command", () => {
     const { status, stderr } = spawnSync(interpreterOf("discord.py"), [at("examples/discord_py_bot_test.py")], {
       encoding: "utf8",
       env: { ...process.env, EMULATOR: `${process.execPath} ${at("src/cli/bin.ts")}` }

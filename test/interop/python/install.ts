@@ -1,4 +1,4 @@
-/** Gives each Python library an environment of its own, with the versions that its file of requirements names. */
+/** Installs each Python library into its own environment, with the versions in its requirements file. */
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"

@@ -18,10 +18,10 @@ describe("py-cord 2.8.1", () => {
       Effect.provide(Visit.discord)
     ))
 
-  it.live("shows the privacy code and the verification codes that the others show", () =>
+  it.live("shows the same privacy code and verification codes as the others", () =>
     Group.showsCodes(script, Visit.discordE2ee))
 
-  it.live("plays, moves, is moved, cut off, kicked and comes back, encrypted end to end", () =>
+  it.live("plays, moves, is moved, cut off, kicked and comes back, end-to-end encrypted", () =>
     Visit.visit({ script, listens: false, e2ee: true }).pipe(
       Effect.provide(Trial.us),
       Effect.scoped,

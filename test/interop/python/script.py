@@ -1,6 +1,6 @@
 """
-What every script of a Python library needs: `../script.ts` and `../bot.ts` in Python. The test talks over the channel that Node
-gives the processes which it starts: a socket with one JSON object a line, its number in NODE_CHANNEL_FD.
+What every script of a Python library needs: `../script.ts` and `../bot.ts` in Python. The test uses the channel that Node gives
+the processes it starts: a socket with one JSON object per line, whose number is in NODE_CHANNEL_FD.
 """
 
 import asyncio
@@ -21,23 +21,23 @@ _writer = None
 
 
 def tell(tag, **fields):
-    """Tells the test something; any thread may."""
+    """Reports something to the test. Any thread may call it."""
     line = json.dumps({"_tag": tag, **fields}).encode() + b"\n"
     _loop.call_soon_threadsafe(_writer.write, line)
 
 
 def heard(user, packet):
-    """The bytes of an Opus packet of a user."""
+    """Reports an Opus packet of a user."""
     tell("Heard", user=str(user), packet=base64.b64encode(packet).decode())
 
 
 def state(name):
-    """The library's own state of the connection, as it changes."""
+    """Reports a change of the library's own state of the connection."""
     tell("State", name=name)
 
 
 class States(logging.Handler):
-    """The libraries tell bots nothing of their voice connection's states; their loggers do. `names` are by a pattern."""
+    """Reads connection states from the loggers, since the libraries do not report them to bots. `names` are by pattern."""
 
     def __init__(self, logger, names):
         super().__init__()
@@ -97,5 +97,5 @@ async def _serve(make):
 
 
 def run(make):
-    """Makes a bot, and does what the test says once it has told that it is ready; ends with the test."""
+    """Makes a bot, and carries out the test's commands once the bot is ready. Ends with the test."""
     asyncio.run(_serve(make))

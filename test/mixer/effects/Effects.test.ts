@@ -18,7 +18,7 @@ const lists: ReadonlyArray<ReadonlyArray<SoundEffect.SoundEffect>> = [
 ]
 
 describe("Effects", () => {
-  it("go over to others within 20 ms, evenly", () => {
+  it("change over to others evenly within 20 ms", () => {
     const effects = new Effects([])
     const { left } = through(
       (samples, at) => {
@@ -38,7 +38,7 @@ describe("Effects", () => {
     assert.isTrue(effects.isPlain)
   })
 
-  it("are plain without any, and only when the change to that is over", () => {
+  it("are plain without any effect, once the change to that is over", () => {
     const effects = new Effects(shapings({ _tag: "Tremolo" }))
     const samples = new Float32Array(unit * 2)
     assert.isFalse(effects.isPlain)
@@ -54,7 +54,7 @@ describe("Effects", () => {
     assert.isFalse(effects.isPlain)
   })
 
-  it("sound on as long as all of them do, one behind another", () => {
+  it("ring for the sum of their tails", () => {
     const [echo, filter] = [{ _tag: "Echo", delayMs: 200 }, { _tag: "LowPass", hz: 100 }] as const
     const tailOf = (...effects: ReadonlyArray<SoundEffect.SoundEffect>) => new Effects(shapings(...effects)).tail
     assert.isAbove(tailOf(echo), 0)
@@ -62,7 +62,7 @@ describe("Effects", () => {
     assert.strictEqual(tailOf(echo, filter), tailOf(echo) + tailOf(filter))
   })
 
-  it("sound on until a change is over from those that do to those that do not", () => {
+  it("ring until a change to effects without a tail is over", () => {
     const effects = new Effects(shapings({ _tag: "Echo", delayMs: 200 }))
     effects.set([])
     assert.strictEqual(effects.tail, unit)
@@ -73,7 +73,7 @@ describe("Effects", () => {
     assert.strictEqual(effects.tail, 0)
   })
 
-  it("wait for a change to be over, and take the last of those that were wanted meanwhile", () => {
+  it("finish a change before the next one, and skip to the last one requested meanwhile", () => {
     const effects = new Effects([])
     const gain = (value: number) => shapings({ _tag: "ChannelMix", leftToLeft: value, rightToRight: value })
     const { left } = through(
@@ -120,7 +120,7 @@ describe("Effects", () => {
         if (one === other) continue
         const steepest = Hearing.steepest(heard(one.list, other.list), 11 * unit, 15 * unit)
         const most = Math.max(one.steepest, other.steepest)
-        // one becomes softer, the other louder
+        // one fades out while the other fades in
         assert.isAtMost(
           steepest,
           most + (2 * Math.max(one.peak, other.peak)) / unit,
@@ -130,7 +130,7 @@ describe("Effects", () => {
     }
   })
 
-  it("do not thump where filters go from high to low", () => {
+  it("do not thump when filters move from high to low", () => {
     const sharp = { gainDb: 12, q: 1.4 }
     const pairs: ReadonlyArray<readonly [SoundEffect.SoundEffect, SoundEffect.SoundEffect]> = [
       [{ _tag: "LowPass", hz: 20_000 }, { _tag: "LowPass", hz: 20 }],
@@ -163,7 +163,7 @@ describe("Effects", () => {
     }
   })
 
-  it("do not let a tone fade where the filter that raises it is moved a little", () => {
+  it("keep the level of a tone when the filter that raises it moves a little", () => {
     const band = (gainDb: number) => shapings({ _tag: "Equalizer", bands: [{ hz: 60, gainDb, q: 6 }] })
     const effects = new Effects(band(12))
     const { left } = through(
@@ -181,7 +181,7 @@ describe("Effects", () => {
     }
   })
 
-  it("make no echo of where it was added or changed in the middle of a sound, nor of a sound that begins in its middle", () => {
+  it("echo no click where an echo was added or changed in a sound, or where a sound begins in the middle", () => {
     const echo = (options: { readonly delayMs?: number; readonly level?: number; readonly decay?: number }) =>
       shapings({ _tag: "Echo", delayMs: 100, ...options })
     const cases = [
@@ -193,7 +193,7 @@ describe("Effects", () => {
       [echo({ decay: 0.9, level: 0.1 }), echo({ decay: 0.1, level: 1 })],
       [echo({}), echo({})]
     ] as const
-    // as steep as the tone is where each time it comes back falls on the others
+    // as steep as the tone is when all its repetitions coincide
     const tone = (sample: number) => Hearing.sine(442, 0.03)(sample + 30)
     const steepest = 2 * Math.PI * 442 / 48_000 * 0.03 * 10
     for (const [before, after] of cases) {
@@ -209,12 +209,12 @@ describe("Effects", () => {
       )
       const bend = (i: number) => (left[i] ?? 0) - 2 * (left[i - 1] ?? 0) + (left[i - 2] ?? 0)
       const bends = Array.from({ length: left.length - unit }, (_, i) => Math.abs(bend(i + unit)))
-      // a tone bends by as much as it is steep, times how far it turns in a sample
+      // a tone bends by its steepness times the angle that it advances in a sample
       assert.isAtMost(Math.max(...bends), steepest * 2 * Math.PI * 442 / 48_000, JSON.stringify([before, after]))
     }
   })
 
-  it("do not lose what an echo has to say when another effect is changed", () => {
+  it("keep the content of an echo when another effect is changed", () => {
     const effects = new Effects(shapings({ _tag: "Echo", delayMs: 100, level: 1 }))
     const { left } = through(
       (samples, at) => {

@@ -6,7 +6,7 @@ import * as PcmRing from "../../../src/mixer/PcmRing.ts"
 import * as Hearing from "../hearing.ts"
 import { complete, unit } from "./sounds.ts"
 
-/** A source of so many samples, of which there are `ahead` at a time, and what is made of it. */
+/** A source with the given number of samples, `ahead` of which are available at a time, and the output made from it. */
 const make = (wave: (sample: number) => number, samples: number, ahead = 16_384, right = wave) => {
   const ring = PcmRing.make(ahead / 48)
   let written = 0
@@ -24,7 +24,7 @@ const make = (wave: (sample: number) => number, samples: number, ahead = 16_384,
   const pieces: Array<Float32Array> = []
   const positions: Array<number> = []
   const part = new Float32Array(unit * 2)
-  /** Takes a unit, or what is left. Gives whether there is more. */
+  /** Takes a unit, or the rest. Returns whether there is more. */
   const step = (): boolean => {
     refill()
     const count = timescale.prepare(unit)
@@ -43,7 +43,7 @@ const make = (wave: (sample: number) => number, samples: number, ahead = 16_384,
     }
     return left
   }
-  /** Takes all, and changes the scale before units of these numbers. */
+  /** Takes everything, and changes the scale before the units of these numbers. */
   const all = (scales: ReadonlyArray<readonly [at: number, speed: number, pitch: number]>): Float32Array => {
     for (let i = 0; i < 10_000; i++) {
       for (const [at, speed, pitch] of scales) if (at === i) timescale.set(speed, pitch)
@@ -56,12 +56,12 @@ const make = (wave: (sample: number) => number, samples: number, ahead = 16_384,
 
 const second = 48_000
 
-/** The level of a tone over half of a second, in thousandths. */
+/** The level of a tone over half a second, in thousandths. */
 const level = (samples: Float32Array, hz: number, from = second) =>
   Math.round(Hearing.levelOf(samples, hz, from, second / 2) * 1_000)
 
 describe("Timescale", () => {
-  it("hands samples on as they are at speed 1 and pitch 1", () => {
+  it("passes samples through unchanged at speed 1 and pitch 1", () => {
     const { all, positions, timescale } = make(Hearing.music, second)
     const heard = all([])
     assert.isTrue(timescale.isPlain)
@@ -76,20 +76,20 @@ describe("Timescale", () => {
       0.8
     ]] as const
   ) {
-    it(`is heard ${speed} times as fast and ${pitch} times as high`, () => {
+    it(`plays ${speed} times as fast and ${pitch} times as high`, () => {
       const { all, positions } = make(Hearing.sine(600, 0.3), 6 * second)
       const heard = all([[0, speed, pitch]])
-      // what is left at the end is not stretched any more
+      // the rest at the end is no longer stretched
       assert.closeTo(heard.length / second, 6 / speed, 0.15)
       assert.closeTo(level(heard, 600 * pitch), 300, 3)
       if (pitch !== 1) assert.isBelow(level(heard, 600), 3)
       positions.forEach((at, i) => {
-        // whole stretches are taken, each for its share
+        // whole stretches are taken, and each one counts for its share
         if (i < positions.length - 8) assert.closeTo(at, (i + 1) * 20 * speed, 25, `unit ${i}`)
         if (i > 0) assert.isAtLeast(at, (positions[i - 1] ?? 0) - 1e-6)
       })
       assert.closeTo(positions.at(-1) ?? 0, 6_000, 1e-6)
-      // no click: as steep as the tone itself is
+      // no click: only as steep as the tone itself
       assert.isAtMost(
         Hearing.steepest(heard, unit, heard.length - 10 * unit),
         Math.PI * 2 * 600 * pitch / second * 0.3 * 1.05
@@ -97,7 +97,7 @@ describe("Timescale", () => {
     })
   }
 
-  it("takes away what would fold back where it is higher", () => {
+  it("removes frequencies that would alias at a higher pitch", () => {
     const heard = make(Hearing.sine(16_000, 0.3), 3 * second).all([[0, 2, 2]])
     assert.isBelow(level(heard, 16_000, second / 2), 2)
     assert.isBelow(Math.max(...heard.subarray(1_000, 40_000).map(Math.abs)), 0.002)
@@ -117,7 +117,7 @@ describe("Timescale", () => {
     }
   })
 
-  it("finds where it fits also in what is opposite on both sides", () => {
+  it("finds matching stretches even if the sides are opposite, or one is silent", () => {
     const tone = Hearing.sine(600, 0.3)
     for (const right of [(i: number) => -tone(i), () => 0]) {
       const heard = make(tone, 4 * second, undefined, right).all([[0, 1.25, 1]])
@@ -125,14 +125,14 @@ describe("Timescale", () => {
     }
   })
 
-  it("changes in the middle without a click, and hands samples on as they are behind it", () => {
+  it("changes in the middle without a click, and passes samples through unchanged afterwards", () => {
     const { all, positions, timescale } = make(Hearing.music, 10 * second)
     const heard = all([[50, 1.5, 1], [100, 1.5, 1.2], [150, 0.7, 1.2], [200, 1, 1.1], [250, 1, 1]])
     assert.isTrue(timescale.isPlain)
     assert.isTrue(timescale.isDirect)
     const plain = Hearing.samplesOf(Hearing.music, 4_000).filter((_, i) => i % 2 === 0)
     assert.isAtMost(Hearing.steepest(heard, 1, heard.length - 10), Hearing.steepest(plain) * 1.3)
-    // the source itself, from the place that it says
+    // the source itself, from the stated position on
     const from = 260
     const at = Math.round((positions[from - 1] ?? 0) * 48)
     for (let i = 0; i < 5 * unit; i++) {
@@ -142,13 +142,13 @@ describe("Timescale", () => {
     positions.forEach((position, i) => i > 0 && assert.isAtLeast(position, (positions[i - 1] ?? 0) - 1e-6))
   })
 
-  it("leaves samples where they are: what was heard before lies in front of what is higher", () => {
-    // without what was before, the weights would have nothing to go by
+  it("keeps the samples heard before as a lead-in when the pitch changes", () => {
+    // without them, the filter would have nothing to start from
     const heard = make(() => 0.5, second).all([[10, 1.1, 1.1]])
     assert.isTrue(heard.subarray(0, heard.length - 100).every((value) => Math.abs(value - 0.5) < 1e-4))
   })
 
-  it("hands on as it is what goes on with something that was heard, and changes what comes behind that", () => {
+  it("first passes samples through if it continues a sound already heard, and then changes", () => {
     const ring = PcmRing.make(1_000)
     ring.write(Hearing.samplesOf(Hearing.music, 1_000), 0)
     const timescale = new Timescale(Feed.pcm(ring), true)
@@ -161,12 +161,12 @@ describe("Timescale", () => {
       assert.strictEqual(timescale.prepare(unit), unit)
       timescale.take(part, 0, unit)
     }
-    // twice as fast from there on, by whole stretches
+    // twice as fast from there on, in whole stretches
     assert.closeTo(timescale.positionMs(), 20 + 10 * 40, 25)
   })
 
   for (const speed of [1.3, 0.7, 1.1, 0.9, 1.7]) {
-    it(`comes to the frames of Opus again behind ${speed} times the speed, so that they can be passed through`, () => {
+    it(`realigns with the frames of Opus after ${speed} times the speed, so that they can be passed through`, () => {
       const ring = PcmRing.make(20_000)
       ring.write(Hearing.samplesOf(Hearing.music, 20_000), 0)
       const pcm = Feed.pcm(ring)
@@ -196,14 +196,14 @@ describe("Timescale", () => {
       steps(5)
       assert.isFalse(timescale.isPlain)
       assert.notStrictEqual(opus.surplus(), 0)
-      // 100 samples in a second, the shorter way: half a frame at most
+      // 100 samples per second in the shorter direction: at most half a frame
       steps(5 * 50)
       assert.isTrue(timescale.isPlain)
       assert.strictEqual(opus.surplus(), 0)
     })
   }
 
-  it("waits for a source that has too little, and goes on with it", () => {
+  it("waits for a source that has too little, and continues with it", () => {
     const { heard, step, timescale } = make(Hearing.sine(600), second, 1_000)
     timescale.set(2, 1)
     let short = 0
@@ -218,7 +218,7 @@ describe("Timescale", () => {
     assert.isTrue(timescale.isDrained())
   })
 
-  it("gives nothing before so much is there, and something then", () => {
+  it("delivers nothing until the held amount is there, and a unit then", () => {
     for (const [speed, pitch] of [[1, 1.5], [2, 0.5], [0.5, 1]] as const) {
       const ring = PcmRing.make(1_000)
       const timescale = new Timescale(Feed.pcm(ring))
@@ -234,7 +234,7 @@ describe("Timescale", () => {
   })
 
   for (const samples of [0, 1, 100, 479, 481, 1_000, 3_839, 3_841, 9_601]) {
-    it(`comes to the end of a source of ${samples} samples at any scale`, () => {
+    it(`reaches the end of a source of ${samples} samples at any scale`, () => {
       for (const [speed, pitch] of [[2, 0.5], [0.5, 2], [1.5, 1], [1, 2], [0.5, 0.5], [1, 1]] as const) {
         const { all, positions, timescale } = make(Hearing.sine(200), samples)
         const heard = all([[0, speed, pitch]])
@@ -252,7 +252,7 @@ describe("Timescale", () => {
     Scale
   ])
 
-  it.prop("plays all of a source once, whatever is changed on its way", [Schema.Array(Change)], ([changes]) => {
+  it.prop("plays all of a source once, whatever changes on the way", [Schema.Array(Change)], ([changes]) => {
     const { all, positions } = make(Hearing.music, 24_000)
     const heard = all(changes)
     assert.isTrue(heard.every((value) => Math.abs(value) < 1))

@@ -15,7 +15,7 @@ const gainDb = (effects: ReadonlyArray<SoundEffect.SoundEffect>, hz: number): nu
 const none = () => 0
 
 describe("Equalizer", () => {
-  it("raises and lowers what is around its bands", () => {
+  it("raises and lowers the level around its bands", () => {
     const effects = [
       { _tag: "Equalizer", bands: [{ hz: 200, gainDb: 12 }, { hz: 4_000, gainDb: -20, q: 2 }] }
     ] as const
@@ -26,8 +26,8 @@ describe("Equalizer", () => {
     assert.closeTo(gainDb(effects, 16_000), 0, 0.4)
   })
 
-  it("sounds as Lavalink's does where one band is moved", () => {
-    // what Lavalink adds up: the sound, and four times the gain of a band-pass of two thirds of an octave
+  it("sounds like Lavalink's equalizer if one band is moved", () => {
+    // Lavalink adds the sound and four times the gain of a band-pass of two thirds of an octave
     const theirs = (gain: number, centre: number, hz: number): number => {
       const q = 2 ** (1 / 3) / (2 ** (2 / 3) - 1)
       const angle = (2 * Math.PI * centre) / 48_000
@@ -55,7 +55,7 @@ describe("Equalizer", () => {
 })
 
 describe("LowPass and HighPass", () => {
-  it("keep one side and lower the other by 12 dB an octave", () => {
+  it("keep one side and lower the other by 12 dB per octave", () => {
     const low = [{ _tag: "LowPass", hz: 1_000 }] as const
     const high = [{ _tag: "HighPass", hz: 1_000 }] as const
     for (const [effects, kept, lost] of [[low, 100, 4_000], [high, 10_000, 250]] as const) {
@@ -66,7 +66,7 @@ describe("LowPass and HighPass", () => {
     assert.closeTo(gainDb([{ _tag: "LowPass", hz: 1_000, q: 4 }], 1_000), 12, 0.1)
   })
 
-  it("ring as long as they say, whether they swing or creep, and several together as long as the longest", () => {
+  it("ring for as long as they state, and several together for as long as the longest", () => {
     const tailOf = (...effects: ReadonlyArray<SoundEffect.SoundEffect>) => new Chain(shapings(...effects)).tail
     for (
       const effect of [
@@ -77,7 +77,7 @@ describe("LowPass and HighPass", () => {
         { _tag: "Equalizer", bands: [{ hz: 100, gainDb: 12 }] }
       ] as const
     ) {
-      // a blow, whose own sample is left out
+      // an impulse, whose own sample is left out
       const { left } = shaped([effect], (i) => (i === 0 ? 0.5 : 0))
       const tail = tailOf(effect)
       const most = peakOf(left, 1)
@@ -93,7 +93,7 @@ describe("LowPass and HighPass", () => {
 })
 
 describe("Tremolo", () => {
-  it("swings between the level of the source and what is left of it", () => {
+  it("swings between the full level and the level that its depth leaves", () => {
     const { left, right } = shaped([{ _tag: "Tremolo", hz: 5, depth: 0.6 }], () => 0.5, undefined, 12)
     // 5 Hz are 9600 samples
     left.forEach((value, i) => {
@@ -105,7 +105,7 @@ describe("Tremolo", () => {
 })
 
 describe("Vibrato", () => {
-  it("moves a tone by up to a millisecond to and fro, and its level not at all", () => {
+  it("delays a tone by up to two milliseconds and back, and keeps its level", () => {
     const hz = 1_000
     const { left } = shaped([{ _tag: "Vibrato", hz: 5, depth: 1 }], Hearing.sine(hz), undefined, 12)
     left.forEach((value, i) => {
@@ -122,9 +122,9 @@ describe("Vibrato", () => {
     left.forEach((value, i) => assert.strictEqual(value, Math.fround(i < 2 ? 0 : sound[i - 2] ?? NaN)))
   })
 
-  it("gives all that went in within the time that it says to sound on", () => {
+  it("delivers all of its input within its stated tail", () => {
     const vibrato = { _tag: "Vibrato", hz: 14, depth: 1 } as const
-    // half a turn of 14 Hz after 1714 samples
+    // half a cycle of 14 Hz after 1714 samples
     const at = 1_616
     const { left } = shaped([vibrato], (i) => (i === at ? 0.5 : 0), undefined, 3)
     assert.isAbove(peakOf(left, at + 90), 0.1)
@@ -133,10 +133,10 @@ describe("Vibrato", () => {
 })
 
 describe("Rotation", () => {
-  it("goes from side to side with the same power", () => {
+  it("moves from side to side at constant power", () => {
     const { left, right } = shaped([{ _tag: "Rotation", hz: 2 }], () => 0.5, undefined, 20)
     left.forEach((value, i) => assert.closeTo(value ** 2 + (right[i] ?? NaN) ** 2, 0.25, 1e-5))
-    // a quarter of a turn of 24000 samples
+    // a quarter of a cycle of 24000 samples
     assert.closeTo(left[6_000] ?? 0, 0.5, 1e-3)
     assert.closeTo(right[18_000] ?? 0, 0.5, 1e-3)
     assert.isBelow(right[6_000] ?? 1, 2e-3)
@@ -144,7 +144,7 @@ describe("Rotation", () => {
 })
 
 describe("Karaoke", () => {
-  it("takes away what is the same on both sides but for its band, and nothing that is on one", () => {
+  it("removes what is the same on both sides, except for its band, and keeps what differs", () => {
     const karaoke = [{ _tag: "Karaoke" }] as const
     const middle = (hz: number) => peakOf(shaped(karaoke, Hearing.sine(hz, 0.5)).left, 24_000)
     assert.isBelow(middle(2_000), 0.05)
@@ -158,7 +158,7 @@ describe("Karaoke", () => {
 })
 
 describe("ChannelMix", () => {
-  it("puts each side where it should be", () => {
+  it("mixes each side as configured", () => {
     const sides = shaped(
       [{ _tag: "ChannelMix", leftToLeft: 0, leftToRight: 1, rightToLeft: 0.5, rightToRight: -0.25 }],
       () => 0.4,
@@ -174,7 +174,7 @@ describe("ChannelMix", () => {
 })
 
 describe("Distortion", () => {
-  it("makes overtones, keeps full scale and what is mixed in", () => {
+  it("adds overtones, and keeps full scale and the share of the original", () => {
     const { left } = shaped([{ _tag: "Distortion", driveDb: 20 }], Hearing.sine(1_000, 1))
     assert.closeTo(peakOf(left), 1, 1e-3)
     assert.isAbove(Hearing.levelOf(left, 3_000, 0, left.length), 0.2)
@@ -186,7 +186,7 @@ describe("Distortion", () => {
 })
 
 describe("Echo", () => {
-  it("comes back after its delay, at its level, and each time less", () => {
+  it("repeats after its delay, at its level, more quietly each time", () => {
     const { left, right } = shaped(
       [{ _tag: "Echo", delayMs: 100, level: 0.6, decay: 0.5 }],
       (i) => (i === 7 ? 0.5 : 0),
@@ -197,26 +197,26 @@ describe("Echo", () => {
     assert.strictEqual(peakOf(right), 0)
   })
 
-  it("says how long it sounds", () => {
+  it("states the length of its tail", () => {
     const tail = (decay: number, level = 0.5) => new Chain(shapings({ _tag: "Echo", delayMs: 100, level, decay })).tail
     assert.deepStrictEqual([tail(0), tail(0.5), tail(0.5, 0)], [4_800, 4_800 * 10, 0])
   })
 })
 
 describe("Compressor", () => {
-  it("brings what is above its threshold closer to it, and leaves the rest", () => {
+  it("brings levels above its threshold closer to it, and keeps the others", () => {
     const steady = (options: { readonly makeupDb?: number; readonly ratio?: number }, level: number): number => {
       const { left } = shaped([{ _tag: "Compressor", thresholdDb: -20, ratio: 4, ...options }], () => level)
       return 20 * Math.log10(left.at(-1) ?? NaN)
     }
-    // 20 dB above it become 5
+    // 20 dB above the threshold become 5
     assert.closeTo(steady({}, 1), -15, 0.01)
     assert.closeTo(steady({}, 0.05), 20 * Math.log10(0.05), 1e-3)
     assert.closeTo(steady({ makeupDb: 6 }, 1), -9, 0.01)
     assert.closeTo(steady({ ratio: 100 }, 1), -19.8, 0.01)
   })
 
-  it("goes by the louder side, and by what is below zero as by what is above", () => {
+  it("follows the louder side, and negative samples like positive ones", () => {
     const compressor = [{ _tag: "Compressor", thresholdDb: -20, ratio: 4 }] as const
     for (const [one, other] of [[1, 0.01], [-1, 0.01], [0.01, 1], [0.01, -1]] as const) {
       const { left, right } = shaped(compressor, () => one, () => other)
@@ -226,7 +226,7 @@ describe("Compressor", () => {
     }
   })
 
-  it("has its level from the first sample on, and changes it without a step also within a few samples", () => {
+  it("has its gain from the first sample on, and changes it without a step even within a few samples", () => {
     const chain = new Chain(shapings({ _tag: "Compressor", thresholdDb: -20, ratio: 100, attackMs: 1, makeupDb: 6 }))
     const quiet = new Float32Array(16).fill(0.05)
     chain.process(quiet, 0, 8)
@@ -235,12 +235,12 @@ describe("Compressor", () => {
     const pieces = [0, 4, 8, 16, 19, 24, 32, 40, unit]
     for (const [i, from] of pieces.entries()) chain.process(loud, from, pieces[i + 1] ?? from)
     const left = loud.filter((_, i) => i % 2 === 0)
-    // it goes down from 6 dB above by the sample, ever more slowly
+    // it goes down from 6 dB above sample by sample, ever more slowly
     const steps = Array.from({ length: 40 }, (_, i) => (left[i] ?? NaN) - (left[i + 1] ?? NaN))
     for (const step of steps) assert.isBelow(step, 0.2)
   })
 
-  it("steps in as fast as it is to, and lets go as slowly", () => {
+  it("attacks and releases as fast as configured", () => {
     const { left } = shaped(
       [{ _tag: "Compressor", thresholdDb: -20, ratio: 100, attackMs: 1, releaseMs: 50 }],
       (i) => (i < 24_000 ? 1 : 0.05)
@@ -252,7 +252,7 @@ describe("Compressor", () => {
   })
 })
 
-/** The most and the least of everything. */
+/** The extremes of every effect. */
 const extremes: ReadonlyArray<SoundEffect.SoundEffect> = [
   { _tag: "Equalizer", bands: Array.from({ length: 31 }, () => ({ hz: 1_000, gainDb: 18, q: 0.1 })) },
   { _tag: "Equalizer", bands: Array.from({ length: 31 }, () => ({ hz: 20, gainDb: 18, q: 100 })) },
@@ -279,10 +279,10 @@ const isSound = (samples: Float32Array): boolean =>
   samples.every((value) => Number.isFinite(value) && (value === 0 || Math.abs(value) > 1e-30))
 
 describe("effects", () => {
-  it("stay finite at their extremes with noise at full scale, and never come to numbers that are slow", () => {
+  it("stay finite at their extremes with noise at full scale, and never produce denormal numbers", () => {
     for (const effect of extremes) {
       const next = noise(7)
-      // a second of noise, and four of silence in which it dies away
+      // a second of noise, and four of silence in which it decays
       const { left, right } = shaped([effect], (i) => (i < 48_000 ? next() : 0), undefined, 250)
       assert.isTrue(isSound(left) && isSound(right), JSON.stringify(effect))
       assert.isAtMost(Math.max(peakOf(left), peakOf(right)), 64)
@@ -293,7 +293,7 @@ describe("effects", () => {
     assert.isTrue(isSound(left) && isSound(right))
   })
 
-  it("get over what is no sound", () => {
+  it("recover from samples that are not audio", () => {
     for (const effect of extremes) {
       const wrong = [NaN, Infinity, -Infinity, 1e38, 1e-40]
       const { left, right } = shaped(
@@ -303,12 +303,12 @@ describe("effects", () => {
         100
       )
       assert.isTrue(isSound(left) && isSound(right), JSON.stringify(effect))
-      // what comes behind it is heard
+      // what follows is heard
       assert.isAbove(peakOf(left, 90 * unit), 0, JSON.stringify(effect))
     }
   })
 
-  it("take what is far too loud for 36 dB above full scale, so that what comes behind it is heard soon", () => {
+  it("limit samples to 36 dB above full scale, so that what follows is soon heard", () => {
     const direct = { leftToLeft: 1, leftToRight: 0, rightToLeft: 0, rightToRight: 1 }
     const { left, right } = shaped([{ _tag: "ChannelMix", ...direct }], () => 100, () => -100, 1)
     assert.deepStrictEqual([left[0], right[0]], [64, -64])
@@ -318,13 +318,13 @@ describe("effects", () => {
     assert.closeTo(behind(tone), behind(Hearing.sine(440)), 0.01)
   })
 
-  it.prop("stay finite whatever they are asked for", [SoundEffect.List, Schema.Int], ([effects, seed]) => {
+  it.prop("stay finite whatever is requested", [SoundEffect.List, Schema.Int], ([effects, seed]) => {
     const next = noise(seed)
     const { left, right } = shaped(effects, () => Math.sign(next()), undefined, 10)
     assert.isTrue(isSound(left) && isSound(right), JSON.stringify(effects))
   })
 
-  it("work on a part of a unit as on all of it", () => {
+  it("have the same result on parts of a unit as on all of it", () => {
     const effects: ReadonlyArray<SoundEffect.SoundEffect> = extremes.filter(({ _tag }) => _tag !== "Compressor")
     for (const effect of effects) {
       const [one, other] = [new Chain(shapings(effect)), new Chain(shapings(effect))]
@@ -333,12 +333,12 @@ describe("effects", () => {
       const parts = whole.slice()
       one.process(whole, 0, unit)
       for (const [from, to] of [[0, 1], [1, 333], [333, 333], [333, unit]] as const) other.process(parts, from, to)
-      // what swings is turned back to its length at the end of each part
+      // oscillators are renormalized at the end of each part
       whole.forEach((value, i) => assert.closeTo(parts[i] ?? NaN, value, 1e-5 * Math.max(1, Math.abs(value))))
     }
   })
 
-  it("go on where those before them were", () => {
+  it("continue from the state of those before them", () => {
     const effects: ReadonlyArray<SoundEffect.SoundEffect> = [
       { _tag: "Echo", delayMs: 30 },
       { _tag: "Rotation" },
@@ -362,7 +362,7 @@ describe("effects", () => {
     }
   })
 
-  it("keep of an echo what there is room for", () => {
+  it("keep as much of an echo as there is room for", () => {
     const longer = (delayMs: number, before: Chain) => new Chain(shapings({ _tag: "Echo", delayMs, level: 1 }), before)
     const first = new Chain(shapings({ _tag: "Echo", delayMs: 20, level: 1, decay: 0 }))
     const samples = Float32Array.from({ length: unit * 2 }, (_, i) => i / 2_000)
@@ -374,7 +374,7 @@ describe("effects", () => {
       const middle = from - kept / 2
       // the latest comes last
       assert.closeTo(heard[middle * 2] ?? 0, (unit - kept / 2) * 2 / 2_000, 5e-3)
-      // and comes in and fades where it is no line of the same length
+      // it fades in and out, unless the delay line has the same length
       assert.closeTo(heard[from * 2 - 1] ?? 0, delayMs === 20 ? (unit * 2 - 1) / 2_000 : 0, 1e-6)
       assert.closeTo(heard[(from - kept) * 2] ?? 0, delayMs === 20 ? (unit - kept) * 2 / 2_000 : 0, 1e-6)
     }

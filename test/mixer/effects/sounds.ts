@@ -7,7 +7,7 @@ export const unit = 960
 export const complete = (...effects: ReadonlyArray<SoundEffect.SoundEffect>): ReadonlyArray<SoundEffect.Complete> =>
   Effect.runSync(SoundEffect.complete(effects))
 
-/** Those that take as many samples as they give. */
+/** The effects that output as many samples as they take. */
 export const shapings = (...effects: ReadonlyArray<SoundEffect.SoundEffect>): ReadonlyArray<Shaping> =>
   complete(...effects).filter(isShaping)
 
@@ -16,7 +16,7 @@ export interface Stereo {
   readonly right: Float32Array
 }
 
-/** What comes out of something that works in place, unit by unit. */
+/** The output of a process that works in place, unit by unit. */
 export const through = (
   process: (samples: Float32Array, unit: number) => void,
   left: (sample: number) => number,
@@ -50,7 +50,7 @@ export const shaped = (
   return through((samples) => chain.process(samples, 0, unit), left, right, units)
 }
 
-/** Always the same noise, from -1 to 1. */
+/** The same noise each time, from -1 to 1. */
 export const noise = (seed: number) => {
   let state = seed >>> 0
   return (): number => {

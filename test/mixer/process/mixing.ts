@@ -1,4 +1,7 @@
-/** A program that opens a mix in another thread, and closes it where it is told to. It ends by itself, or not. */
+/**
+ * A program that opens a mix in another thread, and closes it if told to. Whether it then exits by itself is what the
+ * test checks.
+ */
 import * as Heard from "../../../src/mixer/Heard.ts"
 import * as Thread from "../../../src/mixer/Thread.ts"
 import * as FrameRing from "../../../src/ring/FrameRing.ts"

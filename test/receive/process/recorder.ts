@@ -1,4 +1,4 @@
-/** A bot that records, in a process of its own, and says when it does. */
+/** A bot that records in a process of its own, and reports when it has started. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Redacted } from "effect"
 import * as Gateway from "../../../src/Gateway.ts"
@@ -9,7 +9,7 @@ import * as Voice from "../../../src/Voice.ts"
 import * as VoiceSession from "../../../src/VoiceSession.ts"
 import { args, tell } from "../../interop/script.ts"
 
-/** Where the bot goes, as whom, and where to it records. */
+/** Where the bot goes and as whom, and where it records to. */
 export interface Place {
   readonly url: string
   readonly token: string

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ArrivalClock from "../../../src/receive/record/ArrivalClock.ts"
 
-/** Packets that arrived at such times of the driver's clock, and are told at a time of ours. */
+/** Packets that arrived at `arrivals` by the driver's clock, and are told at `atMs` by ours. */
 const make = () => {
   let nowMs = 0
   const clock = ArrivalClock.make(() => nowMs)
@@ -13,20 +13,20 @@ const make = () => {
 }
 
 describe("ArrivalClock", () => {
-  it("goes by the packet that waited least, of all that came so far", () => {
+  it("goes by the packet that waited least of all that have come so far", () => {
     const { tell } = make()
     assert.strictEqual(tell(1_000, 5_000, 5_200, 5_100), -4_200)
     assert.strictEqual(tell(1_100, 5_200), -4_200)
     assert.strictEqual(tell(1_200, 5_410), -4_210)
   })
 
-  it("goes by when a packet was there to be told, where it had to wait for a key", () => {
+  it("goes by when a packet could be told if it had to wait for a key", () => {
     const clock = ArrivalClock.make(() => 2_000)
     const told = [{ arrivalMs: 5_000, waitedMs: 800 }, { arrivalMs: 5_780 }]
     assert.strictEqual(clock.offsetMs(told), 2_000 - 5_800)
   })
 
-  it("is another one only behind an interruption, and by a step that waiting does not make", () => {
+  it("accepts another clock only after an interruption, and only for a step that waiting cannot explain", () => {
     const { clock, tell } = make()
     assert.strictEqual(tell(1_000, 1_000), 0)
     assert.strictEqual(tell(2_000, 500), 0)
@@ -34,7 +34,7 @@ describe("ArrivalClock", () => {
     assert.strictEqual(tell(3_000, 2_900), 0)
     clock.renew()
     assert.strictEqual(tell(4_000, 500), 3_500)
-    // it is not looked for any more
+    // no other clock is expected any more
     assert.strictEqual(tell(5_000, 1_000), 3_500)
   })
 })

@@ -32,7 +32,7 @@ const rig = (
     }
   })
   const present = () => book.manifest(10 * seconds).users.map(({ present }) => present)
-  /** `made` has the silence as well. */
+  /** `made` also contains the silence. */
   return { book, made, placed, present }
 }
 
@@ -46,7 +46,7 @@ const packet = (n: number, more: Partial<AudioPacket> = {}): AudioPacket => ({
 })
 
 describe("Book", () => {
-  it("writes nothing into the file of somebody who has left, whose SSRC another has", () => {
+  it("writes no packet to the file of a user who left when another user takes the SSRC", () => {
     const { book, placed } = rig()
     book.name(7, ada)
     book.take(packet(0), 0)
@@ -57,7 +57,7 @@ describe("Book", () => {
     assert.deepStrictEqual(placed.map(({ userId }) => userId), [ada, bob])
   })
 
-  it("does not settle what somebody has yet to say who speaks first after hours", () => {
+  it("places nothing before what is settled when a user first speaks after hours", () => {
     const { book, placed } = rig()
     const from = 5 * 3_600 * seconds
     book.take(packet(0, { userId: ada }), 0)
@@ -78,11 +78,11 @@ describe("Book", () => {
     }
     assert.isAbove(placed.length, 450)
     assert.isAbove(stood, 20)
-    // and goes on where they have caught up
+    // and continues once the user has caught up
     assert.isAbove(settled, from + 9 * seconds)
   })
 
-  it("takes no packet that there is no room for, and begins no file that there is none for", () => {
+  it("takes no packet and begins no file that there is no room for", () => {
     let room = 0
     const { book, placed } = rig({ afford: (bytes) => bytes <= room })
     for (const bytes of [0, 499]) {
@@ -99,7 +99,7 @@ describe("Book", () => {
     assert.lengthOf(placed, 1)
   })
 
-  it("has no file for who speaks in a pause only", () => {
+  it("has no file for a user who speaks only during a pause", () => {
     const { book, placed } = rig()
     book.pause(0)
     book.take(packet(0, { userId: ada }), 960)
@@ -111,7 +111,7 @@ describe("Book", () => {
     assert.deepStrictEqual(book.manifest(seconds).users.map(({ userId }) => userId), [ada, bob])
   })
 
-  it("closes the stay of who is not there any more behind an interruption, when it began", () => {
+  it("closes the stay of a user who is gone after an interruption when the interruption began", () => {
     const { book } = rig()
     const lobby = ChannelId.make("300000000000000001")
     book.connected(lobby, [ada, bob], 0)
@@ -122,7 +122,7 @@ describe("Book", () => {
     assert.deepStrictEqual(users.map(({ present }) => present), [[{ fromMs: 0, toMs: 5_000 }], [{ fromMs: 0 }]])
   })
 
-  it("puts the first words of somebody who is named late where they were said, while another speaks", () => {
+  it("puts the first words of a user named late where they were said, while another speaks", () => {
     const { book, placed } = rig()
     const said = seconds
     for (let n = 0; n < 10; n++) book.take(packet(n), said + n * 960)
@@ -141,20 +141,20 @@ describe("Book", () => {
     assert.closeTo(user?.present[0]?.fromMs ?? 0, 1_000, 1)
   })
 
-  it("tells who was there and when, to a tenth of a millisecond, and anew for who comes back", () => {
+  it("tells who was present when, to a tenth of a millisecond, with a new entry on each return", () => {
     const { book, present } = rig()
     book.joined(ada, 100)
     book.joined(ada, 200)
     book.left(ada, seconds)
     book.left(ada, 2 * seconds)
     book.joined(ada, 3 * seconds)
-    // under way when the recording began
+    // in transit when the recording began
     book.take(packet(0, { userId: bob }), -480)
     assert.deepStrictEqual(present(), [[{ fromMs: 2.1, toMs: 1_000 }, { fromMs: 3_000 }], [{ fromMs: 0 }]])
     assert.strictEqual(book.manifest(100).durationMs, 2.1)
   })
 
-  it("has nobody leave before they came, and one interruption at a time", () => {
+  it("has nobody leave before they came, and only one interruption at a time", () => {
     const { book, present } = rig()
     const lobby = ChannelId.make("300000000000000001")
     book.connected(lobby, [], 0)
@@ -169,7 +169,7 @@ describe("Book", () => {
     assert.deepStrictEqual(channels.map(({ fromMs }) => fromMs), [0, 9_000])
   })
 
-  it("writes down those who are wanted, and nothing of others", () => {
+  it("records the users that are wanted, and nothing of others", () => {
     const { book, placed } = rig({ isWanted: (userId) => userId === bob })
     for (const [ssrc, userId] of [[7, ada], [8, bob]] as const) {
       book.joined(userId, 0)
@@ -181,7 +181,7 @@ describe("Book", () => {
     assert.strictEqual(book.files(), 1)
   })
 
-  it("knows no SSRC of a former connection, and counts what nobody names", () => {
+  it("forgets the SSRCs of a former connection, and counts packets that nobody is named for", () => {
     const { book, placed } = rig()
     const unknown = () => book.manifest(seconds).unknownPackets
     book.name(7, ada)
@@ -197,7 +197,7 @@ describe("Book", () => {
     assert.deepStrictEqual(placed, [])
   })
 
-  it("settles what somebody has not filled for a second, whose file takes nothing", () => {
+  it("does not wait longer than a second for a user whose file accepts nothing", () => {
     let isOpen = true
     const { book } = rig({ isOpen: () => isOpen })
     book.take(packet(0, { userId: ada }), 0)
@@ -208,7 +208,7 @@ describe("Book", () => {
     assert.strictEqual(book.settled(10 * seconds), 8.6 * seconds)
   })
 
-  it("ends a file with a packet of its own, also where sound reaches beyond the end", () => {
+  it("ends a file with a packet of its own, even if sound reaches beyond the end", () => {
     const { book, made } = rig()
     for (let n = 0; n < 10; n++) book.take(packet(n, { userId: ada }), n * 960)
     book.advance(seconds)
@@ -218,7 +218,7 @@ describe("Book", () => {
     assert.isFalse(made.at(-1)?.sound)
   })
 
-  it("leaves out whatever reaches into a pause, by when it was said and not by when it came", () => {
+  it("leaves out what reaches into a pause by when it was said, not by when it came", () => {
     const { book, placed } = rig()
     const from = seconds
     const to = 2 * seconds
@@ -226,7 +226,7 @@ describe("Book", () => {
     for (let n = 0; n < 49; n++) say(n)
     book.advance(from)
     book.pause(from)
-    // on its way for 300 ms: one was said before the pause, the other in it
+    // 300 ms in transit: one was said before the pause, the other during it
     say(49, 0.3 * seconds)
     for (let n = 50; n < 99; n++) say(n)
     book.advance(to)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Budget from "../../../src/receive/record/Budget.ts"
 
-/** Every sample costs a byte, and the clock and what is written are set by hand. */
+/** Every sample costs one byte. The clock and the number of bytes written are set by hand. */
 const rig = (bytes: number) => {
   const at = { now: 0, used: 0 }
   const budget = Budget.make({
@@ -14,14 +14,14 @@ const rig = (bytes: number) => {
 }
 
 describe("Budget", () => {
-  it("ends where time alone takes what is left, and never later", () => {
+  it("ends when time alone uses up what is left, and never later", () => {
     const { at, budget } = rig(100_000)
     for (; budget.end() === undefined; at.now += 4_800) budget.renew()
     assert.isAtMost(budget.end() ?? Infinity, 100_000)
     assert.isAbove(budget.end() ?? 0, 100_000 - 2 * 9_600)
   })
 
-  it("ends where something cannot be had, though time goes on", () => {
+  it("ends where something could not be afforded, even if time goes on", () => {
     const { at, budget } = rig(100_000)
     budget.renew()
     assert.isTrue(budget.afford(50_000))
@@ -43,7 +43,7 @@ describe("Budget", () => {
     assert.strictEqual(budget.end(), 9_600)
   })
 
-  it("is none where there is no maximum", () => {
+  it("is unlimited without a maximum", () => {
     const budget = Budget.make({
       bytes: Infinity,
       now: () => assert.fail("nobody asks"),

@@ -10,7 +10,7 @@ const full = VoiceError.make(
   new VoiceError.RecordingFailed({ path: "/folder", kind: "DiskFull", detail: "by the test" })
 )
 
-// nothing of it is looked at here
+// nothing in it is looked at here
 const manifest = { users: [] } as unknown as Manifest
 
 const rig = Effect.fnUntraced(function*(writing: Effect.Effect<never, VoiceError.VoiceError>) {
@@ -29,13 +29,13 @@ const rig = Effect.fnUntraced(function*(writing: Effect.Effect<never, VoiceError
 })
 
 describe("Closing", () => {
-  it.effect("says at once why nothing more is written", () =>
+  it.effect("reports at once why nothing more is written", () =>
     Effect.gen(function*() {
       const { closing } = yield* rig(Effect.fail(full))
       assert.strictEqual(yield* Effect.flip(closing.drain), full)
     }))
 
-  it.effect("gives a disk up that takes nothing within ten seconds", () =>
+  it.effect("gives up on a disk that accepts nothing for ten seconds", () =>
     Effect.gen(function*() {
       const { closing } = yield* rig(Effect.never)
       const draining = yield* Effect.forkChild(Effect.flip(closing.drain), { startImmediately: true })
@@ -45,7 +45,7 @@ describe("Closing", () => {
       assert.deepInclude((yield* Fiber.join(draining)).reason, { _tag: "RecordingFailed", kind: "Failed" })
     }))
 
-  it.effect("waits for a disk that is slow for as long as it goes on", () =>
+  it.effect("waits for a slow disk as long as it makes progress", () =>
     Effect.gen(function*() {
       const { closing, state } = yield* rig(Effect.never)
       const draining = yield* Effect.forkChild(Effect.flip(closing.drain), { startImmediately: true })
@@ -55,7 +55,7 @@ describe("Closing", () => {
       assert.deepInclude((yield* Fiber.join(draining)).reason, { _tag: "RecordingFailed", kind: "Failed" })
     }))
 
-  it.effect("says that nothing is complete where the disk has not kept all of it", () =>
+  it.effect("reports nothing as complete if the disk has not kept all of it", () =>
     Effect.gen(function*() {
       const { closing, disk, state } = yield* rig(Effect.never)
       state.refuses = true
@@ -66,7 +66,7 @@ describe("Closing", () => {
       assert.strictEqual(disk.files.size, 1)
     }))
 
-  it.effect("closes what has failed, whether its manifest can be written or not", () =>
+  it.effect("closes what has failed, whether or not the manifest can be written", () =>
     Effect.gen(function*() {
       const { closing, disk, state } = yield* rig(Effect.fail(full))
       yield* closing.abandon(manifest)

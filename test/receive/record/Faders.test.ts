@@ -18,7 +18,7 @@ const make = () => {
 }
 
 describe("Faders", () => {
-  it.effect("go to a gain within 20 ms from when it was set, whenever that is asked for", () =>
+  it.effect("reach a gain within 20 ms after it was set, whenever they are asked", () =>
     Effect.gen(function*() {
       const { faders, gain, set } = make()
       assert.isUndefined(faders.gains(ada, 0, 10_000))
@@ -38,7 +38,7 @@ describe("Faders", () => {
       })
     }))
 
-  it.effect("go on from where they are where one change comes in the middle of another, and keep few of many", () =>
+  it.effect("continue from the current gain if changes overlap, and keep few of many changes", () =>
     Effect.gen(function*() {
       const { gain, set } = make()
       yield* set(0, { gain: 0 })
@@ -49,24 +49,24 @@ describe("Faders", () => {
       for (let at = 9_000; at < 12_000; at++) assert.closeTo(gain(at), gain(at + 1), 0.003_2)
     }))
 
-  it.effect("begin behind what was mixed already, of which the end is still to be heard", () =>
+  it.effect("start after what is already mixed, even if its end is still to be heard", () =>
     Effect.gen(function*() {
       const { faders, gain, set } = make()
       assert.isUndefined(faders.gains(ada, 10_000, 960))
       yield* set(10_100, { gain: 0 })
       assert.deepStrictEqual([10_960, 11_440, 11_920].map(gain), [1, 0.5, 0])
-      // once more, behind what is in the middle of a change
+      // once more, after a change that is in progress
       faders.gains(ada, 10_960, 960)
       yield* set(11_000, { gain: 1 })
       yield* set(11_010, { gain: 2 })
       assert.deepStrictEqual([11_919, 11_920, 12_400, 12_880].map((at) => Math.round(gain(at) * 100)), [0, 0, 100, 200])
-      // a sender whose time is far ahead is not kept as it is for so long
+      // a sender whose time is far ahead does not keep its gain for that long
       faders.gains(ada, 500_000, 960)
       yield* set(20_000, { gain: 0 })
       assert.strictEqual(gain(20_960), 0)
     }))
 
-  it.effect("take back no change of which the beginning was mixed already", () =>
+  it.effect("take back no change whose beginning is already mixed", () =>
     Effect.gen(function*() {
       const { faders, gain, set } = make()
       yield* set(10_000, { gain: 0 })
@@ -75,7 +75,7 @@ describe("Faders", () => {
       assert.closeTo(gain(10_030), mixed[29] ?? NaN, 0.002)
     }))
 
-  it.effect("forget what is not asked for any more, and who is as usual", () =>
+  it.effect("forget changes that are no longer asked for, and users who are back to the default", () =>
     Effect.gen(function*() {
       const { faders, gain, set } = make()
       for (let i = 0; i < 10; i++) {
@@ -92,7 +92,7 @@ describe("Faders", () => {
       assert.strictEqual((yield* faders.controls.levels).size, 0)
     }))
 
-  it.effect("are known still for sound that belongs a little before what is settled", () =>
+  it.effect("still know changes for sound that belongs slightly before what is settled", () =>
     Effect.gen(function*() {
       const { faders, gain, set } = make()
       yield* set(0, { gain: 0 })
@@ -100,7 +100,7 @@ describe("Faders", () => {
       assert.deepStrictEqual([0, 480, 960, 3_000].map(gain), [1, 0.5, 0, 0])
     }))
 
-  it.effect("are heard also where they are over before the end of what is asked for", () =>
+  it.effect("apply changes that are over before the end of the requested range", () =>
     Effect.gen(function*() {
       const { faders, set } = make()
       yield* set(1_000, { gain: 0 })
@@ -109,7 +109,7 @@ describe("Faders", () => {
       assert.deepStrictEqual([0, 1_960, 5_000].map((at) => gains?.[at]), [1, 0, 1])
     }))
 
-  it.effect("need a mixed file, and a gain that can be", () =>
+  it.effect("require a mixed file, and a valid gain", () =>
     Effect.gen(function*() {
       const { faders, set } = make()
       assert.strictEqual((yield* Effect.flip(set(0, { gain: -1 }))).reason._tag, "Unsupported")

@@ -17,7 +17,7 @@ const collect = async (parts: AsyncIterable<Uint8Array>) => {
 }
 
 describe("MemoryStorage", () => {
-  it.live("does to a file what a disk does, whatever the order", () =>
+  it.live("does to a file what a disk does, in any order", () =>
     Effect.gen(function*() {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "storage-"))),
@@ -45,7 +45,7 @@ describe("MemoryStorage", () => {
           }
         }
         for (const file of files) await file.close()
-        // behind what is there
+        // appends after what is there
         for (const file of await Promise.all(storages.map((storage) => storage.open(path)))) {
           await file.append(Uint8Array.of(1, 2, 3))
           await file.close()
@@ -60,7 +60,7 @@ describe("MemoryStorage", () => {
       assert.strictEqual(yield* Effect.promise(() => memory.size(path)), real.length)
     }).pipe(Effect.scoped))
 
-  it.effect("says what is not there, or there already, as Node does", () =>
+  it.effect("reports missing and existing files as Node does", () =>
     Effect.promise(async () => {
       const memory = MemoryStorage.make()
       await memory.makeFolder("folder")

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Mix from "../../../src/receive/record/Mix.ts"
 
-/** So many samples of stereo. */
+/** `samples` stereo samples of the same value. */
 const constant = (samples: number, value: number) => new Int16Array(samples * 2).fill(value)
 
 describe("Mix", () => {
-  it("adds up what lies at the same time, and gives silence where nothing does", () => {
+  it("adds up what coincides, and gives silence where there is nothing", () => {
     const mix = Mix.make()
     mix.add(constant(10, 1_000), 5)
     mix.add(constant(10, 2_000), 10)
@@ -20,7 +20,7 @@ describe("Mix", () => {
     assert.lengthOf(mix.take(20), 0)
   })
 
-  it("multiplies both channels of each sample by its gain, before anything is bent", () => {
+  it("multiplies both channels of each sample by its gain, before limiting", () => {
     const mix = Mix.make()
     mix.add(constant(4, 1_000), 0, Float32Array.of(1, 0.5, 0, 10))
     mix.add(constant(2, 1_000), 2)
@@ -41,7 +41,7 @@ describe("Mix", () => {
     ])
   })
 
-  it("bends peaks under the limit, and leaves alone what is below", () => {
+  it("compresses peaks to stay under the limit, and leaves lower samples alone", () => {
     const mix = Mix.make()
     for (const value of [20_000, 20_000, 20_000]) mix.add(constant(1, value), 0)
     mix.add(constant(1, -20_000), 1)

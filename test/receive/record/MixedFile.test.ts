@@ -12,10 +12,10 @@ import * as Speaker from "./speaker.ts"
 
 const second = 48_000
 
-/** A WAV file is not encoded. */
+/** Never used, since a WAV file is not encoded. */
 const encoders: OpusEncoders.OpusEncoder["Service"] = { make: () => Effect.die("nothing is encoded") }
 
-/** An encoder of frames of the greatest size, which counts them, and the file that they go to. */
+/** An encoder that returns frames of the maximum size and counts them, and the file that they go to. */
 const counting = Effect.fnUntraced(function*() {
   const state = { bytes: 0, encoded: 0, isOpen: true }
   const packet = new Uint8Array(1_276).fill(7)
@@ -52,7 +52,7 @@ const counting = Effect.fnUntraced(function*() {
 const sound = (frames: number) => new Int16Array(frames * 1_920).fill(1_000)
 
 describe("MixedFile", () => {
-  it.effect("keeps decoders of those who speak, and frees those of the others", () =>
+  it.effect("keeps the decoders of users who speak, and frees all others", () =>
     Effect.gen(function*() {
       const mock = yield* MockOpusDecoder.MockOpusDecoder
       let bytes = 0
@@ -76,7 +76,7 @@ describe("MixedFile", () => {
       const advance = (settled: number) => Effect.andThen(decoding.advance(settled), mixed.advance(settled))
       const ever = UserId.make("1")
       let most = 0
-      // a hundred come, one after another, and say a second each
+      // a hundred users come one after another, and each speaks for a second
       for (let user = 0; user < 100; user++) {
         for (let n = 0; n < 50; n++) {
           const at = user * second + n * 960
@@ -91,7 +91,7 @@ describe("MixedFile", () => {
       assert.strictEqual(yield* mock.packets, 2 * 50 * 100)
       yield* advance(200 * second)
       assert.strictEqual(yield* mock.live, 0)
-      // no more decoders can be had: the recording goes on
+      // no more decoders are available, and the recording continues
       yield* mock.refuse
       for (let n = 0; n < 2; n++) {
         decoding.place({ userId: ever, data: Speaker.sound(n), samples: 960, at: 200 * second + n * 960, sound: true })
@@ -119,7 +119,7 @@ describe("MixedFile", () => {
         tags: {},
         encoders
       })
-      // what a decoder gives is later by its look-ahead
+      // the output of a decoder is delayed by its look-ahead
       const even = new Int16Array(1_920).fill(1_000)
       for (let n = 0; n < 50; n++) {
         mixed.add(even, n * 960 - 312)
@@ -131,7 +131,7 @@ describe("MixedFile", () => {
       assert.deepStrictEqual([...new Set(left)], [1_000 / 32_768])
     }).pipe(Effect.scoped))
 
-  it.effect("has the end of a sound that silence follows, which an encoder gives with the next frame", () =>
+  it.effect("contains the end of a sound before silence, which an encoder gives with the next frame", () =>
     Effect.gen(function*() {
       let bytes = Buffer.alloc(0)
       const mixed = yield* MixedFile.make({
@@ -157,7 +157,7 @@ describe("MixedFile", () => {
       assert.isBelow(loudest(second + 1_000, 2 * second), 0.001)
     }).pipe(Effect.scoped, Effect.provide(OpusEncoders.layer)))
 
-  it.effect("has no more bytes when it is complete than it says that it needs, and says less once what it has is written", () =>
+  it.effect("needs no more bytes in the end than it announced, and announces fewer once it has written some", () =>
     Effect.gen(function*() {
       const { mixed, state } = yield* counting()
       const length = 100 * 960
@@ -166,13 +166,13 @@ describe("MixedFile", () => {
       yield* mixed.advance(90 * 960)
       const before = { bytes: state.bytes, due: mixed.due(length) }
       mixed.flush()
-      // what was open is a page now
+      // what was still open is a page now
       assert.closeTo(before.due - mixed.due(length), state.bytes - before.bytes, 200)
       yield* mixed.finish(length)
       assert.isAtMost(state.bytes, promised)
     }).pipe(Effect.scoped))
 
-  it.effect("asks an encoder for the end of a sound at the end of all, and not behind a hole", () =>
+  it.effect("asks an encoder for the end of a sound at the very end, but not after a gap", () =>
     Effect.gen(function*() {
       const { mixed, state } = yield* counting()
       mixed.add(sound(10), 0)
@@ -195,7 +195,7 @@ describe("MixedFile", () => {
       ["opus", true, true, false, false]
     ] as const
   ) {
-    it.effect(`has silence where there was no room, and all else at its time, as ${format}: ${room.join(" ")}`, () =>
+    it.effect(`is silent where there was no room, and on time elsewhere, as ${format}: ${room.join(" ")}`, () =>
       Effect.gen(function*() {
         let bytes = Buffer.alloc(0)
         let isOpen = true

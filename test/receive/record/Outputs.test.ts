@@ -6,7 +6,7 @@ import { sha256 } from "./recording.ts"
 
 const broken = (code: string) => Object.assign(new Error(`${code}: said by the test`), { code })
 
-/** A storage that takes note of what it is asked for, and does it when it is let. */
+/** A storage that logs what it is asked for, and does it once `gate` opens. */
 const rig = (fails: (what: string) => Error | undefined = () => undefined, gate = Promise.resolve()) => {
   const log: Array<string> = []
   const say = async (what: string) => {
@@ -42,7 +42,7 @@ const rig = (fails: (what: string) => Error | undefined = () => undefined, gate 
 const bytes = Uint8Array.of(1, 2, 3)
 
 describe("Outputs", () => {
-  it.effect("writes in order, and knows what waits and what has reached the disk", () =>
+  it.effect("writes in order, and knows what is pending and what has reached the disk", () =>
     Effect.gen(function*() {
       const { log, outputs } = rig()
       const [one, other] = [outputs.create("one"), outputs.create("other")]
@@ -66,7 +66,7 @@ describe("Outputs", () => {
       assert.deepStrictEqual(one.written(), { name: "one", bytes: 4, sha256: sha256(Uint8Array.of(1, 2, 3, 3)) })
     }))
 
-  it.effect("has no hash of what was written over, or made longer or shorter", () =>
+  it.effect("has no hash for a file that was overwritten or resized", () =>
     Effect.gen(function*() {
       const { log, outputs } = rig()
       const [over, resized, same] = [outputs.create("over"), outputs.create("resized"), outputs.create("same")]
@@ -83,7 +83,7 @@ describe("Outputs", () => {
       assert.strictEqual(same.written().sha256, sha256(bytes))
     }))
 
-  it.effect("leaves nothing half written where the disk is full, and counts what waited no more", () =>
+  it.effect("leaves nothing half written on a full disk, and no longer counts what was pending", () =>
     Effect.gen(function*() {
       const { log, outputs } = rig((what) => what === "append one 2" ? broken("ENOSPC") : undefined)
       const one = outputs.create("one")
@@ -96,7 +96,7 @@ describe("Outputs", () => {
       assert.strictEqual(outputs.pendingBytes(), 0)
     }))
 
-  it.effect("syncs and closes all files, and fails where one of them did", () =>
+  it.effect("syncs and closes all files, and fails if one of them does", () =>
     Effect.gen(function*() {
       const { log, outputs } = rig((what) => what === "sync one" ? broken("EIO") : undefined)
       outputs.create("one")
@@ -106,12 +106,12 @@ describe("Outputs", () => {
       const closed = yield* Effect.exit(outputs.close)
       assert.isTrue(Exit.isFailure(closed))
       assert.deepStrictEqual(log.slice(2), ["sync one", "close one", "sync other", "close other"])
-      // once
+      // only once
       yield* outputs.close
       assert.lengthOf(log, 6)
     }))
 
-  it("says what is wrong with the disk", () => {
+  it("classifies the errors of a disk", () => {
     const kinds = [["ENOSPC", "DiskFull"], ["EDQUOT", "DiskFull"], ["EACCES", "Unwritable"], ["EIO", "Failed"]] as const
     for (const [code, kind] of kinds) {
       const { reason } = Outputs.failure("/recording/one", Object.assign(new Error("by the test"), { code }))
@@ -119,7 +119,7 @@ describe("Outputs", () => {
     }
   })
 
-  it.live("takes away what it has made, also what the disk is still at, and nothing that it was refused", () =>
+  it.live("removes what it has made, even if the disk is still busy, but nothing it was refused", () =>
     Effect.gen(function*() {
       let open = (): void => {}
       const gate = new Promise<void>((resolve) => open = resolve)

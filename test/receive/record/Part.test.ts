@@ -6,7 +6,7 @@ import * as Speaker from "./speaker.ts"
 
 const unit = 120
 
-/** Nothing overlaps and nothing is missing: each packet begins where the one before has ended. */
+/** Nothing overlaps and nothing is missing: each packet begins where the one before it ended. */
 const isSeamless = (written: ReadonlyArray<Speaker.Written>) => {
   let at = 0
   const wrong = written.filter((packet) => {
@@ -23,7 +23,7 @@ const changed = (packet: Speaker.Spoken, changes: Partial<Speaker.Spoken>): Spea
   ...changes
 })
 
-/** A part whose packets and turns come by hand. */
+/** A part that gets its packets and turns by hand. */
 const live = (isWanted?: (at: number) => boolean, options: { hold?: number; isOpen?: () => boolean } = {}) => {
   const given: Array<Speaker.Written> = []
   const part = Part.make({
@@ -36,7 +36,7 @@ const live = (isWanted?: (at: number) => boolean, options: { hold?: number; isOp
   return { given, part }
 }
 
-/** The packet of 20 ms with this number, in its time. */
+/** The 20 ms packet with this number, exactly on time. */
 const plain = (n: number): Part.Received => ({
   ssrc: 7,
   sequence: n & 0xffff,
@@ -47,11 +47,11 @@ const plain = (n: number): Part.Received => ({
 
 const worst = (values: ReadonlyArray<number>) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
 
-/** Ten seconds of speech in each two minutes. */
+/** Ten seconds of speech every two minutes, for an hour. */
 const hour = Array.from({ length: 30 }, (_, i) => [i * 120 + 3, i * 120 + 13] as const)
 
 describe("Part", () => {
-  it("counts all gaps, and keeps the first five hundred", () => {
+  it("counts all gaps, and lists the first five hundred", () => {
     const { part } = live()
     for (let n = 0; n < 1_301; n += 2) {
       part.take(plain(n))
@@ -80,8 +80,8 @@ describe("Part", () => {
   }
 
   for (const ppm of [-100, 100]) {
-    it(`corrects in silence that is sent where there is no pause, ${ppm} ppm`, () => {
-      // a click each second, and frames of silence in between, for twenty minutes
+    it(`corrects drift in silence that is sent if there is no pause, ${ppm} ppm`, () => {
+      // a click each second with frames of silence in between, for twenty minutes
       const packets = Speaker.speak({ ppm, speech: [[1, 1_200]] }).map((packet, i) =>
         i % 50 === 0 ? packet : changed(packet, { payload: Speaker.silentFrame })
       )
@@ -93,7 +93,7 @@ describe("Part", () => {
     })
   }
 
-  it("never touches a stretch of sound", () => {
+  it("never alters a stretch of sound", () => {
     const packets = Speaker.speak({ ppm: 100, speech: [[1, 121]], jitterMs: 30 })
     const { part, written } = Speaker.record(packets)
     const first = written.findIndex(({ data }) => data[0] === 0xfc)
@@ -101,13 +101,13 @@ describe("Part", () => {
     assert.deepStrictEqual(sounds.map(({ data }) => data), packets.map(({ payload }) => payload))
     const errors = worst(Speaker.errors(packets, written))
     assert.isBelow(errors, 30 * 48)
-    // by its own estimate, which is off by the mean of the jitter
+    // according to its own estimate, which is off by the mean jitter
     assert.closeTo(part.error(), errors, 30 * 48)
     assert.isAbove(part.error(), 400)
   })
 
   for (const jitterMs of [20, 60, 200]) {
-    it(`is off by no more than the mean delay where there is jitter of ${jitterMs} ms`, () => {
+    it(`is off by no more than the mean delay with ${jitterMs} ms of jitter`, () => {
       for (const reorders of [false, true]) {
         const speech = Array.from({ length: 30 }, (_, i) => [i * 6 + 1, i * 6 + 5] as const)
         const packets = Speaker.speak({ speech, jitterMs, reorders, ppm: 60, silenceFrames: true })
@@ -115,14 +115,14 @@ describe("Part", () => {
         isSeamless(written)
         assert.strictEqual(part.counts.late, 0)
         assert.strictEqual(part.counts.lost, 0)
-        // what is known after a few seconds is what counts: an estimate begins with a few packets
+        // only later packets count, since the estimate begins with a few packets
         const errors = Speaker.errors(packets, written).slice(200)
         assert.isBelow(worst(errors), part.jitter() + unit)
       }
     })
   }
 
-  it("fills what is lost with silence of the same length, and says so", () => {
+  it("fills lost packets with silence of the same length, and reports the gaps", () => {
     const all = Speaker.speak({ speech: [[1, 11]] })
     const packets = all.filter((_, i) => i % 50 !== 25 && i !== 26)
     const { part, written } = Speaker.record(packets)
@@ -162,7 +162,7 @@ describe("Part", () => {
     assert.strictEqual(numbers.length, sounds.size)
   }, { arbitrary: { runs: 30 } })
 
-  it("goes on with another SSRC, and where timestamps jump", () => {
+  it("continues with another SSRC, and after the timestamps jump", () => {
     const before = Speaker.speak({ speech: [[1, 3]] })
     const other = Speaker.speak({ speech: [[5, 7]], ssrc: 8, firstTimestamp: 77, firstSequence: 3 })
     const jumped = Speaker.speak({ speech: [[9, 11]], ssrc: 8, firstTimestamp: 1_900_000_000, firstSequence: 203 })
@@ -174,7 +174,7 @@ describe("Part", () => {
     assert.isBelow(worst(Speaker.errors(packets, written)), unit / 2 + 1)
   })
 
-  it("goes on in its place where timestamps jump while the first words still wait", () => {
+  it("stays in its place when timestamps jump while the first words still wait", () => {
     const before = Speaker.speak({ speech: [[1, 1.1]] })
     const jumped = Speaker.speak({ speech: [[1.2, 3]], firstTimestamp: 1_900_000_000, firstSequence: 65_505 })
     const packets = [...before, ...jumped].map((packet, i) => changed(packet, { payload: Speaker.sound(i) }))
@@ -186,7 +186,7 @@ describe("Part", () => {
   })
 
   for (const pause of [0.3, 1, 7]) {
-    it(`goes on in its place when a sender's timestamps stand still in a pause of ${pause} s`, () => {
+    it(`stays in its place when a sender's timestamps stand still in a pause of ${pause} s`, () => {
       const packets = Speaker.speak({ speech: [[1, 3], [3 + pause, 5 + pause]] }).map((packet, i) =>
         i < 100 ? packet : changed(packet, { timestamp: (packet.timestamp - pause * 48_000) >>> 0 })
       )
@@ -196,7 +196,7 @@ describe("Part", () => {
     })
   }
 
-  it("takes one damaged timestamp for what it is", () => {
+  it("recognizes a single damaged timestamp", () => {
     const packets = Speaker.speak({ speech: [[1, 5]] }).map((packet, i) =>
       i === 100 ? changed(packet, { timestamp: (packet.timestamp + 9_000_000) >>> 0 }) : packet
     )
@@ -206,7 +206,7 @@ describe("Part", () => {
     assert.isBelow(worst(Speaker.errors(packets.filter((_, i) => i !== 100), written)), unit / 2 + 1)
   })
 
-  it("leaves packets out while there is no room, and keeps the place of those behind", () => {
+  it("drops packets while there is no room, and keeps the place of those after them", () => {
     const packets = Speaker.speak({ speech: [[1, 9]] })
     const { part, written } = Speaker.record(packets, {
       isOpen: (now) => now < 3 * 48_000 || now > 5 * 48_000
@@ -218,7 +218,7 @@ describe("Part", () => {
     assert.isBelow(worst(Speaker.errors(packets, written)), unit / 2 + 1)
   })
 
-  it("counts what is no Opus", () => {
+  it("counts payloads that are not Opus", () => {
     const { part } = Speaker.record([
       { ssrc: 1, sequence: 1, timestamp: 1, arrival: 50_000, payload: new Uint8Array() },
       { ssrc: 1, sequence: 2, timestamp: 1, arrival: 50_000, payload: Uint8Array.of(0xff) }
@@ -226,7 +226,7 @@ describe("Part", () => {
     assert.strictEqual(part.counts.malformed, 2)
   })
 
-  it("lets somebody who comes after twelve hours catch up in steps", () => {
+  it("lets a user who first speaks after twelve hours catch up in steps", () => {
     const late = 12 * 3_600
     const packets = Speaker.speak({ speech: [[late, late + 10]] })
     const { part, written } = Speaker.record(packets, { from: late * 48_000 })
@@ -235,7 +235,7 @@ describe("Part", () => {
     assert.isBelow(worst(Speaker.errors(packets, written)), unit / 2 + 1)
   })
 
-  it("catches up for ten minutes at a time, and says so", () => {
+  it("catches up by ten minutes at a time, and says that it is still behind", () => {
     const { part } = live()
     part.advance(1_500 * 48_000)
     assert.deepStrictEqual([part.written(), part.isCatchingUp()], [600 * 48_000, true])
@@ -245,7 +245,7 @@ describe("Part", () => {
     assert.deepStrictEqual([part.written(), part.isCatchingUp()], [1_499.6 * 48_000, false])
   })
 
-  it("gives what follows at once, and lets only the first wait for those before it", () => {
+  it("writes following packets at once, and lets only the first wait for its predecessors", () => {
     const { part } = live()
     for (let n = 0; n < 20; n++) part.take(plain(n))
     part.advance(400 * 48 - 1)
@@ -260,7 +260,7 @@ describe("Part", () => {
     assert.strictEqual(part.counts.written, 76)
   })
 
-  it("tells a packet that comes twice from one that is late, a second back", () => {
+  it("tells a duplicate packet from a late one, up to a second back", () => {
     const { part } = live()
     for (let n = 0; n < 500; n++) if (n !== 440) part.take(plain(n))
     part.advance(500 * 960 + 48_000)
@@ -269,11 +269,11 @@ describe("Part", () => {
     assert.deepInclude(part.counts, { duplicates: 1, late: 1, lost: 1, written: 499 })
   })
 
-  it("counts what is lost, and takes a jump of the sequence numbers for none", () => {
+  it("counts lost packets, and does not mistake a jump of the sequence numbers for loss", () => {
     const { part } = live()
     part.take(plain(0))
     part.take(plain(101))
-    // of the numbers alone: no time is missing
+    // only numbers are missing, not time
     part.take({ ...plain(102), sequence: 110 })
     part.take({ ...plain(103), sequence: 10_000 })
     part.finish(105 * 960)
@@ -281,7 +281,7 @@ describe("Part", () => {
     assert.deepStrictEqual(part.gaps.map(({ packets, samples }) => [packets, samples]), [[100, 100 * 960]])
   })
 
-  it("does not keep what fits nothing, and counts it", () => {
+  it("does not keep packets that fit nothing, and counts them", () => {
     const { part } = live()
     part.take(plain(0))
     for (let n = 1; n <= 20; n++) part.take({ ...plain(n), timestamp: n * 100_000_000 })
@@ -290,7 +290,7 @@ describe("Part", () => {
     assert.deepInclude(part.counts, { malformed: 20, written: 1 })
   })
 
-  it("counts what fits nothing of an SSRC while another one's clock jumps", () => {
+  it("counts packets of an SSRC that fit nothing while another SSRC's clock jumps", () => {
     const { part } = live()
     for (const ssrc of [7, 8]) part.take({ ...plain(0), ssrc })
     for (const n of [1, 2]) part.take({ ...plain(n), ssrc: 8, timestamp: 100_000_000 + n * 960 })
@@ -299,7 +299,7 @@ describe("Part", () => {
     assert.deepInclude(part.counts, { malformed: 2, written: 5 })
   })
 
-  it("puts a packet of a former SSRC in its place that is overtaken by the next one's", () => {
+  it("puts a packet of a former SSRC in its place although the next SSRC overtakes it", () => {
     const before = Speaker.speak({ speech: [[1, 3]] })
     const other = Speaker.speak({ speech: [[3.1, 5]], ssrc: 8, firstTimestamp: 77 })
     const packets = [...before, ...other].map((packet, i) => changed(packet, { payload: Speaker.sound(i) }))
@@ -310,7 +310,7 @@ describe("Part", () => {
     assert.isBelow(worst(Speaker.errors(packets, written)), unit / 2 + 1)
   })
 
-  it("names the first five hundred SSRCs of a user who has another one with each packet", () => {
+  it("lists the first five hundred SSRCs of a user who has another one with each packet", () => {
     const { part } = live()
     for (let n = 0; n < 600; n++) {
       part.take({ ...plain(n), ssrc: n })
@@ -319,7 +319,7 @@ describe("Part", () => {
     assert.deepStrictEqual(part.ssrcs, Array.from({ length: 500 }, (_, n) => n))
   })
 
-  it("names an SSRC once that comes back after many others, and tells the jitter of the latest", () => {
+  it("lists an SSRC once that comes back after many others, and reports the latest one's jitter", () => {
     const speakers = [1, 2, 3, 4, 5, 1].map((ssrc, i) =>
       Speaker.speak({ speech: [[i * 3 + 1, i * 3 + 3]], ssrc, jitterMs: i === 5 ? 60 : 0 })
     )
@@ -339,7 +339,7 @@ describe("Part", () => {
     assert.strictEqual(part.counts.duplicates, 4)
   })
 
-  it("goes on at its time behind what was not wanted, however short that was", () => {
+  it("continues on time after an unwanted stretch, however short it was", () => {
     const { given, part } = live((at) => at < 5 * 960 || at >= 10 * 960)
     for (let n = 0; n < 15; n++) part.take(plain(n))
     part.finish(15 * 960)
@@ -349,7 +349,7 @@ describe("Part", () => {
     )
   })
 
-  it("keeps an unbroken stretch in its place to the sample behind what was not wanted, whatever its clock is", () => {
+  it("keeps an unbroken stretch in place to the sample after an unwanted one, whatever its clock", () => {
     const { given, part } = live((at) => at < 5 * 960 || at >= 9.5 * 960)
     for (let n = 0; n < 2_000; n++) {
       const arrival = n * 960 * 1.0001
@@ -362,7 +362,7 @@ describe("Part", () => {
     assert.deepStrictEqual(places.slice(5), places.slice(5).map((_, i) => (places[5] ?? 0) + i * 960))
   })
 
-  it("is never ahead of the time, so that it can end at any", () => {
+  it("never writes ahead of the time, so that it can end at any moment", () => {
     const { part } = live()
     for (let n = 0; n < 50; n++) {
       part.take(plain(n))
@@ -372,7 +372,7 @@ describe("Part", () => {
     assert.isAbove(part.written(), 40 * 960)
   })
 
-  it("keeps an unbroken stretch in its place where nothing waits for what is before it", () => {
+  it("keeps an unbroken stretch in its place if packets do not wait for their predecessors", () => {
     const { given, part } = live(undefined, { hold: 0 })
     // after half a minute its clock is behind by more than a unit
     for (let n = 0; n < 1_500; n++) {
@@ -384,7 +384,7 @@ describe("Part", () => {
     assert.isTrue(given.every(({ sound }) => sound))
   })
 
-  it("has a packet wait for those before it again, behind what another SSRC has said", () => {
+  it("lets a packet wait for its predecessors again after another SSRC has spoken", () => {
     const { part } = live()
     part.take(plain(0))
     part.advance(400 * 48)
@@ -398,26 +398,26 @@ describe("Part", () => {
     assert.strictEqual(part.counts.written, 3)
   })
 
-  it("puts a packet that comes late at the nearest unit, though silence is made up to it meanwhile", () => {
+  it("puts a late packet at the nearest unit, even while silence is written up to it", () => {
     const { given, part } = live()
     part.take(plain(0))
     const time = 99_990
     part.take({ ...plain(1), timestamp: time, payload: Speaker.sound(77), arrival: time + 50 * 48 })
-    // what waits for those before it is not waited for in silence
+    // silence does not wait for a packet that still waits for its predecessors
     part.advance(time + 420 * 48)
     part.advance(time + 500 * 48)
     const place = given.find(({ data, sound }) => sound && Speaker.numberOf(data) === 77)?.at
     assert.strictEqual(place, 99_960)
   })
 
-  it("says what waits, also of what fits nothing yet", () => {
+  it("reports how much is waiting, including packets that fit nothing yet", () => {
     const { part } = live()
     part.take(plain(0))
     part.take({ ...plain(1), timestamp: 100_000_000 })
     assert.deepStrictEqual(part.waiting(), { packets: 2, bytes: 2 * plain(0).payload.length })
   })
 
-  it("counts what is lost among what there is no room for", () => {
+  it("counts lost packets among those that there is no room for", () => {
     let isOpen = true
     const { part } = live(undefined, { isOpen: () => isOpen })
     part.take(plain(0))
@@ -428,7 +428,7 @@ describe("Part", () => {
     assert.deepInclude(part.counts, { written: 1, lost: 2, dropped: 3 })
   })
 
-  it("keeps what began before the start and ends behind it", () => {
+  it("keeps a packet that began before the start and ends after it", () => {
     const { given, part } = live()
     part.take({ ...plain(0), arrival: -900 })
     part.finish(1_000)
@@ -443,7 +443,7 @@ describe("Part", () => {
     assert.strictEqual(part.written(), 1_080, "whole units, and no less than the length")
   })
 
-  it("notes what was left out where it belongs, when there is room again and nobody speaks, or at the end", () => {
+  it("records dropped packets where they belong, when there is room again or at the end", () => {
     for (const roomAt of [4, Infinity]) {
       const packets = Speaker.speak({ speech: [[1, 3]] })
       const { part } = Speaker.record(packets, {
@@ -454,20 +454,20 @@ describe("Part", () => {
       const [gap] = part.gaps
       assert.deepInclude(gap, { cause: "dropped", packets: part.counts.dropped })
       assert.closeTo(gap?.at ?? 0, 2 * 48_000, 24_000)
-      // with the next turn up to what may still come
+      // with the next turn, up to what may still come
       assert.closeTo((gap?.at ?? 0) + (gap?.samples ?? 0), Math.min(roomAt - 0.4, 6) * 48_000, 10_000)
     }
   })
 
-  it("does not take for a pause what lies between packets that come out of their order", () => {
+  it("does not mistake the distance between packets out of order for a pause", () => {
     const { part } = live()
     for (const n of [50, 35, 51]) part.take(plain(n))
-    // the first two wait for those before them, the third follows
+    // the first two wait for their predecessors, and the third one follows
     part.advance(50 * 960 + 400 * 48)
     assert.strictEqual(part.counts.written, 3)
   })
 
-  it("finds the place of a sender that has stood still, whatever another SSRC says of the time", () => {
+  it("finds the place of a sender that stood still, whatever another SSRC says of the time", () => {
     const { given, part } = live()
     const other = (n: number) => ({ ...plain(n), ssrc: 8 })
     for (let n = 0; n < 5; n++) part.take(other(n))

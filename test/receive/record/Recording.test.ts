@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import * as Recording from "../../../src/receive/record/Recording.ts"
 
 describe("Recording", () => {
-  it.effect("has the defaults that its options tell of, in samples and bytes", () =>
+  it.effect("has the documented defaults, in samples and bytes", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Recording.check({ folder: "talk" }, {}), {
         files: "opus",
@@ -15,14 +15,14 @@ describe("Recording", () => {
       })
     }))
 
-  it.effect("takes a maximum of 256 KiB, and none below", () =>
+  it.effect("accepts a maximum of 256 KiB, and nothing below", () =>
     Effect.gen(function*() {
       const check = (bytes: number) => Recording.check({ folder: "talk", maximum: { bytes } }, { needsMaximum: true })
       assert.strictEqual((yield* check(262_144)).maxBytes, 262_144)
       assert.strictEqual((yield* Effect.flip(check(262_143))).reason._tag, "Unsupported")
     }))
 
-  it.effect("takes a time for a maximum in memory, and no time for none", () =>
+  it.effect("accepts a duration as the maximum in memory, but not a duration of zero", () =>
     Effect.gen(function*() {
       const check = (duration: number) =>
         Recording.check({ folder: "talk", maximum: { duration } }, { needsMaximum: true })

@@ -42,7 +42,7 @@ const running = Manifest.encode({
   unknownPackets: 0
 })
 
-/** So many frames of 20 ms that are whole, and half a page behind them. */
+/** Complete pages with `count` frames of 20 ms, and a part of another page after them. */
 const broken = (count: number): { readonly bytes: Uint8Array; readonly whole: Uint8Array } => {
   const writer = OggWriter.make()
   const parts = Rig.frames(count).map(({ data }) => writer.add({ data }) ?? new Uint8Array())
@@ -53,7 +53,7 @@ const broken = (count: number): { readonly bytes: Uint8Array; readonly whole: Ui
 
 const [long, short] = [broken(500), broken(20)]
 
-/** What a process has left behind that died while it recorded. */
+/** What a process that died while it recorded has left behind. */
 const left = (room = Infinity): Kit.Disk => {
   const disk = Kit.disk(room)
   disk.files.set("/recording/recording.json", running)
@@ -73,7 +73,7 @@ const pagesOf = (bytes: Uint8Array): ReadonlyArray<OggPage.OggPage> => {
   return pages
 }
 
-/** A disk that counts what becomes of the files that are opened on it. */
+/** A disk that counts how many files are opened, synced and closed. */
 const counted = (disk: Kit.Disk) => {
   const counts = { opened: 0, synced: 0, closed: 0 }
   const storage: Storage = {
@@ -95,7 +95,7 @@ const reasonOf = (storage: Storage) =>
   Effect.map(Effect.flip(Repair.run(storage, "/recording")), ({ reason }) => reason)
 
 describe("Repair", () => {
-  it.effect("keeps all that was whole where the disk is full, and goes on where it has become less so", () =>
+  it.effect("keeps all complete pages on a full disk, and continues once there is room", () =>
     Effect.gen(function*() {
       const roomy = left()
       yield* Repair.run(roomy, "/recording")
@@ -103,7 +103,7 @@ describe("Repair", () => {
         const disk = left(room)
         assert.deepInclude(yield* reasonOf(disk), { _tag: "RecordingFailed", kind: "DiskFull" }, `${room} bytes`)
         assert.deepStrictEqual(disk.file("recording.json"), running)
-        // the one that it failed at ends with what was whole, and those behind it are as they were
+        // the file at which it failed ends after its complete pages, and those after it are unchanged
         const at = disk.file(`${ada}.ogg`).length === long.whole.length ? short.bytes : short.whole
         assert.deepStrictEqual(disk.file(`${bob}.ogg`), at, `${room} bytes`)
         assert.deepStrictEqual(disk.file(`${ada}.ogg`).subarray(0, long.whole.length), long.whole)
@@ -113,13 +113,13 @@ describe("Repair", () => {
       }
     }))
 
-  it.effect("makes all as long as the longest to the sample, in Ogg and in WAV, and has them on the disk", () =>
+  it.effect("makes all files as long as the longest to the sample, in Ogg and WAV, and syncs them", () =>
     Effect.gen(function*() {
       const disk = left()
       const samples = 500 * 960 + 4_801
       const pcm = new Int16Array(2 * samples).fill(7)
       const header = Wav.header({ channels: 2, rate: 48_000, dataBytes: 0 })
-      // the last sample was not written to its end
+      // the last sample was not written completely
       const wav = new Uint8Array(Buffer.concat([header, Wav.samples(pcm), Uint8Array.of(7, 0, 7)]))
       disk.files.set("/recording/mixed.wav", wav)
       disk.files.set(`/recording/${bob}.wav`, header)
@@ -147,12 +147,12 @@ describe("Repair", () => {
         assert.deepStrictEqual(pages.map(({ sequence }) => sequence), pages.map((_, at) => at))
         assert.strictEqual(pages.at(-1)?.granule, samples + 312)
       }
-      // what is repaired stays as it is
+      // a repaired recording stays as it is
       assert.deepStrictEqual(yield* Repair.run(storage, "/recording"), manifest)
       assert.strictEqual(counts.opened, 4)
     }))
 
-  it.effect("ends the longest with a packet, too", () =>
+  it.effect("ends the longest file with a packet, too", () =>
     Effect.gen(function*() {
       const disk = left()
       const manifest = yield* Repair.run(disk, "/recording")
@@ -164,7 +164,7 @@ describe("Repair", () => {
       }
     }))
 
-  it.effect("closes what it could not complete, and swallows nothing that the disk says", () =>
+  it.effect("closes what it could not complete, and passes on every error of the disk", () =>
     Effect.gen(function*() {
       const { counts, storage } = counted(left(10))
       assert.deepInclude(yield* reasonOf(storage), { kind: "DiskFull" })
@@ -177,7 +177,7 @@ describe("Repair", () => {
       assert.deepInclude(yield* reasonOf({ ...disk, size }), { kind: "Unwritable", path: `/recording/${ada}.wav` })
     }))
 
-  it.effect("lets go of a file that cannot be read to its end", () =>
+  it.effect("releases a file that cannot be read to its end", () =>
     Effect.gen(function*() {
       let returned = 0
       const manifest = yield* Manifest.decode(new TextDecoder().decode(running))
@@ -210,7 +210,7 @@ describe("Repair", () => {
       assert.strictEqual(returned, 1)
     }))
 
-  it.effect("writes headers anew that were torn, at whichever byte, and keeps those that were not", () =>
+  it.effect("rewrites headers that are torn at any byte, and keeps intact ones", () =>
     Effect.gen(function*() {
       const anew = OggWriter.make({ tags: { ARTIST: bob } }).flush()
       const repaired = Effect.fnUntraced(function*(bytes: Uint8Array) {
@@ -227,7 +227,7 @@ describe("Repair", () => {
         assert.closeTo(seconds * 1_000, durationMs, 1, `${bytes.length} bytes`)
         return { file, mixed: disk.file("mixed.ogg") }
       })
-      // the second are longer than a page, which is where it may be torn, too
+      // the second headers are longer than a page, and may be torn between pages, too
       for (const title of ["a call", "a call".repeat(20_000)]) {
         const headers = OggWriter.make({ tags: { TITLE: title, ARTIST: bob } }).flush()
         const ends = pagesOf(headers).map(({ end }) => end)
@@ -241,7 +241,7 @@ describe("Repair", () => {
         }
         const { file } = yield* repaired(headers)
         assert.deepStrictEqual(file.subarray(0, headers.length), headers)
-        // as a disk leaves it that had made room, and not written yet
+        // as left by a disk that had reserved the room but not written to it yet
         for (const written of [0, 2, 60]) {
           const zeros = [headers.subarray(0, written), new Uint8Array(4_000)]
           const { file } = yield* repaired(new Uint8Array(Buffer.concat(zeros)))
@@ -250,7 +250,7 @@ describe("Repair", () => {
       }
     }))
 
-  it.effect("keeps what is whole behind damaged pages", () =>
+  it.effect("keeps complete pages after damaged ones", () =>
     Effect.gen(function*() {
       const pages = pagesOf(long.whole)
       const before = yield* Repair.run(left(), "/recording")
@@ -268,9 +268,9 @@ describe("Repair", () => {
       }
     }))
 
-  it.effect("takes no page for one of ours that somebody has spoken, and that says that hours are missing", () =>
+  it.effect("ignores a page inside a spoken packet that claims that hours are missing", () =>
     Effect.gen(function*() {
-      // a packet of Opus is any bytes behind its first one
+      // after its first byte, an Opus packet may contain any bytes
       const spoken = (sequence: number, granule: number) =>
         Uint8Array.of(
           0xf8,
@@ -291,7 +291,7 @@ describe("Repair", () => {
         const sound = new Uint8Array(Buffer.concat([...parts, writer.flush()]))
         const end = pagesOf(sound).at(-1)?.start
         const zeros = sound.slice().fill(0, -1)
-        // torn where a process has died, spoilt by the disk, and that with room behind it
+        // torn when a process died, damaged by the disk, and the latter with reserved room after it
         for (
           const damaged of [sound.subarray(0, -1), zeros, new Uint8Array(Buffer.concat([zeros, new Uint8Array(500)]))]
         ) {
@@ -306,7 +306,7 @@ describe("Repair", () => {
       }
     }))
 
-  it.effect("loses nothing behind a page that somebody has spoken, where the page around it is spoilt", () =>
+  it.effect("loses nothing after a page inside a spoken packet if the page around it is damaged", () =>
     Effect.gen(function*() {
       const spoken = (pages: ReadonlyArray<readonly [sequence: number, granule: number]>) =>
         Uint8Array.of(
@@ -327,7 +327,7 @@ describe("Repair", () => {
         )
         const all = pagesOf(sound)
         const damaged = sound.slice()
-        // a byte of the page that has it, and with all that was before it there is room for many pages
+        // the page that contains it and the one before are damaged, which leaves room for many pages
         damaged.fill(0, (all[3]?.start ?? 0) + 20, (all[3]?.start ?? 0) + 24)
         damaged.fill(0, (all[4]?.start ?? 0) + 20, (all[4]?.start ?? 0) + 24)
         const disk = left()
@@ -338,7 +338,7 @@ describe("Repair", () => {
       }
     }))
 
-  it.effect("leaves sound behind headers that are damaged as it is, and what is no Ogg, and says so", () => {
+  it.effect("leaves a file unchanged that is not Ogg or has damaged headers, and logs its path", () => {
     const said: Array<unknown> = []
     return Effect.gen(function*() {
       const damaged = long.whole.slice()
@@ -356,7 +356,7 @@ describe("Repair", () => {
     }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))])))
   })
 
-  it.effect("says that nothing can be written, and leaves all as it is", () =>
+  it.effect("reports that nothing can be written, and leaves everything as it is", () =>
     Effect.gen(function*() {
       for (const code of ["EROFS", "EACCES"]) {
         const disk = left()
@@ -368,7 +368,7 @@ describe("Repair", () => {
       }
     }))
 
-  it.effect("tells a manifest that cannot be read from one that is not there", () =>
+  it.effect("tells a manifest that cannot be read from a missing one", () =>
     Effect.gen(function*() {
       const refuse = (code: string) => () =>
         Promise.reject(Object.assign(new Error(`${code}: said by the test`), { code }))
@@ -383,13 +383,13 @@ describe("Repair", () => {
       }
     }))
 
-  it.live("leaves nothing beside a file that a real disk does not replace", () =>
+  it.live("leaves no temporary file next to one that a real disk does not replace", () =>
     Effect.gen(function*() {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "edv-"))),
         (path) => Effect.sync(() => rmSync(path, { recursive: true }))
       )
-      // a folder takes no file in its place
+      // a folder cannot be replaced by a file
       mkdirSync(join(folder, "recording.json"))
       writeFileSync(join(folder, "recording.json", "in it"), "")
       const replaced = yield* Effect.exit(

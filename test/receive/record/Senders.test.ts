@@ -22,7 +22,7 @@ const rig = () => {
 }
 
 describe("Senders", () => {
-  it("lets packets wait for a name, and gives them in order", () => {
+  it("keeps packets until their sender is named, and gives them in order", () => {
     const { given, senders } = rig()
     senders.take(packet(1), 0)
     senders.take(packet(2), 0)
@@ -33,7 +33,7 @@ describe("Senders", () => {
     assert.strictEqual(senders.unknown(), 0)
   })
 
-  it("gives what has waited before the packet that comes with the name", () => {
+  it("gives waiting packets before the packet that names their sender", () => {
     const { given, senders } = rig()
     senders.take(packet(1), 0)
     senders.take(packet(2, ada), 0)
@@ -42,7 +42,7 @@ describe("Senders", () => {
     assert.strictEqual(senders.unknown(), 0)
   })
 
-  it("does not take another who is given the SSRC of somebody who has left for them", () => {
+  it("does not mistake the next user of an SSRC for the one who left", () => {
     const { given, senders } = rig()
     senders.name(7, ada)
     senders.take(packet(1), 0)
@@ -51,13 +51,13 @@ describe("Senders", () => {
     assert.deepStrictEqual(given, [[ada, 1]])
     senders.name(7, bob)
     assert.deepStrictEqual(given, [[ada, 1], [bob, 2]])
-    // who left before does not take the name away from who has it now
+    // when the former user leaves, the name of the present one stays
     senders.left(ada)
     senders.take(packet(3), 0)
     assert.deepStrictEqual(given.at(-1), [bob, 3])
   })
 
-  it("gives up after 5 seconds, and holds no more than 256 packets of 64 senders", () => {
+  it("gives up after 5 seconds, and holds at most 256 packets from each of 64 senders", () => {
     const { given, senders } = rig()
     for (let n = 0; n < 300; n++) senders.take(packet(n), 0)
     assert.strictEqual(senders.unknown(), 44)
@@ -71,7 +71,7 @@ describe("Senders", () => {
     assert.deepStrictEqual(given, [])
   })
 
-  it("knows nobody on another connection", () => {
+  it("forgets all names on another connection", () => {
     const { given, senders } = rig()
     senders.name(7, ada)
     senders.take(packet(1, undefined, 9), 0)
@@ -83,7 +83,7 @@ describe("Senders", () => {
     assert.strictEqual(senders.unknown(), 1)
   })
 
-  it("gives what has waited on with the time at which it came", () => {
+  it("passes on waiting packets with the time at which they arrived", () => {
     const given: Array<readonly [number, number]> = []
     const senders = Senders.make((_, { sequence }, arrival) => given.push([sequence, arrival]))
     senders.take(packet(1), 100)

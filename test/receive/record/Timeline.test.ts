@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Timeline from "../../../src/receive/record/Timeline.ts"
 
-/** Packets so far apart, which are under way for no time at first, and 30 ms longer from ten seconds on. */
+/**
+ * Packets `apart` samples apart, which arrive without delay at first, and with 30 ms of delay after ten seconds.
+ * Returns how far off the last one is placed.
+ */
 const longer = (apart: number) => {
   const timeline = Timeline.make()
   let at = 0
@@ -17,13 +20,13 @@ const longer = (apart: number) => {
 }
 
 describe("Timeline", () => {
-  it("takes delay for jitter until nothing has come through faster for a whole window", () => {
+  it("treats a longer delay as jitter until nothing has come faster for a whole window", () => {
     const offAfter = longer(960)
     assert.isBelow(offAfter(4), 100)
     assert.strictEqual(offAfter(11), 1_440)
   })
 
-  it("puts nothing anywhere else for a packet or two whose time is a second off, either way", () => {
+  it("moves nothing for one or two packets whose times are off by seconds, either way", () => {
     for (const off of [48_000, -144_000]) {
       const timeline = Timeline.make()
       let seen = timeline.see(0, 0)
@@ -35,8 +38,8 @@ describe("Timeline", () => {
     }
   })
 
-  it("needs many packets to believe it", () => {
-    // ten seconds of them are 25
+  it("needs many packets to believe in a longer delay", () => {
+    // ten seconds contain 25 of them
     assert.isBelow(longer(19_200)(20), 300)
   })
 })

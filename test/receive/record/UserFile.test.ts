@@ -7,7 +7,7 @@ import { dataBytes, leftOf } from "./recording.ts"
 const ada = UserId.make("100000000000000001")
 const bob = UserId.make("100000000000000002")
 
-/** Files of a format, as bytes by their names. */
+/** Files of a format, with their bytes by name. */
 const rig = (format: UserFile.Format, tags: Readonly<Record<string, string>> = {}) => {
   const files = new Map<string, Buffer>()
   const users = UserFile.make(format, {
@@ -24,18 +24,18 @@ const rig = (format: UserFile.Format, tags: Readonly<Record<string, string>> = {
   return { files, users, of: (name: string) => new Uint8Array(files.get(name) ?? assert.fail(`there is no ${name}`)) }
 }
 
-/** So many samples, which count from a number on. */
+/** `count` stereo samples that count up from a number. */
 const counted = (from: number, count: number) => Int16Array.from({ length: count * 2 }, (_, i) => from + (i >> 1))
 
 const packet = Uint8Array.of(0xfc, 1)
 
 describe("a user's file in WAV", () => {
-  it("has every sample at its place, however often it is made playable in between", () => {
+  it("has every sample in its place, however often it is made playable in between", () => {
     const { of, users } = rig("wav")
     const file = users.open(ada)
     for (let n = 0; n < 10; n++) {
       file.give(packet, 960, n * 960, true)
-      // what a decoder gives is later by its look-ahead
+      // the output of a decoder is delayed by its look-ahead
       users.sound(ada, counted(n * 960 + 1, 960), n * 960 - UserFile.preSkip)
       users.flush()
       const length = (n + 1) * 960 - UserFile.preSkip
@@ -46,7 +46,7 @@ describe("a user's file in WAV", () => {
     }
   })
 
-  it("has silence where nothing was said, and is as long as it is told at last", () => {
+  it("is silent where nothing was said, and as long as it is told in the end", () => {
     const { of, users } = rig("wav")
     const [first, other] = [users.open(ada), users.open(bob)]
     users.sound(ada, counted(1, 960), 4_800)
@@ -65,7 +65,7 @@ describe("a user's file in WAV", () => {
 })
 
 describe("a user's file in Ogg", () => {
-  it("has no more bytes when it is complete than it says that it needs, and not many less", () => {
+  it("needs no more bytes in the end than it announced, and not many fewer", () => {
     for (const seconds of [1, 10, 600]) {
       const { of, users } = rig("opus")
       const length = seconds * 48_000
@@ -86,7 +86,7 @@ describe("a user's file in Ogg", () => {
     }
   })
 
-  it("needs less once what it has is written", () => {
+  it("announces fewer bytes once it has written some", () => {
     const { of, users } = rig("opus")
     const file = users.open(ada)
     for (let n = 0; n < 10; n++) file.give(new Uint8Array(300).fill(0xfc), 960, n * 960, true)
@@ -95,7 +95,7 @@ describe("a user's file in Ogg", () => {
     assert.closeTo(before.due - file.due(48_000, 0, 0), of(`${ada}.ogg`).length - before.bytes, 100)
   })
 
-  it("says who is heard in it, whatever else is said of the recording", () => {
+  it("names the user who is heard in it, whatever the tags of the recording say", () => {
     const { of, users } = rig("opus", { ARTIST: "all of us", TITLE: "call" })
     users.open(ada)
     const text = Buffer.from(of(`${ada}.ogg`)).toString("latin1")
@@ -104,7 +104,7 @@ describe("a user's file in Ogg", () => {
     assert.notInclude(text, "all of us")
   })
 
-  it("has a serial number of its own, so that files can be put together", () => {
+  it("has a serial number of its own, so that files can be combined", () => {
     const { of, users } = rig("opus")
     const serials = [ada, bob].map((user) => {
       users.open(user)

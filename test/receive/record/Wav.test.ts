@@ -14,7 +14,7 @@ const fields = (bytes: Uint8Array) => {
   }
 }
 
-/** A file, and what was written over in it. */
+/** A file, and the positions at which it was overwritten. */
 const file = () => {
   let bytes = Buffer.alloc(0)
   const heads: Array<number> = []
@@ -30,7 +30,7 @@ const file = () => {
 }
 
 describe("Wav", () => {
-  it("says what is behind the header, and how long that and the whole is", () => {
+  it("describes the data, and states the length of the data and of the file", () => {
     assert.deepStrictEqual(fields(Wav.header({ channels: 2, rate: 48_000, dataBytes: 400 })), {
       tags: ["RIFF", "WAVEfmt ", "data"],
       riffBytes: 400 + 36,
@@ -40,7 +40,7 @@ describe("Wav", () => {
     })
   })
 
-  it("says the greatest length that it can where it is longer", () => {
+  it("states the largest possible length if the file is longer", () => {
     for (
       const [dataBytes, riffBytes, told] of [
         [0xffff_ffff - 36, 0xffff_ffff, 0xffff_ffff - 36],
@@ -52,7 +52,7 @@ describe("Wav", () => {
     }
   })
 
-  it("is playable when it is flushed, which writes nothing where nothing has come", () => {
+  it("is playable after a flush, which writes nothing if nothing has come", () => {
     const { bytes, heads, wav } = file()
     wav.flush()
     wav.add(Int16Array.of(1, -2, 3, -4))

@@ -1,4 +1,4 @@
-/** What the tests of recordings share: a disk in memory, sound that can be found again, and readers that are not ours. */
+/** What the tests of recordings share: a disk in memory, sound that can be found again, and independent readers. */
 import { Effect } from "effect"
 import { ALL_FORMATS, BufferSource, EncodedPacketSink, Input } from "mediabunny"
 import { OggOpusDecoder } from "ogg-opus-decoder"
@@ -7,16 +7,16 @@ import type { Storage, StoredFile } from "../../../src/receive/record/Storage.ts
 
 export interface Disk extends Storage {
   readonly files: Map<string, Uint8Array>
-  /** Bytes that there is room for. */
+  /** How many bytes there is still room for. */
   room: number
-  /** Everything waits for it. */
+  /** Every operation waits for this. */
   gate: Promise<void>
   readonly file: (name: string) => Uint8Array
 }
 
 const errno = (code: string) => Object.assign(new Error(`${code}: said by the test`), { code })
 
-/** A disk in memory. When it is full it takes what there is room for, as real ones do. */
+/** A disk in memory. When it is full, it takes what there is room for, as real disks do. */
 export const disk = (room = Infinity): Disk => {
   const files = new Map<string, Uint8Array>()
   const get = (path: string): Uint8Array => {
@@ -80,7 +80,7 @@ export const disk = (room = Infinity): Disk => {
   return self
 }
 
-/** What libopus makes of a file: samples of the left channel at 48 kHz. */
+/** What libopus decodes from a file: samples of the left channel at 48 kHz. */
 export const decode = (bytes: Uint8Array) =>
   Effect.promise(async () => {
     const decoder = new OggOpusDecoder()
@@ -91,7 +91,7 @@ export const decode = (bytes: Uint8Array) =>
     return { left, errors, samples: samplesDecoded }
   })
 
-/** What a demuxer makes of a file. */
+/** What an independent demuxer finds in a file. */
 export const demux = (bytes: Uint8Array) =>
   Effect.promise(async () => {
     const input = new Input({ source: new BufferSource(bytes), formats: ALL_FORMATS })
@@ -108,7 +108,7 @@ export const demux = (bytes: Uint8Array) =>
     return { packets, seconds: await input.computeDuration() }
   })
 
-/** Sound with clicks at these samples, in frames of 20 ms of Opus; nothing in between, or some noise. */
+/** Sound with clicks at these samples, in 20 ms frames of Opus, with silence or some noise in between. */
 export const clicks = Effect.fnUntraced(function*(frames: number, at: ReadonlyArray<number>, noise = 0) {
   const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ channels: 1, bitrate: 64_000, application: "audio" })
   const pcm = Int16Array.from({ length: frames * 960 }, (_, i) => noise * Math.sin(i * i))

@@ -1,4 +1,4 @@
-/** A recording as the tests of its options make it, and what they read of its files. */
+/** How the tests of the recorder's options start a recording, and what they read from its files. */
 import { Effect, Layer } from "effect"
 import { createHash } from "node:crypto"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
@@ -25,7 +25,7 @@ export const start = (
 
 export const hex = (data: Uint8Array) => Buffer.from(data).toString("hex")
 
-/** The sounds of an Ogg file, and where each is heard, in milliseconds: later than it is decoded by the look-ahead. */
+/** The sounds of an Ogg file, and where each is heard in milliseconds: later than it is decoded, by the look-ahead. */
 export const soundsIn = (bytes: Uint8Array) =>
   Effect.map(
     Kit.demux(bytes),
@@ -51,7 +51,7 @@ export const lobby = Effect.gen(function*() {
   return { ada, bob, discord, session }
 })
 
-/** Frames that take many bytes. */
+/** Frames that need many bytes. */
 export const loud = (count: number, seed = 0) =>
   Rig.frames(count, seed).map(({ data, samples }) => {
     const large = new Uint8Array(600 + data.length).fill(seed)

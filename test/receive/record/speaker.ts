@@ -1,21 +1,21 @@
-/** A user who speaks in plain numbers: what arrives when, and when it was spoken. */
+/** A model of a user who speaks: which packets arrive when, and when they were spoken. */
 import * as Part from "../../../src/receive/record/Part.ts"
 
 const rate = 48_000
 
-/** Dice that fall the same way each time. */
+/** Random numbers that are the same each time. */
 export const dice = (seed: number) => () => {
   seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
   return seed / 0x1_0000_0000
 }
 
 export interface Spoken extends Part.Received {
-  /** When it was spoken, in samples of the recording, the shortest way to us included. */
+  /** When it was spoken, in samples of the recording, including the shortest delay on the way to us. */
   readonly truth: number
 }
 
 export interface Habits {
-  /** How much faster the sender's clock is than ours, in millionths. */
+  /** How much faster the sender's clock is than ours, in parts per million. */
   readonly ppm?: number
   /** Stretches of speech, in seconds by the sender's clock: from, to. */
   readonly speech: ReadonlyArray<readonly [from: number, to: number]>
@@ -23,17 +23,17 @@ export interface Habits {
   readonly ssrc?: number
   readonly firstTimestamp?: number
   readonly firstSequence?: number
-  /** The shortest way, and what comes on top. */
+  /** The shortest delay, and the jitter that is added to it. */
   readonly delayMs?: number
   readonly jitterMs?: number
   readonly loss?: number
   readonly duplicates?: number
   readonly seed?: number
-  /** Whether jitter changes the order. Default false: what is late holds up what follows. */
+  /** Whether jitter changes the order. Default false: a late packet holds up those after it. */
   readonly reorders?: boolean
 }
 
-/** A CELT packet that tells its number. */
+/** A CELT packet that contains its number. */
 export const sound = (number: number): Uint8Array =>
   Uint8Array.of(0xfc, (number >>> 16) & 0x7f, number >>> 8, number & 0xff, 7, 7)
 
@@ -78,7 +78,7 @@ export interface Written {
   readonly sound: boolean
 }
 
-/** Puts packets through a part, with a turn each 100 ms. */
+/** Passes packets to a part, with a turn every 100 ms. */
 export const record = (
   packets: ReadonlyArray<Part.Received>,
   options: { readonly length?: number; readonly from?: number; readonly isOpen?: (now: number) => boolean } = {}

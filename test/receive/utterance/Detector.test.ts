@@ -6,7 +6,7 @@ const between = (minimum: number, maximum: number) =>
   Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum, maximum })))
 
 describe("Detector", () => {
-  it("begins with the third of four windows that are voiced", () => {
+  it("starts as soon as three of four windows are voiced, at the first of them", () => {
     const { say, started } = make()
     say("....x...x...xx..")
     assert.lengthOf(started, 0)
@@ -17,7 +17,7 @@ describe("Detector", () => {
     assert.deepStrictEqual(started, [1_000 + 880 + 20 - delay])
   })
 
-  it("does not begin with what is made up for what was lost, and goes on through it", () => {
+  it("does not start with concealed audio, but continues through it", () => {
     const { discarded, ended, rest, say, started } = make()
     say("xxxxxxxxxx")
     say("xxxx", true)
@@ -32,7 +32,7 @@ describe("Detector", () => {
     assert.lengthOf(discarded, 0)
   })
 
-  it("counts the burst of a plosive in, which comes before", () => {
+  it("includes the burst of a plosive that comes before", () => {
     const { ended, say, started } = make()
     say("......xx............xxxxxxxxxx")
     say(".".repeat(42))
@@ -40,7 +40,7 @@ describe("Detector", () => {
     assert.deepStrictEqual(ended.map(({ endMs, startMs }) => [startMs, endMs]), [[1_060 - delay, 1_300 - delay]])
   })
 
-  it("ends when it was silent for so long, by what is heard, by a pause, or by time that passes", () => {
+  it("ends after enough silence, be it heard, a pause, or time that passes", () => {
     const heard = make()
     heard.say("xxxxxxxxxxxxxxxxxxxx")
     heard.say(".".repeat(38))
@@ -61,13 +61,13 @@ describe("Detector", () => {
     assert.lengthOf(passed.ended, 0)
     passed.detector.pass(1_200 + 400)
     assert.deepStrictEqual(passed.ended.map(({ endMs }) => endMs), [1_200 - delay])
-    // and once only, whatever comes
+    // and only once, whatever follows
     passed.rest(5_000)
     passed.detector.end("left")
     assert.lengthOf(passed.ended, 1)
   })
 
-  it("says of its sound when it begins by what is said, where the places of what was silent before it were by a longer way", () => {
+  it("times its start by the speech if the silence before it came a longer way", () => {
     const { detector, ended, sounds } = make()
     const hear = (index: number, voiced: boolean, offMs: number) =>
       detector.hear({
@@ -90,14 +90,14 @@ describe("Detector", () => {
     assert.deepStrictEqual(sounds.map(({ audioStartMs }) => audioStartMs), [said.audioStartMs])
   })
 
-  it("counts no more in that comes before than 400 ms, however often something was voiced", () => {
+  it("reaches back at most 400 ms for its start, however often something was voiced", () => {
     const { say, started } = make()
     say("x.........".repeat(20))
     say("xxx.")
     assert.deepStrictEqual(started, [3_000 + 20 - 400 - delay])
   })
 
-  it("counts what was silent before nothing came any more", () => {
+  it("adds the silence that was heard to the time in which nothing comes any more", () => {
     const { detector, ended, say } = make()
     say("x".repeat(20) + ".".repeat(20))
     detector.pass(1_400 + 199)
@@ -106,7 +106,7 @@ describe("Detector", () => {
     assert.deepStrictEqual(ended.map(({ endMs }) => endMs), [1_200 - delay])
   })
 
-  it("begins no other one at a cut where nothing is said", () => {
+  it("starts no further stretch at a cut where nothing is said", () => {
     const { ended, say, started } = make({ maximum: 500 })
     say("x".repeat(49) + "." + ".".repeat(60))
     assert.deepStrictEqual(ended.map(({ endMs, reason }) => [endMs, reason]), [[1_490 - delay, "maximum"]])
@@ -114,7 +114,7 @@ describe("Detector", () => {
   })
 
   for (const what of ["a pause", "a loss"] as const) {
-    it(`takes half a window in front of ${what} for no part of the one behind it`, () => {
+    it(`does not join half a window before ${what} with the one after it`, () => {
       const { detector, started } = make()
       const half = (timestamp: number, voiced: boolean) =>
         detector.hear({
@@ -141,7 +141,7 @@ describe("Detector", () => {
     })
   }
 
-  it("confirms as soon as so much was voiced, whatever pauses there are, and once", () => {
+  it("confirms once, as soon as enough was voiced, whatever pauses lie in between", () => {
     const { detector, ended, say, told } = make()
     say("xxxxxxxxxx" + ".".repeat(20) + "xxxxxxxxxx" + ".".repeat(20) + "xxxxxxxxx.")
     assert.deepStrictEqual(told.map(({ event }) => event), ["Started"])
@@ -156,7 +156,7 @@ describe("Detector", () => {
     assert.deepStrictEqual(ended.map(({ confirmed }) => confirmed), [true])
   })
 
-  it("confirms no cough, whether that is an utterance or is discarded", () => {
+  it("confirms no cough, whether it becomes an utterance or is discarded", () => {
     for (const [minimum, end] of [[100, "Ended"], [250, "Discarded"]] as const) {
       const { ended, say, told } = make({ minimum })
       say("x".repeat(20) + ".".repeat(40))
@@ -165,7 +165,7 @@ describe("Detector", () => {
     }
   })
 
-  it("confirms nothing that is shorter than it may be", () => {
+  it("confirms nothing that is shorter than the minimum", () => {
     const { detector, say, told } = make({ minimum: 500 })
     say("x".repeat(48) + "..")
     assert.deepStrictEqual(told.map(({ event }) => event), ["Started"])
@@ -178,7 +178,7 @@ describe("Detector", () => {
     ])
   })
 
-  it("counts anew behind a cut", () => {
+  it("starts counting again after a cut", () => {
     const { detector, ended, say, told } = make({ maximum: 500 })
     say("x".repeat(110))
     detector.end("left")
@@ -195,7 +195,7 @@ describe("Detector", () => {
     assert.deepStrictEqual(ended.map(({ confirmed }) => confirmed), [true, true, false])
   })
 
-  it.prop("tells of each stretch that it begins, maybe that it is no cough, and how it ends, in this order", {
+  it.prop("reports of each stretch its start, maybe its confirmation, and its end, in this order", {
     limits: Schema.Struct({
       silence: between(20, 600),
       minimum: between(0, 600),
@@ -234,7 +234,7 @@ describe("Detector", () => {
     }
   })
 
-  it("begins anew where frames were lost on the way to it", () => {
+  it("ends and starts again where frames were lost on the way to it", () => {
     const { detector, ended, say, skip, started } = make()
     say("xxxxxxxxxxxxxxxxxxxx")
     skip(4_800)
@@ -245,7 +245,7 @@ describe("Detector", () => {
     assert.deepStrictEqual(ended.map(({ endMs }) => endMs), [1_200 - delay, 1_500 - delay])
   })
 
-  it("begins with nothing that was voiced in front of what was lost on the way to it", () => {
+  it("does not start with sound before frames that were lost on the way to it", () => {
     const { detector, ended, say, skip } = make()
     say("..x...")
     skip(960)
@@ -254,7 +254,7 @@ describe("Detector", () => {
     assert.deepStrictEqual(ended.map(({ audioStartMs, startMs }) => [startMs, audioStartMs]), [[1_073.5, 1_073.5]])
   })
 
-  it("is no longer than it may be where its end is a pause", () => {
+  it("does not exceed its maximum when a pause is its end", () => {
     const { ended, rest, say } = make({ silence: 1_000, maximum: 1_000, preRoll: 0 })
     say("x".repeat(60))
     rest(800)
@@ -266,7 +266,7 @@ describe("Detector", () => {
     ])
   })
 
-  it.prop("hears the same whatever the length of frames is", {
+  it.prop("detects the same whatever the length of the frames", {
     pattern: Schema.Array(Schema.Literals(["xxxxx", "x", ".", ".......", ".".repeat(41)])),
     frameMs: Schema.Literals([2.5, 5, 10, 40, 60])
   }, ({ frameMs, pattern }) => {

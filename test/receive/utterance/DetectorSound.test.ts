@@ -2,21 +2,21 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { delay, make } from "./detecting.ts"
 
-describe("the sound of what a Detector finds", () => {
-  it("gives the sound while it is heard, which begins as that of the utterance does", () => {
+describe("Detector, its sound", () => {
+  it("is given while it is heard, and begins where the utterance does", () => {
     const { ended, rest, say, sounds } = make({ preRoll: 50, maximum: 500 })
     say("........")
     say("xxxx")
-    // two windows before the onset are in what was kept, and the frame at hand to its end
+    // two windows before the onset are among those kept, and the current frame counts to its end
     assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 40) * 16)
     say("xx")
     assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 60) * 16)
-    // a pause is told when it is over
+    // a pause is reported when it is over
     rest(100)
     say("xxxx")
     assert.lengthOf(sounds[0]?.pcm ?? [], (50 + 200) * 16)
     say(".".repeat(40))
-    // too long: it goes on as another one
+    // too long: it continues as another one
     say("xxxx".repeat(16))
     say(".".repeat(40))
     assert.isAtLeast(ended.length, 3)
@@ -25,12 +25,12 @@ describe("the sound of what a Detector finds", () => {
       const sound = sounds[i]
       assert.strictEqual(sound?.audioStartMs, audioStartMs)
       assert.deepStrictEqual(sound?.pcm.slice(0, pcm.length), [...pcm])
-      // nothing but what was waited for
+      // nothing but the silence that was waited for
       assert.isAtMost((sound?.pcm.length ?? 0) - pcm.length, 400 * 16)
     })
   })
 
-  it("gives the same samples where pauses are no whole number of them", () => {
+  it("has the same samples if pauses are not a whole number of them", () => {
     for (const samples of [4_801, 4_802, 5_003]) {
       const { ended, rest, say, sounds } = make({ maximum: 5_000 })
       for (let i = 0; i < 5; i++) {
@@ -44,7 +44,7 @@ describe("the sound of what a Detector finds", () => {
     }
   })
 
-  it("has sound before and behind, as much as there is", () => {
+  it("includes sound before and after what is said, as much as there is", () => {
     const { ended, say } = make()
     say("......xxxxxxxxxxxxxx")
     say(".".repeat(40))
@@ -55,20 +55,20 @@ describe("the sound of what a Detector finds", () => {
     assert.lengthOf(first?.frames ?? [], 20)
   })
 
-  it("has no more sound behind than the silence that it took to end", () => {
+  it("includes no more after what is said than the silence that it took to end", () => {
     const { ended, say } = make({ silence: 100 })
     say("x".repeat(20) + ".".repeat(20))
     assert.deepStrictEqual(ended.map(({ pcm }) => pcm.length), [(200 + 100) * 16])
   })
 
-  it("has no more sound behind than that in front of a pause either, however long the pause is", () => {
+  it("includes no more than that before a pause either, however long the pause is", () => {
     const { ended, rest, say } = make({ silence: 100 })
     say("x".repeat(20))
     rest(5_000)
     assert.deepStrictEqual(ended.map(({ pcm }) => pcm.length), [(200 + 100) * 16])
   })
 
-  it("has all the sound before that it may have, also where that is longer than the silence that ends it", () => {
+  it("includes all of `preRoll`, even if that is longer than the silence that ends it", () => {
     const { detector, ended, say } = make({ silence: 100, preRoll: 300 })
     say(".".repeat(100))
     say("x".repeat(40))
@@ -78,7 +78,7 @@ describe("the sound of what a Detector finds", () => {
     assert.strictEqual(first?.pcm.length, (300 + 400) * 16)
   })
 
-  it("has packets of silence no longer than the pauses around what was said", () => {
+  it("has packets of silence no longer than the pauses around what is said", () => {
     const { ended, rest, say } = make({ preRoll: 101 })
     rest(2_000)
     say("x".repeat(40))
@@ -93,7 +93,7 @@ describe("the sound of what a Detector finds", () => {
     assert.deepStrictEqual([frames.length, frames.at(-1)?.samples], [22, 102.5 * 48])
   })
 
-  it("finds what was said within one frame", () => {
+  it("can be found within a single frame", () => {
     const { detector, ended, started } = make({ silence: 30, minimum: 0, preRoll: 0 })
     const pcm = new Int16Array(1_920)
     pcm.fill(1, 320, 960)
@@ -103,7 +103,7 @@ describe("the sound of what a Detector finds", () => {
     assert.deepStrictEqual(ended.map(({ frames }) => frames.map(({ samples }) => samples)), [[1_920]])
   })
 
-  it.prop("cuts what is long without losing or repeating a sample", {
+  it.prop("is cut at the maximum without losing or repeating a sample", {
     maximum: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 200, maximum: 900 }))),
     frames: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 60, maximum: 200 })))
   }, ({ frames, maximum }) => {
@@ -115,7 +115,7 @@ describe("the sound of what a Detector finds", () => {
     assert.isTrue(ended.slice(0, -1).every(({ reason }) => reason === "maximum"))
   })
 
-  it("leaves out of its packets what it leaves out of its sound, however long the pause before was", () => {
+  it("lacks the same stretches in its packets as in its samples, however long the pause before", () => {
     for (const pause of [1_000, 3_000, 8_000]) {
       const { ended, rest, say } = make()
       say("x".repeat(40) + ".".repeat(100))

@@ -23,7 +23,7 @@ describe("Energy", () => {
     ])
   })
 
-  it("gets used to noise, and hears what is louder", () => {
+  it("adapts to noise, and still hears what is louder", () => {
     const isVoiced = Energy.make(10)
     let seconds = 0
     while (isVoiced(tone(-42)) && seconds < 20) seconds += 0.01
@@ -35,7 +35,7 @@ describe("Energy", () => {
     assert.isTrue(isVoiced(tone(-42)))
   })
 
-  it("takes for speech what is 10 dB louder than the floor, and no less", () => {
+  it("treats sound as speech from 10 dB above the noise floor", () => {
     for (const [dbfs, expected] of [[-41, false], [-39, true]] as const) {
       const isVoiced = Energy.make(10)
       for (let i = 0; i < 2_000; i++) isVoiced(tone(-50))
@@ -43,7 +43,7 @@ describe("Energy", () => {
     }
   })
 
-  it("never takes loud sound for noise", () => {
+  it("never mistakes loud sound for noise, however long it lasts", () => {
     const isVoiced = Energy.make(10)
     assert.isTrue(Array.from({ length: 6_000 }, () => isVoiced(tone(-20))).every((voiced) => voiced))
   })

@@ -12,14 +12,14 @@ const frame = (samples: number, data?: Uint8Array): Heard => ({
 })
 
 describe("Pieces", () => {
-  it("are as they came, with packets of silence in place of what did not", () => {
+  it("are the packets as they came, with packets of silence where none did", () => {
     const data = Uint8Array.of(0xfc, 1)
     const pieces = Pieces.of([frame(960, data), frame(1_200), frame(960, data)])
     assert.deepStrictEqual(pieces.map(({ samples }) => samples), [960, 960, 240, 960])
     assert.deepStrictEqual([pieces[0]?.data, pieces[3]?.data], [data, data])
   })
 
-  it("keep their time, however many pauses there are that are no whole steps of Opus", () => {
+  it("keep their time, however many pauses are not a whole number of Opus steps", () => {
     const data = Uint8Array.of(0xfc, 1)
     for (const pause of [1, 119, 4_801, 4_919, 9_659]) {
       let at = 0

@@ -5,7 +5,7 @@ import * as Sound from "../../../src/receive/utterance/Sound.ts"
 const piece = (...samples: ReadonlyArray<number>) => Int16Array.from(samples)
 
 describe("Sound", () => {
-  it.effect("is read from its beginning on, before its end and behind it, by any number", () =>
+  it.effect("is read from its beginning by any number of readers, before and after its end", () =>
     Effect.gen(function*() {
       const sound = Sound.make()
       const early = yield* Effect.forkChild(Stream.runCollect(sound.stream), { startImmediately: true })
@@ -22,7 +22,7 @@ describe("Sound", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(sound.stream), all)
     }))
 
-  it.effect("is nothing where nothing came, and lets go of whoever waits no more", () =>
+  it.effect("is empty if nothing came, and forgets readers that no longer wait", () =>
     Effect.gen(function*() {
       const sound = Sound.make()
       const gone = yield* Effect.forkChild(Stream.runDrain(sound.stream), { startImmediately: true })

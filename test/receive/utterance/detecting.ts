@@ -1,4 +1,4 @@
-/** A detector that hears patterns of sound, and what it says of them. */
+/** A detector that hears patterns of sound, and what it reports about them. */
 import * as Detector from "../../../src/receive/utterance/Detector.ts"
 
 const limits: Detector.Limits = { silence: 400, minimum: 100, confirm: 300, maximum: 2_000, preRoll: 200 }
@@ -9,9 +9,9 @@ interface Told {
   readonly atMs: number
 }
 
-/** Sound of which each window says by its first sample whether it is voiced. */
+/** Sound in which the first sample of each window says whether it is voiced. */
 export const make = (own: Partial<Detector.Limits> = {}) => {
-  /** What was said, in order, with the time of the stream until which it had heard by then. */
+  /** What was reported, in order, with the stream time up to which the detector had heard by then. */
   const told: Array<Told> = []
   const tell = (event: Told["event"], startMs: number) => void told.push({ event, startMs, atMs: 1_000 + windows * 10 })
   let windows = 0
@@ -44,7 +44,7 @@ export const make = (own: Partial<Detector.Limits> = {}) => {
   })
   let at = 0
   let windowsOfFrame = 0
-  /** Frames of 20 ms: a letter is 10 ms, `x` is voiced. */
+  /** Frames of 20 ms: each letter is 10 ms, and `x` is voiced. */
   const say = (pattern: string, isMadeUp = false): void => {
     for (let i = 0; i < pattern.length; i += 2) {
       const pcm = new Int16Array(320)

@@ -22,7 +22,7 @@ const momentsIn = (path: string): ReadonlyArray<number> =>
   Fs.readFileSync(path, "utf8").split("\n").filter((line) => line !== "").map((line) => JSON.parse(line).at)
 
 describe("LogFile", () => {
-  it("writes behind the work that it tells of, and all of it when it is closed", () =>
+  it("writes after the work that it logs, and writes everything when it is closed", () =>
     inFolder((path) => {
       const file = new LogFile(outputTo(path), 1_000, fail)
       file.write(entry(1))
@@ -38,7 +38,7 @@ describe("LogFile", () => {
       assert.deepStrictEqual(momentsIn(path), [1, 2, 3])
     }))
 
-  it("writes what is left when the process exits, and is no concern of it once it is closed", () =>
+  it("writes what is left when the process exits, and removes its listener when it is closed", () =>
     inFolder((path) => {
       const before = process.listeners("exit")
       const file = new LogFile(outputTo(path), 1_000, fail)
@@ -50,7 +50,7 @@ describe("LogFile", () => {
       assert.deepStrictEqual(process.listeners("exit"), before)
     }))
 
-  it("is no further concern of the process for each of many", () =>
+  it("shares one exit listener with all other files", () =>
     inFolder((path) => {
       const before = process.listeners("exit")
       const files = Array.from({ length: 12 }, (_, i) => new LogFile(outputTo(`${path}.${i}`), 1_000, fail))
@@ -65,7 +65,7 @@ describe("LogFile", () => {
       assert.deepStrictEqual(process.listeners("exit"), before)
     }))
 
-  it("writes no more than it may, and what is over is not begun", () =>
+  it("writes no more than its limit, and begins no line beyond it", () =>
     inFolder((path) => {
       const line = `${JSON.stringify(entry(1))}\n`.length
       const file = new LogFile(outputTo(path), 2 * line, fail)
@@ -75,7 +75,7 @@ describe("LogFile", () => {
       assert.deepStrictEqual(kinds, ["released", "released", "full"])
     }))
 
-  it("says once that nothing can be written, and tries no more", () => {
+  it("reports once that nothing can be written, and stops trying", () => {
     const failures: Array<unknown> = []
     let tries = 0
     const output = {

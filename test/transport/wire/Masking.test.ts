@@ -42,7 +42,7 @@ describe("Masking", () => {
     }
   )
 
-  it("lets none through that is no text", () => {
+  it("lets no secret through that is not text", () => {
     const message = {
       op: 4,
       d: { token: [secret], session_id: { is: secret }, media_session_id: secret, address: null }
@@ -52,7 +52,7 @@ describe("Masking", () => {
     assert.include(masked, "\"address\":null")
   })
 
-  it("makes a key of noughts, which is still one", () => {
+  it("replaces a key by zeros, which is still a key", () => {
     const message = { op: 4, d: { mode: "m", secret_key: [7, 8, 9] } }
     assert.deepStrictEqual(Masking.messageOf("voice", JSON.stringify(message)), {
       op: 4,
@@ -61,13 +61,13 @@ describe("Masking", () => {
     assert.deepStrictEqual(Masking.messageOf("voice", `{"secret_key":"${secret}"}`), { secret_key: "<key>" })
   })
 
-  it("keeps nothing of text that is no JSON object, where a secret may be anywhere", () => {
+  it("keeps nothing of text that is not a JSON object, where a secret may be anywhere", () => {
     for (const text of ["", `{"token":"${secret}`, `"${secret}"`, `["${secret}"]`, "null", "7"]) {
       assert.isUndefined(Masking.messageOf("voice", text))
     }
   })
 
-  it("keeps of the main gateway what is voice, and of all else what it was", () => {
+  it("keeps the voice messages of the main gateway, and only the type of all others", () => {
     const text = JSON.stringify({ op: 0, t: "MESSAGE_CREATE", s: 7, d: { content: secret } })
     assert.deepStrictEqual(Masking.messageOf("main", text), { op: 0, t: "MESSAGE_CREATE", s: 7 })
     const state = { user_id: "1", channel_id: null, session_id: secret, member: { nick: secret } }
@@ -100,7 +100,7 @@ describe("Masking", () => {
     )
   })
 
-  it("keeps of a URL where it goes and which version it asks for", () => {
+  it("keeps where a URL goes and which version it asks for, and nothing else", () => {
     assert.strictEqual(
       Masking.urlOf(`wss://user:${secret}@voice.example:8443/path?v=8&ticket=${secret}&encoding=json#${secret}`),
       "wss://voice.example:8443/path?v=8&encoding=json"

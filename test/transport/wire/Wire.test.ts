@@ -6,7 +6,7 @@ import type { Entry } from "../../../src/transport/wire/Entry.ts"
 import { CurrentLog, type Datagrams, Log } from "../../../src/transport/wire/Log.ts"
 import * as Wire from "../../../src/transport/wire/Wire.ts"
 
-/** A log whose time is what the test says, in milliseconds. */
+/** A log whose time is set by the test, in milliseconds. */
 const logging = (datagrams: Datagrams = "counted") => {
   const entries: Array<Entry> = []
   const time = { ms: 0 }
@@ -21,7 +21,7 @@ const logging = (datagrams: Datagrams = "counted") => {
   return { entries, time, within: Effect.provideService(CurrentLog, log) }
 }
 
-/** A WebSocket that hears nothing but what the test offers, and what was done with it. */
+/** A WebSocket that hears only what the test offers, and a record of what was done with it. */
 const webSockets = Effect.gen(function*() {
   const frames = yield* Queue.unbounded<Frame, WebSocketClosed>()
   const done: Array<unknown> = []
@@ -38,7 +38,7 @@ const webSockets = Effect.gen(function*() {
 
 const address = { address: "2001:db8::1", port: 50_000 }
 
-/** A UDP socket that keeps what it is given. */
+/** A UDP socket that keeps what is sent. */
 const udp = () => {
   const sent: Array<Uint8Array> = []
   let handler: ((datagram: Uint8Array) => void) | undefined
@@ -58,11 +58,11 @@ const udp = () => {
   return { sent, transport: { connect: () => Effect.succeed(socket) }, hears: (bytes: Uint8Array) => handler?.(bytes) }
 }
 
-/** Sixteen bytes, and two of sound, as of a packet with the beginning of an extension. */
+/** Sixteen bytes, and two of sound, like a packet with the beginning of an extension. */
 const rtp = Uint8Array.from([0x90, 0x78, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 4, 5, 6, 7, 0xaa, 0xbb])
 
 describe("Wire", () => {
-  it.effect("does with a WebSocket what is asked for, whether it is logged or not", () =>
+  it.effect("passes everything on to a WebSocket, whether it is logged or not", () =>
     Effect.gen(function*() {
       const use = Effect.fnUntraced(function*(transport: Parameters<typeof Wire.webSocket>[1]) {
         const socket = yield* Wire.webSocket("voice", transport, "wss://voice.example/?v=8", {})
@@ -98,7 +98,7 @@ describe("Wire", () => {
       ])
     }))
 
-  it.effect("says of a socket that cannot be opened why, and that it is gone", () =>
+  it.effect("logs why a socket cannot be opened, and that it is gone", () =>
     Effect.gen(function*() {
       const { entries, within } = logging()
       const error = new WebSocketOpenError({
@@ -132,7 +132,7 @@ describe("Wire", () => {
       ])
     }))
 
-  it.effect("has the first 64 KiB of a binary message, and how long it was", () =>
+  it.effect("logs the first 64 KiB of a binary message, and its length", () =>
     Effect.gen(function*() {
       const { entries, within } = logging()
       const { transport } = yield* webSockets
@@ -146,7 +146,7 @@ describe("Wire", () => {
       assert.strictEqual(binary?.hex, "ab".repeat(65_536))
     }))
 
-  it.effect("hands datagrams on as they are, and counts them a second at a time", () =>
+  it.effect("passes datagrams on unchanged, and counts them second by second", () =>
     Effect.gen(function*() {
       const { entries, time, within } = logging()
       const { hears, sent, transport } = udp()
@@ -179,7 +179,7 @@ describe("Wire", () => {
       ])
     }))
 
-  it.effect("has each datagram's first 16 bytes where it is asked to", () =>
+  it.effect("logs the first 16 bytes of each datagram on request", () =>
     Effect.gen(function*() {
       const { entries, within } = logging("each")
       const { hears, transport } = udp()
@@ -203,7 +203,7 @@ describe("Wire", () => {
       ])
     }))
 
-  it.effect("has no byte of sound in the header of a datagram", () =>
+  it.effect("logs no byte of sound in the header of a datagram", () =>
     Effect.gen(function*() {
       const { entries, within } = logging("each")
       const { transport } = udp()
@@ -216,7 +216,7 @@ describe("Wire", () => {
       assert.deepStrictEqual(sizes, [12, 16, 16, 16])
     }))
 
-  it.effect("is told of once when it fails, and is in nobody's way", () =>
+  it.effect("reports its failure once, and is in nobody's way", () =>
     Effect.gen(function*() {
       const failures: Array<unknown> = []
       let tries = 0
@@ -248,7 +248,7 @@ describe("Wire", () => {
       assert.deepStrictEqual([failures, tries], [[new Error("full")], 1])
     }))
 
-  it.effect("hears and says what is deeper than it can look", () =>
+  it.effect("passes on messages that are nested too deeply to be logged", () =>
     Effect.gen(function*() {
       const { entries, within } = logging()
       const { done, frames, transport } = yield* webSockets

@@ -102,8 +102,12 @@ export const make = (options: Options): VoiceStates => {
     scripted: (state) => scripted.get(state)
   })
 
-  const announce = (state: World.VoiceState, channel: World.Channel) =>
-    events.entered(state, servers.assign(state, channel))
+  const announce = (state: World.VoiceState, channel: World.Channel) => {
+    if (!scripted.has(state)) return events.entered(state, servers.assign(state, channel))
+    // A client of its own would only then go to the voice server, so that others hear of it there second.
+    events.entered(state, undefined)
+    servers.assign(state, channel)
+  }
 
   const suppressed = (channel: World.Channel, userId: UserId, isScripted: boolean) =>
     channel.kind === "stage"

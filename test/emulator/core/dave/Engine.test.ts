@@ -21,16 +21,16 @@ describe("Engine", () => {
     assert.strictEqual(Engine.causeOf(new Error(message)), cause)
   })
 
-  it("has a name for what is no error", () => {
+  it("names a cause even if what was thrown is not an error", () => {
     assert.strictEqual(Engine.causeOf(undefined), "engine-failed")
   })
 
-  it("takes no id beyond 64 bits", () => {
+  it("refuses user ids of more than 64 bits", () => {
     const made = Engine.make(1, UserId.make("99999999999999999999"), ChannelId.make("1"))
     assert.isTrue(Result.isFailure(made))
   })
 
-  it("takes no version that there is not", () => {
+  it("refuses unknown protocol versions", () => {
     assert.isTrue(Result.isFailure(Engine.make(99, UserId.make("1"), ChannelId.make("1"))))
   })
 })

@@ -8,7 +8,7 @@ describe("Frames", () => {
   const encrypted = (client: DaveClient, frame: Uint8Array) =>
     new Uint8Array(client.session().encryptOpus(Buffer.from(frame)))
 
-  it("go untouched to the others of the group, who can open them", () => {
+  it("reach the other members of the group unchanged and can be decrypted there", () => {
     const { a, b, world } = together(2)
     const frame = encrypted(a, opus(1))
     a.say(frame)
@@ -19,7 +19,7 @@ describe("Frames", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("do not go to a member that waits for its group or its transition", () => {
+  it("are withheld from a member that still waits for its group or its transition", () => {
     const { a, b, world } = together(2)
     a.muteReady = true
     const c = makeDaveClient(world, "3")
@@ -35,7 +35,7 @@ describe("Frames", () => {
     assert.strictEqual(c.heard().length, 1)
   })
 
-  it("do not go to a plain client, nor to one that has given up", () => {
+  it("are withheld from a client without encryption, and from one that has reported an invalid commit", () => {
     const { a, b, c, world } = together(3)
     b.send(31, { transition_id: 1 })
     const plain = makeDaveClient(world, "9", { max: 0 })
@@ -45,7 +45,7 @@ describe("Frames", () => {
     assert.strictEqual(world.counter("dave-frame-withheld"), 2)
   })
 
-  it("in the clear are a violation some time after the transition, unless they are silence", () => {
+  it("in plain text are a violation some time after the transition, unless they are silence", () => {
     const { a, world } = together(2)
     a.say(opus(1))
     world.wait(2_500)
@@ -55,10 +55,10 @@ describe("Frames", () => {
     assert.deepStrictEqual(world.violations(), ["dave-plain-audio"])
   })
 
-  it("may be lost under way, though nobody can see how long they are", () => {
+  it("can be lost without advice, although the server cannot tell how long they are", () => {
     const { a, world } = together(2)
     const frame = encrypted(a, opus(1))
-    // ciphertext can begin like a packet of 60 ms
+    // Ciphertext can begin like a packet of 60 ms.
     frame[0] = 0x18
     for (let i = 0; i < 20; i++) {
       if (i % 5 === 4) {
@@ -71,7 +71,7 @@ describe("Frames", () => {
     assert.deepStrictEqual(world.advice(), [])
   })
 
-  it("in the clear are right when a downgrade is due", () => {
+  it("in plain text are correct when a downgrade is due", () => {
     const { a, world } = together(2)
     const plain = makeDaveClient(world, "9", { max: 0 })
     plain.enter()

@@ -23,7 +23,7 @@ describe("Group", () => {
     assert.strictEqual(world.counter("dave-commit-dropped"), 1)
   })
 
-  it("takes in a third one and lets one go", () => {
+  it("adds a third member and removes one", () => {
     const { a, b, world } = pair()
     const c = makeDaveClient(world, "3")
     c.enter()
@@ -39,7 +39,7 @@ describe("Group", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("gives a member that comes back the leaf that it has left", () => {
+  it("adds a member again that had left", () => {
     const { a, b, world } = pair()
     const c = makeDaveClient(world, "3")
     c.enter()

@@ -9,13 +9,13 @@ const base = bytes("000102030405060708090a0b0c0d0e0f")
 const frame = bytes("a374b82f79f97a45494e34 823b648591e76180 01 0c fafa")
 
 describe("MediaFrame", () => {
-  it("derives the keys of the vectors", () => {
+  it("derives the keys of the test vectors", () => {
     assert.strictEqual(hex(MediaFrame.keyOf(base, 0)), "58fc013108dbf996ef651e3f01658bfb")
     assert.strictEqual(hex(MediaFrame.keyOf(base, 1)), "9cddc08f0c8a7cfecabfe757dc33b039")
     assert.strictEqual(hex(MediaFrame.keyOf(base, 2)), "ef2427778fb709d7d1e070846f920024")
   })
 
-  it("opens the frame of the vector, and no other", () => {
+  it("opens the frame of the test vector, and no altered copy of it", () => {
     const decoded = MediaFrame.decode(frame)
     assert.isDefined(decoded)
     assert.deepStrictEqual([decoded.nonce, decoded.clear, decoded.media.length], [1, [], 11])
@@ -28,7 +28,7 @@ describe("MediaFrame", () => {
     }
   })
 
-  it("takes clear ranges in order and within the frame only", () => {
+  it("accepts clear ranges only in order and within the frame", () => {
     const make = (ranges: string) => {
       const tail = `${"00".repeat(8)} 8101 ${ranges}`
       const size = bytes(tail).length + 3
@@ -41,14 +41,14 @@ describe("MediaFrame", () => {
     }
   })
 
-  it("is not fooled by silence, Opus, or a marker alone", () => {
+  it("does not take silence, Opus, or a marker alone for a frame", () => {
     const others = ["f8fffe", "78fafa", "00 0c fafa", "0000000000000000 01 0a fafa", "0000000000000000 01 ff fafa"]
     for (const other of others) assert.isUndefined(MediaFrame.decode(bytes(other)), other)
     assert.isTrue(MediaFrame.isFrame(frame, 0, frame.length))
     assert.isFalse(MediaFrame.isFrame(frame, 0, frame.length - 1))
   })
 
-  it.prop("survives any bytes before the marker", [
+  it.prop("never throws, whatever bytes precede the marker", [
     Schema.Array(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 255 }))))
   ], ([noise]) => {
     const decoded = MediaFrame.decode(Uint8Array.from([...noise, 0xfa, 0xfa]))

@@ -21,16 +21,16 @@ const pair = () => {
 }
 
 describe("Member", () => {
-  it("offers a key package as soon as op 4 says that the channel is encrypted", () => {
+  it("sends a key package as soon as op 4 says that the channel is encrypted", () => {
     const room = makeRoom()
     room.seat("11")
     assert.deepStrictEqual(room.sent("11").map(({ op }) => op), [26])
-    // version, suite: a bare KeyPackage
+    // Version and suite come first: a bare KeyPackage.
     assert.deepStrictEqual([...room.keyPackage("11").subarray(0, 4)], [0, 1, 0, 2])
     assert.isUndefined(room.member("11").membership())
   })
 
-  it("makes a group with another and is heard bit by bit", () => {
+  it("forms a group with another member, and both hear each other bit for bit", () => {
     const room = pair()
     for (const [from, to] of [["11", "12"], ["12", "11"]] as const) {
       const sent = room.member(from).encrypt(frame) ?? new Uint8Array(0)
@@ -50,7 +50,7 @@ describe("Member", () => {
     assert.deepStrictEqual(room.counted(), {})
   })
 
-  it("keeps one code with everyone while members come and go", () => {
+  it("shares one privacy code with everyone while members come and go", () => {
     const room = pair()
     room.seat("13")
     room.add(["13"])
@@ -90,7 +90,7 @@ describe("Member", () => {
     assert.isUndefined(await room.member("11").verificationCode(UserId.make("99")))
   })
 
-  it("sends nothing but silence before there is a group", () => {
+  it("sends only silence until there is a group", () => {
     const room = makeRoom()
     const member = room.seat("11")
     assert.isUndefined(member.encrypt(frame))
@@ -98,13 +98,13 @@ describe("Member", () => {
     assert.deepStrictEqual(room.counted(), { "frame-withheld": 1 })
   })
 
-  it("lets silence through in the clear, both ways", () => {
+  it("sends and accepts silence in plain text", () => {
     const room = pair()
     assert.deepStrictEqual(room.member("11").encrypt(silence), silence)
     assert.deepStrictEqual(room.pass("11", "12", silence), plain(silence))
   })
 
-  it("says by cause why it cannot decrypt", () => {
+  it("names the cause when it cannot decrypt", () => {
     const room = pair()
     const listener = room.member("12")
     const sent = room.member("11").encrypt(frame) ?? frame
@@ -130,7 +130,7 @@ describe("Member", () => {
     assert.deepStrictEqual(room.counted(), { "transition-unknown": 1 })
   })
 
-  it("refuses proposals of users that it was not told of, and commits once it is", () => {
+  it("refuses proposals for users it was not told of, and commits once it has been told", () => {
     const room = pair()
     room.seat("13")
     room.tell("11", { op: 13, d: { user_id: UserId.make("13") } })
@@ -144,7 +144,7 @@ describe("Member", () => {
     assert.deepStrictEqual(room.member("13").membership(), room.member("12").membership())
   })
 
-  it("forgets proposals that are revoked", () => {
+  it("forgets revoked proposals", () => {
     const room = pair()
     room.seat("13")
     room.seat("14")
@@ -158,7 +158,7 @@ describe("Member", () => {
     assert.deepStrictEqual(room.counted(), {})
   })
 
-  it("answers a commit or a Welcome that is of no use with op 31 and a new key package, and can be added again", () => {
+  it("answers an invalid commit or Welcome with op 31 and a new key package, and can be added again", () => {
     const room = pair()
     for (
       const message of [
@@ -194,7 +194,7 @@ describe("Member", () => {
     assert.isUndefined(room.member("11").encrypt(frame))
   })
 
-  it("encrypts no less when op 21 says version 0 right after op 24, as some servers do", () => {
+  it("does not fall back to plain frames when op 21 with version 0 follows op 24, as some servers send it", () => {
     const room = pair()
     room.tell("11", { op: 24, d: { protocol_version: 1, epoch: 1 } })
     room.tell("11", { op: 21, d: { protocol_version: 0, transition_id: 0 } })
@@ -203,7 +203,7 @@ describe("Member", () => {
     assert.deepStrictEqual(room.member("11").encrypt(frame), frame)
   })
 
-  it("takes plain frames and stops to encrypt when the channel does, and takes them for a while when it begins again", () => {
+  it("sends plain frames after a downgrade, and accepts them for a while after the next upgrade", () => {
     const room = pair()
     const downgrade = { protocol_version: 0, transition_id: 3 }
     const [speaker, listener] = [room.member("11"), room.member("12")]
@@ -212,7 +212,7 @@ describe("Member", () => {
     assert.deepStrictEqual(room.pass("11", "12", frame), opened())
     const late = speaker.encrypt(frame) ?? frame
     room.tell("11", { op: 22, d: { transition_id: 3 } })
-    // whoever has not yet heard of the execution already takes both
+    // A member that has not heard of the execution yet already accepts both kinds.
     assert.deepStrictEqual(room.pass("11", "12", frame), plain())
     assert.deepStrictEqual(listener.open(UserId.make("11"), late), opened())
     room.tell("12", { op: 22, d: { transition_id: 3 } })
@@ -233,7 +233,7 @@ describe("Member", () => {
     assert.deepStrictEqual(room.counted(), {})
   })
 
-  it("forgets a downgrade that a new group has overtaken", () => {
+  it("forgets a downgrade when a new group begins before it is executed", () => {
     const room = pair()
     const listener = room.member("12")
     room.tell("12", { op: 21, d: { protocol_version: 0, transition_id: 3 } })
@@ -245,7 +245,7 @@ describe("Member", () => {
     assert.deepStrictEqual(room.counted(), { "transition-unknown": 1, "frame-withheld": 1 })
   })
 
-  it("does nothing of all this in a channel without encryption", () => {
+  it("encrypts nothing in a channel without encryption", () => {
     const room = makeRoom()
     const member = room.seat("11")
     member.receive(sessionDescription(0))
@@ -265,7 +265,7 @@ describe("Member", () => {
     ])
   )
 
-  it.prop("takes anything and never throws", [anything, Schema.Uint8Array], ([messages, payload]) => {
+  it.prop("never throws, whatever it receives", [anything, Schema.Uint8Array], ([messages, payload]) => {
     const room = makeRoom()
     const member = room.seat("11")
     for (const message of messages) {
@@ -277,7 +277,7 @@ describe("Member", () => {
     }
   })
 
-  it("is still once it is closed", () => {
+  it("sends nothing and leaves no timer once it is closed", () => {
     const room = pair()
     const member = room.member("11")
     room.sent("11").length = 0
@@ -294,8 +294,8 @@ describe("Member", () => {
   })
 })
 
-describe("Member, misbehaving", () => {
-  it("comes late with its key package", () => {
+describe("Member that misbehaves", () => {
+  it("can send its key package late", () => {
     const room = makeRoom()
     room.seat("11", { keyPackage: { delayMs: 3_000 } })
     room.wait(2_999)
@@ -307,7 +307,7 @@ describe("Member, misbehaving", () => {
     assert.deepStrictEqual(room.member("11").membership(), room.member("12").membership())
   })
 
-  it("comes at once when it is no longer to be late", () => {
+  it("sends a late key package at once when it behaves again", () => {
     const room = makeRoom()
     room.seat("11", { keyPackage: { delayMs: 3_000 } }).misbehave({})
     assert.deepStrictEqual(room.sent("11").map(({ op }) => op), [26])
@@ -315,7 +315,7 @@ describe("Member, misbehaving", () => {
     assert.lengthOf(room.sent("11"), 1)
   })
 
-  it("offers a key package that nobody takes, until it behaves", () => {
+  it("can send a key package that others refuse, until it behaves again", () => {
     const room = pair()
     room.seat("13", { keyPackage: "bad" })
     assert.isUndefined(room.add(["13"]))
@@ -325,7 +325,7 @@ describe("Member, misbehaving", () => {
     assert.deepStrictEqual(room.member("13").membership(), room.member("11").membership())
   })
 
-  it("forges commits that members refuse, who say so", () => {
+  it("can forge a commit, which every member reports as invalid", () => {
     const room = pair()
     room.member("11").misbehave({ commits: "forged" })
     room.seat("13")
@@ -337,7 +337,7 @@ describe("Member, misbehaving", () => {
     assert.deepStrictEqual(room.counted(), { "commit-invalid:invalid-membership-tag": 2 })
   })
 
-  it("sends commits that are none, or no commits", () => {
+  it("can send malformed commits, or none", () => {
     const room = pair()
     room.seat("13")
     const proposals = [room.hand.add(room.epoch(), room.keyPackage("13"))]
@@ -351,7 +351,7 @@ describe("Member, misbehaving", () => {
     assert.lengthOf(room.sent("12"), 0)
   })
 
-  it("is never ready", () => {
+  it("can stay silent about being ready for a transition", () => {
     const room = pair()
     room.member("12").misbehave({ ready: "never" })
     room.seat("13")
@@ -361,7 +361,7 @@ describe("Member, misbehaving", () => {
     assert.deepStrictEqual(room.member("12").membership(), room.member("11").membership())
   })
 
-  it("stays in an old epoch, hears nobody, and asks to be taken in anew when it behaves", () => {
+  it("can stay in an old epoch, where it hears nobody, and asks to be added again once it behaves", () => {
     const room = pair()
     const stale = room.member("12")
     stale.misbehave({ epoch: "stale" })
@@ -382,7 +382,7 @@ describe("Member, misbehaving", () => {
     assert.deepStrictEqual(stale.membership(), room.member("13").membership())
   })
 
-  it("speaks garbage or in the clear", () => {
+  it("can send garbage or plain frames", () => {
     const room = pair()
     const speaker = room.member("11")
     speaker.misbehave({ frames: "garbage" })

@@ -14,7 +14,7 @@ const trio = () => {
 }
 
 describe("Members", () => {
-  it("hear each other through end-to-end encryption, bit by bit", () => {
+  it("hear each other bit for bit through end-to-end encryption", () => {
     const channel = trio()
     ok(channel.codes())
     assert.deepStrictEqual(channel.talk("a", "b", "c"), channel.everybody("a", "b", "c"))
@@ -27,7 +27,7 @@ describe("Members", () => {
     assert.deepStrictEqual(channel.core.verdicts(), [])
   })
 
-  it("are in no group when they are alone, and in a new one when somebody comes", () => {
+  it("are in no group while alone, and in a new group when somebody joins", () => {
     for (const daveSoleMemberVersion of ["same", "zero"] as const) {
       const channel = makeChannel({ profile: { daveSoleMemberVersion } })
       channel.join("a")
@@ -47,7 +47,7 @@ describe("Members", () => {
     }
   })
 
-  it("stop to encrypt while one is there who cannot, and begin again when it has left", () => {
+  it("stop encrypting while somebody is present who cannot, and start again afterwards", () => {
     const channel = makeChannel({ profile: { channelE2ee: "optional" } })
     channel.join("a")
     channel.join("b")
@@ -70,7 +70,7 @@ describe("Members", () => {
     assert.deepStrictEqual(channel.counted("participant-"), [])
   })
 
-  it("encrypt nothing in a time that knows no end-to-end encryption", () => {
+  it("do not encrypt with a profile that has no end-to-end encryption", () => {
     const channel = makeChannel({ profile: { e2ee: false } })
     channel.join("a")
     channel.join("b")
@@ -78,7 +78,7 @@ describe("Members", () => {
     assert.deepStrictEqual(channel.codes(), [undefined])
   })
 
-  it("take their group along to another voice server, where it is a new one", () => {
+  it("form a new group when their channel moves to another voice server", () => {
     const channel = trio()
     const [before] = channel.codes()
     channel.core.moveServer(channel.channelId)
@@ -88,10 +88,10 @@ describe("Members", () => {
     assert.deepStrictEqual(channel.talk("a", "b", "c"), channel.everybody("a", "b", "c"))
   })
 
-  // Members come and go while others are on their way; what they cause takes as long as a network takes.
+  // Members come and go while others are still joining; changes follow each other as quickly as network latency allows.
   const schedules = Array.from({ length: 25 }, (_, seed) => seed)
 
-  it.each(schedules)("have one code after every change: schedule %i", (seed) => {
+  it.each(schedules)("have one privacy code after every change: schedule %i", (seed) => {
     const dice = Random.make(seed)
     const channel = makeChannel({
       seed,
@@ -139,7 +139,7 @@ describe("Members", () => {
   })
 })
 
-describe("Members, misbehaving", () => {
+describe("Members that misbehave", () => {
   const committers = (how: "malformed" | "forged" | "none") => {
     const channel = makeChannel()
     channel.join("mallory", { misbehave: { commits: how } })
@@ -149,21 +149,21 @@ describe("Members, misbehaving", () => {
     return channel
   }
 
-  it("send commits that the server refuses: another member's wins", () => {
+  it("send commits that the server refuses, so that another member's commit wins", () => {
     const channel = committers("malformed")
     ok(channel.codes())
     assert.isAbove(channel.counted("scripted:dave-commit").length, 0)
     assert.deepStrictEqual(channel.talk("mallory", "a", "b"), channel.everybody("mallory", "a", "b"))
   })
 
-  it("send no commits: another member's wins", () => {
+  it("send no commits, so that another member's commit wins", () => {
     const channel = committers("none")
     ok(channel.codes())
     assert.deepStrictEqual(channel.talk("mallory", "a", "b"), channel.everybody("mallory", "a", "b"))
     assert.deepStrictEqual(channel.counted("scripted:"), [])
   })
 
-  it("forge commits that members refuse: all ask to be taken in anew, and are", () => {
+  it("forge commits, after which all members report them, ask to be added again, and are", () => {
     for (const channel of [trio(), committers("forged")]) {
       const [forger = "", ...others] = channel.names()
       channel.of(forger).misbehave({ commits: "forged" })
@@ -183,7 +183,7 @@ describe("Members, misbehaving", () => {
     }
   })
 
-  it("are never ready: the transition waits for its time, then all go on", () => {
+  it("are never ready, so that the transition runs after its timeout and everybody hears each other", () => {
     const channel = makeChannel()
     channel.join("a")
     channel.join("mallory", { misbehave: { ready: "never" } })
@@ -200,7 +200,7 @@ describe("Members, misbehaving", () => {
     assert.lengthOf(channel.group()?.transitions ?? [], 0)
   })
 
-  it("stay in an old epoch: they hear nobody, the others hear each other, and they can come back", () => {
+  it("stay in an old epoch, hear nobody, do not disturb the others, and can come back", () => {
     const channel = trio()
     const stale = channel.of("b")
     stale.misbehave({ epoch: "stale" })
@@ -212,7 +212,7 @@ describe("Members, misbehaving", () => {
     assert.deepStrictEqual(heard.toSorted(), channel.everybody("a", "c", "d").toSorted())
     assert.deepStrictEqual(Array.from(stale.undecryptable()), [["no-key", 4], ["not-a-member", 2]])
     assert.deepStrictEqual(Array.from(channel.of("a").undecryptable()), [])
-    // The others had other keys of its epoch for a while; the newcomer never did.
+    // The others keep the keys of the old epoch for a while; the newcomer never had them.
     channel.talk("b")
     assert.strictEqual(channel.of("d").undecryptable().get("no-key"), 2)
     stale.misbehave({})
@@ -222,7 +222,7 @@ describe("Members, misbehaving", () => {
     assert.deepStrictEqual(channel.talk(...names).toSorted(), channel.everybody(...names).toSorted())
   })
 
-  it("are heard with the keys of an old epoch for ten seconds of the engine's own clock", async () => {
+  it("are heard with the keys of an old epoch for ten seconds on the engine's own clock", async () => {
     const channel = trio()
     channel.of("b").misbehave({ epoch: "stale" })
     channel.join("d")
@@ -234,7 +234,7 @@ describe("Members, misbehaving", () => {
     assert.deepStrictEqual(channel.talk("a"), ["a>c", "a>d"])
   })
 
-  it("speak garbage or in the clear: nobody hears them, and everybody again afterwards", () => {
+  it("send garbage or plain frames, which nobody hears, until they behave again", () => {
     const channel = trio()
     const speaker = channel.of("a")
     for (const [frames, cause] of [["garbage", "no-key"], ["plain", "unencrypted"]] as const) {
@@ -247,7 +247,7 @@ describe("Members, misbehaving", () => {
     }
   })
 
-  it("are let in by nobody with a bad key package, until they have a good one", () => {
+  it("are not added with a bad key package, until they send a good one", () => {
     const channel = trio()
     channel.join("mallory", { misbehave: { keyPackage: "bad" } })
     channel.wait(3_000)
@@ -262,7 +262,7 @@ describe("Members, misbehaving", () => {
     assert.deepStrictEqual(channel.talk(...names), channel.everybody(...names))
   })
 
-  it("come late with their key package: the others do not wait", () => {
+  it("send their key package late without keeping the others waiting", () => {
     const channel = trio()
     const late = channel.join("late", { misbehave: { keyPackage: { delayMs: 5_000 } } }).participant
     assert.deepStrictEqual(channel.talk("a", "b", "c"), channel.everybody("a", "b", "c"))
@@ -272,7 +272,7 @@ describe("Members, misbehaving", () => {
     assert.deepStrictEqual(channel.talk("late"), ["late>a", "late>b", "late>c"])
   })
 
-  it("are forgiven the same way after they were moved", () => {
+  it("can behave again after they were moved", () => {
     const channel = trio()
     channel.of("b").misbehave({ frames: "plain" })
     channel.core.moveServer(channel.channelId)

@@ -28,12 +28,12 @@ const make = () => {
   return { world, guests, join, codes }
 }
 
-/** What a client says, encrypted if it has to be. */
+/** Lets a client send a frame, encrypted if its channel is. */
 const sayTo = (client: DaveClient, frame: Uint8Array) =>
   client.say(client.version() > 0 ? new Uint8Array(client.session().encryptOpus(Buffer.from(frame))) : frame)
 
 describe("Members and clients", () => {
-  it("are in one group, and hear each other", () => {
+  it("are in one group and hear each other", () => {
     const { codes, join, world } = make()
     const guests = [join("8"), join("9")]
     const client = makeDaveClient(world, "1")
@@ -54,7 +54,7 @@ describe("Members and clients", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("go without encryption while a plain client is there, and with it again when it has left", () => {
+  it("drop encryption while a plain client is present, and encrypt again when it has left", () => {
     const { codes, guests, join, world } = make()
     join("8")
     const client = makeDaveClient(world, "1")
@@ -87,7 +87,7 @@ describe("Members and clients", () => {
   })
 
   it.each(Array.from({ length: 20 }, (_, seed) => seed))(
-    "agree in the end, however slow the clients are: %i",
+    "end in the same group, however slowly the clients read: %i",
     (seed) => {
       const dice = Random.make(seed)
       const { codes, guests, join, world } = make()

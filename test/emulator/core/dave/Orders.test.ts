@@ -6,7 +6,7 @@ import { assertTogether, type DaveClient, makeDaveClient, settle } from "./kit.t
 
 const most = 6
 
-/** Members, some of them without encryption, come, go, lose their connection, come back, give up on a commit and are slow, in an order drawn from a seed. */
+/** Clients, some without encryption, come, go, lose their connection, return, report an invalid commit and lag, in a seeded order. */
 const play = (seed: number, profile: Profile = today) => {
   const world = makeWorld(profile)
   const random = Random.make(seed)
@@ -33,7 +33,7 @@ const play = (seed: number, profile: Profile = today) => {
       here.splice(here.indexOf(client), 1)
       if (lost.delete(client)) world.half.revocation({ userId: client.userId, guildId })({ code: 4014, reason: "" })
       else client.drop(1000)
-      // The session description (op 4) is not replayed.
+      // The session description (op 4) is not replayed, so only clients that have it can be lost.
     } else if (choice === 6 && !lost.has(client) && client.hasSession()) {
       trace.push(`${client.userId} is lost`)
       lost.add(client)
@@ -85,11 +85,11 @@ const play = (seed: number, profile: Profile = today) => {
 }
 
 describe("Orders", () => {
-  it("bring all members together, whatever happens in which order", () => {
+  it("end with all clients in one group, whatever happens in whatever order", () => {
     for (let seed = 0; seed < 100; seed++) play(seed)
   })
 
-  it("bring them together also where whoever is lost is removed at once", () => {
+  it("end with all clients in one group, even if lost clients are removed at once", () => {
     for (let seed = 0; seed < 100; seed++) play(seed, { ...today, daveLostMember: "removed" })
   })
 })

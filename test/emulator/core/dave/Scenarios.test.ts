@@ -20,7 +20,7 @@ describe("Negotiation", () => {
     return field(client.last(4), "dave_protocol_version")
   }
 
-  it("names the version that client, channel and gateway have in common", () => {
+  it("chooses the version that the client, the channel and the gateway have in common", () => {
     assert.strictEqual(described({}, "optional"), 1)
     assert.strictEqual(described({}, "required"), 1)
     assert.strictEqual(described({ max: 7 }, "required"), 1)
@@ -35,7 +35,7 @@ describe("Negotiation", () => {
     assert.strictEqual(described({}, "required", { ...today, e2ee: false }), undefined)
   })
 
-  it("has members of every version of the gateway in one group, also where binary messages have no number", () => {
+  it("puts clients of every gateway version in one group, even if their binary messages have no numbers", () => {
     const world = makeWorld()
     const clients = today.versions.map((version) => makeDaveClient(world, String(version), { version }))
     for (const client of clients) {
@@ -46,7 +46,7 @@ describe("Negotiation", () => {
     assert.isDefined(old)
     assertTogether(world, view(world).epoch, ...clients)
     assert.deepStrictEqual(old.log.filter((message) => "seq" in message && message.seq !== undefined), [])
-    // what a connection has missed is not replayed below version 8
+    // Below version 8, nothing that the connection missed is replayed.
     old.drop()
     old.comeBack()
     settle(...clients)
@@ -55,7 +55,7 @@ describe("Negotiation", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("sends the external sender after the session description, or before it", () => {
+  it("sends the external sender before or after the session description, as the profile says", () => {
     const order = (profile: Profile) => {
       const world = makeWorld(profile)
       const a = makeDaveClient(world, "1")
@@ -67,7 +67,7 @@ describe("Negotiation", () => {
     assert.deepStrictEqual(order({ ...today, daveExternalSender: "before-description" }), [25, 4])
   })
 
-  it("goes without encryption beside a plain client, and begins again without it", () => {
+  it("drops encryption while a plain client is present, and starts it again afterwards", () => {
     const { a, b, world } = together(2)
     const plain = makeDaveClient(world, "9", { max: 0 })
     plain.enter()
@@ -91,7 +91,7 @@ describe("Negotiation", () => {
     assert.strictEqual(world.counter("dave-upgrade"), 1)
   })
 
-  it("tells also somebody who has just complained of a downgrade", () => {
+  it("also downgrades a client that has just reported an invalid commit", () => {
     const { a, b, world } = together(2)
     const plain = makeDaveClient(world, "9", { max: 0 })
     plain.enter()
@@ -102,7 +102,7 @@ describe("Negotiation", () => {
     assert.deepStrictEqual([a.version(), b.version()], [0, 0])
   })
 
-  it("takes a downgrade back when the plain client has left before it was executed", () => {
+  it("cancels a downgrade when the plain client leaves before it was executed", () => {
     const { a, b, world } = together(2)
     a.muteReady = true
     const plain = makeDaveClient(world, "9", { max: 0 })
@@ -140,7 +140,7 @@ describe("Transitions", () => {
     assert.deepStrictEqual(world.violations(), ["dave-unknown-transition", "dave-unknown-transition"])
   })
 
-  it("can be under way one beside the other", () => {
+  it("can run concurrently", () => {
     const { a, b, world } = together(2)
     a.muteReady = true
     const c = makeDaveClient(world, "3")
@@ -156,14 +156,14 @@ describe("Transitions", () => {
     assert.deepStrictEqual(body(b, 22), [{ transition_id: 1 }, { transition_id: 2 }])
   })
 
-  it("count from 1 if the profile wants it so", () => {
+  it("count from 1 when the profile says so", () => {
     const { a, b, world } = together(2, { ...today, daveFirstTransition: "counted" })
     assertTogether(world, 1, a, b)
     assert.deepStrictEqual(body(a, 22), [{ transition_id: 1 }])
     assert.deepStrictEqual(body(b, 22), [{ transition_id: 1 }])
   })
 
-  it("do not wait for somebody who leaves", () => {
+  it("do not wait for a client that leaves", () => {
     const { a, b, world } = together(2)
     a.muteReady = true
     const c = makeDaveClient(world, "3")
@@ -178,7 +178,7 @@ describe("Transitions", () => {
 
 describe("The last member", () => {
   it.each([["same", 1], ["zero", 0]] as const)(
-    "begins anew, op 21 with the %s version",
+    "starts a new group and gets op 21 with the %s version",
     (daveSoleMemberVersion, version) => {
       const { a, b, world } = together(2, { ...today, daveSoleMemberVersion })
       b.drop(1000)
@@ -199,7 +199,7 @@ describe("The last member", () => {
 })
 
 describe("An epoch", () => {
-  it("is prepared with the id of its transition, where the profile says so", () => {
+  it("is prepared with the id of its transition when the profile says so", () => {
     const { a, b, world } = together(2, { ...today, daveEpochTransition: true })
     b.drop(1000)
     settle(a)
@@ -209,7 +209,7 @@ describe("An epoch", () => {
 })
 
 describe("Recovery", () => {
-  it("removes and adds a member in one epoch, on the leaf that it had", () => {
+  it("removes and adds a member in one epoch, on the same leaf", () => {
     const { a, b, c, world } = together(3)
     const before = messages(a, 27).length
     b.fail()
@@ -221,7 +221,7 @@ describe("Recovery", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("makes a new group when nobody is left in the old one", () => {
+  it("starts a new group when every member has failed", () => {
     const { a, b, c, world } = together(3)
     for (const client of [a, b, c]) client.fail()
     settle(a, b, c)
@@ -229,7 +229,7 @@ describe("Recovery", () => {
     assert.strictEqual(world.counter("dave-stranded"), 1)
   })
 
-  it("also takes a key package without a complaint for one", () => {
+  it("re-adds a member that sends a new key package without reporting an error", () => {
     const { a, b, c, world } = together(3)
     c.session().reinit(1, c.userId, channelId)
     c.sendKeyPackage()
@@ -238,7 +238,7 @@ describe("Recovery", () => {
     assert.strictEqual(world.counter("dave-readded"), 1)
   })
 
-  it("answers a Welcome that a fault has spoilt, and blames nobody", () => {
+  it("recovers from a Welcome that a fault has corrupted, and blames nobody", () => {
     const { a, b, world } = together(2)
     const c = makeDaveClient(world, "3")
     let spoilt = 0
@@ -258,7 +258,7 @@ describe("Recovery", () => {
 })
 
 describe("Proposals", () => {
-  it("are revoked when somebody leaves before the commit, which is then late", () => {
+  it("are revoked when the joining client leaves before the commit, which then comes too late", () => {
     const { a, b, world } = together(2)
     const c = makeDaveClient(world, "3")
     c.enter()
@@ -279,7 +279,7 @@ describe("Proposals", () => {
     assertTogether(world, 2, a, b, d)
   })
 
-  it("of an addition beside a removal go out together, so that there is a Welcome", () => {
+  it("for an addition and a removal are sent together, so that there is a Welcome", () => {
     const { a, b, c, world } = together(3)
     const d = makeDaveClient(world, "4")
     d.enter()
@@ -291,7 +291,7 @@ describe("Proposals", () => {
     assert.isAbove(world.counter("dave-reproposed"), 0)
   })
 
-  it("do not wait for somebody who sends no key package", () => {
+  it("do not wait for a client that sends no key package", () => {
     const world = makeWorld()
     const a = makeDaveClient(world, "1")
     const b = makeDaveClient(world, "2")
@@ -305,7 +305,7 @@ describe("Proposals", () => {
 })
 
 describe("A lost connection", () => {
-  it("is made up for by a replay in which both kinds of messages are numbered together", () => {
+  it("is followed by a replay in which text and binary messages share one numbering", () => {
     const { a, b, world } = together(2)
     b.drop(1006)
     const c = makeDaveClient(world, "3")
@@ -323,7 +323,7 @@ describe("A lost connection", () => {
     assert.isTrue(messages(b, 29).length === 1 && messages(b, 9).length === 1)
   })
 
-  it("takes a commit with it, which is then asked for again", () => {
+  it("can lose a commit, which the server then requests again", () => {
     const { a, b, world } = together(2)
     const c = makeDaveClient(world, "3")
     for (const client of [a, b]) client.intercept = (op, bytes) => op === 28 ? undefined : bytes
@@ -338,14 +338,14 @@ describe("A lost connection", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("is a removal at once where the profile says so, and who comes back is added anew", () => {
+  it("removes the client at once when the profile says so, and adds it again when it is back", () => {
     const { a, b, c, world } = together(3, { ...today, daveLostMember: "removed" })
     b.drop(1006)
     settle(a, c)
     assert.notInclude(view(world).members.map(({ userId }) => userId), b.userId)
     const { epoch } = view(world)
     assertTogether(world, epoch, a, c)
-    // the others are not told that it has left
+    // The others are not told that it has left.
     assert.deepStrictEqual(body(a, 13), [])
     b.comeBack()
     settle(a, b, c)
@@ -355,7 +355,7 @@ describe("A lost connection", () => {
     assert.deepStrictEqual([b.errors, world.violations()], [[], []])
   })
 
-  it("of all at once is a new group, where the profile says that it is a removal", () => {
+  it("of every client at once leads to a new group, when the profile removes lost clients", () => {
     const { a, b, c, world } = together(3, { ...today, daveLostMember: "removed" })
     for (const client of [a, b, c]) client.drop(1006)
     for (const client of [a, b, c]) client.comeBack()
@@ -364,7 +364,7 @@ describe("A lost connection", () => {
     assert.deepStrictEqual([a.errors, b.errors, c.errors, world.violations()], [[], [], [], []])
   })
 
-  it("ends in a removal if nobody comes back", () => {
+  it("removes the client when it does not come back in time", () => {
     const { a, b, c, world } = together(3, { ...today, resumeWindowMs: 1_000 })
     b.drop(1006)
     world.wait(1_000)
@@ -374,7 +374,7 @@ describe("A lost connection", () => {
 })
 
 describe("A scripted participant without a member", () => {
-  it("is a plain client", () => {
+  it("counts as a client without encryption", () => {
     const { a, b, world } = together(2)
     world.half.participants.join({ userId: makeClient(world, "8").userId, guildId, channelId, server })
     settle(a, b)

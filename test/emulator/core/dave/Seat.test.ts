@@ -12,7 +12,7 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 
 const maxVersion = 1
 
-/** The least that can be a member: it answers from within. `failures` is how many Welcomes it complains about. */
+/** A minimal member that answers while it is being called. It reports an error for its first `failures` Welcomes. */
 const make = (failures = 0) => {
   const sessions = new Map<string, DAVESession>()
   const received: Array<number> = []
@@ -91,7 +91,7 @@ const make = (failures = 0) => {
 }
 
 describe("Scripted members", () => {
-  it("make a group among themselves at once, and speak in it", () => {
+  it("form a group among themselves immediately, and hear each other in it", () => {
     const { join, sessions, world } = make()
     const first = join("1")
     const second = join("2")
@@ -106,7 +106,7 @@ describe("Scripted members", () => {
     assert.strictEqual(world.counter("participant-undecryptable:no-key"), 0)
   })
 
-  it("take in a client, hear it and are heard", () => {
+  it("add a client to their group, hear it and are heard", () => {
     const { join, world } = make()
     const scripted = join("8")
     const a = makeDaveClient(world, "1")
@@ -124,7 +124,7 @@ describe("Scripted members", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("are told what concerns encryption, and nothing else", () => {
+  it("receive the messages about encryption, and no others", () => {
     const { closed, join, received, world } = make()
     const { guest } = join("8")
     const a = makeDaveClient(world, "1")
@@ -137,7 +137,7 @@ describe("Scripted members", () => {
     assert.deepStrictEqual(world.half.groups(), [])
   })
 
-  it("get another half with another channel", () => {
+  it("are replaced by a new member when they move to another channel", () => {
     const { closed, join, world } = make()
     const moving = join("8")
     join("9")
@@ -147,7 +147,7 @@ describe("Scripted members", () => {
     assert.deepStrictEqual(world.half.groups().map(({ epoch }) => epoch), [0, 0])
   })
 
-  it("are added again when they complain", () => {
+  it("are added again when they report an invalid Welcome", () => {
     const { join, sessions, world } = make(2)
     join("1")
     join("2")
@@ -158,7 +158,7 @@ describe("Scripted members", () => {
     assert.strictEqual(world.counter("dave-invalid-commit"), 2)
   })
 
-  it("that complain for ever are left alone in the end", () => {
+  it("that report errors forever are left alone in the end", () => {
     const { join, world } = make(Number.POSITIVE_INFINITY)
     join("1")
     join("2")
@@ -171,7 +171,7 @@ describe("Scripted members", () => {
     assert.strictEqual(a.session().status, 3)
   })
 
-  it("go with plain clients in the clear", () => {
+  it("speak in plain text while a client without encryption is present", () => {
     const { join, world } = make()
     const scripted = join("8")
     join("9")

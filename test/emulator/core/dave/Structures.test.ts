@@ -18,7 +18,7 @@ const read = (payload: Uint8Array, userId = user) => {
   return Result.isSuccess(result) ? result.success : result.failure
 }
 
-/** What the engine makes of the addition of two others to its own group. */
+/** The engine's commit and Welcome for the addition of two others to its own group. */
 const fromEngine = () => {
   const sender = ExternalSender.make(Random.make(5))
   const make = (id: string) => {
@@ -49,7 +49,7 @@ describe("Bytes", () => {
     assert.deepStrictEqual(written, new Uint8Array(Forge.V(content)))
   })
 
-  it("refuses lengths that are too long for their vector or for what is there", () => {
+  it("refuses lengths that are not minimal or exceed the available bytes", () => {
     for (const bytes of [[0x40, 1, 9], [0x80, 0, 0, 1, 9], [0xc0, 9], [2, 9], [0x40], []]) {
       const reader = Bytes.reader(Uint8Array.from(bytes))
       assert.strictEqual(reader.vector().length, 0)
@@ -61,7 +61,7 @@ describe("Bytes", () => {
 })
 
 describe("KeyPackage", () => {
-  it("takes the engine's, bare and as MLSMessage", () => {
+  it("accepts the engine's key package, bare and as an MLSMessage", () => {
     const bytes = new DAVESession(1, user, channel).getSerializedKeyPackage()
     const bare = read(bytes)
     assert.deepStrictEqual(read(Buffer.concat([Buffer.of(0, 1, 0, 5), bytes])), bare)
@@ -69,7 +69,7 @@ describe("KeyPackage", () => {
     assert.deepStrictEqual(bare.bytes, new Uint8Array(bytes))
   })
 
-  it("names what is wrong with one", () => {
+  it("names what is wrong with a key package", () => {
     assert(typeof read(Forge.keyPackage(user)) !== "string")
     assert.strictEqual(read(Forge.keyPackage("12")), "wrong-credential")
     assert.strictEqual(read(Forge.keyPackage(user, { identity: Buffer.from(user) })), "wrong-credential")
@@ -87,7 +87,7 @@ describe("KeyPackage", () => {
     assert.strictEqual(read(Buffer.alloc(0)), "malformed")
   })
 
-  it("refuses whatever is cut or has one bit turned", () => {
+  it("refuses a key package that is truncated or has one bit flipped", () => {
     const bytes = new DAVESession(1, user, channel).getSerializedKeyPackage()
     for (let length = 0; length < bytes.length; length++) assert.isString(read(bytes.subarray(0, length)))
     for (let at = 0; at < bytes.length; at++) {
@@ -99,7 +99,7 @@ describe("KeyPackage", () => {
 })
 
 describe("ExternalSender", () => {
-  it("has the key of its seed, in the layout of op 25", () => {
+  it("derives its key from the seed, and has the layout of op 25", () => {
     const { bytes } = ExternalSender.make(Random.make(5))
     assert.deepStrictEqual(bytes, ExternalSender.make(Random.make(5)).bytes)
     assert.notDeepEqual(bytes, ExternalSender.make(Random.make(6)).bytes)
@@ -109,7 +109,7 @@ describe("ExternalSender", () => {
 })
 
 describe("Commit", () => {
-  it("finds in the engine's what it says", () => {
+  it("reads the engine's commit", () => {
     const { a, commit, proposals, welcome } = fromEngine()
     const decoded = Commit.decode(Buffer.concat([commit, welcome]))
     assert(Result.isSuccess(decoded))
@@ -123,7 +123,7 @@ describe("Commit", () => {
     assert.strictEqual(a.session.epoch, 1n)
   })
 
-  it("keeps of a Welcome what one member needs", () => {
+  it("reduces a Welcome to what one member needs", () => {
     const { a, b, c, commit, welcome } = fromEngine()
     const whole = Commit.decodeWelcome(welcome)
     assert.isDefined(whole)
@@ -138,7 +138,7 @@ describe("Commit", () => {
     assert.strictEqual(c.session.voicePrivacyCode, a.session.voicePrivacyCode)
   })
 
-  it("reads the path of a removal, which keeps identity and key", () => {
+  it("reads the path of a removal, which keeps the identity and the key", () => {
     const { a, commit, sender } = fromEngine()
     a.session.processCommit(commit)
     const removal = sender.remove(groupId, 1n, 1)
@@ -154,7 +154,7 @@ describe("Commit", () => {
     assert.isUndefined(decoded.success.welcome)
   })
 
-  it("refuses what is cut", () => {
+  it("refuses truncated commits", () => {
     const { commit, welcome } = fromEngine()
     const whole = Buffer.concat([commit, welcome])
     for (let length = 0; length < whole.length; length++) {
@@ -166,7 +166,7 @@ describe("Commit", () => {
     assert.deepStrictEqual(trailing, Result.fail("malformed-welcome"))
   })
 
-  it.prop("survives any bytes, and any change of its own", [
+  it.prop("never throws on arbitrary bytes or altered commits", [
     Schema.Array(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 255 })))),
     Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 10_000 })))
   ], ([bytes, at]) => {

@@ -4,7 +4,7 @@ import { channelId, makeClient, makeWorld } from "../voice/kit.ts"
 import * as Forge from "./forge.ts"
 import { assertTogether, makeDaveClient, settle, together, view } from "./kit.ts"
 
-/** Five seconds of frames in the clear. */
+/** Five seconds of plain frames. */
 const babble = (world: ReturnType<typeof makeWorld>, client: ReturnType<typeof makeDaveClient>) => {
   for (let i = 0; i < 250; i++) {
     client.say(Buffer.of(0xfc, i & 0xff))
@@ -12,8 +12,8 @@ const babble = (world: ReturnType<typeof makeWorld>, client: ReturnType<typeof m
   }
 }
 
-describe("What is wrong", () => {
-  it("with one that never asks to be let into the group is told, and with what it says in the clear", () => {
+describe("Checks of end-to-end encryption", () => {
+  it("report a client that sends no key package, and then the plain frames that it sends", () => {
     const { a, b, world } = together(2)
     const stranger = makeDaveClient(world, "3")
     stranger.enter()
@@ -21,12 +21,12 @@ describe("What is wrong", () => {
     assert.deepStrictEqual([world.advice(), world.violations()], [["dave-key-package-missing"], []])
     babble(world, stranger)
     assert.include(world.violations(), "dave-plain-audio")
-    // it is late, and that is all
+    // The client is late, but can still be added.
     settle(a, b, stranger)
     assertTogether(world, 2, a, b, stranger)
   })
 
-  it("with one that is never ready for a transition is told", () => {
+  it("report a client that is never ready for a transition", () => {
     const { a, b, world } = together(2)
     b.muteReady = true
     const c = makeDaveClient(world, "3")
@@ -40,7 +40,7 @@ describe("What is wrong", () => {
     assertTogether(world, 2, a, b, c)
   })
 
-  it("with a key package is named, and does not keep the others", () => {
+  it("name what is wrong with a key package, without holding up the others", () => {
     const wrongs: ReadonlyArray<readonly [string, Forge.Wrong | Uint8Array]> = [
       ["wrong-suite", { suite: 1 }],
       ["wrong-credential", { identity: Forge.u64(7n) }],
@@ -63,7 +63,7 @@ describe("What is wrong", () => {
     }
   })
 
-  it("with a key package that is sent twice is named too", () => {
+  it("report a key package that is used again", () => {
     const world = makeWorld()
     const a = makeDaveClient(world, "1")
     a.enter()
@@ -77,11 +77,11 @@ describe("What is wrong", () => {
     assert.deepStrictEqual(world.violations(), ["dave-key-package-reused"])
   })
 
-  /** Two members and one that wants to come in; the first one's commit is replaced. */
+  /** Two members and a client that wants to be added. The first member's commit is replaced. */
   const replaced = (replace: (commit: Buffer, ref: Buffer) => Buffer) => {
     const { a, b, world } = together(2)
     const refs = () => {
-      // The commit of the other one names the same proposal, 32 bytes behind its type and length.
+      // The reference of the only proposal: 32 bytes after its type and length.
       const commit = saved ?? Buffer.alloc(0)
       return commit.subarray(4 + 9 + 8 + 5 + 1 + 1 + 1 + 2, 4 + 9 + 8 + 5 + 1 + 1 + 1 + 2 + 32)
     }
@@ -107,7 +107,7 @@ describe("What is wrong", () => {
   const forged = (options: Partial<Parameters<typeof Forge.commit>[0]>) =>
     Forge.commit({ group: channelId, epoch: 1n, leaf: 0, proposals: [], ...options })
 
-  it("with a commit is named, and another one can win", () => {
+  it("name what is wrong with a commit, without changing the epoch", () => {
     const any = Buffer.alloc(32, 5)
     const proposals = (ref: Buffer) => [Forge.byReference(ref)]
     const cases: ReadonlyArray<readonly [string, (commit: Buffer, ref: Buffer) => Buffer]> = [
@@ -131,14 +131,14 @@ describe("What is wrong", () => {
     }
   })
 
-  /** The path of a commit by somebody else's key. */
+  /** The path of a commit, signed with another key. */
   const pathOf = (user: string): Buffer => {
     const { point, privateKey } = Forge.pair()
     const identity = Forge.u64(BigInt(user))
     return Forge.path({ group: channelId, leaf: 0, identity, signatureKey: point, signer: privateKey })
   }
 
-  it("with a set of proposals that is not complete is named", () => {
+  it("report a commit that does not cover all proposals", () => {
     const { a, b, c, world } = together(3)
     for (const client of [a, b]) client.intercept = (op, bytes) => op === 28 ? undefined : bytes
     const refs: Array<Buffer> = []
@@ -152,7 +152,7 @@ describe("What is wrong", () => {
       }
       return undefined
     }
-    // One of two removals.
+    // The commit will cover only one of several proposals.
     const d = makeDaveClient(world, "4")
     const e = makeDaveClient(world, "5")
     d.enter()
@@ -167,7 +167,7 @@ describe("What is wrong", () => {
     assert.deepStrictEqual(world.violations(), ["dave-commit-incomplete"])
   })
 
-  it("is not held against a client whose messages a fault has changed", () => {
+  it("do not blame a client whose messages a fault has dropped", () => {
     const { a, b, world } = together(2)
     world.faults.add(({ op, point, userId }) =>
       point === "voice-out" && op === 27 && userId === a.userId ? { _tag: "Drop" } : undefined
@@ -180,7 +180,7 @@ describe("What is wrong", () => {
     assert.isAbove(world.counter("tampered:dave-commit-wrong-epoch"), 0)
   })
 
-  it("with any bytes whatsoever does no harm", () => {
+  it("leave the group working, whatever bytes a client sends", () => {
     const { a, b, world } = together(2)
     const random = Random.make(3)
     const commits: Array<Buffer> = []
@@ -207,7 +207,7 @@ describe("What is wrong", () => {
     assertTogether(world, 3, a, b, c, d)
   })
 
-  it("with a binary message is advice, as for a client without encryption", () => {
+  it("report unknown binary messages as advice", () => {
     const { a, world } = together(2)
     a.raw(Uint8Array.of(99, 1))
     a.raw(new Uint8Array(0))

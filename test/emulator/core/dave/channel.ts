@@ -1,5 +1,5 @@
 /**
- * A channel of the whole core with scripted members, who have names.
+ * A channel of the whole core with scripted members, which have names.
  */
 import { Result } from "effect"
 import * as Core from "../../../../src/emulator/core/Core.ts"
@@ -46,8 +46,8 @@ export const makeChannel = (options: { readonly seed?: number; readonly profile?
   const wait = (ms: number) => core.advance(now += ms)
 
   /**
-   * Lets each of the members say two packets that were never said before. Gives who of the present has heard whom, as
-   * "speaker>listener", in the order of joining, and checks that nobody has heard anything else.
+   * Lets each of these members send two new packets. Returns which of the members present have heard which, as
+   * "speaker>listener", in the order of joining, and throws if anybody has heard anything else.
    */
   const talk = (...speakers: ReadonlyArray<string>): Array<string> => {
     const heard: Array<string> = []
@@ -91,7 +91,7 @@ export const makeChannel = (options: { readonly seed?: number; readonly profile?
     wait,
     talk,
     everybody,
-    /** Every member's privacy code, once each. */
+    /** The privacy codes of all members, without duplicates. */
     codes: () => Array.from(new Set(Array.from(members.values(), (m) => m.participant.membership()?.privacyCode))),
     group: () => core.snapshot().daveGroups.find((group) => group.channelId === channelId),
     count: (name: string) => core.counters().get(name) ?? 0,

@@ -1,5 +1,5 @@
 /**
- * Key packages and commits with whatever is wrong with them, written with buffers alone.
+ * Key packages and commits, valid or with chosen mistakes, written with buffers alone.
  */
 import { createSign, generateKeyPairSync, type KeyObject } from "node:crypto"
 
@@ -47,7 +47,7 @@ export interface Wrong {
   readonly signer?: "other"
 }
 
-/** A key package that is right but for what is asked. The signatures are those of what stands in it. */
+/** A key package that is valid except for the given mistakes. The signatures match its content. */
 export const keyPackage = (user: string, wrong: Wrong = {}): Buffer => {
   const leaf = Buffer.concat([
     V(pair().point),
@@ -75,12 +75,12 @@ export const keyPackage = (user: string, wrong: Wrong = {}): Buffer => {
   return Buffer.concat([signed, V(sign(signer, "KeyPackageTBS", signed))])
 }
 
-/** A commit without path; its signature and tags are made up, because the server cannot check them. */
+/** A commit, by default without a path. Its signature and tags are made up, because the server cannot check them. */
 export const commit = (options: {
   readonly group: string
   readonly epoch: bigint
   readonly leaf: number
-  /** Each with its type byte. */
+  /** Each one starts with its type byte. */
   readonly proposals: ReadonlyArray<Uint8Array>
   readonly path?: Uint8Array
 }): Buffer =>
@@ -98,7 +98,7 @@ export const commit = (options: {
     V(Buffer.alloc(32, 3))
   ])
 
-/** The leaf of a path and no nodes, signed for its place. */
+/** A path that consists of a leaf without further nodes, signed for its position. */
 export const path = (options: {
   readonly group: string
   readonly leaf: number

@@ -1,13 +1,13 @@
 /**
- * The voice gateway's half of MLS, made by hand from node:crypto: external proposals, and just enough of a parser to take
- * the commit out of opcode 28. It knows nothing of the emulator's own group, so that a member is judged by a second one.
+ * The voice gateway's half of MLS, written with node:crypto alone: external proposals, and just enough of a parser to take
+ * the commit out of opcode 28. It shares nothing with the emulator's own group, so it checks a member independently.
  */
 import { createHash, generateKeyPairSync, sign } from "node:crypto"
 
 const concat = (...parts: ReadonlyArray<Uint8Array | ReadonlyArray<number>>): Uint8Array =>
   Uint8Array.from(parts.flatMap((part) => Array.from(part)))
 
-/** The variable length prefix of MLS (RFC 9000, 16) before the bytes themselves. */
+/** Bytes with the variable-length prefix of MLS (RFC 9000, 16). */
 export const vector = (bytes: Uint8Array): Uint8Array => {
   const { length } = bytes
   if (length < 0x40) return concat([length], bytes)
@@ -23,7 +23,7 @@ const uint = (value: number | bigint | string, bytes: number): Uint8Array => {
 
 const label = (text: string) => vector(Buffer.from(text))
 
-/** Reads MLS structures from the front. */
+/** Reads MLS structures from the beginning. */
 export const reader = (bytes: Uint8Array) => {
   let at = 0
   const byte = () => bytes[at++] ?? 0
@@ -54,7 +54,7 @@ export const splitCommit = (payload: Uint8Array) => {
     references.push(Buffer.from(proposals.block()).toString("hex"))
   }
   if (read.byte() === 1) {
-    // the leaf node of the committer, then the nodes of its path
+    // The committer's leaf node, then the nodes of its path.
     read.block()
     read.block()
     read.take(2)
@@ -77,7 +77,7 @@ export interface Proposal {
   readonly reference: string
 }
 
-/** An external sender with a key of its own. */
+/** An external sender with its own key. */
 export const make = (channelId: string) => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
   const point = publicKey.export({ format: "der", type: "spki" }).subarray(-65)

@@ -1,5 +1,5 @@
 /**
- * Clients with the engine that bots use, @snazzah/davey, wired as discord.js wires it.
+ * Clients with the MLS engine that bots use, @snazzah/davey, wired as discord.js wires it.
  */
 import { assert } from "@effect/vitest"
 import { DAVESession } from "@snazzah/davey"
@@ -9,7 +9,7 @@ import { channelId, field, makeClient, makeWorld, type World } from "../voice/ki
 
 type Wire = ReturnType<typeof makeClient>
 
-/** A server's message as it stands on the wire. */
+/** A server's message in its wire format. */
 export type Received =
   | { readonly op: number; readonly d: unknown; readonly seq: number | undefined }
   | { readonly op: number; readonly seq: number | undefined; readonly body: Buffer }
@@ -34,30 +34,30 @@ export interface DaveClient extends Wire {
   readonly max: number
   readonly session: () => DAVESession
   readonly hasSession: () => boolean
-  /** Everything that it has processed, in order. */
+  /** Every message that it has processed, in order. */
   readonly log: Array<Received>
   readonly errors: Array<string>
   readonly stale: Array<string>
-  /** The protocol version that it uses now. */
+  /** The protocol version that it currently uses. */
   readonly version: () => number
-  /** Takes the next message, if there is one. */
+  /** Processes the next message, if there is one. */
   readonly step: () => boolean
   readonly enter: (overrides?: Partial<VoiceGrant>) => void
   readonly sendKeyPackage: () => void
-  /** Whether a commit or Welcome has brought it into a group since it began. */
+  /** Whether a commit or Welcome has brought it into a group since it last started over. */
   readonly transitioned: () => boolean
-  /** Behaves as if the last commit or Welcome were of no use. */
+  /** Behaves as if the last commit or Welcome had been invalid. */
   readonly fail: () => void
   readonly code: () => string
   readonly ops: () => Array<number>
-  /** Connects again and resumes behind the last message that it has taken. */
+  /** Connects again and resumes after the last message that it has processed. */
   readonly comeBack: () => void
-  /** What becomes of a message before it is sent, and whether it is. */
+  /** Can change a binary message before it is sent, or suppress it with `undefined`. */
   intercept: (op: number, body: Buffer) => Buffer | undefined
   muteReady: boolean
 }
 
-/** A client of the voice gateway with version 1 of DAVE. */
+/** A voice gateway client that supports version 1 of DAVE. */
 export const makeDaveClient = (
   world: World,
   user: string,
@@ -113,7 +113,7 @@ export const makeDaveClient = (
     else if (!client.muteReady) wire.send(23, { transition_id: id })
   }
 
-  // What was on its way to a member that has given up belongs to the group before.
+  // Errors after it has reported an invalid commit concern messages of the former group.
   const failed = (error: unknown) => void (gaveUp ? stale : errors).push(String(error))
 
   const giveUp = (id: number) => {
@@ -229,14 +229,14 @@ export const makeDaveClient = (
   return client
 }
 
-/** Lets the clients take turns until nobody has anything left to read. */
+/** Lets the clients take turns until none of them has anything left to read. */
 export const settle = (...clients: ReadonlyArray<DaveClient>) => {
   for (let rounds = 0; clients.filter((client) => client.step()).length > 0; rounds++) {
     assert.isBelow(rounds, 500, "the clients keep each other busy")
   }
 }
 
-/** All of them are in one group at this epoch, and see the same privacy code. */
+/** Asserts that all of them are in one group at this epoch and have the same privacy code. */
 export const assertTogether = (world: World, epoch: number, ...clients: ReadonlyArray<DaveClient>) => {
   const [view] = world.half.groups()
   assert.isDefined(view)
@@ -270,10 +270,10 @@ export const together = (count: number, profile: Profile = today) => {
   return { world, a, b, c: c ?? b, members }
 }
 
-/** What a client has processed with this opcode. */
+/** The messages with this opcode that a client has processed. */
 export const messages = (client: DaveClient, op: number) => client.log.filter((message) => message.op === op)
 
-/** The bodies of its JSON messages with this opcode. */
+/** The bodies of the JSON messages with this opcode that a client has processed. */
 export const body = (client: DaveClient, op: number) =>
   messages(client, op).flatMap((message) => "d" in message ? [message.d] : [])
 

@@ -1,6 +1,6 @@
 /**
- * A channel with members and the hand-made server: the first who comes makes the group, everyone else is added to it, and
- * the first commit wins. It takes every member's word and judges nothing.
+ * A channel with members and the hand-written server: the first to join creates the group, everyone else is added to it,
+ * and the first commit wins. The server believes every member and checks nothing.
  */
 import type { CoreContext } from "../../../../src/emulator/core/CoreContext.ts"
 import * as Member from "../../../../src/emulator/core/dave/Member.ts"
@@ -77,7 +77,7 @@ export const makeRoom = () => {
 
   const present = () => leaves.flatMap((user) => user === undefined ? [] : [user])
 
-  /** Lets the members there commit to proposals. The commit of the first who sends one is announced. */
+  /** Lets the members present commit to proposals. The commit of the first member that sends one is announced. */
   const decide = (
     voters: ReadonlyArray<string>,
     proposals: ReadonlyArray<HandServer.Proposal>,
@@ -123,7 +123,7 @@ export const makeRoom = () => {
     return decide(voters, [hand.remove(epoch, leaves.indexOf(user))], { removed: [user], transition })
   }
 
-  /** What `to` gets of a frame that `from` sends. */
+  /** What `to` makes of a frame that `from` sends. */
   const pass = (from: string, to: string, frame: Uint8Array) => {
     const sent = of(from).member.encrypt(frame)
     return sent === undefined ? undefined : of(to).member.open(UserId.make(from), sent)

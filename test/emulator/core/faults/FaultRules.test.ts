@@ -26,7 +26,7 @@ const make = (when: FaultRules.When, what: FaultRules.What = "drop", userId: Use
 const dropped = { _tag: "Drop" } as const
 
 describe("FaultRules.make", () => {
-  it("fits by point, user and opcode, one or several", () => {
+  it("matches by point, user and opcode, with one value or several", () => {
     const { ask, hits } = make({ point: ["voice-out", "gateway-out"], op: [2, "READY"] })
     assert.deepStrictEqual(ask(subject("voice-out", 2)), dropped)
     assert.deepStrictEqual(ask(subject("gateway-out", "READY")), dropped)
@@ -38,7 +38,7 @@ describe("FaultRules.make", () => {
     assert.strictEqual(hits(), 2)
   })
 
-  it("fits requests by a pattern of their path", () => {
+  it("matches requests by a pattern of their path", () => {
     const { ask } = make({ point: "rest", op: ["POST /channels/:/messages", "GET /users/@me"] }, { status: 429 })
     const refused = { _tag: "Refuse", status: 429, retryAfterMs: 1_000 } as const
     assert.deepStrictEqual(ask(subject("rest", "POST /channels/123/messages")), refused)
@@ -48,12 +48,12 @@ describe("FaultRules.make", () => {
     assert.isUndefined(ask(subject("rest", "POST /channels/:")))
   })
 
-  it("fits what is nobody's only without a user", () => {
+  it("matches messages without a user only if the rule names no user", () => {
     const fault = FaultRules.make({ point: "voice-out" }, undefined, "drop", () => {})
     assert.deepStrictEqual(fault(subject("voice-out", 8, { userId: undefined }), Random.make(1)), dropped)
   })
 
-  it("counts from 1 what the other conditions fit", () => {
+  it("counts what the other conditions match, from 1", () => {
     const list = (when: Omit<FaultRules.When, "point" | "op">) => {
       const { ask } = make({ point: "voice-out", op: 2, ...when })
       const answers: Array<boolean> = []
@@ -72,7 +72,7 @@ describe("FaultRules.make", () => {
     assert.deepStrictEqual(list({ test: ({ index }) => index % 2 === 1, nth: 2 }), [4])
   })
 
-  it("rolls dice for a rate", () => {
+  it("applies a rate at random", () => {
     const { ask, hits } = make({ point: "datagram-in", rate: 0.25 })
     for (let i = 0; i < 4_000; i++) ask(subject("datagram-in", "rtp"))
     assert.isTrue(hits() > 850 && hits() < 1_150, `${hits()}`)
@@ -80,7 +80,7 @@ describe("FaultRules.make", () => {
     assert.isUndefined(never.ask(subject("datagram-in", "rtp")))
   })
 
-  it("says what becomes of it", () => {
+  it("returns the action of the rule", () => {
     const answer = (what: FaultRules.What) => make({ point: "rest" }, what).ask(subject("rest", "GET /gateway"))
     assert.deepStrictEqual(answer({ delayMs: 5 }), { _tag: "Delay", ms: 5 })
     assert.deepStrictEqual(answer({ duplicate: 2 }), { _tag: "Duplicate", copies: 2 })
@@ -93,7 +93,7 @@ describe("FaultRules.make", () => {
     assert.isTrue(late?._tag === "Delay" && late.ms > 100 && late.ms < 150)
   })
 
-  it("corrupts one bit of a copy, or makes text that is no JSON", () => {
+  it("corrupts one bit of a copy, or turns text into invalid JSON", () => {
     const bytes = Uint8Array.from({ length: 40 }, (_, i) => i)
     const spoilt = make({ point: "datagram-in" }, "corrupt").ask(subject("datagram-in", "rtp", { frame: bytes }))
     assert.deepStrictEqual(bytes[39], 39)
@@ -126,7 +126,7 @@ describe("FaultRules.makeDatagrams", () => {
     return (tag: string) => (counts.get(tag) ?? 0) / 2_000
   }
 
-  it("does nothing by default, and only to datagrams of the user in the direction", () => {
+  it("does nothing by default, and affects only datagrams of the user in the given direction", () => {
     assert.strictEqual(tally({})("none"), 1)
     assert.strictEqual(tally({ loss: 1 })("Drop"), 1)
     assert.strictEqual(tally({ loss: 1 }, "datagram-out")("Drop"), 1)
@@ -136,7 +136,7 @@ describe("FaultRules.makeDatagrams", () => {
     assert.strictEqual(tally({ loss: 1 }, "datagram-in", other)("none"), 1)
   })
 
-  it("does each of the things by its chance, and delays the rest", () => {
+  it("applies each fault with its probability, and delays the rest", () => {
     const share = tally({ loss: 0.2, corrupt: 0.2, duplicate: 0.2, reorder: 0.2, delayMs: 10 })
     const expected = [["Drop", 0.2], ["Replace", 0.16], ["Duplicate", 0.128], ["Hold", 0.1024], ["Delay", 0.4096]]
     for (const [tag, chance] of expected) assert.approximately(share(String(tag)), Number(chance), 0.04, String(tag))

@@ -5,12 +5,12 @@ import * as FaultSchedule from "../../../../src/emulator/core/faults/FaultSchedu
 const options = { seed: 1, users: ["ann", "bob"], meanIntervalMs: 1_000, durationMs: 600_000 }
 
 describe("FaultSchedule", () => {
-  it("draws the same from the same seed, and something else from another", () => {
+  it("draws the same schedule from the same seed, and a different one from another", () => {
     assert.deepStrictEqual(FaultSchedule.draw(options), FaultSchedule.draw(options))
     assert.notDeepEqual(FaultSchedule.draw(options), FaultSchedule.draw({ ...options, seed: 2 }))
   })
 
-  it("draws incidents in order, as often as asked for, for each user, of every kind that is not final", () => {
+  it("draws incidents in order at the given mean interval, for each user and of every kind that is not final", () => {
     const schedule = FaultSchedule.draw(options)
     assert.isTrue(schedule.length > 500 && schedule.length < 700, `${schedule.length}`)
     assert.deepStrictEqual(schedule.map(({ atMs }) => atMs), schedule.map(({ atMs }) => atMs).toSorted((a, b) => a - b))
@@ -20,7 +20,7 @@ describe("FaultSchedule", () => {
     assert.sameMembers([...new Set(schedule.map(({ incident }) => incident._tag))], wanted)
   })
 
-  it("draws only the kinds that are wanted, the final ones too", () => {
+  it("draws only the requested kinds, including the final ones", () => {
     for (const kind of FaultSchedule.kinds) {
       const drawn = FaultSchedule.draw({ ...options, users: "ann", durationMs: 20_000, kinds: [kind] })
       assert.isAbove(drawn.length, 5)
@@ -37,7 +37,7 @@ describe("FaultSchedule", () => {
     )
   })
 
-  it("is empty where there is nothing to draw from", () => {
+  it("is empty when there is nothing to draw from", () => {
     assert.deepStrictEqual(FaultSchedule.draw({ ...options, users: [] }), [])
     assert.deepStrictEqual(FaultSchedule.draw({ ...options, kinds: [] }), [])
     assert.deepStrictEqual(FaultSchedule.draw({ ...options, durationMs: 0 }), [])

@@ -33,7 +33,7 @@ const setup = () => {
 }
 
 describe("Faults", () => {
-  it("numbers requests by their route, as ids and tokens are never at an end", () => {
+  it("numbers requests by route, regardless of ids and tokens", () => {
     const { faults } = setup()
     const seen: Array<number> = []
     faults.add(({ index }) => void seen.push(index))
@@ -46,7 +46,7 @@ describe("Faults", () => {
     assert.deepStrictEqual(seen, [0, 1, 0, 1, 0])
   })
 
-  it("lets everything pass without a fault, and again after it was taken out", () => {
+  it("lets everything pass without a fault, and again once the fault is removed", () => {
     const { counted, faults, passed, send } = setup()
     send("a")
     const remove = faults.add(() => ({ _tag: "Drop" }))
@@ -58,7 +58,7 @@ describe("Faults", () => {
     assert.deepStrictEqual(counted, ["fault:gateway-in:Drop"])
   })
 
-  it("lets no message of a kind overtake another on its connection, whatever becomes of the fault", () => {
+  it("keeps messages of a kind in order on a connection, even after the fault is removed", () => {
     const { faults, passed, send, timers } = setup()
     let ms = 50
     const remove = faults.add(({ op }) => op === 1 ? { _tag: "Delay", ms } : undefined)
@@ -75,7 +75,7 @@ describe("Faults", () => {
     assert.deepStrictEqual(passed.slice(1), [[50, "first"], [50, "second"], [50, "third"], [50, "fourth"]])
   })
 
-  it("lets no message overtake another that is due at the same time", () => {
+  it("keeps messages in order that are due at the same time", () => {
     const { faults, passed, send, timers } = setup()
     const through = (frame: string, connection: ConnectionId, then: () => void = () => {}) =>
       faults.through("gateway-in", { userId: undefined, op: 1, frame, connection }, (out) => {
@@ -92,7 +92,7 @@ describe("Faults", () => {
     assert.deepStrictEqual(passed.slice(1).map(([, frame]) => frame), ["first", "second", "because of the first"])
   })
 
-  it("delays on the clock and copies lent bytes", () => {
+  it("delays on the clock and copies borrowed bytes", () => {
     const { faults, passed, send, timers } = setup()
     faults.add((subject) => subject.op === 1 ? { _tag: "Delay", ms: 50 } : undefined)
     const bytes = Uint8Array.of(1, 2)
@@ -105,7 +105,7 @@ describe("Faults", () => {
     assert.deepStrictEqual(passed[1], [50, Uint8Array.of(1, 2)])
   })
 
-  it("repeats with bytes of their own, replaces", () => {
+  it("duplicates with separate copies, and replaces", () => {
     const { faults, passed, send } = setup()
     const remove = faults.add(() => ({ _tag: "Duplicate", copies: 2 }))
     send(Uint8Array.of(7))
@@ -117,7 +117,7 @@ describe("Faults", () => {
     assert.deepStrictEqual(passed[3], [0, "other"])
   })
 
-  it("closes and terminates the connection instead of passing", () => {
+  it("closes or terminates the connection instead of passing the message on", () => {
     const { emitted, ended, faults, passed, send } = setup()
     faults.add((subject) => subject.op === 1 ? { _tag: "Close", code: 4000, reason: "why" } : { _tag: "Terminate" })
     send("a", 1)
@@ -130,7 +130,7 @@ describe("Faults", () => {
     assert.deepStrictEqual(ended, [9, 9])
   })
 
-  it("closes and terminates after the subject has passed, if that is wanted", () => {
+  it("closes or terminates the connection after the message has passed, with `at: \"after\"`", () => {
     const { codes, emitted, ended, faults, passed, send } = setup()
     faults.add((subject) =>
       subject.op === 1
@@ -146,7 +146,7 @@ describe("Faults", () => {
     assert.deepStrictEqual(codes, [4000, 1006])
   })
 
-  it("holds back until others of the kind have passed, or for a time", () => {
+  it("holds a message until others of its kind have passed, or for a time limit", () => {
     const { faults, passed, send, timers } = setup()
     const remove = faults.add(({ frame }) =>
       typeof frame === "string" ? undefined : { _tag: "Hold", behind: 2, ms: 100 }
@@ -173,7 +173,7 @@ describe("Faults", () => {
     assert.deepStrictEqual(passed.slice(6), [[300, "late"]])
   })
 
-  it("numbers by user and opcode, and asks all in order", () => {
+  it("numbers messages by user and opcode, and asks all faults in order", () => {
     const { faults, send } = setup()
     const seen: Array<string> = []
     const note: Fault = (subject) => {
@@ -200,7 +200,7 @@ describe("Faults", () => {
     ])
   })
 
-  it("adds up delays, and does the first of all else when they are over", () => {
+  it("adds up delays, and then applies the first other action", () => {
     const { faults, passed, send, timers } = setup()
     const remove = [
       faults.add(({ op }) => op === 1 ? { _tag: "Delay", ms: 30 } : undefined),

@@ -3,7 +3,7 @@ import * as Harness from "../Harness.ts"
 import { resume } from "../Harness.ts"
 
 describe("GatewayAdmission identify", () => {
-  it("limits Identify, when the profile says so", () => {
+  it("limits the rate of Identify when the profile says so", () => {
     const h = Harness.make({ profile: { identifyIntervalMs: 5000 } })
     h.login()
     const early = h.connect()
@@ -17,7 +17,7 @@ describe("GatewayAdmission identify", () => {
 })
 
 describe("GatewayAdmission resume", () => {
-  it("refuses unknown sessions and those of others; the connection can identify", () => {
+  it("refuses unknown sessions and sessions of other users, after which the client can identify", () => {
     const h = Harness.make()
     const first = h.login()
     const stranger = h.core.createUser({ name: "stranger" })
@@ -32,7 +32,7 @@ describe("GatewayAdmission resume", () => {
     assert.strictEqual(third.closeCode(), 4004)
   })
 
-  it("4007 for a sequence of the future, Invalid Session when the replay is gone", () => {
+  it("closes with 4007 for a future sequence, and sends Invalid Session if messages to replay are gone", () => {
     const h = Harness.make({ profile: { gatewayReplayLimit: 2 } })
     const first = h.login()
     first.disconnect(1006)

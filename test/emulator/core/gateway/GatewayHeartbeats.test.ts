@@ -4,7 +4,7 @@ import * as Harness from "../Harness.ts"
 import { heartbeat, lastSeq } from "../Harness.ts"
 
 describe("GatewayHeartbeats", () => {
-  it("acknowledges, advises against late ones and closes without any", () => {
+  it("acknowledges heartbeats, reports late ones as advice, and closes when they are missing", () => {
     const h = Harness.make()
     const client = h.login()
     const interval = today.gatewayHeartbeatIntervalMs
@@ -25,7 +25,7 @@ describe("GatewayHeartbeats", () => {
     assert.deepStrictEqual(h.core.snapshot().gatewaySessions, [])
   })
 
-  it("asks for one on request, and for a reconnect", () => {
+  it("can request a heartbeat or a reconnect", () => {
     const h = Harness.make()
     const client = h.login()
     assert.isTrue(h.core.requestHeartbeat(h.bot.id))

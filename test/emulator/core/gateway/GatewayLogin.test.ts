@@ -6,7 +6,7 @@ const one = "1" as UserId
 const two = "2" as UserId
 
 describe("GatewayLogin budget", () => {
-  it("gives each bot 1000 in 24 hours", () => {
+  it("grants each bot 1000 logins in 24 hours", () => {
     let now = 10
     const budget = GatewayLogin.makeBudget(() => now, 0, 1)
     for (let i = 0; i < 1000; i++) assert.strictEqual(budget.spend(one, 0), "granted")
@@ -20,7 +20,7 @@ describe("GatewayLogin budget", () => {
     assert.strictEqual(budget.spend(one, 0), "granted")
   })
 
-  it("keeps them apart from the last one that was granted, each bot for itself", () => {
+  it("requires an interval since the last granted login, separately for each bot and shard bucket", () => {
     let now = 100_000
     const budget = GatewayLogin.makeBudget(() => now, 5000, 2)
     const spend = (at: number, userId = one, shard = 0) => {

@@ -4,7 +4,7 @@ import * as Harness from "../Harness.ts"
 import { heartbeat, lastSeq, resume } from "../Harness.ts"
 
 describe("GatewayRoster", () => {
-  it("replays what was missed, then RESUMED; voice stays", () => {
+  it("replays missed events followed by RESUMED, while voice continues", () => {
     const h = Harness.make()
     const first = h.login()
     h.join(first, h.lobby)
@@ -37,19 +37,19 @@ describe("GatewayRoster", () => {
     assert.deepStrictEqual(h.core.verdicts(), [])
   })
 
-  it("takes a session over from a connection that still stands", () => {
+  it("lets a resume take over a session whose connection is still open", () => {
     const h = Harness.make()
     const first = h.login()
     const second = h.connect()
     second.send(resume(h.bot.token, first, lastSeq(first)))
     assert.strictEqual(first.closeCode(), 4000)
     assert.strictEqual(second.events("RESUMED").length, 1)
-    // The old connection's end is not the session's.
+    // The end of the old connection does not end the session.
     first.disconnect(1000)
     assert.strictEqual(h.core.snapshot().gatewaySessions.length, 1)
   })
 
-  it("leaves the connection of a session that has ended unidentified", () => {
+  it("requires a new Identify on a connection whose session has ended", () => {
     const h = Harness.make({ profile: { gatewayReplayLimit: 1 } })
     const first = h.login()
     h.connect().send(resume(h.bot.token, first, 0))
@@ -59,7 +59,7 @@ describe("GatewayRoster", () => {
     assert.deepStrictEqual(h.core.snapshot().voiceStates, [])
   })
 
-  it("ends the session at 1000 and 1001 at once, otherwise after the window, and voice with it", () => {
+  it("ends a session and its voice state at once for 1000 and 1001, otherwise after the resume window", () => {
     for (const code of [1000, 1001]) {
       const h = Harness.make()
       const client = h.login()
@@ -81,7 +81,7 @@ describe("GatewayRoster", () => {
     assert.deepStrictEqual(Harness.names(again.take()), ["op10", "op9"])
   })
 
-  it("drops a session on request without a null state for it, suspends it for a resume", () => {
+  it("drops a session without sending it a null state, and suspends a session so that it can resume", () => {
     const h = Harness.make()
     const client = h.login()
     const watcher = h.login({ token: h.core.createUser({ name: "watcher" }).token })

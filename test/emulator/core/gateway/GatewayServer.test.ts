@@ -6,7 +6,7 @@ import * as Harness from "../Harness.ts"
 import { heartbeat } from "../Harness.ts"
 
 describe("GatewayServer login", () => {
-  it("says Hello, then READY and the guilds with their channels and occupants", () => {
+  it("sends Hello, then READY and the guilds with their channels and voice states", () => {
     const h = Harness.make()
     h.core.setGatewayUrl("ws://127.0.0.1:9")
     const guest = h.core.createUser({ name: "guest" })
@@ -31,7 +31,7 @@ describe("GatewayServer login", () => {
     assert.deepStrictEqual(h.core.verdicts(), [])
   })
 
-  it("sends no guilds without the intent, and tells of new guilds and channels with it", () => {
+  it("sends no guilds without the intent, and announces new guilds and channels with it", () => {
     const h = Harness.make()
     const blind = h.login({ intents: Intents.GuildVoiceStates })
     const client = h.login()
@@ -43,7 +43,7 @@ describe("GatewayServer login", () => {
     assert.deepStrictEqual(blind.take(), [])
   })
 
-  it("shows a shard only its guilds", () => {
+  it("shows each shard only its own guilds", () => {
     const h = Harness.make()
     for (let i = 0; i < 6; i++) h.core.createGuild({ name: `guild ${i}` })
     const seen = [0, 1].map((id) => {
@@ -59,7 +59,7 @@ describe("GatewayServer login", () => {
     assert.strictEqual(wrong.closeCode(), 4010)
   })
 
-  it("speaks zlib-stream and zstd-stream, and refuses other encodings and versions", () => {
+  it("supports zlib-stream and zstd-stream, and refuses other encodings, compressions and versions", () => {
     const greeting = (compress: string) => {
       const h = Harness.make()
       const client = h.connect(`v=10&encoding=json&compress=${compress}`)
@@ -82,7 +82,7 @@ describe("GatewayServer login", () => {
     assert.isUndefined(h.connect("").closeCode())
   })
 
-  it("speaks the version that the client has named, and says so in READY", () => {
+  it("uses the version that the client names, and repeats it in READY", () => {
     for (const [search, version] of [["v=9", 9], ["v=10", 10], ["", 10]] as const) {
       const h = Harness.make()
       const client = h.connect(search)
@@ -91,7 +91,7 @@ describe("GatewayServer login", () => {
     }
   })
 
-  it("compresses what is long for a client whose Identify asks for it", () => {
+  it("compresses long payloads for a client whose Identify asks for it", () => {
     const h = Harness.make()
     const client = h.connect("v=10&encoding=json")
     client.send({ op: 2, d: { ...Harness.identify(h.bot.token).d, compress: true } })
@@ -121,7 +121,7 @@ describe("GatewayServer login", () => {
     const members = chunk?.["members"]
     assert.isTrue(Array.isArray(members) && members.length === 1)
     if (Array.isArray(members)) assert.deepInclude(members[0].user, { id: guest.id })
-    // clients in Python write ids as integers, longer than a number of ours can be
+    // Python clients write ids as integers, which are too long for a JavaScript number.
     client.sendRaw(`{"op":8,"d":{"guild_id":${h.guildId},"user_ids":[${guest.id}],"limit":0}}`)
     const asked = client.events("GUILD_MEMBERS_CHUNK").at(-1)?.["members"]
     assert.isTrue(Array.isArray(asked) && asked.length === 1)
@@ -144,14 +144,14 @@ describe("GatewayServer close codes", () => {
     return [client.closeCode(), ...h.violations()]
   }
 
-  it("4001 unknown opcode", () => {
+  it("closes with 4001 for an unknown opcode", () => {
     assert.deepStrictEqual(
       closing((client) => client.send({ op: 99, d: null }), { loggedIn: true }),
       [4001, "unknown-opcode"]
     )
   })
 
-  it("4002 bad JSON, bad shape, too long, bytes that are no text", () => {
+  it("closes with 4002 for invalid JSON, an invalid shape, a message that is too long, and binary data", () => {
     assert.deepStrictEqual(closing((client) => client.sendRaw("{")), [4002, "malformed"])
     assert.deepStrictEqual(closing((client) => client.sendRaw(Uint8Array.of(131, 116, 255))), [4002, "malformed"])
     assert.deepStrictEqual(
@@ -165,7 +165,7 @@ describe("GatewayServer close codes", () => {
     assert.deepStrictEqual(closing((client) => client.send({ op: 1, d: null, x: "a".repeat(4000) })), [undefined])
   })
 
-  it("4003 before Identify, 4005 twice", () => {
+  it("closes with 4003 before Identify, and with 4005 for a second one", () => {
     assert.deepStrictEqual(closing((client, h) => h.join(client, h.lobby)), [4003, "wrong-order"])
     assert.deepStrictEqual(
       closing((client, h) => client.send(Harness.identify(h.bot.token)), { loggedIn: true }),
@@ -173,7 +173,7 @@ describe("GatewayServer close codes", () => {
     )
   })
 
-  it("4004 wrong token; nothing else is said", () => {
+  it("closes with 4004 for a wrong token, without any other message", () => {
     const h = Harness.make()
     const client = h.connect()
     client.take()
@@ -184,7 +184,7 @@ describe("GatewayServer close codes", () => {
     assert.notInclude(JSON.stringify(h.core.verdicts()), "wrong")
   })
 
-  it("4008 beyond 120 messages in 60 s, heartbeats too", () => {
+  it("closes with 4008 after more than 120 messages in 60 s, heartbeats included", () => {
     const h = Harness.make()
     const client = h.login()
     for (let i = 0; i < 119; i++) client.send(heartbeat)
@@ -203,7 +203,7 @@ describe("GatewayServer close codes", () => {
     assert.strictEqual(patient.closeCode(), 4008)
   })
 
-  it("4013 unknown intents, 4014 privileged ones that were not enabled", () => {
+  it("closes with 4013 for unknown intents, and with 4014 for privileged ones that are not enabled", () => {
     assert.deepStrictEqual(
       closing((client, h) => client.send(Harness.identify(h.bot.token, 1 << 17))),
       [4013, "invalid-intents"]

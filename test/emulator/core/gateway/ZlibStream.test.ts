@@ -3,7 +3,7 @@ import { constants, inflateSync } from "node:zlib"
 import * as ZlibStream from "../../../../src/emulator/core/gateway/ZlibStream.ts"
 
 describe("ZlibStream", () => {
-  it("is one zlib stream, each message ended by the flush marker", () => {
+  it("writes one zlib stream in which each message ends with the flush marker", () => {
     const write = ZlibStream.make()
     const texts = ["{}", "", "ä".repeat(100_000), "last"]
     const chunks = texts.map(write)
@@ -14,7 +14,7 @@ describe("ZlibStream", () => {
     assert.strictEqual(inflated, texts.join(""))
   })
 
-  it("is a whole zlib stream for a single message, checksum and all", () => {
+  it("writes a complete zlib stream with checksum for a single message", () => {
     for (const text of ["", "{}", "ä".repeat(100_000)]) {
       assert.strictEqual(inflateSync(ZlibStream.whole(text)).toString("utf8"), text)
     }

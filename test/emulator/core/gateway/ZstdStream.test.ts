@@ -6,7 +6,7 @@ const decompress = (chunks: ReadonlyArray<Uint8Array>) =>
   zstdDecompressSync(Buffer.concat(chunks), { finishFlush: constants.ZSTD_e_flush }).toString("utf8")
 
 describe("ZstdStream", () => {
-  it("is one frame, in which each message is complete as soon as it has come", () => {
+  it("writes one frame in which each message can be read as soon as it arrives", () => {
     const write = ZstdStream.make()
     const texts = ["{}", "", "ä".repeat(100_000), "x".repeat(128 * 1024), "last"]
     const chunks = texts.map(write)

@@ -3,7 +3,7 @@ import { ChannelId } from "../../../../src/protocol/Identifier.ts"
 import * as Harness from "../Harness.ts"
 
 describe("Administration", () => {
-  it("shows what is made to those who are members, and gives what has the id already", () => {
+  it("announces new guilds and channels to members, and returns the existing guild for an id that is in use", () => {
     const h = Harness.make()
     const client = h.login()
     client.take()
@@ -15,7 +15,7 @@ describe("Administration", () => {
     assert.deepInclude(made, { name: "stage", guildId: guild, e2ee: "never", userLimit: 0 })
   })
 
-  it("denies what is in a channel, and allows it again", () => {
+  it("denies permissions in a channel, and allows them again", () => {
     const h = Harness.make()
     const client = h.login()
     client.take()

@@ -4,7 +4,7 @@ import * as Harness from "../Harness.ts"
 
 const all = Intents.Guilds | Intents.GuildVoiceStates | Intents.GuildMembers
 
-/** A bot in voice, and another that watches. */
+/** A bot in voice, and another bot that watches. */
 const setup = () => {
   const h = Harness.make()
   const watcher = h.core.createUser({ name: "watcher", bot: true, privilegedIntents: true })
@@ -18,7 +18,7 @@ const setup = () => {
 }
 
 describe("Memberships", () => {
-  it("removeFromGuild: close 4014 and GUILD_DELETE, and the others are told", () => {
+  it("removeFromGuild: sends close 4014 and GUILD_DELETE, and tells the other members", () => {
     const { client, h, other } = setup()
     assert.isTrue(h.core.removeFromGuild(h.bot.id, h.guildId))
     assert.deepStrictEqual(h.revocations().map(({ code }) => code), [4014])
@@ -27,7 +27,7 @@ describe("Memberships", () => {
     assert.deepStrictEqual(Harness.names(other.take()), ["VOICE_STATE_UPDATE", "GUILD_MEMBER_REMOVE"])
     assert.deepInclude(other.events("VOICE_STATE_UPDATE").at(-1), { user_id: h.bot.id, channel_id: null })
     assert.deepInclude(other.events("GUILD_MEMBER_REMOVE").at(-1), { guild_id: h.guildId })
-    // nothing of the guild comes any more, and nothing is answered
+    // The bot receives nothing from the guild any more, and its requests are not answered.
     h.join(client, h.lobby)
     h.core.createChannel({ guildId: h.guildId, name: "new" })
     assert.deepStrictEqual(client.take(), [])
@@ -36,7 +36,7 @@ describe("Memberships", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("addToGuild: GUILD_CREATE for the member alone, and it can join again", () => {
+  it("addToGuild: sends GUILD_CREATE to the new member only, which can then join voice again", () => {
     const { client, h, other } = setup()
     assert.isFalse(h.core.addToGuild(h.bot.id))
     h.core.removeFromGuild(h.bot.id)
@@ -47,11 +47,11 @@ describe("Memberships", () => {
     assert.deepStrictEqual(Harness.names(other.take()), ["GUILD_MEMBER_ADD"])
     h.join(client, h.lobby)
     assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"])
-    // coming back after being removed is no fault of the client
+    // Joining after having been removed is not the client's fault.
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("setNick: GUILD_MEMBER_UPDATE for the member and for those with the intent, and voice states have it", () => {
+  it("setNick: sends GUILD_MEMBER_UPDATE to the member and to bots with the intent, and shows in voice states", () => {
     const { client, h, other } = setup()
     const guest = h.core.createUser({ name: "guest" })
     assert.deepInclude(other.events("GUILD_MEMBER_ADD").at(-1), { guild_id: h.guildId })
@@ -70,7 +70,7 @@ describe("Memberships", () => {
     assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1)?.["member"], { nick: "DJ" })
     h.core.setNick(h.bot.id, undefined)
     assert.deepInclude(client.events("GUILD_MEMBER_UPDATE").at(-1), { nick: null })
-    // who is no member, and what cannot be reached
+    // A user that is not a member, and a guild with an outage.
     h.core.removeFromGuild(guest.id)
     assert.isFalse(h.core.setNick(guest.id, "nobody"))
     h.core.setAvailable(h.guildId, false)
@@ -79,7 +79,7 @@ describe("Memberships", () => {
     assert.deepStrictEqual(client.take(), [])
   })
 
-  it("setAvailable: nothing in between, voice stays, and GUILD_CREATE says where all are", () => {
+  it("setAvailable: sends nothing during an outage, keeps voice, and then shows the voice states in GUILD_CREATE", () => {
     const { client, h, other } = setup()
     assert.isFalse(h.core.setAvailable(h.guildId, true))
     assert.isTrue(h.core.setAvailable(h.guildId, false))
@@ -91,7 +91,7 @@ describe("Memberships", () => {
     h.core.moveServer(h.lobby)
     assert.deepStrictEqual(client.take(), [])
     assert.strictEqual(h.core.counters().get("voice-state-ignored:outage"), 1)
-    // who logs in meanwhile knows that there is a guild, and that it cannot be reached
+    // A bot that logs in meanwhile learns that the guild exists and is unavailable.
     const late = h.login()
     assert.deepInclude(late.events("READY").at(-1), { guilds: [{ id: h.guildId, unavailable: true }] })
     assert.deepStrictEqual(late.events("GUILD_CREATE"), [])

@@ -9,7 +9,7 @@ const read = (data: Uint8Array) => {
 }
 
 describe("SoundFile", () => {
-  it("knows Ogg and MP3 by what is in them, and nothing else", () => {
+  it("recognizes Ogg and MP3 by their content, and nothing else", () => {
     assert.strictEqual(read(readFileSync(new URL("../../../../examples/song.ogg", import.meta.url))), "audio/ogg")
     assert.strictEqual(read(Sounds.ogg(1)), "audio/ogg")
     assert.strictEqual(read(Sounds.vorbis(1)), "audio/ogg")
@@ -22,12 +22,12 @@ describe("SoundFile", () => {
     assert.deepStrictEqual(SoundFile.read(data), { contentType: "audio/ogg", data: new Uint8Array(data) })
   })
 
-  it("takes what lasts 5.2 seconds, and no more", () => {
+  it("accepts sounds of at most 5.2 seconds", () => {
     assert.strictEqual(read(Sounds.ogg(5.2)), "audio/ogg")
     assert.strictEqual(read(Sounds.ogg(5.21)), "too-long")
     assert.strictEqual(read(Sounds.vorbis(5.2)), "audio/ogg")
     assert.strictEqual(read(Sounds.vorbis(5.21, 8_000)), "too-long")
-    // 199 frames of 1152 samples, 26 ms each
+    // 199 frames of 1152 samples, 26 ms each.
     assert.strictEqual(read(Sounds.mp3(199)), "audio/mpeg")
     assert.strictEqual(read(Sounds.mp3(200)), "too-long")
     assert.strictEqual(read(Sounds.mp3(199, { tag: 300, table: "Xing" })), "audio/mpeg")
@@ -35,7 +35,7 @@ describe("SoundFile", () => {
     assert.strictEqual(read(Sounds.mp3(200, { isLower: true })), "too-long")
   })
 
-  it("takes nothing without a duration", () => {
+  it("refuses files without a duration", () => {
     assert.strictEqual(read(Sounds.ogg(0)), "no-duration")
     assert.strictEqual(read(Sounds.vorbis(1, 0)), "no-duration")
     assert.strictEqual(read(Sounds.ogg(1).subarray(0, 27)), "no-duration")
@@ -44,7 +44,7 @@ describe("SoundFile", () => {
     assert.strictEqual(read(Sounds.mp3(1, { tag: 500 }).subarray(0, 100)), "no-duration")
   })
 
-  it("takes 512 KiB, and no more", () => {
+  it("accepts files of at most 512 KiB", () => {
     const largest = Sounds.ogg(1, 500_000)
     const file = Buffer.concat([largest, new Uint8Array(SoundFile.most.bytes - largest.length)])
     assert.strictEqual(read(file), "audio/ogg")

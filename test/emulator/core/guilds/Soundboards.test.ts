@@ -4,8 +4,8 @@ import { GuildId } from "../../../../src/protocol/Identifier.ts"
 import * as Harness from "../Harness.ts"
 import * as Sounds from "../sounds.ts"
 
-describe("sounds of who administers a guild", () => {
-  it("are there as those of bots, and the owner's", () => {
+describe("sounds that a test creates", () => {
+  it("are announced like those of bots, with the owner as their creator", () => {
     const h = Harness.make()
     const client = h.login({ intents: Intents.GuildExpressions })
     const made = h.core.createSound(h.guildId, { name: "yay", data: Sounds.mp3(10), emoji: "🎉", volume: 0 })
@@ -19,7 +19,7 @@ describe("sounds of who administers a guild", () => {
     assert.strictEqual(h.core.rest(file).status, 200)
   })
 
-  it("have the limits of all", () => {
+  it("have the same limits as all sounds", () => {
     const h = Harness.make()
     const problemOf = (made: Parameters<typeof h.core.createSound>[1]) => {
       const sound = h.core.createSound(h.guildId, made)

@@ -34,7 +34,7 @@ const list = (json: Json | undefined, field: string) => (json?.[field] ?? []) as
 const codes = (answers: ReadonlyArray<{ readonly json: Json }>) => answers.map(({ json }) => json["code"])
 
 describe("a thread", () => {
-  it("tells who sees it what it is, and the channel that it is there", () => {
+  it("is announced to users who see it, and its channel gets a message about it", () => {
     const { call, h, login, start, text } = setup()
     const client = login()
     const id = start()
@@ -51,7 +51,7 @@ describe("a thread", () => {
     assert.notInclude(JSON.stringify(channels), `"${id}"`)
   })
 
-  it("is shown with its guild while it is not in the archive", () => {
+  it("is listed in its guild unless it is archived", () => {
     const { call, h, login, start } = setup()
     const [open, old] = [start({ name: "open", type: 11 }), start({ name: "old", type: 11 })]
     assert.strictEqual(call("PATCH", `/channels/${old}`, { archived: true }).status, 200)
@@ -62,7 +62,7 @@ describe("a thread", () => {
     assert.deepStrictEqual(threads.map(({ id }) => id), [open])
   })
 
-  it("goes into the archive when nothing has happened for so long, and comes out when somebody writes", () => {
+  it("is archived after a time without activity, and reopened by a new message", () => {
     const { guest, h, login, start } = setup()
     const client = login()
     const id = start({ name: "log", type: 11, auto_archive_duration: 60 })
@@ -87,7 +87,7 @@ describe("a thread", () => {
     assert.deepStrictEqual(events(), ["THREAD_UPDATE", "THREAD_MEMBER_UPDATE", "MESSAGE_CREATE"])
   })
 
-  it("takes nothing in the archive but that it comes out, and from moderators alone where it is locked", () => {
+  it("in the archive can only be reopened, and only by moderators if it is locked", () => {
     const { asGuest, call, guest, h, start, text } = setup()
     const moderator = h.core.createUser({ name: "moderator", moderator: true })
     const id = start()
@@ -121,7 +121,7 @@ describe("a thread", () => {
     assert.strictEqual(call("GET", `/channels/${text}`).status, 200)
   })
 
-  it("is started once from a message, which says so, in text channels alone, with a name", () => {
+  it("starts once from a message, which is flagged, needs a name, and exists in text channels only", () => {
     const { call, h, login, text } = setup()
     const client = login()
     const { json: message } = call("POST", `/channels/${text}/messages`, { content: "la" })
@@ -152,7 +152,7 @@ describe("a thread", () => {
     )
   })
 
-  it("goes by what is said of its channel, and SEND_MESSAGES_IN_THREADS", () => {
+  it("follows the permissions of its channel and SEND_MESSAGES_IN_THREADS", () => {
     const { call, h, start, text } = setup()
     const id = start()
     h.core.deny({ userId: h.bot.id, channelId: text, send: true })
@@ -177,7 +177,7 @@ describe("a thread", () => {
     assert.strictEqual(call("GET", `/channels/${id}`).json["code"], 50001)
   })
 
-  it("is shown to who comes to see its channel", () => {
+  it("is sent with its members to users who gain access to its channel", () => {
     const { h, login, start, text } = setup()
     const id = start()
     const client = login()
@@ -193,7 +193,7 @@ describe("a thread", () => {
     assert.lengthOf(client.events("THREAD_LIST_SYNC"), 1)
   })
 
-  it("is shown to who comes to see its channel, whenever it was started", () => {
+  it("is sent to users who gain access to its channel, whenever it was started", () => {
     const { asGuest, h, login, text } = setup()
     const client = login(Intents.Guilds)
     const hide = (view: boolean) => h.core.deny({ userId: h.bot.id, channelId: text, view })
@@ -211,7 +211,7 @@ describe("a thread", () => {
     assert.strictEqual(shown(), 2)
   })
 
-  it("that is private is for those who are in it, whom it names among them", () => {
+  it("can be private to its members, who are added by mentions as well", () => {
     const { asGuest, call, guest, h, login, start } = setup()
     const client = login(Intents.Guilds)
     const id = start({ name: "log", invitable: false })
@@ -228,7 +228,7 @@ describe("a thread", () => {
     assert.strictEqual(call("DELETE", `${path}/thread-members/${other.id}`).status, 204)
     assert.strictEqual(call("GET", `${path}/thread-members/${other.id}`).json["code"], 10007)
     assert.strictEqual(call("GET", `${path}/thread-members/@me`).json["user_id"], h.bot.id)
-    // without the intent for members it hears of itself alone
+    // Without the intent for members, the bot is told only about itself.
     assert.lengthOf(client.events("THREAD_MEMBERS_UPDATE"), 1)
     assert.strictEqual(call("GET", `${path}/thread-members`).json["code"], 50001)
     assert.lengthOf(asGuest("GET", `${path}/thread-members`).json as unknown as ReadonlyArray<Json>, 2)
@@ -236,7 +236,7 @@ describe("a thread", () => {
     assert.strictEqual(call("GET", `${path}/thread-members/${guest.id}`).json["code"], 10007)
   })
 
-  it("is deleted as one, whoever does it, and told to those alone who saw it", () => {
+  it("is deleted as a thread, which is announced only to users who saw it", () => {
     const { guest, h, login, start } = setup()
     const client = login(Intents.Guilds)
     const watcher = h.login({ token: guest.token, intents: Intents.Guilds })
@@ -252,7 +252,7 @@ describe("a thread", () => {
     assert.deepStrictEqual(Harness.names(watcher.take()).filter((name) => name !== "op11"), [])
   })
 
-  it("has no overwrites of its own", () => {
+  it("has no permission overwrites of its own", () => {
     const { guest, h, start } = setup()
     const id = start({ name: "log" })
     const watcher = h.login({ token: guest.token, intents: Intents.Guilds })
@@ -260,7 +260,7 @@ describe("a thread", () => {
     assert.deepStrictEqual(watcher.take(), [])
   })
 
-  it("that is private takes no bot in for its answer to a command", () => {
+  it("that is private does not add a bot that answers a command there", () => {
     const { asGuest, call, guest, h, login, text } = setup()
     const client = login(Intents.Guilds)
     const id = String(asGuest("POST", `/channels/${text}/threads`, { name: "log" }).json["id"]) as ChannelId
@@ -276,7 +276,7 @@ describe("a thread", () => {
     assert.strictEqual(asGuest("GET", `/channels/${id}`).json["member_count"], 1)
   })
 
-  it("is found in the archive", () => {
+  it("is listed in the archive", () => {
     const { asGuest, call, h, start, text } = setup(true)
     const ids = ["one", "two"].map((name) => start({ name, type: 11 }))
     const hidden = start({ name: "hidden" })
@@ -297,7 +297,7 @@ describe("a thread", () => {
     assert.deepStrictEqual(list("users/@me/threads/archived/private", "", asGuest), [[], false])
   })
 
-  it("is found page by page, though several went there in one millisecond", () => {
+  it("is listed in pages of the archive, even if several were archived in the same millisecond", () => {
     const { call, h, start, text } = setup()
     h.core.advance(1_000.5)
     const names = ["one", "two", "three", "four", "five"]
@@ -316,7 +316,7 @@ describe("a thread", () => {
     assert.deepStrictEqual(found, names.toReversed())
   })
 
-  it("is gone with its channel, and known by its name until then", () => {
+  it("is deleted with its channel, and listed by name until then", () => {
     const { call, h, start, text } = setup(true)
     const id = start()
     const found = () => h.core.snapshot().channels.find((one) => one.id === id)

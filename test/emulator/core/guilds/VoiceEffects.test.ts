@@ -27,7 +27,7 @@ const setup = () => {
   return { h, client, call, send, codeOf, effects, yay }
 }
 
-/** Denies everybody something in the lobby, by its bit. */
+/** Denies everyone a permission in the lobby, given by its bit. */
 const deny = (h: Harness.Harness, bit: bigint) => {
   const owner = h.core.ownerOf(h.guildId)
   const path = `/channels/${h.lobby}/permissions/${h.guildId}`
@@ -36,7 +36,7 @@ const deny = (h: Harness.Harness, bit: bigint) => {
 }
 
 describe("sounds that bots send", () => {
-  it("are told to all who are in the channel, and to the sender", () => {
+  it("are announced to the sender and to everybody in the channel", () => {
     const { client, effects, h, send, yay } = setup()
     const [there, elsewhere, deafToIt] = ["there", "elsewhere", "deaf to it"].map((name) => {
       const { token } = h.core.createUser({ name, bot: true })
@@ -64,7 +64,7 @@ describe("sounds that bots send", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("need their sender to be there", () => {
+  it("require the sender to be in the channel", () => {
     const { client, effects, h, codeOf, send } = setup()
     h.join(client, h.other)
     assert.deepStrictEqual(send({ sound_id: "1" }), {
@@ -76,7 +76,7 @@ describe("sounds that bots send", () => {
     assert.deepStrictEqual(effects, [])
   })
 
-  it("need their sender to hear, and not to be silenced by somebody else", () => {
+  it("require a sender who is not deafened, and not muted by a moderator", () => {
     const { client, codeOf, h, send } = setup()
     const silenced = {
       status: 403,
@@ -96,12 +96,12 @@ describe("sounds that bots send", () => {
     }
     h.core.muteUser(h.bot.id, { deaf: false })
     assert.strictEqual(send({ sound_id: "1" }).status, 204)
-    // what speaks against speaking is told first
+    // A missing permission to speak is reported first.
     h.core.deny({ userId: h.bot.id, channelId: h.lobby, speak: true })
     assert.strictEqual(codeOf(), 50013)
   })
 
-  it("need permissions", () => {
+  it("require permissions", () => {
     const { codeOf, h, yay } = setup()
     deny(h, 1n << 42n)
     assert.strictEqual(codeOf(), 50013)
@@ -112,7 +112,7 @@ describe("sounds that bots send", () => {
     assert.strictEqual(codeOf(), 50001)
   })
 
-  it("are of this guild, or of another one that is named", () => {
+  it("come from this guild, or from another guild that is named", () => {
     const { client, codeOf, effects, h, yay } = setup()
     const second = h.core.createGuild({ name: "second" })
     const made = h.core.createSound(second, { name: "far" })
@@ -133,7 +133,7 @@ describe("sounds that bots send", () => {
     assert.lengthOf(effects, 4)
   })
 
-  it("are named by an id, in a channel for voice", () => {
+  it("are named by an id, and can be sent in voice channels only", () => {
     const { client, codeOf, h, send } = setup()
     for (const body of [{}, { sound_id: "quack" }, { sound_id: "1", source_guild_id: "guild" }, { sound_id: {} }]) {
       assert.strictEqual(codeOf(body), 50035)
@@ -151,7 +151,7 @@ describe("sounds that bots send", () => {
     assert.strictEqual(codeOf(undefined, "1"), 10003)
   })
 
-  it("are told to the shard that has the guild", () => {
+  it("are announced to the shard that has the guild", () => {
     const { client, h, send } = setup()
     const { d, op } = Harness.identify(h.bot.token)
     const shards = [0, 1].map((shard) => {
@@ -168,7 +168,7 @@ describe("sounds that bots send", () => {
     ])
   })
 
-  it("are told to nobody in an outage", () => {
+  it("are not announced during an outage", () => {
     const { client, effects, h, send } = setup()
     h.core.setAvailable(h.guildId, false)
     client.take()
@@ -179,7 +179,7 @@ describe("sounds that bots send", () => {
 })
 
 describe("sounds and emoji", () => {
-  it("show those of the guild", () => {
+  it("show emoji of the guild", () => {
     const { call, client, effects, h, send } = setup()
     h.core.setModerator(h.bot.id, true)
     const emojis = `/guilds/${h.guildId}/emojis`
@@ -190,14 +190,14 @@ describe("sounds and emoji", () => {
     assert.deepStrictEqual(sound.emoji, { id, name: null })
     assert.strictEqual(send({ sound_id: sound.id }).status, 204)
     assert.deepInclude(client.events(event).at(-1), { emoji: { animated: true, id, name: "note" }, animation_type: 1 })
-    // one that is gone is not shown any more
+    // A deleted emoji is not shown any more.
     call("DELETE", `${emojis}/${id}`)
     assert.strictEqual(send({ sound_id: sound.id }).status, 204)
     assert.deepInclude(client.events(event).at(-1), { emoji: null, animation_type: null })
     assert.deepStrictEqual(effects.map((effect) => "emoji" in effect && effect.emoji), [`a:note:${id}`, undefined])
   })
 
-  it("come from people, who send emoji alone, too", () => {
+  it("can come from users, who can also send emoji alone", () => {
     const { client, effects, h } = setup()
     const { id: userId } = h.core.createUser({ name: "guest" })
     const from = { userId, channelId: h.lobby }

@@ -10,7 +10,7 @@ const textsOf = (form: Form.Form | undefined) =>
 const filesOf = (form: Form.Form | undefined) => form?.files.map(({ data, field, name }) => [field, name, String(data)])
 
 describe("Form", () => {
-  it.effect("is read as undici writes it, whatever is in its files", () =>
+  it.effect("is read as undici writes it, with binary files and special characters in file names", () =>
     Effect.gen(function*() {
       const data = Uint8Array.from({ length: 1_000 }, (_, i) => i % 256)
       const form = new FormData()
@@ -52,13 +52,13 @@ describe("Form", () => {
     )
   })
 
-  it("has no part without an empty line in it", () => {
+  it("skips a part without an empty line", () => {
     const head = "Content-Disposition: form-data; name=\"a\"; filename=\"a\""
     const read = Form.parse(Buffer.from(`--b\r\n${head}\r\n--b\r\n${head}\r\n\r\nx\r\n--b--`))
     assert.deepStrictEqual(read?.files.map(({ data }) => String(data)), ["x"])
   })
 
-  it("is read as eris and dysnomia write it: with a line break before each boundary, fields called as files, and none at the end", () => {
+  it("is read as eris and dysnomia write it: line breaks before boundaries, none at the end, fields named as files", () => {
     const part = (head: string, data: string) =>
       `\r\n------------------Eris\r\nContent-Disposition: form-data; ${head}\r\n\r\n${data}`
     const text = part("name=\"a.txt\"; filename=\"a.txt\"", "x") + part("name=\"b.txt\"; filename=\"b.txt\"", "y") +
@@ -69,12 +69,12 @@ describe("Form", () => {
     assert.deepStrictEqual(textsOf(read), [["payload_json", "{}"]])
   })
 
-  it("has files with a name only, too", () => {
+  it("reads files that have a file name but no field name", () => {
     const head = "Content-Disposition: form-data; filename=\"a\""
     assert.deepStrictEqual(filesOf(Form.parse(Buffer.from(`--b\r\n${head}\r\n\r\nx\r\n--b--`))), [["", "a", "x"]])
   })
 
-  it("is read no further than there can be parts, boundaries and heads", () => {
+  it("is limited in the number of parts and in the length of boundaries and part headers", () => {
     const part = "Content-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n\r\n"
     const formOf = (boundary: string, parts: number, head = "") =>
       Form.parse(Buffer.from(`--${boundary}\r\n${`${head}${part}--${boundary}\r\n`.repeat(parts).slice(0, -2)}--`))
@@ -87,7 +87,7 @@ describe("Form", () => {
     assert.isUndefined(formOf("b", 1, `X: ${"x".repeat(9_000)}\r\n`))
   })
 
-  it("is nothing without an end", () => {
+  it("is undefined without a closing boundary", () => {
     for (
       const text of ["", "--", "--b", "--b\r\n", "--b\r\nx", "--b\r\nContent-Disposition: form-data\r\n\r\nx", "b\r\n"]
     ) {

@@ -8,7 +8,7 @@ type Json = { readonly [key: string]: unknown }
 const setup = () => {
   const h = Harness.make()
   const [guest, friend] = [h.core.createUser({ name: "guest" }), h.core.createUser({ name: "friend" })]
-  // without the intent for the content of messages
+  // Without the intent for message content.
   const client = h.login({ intents: Intents.Guilds | Intents.GuildMessages })
   const call = (method: string, path: string, body?: unknown) => {
     const answer = h.core.rest({
@@ -30,7 +30,7 @@ const setup = () => {
 }
 
 describe("a context menu", () => {
-  it("of a user tells the bot who it is", () => {
+  it("of a user tells the bot who the user is", () => {
     const { call, choose, client, friend, guest, h } = setup()
     const begun = choose({ user: friend.id })
     assert(!("problem" in begun))
@@ -48,7 +48,7 @@ describe("a context menu", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("of a message lets the bot read it, whatever its intents", () => {
+  it("of a message gives the bot its content, whatever its intents", () => {
     const { call, choose, client, friend, h } = setup()
     const message = h.core.write({ userId: friend.id, channelId: h.lobby, content: "a song" })
     assert(!("problem" in message))
@@ -64,7 +64,7 @@ describe("a context menu", () => {
     assert.strictEqual((about as Json)["target_message_id"], message.id)
   })
 
-  it("has what the bot has registered for such, and nothing else", () => {
+  it("offers only the commands that the bot has registered for its kind", () => {
     const { client, friend, h, problem, register } = setup()
     assert.strictEqual(register({ name: "Queue this", type: 3 }, { name: "greet", description: "x" }).status, 200)
     assert.strictEqual(problem({ user: friend.id }), "the bot has not registered such a command")
@@ -85,7 +85,7 @@ describe("a context menu", () => {
     assert.strictEqual(problem({ message: message.id }), "its channel no longer exists")
   })
 
-  it("is registered with neither a description nor options", () => {
+  it("is registered without a description and without options", () => {
     const { register } = setup()
     assert.strictEqual(register({ name: "Greet", type: 2, description: "" }).status, 200)
     for (const more of [{ description: "x" }, { options: [{ type: 3, name: "a", description: "b" }] }]) {

@@ -5,7 +5,7 @@ import * as Harness from "../Harness.ts"
 
 type Json = { readonly [key: string]: unknown }
 
-/** With the descriptions that Discord wants of slash commands and of options. */
+/** Adds the descriptions that Discord requires for slash commands and their options. */
 const described = (one: Json, isOption = false): Json => ({
   ...(isOption || one["type"] === undefined ? { description: "It" } : {}),
   ...one,
@@ -37,7 +37,7 @@ const setup = () => {
     )
   const type = (path: ReadonlyArray<string>, values: Typed["values"] = {}) =>
     h.core.type({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path, values })
-  /** An interaction that was begun last, and how the bot answers. */
+  /** The latest interaction, with functions that answer it as the bot. */
   const following = (begun: Begun) => {
     if ("problem" in begun) return assert.fail(begun.problem)
     const created: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
@@ -58,7 +58,7 @@ const setup = () => {
 }
 
 describe("Interactions", () => {
-  it("a command reaches the bot, and its answer who typed it", () => {
+  it("a command reaches the bot, and the bot's answer reaches the user", () => {
     const { call, guest, h, typed } = setup()
     const { answer, begun, contents, created, data, webhook } = typed(["play"], {
       song: "x",
@@ -79,7 +79,7 @@ describe("Interactions", () => {
     assert.strictEqual(answer({ type: 4, data: { content: "Playing x", flags: 64 } }).status, 204)
     assert.deepStrictEqual(seen, [["answered", ["Playing x"]]])
     assert.isTrue(begun.messages()[0]?.isEphemeral)
-    // once only
+    // Only the first answer is accepted.
     assert.strictEqual(answer({ type: 4, data: { content: "again" } }).json["code"], 40060)
     const { json } = call("PATCH", `${webhook}/messages/@original`, { content: "Playing y" })
     assert.deepInclude(json, { content: "Playing y", flags: 64, application_id: h.bot.id })
@@ -93,7 +93,7 @@ describe("Interactions", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("says what has become of an answer to who wants to know, in either spelling", () => {
+  it("an answer is returned to a bot that asks with `with_response`, as `true` or `1`", () => {
     const { typed } = setup()
     const status = (query: string) => typed().answer({ type: 5 }, query).status
     assert.deepStrictEqual(
@@ -102,7 +102,7 @@ describe("Interactions", () => {
     )
   })
 
-  it("a bot that is thinking says nothing yet, and its first edit is none", () => {
+  it("a deferred answer is empty, and its first edit does not count as one", () => {
     const { call, typed } = setup()
     const { answer, begun, contents, webhook } = typed()
     const { json, status } = answer({ type: 5 }, "?with_response=true")
@@ -116,14 +116,14 @@ describe("Interactions", () => {
     assert.isUndefined(begun.messages()[0]?.editedMs)
     call("PATCH", `${webhook}/messages/@original`, { content: "done!" })
     assert.isDefined(begun.messages()[0]?.editedMs)
-    // what it says beside that is no part of what comes
+    // Content sent along with the deferral is not part of the later answer.
     const early = typed()
     early.answer({ type: 5, data: { content: "Wait", embeds: [{ title: "x" }] } })
     const edited = call("PATCH", `${early.webhook}/messages/@original`, { embeds: [{ title: "y" }] }).json
     assert.deepInclude(edited, { content: "", embeds: [{ title: "y" }] })
   })
 
-  it("what a bot has thought of may be a poll, and nothing else becomes one", () => {
+  it("a deferred answer may become a poll, and a finished answer may not", () => {
     const { call, typed } = setup()
     const poll = { question: { text: "Again?" }, answers: [{ poll_media: { text: "Yes" } }] }
     for (const [method, path] of [["PATCH", "/messages/@original"], ["POST", ""]] as const) {
@@ -139,7 +139,7 @@ describe("Interactions", () => {
     }
   })
 
-  it("an answer is not edited to nothing, neither by itself nor by a button", () => {
+  it("an answer cannot be emptied, neither by an edit nor by a button", () => {
     const { call, client, guest, typed } = setup()
     const thinking = typed()
     thinking.answer({ type: 5 })
@@ -162,7 +162,7 @@ describe("Interactions", () => {
     assert.deepStrictEqual(contents(), ["cleared"])
   })
 
-  it("what a bot says first after it was thinking is what it has thought of", () => {
+  it("the first follow-up after a deferral becomes the answer", () => {
     const { call, typed } = setup()
     const { answer, begun, contents, webhook } = typed()
     answer({ type: 5, data: { flags: 64 } })
@@ -173,7 +173,7 @@ describe("Interactions", () => {
     assert.deepStrictEqual(contents(), ["done", "and more"])
   })
 
-  it("a bot says no more than 2000 characters", () => {
+  it("an answer has at most 2000 characters", () => {
     const { call, typed } = setup()
     const { answer, begun, contents, webhook } = typed()
     const long = "x".repeat(2_001)
@@ -185,7 +185,7 @@ describe("Interactions", () => {
     assert.deepStrictEqual(contents(), ["x"])
   })
 
-  it("nothing is begun or said in a channel that is gone, or by who does not see it", () => {
+  it("nothing can be started or answered in a deleted channel, or started by a user who does not see the channel", () => {
     const { call, client, guest, h, problem, typed } = setup()
     const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }]
     const { answer, begun, webhook } = typed()
@@ -203,7 +203,7 @@ describe("Interactions", () => {
     assert.lengthOf(client.events("MESSAGE_CREATE"), before)
   })
 
-  it("has three seconds to answer, and a quarter of an hour for what follows", () => {
+  it("a bot has three seconds to answer, and fifteen minutes for follow-ups", () => {
     const { call, h, typed } = setup()
     const late = typed()
     assert.strictEqual(call("POST", late.webhook, { content: "too early" }).json["code"], 10015)
@@ -219,7 +219,7 @@ describe("Interactions", () => {
     assert.deepStrictEqual(contents(), ["in time", "still"])
   })
 
-  it("takes what the bot has registered, with subcommands, choices, users and channels", () => {
+  it("a command accepts the registered subcommands, options, choices, users and channels", () => {
     const { guest, h, problem, register, typed } = setup()
     const option = (type: number, name: string, more: Json = {}) => ({ type, name, description: "it", ...more })
     register(
@@ -277,7 +277,7 @@ describe("Interactions", () => {
     assert.include(problem(["who"], { channel: "1" }), "no channel has the id 1")
   })
 
-  it("takes roles, whoever can be mentioned, and channels of the right type", () => {
+  it("a command accepts roles, mentionables, and channels of the right type", () => {
     const { guest, h, problem, register, typed } = setup()
     const option = (name: string, type: number, more: Json = {}) => ({ name, type, ...more })
     register({
@@ -292,7 +292,7 @@ describe("Interactions", () => {
       [`users.${guest.id}.username`]: "guest"
     })
     const where = { where: String(h.core.createChannel({ guildId: h.guildId, name: "stage", kind: "stage" })) }
-    // discord.py needs them
+    // discord.py needs the permissions.
     const { channels } = typed(["allow"], where).data["resolved"] as {
       readonly channels: Readonly<Record<string, Json>>
     }
@@ -306,7 +306,7 @@ describe("Interactions", () => {
     )
   })
 
-  it("shows a command to those alone who have the permissions for it", () => {
+  it("a command is available only to users who have its permissions", () => {
     const { guest, h, problem, register } = setup()
     register(
       { name: "skip", default_member_permissions: 16_777_216 },
@@ -323,7 +323,7 @@ describe("Interactions", () => {
     assert.strictEqual(register({ name: "skip", default_member_permissions: "all" }).json["code"], 50035)
   })
 
-  it("is typed in direct messages with the bot, where the bot has registered it for them", () => {
+  it("a command works in direct messages with the bot if it is registered for them", () => {
     const { following, guest, h, register } = setup()
     register({ name: "help" }, { name: "play", contexts: [0] }, { name: "skip", dm_permission: false })
     const channelId = h.core.direct(guest.id, h.bot.id)
@@ -343,7 +343,7 @@ describe("Interactions", () => {
     assert.deepStrictEqual(type("help", stranger), { problem: "the user is not part of these direct messages" })
   })
 
-  it("a form takes files, which are there for as long as the bot can answer", () => {
+  it("a form accepts files, which are available as long as the bot can answer", () => {
     const { following, h, typed } = setup()
     const { answer, begun } = typed()
     const components = [{ type: 18, label: "Song", component: { type: 19, custom_id: "song" } }]
@@ -363,7 +363,7 @@ describe("Interactions", () => {
     assert.strictEqual(get().status, 404)
   })
 
-  it("a command of the guild goes before one of the same name that is everywhere", () => {
+  it("a guild command takes precedence over a global command of the same name", () => {
     const { call, h, register, typed } = setup()
     register({ name: "play" }, { name: "stop" })
     const { json } = call(
@@ -376,7 +376,7 @@ describe("Interactions", () => {
     assert.notProperty(typed(["stop"]).data, "guild_id")
   })
 
-  it("a command without a kind is one that is typed, and one of a kind that there is not is refused", () => {
+  it("a command without a type is a slash command, and unknown types are refused", () => {
     const { call, h, problem, register, typed } = setup()
     assert.strictEqual(register({ name: "play", type: null, description: "It", options: null }).status, 200)
     assert.strictEqual(typed(["play"]).data["type"], 1)
@@ -393,7 +393,7 @@ describe("Interactions", () => {
     }
     assert.strictEqual(register({ name: "play" }, { name: "Look at", type: 2 }, { name: "start", type: 4 }).status, 200)
     assert.strictEqual(problem(["Look at"]), "the bot has not registered such a command")
-    // one of another kind is another one
+    // A command of another type may have the same name.
     register({ name: "play" }, { name: "play", type: 2 })
     assert.lengthOf(
       h.core.rest({ method: "GET", path: commands, authorization: bot, body: undefined })
@@ -402,7 +402,7 @@ describe("Interactions", () => {
     )
   })
 
-  it("lets somebody press a button of what the bot has said, which changes it", () => {
+  it("a user can press a button of an answer, which the bot can then change", () => {
     const { client, h, typed } = setup()
     const { answer, begun, contents } = typed()
     const button = { type: 2, style: 1, custom_id: "pause", label: "Pause" }
@@ -436,7 +436,7 @@ describe("Interactions", () => {
     }
   })
 
-  it("lets somebody press a button that stands beside a text, however deep", () => {
+  it("a user can press a button that accompanies a text, even if it is nested", () => {
     const { client, h, typed } = setup()
     const { answer, begun } = typed()
     const button = { type: 2, style: 1, custom_id: "more", label: "More" }
@@ -446,7 +446,7 @@ describe("Interactions", () => {
     assert.deepInclude(client.events("INTERACTION_CREATE").at(-1)?.["data"], { custom_id: "more", component_type: 2 })
   })
 
-  it("refuses what Discord refuses", () => {
+  it("invalid answers and unknown tokens are refused as Discord refuses them", () => {
     const { call, h, problem, typed } = setup()
     const one = typed()
     for (const type of [0, 1, 6, 7, 8, 9, "4", undefined]) {
@@ -468,7 +468,7 @@ describe("Interactions", () => {
     assert.include(problem(["play"]), "is no longer logged in")
   })
 
-  it("a command can have a file, which is there for as long as the bot can answer", () => {
+  it("a command accepts files, which are available as long as the bot can answer", () => {
     const { call, h, problem, register, typed } = setup()
     register({ name: "play", options: [{ name: "song", type: 11, required: true }] })
     const song = { name: "song.ogg", description: "It", contentType: undefined, data: Uint8Array.of(1, 2, 3) }
@@ -487,7 +487,7 @@ describe("Interactions", () => {
     assert.strictEqual(call("GET", pathname, undefined).status, 404)
   })
 
-  it("a file needs no option that was registered, and is not kept where nobody is sent it", () => {
+  it("a file can be given without a registered option, and is not kept if no bot receives it", () => {
     const { h, problem, typed } = setup()
     const song = { name: "song.ogg", description: undefined, contentType: undefined, data: Uint8Array.of(1) }
     const { data } = typed(["play"], { song })
@@ -496,14 +496,14 @@ describe("Interactions", () => {
     assert.include(problem(["play"], { song }), "does not receive events from there")
   })
 
-  it("never throws because of what a bot sends", () => {
+  it("nothing that a bot sends makes the emulator throw", () => {
     const { call, guest, h, problem, register, typed } = setup()
     const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`
     const rows = (depth: number) =>
       `${"{\"type\":1,\"components\":[".repeat(depth)}{"type":2,"style":1,"custom_id":"go"}${"]}".repeat(depth)}`
     const { answer, begun, webhook } = typed()
     const asJson = (response: { readonly json: unknown }) => JSON.stringify(response.json)
-    // it could be read, and neither answered nor shown to the bot again
+    // The nesting is too deep to be answered or shown to the bot again.
     for (const body of [rows(2_000), nested(30_000), rows(60)]) {
       const response = answer(`{"type":4,"data":{"content":"x","components":[${body}]}}`, "?with_response=true")
       assert.include(asJson(response), "50109")
@@ -527,7 +527,7 @@ describe("Interactions", () => {
     assert.strictEqual(problem(["play"], { constructor: "x" }), "")
   })
 
-  it("a message that is gone cannot be changed by its button", () => {
+  it("a deleted message cannot be changed by its button", () => {
     const { call, client, guest, typed } = setup()
     const { answer, begun, contents, webhook } = typed()
     answer({
@@ -541,7 +541,7 @@ describe("Interactions", () => {
     assert.deepStrictEqual(contents(), [])
   })
 
-  it("nobody presses what only another one sees", () => {
+  it("a user cannot press a button of a message that only another user sees", () => {
     const { guest, h, typed } = setup()
     const { answer, begun } = typed()
     const other = h.core.createUser({ name: "other" })
@@ -553,7 +553,7 @@ describe("Interactions", () => {
     assert.notProperty(begun.press(guest.id, "go", []), "problem")
   })
 
-  it("nothing is typed or pressed while the guild cannot be reached", () => {
+  it("nothing can be typed or pressed during an outage of the guild", () => {
     const { client, guest, h, problem, typed } = setup()
     const { answer, begun } = typed()
     answer({
@@ -569,7 +569,7 @@ describe("Interactions", () => {
     assert.strictEqual(problem(["play"]), "")
   })
 
-  it("asks the bot what it suggests while somebody types", () => {
+  it("a bot is asked for suggestions while a user types", () => {
     const { call, following, guest, problem, register, suggest, typed } = setup()
     register({
       name: "queue",
@@ -595,7 +595,7 @@ describe("Interactions", () => {
     assert.notProperty(data, "resolved")
     assert.isUndefined(begun.choices())
     const choices = [{ name: "Never", value: "never" }, { name: "Next", value: 2 }]
-    // no message, no form, and nothing that is no list of choices
+    // No message, no form, and nothing but a valid list of choices.
     const long = "x".repeat(101)
     const wrong = [
       { type: 4, data: { content: "x" } },
@@ -616,7 +616,7 @@ describe("Interactions", () => {
     assert.deepStrictEqual(begun.choices(), choices)
     assert.strictEqual(answer({ type: 8, data: { choices } }).json["code"], 40060)
     assert.strictEqual(call("POST", webhook, { content: "x" }).json["code"], 10015)
-    // a number is a text while it is typed, and nothing of it may be there yet
+    // A number is text while it is being typed, and may still be empty.
     const typing = (values: Typed["values"]) => following(suggest(path, "at", values)).data["options"]
     for (const [at, value] of [[undefined, ""], [1, "1"], ["1x", "1x"]] as const) {
       assert.deepStrictEqual(typing(at === undefined ? {} : { at }), [{
@@ -634,11 +634,11 @@ describe("Interactions", () => {
     assert.include(refused("none"), "no option \"none\"")
     assert.include(refused("song", { at: "x" }), "a whole number")
     assert.include(problem(path), "\"song\" is missing")
-    // what is typed to its end need not be one of the choices
+    // The final value does not have to be one of the choices.
     assert.deepInclude(typed(path, { song: "another", at: 0 }).created, { type: 2 })
   })
 
-  it("a bot that has registered nothing may suggest for any option, and suggestions have three seconds", () => {
+  it("a bot without registered commands can suggest for any option, and has three seconds to do so", () => {
     const { following, h, suggest } = setup()
     const { answer, begun, data } = following(suggest(["play"], "song"))
     assert.deepStrictEqual(data["options"], [{ name: "song", type: 3, value: "", focused: true }])
@@ -647,7 +647,7 @@ describe("Interactions", () => {
     assert.strictEqual(answer({ type: 8, data: { choices: [] } }).json["code"], 10062)
   })
 
-  it("lets who has typed a command fill in the form that the bot opens", () => {
+  it("a user can fill in the form that the bot opens in answer to a command", () => {
     const { call, following, guest, typed } = setup()
     const command = typed()
     const components = [
@@ -679,16 +679,16 @@ describe("Interactions", () => {
       [guest.id]: (form.created["member"] as Json)["user"]
     })
     assert.deepStrictEqual(command.begun.submit({ song: "abc" }), { problem: "the form was already submitted" })
-    // nothing that was pressed can be updated, and no form opens another
+    // There is no message to update, and a form cannot open another form.
     for (const type of [6, 7, 9]) assert.strictEqual(form.answer({ type, data: modal }).json["code"], 50035)
     form.answer({ type: 4, data: { content: "Playing abc" } })
     assert.deepStrictEqual(form.contents(), ["Playing abc"])
-    // the command itself can be followed, too
+    // Follow-ups to the command itself are possible as well.
     assert.strictEqual(call("POST", command.webhook, { content: "more" }).status, 200)
     assert.deepStrictEqual(command.contents(), ["more"])
   })
 
-  it("a form that a button opens can change the message of the button", () => {
+  it("a form that a button opens can change the message of that button", () => {
     const { following, guest, typed } = setup()
     const { answer, begun, contents } = typed()
     const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "ask" }] }]
@@ -708,7 +708,7 @@ describe("Interactions", () => {
     assert.deepStrictEqual(contents(), ["y"])
   })
 
-  it("the original answer to a button is the bot's message, or the one that it changes", () => {
+  it("the original answer to a button is the bot's new message, or the message that the button changes", () => {
     const { call, following, guest, typed } = setup()
     const { answer, begun, contents } = typed()
     answer({
@@ -730,7 +730,7 @@ describe("Interactions", () => {
     assert.deepStrictEqual(contents(), ["updated"])
   })
 
-  it("a menu of users or channels names them", () => {
+  it("a select menu of users, roles or channels resolves what was chosen", () => {
     const { following, guest, h, typed } = setup()
     const { answer, begun } = typed()
     const menus = [5, 6, 7, 8].map((type) => ({ type: 1, components: [{ type, custom_id: `menu${type}` }] }))
@@ -749,7 +749,7 @@ describe("Interactions", () => {
     assert.strictEqual(problem("menu5", [guest.id, h.bot.id]), "its component \"menu5\" must have at most 1 selected")
   })
 
-  it("nobody chooses what is not in a menu", () => {
+  it("a user cannot choose an option that a menu does not have", () => {
     const { guest, typed } = setup()
     const { answer, begun } = typed()
     const menu = { type: 3, custom_id: "which", min_values: 0, options: [{ label: "A", value: "a" }] }
@@ -761,7 +761,7 @@ describe("Interactions", () => {
     assert.notProperty(begun.press(guest.id, "which", []), "problem")
   })
 
-  it("nobody types a number that JSON does not have", () => {
+  it("a user cannot type a number that JSON cannot represent", () => {
     const { problem, typed } = setup()
     for (const gain of [NaN, Infinity, -Infinity]) {
       assert.strictEqual(problem(["play"], { gain }), "its option \"gain\" must be a number")

@@ -57,7 +57,7 @@ const form = (...components: ReadonlyArray<unknown>) =>
 const options = [{ label: "A", value: "a" }, { label: "B", value: "b", default: true }, { label: "C", value: "c" }]
 
 describe("Modal", () => {
-  it("is read as Discord takes it", () => {
+  it("is accepted with the limits that Discord has", () => {
     const components = [row({}), { type: 10, content: "text" }]
     assert.deepStrictEqual(Modal.read({ custom_id: "form", title: "Form", components }), {
       customId: "form",
@@ -87,7 +87,7 @@ describe("Modal", () => {
     for (const data of wrong) assert.isUndefined(Modal.read(data), JSON.stringify(data))
   })
 
-  it("is filled in with what somebody gives, or with what the bot has filled in", () => {
+  it("is filled in with the values of the user, or with the defaults of the bot", () => {
     const { guest, guild, lobby, world } = setup()
     const answer = (component: unknown, value?: Modal.Values[string]) => {
       const filled = Modal.fill(world, guild, guest, form(component), value === undefined ? {} : { it: value }, keep)
@@ -97,7 +97,7 @@ describe("Modal", () => {
       const { custom_id: _, id: __, type: ___, ...given }: Json = { ...(inner as Json) }
       return given
     }
-    // texts
+    // Text inputs.
     assert.deepStrictEqual(answer(row({}), "x"), { value: "x" })
     assert.deepStrictEqual(answer(row({ value: "y" })), { value: "y" })
     assert.deepStrictEqual(answer(row({ value: "y" }), "x"), { value: "x" })
@@ -108,7 +108,7 @@ describe("Modal", () => {
     assert.strictEqual(answer(row({ max_length: 2 }), "xyz"), "its input \"it\" must have at most 2 characters")
     assert.strictEqual(answer(row({}), "x".repeat(4_001)), "its input \"it\" must have at most 4000 characters")
     assert.strictEqual(answer(row({}), ["x"]), "its input \"it\" must be a string")
-    // one or several of some
+    // Menus, checkboxes and radio buttons.
     const menu = label({ type: 3, options })
     assert.deepStrictEqual(answer(menu), { values: ["b"] })
     assert.deepStrictEqual(answer(menu, ["a"]), { values: ["a"] })
@@ -132,13 +132,13 @@ describe("Modal", () => {
     assert.deepStrictEqual(answer(label({ type: 23, default: true })), { value: true })
     assert.deepStrictEqual(answer(label({ type: 23, default: true }), false), { value: false })
     assert.strictEqual(answer(label({ type: 23 }), "x"), "its input \"it\" must be true or false")
-    // who and where
+    // Users, channels and roles.
     const who = label({ type: 5, default_values: [{ id: guest, type: "user" }] })
     assert.deepStrictEqual(answer(who), { values: [guest] })
     assert.strictEqual(answer(who, ["1"]), "its input \"it\" has an unknown value: no user has the id 1")
     assert.deepStrictEqual(answer(label({ type: 8 }), [lobby]), { values: [lobby] })
     assert.strictEqual(answer(label({ type: 6 }), ["1"]), "its input \"it\" has an unknown value: no role has the id 1")
-    // files
+    // Files.
     const song = { name: "song.ogg", data: Uint8Array.of(1), contentType: undefined, description: undefined }
     assert.deepStrictEqual(answer(label({ type: 19, required: false })), { values: [] })
     assert.deepStrictEqual(answer(label({ type: 19 }), [song]), { values: ["kept song.ogg"] })
@@ -149,7 +149,7 @@ describe("Modal", () => {
     assert.strictEqual(answer(menu, [song]), "its input \"it\" does not accept files")
     const large = { ...song, data: new Uint8Array(10 * 1024 * 1024 + 1) }
     assert.include(answer(label({ type: 19 }), [large]), "has an invalid file: a file can have at most")
-    // what all objects have is nothing that somebody gives
+    // Properties that every object inherits are not values.
     const named = Modal.fill(world, guild, guest, form(row({ custom_id: "toString", required: false })), {}, keep)
     assert.notProperty(named, "problem")
     assert.deepStrictEqual(Modal.fill(world, guild, guest, form(row({})), { it: "x", other: "y" }, keep), {
@@ -157,7 +157,7 @@ describe("Modal", () => {
     })
   })
 
-  it.prop("never throws because of what a bot sends", [Schema.Json], ([data]) => {
+  it.prop("never throws, whatever a bot sends", [Schema.Json], ([data]) => {
     const { guest, guild, world } = setup()
     assert.doesNotThrow(() => Choices.read(data))
     for (const component of [data, label({ type: 3, options: data }), row({ value: data, min_length: data })]) {

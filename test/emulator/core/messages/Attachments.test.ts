@@ -8,7 +8,7 @@ const boundary = "----form"
 
 const part = (head: string, data: string | Uint8Array) => [`--${boundary}\r\n${head}\r\n\r\n`, data, "\r\n"]
 
-/** A form as discord.js sends it. */
+/** A multipart form as discord.js sends it. */
 const form = (payload: unknown, ...files: ReadonlyArray<readonly [name: string, type: string, data: Uint8Array]>) =>
   new Uint8Array(Buffer.concat(
     [
@@ -57,7 +57,7 @@ const setup = (intents: number = Intents.Guilds | Intents.GuildMessages | Intent
 }
 
 describe("files of messages", () => {
-  it("are in the message, and served byte by byte to everybody", () => {
+  it("are listed in the message and served to everybody, byte for byte", () => {
     const { client, filesOf, get, h, post } = setup()
     const { json, status } = post(
       { attachments: [{ id: 1, description: "words" }, { id: "0", filename: "front cover.png" }] },
@@ -96,7 +96,7 @@ describe("files of messages", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("stay, go and come when the message is edited, and go with it", () => {
+  it("are kept, removed and added by edits, and deleted with the message", () => {
     const { call, filesOf, get, messages, post } = setup()
     const { json } = post({}, ["a.txt", "text/plain", lyrics], ["b.txt", "text/plain", lyrics])
     const one = `${messages}/${json["id"]}`
@@ -116,7 +116,7 @@ describe("files of messages", () => {
     assert.strictEqual(filesOf(edited.json)[0]?.["description"], "B")
     assert.strictEqual(get(a?.["url"]).status, 404)
     assert.strictEqual(get(b?.["url"]).status, 200)
-    // without text and files nothing is left
+    // Without text and without files, the message would be empty.
     assert.strictEqual(call("PATCH", one, { content: "", attachments: [] }).json["code"], 50006)
     assert.strictEqual(call("PATCH", one, { content: "" }).status, 200)
     assert.strictEqual(call("PATCH", one, { attachments: [] }).json["code"], 50006)
@@ -125,7 +125,7 @@ describe("files of messages", () => {
     assert.strictEqual(get(b?.["url"]).status, 404)
   })
 
-  it("that embeds and components show are shown there alone", () => {
+  it("that embeds or components refer to are shown only there", () => {
     const { call, filesOf, get, h, messages, post } = setup()
     const gallery = { type: 12, items: [{ media: { url: "attachment://b.png" } }] }
     const { json } = post(
@@ -140,7 +140,7 @@ describe("files of messages", () => {
     assert.deepStrictEqual(json["embeds"], [{ title: "x", thumbnail: { url: cover?.url } }])
     assert.deepStrictEqual(alone["components"], [{ type: 12, items: [{ media: { url: picture?.url } }] }])
     assert.deepStrictEqual(get(cover?.url).bytes, png)
-    // as a bot edits the embed that it was given
+    // The bot edits the embed that it received.
     const one = `${messages}/${json["id"]}`
     const again = call("PATCH", one, { embeds: json["embeds"] }).json
     assert.deepStrictEqual(filesOf(again).map(({ filename }) => filename), ["c.txt"])
@@ -148,7 +148,7 @@ describe("files of messages", () => {
     assert.deepStrictEqual(filesOf(without).map(({ filename }) => filename), ["my_cover.png", "c.txt"])
   })
 
-  it("are no more and no larger than Discord takes", () => {
+  it("are limited in number and size as on Discord", () => {
     const { guest, h, post } = setup()
     const largest = 10 * 1024 * 1024
     const file = ["a.txt", "text/plain", lyrics] as const
@@ -179,7 +179,7 @@ describe("files of messages", () => {
     assert.deepInclude("problem" in written ? {} : written.attachments[0], { name: "a.mp3", contentType: "audio/mpeg" })
   })
 
-  it("are of no type that could be no header", () => {
+  it("have no content type that would be invalid as a header", () => {
     const { get, guest, h } = setup()
     const written = h.core.write({
       userId: guest.id,
@@ -198,7 +198,7 @@ describe("files of messages", () => {
     assert.deepInclude(get(attachments[0]?.url).headers, { "content-type": unknown })
   })
 
-  it("are no more than ten after an edit, those that stay among them", () => {
+  it("are limited to ten after an edit, including those that stay", () => {
     const { call, dj, filesOf, get, guest, h, client, messages, post } = setup()
     const file = ["a.txt", "text/plain", lyrics] as const
     const filesTimes = (n: number) => Array.from({ length: n }, () => file)
@@ -212,7 +212,7 @@ describe("files of messages", () => {
     assert.strictEqual(edit({ attachments: [{ id: first?.["id"] }] }, 10)["code"], 50035)
     assert.strictEqual(get(first?.["url"]).status, 200)
     assert.lengthOf(filesOf(edit({ attachments: [{ id: first?.["id"] }] }, 9)), 10)
-    // so it is with what is said to a command
+    // The same applies to the answer to a command.
     assert.notProperty(
       h.core.type({ userId: guest.id, botId: dj.id, channelId: h.lobby, path: ["x"], values: {} }),
       "problem"
@@ -224,7 +224,7 @@ describe("files of messages", () => {
     assert.lengthOf(filesOf(call("GET", original).json), 10)
   })
 
-  it("are served in parts", () => {
+  it("are served in ranges", () => {
     const { filesOf, get, post } = setup()
     const url = filesOf(post({}, ["a.mp3", "audio/mpeg", png]).json)[0]?.["url"]
     const part = (range: string) => {
@@ -237,13 +237,13 @@ describe("files of messages", () => {
     assert.deepStrictEqual(part("bytes=9-99"), [206, "bytes 9-9/10", [255]])
     assert.deepStrictEqual(part("bytes=-2"), [206, "bytes 8-9/10", [0, 255]])
     assert.deepStrictEqual(part("bytes=10-"), [416, "bytes */10", undefined])
-    // all that is no single part gets all
+    // Everything but a single valid range returns the whole file.
     for (const range of ["bytes=0-1,3-4", "bytes=3-1", "bytes=-", "lines=1-2", ""]) {
       assert.deepStrictEqual(part(range), [200, undefined, Array.from(png)], range)
     }
   })
 
-  it("have names under which they can be fetched", () => {
+  it("have names under which they can be downloaded", () => {
     const { filesOf, get, post } = setup()
     const names = (...sent: ReadonlyArray<string>) => {
       const files = filesOf(post({}, ...sent.map((name) => [name, "text/plain", lyrics] as const)).json)
@@ -257,7 +257,7 @@ describe("files of messages", () => {
     assert.deepStrictEqual(names(`${"x".repeat(300)}.txt`), [`${"x".repeat(196)}.txt`])
   })
 
-  it("come from libraries that call their fields as the files, or name none", () => {
+  it("can come from libraries that name the form fields after the files", () => {
     const { call, filesOf, messages } = setup()
     const part = (head: string, data: string) =>
       `\r\n----------------Eris\r\nContent-Disposition: form-data; ${head}\r\n\r\n${data}`
@@ -269,7 +269,7 @@ describe("files of messages", () => {
     assert.deepStrictEqual(filesOf(json).map(({ filename }) => filename), ["cover.png", "b.txt"])
   })
 
-  it("have no more said of them than there is room for beside JSON", () => {
+  it("have limited descriptions, and limited JSON and text fields next to them", () => {
     const { call, filesOf, messages, post } = setup()
     const file = ["a.txt", "text/plain", lyrics] as const
     const described = (length: number) => post({ attachments: [{ id: 0, description: "x".repeat(length) }] }, file).json
@@ -289,7 +289,7 @@ describe("files of messages", () => {
     assert.strictEqual(edited.json["code"], 50035)
   })
 
-  it("keep what is said of a voice message", () => {
+  it("keep the fields of a voice message", () => {
     const { filesOf, post } = setup()
     const said = { title: "A song", duration_secs: 1.5, waveform: "AAD/" }
     const { json } = post({ flags: 1 << 13, attachments: [{ id: 0, ...said }] }, ["a.ogg", "audio/ogg", lyrics])
@@ -300,7 +300,7 @@ describe("files of messages", () => {
     assert.doesNotHaveAnyKeys(filesOf(post({}, ["a.ogg", "audio/ogg", lyrics]).json)[0], ["title", "waveform"])
   })
 
-  it("are not looked at where nobody may send them", () => {
+  it("are not parsed for unknown interactions and tokens", () => {
     const { call, client, dj, guest, h } = setup()
     h.core.type({ userId: guest.id, botId: dj.id, channelId: h.lobby, path: ["x"], values: {} })
     const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
@@ -313,7 +313,7 @@ describe("files of messages", () => {
     assert.deepStrictEqual(answers(id, dj.id, token), [50109, 50109])
   })
 
-  it("that only one user sees are forgotten when the bot cannot change them any more, or with the channel", () => {
+  it("of ephemeral messages are dropped with the channel, or when the bot can no longer change the message", () => {
     const { call, client, dj, get, guest, h } = setup()
     let now = 0
     const minutes = (n: number) => {
@@ -348,21 +348,21 @@ describe("files of messages", () => {
     assert.deepStrictEqual(statuses(last), [404])
   })
 
-  it("are forgotten from the oldest on, where they are too much", () => {
+  it("are dropped, oldest first, when they take up too much space", () => {
     const { filesOf, get, post } = setup()
     const data = new Uint8Array(10 * 1024 * 1024)
     const urls = Array.from({ length: 26 }, () => filesOf(post({}, ["a", "b/c", data]).json)[0]?.["url"])
     assert.deepStrictEqual(urls.map((url) => get(url).status), [404, ...urls.slice(1).map(() => 200)])
   })
 
-  it("are read by bots that may read what is written", () => {
+  it("are hidden from bots that may not read message content", () => {
     const { client, filesOf, guest, h } = setup(Intents.Guilds | Intents.GuildMessages)
     const file = { name: "a.mp3", description: undefined, contentType: undefined, data: png }
     h.core.write({ userId: guest.id, channelId: h.lobby, content: "x", files: [file] })
     assert.deepStrictEqual(filesOf(client.events("MESSAGE_CREATE")[0]), [])
   })
 
-  it("come with answers to interactions, and with what follows on them", () => {
+  it("can come with answers to interactions, follow-ups and edits", () => {
     const { call, client, dj, filesOf, guest, h } = setup()
     const begun = h.core.type({ userId: guest.id, botId: dj.id, channelId: h.lobby, path: ["lyrics"], values: {} })
     assert(!("problem" in begun))

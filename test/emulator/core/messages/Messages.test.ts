@@ -36,7 +36,7 @@ const setup = (intents: number = withContent) => {
 }
 
 describe("Messages", () => {
-  it("reach the bots that asked for them, and the bot answers, edits, reacts and deletes", () => {
+  it("reach bots with the intent, which can reply, edit, react and delete", () => {
     const { bot, call, client, contents, guest, h, path, write } = setup()
     const seen: Array<ReadonlyArray<string>> = []
     const unwatch = h.core.watchMessages(h.lobby, () => seen.push(contents()))
@@ -90,7 +90,7 @@ describe("Messages", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("are read only with the intent for their content, unless they name the bot or are its own", () => {
+  it("hide their content from bots without the intent, except mentions, replies to the bot and its own messages", () => {
     const { bot, call, client, path, write } = setup(Intents.Guilds | Intents.GuildMessages)
     write("secret")
     write(`<@${bot.id}> play`)
@@ -108,7 +108,7 @@ describe("Messages", () => {
     ])
   })
 
-  it("are not told to who has not asked for them, or does not see the channel or the guild", () => {
+  it("are hidden from bots without the intent or access to the channel, and refused during an outage", () => {
     const without = setup(Intents.Guilds)
     without.write("x")
     assert.deepStrictEqual(without.client.events("MESSAGE_CREATE"), [])
@@ -121,7 +121,7 @@ describe("Messages", () => {
     assert.strictEqual(problem("x"), "the guild is unavailable")
   })
 
-  it("are not written where Discord would not take them", () => {
+  it("are refused where Discord would refuse them", () => {
     const { call, guest, h, path, problem, write } = setup()
     assert.include(problem(" \n"), "the message is empty")
     assert.include(problem("x".repeat(2_001)), "at most 2000 characters")
@@ -144,11 +144,11 @@ describe("Messages", () => {
     assert.strictEqual(codes("POST", "/channels/1/messages", { content: "x" }), 10003)
     assert.strictEqual(codes("GET", `${path}?limit=0`), 50035)
     assert.strictEqual(codes("GET", `${path}?limit=101`), 50035)
-    // what a bot may send to one user alone, it may not write to all
+    // The ephemeral flag has no effect on a message to everybody.
     assert.notProperty(call("POST", path, { content: "x", flags: 64 }).json, "code")
   })
 
-  it("say when they were edited last, and are not edited to nothing", () => {
+  it("have the time of their last edit, and cannot be edited to nothing", () => {
     const { call, client, h, path } = setup()
     const { json } = call("POST", path, { content: "x" })
     const one = `${path}/${json["id"]}`
@@ -173,7 +173,7 @@ describe("Messages", () => {
     assert.strictEqual(call("POST", path, { content: " " }).json["code"], 50006)
   })
 
-  it("are listed from the newest on, and deleted together by a moderator", () => {
+  it("are listed newest first, deleted in bulk by a moderator, and limited to 1000 in a channel", () => {
     const { call, contents, h, path, write } = setup()
     const ids = Array.from({ length: 60 }, (_, i) => write(String(i)).id)
     const listed = (query: string) =>
@@ -191,13 +191,13 @@ describe("Messages", () => {
     assert.strictEqual(contents()[0], "10")
   })
 
-  it("hold on to what they reply to, and to none before it that is gone", () => {
+  it("keep the message they reply to, but not the deleted messages before it", () => {
     const { call, h, path, write } = setup()
     let last = write("first")
     for (let i = 0; i < 2_000; i++) last = write(`reply ${i}`, undefined, last.id)
     let length = 0
     for (let one = last.replyTo; one !== undefined; one = one.replyTo) length++
-    // those of the channel, the last one that is gone, and what that one replied to
+    // Those of the channel, the latest dropped one, and the one that it replied to.
     assert.strictEqual(length, 999 + 2)
     const [oldest] = h.core.messagesOf(h.lobby)
     const { json } = call("GET", `${path}/${oldest?.id}`)
@@ -206,7 +206,7 @@ describe("Messages", () => {
     assert.deepNestedInclude(json, { "referenced_message.message_reference.message_id": oldest?.replyTo?.replyTo?.id })
   })
 
-  it("that are gone leave room for the others", () => {
+  it("make room in the limit of a channel when they are deleted", () => {
     const { call, contents, path, write } = setup()
     write("kept")
     for (let i = 0; i < 1_000; i++) {
@@ -216,7 +216,7 @@ describe("Messages", () => {
     assert.deepStrictEqual(contents(), ["kept"])
   })
 
-  it("are gone with their channel", () => {
+  it("are deleted with their channel", () => {
     const { call, contents, h, path, write } = setup()
     const message = write("x")
     let changes = 0
@@ -228,7 +228,7 @@ describe("Messages", () => {
     assert.strictEqual(call("GET", path).json["code"], 10003)
   })
 
-  it("that are deleted together are told together", () => {
+  it("are announced together when they are deleted in bulk", () => {
     const { client, h, path, write } = setup()
     const moderator = h.core.createUser({ name: "moderator", bot: true, moderator: true })
     const ids = [write("a").id, write("b").id]
@@ -242,7 +242,7 @@ describe("Messages", () => {
     assert.strictEqual(changes, 1)
   })
 
-  it("show the gateway whom they name as members", () => {
+  it("show the members that they mention on the gateway only", () => {
     const { call, client, guest, path, write } = setup()
     write(`<@${guest.id}>`)
     const namedIn = (message: Json | undefined) => message?.["mentions"] as ReadonlyArray<Json>
@@ -254,7 +254,7 @@ describe("Messages", () => {
     assert.notProperty(namedIn(json)[0], "member")
   })
 
-  it("of which those around one can be listed", () => {
+  it("can be listed around a message", () => {
     const { call, path, write } = setup()
     const ids = Array.from({ length: 10 }, (_, i) => write(String(i)).id)
     const around = (at: number, limit: number) =>
@@ -265,7 +265,7 @@ describe("Messages", () => {
     assert.deepStrictEqual(around(9, 4), ["9", "8", "7"])
   })
 
-  it("keep what their flags say, and can be told to show no embeds", () => {
+  it("keep their flags, and can suppress embeds", () => {
     const { call, path } = setup()
     const text = (content: string) => ({ type: 10, content })
     const { json } = call("POST", path, { components: [text("x")], flags: (1 << 12) | (1 << 15) | 1 })
@@ -276,7 +276,7 @@ describe("Messages", () => {
     assert.strictEqual(call("PATCH", one, { flags: 0 }).json["flags"], (1 << 12) | (1 << 15))
   })
 
-  it("show a reply to a reply as one, and no more of it than may be read", () => {
+  it("show a reply to a reply one level deep, and only the content that the bot may read", () => {
     const { bot, call, client, h, path, write } = setup(Intents.Guilds | Intents.GuildMessages)
     const reply = write("reply", undefined, write("secret").id)
     const { json } = call("POST", path, { content: "x", message_reference: { message_id: reply.id } })
@@ -291,7 +291,7 @@ describe("Messages", () => {
     assert.deepInclude(last?.["referenced_message"], { id: reply.id, content: "" })
   })
 
-  it("get a guild's own emoji by name and id", () => {
+  it("show a custom emoji by name and id", () => {
     const { call, client, path, write } = setup()
     const { id } = write("x")
     const emojiOf = (text: string) => {
@@ -307,7 +307,7 @@ describe("Messages", () => {
     ])
   })
 
-  it("are what members may write, and what moderators may delete", () => {
+  it("come with the permissions of members to write them and of moderators to delete them", () => {
     const { client } = setup()
     const may = (role: Json, bit: bigint) => (BigInt(String(role["permissions"])) & bit) !== 0n
     const { roles }: Json = { ...client.events("GUILD_CREATE")[0] }
@@ -320,7 +320,7 @@ describe("Messages", () => {
     assert.isTrue(may(moderators, 1n << 13n))
   })
 
-  it("have buttons that anybody presses, and answers to commands that all see are among them", () => {
+  it("have buttons that anybody can press, and include public answers to commands", () => {
     const { bot, call, client, contents, guest, h, path } = setup()
     const row = (customId: string) => ({ type: 1, components: [{ type: 2, style: 1, custom_id: customId }] })
     const { json } = call("POST", path, { content: "Now playing", components: [row("skip")] })
@@ -352,14 +352,14 @@ describe("Messages", () => {
     typed(64, "for one")
     assert.deepStrictEqual(contents(), ["Skipped", "for all"])
     assert.deepInclude(client.events("MESSAGE_CREATE").at(-1), { id: open.id, type: 20 })
-    // as libraries edit the message that they were given
+    // Some libraries edit an answer as an ordinary message.
     const before = open.changes()
     call("PATCH", `${path}/${open.id}`, { content: "changed" })
     assert.strictEqual(open.begun.messages()[0]?.content, "changed")
     assert.isAbove(open.changes(), before)
   })
 
-  it.prop("never throw because of what a bot sends", [Schema.Json, Schema.String], ([body, text]) => {
+  it.prop("never make the emulator throw, whatever a bot sends", [Schema.Json, Schema.String], ([body, text]) => {
     const { call, path, write } = setup()
     const { id } = write("x")
     for (const sent of [body, { content: text, message_reference: body, components: body, embeds: body }]) {

@@ -39,7 +39,7 @@ type Base<A> = A extends string ? "string"
 
 type Kind<A> = [A] extends [null] ? "null" : null extends A ? `${Base<NonNullable<A>>}?` : Base<A>
 
-/** Every field that is always there, and of which kind it is: the compiler says which is missing or wrong in a list. */
+/** Each required field with its kind. The compiler reports fields that are missing or wrong in a list. */
 type Fields<A> = { readonly [K in RequiredKeys<A>]: Kind<A[K]> }
 
 const kindOf = (value: unknown) => Array.isArray(value) ? "array" : typeof value
@@ -78,8 +78,8 @@ const setup = () => {
   return { h, guest, channel, call, list, guild: `/guilds/${h.guildId}` }
 }
 
-describe("answers, and what discord-api-types says of them", () => {
-  it("have the fields of users, members, roles, bans and voice states", () => {
+describe("REST answers have the fields that discord-api-types declares", () => {
+  it("for users, members, roles, bans and voice states", () => {
     const { call, guest, guild, list } = setup()
     assert.deepStrictEqual(problemsOf<APIUser>(call("GET", "/users/@me"), user), [])
     const member: Fields<APIGuildMember> = {
@@ -121,7 +121,7 @@ describe("answers, and what discord-api-types says of them", () => {
     assert.deepStrictEqual(problemsOf<APIBan>(list(`${guild}/bans`)[0], { user: "object", reason: "string?" }), [])
   })
 
-  it("have the fields of guilds", () => {
+  it("for guilds", () => {
     const { call, guild, h } = setup()
     const fields: Fields<APIGuild> = {
       id: "string",
@@ -176,7 +176,7 @@ describe("answers, and what discord-api-types says of them", () => {
     assert.deepStrictEqual(problemsOf<GatewayGuildCreateDispatchData>(created, whole), [])
   })
 
-  it("have the fields of channels, threads, invitations, webhooks and stages", () => {
+  it("for channels, threads, invitations, webhooks and stages", () => {
     const { call, channel, h } = setup()
     const named = { id: "string", type: "number", name: "string", position: "number" } as const
     const [text, stage] = [channel("text", "text"), channel("stage", "stage")]
@@ -228,7 +228,7 @@ describe("answers, and what discord-api-types says of them", () => {
     assert.deepStrictEqual(problemsOf<APIStageInstance>(begun, held), [])
   })
 
-  it("have the fields of messages, emoji, sounds, events, regions, commands and the audit log", () => {
+  it("for messages, emoji, sounds, events, regions, commands and the audit log", () => {
     const { call, channel, guild, h, list } = setup()
     const message: Fields<APIMessage> = {
       id: "string",

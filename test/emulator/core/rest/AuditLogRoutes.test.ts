@@ -28,7 +28,7 @@ const setup = (options?: Parameters<typeof Harness.make>[0]) => {
 }
 
 describe("the audit log", () => {
-  it("counts moves to one channel and disconnections of one moderator, and tells of the first alone", () => {
+  it("merges moves to one channel and disconnections by one moderator, and announces only the first", () => {
     const { call, guest, h, log, other } = setup()
     for (const { id } of [guest, other]) h.core.participants.join({ userId: id, channelId: h.lobby })
     const client = h.login({ intents: Intents.GuildModeration })
@@ -55,7 +55,7 @@ describe("the audit log", () => {
     ])
   })
 
-  it("counts no more in an entry after the time of the profile", () => {
+  it("starts a new entry after the merge time of the profile", () => {
     const { guest, h, log } = setup({ profile: { auditLogMergeMs: 1_000 } })
     const kick = () => {
       h.core.participants.join({ userId: guest.id, channelId: h.lobby })
@@ -70,13 +70,13 @@ describe("the audit log", () => {
     assert.deepStrictEqual(counts, [{ count: "1" }, { count: "2" }])
   })
 
-  it("says who it was: a bot over REST with its reason, whom a test names, or the owner", () => {
+  it("names who acted: a bot over REST with its reason, the user that a test names, or the owner", () => {
     const { call, guest, h, log, other, owner } = setup()
     h.core.participants.join({ userId: guest.id, channelId: h.lobby })
     call("PATCH", `/members/${guest.id}`, { mute: true }, "too%20loud")
     h.core.as(other.id, () => h.core.muteUser(guest.id, { mute: false, deaf: true }))
     h.core.setNick(guest.id, "DJ")
-    // what stays as it is, is none
+    // A change to the same value is not a change.
     h.core.setNick(guest.id, "DJ")
     call("PATCH", `/members/${guest.id}`, { mute: false })
     const of = { action_type: 24, target_id: guest.id }
@@ -101,7 +101,7 @@ describe("the audit log", () => {
     assert.sameMembers(found.users.map(({ id }) => id), [guest.id, other.id, owner, h.bot.id])
   })
 
-  it("has what happens to members", () => {
+  it("records what happens to members", () => {
     const { call, guest, h, log } = setup()
     const role = h.core.createRole(h.guildId, { name: "DJ" })
     h.core.participants.join({ userId: guest.id, channelId: h.lobby })
@@ -121,7 +121,7 @@ describe("the audit log", () => {
         { ...of, action_type: 25, changes: [{ key: "$add", new_value: roles }] },
         { ...of, action_type: 25, changes: [{ key: "$remove", new_value: roles }] },
         { ...of, action_type: 24, changes: [{ key: "communication_disabled_until", new_value: until }] },
-        // who is out of voice because of it
+        // The disconnection from voice that the time-out causes.
         { user_id: h.bot.id, target_id: null, action_type: 27, options: { count: "1" } },
         { ...of, action_type: 20 },
         { ...of, action_type: 22 },
@@ -130,7 +130,7 @@ describe("the audit log", () => {
     )
   })
 
-  it("has what happens to channels, roles and the rest of a guild, and nothing where it stays as it is", () => {
+  it("records what happens to channels, roles and the rest of a guild, unless nothing changes", () => {
     const { call, guest, h, log } = setup()
     const { id: channel } = call("POST", "/channels", { name: "room", type: 2 }).json
     call("PATCH", `/channels/${channel}`, { name: "den", user_limit: 2 })
@@ -144,7 +144,7 @@ describe("the audit log", () => {
     call("DELETE", `/invites/${code}`)
     const { id: webhook, token } = call("POST", `/channels/${channel}/webhooks`, { name: "hook" }).json
     call("PATCH", `/webhooks/${webhook}`, { name: "hooks" })
-    // who does this, nobody knows
+    // The user who does this is unknown.
     h.core.rest({ method: "DELETE", path: `/webhooks/${webhook}/${token}`, authorization: undefined, body: undefined })
     call("DELETE", `/channels/${channel}`)
     const { id: role } = call("POST", "/roles", { name: "DJ" }).json
@@ -216,7 +216,7 @@ describe("the audit log", () => {
     })
   })
 
-  it("counts messages that were deleted, of one writer in one channel", () => {
+  it("merges deleted messages of one author in one channel", () => {
     const { call, guest, h, log } = setup()
     const text = h.core.createChannel({ guildId: h.guildId, name: "text", kind: "text" })
     if (text === undefined) throw new Error("There is no channel.")
@@ -241,7 +241,7 @@ describe("the audit log", () => {
     ])
   })
 
-  it("is for who may see it, and is kept for 45 days", () => {
+  it("requires permission to view it, and keeps entries for 45 days", () => {
     const { call, guest, h, log } = setup()
     const client = h.login({ intents: Intents.GuildModeration })
     h.core.setNick(guest.id, "one")
@@ -255,7 +255,7 @@ describe("the audit log", () => {
     assert.deepStrictEqual(log().audit_log_entries, [])
   })
 
-  it("is read in pages, downwards and upwards", () => {
+  it("is read in pages, in both directions", () => {
     const { call, guest, h, log } = setup()
     for (let i = 0; i < 5; i++) h.core.setNick(guest.id, `name ${i}`)
     const ids = (query: string) => log(`?action_type=24${query}`).audit_log_entries.map(({ id }) => id)

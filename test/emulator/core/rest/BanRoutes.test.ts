@@ -21,7 +21,7 @@ const setup = (isModerator = true) => {
 const codes = (answers: ReadonlyArray<{ readonly json: Json }>) => answers.map(({ json }) => json["code"])
 
 describe("a ban", () => {
-  it("is of users who are below, and keeps out until it is lifted", () => {
+  it("requires a higher role than the user's, and keeps the user out until it is lifted", () => {
     const { call, guest, h, other } = setup()
     const { token } = h.core.createUser({ name: "watcher", bot: true, privilegedIntents: true, moderator: true })
     const plain = h.core.createUser({ name: "plain", bot: true })
@@ -47,7 +47,7 @@ describe("a ban", () => {
     )
     assert.strictEqual(call("DELETE", `/bans/${guest.id}`).status, 204)
     assert.deepStrictEqual(dispatched(), ["GUILD_BAN_REMOVE", "GUILD_AUDIT_LOG_ENTRY_CREATE"])
-    // who may neither ban nor see the audit log hears nothing of it
+    // A bot that may neither ban nor see the audit log is not told.
     assert.deepStrictEqual(deaf.take(), [])
     assert.isTrue(h.core.addToGuild(guest.id))
     const without = setup(false)
@@ -63,7 +63,7 @@ describe("a ban", () => {
 })
 
 describe("bans", () => {
-  it("are listed by the ids of users, and a page of them", () => {
+  it("are listed by user id, in pages", () => {
     const { call, h } = setup()
     const ids = Array.from({ length: 4 }, (_, i) => h.core.createUser({ name: `guest ${i}` }).id)
     for (const id of ids.toReversed()) assert.strictEqual(call("PUT", `/bans/${id}`, {}).status, 204)
@@ -81,7 +81,7 @@ describe("bans", () => {
 })
 
 describe("an invitation", () => {
-  it("is the same one again unless another is asked for, and is good for its time", () => {
+  it("is reused unless a unique one is requested, and expires", () => {
     const { call, h } = setup()
     const path = `/channels/${h.lobby}/invites`
     const first = call("POST", path, {}).json
@@ -95,7 +95,7 @@ describe("an invitation", () => {
     assert.strictEqual(call("POST", path, { max_age: -1 }).json["code"], 50035)
   })
 
-  it("is told to those who may manage the channel, and is gone with it", () => {
+  it("is announced to those who may manage the channel, and deleted with it", () => {
     const { call, h } = setup()
     const client = h.login({ intents: Intents.GuildInvites })
     const path = `/channels/${h.lobby}/invites`

@@ -23,8 +23,8 @@ const setup = (isModerator = true) => {
 
 const [connect, manageRoles] = [String(Permissions.bits.CONNECT), String(Permissions.bits.MANAGE_ROLES)]
 
-describe("a bot's channel", () => {
-  it("is made as it is asked for, somebody is moved into it, and it is deleted when it is empty", () => {
+describe("a channel created by a bot", () => {
+  it("has the requested settings, can be moved into, and can be deleted", () => {
     const { call, client, create, h, idOf } = setup()
     const told: Array<string> = []
     h.core.observe((happening) => {
@@ -65,7 +65,7 @@ describe("a bot's channel", () => {
     assert.deepStrictEqual(told, ["ChannelCreated Rooms", "ChannelCreated guest's room", "ChannelDeleted guest's room"])
   })
 
-  it("needs permissions, and a form that is right", () => {
+  it("requires permissions and a valid form", () => {
     const { create, h, idOf } = setup()
     const without = setup(false)
     assert.strictEqual(without.create({ name: "room", type: 2 }).json["code"], 50013)
@@ -85,7 +85,7 @@ describe("a bot's channel", () => {
     wrong({ parent_id: h.lobby }, "parent_id")
     wrong({ permission_overwrites: [{ type: 0 }] }, "permission_overwrites", "0", "id")
     assert.strictEqual(create({ name: "x", type: 2, permission_overwrites: [{ id: "1" }] }).json["code"], 10009)
-    // nobody gives what it has not
+    // A bot cannot grant permissions that it does not have.
     const give = (allow: string) =>
       create({ name: "x", type: 2, permission_overwrites: [{ id: h.guildId, type: 0, allow }] }).json["code"]
     assert.strictEqual(give(String(Permissions.bits.VIEW_GUILD_INSIGHTS)), 50013)
@@ -95,7 +95,7 @@ describe("a bot's channel", () => {
     wrong({ parent_id: category }, "parent_id")
   })
 
-  it("is as its category is where it says nothing, and written small where people write", () => {
+  it("inherits its category's permissions, and has a lowercase name with hyphens if it is a text channel", () => {
     const { call, create, h, idOf } = setup()
     const overwrites = [{ id: h.guildId, type: 0, allow: "0", deny: connect }]
     const category = create({ name: "Rooms", type: 4, permission_overwrites: overwrites })
@@ -106,7 +106,7 @@ describe("a bot's channel", () => {
     assert.deepInclude(call("GET", `/channels/${idOf(text)}`).json, { parent_id: null })
   })
 
-  it("is put elsewhere", () => {
+  it("can be moved to another position and category", () => {
     const { call, create, h, idOf } = setup()
     const overwrites = [{ id: h.guildId, type: 0, allow: "0", deny: connect }]
     const category = idOf(create({ name: "Rooms", type: 4, permission_overwrites: overwrites }))
@@ -119,8 +119,8 @@ describe("a bot's channel", () => {
   })
 })
 
-describe("who may do what in a channel", () => {
-  it("is said by a bot, and holds for all who have no role or place of their own", () => {
+describe("a permission overwrite", () => {
+  it("set by a bot applies to everyone, unless a member has another one", () => {
     const { call, client, h } = setup()
     const path = `/channels/${h.lobby}/permissions`
     const guest = h.core.createUser({ name: "guest" })
@@ -131,7 +131,7 @@ describe("who may do what in a channel", () => {
     }
     assert.isTrue(may())
     client.take()
-    // or it could not take that back
+    // Without this, the bot could not remove the overwrite again.
     assert.strictEqual(call("PUT", `${path}/${h.bot.id}`, { type: 1, allow: connect }).status, 204)
     assert.strictEqual(call("PUT", `${path}/${h.guildId}`, { type: 0, deny: connect }).status, 204)
     assert.deepStrictEqual(Harness.names(client.take()), ["CHANNEL_UPDATE", "CHANNEL_UPDATE"])
@@ -147,7 +147,7 @@ describe("who may do what in a channel", () => {
     assert.isTrue(may())
   })
 
-  it("shuts a bot out that denies everybody to connect, itself among them", () => {
+  it("that denies everyone to connect locks out the bot that set it", () => {
     const { call, h } = setup()
     const path = `/channels/${h.lobby}`
     assert.strictEqual(call("PUT", `${path}/permissions/${h.guildId}`, { type: 0, deny: connect }).status, 204)
@@ -159,7 +159,7 @@ describe("who may do what in a channel", () => {
     assert.strictEqual(call("DELETE", path).status, 200)
   })
 
-  it("silences who is in it at once, and lets speak again", () => {
+  it("silences members who are in the channel at once, and lets them speak again", () => {
     const { call, client, h } = setup()
     h.join(client, h.lobby)
     const path = `/channels/${h.lobby}`
@@ -170,7 +170,7 @@ describe("who may do what in a channel", () => {
     assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { suppress: false })
   })
 
-  it("keeps a bot from writing", () => {
+  it("can keep a bot from sending messages", () => {
     const { call, h } = setup()
     h.core.deny({ userId: h.bot.id, channelId: h.lobby, send: true })
     assert.strictEqual(call("POST", `/channels/${h.lobby}/messages`, { content: "Hello" }).json["code"], 50013)
@@ -178,7 +178,7 @@ describe("who may do what in a channel", () => {
     assert.strictEqual(call("POST", `/channels/${h.lobby}/messages`, { content: "Hello" }).status, 200)
   })
 
-  it("is for who moves somebody: it has to be able to get there itself", () => {
+  it("that denies a bot to connect also prevents it from moving members there", () => {
     const { call, h } = setup()
     const guest = h.core.createUser({ name: "guest" })
     h.core.participants.join({ userId: guest.id, channelId: h.lobby })
@@ -188,11 +188,11 @@ describe("who may do what in a channel", () => {
   })
 })
 
-describe("what is said beside the name of a voice channel", () => {
-  it("is told to all, and goes with the last one", () => {
+describe("the status of a voice channel", () => {
+  it("is announced to everybody, and removed when the last member leaves", () => {
     const { call, client, h } = setup(false)
     const path = `/channels/${h.lobby}/voice-status`
-    // from outside, only who may manage the channel
+    // A bot outside the channel needs permission to manage it.
     assert.strictEqual(call("PUT", path, { status: "Playing" }).json["code"], 50013)
     h.join(client, h.lobby)
     assert.strictEqual(call("PUT", path, { status: "x".repeat(501) }).json["code"], 50035)

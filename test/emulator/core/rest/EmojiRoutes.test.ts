@@ -18,7 +18,7 @@ const setup = () => {
 }
 
 describe("emoji", () => {
-  it("have a name and a picture", () => {
+  it("require a name and an image", () => {
     const { call, h, ofGuild } = setup()
     const client = h.login({ intents: Intents.GuildExpressions })
     const bodies = [{ name: "note" }, { name: "note", image: 5 }, { name: "note", image: "AAAA" }, { image: still }]
@@ -32,7 +32,7 @@ describe("emoji", () => {
     assert.lengthOf(client.events("GUILD_EMOJIS_UPDATE"), 1)
   })
 
-  it("are as many as fit, those that move counted apart in a guild", () => {
+  it("are limited in number, in a guild separately for animated ones", () => {
     const { call, ofApplication, ofGuild } = setup()
     const fill = (path: string, image: string, count: number) => {
       for (let i = 0; i < count; i++) assert.strictEqual(call("POST", path, { name: "note", image }).status, 201)

@@ -44,7 +44,7 @@ const setup = (isModerator = true) => {
 const codes = (answers: ReadonlyArray<{ readonly json: Json }>) => answers.map(({ json }) => json["code"])
 
 describe("a scheduled event", () => {
-  it("is made, listed, changed, begins, ends, and is finished then", () => {
+  it("can be created, listed, changed, started and completed", () => {
     const { at, call, client, h, make, plan, told } = setup()
     const id = make({ ...plan, description: "all of it" })
     const shown = {
@@ -88,7 +88,7 @@ describe("a scheduled event", () => {
     assert.deepStrictEqual(codes([call("GET", `/${id}`)]), [10070])
   })
 
-  it("is known by its id when it is over, until a hundred others are", () => {
+  it("can be read by its id when it is over, as one of the last hundred", () => {
     const { call, make } = setup()
     const ids = Array.from({ length: 101 }, () => {
       const id = make()
@@ -100,7 +100,7 @@ describe("a scheduled event", () => {
     assert.deepStrictEqual([ids[0], ids[1], ids[100], waits].map(known), [404, 200, 200, 200])
   })
 
-  it("is refused where something is wrong with it", () => {
+  it("is refused with an error for each invalid field", () => {
     const { at, call, elsewhere, h, plan, stage } = setup()
     const post = (body: unknown) => call("POST", "", body)
     const errorsOf = (body: unknown) => Object.keys((post(body).json["errors"] ?? {}) as Json)
@@ -128,7 +128,7 @@ describe("a scheduled event", () => {
     assert.lengthOf(h.violations(), 0)
   })
 
-  it("goes elsewhere with a place and an end, and back into a channel", () => {
+  it("can move to an external place with an end time, and back into a channel", () => {
     const { at, call, h, make } = setup()
     const id = make()
     assert.deepStrictEqual(codes([call("PATCH", `/${id}`, { entity_type: 3, channel_id: null })]), [50035])
@@ -139,7 +139,7 @@ describe("a scheduled event", () => {
     assert.deepInclude(back, { channel_id: h.other, entity_metadata: null })
   })
 
-  it("begins and ends at its times where it is elsewhere", () => {
+  it("starts and ends at its times if it takes place elsewhere", () => {
     const { call, elsewhere, h, make, told } = setup()
     const id = make(elsewhere)
     h.core.advance(hour - 1)
@@ -151,7 +151,7 @@ describe("a scheduled event", () => {
     assert.strictEqual(call("GET", `/${id}`).json["status"], 3)
   })
 
-  it("is called off where nobody lets it begin, and over when all have left its channel for a while", () => {
+  it("is canceled if it is never started, and completed when its channel has been empty for a while", () => {
     const { call, guest, h, make, told } = setup()
     make()
     const id = make()
@@ -185,7 +185,7 @@ describe("a scheduled event", () => {
     assert.isString(first)
   })
 
-  it("holds a stage, which ends with it", () => {
+  it("starts a stage, which ends with it", () => {
     const { call, client, make, onStage, stage, told } = setup()
     const [id, next] = [make(onStage), make(onStage)]
     const begun = call("PATCH", `/${id}`, { status: 2 }).json
@@ -206,7 +206,7 @@ describe("a scheduled event", () => {
     assert.lengthOf(client.events("STAGE_INSTANCE_CREATE"), 2)
   })
 
-  it("leaves no stage behind where it goes to another channel", () => {
+  it("ends its stage when it moves to another channel", () => {
     const { call, h, make, onStage, plan, stage } = setup()
     const other = h.core.createChannel({ guildId: h.guildId, name: "other-stage", kind: "stage" })
     const isHeld = () => call("GET", `/stage-instances/${stage}`).status === 200
@@ -224,7 +224,7 @@ describe("a scheduled event", () => {
     }
   })
 
-  it("needs permissions, and is not there for who does not see its channel", () => {
+  it("requires permissions, and is hidden from those who do not see its channel", () => {
     const { call, elsewhere, h, make, onStage, plan } = setup()
     const id = make()
     const planner = h.core.createRole(h.guildId, { name: "planner", permissions: 1n << 44n })
@@ -242,7 +242,7 @@ describe("a scheduled event", () => {
     assert.deepStrictEqual(as("GET", "").json, [] as unknown as Json)
   })
 
-  it("has those who are interested, in pages", () => {
+  it("lists interested users in pages", () => {
     const { call, client, guest, h, make } = setup()
     const id = make()
     const others = Array.from({ length: 3 }, (_, i) => h.core.createUser({ name: `guest ${i}` }).id)
@@ -269,7 +269,7 @@ describe("a scheduled event", () => {
     assert.deepStrictEqual(client.events("GUILD_SCHEDULED_EVENT_USER_REMOVE"), [told])
   })
 
-  it("is in the audit log, but not what happens by itself", () => {
+  it("is recorded in the audit log, except when it starts automatically", () => {
     const { call, elsewhere, h, make } = setup()
     const id = make(elsewhere)
     call("PATCH", `/${id}`, { name: "the picnic" })

@@ -7,7 +7,7 @@ import * as World from "../../../../src/emulator/core/World.ts"
 import { ChannelId, GuildId, UserId } from "../../../../src/protocol/Identifier.ts"
 
 describe("invitations", () => {
-  it("are forgotten when their time is over", () => {
+  it("are removed when they have expired", () => {
     const world = World.make(Random.make(1))
     const guildId = GuildId.make("100")
     World.addGuild(world, { id: guildId, name: "guild" })

@@ -24,7 +24,7 @@ const setup = () => {
 }
 
 describe("a member", () => {
-  it("gets a nickname from a moderator, and its guild is told", () => {
+  it("can be given a nickname by a moderator, which is announced", () => {
     const { client, guest, h, patch } = setup()
     assert.deepInclude(patch(guest.id, { nick: "DJ" }).json, { nick: "DJ" })
     assert.deepInclude(client.events("GUILD_MEMBER_UPDATE").at(-1), { guild_id: h.guildId, nick: "DJ" })
@@ -39,14 +39,14 @@ describe("a member", () => {
     }
   })
 
-  it("gives one to itself, and nothing else", () => {
+  it("can change its own nickname, and nothing else", () => {
     const { client, h, patch } = setup()
     const owner = h.core.ownerOf(h.guildId)?.token
     assert.deepInclude(patch("@me", { nick: "DJ", mute: true }, h.bot).json, { nick: "DJ", mute: false })
     assert.deepInclude(client.events("GUILD_MEMBER_UPDATE").at(-1), { nick: "DJ" })
     assert.strictEqual(patch("@me", { nick: "x".repeat(33) }, h.bot).json["code"], 50035)
     assert.deepInclude(patch("@me", {}, h.bot).json, { nick: "DJ" })
-    // as discord.js writes it
+    // The path as discord.js writes it.
     assert.deepInclude(patch("%40me", { nick: null }, h.bot).json, { nick: null })
     const path = `/guilds/${h.guildId}/roles/${h.guildId}`
     const body = JSON.stringify({ permissions: String(Permissions.everyone & ~Permissions.bits.CHANGE_NICKNAME) })
@@ -55,7 +55,7 @@ describe("a member", () => {
     assert.strictEqual(patch("@me", { bio: "plays" }, h.bot).status, 200)
   })
 
-  it("gives one to itself at the path of discord.py, too", () => {
+  it("can change its own nickname at the path that discord.py uses as well", () => {
     const { client, h, patch } = setup()
     assert.deepStrictEqual(patch("@me/nick", { nick: "DJ" }, h.bot), { status: 200, json: { nick: "DJ" } })
     assert.deepInclude(client.events("GUILD_MEMBER_UPDATE").at(-1), { nick: "DJ" })
@@ -63,7 +63,7 @@ describe("a member", () => {
     assert.deepStrictEqual(patch("@me/nick", { nick: "" }, h.bot).json, { nick: null })
   })
 
-  it("has a time-out: it is out of voice, may read alone, and is let in when it is over", () => {
+  it("in a time-out is disconnected from voice and cannot join until it is over", () => {
     const { client, guest, h, moderator, patch } = setup()
     const join = () => h.core.participants.join({ userId: guest.id, channelId: h.lobby })
     const joined = join()
@@ -73,7 +73,7 @@ describe("a member", () => {
     assert.strictEqual(patch(guest.id, at(28 * 24 * 3_600_000 + 1)).json["code"], 50035)
     assert.strictEqual(patch(guest.id, { communication_disabled_until: "soon" }).json["code"], 50035)
     assert.strictEqual(joined.success.channelId, h.lobby)
-    // nor one who stands as high
+    // Nor can a moderator time out one of the same rank.
     assert.strictEqual(patch(moderator.id, at(60_000)).json["code"], 50013)
 
     const until = { communication_disabled_until: "1970-01-01T00:01:00.000Z" }
@@ -87,7 +87,7 @@ describe("a member", () => {
     assert.isTrue(Result.isSuccess(join()))
     assert.lengthOf(client.events("GUILD_MEMBER_UPDATE"), 1)
 
-    // one that takes the place of another ends when it says itself, or when it is taken back
+    // A later time-out replaces the earlier one, and can be removed.
     patch(guest.id, at(70_000))
     patch(guest.id, at(90_000))
     h.core.advance(80_000)
@@ -96,12 +96,12 @@ describe("a member", () => {
       communication_disabled_until: null
     })
     assert.isTrue(Result.isSuccess(join()))
-    // one that is over already does nothing
+    // A time-out that is already over has no effect.
     assert.deepInclude(patch(guest.id, at(10)).json, { communication_disabled_until: "1970-01-01T00:00:00.010Z" })
     assert.isTrue(Result.isSuccess(join()))
   })
 
-  it("that is an administrator has no time-out, whoever gives it", () => {
+  it("who is an administrator cannot be timed out", () => {
     const { guest, h, patch } = setup()
     h.core.createRole(h.guildId, { name: "admin", permissions: 1n << 3n })
     h.core.setRoles(guest.id, ["admin"])
@@ -110,7 +110,7 @@ describe("a member", () => {
     assert.isTrue(Result.isSuccess(h.core.participants.join({ userId: guest.id, channelId: h.lobby })))
   })
 
-  it("is moved to a channel whose id is a number", () => {
+  it("can be moved to a channel whose id is given as a number", () => {
     const { guest, h, patch } = setup()
     const joined = h.core.participants.join({ userId: guest.id, channelId: h.lobby })
     assert(Result.isSuccess(joined))
@@ -119,7 +119,7 @@ describe("a member", () => {
     assert.strictEqual(patch(guest.id, "{\"channel_id\":1}").json["code"], 10003)
   })
 
-  it("is changed in all that was asked for, or in nothing", () => {
+  it("is changed completely or not at all", () => {
     const { client, guest, h, patch } = setup()
     assert.strictEqual(patch(guest.id, { nick: "DJ", mute: true }).json["code"], 40032)
     const joined = h.core.participants.join({ userId: guest.id, channelId: h.lobby })
@@ -137,7 +137,7 @@ describe("a member", () => {
     assert.isUndefined(joined.success.channelId)
   })
 
-  it("is refused a change whose values are of another type, and stays as it is", () => {
+  it("is not changed by values of the wrong type", () => {
     const { client, guest, h, moderator, patch } = setup()
     const error = (path: string, { json }: { readonly json: Json }) => {
       const fields = json["errors"] as { readonly [field: string]: { readonly _errors: ReadonlyArray<Json> } }

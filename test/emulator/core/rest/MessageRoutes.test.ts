@@ -27,7 +27,7 @@ const setup = () => {
 }
 
 describe("messages over REST", () => {
-  it("are read over REST as they are heard by a bot that may not have the intent for their content", () => {
+  it("hide the same content as on the gateway from a bot that may not have the content intent", () => {
     const { call, guest, h, path, write } = setup()
     const bot = h.core.createUser({ name: "blind", bot: true, moderator: true })
     const secret = write("secret")
@@ -57,7 +57,7 @@ describe("messages over REST", () => {
     assert.deepStrictEqual(contents(`/channels/${direct}/messages`, bot), ["directly"])
   })
 
-  it("are known again by their nonce, and written once where that is enforced", () => {
+  it("return their nonce, and are not repeated with the same nonce if that is enforced", () => {
     const { bot, call, contents, h, path } = setup()
     const client = h.login({ token: bot.token, intents: Intents.Guilds | Intents.GuildMessages })
     const { json } = call("POST", path, { content: "a", nonce: "one" })
@@ -77,7 +77,7 @@ describe("messages over REST", () => {
     h.core.advance(5 * 60_000)
     assert.deepInclude(call("POST", path, enforced).json, { content: "e" })
     assert.deepStrictEqual(contents(), ["c", "b", "d", "f", "e"])
-    // what has no nonce is not known by any
+    // A message without a nonce does not match any nonce.
     const without = { content: "g", nonce: "undefined", enforce_nonce: true }
     call("POST", path, { content: "without" })
     assert.deepInclude(call("POST", path, without).json, { content: "g" })
@@ -87,7 +87,7 @@ describe("messages over REST", () => {
     })
   })
 
-  it("are named by numbers as well as by texts", () => {
+  it("accept ids as numbers as well as strings", () => {
     const { bot, call, contents, guest, h, path, write } = setup()
     const moderator = h.core.createUser({ name: "moderator", bot: true, moderator: true })
     const [first, second] = [write("a"), write("b")]

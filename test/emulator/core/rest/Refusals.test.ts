@@ -11,7 +11,7 @@ const rig = () => {
 }
 
 describe("Refusals", () => {
-  it("are told with three of their errors, and how long ago they were", () => {
+  it("are described with their first three errors and their age", () => {
     const { counted, problem, refusals, state } = rig()
     assert.isUndefined(refusals.last())
     const request = { method: "POST", path: "/channels/123456789012345678/messages" }
@@ -26,7 +26,7 @@ describe("Refusals", () => {
     assert.deepStrictEqual(counted, ["rest-refused:50035"])
   })
 
-  it("have no token in them, and count by the status where there is no code", () => {
+  it("contain no token, and are counted by status if they have no code", () => {
     const { counted, refusals } = rig()
     const token = "0123456789abcdef".repeat(2)
     refusals.add({ method: "GET", path: `/webhooks/1/${token}/messages` }, undefined, { status: 404, body: undefined })

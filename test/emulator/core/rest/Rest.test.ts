@@ -15,7 +15,7 @@ const codeOf = (response: { readonly body: unknown }) =>
     : undefined
 
 describe("Rest", () => {
-  it("tells where the gateway is, with or without the prefix, a query and a slash at the end", () => {
+  it("returns the gateway's URL, with or without the API prefix, a query and a trailing slash", () => {
     const { call, h } = setup()
     assert.deepStrictEqual(
       h.core.rest({ method: "GET", path: "/gateway", authorization: undefined, body: undefined }),
@@ -36,7 +36,7 @@ describe("Rest", () => {
     assert.deepNestedInclude(call("GET", "/gateway/bot").body, { "session_start_limit.remaining": 999 })
   })
 
-  it("knows the bot, its application, guilds, channels, members and regions", () => {
+  it("returns the bot, its application, guilds, channels, members and regions", () => {
     const { call, h } = setup()
     const get = (path: string) => {
       const response = call("GET", path)
@@ -60,7 +60,7 @@ describe("Rest", () => {
     assert.deepStrictEqual(h.core.verdicts(), [])
   })
 
-  it("keeps the commands that a bot registers, everywhere and in a guild", () => {
+  it("keeps the commands that a bot registers, globally and in a guild", () => {
     const { call, h } = setup()
     const everywhere = `/applications/${h.bot.id}/commands`
     const inGuild = `/applications/${h.bot.id}/guilds/${h.guildId}/commands`
@@ -132,7 +132,7 @@ describe("Rest", () => {
     assert.strictEqual(bad.status, 400)
   })
 
-  it("moves, mutes and disconnects members, with the permission for it", () => {
+  it("moves, mutes and disconnects members if the bot has permission", () => {
     const { call, h } = setup()
     const client = h.login()
     const guest = h.core.createUser({ name: "guest" })
@@ -152,7 +152,7 @@ describe("Rest", () => {
     )
   })
 
-  it("reads and changes voice states of a stage", () => {
+  it("reads and changes voice states in a stage channel", () => {
     const { call, h } = setup()
     const stage = h.core.createChannel({ guildId: h.guildId, name: "stage", kind: "stage" })
     if (stage === undefined) throw new Error("no channel")
@@ -165,7 +165,7 @@ describe("Rest", () => {
     const time = "2026-01-01T00:00:00.000Z"
     assert.strictEqual(call("PATCH", mine, { channel_id: stage, request_to_speak_timestamp: time }).status, 204)
     assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { request_to_speak_timestamp: time, suppress: true })
-    // elsewhere nobody asks for it any more
+    // Outside the stage, the request to speak is dropped.
     h.join(client, h.lobby)
     assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), {
       request_to_speak_timestamp: null,
@@ -179,7 +179,7 @@ describe("Rest", () => {
     assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { suppress: false })
   })
 
-  it("changes a channel; another region moves the call", () => {
+  it("changes and deletes a channel; a new region moves its voice server", () => {
     const { call, h } = setup()
     h.core.setModerator(h.bot.id, true)
     h.core.createVoiceServer({ region: "there", endpoint: "voice2.test:1", udp: { address: "127.0.0.1", port: 2 } })
@@ -192,14 +192,14 @@ describe("Rest", () => {
     })
     assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE", "CHANNEL_UPDATE"])
     assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice2.test:1" })
-    // the same one is no other
+    // The same region does not move it.
     assert.deepInclude(call("PATCH", `/channels/${h.lobby}`, { rtc_region: "there" }).body, { rtc_region: "there" })
     assert.deepStrictEqual(Harness.names(client.take()), ["CHANNEL_UPDATE"])
     assert.strictEqual(call("DELETE", `/channels/${h.lobby}`).status, 200)
     assert.strictEqual(codeOf(call("GET", `/channels/${h.lobby}`)), 10003)
   })
 
-  it("has a fault point", () => {
+  it("lets faults drop, delay and replace answers", () => {
     const { call, h } = setup()
     const remove = h.core.addFault((subject) =>
       subject.point === "rest" && subject.op === "GET /gateway/bot"
@@ -214,7 +214,7 @@ describe("Rest", () => {
     assert.deepInclude(call("GET", "/gateway/bot"), { status: 200, text: "{\"url\":\"wss://elsewhere\"}" })
   })
 
-  it("refuses with a status what a fault says, and does nothing of it", () => {
+  it("refuses a request with the status that a fault gives, without carrying it out", () => {
     const { call, h } = setup()
     const path = `/channels/${h.lobby}/messages`
     const end = h.core.addFault(() => ({ _tag: "Refuse", status: 429, retryAfterMs: 1_500 }))

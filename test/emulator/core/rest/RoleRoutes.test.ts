@@ -21,7 +21,7 @@ const setup = (isModerator = true) => {
 }
 
 describe("a role", () => {
-  it("is made by a bot, given to somebody, taken, and deleted", () => {
+  it("can be created, assigned, removed, changed and deleted by a bot", () => {
     const { call, client, guest, h } = setup()
     const { json } = call("POST", "/roles", { name: "DJ", permissions: "0", colors: { primary_color: 255 } })
     assert.deepInclude(json, { name: "DJ", permissions: "0", color: 255, position: 1 })
@@ -40,7 +40,7 @@ describe("a role", () => {
     assert.deepInclude(client.events("GUILD_ROLE_DELETE").at(-1), { guild_id: h.guildId, role_id: id })
   })
 
-  it("is nobody's to give that is not below one's own, nor what one may not do", () => {
+  it("cannot be granted from its own rank upwards, or with permissions that the bot does not have", () => {
     const { call, guest, h } = setup()
     const moderators = `${BigInt(h.guildId) + 1n}`
     assert.strictEqual(call("PUT", `/members/${guest.id}/roles/${moderators}`).json["code"], 50013)
@@ -55,7 +55,7 @@ describe("a role", () => {
     assert.strictEqual(setup(false).call("POST", "/roles", { name: "DJ" }).json["code"], 50013)
   })
 
-  it("permits what it says, everywhere and in a channel", () => {
+  it("grants its permissions to members as long as they have it", () => {
     const { guest, h } = setup(false)
     h.core.createRole(h.guildId, { name: "DJ", permissions: Permissions.of("MUTE_MEMBERS") })
     h.core.participants.join({ userId: guest.id, channelId: h.lobby })
@@ -71,7 +71,7 @@ describe("a role", () => {
     assert.strictEqual(mute(), 403)
   })
 
-  it("says who hears a bot speak, as soon as it is changed", () => {
+  it("stops affecting who may speak as soon as it is removed from a member", () => {
     const { client, h } = setup(false)
     const role = h.core.createRole(h.guildId, { name: "DJ", permissions: 0n })
     assert.isDefined(role)
@@ -90,7 +90,7 @@ describe("a role", () => {
 })
 
 describe("the members of a guild", () => {
-  it("are listed and looked for", () => {
+  it("can be listed and searched", () => {
     const { call, guest, h } = setup()
     const other = h.core.createUser({ name: "other", bot: true, privilegedIntents: true })
     const list = (path: string) => {
@@ -106,11 +106,11 @@ describe("the members of a guild", () => {
     assert.deepStrictEqual(list("/members/search?query=GU"), [guest.id])
     assert.deepStrictEqual(list("/members/search?query=nobody"), [])
     assert.strictEqual(call("GET", "/members?limit=1001").json["code"], 50035)
-    // without the intent for members
+    // Without the intent for members.
     assert.strictEqual(call("GET", "/members?limit=10").json["code"], 50001)
   })
 
-  it("are thrown out by who may, and a bot leaves by itself", () => {
+  it("can be kicked with permission, and a bot can leave by itself", () => {
     const { call, client, guest, h } = setup(false)
     assert.strictEqual(call("DELETE", `/members/${guest.id}`).json["code"], 50013)
     h.core.createRole(h.guildId, { name: "bouncer", permissions: Permissions.of("KICK_MEMBERS") })
@@ -123,8 +123,8 @@ describe("the members of a guild", () => {
   })
 })
 
-describe("what is held in a stage", () => {
-  it("begins with a topic, gets another one, and ends", () => {
+describe("a stage instance", () => {
+  it("starts with a topic, changes it, and ends", () => {
     const { client, h } = setup()
     const stage = h.core.createChannel({ guildId: h.guildId, name: "stage", kind: "stage" })
     const call = (method: string, path: string, body?: unknown) => {
@@ -150,7 +150,7 @@ describe("what is held in a stage", () => {
 })
 
 describe("a participant", () => {
-  it("does not get into a category", () => {
+  it("cannot join a category", () => {
     const { guest, h } = setup()
     const category = h.core.createChannel({ guildId: h.guildId, name: "Rooms", kind: "category" })
     assert.isDefined(category)

@@ -8,7 +8,7 @@ type Json = { readonly [key: string]: unknown }
 const file = Sounds.ogg(1)
 const sound = Sounds.uri(file)
 
-/** A bot that makes sounds, and one that may not. */
+/** A bot that may create sounds, and one that may not. */
 const setup = () => {
   const h = Harness.make()
   const maker = h.core.createUser({ name: "maker", bot: true })
@@ -31,7 +31,7 @@ const setup = () => {
 }
 
 describe("soundboards", () => {
-  it("are listed, read, filled, changed and emptied, and everybody is told", () => {
+  it("can be listed, read, created, changed and deleted, which is announced", () => {
     const { call, callAsOther, client, h, maker, path } = setup()
     assert.deepStrictEqual(call("GET", "/soundboard-default-sounds").json, [
       { name: "quack", sound_id: "1", volume: 1, emoji_id: null, emoji_name: "🦆", available: true }
@@ -49,7 +49,7 @@ describe("soundboards", () => {
       available: true
     })
     assert.deepInclude(user, { id: maker.id, username: "maker" })
-    // who may not make any is not told who has made them
+    // Only a bot that may create sounds sees who created them.
     assert.deepStrictEqual(call("GET", path).json["items"], [made])
     assert.deepStrictEqual(callAsOther("GET", path).json["items"], [{ ...looks, sound_id: id }])
     assert.deepStrictEqual(call("GET", `${path}/${id}`), { status: 200, json: made })
@@ -68,14 +68,14 @@ describe("soundboards", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("are told of with the intent for expressions alone", () => {
+  it("are announced only with the intent for expressions", () => {
     const { call, h, path } = setup()
     const client = h.login({ intents: Intents.Guilds | Intents.GuildVoiceStates })
     call("POST", path, { name: "yay", sound })
     assert.deepStrictEqual(client.take(), [])
   })
 
-  it("come with the guild, and where they are asked for", () => {
+  it("come with the guild, and in answer to op 31", () => {
     const { call, client, h, path } = setup()
     const { user: _, ...made } = call("POST", path, { name: "yay", sound }).json
     const late = h.connect()
@@ -92,7 +92,7 @@ describe("soundboards", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("are not told of in an outage", () => {
+  it("are not sent during an outage", () => {
     const { client, h } = setup()
     h.core.setAvailable(h.guildId, false)
     client.take()
@@ -100,14 +100,14 @@ describe("soundboards", () => {
     assert.deepStrictEqual(client.take(), [])
   })
 
-  it("are for those who may", () => {
+  it("require permissions", () => {
     const { call, callAsOther, h, path } = setup()
     const { sound_id: id } = call("POST", path, { name: "yay", sound }).json
     const missing = { status: 403, json: { message: "Missing Permissions", code: 50013 } }
     assert.deepStrictEqual(callAsOther("POST", path, { name: "yay", sound }), missing)
     assert.deepStrictEqual(callAsOther("PATCH", `${path}/${id}`, { name: "boo" }), missing)
     assert.deepStrictEqual(callAsOther("DELETE", `${path}/${id}`), missing)
-    // a moderator manages all, and whoever makes some their own alone
+    // A moderator manages all sounds; others who may create sounds manage only their own.
     h.core.setModerator(h.bot.id, true)
     const { sound_id: other } = callAsOther("POST", path, { name: "boo", sound }).json
     assert.deepStrictEqual(call("DELETE", `${path}/${other}`), missing)
@@ -116,7 +116,7 @@ describe("soundboards", () => {
     assert.strictEqual(call("GET", "/guilds/1/soundboard-sounds").json["code"], 10004)
   })
 
-  it("say what is wrong", () => {
+  it("report what is wrong with a request", () => {
     const { call, client, h, path } = setup()
     const codeOf = (body: unknown) => call("POST", path, body).json["code"]
     const yay = { name: "yay", sound }
@@ -147,7 +147,7 @@ describe("soundboards", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("have room for eight", () => {
+  it("hold eight sounds", () => {
     const { call, path } = setup()
     for (let i = 0; i < 8; i++) assert.strictEqual(call("POST", path, { name: `sound ${i}`, sound }).status, 201)
     assert.deepStrictEqual(call("POST", path, { name: "one more", sound }), {
@@ -166,7 +166,7 @@ describe("soundboards", () => {
     assert.deepInclude(patched, { emoji_id: null, emoji_name: "🎉" })
   })
 
-  it("have files for anybody", () => {
+  it("serve their files to everybody", () => {
     const { call, h, path } = setup()
     const { sound_id: id } = call("POST", path, { name: "yay", sound: Sounds.uri(Sounds.mp3(20), "audio/mpeg") }).json
     const get = (method: string, of: unknown, range?: string) =>
@@ -177,7 +177,7 @@ describe("soundboards", () => {
     assert.strictEqual(headers?.["content-type"], "audio/mpeg")
     assert.strictEqual(get("GET", id, "bytes=0-9").bytes?.length, 10)
     assert.deepStrictEqual([get("HEAD", id), get("PUT", id)].map((answer) => answer.status), [200, 405])
-    // of Discord's own there is none
+    // Discord's own sounds have no files.
     assert.deepStrictEqual([get("GET", "1"), get("GET", "2")].map((answer) => answer.status), [404, 404])
     call("DELETE", `${path}/${id}`)
     assert.strictEqual(get("GET", id).status, 404)

@@ -17,7 +17,7 @@ const setup = (isModerator = true) => {
 }
 
 describe("a webhook", () => {
-  it("is told of in its channel, and gone with it", () => {
+  it("is announced in its channel, and deleted with it", () => {
     const { anybody, call, h, text } = setup()
     const client = h.login({ intents: Intents.GuildWebhooks })
     const { json } = call("POST", `/channels/${text}/webhooks`, { name: "radio" })
@@ -41,7 +41,7 @@ describe("a webhook", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("writes in its channel and the threads of that, for whoever knows its token", () => {
+  it("lets anyone who knows its token write in its channel and the threads there", () => {
     const { anybody, call, h, text } = setup()
     const { id, token } = call("POST", `/channels/${text}/webhooks`, { name: "radio" }).json
     const thread = call("POST", `/channels/${text}/threads`, { name: "log", type: 11 }).json
@@ -74,7 +74,7 @@ describe("a webhook", () => {
     assert.notInclude(Array.from(h.core.counters().keys()).join(), String(token))
   })
 
-  it("writes in no thread that is locked, and has a text for a name", () => {
+  it("cannot write in a locked thread, and is refused values of the wrong type", () => {
     const { anybody, call, text } = setup()
     const { id, token } = call("POST", `/channels/${text}/webhooks`, { name: "radio" }).json
     const thread = call("POST", `/channels/${text}/threads`, { name: "log", type: 11 }).json
@@ -108,7 +108,7 @@ describe("a webhook", () => {
     assert.strictEqual(call("GET", `/webhooks/${id}`).json["name"], "radio")
   })
 
-  it("is for those who may manage webhooks, fifteen in a channel", () => {
+  it("requires permission, and is limited to fifteen in a channel", () => {
     const { call, h, text } = setup()
     const path = `/channels/${text}/webhooks`
     const ids = Array.from({ length: 15 }, (_, i) => call("POST", path, { name: `radio ${i}` }).json["id"])

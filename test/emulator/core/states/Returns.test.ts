@@ -4,11 +4,11 @@ import type { Profile } from "../../../../src/emulator/core/Profile.ts"
 import { atOnceMs, patience } from "../../../../src/emulator/core/states/Returns.ts"
 import * as Harness from "../Harness.ts"
 
-/** Nobody sends heartbeats here. */
+/** A world in which missing heartbeats have no effect. */
 const make = (profile: Partial<Profile> = {}) =>
   Harness.make({ profile: { ...profile, gatewayHeartbeatTolerance: 1e9 } })
 
-/** Kicks come a minute apart; the client comes back some time after each, or does not (`undefined`). */
+/** Kicks the client once a minute. After each kick it comes back after the given time, or not at all (`undefined`). */
 const play = (
   h: Harness.Harness,
   returns: ReadonlyArray<number | undefined>,
@@ -33,7 +33,7 @@ const play = (
 const thrice = [0, 100, 4_999]
 
 describe("a client that is kicked", () => {
-  it("and comes back at once, again and again, is told so once", () => {
+  it("and comes back at once, again and again, gets advice once", () => {
     assert.strictEqual(patience, thrice.length)
     const h = make()
     play(h, [...thrice, ...thrice])
@@ -41,7 +41,7 @@ describe("a client that is kicked", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
-  it("may come back once or twice, and later as often as it is asked", () => {
+  it("may come back once or twice, or any number of times if it waits", () => {
     const late = atOnceMs + 1
     for (
       const returns of [
@@ -58,13 +58,13 @@ describe("a client that is kicked", () => {
     }
   })
 
-  it("has the time that its events take", () => {
+  it("is judged by when its events were delivered", () => {
     const h = make({ voiceEventDelayMs: 3_000, voiceEventGapMs: 500 })
     play(h, [8_000, 8_000, 8_000])
     assert.deepStrictEqual(h.advice(), ["return-after-kick"])
   })
 
-  it("is forgotten after ten minutes", () => {
+  it("has its earlier returns forgotten after ten minutes", () => {
     const h = make()
     const client = h.login()
     for (let i = 0; i < 6; i++) {
@@ -76,7 +76,7 @@ describe("a client that is kicked", () => {
     assert.deepStrictEqual(h.advice(), [])
   })
 
-  it("is somebody else than one who is only closed, moved, leaves, or loses its session", () => {
+  it("is told apart from clients that are only closed or moved, that leave, or that lose their session", () => {
     const closed = make()
     play(closed, thrice, () => void closed.core.kick(closed.bot.id, undefined, "close"))
     assert.deepStrictEqual(closed.advice(), [])
@@ -101,7 +101,7 @@ describe("a client that is kicked", () => {
     assert.deepStrictEqual(dropped.advice(), [])
   })
 
-  it("may not know it, where a fault has kept that back", () => {
+  it("is not blamed if a fault kept the kick from it", () => {
     const h = make()
     h.core.addFault(FaultRules.make({ point: "gateway-out", op: "VOICE_STATE_UPDATE" }, undefined, "drop", () => {}))
     play(h, thrice)

@@ -3,7 +3,7 @@ import * as Harness from "../Harness.ts"
 import { pair, sessionId, story } from "../Harness.ts"
 
 describe("VoiceConnections", () => {
-  it("a move that closes the old connection last does not take the new one for lost", () => {
+  it("keep the new connection of a move that closes the old one last", () => {
     const h = Harness.make({ profile: { voiceCloseOrder: "event-first" } })
     const client = h.login()
     h.join(client, h.lobby)
@@ -14,7 +14,7 @@ describe("VoiceConnections", () => {
     assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_STATE_UPDATE"])
   })
 
-  it("a late close does not hit the connection that a client has opened since with the new token", () => {
+  it("do not apply the late close of an old connection to one that was opened with the new token", () => {
     const changes = {
       "a move": (h: Harness.Harness) => h.core.moveUser(h.bot.id, h.other),
       "another server": (h: Harness.Harness) => h.core.moveServer(h.lobby),
@@ -57,7 +57,7 @@ describe("VoiceConnections", () => {
     }
   })
 
-  it("a late close hits every connection that was there before, though the client has opened no other", () => {
+  it("apply a late close to every earlier connection, even if the client has opened no other", () => {
     const h = Harness.make({
       realVoice: true,
       profile: { channelE2ee: "optional", voiceCloseOrder: "event-first", voiceEventDelayMs: 300 }
@@ -68,7 +68,7 @@ describe("VoiceConnections", () => {
     const voice = h.connectVoice()
     const { token } = client.events("VOICE_SERVER_UPDATE").at(-1) ?? {}
     voice.send({ op: 0, d: { server_id: h.guildId, user_id: h.bot.id, session_id: sessionId(client), token } })
-    // this leaves the connection open, though its token is replaced
+    // This leaves the connection open, although its token is replaced.
     h.core.moveServer(h.lobby, { only: "event" })
     h.core.kick(h.bot.id)
     h.core.advance(599)

@@ -3,7 +3,7 @@ import * as Harness from "../Harness.ts"
 import { pair } from "../Harness.ts"
 
 describe("VoiceEvents of a join", () => {
-  it("in the other order, in a random one, and later, when the profile says so", () => {
+  it("are sent in another order, in a random order, or later, when the profile says so", () => {
     const reversed = pair.toReversed()
     const first = Harness.make({ profile: { voiceEventOrder: "server-first" } })
     const client = first.login()
@@ -32,7 +32,7 @@ describe("VoiceEvents of a join", () => {
     assert.deepStrictEqual(Harness.names(waiting.take()), ["VOICE_SERVER_UPDATE"])
   })
 
-  it("never lets a later state overtake an earlier one", () => {
+  it("never let a later state overtake an earlier one", () => {
     for (let seed = 0; seed < 10; seed++) {
       const h = Harness.make({
         seed,
@@ -49,13 +49,13 @@ describe("VoiceEvents of a join", () => {
         client.events("VOICE_STATE_UPDATE").map((state) => state["channel_id"]),
         [h.lobby, h.other, null]
       )
-      // nor tells of a server whose token is good no more
+      // A server whose token is no longer valid is not announced either.
       assert.deepStrictEqual(client.events("VOICE_SERVER_UPDATE"), [])
       assert.deepStrictEqual(h.core.snapshot().voiceStates, [])
     }
   })
 
-  it("tells of the server of the last of two joins, with the token that is good", () => {
+  it("announce only the server of the last of two joins, with its valid token", () => {
     const h = Harness.make({ profile: { voiceEventGapMs: 100 } })
     const client = h.login()
     h.join(client, h.lobby)

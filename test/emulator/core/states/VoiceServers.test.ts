@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Harness from "../Harness.ts"
 import { token } from "../Harness.ts"
 
-describe("VoiceServers join", () => {
-  it("with a voice server that is still being found says so first", () => {
+describe("VoiceServers", () => {
+  it("announce a null endpoint first if a server has to be allocated for a join", () => {
     const h = Harness.make({ profile: { allocationMs: 2000 } })
     const client = h.login()
     h.join(client, h.lobby)
@@ -15,7 +15,7 @@ describe("VoiceServers join", () => {
     assert.deepInclude(client.events("VOICE_SERVER_UPDATE")[1], { endpoint: "voice1.test:2048" })
     assert.notStrictEqual(token(client), early)
     assert.isDefined(h.grant(token(client)))
-    // Who leaves in the meantime hears no more of it, and who comes back waits anew.
+    // A client that leaves meanwhile gets no server; if it comes back, the wait starts again.
     h.join(client, h.other)
     h.join(client, null)
     client.take()
@@ -29,7 +29,7 @@ describe("VoiceServers join", () => {
     assert.strictEqual(h.core.snapshot().channels.find((channel) => channel.id === h.other)?.server, 1)
   })
 
-  it("with the token of a server that is left is over at once, also before there is another", () => {
+  it("revoke the token of a server as soon as a channel leaves it, even before there is another", () => {
     const h = Harness.make()
     const client = h.login()
     h.join(client, h.lobby)

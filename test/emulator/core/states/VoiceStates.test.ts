@@ -5,7 +5,7 @@ import * as Harness from "../Harness.ts"
 import { pair, sessionId, story, token } from "../Harness.ts"
 
 describe("VoiceStates join", () => {
-  it("answers with a state for everyone who listens and a server for the joiner, whose token is a grant", () => {
+  it("sends a state to everyone who listens, and a server with a valid token to the client that joins", () => {
     const h = Harness.make()
     const client = h.login()
     const watcher = h.login({ token: h.core.createUser({ name: "watcher" }).token })
@@ -41,7 +41,7 @@ describe("VoiceStates join", () => {
     assert.deepStrictEqual(h.core.verdicts(), [])
   })
 
-  it("is silent about full, forbidden and unknown channels, and stays where it was", () => {
+  it("is ignored for full, forbidden and unknown channels, and leaves the user where it was", () => {
     const h = Harness.make()
     const client = h.login()
     const full = h.core.createChannel({ guildId: h.guildId, name: "full", userLimit: 1 })
@@ -85,7 +85,7 @@ describe("VoiceStates join", () => {
     )
   })
 
-  it("without GUILD_VOICE_STATES brings only the server, and advice once", () => {
+  it("without GUILD_VOICE_STATES sends only the server, and advice once", () => {
     const h = Harness.make()
     const client = h.login({ intents: Intents.Guilds })
     h.join(client, h.lobby)
@@ -94,7 +94,7 @@ describe("VoiceStates join", () => {
     assert.deepStrictEqual([h.advice(), h.violations()], [["missing-intents"], []])
   })
 
-  it("into a stage means into its audience, where nobody is heard, except for moderators", () => {
+  it("into a stage suppresses the user, unless it is a moderator", () => {
     const h = Harness.make()
     const stage = h.core.createChannel({ guildId: h.guildId, name: "stage", kind: "stage", e2ee: "required" })
     if (stage === undefined) throw new Error("no channel")
@@ -121,8 +121,8 @@ describe("VoiceStates join", () => {
   })
 })
 
-describe("VoiceStates again", () => {
-  it("the same channel with other flags brings a state, and no server", () => {
+describe("VoiceStates after a join", () => {
+  it("send a state without a server when only the flags change", () => {
     const h = Harness.make()
     const client = h.login()
     h.join(client, h.lobby)
@@ -135,7 +135,7 @@ describe("VoiceStates again", () => {
     assert.deepStrictEqual(h.revocations(), [])
   })
 
-  it("the same channel after the voice connection has ended brings a new token, unless the profile says never", () => {
+  it("send a new token for the same channel after the voice connection has ended, unless the profile says never", () => {
     for (const rejoinSameChannel of ["when-disconnected", "never"] as const) {
       const h = Harness.make({ profile: { rejoinSameChannel } })
       const client = h.login()
@@ -150,13 +150,13 @@ describe("VoiceStates again", () => {
       assert.strictEqual(sessionId(client), before[0])
       assert.strictEqual(token(client) === before[1], rejoinSameChannel === "never")
       assert.strictEqual(h.grant(String(before[1])) === undefined, rejoinSameChannel === "when-disconnected")
-      // once: who mutes itself before it is there again needs no other one
+      // Only once: changing flags before the client is connected again does not need another token.
       h.join(client, h.lobby, { mute: true })
       assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_STATE_UPDATE"])
     }
   })
 
-  it("another channel keeps the session id, changes the token and closes the old connection", () => {
+  it("keep the session id, change the token and close the old connection on a move to another channel", () => {
     const h = Harness.make({ profile: { moveCloseCode: 4022 } })
     const client = h.login()
     h.join(client, h.lobby)
@@ -169,7 +169,7 @@ describe("VoiceStates again", () => {
     assert.strictEqual(h.grant(token(client))?.channelId, h.other)
   })
 
-  it("leaving brings a null state and closes; coming back keeps the session id, which is that of the main gateway, and makes a new token", () => {
+  it("send a null state and a close on leaving, and a new token with the same session id on coming back", () => {
     const h = Harness.make({ profile: { voiceCloseOrder: "event-first" } })
     const client = h.login()
     h.join(client, h.lobby)
@@ -188,7 +188,7 @@ describe("VoiceStates again", () => {
     assert.strictEqual(h.core.counters().get("voice-state-ignored:not-in-voice"), 1)
   })
 
-  it("another gateway session of the same user takes over, or removes the ghost", () => {
+  it("let another gateway session of the same user take over, or remove the leftover state", () => {
     const h = Harness.make()
     const first = h.login()
     h.join(first, h.lobby)
@@ -198,10 +198,10 @@ describe("VoiceStates again", () => {
     assert.strictEqual(h.revocations().length, 1)
     assert.notStrictEqual(first.events("VOICE_STATE_UPDATE")[0]?.["session_id"], sessionId(second))
     assert.strictEqual(h.core.snapshot().voiceStates.length, 1)
-    // The first session has nothing to take along.
+    // The end of the first session does not affect the second.
     first.disconnect(1000)
     assert.strictEqual(h.core.snapshot().voiceStates.length, 1)
-    // Its own ghost does not make a channel full.
+    // The user's own leftover state does not make a channel full.
     const narrow = h.core.createChannel({ guildId: h.guildId, name: "narrow", userLimit: 1 })
     if (narrow === undefined) throw new Error("no channel")
     h.join(second, narrow)
@@ -215,7 +215,7 @@ describe("VoiceStates again", () => {
   })
 })
 
-describe("VoiceStates scripted participants", () => {
+describe("VoiceStates of scripted participants", () => {
   const setup = () => {
     const h = Harness.make()
     const client = h.login()
@@ -225,7 +225,7 @@ describe("VoiceStates scripted participants", () => {
     return { h, client, guest, participant: joined.success, calls: () => h.scripted[0]?.calls ?? [] }
   }
 
-  it("join, speak, hear, move and leave, seen by the others", () => {
+  it("change when they join, move and leave, visible to the others", () => {
     const { calls, client, guest, h, participant } = setup()
     const heard: Array<number> = []
     participant.onHeard((frame) => heard.push(frame.sequence))
@@ -255,7 +255,7 @@ describe("VoiceStates scripted participants", () => {
     assert.strictEqual(h.core.counters().get("participant-without-server"), 1)
   })
 
-  it("show themselves otherwise, and keep that wherever they go", () => {
+  it("show their flags and client, and keep them wherever they go", () => {
     const { calls, client, guest, h, participant } = setup()
     participant.setSelf({ mute: true, deaf: true })
     participant.setSelf({ deaf: false, video: true, streaming: true })
@@ -285,7 +285,7 @@ describe("VoiceStates scripted participants", () => {
     )
   })
 
-  it("can be kicked and moved to another server, first without an endpoint", () => {
+  it("follow kicks and moves to another server, also after a null endpoint", () => {
     const { calls, guest, h } = setup()
     h.core.createVoiceServer({ region: "there", endpoint: "voice2.test:2048", udp: { address: "127.0.0.1", port: 2 } })
     h.core.moveServer(h.lobby)
@@ -298,7 +298,7 @@ describe("VoiceStates scripted participants", () => {
     assert.deepStrictEqual(h.revocations(), [])
   })
 
-  it("keep what they do wrong, and what they could not decrypt, when they change servers", async () => {
+  it("keep their misbehavior and their count of undecryptable frames when they change servers", async () => {
     const h = Harness.make()
     const guest = h.core.createUser({ name: "guest" })
     const joined = h.core.participants.join(
@@ -327,7 +327,7 @@ describe("VoiceStates scripted participants", () => {
     assert.deepStrictEqual(h.core.participants.inChannel(h.lobby), [])
   })
 
-  it("without encryption do not come into a channel that demands it, unless the time knows none", () => {
+  it("refuse participants without encryption in a channel that requires it, unless the profile has none", () => {
     for (const e2ee of [true, false]) {
       const h = Harness.make({ profile: { e2ee } })
       const guest = h.core.createUser({ name: "guest" })
@@ -338,7 +338,7 @@ describe("VoiceStates scripted participants", () => {
     }
   })
 
-  it("without encryption leave when they are moved to where it is demanded", () => {
+  it("remove participants without encryption when they are moved to a channel that requires it", () => {
     for (const e2ee of [true, false]) {
       const h = Harness.make({ profile: { e2ee, channelE2ee: "optional" } })
       const guest = h.core.createUser({ name: "guest" })

@@ -26,7 +26,7 @@ describe("close codes", () => {
     assert.deepStrictEqual(world.half.sessions(), [])
   })
 
-  it("4002 for what is no message, 4020 for a heartbeat without an integer", () => {
+  it("4002 for a malformed message, 4020 for a heartbeat whose number is not an integer", () => {
     for (const frame of ["", "{", "[]", "7", "null", "{}", `{"op":"0"}`, `{"op":0}`, `{"op":0,"d":{}}`]) {
       const { client, world } = unready()
       client.raw(frame)
@@ -53,7 +53,7 @@ describe("close codes", () => {
     assert.deepStrictEqual(world.violations(), ["wrong-order"])
   })
 
-  it("4004 for a token that nobody gave, or that is of another guild", () => {
+  it("4004 for an unknown token, or a token of another guild", () => {
     const wrong = unready()
     wrong.client.identify({ token: "wrong" })
     assert.strictEqual(wrong.client.closed(), 4004)
@@ -89,7 +89,7 @@ describe("close codes", () => {
     assert.strictEqual(elsewhere.client.closed(), 4006)
   })
 
-  it("4006 for a token that was withdrawn, without blame", () => {
+  it("4006 for a revoked token, without a violation", () => {
     const { client, world } = identified()
     world.half.revocation({ userId: client.userId, guildId })({ code: 4014, reason: "Disconnected." })
     world.grants.clear()
@@ -99,7 +99,7 @@ describe("close codes", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("4006 for Identify where Resume is due", () => {
+  it("4006 for Identify while the session should be resumed", () => {
     const { client, world } = identified()
     client.drop()
     client.connect()
@@ -141,7 +141,7 @@ describe("close codes", () => {
     assert.deepStrictEqual(world.half.sessions(), [])
   })
 
-  it.each([1000, 1006] as const)("%i for that, after which it can resume, where the profile says so", (code) => {
+  it.each([1000, 1006] as const)("%i for missing heartbeats and still resumable, if the profile says so", (code) => {
     const { client, world } = identified({ ...today, heartbeatTimeoutCode: code })
     const ended = () => world.inbox(client.connection).at(-1)?._tag
     world.wait(3 * 13_750)
@@ -155,7 +155,7 @@ describe("close codes", () => {
     assert.deepStrictEqual(world.violations(), ["heartbeat-missing"])
     world.wait(3 * 13_750)
     assert.strictEqual(ended(), code === 1000 ? "Close" : "Terminate")
-    // one that has not said whose it is has no session to lose
+    // A connection that has not identified has no session to lose.
     client.connect()
     world.wait(3 * 13_750)
     assert.strictEqual(ended(), code === 1000 ? "Close" : "Terminate")
@@ -171,7 +171,7 @@ describe("close codes", () => {
     assert.deepStrictEqual(world.violations(), ["unknown-server"])
   })
 
-  it("4012 for another protocol than UDP, 4016 for a mode that is not offered", () => {
+  it("4012 for a protocol other than UDP, 4016 for a mode that is not offered", () => {
     const webrtc = identified()
     webrtc.client.send(1, { protocol: "webrtc", data: "sdp" })
     assert.strictEqual(webrtc.client.closed(), 4012)
@@ -183,7 +183,7 @@ describe("close codes", () => {
     }
   })
 
-  it("4017 without end-to-end encryption where the channel demands it", () => {
+  it("4017 for a client without end-to-end encryption in a channel that requires it", () => {
     const attempt = (profile: Profile, e2ee: "required" | "optional" | "never", dave: object) => {
       const { client, world } = unready(profile)
       world.grant("1", { e2ee })
@@ -193,7 +193,7 @@ describe("close codes", () => {
     assert.strictEqual(attempt(today, "required", {}), 4017)
     assert.strictEqual(attempt(today, "required", { max_dave_protocol_version: 0 }), 4017)
     assert.isUndefined(attempt(today, "required", { max_dave_protocol_version: 1 }))
-    // of whatever version of the gateway
+    // In any version of the gateway.
     for (const announced of [0, 1]) {
       const { client, world } = unready(today, 4)
       world.grant("1", { e2ee: "required" })

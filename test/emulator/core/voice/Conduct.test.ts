@@ -51,19 +51,19 @@ const make = (isConnected?: () => boolean, isTampered?: () => boolean) => {
     send,
     wait,
     talk,
-    /** Lets the timestamp follow a pause. */
+    /** Waits, and advances the timestamp by the same time. */
     pause: (ms: number) => {
       wait(ms)
       state.timestamp = (state.timestamp + ms * 48) >>> 0
     },
-    /** The process stands still, the sender does not: what it sends is taken in at the end, before time goes on. */
+    /** The process stalls, the sender does not: its packets are processed at the end, before time goes on. */
     standStillAlone: (frames: number) => {
       behindMs = frames * 20
       for (let i = 0; i < frames; i++) send()
       behindMs = 0
       wait(frames * 20)
     },
-    /** The process, and with it the sender, stands still, and the timestamp follows. */
+    /** The process stalls, and the sender with it; the timestamp advances by the same time. */
     standStill: (ms: number) => {
       standstillMs += ms
       wait(ms)
@@ -76,7 +76,7 @@ const make = (isConnected?: () => boolean, isTampered?: () => boolean) => {
 }
 
 describe("Conduct", () => {
-  it("lets a sender that has lost its WebSocket go without a word", () => {
+  it("does not judge the end of a sender that has lost its WebSocket", () => {
     let connected = true
     const sender = make(() => connected)
     sender.talk(100, { closing: 0 })
@@ -89,7 +89,7 @@ describe("Conduct", () => {
     assert.include(sender.advice(), "missing-closing-silence")
   })
 
-  it("has nothing to say about a careful sender, over wraps and pauses", () => {
+  it("accepts a careful sender, across wraps and pauses", () => {
     const sender = make()
     for (let i = 0; i < 5; i++) {
       sender.talk(100)
@@ -101,7 +101,7 @@ describe("Conduct", () => {
     assert.deepStrictEqual(sender.advice(), [])
   })
 
-  it("tolerates jitter, stalls with bursts behind them, and a late first packet", () => {
+  it("tolerates jitter, stalls followed by bursts, and a late first packet", () => {
     const random = Random.make(3)
     for (const firstLate of [0, 40, 150]) {
       const sender = make()
@@ -142,7 +142,7 @@ describe("Conduct", () => {
     assert.deepStrictEqual(sender.advice(), [])
   })
 
-  it("notices timestamps that stand still over a pause, once a stretch", () => {
+  it("reports timestamps that stand still during a pause, once per stretch of speech", () => {
     const sender = make()
     sender.talk(50)
     sender.wait(2_000)
@@ -156,7 +156,7 @@ describe("Conduct", () => {
     assert.deepStrictEqual(sender.advice(), ["timestamp-off-clock", "timestamp-off-clock"])
   })
 
-  it("notices a sender that is too fast or too slow", () => {
+  it("reports a sender that is too fast or too slow", () => {
     const fast = make()
     fast.talk(1_000, { everyMs: 19 })
     assert.include(fast.advice(), "timestamp-off-clock")
@@ -165,7 +165,7 @@ describe("Conduct", () => {
     assert.include(slow.advice(), "timestamp-off-clock")
   })
 
-  it("notices a burst", () => {
+  it("reports a burst", () => {
     const sender = make()
     sender.talk(40, { everyMs: 0 })
     sender.pause(1_000)
@@ -183,7 +183,7 @@ describe("Conduct", () => {
     assert.deepStrictEqual(sender.advice(), [])
   })
 
-  it("wants five silence frames before a pause of more than 200 ms", () => {
+  it("requires five silence frames before a pause of more than 200 ms", () => {
     for (const [pause, expected] of [[190, 0], [220, 1]] as const) {
       const sender = make()
       sender.talk(10, { closing: 0 })
@@ -196,7 +196,7 @@ describe("Conduct", () => {
     }
   })
 
-  it("takes no standstill of the process for a pause of the sender", () => {
+  it("does not take a stall of the process for a pause of the sender", () => {
     const sender = make()
     sender.talk(10, { closing: 0 })
     sender.standStill(1_000)
@@ -209,7 +209,7 @@ describe("Conduct", () => {
     assert.deepStrictEqual(sender.advice(), ["missing-closing-silence"])
   })
 
-  it("takes what comes at once behind a standstill for what was sent in it", () => {
+  it("counts a burst right after a stall as sent during the stall", () => {
     const sender = make()
     sender.talk(10, { closing: 0 })
     sender.standStillAlone(11)
@@ -217,7 +217,7 @@ describe("Conduct", () => {
     assert.deepStrictEqual(sender.advice(), [])
   })
 
-  it("does not wait for the next packet for ever", () => {
+  it("reports missing closing silence even if no further packet comes", () => {
     const sender = make()
     sender.talk(10, { closing: 0 })
     sender.wait(Conduct.quietMs - 21)
@@ -228,7 +228,7 @@ describe("Conduct", () => {
     assert.deepStrictEqual(sender.advice(), ["missing-closing-silence"])
   })
 
-  it("notices too few silence frames with the next packet", () => {
+  it("reports too few silence frames when the next packet comes", () => {
     const sender = make()
     sender.talk(10, { closing: 4 })
     sender.pause(1_000)
@@ -237,7 +237,7 @@ describe("Conduct", () => {
     assert.deepStrictEqual(sender.advice(), ["missing-closing-silence"])
   })
 
-  it("blames nobody for a lost silence frame", () => {
+  it("does not report a lost silence frame", () => {
     const sender = make()
     for (let at = 0; at < 5; at++) {
       sender.talk(10, { closing: at })
@@ -251,7 +251,7 @@ describe("Conduct", () => {
     assert.deepStrictEqual(sender.advice(), [])
   })
 
-  it("wants silence before the client leaves, but not for an end from outside", () => {
+  it("requires closing silence before the client leaves, but not when it is cut off", () => {
     const leaving = make()
     leaving.talk(10, { closing: 0 })
     leaving.conduct.over()
@@ -263,7 +263,7 @@ describe("Conduct", () => {
     assert.deepStrictEqual(cut.advice(), [])
   })
 
-  it("notices sequence numbers that jump, stand still or start again", () => {
+  it("reports sequence numbers that jump, stand still or start again", () => {
     for (const change of [1, 7, -1, -2, -30_000, 20_000]) {
       const sender = make()
       sender.talk(10, { closing: 0 })
@@ -289,7 +289,7 @@ describe("Conduct", () => {
         extension: new Uint8Array(0)
       })
 
-    it("may count what was lost, and what has not come yet", () => {
+    it("may count packets that were lost or have not arrived yet", () => {
       const sender = make()
       report(sender, { packets: -105, ms: 9_000 })
       sender.talk(100)
@@ -297,7 +297,7 @@ describe("Conduct", () => {
       assert.deepStrictEqual(sender.advice(), [])
     })
 
-    it("have to count what was sent, and to keep to the clock", () => {
+    it("have to count the packets sent and keep to the clock", () => {
       const sender = make()
       sender.talk(100)
       report(sender, { packets: -51 })
@@ -309,7 +309,7 @@ describe("Conduct", () => {
     })
   })
 
-  it("holds nothing against a client of which a fault has kept something back", () => {
+  it("does not report a client whose packets a fault has withheld", () => {
     const tampered = make(undefined, () => true)
     tampered.talk(10, { closing: 0 })
     tampered.wait(5_000)
@@ -317,7 +317,7 @@ describe("Conduct", () => {
     assert.strictEqual(tampered.counter("tampered:missing-closing-silence"), 1)
   })
 
-  it("says what sequence numbers, timestamps and silence have to be", () => {
+  it("explains how sequence numbers, timestamps and silence have to be sent", () => {
     const sender = make()
     sender.talk(50, { closing: 0, samples: 20 })
     assert.include(

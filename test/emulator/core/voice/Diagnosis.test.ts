@@ -39,11 +39,11 @@ describe("Diagnosis", () => {
         counter
       ]],
       ["the counter are missing", [header, sealed(nonce(Uint8Array.of(0, 0, 0, 9)))]]
-    ])("says that %s", (mistake, parts) => {
+    ])("reports: %s", (mistake, parts) => {
       assert.include(why(parts), mistake)
     })
 
-    it("says where a header with an extension ends", () => {
+    it("reports where a header with an extension ends", () => {
       const short = [extended.subarray(0, 12), sealed(nonce(counter), extended.subarray(0, 12)), counter]
       assert.include(why(short, 16), "the header has 16 bytes according to its first byte")
       const whole = Uint8Array.from([...extended, 1, 2, 3, 4])
@@ -53,14 +53,14 @@ describe("Diagnosis", () => {
       )
     })
 
-    it("says how the mode seals where it finds no reason", () => {
+    it("describes how the mode seals packets if it finds no cause", () => {
       for (const parts of [[header], [header, text], [header, new Uint8Array(3)], [header, new Uint8Array(1_400)]]) {
         assert.match(why(parts), new RegExp(`^${mode} consists of the header, .* a nonce of ${size} bytes`))
       }
     })
   })
 
-  it("says which mode it was sealed with", () => {
+  it("names the mode with which a packet was sealed", () => {
     const packet = Uint8Array.from([...header, ...text])
     for (
       const other of ["aead_xchacha20_poly1305_rtpsize", "xsalsa20_poly1305_lite_rtpsize", "xsalsa20_poly1305_suffix"]

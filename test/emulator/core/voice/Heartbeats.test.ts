@@ -18,7 +18,7 @@ type Joined = ReturnType<typeof joined>
 
 const beat = ({ client, version }: Joined, d: object = {}) => client.send(3, version < 8 ? 1 : { t: 1, ...d })
 
-/** Timers of one client, each with its first beat and its period, until a time. */
+/** The times of several timers of one client, each given by its first beat and its period. */
 const beats = (
   timers: ReadonlyArray<readonly [firstMs: number, periodMs: number]>,
   untilMs: number,
@@ -39,7 +39,7 @@ const play = (scene: Joined, times: ReadonlyArray<number>) => {
 
 describe("heartbeats of one timer", () => {
   it.each([1, 0.75, 0.5, 1 / 3, 5_000 / intervalMs, 3_000 / intervalMs])(
-    "are right at %f of the interval, also with jitter, and with one at once",
+    "are correct at %f of the interval, with jitter and with an immediate first one as well",
     (share) => {
       for (const jitterMs of [0, 40, 200]) {
         const random = Random.make(5)
@@ -52,13 +52,13 @@ describe("heartbeats of one timer", () => {
     }
   )
 
-  it("are right as long as none is late, even where every other one comes early", () => {
+  it("are correct if none is late, even if every other one comes early", () => {
     const scene = joined()
     play(scene, beats([[0, 1.4 * intervalMs], [0.4 * intervalMs, 1.4 * intervalMs]], 20 * intervalMs))
     assert.deepStrictEqual(scene.world.advice(), [])
   })
 
-  it("are right when the server asks for more", () => {
+  it("are correct if the server requests additional ones", () => {
     const scene = joined()
     for (let i = 0; i < 20; i++) {
       beat(scene)
@@ -70,7 +70,7 @@ describe("heartbeats of one timer", () => {
     assert.deepStrictEqual(scene.world.advice(), [])
   })
 
-  it("are right when each connection has its own, one after the other", () => {
+  it("are correct if each connection has its own timer, one after the other", () => {
     const scene = joined()
     for (let i = 0; i < 10; i++) {
       for (let j = 0; j < 3; j++) {
@@ -88,14 +88,14 @@ describe("heartbeats of one timer", () => {
 
 describe("heartbeats of several timers", () => {
   const stacks = [
-    ["two, one of a connection before", [[0, intervalMs], [4_000, intervalMs]]],
+    ["two, one of them left over from an earlier connection", [[0, intervalMs], [4_000, intervalMs]]],
     ["two at once", [[0, intervalMs], [0, intervalMs]]],
     ["three", [[0, intervalMs], [1_000, intervalMs], [9_000, intervalMs]]],
     ["eight", [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [i * 1_000, intervalMs] as const)],
     ["two that beat every five seconds", [[0, 5_000], [1_500, 5_000]]]
   ] satisfies ReadonlyArray<readonly [string, ReadonlyArray<readonly [number, number]>]>
 
-  it.each(stacks)("are noticed once: %s", (_, timers) => {
+  it.each(stacks)("are reported once: %s", (_, timers) => {
     for (const jitterMs of [0, 40]) {
       const random = Random.make(5)
       const scene = joined()
@@ -105,13 +105,13 @@ describe("heartbeats of several timers", () => {
     }
   })
 
-  it("and a flood of one are noticed, whatever the interval is", () => {
+  it("are reported for a flood from a single timer as well, whatever the interval", () => {
     const scene = joined()
     play(scene, beats([[0, 1_000]], 60_000))
     assert.deepStrictEqual(scene.world.advice(), ["heartbeat-too-often"])
   })
 
-  it("are not held against a client whose messages a fault has touched", () => {
+  it("are not reported for a client whose messages a fault has touched", () => {
     const scene = joined()
     scene.world.faults.add(FaultRules.make({ point: "voice-out", op: 6 }, undefined, "drop", () => {}))
     play(scene, beats([[0, intervalMs], [4_000, intervalMs]], 6 * intervalMs))
@@ -121,13 +121,13 @@ describe("heartbeats of several timers", () => {
 })
 
 describe("acknowledgements", () => {
-  /** The numbers that the client has got on its connection; others come and go, so that there are some. */
+  /** The sequence numbers that the client received on its connection. Others join, so that there are some. */
   const numbers = ({ client }: Joined) => client.messages().flatMap(({ seq }) => seq === undefined ? [] : [seq])
 
   const come = ({ world }: Joined, user: string) =>
     void world.half.participants.join({ userId: UserId.make(user), guildId, channelId, server })
 
-  /** What a client makes of the numbers that it got so far. */
+  /** How a client acknowledges the sequence numbers that it received so far. */
   const habits: { readonly [name: string]: (numbers: ReadonlyArray<number>) => object } = {
     "of the last number": (all) => ({ seq_ack: all.at(-1) ?? -1 }),
     "of none while there is none": (all) => all.length === 0 ? {} : { seq_ack: all.at(-1) },
@@ -152,7 +152,7 @@ describe("acknowledgements", () => {
     return scene
   }
 
-  it.each(["of the last number", "of none while there is none"])("%s are right, over a wrap too", (name) => {
+  it.each(["of the last number", "of none while there is none"])("%s are correct, across a wrap as well", (name) => {
     const habit = habits[name]
     if (habit === undefined) throw new Error(name)
     assert.deepStrictEqual(run(habit).world.advice(), [])
@@ -162,7 +162,7 @@ describe("acknowledgements", () => {
     assert.deepStrictEqual(wrapped.world.advice(), [])
   })
 
-  it.each(["of nothing", "of -1 for ever", "of the first number for ever"])("%s are noticed once", (name) => {
+  it.each(["of nothing", "of -1 for ever", "of the first number for ever"])("%s are reported once", (name) => {
     const habit = habits[name]
     if (habit === undefined) throw new Error(name)
     for (const first of [0, 65_534]) {
@@ -170,7 +170,7 @@ describe("acknowledgements", () => {
     }
   })
 
-  it("of all but the last number are noticed", () => {
+  it("of all but the last number are reported", () => {
     const scene = joined()
     const guest = scene.world.half.participants.join({ userId: UserId.make("2"), guildId, channelId, server })
     scene.world.wait(6_000)
@@ -183,11 +183,11 @@ describe("acknowledgements", () => {
     assert.deepStrictEqual(scene.world.advice(), ["acknowledgement-behind"])
   })
 
-  it("below version 8 there are none", () => {
+  it("are not required below version 8", () => {
     assert.deepStrictEqual(run(() => ({}), 7).world.advice(), [])
   })
 
-  it("may be under way for five seconds", () => {
+  it("may be in flight for five seconds", () => {
     for (const [waitMs, advice] of [[4_999, []], [5_000, ["acknowledgement-behind"]]] as const) {
       const scene = joined()
       come(scene, "2")
@@ -197,7 +197,7 @@ describe("acknowledgements", () => {
     }
   })
 
-  it("are due for what a new connection brings, and not for what was lost with the old one", () => {
+  it("are due for messages on a new connection, and not for those lost with the old one", () => {
     const scene = joined()
     const { client, world } = scene
     scene.world.wait(10_000)
@@ -217,7 +217,7 @@ describe("acknowledgements", () => {
     assert.deepStrictEqual(world.advice(), ["acknowledgement-behind"])
   })
 
-  it("of messages that a fault has kept back are not missed", () => {
+  it("of messages that a fault has withheld are not required", () => {
     for (const what of ["drop", { delayMs: 20_000 }, { duplicate: 1 }] as const) {
       const scene = joined()
       scene.world.faults.add(FaultRules.make({ point: "voice-out", op: 11 }, undefined, what, () => {}))

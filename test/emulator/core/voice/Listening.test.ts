@@ -7,7 +7,7 @@ import { channelId, guildId, makeClient, makeWorld, opus, server } from "./kit.t
 
 const mode = "aead_aes256_gcm_rtpsize"
 
-/** Someone who speaks, and someone who has gone through the handshake up to the session description, and listens. */
+/** A speaker, and a listener that has gone through the handshake up to the session description. */
 const scene = (profile: Partial<Profile> = {}, hears = () => true) => {
   const world = makeWorld({ ...today, ...profile }, { hears })
   const speaker = makeClient(world, "1")
@@ -22,7 +22,7 @@ const scene = (profile: Partial<Profile> = {}, hears = () => true) => {
     listener.select(mode)
   }
   let nextBeatMs = world.timers.now()
-  /** The speaker goes on for a time; both have heartbeats, and the listener does something every second. */
+  /** Lets the speaker go on for a time. Both send heartbeats, and `each` runs every second. */
   const goOn = (ms: number, options: { readonly each?: () => void; readonly beats?: boolean } = {}) => {
     for (let at = 0; at < ms; at += 20) {
       if (world.timers.now() >= nextBeatMs) {
@@ -41,8 +41,8 @@ const scene = (profile: Partial<Profile> = {}, hears = () => true) => {
 
 const keepalive = Uint8Array.of(5, 0, 0, 0, 0, 0, 0, 0)
 
-describe("a listener without Speaking", () => {
-  it("hears, and is told once after five seconds that it should have sent one", () => {
+describe("a listener that has not sent Speaking", () => {
+  it("hears others, and gets advice once after five seconds", () => {
     const { enter, goOn, listener, world } = scene()
     enter()
     goOn(4_980)
@@ -53,7 +53,7 @@ describe("a listener without Speaking", () => {
     assert.deepStrictEqual(world.advice(), ["listening-before-speaking"])
   })
 
-  it("hears nothing where the profile withholds it, until it has sent one, even without flags", () => {
+  it("hears nothing if the profile withholds audio, until it sends Speaking, even without flags", () => {
     const { enter, goOn, listener, world } = scene({ audioToUnannounced: "withhold" })
     enter()
     goOn(6_000)
@@ -66,7 +66,7 @@ describe("a listener without Speaking", () => {
   })
 
   for (const audioToUnannounced of ["withhold", "forward"] as const) {
-    it(`is reached by a participant when it has an address, and where the profile is "${audioToUnannounced}" has said Speaking`, () => {
+    it(`can be reached by a participant at the step that audioToUnannounced "${audioToUnannounced}" requires`, () => {
       const { listener, world } = scene({ audioToUnannounced })
       const guest = world.half.participants.join({ userId: UserId.make("3"), guildId, channelId, server }, {
         e2ee: false
@@ -88,7 +88,7 @@ describe("a listener without Speaking", () => {
     })
   }
 
-  it("is told nothing when it comes in time, when nobody speaks, and when a fault has swallowed it", () => {
+  it("gets no advice if Speaking comes in time, if nobody speaks, or if a fault dropped it", () => {
     const inTime = scene()
     inTime.enter()
     inTime.goOn(3_000)
@@ -110,7 +110,7 @@ describe("a listener without Speaking", () => {
     assert.strictEqual(lost.world.counter("tampered:listening-before-speaking"), 1)
   })
 
-  it("is told nothing while its connection is lost, with which Speaking may have gone", () => {
+  it("gets no advice while its connection is lost, because Speaking may be lost as well", () => {
     const { enter, goOn, listener, world } = scene()
     enter()
     listener.drop()
@@ -123,10 +123,10 @@ describe("a listener without Speaking", () => {
   })
 })
 
-describe("a listener without keepalives", () => {
+describe("a listener that sends no keepalives", () => {
   const long = silentMs + 1_000
 
-  it("is told so once after a minute", () => {
+  it("gets advice once after a minute", () => {
     const { enter, goOn, listener, world } = scene()
     enter()
     listener.speaking()
@@ -137,7 +137,7 @@ describe("a listener without keepalives", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("is told nothing as long as anything comes from it", () => {
+  it("gets no advice while it sends anything at all", () => {
     const sendings: ReadonlyArray<(client: ReturnType<typeof scene>["listener"]) => void> = [
       (client) => client.datagram(keepalive),
       (client) => client.datagram(Buffer.from("1337cafe00000007", "hex")),
@@ -152,7 +152,7 @@ describe("a listener without keepalives", () => {
       let seconds = 0
       goOn(2 * long, {
         each: () => {
-          // the slowest known keepalives come with heartbeats of 41.25 s
+          // The slowest known keepalives come with heartbeats every 41.25 s.
           if (seconds++ % 42 === 0) send(listener)
         }
       })
@@ -160,7 +160,7 @@ describe("a listener without keepalives", () => {
     }
   })
 
-  it("is told nothing when nothing goes to it, and as soon as something does again", () => {
+  it("gets no advice while nothing is sent to it, and gets it as soon as something is", () => {
     let hears = false
     const { enter, goOn, listener, world } = scene({}, () => hears)
     enter()
@@ -172,7 +172,7 @@ describe("a listener without keepalives", () => {
     assert.deepStrictEqual(world.advice(), ["keepalive-missing"])
   })
 
-  it("is told nothing when it may be dead or cut off, or is seen at another address", () => {
+  it("gets no advice if it may be dead, if its connection is lost, or if its address is pinned elsewhere", () => {
     const silent = scene({ heartbeatTolerance: 100 })
     silent.enter()
     silent.listener.speaking()
@@ -194,7 +194,7 @@ describe("a listener without keepalives", () => {
     assert.deepStrictEqual(elsewhere.world.advice(), [])
   })
 
-  it("is told nothing when a fault has swallowed them", () => {
+  it("gets no advice if a fault dropped its keepalives", () => {
     const { enter, goOn, listener, world } = scene()
     world.faults.add(
       FaultRules.make({ point: "datagram-in", user: "2", op: "keepalive" }, listener.userId, "drop", () => {})

@@ -7,7 +7,7 @@ const message: ServerMessage = { op: 9, d: null }
 const seqs = (messages: ReadonlyArray<Outbox.Message> | undefined) => messages?.map(({ seq }) => seq)
 
 describe("Outbox", () => {
-  it("numbers from 0 and replays what was not acknowledged", () => {
+  it("numbers messages from 0 and replays what was not acknowledged", () => {
     const outbox = Outbox.make(10)
     for (let i = 0; i < 3; i++) assert.strictEqual(outbox.push(message).seq, i)
     assert.deepStrictEqual(seqs(outbox.since(-1)), [0, 1, 2])
@@ -21,7 +21,7 @@ describe("Outbox", () => {
     assert.isUndefined(Outbox.make(10).since(0))
   })
 
-  it("says when a message is lost", () => {
+  it("reports when a message to replay is lost", () => {
     const outbox = Outbox.make(3)
     for (let i = 0; i < 5; i++) outbox.push(message)
     assert.isUndefined(outbox.since(-1))

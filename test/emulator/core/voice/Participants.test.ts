@@ -19,7 +19,7 @@ const make = () => {
 const frames = (count: number, samples = 960) => Array.from({ length: count }, (_, i) => ({ data: opus(i), samples }))
 
 describe("Participants", () => {
-  it("speak at the media time of every frame and close with silence", () => {
+  it("send each frame at its media time and end with silence", () => {
     const { join, world } = make()
     const { guest } = join("8")
     const { heard } = join("9")
@@ -59,7 +59,7 @@ describe("Participants", () => {
     assert.isTrue(heard.every((frame) => frame.userId === "8" && frame.ssrc === guest.ssrc))
   })
 
-  it("say one thing after the other, and let the timestamp follow the clock in between", () => {
+  it("say one thing after the other, with timestamps that follow the clock in between", () => {
     const { join, world } = make()
     const { guest } = join("8")
     const { heard } = join("9")
@@ -80,7 +80,7 @@ describe("Participants", () => {
     )
   })
 
-  it("say nothing while the last frame of what they said is still heard", () => {
+  it("start to speak again only when the last frame has been played", () => {
     const { join, world } = make()
     const { guest } = join("8")
     const { heard } = join("9")
@@ -96,7 +96,7 @@ describe("Participants", () => {
     )
   })
 
-  it("are heard by clients, which learn of them", () => {
+  it("are announced to clients and heard by them", () => {
     const { join, world } = make()
     const client = makeClient(world, "1")
     client.join()
@@ -118,7 +118,7 @@ describe("Participants", () => {
     assert.strictEqual(client.messages().filter(({ op }) => op === 13).length, 1)
   })
 
-  it("let others know of their clients, from the start and with each change", () => {
+  it("announce their client flags, platform and video, at the start and at each change", () => {
     const { world } = make()
     const client = makeClient(world, "1")
     client.join()
@@ -153,7 +153,7 @@ describe("Participants", () => {
     assert.deepStrictEqual<unknown>(told().slice(2), [[12, off]])
     guest.show({ ...usual, flags: 4, video: true })
     told()
-    // who comes later is told, too, and it keeps that where it goes
+    // A client that joins later is told as well, and the participant keeps this when it moves.
     guest.move({ channelId: otherChannelId, server })
     guest.move({ channelId, server })
     const late = makeClient(world, "2")
@@ -171,7 +171,7 @@ describe("Participants", () => {
     assert.deepStrictEqual<unknown>(told(), [])
   })
 
-  it("stop in the middle when they leave or are removed", () => {
+  it("stop in the middle of speaking when they leave or are removed", () => {
     const { join, world } = make()
     const { heard } = join("9")
     for (const end of ["leave", "revoke"] as const) {
@@ -194,7 +194,7 @@ describe("Participants", () => {
     }
   })
 
-  it("are told that a frame was said which has a listener move them", () => {
+  it("count a frame as said even if its listener moves them", () => {
     const { join, world } = make()
     const { guest } = join("8")
     const { guest: listener, heard } = join("9")
@@ -207,7 +207,7 @@ describe("Participants", () => {
     assert.strictEqual(said, 2)
   })
 
-  it("move with another SSRC and are heard there only", () => {
+  it("get a new SSRC when they move, and are heard only in the new channel", () => {
     const { join, world } = make()
     const { guest } = join("8")
     const here = join("9")
@@ -236,7 +236,7 @@ describe("Participants", () => {
     assert.deepStrictEqual(heard.map(({ payload }) => payload[1]), [0, 1, 2, 3])
   })
 
-  it("are faulted like clients", () => {
+  it("are subject to faults like clients", () => {
     const { join, world } = make()
     const { guest } = join("8")
     const { heard } = join("9")

@@ -13,7 +13,7 @@ const pair = (change: Partial<Profile> = {}, speaks: () => boolean = () => true)
   alice.state.sequence = 65_534
   alice.state.timestamp = 0xffff_ffff - 960
   const first = { sequence: alice.state.sequence, timestamp: alice.state.timestamp }
-  /** What bob has heard: how far its numbers are from the first ones, in packets and in 20 ms, and what it was. */
+  /** What bob has heard: its distance from the first packet, in packets and in units of 20 ms, and its content. */
   const heard = () =>
     bob.heard().map(({ payload, sequence, timestamp }) => [
       (sequence - first.sequence) & 0xffff,
@@ -21,7 +21,7 @@ const pair = (change: Partial<Profile> = {}, speaks: () => boolean = () => true)
       payload.length === 3 && payload[0] === 0xf8 ? "silence" : payload[1]
     ])
   const talk = (...numbers: ReadonlyArray<number>) => alice.talk(numbers.map(opus), 0)
-  /** The time passes on the sender's own clock, too. */
+  /** The sender's own clock advances as well. */
   const pause = (ms: number) => {
     alice.state.timestamp = (alice.state.timestamp + ms * 48) >>> 0
     world.wait(ms)
@@ -30,7 +30,7 @@ const pair = (change: Partial<Profile> = {}, speaks: () => boolean = () => true)
 }
 
 describe("silence that the server adds", () => {
-  it("comes where audio stops, by the clock, and what follows is counted on behind it", () => {
+  it("is sent when audio stops, by the clock, and shifts the sequence numbers after it", () => {
     const { bob, heard, pause, talk, world } = pair()
     talk(1, 2)
     pause(200)
@@ -48,13 +48,13 @@ describe("silence that the server adds", () => {
       [7, 18, 4],
       [8, 19, 5]
     ])
-    // as closing silence of a sender's: neither extension nor padding
+    // As in a sender's closing silence, there is neither an extension nor padding.
     assert.isTrue(bob.heard().every(({ elements, payload }) => payload.length > 3 || elements.size === 0))
     assert.strictEqual(world.counter("silence-added"), 4)
     assert.deepStrictEqual([...world.violations(), ...world.advice()], [])
   })
 
-  it("makes room for the timestamps of a sender that let them rest", () => {
+  it("shifts the timestamps of a sender whose timestamps stand still during the pause", () => {
     const { heard, talk, world } = pair()
     talk(1)
     world.wait(300)
@@ -62,7 +62,7 @@ describe("silence that the server adds", () => {
     assert.deepStrictEqual(heard().slice(-2), [[4, 8, 2], [5, 9, 3]])
   })
 
-  it("has the numbers of what follows, where the profile says so", () => {
+  it("has the same sequence numbers as what follows, when the profile says so", () => {
     const { heard, pause, talk } = pair({ addedSilenceNumbers: "clashing" })
     talk(1, 2)
     pause(200)
@@ -78,7 +78,7 @@ describe("silence that the server adds", () => {
     ])
   })
 
-  it("does not come where a sender closes by itself, however many frames of silence those are", () => {
+  it("is not sent when the sender closes with silence itself, with any number of frames", () => {
     const { alice, heard, pause, talk } = pair()
     talk(1)
     alice.say(silence)
@@ -88,7 +88,7 @@ describe("silence that the server adds", () => {
     assert.lengthOf(heard(), 8)
   })
 
-  it("comes where somebody is muted while it speaks, and not for one who leaves", () => {
+  it("is sent when a speaker is muted, and not when one leaves", () => {
     let speaks = true
     const { alice, heard, talk, world } = pair({}, () => speaks)
     talk(1)
@@ -97,14 +97,14 @@ describe("silence that the server adds", () => {
     assert.deepStrictEqual(heard().map(([, , what]) => what), [1, "silence", "silence", "silence"])
     speaks = true
     talk(11)
-    // what was kept back is missing
+    // The withheld packets are missing.
     assert.deepStrictEqual(heard().at(-1), [13, 10, 11])
     world.half.revocation({ userId: alice.userId, guildId: world.grant("1").guildId })({ code: 4014, reason: "" })
     world.wait(1_000)
     assert.lengthOf(heard(), 5)
   })
 
-  it("leaves packets that were overtaken in their places, on both sides of a pause", () => {
+  it("keeps reordered packets in their places, on both sides of a pause", () => {
     const { alice, heard, world } = pair()
     const [one, two, three, four] = [1, 2, 3, 4].map((n) => {
       const sealed = alice.sealed(alice.packet(opus(n)))

@@ -23,13 +23,13 @@ const make = (sequence = 65_534) => {
 }
 
 describe("Reception", () => {
-  it("reports what was received and lost", () => {
+  it("reports received and lost packets", () => {
     const { reception, skip, take } = make()
     assert.isUndefined(reception.report(5, 0))
     take(8)
     skip(2)
     take(6)
-    // 65534 and 65535, then 0 to 13 in the next cycle, without 6 and 7
+    // 65534 and 65535, then 0 to 13 in the next cycle, without 6 and 7.
     assert.deepStrictEqual(reception.report(5, 77), {
       ssrc: 5,
       fractionLost: 32,
@@ -43,7 +43,7 @@ describe("Reception", () => {
     assert.deepInclude(reception.report(5, 0), { fractionLost: 0, cumulativeLost: 2 })
   })
 
-  it("counts what comes twice or late as received", () => {
+  it("counts duplicated and late packets as received", () => {
     const { reception, state, take } = make(10)
     take(4)
     reception.packet(13, state.timestamp - 960, state.ms)
@@ -51,13 +51,13 @@ describe("Reception", () => {
     assert.deepInclude(reception.report(5, 0), { fractionLost: 0, cumulativeLost: -2, highestSequence: 13 })
   })
 
-  it("comes to the mean change of the transit time", () => {
+  it("converges to the mean change of the transit time", () => {
     const { reception, take } = make()
     take(500, (index) => index % 2 === 0 ? 0 : 8)
     assert.approximately((reception.report(5, 0)?.jitter ?? 0) / 48, 8, 0.01)
   })
 
-  it("starts anew where the sequence number jumps", () => {
+  it("starts over when the sequence number jumps", () => {
     const { reception, state, take } = make(0)
     take(10)
     state.sequence = 30_000

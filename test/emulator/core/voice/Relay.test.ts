@@ -32,7 +32,7 @@ const pair = (profile: Profile = today, mode?: EncryptionMode, hooks = {}) => {
 
 describe("Relay", () => {
   describe("discovery", () => {
-    it("answers with the observed source", () => {
+    it("answers with the observed source address", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")
       world.grant("1")
@@ -46,7 +46,7 @@ describe("Relay", () => {
       assert.deepStrictEqual(world.datagrams[0]?.to, { address: "192.0.2.7", port: 54_321 })
     })
 
-    it("answers the 70-byte form, port little-endian, where the profile has it", () => {
+    it("answers the 70-byte form, with a little-endian port, when the profile supports it", () => {
       for (const [profile, answers] of [[year2022, 1], [today, 0]] as const) {
         const world = makeWorld(profile)
         const client = makeClient(world, "1", { version: 4 })
@@ -66,7 +66,7 @@ describe("Relay", () => {
       }
     })
 
-    it("answers nobody for an unknown SSRC and no request with garbage", () => {
+    it("does not answer requests with an unknown SSRC or with garbage", () => {
       const { alice, world } = pair()
       const foreign = alice.discoveryRequest()
       foreign[7] = (foreign[7] ?? 0) ^ 0x55
@@ -77,7 +77,7 @@ describe("Relay", () => {
       alice.datagram(garbage)
       assert.deepStrictEqual(world.datagrams, [])
       assert.deepStrictEqual([world.violations(), world.advice()], [["discovery-garbage"], []])
-      // what a fault has made of a request is not the client's
+      // Garbage that a fault made of a request is not the client's.
       world.wait(1_001)
       world.faults.add(({ op }) => op === "discovery" ? { _tag: "Replace", frame: garbage } : undefined)
       alice.datagram(alice.discoveryRequest())
@@ -85,7 +85,7 @@ describe("Relay", () => {
       assert.strictEqual(world.counter("tampered:discovery-garbage"), 1)
     })
 
-    it("answers garbage where the profile does", () => {
+    it("answers requests with garbage when the profile does", () => {
       const world = makeWorld(year2022)
       const client = makeClient(world, "1", { version: 4 })
       world.grant("1")
@@ -102,7 +102,7 @@ describe("Relay", () => {
     })
   })
 
-  describe("the address that Select Protocol names", () => {
+  describe("the address in Select Protocol", () => {
     const misled = (profile: Profile, discovers: boolean) => {
       const world = makeWorld(profile)
       const [client, other] = ["1", "2"].map((user) => makeClient(world, user))
@@ -122,7 +122,7 @@ describe("Relay", () => {
       return { world, heard: client.heard().length }
     }
 
-    it("is held against a client if it is not what IP discovery has found", () => {
+    it("draws advice if IP discovery did not find it", () => {
       for (const discovers of [true, false]) {
         const { heard, world } = misled(today, discovers)
         assert.deepStrictEqual([world.advice(), world.violations()], [["address-not-discovered"], []])
@@ -130,7 +130,7 @@ describe("Relay", () => {
       }
     })
 
-    it("is where audio goes, where the profile says so", () => {
+    it("receives the audio when the profile says so", () => {
       const { heard, world } = misled({ ...today, mediaTarget: "selected" }, true)
       assert.deepStrictEqual(world.advice(), ["address-not-discovered"])
       assert.strictEqual(heard, 0)
@@ -141,7 +141,7 @@ describe("Relay", () => {
     })
   })
 
-  it("answers pings and swallows keepalives, or echoes them as it did once", () => {
+  it("answers pings and swallows keepalives, or echoes them when the profile does", () => {
     for (
       const [echoKeepalive, expected] of [
         [false, ["1337f00d00000007"]],
@@ -158,7 +158,7 @@ describe("Relay", () => {
   })
 
   describe("audio", () => {
-    it.each(modes)("goes to a member and to a scripted participant bit by bit in %s", (mode) => {
+    it.each(modes)("reaches a member and a scripted participant bit for bit in %s", (mode) => {
       const profile = { ...everyMode, modes: [mode, ...modes.filter((other) => other !== mode)] }
       const { alice, bob, world } = pair(profile, mode)
       const guest = world.half.participants.join({ userId: makeClient(world, "3").userId, guildId, channelId, server })
@@ -189,7 +189,7 @@ describe("Relay", () => {
       assert.lengthOf(alice.heard(), 0)
     })
 
-    it("goes both ways between members with different modes", () => {
+    it("passes in both directions between members with different modes", () => {
       const world = makeWorld(everyMode)
       const alice = makeClient(world, "1")
       const bob = makeClient(world, "2")
@@ -211,7 +211,7 @@ describe("Relay", () => {
       )
     })
 
-    it("has elements 1 and 9 in its header, but for silence, and nothing where the profile has none", () => {
+    it("has header elements 1 and 9 except for silence, and none when the profile has none", () => {
       const { alice, bob } = pair()
       alice.speaking(5)
       alice.say(opus(1))
@@ -225,7 +225,7 @@ describe("Relay", () => {
       assert.strictEqual(plain.bob.heard()[0]?.elements.size, 0)
     })
 
-    it("has padding in one packet of ten and never in silence, but none in 2022 or where a profile has none", () => {
+    it("is padded in one of ten packets but never in silence, and not at all in 2022 or when the profile says so", () => {
       const padded = (profile: Profile, mode?: EncryptionMode) => {
         const { alice, bob, world } = pair(profile, mode)
         alice.talk(Array.from({ length: 1_000 }, (_, i) => opus(i)))
@@ -244,7 +244,7 @@ describe("Relay", () => {
       assert.deepStrictEqual(padded({ ...year2022, versions: today.versions }, "xsalsa20_poly1305"), none)
     })
 
-    it("takes the extension and the padding of the sender off", () => {
+    it("loses the extension and the padding of the sender", () => {
       for (const mode of modes) {
         const { alice, bob, world } = pair(everyMode, mode)
         const head = alice.packet(new Uint8Array(0))
@@ -271,7 +271,7 @@ describe("Relay", () => {
       assert.lengthOf(carol.heard(), 0)
     })
 
-    it("does not reach the deafened and does not come from the muted", () => {
+    it("does not reach deafened members and does not come from muted ones", () => {
       let deaf = ""
       let mute = ""
       const { alice, bob } = pair(today, undefined, {
@@ -306,7 +306,7 @@ describe("Relay", () => {
       assert.strictEqual(new Set(nonces).size, 100)
     })
 
-    it("follows a client whose address changes, but no forger", () => {
+    it("follows a client whose address changes, but not a forger", () => {
       const { alice, bob, world } = pair()
       bob.say(silence)
       const packet = bob.sealed(bob.packet(silence))
@@ -321,7 +321,7 @@ describe("Relay", () => {
       assert.deepStrictEqual(world.datagrams.at(-1)?.to, { address: "203.0.113.1", port: 999 })
     })
 
-    it("goes to the address of op 1 only once something came from there", () => {
+    it("goes to the address of op 1 only after something came from there", () => {
       const world = makeWorld()
       const alice = makeClient(world, "1")
       const bob = makeClient(world, "2")
@@ -339,7 +339,7 @@ describe("Relay", () => {
       assert.lengthOf(bob.heard(), 1)
     })
 
-    it("opens packets of the former key for a while", () => {
+    it("is still decrypted with the former key for a while", () => {
       const { alice, bob, world } = pair()
       const underWay = [1, 2].map((n) => {
         const packet = alice.sealed(alice.packet(opus(n)))
@@ -347,7 +347,7 @@ describe("Relay", () => {
         alice.state.timestamp += 960
         return packet
       })
-      // also where one new key follows another
+      // This also holds if one new key follows another.
       alice.select("aead_xchacha20_poly1305_rtpsize")
       alice.select("aead_xchacha20_poly1305_rtpsize")
       alice.datagram(underWay[0] ?? silence)
@@ -361,7 +361,7 @@ describe("Relay", () => {
   })
 
   describe("violations", () => {
-    it("a nonce used twice, and not a datagram that came twice", () => {
+    it("are reported for a nonce that is used twice, but not for a datagram that arrives twice", () => {
       const { alice, bob, world } = pair()
       alice.say(opus(1))
       const packet = alice.sealed(alice.packet(opus(2)))
@@ -375,7 +375,7 @@ describe("Relay", () => {
       assert.lengthOf(bob.heard(), 2)
     })
 
-    it("a nonce of RTP used for RTCP", () => {
+    it("are reported for a nonce of RTP that is used again for RTCP", () => {
       const { alice, world } = pair()
       alice.say(opus(1))
       alice.state.nonce--
@@ -383,7 +383,7 @@ describe("Relay", () => {
       assert.deepStrictEqual(world.violations(), ["nonce-repeated"])
     })
 
-    it("a foreign SSRC", () => {
+    it("are reported for a foreign SSRC", () => {
       const { alice, bob, world } = pair()
       alice.datagram(alice.sealed(alice.packet(opus(1), { ssrc: bob.state.ssrc })))
       world.wait(2_000)
@@ -392,14 +392,14 @@ describe("Relay", () => {
       assert.lengthOf(bob.heard(), 0)
     })
 
-    it("audio under the SSRC of its own video", () => {
+    it("are reported for audio under the SSRC of the client's own video", () => {
       const { alice, bob, world } = pair()
       alice.datagram(alice.sealed(alice.packet(opus(1), { ssrc: alice.state.ssrc + 1 })))
       assert.deepStrictEqual(world.violations(), ["wrong-ssrc"])
       assert.lengthOf(bob.heard(), 0)
     })
 
-    it("a packet that is not sealed or not with the key, judged once a second", () => {
+    it("are reported for packets that are not encrypted or use another key, once a second", () => {
       const { alice, bob, world } = pair()
       alice.datagram(alice.packet(opus(1)))
       for (let i = 0; i < 100; i++) alice.datagram(alice.packet(new Uint8Array(40)))
@@ -416,14 +416,14 @@ describe("Relay", () => {
       assert.lengthOf(bob.heard(), 0)
     })
 
-    it("another payload type", () => {
+    it("are reported for another payload type", () => {
       const { alice, bob, world } = pair()
       alice.datagram(alice.sealed(alice.packet(opus(1), { type: 111 })))
       assert.deepStrictEqual(world.violations(), ["wrong-payload-type"])
       assert.lengthOf(bob.heard(), 0)
     })
 
-    it("no payload type that was named for Opus (op 1), which others get under their own", () => {
+    it("are not reported for a payload type that was chosen for Opus (op 14), which listeners get as their own", () => {
       const { alice, bob, world } = pair()
       alice.send(14, { codecs: [{ name: "opus", type: "audio", priority: 1000, payload_type: 111 }] })
       alice.datagram(alice.sealed(alice.packet(opus(1), { type: 111 })))
@@ -438,7 +438,7 @@ describe("Relay", () => {
       assert.deepStrictEqual(world.violations(), ["wrong-payload-type"])
     })
 
-    it("an extension or padding longer than its packet", () => {
+    it("are reported for an extension or padding that is longer than its packet", () => {
       const { alice, bob, world } = pair()
       for (const [first, payload] of [[0x90, [0xbe, 0xde, 0, 9, 1]], [0xa0, [1, 2, 200]]] as const) {
         const packet = alice.packet(Uint8Array.from(payload))
@@ -464,7 +464,7 @@ describe("Relay", () => {
       return { alice, bob, world }
     }
 
-    it("a frame of silence before Speaking only draws advice, and goes no further", () => {
+    it("are not reported for silence before Speaking, which only draws advice and is dropped", () => {
       for (const audioBeforeSpeaking of ["drop", "close"] as const) {
         const { alice, bob, world } = silentClient(audioBeforeSpeaking)
         alice.say(Uint8Array.of(0xf8, 0xff, 0xfe))
@@ -479,7 +479,7 @@ describe("Relay", () => {
       }
     })
 
-    it("audio before a Speaking that may have been lost with its connection is not held against anybody", () => {
+    it("are not reported for audio before a Speaking that may have been lost with its connection", () => {
       const { alice, world } = silentClient("close")
       alice.say(opus(1))
       assert.isTrue(world.half.terminateUser(UserId.make("1")))
@@ -488,7 +488,7 @@ describe("Relay", () => {
       assert.strictEqual(world.counter("tampered:audio-before-speaking"), 1)
     })
 
-    it("audio before Speaking, unless it only overtook it", () => {
+    it("are reported for audio before Speaking, unless it only overtook it", () => {
       for (
         const [audioBeforeSpeaking, late, expected, code] of [
           ["drop", true, ["audio-before-speaking"], undefined],
@@ -510,7 +510,7 @@ describe("Relay", () => {
       }
     })
 
-    it("are not what faults make of packets", () => {
+    it("are not reported for packets that faults have changed", () => {
       const { alice, bob, world } = pair()
       const random = world.faults.add(({ index, point }, dice) => {
         if (point !== "datagram-in") return undefined
@@ -529,7 +529,7 @@ describe("Relay", () => {
       assert.lengthOf(bob.heard(), 20 + 3 * 20 + 20)
     })
 
-    it("are nobody's for packets of a session that is over, or of strangers", () => {
+    it("are not reported for packets of a session that is over, or of unknown senders", () => {
       const { alice, world } = pair()
       world.half.revocation({ userId: alice.userId, guildId })({ code: 4014, reason: "Disconnected." })
       alice.say(opus(1))
@@ -545,7 +545,7 @@ describe("Relay", () => {
   })
 
   describe("advice", () => {
-    it("follows timestamps and closing silence", () => {
+    it("is given on timestamps and closing silence", () => {
       const { alice, world } = pair()
       alice.talk([opus(1), opus(2)])
       world.wait(3_000)
@@ -554,7 +554,7 @@ describe("Relay", () => {
       assert.deepStrictEqual(world.advice(), ["timestamp-off-clock", "missing-closing-silence"])
     })
 
-    it("asks no closing silence of a client that is thrown out", () => {
+    it("does not ask for closing silence from a client that is kicked", () => {
       for (const voluntary of [false, true]) {
         const { alice, world } = pair()
         alice.talk([opus(1), opus(2)], 0)
@@ -580,7 +580,7 @@ describe("Relay", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it.each(modes)("hands a sender report on to the others, without what it says of them, in %s", (mode) => {
+  it.each(modes)("forwards a sender report to the others without its report blocks in %s", (mode) => {
     const { alice, bob, world } = pair(everyMode, mode)
     const guest = world.half.participants.join({ userId: UserId.make("8"), guildId, channelId, server })
     const reports: Array<HeardReport> = []
@@ -608,7 +608,7 @@ describe("Relay", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("keeps sender reports of the muted, and all where the profile says so", () => {
+  it("does not forward sender reports of muted members, or any when the profile says so", () => {
     for (
       const [profile, hooks] of [
         [today, { speaks: () => false }],
@@ -621,7 +621,7 @@ describe("Relay", () => {
     }
   })
 
-  it("judges reports as they were sent", () => {
+  it("checks RTCP reports as they were sent", () => {
     const { alice, bob, world } = pair()
     const foreign = Buffer.concat([senderReport(alice.state.ssrc), senderReport(bob.state.ssrc)])
     alice.datagram(alice.sealed(foreign, true))
@@ -633,7 +633,7 @@ describe("Relay", () => {
     assert.strictEqual(world.counter("rtcp-dropped"), 1)
   })
 
-  it("reports what came through the faults, and judges what was sent", () => {
+  it("reports losses that faults caused, and judges what was sent", () => {
     const { alice, world } = pair()
     let nth = 0
     world.faults.add(({ op, point }) =>
@@ -647,7 +647,7 @@ describe("Relay", () => {
     alice.datagram(alice.sealed(report, true))
     const answer = world.datagrams.find(({ to }) => to.port === alice.address.port)
     const plain = Buffer.from(open(today.modes[0] ?? "", alice.state.key, answer?.bytes ?? silence, true))
-    // the hundredth is missing, too, but nobody can know
+    // The hundredth packet is missing as well, but the receiver cannot know that.
     assert.strictEqual(plain.readUInt32BE(12) & 0xff_ffff, 24)
     assert.strictEqual(plain[12], Math.floor(24 / 99 * 256))
     assert.deepStrictEqual(world.violations(), [])

@@ -15,14 +15,14 @@ describe("SSRCs", () => {
     })
   }
 
-  it("are numbers that also fit where they have a sign, as Discord's do", () => {
+  it("fit into a signed 32-bit number, as Discord's do", () => {
     const ssrcs = drawn(today.largestSsrc)
     assert.strictEqual(new Set(ssrcs).size, 40)
-    // two more belong to the video
+    // The two numbers after it belong to the video.
     assert.isTrue(ssrcs.every((ssrc) => ssrc > 0 && ssrc + 2 <= 0x7fff_ffff))
   })
 
-  it("are given again to the next who is somebody else, where the profile says so, and its packets are nobody else's fault", () => {
+  it("are given to another user when the profile says so, who is not blamed for late packets of the first", () => {
     const world = makeWorld({ ...today, ssrcReuse: "after-leaving" })
     const [ann, bob, carl] = ["1", "2", "3"].map((user) => makeClient(world, user))
     assert.isDefined(ann)
@@ -34,7 +34,7 @@ describe("SSRCs", () => {
     carl.join()
     const first = { ...ann.state }
     leave(ann)
-    // not to the one who had it
+    // Not to the user who had it before.
     ann.join()
     assert.notStrictEqual(ann.state.ssrc, first.ssrc)
     const second = { ...ann.state }
@@ -43,19 +43,19 @@ describe("SSRCs", () => {
     assert.strictEqual(bob.state.ssrc, first.ssrc)
     assert.strictEqual(world.counter("ssrc-reused"), 1)
     carl.news()
-    // what was still under way
+    // A packet that was still in flight.
     Object.assign(ann.state, first)
     ann.say(opus(1))
     assert.strictEqual(world.counter("datagram-after-leave"), 1)
     bob.say(opus(2))
     assert.deepStrictEqual(carl.heard().map(({ payload, ssrc }) => [ssrc, payload[1]]), [[first.ssrc, 2]])
-    // its own packets are judged as ever
+    // The user's own packets are judged as usual.
     bob.datagram(Uint8Array.of(...bob.packet(opus(3)), ...new Uint8Array(20)))
     assert.deepStrictEqual(world.violations(), ["unsealed-packet"])
     assert.notStrictEqual(second.ssrc, first.ssrc)
   })
 
-  it("are as great as the profile says", () => {
+  it("are as large as the profile says", () => {
     assert.isTrue(drawn(0xffff_ffff).some((ssrc) => ssrc > 0x7fff_ffff))
     assert.isTrue(drawn(0x1_0000).every((ssrc) => ssrc + 2 <= 0x1_0000))
   })

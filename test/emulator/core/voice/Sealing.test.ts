@@ -22,7 +22,7 @@ const openWith = (box: Sealing.Box, packet: Uint8Array, clear: number) => {
   return length < 0 ? undefined : into.slice(0, length)
 }
 
-/** Headers without and with extension, CSRCs, and payloads around the block sizes of the ciphers. */
+/** Headers with and without an extension and CSRCs, and payloads around the block sizes of the ciphers. */
 const samples = [0, 1, 15, 16, 17, 63, 64, 65, 160, 1275].flatMap((length) =>
   ["80780001000003c011223344", "90780001000003c011223344bede000110ff0000", "81780001000003c01122334455667788"].map((
     head
@@ -30,7 +30,7 @@ const samples = [0, 1, 15, 16, 17, 63, 64, 65, 160, 1275].flatMap((length) =>
 )
 
 describe("Sealing", () => {
-  it("gives the known bytes of the two live modes", () => {
+  it("writes the known bytes in the two modes in use today", () => {
     const plain = bytes("80780001000003c011223344f8fffe")
     assert.strictEqual(
       hex(sealWith(make("aead_aes256_gcm_rtpsize"), plain, 12)),
@@ -65,7 +65,7 @@ describe("Sealing", () => {
     assert.deepStrictEqual(openWith(make(mode), seal(mode, key, report, 5, true), 8), report)
   })
 
-  it.each(modes)("%s opens nothing that was changed or cut", (mode) => {
+  it.each(modes)("%s rejects packets that were changed or truncated", (mode) => {
     const plain = bytes("80780001000003c011223344f8fffe")
     const box = make(mode)
     const packet = sealWith(box, plain, 12)
@@ -88,7 +88,7 @@ describe("Sealing", () => {
     assert.deepStrictEqual(tails, ["ffffffff", "00000000", "00000001"])
   })
 
-  it("says which bytes stay readable", () => {
+  it("tells how many bytes stay readable", () => {
     const extended = bytes("91780001000003c01122334455667788bede0001")
     assert.strictEqual(Sealing.rtpClearBytes("aead_aes256_gcm_rtpsize", extended, extended.length), 20)
     assert.strictEqual(Sealing.rtpClearBytes("aead_aes256_gcm", extended, extended.length), 12)

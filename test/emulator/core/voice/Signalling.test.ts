@@ -43,7 +43,7 @@ describe("Signalling", () => {
       assert.isTrue(client.messages().every((message) => !("seq" in message)))
     })
 
-    it("refuses a version that the profile has not, and a missing one", () => {
+    it("refuses a version that the profile does not have, and a missing one", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")
       for (const v of ["missing", 3, 10, Number.NaN] as const) {
@@ -59,14 +59,14 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.half.accept(77, 99, new URLSearchParams("v=8")), { reject: 404 })
     })
 
-    it("takes version 1 for a missing one in 2022", () => {
+    it("uses version 1 if none is given in 2022", () => {
       const world = makeWorld(year2022)
       const client = makeClient(world, "1", { version: 1 })
       assert.isUndefined(client.connect("missing"))
       assert.deepStrictEqual<unknown>(client.messages(), [{ heartbeat_interval: 13_750 }])
     })
 
-    it("writes the interval as a float where the profile says so", () => {
+    it("writes the interval as a float when the profile says so", () => {
       for (
         const [version, expected] of [[8, `{"op":8,"d":{"v":8,"heartbeat_interval":13750.0}}`], [
           2,
@@ -82,7 +82,7 @@ describe("Signalling", () => {
       }
     })
 
-    it("gives every session an SSRC of its own and every session description a key of its own", () => {
+    it("gives each session its own SSRC and each session description its own key", () => {
       const world = makeWorld()
       const ssrcs = new Set<number>()
       const keys = new Set<string>()
@@ -102,7 +102,7 @@ describe("Signalling", () => {
   })
 
   describe("heartbeats", () => {
-    it("keep the connection, and late ones are noticed", () => {
+    it("keep the connection open, and late ones are reported", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")
       client.join()
@@ -117,7 +117,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.advice(), ["late-heartbeat"])
     })
 
-    it("that a fault swallows are not held against the client", () => {
+    it("that a fault drops are not counted against the client", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")
       client.join()
@@ -132,7 +132,7 @@ describe("Signalling", () => {
     })
   })
 
-  it("holds nothing against a client whose messages were changed", () => {
+  it("does not blame a client whose messages were changed", () => {
     for (const point of ["voice-in", "voice-out"] as const) {
       const world = makeWorld()
       const client = makeClient(world, "1")
@@ -150,7 +150,7 @@ describe("Signalling", () => {
   })
 
   describe("presence", () => {
-    it("tells a new member of the others, numbered from 0, and the others of it", () => {
+    it("tells a new member about the others, numbered from 0, and the others about it", () => {
       const world = makeWorld()
       const first = makeClient(world, "1")
       const second = makeClient(world, "2")
@@ -185,14 +185,14 @@ describe("Signalling", () => {
       )
     })
 
-    it("lists the newcomer itself if the profile says so", () => {
+    it("includes the new member itself when the profile says so", () => {
       const world = makeWorld({ ...today, clientsConnectIncludesSelf: true })
       const client = makeClient(world, "1")
       client.join()
       assert.deepStrictEqual<unknown>(client.last(11), { user_ids: ["1"] })
     })
 
-    it("tells of Speaking when it changes, of video, and of those who leave", () => {
+    it("announces changes of Speaking, video, and members who leave", () => {
       const world = makeWorld()
       const first = makeClient(world, "1")
       const second = makeClient(world, "2")
@@ -213,7 +213,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual<unknown>(third.last(11), { user_ids: ["1"] })
     })
 
-    it("separates channels", () => {
+    it("keeps channels separate", () => {
       const world = makeWorld()
       const first = makeClient(world, "1")
       first.join()
@@ -238,7 +238,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.violations(), [])
     })
 
-    it("advises against binary messages without end-to-end encryption", () => {
+    it("reports binary messages without end-to-end encryption as advice", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")
       client.join()
@@ -256,7 +256,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.violations(), ["wrong-order"])
     })
 
-    it("judges Speaking with a foreign SSRC", () => {
+    it("reports Speaking with a foreign SSRC", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")
       client.join()
@@ -264,7 +264,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.violations(), ["wrong-ssrc"])
     })
 
-    it("takes a boolean Speaking from version 4 on, and advises against it once", () => {
+    it("accepts a boolean Speaking, and reports it as advice once from version 4 on", () => {
       for (const version of [1, 3, 4, 8]) {
         const world = makeWorld(everyVersion)
         const client = makeClient(world, "1", { version })
@@ -279,7 +279,7 @@ describe("Signalling", () => {
       }
     })
 
-    it("takes Speaking without an SSRC, and advises against it once", () => {
+    it("accepts Speaking without an SSRC, and reports it as advice once", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")
       client.join()
@@ -302,7 +302,7 @@ describe("Signalling", () => {
       return { world, client, other }
     }
 
-    it("replays what was missed in version 8", () => {
+    it("replays missed messages in version 8", () => {
       const { client, other, world } = pair(8)
       const acknowledged = client.messages().findLast((message) => message.seq !== undefined)?.seq
       client.drop()
@@ -317,7 +317,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.violations(), [])
     })
 
-    it("replays everything where nothing was acknowledged", () => {
+    it("replays everything if nothing was acknowledged", () => {
       const { client } = pair(8)
       const all = client.messages().filter((message) => message.seq !== undefined)
       for (const ack of [{}, { seq_ack: -1 }]) {
@@ -340,7 +340,7 @@ describe("Signalling", () => {
       assert.strictEqual(client.messages().at(-1)?.op, 5)
     })
 
-    it("keeps SSRC, key and media", () => {
+    it("keeps the SSRC, the key and the media connection", () => {
       const { client, other, world } = pair(8)
       client.talk([silence], 0)
       client.drop()
@@ -355,7 +355,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.violations(), [])
     })
 
-    it("ends the wait for it", () => {
+    it("stops the resume window", () => {
       const { client, world } = pair(8)
       client.drop()
       client.connect()
@@ -368,7 +368,7 @@ describe("Signalling", () => {
       assert.strictEqual(world.half.sessions()[0]?.state, "ready")
     })
 
-    it("is refused with 4006 where the grant was withdrawn", () => {
+    it("is refused with 4006 if the grant was revoked", () => {
       const { client, world } = pair(8)
       client.drop()
       world.grants.delete("token-1")
@@ -378,7 +378,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.violations(), [])
     })
 
-    it("takes over a connection that the server still has", () => {
+    it("takes over a connection that the server still considers open", () => {
       const { client, world } = pair(8)
       const former = client.connection
       client.connect()
@@ -389,7 +389,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.half.sessions().map(({ state }) => state), ["ready", "ready"])
     })
 
-    it("is refused with 4006 once the window is over, and the others are told", () => {
+    it("is refused with 4006 after the resume window, when the others have been told", () => {
       const { client, other, world } = pair(8)
       client.drop()
       world.wait(30_000)
@@ -403,7 +403,7 @@ describe("Signalling", () => {
       assert.strictEqual(client.closed(), 4006)
     })
 
-    it("is refused with 4006 for an unknown session, another one, and one that is over", () => {
+    it("is refused with 4006 for an unknown session, a wrong one, and one that is over", () => {
       for (const other of [{ token: "x" }, { session_id: "x" }, { server_id: "101" }, { seq_ack: 5_000 }]) {
         const { client } = pair(8)
         client.drop()
@@ -418,7 +418,7 @@ describe("Signalling", () => {
       assert.strictEqual(left.client.closed(), 4006)
     })
 
-    it("is refused with 4006 when the buffer has overrun", () => {
+    it("is refused with 4006 when messages to replay are gone", () => {
       const world = makeWorld({ ...today, replayLimit: 5 })
       const client = makeClient(world, "1")
       const other = makeClient(world, "2")
@@ -433,8 +433,8 @@ describe("Signalling", () => {
     })
   })
 
-  describe("ends", () => {
-    it("revokes with a code and tells the others", () => {
+  describe("sessions", () => {
+    it("are revoked with a close code, which the others are told about", () => {
       const left: Array<readonly [string, number]> = []
       const world = makeWorld(today, { onLeft: (userId, code) => left.push([userId, code]) })
       const client = makeClient(world, "1")
@@ -448,7 +448,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(left, [["1", 4014]])
     })
 
-    it("closes or cuts a connection so that it can be resumed where a client resumes", () => {
+    it("can be resumed after a cut, and after close codes that allow it", () => {
       for (const [code, resumable] of [[4015, true], [1001, true], [4006, false], [undefined, true]] as const) {
         const world = makeWorld()
         const client = makeClient(world, "1")
@@ -463,7 +463,7 @@ describe("Signalling", () => {
       }
     })
 
-    it("ends the session of an older token", () => {
+    it("end when their user identifies with a newer token", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")
       client.join()
@@ -477,7 +477,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.half.sessions().map((session) => session.channelId), [otherChannelId])
     })
 
-    it("shows its sessions", () => {
+    it("are listed with their state", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")
       client.join()

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { makeClient, makeWorld } from "./kit.ts"
 
-/** A client between Ready and IP discovery, beside one that is in the call. */
+/** A client between Ready and IP discovery, next to one that is in the call. */
 const seeking = () => {
   const world = makeWorld()
   makeClient(world, "2").join()
@@ -32,7 +32,7 @@ describe("Strays", () => {
     ["the SSRC is little-endian", (client) => changed(client, (view) => view.setUint32(4, client.state.ssrc, true))],
     ["the SSRC is 0, but Ready gave", (client) => changed(client, (view) => view.setUint32(4, 0))],
     ["this datagram is 70 bytes", (client) => client.discoveryRequest().slice(4)]
-  ])("says once of IP discovery that gets no answer that %s", (said, request) => {
+  ])("explains once why IP discovery gets no answer: %s", (said, request) => {
     const { client, world } = seeking()
     const before = world.datagrams.length
     for (let i = 0; i < 3; i++) client.datagram(request(client))
@@ -41,7 +41,7 @@ describe("Strays", () => {
     assert.lengthOf(world.datagrams, before)
   })
 
-  it("says nothing where nobody is known to look for its address, or two are", () => {
+  it("says nothing if no client is known to be discovering its address, or if two are", () => {
     const { client, world } = seeking()
     const other = makeClient(world, "3")
     world.grant("3")
@@ -55,7 +55,7 @@ describe("Strays", () => {
     assert.deepStrictEqual([world.violations(), world.advice()], [[], []])
   })
 
-  it("says nothing of what a fault has made", () => {
+  it("says nothing about what a fault has made", () => {
     const { client, world } = seeking()
     const wrong = changed(client, (view) => view.setUint32(4, 0))
     world.faults.add(({ op }) => op === "discovery" ? { _tag: "Replace", frame: wrong } : undefined)
@@ -63,7 +63,7 @@ describe("Strays", () => {
     assert.deepStrictEqual([world.violations(), world.advice()], [[], []])
   })
 
-  it("says once that a datagram is of no kind", () => {
+  it("reports a datagram of an unknown kind once", () => {
     const world = makeWorld()
     const client = makeClient(world, "1")
     client.join()

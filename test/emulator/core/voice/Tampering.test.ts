@@ -16,8 +16,8 @@ const world = (profile: Partial<typeof today> = {}) => {
 
 const frame = Uint8Array.of(0xfc, 1, 2, 3)
 
-describe("a fault is not held against the client:", () => {
-  it("no heartbeat without Hello", () => {
+describe("a client of the voice gateway is not blamed for", () => {
+  it("missing heartbeats, if Hello was lost", () => {
     const w = world()
     const client = Kit.makeClient(w, "1")
     w.grant("1")
@@ -41,7 +41,7 @@ describe("a fault is not held against the client:", () => {
     assert.strictEqual(w.counter("tampered:late-heartbeat"), 1)
   })
 
-  it("audio whose Speaking was lost, even where that closes the connection", () => {
+  it("audio whose Speaking was lost, even if that closes the connection", () => {
     const w = world({ audioBeforeSpeaking: "close" })
     const client = Kit.makeClient(w, "1")
     w.rule({ point: "voice-in", op: 5 }, "drop")
@@ -53,7 +53,7 @@ describe("a fault is not held against the client:", () => {
     assert.strictEqual(w.counter("tampered:audio-before-speaking"), 1)
   })
 
-  it("audio sealed with a key that is not the server's", () => {
+  it("audio encrypted with a key that a fault changed", () => {
     const w = world()
     const client = Kit.makeClient(w, "1")
     w.rule({ point: "voice-out", op: 4 }, {
@@ -66,7 +66,7 @@ describe("a fault is not held against the client:", () => {
     assert.strictEqual(w.counter("tampered:unsealed-packet"), 1)
   })
 
-  it("Identify again, when Ready never came", () => {
+  it("a second Identify, if Ready was lost", () => {
     const w = world()
     const client = Kit.makeClient(w, "1")
     w.rule({ point: "voice-out", op: 2, nth: 1 }, { cut: "before" })
@@ -81,7 +81,7 @@ describe("a fault is not held against the client:", () => {
     assert.lengthOf(w.half.sessions(), 1)
   })
 
-  it("but Identify again after Ready came is one still", () => {
+  it("the cut itself, only for sending Identify again instead of Resume after Ready", () => {
     const w = world()
     const client = Kit.makeClient(w, "1")
     w.rule({ point: "voice-out", op: 2, nth: 1 }, { cut: "after" })
@@ -95,7 +95,7 @@ describe("a fault is not held against the client:", () => {
     assert.deepStrictEqual(w.violations(), ["identify-for-resume"])
   })
 
-  it("a message that comes twice", () => {
+  it("a duplicated message", () => {
     const w = world()
     const client = Kit.makeClient(w, "1")
     w.rule({ point: "voice-in", op: 0 }, { duplicate: 1 })
@@ -106,7 +106,7 @@ describe("a fault is not held against the client:", () => {
     assert.deepStrictEqual(w.violations(), [])
   })
 
-  it("datagrams that are lost, spoilt, repeated or late", () => {
+  it("datagrams that are lost, corrupted, duplicated, reordered or late", () => {
     for (const options of [{ loss: 0.3 }, { corrupt: 1 }, { duplicate: 1 }, { reorder: 0.3 }, { delayMs: 70 }]) {
       const w = world()
       const client = Kit.makeClient(w, "1")
@@ -128,7 +128,7 @@ describe("a fault is not held against the client:", () => {
     }
   })
 
-  it("closing silence that may be under way when a client leaves whose connection is gone", () => {
+  it("closing silence that may be in flight when it leaves after its connection was cut", () => {
     for (const cut of [true, false]) {
       const w = world()
       const client = Kit.makeClient(w, "1")
@@ -141,7 +141,7 @@ describe("a fault is not held against the client:", () => {
     }
   })
 
-  it("a token that was good when it was sent", () => {
+  it("a token that was valid when it was sent", () => {
     const made = Kit.makeWorld(today, {}, 1, () => true)
     const client = Kit.makeClient(made, "1")
     client.connect()
@@ -151,8 +151,8 @@ describe("a fault is not held against the client:", () => {
   })
 })
 
-describe("a fault closes", () => {
-  it("with what the code means for the session", () => {
+describe("a fault that closes a voice connection", () => {
+  it("ends or keeps the session, as the close code says", () => {
     for (const [code, state] of [[4015, "lost"], [1000, "lost"], [4006, undefined], [4014, undefined]] as const) {
       const w = world()
       const client = Kit.makeClient(w, "1")
@@ -165,7 +165,7 @@ describe("a fault closes", () => {
     }
   })
 
-  it("before or after the message has had its effect", () => {
+  it("closes before or after the message takes effect", () => {
     for (const at of ["before", "after"] as const) {
       const w = world()
       const client = Kit.makeClient(w, "1")
@@ -180,7 +180,7 @@ describe("a fault closes", () => {
   })
 })
 
-describe("whose connection it is", () => {
+describe("the user that a fault is told for a connection", () => {
   const users = (w: ReturnType<typeof world>) => {
     const seen: Array<string> = []
     w.faults.add(({ op, point, userId }) => {
@@ -190,7 +190,7 @@ describe("whose connection it is", () => {
     return seen
   }
 
-  it("says the token, and before it the one who is expected", () => {
+  it("comes from the token, and before Identify from the only user that is expected", () => {
     const w = world()
     const seen = users(w)
     const client = Kit.makeClient(w, "1")
@@ -206,7 +206,7 @@ describe("whose connection it is", () => {
     assert.deepStrictEqual(seen, ["voice-out 8 1", "voice-in 7 1", "voice-out 9 1"])
   })
 
-  it("nobody's, if several are expected", () => {
+  it("is undefined before Identify if several users are expected", () => {
     const w = world()
     const seen = users(w)
     w.grant("1")
@@ -238,7 +238,7 @@ describe("Disturbance", () => {
     return { w, client, listener, d: w.half.disturbance }
   }
 
-  it("asks for a heartbeat", () => {
+  it("requests a heartbeat", () => {
     const { client, d } = setup()
     assert.isTrue(d.requestHeartbeat(client.userId))
     const [asked] = client.news()
@@ -248,7 +248,7 @@ describe("Disturbance", () => {
     assert.isFalse(d.requestHeartbeat(client.userId))
   })
 
-  it("gives a new key and still opens the packets sealed with the former one", () => {
+  it("sends a new key, and still decrypts packets that use the former one", () => {
     const { client, d, listener, w } = setup()
     client.say(Uint8Array.of(0xfc, 1))
     assert.isTrue(d.rekey(client.userId))
@@ -264,7 +264,7 @@ describe("Disturbance", () => {
     assert.isFalse(d.rekey(client.userId))
   })
 
-  it("overruns what is kept for Resume, from version 8 on", () => {
+  it("overruns the messages kept for a resume, from version 8 on", () => {
     const { client, d } = setup()
     assert.isTrue(d.overrunReplay(client.userId))
     client.drop()
@@ -275,7 +275,7 @@ describe("Disturbance", () => {
     assert.isFalse(old.d.overrunReplay(old.client.userId))
   })
 
-  it("ends a session that waits, or that does not", () => {
+  it("ends a session, whether it waits for a resume or is connected", () => {
     for (const lost of [true, false]) {
       const { client, d, w } = setup()
       if (lost) client.drop()
@@ -289,7 +289,7 @@ describe("Disturbance", () => {
     }
   })
 
-  it("begins to count where it is told, and wraps after 65535", () => {
+  it("starts sequence numbers at the given value, which wrap after 65535", () => {
     const w = world()
     const client = Kit.makeClient(w, "1")
     w.half.disturbance.startSequence(client.userId, 65_534)
@@ -307,7 +307,7 @@ describe("Disturbance", () => {
     assert.strictEqual(fresh.messages().find(({ seq }) => seq !== undefined)?.seq, 0)
   })
 
-  it("sends media where Select Protocol said, until it comes again", () => {
+  it("pins media to the address of Select Protocol until the client selects again", () => {
     const { client, d, listener, w } = setup()
     const seen = listener.address
     const moved = { address: "203.0.113.1", port: 1 }
@@ -319,7 +319,7 @@ describe("Disturbance", () => {
     assert.deepStrictEqual(d.pin(listener.userId), [seen])
     listener.datagram(listener.sealed(listener.packet(frame)), moved)
     assert.deepStrictEqual(targets(), [seen])
-    // Neither of the two is enough without the other.
+    // Discovery alone or Select Protocol alone is not enough.
     listener.datagram(listener.discoveryRequest(), moved)
     assert.deepStrictEqual(targets(), [seen])
     listener.select(mode, moved)

@@ -16,7 +16,7 @@ const codecs = [
 
 const make = () => {
   const world = makeWorld(profile)
-  /** What has come to a client that is no audio: payload type, marker, SSRC, sequence, timestamp and payload. */
+  /** The packets other than audio that a client received: payload type, marker, SSRC, sequence, timestamp and payload. */
   const seen = (client: Client) =>
     world.datagrams
       .filter(({ bytes, to }) =>
@@ -39,7 +39,7 @@ const make = () => {
 }
 
 describe("video", () => {
-  it("of a scripted participant comes under its own SSRCs and payload types, those that a client has named", () => {
+  it("of a scripted participant has its own SSRCs, and the payload types that each client has chosen", () => {
     const { seen, world } = make()
     const guest = world.half.participants.join(where, { shown })
     const plain = makeClient(world, "1")
@@ -62,7 +62,7 @@ describe("video", () => {
       assert.strictEqual(timestamp, before.marker ? (before.timestamp + 3_000) >>> 0 : before.timestamp)
     })
     assert.closeTo(video.filter(({ marker }) => marker).length, 60, 2)
-    // a retransmission says which packet it is, and has its bytes (RFC 4588, 4)
+    // A retransmission names its packet and repeats its bytes (RFC 4588, 4).
     for (const { payload } of again) {
       const original = video.find(({ sequence }) => sequence === (payload[0] ?? 0) * 256 + (payload[1] ?? 0))
       if (original !== undefined) assert.deepStrictEqual(payload.subarray(2), original.payload)
@@ -71,7 +71,7 @@ describe("video", () => {
     assert.deepStrictEqual(world.violations(), [])
   })
 
-  it("is announced with its codec (ops 12 and 14), and ends where it is turned off", () => {
+  it("is announced with its codec (ops 12 and 14), and stops when it is turned off", () => {
     const { seen, world } = make()
     const guest = world.half.participants.join(where)
     const client = makeClient(world, "1")
@@ -107,7 +107,7 @@ describe("video", () => {
     assert.strictEqual(world.counter("video-dropped"), 0)
   })
 
-  it("goes to those who want it (op 15)", () => {
+  it("is sent only to clients that want it (op 15)", () => {
     const { seen, world } = make()
     const client = makeClient(world, "1")
     client.join()
@@ -130,7 +130,7 @@ describe("video", () => {
     assert.isAbove(world.counter("video-unwanted"), 0)
   })
 
-  it("of a client is passed on once it was announced under its own SSRCs, and nobody else's can be named", () => {
+  it("of a client is forwarded once it was announced under its own SSRCs, and foreign SSRCs are refused", () => {
     const { seen, world } = make()
     const client = makeClient(world, "1")
     client.join()

@@ -14,7 +14,7 @@ const profiles = [today, year2022, {
 }]
 
 describe("VoiceHalf", () => {
-  it("never throws, whatever comes", () => {
+  it("never throws, whatever comes in", () => {
     for (let seed = 0; seed < 60; seed++) {
       const random = Random.make(seed)
       const profile = profiles[seed % profiles.length] ?? today
@@ -100,7 +100,7 @@ describe("VoiceHalf", () => {
     }
   })
 
-  it("ignores what it does not know", () => {
+  it("ignores connections, servers and users that it does not know", () => {
     const world = makeWorld()
     world.half.receive(5, "x")
     world.half.disconnected(5, 1006)

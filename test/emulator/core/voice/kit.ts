@@ -1,6 +1,6 @@
 /**
- * A voice half with a clock of its own, and clients that know the wire independently of the source: their ciphers are
- * those of @noble/ciphers, their RTP reader is written here.
+ * A voice half with its own clock, and clients that implement the wire format independently of the source: their ciphers
+ * come from @noble/ciphers, and their RTP reader is written here.
  */
 import { assert } from "@effect/vitest"
 import { gcm } from "@noble/ciphers/aes.js"
@@ -124,7 +124,7 @@ const clearLength = (mode: string, packet: Uint8Array, rtcp: boolean) => {
   return 12 + 4 * (first & 15) + ((first & 16) === 0 ? 0 : 4)
 }
 
-/** The seven modes on top of @noble/ciphers. */
+/** The seven modes, implemented with @noble/ciphers. */
 export const seal = (mode: string, key: Uint8Array, packet: Uint8Array, nonce: number, rtcp = false): Uint8Array => {
   const clear = clearLength(mode, packet, rtcp)
   const head = packet.subarray(0, clear)
@@ -204,14 +204,14 @@ export const silence = Uint8Array.of(0xf8, 0xff, 0xfe)
 
 export const closingSilence = (count = 5): ReadonlyArray<Uint8Array> => Array.from({ length: count }, () => silence)
 
-/** An Opus packet of 20 ms with recognisable content. */
+/** An Opus packet of 20 ms with recognizable content. */
 export const opus = (n: number) => Uint8Array.of(0x78, n & 0xff, n >>> 8, 1, 2, 3)
 
 const isRecord = (u: unknown): u is { readonly [key: string]: unknown } => typeof u === "object" && u !== null
 
 export const field = (u: unknown, name: string): unknown => isRecord(u) ? u[name] : undefined
 
-/** A client of one connection after the other, one session. */
+/** A client with a single session, over one connection after another. */
 export const makeClient = (
   world: World,
   user: string,
@@ -248,7 +248,7 @@ export const makeClient = (
   const raw = (frame: string | Uint8Array) => world.half.receive(connection, frame)
   const send = (op: number, d: unknown) => raw(JSON.stringify({ op, d }))
 
-  /** Messages since the last call. */
+  /** The messages since the last call. */
   const news = (): Array<Message> => {
     const all = messages()
     const fresh = all.slice(read)
@@ -305,7 +305,7 @@ export const makeClient = (
     state.timestamp = (state.timestamp + samples) >>> 0
   }
 
-  /** One frame every 20 ms, then silence; the time has moved on behind the last frame. */
+  /** Sends one frame every 20 ms, then silence. Time advances after the last frame as well. */
   const talk = (frames: ReadonlyArray<Uint8Array>, closing = 5) => {
     for (const frame of [...frames, ...closingSilence(closing)]) {
       say(frame)
@@ -351,7 +351,7 @@ export const makeClient = (
       speaking()
       assert.strictEqual(closed(), undefined)
     },
-    /** Plain RTP packets that came to this client's address. */
+    /** The packets that came to this client's address, decrypted. */
     heard: (): ReadonlyArray<Heard> =>
       world.datagrams
         .filter(({ bytes, to }) => to.port === address.port && (bytes[1] ?? 0) === 120)
