@@ -59,7 +59,7 @@ describe("the music bot", () => {
       assert.strictEqual(yield* say("queue"), "Nothing is playing.")
       assert.isAbove((yield* guest.heard).length, 100)
 
-      assert.include(yield* say("play", { what: "broken" }), "it is a page or a document")
+      assert.include(yield* say("play", { what: "broken" }), "it is a web page or a document")
       assert.isUndefined(bot.pollUnsafe())
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))

@@ -37,13 +37,28 @@ const starts: { readonly [runtime: string]: ReadonlyArray<string> } = {
   deno: ["deno", "run", "--allow-all", "--no-lock"]
 }
 
+const usage = `Usage: node examples/run-all.ts [RUNTIME@VERSION]
+
+Runs every example that is a program, three at a time, and exits with 1 if one of them fails.
+The examples import the built package, so run "npm run build" first.
+
+  bun@VERSION    on this version of Bun, such as bun@1.4.5
+  deno@VERSION   on this version of Deno, such as deno@2.9.6
+  (nothing)      on this Node
+  --help, -h     print this text
+`
+
 const [packageOf] = process.argv.slice(2)
+if (packageOf === "--help" || packageOf === "-h") {
+  process.stdout.write(usage)
+  process.exit(0)
+}
 const start = packageOf === undefined ? [] : starts[packageOf.split("@")[0] ?? ""]
 if (start === undefined) {
   process.stderr.write(
     `Unknown runtime: ${packageOf}. Give ${
       Object.keys(starts).join("@VERSION or ")
-    }@VERSION, or nothing for this Node.\n`
+    }@VERSION, or nothing for this Node. See --help.\n`
   )
   process.exit(2)
 }

@@ -265,8 +265,8 @@ export const layerThread: Layer.Layer<Dave> = Layer.effect(
     const fork = Effect.runForkWith(yield* Effect.context<never>())
     const onUnavailable = (detail: string) =>
       void fork(Effect.logWarning(
-        `The thread for end-to-end encryption cannot be started: ${detail}. It is done in the thread of the audio instead, ` +
-          "which a change of a large call holds up for some ten milliseconds."
+        `The thread for end-to-end encryption cannot be started: ${detail}. It runs in the audio thread instead, ` +
+          "which a membership change in a large call blocks for about ten milliseconds."
       ))
     const thread = yield* Effect.acquireRelease(
       Effect.sync(() => Thread.make({ onUnavailable })),

@@ -168,7 +168,7 @@ const makeRing = (aheadMs: number, first: number): readonly [FrameRing.FrameRing
   const ring = FrameRing.make({ capacityBytes: Math.ceil(aheadMs / 20 + 2) * frameBytes, first })
   const { buffer } = ring
   // it was made on a shared buffer
-  if (!(buffer instanceof SharedArrayBuffer)) throw new Error("a frame ring is not shared")
+  if (!(buffer instanceof SharedArrayBuffer)) throw new Error("the buffer of a frame ring is not shared")
   return [ring, buffer]
 }
 
@@ -275,7 +275,7 @@ export const layerThreadWith = (options: ThreadOptions): Layer.Layer<Mixer> =>
         if (isTold) return
         isTold = true
         fork(Effect.logWarning(
-          `A thread for mixing cannot be started: ${detail}. Everything is mixed in the thread of the audio instead.`
+          `A mixing thread cannot be started: ${detail}. Everything is mixed in the audio thread instead.`
         ))
       }
       const threads = Array.from({ length: count }, () => Thread.make({ onUnavailable }))

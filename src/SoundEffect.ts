@@ -213,8 +213,8 @@ export const SoundEffect = Schema.Union([
   Timescale
 ]).annotate({
   expected:
-    "an effect, whose _tag is Equalizer, LowPass, HighPass, Tremolo, Vibrato, Rotation, Karaoke, ChannelMix, Distortion, " +
-    "Echo, Compressor or Timescale,"
+    "an effect whose _tag is Equalizer, LowPass, HighPass, Tremolo, Vibrato, Rotation, Karaoke, ChannelMix, Distortion, " +
+    "Echo, Compressor or Timescale"
 })
 
 /** Each effect once or twice is a lot; an unbounded list would overload a machine. */
@@ -247,7 +247,7 @@ export const List = Schema.Array(SoundEffect).pipe(
     Schema.isMaxLength(most),
     Schema.makeFilter(
       (effects) => effects.filter(({ _tag }) => _tag === "Timescale").length <= 1,
-      { expected: "one Timescale at most" }
+      { expected: "at most one Timescale" }
     )
   )
 )
@@ -271,12 +271,13 @@ export const complete = (
     if (Result.isSuccess(decoded)) return Effect.succeed(decoded.success)
     const [issue] = issuesOf(decoded.failure.issue).issues
     const { message = "something else", path = [] } = issue ?? {}
-    const place = path.map((key) => String(typeof key === "object" ? key.key : key)).join(".")
+    const place = path.map((key) => String(typeof key === "object" ? key.key : key))
+      .map((key) => /^\d+$/.test(key) ? `[${key}]` : `.${key}`).join("")
     const detail = `${message.charAt(0).toLowerCase()}${message.slice(1)}`
     return VoiceError.fail(
       new VoiceError.Unsupported({
-        feature: "such a sound effect",
-        detail: place === "" ? detail : `${detail} at ${place}`
+        feature: "this list of sound effects",
+        detail: place === "" ? detail : `${detail} at effects${place}`
       })
     )
   })

@@ -63,7 +63,7 @@ export interface FileOptions extends Options {
 const defaultMaxBytes = 64 * 1024 * 1024
 
 const warning = (detail: string, error: unknown) =>
-  Effect.logWarning(`The wire is not logged: ${detail} (${error instanceof Error ? error.message : String(error)}).`)
+  Effect.logWarning(`The wire log has stopped: ${detail} (${error instanceof Error ? error.message : String(error)}).`)
 
 const makeLog = Effect.fnUntraced(function*(options: Options, write: (entry: LoggedEntry.Entry) => void) {
   const clock = yield* Clock.Clock
@@ -71,7 +71,7 @@ const makeLog = Effect.fnUntraced(function*(options: Options, write: (entry: Log
   const nowNanos = () => clock.monotonicTimeNanosUnsafe()
   const log = new Log({
     write,
-    onFailed: (error) => void fork(warning("what it is handed to has failed", error)),
+    onFailed: (error) => void fork(warning("its `write` function threw", error)),
     datagrams: options.datagrams ?? "counted",
     nowNanos,
     originNanos: nowNanos(),

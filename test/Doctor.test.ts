@@ -286,7 +286,7 @@ describe("a thread", () => {
     Effect.gen(function*() {
       const trial = (file: string) => Effect.promise(() => HelperThread.trial("test", new URL(file, import.meta.url)))
       assert.isUndefined(yield* trial("./transport/helper.ts"))
-      assert.include(yield* trial("./nowhere/daveWorker.js"), "leave effect-discord-voice out of it")
+      assert.include(yield* trial("./nowhere/daveWorker.js"), "leave effect-discord-voice out")
       assert.include(yield* trial("data:text/javascript,throw new Error('not today')"), "not today")
     }))
 

@@ -706,7 +706,7 @@ describe("Gateway", () => {
         assert.strictEqual((yield* reasonOf(gateway.updateVoiceState(request(1))))._tag, "NotConnected")
         assert.strictEqual((yield* reasonOf(gateway.userId))._tag, "NotConnected")
         assert.strictEqual((yield* reasonOf(Fiber.join(events.fiber)))._tag, "NotConnected")
-        assert.match((yield* reasonOf(gateway.userId)).message, /Provide the layer to all that uses a session/)
+        assert.match((yield* reasonOf(gateway.userId)).message, /Provide the layer to everything that uses a session/)
         yield* TestClock.adjust("1 hour")
         assert.strictEqual(yield* network.waiting, 0)
       }).pipe(Effect.provide(MockTransport.layerWebSocket)))
@@ -898,7 +898,7 @@ describe("Gateway", () => {
         yield* TestClock.adjust("5 seconds")
         assert.isFalse(gateway.isHeldBack?.())
         assert.lengthOf(lines, 1)
-        assert.include(lines[0], "limit of messages")
+        assert.include(lines[0], "message limit")
       })).pipe(
         Effect.scoped,
         Effect.provideService(References.MinimumLogLevel, "Warn"),

@@ -555,7 +555,7 @@ for (const { layer, name, recovers } of libraries) {
             const error = yield* Effect.flip(refused)
             assert.strictEqual(error.reason._tag, "CodecUnavailable")
             if (error.reason._tag === "CodecUnavailable") assert.strictEqual(error.reason.limit, 52)
-            assert.include(error.message, "52 codecs in a process. Close those")
+            assert.include(error.message, "52 codecs in a process. Close codecs")
             assert.include(error.message, "52")
           }
           assert.deepStrictEqual(yield* first.encode(tones(1)), expected[1])

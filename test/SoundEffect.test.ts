@@ -33,16 +33,16 @@ describe("SoundEffect", () => {
       const band = { hz: 100, gainDb: 0 }
       assert.strictEqual(
         yield* refusal([{ _tag: "Tremolo" }, { _tag: "Equalizer", bands: [band, { hz: 1, gainDb: 0 }] }]),
-        "such a sound effect is not supported: expected a value between 20 and 20000 at 1.bands.1.hz."
+        "This list of sound effects is not supported: expected a value between 20 and 20000 at effects[1].bands[1].hz."
       )
       assert.strictEqual(
         yield* refusal([{ _tag: "Timescale", rate: 2 }]),
-        "such a sound effect is not supported: expected no excess property at 0.rate."
+        "This list of sound effects is not supported: expected no excess property at effects[0].rate."
       )
       assert.strictEqual(
         yield* refusal([{ _tag: "timescale", speed: 2 }]),
-        "such a sound effect is not supported: expected an effect, whose _tag is Equalizer, LowPass, HighPass, Tremolo, Vibrato, " +
-          "Rotation, Karaoke, ChannelMix, Distortion, Echo, Compressor or Timescale, at 0."
+        "This list of sound effects is not supported: expected an effect whose _tag is Equalizer, LowPass, HighPass, Tremolo, Vibrato, " +
+          "Rotation, Karaoke, ChannelMix, Distortion, Echo, Compressor or Timescale at effects[0]."
       )
       for (const { fields: { _tag } } of SoundEffect.SoundEffect.members) {
         assert.include(yield* refusal([{}]), _tag.schema.literal)
@@ -71,7 +71,9 @@ describe("SoundEffect", () => {
         [{ _tag: "Timescale" }, { _tag: "Tremolo" }, { _tag: "Timescale" }],
         Array.from({ length: 17 }, () => ({ _tag: "Tremolo" }))
       ]
-      for (const effects of wrong) assert.match(yield* refusal(effects), /^such a sound effect is not supported: /)
+      for (const effects of wrong) {
+        assert.match(yield* refusal(effects), /^This list of sound effects is not supported: /)
+      }
     }))
 
   it.effect("converts Lavalink's gains to an equalizer, and limits gains out of range", () =>

@@ -197,7 +197,7 @@ describe("Station", () => {
       for (const buffer of [NaN, Infinity, -1, "11 minutes"] as const) {
         const { reason } = yield* Effect.flip(Station.make({ buffer }))
         assert.strictEqual(reason._tag, "Unsupported")
-        assert.include(reason.message, "a buffer of")
+        assert.include(reason.message, "A buffer of")
       }
     }).pipe(Effect.scoped, Effect.provide(world)))
 

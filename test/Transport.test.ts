@@ -585,7 +585,7 @@ describe("Transport", () => {
         Effect.gen(function*() {
           const error = yield* Effect.flip(connectUdp(address, 5000))
           assert.strictEqual(error._tag, "DatagramError")
-          assert.include(error.message, "this is no IP address")
+          assert.include(error.message, "this is not an IP address")
         }).pipe(Effect.scoped, Effect.timeout("60 seconds"), Effect.provide(Transport.layerDatagram))
     )
   })

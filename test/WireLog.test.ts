@@ -248,7 +248,7 @@ describe("WireLog", () => {
         Effect.provide(Layer.provide(Rig.memory(), Layer.provide(log, Logger.layer([logger]))))
       )
       assert.deepStrictEqual(warnings, [
-        "The wire is not logged: what it is handed to has failed (no room)."
+        "The wire log has stopped: its `write` function threw (no room)."
       ])
     }))
 })

@@ -269,7 +269,7 @@ export const tone = (options: Generated.ToneOptions): AudioSource => ({
     const { duration = Infinity, frequency, gain = 0.25, ramp = 5 } = options
     if (!(frequency >= 0 && frequency <= 24_000)) {
       return yield* VoiceError.fail(
-        new VoiceError.Unsupported({ feature: `a tone of ${frequency} Hz`, detail: "it has to be between 0 and 24000" })
+        new VoiceError.Unsupported({ feature: `a tone of ${frequency} Hz`, detail: "it must be between 0 and 24000" })
       )
     }
     return Generated.tone({

@@ -20,7 +20,7 @@ const unsupported = (feature: string, detail: string) =>
 export const gain = (value: number): Effect.Effect<number, VoiceError.VoiceError> =>
   Number.isFinite(value) && value >= 0
     ? Effect.succeed(value)
-    : unsupported(`a gain of ${value}`, "it has to be a number from 0 on")
+    : unsupported(`a gain of ${value}`, "it must be a finite number of at least 0")
 
 /**
  * Checks a number of repetitions; `Infinity` for "forever". Fails with `Unsupported` for anything but a whole number from 0
@@ -33,7 +33,7 @@ export const times = (value: number | "forever"): Effect.Effect<number, VoiceErr
   if (value === "forever" || value === Infinity) return Effect.succeed(Infinity)
   return Number.isInteger(value) && value >= 0
     ? Effect.succeed(value)
-    : unsupported(`to loop ${value} times`, "it has to be a whole number from 0 on")
+    : unsupported(`looping ${value} times`, "it must be a whole number of at least 0")
 }
 
 const millis = (value: Duration.Input): number => {
@@ -61,7 +61,7 @@ export const buffer = (value: Duration.Input, what = "a buffer"): Effect.Effect<
   const ms = millis(value)
   return ms >= 0 && ms <= mostBufferMs
     ? Effect.succeed(ms)
-    : unsupported(`${what} of ${shown(value)}`, "it has to be a time of up to 10 minutes")
+    : unsupported(`${what} of ${shown(value)}`, "it must be a duration of at most 10 minutes")
 }
 
 /**
@@ -73,7 +73,7 @@ export const buffer = (value: Duration.Input, what = "a buffer"): Effect.Effect<
 export const share = (value: number, what: string): Effect.Effect<number, VoiceError.VoiceError> =>
   value >= 0 && value <= 1
     ? Effect.succeed(value)
-    : unsupported(`${what} of ${value}`, "it has to be a number from 0 to 1")
+    : unsupported(`${what} of ${value}`, "it must be a number from 0 to 1")
 
 /**
  * How long something takes, in milliseconds. Fails with `Unsupported` for a time that is invalid, negative or infinite.
@@ -85,7 +85,7 @@ export const span = (value: Duration.Input, what: string): Effect.Effect<number,
   const ms = millis(value)
   return Number.isFinite(ms) && ms >= 0
     ? Effect.succeed(ms)
-    : unsupported(`${what} of ${shown(value)}`, "it has to be a time from 0 on")
+    : unsupported(`${what} of ${shown(value)}`, "it must be a duration of at least 0")
 }
 
 /**
@@ -97,7 +97,7 @@ export const span = (value: Duration.Input, what: string): Effect.Effect<number,
  */
 export const patience = (value: Duration.Input, what: string): Effect.Effect<number, VoiceError.VoiceError> => {
   const ms = millis(value)
-  return ms >= 0 ? Effect.succeed(ms) : unsupported(`${what} of ${shown(value)}`, "it has to be a time from 0 on")
+  return ms >= 0 ? Effect.succeed(ms) : unsupported(`${what} of ${shown(value)}`, "it must be a duration of at least 0")
 }
 
 /**
@@ -109,7 +109,7 @@ export const patience = (value: Duration.Input, what: string): Effect.Effect<num
 export const speed = (value: number): Effect.Effect<number, VoiceError.VoiceError> =>
   Number.isFinite(value) && value > 0
     ? Effect.succeed(value)
-    : unsupported(`a speed of ${value}`, "it has to be a number above 0")
+    : unsupported(`a speed of ${value}`, "it must be a finite number greater than 0")
 
 /**
  * Checks that a time in milliseconds is above 0. Fails with `Unsupported` otherwise.
@@ -118,7 +118,7 @@ export const speed = (value: number): Effect.Effect<number, VoiceError.VoiceErro
  * @since 0.1.0
  */
 export const positive = (ms: number, what: string): Effect.Effect<number, VoiceError.VoiceError> =>
-  ms > 0 ? Effect.succeed(ms) : unsupported(`${what} of ${ms}`, "it has to be a time above 0")
+  ms > 0 ? Effect.succeed(ms) : unsupported(`${what} of ${ms}`, "it must be a duration greater than 0")
 
 /**
  * Checks how many of something there may be. Fails with `Unsupported` for anything but a whole number from 1 on.
@@ -129,7 +129,7 @@ export const positive = (ms: number, what: string): Effect.Effect<number, VoiceE
 export const count = (value: number, what: string): Effect.Effect<number, VoiceError.VoiceError> =>
   Number.isInteger(value) && value >= 1
     ? Effect.succeed(value)
-    : unsupported(`${what} of ${value}`, "it has to be a whole number from 1 on")
+    : unsupported(`${what} of ${value}`, "it must be a whole number of at least 1")
 
 /**
  * A position in a source, in milliseconds. Fails with `Unsupported` if it is invalid, negative or infinite.
@@ -141,7 +141,7 @@ export const place = (value: Duration.Input): Effect.Effect<number, VoiceError.V
   const ms = millis(value)
   return Number.isFinite(ms) && ms >= 0
     ? Effect.succeed(ms)
-    : unsupported("seeking", `${shown(value)} is no place in a source`)
+    : unsupported("seeking", `${shown(value)} is not a position in a source`)
 }
 
 /**
@@ -159,7 +159,7 @@ export const range = Effect.fnUntraced(function*(
   if (until === undefined) return { fromMs, untilMs: Infinity }
   const untilMs = yield* span(until, "an end")
   if (untilMs > fromMs) return { fromMs, untilMs }
-  return yield* unsupported(`an end of ${shown(until)}`, `it has to be behind the start, ${shown(from ?? 0)}`)
+  return yield* unsupported(`an end of ${shown(until)}`, `it must be after the start, ${shown(from ?? 0)}`)
 })
 
 /**
@@ -173,5 +173,5 @@ export const interval = (value: Duration.Input): Effect.Effect<number, VoiceErro
   const ms = millis(value)
   return Number.isFinite(ms) && ms > 0
     ? Effect.succeed(ms)
-    : unsupported(`an interval of ${shown(value)}`, "it has to be a time above 0")
+    : unsupported(`an interval of ${shown(value)}`, "it must be a duration greater than 0")
 }

@@ -102,7 +102,7 @@ export const describe = (cause: unknown): string => {
   const fields = Object.entries(cause).filter(([key]) => key !== "_tag" && key !== "stack")
   const texts = fields.slice(0, shownFields).map(([key, value]) => `${key}: ${shown(value)}`)
   if (fields.length > shownFields) texts.push("...")
-  if (texts.length === 0) return name === "" ? "it says nothing" : name
+  if (texts.length === 0) return name === "" ? "an error without details" : name
   return name === "" ? texts.join(", ") : `${name} (${texts.join(", ")})`
 }
 
@@ -143,12 +143,12 @@ const missing = new Set(["ENOENT", "ENOTDIR"])
 
 const fileFailure = (name: string, path: string | URL, cause: unknown): VoiceError.VoiceError => {
   if (path instanceof URL && path.protocol !== "file:") {
-    return failure(name, "NotFound", "it is a URL and no file: AudioSource.fromUrl plays those of http and https")
+    return failure(name, "NotFound", "it is a URL, not a file: use AudioSource.fromUrl for http and https")
   }
   // an empty path would be shown as the current folder
   if (path === "") return failure("file", "NotFound", "its path is empty")
   const code = errnoOf(cause)
-  if (missing.has(code)) return failure(name, "NotFound", `there is no such file: ${pathOf(path)}`, { cause })
+  if (missing.has(code)) return failure(name, "NotFound", `this file does not exist: ${pathOf(path)}`, { cause })
   if (code === "EACCES" || code === "EPERM") {
     return failure(name, "Unreadable", `this process has no permission to read ${pathOf(path)}`, { cause })
   }

@@ -97,8 +97,8 @@ export const prepare = Effect.fnUntraced(function*<R>(
     : yield* Bounds.buffer(options.buffer)
   const leadMs = options.lead === undefined
     ? undefined
-    : yield* Bounds.span(options.lead, "a lead")
-  const refillMs = yield* Bounds.buffer(options.refill ?? 0, "a refill")
+    : yield* Bounds.span(options.lead, "a `lead`")
+  const refillMs = yield* Bounds.buffer(options.refill ?? 0, "a `refill`")
   const range = yield* Bounds.range(options.from, options.until)
   const starveMs = yield* Bounds.patience(options.starveTimeout ?? "30 seconds", "a starve timeout")
   const loops = yield* Bounds.times(options.loop ?? 0)

@@ -110,9 +110,9 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   // without its scope the context is one of R, which the compiler cannot see while R is generic
   const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
   let crossfadeMs = yield* Bounds.span(options.crossfade ?? 0, "a crossfade")
-  const openAheadMs = yield* Bounds.patience(options.openAhead ?? "10 seconds", "a time to open ahead")
+  const openAheadMs = yield* Bounds.patience(options.openAhead ?? "10 seconds", "an `openAhead`")
   if (options.starveTimeout !== undefined) yield* Bounds.patience(options.starveTimeout, "a starve timeout")
-  if (options.refill !== undefined) yield* Bounds.buffer(options.refill, "a refill")
+  if (options.refill !== undefined) yield* Bounds.buffer(options.refill, "a `refill`")
   let gain = yield* Bounds.gain(options.gain ?? 1)
   let effects = yield* SoundEffect.complete(options.effects ?? [])
   let paused = options.paused ?? false

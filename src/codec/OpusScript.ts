@@ -109,7 +109,7 @@ class OpusScript {
 
   #assertLive(): void {
     if (this.#freed) throw new Error("the codec is closed")
-    if (this.#loaded.broken) throw new Error("another codec has broken the memory that they share")
+    if (this.#loaded.broken) throw new Error("another codec has corrupted the memory that they share")
   }
 
   #guard<A>(run: () => A): A {
@@ -128,7 +128,7 @@ class OpusScript {
 const acquire = (channels: 1 | 2, application: number, rate: Rate = sampleRate) =>
   Effect.acquireRelease(
     Effect.suspend(() => {
-      if (live >= limit) return Effect.fail(errors.unavailable(name, "all of them are in use", limit))
+      if (live >= limit) return Effect.fail(errors.unavailable(name, "all its codecs are in use", limit))
       return Effect.try({
         try: () => {
           loaded ??= load()

@@ -72,7 +72,7 @@ export const channelsProblem = (channels: number): string | undefined =>
 
 /** @internal */
 export const rateProblem = (rate: number): string | undefined =>
-  rates.includes(rate) ? undefined : `the rate is ${rate}, not ${rates.join(", ")}`
+  rates.includes(rate) ? undefined : `the rate is ${rate}, not one of ${rates.join(", ")}`
 
 /** a program in plain JavaScript may pass anything */
 const flagProblem = (name: string, flag: unknown): string | undefined =>
@@ -81,7 +81,7 @@ const flagProblem = (name: string, flag: unknown): string | undefined =>
 const nameProblem = (what: string, value: unknown, names: object): string | undefined =>
   value === undefined || (typeof value === "string" && Object.hasOwn(names, value))
     ? undefined
-    : `the ${what} is ${String(value)}, not ${Object.keys(names).join(", ")}`
+    : `the ${what} is ${String(value)}, not one of ${Object.keys(names).join(", ")}`
 
 /** @internal */
 export const optionsProblem = (options: EncoderOptions): string | undefined =>
@@ -103,7 +103,7 @@ export const settingsProblem = ({ bitrate, ...others }: EncoderSettings): string
 export const frameProblem = (samples: number, channels: number): string | undefined =>
   frameSamples.includes(samples / channels)
     ? undefined
-    : `the frame has ${samples} samples for ${channels} channel(s), not ${frameSamples.join(", ")} for each`
+    : `the frame has ${samples} samples for ${channels} channel(s), not one of ${frameSamples.join(", ")} per channel`
 
 /** @internal */
 export const gapProblem = (samples: number): string | undefined =>

@@ -109,7 +109,7 @@ export const moveStack = (binary: Uint8Array): Uint8Array | undefined => {
 export const load = (): Loaded => {
   const require = createRequire(Location.of(import.meta.url))
   const wasmBinary = moveStack(readFileSync(require.resolve("opusscript/build/opusscript_native_wasm.wasm")))
-  if (wasmBinary === undefined) throw new Error("this build of opusscript is not known")
+  if (wasmBinary === undefined) throw new Error("this build of opusscript is unknown")
   // opusscript only has types for its class; these describe the module beneath it, src/opusscript_encoder.cpp
   const factory = require("opusscript/build/opusscript_native_wasm.js") as NativeFactory
   const silent = () => {}
@@ -117,6 +117,8 @@ export const load = (): Loaded => {
   const stack = native._malloc(stackTop)
   const pcm = native._malloc(pcmBytes)
   const packet = native._malloc(maxPacketBytes)
-  if (stack === 0 || stack > firstFree || pcm === 0 || packet === 0) throw new Error("the memory is not as expected")
+  if (stack === 0 || stack > firstFree || pcm === 0 || packet === 0) {
+    throw new Error("the memory layout is not the expected one")
+  }
   return { native, pcm, packet, broken: false }
 }

@@ -82,7 +82,7 @@ export const get = (): Promise<SodiumMemory> => {
   loading ??= load({ getRandomValue: () => randomBytes(4).readUInt32LE(0) }).then((module) => {
     if (module._sodium_init() < 0) throw new Error("sodium_init failed")
     const reserve = module._malloc(reservedBytes)
-    if (reserve === 0) throw new Error(`no memory of ${reservedBytes} bytes`)
+    if (reserve === 0) throw new Error(`${reservedBytes} bytes of memory could not be allocated`)
     module._free(reserve)
     return make(module)
   }).catch((cause) => {

@@ -50,6 +50,6 @@ export const make = (mode: Mode, key: Uint8Array, engines: Engines, options: Cip
       return SecretBox.make(of, key, start, limit, options.random)
     case "xchacha20-poly1305":
       if (typeof engines.sodium === "string") return engines.sodium
-      return XChaCha20Poly1305.make(of, key, start, limit, engines.sodium) ?? "the memory of libsodium is used up"
+      return XChaCha20Poly1305.make(of, key, start, limit, engines.sodium) ?? "libsodium is out of memory"
   }
 }

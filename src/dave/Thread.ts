@@ -63,7 +63,7 @@ export interface Options {
 /** The number of frames of a group that the thread may leave unanswered. */
 const framesUnderWay = 5_000
 
-const ended = "the thread that keeps the groups has ended"
+const ended = "the thread for end-to-end encryption has ended"
 const closed = "the group is closed"
 
 /** Copies bytes: a view would be sent with its whole buffer. */

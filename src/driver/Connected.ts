@@ -50,11 +50,13 @@ export const makeKey = Effect.fnUntraced(function*(
   d: Signalling.Description
 ): Effect.fn.Return<Key, VoiceError.VoiceError> {
   if (!("secret_key" in d)) {
-    return yield* VoiceError.fail(new VoiceError.ProtocolViolated({ detail: "the session is not one over UDP" }))
+    return yield* VoiceError.fail(new VoiceError.ProtocolViolated({ detail: "the session does not use UDP" }))
   }
   if (d.mode !== mode) {
     return yield* VoiceError.fail(
-      new VoiceError.ProtocolViolated({ detail: `mode ${printable(d.mode)} was given though ${mode} was selected` })
+      new VoiceError.ProtocolViolated({
+        detail: `the server chose mode ${printable(d.mode)} although ${mode} was selected`
+      })
     )
   }
   const scope = yield* Scope.fork(keys)

@@ -210,7 +210,10 @@ class Connection extends Inspectable.Class implements VoiceConnection {
     return Effect.suspend(() => {
       if (!(ring.buffer instanceof SharedArrayBuffer)) {
         return VoiceError.fail(
-          new VoiceError.Unsupported({ feature: "a ring on a plain ArrayBuffer", detail: "make it on a shared one" })
+          new VoiceError.Unsupported({
+            feature: "a ring on a plain ArrayBuffer",
+            detail: "create it on a SharedArrayBuffer"
+          })
         )
       }
       const track = ++this.#track

@@ -175,7 +175,7 @@ export const connect = Effect.fnUntraced(function*(
     onTrack: (_tag, track) => emit({ _tag, track }),
     onExhausted: () =>
       told.end(VoiceError.make(
-        new VoiceError.CryptoFailed({ mode, detail: "its nonces are used up; connect anew for a new key" })
+        new VoiceError.CryptoFailed({ mode, detail: "its nonces are used up; connect again for a new key" })
       ))
   })
   const rtcp = Rtcp.make({

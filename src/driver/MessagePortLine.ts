@@ -192,7 +192,7 @@ export const makeClient = Effect.fnUntraced(function*(port: Port, stoppedDetail:
       orElse: () =>
         Effect.fail(unreachable(
           info.endpoint,
-          `the other end of the driver's port has not answered in ${
+          `the other end of the driver's port did not answer within ${
             Duration.toSeconds(duration)
           } s; does it run VoiceDriver.serve?`
         ))
@@ -249,7 +249,7 @@ export const serve = Effect.fnUntraced(
             const isConnected = engines.delete(id)
             fibers.delete(id)
             if (leaving.delete(id) || Exit.isSuccess(exit)) return
-            if (!Cause.hasInterruptsOnly(exit.cause)) yield* Effect.logError("a voice connection died", exit.cause)
+            if (!Cause.hasInterruptsOnly(exit.cause)) yield* Effect.logError("A voice connection died", exit.cause)
             if (isConnected) post({ _tag: "Event", id, event: { _tag: "Ended", error: lost(driverStopped) } })
             else post({ _tag: "Failed", id, error: unreachable(info.endpoint, driverStopped) })
           })
@@ -271,7 +271,7 @@ export const serve = Effect.fnUntraced(
     while (true) {
       const decoded = decodeDownward(yield* Queue.take(messages))
       if (Option.isNone(decoded)) {
-        yield* Effect.logWarning("a message on the driver line could not be decoded")
+        yield* Effect.logWarning("A message on the driver line could not be decoded")
         continue
       }
       const message = decoded.value

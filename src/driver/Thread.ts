@@ -90,8 +90,8 @@ export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: UR
     if (isTold) return
     isTold = true
     fork(Effect.logWarning(
-      `The driver's thread cannot be started: ${detail}. The driver works in the thread of the program instead, where work ` +
-        "that keeps it busy is heard."
+      `The driver's thread cannot be started: ${detail}. The driver runs in the program's own thread instead, where audio ` +
+        "is interrupted when that thread is busy."
     ))
   }
 

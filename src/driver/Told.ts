@@ -59,7 +59,7 @@ export class Told {
     if (this.#throwing.has(listener)) return
     this.#throwing.add(listener)
     Effect.runForkWith(this.#context)(Effect.logError(
-      "A listener of a voice connection has thrown. It is called on, and what it throws next is not logged.",
+      "A listener of a voice connection threw. It is still called, but its further exceptions are not logged.",
       Cause.die(thrown)
     ))
   }

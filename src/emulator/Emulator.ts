@@ -236,10 +236,10 @@ export class Emulator extends Context.Service<Emulator, {
 const shellOptions = Effect.fnUntraced(function*(options: EmulatorOptions) {
   const { profile = "today", seed = 1, tls = false, voiceServers: regions = ["one", "two"] } = options
   if (regions.length === 0) {
-    return yield* makeError(new InvalidOption({ option: "voiceServers", detail: "at least one is needed" }))
+    return yield* makeError(new InvalidOption({ option: "voiceServers", detail: "at least one is required" }))
   }
   if (new Set(regions).size < regions.length) {
-    return yield* makeError(new InvalidOption({ option: "voiceServers", detail: "each needs a region of its own" }))
+    return yield* makeError(new InvalidOption({ option: "voiceServers", detail: "each needs its own region" }))
   }
   yield* FaultOptions.check(...FaultOptions.network(options.network))
   const known = { today: Profile.today, 2022: Profile.year2022 }

@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function*(
 ) {
   const hub = yield* Hub.make
   const scope = yield* Effect.scope
-  const run = yield* Callback.makeRun("A voice event was lost")
+  const run = yield* Callback.makeRun("Handling a voice event failed")
   const { isHeldBack, send } = yield* Sending.make(options)
   const held = new Map<GuildId, Held>()
   if (options.userId !== undefined) yield* hub.learn(options.userId)
@@ -71,8 +71,8 @@ export const make = Effect.fnUntraced(function*(
     run(hub.publishLifecycle(concerns === undefined ? change : { lifecycle: change, concerns: isConcerned }))
   }
   const hasLifecycle = lifecycle !== undefined && (yield* Callback.listen(() => lifecycle(onLifecycle), {
-    begin: "The option lifecycle of a gateway has thrown",
-    end: "What the option lifecycle of a gateway gave has thrown"
+    begin: "The gateway's option `lifecycle` threw",
+    end: "The function returned by the gateway's option `lifecycle` threw"
   }))
 
   const { availability } = options
@@ -80,12 +80,14 @@ export const make = Effect.fnUntraced(function*(
     run(
       isGuildId(guildId)
         ? hub.onAvailability(guildId, isAvailable)
-        : Effect.logWarning(`The option availability of a gateway has given ${String(guildId)} for a guild`)
+        : Effect.logWarning(
+          `The gateway's option \`availability\` reported ${String(guildId)}, which is not a guild id`
+        )
     )
   if (availability !== undefined) {
     yield* Callback.listen(() => availability(onAvailability), {
-      begin: "The option availability of a gateway has thrown",
-      end: "What the option availability of a gateway gave has thrown"
+      begin: "The gateway's option `availability` threw",
+      end: "The function returned by the gateway's option `availability` threw"
     })
   }
 
@@ -156,11 +158,12 @@ export const make = Effect.fnUntraced(function*(
   const take = Effect.fnUntraced(function*(guildId: GuildId) {
     const present = held.get(guildId)
     if (present !== undefined) return present
-    const creator = yield* guarded("what finds the adapter of a guild", () => find(guildId))
+    const creator = yield* guarded("looking up the adapter of a guild", () => find(guildId))
     if (creator === undefined) {
       return yield* VoiceError.fail(
         new VoiceError.GatewayFailed({
-          detail: `the Discord library has no voice adapter for guild ${guildId}: it is not ready yet, the bot is no ` +
+          detail:
+            `the Discord library has no voice adapter for guild ${guildId}: it is not ready yet, the bot is not a ` +
             "member of the guild, or the id is wrong"
         })
       )
@@ -175,7 +178,7 @@ export const make = Effect.fnUntraced(function*(
     }
     held.set(guildId, one)
     // if it throws, the request fails, which gives back an adapter that nobody wants
-    const host = yield* guarded("what makes an adapter", () => creator(methodsOf(one)))
+    const host = yield* guarded("creating an adapter", () => creator(methodsOf(one)))
     one.host = host
     if (one.isHeld) return one
     // the host has taken it back while it was being created
@@ -234,7 +237,7 @@ export const make = Effect.fnUntraced(function*(
     Effect.andThen(
       hub.finish(
         VoiceError.make(
-          new VoiceError.NotConnected({ operation: "The gateway of voice adapters", isLayerClosed: true })
+          new VoiceError.NotConnected({ operation: "The voice adapter gateway", isLayerClosed: true })
         )
       ),
       Effect.suspend(() => Effect.forEach(Array.from(held.values()), giveBack, { discard: true }))

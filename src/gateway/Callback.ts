@@ -69,10 +69,13 @@ export const obstacle = ({ obstacle }: ObstacleOptions): Pick<Gateway["Service"]
         const found: unknown = obstacle(guildId, channelId)
         return found === undefined || isObstacle(found)
           ? Effect.succeed(found)
-          : Effect.as(Effect.logWarning(`The option obstacle of a gateway has given ${String(found)}`), undefined)
+          : Effect.as(
+            Effect.logWarning(`The gateway's option \`obstacle\` returned ${String(found)}, which is not an obstacle`),
+            undefined
+          )
       }).pipe(
         Effect.catchCause((cause) =>
-          Effect.as(Effect.logWarning("The option obstacle of a gateway has thrown", cause), undefined)
+          Effect.as(Effect.logWarning("The gateway's option `obstacle` threw", cause), undefined)
         )
       )
   }

@@ -113,13 +113,13 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   const onReady = Effect.fnUntraced(function*(next: Connection.Session, ready: GatewayPayload.Ready) {
     session = next
     sessionSinceMs = upSinceMs = yield* nowMs
-    yield* Effect.logDebug("The main gateway has begun a session")
+    yield* Effect.logDebug("The main gateway started a session")
     yield* hub.onReady(ready)
   })
 
   const onResumed = Effect.gen(function*() {
     upSinceMs = yield* nowMs
-    yield* Effect.logDebug("The main gateway has resumed the session")
+    yield* Effect.logDebug("The main gateway resumed the session")
     yield* hub.publishLifecycle("Resumed")
   })
 
@@ -205,12 +205,12 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
         onDone: () => Effect.undefined
       })
       if (backoff === undefined) {
-        yield* Effect.logError(`The main gateway is given up: ${end.error.message}`)
+        yield* Effect.logError(`Giving up on the main gateway: ${end.error.message}`)
         return yield* finish(end.error)
       }
       const delayMs = end.immediately && wasHealthy ? 0 : Math.max(Duration.toMillis(backoff), end.minDelayMs)
       yield* Effect.logWarning(
-        `Connecting to the main gateway again in ${Math.round(delayMs)} ms: ${end.error.message}`
+        `Reconnecting to the main gateway in ${Math.round(delayMs)} ms: ${end.error.message}`
       )
       yield* Effect.sleep(delayMs)
     }
@@ -220,7 +220,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     finish(VoiceError.make(new VoiceError.NotConnected({ operation: "The main gateway client", isLayerClosed: true })))
   )
   if ((intents & GatewayPayload.Intents.GuildVoiceStates) === 0) {
-    yield* Effect.logWarning("The intents lack GuildVoiceStates (1 << 7): no VOICE_STATE_UPDATE will come")
+    yield* Effect.logWarning("The intents lack GuildVoiceStates (1 << 7): no VOICE_STATE_UPDATE will arrive")
   }
   yield* supervise.pipe(
     Effect.catchCauseIf(
@@ -248,7 +248,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   const ask = (path: string) =>
     Effect.suspend(() =>
       nowMsUnsafe() < quietUntilMs
-        ? Effect.fail("Discord has been asked too much already")
+        ? Effect.fail("Discord's rate limit was reached")
         : Effect.tap(Rest.get(access, path), ({ retryAfterMs, status }) =>
           Effect.sync(() => {
             if (status === 429) quietUntilMs = nowMsUnsafe() + Math.max(leastQuietMs, retryAfterMs)
@@ -267,7 +267,8 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
           userId,
           occupants: hub.occupants(guildId, channelId)
         }),
-        (detail) => Effect.as(Effect.logDebug(`Discord was not asked why it does not let us in: ${detail}`), undefined)
+        (detail) =>
+          Effect.as(Effect.logDebug(`Could not ask Discord why it does not let the bot in: ${detail}`), undefined)
       )
     ))
   })
@@ -277,7 +278,9 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
       hasRest
         ? Stage.set({ request, patch: (path, change) => Rest.patch(access, path, change) })
         : VoiceError.fail(
-          new VoiceError.GatewayFailed({ detail: "its REST API is not known: give its layer the option restUrl" })
+          new VoiceError.GatewayFailed({
+            detail: "the address of its REST API is unknown: pass the option restUrl to its layer"
+          })
         )
     )
 

@@ -202,8 +202,8 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
             return End.make("resume", End.closedReason(1006, "the gateway asked to reconnect"), { immediately: true })
           case 9:
             return message.d
-              ? lost("the gateway did not take the session, which can be resumed")
-              : End.make("new-session", End.closedReason(4009, "the gateway called the session invalid"), {
+              ? lost("the gateway rejected the session, which can be resumed")
+              : End.make("new-session", End.closedReason(4009, "the gateway said that the session is invalid"), {
                 minDelayMs: 1000 + 4000 * (yield* Random.next)
               })
           case 10:
@@ -214,7 +214,7 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
             beatMs = undefined
             return
           case "unknown":
-            return yield* Effect.logDebug(`the gateway sent an unknown opcode: ${message.code}`)
+            return yield* Effect.logDebug(`The gateway sent an unknown opcode: ${message.code}`)
         }
       }
     )
@@ -239,8 +239,8 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
       Deferred.await(came).pipe(
         Effect.timeoutOrElse({ duration, orElse: () => Deferred.succeed(ended, lost(detail)) })
       )
-    yield* within(helloCame, helloDeadline, "no Hello came in time").pipe(
-      Effect.andThen(within(sessionCame, readyDeadline, "neither READY nor RESUMED came in time")),
+    yield* within(helloCame, helloDeadline, "Hello did not arrive in time").pipe(
+      Effect.andThen(within(sessionCame, readyDeadline, "neither READY nor RESUMED arrived in time")),
       Effect.forkScoped
     )
 

@@ -38,7 +38,7 @@ const isObject = (u: unknown): u is object => typeof u === "object" && u !== nul
 
 /** Passes dispatches to the hub. */
 const hear = (hub: Hub.Hub) => (dispatch: unknown): Effect.Effect<void> => {
-  if (!isObject(dispatch)) return Effect.logWarning("A dispatch that is no object was dropped")
+  if (!isObject(dispatch)) return Effect.logWarning("A dispatch that is not an object was dropped")
   if (!("t" in dispatch) || ("op" in dispatch && dispatch.op !== 0)) return Effect.void
   const { t } = dispatch
   const d: unknown = "d" in dispatch ? dispatch.d : undefined
@@ -76,7 +76,7 @@ const makeHub = Effect.fnUntraced(function*(options: DispatchOptions) {
   if (options.userId !== undefined) yield* hub.learn(options.userId)
   yield* Effect.addFinalizer(() =>
     hub.finish(
-      VoiceError.make(new VoiceError.NotConnected({ operation: "The gateway of dispatches", isLayerClosed: true }))
+      VoiceError.make(new VoiceError.NotConnected({ operation: "The dispatch gateway", isLayerClosed: true }))
     )
   )
   return hub
@@ -128,7 +128,7 @@ export const fromStream = Effect.fnUntraced(function*<E, E2, R>(
     Cause.hasInterruptsOnly(cause)
       ? Effect.interrupt
       : Effect.andThen(
-        Cause.hasDies(cause) ? Effect.logError("The stream of dispatches has died", cause) : Effect.void,
+        Cause.hasDies(cause) ? Effect.logError("The stream of dispatches died", cause) : Effect.void,
         hub.finish(failed(`the stream of its dispatches failed: ${Sending.describe(Cause.squash(cause))}`))
       )
 
@@ -145,7 +145,7 @@ export const fromStream = Effect.fnUntraced(function*<E, E2, R>(
 
   return yield* makeGateway(hub, options, (payload, guildId) =>
     options.send(payload, guildId).pipe(
-      Effect.mapError((error) => failed(`sending our voice state failed: ${Sending.describe(error)}`)),
+      Effect.mapError((error) => failed(`sending the bot's voice state failed: ${Sending.describe(error)}`)),
       Effect.scoped,
       // the rest of `R` is in the captured context
       Effect.provideContext(context as Context.Context<Exclude<R, Scope.Scope>>)
@@ -160,7 +160,7 @@ export const fromCallbacks = Effect.fnUntraced(function*(
   options: CallbackOptions
 ): Effect.fn.Return<Gateway["Service"], never, Scope.Scope> {
   const hub = yield* makeHub(options)
-  const run = yield* Callback.makeRun("A dispatch was lost")
+  const run = yield* Callback.makeRun("Handling a dispatch failed")
   const heard = hear(hub)
 
   const threw = (what: string) => (thrown: unknown) => failed(`${what} failed: ${Sending.describe(thrown)}`)
@@ -178,7 +178,7 @@ export const fromCallbacks = Effect.fnUntraced(function*(
       catch: threw("listening for dispatches")
     }).pipe(Effect.catch((error) => Effect.as(hub.finish(error), undefined))),
     (unlisten) =>
-      Effect.try({ try: () => unlisten?.(), catch: threw("ending to listen for dispatches") }).pipe(
+      Effect.try({ try: () => unlisten?.(), catch: threw("unsubscribing from dispatches") }).pipe(
         Effect.catch((error) => Effect.logWarning(error.message))
       )
   )
@@ -187,6 +187,6 @@ export const fromCallbacks = Effect.fnUntraced(function*(
     Effect.tryPromise({
       // an async function, so that an exception of `send` becomes a rejection
       try: async () => options.send(payload, guildId),
-      catch: threw("sending our voice state")
+      catch: threw("sending the bot's voice state")
     }))
 })

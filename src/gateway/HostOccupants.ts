@@ -86,9 +86,9 @@ export const make = Effect.fnUntraced(function*(
   const tables = new Map<GuildId, Table>()
   const watchers = new Set<(guildId: GuildId) => void>()
 
-  const hasThrown = (what: string) => `The option occupants of a gateway has thrown in ${what}`
+  const hasThrown = (what: string) => `The gateway's option \`occupants\` threw in ${what}`
 
-  const malformed = (what: string) => Effect.logWarning(`The option occupants of a gateway has given ${what}`)
+  const malformed = (what: string) => Effect.logWarning(`The gateway's option \`occupants\` reported ${what}`)
 
   /** Asks the library. If it does not know the guild, earlier data may be outdated. */
   const ask = (guildId: GuildId): Table => {
@@ -102,7 +102,7 @@ export const make = Effect.fnUntraced(function*(
         if (told === undefined) unread++
         else if (told.occupant !== undefined) table.set(told.userId, told.occupant)
       }
-      if (unread > 0) run(malformed(`${unread} in guild ${guildId} whose userId or channelId is malformed`))
+      if (unread > 0) run(malformed(`${unread} occupants of guild ${guildId} with a malformed userId or channelId`))
     } catch (thrown) {
       table.clear()
       run(Effect.logWarning(`${hasThrown("of")}: ${Sending.describe(thrown)}`))
@@ -116,11 +116,11 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const hear = (guildId: unknown, one: unknown): Effect.Effect<void> => {
-    if (!isGuildId(guildId)) return malformed(`${String(guildId)} for a guild`)
+    if (!isGuildId(guildId)) return malformed(`${String(guildId)}, which is not a guild id`)
     if (one === undefined) return Effect.sync(() => renew(guildId))
     const table = tables.get(guildId)
     const told = read(one, table)
-    if (told === undefined) return malformed(`somebody in guild ${guildId} whose userId or channelId is malformed`)
+    if (told === undefined) return malformed(`an occupant of guild ${guildId} with a malformed userId or channelId`)
     const { occupant, userId } = told
     if (userId === hub.self()) return Effect.void
     // before listeners are told
@@ -131,7 +131,7 @@ export const make = Effect.fnUntraced(function*(
 
   const isWatching = yield* Callback.listen(
     () => host.watch((guildId, one) => run(Effect.suspend(() => hear(guildId, one)))),
-    { begin: hasThrown("watch"), end: hasThrown("what ends watch") }
+    { begin: hasThrown("watch"), end: hasThrown("the function returned by watch") }
   )
   if (!isWatching) return none
 

@@ -57,7 +57,7 @@ export const make = (capacity: number): Outbox => {
       Effect.suspend(() => {
         if (waiting.length >= capacity) {
           return VoiceError.fail(
-            new VoiceError.GatewayFailed({ detail: `${capacity} messages wait for the connection already` })
+            new VoiceError.GatewayFailed({ detail: `${capacity} messages are already waiting for the connection` })
           )
         }
         const outgoing: Outgoing = { text, sent: Deferred.makeUnsafe() }

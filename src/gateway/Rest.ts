@@ -32,7 +32,7 @@ const describe = (error: unknown): string => {
   // Bun has the code on the error itself
   const { cause = error } = error
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
-  return typeof code === "string" ? `the request failed with ${code}` : `the request failed with a ${error.name}`
+  return typeof code === "string" ? `the request failed with ${code}` : `the request failed with ${error.name}`
 }
 
 const retryAfterMs = (response: Response): number => {
@@ -86,7 +86,7 @@ const request = ({ fetch, restUrl, token }: Access, { body, method, path, reason
     },
     catch: describe
   }).pipe(
-    Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.fail("no answer came within 10 seconds") })
+    Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.fail("no answer arrived within 10 seconds") })
   )
 
 /**
@@ -185,12 +185,12 @@ export const gatewayBot = Effect.fnUntraced(function*(options: Access) {
   }
   const decoded = decode(text)
   if (Result.isFailure(decoded)) {
-    return yield* fail("resume", "GET /gateway/bot was answered with something else", { status })
+    return yield* fail("resume", "the answer to GET /gateway/bot was not what Discord documents", { status })
   }
   const limit = decoded.success.session_start_limit
   if (limit !== undefined && limit.remaining <= 0) {
     const minutes = Math.ceil(limit.reset_after / 60_000)
-    return yield* fail("stop", `no session may be started any more today; the limit is reset in ${minutes} minutes`)
+    return yield* fail("stop", `no more sessions may be started today; the limit resets in ${minutes} minutes`)
   }
   const whither: Whither = { url: decoded.success.url, concurrency: Math.max(1, limit?.max_concurrency ?? 1) }
   return whither

@@ -71,7 +71,7 @@ const said = (body: unknown): { readonly detail: string; readonly errorCode?: nu
   const errors = Predicate.hasProperty(body, "errors") ? ` ${JSON.stringify(body.errors)}` : ""
   const isCoded = Predicate.hasProperty(body, "code") && typeof body.code === "number" && Number.isInteger(body.code)
   return {
-    detail: printable(detail === undefined ? "Discord has refused it" : `${detail}${errors}`),
+    detail: printable(detail === undefined ? "Discord refused the request" : `${detail}${errors}`),
     ...(isCoded ? { errorCode: Number(body.code) } : {})
   }
 }
@@ -102,12 +102,14 @@ export const make = (access: Asking.Access | undefined, clock: Clock.Clock): Res
 
     if (access === undefined) {
       return yield* VoiceError.fail(
-        new VoiceError.GatewayFailed({ detail: "its REST API is not known: give its layer the option restUrl" })
+        new VoiceError.GatewayFailed({
+          detail: "the address of its REST API is unknown: pass the option restUrl to its layer"
+        })
       )
     }
     if (!isWithin(access.restUrl, path)) {
-      const hint = path.startsWith("/") ? "" : ": it has to begin with /, behind the version, as in /users/@me"
-      return yield* fail(`the path leads out of the API${hint}`)
+      const hint = path.startsWith("/") ? "" : ": it must begin with / and omit the API version, as in /users/@me"
+      return yield* fail(`the path is outside the API${hint}`)
     }
     for (let tries = 1;; tries++) {
       // another answer may have extended the wait in the meantime
@@ -119,7 +121,7 @@ export const make = (access: Asking.Access | undefined, clock: Clock.Clock): Res
       const waitMs = waitMsOf(answer)
       if (isOfAll(body)) quietUntilMs = Math.max(quietUntilMs, now() + Math.min(waitMs, longestWaitMs))
       if (waitMs > longestWaitMs || tries === mostTries) {
-        return yield* fail(`Discord wants to be asked again in ${waitMs / 1_000} s`, { status })
+        return yield* fail(`Discord asks to try again in ${waitMs / 1_000} s`, { status })
       }
       yield* Effect.sleep(waitMs)
     }

@@ -90,8 +90,8 @@ export const holdBack = (
     const isHeld = hold.isOn(nowMs())
     hold.until(nowMs() + waitMs)
     return isHeld ? Effect.void : Effect.logWarning(
-      `Discord's limit of messages is near: ${waiting === undefined ? "requests" : `${waiting} requests`} for voice ` +
-        `channels wait, the first one for ${Math.ceil(waitMs / 1000)} s`
+      `Close to Discord's message limit: ${waiting === undefined ? "requests" : `${waiting} requests`} for voice ` +
+        `channels are waiting, the first one for ${Math.ceil(waitMs / 1000)} s`
     )
   })
 

@@ -55,7 +55,7 @@ export const defaultRetry: Schedule.Schedule<unknown, VoiceError.VoiceError> = S
  * @since 0.1.0
  */
 export const describe = (thrown: unknown): string =>
-  thrown instanceof Error ? printable(thrown.message || thrown.name) : "something that is no Error"
+  thrown instanceof Error ? printable(thrown.message || thrown.name) : "something other than an Error"
 
 /**
  * @category models
@@ -143,7 +143,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     const notTaken = VoiceError.make(
       new VoiceError.GatewayFailed({
         detail:
-          `the Discord library did not take our voice state of guild ${guildId}, however often it was asked; the ` +
+          `the Discord library did not accept the bot's voice state for guild ${guildId} after several attempts; the ` +
           "shard of the guild is most likely not connected"
       })
     )
@@ -152,7 +152,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       if (warned) return Effect.void
       warned = true
       return Effect.logWarning(
-        `The Discord library does not take our voice state of guild ${guildId} yet: trying again`
+        `The Discord library does not accept the bot's voice state for guild ${guildId} yet; trying again`
       )
     })
     return attempt.pipe(

@@ -35,7 +35,9 @@ export const set = Effect.fnUntraced(function*(options: {
       ...(part === "request" ? {} : { suppress: part === "audience" }),
       request_to_speak_timestamp: asksAt
     }),
-    (detail) => failed(`Discord was not asked to change our part in the stage: ${detail}`)
+    (detail) => failed(`the request to change the bot's part in the stage could not be sent: ${detail}`)
   )
-  if (status >= 300) return yield* failed(`Discord does not change our part in the stage (${status})${reasonIn(body)}`)
+  if (status >= 300) {
+    return yield* failed(`Discord refused to change the bot's part in the stage (${status})${reasonIn(body)}`)
+  }
 })

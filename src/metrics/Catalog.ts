@@ -55,7 +55,7 @@ export interface Entry<A> {
 export const up: Omit<Entry<never>, "read"> = {
   kind: "gauge",
   name: "discord_voice_session_up",
-  description: "Whether the session has a voice connection (1) or is without one (0)"
+  description: "Whether the session has a voice connection (1) or not (0)"
 }
 
 const seconds = (ms: number | undefined): number | undefined => ms === undefined ? undefined : ms / 1000

@@ -51,7 +51,7 @@ export interface Options {
   readonly url?: URL | undefined
 }
 
-const ended = "the thread that mixes has ended"
+const ended = "the mixing thread has ended"
 
 /**
  * The thread's file.

@@ -178,16 +178,16 @@ const tooShort = (length: number, minimum: number, op?: number) =>
   Result.fail(
     new FrameError({
       kind: "TooShort",
-      detail: `${length} bytes where at least ${minimum} are needed`,
+      detail: `it has ${length} bytes, but needs at least ${minimum}`,
       ...(op === undefined ? {} : { op })
     })
   )
 
 const unknownOp = (op: number, expected: string) =>
-  Result.fail(new FrameError({ kind: "UnknownOp", op, detail: `the opcode is none of ${expected}` }))
+  Result.fail(new FrameError({ kind: "UnknownOp", op, detail: `the opcode is not ${expected}` }))
 
 const outOfRange = (op: number, field: string) =>
-  Result.fail(new FrameError({ kind: "OutOfRange", op, detail: `${field} is no unsigned 16-bit integer` }))
+  Result.fail(new FrameError({ kind: "OutOfRange", op, detail: `${field} is not an unsigned 16-bit integer` }))
 
 // Plain views, even if the frame is a Node Buffer, whose own `subarray` would return Buffers.
 const view = (bytes: Uint8Array, from: number) =>
@@ -230,7 +230,7 @@ export const decodeClient = (bytes: Uint8Array): Result.Result<ClientFrame, Fram
     case 28:
       return Result.succeed({ op, payload: view(bytes, 1) })
     default:
-      return unknownOp(op, "26 and 28")
+      return unknownOp(op, "26 or 28")
   }
 }
 
@@ -301,6 +301,6 @@ export const decodeServer = (bytes: Uint8Array): Result.Result<ServerFrame, Fram
         : Result.succeed({ op, seq, transitionId, welcome: view(bytes, 5) })
     }
     default:
-      return unknownOp(op, "25, 27, 29 and 30")
+      return unknownOp(op, "25, 27, 29 or 30")
   }
 }

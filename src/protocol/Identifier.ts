@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  */
 export const Snowflake = Schema.String.pipe(
-  Schema.check(Schema.isPattern(/^\d{1,20}$/, { expected: "an id of Discord, 1 to 20 digits" }))
+  Schema.check(Schema.isPattern(/^\d{1,20}$/, { expected: "a Discord id of 1 to 20 digits" }))
 )
 
 /**

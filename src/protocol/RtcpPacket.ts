@@ -100,7 +100,7 @@ export const decode = (bytes: Uint8Array): Result.Result<ReadonlyArray<RtcpPacke
  * @since 0.1.0
  */
 export const encode = (packets: ReadonlyArray<RtcpPacket>, paddingLength: number = 0): Uint8Array => {
-  if (packets.length === 0) throw new RangeError("a compound packet has at least one packet")
+  if (packets.length === 0) throw new RangeError("a compound packet must contain at least one packet")
   requireUint("paddingLength / 4", paddingLength / 4, 63)
   const bytes = new Uint8Array(packets.reduce((sum, packet) => sum + 4 + bodyBytes(packet), paddingLength))
   let offset = 0

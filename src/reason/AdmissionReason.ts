@@ -39,13 +39,13 @@ export const Obstacle = Schema.Literals([
 export type Obstacle = typeof Obstacle.Type
 
 const help: Record<Obstacle, string> = {
-  NotMember: "we are no member of the guild, or its id is wrong. Invite the bot first",
+  NotMember: "the bot is not a member of the guild, or the guild id is wrong. Invite the bot first",
   UnknownChannel: "the guild has no such channel: its id is wrong, or it was deleted",
-  NotVoice: "it is neither a voice channel nor a stage",
-  ViewChannel: "the permission View Channel is missing there",
-  Connect: "the permission Connect is missing there",
-  TimedOut: "a moderator has given us a timeout in this guild, and nobody can connect before it is over",
-  Full: "all its places are taken. With the permission Move Members we would get in all the same"
+  NotVoice: "it is neither a voice channel nor a stage channel",
+  ViewChannel: "the bot lacks the permission View Channel there",
+  Connect: "the bot lacks the permission Connect there",
+  TimedOut: "a moderator has timed the bot out in this guild, and it cannot connect until the timeout ends",
+  Full: "the channel is full. With the permission Move Members, the bot could join anyway"
 }
 
 /**
@@ -61,6 +61,8 @@ export class NotAdmitted extends Schema.TaggedError<NotAdmitted>(`${key}/NotAdmi
   obstacle: Obstacle
 }) {
   override get message(): string {
-    return `Discord does not let us into channel ${this.channelId} of guild ${this.guildId}: ${help[this.obstacle]}.`
+    return `Discord does not let the bot into channel ${this.channelId} of guild ${this.guildId}: ${
+      help[this.obstacle]
+    }.`
   }
 }

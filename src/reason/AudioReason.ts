@@ -23,8 +23,8 @@ export class CodecUnavailable
   override get message(): string {
     const remedy = this.limit === undefined
       ? "Check its options and what is installed, or provide another codec layer."
-      : `This library can hold ${this.limit} codecs in a process. Close those that are not needed, or provide another codec layer.`
-    return `No Opus codec from ${this.codec}: ${this.detail}. ${remedy}`
+      : `This library supports at most ${this.limit} codecs in a process. Close codecs that you no longer need, or provide another codec layer.`
+    return `No codec is available from ${this.codec}: ${this.detail}. ${remedy}`
   }
 }
 
@@ -75,12 +75,12 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>(`${key}/Sourc
 }
 
 const recordingRemedies = {
-  Unwritable: "Check that the folder exists or can be made, and that this process may write there.",
-  Exists: "Nothing is ever written over: choose another folder.",
+  Unwritable: "Check that the folder exists or can be created, and that this process may write there.",
+  Exists: "A recording never overwrites files: choose another folder.",
   DiskFull:
-    "What was written stays and can be played. Make room, and start another recording in another folder, or repair this one.",
-  NotARecording: "Check the folder.",
-  Failed: "What was written stays and can be played."
+    "What was written is kept and can be played. Free up space, then start another recording in another folder, or repair this one.",
+  NotARecording: "Check that this is the right folder.",
+  Failed: "What was written is kept and can be played."
 } as const
 
 /**

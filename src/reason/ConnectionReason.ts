@@ -23,11 +23,12 @@ export const Phase = Schema.Literals(["open", "hello", "ready", "session-descrip
 export type Phase = typeof Phase.Type
 
 const phaseHelp: Record<Phase, string> = {
-  open: "the WebSocket did not open: check endpoint and port, and that outgoing TCP is allowed",
-  hello: "the voice gateway sent no Hello (op 8): check that the endpoint is a voice gateway",
-  ready: "the voice gateway did not answer Identify with Ready (op 2): check server id, user id, session id and token",
-  "session-description": "the voice gateway did not answer Select Protocol (op 1) with a Session Description (op 4)",
-  resume: "the voice gateway did not answer Resume (op 7) with Resumed (op 9): the session is gone, connect anew"
+  open: "the WebSocket did not open. Check the endpoint and the port, and that outgoing TCP is allowed",
+  hello: "the voice gateway sent no Hello (op 8). Check that the endpoint is a voice gateway",
+  ready:
+    "the voice gateway did not answer Identify with Ready (op 2). Check the server id, user id, session id and token",
+  "session-description": "the voice gateway did not answer Select Protocol (op 1) with Session Description (op 4)",
+  resume: "the voice gateway did not answer Resume (op 7) with Resumed (op 9). The session is gone: connect again"
 }
 
 /**
@@ -45,7 +46,7 @@ export class PhaseTimedOut extends Schema.TaggedError<PhaseTimedOut>(`${key}/Pha
   override get message(): string {
     const malformed = this.malformed === undefined
       ? ""
-      : ` A message that came could not be used, and may have been the one: ${this.malformed.replace(/\.$/, "")}.`
+      : ` A malformed message arrived, and may have been the missing one: ${this.malformed.replace(/\.$/, "")}.`
     return `The voice connection did not get past "${this.phase}" within ${Math.round(this.elapsedMs)} ms: ${
       phaseHelp[this.phase]
     }.${malformed}`
@@ -68,7 +69,7 @@ export class SocketOpenFailed
 {
   override get message(): string {
     const status = this.status === undefined ? "" : `, HTTP ${this.status}`
-    return `The voice gateway at ${this.endpoint} could not be reached (${this.kind}${status}): ${this.detail}. Check endpoint, port, certificate and network.`
+    return `The voice gateway at ${this.endpoint} could not be reached (${this.kind}${status}): ${this.detail}. Check the endpoint, port, certificate and network.`
   }
 }
 
@@ -102,7 +103,7 @@ export class ProtocolViolated
   extends Schema.TaggedError<ProtocolViolated>(`${key}/ProtocolViolated`)("ProtocolViolated", { detail: Schema.String })
 {
   override get message(): string {
-    return `The voice gateway broke the protocol: ${this.detail}. Try again; if it repeats, report it with the gateway version.`
+    return `The voice gateway violated the protocol: ${this.detail}. Try again; if it happens again, report it with the gateway version.`
   }
 }
 
@@ -118,15 +119,16 @@ export class UdpFailed extends Schema.TaggedError<UdpFailed>(`${key}/UdpFailed`)
   detail: Schema.String
 }) {
   override get message(): string {
-    return `The UDP socket to ${this.address}:${this.port} could not be opened: ${this.detail}. Check that this host may send UDP.`
+    return `The UDP socket to ${this.address}:${this.port} could not be opened: ${this.detail}. Check that this host is allowed to send UDP.`
   }
 }
 
 const udpHelp = {
-  "send-errors": "the operating system takes no datagrams for it any more: the network of this machine is gone",
+  "send-errors": "the operating system no longer accepts datagrams for it, because this machine has lost its network",
   "no-replies":
-    "the voice server answered before and does not any more, though we send: a firewall or an address translator has lost the way",
-  "address-gone": "this machine has lost the address that the socket is bound to: it is in another network now"
+    "the voice server has stopped answering, although the bot still sends: a firewall or NAT no longer lets its packets through",
+  "address-gone":
+    "this machine no longer has the address that the socket is bound to, because it has moved to another network"
 } as const
 
 /**
@@ -143,7 +145,7 @@ export class UdpLost extends Schema.TaggedError<UdpLost>(`${key}/UdpLost`)("UdpL
   override get message(): string {
     return `The UDP socket to ${this.address}:${this.port} is dead: ${
       udpHelp[this.sign]
-    }. A new connection mends it as soon as there is a network.`
+    }. A new connection will work once there is a network.`
   }
 }
 
@@ -164,7 +166,7 @@ export class DiscoveryUnanswered
   override get message(): string {
     return `No answer to ${this.tries} IP discovery datagrams to ${this.address}:${this.port} in ${
       Math.round(this.elapsedMs)
-    } ms. Check that UDP passes the firewall in both directions.`
+    } ms. Check that the firewall lets UDP through in both directions.`
   }
 }
 
@@ -179,9 +181,9 @@ export class NoCommonMode extends Schema.TaggedError<NoCommonMode>(`${key}/NoCom
   accepted: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `No common encryption mode: the server offers [${this.offered.join(", ")}], we accept [${
+    return `No common encryption mode: the server offers [${this.offered.join(", ")}], the bot accepts [${
       this.accepted.join(", ")
-    }]. Widen the mode preference.`
+    }]. Accept more of the offered modes.`
   }
 }
 
@@ -201,10 +203,11 @@ export class CryptoFailed extends Schema.TaggedError<CryptoFailed>(`${key}/Crypt
 }
 
 const e2eeRemedies = {
-  Engine: "Install @snazzah/davey, or provide Dave.layerDisabled where no encryption is needed.",
+  Engine: "Install @snazzah/davey, or provide Dave.layerDisabled if you do not need encryption.",
   Version: "Update this library.",
-  Thread: "Join again; if it happens again, look at what its thread said, and at what the process runs out of.",
-  Group: "Join again; if it happens again, another member or the voice server is at fault.",
+  Thread:
+    "Join again; if it happens again, look at what the thread logged, and at which resource the process runs out of.",
+  Group: "Join again; if it happens again, the fault lies with another member or the voice server.",
   Verification: "Only members of the same encrypted call have a verification code for each other."
 } as const
 

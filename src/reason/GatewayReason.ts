@@ -12,23 +12,24 @@ const key = "effect-discord-voice/VoiceError"
 
 const joinHelp = {
   gateway:
-    "the main gateway has not taken our request: it is not connected, or holds the request back because of its " +
-    "send limit. Its warnings in the log, or those of the Discord library that stands for it, say which; check token, " +
-    "URL and network",
+    "the main gateway has not sent the bot's request: it is not connected, or is holding the request back because of its " +
+    "send limit. Its warnings in the log, or those of your Discord library, say which; check the token, " +
+    "the URL and the network",
   userId:
-    "the gateway does not know which user we are, so that it cannot tell our own VOICE_STATE_UPDATE from those of " +
-    "others. It has most likely missed READY: give its layer the option userId",
-  guild: "Discord cannot reach the guild: there is an outage, in which it answers nothing. Come again when it is over",
+    "the gateway does not know the bot's user id, so it cannot tell the bot's own VOICE_STATE_UPDATE from those of " +
+    "others. It has most likely missed READY: pass the option userId to its layer",
+  guild: "the guild is unavailable because of an outage at Discord. Try again when the outage is over",
   both:
-    "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE came. The channel may be full or its id wrong, the permissions View " +
-    "Channel and Connect may be missing, or we may be in the channel already",
-  VOICE_STATE_UPDATE: "our own VOICE_STATE_UPDATE did not come. The gateway connection most likely lacks the intent " +
-    "GuildVoiceStates (1 << 7), or the Discord library that stands for it does not pass the event on",
+    "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE arrived. The channel may be full, its id may be wrong, the bot may lack the permission View " +
+    "Channel or Connect, or it may be in the channel already",
+  VOICE_STATE_UPDATE:
+    "the bot's own VOICE_STATE_UPDATE did not arrive. The gateway connection most likely lacks the intent " +
+    "GuildVoiceStates (1 << 7), or your Discord library does not pass the event on",
   VOICE_SERVER_UPDATE:
-    "no VOICE_SERVER_UPDATE came. We may be in this channel already, from an earlier process: leave it first",
-  endpoint:
-    "VOICE_SERVER_UPDATE came without an endpoint: Discord is looking for a voice server and did not find one in time",
-  connection: "Discord has let us in, and the connection to its voice server is not up yet. The session goes on with it"
+    "no VOICE_SERVER_UPDATE arrived. The bot may still be in this channel from an earlier process: leave it first",
+  endpoint: "VOICE_SERVER_UPDATE arrived without an endpoint: Discord did not find a voice server in time",
+  connection:
+    "Discord has let the bot in, but the connection to its voice server is not up yet. The session keeps connecting"
 } as const
 
 /**
@@ -72,7 +73,7 @@ export class Kicked
   extends Schema.TaggedError<Kicked>(`${key}/Kicked`)("Kicked", { guildId: GuildId, channelId: ChannelId })
 {
   override get message(): string {
-    return `We were removed from channel ${this.channelId} of guild ${this.guildId}. Stay out until somebody asks us back.`
+    return `The bot was removed from channel ${this.channelId} of guild ${this.guildId}. Do not join again until someone asks for it.`
   }
 }
 
@@ -103,7 +104,7 @@ export class GatewayClosed extends Schema.TaggedError<GatewayClosed>(`${key}/Gat
   detail: Schema.String
 }) {
   override get message(): string {
-    return `The main gateway closed: ${this.name} ${said(this)}. ${this.remedy}`
+    return `The main gateway closed the connection: ${this.name} ${said(this)}. ${this.remedy}`
   }
 }
 
@@ -138,7 +139,7 @@ export class GatewayDetached
   extends Schema.TaggedError<GatewayDetached>(`${key}/GatewayDetached`)("GatewayDetached", { guildId: GuildId })
 {
   override get message(): string {
-    return `The Discord library has given up voice in guild ${this.guildId}: its shard is disconnected for good, the guild is unavailable, or the bot is no member of it any more. Join again once the library is connected.`
+    return `The Discord library gave up voice in guild ${this.guildId}: its shard has disconnected permanently, the guild is unavailable, or the bot is no longer a member of it. Join again once the library is connected.`
   }
 }
 
@@ -153,7 +154,7 @@ export class RemovedFromGuild
   extends Schema.TaggedError<RemovedFromGuild>(`${key}/RemovedFromGuild`)("RemovedFromGuild", { guildId: GuildId })
 {
   override get message(): string {
-    return `We are no member of guild ${this.guildId} any more: the bot was removed or banned, or the guild was deleted. Stay out until the bot is invited again.`
+    return `The bot is no longer a member of guild ${this.guildId}: it was removed or banned, or the guild was deleted. Do not join again until the bot is invited back.`
   }
 }
 
@@ -174,7 +175,7 @@ export class RestFailed extends Schema.TaggedError<RestFailed>(`${key}/RestFaile
 }) {
   override get message(): string {
     const numbers = [this.status, this.errorCode].filter((number) => number !== undefined).join(", code ")
-    return `${this.method} ${this.path} has failed${numbers === "" ? "" : ` (${numbers})`}: ${
+    return `${this.method} ${this.path} failed${numbers === "" ? "" : ` (${numbers})`}: ${
       this.detail.replace(/\.$/, "")
     }.`
   }
@@ -190,6 +191,6 @@ export class GatewayFailed
   extends Schema.TaggedError<GatewayFailed>(`${key}/GatewayFailed`)("GatewayFailed", { detail: Schema.String })
 {
   override get message(): string {
-    return `The main gateway failed us: ${this.detail.replace(/\.$/, "")}.`
+    return `The main gateway failed: ${this.detail.replace(/\.$/, "")}.`
   }
 }

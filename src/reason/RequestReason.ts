@@ -19,7 +19,7 @@ export class AlreadyJoined extends Schema.TaggedError<AlreadyJoined>(`${key}/Alr
   channelId: ChannelId
 }) {
   override get message(): string {
-    return `There is a voice session in guild ${this.guildId} already (channel ${this.channelId}). A bot has one voice connection in a guild: close that session first, or move it.`
+    return `There is already a voice session in guild ${this.guildId} (channel ${this.channelId}). A bot can have one voice connection per guild: close that session first, or move it.`
   }
 }
 
@@ -37,14 +37,14 @@ export class NotConnected extends Schema.TaggedError<NotConnected>(`${key}/NotCo
 }) {
   override get message(): string {
     if (this.isLayerClosed === true) {
-      return `${this.operation} is closed, because the scope of its layer has closed, and so are its sessions. Provide the layer to ` +
-        "all that uses a session, not to VoiceSession.join alone."
+      return `${this.operation} and its sessions are closed, because the scope of its layer has closed. Provide the layer to ` +
+        "everything that uses a session, not only to VoiceSession.join."
     }
     return this.isReconnecting === true
-      ? `${this.operation} needs a live voice connection, and there is none at the moment: the session is on its way to one, and ` +
-        "its changes tell when it is there."
-      : `${this.operation} needs a live voice connection, and this one has ended. Why is in the state and the awaitClosed of ` +
-        "its session, or in the awaitEnd of a connection without one."
+      ? `${this.operation} needs a live voice connection, and there is none at the moment: the session is still connecting. Its ` +
+        "changes say when the connection is ready."
+      : `${this.operation} needs a live voice connection, and this one has ended. The session's state ` +
+        "and awaitClosed say why, or awaitEnd for a connection without a session."
   }
 }
 
@@ -59,6 +59,7 @@ export class Unsupported extends Schema.TaggedError<Unsupported>(`${key}/Unsuppo
   detail: Schema.String
 }) {
   override get message(): string {
-    return `${this.feature} is not supported: ${this.detail}.`
+    const { detail, feature } = this
+    return `${feature.charAt(0).toUpperCase()}${feature.slice(1)} is not supported: ${detail}.`
   }
 }

@@ -82,11 +82,11 @@ export const make = (): Levels => {
         const former = levels.get(userId) ?? usual
         const level = { gain: gain ?? former.gain, muted: muted ?? former.muted }
         if (!(level.gain >= 0 && level.gain <= maxGain)) {
-          return unsupported(`a gain of ${level.gain}`, `it has to be a number from 0 to ${maxGain}`)
+          return unsupported(`a gain of ${level.gain}`, `it must be a number from 0 to ${maxGain}`)
         }
         if (level.gain === 1 && !level.muted) levels.delete(userId)
         else if (levels.has(userId) || levels.size < maxUsers) levels.set(userId, level)
-        else return unsupported("another level", `${maxUsers} users have one of their own`)
+        else return unsupported("a level for another user", `${maxUsers} users already have one`)
         return Effect.succeed(level)
       }),
     gainOf: (userId) => {

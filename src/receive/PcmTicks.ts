@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function*(
   const rate = options.rate ?? 48_000
   const problem = rateProblem(rate) ?? channelsProblem(channels)
   if (problem !== undefined) {
-    return yield* VoiceError.fail(new VoiceError.Unsupported({ feature: "to hear ticks as such PCM", detail: problem }))
+    return yield* VoiceError.fail(new VoiceError.Unsupported({ feature: "this format for ticks", detail: problem }))
   }
   const length = tickSamples * rate / 48_000 * channels
   const voices = new Map<UserId, Voice>()

@@ -38,7 +38,10 @@ export const make = (onPacket: () => void = () => {}): Undecodable => {
         Effect.catch((error) => {
           if (told.has(userId)) return Effect.undefined
           told.add(userId)
-          return Effect.as(Effect.logWarning(`What ${userId} says cannot be heard: ${error.message}`), undefined)
+          return Effect.as(
+            Effect.logWarning(`The audio of user ${userId} cannot be decoded: ${error.message}`),
+            undefined
+          )
         })
       )
   }

@@ -79,14 +79,14 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
     const problem = rateProblem(rate)
     if (problem !== undefined) {
       return yield* VoiceError.fail(
-        new VoiceError.Unsupported({ feature: "to hear utterances at this rate", detail: problem })
+        new VoiceError.Unsupported({ feature: "this rate for utterances", detail: problem })
       )
     }
     const limits: Detector.Limits = {
-      silence: yield* Bounds.positive(yield* Bounds.span(options.silence ?? 400, "a silence"), "a silence"),
-      minimum: yield* Bounds.span(options.minimum ?? 100, "a minimum"),
-      confirm: yield* Bounds.patience(options.confirm ?? 300, "to confirm"),
-      maximum: yield* Bounds.positive(yield* Bounds.patience(options.maximum ?? 30_000, "a maximum"), "a maximum"),
+      silence: yield* Bounds.positive(yield* Bounds.span(options.silence ?? 400, "a `silence`"), "a `silence`"),
+      minimum: yield* Bounds.span(options.minimum ?? 100, "a `minimum`"),
+      confirm: yield* Bounds.patience(options.confirm ?? 300, "a `confirm`"),
+      maximum: yield* Bounds.positive(yield* Bounds.patience(options.maximum ?? 30_000, "a `maximum`"), "a `maximum`"),
       preRoll: yield* Bounds.span(options.preRoll ?? 200, "a pre-roll")
     }
     const capacity = yield* Bounds.count(options.capacity ?? defaultCapacity, "a capacity")

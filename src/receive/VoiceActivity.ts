@@ -71,7 +71,7 @@ export const layerEnergy = (options: Energy.EnergyOptions = {}): Layer.Layer<nev
       const problem = Energy.problem(options)
       return problem === undefined
         ? Effect.succeed(energy(options))
-        : VoiceError.fail(new VoiceError.Unsupported({ feature: "voice activity by such an energy", detail: problem }))
+        : VoiceError.fail(new VoiceError.Unsupported({ feature: "this energy threshold", detail: problem }))
     })
   )
 
@@ -96,7 +96,7 @@ export const layerWebRtc = (
         ? Effect.map(WebRtc.load, (module): Activity => ({ make: (rate) => WebRtc.make(module, rate, mode) }))
         : VoiceError.fail(
           new VoiceError.Unsupported({
-            feature: `voice activity of the mode ${mode}`,
+            feature: `voice activity mode ${mode}`,
             detail: `the modes are ${WebRtc.modes.join(", ")}`
           })
         )

@@ -122,7 +122,7 @@ export const make = (
       (cause) =>
         Cause.hasInterruptsOnly(cause)
           ? Effect.interrupt
-          : Effect.as(Effect.logWarning("Why Discord does not let us in could not be found out", cause), undefined)
+          : Effect.as(Effect.logWarning("Could not find out why Discord does not let the bot in", cause), undefined)
     )
     /** The time of the request for which the gateway was asked and found no obstacle. */
     let cleared: bigint | undefined
@@ -216,7 +216,7 @@ export const make = (
           if (Effect.isEffect(next)) return yield* next
           if (next === "stuck") {
             wasStuck = true
-            yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
+            yield* Effect.logDebug("Discord named no voice server for the channel; leaving and joining again")
             yield* goAway
           }
           if (next === "lost") {

@@ -342,7 +342,7 @@ class StandIn implements Conduit, Host {
 
   verificationCode(userId: UserId): Effect.Effect<string, VoiceError.VoiceError> {
     return Effect.suspend(() =>
-      this.#current === undefined ? this.#none("The verification code") : this.#current.verificationCode(userId)
+      this.#current === undefined ? this.#none("Reading the verification code") : this.#current.verificationCode(userId)
     )
   }
 

@@ -46,7 +46,7 @@ export const prepare = Effect.fnUntraced(function*(
       const failure = Cause.findErrorOption(exit.cause)
       if (Option.isNone(failure)) {
         lifetime.die(Cause.die(Cause.squash(exit.cause)))
-        yield* Effect.logError(`The voice session in guild ${guildId} has died`, exit.cause)
+        yield* Effect.logError(`The voice session in guild ${guildId} died`, exit.cause)
       }
       const error = Option.getOrElse(failure, () => notConnected("The voice session"))
       yield* lifetime.end(error)

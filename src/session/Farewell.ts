@@ -98,12 +98,12 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, i
           }
           const wasSilent = isWithin(silentSince)
           mark(silentSince)
-          const said = `Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`
+          const said = `Discord has not confirmed yet that the bot left the voice channel of guild ${guildId}.`
           // one warning is enough for a thousand sessions
           return wasSilent ? Effect.logDebug(said) : Effect.logWarning(said)
         })
     }),
-    Effect.catch((error) => Effect.logDebug(`leaving was not announced: ${error.message}`))
+    Effect.catch((error) => Effect.logDebug(`Could not tell Discord that the bot is leaving: ${error.message}`))
   )
 
   // an unavailable gateway is usually back in a moment, and a program that ends cannot send it later

@@ -71,7 +71,7 @@ const guildOf = (event: Gateway.GatewayEvent): GuildId | undefined => {
 const endOf = (cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError =>
   Option.getOrElse(
     Cause.findErrorOption(cause),
-    () => VoiceError.make(new VoiceError.GatewayFailed({ detail: "its events have ended" }))
+    () => VoiceError.make(new VoiceError.GatewayFailed({ detail: "its stream of events ended" }))
   )
 
 const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], hub: Hub) {
@@ -118,7 +118,7 @@ const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], h
       Effect.flatMap((exit) =>
         Effect.sync(() => {
           const error = Exit.isSuccess(exit)
-            ? VoiceError.make(new VoiceError.GatewayFailed({ detail: "its events have ended" }))
+            ? VoiceError.make(new VoiceError.GatewayFailed({ detail: "its stream of events ended" }))
             : endOf(exit.cause)
           hub.ended = error
           all((listener) => listener.onEnd(error))

@@ -35,26 +35,28 @@ export const check = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, VoiceError.VoiceError> {
   const problem = limits.optionsProblem(encoder)
   if (problem !== undefined) {
-    return yield* VoiceError.fail(new VoiceError.Unsupported({ feature: "such an encoder", detail: problem }))
+    return yield* VoiceError.fail(
+      new VoiceError.Unsupported({ feature: "this encoder configuration", detail: problem })
+    )
   }
   const times: ReadonlyArray<readonly [string, Duration.Input | undefined]> = [
     ["a join timeout", joinTimeout],
-    ["a time to be stable after", policy.stableAfter],
-    ["a patience with the gateway", policy.gatewayPatience],
-    ["a patience with the server", policy.serverPatience]
+    ["a `stableAfter`", policy.stableAfter],
+    ["a `gatewayPatience`", policy.gatewayPatience],
+    ["a `serverPatience`", policy.serverPatience]
   ]
   for (const [what, value] of times) if (value !== undefined) yield* Bounds.patience(value, what)
   const spans: ReadonlyArray<readonly [string, Duration.Input | undefined]> = [
-    ["a least depth", receive.minDepth],
-    ["a depth at the start", receive.startDepth],
-    ["a greatest depth", receive.maxDepth],
-    ["a delay of ticks", receive.tickDelay]
+    ["a `minDepth`", receive.minDepth],
+    ["a `startDepth`", receive.startDepth],
+    ["a `maxDepth`", receive.maxDepth],
+    ["a `tickDelay`", receive.tickDelay]
   ]
   for (const [what, value] of spans) if (value !== undefined) yield* Bounds.span(value, what)
   const counts: ReadonlyArray<readonly [string, number | undefined]> = [
-    ["a number of packets to hold", receive.bufferPackets],
-    ["a capacity of listeners", receive.capacity],
-    ["a capacity of packets", receiveCapacity]
+    ["a `bufferPackets`", receive.bufferPackets],
+    ["a `capacity`", receive.capacity],
+    ["a `receiveCapacity`", receiveCapacity]
   ]
   for (const [what, value] of counts) if (value !== undefined) yield* Bounds.count(value, what)
 })

@@ -92,7 +92,9 @@ export const make = (options: MovingOptions): Moving => {
         ? Effect.void
         : whereabouts.announce(() => undefined, flags)
     }).pipe(
-      Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
+      Effect.catch((error) =>
+        Effect.logWarning(`Could not update whether the bot is shown as muted or deafened: ${error.message}`)
+      ),
       // this may wait for the limit of messages, but the end of a move does not
       Effect.forkDetach({ startImmediately: true })
     )

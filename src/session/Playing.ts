@@ -109,11 +109,11 @@ const duckingOf = Effect.fnUntraced(function*(duck: PlayOptions["duck"]) {
   if (duck === undefined || duck === false) return undefined
   const { attack = 60, gain = 0.25, hold = 300, release = 400, threshold = 0.01 } = duck === true ? {} : duck
   const ducking: Ducking = {
-    gain: yield* Bounds.share(gain, "to duck to a gain"),
-    attackMs: yield* Bounds.span(attack, "an attack"),
-    releaseMs: yield* Bounds.span(release, "a release"),
-    holdMs: yield* Bounds.span(hold, "a hold"),
-    threshold: yield* Bounds.share(threshold, "to duck from a threshold")
+    gain: yield* Bounds.share(gain, "ducking to a gain"),
+    attackMs: yield* Bounds.span(attack, "an `attack`"),
+    releaseMs: yield* Bounds.span(release, "a `release`"),
+    holdMs: yield* Bounds.span(hold, "a `hold`"),
+    threshold: yield* Bounds.share(threshold, "ducking from a threshold")
   }
   return ducking
 })
@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(function*(
       const gain = yield* Bounds.gain(options.gain ?? 1)
       const duck = yield* duckingOf(options.duck)
       const effects = yield* SoundEffect.complete(options.effects ?? [])
-      const fadeInMs = yield* Bounds.span(options.fadeIn ?? 0, "a fade in")
+      const fadeInMs = yield* Bounds.span(options.fadeIn ?? 0, "a fade-in")
       const crossfadeMs = yield* Bounds.span(options.crossfade ?? 0, "a crossfade")
       const place = (yield* making).place({
         gain,
@@ -252,7 +252,7 @@ export const make = Effect.fnUntraced(function*(
       const settings: EncoderSettings = { bandwidth, bitrate, complexity, dtx, expectedLossPercent, fec, signal }
       const problem = limits.settingsProblem(settings)
       if (problem !== undefined) {
-        return VoiceError.fail(new VoiceError.Unsupported({ feature: "such an encoder", detail: problem }))
+        return VoiceError.fail(new VoiceError.Unsupported({ feature: "this encoder configuration", detail: problem }))
       }
       encoder = changed(encoder, settings)
       return player === undefined ? Effect.void : player.configure(settings)

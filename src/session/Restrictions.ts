@@ -46,9 +46,9 @@ const isSame = (one: Restrictions, other: Restrictions): boolean =>
 
 const describe = ({ serverDeaf, serverMute, suppress }: Restrictions): string =>
   [
-    ...(suppress ? ["nobody hears us: we are in the audience of a stage, or may not speak in the channel"] : []),
-    ...(serverMute ? ["nobody hears us: a moderator has muted us"] : []),
-    ...(serverDeaf ? ["we hear nobody: a moderator has deafened us"] : [])
+    ...(suppress ? ["nobody hears the bot: it is in the audience of a stage, or may not speak in the channel"] : []),
+    ...(serverMute ? ["nobody hears the bot: a moderator has muted it"] : []),
+    ...(serverDeaf ? ["the bot hears nobody: a moderator has deafened it"] : [])
   ].join("; ")
 
 /**
@@ -82,7 +82,7 @@ export const follow = Effect.fnUntraced(function*(
     last = restrictions
     onChange(restrictions)
     if (isSame(restrictions, none)) return
-    fork(Effect.logWarning(`In the voice channel of guild ${known.guildId} ${describe(restrictions)}.`))
+    fork(Effect.logWarning(`In the voice channel of guild ${known.guildId}, ${describe(restrictions)}.`))
   }
   yield* during(() => known.watch(look))
   look()

@@ -133,7 +133,9 @@ export class Stay {
   #show(): Effect.Effect<undefined> {
     const { movingTo, self, whereabouts } = this.#keeper.options
     return whereabouts.show(movingTo, () => self.flags()).pipe(
-      Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
+      Effect.catch((error) =>
+        Effect.logWarning(`Could not update whether the bot is shown as muted or deafened: ${error.message}`)
+      ),
       Effect.as(undefined)
     )
   }

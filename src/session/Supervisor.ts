@@ -54,7 +54,7 @@ const stepOf = ({ backoff }: Policy) => Schedule.toStep(backoff)
 
 const disconnected = (code: number, detail: string) => VoiceError.make(new VoiceError.Disconnected({ code, detail }))
 
-const inNoChannel = () => disconnected(4014, "the main gateway says that we are in no channel")
+const inNoChannel = () => disconnected(4014, "the main gateway says that the bot is in no channel")
 
 const request = (anew: boolean): Step => ({ _tag: "Request", anew: Effect.succeed(anew) })
 
@@ -103,7 +103,7 @@ class Supervisor implements Stay.Keeper {
       if (delay === undefined) return yield* error
       this.#attempt++
       lifetime.show({ _tag: "Reconnecting", attempt: this.#attempt, delayMs: Duration.toMillis(delay), error })
-      yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
+      yield* Effect.logDebug(`Reconnecting voice in ${Duration.format(delay)}: ${error.message}`)
       const decisive = (now: Whereabouts.Now) => {
         const heard = Word.after(since, now)
         // losing a voice session may take the bot out of the channel, which is no reason to stay out
@@ -263,7 +263,7 @@ class Supervisor implements Stay.Keeper {
         case "await-gateway":
           return yield* this.#awaitGateway(reason, since)
         case "rejoin-once":
-          yield* Effect.logError(`voice has to be joined anew because of a fault of the client: ${error.message}`)
+          yield* Effect.logError(`Joining voice again because of a bug in the client: ${error.message}`)
           if (this.#wasLastChance) return yield* error
           this.#wasLastChance = true
           break

@@ -206,12 +206,12 @@ const knownOf = ({ gateway, guildId, lifetime, parts, target }: Options): Known 
     setSelf: (change) => live("Muting", () => self.set(change)),
     setStage: (part) =>
       live(
-        "Changing our part in a stage",
+        "Changing the bot's part in a stage",
         () =>
           gateway.setStage?.({ guildId, channelId: target.channelId, part }) ?? VoiceError.fail(
             new VoiceError.Unsupported({
-              feature: "a part in a stage",
-              detail: "the gateway stands on another Discord library, which can be asked for it itself"
+              feature: "changing the bot's part in a stage",
+              detail: "the gateway uses another Discord library; change it through that library"
             })
           )
       ),

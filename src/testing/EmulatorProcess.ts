@@ -271,7 +271,7 @@ class Running implements EmulatorProcess {
 
   get listening(): Listening {
     // the process is handed out only after that line
-    if (this.#listening === undefined) throw new EmulatorEnded("The emulator has not come up.")
+    if (this.#listening === undefined) throw new EmulatorEnded("The emulator has not started.")
     return this.#listening
   }
 
@@ -282,7 +282,7 @@ class Running implements EmulatorProcess {
       return this
     }
     await this.stop()
-    throw new EmulatorEnded(`The emulator has not come up: ${String(line["message"])}`)
+    throw new EmulatorEnded(`The emulator did not start: ${String(line["message"])}`)
   }
 
   async until(find: (line: Line) => boolean): Promise<Line> {
@@ -341,7 +341,7 @@ class Running implements EmulatorProcess {
   #onEnd(code: number, why: string): number {
     const last = this.said.at(-1)
     const ended = new EmulatorEnded(
-      `The emulator has ended with ${code}${why}${last === undefined ? "" : `: ${JSON.stringify(last)}`}`
+      `The emulator exited with code ${code}${why}${last === undefined ? "" : `: ${JSON.stringify(last)}`}`
     )
     this.#ended = ended
     for (const { reject } of this.#waiting) reject(ended)

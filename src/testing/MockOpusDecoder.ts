@@ -83,7 +83,7 @@ const make = Effect.sync(() => {
           const samples = OpusPacket.samples(packet)
           if (samples <= 0) {
             return VoiceError.fail(
-              new VoiceError.EncodeFailed({ codec: "The mock decoder", detail: "these bytes are no Opus packet" })
+              new VoiceError.EncodeFailed({ codec: "The mock decoder", detail: "these bytes are not an Opus packet" })
             )
           }
           packets++

@@ -85,7 +85,7 @@ const make = Effect.sync(() => {
             return VoiceError.fail(
               new VoiceError.EncodeFailed({
                 codec: "The mock encoder",
-                detail: `${pcm.length / channels} samples a channel are no Opus frame`
+                detail: `${pcm.length / channels} samples per channel are not an Opus frame`
               })
             )
           }

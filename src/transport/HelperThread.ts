@@ -81,9 +81,7 @@ const detailOf = (cause: unknown): string => {
 /** Node's message about a missing file names the file, but not what to do. */
 const startDetail = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && notFound.has(cause.code)
-    ? `${
-      detailOf(cause)
-    }: in a bundle, leave effect-discord-voice out of it, or build that file, too (docs/deployment.md)`
+    ? `${detailOf(cause)}; in a bundle, leave effect-discord-voice out, or build that file too (docs/deployment.md)`
     : detailOf(cause)
 
 /**
@@ -150,7 +148,7 @@ export const start = <To, From>(options: Options<To, From>): HelperThread<To> =>
       else options.onMessage(message as From)
     })
     next.on("error", onEnd)
-    next.on("exit", (code) => onEnd(`it has exited with code ${code}`))
+    next.on("exit", (code) => onEnd(`it exited with code ${code}`))
     // must not keep a program alive whose connections are closed
     next.unref()
     worker = next
@@ -158,7 +156,7 @@ export const start = <To, From>(options: Options<To, From>): HelperThread<To> =>
     deadline = setTimeout(() => {
       // it may have reported that while this thread was busy
       setImmediate(() => {
-        if (held !== undefined && isCurrent()) workHere(`it has not started within ${deadlineMs} ms`)
+        if (held !== undefined && isCurrent()) workHere(`it did not start within ${deadlineMs} ms`)
       })
     }, deadlineMs)
     deadline.unref()

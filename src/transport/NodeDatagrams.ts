@@ -50,7 +50,7 @@ export const make = (layerOptions: DatagramLayerOptions) => {
 
   const connect = Effect.fnUntraced(function*(remote: Address) {
     // a name would be looked up without a deadline, and one that contains a NUL ends the process
-    if (Net.isIP(remote.address) === 0) return yield* failed(remote, "this is no IP address")
+    if (Net.isIP(remote.address) === 0) return yield* failed(remote, "this is not an IP address")
     let connected: ConnectedUdp | undefined
     const scope = yield* Effect.scope
     const socket = yield* Effect.suspend(() => {

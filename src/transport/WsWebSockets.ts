@@ -174,9 +174,9 @@ export const make = (layerOptions: WebSocketLayerOptions) => {
     if (!URL.canParse(url)) return yield* fail("InvalidUrl", "not a URL")
     const { hash, protocol } = new URL(url)
     if (protocol !== "ws:" && protocol !== "wss:") {
-      return yield* fail("InvalidUrl", `the scheme is ${protocol.slice(0, -1)} where ws or wss is needed`)
+      return yield* fail("InvalidUrl", `the scheme is ${protocol.slice(0, -1)}, not ws or wss`)
     }
-    if (hash !== "") return yield* fail("InvalidUrl", "a WebSocket URL has no fragment")
+    if (hash !== "") return yield* fail("InvalidUrl", "a WebSocket URL must not have a fragment")
 
     // Not an object literal in the call: the types of `ws` do not know `closeTimeout` yet.
     const clientOptions = {

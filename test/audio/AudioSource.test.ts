@@ -119,7 +119,7 @@ describe("AudioSource", () => {
         assert.strictEqual(yield* kind(AudioSource.fromFile("\0")), "Unreadable")
         assert.strictEqual(yield* kind(AudioSource.fromFile(yield* fileOf(new Uint8Array(0)))), "Empty")
         const [, message] = yield* failureOf(AudioSource.fromFile(Path.join(path, "nothing.ogg")))
-        assert.match(message, /nothing\.ogg.*NotFound.*no such file: \//)
+        assert.match(message, /nothing\.ogg.*NotFound.*this file does not exist: \//)
         const [none, said] = yield* failureOf(AudioSource.fromFile(""))
         assert.deepStrictEqual([none, said], [
           "NotFound",
@@ -173,20 +173,24 @@ describe("AudioSource", () => {
         const rest = new Uint8Array(100)
         const cases = [
           [concat(ascii("RIFF\0\0\0\0WAVEfmt "), rest), "Corrupt", /too short/],
-          [concat(ascii("RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x06\0"), rest), "Unsupported", /WAV of the encoding 6/],
+          [
+            concat(ascii("RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x06\0"), rest),
+            "Unsupported",
+            /WAV with the unsupported encoding 6/
+          ],
           [concat(ascii("FORM\0\0\0\0AIFF"), rest), "Unsupported", /AIFF/],
           [concat(ascii("fLaC"), rest), "Corrupt", /FLAC/],
           [concat(ascii("\0\0\0\x20ftypM4A "), rest), "Truncated", /MP4/],
           [concat(ascii("ID3\x04"), rest), "UnknownFormat", /MP3/],
           [concat(Uint8Array.of(0xff, 0xfb, 0x90, 0x64), rest), "UnknownFormat", /MP3/],
           [concat(Uint8Array.of(0xff, 0xf1, 0x50, 0x80), rest), "UnknownFormat", /AAC/],
-          [concat(Uint8Array.of(0xff, 0xff, 0xff, 0xff), rest), "UnknownFormat", /neither/],
+          [concat(Uint8Array.of(0xff, 0xff, 0xff, 0xff), rest), "UnknownFormat", /it is not Ogg/],
           [ogg([], { head: concat(ascii("\x01vorbis"), rest) }), "Corrupt", /Vorbis/],
-          [ascii("what is this?"), "UnknownFormat", /neither/],
-          [ascii("Og"), "UnknownFormat", /neither/],
+          [ascii("what is this?"), "UnknownFormat", /it is not Ogg/],
+          [ascii("Og"), "UnknownFormat", /it is not Ogg/],
           [ascii("OggS"), "Truncated", /headers|page/],
-          [segment([]), "UnknownFormat", /neither/],
-          [new Uint8Array(0), "Empty", /no bytes/]
+          [segment([]), "UnknownFormat", /it is not Ogg/],
+          [new Uint8Array(0), "Empty", /it is empty/]
         ] as const
         for (const [bytes, kind, detail] of cases) {
           const [actual, message] = yield* failureOf(AudioSource.fromBytes(bytes, { name: "it", ffmpeg: false }))

@@ -30,8 +30,8 @@ describe("Bounds", () => {
       const none = [NaN, -1, Infinity, Duration.infinity, Duration.millis(-5), "11 minutes"] as const
       const said = yield* outcomes(Bounds.buffer, none)
       for (const one of said) refused(one)
-      assert.include(String(said.at(-2)), "a buffer of -5ms")
-      assert.match(String((yield* outcomes(Bounds.buffer, [{ minutes: 11 }]))[0]), /a buffer of 11m/)
+      assert.include(String(said.at(-2)), "A buffer of -5ms")
+      assert.match(String((yield* outcomes(Bounds.buffer, [{ minutes: 11 }]))[0]), /A buffer of 11m/)
     }))
 
   it.effect("accept shares from 0 to 1", () =>

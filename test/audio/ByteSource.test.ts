@@ -60,7 +60,7 @@ describe("the error that a caller's stream fails with", () => {
       assert.strictEqual(yield* detailOf(new RangeError()), "RangeError")
       assert.strictEqual(yield* detailOf(7), "7")
       assert.strictEqual(yield* detailOf(undefined), "undefined")
-      assert.strictEqual(yield* detailOf({}), "it says nothing")
+      assert.strictEqual(yield* detailOf({}), "an error without details")
       assert.strictEqual(yield* detailOf(new URL("https://example.com/")), "https://example.com/")
       const many = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`field${i}`, "x".repeat(10_000)]))
       const detail = yield* detailOf(many)

@@ -47,7 +47,7 @@ describe("SourceFailed", () => {
       }
       assert.strictEqual((yield* failureOf(FrameSource.pullIterable(frames(), 4, "frames"))).cause, thrown)
       const none = yield* failureOf(Effect.scoped(ByteSource.file("no-such-file", "x")))
-      assert.match(none.message, /failed \(NotFound\): there is no such file: .*no-such-file\.$/)
+      assert.match(none.message, /failed \(NotFound\): this file does not exist: .*no-such-file\.$/)
       assert.deepInclude(none.cause, { code: "ENOENT", syscall: "stat" })
       // nothing was thrown, so there is no cause
       assert.notProperty(yield* failureOf(Effect.scoped(ByteSource.file(".", "x"))), "cause")
@@ -78,7 +78,10 @@ describe("SourceFailed", () => {
       yield* Deferred.await(tried)
       yield* TestClock.adjust("5 seconds")
       const { detail } = yield* Fiber.join(opening)
-      assert.match(detail, /^it did not open within 5000 ms; what failed last: the connection failed: .*ECONNREFUSED/)
+      assert.match(
+        detail,
+        /^it did not open within 5000 ms; the last failure was: the connection failed: .*ECONNREFUSED/
+      )
     }))
 
   it.effect("comes in time even if bytes trickle in during opening, and the connection is closed", () =>

@@ -242,7 +242,7 @@ describe("a track with a start and an end", () => {
       for (const opening of [track.seek("2 seconds"), fake.play(hanging, { ...options, from: "1 second" })]) {
         const waiting = yield* Effect.forkScoped(Effect.flip(opening), { startImmediately: true })
         yield* TestClock.adjust("5 seconds")
-        assert.match((yield* Fiber.join(waiting)).message, /hanging .* did not go to [12] s within 5000 ms/)
+        assert.match((yield* Fiber.join(waiting)).message, /hanging .* did not seek to [12] s within 5000 ms/)
       }
       yield* play(fake, 10)
       assert.strictEqual(yield* track.position, 200)
@@ -298,6 +298,6 @@ describe("a track with a start and an end", () => {
       assert.strictEqual(opened, 0)
       const fake = yield* FakeConnection.make
       const error = yield* Effect.flip(fake.play(source, { from: "2 seconds", until: 1_500 }))
-      assert.include(error.message, "an end of 1500 is not supported: it has to be behind the start, 2 seconds.")
+      assert.include(error.message, "An end of 1500 is not supported: it must be after the start, 2 seconds.")
     }))
 })

@@ -224,7 +224,7 @@ describe("formats", () => {
       Effect.gen(function*() {
         const played = yield* collect(AudioSource.fromFfmpeg(path("make.ts"), { command: ffmpeg }))
         assert.deepStrictEqual([played.end, played.pcm.length], ["Failed", 0])
-        assert.match(played.message, /exit code 1; it said: .*Invalid data/)
+        assert.match(played.message, /exit code 1; it printed: .*Invalid data/)
       }))
 
     it.live("is reported as missing in one clear sentence", () =>
@@ -233,13 +233,13 @@ describe("formats", () => {
         const played = yield* collect(AudioSource.fromFile(path("chirp.alac.m4a"), options))
         assert.strictEqual(
           played.message,
-          "The audio source chirp.alac.m4a failed (Unsupported): the MP4 holds ALAC, neither Opus, AAC, MP3, FLAC nor PCM; " +
+          "The audio source chirp.alac.m4a failed (Unsupported): the MP4 contains ALAC, not Opus, AAC, MP3, FLAC or PCM; " +
             "ffmpeg could decode it, but no-such-ffmpeg was not found on the PATH."
         )
         const page = yield* collect(AudioSource.fromBytes(Buffer.from("<!DOCTYPE html><title>x</title>"), options))
         assert.strictEqual(
           page.message,
-          "The audio source bytes failed (Unsupported): it is a page or a document, not sound."
+          "The audio source bytes failed (Unsupported): it is a web page or a document, not audio."
         )
         const chosen = yield* collect(AudioSource.fromFfmpeg("x.mp3", { command: "no-such-ffmpeg" }))
         assert.deepStrictEqual(without(chosen), ["NotFound", undefined, {}])

@@ -351,7 +351,7 @@ describe("MP3 and AAC", () => {
       ) {
         const { end, message } = yield* played(bytes)
         assert.strictEqual(end, "Unsupported")
-        assert.match(message, /it is MP3 of a free bitrate/)
+        assert.match(message, /it is MP3 with a free bitrate/)
       }
       const alone = packets[9]?.data.slice() ?? new Uint8Array(0)
       alone[2] = (alone[2] ?? 0) & 0x0f

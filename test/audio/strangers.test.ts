@@ -34,7 +34,7 @@ describe("a hostile server", () => {
       for (const addresses of ways) {
         asked = 0
         const { message } = yield* collect(AudioSource.fromUrl(url, { ...options, addresses }))
-        assert.include(message, "it redirects too often, or in a circle")
+        assert.include(message, "it redirects too many times, or in a loop")
         assert.strictEqual(asked, 21)
       }
     }))

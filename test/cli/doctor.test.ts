@@ -229,6 +229,6 @@ describe("doctor", () => {
       const ffmpeg = Path.join(path, "broken")
       const { code, stdout } = yield* run(["--ffmpeg", ffmpeg])
       assert.strictEqual(code, 0)
-      assert.include(stdout, `(optional): ${ffmpeg} ended with exit code 127; it said: libavcodec is gone`)
+      assert.include(stdout, `(optional): ${ffmpeg} ended with exit code 127; it printed: libavcodec is gone`)
     }).pipe(Effect.scoped), patienceMs)
 })

@@ -430,7 +430,7 @@ describe("emulator", () => {
       const spoken = yield* order({ do: "speak", user: "late", file: chirp })
       assert.isTrue(Number(spoken["frames"]) > 0, JSON.stringify(spoken))
       const compared = yield* order({ do: "heard", user: "guest", from: "late", file: chirp })
-      assert.include(compared["message"], "chirp.mp3, being no Opus, is not supported: nothing is encoded here")
+      assert.include(compared["message"], "Reading the frames of chirp.mp3 is not supported: it is not Opus")
       assert.deepInclude(yield* order({ do: "forget", user: "guest" }), { ok: true })
       assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "late" }), { frames: 0, silence: 0 })
       const loud = yield* order({ do: "heard", user: "guest", from: "player", frames: 20, level: true })
@@ -492,9 +492,9 @@ describe("emulator", () => {
       )
       const refused = yield* order({ do: "sendSound", user: "guest", sound: "boo" })
       assert.deepInclude(refused, { ok: false })
-      assert.include(String(refused["message"]), "There are: yay, quack.")
+      assert.include(String(refused["message"]), "Known sounds: yay, quack.")
       const tooLong = yield* order({ do: "createSound", name: "boo", volume: 2 })
-      assert.include(String(tooLong["message"]), "a volume is from 0 to 1")
+      assert.include(String(tooLong["message"]), "the volume must be between 0 and 1")
     }).pipe(Effect.scoped))
 
   it.live("records what a guest has heard, and explains invalid orders", () =>
@@ -516,13 +516,13 @@ describe("emulator", () => {
           [{ do: "closeVoice", user: "bot", code: 1 }, ": \"code\": Expected a value between 1000 and 4999."],
           [{ do: "when", point: "voice-in", what: { close: "x" } }, ": \"what.close\": Expected number."],
           [{ do: "stop", now: true }, "An order \"stop\" has no options: \"now\" is no option."],
-          [{ do: "join", user: "" }, "not empty"],
-          [{ do: "join", user: "bot" }, "it is the bot"],
-          [{ do: "kick", user: "bot" }, "it is not in voice"],
+          [{ do: "join", user: "" }, "must not be empty"],
+          [{ do: "join", user: "bot" }, "this user is the bot"],
+          [{ do: "kick", user: "bot" }, "the user is not in a voice channel"],
           [{ do: "kick", user: "nobody" }, "nobody"],
           [{ do: "speak", user: "guest", file: "none.ogg" }, "none.ogg"],
           [{ do: "leave", user: "nobody" }, "\"nobody\" is no guest here"],
-          [{ do: "subscribe", user: "guest", event: "concert" }, "there is no such event ahead"]
+          [{ do: "subscribe", user: "guest", event: "concert" }, "there is no such upcoming event"]
         ] as const
       ) {
         const answer = yield* order(bad)
@@ -599,7 +599,7 @@ describe("emulator", () => {
         call("POST", `/interactions/${d.id}/${d.token}/callback`, { type, data })
 
       const early = yield* order({ do: "awaitCommand", name: "play", timeoutMs: 1 })
-      assert.include(String(early["message"]), "the bot has not registered it, nor any other")
+      assert.include(String(early["message"]), "the bot has not registered it, nor any other command")
 
       const typing = yield* Effect.forkChild(order({ do: "command", name: "play", options: { song: "x" } }))
       const typed = yield* interaction
@@ -618,7 +618,7 @@ describe("emulator", () => {
       assert.deepInclude(late, {
         ok: false,
         message:
-          "Nothing has the text \"again\". The command \"play\" came to nothing: the bot has not said it within 1ms; " +
+          "Nothing has the text \"again\". The command \"play\" failed: the expected answer did not arrive within 1ms; " +
           "there was: bot \"Stopped\" edited."
       })
       assert.include(String((yield* order({ do: "press", command: 1, customId: "stop" }))["message"]), "\"stop\"")
@@ -649,7 +649,7 @@ describe("emulator", () => {
       yield* answer(yield* interaction, 4, { content: "Hello" })
       assert.deepNestedInclude(yield* Fiber.join(choosing), { ok: true, command: 5, "replies[0].content": "Hello" })
       const nowhere = yield* order({ do: "menu", name: "Greet", on: { message: "1" } })
-      assert.include(String(nowhere["message"]), "no message there has the id 1")
+      assert.include(String(nowhere["message"]), "no message in the channel has the id 1")
 
       // Public messages and their buttons.
       const { message } = yield* order({ do: "write", content: "!play", user: "somebody" })
@@ -668,7 +668,7 @@ describe("emulator", () => {
       const never = yield* order({ do: "messages", user: "guest", text: "!play", timeoutMs: 1 })
       assert.isFalse(never["ok"])
       assert.include(String(never["message"]), "has the text \"!play\"")
-      assert.include(String((yield* order({ do: "write", content: "" }))["message"]), "nothing in the message")
+      assert.include(String((yield* order({ do: "write", content: "" }))["message"]), "the message is empty")
       assert.deepInclude(yield* order({ do: "write", content: "", files: [song] }), { ok: true })
       const { messages: sent } = yield* order({ do: "messages", user: "guest" })
       const [{ attachments: [file] }] = Array.isArray(sent) ? sent : []
@@ -762,7 +762,7 @@ describe("emulator", () => {
         const [bad, message] of [
           [{ do: "endFault", fault: 99 }, "No fault has the number 99."],
           [{ do: "when", point: "voice", what: "drop" }, "Expected"],
-          [{ do: "when", point: "voice-in", what: { close: 1 } }, "no close frame can have the code 1"],
+          [{ do: "when", point: "voice-in", what: { close: 1 } }, "a close frame cannot have the code 1"],
           [{ do: "datagrams", user: "bot", loss: 2 }, "loss"]
         ] as const
       ) {

@@ -71,14 +71,14 @@ describe("wire", () => {
         "                           ! an unknown field of op 8: d.mood",
         "     0.020  udp 1          opens  192.0.2.1:50000, SSRC 7",
         "     0.090  voice 1        is closed with 4014  \\u{1b}[31mDisconnected.",
-        "                           ! Disconnected: This client was disconnected: it was kicked or moved, the channel was deleted, or the main session ended",
+        "                           ! Disconnected: The bot was disconnected: it was kicked or moved, the channel was deleted, or the main session ended",
         "",
         "voice 1     wss://voice.example/?v=8, 0.089 s, 1 messages in, 0 out, closed with 4014",
         "udp 1       192.0.2.1:50000, 0.000 s, 0 RTP packets sent, 0 received",
         "",
         "5 entries. Found:",
         "  1 x an unknown field of op 8: d.mood",
-        "  1 x Disconnected: This client was disconnected: it was kicked or moved, the channel was deleted, or the main session ended"
+        "  1 x Disconnected: The bot was disconnected: it was kicked or moved, the channel was deleted, or the main session ended"
       ])
     }).pipe(Effect.scoped))
 

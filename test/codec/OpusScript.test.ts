@@ -63,7 +63,7 @@ describe("opusscript", () => {
       const other = yield* Scope.provide(codec.encoder({ channels: 2 }), scope)
       assert.throws(() => breaking.encode(huge), "memory access out of bounds")
       for (const encoder of [breaking, other]) {
-        assert.throws(() => encoder.encode(tone(960)), "another codec has broken the memory that they share")
+        assert.throws(() => encoder.encode(tone(960)), "another codec has corrupted the memory that they share")
       }
       const next = yield* codec.encoder({ channels: 2 })
       assert.isAbove(next.encode(tone(960)).length, 3)

@@ -511,7 +511,7 @@ describe("the memory of libsodium", () => {
       reason = registry.make(mode, key, { sodium })
       if (typeof reason !== "string") ciphers.push(reason)
     } while (typeof reason !== "string")
-    assert.strictEqual(reason, "the memory of libsodium is used up")
+    assert.strictEqual(reason, "libsodium is out of memory")
     assert.strictEqual(sodium.module.HEAPU8, heap)
     for (const cipher of ciphers) cipher.close()
     make(mode).close()

@@ -159,7 +159,7 @@ describe("Engine", () => {
           return yield* failing()
         }))
         assert(reason._tag === "ProtocolViolated")
-        assert.include(reason.detail, "not one over UDP")
+        assert.include(reason.detail, "does not use UDP")
         yield* Rig.left
       }).pipe(Effect.provide(memory)))
 

@@ -33,7 +33,7 @@ describe("Served", () => {
       yield* until(3)
       assert.deepStrictEqual(said, [
         { _tag: "Line", message: { _tag: "Serving" } },
-        { _tag: "Log", level: "Warn", text: "a message on the driver line could not be decoded" },
+        { _tag: "Log", level: "Warn", text: "A message on the driver line could not be decoded" },
         { _tag: "Line", message: { _tag: "Closed", id: 7 } }
       ])
     }).pipe(Effect.scoped))

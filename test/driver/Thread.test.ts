@@ -35,7 +35,7 @@ describe("Thread", () => {
       assert.lengthOf(log, 1)
       assert.match(
         log[0] ?? "",
-        /^Warn The driver's thread cannot be started: .*driverWorker\.js.*docs\/deployment\.md.*is heard\.$/
+        /^Warn The driver's thread cannot be started: .*driverWorker\.js.*docs\/deployment\.md.*is busy\.$/
       )
     }).pipe(Effect.provide(Rig.loopback())))
 

@@ -204,7 +204,10 @@ describe("Emulator", () => {
       assert.deepInclude(full, { _tag: "NotJoinable", user: "second", detail: "the channel is full" })
       yield* discord.faults.deny("second", "lobby", { connect: true })
       const denied = yield* reason(discord.join({ user: "second", channel: "lobby" }))
-      assert.strictEqual(denied._tag === "NotJoinable" ? denied.detail : "", "it has no permission to connect there")
+      assert.strictEqual(
+        denied._tag === "NotJoinable" ? denied.detail : "",
+        "the user has no permission to connect there"
+      )
       yield* discord.faults.deny("second", "lobby", {})
       yield* discord.join({ user: "second", channel: "lobby" })
       const nowhere = yield* reason(discord.join({ user: "second", channel: "nowhere" }))
@@ -213,13 +216,13 @@ describe("Emulator", () => {
       const text = yield* reason(discord.join({ user: "second", channel: "words" }))
       assert.include(text._tag === "NotJoinable" ? text.detail : "", "it is a text channel")
       const parked = yield* reason(discord.faults.parkChannel("words"))
-      assert.include(parked._tag === "NothingToDo" ? parked.detail : "", "there is no voice in it")
+      assert.include(parked._tag === "NothingToDo" ? parked.detail : "", "is not a voice channel")
       const nobody = yield* reason(discord.join({ user: "", channel: "lobby" }))
       assert.deepInclude(nobody, { _tag: "InvalidOption", option: "name" })
       const { id } = yield* discord.user("bot")
       for (const user of ["bot", id]) {
         const bot = yield* reason(discord.join({ user, channel: "lobby" }))
-        assert.include(bot._tag === "NotJoinable" ? bot.detail : "", "it is the bot")
+        assert.include(bot._tag === "NotJoinable" ? bot.detail : "", "this user is the bot")
       }
       yield* discord.createUser({ name: "other", bot: true })
       yield* discord.join({ user: "other", channel: "lobby" })
@@ -227,7 +230,7 @@ describe("Emulator", () => {
       yield* discord.settle
       yield* TestClock.adjust("1 second")
       const client = yield* reason(discord.join({ user: "third", channel: "lobby" }))
-      assert.include(client._tag === "NotJoinable" ? client.detail : "", "a client has logged in as it")
+      assert.include(client._tag === "NotJoinable" ? client.detail : "", "a client has logged in as this user")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
   it.effect("makes a participant leave when its scope closes, once", () =>
@@ -399,9 +402,9 @@ describe("Emulator", () => {
       const after = yield* Effect.forEach(waits, Effect.exit)
       for (const exits of [before, after]) {
         assert.deepStrictEqual(exits.map((exit) => Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : exit), [
-          "Error: \"guest\" has left, and hears nothing any more.",
-          "Error: The fault has ended. It has acted 0 times, and not 1.",
-          "Error: The fault has ended. It has acted 0 times, and not 2."
+          "Error: \"guest\" has left, and no longer hears anything.",
+          "Error: The fault has ended after acting 0 times, not 1.",
+          "Error: The fault has ended after acting 0 times, not 2."
         ])
       }
       assert.deepStrictEqual(yield* guest.awaitFrames(0), [])
@@ -433,7 +436,10 @@ describe("Emulator", () => {
         yield* faults.moveServer(channel)
         assert.isUndefined(waiting.pollUnsafe())
         yield* leave(guest)
-        const gone = { _tag: "NotInVoice" as const, detail: "it left or was removed, and hears nothing any more" }
+        const gone = {
+          _tag: "NotInVoice" as const,
+          detail: "the user left or was removed, and no longer hears anything"
+        }
         assert.deepInclude(yield* Fiber.join(waiting), gone)
         assert.deepInclude(yield* reason(guest.awaitFrames(1)), gone)
         assert.deepStrictEqual(yield* guest.awaitFrames(0), [])

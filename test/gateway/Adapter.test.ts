@@ -297,7 +297,10 @@ describe("Gateway.layerAdapter", () => {
         methods.onVoiceStateUpdate(state(channelId))
         assert.strictEqual(yield* tagOf(Fiber.join(fiber)), "NotConnected")
         assert.strictEqual(yield* tagOf(gateway.userId), "NotConnected")
-        assert.match((yield* Effect.flip(gateway.userId)).message, /Provide the layer to all that uses a session/)
+        assert.match(
+          (yield* Effect.flip(gateway.userId)).message,
+          /Provide the layer to everything that uses a session/
+        )
         assert.strictEqual(yield* tagOf(gateway.updateVoiceState(request(channelId))), "NotConnected")
         const late = yield* collect(gateway)
         assert.strictEqual(yield* tagOf(Fiber.join(late.fiber)), "NotConnected")
@@ -330,7 +333,7 @@ describe("Gateway.layerAdapter", () => {
         yield* TestClock.adjust("12 seconds")
         const error = yield* Fiber.join(asking)
         assert.strictEqual(error.reason._tag, "GatewayFailed")
-        assert.include(error.message, "did not take our voice state of guild 10")
+        assert.include(error.message, "did not accept the bot's voice state for guild 10")
         assert.strictEqual(host.adapters.size, 0)
       }))
 
@@ -542,9 +545,9 @@ describe("Gateway.layerAdapter", () => {
       Effect.tap(() =>
         Effect.sync(() =>
           assert.deepStrictEqual(lines, [
-            "The option availability of a gateway has given undefined for a guild",
-            "The option availability of a gateway has given [object Object] for a guild",
-            "What the option availability of a gateway gave has thrown: destroyed"
+            "The gateway's option `availability` reported undefined, which is not a guild id",
+            "The gateway's option `availability` reported [object Object], which is not a guild id",
+            "The function returned by the gateway's option `availability` threw: destroyed"
           ])
         )
       ),
@@ -640,10 +643,10 @@ describe("Gateway.layerAdapter", () => {
         yield* failing(failure("client.on is not a function"))
         yield* failing(() => failure("destroyed"))
         assert.deepStrictEqual(lines, [
-          "The option lifecycle of a gateway has thrown: client.on is not a function",
+          "The gateway's option `lifecycle` threw: client.on is not a function",
           "None",
           "Some",
-          "What the option lifecycle of a gateway gave has thrown: destroyed"
+          "The function returned by the gateway's option `lifecycle` threw: destroyed"
         ])
       }).pipe(
         Effect.provideService(References.MinimumLogLevel, "Warn"),

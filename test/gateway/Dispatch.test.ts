@@ -215,7 +215,7 @@ const suite = (name: string, setup: Setup) =>
         yield* Time.advance("1 second")
         assert.strictEqual(connection.sent.length, 50 + SendLimit.shared + 10)
         assert.lengthOf(lines, 1)
-        assert.include(lines[0], "limit of messages")
+        assert.include(lines[0], "message limit")
         connection.answer = Effect.succeed(false)
         yield* ask(1)
         yield* Time.advance("2 minutes")
@@ -454,7 +454,7 @@ describe("Gateway.layerDispatch", () => {
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(log, ["subscribed", "built", "released"])
       assert.strictEqual((yield* reasonOf(gateway.userId))._tag, "NotConnected")
-      assert.match((yield* reasonOf(gateway.userId)).message, /Provide the layer to all that uses a session/)
+      assert.match((yield* reasonOf(gateway.userId)).message, /Provide the layer to everything that uses a session/)
     }))
 
   it.effect("ends if it cannot subscribe, or if the stream dies", () =>

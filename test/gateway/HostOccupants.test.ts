@@ -256,15 +256,15 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       host.there = [...odd, at(bob, { name: 5 as never, bot: "yes" as never, mute: 1 as never })]
       assert.deepStrictEqual(list(), [bob])
       assert.deepStrictEqual(host.lines.splice(0), [
-        "The option occupants of a gateway has given 6 in guild 10 whose userId or channelId is malformed"
+        "The gateway's option `occupants` reported 6 occupants of guild 10 with a malformed userId or channelId"
       ])
       for (const one of odd) host.tell(guildId, one)
       assert.lengthOf(host.lines.splice(0), 6)
       host.tell("lobby", at(ann))
       host.tell(5 as never)
       assert.deepStrictEqual(host.lines.splice(0), [
-        "The option occupants of a gateway has given lobby for a guild",
-        "The option occupants of a gateway has given 5 for a guild"
+        "The gateway's option `occupants` reported lobby, which is not a guild id",
+        "The gateway's option `occupants` reported 5, which is not a guild id"
       ])
       host.tell(
         guildId,
@@ -288,7 +288,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
         throw new Error("not ready")
       }
       assert.deepStrictEqual([list(), list()], [[], []])
-      assert.deepStrictEqual(host.lines.splice(0), ["The option occupants of a gateway has thrown in of: not ready"])
+      assert.deepStrictEqual(host.lines.splice(0), ["The gateway's option `occupants` threw in of: not ready"])
       host.tell(guildId, at(ann))
       assert.deepStrictEqual(list(), [ann])
       host.of = of
@@ -298,7 +298,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       })()
       host.tell(guildId)
       assert.deepStrictEqual(list(), [])
-      assert.deepStrictEqual(host.lines, ["The option occupants of a gateway has thrown in of: gone"])
+      assert.deepStrictEqual(host.lines, ["The gateway's option `occupants` threw in of: gone"])
     }))
 
   it.effect("is ignored if the library cannot report changes", () =>
@@ -310,7 +310,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       const gateway = yield* build(host)
       assert.isUndefined(gateway.occupants)
       host.lifecycle?.("NewSession")
-      assert.deepStrictEqual(host.lines, ["The option occupants of a gateway has thrown in watch: no events"])
+      assert.deepStrictEqual(host.lines, ["The gateway's option `occupants` threw in watch: no events"])
     }))
 
   it.effect("ends with the layer's scope, even if the library throws then", () =>
@@ -327,7 +327,7 @@ describe("the option occupants of Gateway.layerAdapter", () => {
       yield* Scope.close(scope, Exit.void)
       assert.isUndefined(host.listener)
       assert.deepStrictEqual(host.lines, [
-        "The option occupants of a gateway has thrown in what ends watch: too late"
+        "The gateway's option `occupants` threw in the function returned by watch: too late"
       ])
       listener(guildId, at(ann))
       assert.lengthOf(host.lines, 1)

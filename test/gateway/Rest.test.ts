@@ -72,9 +72,9 @@ describe("Rest", () => {
       for (
         const [thrown, told] of [
           [new TypeError("secret-token", { cause }), "the request failed with ECONNREFUSED"],
-          [new TypeError("secret-token", { cause: new Error("secret-token") }), "the request failed with a TypeError"],
-          [new TypeError("secret-token", { cause: { code: "secret-token" } }), "the request failed with a TypeError"],
-          [new TypeError("secret-token"), "the request failed with a TypeError"],
+          [new TypeError("secret-token", { cause: new Error("secret-token") }), "the request failed with TypeError"],
+          [new TypeError("secret-token", { cause: { code: "secret-token" } }), "the request failed with TypeError"],
+          [new TypeError("secret-token"), "the request failed with TypeError"],
           [
             Object.assign(new TypeError("secret-token"), { code: "ECONNREFUSED" }),
             "the request failed with ECONNREFUSED"

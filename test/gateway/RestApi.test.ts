@@ -88,7 +88,7 @@ describe("Rest", () => {
       const expired = yield* failure(rest.post("/interactions/7/aGVsbG8/callback", { type: 5 }))
       assert.strictEqual(
         expired.message,
-        "POST /interactions/7/<token>/callback has failed (404, code 10062): Unknown interaction."
+        "POST /interactions/7/<token>/callback failed (404, code 10062): Unknown interaction."
       )
       const invalid = yield* failure(rest.patch("/webhooks/7/aGVsbG8/messages/@original", {}))
       assert.deepStrictEqual([invalid.path, invalid.status, invalid.errorCode], [
@@ -98,7 +98,7 @@ describe("Rest", () => {
       ])
       assert.include(invalid.message, "too long")
       const broken = yield* failure(rest.get("/users/@me"))
-      assert.strictEqual(broken.message, "GET /users/@me has failed (502): Discord has refused it.")
+      assert.strictEqual(broken.message, "GET /users/@me failed (502): Discord refused the request.")
     }))
 
   it.effect("tries again when Discord says, and holds nobody else up meanwhile", () =>
@@ -210,7 +210,7 @@ describe("Rest", () => {
     Effect.gen(function*() {
       const { asked, rest } = yield* api(limited({ retry_after: 61 }))
       const long = yield* failure(rest.get("/users/@me"))
-      assert.strictEqual(long.message, "GET /users/@me has failed (429): Discord wants to be asked again in 61 s.")
+      assert.strictEqual(long.message, "GET /users/@me failed (429): Discord asks to try again in 61 s.")
       const again = yield* api(limited({ retry_after: 0 }))
       const asking = yield* Effect.forkChild(failure(again.rest.get("/users/@me")), { startImmediately: true })
       for (let i = 0; i < 10; i++) {
@@ -235,11 +235,11 @@ describe("Rest", () => {
           "@evil.example/"
         ]
       ) {
-        assert.include((yield* failure(rest.get(path))).message, "the path leads out of the API")
+        assert.include((yield* failure(rest.get(path))).message, "the path is outside the API")
       }
       for (const path of ["users", "", "https://discord.com/api/v10/users/@me"]) {
         const { message } = yield* failure(rest.get(path))
-        assert.include(message, "it has to begin with /, behind the version, as in /users/@me")
+        assert.include(message, "it must begin with / and omit the API version, as in /users/@me")
       }
       assert.isEmpty(asked)
       const bare = RestApi.make(
@@ -247,17 +247,17 @@ describe("Rest", () => {
         yield* Clock.Clock
       )
       for (const path of ["users", "", "@evil.example/", ".evil.example/", ":444/x"]) {
-        assert.include((yield* failure(bare.get(path))).message, "the path leads out of the API")
+        assert.include((yield* failure(bare.get(path))).message, "the path is outside the API")
       }
       const down = yield* api(() => Promise.reject(new TypeError("secret-token is no header")))
       assert.strictEqual(
         (yield* failure(down.rest.get("/users/@me"))).message,
-        "GET /users/@me has failed: the request failed with a TypeError."
+        "GET /users/@me failed: the request failed with TypeError."
       )
       const silent = yield* api(() => new Promise(() => {}))
       const waiting = yield* Effect.forkChild(failure(silent.rest.get("/users/@me")), { startImmediately: true })
       yield* Time.advance("10 seconds")
-      assert.include((yield* Fiber.join(waiting)).message, "no answer came within 10 seconds")
+      assert.include((yield* Fiber.join(waiting)).message, "no answer arrived within 10 seconds")
       const unknown = yield* Effect.flip(RestApi.make(undefined, yield* Clock.Clock).get("/users/@me"))
       assert.strictEqual(unknown.reason._tag, "GatewayFailed")
     }))

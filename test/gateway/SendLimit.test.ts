@@ -65,7 +65,7 @@ describe("SendLimit", () => {
       assert.isTrue(hold.isOn(11_999))
       yield* SendLimit.holdBack(hold, () => 12_000, 1_000)
       const said = (requests: string, seconds: number) =>
-        `Discord's limit of messages is near: ${requests} for voice channels wait, the first one for ${seconds} s`
+        `Close to Discord's message limit: ${requests} for voice channels are waiting, the first one for ${seconds} s`
       assert.deepStrictEqual(lines, [said("3 requests", 2), said("requests", 1)])
     }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])))
   })

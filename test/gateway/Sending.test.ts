@@ -76,6 +76,6 @@ describe("Sending", () => {
     assert.strictEqual(Sending.describe(new Error("boom")), "boom")
     assert.strictEqual(Sending.describe(new TypeError()), "TypeError")
     assert.strictEqual(Sending.describe(new Error("\u001b[2J")), "\\u{1b}[2J")
-    assert.strictEqual(Sending.describe({ message: "secret", name: "secret" }), "something that is no Error")
+    assert.strictEqual(Sending.describe({ message: "secret", name: "secret" }), "something other than an Error")
   })
 })

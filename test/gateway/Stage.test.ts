@@ -51,7 +51,7 @@ describe("Stage", () => {
       ) {
         const { reason } = yield* Effect.flip(set("speaker", status, body))
         assert(reason._tag === "GatewayFailed")
-        assert.strictEqual(reason.detail, `Discord does not change our part in the stage ${told}`)
+        assert.strictEqual(reason.detail, `Discord refused to change the bot's part in the stage ${told}`)
       }
     }))
 })

@@ -151,7 +151,7 @@ describe("a driver in its own thread", () => {
       yield* Effect.forkChild(Effect.promise(async () => threads[0]?.terminate()))
       const reason = yield* Rig.reasonOf(session.awaitClosed)
       assert(reason._tag === "ConnectionLost")
-      assert.include(reason.message, "the driver's thread has ended: it has exited with code 1")
+      assert.include(reason.message, "the driver's thread has ended: it exited with code 1")
       assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
     }).pipe(Effect.scoped, Effect.provide(live)))
 })

@@ -263,7 +263,7 @@ describe("a source slower than real time", () => {
       for (const refill of [NaN, -1, Infinity, "11 minutes"] as const) {
         const { reason } = yield* Effect.flip(session.play(slow("opus", 1), { refill }))
         assert.strictEqual(reason._tag, "Unsupported")
-        assert.include(reason.message, "a refill of")
+        assert.include(reason.message, "A `refill` of")
       }
     })).pipe(Effect.provide(Rig.memory())))
 })

@@ -47,7 +47,7 @@ describe("the bot's role in a stage", () => {
       assert.isTrue((yield* session.restrictions).suppress)
       yield* discord.faults.when({ point: "rest", nth: 1 }, "drop")
       const cut = yield* Effect.flip(session.setStage("request"))
-      assert.match(cut.message, /not asked .* TypeError/)
+      assert.match(cut.message, /could not be sent: .* TypeError/)
       yield* session.move(yield* discord.channel("lobby"))
       assert.include((yield* Effect.flip(session.setStage("request"))).message, "(400): Invalid Form Body")
       yield* Rig.blameless

@@ -185,7 +185,10 @@ describe("a bot on discord.js in text channels", () => {
       yield* direct.press("stop")
       yield* direct.until((messages) => messages.find(({ content }) => content === "Stopped by somebody"))
       assert.deepStrictEqual((yield* direct.messages).map(({ user }) => user), ["bot", "somebody", "bot"])
-      assert.include((yield* Effect.flip(discord.direct({ user: "bot" }))).message, "nobody writes to itself")
+      assert.include(
+        (yield* Effect.flip(discord.direct({ user: "bot" }))).message,
+        "a user cannot write direct messages to itself"
+      )
       assert.strictEqual((yield* Effect.flip(discord.direct({ bot: "nobody" }))).reason._tag, "UnknownName")
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(withText())))

@@ -8,7 +8,7 @@ describe("Identifier", () => {
       const decode = Schema.decodeUnknownEffect(ChannelId)
       assert.strictEqual(yield* decode("18446744073709551615"), "18446744073709551615")
       for (const wrong of ["lobby", "", "-1", "1".repeat(21)]) {
-        assert.include((yield* Effect.flip(decode(wrong))).message, "an id of Discord, 1 to 20 digits")
+        assert.include((yield* Effect.flip(decode(wrong))).message, "a Discord id of 1 to 20 digits")
       }
     }))
 })

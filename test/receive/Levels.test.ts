@@ -27,7 +27,7 @@ describe("Levels", () => {
       for (const gain of [-0.1, 10.1, Infinity, NaN]) {
         const error = yield* Effect.flip(levels.set(ada, { gain, muted: true }))
         assert.strictEqual(error.reason._tag, "Unsupported")
-        assert.include(error.message, `a gain of ${gain}`)
+        assert.include(error.message, `A gain of ${gain}`)
       }
       assert.strictEqual(levels.gainOf(ada), 10)
       yield* levels.set(ada, { gain: 0 })

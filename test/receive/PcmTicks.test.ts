@@ -54,7 +54,7 @@ describe("PcmTicks", () => {
       for (const options of [{ rate: 44_100 as 48_000 }, { channels: 3 as 2 }]) {
         const { message, reason } = yield* Effect.flip(PcmTicks.make(options))
         assert.strictEqual(reason._tag, "Unsupported")
-        assert.match(message, /the rate is 44100, not 8000|there are 3 channels, not 1 or 2/)
+        assert.match(message, /the rate is 44100, not one of 8000|there are 3 channels, not 1 or 2/)
       }
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 

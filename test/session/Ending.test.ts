@@ -52,7 +52,7 @@ describe("Ending", () => {
       const exit = yield* Fiber.join(waiting)
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
       assert.strictEqual((yield* session.state)._tag, "Closed")
-      assert.include(said.flat().join(), `The voice session in guild ${Rig.guildId} has died`)
+      assert.include(said.flat().join(), `The voice session in guild ${Rig.guildId} died`)
       assert.strictEqual((yield* (yield* it.join).state)._tag, "Ready")
     }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))])))
   })

@@ -59,13 +59,13 @@ describe("Restrictions", () => {
         none
       ])
       assert.deepStrictEqual(yield* session.restrictions, none)
-      const muted = "nobody hears us: a moderator has muted us"
-      const deafened = "we hear nobody: a moderator has deafened us"
-      const audience = "nobody hears us: we are in the audience of a stage, or may not speak in the channel"
+      const muted = "nobody hears the bot: a moderator has muted it"
+      const deafened = "the bot hears nobody: a moderator has deafened it"
+      const audience = "nobody hears the bot: it is in the audience of a stage, or may not speak in the channel"
       assert.deepStrictEqual(
         said.map(String),
         [muted, `${muted}; ${deafened}`, `${audience}; ${deafened}`].map((what) =>
-          `In the voice channel of guild 10 ${what}.`
+          `In the voice channel of guild 10, ${what}.`
         )
       )
     }).pipe(Effect.provide(layer))

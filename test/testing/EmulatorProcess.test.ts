@@ -111,7 +111,7 @@ describe("EmulatorProcess", () => {
     assert.instanceOf(await rejection(ended.tell({ do: "kick", user: "guest" })), EmulatorEnded)
     const waited = await rejection(ended.until(({ event }) => event === "login"))
     assert.instanceOf(waited, EmulatorEnded)
-    assert.include(waited.message, "has ended with 0: {\"event\":\"end\"")
+    assert.include(waited.message, "exited with code 0: {\"event\":\"end\"")
   })
 
   it("rejects pending waits when it is stopped", async () => {

@@ -98,7 +98,7 @@ describe("HelperThread", () => {
       const { log, thread, until } = yield* start(script("setInterval(() => {}, 1000)"), { deadlineMs: 300 })
       thread.post("a")
       yield* until(2)
-      assert.deepStrictEqual(log, ["unavailable: it has not started within 300 ms", "a"])
+      assert.deepStrictEqual(log, ["unavailable: it did not start within 300 ms", "a"])
     }).pipe(Effect.scoped))
 
   it.live("gives the thread half a minute to start by default", () =>
@@ -112,7 +112,7 @@ describe("HelperThread", () => {
       assert.deepStrictEqual(log, [])
       vi.advanceTimersByTime(1)
       yield* looked
-      assert.deepStrictEqual(log, ["unavailable: it has not started within 30000 ms"])
+      assert.deepStrictEqual(log, ["unavailable: it did not start within 30000 ms"])
     }).pipe(Effect.scoped))
 
   for (
@@ -186,7 +186,7 @@ describe("HelperThread", () => {
       const { log, thread, until } = yield* start(helper)
       thread.post("exit")
       yield* until(1)
-      assert.deepStrictEqual(log, ["ended: it has exited with code 3"])
+      assert.deepStrictEqual(log, ["ended: it exited with code 3"])
     }).pipe(Effect.scoped))
 
   it.live("reports nothing once it is closed", () =>

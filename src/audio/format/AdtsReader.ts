@@ -156,8 +156,8 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     onLast: around.onLast,
     end: () => {
       if (header === undefined) {
-        if (around.isTagRead()) fail("UnknownFormat", "there is no AAC in it")
-        else fail("Truncated", "it ends in the headers")
+        if (around.isTagRead()) fail("UnknownFormat", "it contains no AAC")
+        else fail("Truncated", "it ends inside its headers")
       } else if (!around.isEnded() && around.isLost()) {
         around.failLost()
       } else if (!around.isEnded() && available() > 0 && !around.isTrailer()) {

@@ -91,7 +91,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     }
     const length = byte(4) | (byte(5) << 8) | (byte(6) << 16) | (byte(7) << 24)
     if (length < 0) {
-      fail("Corrupt", `its description has ${length} bytes`)
+      fail("Corrupt", `its metadata has an invalid length of ${length} bytes`)
       return false
     }
     if (length > maxDescriptionBytes) {
@@ -110,14 +110,14 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     if (available() < 2) return false
     const length = ((byte(0) | (byte(1) << 8)) << 16) >> 16
     if (length <= 0) {
-      fail("Corrupt", `a packet has ${length} bytes`)
+      fail("Corrupt", `a packet has an invalid length of ${length} bytes`)
       return false
     }
     if (available() < 2 + length) return false
     const data = input.bytes.slice(input.start + 2, input.start + 2 + length)
     const samples = OpusPacket.samples(data)
     if (samples < 0) {
-      fail("Corrupt", `${length} bytes are not a valid Opus packet`)
+      fail("Corrupt", `a packet of ${length} bytes is not valid Opus`)
       return false
     }
     give({ data, samples, start, offset: position() })
@@ -129,7 +129,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   return {
     step: () => header === undefined ? onHead() : onPacket(),
     end: () => {
-      if (header === undefined) fail("Truncated", "it ends in the headers")
+      if (header === undefined) fail("Truncated", "it ends inside its headers")
       else if (cutter.available() > 0) fail("Truncated", "it ends inside a packet")
     },
     header: () => header,

@@ -128,7 +128,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   const onFrames = (): void => {
     if (info === undefined) return fail("Corrupt", "the FLAC stream information is missing")
     if (info.channels > Samples.maxChannels || info.bits > 24) {
-      return fail("Unsupported", `FLAC of ${info.bits} bits a sample; 24 at most can be played`)
+      return fail("Unsupported", `it is FLAC with ${info.bits} bits per sample; at most 24 are supported`)
     }
     state = "frames"
     framesAt = position()
@@ -212,7 +212,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   const onForeign = (): void => {
     // anything may come after the last sample
     if (complete() || isTag(input.start)) state = "ended"
-    else fail("Corrupt", "something that is no frame stands between the FLAC frames")
+    else fail("Corrupt", "there is foreign data between the FLAC frames")
   }
 
   const onFrame = (stream: FlacFrame.StreamInfo): boolean => {
@@ -283,7 +283,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     const current = frame
     if (current === undefined) {
       if (!complete() && (held > 0 || info?.total !== undefined)) {
-        fail("Truncated", held > 0 ? "it ends inside a FLAC frame" : "it is shorter than it says")
+        fail("Truncated", held > 0 ? "it ends inside a FLAC frame" : "it is shorter than its header says")
       }
       return
     }
@@ -291,15 +291,15 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     const isWhole = FlacFrame.crc16(input.bytes, input.start, input.start + length) === 0
     if (!isWhole && whole === 0) return fail("Truncated", "it ends inside a FLAC frame")
     giveFrame(current, isWhole ? length : whole)
-    if (info?.total !== undefined && expected < info.total) fail("Truncated", "it is shorter than it says")
+    if (info?.total !== undefined && expected < info.total) fail("Truncated", "it is shorter than its header says")
   }
 
   return {
     step,
     end: () => {
       if (state === "ended") {
-        if (info?.total !== undefined && !complete()) fail("Truncated", "it is shorter than it says")
-      } else if (state !== "frames") fail("Truncated", "it ends in the headers")
+        if (info?.total !== undefined && !complete()) fail("Truncated", "it is shorter than its header says")
+      } else if (state !== "frames") fail("Truncated", "it ends inside its headers")
       else endFrame()
     },
     header: () => header,

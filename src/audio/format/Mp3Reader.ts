@@ -210,7 +210,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
 
   const refuseFree = (): boolean => {
     if (!areFreeAt(input.bytes.subarray(0, input.end), input.start)) return false
-    fail("Unsupported", "it is MP3 of a free bitrate")
+    fail("Unsupported", "it is MP3 with a free bitrate")
     return true
   }
 
@@ -272,8 +272,8 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       }
       if (header === undefined) {
         if (isFree() && refuseFree()) return
-        if (around.isTagRead()) fail("UnknownFormat", "there is no MP3 in it")
-        else fail("Truncated", "it ends in the headers")
+        if (around.isTagRead()) fail("UnknownFormat", "it contains no MP3")
+        else fail("Truncated", "it ends inside its headers")
         return
       }
       const whole = info?.frames === undefined || model === undefined ? undefined : info.frames * model.samples
@@ -288,7 +288,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       }
       // it is not known how many frames a damaged part contained
       if (missing !== undefined && !around.isDamaged() && missing > (model?.samples ?? 0)) {
-        fail("Truncated", "it is shorter than it says")
+        fail("Truncated", "it is shorter than its header says")
       }
     },
     header: () => header,

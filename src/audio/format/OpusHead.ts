@@ -96,7 +96,7 @@ const silent = 255
 const mappingOf = (view: DataView, channels: number): Omit<Decoding, "gain"> | HeadProblem => {
   const malformed = (detail: string): HeadProblem => ({ kind: "Corrupt", detail: `the Opus header ${detail}` })
   if (channels < 1 || channels > maxChannels) return malformed(`has ${channels} channels in mapping family 1`)
-  if (view.byteLength < headBytes + 2 + channels) return malformed("ends in its channel mapping")
+  if (view.byteLength < headBytes + 2 + channels) return malformed("ends inside its channel mapping")
   const streams = view.getUint8(headBytes)
   const coupled = view.getUint8(headBytes + 1)
   const mapping = Array.from({ length: channels }, (_, i) => view.getUint8(headBytes + 2 + i))
@@ -105,7 +105,7 @@ const mappingOf = (view: DataView, channels: number): Omit<Decoding, "gain"> | H
     return malformed(`has ${streams} streams, of which ${coupled} are coupled`)
   }
   if (mapping.some((index) => index !== silent && index >= decoded)) {
-    return malformed("maps a channel to one that there is not")
+    return malformed("maps a channel to a stream that does not exist")
   }
   return { streams, coupled, mapping }
 }
@@ -140,7 +140,8 @@ export const decode = (packet: Uint8Array): OpusHead | HeadProblem => {
   if (family > 1) {
     return {
       kind: "Unsupported",
-      detail: `Opus of channel mapping family ${family} with ${channels} channels; families 0 and 1 can be played`
+      detail:
+        `it is Opus with channel mapping family ${family} and ${channels} channels; families 0 and 1 are supported`
     }
   }
   if (family === 0 && channels !== 1 && channels !== 2) {

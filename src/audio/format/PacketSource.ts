@@ -72,7 +72,7 @@ export const open = (
     while (reader.header() === undefined && goesOn()) yield* advance
     const header = reader.header()
     if (header === undefined) {
-      return yield* failure(reader.problem() ?? { kind: "Unsupported", detail: "there is no sound in it" })
+      return yield* failure(reader.problem() ?? { kind: "Unsupported", detail: "it contains no sound" })
     }
     const { rate } = header
     // packets of Opus are sent as they are, and a decoder's samples begin with them

@@ -57,8 +57,8 @@ const others: ReadonlyArray<readonly [offset: number, magic: string, name: strin
 ]
 
 const notSound: typeof others = [
-  [0, "<", "a page or a document, not sound"],
-  [0, "{", "JSON, not sound"],
+  [0, "<", "a web page or a document, not audio"],
+  [0, "{", "JSON, not audio"],
   [0, "%PDF", "PDF"],
   [0, "PK\x03\x04", "a ZIP archive"],
   [0, "\x1f\x8b", "compressed with gzip"],

@@ -132,7 +132,7 @@ export const make = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surr
     return (at > input.start && at === input.end) || trailers.has(ascii(at, 3))
   }
 
-  const foreign = () => fail("Corrupt", `something that is no frame stands between the ${name} frames`)
+  const foreign = () => fail("Corrupt", `there is foreign data between the ${name} frames`)
 
   /** Skips zeros, up to a tag or something else, after which the sound may continue. */
   const passZeros = (): void => {
@@ -145,7 +145,7 @@ export const make = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surr
       ended = isPadding = false
       passed = 0
     } else if (passed > maxJoinBytes && magic.startsWith("\xff")) {
-      fail("Corrupt", `a part of the ${name} frames was overwritten with zeros`)
+      fail("Corrupt", `some of the ${name} frames were overwritten with zeros`)
     } else if (![...trailers].some((trailer) => trailer.startsWith(magic))) {
       ended = isPadding = false
     }
@@ -190,7 +190,7 @@ export const make = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surr
     pass: (isJoining) => {
       if (isJoining) {
         if (++passed > maxJoinBytes) {
-          fail("UnknownFormat", `there is no ${name} in it`)
+          fail("UnknownFormat", `it contains no ${name}`)
           return false
         }
         consume(1)

@@ -78,12 +78,20 @@ const decodeFormat = (chunk: Uint8Array): Format | Problem => {
   const bits = channels > 0 && block > 0 && block % channels === 0 ? 8 * block / channels : view.getUint16(14, true)
   const format = sampleFormatOf(code, bits)
   if (format === undefined) {
-    return { kind: "Unsupported", detail: `WAV of the encoding ${code} with ${bits} bits a sample` }
+    return {
+      kind: "Unsupported",
+      detail: `it is WAV with the unsupported encoding ${code} and ${bits} bits per sample`
+    }
   }
   if (channels < 1 || channels > Samples.maxChannels) {
-    return { kind: "Unsupported", detail: `WAV of ${channels} channels; 1 to ${Samples.maxChannels} can be played` }
+    return {
+      kind: "Unsupported",
+      detail: `it is WAV with ${channels} channels; 1 to ${Samples.maxChannels} are supported`
+    }
   }
-  if (rate < 1000 || rate > 768_000) return { kind: "Unsupported", detail: `WAV at ${rate} Hz` }
+  if (rate < 1000 || rate > 768_000) {
+    return { kind: "Unsupported", detail: `it is WAV at ${rate} Hz; 1000 to 768000 Hz are supported` }
+  }
   return { format, channels, rate }
 }
 
@@ -165,7 +173,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
 
   const onSound = (size: number): boolean => {
     if (format === undefined) {
-      fail("Corrupt", "the WAV sound comes before its format")
+      fail("Corrupt", "the WAV data comes before its format chunk")
       return false
     }
     consume(8)
@@ -222,9 +230,10 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   return {
     step,
     end: () => {
-      if (state === "riff" || state === "chunks") fail("Truncated", "it ends in the headers")
-      else if (state === "sound" && soundEnd !== Infinity && !doubtful) fail("Truncated", "it is shorter than it says")
-      else if (state === "sound" && available() > 0) fail("Truncated", "it ends inside a sample")
+      if (state === "riff" || state === "chunks") fail("Truncated", "it ends inside its headers")
+      else if (state === "sound" && soundEnd !== Infinity && !doubtful) {
+        fail("Truncated", "it is shorter than its header says")
+      } else if (state === "sound" && available() > 0) fail("Truncated", "it ends inside a sample")
     },
     header: () => header,
     durationByTail: (_tail, size) =>

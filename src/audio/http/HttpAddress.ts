@@ -89,7 +89,7 @@ export const isPublic = (address: string): boolean => {
  * @category errors
  * @since 0.1.0
  */
-export const refusal = "it leads to an address that may not be connected to"
+export const refusal = "it leads to an address that the option `addresses` does not allow"
 
 class AddressRefused extends Error {
   override readonly name = "AddressRefused"

@@ -165,7 +165,7 @@ export const open = (
         for (let piece: Uint8Array | undefined = first; piece !== undefined; piece = await read()) {
           const seen = Buffer.concat([last, piece])
           // ffmpeg also looks after an ID3 tag, where the content has not been rewritten
-          if (seen.includes(mark)) throw new Error("a playlist stands behind something else")
+          if (seen.includes(mark)) throw new Error("there is a playlist after other content")
           last = seen.subarray(-mark.length)
           if (piece.length > 0) yield piece
         }
@@ -187,7 +187,7 @@ export const open = (
       Effect.callback<void, VoiceError>((resume) => {
         // later errors, of connections that cannot be accepted, would end the process if nothing listened for them
         server.on("error", (cause) =>
-          resume(ByteSource.failure(name, "Failed", `HLS cannot be handed on: ${cause.message}`, { cause })))
+          resume(ByteSource.failure(name, "Failed", `HLS cannot be relayed: ${cause.message}`, { cause })))
         server.listen(0, "127.0.0.1", () =>
           resume(Effect.void))
       }),

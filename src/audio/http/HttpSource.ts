@@ -46,7 +46,8 @@ const hasFailed = "the connection failed"
 
 const wasCut = "the connection was cut"
 
-const noRule = "a fetch of your own cannot be held to `addresses`: let that refuse addresses, and leave the option out"
+const noRule =
+  "the option `addresses` does not apply to your own `fetch`: refuse addresses in that function, and leave the option out"
 
 /**
  * A part of fewer bytes than this is short, unless no more was requested; the second number is how many short parts in a row
@@ -54,9 +55,9 @@ const noRule = "a fetch of your own cannot be held to `addresses`: let that refu
  */
 const [shortBytes, mostShort] = [256, 100]
 
-const isCrumbled = "the server sends a few bytes at a time"
+const isCrumbled = "the server sends only a few bytes at a time"
 
-const isAnotherPart = "the server has sent another part than was asked for"
+const isAnotherPart = "the server sent a different part than the one requested"
 
 /**
  * The name of a source of this URL.
@@ -88,7 +89,7 @@ export const open = (
     const source = name(url, options)
     const parsed = HttpUrl.parse(url)
     if (parsed === undefined) {
-      return yield* ByteSource.failure(source, "Unsupported", "it is no URL of http or https")
+      return yield* ByteSource.failure(source, "Unsupported", "it is not an http or https URL")
     }
     const { addresses, fetch: own } = options
     if (own !== undefined && HttpAddress.isRule(addresses)) {
@@ -167,7 +168,7 @@ export const open = (
         // time
         const body = yield* Effect.try({
           try: (): FetchReader | undefined => response.body?.getReader(),
-          catch: (cause) => fatal(`its answer cannot be read: ${HttpTrouble.reasonOf(cause)}`)
+          catch: (cause) => fatal(`its response cannot be read: ${HttpTrouble.reasonOf(cause)}`)
         })
         const abort = () => {
           controller.abort()
@@ -182,7 +183,7 @@ export const open = (
         const answer = answerOf(response, { body, abort, onTags: changes.publish })
         if (answer !== undefined) return answer
         abort()
-        return yield* Effect.fail(fatal("the server answered 206 without saying which part it sends"))
+        return yield* Effect.fail(fatal("the server answered 206 without saying which part it sent"))
       })
 
     /** Says what makes an answer different from the one before. */
@@ -194,7 +195,7 @@ export const open = (
         known.validator !== undefined && answer.validator !== known.validator && !isVouched
       ) return "the content has changed on the server"
       if (known.size !== undefined && answer.size !== undefined && answer.size !== known.size) {
-        return `the content has changed on the server: it has ${answer.size} bytes, and had ${known.size}`
+        return `the content has changed on the server: it now has ${answer.size} bytes instead of ${known.size}`
       }
       return undefined
     }
@@ -231,7 +232,7 @@ export const open = (
       if (answer.status === 416) {
         // there is nothing after the last byte, and empty content has no first byte
         if (known?.size === undefined || position >= known.size) return answer
-        return yield* Effect.fail(fatal("the server no longer has the bytes that are missing"))
+        return yield* Effect.fail(fatal("the server no longer has the remaining bytes"))
       }
       const why = changed(answer)
       if (why !== undefined) return yield* Effect.fail(fatal(why))

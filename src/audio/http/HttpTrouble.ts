@@ -116,7 +116,7 @@ export const statusFailure = (
   const isRetried = retried.has(status)
   const pause = isRetried ? retryAfterMs(headers.get("retry-after")?.trim() ?? "", nowMs) : 0
   const isTooLong = pause > patienceMs
-  const until = isTooLong ? `, and is not to be asked again for ${Math.ceil(pause / 1_000)} s` : ""
+  const until = isTooLong ? `, and asked not to be contacted again for ${Math.ceil(pause / 1_000)} s` : ""
   const error = ByteSource.failure(name, kind, `${said}${until}`)
   if (pause > 0) setPause(error, pause)
   return { retry: isRetried && !isTooLong, isRefusal: true, error }
@@ -142,9 +142,9 @@ const isNoTls = (cause: Error): boolean => codeOf(cause) === "ERR_SSL_WRONG_VERS
  * code in Node.
  */
 const redirectReasons: Readonly<Record<string, string>> = {
-  "redirect count exceeded": "it redirects too often, or in a circle",
-  "URL scheme must be a HTTP(S) scheme": "it redirects to what is no address of http or https",
-  "Invalid URL": "it redirects to what is no address of http or https"
+  "redirect count exceeded": "it redirects too many times, or in a loop",
+  "URL scheme must be a HTTP(S) scheme": "it redirects to something other than an http or https URL",
+  "Invalid URL": "it redirects to something other than an http or https URL"
 }
 
 /** Deno adds the URL after a colon. */
@@ -160,8 +160,8 @@ const redirectReason = ({ message }: Error): string | undefined =>
 export const reasonOf = (cause: unknown): string => {
   if (cause instanceof Error && cause.cause instanceof Error) {
     const { cause: inner } = cause
-    if (isNoHttp(inner)) return "its answer is no HTTP; old SHOUTcast servers give such"
-    if (isNoTls(inner)) return "its answer is no TLS; where it is meant for http, the address begins with that"
+    if (isNoHttp(inner)) return "its response is not HTTP; old SHOUTcast servers answer like this"
+    if (isNoTls(inner)) return "its response is not TLS; if the server uses plain http, the URL must begin with http://"
     if (isOfCertificate(inner)) return `its certificate is not trusted (${codeOf(inner)}): ${inner.message}`
     return redirectReason(inner) ?? (inner.message === "" ? codeOf(inner) : inner.message)
   }

@@ -97,7 +97,7 @@ export const open = (
     const first = current.opened
     if (first.live !== true) return first
 
-    const cut = ByteSource.failure(name, "Failed", "the connection to the station has ended")
+    const cut = ByteSource.failure(name, "Failed", "the connection to the station ended")
     /** The delays of the attempts since sound last arrived. */
     let step: Effect.Success<ReturnType<typeof stepOf>> | undefined
 
@@ -120,7 +120,7 @@ export const open = (
         while (true) {
           const delay = yield* delayAfter(error)
           if (delay === undefined) return yield* error
-          yield* Effect.logDebug(`a station is connected again in ${Duration.format(delay)}: ${error.message}`)
+          yield* Effect.logDebug(`Reconnecting to a station in ${Duration.format(delay)}: ${error.message}`)
           yield* Effect.sleep(delay)
           const next = yield* Effect.catch(connect(openings.again), (failure) =>
             Effect.sync(() => {
@@ -146,7 +146,7 @@ export const open = (
       )
 
     const another = (format: OpenSource["format"]) =>
-      ByteSource.failure(name, "Unsupported", `it was ${first.format} before and is ${format} now`)
+      ByteSource.failure(name, "Unsupported", `it was ${first.format} before and is now ${format}`)
 
     const tagChanges = first.tagChanges === undefined ? undefined : changes.stream
     // its first connection may declare a length, as an announcement from a file does

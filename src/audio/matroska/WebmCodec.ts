@@ -111,7 +111,7 @@ const aac = (entry: Entry): Sound | Problem => {
   if (head === undefined || head.length < 2) return unsupported("the AAC track has no configuration")
   const rate = AdtsReader.rates[((u8(head, 0) & 7) << 1) | (u8(head, 1) >> 7)]
   if (u8(head, 0) >> 3 === 31 || rate === undefined) {
-    return unsupported("the AAC track has a configuration of a rare kind")
+    return unsupported("the AAC track has an unsupported configuration")
   }
   return {
     codec: "aac",
@@ -151,7 +151,11 @@ const streamInfoAt = 8
 const flac = ({ head = new Uint8Array(0) }: Entry): Sound | Problem => {
   const info = FlacFrame.decodeInfo(head.subarray(streamInfoAt))
   if (info === undefined) return corrupt("the stream information of the FLAC track is malformed")
-  if (info.channels > Samples.maxChannels || info.bits > 24) return unsupported(`FLAC of ${info.bits} bits a sample`)
+  if (info.channels > Samples.maxChannels || info.bits > 24) {
+    return unsupported(
+      `it is FLAC with ${info.channels} channels and ${info.bits} bits per sample; at most ${Samples.maxChannels} channels and 24 bits are supported`
+    )
+  }
   /** The number of the first sample, according to the first frame. */
   let origin: number | undefined
   const frameOf = (packet: Uint8Array): FlacFrame.Frame | undefined => {
@@ -182,7 +186,7 @@ const flac = ({ head = new Uint8Array(0) }: Entry): Sound | Problem => {
 
 const pcm = (formatOf: (bits: number) => string) => ({ bits, channels, rate }: Entry): Sound | Problem => {
   const format = formatOf(bits)
-  if (!Samples.isFormat(format)) return unsupported(`PCM of ${bits} bits a sample`)
+  if (!Samples.isFormat(format)) return unsupported(`it is PCM with ${bits} bits per sample, which is not supported`)
   const bytes = Samples.bytesOf(format) * channels
   return {
     codec: "pcm",
@@ -227,6 +231,6 @@ export const soundOf = (entry: Entry): Sound | Problem | undefined => {
   if (sound === undefined || "kind" in sound) return sound
   const { channels, rate } = sound
   return channels < 1 || channels > Samples.maxChannels || !(rate >= 1000 && rate <= 768_000)
-    ? unsupported(`the track holds ${channels} channels at ${rate} Hz`)
+    ? unsupported(`the track has ${channels} channels at ${rate} Hz, which is not supported`)
     : sound
 }

@@ -173,7 +173,7 @@ export const make = (): PacketReader => {
     for (const [i, packet] of packets.entries()) {
       const data = stripped === undefined ? packet.slice() : concat([stripped, packet])
       const samples = samplesOf(data)
-      if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid ${header.codec} packet`)
+      if (samples < 0) return fail("Corrupt", `a packet of ${data.length} bytes is not valid ${header.codec}`)
       if (i === 0) line.onBlock(timeMs, header.rate, placeOf === undefined ? undefined : (at) => placeOf(data, at))
       group.push({ data, samples, start: line.next(), offset: clusterAt })
       clusterAt = -1
@@ -226,7 +226,7 @@ export const make = (): PacketReader => {
 
   /** Anything may come after the end of a segment, but nothing before the first one. */
   const onForeign = (): void => {
-    if (ends.length > 0) fail("Corrupt", "something that is no element stands between the elements")
+    if (ends.length > 0) fail("Corrupt", "there is foreign data between the elements")
     else if (position === 0) fail("UnknownFormat", "it is not an EBML document")
     else if (header === undefined) fail("Corrupt", "the segment is missing")
     else ended = true
@@ -266,7 +266,7 @@ export const make = (): PacketReader => {
       size < 0 || (size === unknownSize && !mayBeUnknown) || (master && !fits(id)) ||
       (size !== unknownSize && position + headerBytes + size > limit)
     ) {
-      fail("Corrupt", "an element does not fit into the one it stands in")
+      fail("Corrupt", "an element is larger than the one that contains it")
       return true
     }
     if (master) {
@@ -362,9 +362,9 @@ export const make = (): PacketReader => {
       if (problem !== undefined || ended) return
       leave()
       endGroup()
-      if (header === undefined) fail("Truncated", "it ends in the headers")
+      if (header === undefined) fail("Truncated", "it ends inside its headers")
       else if (skipping > 0 || input.start < input.end || ends.some((end) => end !== unknownSize)) {
-        fail("Truncated", "it is shorter than it says")
+        fail("Truncated", "it is shorter than its header says")
       }
     },
     take: () => {

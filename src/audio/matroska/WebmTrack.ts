@@ -101,13 +101,13 @@ export const choose = (tracks: Uint8Array): Track | Problem => {
   return found.find((track) => "codec" in track && (track.codec === "opus" || track.codec === "vorbis")) ??
     // a track that nothing here decodes is still the one to be played, by ffmpeg
     found.find((track) => !("kind" in track) || track.kind !== "Corrupt") ??
-    found[0] ?? { kind: "Unsupported", detail: "it holds no audio track" }
+    found[0] ?? { kind: "Unsupported", detail: "it has no audio track" }
 }
 
 const soundOf = (entry: WebmCodec.Entry): WebmCodec.Sound | Problem =>
   WebmCodec.soundOf(entry) ?? {
     kind: "Unsupported",
-    detail: `its audio is ${entry.codec.replace(/^A_/, "")}, which nothing here decodes`
+    detail: `its audio is ${entry.codec.replace(/^A_/, "")}, which this library cannot decode`
   }
 
 /**
@@ -117,13 +117,19 @@ const soundOf = (entry: WebmCodec.Entry): WebmCodec.Sound | Problem =>
  * @since 0.1.0
  */
 export const refusal = (first: Header, track: Track): string | undefined => {
-  if (first.codec !== track.codec || first.rate !== track.rate) return "another codec or rate follows in the same file"
+  if (first.codec !== track.codec || first.rate !== track.rate) {
+    return "a different codec or sample rate follows in the same file"
+  }
   if (!isDeepStrictEqual(first.opus, track.opus)) {
-    return "Opus of another output gain or channel mapping follows in the same file"
+    return "Opus with a different output gain or channel mapping follows in the same file"
   }
   const isLike = first.sampleFormat === track.sampleFormat && first.channels === track.channels
-  if (first.codec === "pcm" && !isLike) return "PCM of another format or of other channels follows in the same file"
-  return isDeepStrictEqual(first.setup, track.setup) ? undefined : "a track of other headers follows in the same file"
+  if (first.codec === "pcm" && !isLike) {
+    return "PCM with a different format or number of channels follows in the same file"
+  }
+  return isDeepStrictEqual(first.setup, track.setup)
+    ? undefined
+    : "a track with different headers follows in the same file"
 }
 
 /**

@@ -79,7 +79,7 @@ const makePatience = (): Patience => {
         const look = (): void => {
           const leftMs = patienceMs - (performance.now() - waitedMs() - startedMs)
           if (leftMs > 0) timer = setTimeout(look, leftMs)
-          else reject(new Error(`it cannot be read in ${patienceMs / 1000} seconds`))
+          else reject(new Error(`it takes longer than ${patienceMs / 1000} seconds to read`))
         }
         look()
         run().then(resolve, reject).finally(() => clearTimeout(timer))
@@ -168,7 +168,7 @@ const spool = (source: ByteSource.ByteSource): Effect.Effect<ByteSource.RandomAc
       }
     }
     const whole = ByteSource.memory(Buffer.concat(parts), source.name).random
-    return whole ?? (yield* Effect.die("bytes in memory can be read at any place"))
+    return whole ?? (yield* Effect.die("bytes in memory can be read at any position"))
   })
 
 /**
@@ -200,7 +200,10 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     const bunny = yield* Effect.tryPromise({
       try: () => import("mediabunny"),
       catch: (cause) =>
-        failure({ kind: "Unsupported", detail: `there is no reader for MP4: ${ByteSource.describe(cause)}` }, cause)
+        failure(
+          { kind: "Unsupported", detail: `the MP4 reader cannot be loaded: ${ByteSource.describe(cause)}` },
+          cause
+        )
     })
     const input = yield* Effect.acquireRelease(
       Effect.sync(() =>
@@ -225,8 +228,8 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       const tracks = yield* attempt(() => input.getTracks())
       return yield* failure(
         tracks.length === 0
-          ? { kind: "Truncated", detail: "the MP4 has no index: it is cut, or was never finished" }
-          : { kind: "Unsupported", detail: "there is no sound in the MP4" }
+          ? { kind: "Truncated", detail: "the MP4 has no index: it was cut off, or never finished" }
+          : { kind: "Unsupported", detail: "the MP4 contains no sound" }
       )
     }
     const codec = Mp4Codec.codecOf(track.codec)
@@ -234,7 +237,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       const held = Mp4Codec.nameOf(track.codec, track.internalCodecId)
       return yield* failure({
         kind: "Unsupported",
-        detail: `the MP4 holds ${held}, neither Opus, AAC, MP3, FLAC nor PCM`
+        detail: `the MP4 contains ${held}, not Opus, AAC, MP3, FLAC or PCM`
       })
     }
     const sampleFormat = Mp4Codec.sampleFormatOf(track.codec)
@@ -256,10 +259,18 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     const opus = head?.decoding
     const flac = codec === "flac" && first !== undefined ? FlacFrame.decodeInfo(first.subarray(flacInfoAt)) : undefined
     const bits = flac?.bits ?? 0
-    if (bits > 24) return yield* failure({ kind: "Unsupported", detail: `the MP4 holds FLAC of ${bits} bits a sample` })
+    if (bits > 24) {
+      return yield* failure({
+        kind: "Unsupported",
+        detail: `the MP4 contains FLAC with ${bits} bits per sample; at most 24 are supported`
+      })
+    }
     const maxChannels = codec === "opus" && opus === undefined ? 2 : Samples.maxChannels
     if (channels < 1 || channels > maxChannels || rate < 1000 || rate > 768_000) {
-      return yield* failure({ kind: "Unsupported", detail: `the MP4 holds ${channels} channels at ${rate} Hz` })
+      return yield* failure({
+        kind: "Unsupported",
+        detail: `the MP4 has ${channels} channels at ${rate} Hz, which is not supported`
+      })
     }
 
     const known = firstTime < 0 ? undefined : gaplessOf(found)
@@ -325,9 +336,9 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
 
     const packetOf = (packet: Mediabunny.EncodedPacket): Packet | Problem => {
       const data = packet.data
-      if (data.length === 0) return { kind: "Truncated", detail: "it is shorter than it says" }
+      if (data.length === 0) return { kind: "Truncated", detail: "it is shorter than its header says" }
       const samples = samplesOf(data, Math.round(packet.duration * rate))
-      if (samples < 0) return { kind: "Corrupt", detail: `${data.length} bytes are not a valid Opus packet` }
+      if (samples < 0) return { kind: "Corrupt", detail: `a packet of ${data.length} bytes is not valid Opus` }
       const told = Math.round((packet.timestamp - origin) * rate) + shift
       const start = following !== undefined && Math.abs(told - following) <= slack ? following : told
       following = start + samples
@@ -341,7 +352,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
         if (next === undefined) {
           // a last packet may be shorter than the others
           const expected = Math.round(duration * rate) + shift
-          if (reached + 4096 < expected) problem = { kind: "Truncated", detail: "it is shorter than it says" }
+          if (reached + 4096 < expected) problem = { kind: "Truncated", detail: "it is shorter than its header says" }
           break
         }
         const packet = packetOf(next)

@@ -73,7 +73,7 @@ export const make = (): OggPages => {
           return undefined
         case "NoPage":
           return isOgg
-            ? corrupt("something that is not an Ogg page stands between the pages")
+            ? corrupt("there is foreign data between the Ogg pages")
             : { kind: "UnknownFormat", detail: "it is not an Ogg file" }
         case "BadVersion":
           return corrupt("an Ogg page has an unknown version")

@@ -98,7 +98,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
 
   const onStream = (page: OggPage.OggPage): void => {
     if (state !== "streams") {
-      if (inPacket) return fail("Corrupt", "a stream begins before the last packet of the one before it has ended")
+      if (inPacket) return fail("Corrupt", "a stream begins before the last packet of the previous one has ended")
       state = "streams"
       selected = false
       refused = undefined
@@ -180,7 +180,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     if (codec === "flac" && packet.length === 0) return
     const samples = counter === undefined ? OpusStreams.samples(packet, decoding) : counter.samples(packet)
     if (samples < 0) {
-      return fail("Corrupt", `${packet.length} bytes are not a valid ${OggStream.names[codec]} packet`)
+      return fail("Corrupt", `a packet of ${packet.length} bytes is not valid ${OggStream.names[codec]}`)
     }
     frames.push({ data: packet, samples, start: next, offset: pageAt, ...news })
     news = undefined
@@ -201,7 +201,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     const first = state === "audio" && firstAudioPage
     // A listener who joins a live stream receives its headers, and then the current page: the first one can have any number.
     if (!first && sequence !== undefined && page.sequence !== ((sequence + 1) >>> 0)) {
-      return fail("Corrupt", `page ${(sequence + 1) >>> 0} is missing, page ${page.sequence} comes instead`)
+      return fail("Corrupt", `page ${(sequence + 1) >>> 0} is missing; page ${page.sequence} follows instead`)
     }
     sequence = page.sequence
     if (state === "audio") chain.pass({ offset: pages.position(), sequence }, serial)
@@ -279,7 +279,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     if ((page.flags & OggPage.flagFirst) !== 0) return onStream(page)
     if (state === "streams") {
       if (!selected) {
-        const held = `the Ogg file holds ${[...others].join(", ")}, neither Opus, Vorbis nor FLAC`
+        const held = `the Ogg file contains ${[...others].join(", ")}, not Opus, Vorbis or FLAC`
         const none = others.size === 0 ? "no stream begins in this Ogg file" : held
         return fail(refused?.kind ?? "Unsupported", refused?.detail ?? none)
       }
@@ -289,7 +289,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     onSegments(page)
     if (problem === undefined && (page.flags & OggPage.flagLast) !== 0) {
       if (inPacket) fail("Truncated", "the last packet has no end")
-      else if (state === "tags") fail("Truncated", "it ends in the headers")
+      else if (state === "tags") fail("Truncated", "it ends inside its headers")
       else state = "ended"
     }
   }
@@ -318,7 +318,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       if (cutPage) fail("Truncated", "it ends inside an Ogg page")
       else if (inPacket) fail("Truncated", "it ends inside a packet")
       else if (refused !== undefined && !selected) fail(refused.kind, refused.detail)
-      else if (state === "streams" || state === "tags") fail("Truncated", "it ends in the headers")
+      else if (state === "streams" || state === "tags") fail("Truncated", "it ends inside its headers")
     },
     take: () => {
       const taken = frames

@@ -51,7 +51,7 @@ export const names = { opus: "Opus", vorbis: "Vorbis", flac: "FLAC" }
 const opusRate = 48_000
 
 const others: ReadonlyArray<readonly [magic: string, name: string]> = [
-  ["\x7FFLAC", "FLAC of another version"],
+  ["\x7FFLAC", "an unknown version of FLAC"],
   ["Speex   ", "Speex"],
   ["\x80theora", "Theora"],
   ["fishead\0", "Skeleton"]
@@ -82,7 +82,7 @@ const vorbis = (packet: Uint8Array): OggStream | Problem => {
   if (channels > Samples.maxChannels) {
     return {
       kind: "Unsupported",
-      detail: `Vorbis of ${channels} channels; ${Samples.maxChannels} at most can be played`
+      detail: `it is Vorbis with ${channels} channels; at most ${Samples.maxChannels} are supported`
     }
   }
   return { codec: "vorbis", channels, rate, preSkip: 0, decoding: undefined, vorbis: found, flac: undefined }
@@ -102,14 +102,16 @@ const flac = (packet: Uint8Array): OggStream | Problem => {
   const found = FlacFrame.decodeInfo(packet.subarray(flacInfoAt))
   if (found === undefined) return { kind: "Corrupt", detail: "the FLAC stream information is malformed" }
   const { bits, channels, rate } = found
-  if (bits > 24) return { kind: "Unsupported", detail: `FLAC of ${bits} bits a sample; 24 at most can be played` }
+  if (bits > 24) {
+    return { kind: "Unsupported", detail: `it is FLAC with ${bits} bits per sample; at most 24 are supported` }
+  }
   return { codec: "flac", channels, rate, preSkip: 0, decoding: undefined, vorbis: undefined, flac: found }
 }
 
 /** Why a stream cannot be played after the first one of its file, if it cannot. */
 const refusal = (first: Header, stream: OggStream): Problem | undefined => {
   if (first.codec !== stream.codec || first.rate !== stream.rate) {
-    return { kind: "Unsupported", detail: "another codec or rate follows in the same file" }
+    return { kind: "Unsupported", detail: "a different codec or sample rate follows in the same file" }
   }
   return undefined
 }

@@ -168,14 +168,19 @@ export const open = Effect.fnUntraced(function*(
       const slot = slots.shift()
       if (slot === undefined) {
         return VoiceError.make(
-          new VoiceError.Unsupported({ feature: "mixing", detail: `more than ${Heard.maxInputs} tracks at a time` })
+          new VoiceError.Unsupported({
+            feature: "mixing",
+            detail: `at most ${Heard.maxInputs} tracks can be mixed at a time`
+          })
         )
       }
       const { media, seat } = entry
       const { fadeOutMs, level } = seat
       const { buffer } = media.ring
       if (!(buffer instanceof SharedArrayBuffer)) {
-        return VoiceError.make(new VoiceError.Unsupported({ feature: "mixing", detail: "a ring is not shared" }))
+        return VoiceError.make(
+          new VoiceError.Unsupported({ feature: "mixing", detail: "the buffer of a frame ring is not shared" })
+        )
       }
       entry.input = ++lastInput
       entry.slot = slot

@@ -62,11 +62,12 @@ const startFailure = (name: string, command: string, cause: unknown, hint: strin
     })
   }
   if (code === "EACCES") {
-    return ByteSource.failure(name, "Unreadable", `the program ${command} may not be run${more}`, { cause })
+    return ByteSource.failure(name, "Unreadable", `this process may not run the program ${command}${more}`, { cause })
   }
   // Node's message contains the whole argument
   if (code.startsWith("ERR_INVALID_ARG")) {
-    const detail = `the program ${command} did not start: an argument, its folder or its environment holds a zero byte`
+    const detail =
+      `the program ${command} did not start: an argument, its folder or its environment contains a zero byte`
     return ByteSource.failure(name, "Failed", detail)
   }
   return ByteSource.failure(name, "Failed", `the program ${command} did not start: ${ByteSource.describe(cause)}`, {
@@ -98,7 +99,7 @@ export const open = (
   }
 ): Effect.Effect<ByteSource.ByteSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
-    const killAfterMs = yield* Bounds.patience(command.killAfterMs ?? 2000, "to kill after a time")
+    const killAfterMs = yield* Bounds.patience(command.killAfterMs ?? 2000, "a `killAfterMs`")
     const input = options?.input
     const child = yield* Effect.acquireRelease(start(command, name, input !== undefined, options?.hint), (child) =>
       stop(child, killAfterMs))
@@ -145,14 +146,14 @@ export const open = (
       const isSilent = options?.isSilenceFailure === true && given === 0 && said !== ""
       if (code === 0 && !isSilent) return undefined
       const how = code === 0
-        ? "has given nothing"
+        ? "produced no output"
         : signal === null
         ? `ended with exit code ${code ?? "unknown"}`
-        : `was ended by ${signal}`
+        : `was killed by ${signal}`
       return yield* ByteSource.failure(
         name,
         "Failed",
-        `${command.command} ${how}${said === "" ? ", and said nothing" : `; it said: ${said}`}`
+        `${command.command} ${how}${said === "" ? ", without any message" : `; it printed: ${said}`}`
       )
     })
 

@@ -27,7 +27,7 @@ export const toFile = (input: ByteSource.ByteSource): Effect.Effect<string, Voic
       Effect.tryPromise({
         try: run,
         catch: (cause) =>
-          ByteSource.failure(name, "Failed", `it cannot be kept for ffmpeg: ${ByteSource.describe(cause)}`, { cause })
+          ByteSource.failure(name, "Failed", `it cannot be stored for ffmpeg: ${ByteSource.describe(cause)}`, { cause })
       })
     const folder = yield* Effect.acquireRelease(
       attempt(() => Fs.mkdtemp(Path.join(tmpdir(), "effect-discord-voice-"))),
@@ -45,7 +45,7 @@ export const toFile = (input: ByteSource.ByteSource): Effect.Effect<string, Voic
               return yield* ByteSource.failure(
                 name,
                 "Unsupported",
-                "it is longer than 1 GiB, and can be read from a file only"
+                "it is larger than 1 GiB; only a file can be that large"
               )
             }
             const part = bytes

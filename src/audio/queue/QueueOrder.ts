@@ -64,7 +64,7 @@ export interface QueueOrder<R, A> {
 const reasonOf = (cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError =>
   Option.getOrElse(
     Cause.findErrorOption(cause),
-    () => VoiceError.make(new VoiceError.NotConnected({ operation: "The player of a queue" }))
+    () => VoiceError.make(new VoiceError.NotConnected({ operation: "The player of the queue" }))
   )
 
 /** Errors of one source that say nothing about the next. All others are the end of the player. */

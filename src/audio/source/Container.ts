@@ -99,7 +99,7 @@ const confirmed = (opened: OpenSource): Effect.Effect<OpenSource, VoiceError | C
   })
 }
 
-const unknownFormat = "it is neither Ogg, WebM, MP4, MP3, AAC, FLAC nor WAV, nor anything else that is known"
+const unknownFormat = "it is not Ogg, WebM, MP4, MP3, AAC, FLAC or WAV, nor any other known format"
 
 /** How much of a playlist is examined to recognize its kind. */
 const playlistBytes = 512
@@ -109,8 +109,12 @@ const refusePlaylist = (bytes: ByteSource.ByteSource) =>
   Effect.gen(function*() {
     const [first] = yield* ByteSource.peek(bytes, playlistBytes)
     const { kind } = Playlist.parse(first)
-    const what = `it is a playlist (${kind}), which is no sound itself`
-    return yield* ByteSource.failure(bytes.name, "Unsupported", `${what}: AudioSource.fromUrl plays it from its URL`)
+    const what = `it is a playlist (${kind}), not audio`
+    return yield* ByteSource.failure(
+      bytes.name,
+      "Unsupported",
+      `${what}: use AudioSource.fromUrl with the URL of the playlist`
+    )
   })
 
 /** Looks at the bytes after a tag, without losing any, and returns the length of the tag. */
@@ -139,7 +143,7 @@ export const open = (
 ): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const { behind, first, leading, source: peeked } = yield* peek(bytes)
-    if (first.length === 0) return yield* ByteSource.failure(peeked.name, "Empty", "it holds no bytes")
+    if (first.length === 0) return yield* ByteSource.failure(peeked.name, "Empty", "it is empty")
     if (Playlist.isPlaylist(first)) return yield* refusePlaylist(peeked)
     const probed: Probe.Found = behind === undefined
       ? { format: "mp3" }
@@ -216,4 +220,4 @@ const openPackets = (packets: PacketSource.PacketSource): Effect.Effect<OpenSour
     return yield* DecodedSource.open(packets)
   })
 
-const noAac = "it is AAC, for which this process has no decoder: the package @audio/decode-aac is not installed"
+const noAac = "it is AAC, which needs the package @audio/decode-aac: it is not installed"

@@ -94,7 +94,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       if (packets.live && start + from - wanted >= rate * liveGapMs / 1000) wanted = start + from
       const gap = start + from - wanted
       if (gap > 60 * maxGapMinutes * rate) {
-        end(() => corrupt("a part of it is missing"))
+        end(() => corrupt("part of it is missing"))
         return false
       }
       if (gap > 0) {

@@ -49,7 +49,7 @@ const load = (header: Header): Promise<Handle> => {
       return Promise.resolve(PcmDecoder.make(header))
     case "opus":
       return header.opus === undefined
-        ? Promise.reject(new Error("what can be passed through is not decoded here"))
+        ? Promise.reject(new Error("Opus that can be passed through is not decoded"))
         : MultistreamDecoder.make(header.opus)
   }
 }
@@ -93,7 +93,7 @@ export const make = (header: Header, name: string): Effect.Effect<Decoder, Voice
           return { handle, busy: Promise.resolve<unknown>(undefined) }
         },
         catch: (cause) =>
-          ByteSource.failure(name, "Unsupported", `there is no decoder for it: ${ByteSource.describe(cause)}`, {
+          ByteSource.failure(name, "Unsupported", `its decoder cannot be loaded: ${ByteSource.describe(cause)}`, {
             cause
           })
       }),

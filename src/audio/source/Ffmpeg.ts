@@ -45,7 +45,7 @@ export interface FfmpegOptions {
 }
 
 /** What to do if ffmpeg is missing. */
-const hint = "install ffmpeg, or say where it is"
+const hint = "install ffmpeg, or set its path in the option `command`"
 
 /** How ffmpeg is run. */
 interface Run extends FfmpegOptions {
@@ -211,9 +211,9 @@ export const openHls = (
     readonly relay?: { readonly env: ChildProcess.Command["env"] } | undefined
   }
 ): Effect.Effect<OpenPcm, VoiceError, Scope.Scope> => {
-  const what = "it is a playlist (HLS), for which ffmpeg is needed"
+  const what = "it is a playlist (HLS), which requires ffmpeg"
   if (ffmpeg === false) {
-    return ByteSource.failure(name, "Unsupported", `${what}: it is turned off by the option \`ffmpeg\``)
+    return ByteSource.failure(name, "Unsupported", `${what}, but the option \`ffmpeg\` turns that off`)
   }
   const said = headerLines(headers)
   const options: Run = {

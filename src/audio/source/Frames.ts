@@ -34,9 +34,8 @@ export const readFrames = Effect.fnUntraced(
     if (opened.format !== "opus") {
       return yield* VoiceError.fail(
         new VoiceError.Unsupported({
-          feature: `${source.name}, being no Opus,`,
-          detail:
-            "nothing is encoded here; give a file of Opus, in Ogg, WebM or MP4, or make it Opus with AudioSource.encoded"
+          feature: `reading the frames of ${source.name}`,
+          detail: "it is not Opus; use Opus in an Ogg, WebM or MP4 file, or encode the source with AudioSource.encoded"
         })
       )
     }

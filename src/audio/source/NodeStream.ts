@@ -30,7 +30,9 @@ export const open = (
     const take = Effect.flatMap(Effect.try({ try: make, catch: failedOf }), (stream) => {
       // the other opening may still be playing it
       if (taken.has(stream)) {
-        return Effect.fail(failed("it was played before; give a function that makes a stream to play it again"))
+        return Effect.fail(
+          failed("the stream was already played; to play it again, pass a function that creates a stream")
+        )
       }
       taken.add(stream)
       return Effect.succeed(stream)
@@ -55,7 +57,7 @@ export const open = (
       const bytes: unknown = stream.read()
       if (bytes instanceof Uint8Array) return Effect.succeed(bytes)
       if (bytes !== null && bytes !== undefined) {
-        return Effect.fail(failed("the stream gives something else than bytes"))
+        return Effect.fail(failed("the stream produced something other than bytes"))
       }
       // a stream that is destroyed while it is read reports its error a moment later
       const errored: unknown = stream.errored

@@ -107,7 +107,7 @@ export const make = Effect.fnUntraced(function*(packets: PacketSource): Effect.f
       held = []
       const gap = packets.live ? 0 : (pulled[0]?.start ?? 0) - reached
       if (gap > maxGapSamples) {
-        const detail = "a part of it is missing"
+        const detail = "part of it is missing"
         return yield* ByteSource.failure(packets.name, "Corrupt", detail, { positionMs: reached / 48 })
       }
       if (gap >= gapSamples) {

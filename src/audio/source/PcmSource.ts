@@ -56,9 +56,9 @@ const isPcm = (value: unknown): value is Pcm =>
 
 const bytesOf = (pcm: Pcm): Uint8Array => new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength)
 
-const wrongPiece = "PCM comes as an Int16Array, Int32Array, Float32Array or Float64Array, or as bytes in a Uint8Array"
+const wrongPiece = "PCM must be an Int16Array, Int32Array, Float32Array or Float64Array, or bytes in a Uint8Array"
 
-const otherPiece = "a piece of the PCM is of another type than the first one"
+const otherPiece = "a piece of the PCM has a different type than the first one"
 
 /**
  * The lead for a stream, which may arrive in real time: speech that is generated while it is heard. A piece that is 40 ms

@@ -167,13 +167,13 @@ export const preloaded = Effect.fnUntraced(
     options: PreloadOptions = {}
   ): Effect.fn.Return<PreloadedSource, VoiceError, R | OpusEncoder | Scope.Scope> {
     const { name } = source
-    const maxBytes = Math.min(mostBytes, yield* Bounds.count(options.maxBytes ?? defaultMaxBytes, "a maximum of bytes"))
+    const maxBytes = Math.min(mostBytes, yield* Bounds.count(options.maxBytes ?? defaultMaxBytes, "a `maxBytes`"))
     const opened = yield* source.open
     if (opened.live === true) {
       return yield* ByteSource.failure(
         name,
         "Unsupported",
-        "it is live, and only what has an end can be read into memory"
+        "it is live, and only a source that ends can be read into memory"
       )
     }
     const { channels, pull, speed = 1, tags } = yield* Encoded.open(opened, options.encoder ?? {})
@@ -184,7 +184,7 @@ export const preloaded = Effect.fnUntraced(
       if (frames === undefined) break
       for (const frame of frames) {
         if (!packets.add(frame)) {
-          const detail = `it takes more than ${maxBytes} bytes of memory, the maximum that was set`
+          const detail = `it takes more than ${maxBytes} bytes of memory, which is the maximum`
           return yield* ByteSource.failure(name, "TooLarge", detail, { positionMs: samples / 48 * speed })
         }
         samples += frame.samples

@@ -35,12 +35,12 @@ export interface RawFormat {
  * @since 0.1.0
  */
 export const refusal = (format: RawFormat): string | undefined => {
-  if (!Samples.isFormat(format.format)) return `PCM of the format ${String(format.format)}`
+  if (!Samples.isFormat(format.format)) return `PCM in the unknown format ${String(format.format)}`
   if (!Number.isInteger(format.rate) || format.rate < 1000 || format.rate > 768_000) {
-    return `PCM at ${String(format.rate)} Hz; 1000 to 768000 Hz can be played`
+    return `PCM at ${String(format.rate)} Hz; 1000 to 768000 Hz are supported`
   }
   if (!Number.isInteger(format.channels) || format.channels < 1 || format.channels > Samples.maxChannels) {
-    return `PCM of ${String(format.channels)} channels; 1 to ${Samples.maxChannels} can be played`
+    return `PCM with ${String(format.channels)} channels; 1 to ${Samples.maxChannels} are supported`
   }
   return undefined
 }

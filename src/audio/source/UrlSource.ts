@@ -89,7 +89,7 @@ const patienceMs = 30_000
 const inTime = <A>(name: string, reading: Effect.Effect<A, VoiceError>): Effect.Effect<A, VoiceError> =>
   Effect.timeoutOrElse(reading, {
     duration: patienceMs,
-    orElse: () => ByteSource.failure(name, "Failed", `its playlist has not come within ${patienceMs / 1000} s`)
+    orElse: () => ByteSource.failure(name, "Failed", `its playlist did not arrive within ${patienceMs / 1000} s`)
   })
 
 const titled = (opened: OpenSource, title: string | undefined): OpenSource =>
@@ -154,10 +154,10 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       const what = `it is a playlist (${playlist.kind})`
       if (playlist.entries.length === 0) return ByteSource.failure(name, "Empty", `${what} without entries`)
       if (addresses.length === 0) {
-        return ByteSource.failure(name, "Unsupported", `${what} that names nothing of http or https`)
+        return ByteSource.failure(name, "Unsupported", `${what} without http or https entries`)
       }
       if (place.depth >= maxDepth) {
-        return ByteSource.failure(name, "Unsupported", `${what} in a playlist, more than ${maxDepth} deep`)
+        return ByteSource.failure(name, "Unsupported", `${what}, nested more than ${maxDepth} levels deep`)
       }
       const round = Effect.suspend(() => openOne(addresses, place, place.tries ?? { left: maxTries }))
       const isEnough = HttpTrouble.patience()
@@ -210,9 +210,9 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
         if (opened !== undefined) return titled(opened, title)
       }
       if (failure === undefined) {
-        return yield* ByteSource.failure(name, "Failed", `its playlists name more than ${maxTries} addresses`)
+        return yield* ByteSource.failure(name, "Failed", `its playlists contain more than ${maxTries} addresses`)
       }
-      const many = tried === 1 ? "the entry" : `none of the ${tried} entries that were tried can be opened, such as`
+      const many = tried === 1 ? "the entry" : `none of the ${tried} entries that were tried can be opened, for example`
       const error = ByteSource.failure(name, kindOf(failure), `${many} ${at}: ${detailOf(failure)}`, { cause: failure })
       if (HttpTrouble.isPassing(failure)) {
         HttpTrouble.passing.add(error)

@@ -113,7 +113,7 @@ export class OpusBatch implements Batch {
     const frame = this.#frames[this.#at]
     return frame === undefined || fits(frame)
       ? undefined
-      : `a packet of ${frame.data.length} bytes and ${frame.samples} samples is not Opus`
+      : `a packet of ${frame.data.length} bytes and ${frame.samples} samples is not valid Opus`
   }
 }
 
@@ -165,7 +165,7 @@ export class PcmBatch implements Batch {
 
   problem(): string | undefined {
     const { length } = this.#samples
-    return length % 2 === 0 ? undefined : `${length} samples are not of two channels`
+    return length % 2 === 0 ? undefined : `${length} samples cannot belong to two channels`
   }
 }
 

@@ -309,7 +309,7 @@ class OneReading implements Reading {
       while (left > 0) {
         const pull = Batch.next(opened, media, this.#bufferMs)
         if (pull === undefined) {
-          return yield* this.#failed("Failed", `it was ${media.format} before and is ${opened.format} now`)
+          return yield* this.#failed("Failed", `it was ${media.format} before and is now ${opened.format}`)
         }
         const batch = yield* pull
         if (batch === undefined) {

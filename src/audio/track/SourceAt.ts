@@ -37,7 +37,7 @@ export const hasEnded = (): VoiceError.VoiceError =>
 
 const isLive = new VoiceError.Unsupported({
   feature: "seeking",
-  detail: "the source is live, and has no places to go to"
+  detail: "the source is live, and has no positions to seek to"
 })
 
 /**
@@ -81,7 +81,7 @@ export const make = (
     return opened.seek === undefined
       ? Effect.succeed({ opened, landedMs: 0 })
       : Effect.map(
-        inTime(opened.seek(fromMs), `go to ${fromMs / 1_000} s`, options),
+        inTime(opened.seek(fromMs), `seek to ${fromMs / 1_000} s`, options),
         (landedMs) => ({ opened, landedMs })
       )
   })
@@ -104,7 +104,7 @@ const inTime = <A, R>(
     ).pipe(
       Effect.provideService(HttpTrouble.Patience, limitMs),
       Effect.provideService(HttpTrouble.Witness, ({ message, reason }) => {
-        trouble = `; what failed last: ${reason._tag === "SourceFailed" ? reason.detail : message}`
+        trouble = `; the last failure was: ${reason._tag === "SourceFailed" ? reason.detail : message}`
       })
     )
   })

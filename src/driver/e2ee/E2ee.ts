@@ -283,7 +283,8 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
 
   #isKnown(wanted: number): boolean {
     if (wanted <= this.#maxVersion) return true
-    const detail = `the voice gateway wants version ${wanted} of DAVE, and this library knows ${this.#maxVersion}`
+    const detail =
+      `the voice gateway wants version ${wanted} of DAVE, but this library supports at most version ${this.#maxVersion}`
     this.onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Version", detail })))
     return false
   }
@@ -291,7 +292,7 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
   #recover(transition: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (!this.#recovery.begin(this.now())) {
-        const detail = `no commit or welcome could be used after asking ${maxRecoveries} times to be added anew`
+        const detail = `no usable commit or welcome arrived after asking ${maxRecoveries} times to be added again`
         this.onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Group", detail })))
         return Effect.void
       }

@@ -105,7 +105,7 @@ export class Hearing implements Link.Listener {
     if (op === 2 && !Deferred.isDoneUnsafe(this.ready)) onLost(Link.unusable("Ready", detail))
     // without a new key we are deaf and mute, and nobody would notice
     if (op === 4 && (!this.#isDescribed || isKeyLost)) onLost(Link.unusable("Session Description", detail))
-    const text = `malformed message from the voice gateway: ${detail}`
+    const text = `Malformed message from the voice gateway: ${detail}`
     // a server that always sends it like this would fill the log
     this.#malformedOps ??= new Set()
     if (this.#malformedOps.has(op)) return Effect.logDebug(text)

@@ -92,8 +92,8 @@ export const isResumable = ({ reason }: VoiceError.VoiceError): boolean =>
  */
 export const died = (cause: Cause.Cause<never>): Effect.Effect<VoiceError.VoiceError> =>
   Effect.as(
-    Effect.logError("A socket of the voice gateway has died", cause),
-    VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "a defect, which is in the log" }))
+    Effect.logError("A socket of the voice gateway died", cause),
+    VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "an internal error; see the log" }))
   )
 
 const atOnce = { startImmediately: true } as const

@@ -304,7 +304,7 @@ class Conversation implements Signalling {
         if (this.#unstable >= resumeAttempts) return onLost(error)
         e2ee?.lost()
         emit({ _tag: "Resuming", error })
-        yield* Effect.logDebug(`the voice gateway was lost and is being resumed: ${error.message}`)
+        yield* Effect.logDebug(`The voice gateway was lost; resuming: ${error.message}`)
         if (this.#unstable > 0) yield* Effect.sleep(Duration.times(retryDelay, this.#unstable))
         const place = { guild: info.serverId, channel: info.channelId, endpoint: info.endpoint }
         const next = yield* resume(this.#lasting).pipe(

@@ -189,7 +189,7 @@ export const make = (
           (core) => (f) => core.watchMessages(channelId, f),
           (core) => {
             // in a deleted channel, the last messages are final
-            if (!core.hasChannel(channelId)) return { failure: inVain(core, "the channel is gone") }
+            if (!core.hasChannel(channelId)) return { failure: inVain(core, "the channel no longer exists") }
             there = core.messagesOf(channelId)
             const found = find(viewAll(there))
             return found === undefined ? undefined : { found }
@@ -200,7 +200,7 @@ export const make = (
           driver,
           wait,
           timeout,
-          (core, time) => inVain(core, `what was waited for has not come within ${time}`)
+          (core, time) => inVain(core, `the expected message did not appear within ${time}`)
         )
       },
       press: Effect.fnUntraced(function*(customId, { user = usual, values = [] } = {}) {
@@ -218,7 +218,9 @@ export const make = (
       const id = yield* driver.call((core) => userId === botId ? undefined : core.direct(userId, botId))
       const named = `the direct messages of ${user} and ${bot}`
       if (id === undefined) {
-        return yield* makeError(new MessageFailed({ channel: named, detail: "nobody writes to itself" }))
+        return yield* makeError(
+          new MessageFailed({ channel: named, detail: "a user cannot write direct messages to itself" })
+        )
       }
       return open(named, id, user)
     })

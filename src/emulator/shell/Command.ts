@@ -272,7 +272,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
   ): Effect.Effect<A, EmulatorError> => {
     const inVain = (core: Core.Core, detail: string) => {
       const modal = interaction.modal()
-      const opened = modal === undefined ? "" : `; it has opened the form "${modal.customId}"`
+      const opened = modal === undefined ? "" : `; it opened the form "${modal.customId}"`
       const seen = Sighting.told(interaction.messages(), core.lastRefusal(), names.users.nameOf)
       return failed(command, `${detail}${opened}; ${seen}`)
     }
@@ -280,7 +280,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
       const result = find()
       if (typeof result === "string") return { failure: inVain(core, result) }
       if (result === undefined && interaction.progress() === "expired") {
-        return { failure: inVain(core, "the bot has not answered within three seconds") }
+        return { failure: inVain(core, "the bot did not answer within three seconds") }
       }
       return result
     }, () => failed(command, "the emulator has closed"))
@@ -288,7 +288,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
       driver,
       waiting,
       timeout,
-      (core, time) => inVain(core, `the bot has not said it within ${time}`)
+      (core, time) => inVain(core, `the expected answer did not arrive within ${time}`)
     )
   }
 
@@ -316,7 +316,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
       modal: wait(command, interaction, () => {
         const found = interaction.modal()
         if (found !== undefined) return { found }
-        return isAnswered(interaction) ? "the bot has answered without a form" : undefined
+        return isAnswered(interaction) ? "the bot answered without a form" : undefined
       }),
       press: (customId, { user, values = [] } = {}) =>
         Effect.flatMap(
@@ -343,7 +343,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
       const { id: botId } = yield* names.users.find(bot)
       if (!direct) return { userId, botId, channelId: (yield* names.channels.find(channel)).id }
       const channelId = yield* driver.call((core) => userId === botId ? undefined : core.direct(userId, botId))
-      if (channelId === undefined) return yield* failed(name, "nobody writes to itself")
+      if (channelId === undefined) return yield* failed(name, "a user cannot write direct messages to itself")
       return { userId, botId, channelId }
     }
   )
@@ -365,8 +365,8 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
     })
     const closed = Effect.flatMap(driver.closed, () => Effect.fail(failed(name, "the emulator has closed")))
     yield* Waiting.within(driver, Effect.raceFirst(there, closed), timeout, (core, time) => {
-      const detail = core.obstacle(where)?.problem ?? "it came too late"
-      return failed(name, `waited ${time} for it: ${detail}${Sighting.refused(core.lastRefusal())}`)
+      const detail = core.obstacle(where)?.problem ?? "it became available too late"
+      return failed(name, `it was not available within ${time}: ${detail}${Sighting.refused(core.lastRefusal())}`)
     })
   })
 

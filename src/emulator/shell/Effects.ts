@@ -63,13 +63,13 @@ export interface Effects {
 type Refusal = NonNullable<ReturnType<Core.Core["sendSound"]> | ReturnType<Core.Core["sendEmoji"]>>
 
 const refusals: { readonly [refusal in Refusal]: string } = {
-  "wrong-kind": "it is in a stage, and only voice channels have them",
-  "no-permission": "it has no permission for it: SPEAK and USE_SOUNDBOARD",
-  "no-external-sounds": "it has no permission for sounds of other guilds: USE_EXTERNAL_SOUNDS",
-  "unknown-sound": "there is no such sound, or it is no member of that guild",
-  silenced: "it is deaf, or a moderator has muted, deafened or suppressed it",
-  "not-connected": "it has left, or was removed",
-  "no-emoji": "that is no emoji"
+  "wrong-kind": "the user is in a stage, and only voice channels have effects",
+  "no-permission": "the user lacks one of the permissions SPEAK and USE_SOUNDBOARD",
+  "no-external-sounds": "the user lacks the permission for sounds of other guilds, USE_EXTERNAL_SOUNDS",
+  "unknown-sound": "the sound does not exist, or the user is not a member of its guild",
+  silenced: "the user is deaf, or a moderator has muted, deafened or suppressed the user",
+  "not-connected": "the user has left or was removed",
+  "no-emoji": "that is not an emoji"
 }
 
 /**
@@ -100,7 +100,7 @@ export const make = Effect.fnUntraced(function*(
     ),
     (stop) =>
       Effect.sync(() => {
-        tally.end(() => `"${user}" has left, and sees nothing any more.`)
+        tally.end(() => `"${user}" has left, and no longer receives effects.`)
         stop()
       })
   )
@@ -127,7 +127,7 @@ export const make = Effect.fnUntraced(function*(
         const all = core.soundsOf(guildId)
         const found = all.find(({ id }) => id === sound) ?? all.find(({ name }) => name === sound)
         if (found !== undefined) return told(core.sendSound(from, { soundId: found.id, guildId }))
-        return `there is none of that name. There are: ${all.map(({ name }) => name).join(", ")}`
+        return `no sound has that name. Known sounds: ${all.map(({ name }) => name).join(", ")}`
       })
     }),
     sendEmoji: (emoji, { animationId, animationType } = {}) =>

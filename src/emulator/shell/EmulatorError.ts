@@ -24,12 +24,12 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>(`${key}/Liste
   override get message(): string {
     const where = `${this.protocol} port ${this.port} of ${this.address}`
     if (this.code === "EADDRINUSE") {
-      return `${where} is in use. Stop the program that has it, or choose another port; 0 takes a free one.`
+      return `${where} is in use. Stop the program that uses it, or choose another port; 0 picks a free one.`
     }
     if (this.code === "EACCES") {
-      return `${where} may not be used by this process. Choose a port above 1023; 0 takes a free one.`
+      return `This process may not use ${where}. Choose a port above 1023; 0 picks a free one.`
     }
-    return `${where} could not be opened: ${this.detail}. Choose another port; 0 takes a free one.`
+    return `${where} could not be opened: ${this.detail}. Choose another port; 0 picks a free one.`
   }
 }
 
@@ -45,7 +45,7 @@ export class CertificateFailed
   })
 {
   override get message(): string {
-    return `The certificate of the emulator could not be made: ${this.detail}. Run it without TLS.`
+    return `The emulator's certificate could not be created: ${this.detail}. Run the emulator without TLS.`
   }
 }
 
@@ -61,7 +61,7 @@ export class UnknownName extends Schema.TaggedError<UnknownName>(`${key}/Unknown
   known: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    const known = this.known.length === 0 ? "There is none" : `There are: ${this.known.join(", ")}`
+    const known = this.known.length === 0 ? "There are none" : `Known ones: ${this.known.join(", ")}`
     return `The emulator has no ${this.kind} "${this.name}". ${known}. Create it first, or use its name or id.`
   }
 }
@@ -77,7 +77,7 @@ export class NameTaken extends Schema.TaggedError<NameTaken>(`${key}/NameTaken`)
   name: Schema.String
 }) {
   override get message(): string {
-    return `The emulator already has a ${this.kind} named "${this.name}". Names are handles: choose another.`
+    return `The emulator already has a ${this.kind} named "${this.name}". Names must be unique: choose another.`
   }
 }
 
@@ -124,7 +124,7 @@ export class NothingToDo extends Schema.TaggedError<NothingToDo>(`${key}/Nothing
   detail: Schema.String
 }) {
   override get message(): string {
-    return `"${this.action}" found nothing to do for "${this.target}": ${this.detail}.`
+    return `"${this.action}" had no effect on "${this.target}": ${this.detail}.`
   }
 }
 
@@ -139,7 +139,7 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>(`${key}/Com
   detail: Schema.String
 }) {
   override get message(): string {
-    return `The command "${this.command}" came to nothing: ${this.detail}.`
+    return `The command "${this.command}" failed: ${this.detail}.`
   }
 }
 
@@ -154,7 +154,7 @@ export class MessageFailed extends Schema.TaggedError<MessageFailed>(`${key}/Mes
   detail: Schema.String
 }) {
   override get message(): string {
-    return `The message in "${this.channel}" came to nothing: ${this.detail}.`
+    return `Chatting in "${this.channel}" failed: ${this.detail}.`
   }
 }
 
@@ -185,7 +185,7 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>(`${key}/Inv
   detail: Schema.String
 }) {
   override get message(): string {
-    return `The emulator's option ${this.option} cannot be used: ${this.detail}.`
+    return `The emulator's option \`${this.option}\` is invalid: ${this.detail}.`
   }
 }
 

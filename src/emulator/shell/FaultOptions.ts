@@ -30,7 +30,12 @@ export const number = (
 ): Problems =>
   value === undefined || (value >= least && value <= greatest && (!whole || Number.isInteger(value)))
     ? []
-    : problem(option, `${value} is not ${whole ? "a whole number" : "a number"} from ${least} to ${greatest}`)
+    : problem(
+      option,
+      `${value} is not ${whole ? "a whole number" : "a number"} ${
+        greatest === most ? `of at least ${least}` : `from ${least} to ${greatest}`
+      }`
+    )
 
 /** The longest reason of a close frame, in bytes of UTF-8 (RFC 6455, 5.5). */
 const mostReasonBytes = 123
@@ -47,10 +52,10 @@ export const closeFrame = (option: string, code: number | undefined, reason = ""
   ...(code === undefined || (Number.isInteger(code) &&
       ((code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999)))
     ? []
-    : problem(option, `no close frame can have the code ${code}; to cut needs none`)),
+    : problem(option, `a close frame cannot have the code ${code}; a cut needs no code`)),
   ...(encoder.encode(reason).length <= mostReasonBytes
     ? []
-    : problem("reason", `a close frame has room for ${mostReasonBytes} bytes of it`))
+    : problem("reason", `a close frame has room for at most ${mostReasonBytes} bytes`))
 ]
 
 const what = (action: What): Problems => {
@@ -93,10 +98,10 @@ export const rule = (when: When, action: What): Problems => {
     ...number("to", when.to, 1, whole),
     ...number("rate", when.rate, 0, { greatest: 1 }),
     ...what(action),
-    ...(isElsewhere ? problem("status", "only a request to the REST API is answered with a status") : []),
+    ...(isElsewhere ? problem("status", "only requests to the REST API are answered with a status") : []),
     ...(impossible === undefined
       ? []
-      : problem(impossible, "a request to the REST API has one answer, which can be late, another or none"))
+      : problem(impossible, "a request to the REST API has one answer, which can only be delayed, replaced or dropped"))
   ]
 }
 

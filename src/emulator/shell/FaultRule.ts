@@ -38,7 +38,7 @@ export const make = Effect.fnUntraced(function*(
   fault: (onHit: () => void) => Fault
 ): Effect.fn.Return<FaultRule, never, Scope.Scope> {
   const hits = Tally.make(driver)
-  const end = () => hits.end((wanted) => `The fault has ended. It has acted ${hits.count()} times, and not ${wanted}.`)
+  const end = () => hits.end((wanted) => `The fault has ended after acting ${hits.count()} times, not ${wanted}.`)
   const remove = yield* Effect.acquireRelease(
     driver.call((core) => core.addFault(fault(hits.add))),
     // The emulator may have ended before.

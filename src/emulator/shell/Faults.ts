@@ -176,11 +176,11 @@ export interface Faults extends LastingFaults.LastingFaults {
   readonly startSequence: (user: string, first: number) => Effect.Effect<void, EmulatorError>
 }
 
-const notInVoice = "it is not in voice"
+const notInVoice = "the user is not in a voice channel"
 
-const noVoice = "it is gone, or there is no voice in it"
-const notConnectedToVoice = "it has no connection to a voice gateway"
-const notConnected = "it has no connection to the main gateway"
+const noVoice = "the channel no longer exists, or is not a voice channel"
+const notConnectedToVoice = "the user has no connection to a voice gateway"
+const notConnected = "the user has no connection to the main gateway"
 
 /**
  * Makes the faults of a shell. When one of them returns, its first effects have happened.
@@ -232,7 +232,8 @@ export const make = (shell: Shell, names: {
       on === "voice"
         ? actOnUser("requestHeartbeat", user, notConnectedToVoice, (core, id) => core.requestVoiceHeartbeat(id))
         : actOnUser("requestHeartbeat", user, notConnected, (core, id) => core.requestHeartbeat(id)),
-    changeNat: (user) => actOnUser("changeNat", user, "no address of it is known", (core, id) => core.changeNat(id)),
+    changeNat: (user) =>
+      actOnUser("changeNat", user, "the user's address is not known", (core, id) => core.changeNat(id)),
     healNat: (user) =>
       Effect.flatMap(
         users.find(user),
@@ -244,16 +245,16 @@ export const make = (shell: Shell, names: {
     suspendGatewaySession: (user) =>
       actOnUser("suspendGatewaySession", user, notConnected, (core, id) => core.suspendGatewaySession(id)),
     rekeyVoice: (user) =>
-      actOnUser("rekeyVoice", user, "it has no key on a voice connection", (core, id) => core.rekeyVoice(id)),
+      actOnUser("rekeyVoice", user, "the user has no voice connection with a key", (core, id) => core.rekeyVoice(id)),
     overrunReplay: (user) =>
       actOnUser(
         "overrunReplay",
         user,
-        "it has no voice session of version 8 or later",
+        "the user has no voice session of version 8 or later",
         (core, id) => core.overrunReplay(id)
       ),
     expireVoice: (user) =>
-      actOnUser("expireVoice", user, "it has no voice session", (core, id) => core.expireVoice(id)),
+      actOnUser("expireVoice", user, "the user has no voice session", (core, id) => core.expireVoice(id)),
     startSequence: (user, first) =>
       Effect.andThen(
         FaultOptions.check(...FaultOptions.number("first", first, 0, { greatest: 0xffff, whole: true })),
@@ -284,7 +285,7 @@ export const make = (shell: Shell, names: {
       Effect.flatMap(
         channels.find(channel),
         (to) =>
-          actInGuild("moveUser", user, { by }, `${notInVoice}, or there is no voice in "${channel}"`, (core, id) =>
+          actInGuild("moveUser", user, { by }, `${notInVoice}, or "${channel}" is not a voice channel`, (core, id) =>
             core.moveUser(id, to.id))
       ),
     removeFromGuild: (user, options = {}) =>
@@ -292,7 +293,7 @@ export const make = (shell: Shell, names: {
         "removeFromGuild",
         user,
         options,
-        "it is no member",
+        "the user is not a member of the guild",
         (core, id, guildId) => core.removeFromGuild(id, guildId)
       ),
     addToGuild: (user, options = {}) =>
@@ -300,7 +301,7 @@ export const make = (shell: Shell, names: {
         "addToGuild",
         user,
         options,
-        "it is a member already",
+        "the user is already a member",
         (core, id, guildId) => core.addToGuild(id, guildId)
       ),
     setNick: (user, nick, options = {}) =>
@@ -308,7 +309,7 @@ export const make = (shell: Shell, names: {
         "setNick",
         user,
         options,
-        "it is no member",
+        "the user is not a member of the guild",
         (core, id, guildId) => core.setNick(id, nick ?? undefined, guildId)
       ),
     setRoles: (user, roles, options = {}) =>
@@ -316,7 +317,7 @@ export const make = (shell: Shell, names: {
         "setRoles",
         user,
         options,
-        "it is no member, or there is no such role",
+        "the user is not a member of the guild, or the role does not exist",
         (core, id, guildId) => core.setRoles(id, roles, guildId)
       ),
     timeOut: (user, duration, options = {}) =>
@@ -324,19 +325,19 @@ export const make = (shell: Shell, names: {
         "timeOut",
         user,
         options,
-        "it is no member",
+        "the user is not a member of the guild",
         (core, id, guildId) => core.timeOut(id, duration === null ? undefined : Duration.toMillis(duration), guildId)
       ),
     guildOutage: (guild = "guild") =>
       Effect.flatMap(guilds.find(guild), ({ id }) =>
         Effect.acquireRelease(
-          act("guildOutage", guild, "it cannot be reached already", (core) => core.setAvailable(id, false)),
+          act("guildOutage", guild, "the guild is already unavailable", (core) => core.setAvailable(id, false)),
           () => Effect.sync(() => driver.run((core) => core.setAvailable(id, true)))
         )),
     deleteChannel: (channel) =>
       Effect.flatMap(channels.find(channel), ({ id }) => {
         channels.remove(channel)
-        return act("deleteChannel", channel, "it is gone", (core) => core.deleteChannel(id))
+        return act("deleteChannel", channel, "the channel no longer exists", (core) => core.deleteChannel(id))
       }),
     closeVoice: (user, code, reason = "", options = {}) =>
       Effect.andThen(
@@ -375,15 +376,19 @@ export const make = (shell: Shell, names: {
         "suppressUser",
         user,
         options,
-        "it is in no stage",
+        "the user is not in a stage",
         (core, id, guildId) => core.suppressUser(id, suppress, guildId)
       ),
     deny: (user, channel, what) =>
       Effect.flatMap(
         channels.find(channel),
         (to) =>
-          actOnUser("deny", user, "the channel is gone, or a thread, which goes by its channel", (core, userId) =>
-            core.deny({ userId, channelId: to.id, ...what }))
+          actOnUser(
+            "deny",
+            user,
+            "the channel no longer exists, or is a thread, which has the permissions of its channel",
+            (core, userId) => core.deny({ userId, channelId: to.id, ...what })
+          )
       )
   }
 }

@@ -161,13 +161,13 @@ export const make = Effect.fnUntraced(
       if (!URL.canParse(url)) return yield* fail("InvalidUrl", "not a URL")
       const { hash, hostname, protocol, searchParams } = new URL(url)
       if (protocol !== "ws:" && protocol !== "wss:") {
-        return yield* fail("InvalidUrl", `the scheme is ${protocol.slice(0, -1)} where ws or wss is needed`)
+        return yield* fail("InvalidUrl", `the scheme is ${protocol.slice(0, -1)}, not ws or wss`)
       }
-      if (hash !== "") return yield* fail("InvalidUrl", "a WebSocket URL has no fragment")
+      if (hash !== "") return yield* fail("InvalidUrl", "a WebSocket URL must not have a fragment")
       const target = targets.get(hostname)
-      if (target === undefined || !open) return yield* fail("Refused", `nobody listens at ${hostname}`)
+      if (target === undefined || !open) return yield* fail("Refused", `nothing listens at ${hostname}`)
       if (protocol !== `${scheme}:`) {
-        return yield* fail("Tls", `the emulator listens for ${scheme}, and the URL has ${protocol.slice(0, -1)}`)
+        return yield* fail("Tls", `the emulator listens for ${scheme}, but the URL has ${protocol.slice(0, -1)}`)
       }
 
       const id = ++connections

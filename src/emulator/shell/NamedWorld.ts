@@ -199,15 +199,15 @@ const override = <A extends { readonly name: string }>(
 ]
 
 const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
-  "text-channel": "it is a text channel or a category, in which there is no voice",
-  "not-a-member": "it is not a member of the guild",
-  "no-permission": "it has no permission to connect there",
+  "text-channel": "it is a text channel or a category, not a voice channel",
+  "not-a-member": "the user is not a member of the guild",
+  "no-permission": "the user has no permission to connect there",
   "channel-full": "the channel is full",
-  "unknown-user": "there is no such user any more",
-  "unknown-channel": "there is no such channel any more",
+  "unknown-user": "the user no longer exists",
+  "unknown-channel": "the channel no longer exists",
   "e2ee-required":
-    "the channel demands end-to-end encryption, which it shall not have: create the channel with e2ee: \"optional\"",
-  "logged-in": "a client has logged in as it, and joins by itself"
+    "the channel requires end-to-end encryption, which was turned off for the user: create the channel with e2ee: \"optional\"",
+  "logged-in": "a client has logged in as this user, and joins on its own"
 }
 
 /**
@@ -286,7 +286,7 @@ export const make = Effect.fnUntraced(function*(
     const checked = yield* Names.freshId(UserId, users, options.id)
     // a client that sends no token would be this user, or the owner of the token would lose it
     if (options.token !== undefined && (options.token === "" || tokens.has(options.token))) {
-      const detail = options.token === "" ? "it is empty" : "another user has it"
+      const detail = options.token === "" ? "it is empty" : "another user already has it"
       return yield* makeError(new InvalidOption({ option: "token", detail }))
     }
     const { id, token } = yield* driver.call((core) =>
@@ -309,7 +309,8 @@ export const make = Effect.fnUntraced(function*(
     const channel = yield* channels.find(channelName)
     const user = yield* userOrNew({ name })
     if (user.id === theBot) {
-      const detail = "it is the bot, for which a client logs in with its token: a participant has to be somebody else"
+      const detail =
+        "this user is the bot, for which a client logs in with its token: a participant must be someone else"
       return yield* makeError(new NotJoinable({ user: name, channel: channelName, detail }))
     }
     const enter = driver.call((core) => core.participants.join({ userId: user.id, channelId: channel.id }, how)).pipe(

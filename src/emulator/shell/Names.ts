@@ -40,7 +40,7 @@ export const make = <Entry extends { readonly id: string }>(kind: UnknownName["k
       Effect.suspend(() => {
         if (name === "") {
           return Effect.fail(
-            makeError(new InvalidOption({ option: "name", detail: `a ${kind} needs one that is not empty` }))
+            makeError(new InvalidOption({ option: "name", detail: `the name of a ${kind} must not be empty` }))
           )
         }
         return byName.has(name) ? Effect.fail(makeError(new NameTaken({ kind, name }))) : Effect.void
@@ -81,7 +81,7 @@ export const freshId = <Id extends string, Entry extends { readonly id: string }
 ): Effect.Effect<Id | undefined, EmulatorError> => {
   if (id === undefined) return Effect.undefined
   const invalid = (detail: string) => makeError(new InvalidOption({ option: "id", detail }))
-  if (names.get(id) !== undefined) return Effect.fail(invalid(`${id} is taken by "${names.nameOf(id)}"`))
+  if (names.get(id) !== undefined) return Effect.fail(invalid(`${id} is already used by "${names.nameOf(id)}"`))
   return Effect.mapError(
     Schema.decodeEffect(schema)(id),
     () => invalid(`"${id}" is not a Discord id, which has 1 to 20 digits`)

@@ -133,7 +133,7 @@ export const make = Effect.fnUntraced(
     findGuild: (guild: string) => Effect.Effect<{ readonly id: GuildId }, EmulatorError>
   ): Effect.fn.Return<Participant, EmulatorError, Scope.Scope> {
     const notInVoice = (detail: string) => makeError(new NotInVoice({ user, detail }))
-    const cut = Effect.fail(notInVoice("it left, was removed or was moved while it was speaking"))
+    const cut = Effect.fail(notInVoice("the user left, was removed or was moved while speaking"))
     /**
      * Each succeeds with the number of frames that were spoken if the speech is to continue elsewhere, and with nothing at its
      * end.
@@ -146,7 +146,7 @@ export const make = Effect.fnUntraced(
       (participant) =>
         Effect.sync(() => {
           // before the leaving, so that this is the error that waiting fibers get
-          frames.end(() => `"${user}" has left, and hears nothing any more.`)
+          frames.end(() => `"${user}" has left, and no longer hears anything.`)
           driver.run(() => participant.leave())
           // The emulator and everyone in it may have ended before.
           for (const speech of speeches) Deferred.doneUnsafe(speech, cut)
@@ -166,7 +166,10 @@ export const make = Effect.fnUntraced(
     )
     yield* driver.call(() =>
       scripted.onGone(() =>
-        void Deferred.doneUnsafe(gone, Effect.fail(notInVoice("it left or was removed, and hears nothing any more")))
+        void Deferred.doneUnsafe(
+          gone,
+          Effect.fail(notInVoice("the user left or was removed, and no longer hears anything"))
+        )
       )
     )
     yield* driver.call(() => scripted.onReport((report) => void reports.push(report)))
@@ -185,7 +188,7 @@ export const make = Effect.fnUntraced(
         })
         return true
       })
-      if (!isHeard) return yield* notInVoice("it is on no voice server, so nobody can hear it")
+      if (!isHeard) return yield* notInVoice("the user is on no voice server, so nobody can hear it")
       speeches.add(speech)
       return yield* Deferred.await(speech).pipe(
         Effect.raceFirst(Effect.andThen(driver.closed, Effect.fail(notInVoice("the emulator has closed")))),
@@ -242,7 +245,7 @@ export const make = Effect.fnUntraced(
               new NothingToDo({
                 action: "subscribe",
                 target: event,
-                detail: "there is no such event ahead, or it is so already"
+                detail: "there is no such upcoming event, or the user is already in that state"
               })
             ))
         ),

@@ -39,7 +39,7 @@ const described = (message: Message.Message, nameOf: (id: string) => string): st
     ...(components.length === 0 ? [] : ["components"]),
     ...(poll === undefined ? [] : ["a poll"]),
     ...attachments.map(({ name }) => `the file ${quoted(name)}`),
-    ...(isEphemeral ? ["seen by one user alone"] : []),
+    ...(isEphemeral ? ["visible to one user only"] : []),
     ...(editedMs === undefined ? [] : ["edited"])
   ].join(" ")
 }
@@ -53,7 +53,7 @@ const described = (message: Message.Message, nameOf: (id: string) => string): st
 export const refused = (refusal: ReturnType<Core.Core["lastRefusal"]>): string =>
   refusal === undefined
     ? ""
-    : `. The last request that was refused, ${Math.round(refusal.agoMs)} ms before, is ${refusal.detail}`
+    : `. The last refused request, ${Math.round(refusal.agoMs)} ms earlier, was ${refusal.detail}`
 
 /**
  * Describes the last messages, and the last refused request, which may be the reason that nothing else came.
@@ -68,6 +68,6 @@ export const told = (
 ): string => {
   const last = messages.slice(-mostTold).map((message) => described(message, nameOf))
   const count = messages.length > mostTold ? `${messages.length} messages, the last of them: ` : ""
-  const seen = last.length === 0 ? "no message was there" : `there was: ${count}${last.join("; ")}`
+  const seen = last.length === 0 ? "there was no message" : `there was: ${count}${last.join("; ")}`
   return `${seen}${refused(refusal)}`
 }

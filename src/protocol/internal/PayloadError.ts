@@ -32,7 +32,7 @@ export class PayloadError extends Schema.TaggedError<PayloadError>("effect-disco
   }
 ) {
   override get message(): string {
-    return `Gateway message${this.op === undefined ? "" : ` (op ${this.op})`} is not acceptable: ${this.detail}.`
+    return `Gateway message${this.op === undefined ? "" : ` (op ${this.op})`} is invalid: ${this.detail}.`
   }
 }
 
@@ -74,7 +74,7 @@ export const parse = (text: string, reviver?: Reviver): Result.Result<Wire, Payl
   } catch {
     return fail("Json", "the text is not JSON")
   }
-  return isWire(value) ? Result.succeed(value) : fail("Shape", "the message is no object")
+  return isWire(value) ? Result.succeed(value) : fail("Shape", "the message is not an object")
 }
 
 /** A reviver of `JSON.parse`. `context.source` is a number as it was written. */
@@ -118,7 +118,7 @@ const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 export const fromSchema = (error: Schema.SchemaError, op: number | undefined, isKeyLost = false): PayloadError => {
   const issue = toIssues(error.issue).issues[0]
   const path = (issue?.path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment))
-  const expectation = issue?.message ?? "the message breaks its schema"
+  const expectation = issue?.message ?? "the message does not match its schema"
   return new PayloadError({
     kind: "Shape",
     detail: path.length === 0 ? expectation : `${path.join(".")}: ${expectation}`,

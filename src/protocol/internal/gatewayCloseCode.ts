@@ -68,43 +68,43 @@ export const gatewayTable: ReadonlyArray<GatewayCloseCode> = [
   {
     code: 4001,
     name: "UnknownOpcode",
-    meaning: "The gateway does not know an opcode that was sent, or its payload",
-    remedy: "This is a fault of the client: resume and report it.",
+    meaning: "The gateway received an opcode or a payload that it does not know",
+    remedy: "This is a bug in the client: resume and report it.",
     reaction: "resume"
   },
   {
     code: 4002,
     name: "DecodeError",
-    meaning: "The gateway could not decode a payload that was sent, or it was longer than 4096 bytes",
-    remedy: "This is a fault of the client: resume and report it.",
+    meaning: "The gateway could not decode a payload, or the payload was longer than 4096 bytes",
+    remedy: "This is a bug in the client: resume and report it.",
     reaction: "resume"
   },
   {
     code: 4003,
     name: "NotAuthenticated",
-    meaning: "Something was sent to the gateway before Identify, or the session was invalidated",
-    remedy: "Identify anew.",
+    meaning: "A payload was sent to the gateway before Identify, or the session was invalidated",
+    remedy: "Identify again.",
     reaction: "new-session"
   },
   {
     code: 4004,
     name: "AuthenticationFailed",
     meaning: "The gateway does not accept the bot token",
-    remedy: "Copy the token again from the developer portal; resetting it there makes the old one worthless.",
+    remedy: "Copy the token again from the developer portal; resetting it there invalidates the old one.",
     reaction: "stop"
   },
   {
     code: 4005,
     name: "AlreadyAuthenticated",
     meaning: "Identify was sent twice on one gateway connection",
-    remedy: "This is a fault of the client: resume and report it.",
+    remedy: "This is a bug in the client: resume and report it.",
     reaction: "resume"
   },
   {
     code: 4007,
     name: "InvalidSequence",
     meaning: "Resume named a sequence number that the gateway never sent",
-    remedy: "Identify anew.",
+    remedy: "Identify again.",
     reaction: "new-session"
   },
   {
@@ -118,7 +118,7 @@ export const gatewayTable: ReadonlyArray<GatewayCloseCode> = [
     code: 4009,
     name: "SessionTimedOut",
     meaning: "The gateway session timed out",
-    remedy: "Identify anew.",
+    remedy: "Identify again.",
     reaction: "new-session"
   },
   {
@@ -132,21 +132,21 @@ export const gatewayTable: ReadonlyArray<GatewayCloseCode> = [
     code: 4011,
     name: "ShardingRequired",
     meaning: "The bot is in too many guilds for one connection",
-    remedy: "Use a gateway client that shards.",
+    remedy: "Use a gateway client that supports sharding.",
     reaction: "stop"
   },
   {
     code: 4012,
     name: "InvalidApiVersion",
-    meaning: "The gateway does not have the API version that was asked for",
-    remedy: "This is a fault of the client: connect with v=10.",
+    meaning: "The gateway does not support the requested API version",
+    remedy: "This is a bug in the client: connect with v=10.",
     reaction: "stop"
   },
   {
     code: 4013,
     name: "InvalidIntents",
     meaning: "Identify named intents that do not exist",
-    remedy: "Check the bits of the intents; voice needs 129.",
+    remedy: "Check the intent bits; voice needs 129.",
     reaction: "stop"
   },
   {
@@ -173,13 +173,13 @@ export const gateway = (code: number): GatewayCloseCode =>
       code,
       name: "ConnectionLost",
       meaning: "The connection to the gateway was lost",
-      remedy: "Resume; if it comes often, check the network.",
+      remedy: "Resume; if it happens often, check the network.",
       reaction: "resume"
     } :
     {
       code,
       name: "UnknownCloseCode",
-      meaning: "The gateway closed the connection with a code that is not documented",
-      remedy: "Resume; if it comes back, look the code up in Discord's documentation.",
+      meaning: "The gateway closed the connection with an undocumented code",
+      remedy: "Resume; if it happens again, look up the code in Discord's documentation.",
       reaction: "resume"
     })

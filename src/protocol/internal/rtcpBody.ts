@@ -252,7 +252,7 @@ export const writeBody = (into: Uint8Array, at: number, packet: RtcpPacket): rea
       return [packetType[packet._tag], packet.format]
     case "Unknown":
       if (packet.packetType >= packetType.SenderReport && packet.packetType <= packetType.PayloadFeedback) {
-        throw new RangeError(`packetType ${packet.packetType} has a form of its own`)
+        throw new RangeError(`packetType ${packet.packetType} is not unknown: use its own _tag`)
       }
       into.set(packet.body, at)
       return [requireUint("packetType", packet.packetType, 0xff), packet.count]

@@ -67,50 +67,50 @@ export const voiceTable: ReadonlyArray<VoiceCloseCode> = [
   {
     code: 4001,
     name: "UnknownOpcode",
-    meaning: "The voice gateway does not know an opcode that was sent",
-    remedy: "This is a fault of the client: use a gateway version that has the opcode, or report it.",
+    meaning: "The voice gateway received an opcode that it does not know",
+    remedy: "This is a bug in the client: use a gateway version that has the opcode, or report it.",
     reaction: "rejoin-once"
   },
   {
     code: 4002,
     name: "PayloadRejected",
-    meaning: "The voice gateway could not decode a payload that was sent",
-    remedy: "This is a fault of the client: check the session id and the ids that were passed in, or report it.",
+    meaning: "The voice gateway could not decode a payload",
+    remedy: "This is a bug in the client: check the session id and the other ids that were passed in, or report it.",
     reaction: "rejoin-once"
   },
   {
     code: 4003,
     name: "NotAuthenticated",
-    meaning: "Something was sent to the voice gateway before Identify",
-    remedy: "This is a fault of the client: send Identify or Resume first, or report it.",
+    meaning: "A payload was sent to the voice gateway before Identify",
+    remedy: "This is a bug in the client: send Identify or Resume first, or report it.",
     reaction: "rejoin-once"
   },
   {
     code: 4004,
     name: "AuthenticationFailed",
     meaning: "The voice gateway does not accept the voice token",
-    remedy: "Take the token from the latest VOICE_SERVER_UPDATE of this guild: each one replaces the token before it.",
+    remedy: "Take the token from the latest VOICE_SERVER_UPDATE of this guild: each one replaces the previous token.",
     reaction: "rejoin-once"
   },
   {
     code: 4005,
     name: "AlreadyAuthenticated",
     meaning: "Identify or Resume was sent twice on one voice connection",
-    remedy: "This is a fault of the client: send it once for each connection, or report it.",
+    remedy: "This is a bug in the client: send it once per connection, or report it.",
     reaction: "rejoin-once"
   },
   {
     code: 4006,
     name: "SessionInvalid",
     meaning: "The voice session is no longer valid",
-    remedy: "Join again for a new session; if it comes at once, check that the endpoint's port was kept.",
+    remedy: "Join again for a new session; if it happens immediately, check that the endpoint's port was kept.",
     reaction: "rejoin"
   },
   {
     code: 4009,
     name: "SessionTimedOut",
     meaning: "The voice session timed out because heartbeats were missing",
-    remedy: "Join again for a new session; if it comes often, look for code that blocks the event loop.",
+    remedy: "Join again for a new session; if it happens often, look for code that blocks the event loop.",
     reaction: "rejoin"
   },
   {
@@ -123,59 +123,60 @@ export const voiceTable: ReadonlyArray<VoiceCloseCode> = [
   {
     code: 4012,
     name: "UnknownProtocol",
-    meaning: "The voice gateway does not know the transport protocol that was selected",
-    remedy: "This is a fault of the client: select \"udp\", or report it.",
+    meaning: "The voice gateway does not support the selected transport protocol",
+    remedy: "This is a bug in the client: select \"udp\", or report it.",
     reaction: "stop"
   },
   {
     code: 4013,
     name: "WebRtcCrashed",
     meaning: "The media server behind the voice gateway crashed",
-    remedy: "This is a fault of Discord: resume, and join again if that fails.",
+    remedy: "This is Discord's fault: resume, and join again if that fails.",
     reaction: "resume"
   },
   {
     code: 4014,
     name: "Disconnected",
-    meaning: "This client was disconnected: it was kicked or moved, the channel was deleted, or the main session ended",
+    meaning: "The bot was disconnected: it was kicked or moved, the channel was deleted, or the main session ended",
     remedy:
-      "The main gateway tells whether the call goes on on another voice server, and VoiceSession waits for that; do not resume.",
+      "The main gateway says whether the call continues on another voice server, and VoiceSession waits for that; do not resume.",
     reaction: "await-gateway"
   },
   {
     code: 4015,
     name: "ServerCrashed",
     meaning: "The voice server crashed",
-    remedy: "This is a fault of Discord: resume, and join again if that fails.",
+    remedy: "This is Discord's fault: resume, and join again if that fails.",
     reaction: "resume"
   },
   {
     code: 4016,
     name: "UnknownEncryptionMode",
-    meaning: "The voice gateway does not accept the encryption mode that was selected",
-    remedy: "Select one of the modes that Ready offers; the xsalsa20_poly1305 modes ended on 18 November 2024.",
+    meaning: "The voice gateway does not support the selected encryption mode",
+    remedy:
+      "Select one of the modes that Ready offers; the xsalsa20_poly1305 modes were discontinued on 18 November 2024.",
     reaction: "stop"
   },
   {
     code: 4017,
     name: "E2eeRequired",
-    meaning: "The channel takes only clients with end-to-end encryption",
+    meaning: "The channel only admits clients with end-to-end encryption",
     remedy:
-      "Provide Dave.layer and use voice gateway version 8 or later; only stage channels do without encryption (DAVE) since March 2026.",
+      "Provide Dave.layer and use voice gateway version 8 or later; since March 2026, only stage channels admit clients without it (DAVE).",
     reaction: "stop"
   },
   {
     code: 4020,
     name: "BadRequest",
     meaning: "The voice gateway received a malformed request",
-    remedy: "This is a fault of the client, often a heartbeat nonce that is no integer: report it.",
+    remedy: "This is a fault of the client, often a heartbeat nonce that is not an integer: report it.",
     reaction: "rejoin-once"
   },
   {
     code: 4021,
     name: "RateLimited",
-    meaning: "The voice gateway disconnected this client for exceeding its rate limit",
-    remedy: "Do not reconnect automatically; join less often and look for a loop of joins.",
+    meaning: "The voice gateway disconnected the bot for exceeding its rate limit",
+    remedy: "Do not reconnect automatically; join less often, and check whether the program joins in a loop.",
     reaction: "stop"
   },
   {
@@ -212,13 +213,13 @@ export const voice = (code: number): VoiceCloseCode =>
       code,
       name: "ConnectionLost",
       meaning: "The connection to the voice gateway was lost",
-      remedy: "Resume, and join again if that fails; if it comes often, check the network.",
+      remedy: "Resume, and join again if that fails; if it happens often, check the network.",
       reaction: "resume"
     } :
     {
       code,
       name: "UnknownCloseCode",
-      meaning: "The voice gateway closed the connection with a code that is not documented",
-      remedy: "Join again once; if it comes back, look the code up in Discord's documentation.",
+      meaning: "The voice gateway closed the connection with an undocumented code",
+      remedy: "Join again once; if it happens again, look up the code in Discord's documentation.",
       reaction: "rejoin-once"
     })

@@ -46,7 +46,7 @@ export const make = (
     new VoiceError.RecordingFailed({
       path: folder,
       kind: "Failed",
-      detail: `the disk did not take what was left within ${Duration.toSeconds(timeout)} s`
+      detail: `the rest could not be written to disk within ${Duration.toSeconds(timeout)} s`
     })
   )
   const inTime = <A, E>(effect: Effect.Effect<A, E>) =>

@@ -88,7 +88,10 @@ export const make = (options: { readonly isMixed: boolean; readonly now: () => n
       setLevel: Effect.fnUntraced(function*(userId, level) {
         if (!options.isMixed) {
           return yield* VoiceError.fail(
-            new VoiceError.Unsupported({ feature: "a level in the mixed file", detail: "the recording has none" })
+            new VoiceError.Unsupported({
+              feature: "a level in the mixed file",
+              detail: "the recording has no mixed file"
+            })
           )
         }
         yield* levels.set(userId, level)

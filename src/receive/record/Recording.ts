@@ -231,7 +231,7 @@ export const choosing = (choose: () => void): Effect.Effect<void, VoiceError.Voi
     catch: (thrown) =>
       VoiceError.make(
         new VoiceError.Unsupported({
-          feature: "A recording with a choice of users that throws",
+          feature: "a `users` function that throws",
           detail: thrown instanceof Error ? thrown.message : String(thrown)
         })
       )
@@ -250,29 +250,29 @@ export const check = Effect.fnUntraced(function*(
   const { files = "opus", hold, maxPendingBytes, maximum = {}, mixed = "opus" } = options
   for (const format of [files, mixed]) {
     if (!formats.includes(format)) {
-      return yield* unsupported(`a recording as ${format}`, `the formats are ${formats.join(", ")}`)
+      return yield* unsupported(`recording as ${format}`, `the formats are ${formats.join(", ")}`)
     }
   }
   if (files === "none" && mixed === "none") {
-    return yield* unsupported("a recording without files", "let it have those of users, or the mixed one")
+    return yield* unsupported("a recording without files", "set `files` or `mixed` to opus or wav")
   }
   const { bytes, duration } = maximum
   const maxMs = duration === undefined ? Infinity : yield* Bounds.span(duration, "a recording")
-  if (maxMs === 0) return yield* unsupported("a recording of no time", "its maximum has to be more than 0")
+  if (maxMs === 0) return yield* unsupported("a recording with a maximum duration of 0", "it must be greater than 0")
   if (bytes !== undefined && !(Number.isInteger(bytes) && bytes >= leastBytes)) {
     return yield* unsupported(
-      `a recording of ${bytes} bytes`,
-      `its maximum has to be a whole number from ${leastBytes} on`
+      `a recording with a maximum of ${bytes} bytes`,
+      `it must be a whole number of at least ${leastBytes}`
     )
   }
   if (storage.needsMaximum === true && bytes === undefined && duration === undefined) {
-    return yield* unsupported("a recording in memory without a maximum", "say how long or how large it may become")
+    return yield* unsupported("a recording in memory without a maximum", "set a maximum duration or a maximum size")
   }
   return {
     files,
     mixed,
-    hold: Math.round((yield* Bounds.span(hold ?? defaultHold, "a hold")) * samplesPerMs),
-    maxPending: yield* Bounds.count(maxPendingBytes ?? defaultPendingBytes, "a number of bytes to hold"),
+    hold: Math.round((yield* Bounds.span(hold ?? defaultHold, "a `hold`")) * samplesPerMs),
+    maxPending: yield* Bounds.count(maxPendingBytes ?? defaultPendingBytes, "a `maxPendingBytes`"),
     maxLength: Math.round(maxMs * samplesPerMs),
     maxBytes: bytes ?? Infinity
   }

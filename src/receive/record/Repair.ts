@@ -62,7 +62,7 @@ export const refuseExisting = (storage: Storage, folder: string): Effect.Effect<
     (isThere) =>
       isThere
         ? VoiceError.fail(
-          new VoiceError.RecordingFailed({ path: folder, kind: "Exists", detail: "there is a recording in it already" })
+          new VoiceError.RecordingFailed({ path: folder, kind: "Exists", detail: "it already contains a recording" })
         )
         : Effect.void
   )
@@ -282,7 +282,7 @@ export const run = Effect.fnUntraced(function*(
     else if (bytes !== undefined) {
       damaged.add(name)
       yield* Effect.logWarning(
-        `${join(folder, `${name}.ogg`)} cannot be repaired, and is left as it is: its headers are damaged.`
+        `${join(folder, `${name}.ogg`)} cannot be repaired because its headers are damaged. It is left as it is.`
       )
     }
     const size = yield* ifThere(`${name}.wav`, storage.size)

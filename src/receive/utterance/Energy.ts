@@ -42,10 +42,10 @@ export const level = (window: Int16Array): number => {
  */
 export const problem = (options: EnergyOptions): string | undefined => {
   for (const [name, value = 0] of [["margin", options.margin], ["rise", options.rise]] as const) {
-    if (!(Number.isFinite(value) && value >= 0)) return `${name} is ${value}, not a number from 0 on`
+    if (!(Number.isFinite(value) && value >= 0)) return `${name} is ${value}, not a finite number of at least 0`
   }
   for (const [name, value = 0] of [["least", options.least], ["most", options.most]] as const) {
-    if (!Number.isFinite(value)) return `${name} is ${value}, not a number`
+    if (!Number.isFinite(value)) return `${name} is ${value}, not a finite number`
   }
   return undefined
 }

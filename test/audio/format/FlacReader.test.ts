@@ -267,16 +267,24 @@ describe("FLAC", () => {
     const whole = fileOf(all, datas)
     assert.deepInclude(read(whole), { count: datas.length, kind: undefined })
     assert.deepInclude(read(whole.subarray(0, -1)), { count: datas.length - 1, kind: "Truncated" })
-    assert.deepInclude(read(fileOf(all, first)), { count: 8, kind: "Truncated", detail: "it is shorter than it says" })
-    assert.deepInclude(read(fileOf(all, [])), { count: 0, kind: "Truncated", detail: "it is shorter than it says" })
+    assert.deepInclude(read(fileOf(all, first)), {
+      count: 8,
+      kind: "Truncated",
+      detail: "it is shorter than its header says"
+    })
+    assert.deepInclude(read(fileOf(all, [])), {
+      count: 0,
+      kind: "Truncated",
+      detail: "it is shorter than its header says"
+    })
     assert.deepInclude(read(fileOf(uncounted, [])), { count: 0, kind: undefined })
-    assert.deepInclude(read(whole.subarray(0, 20)), { kind: "Truncated", detail: "it ends in the headers" })
+    assert.deepInclude(read(whole.subarray(0, 20)), { kind: "Truncated", detail: "it ends inside its headers" })
     // also with a tag at the end
     assert.deepInclude(read(fileOf(uncounted, []), tag), { count: 0, kind: undefined })
     assert.deepInclude(read(fileOf(all, []), tag), {
       count: 0,
       kind: "Truncated",
-      detail: "it is shorter than it says"
+      detail: "it is shorter than its header says"
     })
     assert.deepInclude(read(fileOf(all, first), tag), { kind: "Truncated" })
   })

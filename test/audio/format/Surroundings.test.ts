@@ -83,7 +83,7 @@ describe("Surroundings", () => {
     assert.strictEqual(cutter.position(), 65_536)
     assert.isUndefined(problem())
     assert.isFalse(pass(true))
-    assert.deepStrictEqual(problem(), { kind: "UnknownFormat", detail: "there is no MP3 in it" })
+    assert.deepStrictEqual(problem(), { kind: "UnknownFormat", detail: "it contains no MP3" })
   })
 
   it("include tags between frames, which are skipped if their length is known", () => {
@@ -149,7 +149,7 @@ describe("Surroundings", () => {
     assert.isFalse(pass(false))
     assert.deepStrictEqual(problem(), {
       kind: "Corrupt",
-      detail: "something that is no frame stands between the MP3 frames"
+      detail: "there is foreign data between the MP3 frames"
     })
   })
 
@@ -201,7 +201,7 @@ describe("Surroundings", () => {
     failLost()
     assert.deepStrictEqual(problem(), {
       kind: "Corrupt",
-      detail: "something that is no frame stands between the MP3 frames"
+      detail: "there is foreign data between the MP3 frames"
     })
   })
 

@@ -128,7 +128,7 @@ describe("fromUrl with an `addresses` rule", () => {
         const source = AudioSource.fromUrl(`http://${host}:${port}/`, { ...options, addresses: "public" })
         const played = yield* collect(source)
         assert.strictEqual(played.end, "AddressRefused", host)
-        assert.match(played.message, /: it leads to an address that may not be connected to\.$/)
+        assert.match(played.message, /: it leads to an address that the option `addresses` does not allow\.$/)
       }
       const secure = yield* collect(
         AudioSource.fromUrl(`https://localhost:${port}/`, { ...options, addresses: "public" })
@@ -253,7 +253,7 @@ describe("fromUrl with an `addresses` rule", () => {
       const own = { ...options, fetch: async () => new Response(song) }
       const both = yield* collect(AudioSource.fromUrl("http://a.invalid/", { ...own, addresses: "public" }))
       assert.strictEqual(both.end, "Unsupported")
-      assert.include(both.message, "a fetch of your own cannot be held to `addresses`")
+      assert.include(both.message, "the option `addresses` does not apply to your own `fetch`")
       assert.strictEqual(
         (yield* collect(AudioSource.fromUrl("http://a.invalid/", { ...own, addresses: "any" }))).end,
         "Done"

@@ -80,7 +80,7 @@ describe("a response that follows another one", () => {
       assert.strictEqual(yield* problemOf(tagged(), new Response(body)), changed)
       assert.strictEqual(
         yield* problemOf(part(0, 40), part(40, 90, 90)),
-        `${changed}: it has 90 bytes, and had 100`
+        `${changed}: it now has 90 bytes instead of 100`
       )
     }))
 
@@ -95,7 +95,7 @@ describe("a response that follows another one", () => {
 
   it.effect("is rejected if it is not the part that was asked for", () =>
     Effect.gen(function*() {
-      const another = "Failed: the server has sent another part than was asked for"
+      const another = "Failed: the server sent a different part than the one requested"
       assert.strictEqual(yield* problemOf(part(0, 40), part(50, 100)), another)
       assert.strictEqual(yield* problemOf(part(0, 40), part(10, 40)), another)
       const { source } = yield* opened(part(0, 40), part(25, 30), part(10, 30), part(20, 60))
@@ -112,7 +112,7 @@ describe("a response that follows another one", () => {
       const nothing = () => new Response("", { status: 416 })
       assert.strictEqual(
         yield* problemOf(part(0, 40), nothing()),
-        "Failed: the server no longer has the bytes that are missing"
+        "Failed: the server no longer has the remaining bytes"
       )
       const { source } = yield* opened(part(0, 40, "*"), nothing())
       assert.deepStrictEqual(yield* readAll(source), [...body.subarray(0, 40)])
@@ -183,8 +183,8 @@ describe("a rejected first response", () => {
   it.effect("is aborted, whether it is another part or does not say which part it is", () =>
     Effect.gen(function*() {
       const cases = [
-        [part(10, 100), "the server has sent another part than was asked for"],
-        [new Response(body, { status: 206 }), "the server answered 206 without saying which part it sends"]
+        [part(10, 100), "the server sent a different part than the one requested"],
+        [new Response(body, { status: 206 }), "the server answered 206 without saying which part it sent"]
       ] as const
       for (const [answer, detail] of cases) {
         const signals: Array<AbortSignal> = []

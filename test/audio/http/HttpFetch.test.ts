@@ -122,7 +122,7 @@ describe("a custom fetch", () => {
         }
         const { end, message } = yield* collect(AudioSource.fromUrl("http://radio.invalid/a", { ...quick, fetch }))
         assert.strictEqual(end, "Failed")
-        assert.include(message, "its answer cannot be read")
+        assert.include(message, "its response cannot be read")
         assert.strictEqual(asked, 1)
       }
     }))

@@ -116,7 +116,7 @@ describe("a station that reconnects", () => {
       assert.deepStrictEqual(heard, [1])
       assert.deepStrictEqual(openedAt, [0, 100, 300, 700])
       assert.strictEqual(kindOf(end), "Failed")
-      assert.match(String(end), /the connection to the station has ended/)
+      assert.match(String(end), /the connection to the station ended/)
     }).pipe(Effect.scoped))
 
   it.effect("waits as long as the server asks, up to the limit of 30 seconds", () =>

@@ -307,7 +307,7 @@ describe("WebmReader", () => {
     const head = file([cluster([element("a3", blockBody(1, 0), 1024 * 1024 + 1)], "unknown")])
     const reader = WebmReader.make()
     reader.push(concat(head.subarray(0, head.length), packet(1).data))
-    assert.match(reader.problem()?.detail ?? "", /fit/)
+    assert.match(reader.problem()?.detail ?? "", /larger than the one that contains it/)
     const open = WebmReader.make()
     open.push(
       concat(

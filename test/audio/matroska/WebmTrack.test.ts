@@ -154,6 +154,6 @@ describe("WebmTrack", () => {
     const refusal = ([first, second]: typeof opus) =>
       first === undefined || second === undefined ? "none" : WebmTrack.refusal(first.header, second.track)
     assert.isUndefined(refusal(opus))
-    assert.match(refusal(pcm) ?? "", /other channels/)
+    assert.match(refusal(pcm) ?? "", /number of channels/)
   })
 })

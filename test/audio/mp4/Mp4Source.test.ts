@@ -83,6 +83,9 @@ describe("Mp4Source", () => {
       const undescribed = patched(bytes, "dOps", -4, ...Buffer.from("free"))
       // after six bytes, the index of its description, and eight more bytes
       const three = patched(undescribed, "Opus", 16, 0, 3)
-      assert.strictEqual(yield* refused(three), "Unsupported: the MP4 holds 3 channels at 48000 Hz")
+      assert.strictEqual(
+        yield* refused(three),
+        "Unsupported: the MP4 has 3 channels at 48000 Hz, which is not supported"
+      )
     }))
 })

@@ -222,7 +222,7 @@ describe("OggReader", () => {
     const newStream = outcome(concat(numbered(pages.slice(0, 6)), ogg([packet(9)], { serial: 9 })))
     assert.deepStrictEqual([newStream.frames, newStream.detail], [
       shown(packets.slice(0, 2)),
-      "a stream begins before the last packet of the one before it has ended"
+      "a stream begins before the last packet of the previous one has ended"
     ])
   })
 
@@ -266,7 +266,7 @@ describe("OggReader", () => {
     const { detail, kind } = outcome(concat(...streams, page(ascii("x"), 0, 0)))
     assert.deepStrictEqual(
       [kind, detail],
-      ["Unsupported", "the Ogg file holds Speex, an unknown codec, neither Opus, Vorbis nor FLAC"]
+      ["Unsupported", "the Ogg file contains Speex, an unknown codec, not Opus, Vorbis or FLAC"]
     )
   })
 
@@ -299,7 +299,7 @@ describe("OggReader", () => {
     assert.deepStrictEqual(outcome(concat(mixedLink, stream(ascii("fishead\0"), 9), page)), {
       frames: shown([packet(1)]),
       kind: "Unsupported",
-      detail: "the Ogg file holds Skeleton, neither Opus, Vorbis nor FLAC"
+      detail: "the Ogg file contains Skeleton, not Opus, Vorbis or FLAC"
     })
   })
 

@@ -46,12 +46,12 @@ describe("OggStream", () => {
 
   it("allows only a stream to follow that can be played after the first", () => {
     assert.isUndefined(refusal(header, opusHead()))
-    assert.match(refusal(header, vorbisHead(2)) ?? "", /codec or rate/)
+    assert.match(refusal(header, vorbisHead(2)) ?? "", /codec or sample rate/)
     const decoding = { gain: 2, streams: 1, coupled: 1, mapping: [0, 1] }
     assert.isUndefined(refusal({ ...header, opus: decoding }, opusHead()))
     assert.isUndefined(refusal(header, opusHead({ gain: 256 })))
     const vorbis: Header = { ...header, codec: "vorbis", rate: 44_100 }
     assert.isUndefined(refusal(vorbis, vorbisHead(2)))
-    assert.match(refusal(vorbis, vorbisHead(2, 48_000)) ?? "", /codec or rate/)
+    assert.match(refusal(vorbis, vorbisHead(2, 48_000)) ?? "", /codec or sample rate/)
   })
 })

@@ -105,7 +105,7 @@ describe("filters", () => {
       for (const speed of [0, -1, NaN, Infinity]) {
         const { message, reason } = yield* Effect.flip(AudioSource.mapPcm(flac, faster, { speed }).open)
         assert.strictEqual(reason._tag, "Unsupported")
-        assert.include(message, `a speed of ${speed}`)
+        assert.include(message, `A speed of ${speed}`)
       }
     }).pipe(Effect.scoped, Effect.provide(OpusDecoder.layer)))
 

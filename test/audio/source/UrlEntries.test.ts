@@ -102,7 +102,7 @@ describe("entriesOf", () => {
       })
       const error = yield* Effect.raceFirst(Fiber.join(reading), trickle)
       assert.deepInclude(error?.reason, { _tag: "SourceFailed", kind: "Failed" })
-      assert.include(error?.message, "its playlist has not come within 30 s")
+      assert.include(error?.message, "its playlist did not arrive within 30 s")
       assert.isAtMost(seconds, 36)
     }).pipe(Effect.scoped))
 })

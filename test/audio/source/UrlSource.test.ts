@@ -106,7 +106,7 @@ describe("fromUrl of a playlist", () => {
         assert.strictEqual(end, "Done", `${path}: ${message}`)
       }
       const none = yield* collect(AudioSource.fromUrl(`${server.url}/none.asx`, quick))
-      assert.match(none.message, /it is a playlist \(ASX\) that names nothing of http or https/)
+      assert.match(none.message, /it is a playlist \(ASX\) without http or https entries/)
     }))
 
   it.live("takes the entry's title if the sound has none", () =>
@@ -165,7 +165,7 @@ describe("fromUrl of a playlist", () => {
       assert.strictEqual(path.end, "Failed")
       assert.match(
         path.message,
-        /none of the 2 entries that were tried can be opened, such as a: the server answered 503/
+        /none of the 2 entries that were tried can be opened, for example a: the server answered 503/
       )
       assert.strictEqual(down.asked.length, 1 + 1 + 2 * 5)
       assert.notInclude(failed.message, "secret")
@@ -209,11 +209,11 @@ describe("fromUrl of a playlist", () => {
       const failure = (path: string) => collect(AudioSource.fromUrl(`${server.url}${path}`, quick))
       const cases = [
         ["/empty", "Empty", /it is a playlist \(M3U\) without entries/],
-        ["/files", "Unsupported", /it is a playlist \(M3U\) that names nothing of http or https/],
+        ["/files", "Unsupported", /it is a playlist \(M3U\) without http or https entries/],
         ["/one", "NotFound", /the entry missing: the server answered 404/],
-        ["/self", "Unsupported", /it is a playlist \(M3U\) in a playlist, more than 3 deep/],
+        ["/self", "Unsupported", /it is a playlist \(M3U\), nested more than 3 levels deep/],
         ["/many", "NotFound", /none of the 16 entries/],
-        ["/tree", "Unsupported", /more than 3 deep/]
+        ["/tree", "Unsupported", /nested more than 3 levels deep/]
       ] as const
       for (const [path, end, message] of cases) {
         const before = server.asked.length
@@ -401,12 +401,12 @@ describe("fromUrl of HLS", () => {
       const played = yield* collect(AudioSource.fromUrl(`${server.url}/song.m3u8`, missing))
       assert.strictEqual(
         played.message,
-        "The audio source song.m3u8 failed (Unsupported): it is a playlist (HLS), for which ffmpeg is needed: " +
+        "The audio source song.m3u8 failed (Unsupported): it is a playlist (HLS), which requires ffmpeg: " +
           "no-such-ffmpeg was not found on the PATH."
       )
       const off = yield* collect(AudioSource.fromUrl(`${server.url}/song.m3u8`, quick))
       assert.strictEqual(off.end, "Unsupported")
-      assert.match(off.message, /for which ffmpeg is needed: it is turned off by the option `ffmpeg`/)
+      assert.match(off.message, /which requires ffmpeg, but the option `ffmpeg` turns that off/)
       for (const options of [quick, missing]) {
         assert.strictEqual((yield* collect(AudioSource.fromUrl(`${server.url}/list`, options))).end, "Done")
       }
@@ -443,8 +443,8 @@ describe("a playlist that is not opened by URL", () => {
             const { message } = yield* collect(source)
             assert.strictEqual(
               message,
-              `The audio source list failed (Unsupported): it is a playlist (${kind}), which is no sound itself: ` +
-                "AudioSource.fromUrl plays it from its URL."
+              `The audio source list failed (Unsupported): it is a playlist (${kind}), not audio: ` +
+                "use AudioSource.fromUrl with the URL of the playlist."
             )
           }
         }

@@ -35,7 +35,7 @@ describe("a batch of samples", () => {
     const some = new Batch.PcmBatch(ring, 1, numbered(100))
     some.write()
     assert.deepStrictEqual([ring.available(), some.samples(), some.isOver()], [48, 52, false])
-    assert.match(new Batch.PcmBatch(ring, 1, new Float32Array(3)).problem() ?? "", /not of two channels/)
+    assert.match(new Batch.PcmBatch(ring, 1, new Float32Array(3)).problem() ?? "", /cannot belong to two channels/)
   })
 
   it("keeps its remaining samples, even if the memory that it was given changes", () => {
@@ -118,7 +118,7 @@ describe("a batch of frames", () => {
       assert.isUndefined(batch.problem())
       batch.write()
       assert.strictEqual(ring.bufferedMs(), 20)
-      assert.match(batch.problem() ?? "", /is not Opus/)
+      assert.match(batch.problem() ?? "", /is not valid Opus/)
     }
     const { batch } = make(5_760)
     assert.isUndefined(batch.problem())

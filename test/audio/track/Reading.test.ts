@@ -445,7 +445,7 @@ describe("Reading", () => {
       Effect.gen(function*() {
         const odd: AudioSource.OpenPcm = { ...counting(500, 0), pull: Effect.succeed(new Float32Array(961)) }
         const { reading } = yield* read(odd, 0, 0)
-        assert.match(String(reading.failure()), /961 samples are not of two channels/)
+        assert.match(String(reading.failure()), /961 samples cannot belong to two channels/)
         assert.isFalse(reading.isComplete())
         const opus: AudioSource.OpenOpus = {
           format: "opus",
@@ -470,7 +470,7 @@ describe("Reading", () => {
           again: Effect.succeed(true)
         })
         yield* other.run
-        assert.match(String(other.failure()), /it was opus before and is pcm now/)
+        assert.match(String(other.failure()), /it was opus before and is now pcm/)
       }).pipe(Effect.scoped))
   })
 })

@@ -492,7 +492,7 @@ describe("Signalling", () => {
       assert.deepStrictEqual(
         lines.filter((line) => line.includes("no ssrc")),
         [5, 5, 12, 2, 4, undefined].map((op, i) =>
-          `${i === 1 ? "Debug" : "Warn"} malformed message from the voice gateway: no ssrc in ${op}`
+          `${i === 1 ? "Debug" : "Warn"} Malformed message from the voice gateway: no ssrc in ${op}`
         )
       )
       assert.strictEqual(gateway.statistics().malformedMessages, 6)

@@ -73,7 +73,7 @@ describe("direct messages", () => {
     const listed = call("GET", `${path}/messages`).json as unknown as ReadonlyArray<Json>
     assert.deepStrictEqual(listed.map(({ content }) => content), ["ok", "!play"])
     const stranger = h.core.createUser({ name: "stranger" })
-    assert.deepStrictEqual(write("x", stranger.id), { problem: "who writes is not one of the two" })
+    assert.deepStrictEqual(write("x", stranger.id), { problem: "the user is not part of these direct messages" })
     const deaf = setup(Intents.Guilds | Intents.GuildMessages)
     deaf.write("x")
     assert.deepStrictEqual(deaf.client.events("MESSAGE_CREATE"), [])
@@ -138,11 +138,11 @@ describe("direct messages", () => {
     const stranger = h.core.createUser({ name: "stranger" })
     call("POST", `${path}/messages`, { content: "Playing", components })
     assert.deepStrictEqual(h.core.pressIn(channelId, stranger.id, "stop", []), {
-      problem: "who begins it is not one of the two"
+      problem: "the user is not part of these direct messages"
     })
     h.core.closeGateway(dj.id, 4004, "")
     assert.deepStrictEqual(h.core.pressIn(channelId, guest.id, "stop", []), {
-      problem: "\"dj\" is not logged in any more",
+      problem: "\"dj\" is no longer logged in",
       isAway: true
     })
     assert.deepStrictEqual(h.violations(), [])

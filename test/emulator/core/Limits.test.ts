@@ -88,7 +88,7 @@ describe("limits of messages", () => {
     const written = { userId: guest.id, channelId: h.lobby, content: "🎵".repeat(2_000) }
     assert.notProperty(h.core.write(written), "problem")
     assert.deepStrictEqual(h.core.write({ ...written, content: "🎵".repeat(2_001) }), {
-      problem: "a message has 2000 characters at most"
+      problem: "a message can have at most 2000 characters"
     })
     const { id } = post({ content: "x" }).json
     assert.deepStrictEqual(said(call("PATCH", `${path}/${id}`, { embeds: [{ title: x(257) }] }).json), [

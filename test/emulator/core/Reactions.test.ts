@@ -54,12 +54,12 @@ describe("reactions", () => {
     assert.deepStrictEqual(users(), [h.bot.id, friend.id])
     assert.deepStrictEqual(users(`?after=${h.bot.id}`), [friend.id])
     assert.deepStrictEqual(users(`?after=${dj.id}`), [])
-    assert.deepStrictEqual(react(guest.id, true, ""), { problem: "there is no emoji" })
+    assert.deepStrictEqual(react(guest.id, true, ""), { problem: "the emoji is missing" })
     h.core.deny({ userId: friend.id, channelId: h.lobby, view: true })
-    assert.deepStrictEqual(react(friend.id), { problem: "who reacts does not see the channel" })
-    assert.deepStrictEqual(react(guest.id, true, "ok"), { problem: "\"ok\" is no emoji" })
+    assert.deepStrictEqual(react(friend.id), { problem: "the user cannot see the channel" })
+    assert.deepStrictEqual(react(guest.id, true, "ok"), { problem: "\"ok\" is not an emoji" })
     const missing = h.core.react({ userId: guest.id, channelId: h.lobby, messageId: dj.id, emoji: "⏭", isOn: true })
-    assert.deepStrictEqual(missing, { problem: `no message there has the id ${dj.id}` })
+    assert.deepStrictEqual(missing, { problem: `no message in the channel has the id ${dj.id}` })
   })
 
   it("can be removed by moderators: one, all with one emoji, or all", () => {
@@ -147,7 +147,7 @@ describe("emoji", () => {
     assert.strictEqual(call("PUT", `${path}/e:21/@me`).json["code"], 30010)
     const react = (emoji: string) =>
       h.core.react({ userId: guest.id, channelId: h.lobby, messageId: id, emoji, isOn: true })
-    assert.deepStrictEqual(react("⏭"), { problem: "a message has 20 different reactions at most" })
+    assert.deepStrictEqual(react("⏭"), { problem: "a message can have at most 20 different reactions" })
     assert.notProperty(react("a:e:20"), "problem")
     call("DELETE", `${path}/e:1`)
     assert.notProperty(react("⏭"), "problem")

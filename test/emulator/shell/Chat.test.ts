@@ -55,7 +55,7 @@ describe("Chat", () => {
       assert.deepStrictEqual(reactors, [[0, { "✅": ["bot", "guest"] }], [19, {}]])
       assert.deepStrictEqual(yield* (yield* discord.chat("secure")).messages, [])
       const failure = yield* Effect.flip(chat.write(""))
-      assert.strictEqual(failure.message, "The message in \"lobby\" came to nothing: there is nothing in the message.")
+      assert.strictEqual(failure.message, "Chatting in \"lobby\" failed: the message is empty.")
       assert.strictEqual((yield* Effect.flip(discord.chat("nowhere"))).reason._tag, "UnknownName")
     }).pipe(Effect.provide(memory)))
 
@@ -93,7 +93,7 @@ describe("Chat", () => {
       yield* chat.write("x")
       const waiting = yield* Effect.forkChild(Effect.flip(chat.until(() => undefined)), { startImmediately: true })
       yield* discord.faults.deleteChannel("lobby")
-      assert.include((yield* Fiber.join(waiting)).message, "the channel is gone; there was: guest \"x\".")
+      assert.include((yield* Fiber.join(waiting)).message, "the channel no longer exists; there was: guest \"x\".")
       assert.deepStrictEqual(yield* chat.messages, [])
     }).pipe(Effect.provide(memory)))
 
@@ -113,7 +113,7 @@ describe("Chat", () => {
       assert.strictEqual(failure.reason._tag, "MessageFailed")
       assert.strictEqual(
         failure.message,
-        "The message in \"lobby\" came to nothing: what was waited for has not come within 5s; no message was there."
+        "Chatting in \"lobby\" failed: the expected message did not appear within 5s; there was no message."
       )
       for (const content of ["one", "two"]) yield* chat.write(content, { user: "somebody" })
       const { id } = yield* say("POST", "/messages", { content: "Looking", embeds: [{ title: "A song" }] })
@@ -124,11 +124,11 @@ describe("Chat", () => {
       yield* TestClock.adjust("2 minutes")
       assert.strictEqual(
         (yield* Fiber.join(waiting)).message,
-        "The message in \"lobby\" came to nothing: what was waited for has not come within 2m; there was: 4 messages, the last " +
+        "Chatting in \"lobby\" failed: the expected message did not appear within 2m; there was: 4 messages, the last " +
           `of them: somebody "two"; bot "${
             "x".repeat(80)
           }…" an embed "A song" edited; guest the file "a.mp3". The last ` +
-          "request that was refused, 119000 ms before, is PUT /channels/:/pins/: of \"bot\": 403 50013 Missing Permissions."
+          "refused request, 119000 ms earlier, was PUT /channels/:/pins/: of \"bot\": 403 50013 Missing Permissions."
       )
       assert.strictEqual((yield* discord.counters).get("rest-refused:50013"), 1)
     }).pipe(Effect.provide(memory)))

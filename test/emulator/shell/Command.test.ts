@@ -75,7 +75,7 @@ describe("Command", () => {
       const { message } = yield* Effect.flip(keyboard.command({ name: "play" }))
       assert.include(
         message,
-        "\"bot\" is not logged in any more. The last request that was refused, 0 ms before, is PUT "
+        "\"bot\" is no longer logged in. The last refused request, 0 ms earlier, was PUT "
       )
       assert.include(message, "401")
     }))
@@ -90,12 +90,12 @@ describe("Command", () => {
         yield* TestClock.adjust(20)
         return (yield* Fiber.join(waiting)).message
       })
-      const vain = "The command \"skip\" came to nothing: waited 20ms for it: "
-      assert.strictEqual(yield* late, `${vain}the bot has not registered it, nor any other.`)
+      const vain = "The command \"skip\" failed: it was not available within 20ms: "
+      assert.strictEqual(yield* late, `${vain}the bot has not registered it, nor any other command.`)
       register({ name: "play", description: "Plays", contexts: [1] }, { name: "stop", description: "Stops" })
-      assert.strictEqual(yield* late, `${vain}the bot has not registered it: there are play, stop.`)
+      assert.strictEqual(yield* late, `${vain}the bot has not registered it; it has registered play, stop.`)
       end()
-      assert.include(yield* late, "\"bot\" is not logged in any more")
+      assert.include(yield* late, "\"bot\" is no longer logged in")
 
       const waiting = yield* Effect.forkChild(keyboard.awaitCommand({ name: "/skip" }), { startImmediately: true })
       register({ name: "skip", description: "Skips" })
@@ -143,7 +143,7 @@ describe("Command", () => {
       assert.isUndefined(yield* command.opened)
       const said = (effect: Effect.Effect<unknown, EmulatorError.EmulatorError>) =>
         Effect.map(Effect.flip(effect), ({ message }) => message)
-      assert.include(yield* said(command.submit({})), "the bot has opened no form")
+      assert.include(yield* said(command.submit({})), "the bot has not opened a form")
       const waiting = yield* Effect.forkChild(command.modal, { startImmediately: true })
       assert.strictEqual(open(), 204)
       assert.deepInclude(yield* Fiber.join(waiting), { customId: "form", title: "Form" })
@@ -151,7 +151,7 @@ describe("Command", () => {
       yield* command.acknowledged
       assert.include(yield* said(command.submit({ song: "x" })), "no input \"song\"")
       assert.deepStrictEqual(yield* (yield* command.submit({})).replies, [])
-      assert.include(yield* said(command.submit({})), "sent before")
+      assert.include(yield* said(command.submit({})), "already submitted")
     }))
 
   it.effect("stops waiting for a form when the bot answers with a message", () =>
@@ -173,8 +173,8 @@ describe("Command", () => {
       yield* TestClock.adjust(5)
       assert.strictEqual(
         (yield* Fiber.join(late)).message,
-        "The command \"play\" came to nothing: the bot has not said it within 5ms; there was: bot \"one\". The last request that " +
-          "was refused, 5 ms before, is POST /interactions/:/:/callback: 400 50006 Cannot send an empty message."
+        "The command \"play\" failed: the expected answer did not arrive within 5ms; there was: bot \"one\". The last refused " +
+          "request, 5 ms earlier, was POST /interactions/:/:/callback: 400 50006 Cannot send an empty message."
       )
       edit("two")
       assert.include((yield* Effect.flip(command.modal)).message, "without a form; there was: bot \"two\" edited.")
@@ -187,7 +187,7 @@ describe("Command", () => {
       const late = yield* Effect.forkChild(Effect.flip(command.reply), { startImmediately: true })
       yield* TestClock.adjust("15 minutes")
       const { message } = yield* Fiber.join(late)
-      assert.include(message, "within 15m; it has opened the form \"form\"; no message was there")
+      assert.include(message, "within 15m; it opened the form \"form\"; there was no message")
     }))
 
   it.effect("stops waiting when the emulator closes, or has closed", () =>
@@ -196,7 +196,7 @@ describe("Command", () => {
       const { answer, command } = yield* Scope.provide(typed, scope)
       const waiting = yield* Effect.forkChild(Effect.flip(command.reply), { startImmediately: true })
       yield* Scope.close(scope, Exit.void)
-      const said = "The command \"play\" came to nothing: the emulator has closed."
+      const said = "The command \"play\" failed: the emulator has closed."
       assert.strictEqual((yield* Fiber.join(waiting)).message, said)
       answer("too late")
       for (const wait of [command.reply, command.acknowledged, command.until(([reply]) => reply)]) {

@@ -51,19 +51,19 @@ describe("sounds and emoji of participants", () => {
       const speaker = yield* discord.join({ user: "speaker", channel: "stage" })
       assert.strictEqual(
         yield* detailOf(guest.sendSound("boo")),
-        "\"guest\" cannot send the sound \"boo\": there is none of that name. There are: yay, quack."
+        "\"guest\" cannot send the sound \"boo\": no sound has that name. Known sounds: yay, quack."
       )
       assert.include(yield* detailOf(guest.sendSound("quack", { guild: "nowhere" })), "no guild \"nowhere\"")
-      assert.include(yield* detailOf(guest.sendEmoji("boo")), "cannot send the emoji \"boo\": that is no emoji.")
-      assert.include(yield* detailOf(speaker.sendSound("quack")), "it is in a stage")
+      assert.include(yield* detailOf(guest.sendEmoji("boo")), "cannot send the emoji \"boo\": that is not an emoji.")
+      assert.include(yield* detailOf(speaker.sendSound("quack")), "the user is in a stage")
       yield* guest.setSelf({ deaf: true })
-      assert.include(yield* detailOf(guest.sendSound("quack")), "it is deaf, or")
+      assert.include(yield* detailOf(guest.sendSound("quack")), "the user is deaf, or")
       yield* guest.setSelf({ deaf: false, mute: true })
       yield* guest.sendSound("quack")
       yield* discord.faults.deny("guest", "lobby", { speak: true })
       assert.include(yield* detailOf(guest.sendSound("quack")), "SPEAK and USE_SOUNDBOARD")
       yield* guest.leave
-      assert.include(yield* detailOf(guest.sendEmoji("👍")), "it has left, or was removed")
+      assert.include(yield* detailOf(guest.sendEmoji("👍")), "the user has left or was removed")
       const taken = yield* Effect.flip(discord.createSound({ name: "y" }))
       assert.deepInclude(taken.reason, { _tag: "InvalidOption", option: "sound" })
     }).pipe(Effect.scoped, Effect.provide(memory)))

@@ -110,7 +110,7 @@ describe("RestFetch", () => {
     const chat = yield* discord.chat()
     const part = new Uint8Array(9_000_000)
     const refused = yield* Effect.flip(chat.write("", { files: [1, 2, 3].map((i) => ({ name: `${i}`, data: part })) }))
-    assert.include(refused.message, "all files have 26214400 bytes at most")
+    assert.include(refused.message, "the files of a message can have at most 26214400 bytes in total")
     const [message, ...others] = yield* chat.messages
     assert.lengthOf(others, 0)
     const url = message?.attachments[0]?.url ?? ""

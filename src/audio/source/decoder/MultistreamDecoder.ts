@@ -55,7 +55,9 @@ export const make = async (first: Decoding): Promise<Handle> => {
         const { coupled, gain, mapping, streams } = decoding
         const parts = OpusStreams.split(packet.data, streams)
         const count = parts === undefined ? -1 : OpusPacket.samples(parts[0] ?? packet.data)
-        if (parts === undefined || count < 0) return `${packet.data.length} bytes are not packets of ${streams} streams`
+        if (
+          parts === undefined || count < 0
+        ) return `a packet of ${packet.data.length} bytes does not contain ${streams} streams`
         const decoded = decoders.map((decoder, i) => {
           try {
             return decoder?.decodeFloat(parts[i] ?? new Uint8Array(0))

@@ -42,8 +42,8 @@ export type Outcome =
 const wrong = (code: string, message: string): Outcome => ({ _tag: "Wrong", code: `dave-commit-${code}`, message })
 
 const checkProposals = ({ commit }: Commit.CommitWelcome, expected: Expected): Outcome | undefined => {
-  if (!equal(commit.groupId, expected.groupId)) return wrong("wrong-group", "a commit to another group")
-  if (commit.byValue) return wrong("by-value", "a commit with a proposal by value")
+  if (!equal(commit.groupId, expected.groupId)) return wrong("wrong-group", "a commit for another group")
+  if (commit.byValue) return wrong("by-value", "a commit that contains a proposal by value")
   if (commit.refs.length === 0) return wrong("empty", "a commit without proposals")
   const { epoch, standing } = expected
   const { offered } = standing
@@ -54,20 +54,22 @@ const checkProposals = ({ commit }: Commit.CommitWelcome, expected: Expected): O
   if (current) return undefined
   if (Standing.wasOffered(standing, commit.epoch, commit.refs)) return { _tag: "Late" }
   if (commit.epoch !== epoch) {
-    return wrong("wrong-epoch", `a commit to epoch ${commit.epoch}, the group is at epoch ${epoch}`)
+    return wrong("wrong-epoch", `a commit for epoch ${commit.epoch}, but the group is at epoch ${epoch}`)
   }
   return commit.refs.some((ref) => !offered.has(ref))
-    ? wrong("unknown-proposal", "a commit with a proposal that it does not have, or that was revoked")
+    ? wrong("unknown-proposal", "a commit with a proposal that does not exist or was revoked")
     : wrong("incomplete", `a commit with ${named.size} of ${offered.size} proposals`)
 }
 
 const checkSender = ({ commit }: Commit.CommitWelcome, expected: Expected): Outcome | undefined => {
   const { groupId, leaf, signatureKey, standing } = expected
-  if (commit.leaf !== leaf) return wrong("wrong-leaf", `a commit of leaf ${commit.leaf}, the sender has leaf ${leaf}`)
+  if (commit.leaf !== leaf) {
+    return wrong("wrong-leaf", `a commit from leaf ${commit.leaf}, but the sender has leaf ${leaf}`)
+  }
   const { path } = commit
   if (path === undefined || signatureKey === undefined) return undefined
   if (!Commit.keepsIdentity(path, identityOf(standing.session.userId), signatureKey)) {
-    return wrong("changed-identity", "a commit that changes credential or signature key of its sender")
+    return wrong("changed-identity", "a commit that changes the credential or the signature key of its sender")
   }
   return LeafNode.isSigned(path, { groupId, index: leaf })
     ? undefined
@@ -81,7 +83,7 @@ const checkWelcome = ({ welcome }: Commit.CommitWelcome, { added }: Expected): O
   if (welcome === undefined) return wrong("missing-welcome", "a commit that adds members, without a Welcome")
   for (const { ref } of added.values()) {
     if (Commit.target(welcome, ref) === undefined) {
-      return wrong("incomplete-welcome", "a Welcome without secrets for somebody whom the commit adds")
+      return wrong("incomplete-welcome", "a Welcome without secrets for a member whom the commit adds")
     }
   }
   return undefined

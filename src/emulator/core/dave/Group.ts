@@ -51,7 +51,7 @@ export const make = (
     ({ session }, id) => {
       if (session.connection === undefined) return context.count("dave-not-ready-while-lost")
       const message =
-        `nobody was told in ${profile.daveTransitionTimeoutMs} ms that it is ready (op 23) for transition ${id}`
+        `the client did not say within ${profile.daveTransitionTimeoutMs} ms that it is ready (op 23) for transition ${id}`
       Standing.advise(context, session, "dave-not-ready", message)
     }
   )
@@ -280,7 +280,7 @@ export const make = (
       const decoded = KeyPackage.decode(payload, session.userId)
       if (Result.isFailure(decoded)) {
         const code = `dave-key-package-${decoded.failure}`
-        return Standing.accuse(context, session, code, `a key package that cannot be used: ${decoded.failure}`)
+        return Standing.accuse(context, session, code, `an unusable key package: ${decoded.failure}`)
       }
       const keyPackage = decoded.success
       const ref = hex(keyPackage.ref)
@@ -289,7 +289,7 @@ export const make = (
         return context.count("dave-key-package-repeated")
       }
       if (standing.packages.has(ref)) {
-        const message = "a key package was sent twice: it is good for one addition"
+        const message = "a key package was sent twice, but can only be used once"
         return Standing.accuse(context, session, "dave-key-package-reused", message)
       }
       standing.packages.add(ref)
@@ -310,7 +310,7 @@ export const make = (
       const decoded = Commit.decode(payload)
       if (Result.isFailure(decoded)) {
         const code = `dave-commit-${decoded.failure}`
-        return Standing.accuse(context, session, code, `op 28 cannot be read: ${decoded.failure}`)
+        return Standing.accuse(context, session, code, `op 28 cannot be decoded: ${decoded.failure}`)
       }
       const outcome = judge(standing, decoded.success)
       if (outcome._tag === "Wrong") return Standing.accuse(context, session, outcome.code, outcome.message)
@@ -327,7 +327,7 @@ export const make = (
         context,
         session,
         "dave-unknown-transition",
-        `ready for transition ${id}, which it was not told of`
+        `the client is ready (op 23) for transition ${id}, which was never announced to it`
       )
     },
     invalid: (session, id) => {
@@ -336,7 +336,7 @@ export const make = (
       context.count("dave-invalid-commit")
       const welcomes = standing.transitions.get(id)
       if (welcomes === undefined) {
-        const message = `transition ${id} is said to be invalid, but it was not told of it`
+        const message = `the client calls transition ${id} invalid (op 31), which was never announced to it`
         Standing.accuse(context, session, "dave-unknown-transition", message)
       }
       // It was added again since, and has not answered that yet. Answering each complaint about what was under way with another

@@ -53,7 +53,7 @@ export const make = (
       if (owingMs !== since || session.ended || version() === 0) return
       if (session.connection === undefined) return context.count("dave-key-package-missing-while-lost")
       const message =
-        `no key package (op 26) came within ${keyPackageGraceMs} ms of op 4 or 24, so that it can hear nobody`
+        `no key package (op 26) arrived within ${keyPackageGraceMs} ms of op 4 or 24, so the client can hear nobody`
       Standing.advise(context, session, "dave-key-package-missing", message)
     })
   }

@@ -49,13 +49,13 @@ export const make = (
             4004,
             "Authentication failed.",
             "identify-limit",
-            `More than ${GatewayLogin.identifyLimit} Identify in 24 hours: Discord resets the token of such a bot.`
+            `Identify was sent more than ${GatewayLogin.identifyLimit} times in 24 hours: Discord then resets the bot's token.`
           )
         case "too-early":
           context.judge(
             "violation",
             "identify-limit",
-            `Identify came less than ${identifyIntervalMs} ms after the one before.`,
+            `Identify was sent less than ${identifyIntervalMs} ms after the previous one.`,
             user.id
           )
           return wire.control(connection, 9, false)
@@ -83,7 +83,7 @@ export const make = (
           4004,
           "Authentication failed.",
           "bad-token",
-          "Resume has a token that nobody owns."
+          "The token in Resume belongs to no user."
         )
       }
       const session = roster.byId(d.session_id)
@@ -95,7 +95,12 @@ export const make = (
         connection.session = session
         session.connection = connection.id
         if (session.tampered) taint(connection)
-        wire.judge(connection, "violation", "invalid-seq", `Resume names ${d.seq}, the last was ${session.seq}.`)
+        wire.judge(
+          connection,
+          "violation",
+          "invalid-seq",
+          `Resume names sequence number ${d.seq}, but the last one was ${session.seq}.`
+        )
         return wire.close(connection, 4007, "Invalid seq.")
       }
       const oldest = session.replay[0]?.s ?? session.seq + 1

@@ -42,7 +42,7 @@ export const make = (context: CoreContext, wire: GatewayWire): GatewayHeartbeats
           4009,
           "Session timed out.",
           "heartbeat-missing",
-          `The main gateway got no heartbeat for ${gatewayHeartbeatTolerance} intervals.`
+          `The main gateway received no heartbeat for ${gatewayHeartbeatTolerance} intervals.`
         )
     )
   }
@@ -60,9 +60,9 @@ export const make = (context: CoreContext, wire: GatewayWire): GatewayHeartbeats
         connection,
         "advice",
         "late-heartbeat",
-        `A main gateway heartbeat came ${
+        `A main gateway heartbeat was sent ${
           Math.round(since)
-        } ms after the one before; the interval is ${gatewayHeartbeatIntervalMs} ms.`
+        } ms after the previous one; the interval is ${gatewayHeartbeatIntervalMs} ms.`
       )
     },
     arrived: (connection) => {

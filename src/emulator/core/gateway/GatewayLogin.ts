@@ -42,7 +42,7 @@ export const examine = (world: World, d: Identify): User | Refusal => {
       closeCode: 4004,
       reason: "Authentication failed.",
       verdict: "bad-token",
-      message: "Identify has a token that nobody owns."
+      message: "The token in Identify belongs to no user."
     }
   }
   const [shardId, shards] = d.shard ?? [0, 1]
@@ -51,7 +51,7 @@ export const examine = (world: World, d: Identify): User | Refusal => {
       closeCode: 4010,
       reason: "Invalid shard.",
       verdict: "invalid-shard",
-      message: `There is no shard ${shardId} of ${shards}.`
+      message: `Shard ${shardId} does not exist: Identify says that there are ${shards} shards.`
     }
   }
   if (d.intents > 0x7fff_ffff || (d.intents & ~knownIntents) !== 0) {
@@ -59,7 +59,7 @@ export const examine = (world: World, d: Identify): User | Refusal => {
       closeCode: 4013,
       reason: "Invalid intent(s).",
       verdict: "invalid-intents",
-      message: `Intents ${d.intents} do not exist.`
+      message: `Intents ${d.intents} have bits that do not exist.`
     }
   }
   if ((d.intents & privilegedIntents) !== 0 && !user.privilegedIntents) {
@@ -67,7 +67,7 @@ export const examine = (world: World, d: Identify): User | Refusal => {
       closeCode: 4014,
       reason: "Disallowed intent(s).",
       verdict: "disallowed-intents",
-      message: `Intents ${d.intents} have privileged ones that this bot does not have.`
+      message: `Intents ${d.intents} include privileged ones that are not enabled for this bot.`
     }
   }
   return user

@@ -133,7 +133,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         return
       }
       default:
-        return wire.blame(connection, 4001, "Unknown opcode.", "unknown-opcode", `No client sends opcode ${code}.`)
+        return wire.blame(connection, 4001, "Unknown opcode.", "unknown-opcode", `Clients do not send opcode ${code}.`)
     }
   }
 
@@ -170,7 +170,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         4003,
         "Not authenticated.",
         "wrong-order",
-        `Opcode ${message.op === "unknown" ? message.code : message.op} came before Identify.`
+        `Opcode ${message.op === "unknown" ? message.code : message.op} was sent before Identify.`
       )
     }
     return message.op === "unknown"
@@ -205,7 +205,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
       }, context.now())
       wire.add(connection)
       if (version !== null && !versions.some((known) => String(known) === version)) {
-        const message = `Only versions ${versions.join(" and ")} are spoken here.`
+        const message = `Only versions ${versions.join(" and ")} are supported.`
         return wire.blame(connection, 4012, "Invalid API version.", "unknown-version", message)
       }
       heartbeats.start(connection)

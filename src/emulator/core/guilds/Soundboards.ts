@@ -59,10 +59,10 @@ export interface Soundboards {
 }
 
 const problems: { readonly [problem in SoundFile.Problem]: string } = {
-  "too-large": `a file has ${SoundFile.most.bytes} bytes at most`,
+  "too-large": `the file may have at most ${SoundFile.most.bytes} bytes`,
   "wrong-type": "the file is neither MP3 nor Ogg",
-  "no-duration": "the file does not say how long it is",
-  "too-long": `a sound lasts ${SoundFile.most.seconds} seconds at most`
+  "no-duration": "the file has no known duration",
+  "too-long": `the sound may last at most ${SoundFile.most.seconds} seconds`
 }
 
 /** The length of a name, in characters (Create Guild Soundboard Sound). */
@@ -70,9 +70,9 @@ const [shortest, longest] = [2, 32]
 
 const problemOf = ({ emoji, name, volume = 1 }: MadeSound): string | undefined => {
   const length = Array.from(name).length
-  if (length < shortest || length > longest) return `a name has ${shortest} to ${longest} characters`
-  if (!(volume >= 0 && volume <= 1)) return "a volume is from 0 to 1"
-  return emoji === undefined || Emoji.isEmoji(emoji) ? undefined : `"${emoji}" is no emoji`
+  if (length < shortest || length > longest) return `the name must have ${shortest} to ${longest} characters`
+  if (!(volume >= 0 && volume <= 1)) return "the volume must be between 0 and 1"
+  return emoji === undefined || Emoji.isEmoji(emoji) ? undefined : `"${emoji}" is not an emoji`
 }
 
 const emojiIn = (emoji: string | undefined): World.Sound["emoji"] => {
@@ -121,7 +121,7 @@ export const make = (
       const { data, emoji, name, volume = 1 } = made
       const problem = problemOf(made)
       if (problem !== undefined) return { problem }
-      if (guild.sounds.size >= most) return { problem: `a guild has ${most} sounds at most` }
+      if (guild.sounds.size >= most) return { problem: `a guild can have at most ${most} sounds` }
       const file = data === undefined ? undefined : SoundFile.read(data)
       if (typeof file === "string") return { problem: problems[file] }
       return create(guild, { name, volume, emoji: emojiIn(emoji), creator: world.users.get(guild.ownerId), file })

@@ -91,13 +91,13 @@ const resolvedAs = new Map<unknown, Resolved.Kind>([
  * Option Structure).
  */
 const outsideOf = (option: Json, value: unknown): string | undefined => {
-  const [measured, of, unit] = typeof value === "string"
-    ? [value.length, "length", " characters"]
-    : [value, "value", ""]
+  const [measured, of, verb, unit] = typeof value === "string"
+    ? [value.length, "length", "have", " characters"]
+    : [value, "value", "be", ""]
   if (typeof measured !== "number") return undefined
   const { [`max_${of}`]: most, [`min_${of}`]: least } = option
-  if (typeof least === "number" && measured < least) return `be ${least}${unit} at least`
-  return typeof most === "number" && measured > most ? `be ${most}${unit} at most` : undefined
+  if (typeof least === "number" && measured < least) return `${verb} at least ${least}${unit}`
+  return typeof most === "number" && measured > most ? `${verb} at most ${most}${unit}` : undefined
 }
 
 /**
@@ -132,7 +132,7 @@ export const fill = (
   }
   const known = declared === undefined ? undefined : Body.objectsOf(declared["options"])
   if (known?.some((option) => option["type"] === types.subcommand || option["type"] === types.group) === true) {
-    return { problem: "it has subcommands, of which none is named" }
+    return { problem: "it has subcommands, but none was given" }
   }
   for (const option of known ?? []) {
     const { name, required } = option
@@ -148,18 +148,18 @@ export const fill = (
     const type = option?.["type"] ?? guessed(value)
     if (name === focused && typeof value !== "object") {
       if (option !== undefined && option["autocomplete"] !== true) {
-        return { problem: `its option "${name}" was registered without autocompletion` }
+        return { problem: `its option "${name}" was registered without autocomplete` }
       }
       given.push({ name, type, value: String(value), focused: true })
       continue
     }
-    if (!fits(type, value)) return { problem: `its option "${name}" has to be ${typeNames.get(type) ?? "a text"}` }
+    if (!fits(type, value)) return { problem: `its option "${name}" must be ${typeNames.get(type) ?? "a string"}` }
     const choices = Body.objectsOf(option?.["choices"])
     if (choices.length > 0 && !choices.some((choice) => choice["value"] === value)) {
       return { problem: `its option "${name}" has no choice ${JSON.stringify(value)}` }
     }
     const outside = option === undefined ? undefined : outsideOf(option, value)
-    if (outside !== undefined) return { problem: `its option "${name}" has to ${outside}` }
+    if (outside !== undefined) return { problem: `its option "${name}" must ${outside}` }
     const kind = resolvedAs.get(type)
     const problem = kind === undefined ? undefined : resolved.add(kind, String(value))
     if (problem !== undefined) return { problem }
@@ -167,7 +167,7 @@ export const fill = (
     if (type === types.channel && channelTypes.length > 0) {
       const channel = Array.from(world.channels.values()).find(({ id }) => id === value)
       if (channel !== undefined && !channelTypes.includes(ChannelObject.typeOf(channel))) {
-        return { problem: `its option "${name}" takes no channel of that type` }
+        return { problem: `its option "${name}" does not accept a channel of that type` }
       }
     }
     if (typeof value === "object") {

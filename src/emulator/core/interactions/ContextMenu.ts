@@ -34,7 +34,7 @@ export const target = (
 ): { readonly id: string; readonly resolved: Json | undefined } | { readonly problem: string } => {
   if ("message" in on) {
     const message = find(on.message)
-    if (message === undefined) return { problem: `no message there has the id ${on.message}` }
+    if (message === undefined) return { problem: `no message in the channel has the id ${on.message}` }
     return { id: on.message, resolved: { messages: { [on.message]: message } } }
   }
   const resolved = Resolved.make(world, guild, userId)

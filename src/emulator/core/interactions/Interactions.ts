@@ -176,9 +176,9 @@ export const make = (
   ): Begun => {
     const { bot, data, files = [], on, pressed, type, userId, where } = options
     const user = world.users.get(userId)
-    if (!Places.isThere(world, where)) return { problem: "its channel is gone" }
-    const problem = Places.problemOf(world, where, userId, "begins it")
-    if (user === undefined || problem !== undefined) return { problem: problem ?? "who begins it is nobody" }
+    if (!Places.isThere(world, where)) return { problem: "its channel no longer exists" }
+    const problem = Places.problemOf(world, where, userId)
+    if (user === undefined || problem !== undefined) return { problem: problem ?? "the user does not exist" }
     const session = recipientOf(bot, where)
     if ("problem" in session) return session
     const entry: InteractionEntry.Entry = {
@@ -232,7 +232,7 @@ export const make = (
     const message = all.findLast(({ interaction, isEphemeral }) => !isEphemeral || interaction?.user.id === userId)
     const component = message && Message.componentOf(message, customId)
     if (message === undefined || component === undefined) {
-      const toThem = all.length === 0 ? "" : " that this user sees"
+      const toThem = all.length === 0 ? "" : " that this user can see"
       return { problem: `no message of the bot has a component "${customId}"${toThem}` }
     }
     if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
@@ -288,8 +288,8 @@ export const make = (
     press: (userId, customId, values) => press(entry.messages, userId, customId, values),
     submit: (values) => {
       const { bot, modal, pressed, user, where } = entry
-      if (modal === undefined) return { problem: "the bot has opened no form" }
-      if (entry.isSubmitted) return { problem: "the form was sent before" }
+      if (modal === undefined) return { problem: "the bot has not opened a form" }
+      if (entry.isSubmitted) return { problem: "the form was already submitted" }
       const { files, keep } = keeping(where)
       const filled = Modal.fill(world, where.guild, user.id, modal, values, keep)
       const begun = "problem" in filled ? filled : begin({

@@ -123,11 +123,11 @@ type Answer = { readonly value: unknown } | { readonly values: ReadonlyArray<str
 type Value = Values[string] | undefined
 
 const textOf = (input: Json, value: Value = typeof input["value"] === "string" ? input["value"] : ""): Answer => {
-  if (typeof value !== "string") return { problem: "has to be a text" }
+  if (typeof value !== "string") return { problem: "must be a string" }
   if (value === "") return isRequired(input) ? { problem: "is missing" } : { value }
   const [least, most] = [numberOr(input["min_length"], 0), numberOr(input["max_length"], 4_000)]
-  if (value.length < least) return { problem: `has to be ${least} characters at least` }
-  return value.length > most ? { problem: `has to be ${most} characters at most` } : { value }
+  if (value.length < least) return { problem: `must have at least ${least} characters` }
+  return value.length > most ? { problem: `must have at most ${most} characters` } : { value }
 }
 
 const chosenBefore = (input: Json) => Body.objectsOf(input["options"]).filter((option) => option["default"] === true)
@@ -136,7 +136,7 @@ const isOption = (input: Json, value: string) =>
   Body.objectsOf(input["options"]).some((option) => option["value"] === value)
 
 const radioOf = (input: Json, value: Value = String(chosenBefore(input)[0]?.["value"] ?? "")): Answer => {
-  if (typeof value !== "string") return { problem: "has to be a text" }
+  if (typeof value !== "string") return { problem: "must be a string" }
   if (value === "") return isRequired(input) ? { problem: "is missing" } : { value: null }
   return isOption(input, value) ? { value } : { problem: `has no choice "${value}"` }
 }
@@ -148,9 +148,9 @@ const listOf = (
     ? Body.objectsOf(input["default_values"]).map(({ id }) => String(id))
     : chosenBefore(input).map(({ value }) => String(value))
 ): Answer => {
-  if (typeof values === "string" || typeof values === "boolean") return { problem: "has to be a list" }
+  if (typeof values === "string" || typeof values === "boolean") return { problem: "must be a list" }
   if (values.length === 0) return isRequired(input) ? { problem: "is missing" } : { values: [] }
-  if (!values.every((value) => typeof value === "string")) return { problem: "takes no files" }
+  if (!values.every((value) => typeof value === "string")) return { problem: "does not accept files" }
   const problem = problemOfChoice(input, resolved, values)
   return problem === undefined ? { values } : { problem }
 }
@@ -178,23 +178,25 @@ export const problemOfChoice = (
 const outsideOf = (input: Json, count: number): string | undefined => {
   const least = numberOr(input["min_values"], 1)
   const most = numberOr(input["max_values"], input["type"] === types.checkboxes ? Infinity : 1)
-  if (count < least) return `has to have ${least} at least`
-  return count > most ? `has to have ${most} at most` : undefined
+  if (count < least) return `must have at least ${least} selected`
+  return count > most ? `must have at most ${most} selected` : undefined
 }
 
 const problemOf = (input: Json, resolved: Resolved.Resolved, value: string): string | undefined => {
   const kind = Resolved.menus.get(input["type"])
   if (kind === undefined) return isOption(input, value) ? undefined : `has no choice "${value}"`
   const problem = resolved.add(kind, value)
-  return problem === undefined ? undefined : `names nothing: ${problem}`
+  return problem === undefined ? undefined : `has an unknown value: ${problem}`
 }
 
 const filesOf = (input: Json, resolved: Resolved.Resolved, keep: Keep, files: Value = []): Answer => {
-  if (typeof files === "string" || typeof files === "boolean") return { problem: "has to be a list" }
+  if (typeof files === "string" || typeof files === "boolean") return { problem: "must be a list" }
   if (files.length === 0) return isRequired(input) ? { problem: "is missing" } : { values: [] }
-  if (!files.every((file) => typeof file !== "string")) return { problem: "takes files" }
-  const problem = outsideOf(input, files.length) ?? files.map(Writers.problemOfFile).find((one) => one !== undefined)
+  if (!files.every((file) => typeof file !== "string")) return { problem: "only accepts files" }
+  const problem = outsideOf(input, files.length)
   if (problem !== undefined) return { problem }
+  const ofFile = files.map(Writers.problemOfFile).find((one) => one !== undefined)
+  if (ofFile !== undefined) return { problem: `has an invalid file: ${ofFile}` }
   const kept = keep(files)
   for (const file of kept) resolved.addFile(file)
   return { values: kept.map(({ id }) => id) }
@@ -208,7 +210,7 @@ const answerOf = (input: Json, resolved: Resolved.Resolved, keep: Keep, value: V
       return radioOf(input, value)
     case types.checkbox: {
       const checked = value ?? input["default"] === true
-      return typeof checked === "boolean" ? { value: checked } : { problem: "has to be true or false" }
+      return typeof checked === "boolean" ? { value: checked } : { problem: "must be true or false" }
     }
     case types.files:
       return filesOf(input, resolved, keep, value)

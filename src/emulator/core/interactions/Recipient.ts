@@ -26,9 +26,12 @@ export interface Absence {
 export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions" | "hasEnded">) => {
   const absence = ({ id, name }: World.User): Absence => {
     if (gateway.sessions().some(({ user }) => user.id === id)) {
-      return { problem: `"${name}" is logged in, and is told nothing of there: it is no member, or has another shard` }
+      return {
+        problem:
+          `"${name}" is logged in, but does not receive events from there: it is not a member, or uses another shard`
+      }
     }
-    return { problem: `"${name}" is not logged in${gateway.hasEnded(id) ? " any more" : ""}`, isAway: true }
+    return { problem: `"${name}" is ${gateway.hasEnded(id) ? "no longer" : "not"} logged in`, isAway: true }
   }
 
   /** The session of a bot that gets the events of a place, whether the bot itself sees the channel or not. */

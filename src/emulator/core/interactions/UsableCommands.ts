@@ -70,7 +70,7 @@ export const make = (world: World.World, commands: Pick<Commands, "list">): Usab
     const mine = Admission.permissions(world, channel, userId)
     // no permissions at all means those of an administrator
     const isAllowed = needed === "0" ? Permissions.has(mine, "ADMINISTRATOR") : (BigInt(needed) & ~mine) === 0n
-    return isAllowed ? undefined : "the bot has registered it for those who have other permissions"
+    return isAllowed ? undefined : "the bot has registered it for members with permissions that this user lacks"
   }
 
   /** The commands for all guilds, and for that one. */
@@ -82,15 +82,15 @@ export const make = (world: World.World, commands: Pick<Commands, "list">): Usab
     placeOf: (channelId, botId) => {
       const where = Places.find(world, channelId)
       const bot = world.users.get(botId)
-      if (where === undefined || bot === undefined) return { problem: "its channel is gone" }
+      if (where === undefined || bot === undefined) return { problem: "its channel no longer exists" }
       const isTheirs = where.guild !== undefined || where.channel.from === bot || where.channel.to === bot
-      return isTheirs ? { where, bot } : { problem: "the bot is not one of the two" }
+      return isTheirs ? { where, bot } : { problem: "the bot is not part of these direct messages" }
     },
     find: (userId, botId, where, name, type) => {
       const all = registeredFor(botId, where)
       const registered = all.findLast((command) => command["name"] === name && command["type"] === type)
       // a bot that has registered nothing here has done so elsewhere at some time
-      if (registered === undefined && all.length > 0) return { problem: "the bot has registered no such command" }
+      if (registered === undefined && all.length > 0) return { problem: "the bot has not registered such a command" }
       const problem = registered && problemOfUse(registered, userId, where)
       return problem === undefined ? { registered } : { problem }
     },
@@ -100,7 +100,7 @@ export const make = (world: World.World, commands: Pick<Commands, "list">): Usab
         .map((command) => problemOfUse(command, userId, where))
       if (problems.includes(undefined)) return undefined
       const names = all.map((command) => String(command["name"])).join(", ")
-      const others = all.length === 0 ? ", nor any other" : `: there are ${names}`
+      const others = all.length === 0 ? ", nor any other command" : `; it has registered ${names}`
       return { problem: problems[0] ?? `the bot has not registered it${others}` }
     },
     dataOf: (registered, guild, name, type) => ({

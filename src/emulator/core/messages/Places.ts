@@ -58,7 +58,7 @@ export const find = (world: World.World, id: string): Where | undefined => {
 }
 
 /**
- * Why a user cannot do anything there, if so; `does` describes the action.
+ * Why a user cannot do anything there, if so.
  *
  * @category guards
  * @since 0.1.0
@@ -66,19 +66,18 @@ export const find = (world: World.World, id: string): Where | undefined => {
 export const problemOf = (
   world: World.World,
   { channel, guild }: Where,
-  userId: UserId,
-  does: string
+  userId: UserId
 ): string | undefined => {
   if (guild === undefined) {
     const isIn = channel.from.id === userId || channel.to.id === userId
-    return isIn ? undefined : `who ${does} is not one of the two`
+    return isIn ? undefined : "the user is not part of these direct messages"
   }
-  if (!guild.available) return "the guild cannot be reached"
-  if (!guild.members.has(userId)) return `who ${does} is no member of the guild`
-  if (channel.kind === "category") return "nobody writes in a category"
+  if (!guild.available) return "the guild is unavailable"
+  if (!guild.members.has(userId)) return "the user is not a member of the guild"
+  if (channel.kind === "category") return "a category has no messages"
   const isLocked = channel.thread?.isLocked === true && !Admission.may(world, channel, userId, "MANAGE_THREADS")
   if (isLocked) return "the thread is locked"
-  return Admission.may(world, channel, userId, "VIEW_CHANNEL") ? undefined : `who ${does} does not see the channel`
+  return Admission.may(world, channel, userId, "VIEW_CHANNEL") ? undefined : "the user cannot see the channel"
 }
 
 /**

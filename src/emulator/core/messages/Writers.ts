@@ -66,14 +66,13 @@ export interface Writers {
 export const make = (world: World.World, messages: Pick<Messages, "of" | "make" | "add" | "react">): Writers => {
   /** The user and the place. */
   const find = (
-    { channelId, userId }: Pick<Written, "channelId" | "userId">,
-    does: string
+    { channelId, userId }: Pick<Written, "channelId" | "userId">
   ): { readonly author: World.User; readonly where: Places.Where } | { readonly problem: string } => {
     const where = Places.find(world, channelId)
     const author = world.users.get(userId)
-    if (where === undefined) return { problem: "the channel is gone" }
-    const problem = Places.problemOf(world, where, userId, does)
-    if (author === undefined || problem !== undefined) return { problem: problem ?? `who ${does} is nobody` }
+    if (where === undefined) return { problem: "the channel no longer exists" }
+    const problem = Places.problemOf(world, where, userId)
+    if (author === undefined || problem !== undefined) return { problem: problem ?? "the user does not exist" }
     return { author, where }
   }
 
@@ -81,30 +80,36 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
     write: (written) => {
       const { channelId, content, files = [], replyTo: repliedId } = written
       const sent = { body: { content }, files }
-      const found = find(written, "writes")
+      const found = find(written)
       if ("problem" in found) return found
-      if (!Sent.saysSomething(sent)) return { problem: "there is nothing in the message" }
-      if (Body.lengthOf(content) > Sent.longest) return { problem: `a message has ${Sent.longest} characters at most` }
-      if (files.length > Sent.mostFiles) return { problem: `a message has ${Sent.mostFiles} files at most` }
+      if (!Sent.saysSomething(sent)) return { problem: "the message is empty" }
+      if (Body.lengthOf(content) > Sent.longest) {
+        return { problem: `a message can have at most ${Sent.longest} characters` }
+      }
+      if (files.length > Sent.mostFiles) return { problem: `a message can have at most ${Sent.mostFiles} files` }
       const problem = files.map(problemOfFile).find((one) => one !== undefined)
       if (problem !== undefined) return { problem }
-      if (Sent.problemOf(sent) !== undefined) return { problem: `all files have ${Sent.largestInAll} bytes at most` }
+      if (Sent.problemOf(sent) !== undefined) {
+        return { problem: `the files of a message can have at most ${Sent.largestInAll} bytes in total` }
+      }
       const replyTo = messages.of(channelId).find(({ id }) => id === repliedId)
-      if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
+      if (repliedId !== undefined && replyTo === undefined) {
+        return { problem: "the message that it replies to does not exist" }
+      }
       const message = messages.make({ ...found, replyTo }, sent)
       messages.add(message)
       return message
     },
     react: (reacting) => {
       const { channelId, emoji, isOn, messageId } = reacting
-      const found = find(reacting, "reacts")
+      const found = find(reacting)
       if ("problem" in found) return found
       const message = messages.of(channelId).find(({ id }) => id === messageId)
-      if (message === undefined) return { problem: `no message there has the id ${messageId}` }
-      if (emoji === "") return { problem: "there is no emoji" }
-      if (!Emoji.isEmoji(emoji)) return { problem: `"${emoji}" is no emoji` }
+      if (message === undefined) return { problem: `no message in the channel has the id ${messageId}` }
+      if (emoji === "") return { problem: "the emoji is missing" }
+      if (!Emoji.isEmoji(emoji)) return { problem: `"${emoji}" is not an emoji` }
       if (isOn && !Emoji.fits(message.reactions, emoji)) {
-        return { problem: `a message has ${Emoji.most} different reactions at most` }
+        return { problem: `a message can have at most ${Emoji.most} different reactions` }
       }
       messages.react(message, emoji, found.author, isOn)
       return message
@@ -121,7 +126,7 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
 export const problemOfFile = (
   { data, description }: Pick<Sent.SentFile, "data" | "description">
 ): string | undefined => {
-  if (data.length > Sent.largestFile) return `a file has ${Sent.largestFile} bytes at most`
+  if (data.length > Sent.largestFile) return `a file can have at most ${Sent.largestFile} bytes`
   if (description === undefined || Body.lengthOf(description) <= Sent.longestDescription) return undefined
-  return `the description of a file has ${Sent.longestDescription} characters at most`
+  return `the description of a file can have at most ${Sent.longestDescription} characters`
 }

@@ -240,7 +240,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         continue
       }
       if (user === undefined) {
-        context.judge("violation", "bad-token", `${request.method} ${entry.path} without a token that is known.`, user)
+        context.judge("violation", "bad-token", `${request.method} ${entry.path} was sent without a known token.`, user)
         return unauthorized
       }
       const parsed = RestRoute.parseBody(request.body, entry.takes)

@@ -84,7 +84,7 @@ export const make = (context: CoreContext): Returns => {
       context.judge(
         "advice",
         code,
-        `Update Voice State at once after each of ${patience} kicks: whoever was removed by a moderator has to stay out.`,
+        `Update Voice State was sent right after each of ${patience} kicks: a bot that a moderator has removed must stay out.`,
         who.userId
       )
     }

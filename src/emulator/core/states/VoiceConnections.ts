@@ -74,7 +74,7 @@ export const make = (
           context.judge(
             "advice",
             "suppressed-audio",
-            "Audio came from the audience of a stage, or without the permission to speak, and nobody hears it.",
+            "Audio was sent from the audience of a stage, or without the permission to speak: nobody hears it.",
             userId
           )
         }

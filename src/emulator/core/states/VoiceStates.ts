@@ -235,7 +235,7 @@ export const make = (options: Options): VoiceStates => {
       context.judge(
         "advice",
         "missing-intents",
-        `Update Voice State on a session with intents ${session.intents}: without GUILD_VOICE_STATES (128) its VOICE_STATE_UPDATE never comes.`,
+        `Update Voice State was sent on a session with intents ${session.intents}: without GUILD_VOICE_STATES (128), its VOICE_STATE_UPDATE never arrives.`,
         userId
       )
     }

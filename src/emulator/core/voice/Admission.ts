@@ -52,8 +52,8 @@ export const version = (
     ? defaultVersion
     : versions.find((version) => String(version) === text)
   if (found === undefined) {
-    const asked = text === null ? "without a version (?v=8)" : "for a version that there is not"
-    const message = `the voice gateway was asked ${asked}, and has ${versions.join(", ")}`
+    const asked = text === null ? "without a version (?v=8)" : "for a version that does not exist"
+    const message = `the voice gateway was opened ${asked}; it supports versions ${versions.join(", ")}`
     context.judge("advice", "version-refused", message, userId)
   }
   return found
@@ -65,9 +65,9 @@ const mismatches = (found: ReadonlyArray<readonly [wrong: boolean, what: string]
 
 const elsewhere = "this is not the endpoint of the last VOICE_SERVER_UPDATE"
 
-const otherSession = "session_id is not that of the bot's own VOICE_STATE_UPDATE"
+const otherSession = "session_id is not the one in the bot's own VOICE_STATE_UPDATE"
 
-const otherChannel = "channel_id is not that of the bot's own VOICE_STATE_UPDATE"
+const otherChannel = "channel_id is not the one in the bot's own VOICE_STATE_UPDATE"
 
 /**
  * Checks Identify.
@@ -83,21 +83,21 @@ export const identify = (
   d: Identify["d"]
 ): Refusal | { readonly _tag: "Admitted"; readonly grant: VoiceGrant } => {
   if (!grants.knowsServerId(d.server_id)) {
-    const why = `server_id ${d.server_id} is no guild: it has to be the guild_id of VOICE_SERVER_UPDATE`
+    const why = `server_id ${d.server_id} is not a guild: it must be the guild_id of VOICE_SERVER_UPDATE`
     return refuse(4011, "Server not found.", "unknown-server", why)
   }
   const grant = grants.byToken(d.token)
   if (grant === undefined) {
     return roster.knewToken(d.token) || grants.knewToken(d.token)
       ? refuse(4006, "Session is no longer valid.")
-      : refuse(4004, "Authentication failed.", "bad-token", "token has to be that of VOICE_SERVER_UPDATE")
+      : refuse(4004, "Authentication failed.", "bad-token", "token must be the one in VOICE_SERVER_UPDATE")
   }
   if (grant.guildId !== d.server_id) {
-    const why = `token is that of another guild than ${d.server_id}, which server_id names`
+    const why = `token belongs to another guild than server_id ${d.server_id}`
     return refuse(4004, "Authentication failed.", "bad-token", why)
   }
   const wrong = mismatches([
-    [grant.userId !== d.user_id, `user_id ${d.user_id} is not the bot's, ${grant.userId}`],
+    [grant.userId !== d.user_id, `user_id ${d.user_id} is not the bot's user id, ${grant.userId}`],
     [grant.sessionId !== d.session_id, otherSession],
     [grant.server !== connection.server, elsewhere],
     [d.channel_id !== undefined && d.channel_id !== grant.channelId, otherChannel]
@@ -107,11 +107,12 @@ export const identify = (
   const former = roster.byToken(d.token)
   if (former !== undefined && !former.unannounced) {
     const why =
-      "the session of this token is still there: it is resumed (op 7), or VOICE_SERVER_UPDATE gives another token"
+      "the session of this token still exists: resume it (op 7), or identify with the token of a new VOICE_SERVER_UPDATE"
     return refuse(4006, "Session is no longer valid.", "identify-for-resume", why)
   }
   if (demandsE2ee(context.profile, grant) && Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version) === 0) {
-    const why = "Identify has to announce max_dave_protocol_version 1, unless the channel is open for clients without"
+    const why =
+      "Identify must announce max_dave_protocol_version 1, unless the channel admits clients without encryption"
     return refuse(4017, "E2EE/DAVE protocol required.", "e2ee-required", why)
   }
   return { _tag: "Admitted", grant }

@@ -132,7 +132,7 @@ export const make = (
   const judgeTimestamps = (off: number): void => {
     reported = true
     const direction = off > 0 ? "ahead of" : "behind"
-    const should = "they count samples at 48 kHz, 960 for 20 ms, over pauses, too"
+    const should = "they must count samples at 48 kHz, 960 per 20 ms, during pauses too"
     const message = `RTP timestamps are ${Math.round(Math.abs(off))} ms ${direction} the clock: ${should}`
     advise("timestamp-off-clock", message)
   }
@@ -236,7 +236,7 @@ export const make = (
     const plausible = step >= 1 && step < restartStep && advance >= step * Math.min(samples, lastSamples)
     if (step !== 1 && !plausible) {
       const moved = `the sequence number moved by ${step} while the timestamp moved by ${advance} samples`
-      advise("sequence-gap", `${moved}: it counts packets, one by one`)
+      advise("sequence-gap", `${moved}: it must increase by one per packet`)
     }
   }
 
@@ -284,7 +284,7 @@ export const make = (
     report: ({ packetCount, rtpTimestamp }) => {
       if (!started) return
       if (((packetCount - received) | 0) < -overtakingPackets) {
-        advise("sender-report-count", `a sender report of ${packetCount} packets, of which ${received} came`)
+        advise("sender-report-count", `a sender report counts ${packetCount} packets, but ${received} arrived`)
       }
       const off = timestampDelta(rtpTimestamp, lastTimestamp) / 48 - (clock() - lastArrival)
       strayReports = Math.abs(off) > reportToleranceMs ? strayReports + 1 : 0

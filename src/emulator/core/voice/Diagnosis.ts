@@ -69,46 +69,49 @@ function* guesses(
   })
   const usual = as(clear)
   yield [
-    "the counter stands at the end of the nonce, and belongs to its beginning",
+    "the counter is at the end of the nonce, but belongs at its beginning",
     { ...usual, nonce: nonceOf(size, counter, size - counterBytes) }
   ]
   yield [
-    "the counter behind the tag is not in the byte order that it has in the nonce",
+    "the counter after the tag has a different byte order than the one in the nonce",
     { ...usual, nonce: nonceOf(size, counter.toReversed()) }
   ]
   yield [
-    "the header is not authenticated: it has to be the additional data (AAD)",
+    "the header is not authenticated: it must be the additional data (AAD)",
     { ...usual, additional: new Uint8Array(0) }
   ]
   for (let length = 1; length < clear; length++) {
     yield [
-      `only ${length} bytes of the header are authenticated, and all ${clear} of it have to be (AAD)`,
+      `only ${length} bytes of the header are authenticated, but all ${clear} must be (AAD)`,
       { ...usual, additional: bytes.subarray(0, length) }
     ]
   }
   if (clear > 12) {
-    yield [`the header has ${clear} bytes by its first byte (CSRCs, extension), and was taken for one of 12`, as(12)]
+    yield [
+      `the header has ${clear} bytes according to its first byte (CSRCs, extension), but was treated as one of 12`,
+      as(12)
+    ]
   }
   const words = ((bytes[clear - 2] ?? 0) << 8) | (bytes[clear - 1] ?? 0)
   if (clear > 12 && words > 0 && clear + 4 * words < tagAt) {
-    yield ["the whole header extension is in the clear, and only its first 4 bytes may be", as(clear + 4 * words)]
+    yield ["the whole header extension is unencrypted, but only its first 4 bytes may be", as(clear + 4 * words)]
   }
   const whole = end - size - tagBytes
   if (whole >= clear) {
-    yield ["the whole nonce stands behind the tag, and only the 4 bytes of the counter may", {
+    yield ["the whole nonce follows the tag, but only the 4 bytes of the counter may", {
       ...usual,
       text: bytes.subarray(clear, whole),
       tag: bytes.subarray(whole, whole + tagBytes),
       nonce: bytes.subarray(whole + tagBytes)
     }]
   }
-  yield ["the tag stands before the ciphertext, and belongs behind it", {
+  yield ["the tag comes before the ciphertext, but belongs after it", {
     ...usual,
     text: bytes.subarray(clear + tagBytes, end - counterBytes),
     tag: bytes.subarray(clear, clear + tagBytes)
   }]
   for (let number = 0; number < triedCounters; number++) {
-    yield ["the 4 bytes of the counter are missing behind the tag", {
+    yield ["the 4 bytes of the counter are missing after the tag", {
       ...usual,
       text: bytes.subarray(clear, end - tagBytes),
       tag: bytes.subarray(end - tagBytes),
@@ -135,11 +138,11 @@ export const unsealed = (mode: EncryptionMode, key: Uint8Array, bytes: Uint8Arra
     const box = Sealing.make(other, key, { start: 0, random: (length) => new Uint8Array(length) })
     const itsClear = clear === Sealing.rtcpClearBytes ? clear : Sealing.rtpClearBytes(other, bytes, bytes.length)
     if (box.open(bytes, bytes.length, itsClear, into) >= 0) {
-      return `it is sealed with ${other}, and the session has ${mode}`
+      return `it is sealed with ${other}, but the session uses ${mode}`
     }
   }
   const under = "the secret_key of the last session description (op 4)"
-  if (!isAead) return `not with ${mode} and ${under}`
-  return `${mode} is the header, the ciphertext, its tag of 16 bytes and a counter of 4, with the header as additional data ` +
-    `and a nonce of ${nonceBytes(mode)} bytes, the counter and zeros, under ${under}`
+  if (!isAead) return `it is not sealed with ${mode} under ${under}`
+  return `${mode} consists of the header, the ciphertext, a tag of 16 bytes and a counter of 4, with the header as additional data ` +
+    `and a nonce of ${nonceBytes(mode)} bytes (the counter, then zeros), under ${under}`
 }

@@ -51,7 +51,7 @@ export const malformed = ({ detail, op }: PayloadError): string =>
  * @since 0.1.0
  */
 export const tooEarly = (op: number): string =>
-  `${opcode(op)} came before Identify (op 0) or Resume (op 7), which come first after Hello`
+  `${opcode(op)} was sent before Identify (op 0) or Resume (op 7), one of which must follow Hello`
 
 /**
  * Identify or Resume on a connection that already has a session.
@@ -60,7 +60,7 @@ export const tooEarly = (op: number): string =>
  * @since 0.1.0
  */
 export const again = (op: number): string =>
-  `${opcode(op)} came a second time on this connection: a new session, or to resume one, takes a new WebSocket`
+  `${opcode(op)} was sent a second time on this connection: beginning or resuming a session requires a new WebSocket`
 
 /**
  * An opcode that only servers send, or nobody.
@@ -68,4 +68,4 @@ export const again = (op: number): string =>
  * @category combinators
  * @since 0.1.0
  */
-export const unknown = (op: number): string => `no client sends op ${op}`
+export const unknown = (op: number): string => `clients do not send op ${op}`

@@ -96,7 +96,11 @@ export const make = (context: CoreContext, onMissing: (connection: Connection) =
     }
     const timers = timersOf(beatsMs, voiceHeartbeatIntervalMs)
     if (timers > 1) {
-      advise(connection, "heartbeat-too-often", `${timers} timers at once send heartbeats on the voice gateway`)
+      advise(
+        connection,
+        "heartbeat-too-often",
+        `${timers} timers send heartbeats on the voice gateway at the same time`
+      )
     }
   }
 
@@ -111,7 +115,7 @@ export const make = (context: CoreContext, onMissing: (connection: Connection) =
     advise(
       connection,
       "acknowledgement-behind",
-      `a heartbeat with ${said}, more than ${acknowledgementMs / 1000} s after the message with the number ${dueSeq}`
+      `a heartbeat has ${said} more than ${acknowledgementMs / 1000} s after the message with the number ${dueSeq}`
     )
   }
 
@@ -139,7 +143,9 @@ export const make = (context: CoreContext, onMissing: (connection: Connection) =
           connection,
           "advice",
           "late-heartbeat",
-          `a heartbeat on the voice gateway came after ${Math.round(since)} of ${voiceHeartbeatIntervalMs} ms`
+          `a heartbeat on the voice gateway was sent ${
+            Math.round(since)
+          } ms after the previous one; the interval is ${voiceHeartbeatIntervalMs} ms`
         )
       }
       connection.sentBeatMs = context.now()

@@ -78,8 +78,8 @@ export const make = (
         else context.judge(severity, code, message, session.userId)
       }
       // Sending this to enable receiving (discord/discord-api-docs#808) has never closed a connection.
-      if (silence) return judge("advice", "a frame of silence before Speaking (op 5) with flags")
-      judge("violation", "audio before Speaking (op 5) with flags and the ssrc of Ready: nobody hears it")
+      if (silence) return judge("advice", "a frame of silence was sent before Speaking (op 5) with flags")
+      judge("violation", "audio was sent before Speaking (op 5) with flags and the ssrc of Ready: nobody hears it")
       if (profile.audioBeforeSpeaking === "close") expel(session, 4020, "Invalid SSRC.")
     })
   }
@@ -99,7 +99,7 @@ export const make = (
     if (session.daveTampered || session.connection?.tampered === true) return context.count("tampered:dave-plain-audio")
     // It may not know yet that its group exists.
     if (session.connection === undefined) return context.count("dave-plain-audio-while-lost")
-    accuse(session, "dave-plain-audio", "audio in the clear, though the channel is end-to-end encrypted")
+    accuse(session, "dave-plain-audio", "audio is not end-to-end encrypted, although the channel is")
   }
 
   /**

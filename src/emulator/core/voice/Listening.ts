@@ -62,7 +62,7 @@ export const make = (context: CoreContext, roster: Roster): Listening => {
     advise(
       session,
       "listening-before-speaking",
-      "audio goes to a client that has never sent Speaking (op 5): Discord asks for one before any audio is received"
+      "audio is sent to a client that has never sent Speaking (op 5): Discord asks clients to send it before they receive audio"
     )
   }
 
@@ -75,9 +75,9 @@ export const make = (context: CoreContext, roster: Roster): Listening => {
     advise(
       session,
       "keepalive-missing",
-      `audio goes to a client that has sent no datagram for ${
+      `audio is sent to a client that has sent no datagram for ${
         Math.round((now - since) / 1000)
-      } s: a router would not know any more where to`
+      } s: a router would no longer know where to send it`
     )
   }
 

@@ -126,23 +126,30 @@ export const make = (
       return context.count("datagram-after-leave")
     }
     if (culprit !== owner && open(culprit, kind, bytes) !== undefined) {
-      return accuse(culprit, "wrong-ssrc", `a packet with SSRC ${ssrc}, Ready gave ${culprit.ssrc}`)
+      return accuse(culprit, "wrong-ssrc", `a packet has SSRC ${ssrc}, but Ready gave ${culprit.ssrc}`)
     }
-    accuse(culprit, "unsealed-packet", () => `${kind} that does not authenticate: ${whyUnsealed(culprit, kind, bytes)}`)
+    accuse(
+      culprit,
+      "unsealed-packet",
+      () =>
+        `${kind === "rtp" ? "an RTP" : "an RTCP"} packet does not authenticate: ${whyUnsealed(culprit, kind, bytes)}`
+    )
   }
 
   /** Finds the payload of the audio packet in `plain`; a problem is the code and text of a violation. */
   const locate = (session: Session): readonly [code: string, message: string] | undefined => {
-    if (RtpPacket.readHeader(plain, plainLength, header) !== undefined) return ["malformed", "a malformed RTP header"]
+    if (RtpPacket.readHeader(plain, plainLength, header) !== undefined) {
+      return ["malformed", "the RTP header is malformed"]
+    }
     if (header.payloadType !== session.payloadTypes.opus) {
       return ["wrong-payload-type", `payload type ${header.payloadType} on the audio SSRC ${session.ssrc}`]
     }
     payloadStart = header.clearLength + 4 * header.extensionWords
     payloadEnd = plainLength
-    if (payloadStart > payloadEnd) return ["malformed", "a header extension longer than its packet"]
+    if (payloadStart > payloadEnd) return ["malformed", "the header extension is longer than its packet"]
     if (header.padding) {
       const length = RtpPacket.unpad(plain.subarray(payloadStart, payloadEnd), payloadEnd - payloadStart)
-      if (length < 0) return ["malformed", "more RTP padding than packet"]
+      if (length < 0) return ["malformed", "the RTP padding is longer than its packet"]
       payloadEnd = payloadStart + length
     }
     return undefined
@@ -163,7 +170,7 @@ export const make = (
       )
       if (sight === "duplicate") context.count("datagram-duplicate")
       if (sight === "repeated") {
-        accuse(session, "nonce-repeated", "a nonce was used twice under one key: each packet has its own, RTCP, too")
+        accuse(session, "nonce-repeated", "a nonce was used twice with one key: each packet needs its own, RTCP too")
       }
       if (sight !== "fresh") return false
     }
@@ -178,7 +185,11 @@ export const make = (
     if (ssrc !== session.ssrc) {
       const isAudio = ((bytes[1] ?? 0) & 0x7f) === session.payloadTypes.opus
       if (isAudio) {
-        accuse(session, "wrong-ssrc", `audio with SSRC ${ssrc}, which is of video: Ready gave ${session.ssrc}`)
+        accuse(
+          session,
+          "wrong-ssrc",
+          `audio was sent with SSRC ${ssrc}, which is for video: Ready gave ${session.ssrc}`
+        )
       }
       return true
     }
@@ -305,7 +316,7 @@ export const make = (
     const session = roster.bySsrc(server, ssrc)
     if (session === undefined || session.ssrc !== ssrc) return unanswered("discovery-unknown-ssrc")
     if (!zeroed) {
-      const message = "an IP discovery request with bytes that are not zero"
+      const message = "an IP discovery request has nonzero bytes where zeros belong"
       if (!asSent) context.count("tampered:discovery-garbage")
       else if (profile.discoveryGarbage === "refuse") accuse(session, "discovery-garbage", message)
       else context.judge("advice", "discovery-garbage", message, session.userId)

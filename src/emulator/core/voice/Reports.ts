@@ -47,7 +47,7 @@ export const make = (
       // the two after it are those of its video
       const step = packet.ssrc - session.ssrc
       if (step < 0 || step > 2) {
-        accuse(session, "wrong-ssrc", `a report of SSRC ${packet.ssrc}, Ready gave ${session.ssrc}`)
+        accuse(session, "wrong-ssrc", `a report has SSRC ${packet.ssrc}, but Ready gave ${session.ssrc}`)
       } else if (step === 0 && packet._tag === "SenderReport") session.conduct?.report(packet)
     }
   },

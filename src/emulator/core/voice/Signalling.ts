@@ -167,15 +167,21 @@ export const make = (
 
   const onSelectProtocol = (connection: Connection, session: Session, d: SelectProtocol["d"]): void => {
     if (d.protocol !== "udp") {
-      return expel(connection, 4012, "Unknown protocol.", "unknown-protocol", "protocol has to be \"udp\"")
+      return expel(connection, 4012, "Unknown protocol.", "unknown-protocol", "protocol must be \"udp\"")
     }
     const { data } = d
     if (typeof data === "string") {
-      return expel(connection, 4002, "Failed to decode payload.", "malformed", "data of Select Protocol is no object")
+      return expel(
+        connection,
+        4002,
+        "Failed to decode payload.",
+        "malformed",
+        "data of Select Protocol is not an object"
+      )
     }
     const { mode } = data
     if (!isEncryptionMode(mode) || !profile.modes.includes(mode)) {
-      const offer = `Ready offers ${profile.modes.join(", ")}, Select Protocol names another one`
+      const offer = `Ready offers ${profile.modes.join(", ")}, but Select Protocol names another mode`
       return expel(connection, 4016, "Unknown encryption mode.", "unknown-mode", offer)
     }
     const selected = { address: data.address, port: data.port }
@@ -226,11 +232,12 @@ export const make = (
         if (ssrc === undefined) {
           if (!speakingWithoutSsrc.has(session)) {
             speakingWithoutSsrc.add(session)
-            const why = "Speaking without ssrc: Discord takes the one of Ready, but has not always done so in a stage"
+            const why =
+              "Speaking was sent without ssrc: Discord uses the one from Ready, but has not always done so in a stage"
             context.judge("advice", "speaking-without-ssrc", why, session.userId)
           }
         } else if (ssrc !== session.ssrc) {
-          const why = `Speaking names SSRC ${ssrc}, Ready gave ${session.ssrc}`
+          const why = `Speaking names SSRC ${ssrc}, but Ready gave ${session.ssrc}`
           return context.judge("violation", "wrong-ssrc", why, session.userId)
         }
         roster.setSpeaking(session, message.d.speaking)
@@ -240,7 +247,7 @@ export const make = (
         const { audio_ssrc, streams, video_ssrc } = message.d
         const foreign = Video.ssrcsOf(message.d).find((ssrc) => roster.bySsrc(session.server, ssrc) !== session)
         if (foreign !== undefined) {
-          const why = `Video names SSRC ${foreign}, Ready gave ${session.ssrc} and the two that follow`
+          const why = `Video names SSRC ${foreign}, but Ready gave ${session.ssrc} and the two that follow`
           return context.judge("violation", "wrong-ssrc", why, session.userId)
         }
         return roster.setVideo(session, { audio_ssrc, video_ssrc, streams })
@@ -286,8 +293,8 @@ export const make = (
     if (Result.isSuccess(decoded) && dave.receive(session, decoded.success)) return
     const reason = session.daveVersion === 0
       ? "without end-to-end encryption"
-      : "which is none of a client's"
-    const message = `a binary message with opcode ${frame[0] ?? "missing"}, ${reason}`
+      : "which clients do not send"
+    const message = `a binary message was sent with opcode ${frame[0] ?? "missing"}, ${reason}`
     context.judge("advice", "unknown-binary", message, session.userId)
   }
 
@@ -296,7 +303,12 @@ export const make = (
     const code = "boolean-speaking"
     if (!Envelope.isBooleanSpeaking(envelope) || connection.advised.has(code)) return
     connection.advised.add(code)
-    context.judge("advice", code, "Speaking is a boolean: from version 4 on it has bits", connection.session?.userId)
+    context.judge(
+      "advice",
+      code,
+      "Speaking is a boolean, but is a bit field since version 4",
+      connection.session?.userId
+    )
   }
 
   const onFrame = (connection: Connection, frame: string | Uint8Array): void => {

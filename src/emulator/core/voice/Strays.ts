@@ -19,18 +19,18 @@ export interface Strays {
 }
 
 const form =
-  "IP discovery is 74 bytes: type 1 (2 bytes), length 70 (2 bytes) and the SSRC of Ready (4 bytes), all big-endian, " +
-  "and zeros"
+  "An IP discovery request is 74 bytes: type 1 (2 bytes), length 70 (2 bytes) and the SSRC of Ready (4 bytes), all big-endian, " +
+  "then zeros"
 
 const problemOf = (bytes: Uint8Array, ssrc: number): string => {
-  if (bytes.length !== 74) return `this is ${bytes.length} bytes`
+  if (bytes.length !== 74) return `this datagram is ${bytes.length} bytes`
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const type = view.getUint16(0)
   if (type === 0x0100) return "type and length are little-endian"
   if (type !== 1) return `type is ${type}`
-  if (view.getUint16(2) !== 70) return `length is ${view.getUint16(2)}: it does not count itself and the type`
+  if (view.getUint16(2) !== 70) return `length is ${view.getUint16(2)}, but must not count itself and the type`
   if (view.getUint32(4, true) === ssrc) return "the SSRC is little-endian"
-  return `the SSRC is ${view.getUint32(4)}, Ready gave ${ssrc}`
+  return `the SSRC is ${view.getUint32(4)}, but Ready gave ${ssrc}`
 }
 
 /**
@@ -70,7 +70,7 @@ export const make = (context: CoreContext, roster: Roster): Strays => {
       const session = roster.byAddress(server, from)
       if (session === undefined) return
       const what =
-        "neither RTP (first byte 0x80 without padding, extension and CSRCs), RTCP, IP discovery, ping nor keepalive"
+        "neither RTP (first byte 0x80 without padding, extension and CSRCs), RTCP, IP discovery, a ping nor a keepalive"
       advise(session, "unknown-datagram", `a datagram of ${bytes.length} bytes is ${what}`)
     }
   }

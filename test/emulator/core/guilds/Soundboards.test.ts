@@ -25,18 +25,21 @@ describe("sounds that a test creates", () => {
       const sound = h.core.createSound(h.guildId, made)
       return sound !== undefined && "problem" in sound ? sound.problem : undefined
     }
-    assert.strictEqual(problemOf({ name: "y" }), "a name has 2 to 32 characters")
-    assert.strictEqual(problemOf({ name: "y".repeat(33) }), "a name has 2 to 32 characters")
+    assert.strictEqual(problemOf({ name: "y" }), "the name must have 2 to 32 characters")
+    assert.strictEqual(problemOf({ name: "y".repeat(33) }), "the name must have 2 to 32 characters")
     for (const volume of [-1, 2, NaN]) {
-      assert.strictEqual(problemOf({ name: "yay", volume }), "a volume is from 0 to 1")
+      assert.strictEqual(problemOf({ name: "yay", volume }), "the volume must be between 0 and 1")
     }
-    assert.strictEqual(problemOf({ name: "yay", emoji: "yay" }), "\"yay\" is no emoji")
-    assert.strictEqual(problemOf({ name: "yay", data: Sounds.ogg(6) }), "a sound lasts 5.2 seconds at most")
-    assert.strictEqual(problemOf({ name: "yay", data: Sounds.ogg(0) }), "the file does not say how long it is")
+    assert.strictEqual(problemOf({ name: "yay", emoji: "yay" }), "\"yay\" is not an emoji")
+    assert.strictEqual(problemOf({ name: "yay", data: Sounds.ogg(6) }), "the sound may last at most 5.2 seconds")
+    assert.strictEqual(problemOf({ name: "yay", data: Sounds.ogg(0) }), "the file has no known duration")
     assert.strictEqual(problemOf({ name: "yay", data: Buffer.from("RIFF") }), "the file is neither MP3 nor Ogg")
-    assert.strictEqual(problemOf({ name: "yay", data: Sounds.ogg(1, 530_000) }), "a file has 524288 bytes at most")
+    assert.strictEqual(
+      problemOf({ name: "yay", data: Sounds.ogg(1, 530_000) }),
+      "the file may have at most 524288 bytes"
+    )
     for (let i = 0; i < 8; i++) assert.isUndefined(problemOf({ name: `sound ${i}` }))
-    assert.strictEqual(problemOf({ name: "one more" }), "a guild has 8 sounds at most")
+    assert.strictEqual(problemOf({ name: "one more" }), "a guild can have at most 8 sounds")
     assert.isUndefined(h.core.createSound(GuildId.make("1"), { name: "yay" }))
     assert.deepStrictEqual(h.core.soundsOf(GuildId.make("1")).map(({ id }) => id), ["1"])
   })

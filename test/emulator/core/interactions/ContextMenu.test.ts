@@ -67,9 +67,9 @@ describe("a context menu", () => {
   it("offers only the commands that the bot has registered for its kind", () => {
     const { client, friend, h, problem, register } = setup()
     assert.strictEqual(register({ name: "Queue this", type: 3 }, { name: "greet", description: "x" }).status, 200)
-    assert.strictEqual(problem({ user: friend.id }), "the bot has registered no such command")
-    assert.strictEqual(problem({ user: friend.id }, "greet"), "the bot has registered no such command")
-    assert.strictEqual(problem({ message: "1" }), "no message there has the id 1")
+    assert.strictEqual(problem({ user: friend.id }), "the bot has not registered such a command")
+    assert.strictEqual(problem({ user: friend.id }, "greet"), "the bot has not registered such a command")
+    assert.strictEqual(problem({ message: "1" }), "no message in the channel has the id 1")
     const message = h.core.write({ userId: friend.id, channelId: h.lobby, content: "x" })
     assert(!("problem" in message))
     assert.strictEqual(problem({ message: message.id }), "")
@@ -82,7 +82,7 @@ describe("a context menu", () => {
     }).body as ReadonlyArray<Json>
     assert.strictEqual((created["data"] as Json)["id"], registered[0]?.["id"])
     h.core.deleteChannel(h.lobby)
-    assert.strictEqual(problem({ message: message.id }), "its channel is gone")
+    assert.strictEqual(problem({ message: message.id }), "its channel no longer exists")
   })
 
   it("is registered without a description and without options", () => {

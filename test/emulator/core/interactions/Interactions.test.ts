@@ -191,12 +191,12 @@ describe("Interactions", () => {
     const { answer, begun, webhook } = typed()
     answer({ type: 4, data: { content: "x", flags: 64, components } })
     h.core.deny({ userId: guest.id, channelId: h.lobby, view: true })
-    assert.strictEqual(problem(["play"]), "who begins it does not see the channel")
-    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "who begins it does not see the channel" })
+    assert.strictEqual(problem(["play"]), "the user cannot see the channel")
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "the user cannot see the channel" })
     h.core.deny({ userId: guest.id, channelId: h.lobby })
     const late = typed()
     h.core.deleteChannel(h.lobby)
-    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "its channel is gone" })
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "its channel no longer exists" })
     const before = client.events("MESSAGE_CREATE").length
     assert.strictEqual(late.answer({ type: 4, data: { content: "x" } }).json["code"], 10003)
     assert.strictEqual(call("POST", webhook, { content: "x" }).json["code"], 10003)
@@ -255,23 +255,23 @@ describe("Interactions", () => {
     assert.deepInclude(resolved["users"]?.[guest.id], { username: "guest" })
     assert.isDefined(resolved["members"]?.[guest.id])
     assert.deepInclude(resolved["channels"]?.[h.lobby], { id: h.lobby })
-    assert.include(problem(["skip"]), "registered no such command")
+    assert.include(problem(["skip"]), "not registered such a command")
     assert.include(problem(["play"]), "\"song\" is missing")
     assert.include(problem(["play"], { song: "x", speed: 2 }), "no option \"speed\"")
-    assert.include(problem(["play"], { song: 1 }), "has to be a text")
-    assert.include(problem(["play"], { song: "x", gain: true }), "has to be a number")
+    assert.include(problem(["play"], { song: 1 }), "must be a string")
+    assert.include(problem(["play"], { song: "x", gain: true }), "must be a number")
     assert.include(problem(["queue", "entry", "move"], { to: 0.5 }), "a whole number")
     assert.include(problem(["mode"], { mode: "on" }), "no choice \"on\"")
     assert.deepStrictEqual(typed(["level"], { percent: 200, why: "four" }).data["options"], [
       { name: "percent", type: 4, value: 200 },
       { name: "why", type: 3, value: "four" }
     ])
-    assert.include(problem(["level"], { percent: -1 }), "\"percent\" has to be 0 at least")
-    assert.include(problem(["level"], { percent: 201 }), "\"percent\" has to be 200 at most")
-    assert.include(problem(["level"], { why: "x" }), "\"why\" has to be 2 characters at least")
-    assert.include(problem(["level"], { why: "fiver" }), "\"why\" has to be 4 characters at most")
-    assert.include(problem(["queue"]), "none is named")
-    assert.include(problem(["radio"]), "none is named")
+    assert.include(problem(["level"], { percent: -1 }), "\"percent\" must be at least 0")
+    assert.include(problem(["level"], { percent: 201 }), "\"percent\" must be at most 200")
+    assert.include(problem(["level"], { why: "x" }), "\"why\" must have at least 2 characters")
+    assert.include(problem(["level"], { why: "fiver" }), "\"why\" must have at most 4 characters")
+    assert.include(problem(["queue"]), "none was given")
+    assert.include(problem(["radio"]), "none was given")
     assert.include(problem(["queue", "drop"]), "no subcommand \"drop\"")
     assert.include(problem(["who"], { user: "1" }), "no user has the id 1")
     assert.include(problem(["who"], { channel: "1" }), "no channel has the id 1")
@@ -300,7 +300,10 @@ describe("Interactions", () => {
     assert.deepNestedInclude(typed(["allow"], { who: role.id }).data["resolved"], { [`roles.${role.id}.name`]: "DJ" })
     assert.strictEqual(problem(["allow"], { role: guest.id }), `no role has the id ${guest.id}`)
     assert.strictEqual(problem(["allow"], { who: "1" }), "no user or role has the id 1")
-    assert.strictEqual(problem(["allow"], { where: h.lobby }), "its option \"where\" takes no channel of that type")
+    assert.strictEqual(
+      problem(["allow"], { where: h.lobby }),
+      "its option \"where\" does not accept a channel of that type"
+    )
   })
 
   it("a command is available only to users who have its permissions", () => {
@@ -309,7 +312,7 @@ describe("Interactions", () => {
       { name: "skip", default_member_permissions: 16_777_216 },
       { name: "reset", default_member_permissions: "0" }
     )
-    const others = "the bot has registered it for those who have other permissions"
+    const others = "the bot has registered it for members with permissions that this user lacks"
     assert.deepStrictEqual([problem(["skip"]), problem(["reset"])], [others, others])
     h.core.createRole(h.guildId, { name: "DJ", permissions: 1n << 24n })
     h.core.setRoles(guest.id, ["DJ"])
@@ -337,7 +340,7 @@ describe("Interactions", () => {
     const elsewhere = { problem: "the bot has not registered it for direct messages" }
     assert.deepStrictEqual([type("play"), type("skip")], [elsewhere, elsewhere])
     const stranger = h.core.createUser({ name: "stranger" })
-    assert.deepStrictEqual(type("help", stranger), { problem: "who begins it is not one of the two" })
+    assert.deepStrictEqual(type("help", stranger), { problem: "the user is not part of these direct messages" })
   })
 
   it("a form accepts files, which are available as long as the bot can answer", () => {
@@ -389,7 +392,7 @@ describe("Interactions", () => {
       assert.strictEqual(register({ name: "no", type }).json["code"], 50035)
     }
     assert.strictEqual(register({ name: "play" }, { name: "Look at", type: 2 }, { name: "start", type: 4 }).status, 200)
-    assert.strictEqual(problem(["Look at"]), "the bot has registered no such command")
+    assert.strictEqual(problem(["Look at"]), "the bot has not registered such a command")
     // A command of another type may have the same name.
     register({ name: "play" }, { name: "play", type: 2 })
     assert.lengthOf(
@@ -460,18 +463,18 @@ describe("Interactions", () => {
     assert.strictEqual(one.answer(form).status, 204)
     assert.deepStrictEqual(one.contents(), ["with a file"])
     h.core.removeFromGuild(h.bot.id)
-    assert.include(problem(["play"]), "is logged in, and is told nothing of there")
+    assert.include(problem(["play"]), "is logged in, but does not receive events from there")
     h.core.closeGateway(h.bot.id, 4004, "")
-    assert.include(problem(["play"]), "is not logged in any more")
+    assert.include(problem(["play"]), "is no longer logged in")
   })
 
   it("a command accepts files, which are available as long as the bot can answer", () => {
     const { call, h, problem, register, typed } = setup()
     register({ name: "play", options: [{ name: "song", type: 11, required: true }] })
     const song = { name: "song.ogg", description: "It", contentType: undefined, data: Uint8Array.of(1, 2, 3) }
-    assert.strictEqual(problem(["play"], { song: "song.ogg" }), "its option \"song\" has to be a file")
+    assert.strictEqual(problem(["play"], { song: "song.ogg" }), "its option \"song\" must be a file")
     const large = { ...song, data: new Uint8Array(10 * 1024 * 1024 + 1) }
-    assert.strictEqual(problem(["play"], { song: large }), "a file has 10485760 bytes at most")
+    assert.strictEqual(problem(["play"], { song: large }), "a file can have at most 10485760 bytes")
     const { data } = typed(["play"], { song })
     const [option] = data["options"] as ReadonlyArray<Json>
     const { attachments } = data["resolved"] as { readonly attachments: { readonly [id: string]: Json } }
@@ -490,7 +493,7 @@ describe("Interactions", () => {
     const { data } = typed(["play"], { song })
     assert.deepInclude((data["options"] as ReadonlyArray<Json>)[0], { name: "song", type: 11 })
     h.core.removeFromGuild(h.bot.id)
-    assert.include(problem(["play"], { song }), "told nothing of there")
+    assert.include(problem(["play"], { song }), "does not receive events from there")
   })
 
   it("nothing that a bot sends makes the emulator throw", () => {
@@ -545,7 +548,7 @@ describe("Interactions", () => {
     const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }]
     answer({ type: 4, data: { content: "x", flags: 64, components } })
     assert.deepStrictEqual(begun.press(other.id, "go", []), {
-      problem: "no message of the bot has a component \"go\" that this user sees"
+      problem: "no message of the bot has a component \"go\" that this user can see"
     })
     assert.notProperty(begun.press(guest.id, "go", []), "problem")
   })
@@ -559,8 +562,8 @@ describe("Interactions", () => {
     })
     h.core.setAvailable(h.guildId, false)
     const before = client.events("INTERACTION_CREATE").length
-    assert.strictEqual(problem(["play"]), "the guild cannot be reached")
-    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "the guild cannot be reached" })
+    assert.strictEqual(problem(["play"]), "the guild is unavailable")
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "the guild is unavailable" })
     assert.lengthOf(client.events("INTERACTION_CREATE"), before)
     h.core.setAvailable(h.guildId, true)
     assert.strictEqual(problem(["play"]), "")
@@ -626,7 +629,7 @@ describe("Interactions", () => {
       const begun = suggest(path, focused, values)
       return "problem" in begun ? begun.problem : ""
     }
-    assert.include(refused("plain"), "without autocompletion")
+    assert.include(refused("plain"), "without autocomplete")
     assert.include(refused("constructor"), "no option \"constructor\"")
     assert.include(refused("none"), "no option \"none\"")
     assert.include(refused("song", { at: "x" }), "a whole number")
@@ -653,13 +656,13 @@ describe("Interactions", () => {
       { type: 18, label: "Who", component: { type: 5, custom_id: "who", required: false } }
     ]
     const modal = { custom_id: "form", title: "Play", components }
-    assert.deepStrictEqual(command.begun.submit({}), { problem: "the bot has opened no form" })
+    assert.deepStrictEqual(command.begun.submit({}), { problem: "the bot has not opened a form" })
     assert.strictEqual(command.answer({ type: 9, data: { ...modal, title: "" } }).json["code"], 50035)
     assert.strictEqual(command.answer({ type: 9, data: modal }).status, 204)
     assert.deepStrictEqual(command.begun.modal(), { customId: "form", title: "Play", components })
     assert.strictEqual(command.begun.progress(), "answered")
     assert.deepStrictEqual(command.begun.submit({ song: "x" }), {
-      problem: "its input \"song\" has to be 2 characters at least"
+      problem: "its input \"song\" must have at least 2 characters"
     })
     const form = following(command.begun.submit({ song: "abc", who: [guest.id] }))
     assert.deepInclude(form.created, { type: 5 })
@@ -675,7 +678,7 @@ describe("Interactions", () => {
     assert.deepInclude((form.data["resolved"] as Json)["users"], {
       [guest.id]: (form.created["member"] as Json)["user"]
     })
-    assert.deepStrictEqual(command.begun.submit({ song: "abc" }), { problem: "the form was sent before" })
+    assert.deepStrictEqual(command.begun.submit({ song: "abc" }), { problem: "the form was already submitted" })
     // There is no message to update, and a form cannot open another form.
     for (const type of [6, 7, 9]) assert.strictEqual(form.answer({ type, data: modal }).json["code"], 50035)
     form.answer({ type: 4, data: { content: "Playing abc" } })
@@ -742,8 +745,8 @@ describe("Interactions", () => {
     }
     assert.include(problem("menu5", [h.lobby]), `no user has the id ${h.lobby}`)
     assert.include(problem("menu6", ["1"]), "no role has the id 1")
-    assert.strictEqual(problem("menu5", []), "its component \"menu5\" has to have 1 at least")
-    assert.strictEqual(problem("menu5", [guest.id, h.bot.id]), "its component \"menu5\" has to have 1 at most")
+    assert.strictEqual(problem("menu5", []), "its component \"menu5\" must have at least 1 selected")
+    assert.strictEqual(problem("menu5", [guest.id, h.bot.id]), "its component \"menu5\" must have at most 1 selected")
   })
 
   it("a user cannot choose an option that a menu does not have", () => {
@@ -761,7 +764,7 @@ describe("Interactions", () => {
   it("a user cannot type a number that JSON cannot represent", () => {
     const { problem, typed } = setup()
     for (const gain of [NaN, Infinity, -Infinity]) {
-      assert.strictEqual(problem(["play"], { gain }), "its option \"gain\" has to be a number")
+      assert.strictEqual(problem(["play"], { gain }), "its option \"gain\" must be a number")
     }
     assert.deepStrictEqual(typed(["play"], { gain: -0.5 }).data["options"], [{ name: "gain", type: 10, value: -0.5 }])
   })

@@ -167,12 +167,14 @@ describe("files of messages", () => {
         content: "",
         files: files.map((data) => ({ name: "a.mp3", description: undefined, contentType: undefined, data }))
       })
-    assert.deepStrictEqual(write(), { problem: "there is nothing in the message" })
-    assert.deepStrictEqual(write(new Uint8Array(largest + 1)), { problem: `a file has ${largest} bytes at most` })
+    assert.deepStrictEqual(write(), { problem: "the message is empty" })
+    assert.deepStrictEqual(write(new Uint8Array(largest + 1)), { problem: `a file can have at most ${largest} bytes` })
     assert.deepStrictEqual(write(...Array.from({ length: 11 }, () => png)), {
-      problem: "a message has 10 files at most"
+      problem: "a message can have at most 10 files"
     })
-    assert.deepStrictEqual(write(half, half, half), { problem: `all files have ${25 * 1024 * 1024} bytes at most` })
+    assert.deepStrictEqual(write(half, half, half), {
+      problem: `the files of a message can have at most ${25 * 1024 * 1024} bytes in total`
+    })
     const written = write(png)
     assert.deepInclude("problem" in written ? {} : written.attachments[0], { name: "a.mp3", contentType: "audio/mpeg" })
   })

@@ -322,14 +322,14 @@ describe("Conduct", () => {
     sender.talk(50, { closing: 0, samples: 20 })
     assert.include(
       sender.messages()[0],
-      "behind the clock: they count samples at 48 kHz, 960 for 20 ms, over pauses, too"
+      "behind the clock: they must count samples at 48 kHz, 960 per 20 ms, during pauses too"
     )
     const other = make()
     other.send()
     other.state.sequence += 5
     other.send()
     assert.deepStrictEqual(other.messages(), [
-      "the sequence number moved by 6 while the timestamp moved by 960 samples: it counts packets, one by one"
+      "the sequence number moved by 6 while the timestamp moved by 960 samples: it must increase by one per packet"
     ])
     other.wait(5_000)
     assert.include(other.messages()[1], "audio stopped with 0 of 5 silence frames (f8 ff fe)")

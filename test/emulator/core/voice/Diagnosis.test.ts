@@ -27,12 +27,12 @@ describe("Diagnosis", () => {
       Diagnosis.unsealed(mode, key, Uint8Array.from(Buffer.concat(parts)), clear)
 
     it.each<readonly [mistake: string, parts: ReadonlyArray<Uint8Array>]>([
-      ["the counter stands at the end of the nonce", [header, sealed(nonce(counter, size - 4)), counter]],
-      ["not in the byte order", [header, sealed(nonce(counter)), counter.toReversed()]],
+      ["the counter is at the end of the nonce", [header, sealed(nonce(counter, size - 4)), counter]],
+      ["a different byte order", [header, sealed(nonce(counter)), counter.toReversed()]],
       ["the header is not authenticated", [header, sealed(nonce(counter), new Uint8Array(0)), counter]],
       ["only 8 bytes of the header", [header, sealed(nonce(counter), header.subarray(0, 8)), counter]],
-      ["the whole nonce stands behind the tag", [header, sealed(nonce(counter)), nonce(counter)]],
-      ["the tag stands before the ciphertext", [
+      ["the whole nonce follows the tag", [header, sealed(nonce(counter)), nonce(counter)]],
+      ["the tag comes before the ciphertext", [
         header,
         sealed(nonce(counter)).subarray(-16),
         sealed(nonce(counter)).subarray(0, -16),
@@ -45,17 +45,17 @@ describe("Diagnosis", () => {
 
     it("reports where a header with an extension ends", () => {
       const short = [extended.subarray(0, 12), sealed(nonce(counter), extended.subarray(0, 12)), counter]
-      assert.include(why(short, 16), "the header has 16 bytes by its first byte")
+      assert.include(why(short, 16), "the header has 16 bytes according to its first byte")
       const whole = Uint8Array.from([...extended, 1, 2, 3, 4])
       assert.include(
         why([whole, sealed(nonce(counter), whole), counter], 16),
-        "the whole header extension is in the clear"
+        "the whole header extension is unencrypted"
       )
     })
 
     it("describes how the mode seals packets if it finds no cause", () => {
       for (const parts of [[header], [header, text], [header, new Uint8Array(3)], [header, new Uint8Array(1_400)]]) {
-        assert.match(why(parts), new RegExp(`^${mode} is the header, .* a nonce of ${size} bytes`))
+        assert.match(why(parts), new RegExp(`^${mode} consists of the header, .* a nonce of ${size} bytes`))
       }
     })
   })
@@ -67,9 +67,9 @@ describe("Diagnosis", () => {
     ) {
       assert.strictEqual(
         Diagnosis.unsealed("aead_aes256_gcm_rtpsize", key, seal(other, key, packet, 5), 12),
-        `it is sealed with ${other}, and the session has aead_aes256_gcm_rtpsize`
+        `it is sealed with ${other}, but the session uses aead_aes256_gcm_rtpsize`
       )
     }
-    assert.include(Diagnosis.unsealed("xsalsa20_poly1305", key, packet, 12), "not with xsalsa20_poly1305")
+    assert.include(Diagnosis.unsealed("xsalsa20_poly1305", key, packet, 12), "not sealed with xsalsa20_poly1305")
   })
 })

@@ -409,7 +409,10 @@ describe("Relay", () => {
       alice.state.key = new Uint8Array(32)
       alice.say(opus(2))
       assert.deepStrictEqual(world.violations(), ["unsealed-packet", "unsealed-packet"])
-      assert.include(world.messages()[1], "rtp that does not authenticate: aead_aes256_gcm_rtpsize is the header, ")
+      assert.include(
+        world.messages()[1],
+        "an RTP packet does not authenticate: aead_aes256_gcm_rtpsize consists of the header, "
+      )
       assert.lengthOf(bob.heard(), 0)
     })
 

@@ -51,8 +51,10 @@ describe("Signalling", () => {
       }
       assert.isFalse(world.half.owns(client.connection))
       assert.deepStrictEqual(world.messages(), [
-        "the voice gateway was asked without a version (?v=8), and has 4, 5, 6, 7, 8, 9",
-        ...Array(3).fill("the voice gateway was asked for a version that there is not, and has 4, 5, 6, 7, 8, 9")
+        "the voice gateway was opened without a version (?v=8); it supports versions 4, 5, 6, 7, 8, 9",
+        ...Array(3).fill(
+          "the voice gateway was opened for a version that does not exist; it supports versions 4, 5, 6, 7, 8, 9"
+        )
       ])
       assert.deepStrictEqual(world.half.accept(77, 99, new URLSearchParams("v=8")), { reject: 404 })
     })

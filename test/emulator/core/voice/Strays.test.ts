@@ -28,10 +28,10 @@ describe("Strays", () => {
         view.setUint16(0, 1, true)
         view.setUint16(2, 70, true)
       })],
-    ["length is 74: it does not count itself", (client) => changed(client, (view) => view.setUint16(2, 74))],
+    ["length is 74, but must not count itself", (client) => changed(client, (view) => view.setUint16(2, 74))],
     ["the SSRC is little-endian", (client) => changed(client, (view) => view.setUint32(4, client.state.ssrc, true))],
-    ["the SSRC is 0, Ready gave", (client) => changed(client, (view) => view.setUint32(4, 0))],
-    ["this is 70 bytes", (client) => client.discoveryRequest().slice(4)]
+    ["the SSRC is 0, but Ready gave", (client) => changed(client, (view) => view.setUint32(4, 0))],
+    ["this datagram is 70 bytes", (client) => client.discoveryRequest().slice(4)]
   ])("explains once why IP discovery gets no answer: %s", (said, request) => {
     const { client, world } = seeking()
     const before = world.datagrams.length
