@@ -224,7 +224,7 @@ const objection = Effect.fnUntraced(function*(
   asked: { readonly record: boolean; readonly recordAnswer: boolean }
 ) {
   if (asked.recordAnswer && answer === undefined) {
-    return "--record-answer records the listener's answer, but there is none: when you play a file, --answer has to name one."
+    return "--record-answer records the listener's answer, but there is none: when you play a file, name an answer with --answer."
   }
   const recordings = [
     { flag: "--record", path: record, isAsked: asked.record },

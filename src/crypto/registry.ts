@@ -38,7 +38,7 @@ export const isAvailable = (mode: EncryptionMode, engines: Engines): boolean =>
  */
 export const make = (mode: Mode, key: Uint8Array, engines: Engines, options: CipherOptions = {}): Cipher | string => {
   if (mode === "plain") return Plain.make()
-  if (!isEncryptionMode(mode)) return "there is no such mode"
+  if (!isEncryptionMode(mode)) return "this mode is unknown"
   const of = spec(mode)
   if (key.length !== of.keyBytes) return `the key has ${key.length} bytes instead of ${of.keyBytes}`
   const start = options.counterStart ?? randomInt(counterLimit)

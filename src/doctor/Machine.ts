@@ -61,7 +61,7 @@ const output = Effect.fnUntraced(function*(command: string, args: ReadonlyArray<
 const program = (name: "ffmpeg" | "ffprobe", command: string, without: string): Effect.Effect<Check.Check> =>
   Effect.suspend(() => {
     const subject: Check.Subject = { group: "program", name, isRequired: false }
-    const remedy = `install ffmpeg, or say where it is: without it, ${without}`
+    const remedy = `install ffmpeg, or set its path: without it, ${without}`
     const path = which(command)
     if (path === undefined) {
       return Effect.succeed(Check.missing(subject, `${command} was not found on the PATH`, remedy))

@@ -521,7 +521,7 @@ describe("emulator", () => {
           [{ do: "kick", user: "bot" }, "the user is not in a voice channel"],
           [{ do: "kick", user: "nobody" }, "nobody"],
           [{ do: "speak", user: "guest", file: "none.ogg" }, "none.ogg"],
-          [{ do: "leave", user: "nobody" }, "\"nobody\" is no guest here"],
+          [{ do: "leave", user: "nobody" }, "\"nobody\" is not a guest"],
           [{ do: "subscribe", user: "guest", event: "concert" }, "there is no such upcoming event"]
         ] as const
       ) {

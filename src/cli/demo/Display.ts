@@ -121,7 +121,7 @@ export const encryptionLine = ({ membership, version }: E2ee): string =>
   version === 0
     ? "Not end-to-end encrypted"
     : membership === undefined
-    ? `End-to-end encryption (DAVE ${version}) is demanded, and there is no group yet`
+    ? `End-to-end encryption (DAVE ${version}) is required, and there is no group yet`
     : `End-to-end encrypted (DAVE ${version}), voice privacy code ${code(membership.privacyCode)}`
 
 const quietDb = -60

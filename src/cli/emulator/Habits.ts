@@ -107,7 +107,7 @@ export const read = (texts: { readonly [name: string]: string }): Result.Result<
   const habits: { [name: string]: unknown } = {}
   for (const [name, text] of Object.entries(texts)) {
     if (!isHabit(name)) {
-      return Result.fail(`--habit ${name}: there is no such habit. Those there are: ${Object.keys(fields).join(", ")}.`)
+      return Result.fail(`--habit ${name}: there is no such habit. The habits are: ${Object.keys(fields).join(", ")}.`)
     }
     const decoded = Schema.decodeUnknownResult(fields[name])(parse(text))
     if (Result.isFailure(decoded)) return Result.fail(`--habit ${name}=${text}: ${decoded.failure.message}`)

@@ -342,7 +342,7 @@ export const read = (line: string): Result.Result<Order, { readonly id: unknown;
   }
   const id = "id" in value ? value.id : undefined
   if (!("do" in value) || !options.has(value.do)) {
-    return Result.fail({ id, message: `"do" has to be one of ${[...options.keys()].join(", ")}.` })
+    return Result.fail({ id, message: `"do" must be one of ${[...options.keys()].join(", ")}.` })
   }
   const name = value.do
   return Result.mapError(decode(value), ({ issue }) => ({ id, message: explain(name, issue) }))

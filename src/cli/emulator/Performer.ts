@@ -68,7 +68,7 @@ export const make = Effect.fnUntraced(function*(
     Effect.filterOrFail(
       guests.get(user),
       (found) => found !== undefined,
-      () => new OrderFailed({ detail: `"${user}" is no guest here: let it join first.` })
+      () => new OrderFailed({ detail: `"${user}" is not a guest: let it join first.` })
     )
 
   const sinceStart = (verdicts: ReadonlyArray<Emulator.Verdict>) =>

@@ -107,7 +107,7 @@ export class Reader {
     { bytes, direction, message, socket }: Message,
     line: (title: string, detail: string, findings: ReadonlyArray<string>) => Line
   ): Line {
-    if (message === undefined) return line("unreadable text", `${bytes} B`, ["it is no JSON object"])
+    if (message === undefined) return line("unreadable text", `${bytes} B`, ["it is not a JSON object"])
     const gateway = gatewayOf(socket)
     const op = opOf(message)
     const title = op === undefined ? "a message without opcode" : titleOf(gateway, op, eventOf(message))
