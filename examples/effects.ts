@@ -37,7 +37,7 @@ const perform = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   assert.equal(yield* fromJson(track, "[{\"_tag\":\"Tremolo\",\"hz\":4}]"), "the effects have changed")
   const refusal = yield* fromJson(track, "[{\"_tag\":\"Tremolo\",\"hz\":0}]")
   yield* Effect.log(refusal)
-  assert.match(refusal, /expected a value between 0.01 and 100 at 0.hz/)
+  assert.match(refusal, /expected a value between 0.01 and 100 at effects\[0\]\.hz/)
 
   // without effects, Opus is passed through again
   yield* track.setEffects([])
