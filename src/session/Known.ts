@@ -88,8 +88,8 @@ export interface Known {
   readonly tell: (channelId: ChannelId | null, flags: Flags) => Effect.Effect<void, VoiceError.VoiceError>
   /**
    * Says how the bot is shown, in the channel that `movingTo` names, or else where Discord has the bot. If Discord moves the bot
-   * while that still waits to be sent, it is withdrawn and said of the new place, so that it does not undo the move; if Discord
-   * removes the bot, nothing is said.
+   * while that still waits to be sent, it is withdrawn and said of the new place, so that it does not undo the move; so it is if
+   * the move fails that it named the target of (see `look`). If Discord removes the bot, nothing is said.
    */
   readonly announce: (
     movingTo: () => ChannelId | undefined,

@@ -179,6 +179,7 @@ export const make = (options: MovingOptions): Moving => {
           // the connection may still be on its way
           if (Exit.isSuccess(exit)) return conduit.release
           giveUp()
+          whereabouts.look()
           return Effect.andThen(showHere, conduit.release)
         })
       )

@@ -45,6 +45,8 @@ export interface Whereabouts extends Known, Arrival.Arrival {
    * fails.
    */
   readonly stay: Effect.Effect<boolean>
+  /** Has everything that waits look again: the target of a move has changed. Plain code. */
+  readonly look: () => void
 }
 
 /** How long after a request the voice state that grants it may come, for a session that leaves in the meantime. */
@@ -277,7 +279,9 @@ class Guild implements Whereabouts, GuildEvents.Listener {
       const { channelId: here } = this.#now
       const channelId = movingTo() ?? here
       if (here === undefined || here === null || channelId === undefined || channelId === null) return Effect.void
-      const elsewhere = this.until((now) => now.channelId === here ? undefined : this.announce(movingTo, flags))
+      // the target of a move that has failed would be asked for once more, and perhaps granted
+      const isOutdated = (now: Now) => now.channelId !== here || (channelId !== here && movingTo() !== channelId)
+      const elsewhere = this.until((now) => isOutdated(now) ? this.announce(movingTo, flags) : undefined)
       return Effect.flatten(Effect.raceFirst(Effect.as(this.tell(channelId, flags()), Effect.void), elsewhere))
     })
   }
@@ -346,6 +350,10 @@ class Guild implements Whereabouts, GuildEvents.Listener {
 
   get stay(): Effect.Effect<boolean> {
     return Effect.suspend(() => this.#farewell?.takeBack ?? Effect.void).pipe(Effect.map(() => !this.#isLeaving))
+  }
+
+  look(): void {
+    this.#set({})
   }
 
   #arriving(): Arrival.Arrival {

@@ -272,6 +272,24 @@ describe("VoiceSession, moving", () => {
 })
 
 describe("VoiceSession, muting", () => {
+  it.effect("is shown where the session is if its move has failed before the main gateway took anything", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.hold
+      const moving = yield* start(Effect.flip(session.move(Rig.other)))
+      const muting = yield* start(session.setSelf({ mute: true }))
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual((yield* Fiber.join(moving)).reason._tag, "JoinTimedOut")
+      assert.isUndefined(muting.pollUnsafe())
+      yield* it.release
+      yield* second
+      yield* Fiber.join(muting)
+      assert.deepStrictEqual(it.channels().filter((channel) => channel !== Rig.home), [])
+      assert.deepInclude(it.discord.requests.at(-1), { channel_id: Rig.home, self_mute: true })
+      assert.strictEqual(yield* session.channelId, Rig.home)
+    }))
+
   it.effect("is shown in the channel that the session is moving to", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
