@@ -510,7 +510,7 @@ describe("emulator", () => {
 
       for (
         const [bad, message] of [
-          [{ do: "kik" }, "\"do\" has to be one of join, leave, speak"],
+          [{ do: "kik" }, "\"do\" must be one of join, leave, speak"],
           [{ do: "kick" }, "An order \"kick\" has the options user, guild?, by?, only?: \"user\" is missing."],
           [{ do: "kick", user: "bot", usr: "bot" }, "has the options user, guild?, by?, only?: \"usr\" is no option."],
           [{ do: "closeVoice", user: "bot", code: 1 }, ": \"code\": Expected a value between 1000 and 4999."],
