@@ -658,4 +658,25 @@ describe("Whereabouts", () => {
       assert.deepInclude(yield* take, { channel_id: other, self_mute: true, self_deaf: false })
     })
   )
+
+  for (const [where, sent] of [[other, [other]], [null, []]] as const) {
+    test(
+      `announces flags that had to wait ${
+        where === null ? "no more once the bot was removed" : "where the bot was moved"
+      }`,
+      Effect.gen(function*() {
+        const { hold, release, say, take, waiting, whereabouts } = yield* rig()
+        yield* say(voiceState(home))
+        yield* hold
+        const moving = where === null ? home : undefined
+        const announcing = yield* start(whereabouts.announce(() => moving, () => ({ mute: true, deaf: false })))
+        yield* say(voiceState(where))
+        yield* release
+        yield* Fiber.join(announcing)
+        const channels = []
+        while ((yield* waiting) > 0) channels.push((yield* take).channel_id)
+        assert.deepStrictEqual(channels, [...sent])
+      })
+    )
+  }
 })
