@@ -28,6 +28,17 @@ const importsOf = (file: string): ReadonlyArray<Import> => {
 const target = (file: string, specifier: string) =>
   relative(root, join(root, dirname(file), specifier)).replaceAll("\\", "/")
 
+/** The files that are loaded with a file, with what each of them imports. */
+const loadedBy = (file: string, loaded = new Map<string, ReadonlyArray<string>>()): typeof loaded => {
+  if (loaded.has(file)) return loaded
+  const specifiers = importsOf(file).filter(({ typeOnly }) => !typeOnly).map(({ specifier }) => specifier)
+  loaded.set(file, specifiers)
+  for (const specifier of specifiers.filter((specifier) => specifier.startsWith("."))) {
+    loadedBy(target(file, specifier), loaded)
+  }
+  return loaded
+}
+
 /** The rooms from the ground up. A room may know only rooms at its own height or below. */
 const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   [/^protocol\//],
@@ -127,6 +138,24 @@ describe("architecture", () => {
         .map(({ specifier }) => `${file} -> ${specifier}`)
     )
     assert.deepStrictEqual(offences, [])
+  })
+
+  it("loads nothing of effect in the threads of groups and mixes", () => {
+    for (const thread of ["dave/daveWorker.ts", "mixer/mixerWorker.ts"]) {
+      const loaded = loadedBy(thread)
+      assert.isAbove(loaded.size, 5, thread)
+      const offences = Array.from(loaded).flatMap(([file, specifiers]) =>
+        specifiers.filter((specifier) => /^effect\b/.test(specifier)).map((specifier) => `${file} -> ${specifier}`)
+      )
+      assert.deepStrictEqual(offences, [], thread)
+    }
+  })
+
+  it("does not import node:http, which loads all of Node's undici", () => {
+    for (const entry of ["index.ts", "testing/index.ts", "emulator/index.ts"]) {
+      const importers = Array.from(loadedBy(entry)).filter(([, specifiers]) => specifiers.includes("node:http"))
+      assert.deepStrictEqual(importers.map(([file]) => file), [], entry)
+    }
   })
 
   it("has no cycles between the folders of a room", () => {

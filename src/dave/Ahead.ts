@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import * as OpusPacket from "../protocol/OpusPacket.ts"
+import * as Silence from "../protocol/Silence.ts"
 import * as Follower from "../ring/Follower.ts"
 import * as FrameRing from "../ring/FrameRing.ts"
 import type { ProtectedFrames, ProtectOptions } from "./Protected.ts"
@@ -106,7 +106,7 @@ export const writer = (ring: SharedArrayBuffer, ahead: SharedArrayBuffer): Write
         const length = follower.take(plain)
         if (length < 0) return
         const frame = plain.subarray(0, length)
-        const isSilence = OpusPacket.isSilence(frame)
+        const isSilence = Silence.isSilence(frame)
         const made = isSilence ? frame : encrypt(frame)
         const flags = isSilence ? silenceBit : 0
         if (!write(made, flags)) {

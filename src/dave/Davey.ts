@@ -9,7 +9,7 @@
  */
 import type { DAVESession } from "@snazzah/davey"
 import { createRequire } from "node:module"
-import { type ChannelId, UserId } from "../protocol/Identifier.ts"
+import type { ChannelId, UserId } from "../protocol/Identifier.ts"
 import * as Location from "../transport/Location.ts"
 
 /**
@@ -133,7 +133,8 @@ export const make = (userId: UserId, channelId: ChannelId): Engine | { readonly 
       return epoch === null ? undefined : {
         epoch: Number(epoch),
         privacyCode: voicePrivacyCode,
-        members: session.getUserIds().map((id) => UserId.make(id))
+        // the engine prints ids of 64 bits in decimal digits
+        members: session.getUserIds() as Array<UserId>
       }
     },
     encrypt: (frame) => {

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as OpusPacket from "../protocol/OpusPacket.ts"
+import * as Silence from "../protocol/Silence.ts"
 import * as FrameRing from "../ring/FrameRing.ts"
 
 /**
@@ -52,7 +52,7 @@ export const whenTaken = (
     const length = ring.read(plain, 0)
     if (length < 0) return length
     const frame = plain.subarray(0, length)
-    if (OpusPacket.isSilence(frame)) {
+    if (Silence.isSilence(frame)) {
       into.set(frame, offset)
       return length
     }

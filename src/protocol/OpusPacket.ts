@@ -8,6 +8,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { u8 } from "./internal/bytes.ts"
 
+export { isSilence, silenceFrame } from "./Silence.ts"
+
 /**
  * The unit of all durations here: samples per second, per channel.
  *
@@ -290,21 +292,3 @@ export const hasRecovery = (bytes: Uint8Array): boolean => {
   const isFlagged = (at: number) => ((first >> (7 - at)) & 1) === 1
   return isFlagged(parts) || ((toc & 4) !== 0 && isFlagged(2 * parts + 1))
 }
-
-/**
- * Makes the packet `F8 FF FE`, 20 ms of silence. Discord wants five of them when a speaker pauses (Discord docs, Voice
- * Connections, Voice Data Interpolation). Every call returns new bytes, so that no caller can corrupt another's.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const silenceFrame = (): Uint8Array => Uint8Array.of(0xf8, 0xff, 0xfe)
-
-/**
- * Whether the packet in `bytes[0, length)` is {@link silenceFrame}. Allocates nothing.
- *
- * @category guards
- * @since 0.1.0
- */
-export const isSilence = (bytes: Uint8Array, length: number = bytes.length): boolean =>
-  length === 3 && bytes[0] === 0xf8 && bytes[1] === 0xff && bytes[2] === 0xfe

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type * as Dgram from "node:dgram"
-import * as Http from "node:http"
+import type * as Http from "node:http"
 import * as Https from "node:https"
 import type * as Net from "node:net"
 import { WebSocketServer } from "ws"
@@ -27,6 +27,9 @@ import * as Listening from "./Listening.ts"
 import * as Network from "./Network.ts"
 import { isForm, makeCounters, type Shell, type ShellOptions, type VoiceServer } from "./Shell.ts"
 import * as Standstill from "./Standstill.ts"
+
+/** An import of this module would evaluate all of its exports, and one of them loads Node's undici. */
+const { createServer } = process.getBuiltinModule("node:http")
 
 /**
  * The ports to listen on. 0 and ports that are not given mean a free one.
@@ -321,7 +324,7 @@ export const make = Effect.fnUntraced(
         }
       })
       const server = certificate === undefined
-        ? Http.createServer(onRequest)
+        ? createServer(onRequest)
         : Https.createServer({ cert: certificate.certificate, key: certificate.privateKey }, onRequest)
       server.maxConnections = maxConnections
       server.headersTimeout = 10_000
