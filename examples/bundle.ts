@@ -25,8 +25,8 @@ const bundle = async (folder: string): Promise<void> => {
       bot: here("bot.ts"),
       // without these two, their work is done in the thread of the audio, and a warning is logged;
       // `Voice.layerThread` has a third one
-      daveWorker: library("dave/daveWorker.js"),
-      mixerWorker: library("mixer/mixerWorker.js")
+      daveWorker: library("daveWorker.js"),
+      mixerWorker: library("mixerWorker.js")
     }
   })
   await build.write({ dir: folder, format: "esm", entryFileNames: "[name].js" })

@@ -78,7 +78,7 @@ const programs = readdirSync(folder)
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
-if (!existsSync(new URL("../dist/index.js", import.meta.url))) {
+if (!existsSync(new URL("../dist/lib/index.js", import.meta.url))) {
   say("The examples import the built package. Run `npm run build` first.")
   process.exit(1)
 }

@@ -15,7 +15,6 @@ import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
 import { tmpdir } from "node:os"
 import { basename, join, resolve } from "node:path"
-import { fileURLToPath } from "node:url"
 import * as AudioSource from "../audio/AudioSource.ts"
 import type * as Track from "../audio/Track.ts"
 import * as Emulator from "../emulator/Emulator.ts"
@@ -24,6 +23,7 @@ import { EncryptionMode } from "../protocol/EncryptionMode.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import { VoiceVersion } from "../protocol/VoicePayload.ts"
 import * as VoiceSession from "../VoiceSession.ts"
+import * as Asset from "./Asset.ts"
 import * as Comparison from "./demo/Comparison.ts"
 import * as Conversation from "./demo/Conversation.ts"
 import * as Display from "./demo/Display.ts"
@@ -48,14 +48,6 @@ export class DemoFailed extends Schema.TaggedError<DemoFailed>("effect-discord-v
     return this.detail
   }
 }
-
-/**
- * The music that is played if no file is given: fourteen seconds.
- *
- * @category constants
- * @since 0.1.0
- */
-export const music: string = fileURLToPath(new URL("./assets/music.ogg", import.meta.url))
 
 const settings = {
   file: Argument.String("file").pipe(
@@ -158,7 +150,7 @@ const converse = Effect.fnUntraced(function*(
     interactive || calls++ % 10 === 0
       ? line((columns) => Display.meterLine({ bot: levels.bot, listener: levels.guest }, columns))
       : Effect.void
-  const heard = yield* Conversation.hold({ session, guest, question: Conversation.question, answer, show })
+  const heard = yield* Conversation.hold({ session, guest, question: Asset.question, answer, show })
   yield* end
   return heard
 })
@@ -314,9 +306,9 @@ const run = Effect.fnUntraced(function*(
 export const demoCommand = Command.make("demo", settings, (options) => {
   const setting = Setting.make(Option.getOrUndefined(options.mode), Option.getOrUndefined(options.voiceVersion))
   const paths: Paths = {
-    file: Option.getOrElse(options.file, () => music),
+    file: Option.getOrElse(options.file, () => Asset.music),
     record: Option.getOrElse(options.record, () => join(tmpdir(), "effect-discord-voice-demo.ogg")),
-    answer: Option.getOrElse(options.answer, () => Option.isNone(options.file) ? Conversation.answer : undefined),
+    answer: Option.getOrElse(options.answer, () => Option.isNone(options.file) ? Asset.answer : undefined),
     recordAnswer: Option.getOrElse(
       options.recordAnswer,
       () => join(tmpdir(), "effect-discord-voice-demo-answer.ogg")

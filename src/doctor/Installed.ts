@@ -55,7 +55,7 @@ export const find = (name: string, from: string = Location.of(import.meta.url)):
  */
 export const ownVersion = (): string | undefined => {
   try {
-    // package.json is above the module, whether that is in `src` or in `dist`
+    // package.json is two folders above the module, whether that is in `src/doctor` or in `dist/lib`
     const { name, version } = read(new URL("../../package.json", Location.of(import.meta.url)))
     return name === self ? version : undefined
   } catch {

@@ -210,8 +210,8 @@ export interface StartOptions {
 
 const here = Location.of(import.meta.url)
 
-/** The command next to this file, in the same language: in a repository the TypeScript source is run directly. */
-const command = fileURLToPath(new URL(`../cli/bin${here.endsWith(".ts") ? ".ts" : ".js"}`, here))
+/** The command line: in a repository the TypeScript source is run directly, and the compiled code is all in one folder. */
+const command = fileURLToPath(new URL(here.endsWith(".ts") ? "../cli/bin.ts" : "./bin.js", here))
 
 const isObject = (value: unknown): value is { readonly [field: string]: unknown } =>
   typeof value === "object" && value !== null

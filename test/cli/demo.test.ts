@@ -8,8 +8,8 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { OggOpusDecoder } from "ogg-opus-decoder"
-import { demoCommand, music } from "../../src/cli/demo.ts"
-import { answer } from "../../src/cli/demo/Conversation.ts"
+import * as Asset from "../../src/cli/Asset.ts"
+import { demoCommand } from "../../src/cli/demo.ts"
 import { longPacket, ogg, packet, readPackets, readPages, webm } from "../audio/samples.ts"
 
 const run = Command.runWith(demoCommand, { version: "test" })
@@ -80,7 +80,7 @@ describe("demo", () => {
       const path = yield* directory
       const answered = Path.join(path, "answered.ogg")
       // The first second of it.
-      const bytes = new Uint8Array(Fs.readFileSync(answer))
+      const bytes = new Uint8Array(Fs.readFileSync(Asset.answer))
       const said = readPackets(bytes, readPages(bytes)[0]?.serial ?? 0).slice(2, 52)
       const answering = Path.join(path, "answer.ogg")
       Fs.writeFileSync(answering, ogg(said.map((data) => ({ data, samples: 960 }))))
@@ -171,7 +171,7 @@ describe("demo", () => {
     }).pipe(Effect.provide(NodeServices.layer)))
 
   it("includes a piece of music that is stereo, 14 seconds long, small and well-formed", async () => {
-    const bytes = new Uint8Array(Fs.readFileSync(music))
+    const bytes = new Uint8Array(Fs.readFileSync(Asset.music))
     assert.isBelow(bytes.length, 250_000)
     assert.isAbove(readPages(bytes).length, 10)
     const decoder = new OggOpusDecoder()

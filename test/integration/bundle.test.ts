@@ -68,7 +68,7 @@ const bundledByEsbuild = Effect.fnUntraced(function*(format: "esm" | "cjs") {
   const folder = yield* place
   const command = recipe(format)
     .replace(/^lib=.*$/m, `lib=${file("../../src")}`)
-    .replaceAll("Worker.js", "Worker.ts")
+    .replaceAll(/(\w+)Worker\.js/g, "$1/$1Worker.ts")
     // the whole package, whatever the bot uses of it
     .replace(
       "esbuild bot.ts",

@@ -6,7 +6,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../audio/AudioSource.ts"
 import type { Participant } from "../../emulator/Emulator.ts"
 import * as OpusDecoder from "../../OpusDecoder.ts"
@@ -15,20 +14,6 @@ import * as Energy from "../../receive/utterance/Energy.ts"
 import * as Utterances from "../../receive/Utterances.ts"
 import type * as VoiceError from "../../VoiceError.ts"
 import type * as VoiceSession from "../../VoiceSession.ts"
-
-/**
- * The default question of the bot and answer of the guest: three seconds each.
- *
- * @category constants
- * @since 0.1.0
- */
-export const question: string = fileURLToPath(new URL("../assets/question.ogg", import.meta.url))
-
-/**
- * @category constants
- * @since 0.1.0
- */
-export const answer: string = fileURLToPath(new URL("../assets/answer.ogg", import.meta.url))
 
 /**
  * The current levels of the two, in dBFS.
