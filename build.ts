@@ -34,6 +34,8 @@ await build({
     format: "esm",
     sourcemap: true,
     sourcemapExcludeSources: true,
+    // the declarations have them
+    comments: { legal: true, annotation: true, jsdoc: false },
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js"
   }

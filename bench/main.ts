@@ -18,6 +18,7 @@ import { mixing } from "./mixing.ts"
 import { receiving } from "./receiving.ts"
 import { recovery } from "./recovery.ts"
 import { soak } from "./soak.ts"
+import { start } from "./start.ts"
 import { streams } from "./streams.ts"
 
 /** A new bench is one more entry. */
@@ -35,7 +36,8 @@ const benches: ReadonlyArray<Bench> = [
   receiving,
   recovery,
   memory,
-  soak
+  soak,
+  start
 ]
 
 const usage = `Usage: npm run bench -- [options]
