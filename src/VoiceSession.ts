@@ -8,6 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Gateway from "./Gateway.ts"
 import { Mixer } from "./Mixer.ts"
@@ -157,6 +158,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   const lifetime = yield* Scope.provide(Lifetime.make(target.channelId), scope)
   const parts = yield* Parts.make({ gateway, mixer, driver, join: options, target, lifetime }).pipe(
     Scope.provide(scope),
+    // the fibers outlive this call, and every interruption within them would be annotated with its frame
+    Effect.provideService(References.CurrentStackFrame, undefined),
     Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
   )
   yield* Ending.prepare({ guildId, lifetime, parts, scope, outer })

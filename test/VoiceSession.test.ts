@@ -1,5 +1,19 @@
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Latch, Layer, Option, PubSub, Redacted, Scheduler, Scope, Stream } from "effect"
+import {
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Latch,
+  Layer,
+  Option,
+  PubSub,
+  Redacted,
+  References,
+  Scheduler,
+  Scope,
+  Stream
+} from "effect"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import * as AudioSource from "../src/audio/AudioSource.ts"
@@ -52,6 +66,7 @@ const makeRig = Effect.fnUntraced(function*(userId: Gateway.Gateway["Service"]["
   const requests: Array<Gateway.VoiceStateRequest> = []
   const infos: Array<VoiceDriver.ConnectionInfo> = []
   const released: Array<string> = []
+  const frames: Array<unknown> = []
   const fake = yield* FakeConnection.make
   let refuse: VoiceError.VoiceError | undefined
   let answers = true
@@ -86,7 +101,10 @@ const makeRig = Effect.fnUntraced(function*(userId: Gateway.Gateway["Service"]["
               listen: (onPacket: (packet: VoiceDriver.AudioPacket) => void) => Effect.sync(() => onPacket(packet))
             })
             : Effect.fail(refuse)
-        }).pipe(Effect.tap(() => Effect.addFinalizer(() => Effect.sync(() => released.push("connection")))))
+        }).pipe(
+          Effect.tap(() => Effect.addFinalizer(() => Effect.sync(() => released.push("connection")))),
+          Effect.tap(Effect.map(References.CurrentStackFrame, (frame) => frames.push(frame)))
+        )
     })
   )
   const provide = Effect.provide(yield* Layer.build(layer).pipe(Effect.map((context) => Layer.succeedContext(context))))
@@ -96,6 +114,7 @@ const makeRig = Effect.fnUntraced(function*(userId: Gateway.Gateway["Service"]["
     requests,
     infos,
     released,
+    frames,
     provide,
     push: (event: Gateway.GatewayEvent) => PubSub.publish(hub, event),
     /** From now on, leaving is not answered. */
@@ -198,6 +217,13 @@ describe("VoiceSession", () => {
         assert.strictEqual(error.reason._tag, "Unsupported", JSON.stringify(options))
       }
       assert.lengthOf(it.requests, 0)
+    }))
+
+  it.effect("keeps no stack frame of the call that joined, with which every interruption would be annotated", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      yield* Fiber.join(yield* joined(it, both))
+      assert.deepStrictEqual(it.frames, [undefined])
     }))
 
   it.effect("ignores other members' events and a null endpoint, whose token it never uses", () =>

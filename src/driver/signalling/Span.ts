@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as References from "effect/References"
 import type * as Tracer from "effect/Tracer"
 
 /**
@@ -21,6 +22,8 @@ export const around =
       const results: Array<A> = []
       return effect.pipe(
         Effect.map((result) => void results.push(result)),
+        // a span adds one even without a trace, and every interruption within it would be annotated with it
+        Effect.provideService(References.CurrentStackFrame, undefined),
         Effect.withSpan(name, options, { captureStackTrace: false }),
         Effect.map(() => results[0] as A) // it has succeeded, and then there is one
       )
