@@ -12,14 +12,14 @@ const outDir = fileURLToPath(new URL("../node_modules/.cache/effect-discord-voic
 
 let isBuilt = false
 /**
- * The file that a script of ours is run from: JavaScript, as the package is installed. Node can strip types by itself, but then
- * it keeps what it needs for that in the memory that is measured.
+ * The file that a script of ours is run from: bundled JavaScript, as the package is installed. Node can strip types by itself,
+ * but then it keeps what it needs for that in the memory that is measured.
  */
 const built = (script: URL): string => {
   if (!isBuilt) {
-    const compiler = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.meta.url))
-    const project = fileURLToPath(new URL("tsconfig.json", import.meta.url))
-    execFileSync(process.execPath, [compiler, "--project", project], { stdio: ["ignore", "inherit", "inherit"] })
+    const bundler = fileURLToPath(new URL("../node_modules/rolldown/bin/cli.mjs", import.meta.url))
+    const config = fileURLToPath(new URL("rolldown.config.ts", import.meta.url))
+    execFileSync(process.execPath, [bundler, "--config", config], { stdio: ["ignore", "ignore", "inherit"] })
     isBuilt = true
   }
   return fileURLToPath(script).replace(root, outDir).replace(/\.ts$/, ".js")
