@@ -67,11 +67,23 @@ export const causeOf = (cause: unknown): string => {
 
 let loaded: Module | { readonly failure: string } | undefined
 
+/**
+ * Bun defines `require` in this module, and `bun build --compile` takes a package and its binary into the executable only where
+ * it sees this call. Node does not define it, and a bundler that leaves the package out may put something there that throws.
+ */
+const required = (): unknown => {
+  try {
+    return typeof require === "function" ? require("@snazzah/davey") : undefined
+  } catch {
+    return undefined
+  }
+}
+
 const load = (): Module | { readonly failure: string } => {
   if (loaded === undefined) {
     try {
       // the module has the form of its types, as far as they are used here
-      loaded = createRequire(Location.of(import.meta.url))("@snazzah/davey") as Module
+      loaded = (required() ?? createRequire(Location.of(import.meta.url))("@snazzah/davey")) as Module
     } catch (cause) {
       loaded = { failure: `@snazzah/davey cannot be loaded: ${causeOf(cause).split("\n")[0] ?? ""}` }
     }

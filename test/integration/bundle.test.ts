@@ -1,6 +1,6 @@
 /** A bot that a bundler has made into one file, in its own process. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, identity, Redacted } from "effect"
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -21,12 +21,15 @@ const workers = {
   mixerWorker: file("../../src/mixer/mixerWorker.ts")
 }
 
+/** A folder where nothing is installed. */
+const bare = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "bundle-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)
+
 /** The folder of a bundle: what the bundle leaves out is installed next to it. */
 const place = Effect.gen(function*() {
-  const folder = yield* Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "bundle-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-  )
+  const folder = yield* bare
   symlinkSync(file("../../node_modules"), join(folder, "node_modules"), "dir")
   return folder
 })
@@ -63,10 +66,19 @@ const recipe = (format: "esm" | "cjs"): string => {
   return format === "esm" ? esm : [...esm.trimEnd().split("\n").slice(0, -2), cjs].join("\n")
 }
 
+/** What the page says for a bundle that includes the engine. */
+const withEngine = (command: string): string =>
+  command
+    .replace("--external:@snazzah/davey", "--loader:.node=copy")
+    .replace("requireFor(import.meta.url);", "$& const __filename = import.meta.filename;")
+
 /** Runs that command as if the optional packages were not installed, and returns the path of the bot. */
-const bundledByEsbuild = Effect.fnUntraced(function*(format: "esm" | "cjs") {
-  const folder = yield* place
-  const command = recipe(format)
+const bundledByEsbuild = Effect.fnUntraced(function*(
+  format: "esm" | "cjs",
+  folder: string,
+  change: (command: string) => string = identity
+) {
+  const command = change(recipe(format))
     .replace(/^lib=.*$/m, `lib=${file("../../src")}`)
     .replaceAll(/(\w+)Worker\.js/g, "$1/$1Worker.ts")
     // the whole package, whatever the bot uses of it
@@ -152,7 +164,15 @@ describe("a bundled bot", () => {
 
     it.live(`can be built with the documented esbuild command, without the optional packages (${format})`, () =>
       Effect.gen(function*() {
-        const { output, threads } = yield* visit(yield* bundledByEsbuild(format), true)
+        const { output, threads } = yield* visit(yield* bundledByEsbuild(format, yield* place), true)
+        assert.strictEqual(threads, 2)
+        assert.notInclude(output, "WARN")
+      }).pipe(Effect.scoped, Effect.provide(Rig.floor())))
+
+    it.live(`takes the engine of end-to-end encryption along, as documented, so that nothing is installed (${format})`, () =>
+      Effect.gen(function*() {
+        const path = yield* bundledByEsbuild(format, yield* bare, withEngine)
+        const { output, threads } = yield* visit(path, false)
         assert.strictEqual(threads, 2)
         assert.notInclude(output, "WARN")
       }).pipe(Effect.scoped, Effect.provide(Rig.floor())))

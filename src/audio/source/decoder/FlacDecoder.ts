@@ -15,9 +15,12 @@ const rescale = (samples: Float32Array, bits: number): void => {
   for (let i = 0; i < samples.length; i++) samples[i] = Math.round((samples[i] ?? 0) * (divisor - 1)) / divisor
 }
 
+/** Apart from its use: the bundler of Bun leaves out exports that are not used here but in the package itself. */
+const load = () => import("@wasm-audio-decoders/flac")
+
 /** @internal */
 export const make = async (header: Header): Promise<Handle> => {
-  const { FLACDecoder } = await import("@wasm-audio-decoders/flac")
+  const { FLACDecoder } = await load()
   const decoder = new FLACDecoder()
   await decoder.ready
   return {

@@ -6,9 +6,12 @@
 import type { Header } from "../../format/PacketReader.ts"
 import { blockOf, each, type Handle, quietly, silenceLoud } from "./Decoder.ts"
 
+/** Apart from its use: the bundler of Bun leaves out exports that are not used here but in the package itself. */
+const load = () => import("mpg123-decoder")
+
 /** @internal */
 export const make = async (header: Header): Promise<Handle> => {
-  const { MPEGDecoder } = await import("mpg123-decoder")
+  const { MPEGDecoder } = await load()
   const decoder = new MPEGDecoder({ enableGapless: false })
   await decoder.ready
   return {

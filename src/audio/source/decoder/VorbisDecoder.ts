@@ -6,12 +6,12 @@
 import type { Header, Packet } from "../../format/PacketReader.ts"
 import { blockOf, each, type Handle, type Output, quietly } from "./Decoder.ts"
 
+/** Apart from its use: the bundler of Bun leaves out exports that are not used here but in the package itself. */
+const load = () => import("@wasm-audio-decoders/ogg-vorbis")
+
 /** @internal */
 export const make = async (header: Header): Promise<Handle> => {
-  const [{ OggVorbisDecoder }, parser] = await Promise.all([
-    import("@wasm-audio-decoders/ogg-vorbis"),
-    import("codec-parser")
-  ])
+  const [{ OggVorbisDecoder }, parser] = await Promise.all([load(), import("codec-parser")])
   const decoder = new OggVorbisDecoder()
   await decoder.ready
   let [identification, , setup] = header.setup
