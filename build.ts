@@ -32,6 +32,8 @@ await build({
   output: {
     dir: "dist/lib",
     format: "esm",
+    // a `require` has to stay where other bundlers find it (`src/dave/Davey.ts`)
+    polyfillRequire: false,
     sourcemap: true,
     sourcemapExcludeSources: true,
     // the declarations have them
