@@ -33,7 +33,8 @@ const timeoutMs = 120_000
 
 /** The command that starts a program in each runtime. */
 const starts: { readonly [runtime: string]: ReadonlyArray<string> } = {
-  bun: ["bun", "run"],
+  // Bun would take `paths` of tsconfig.json for the package, and run its source; any JSON file without them will do
+  bun: ["bun", "run", "--tsconfig-override=../package.json"],
   deno: ["deno", "run", "--allow-all", "--no-lock"]
 }
 
