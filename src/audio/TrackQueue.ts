@@ -151,7 +151,10 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     ))
 
   const play = (
-    { from, gain: own, refill = options.refill, source, starveTimeout = options.starveTimeout, until }: Item<R, A>,
+    { from, gain: own, refill = options.refill, source, startAt, starveTimeout = options.starveTimeout, until }: Item<
+      R,
+      A
+    >,
     after: Track | undefined
   ) =>
     Effect.gen(function*() {
@@ -160,6 +163,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
         from,
         until,
         starveTimeout,
+        ...(startAt === undefined ? {} : { startAt }),
         ...(refill === undefined ? {} : { refill }),
         ...(gain * own === 1 ? {} : { gain: gain * own }),
         ...(effects.length === 0 ? {} : { effects }),

@@ -94,7 +94,7 @@ export interface QueueOptions<R = never, A = never> {
  * @category models
  * @since 0.1.0
  */
-export interface Former<R = never, A = unknown> extends Omit<AddOptions<A>, "at"> {
+export interface Former<R = never, A = unknown> extends Omit<AddOptions<A>, "at" | "startAt"> {
   readonly source: AudioSource<R>
 }
 
@@ -129,6 +129,11 @@ export interface AddOptions<A = unknown> {
    */
   readonly from?: Duration.Input | undefined
   readonly until?: Duration.Input | undefined
+  /**
+   * Where in its source the entry begins the first time that it is played, as in `TrackOptions`: where it was when the program
+   * ended, for example. Later it begins at `from`.
+   */
+  readonly startAt?: Duration.Input | undefined
   /** Overrides the `starveTimeout` of the queue for this entry. */
   readonly starveTimeout?: Duration.Input | undefined
   /**
@@ -155,6 +160,7 @@ export interface Player {
       readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
       readonly from?: Duration.Input | undefined
       readonly until?: Duration.Input | undefined
+      readonly startAt?: Duration.Input | undefined
       readonly starveTimeout?: Duration.Input | undefined
       readonly refill?: Duration.Input | undefined
       readonly paused?: boolean | undefined

@@ -68,6 +68,8 @@ export interface Item<R, A = unknown> extends Entry<A> {
   readonly gain: number
   readonly from?: Duration.Input | undefined
   readonly until?: Duration.Input | undefined
+  /** Where it begins the next time that it is opened, until it has `Started`. */
+  startAt?: Duration.Input | undefined
   readonly starveTimeout?: Duration.Input | undefined
   readonly refill?: Duration.Input | undefined
 }
@@ -81,6 +83,8 @@ export interface Item<R, A = unknown> extends Entry<A> {
 export interface Playing<R, A = unknown> {
   readonly item: Item<R, A>
   readonly track: Track
+  /** Where in its source the track began. */
+  readonly startAt: Duration.Input
 }
 
 /**

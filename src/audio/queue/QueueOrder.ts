@@ -121,12 +121,18 @@ export const make = Effect.fnUntraced(function*<R, A>(
     if (!isClosed() && Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
   }
 
+  /** Reports that an entry plays. Later it begins at its `from`. */
+  const started = ({ item, track }: Playing<R, A>): void => {
+    item.startAt = undefined
+    journal.started(item, track)
+  }
+
   const begin = (playing: Playing<R, A>): Effect.Effect<void> =>
     Effect.suspend(() => {
       current = playing
       expect()
       line.remove(playing.item)
-      journal.started(playing.item, playing.track)
+      started(playing)
       return Effect.andThen(ahead.prepareInTime(playing), ahead.followSeeks(playing))
     })
 
@@ -215,12 +221,15 @@ export const make = Effect.fnUntraced(function*<R, A>(
   /** An entry has come and gone while the one before it still plays. */
   const passed = (playing: Playing<R, A>, end: TrackEnd) =>
     Effect.map(QueueAhead.isHeard(playing), (isHeard) => {
-      const { item, track } = playing
+      const { item } = playing
       const played = () => line.played(item, { isRepeatable: end._tag === "Finished" && isHeard, isSkipped: false })
       line.remove(item)
-      if (isHeard) played()
+      if (isHeard) {
+        item.startAt = undefined
+        played()
+      }
       untold.push(() => {
-        journal.started(item, track)
+        started(playing)
         journal.ended(item, end)
         // an empty entry, which was found out ahead: its turn is now
         if (!isHeard) played()
