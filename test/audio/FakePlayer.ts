@@ -133,7 +133,7 @@ export const names = (entries: ReadonlyArray<TrackQueue.Entry>) => entries.map((
 
 export const minute = { lengthMs: 60_000 }
 
-export const shown = (queue: TrackQueue.TrackQueue) =>
+export const shown = (queue: Pick<TrackQueue.TrackQueue, "contents">) =>
   Effect.map(
     queue.contents,
     ({ current, history, upcoming }) => `${names(history)}|${current?.entry.name ?? "-"}|${names(upcoming)}`

@@ -89,6 +89,27 @@ export interface QueueOptions<R = never, A = never> {
 }
 
 /**
+ * The part of {@link Contents} that is needed to go on with a queue after a restart. It is plain data if the `data` of its
+ * entries is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stored<A = unknown>
+  extends Pick<Contents<A>, "upcoming" | "history" | "repeat" | "paused" | "gain" | "effects">
+{
+  readonly current?: Pick<NonNullable<Contents<A>["current"]>, "entry" | "positionMs" | "live"> | undefined
+}
+
+/**
+ * How to play an entry again: its source, and the options that it was added with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Again<R = never> extends Omit<Former<R>, "data"> {}
+
+/**
  * A source that was played before its queue was made, and how to play it again.
  *
  * @category models
