@@ -211,7 +211,9 @@ const assemble = Effect.fnUntraced(function*<R, A>(
 
   const setPaused = (to: boolean) =>
     Effect.suspend(() => {
+      const isOther = paused !== to
       paused = to
+      if (isOther) journal.changed()
       // also those that are open ahead: they may be skipped to, or crossfaded with
       return forEachTrack((track) => paused ? track.pause : track.resume)
     })
@@ -308,12 +310,15 @@ const assemble = Effect.fnUntraced(function*<R, A>(
       Effect.gen(function*() {
         yield* Bounds.gain(to)
         if (ramp !== undefined) yield* Bounds.span(ramp, "a ramp")
+        const isOther = gain !== to
         gain = to
+        if (isOther) journal.changed()
         yield* forEachTrack((track, own) => track.volume(to * own, { ramp }))
       }),
     setEffects: (to) =>
       Effect.flatMap(SoundEffect.complete(to), (complete) => {
         effects = complete
+        journal.changed()
         return forEachTrack((track) => track.setEffects(complete))
       }),
     setCrossfade: (to) =>

@@ -398,6 +398,39 @@ describe("TrackQueue", () => {
       assert.deepStrictEqual(ramps, [[0.25, "3 seconds"], [0.5, undefined]])
     }))
 
+  it.effect("reports each change of its pause, level and effects, once that is in its contents", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({})
+      const queue = yield* TrackQueue.make(player)
+      const seen: Array<string> = []
+      yield* queue.events.pipe(
+        Stream.mapEffect(({ _tag }) =>
+          Effect.map(queue.contents, ({ effects, gain, paused }) => `${_tag} ${paused} ${gain} ${effects.length}`)
+        ),
+        Stream.runForEach((line) => Effect.sync(() => seen.push(line))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const steps = [
+        queue.pause,
+        queue.pause,
+        queue.setGain(0.5),
+        queue.setGain(0.5),
+        Effect.flip(queue.setGain(-1)),
+        queue.setEffects([{ _tag: "Rotation" }]),
+        queue.resume
+      ]
+      for (const step of steps) {
+        yield* step
+        yield* TestClock.adjust(1)
+      }
+      assert.deepStrictEqual(seen, [
+        "Changed true 1 0",
+        "Changed true 0.5 0",
+        "Changed true 0.5 1",
+        "Changed false 0.5 1"
+      ])
+    }).pipe(Effect.scoped))
+
   it.effect("is printed as paused while it is paused", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({})

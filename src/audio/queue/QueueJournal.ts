@@ -31,7 +31,8 @@ export interface Entry<A = unknown> {
  *
  * - `Started`: the entry begins to play. It has `Ended` before another has `Started`.
  * - `Failed`: the source could not be opened; the entry is left out.
- * - `Changed`: entries were added, removed or moved, or the repetition was set.
+ * - `Changed`: entries were added, removed or moved, or the repetition, the level, the effects or the pause of the whole queue
+ *   was set.
  * - `Idle`: nothing is left to play.
  * - `Halted`: the player takes no more tracks, because its session has ended. Waiting entries stay in the queue.
  *
