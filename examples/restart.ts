@@ -4,7 +4,7 @@
  * started again. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Exit, Fiber, Schedule, Schema } from "effect"
+import { Effect, Fiber, Schedule, Schema } from "effect"
 import { AudioSource, TrackQueue, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
@@ -43,11 +43,8 @@ const queueOf = Effect.fnUntraced(
 const jukebox = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, path: string, first: ReadonlyArray<Wish>) {
   const session = yield* VoiceSession.join(where)
   const queue = yield* queueOf(session, path, first)
-  // store the queue before it is gone; if the session was lost, nothing is playing anymore,
-  // and what was stored last counts
-  yield* Effect.addFinalizer((exit) =>
-    Exit.isFailure(exit) && !Exit.hasInterrupts(exit) ? Effect.void : store(queue, path)
-  )
+  // store the queue before it is gone
+  yield* Effect.addFinalizer(() => store(queue, path))
   // and store it regularly, in case there is no time for that
   yield* Effect.forkScoped(Effect.repeat(store(queue, path), Schedule.spaced("5 seconds")))
   yield* queue.awaitIdle

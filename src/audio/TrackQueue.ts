@@ -242,11 +242,13 @@ const assemble = Effect.fnUntraced(function*<R, A>(
       items.set(entry.id, item)
       return item
     }
-    for (const entry of stored.history) {
+    // what was playing when the player was lost goes on: it was not played yet
+    const wasLost = stored.current === undefined && stored.lost?.entry.id === stored.history.at(-1)?.id
+    for (const entry of wasLost ? stored.history.slice(0, -1) : stored.history) {
       const item = itemAgain(entry)
       if (item !== undefined) line.played(item, { isRepeatable: false, isSkipped: false })
     }
-    const { current } = stored
+    const { current = stored.lost } = stored
     const first = current && itemAgain(current.entry)
     if (first !== undefined && current?.live === false) first.startAt = current.positionMs
     for (const item of [first, ...stored.upcoming.map(itemAgain)]) if (item !== undefined) line.insert(item)
@@ -328,6 +330,7 @@ const assemble = Effect.fnUntraced(function*<R, A>(
     current: Effect.sync(() => order.current()?.track),
     contents: Effect.gen(function*() {
       const playing = order.current()
+      const lost = order.lost()
       return {
         current: playing === undefined ? undefined : {
           entry: entryOf(playing.item),
@@ -336,6 +339,9 @@ const assemble = Effect.fnUntraced(function*<R, A>(
           durationMs: playing.track.durationMs,
           live: playing.track.live
         },
+        ...(lost === undefined ? {} : {
+          lost: { entry: entryOf(lost.playing.item), positionMs: lost.positionMs, live: lost.playing.track.live }
+        }),
         upcoming: line.upcoming().map(entryOf),
         history: line.history().map(entryOf),
         failures: journal.failures(),
@@ -384,7 +390,7 @@ export const make = <R = never, A = unknown>(
  * `contents` of the other one were; {@link Stored} is its schema. `again` makes the source of an entry from its `data`, and
  * gives the options that the entry was added with; an entry for which it gives `undefined` is left out.
  *
- * - What played goes on at its position, unless it is live. If it is repeated, or somebody goes back to it, it begins at its
+ * - What played, or was playing when the session was lost, goes on at its position, unless it is live. If it is repeated, or somebody goes back to it, it begins at its
  *   `from`.
  * - Entries keep their ids. Repetition, level, effects and the pause of the whole queue are as they were.
  * - This returns as `add` does: when the first source is open, has failed, or its `starveTimeout` is over. An entry that

@@ -30,6 +30,12 @@ export interface Contents<A = unknown> {
       readonly live: boolean
     }
     | undefined
+  /** What was playing when the player was lost, and where: the queue is `Halted`. It is also the last of `history`. */
+  readonly lost?: {
+    readonly entry: Entry<A>
+    readonly positionMs: number
+    readonly live: boolean
+  } | undefined
   readonly upcoming: ReadonlyArray<Entry<A>>
   /**
    * What was played, or skipped while it was being opened, the latest last: a hundred at most. An entry that repeats is added
@@ -96,7 +102,7 @@ export interface QueueOptions<R = never, A = never> {
  * @since 0.1.0
  */
 export interface Stored<A = unknown>
-  extends Pick<Contents<A>, "upcoming" | "history" | "repeat" | "paused" | "gain" | "effects">
+  extends Pick<Contents<A>, "lost" | "upcoming" | "history" | "repeat" | "paused" | "gain" | "effects">
 {
   readonly current?: Pick<NonNullable<Contents<A>["current"]>, "entry" | "positionMs" | "live"> | undefined
 }

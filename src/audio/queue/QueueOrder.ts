@@ -41,6 +41,8 @@ export interface Options<R, A> {
  */
 export interface QueueOrder<R, A> {
   readonly current: () => Playing<R, A> | undefined
+  /** What was playing when the player was lost, and where. */
+  readonly lost: () => { readonly playing: Playing<R, A>; readonly positionMs: number } | undefined
   /** Notes that there is something to play: a caller that waits until the queue is idle has to wait from now on. */
   readonly expect: () => void
   /** The reason, once the player is gone: entries that are added wait, and are not played. */
@@ -93,6 +95,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
   /** How many callers wait for the lock that should not have to wait for a source. */
   let urgent = 0
   let halted: VoiceError.VoiceError | undefined
+  let lost: ReturnType<QueueOrder<R, A>["lost"]>
   const isClosed = () => scope.state._tag === "Closed"
   let idle = yield* Deferred.make<void, VoiceError.VoiceError>()
   Deferred.doneUnsafe(idle, Effect.void)
@@ -260,6 +263,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     }
     if (current !== playing) return
     const { item } = playing
+    if (isHalt) lost = { playing, positionMs: yield* playing.track.position }
     journal.ended(item, end)
     const why = skipping?.playing === playing ? skipping.why : undefined
     const played = end._tag === "Finished" || (why !== undefined && end._tag === "Stopped")
@@ -377,6 +381,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
 
   return {
     current: () => current,
+    lost: () => lost,
     expect,
     halted: () => halted,
     closed: () =>

@@ -15,8 +15,10 @@ import * as SoundEffect from "../../SoundEffect.ts"
  */
 export const Stored = <S extends Schema.Top>(data: S) => {
   const Entry = Schema.Struct({ id: Schema.Natural, name: Schema.String, data: Schema.optional(data) })
+  const Place = Schema.Struct({ entry: Entry, positionMs: Schema.Finite, live: Schema.Boolean })
   return Schema.Struct({
-    current: Schema.optional(Schema.Struct({ entry: Entry, positionMs: Schema.Finite, live: Schema.Boolean })),
+    current: Schema.optional(Place),
+    lost: Schema.optional(Place),
     upcoming: Schema.Array(Entry),
     history: Schema.Array(Entry),
     repeat: Schema.Literals(["off", "one", "all"]),
