@@ -13,7 +13,7 @@ const hasHuman = (members: ReadonlyMap<string, VoiceSession.Member>) =>
   Array.from(members.values()).some(({ bot }) => bot !== true)
 
 /** Pauses the queue while nobody hears it. A queue that somebody else has paused stays paused. */
-const whileHeard = (queue: TrackQueue.TrackQueue) => {
+const whileHeard = <R, A>(queue: TrackQueue.TrackQueue<R, A>) => {
   let isOurs = false
   return Effect.fnUntraced(function*(isHeard: boolean) {
     if (isHeard) return yield* isOurs ? queue.resume : Effect.void
@@ -23,7 +23,11 @@ const whileHeard = (queue: TrackQueue.TrackQueue) => {
 }
 
 /** Pauses the queue while nobody hears it, and ends when that has lasted for `patience`, or with the session. */
-const untilAlone = (session: VoiceSession.VoiceSession, queue: TrackQueue.TrackQueue, patience: Duration.Input) =>
+const untilAlone = <R, A>(
+  session: VoiceSession.VoiceSession,
+  queue: TrackQueue.TrackQueue<R, A>,
+  patience: Duration.Input
+) =>
   session.memberChanges.pipe(
     Stream.map(hasHuman),
     Stream.changes,

@@ -4,7 +4,7 @@
  * started again. Runs against the emulator; no token needed.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Exit, Fiber, Schedule, Schema } from "effect"
+import { Effect, Fiber, Schedule, Schema } from "effect"
 import { AudioSource, TrackQueue, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
@@ -12,43 +12,39 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** What is needed to make an entry again. */
-const Wish = Schema.Struct({ file: Schema.String, fromMs: Schema.Finite })
+/** What is needed to play an entry again. */
+const Wish = Schema.Struct({ file: Schema.String })
 type Wish = typeof Wish.Type
 
-const Stored = Schema.fromJsonString(Schema.Struct({ played: Schema.Array(Wish), wishes: Schema.Array(Wish) }))
+const Stored = Schema.fromJsonString(TrackQueue.Stored(Wish))
 
 const store = (queue: TrackQueue.TrackQueue<never, Wish>, path: string) =>
-  Effect.map(queue.contents, ({ current, history, upcoming }) => {
-    const playing = current?.entry.data
-    const wishes = [
-      // a station has no position: it goes on with what it is sending by then
-      ...(playing === undefined ? [] : [{ ...playing, fromMs: current?.live === false ? current.positionMs : 0 }]),
-      ...upcoming.flatMap(({ data }) => data ?? [])
-    ]
-    // an entry that somebody goes back to starts from its beginning
-    const played = history.flatMap(({ data }) => data === undefined ? [] : [{ ...data, fromMs: 0 }])
+  Effect.map(queue.contents, (contents) => {
     // replace the file in one step, so that it is always complete
-    writeFileSync(`${path}.new`, Schema.encodeSync(Stored)({ played, wishes }))
+    writeFileSync(`${path}.new`, Schema.encodeSync(Stored)(contents))
     renameSync(`${path}.new`, path)
   })
 
 const sourceOf = ({ file }: Wish) => AudioSource.fromFile(new URL(file, import.meta.url))
 
+/** The queue of the program before, or a new one. */
+const queueOf = Effect.fnUntraced(
+  function*(session: VoiceSession.VoiceSession, path: string, first: ReadonlyArray<Wish>) {
+    if (existsSync(path)) {
+      const stored = yield* Schema.decodeEffect(Stored)(readFileSync(path, "utf8"))
+      return yield* TrackQueue.restore(session, stored, ({ data }) => data && { source: sourceOf(data) })
+    }
+    const queue = yield* TrackQueue.make<never, Wish>(session)
+    for (const wish of first) yield* queue.add(sourceOf(wish), { data: wish })
+    return queue
+  }
+)
+
 const jukebox = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, path: string, first: ReadonlyArray<Wish>) {
   const session = yield* VoiceSession.join(where)
-  const { played, wishes } = existsSync(path)
-    ? yield* Schema.decodeEffect(Stored)(readFileSync(path, "utf8"))
-    : { played: [], wishes: first }
-  const queue = yield* TrackQueue.make<never, Wish>(session, {
-    history: played.map((wish) => ({ source: sourceOf(wish), data: wish }))
-  })
-  for (const wish of wishes) yield* queue.add(sourceOf(wish), { from: wish.fromMs, data: wish })
-  // store the queue before it is gone; if the session was lost, nothing is playing anymore,
-  // and what was stored last counts
-  yield* Effect.addFinalizer((exit) =>
-    Exit.isFailure(exit) && !Exit.hasInterrupts(exit) ? Effect.void : store(queue, path)
-  )
+  const queue = yield* queueOf(session, path, first)
+  // store the queue before it is gone
+  yield* Effect.addFinalizer(() => store(queue, path))
   // and store it regularly, in case there is no time for that
   yield* Effect.forkScoped(Effect.repeat(store(queue, path), Schedule.spaced("5 seconds")))
   yield* queue.awaitIdle
@@ -64,7 +60,7 @@ const program = Effect.gen(function*() {
   const path = join(folder, "queue.json")
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
-  const song = { file: "song.ogg", fromMs: 0 }
+  const song = { file: "song.ogg" }
   const run = jukebox(where, path, [song, song, song]).pipe(Effect.provide(discord.layerVoice("bot")))
 
   const started = yield* Effect.forkScoped(run)
@@ -74,9 +70,9 @@ const program = Effect.gen(function*() {
   yield* Fiber.interrupt(started)
   const stored = yield* Schema.decodeEffect(Stored)(readFileSync(path, "utf8"))
   yield* Effect.log(stored)
-  assert.equal(stored.played.length, 1)
-  assert.equal(stored.wishes.length, 2)
-  assert.ok((stored.wishes[0]?.fromMs ?? 0) >= 900)
+  assert.equal(stored.history.length, 1)
+  assert.equal(stored.upcoming.length, 1)
+  assert.ok((stored.current?.positionMs ?? 0) >= 900)
 
   assert.equal(yield* run, 3)
   const heard = (yield* guest.heard).filter(({ silence }) => !silence)

@@ -13,7 +13,8 @@ it.live("greets over loopback", () =>
     const guest = yield* discord.join({ user: "guest", channel: "lobby" })
 
     const bot = yield* greeter(where).pipe(Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
-    const heard = yield* guest.awaitFrames(50)
+    // a bot that has failed is never heard: let the test fail as the bot did
+    const heard = yield* Effect.raceFirst(guest.awaitFrames(50), Effect.andThen(Fiber.join(bot), Effect.never))
     yield* Fiber.interrupt(bot)
 
     const { id } = yield* discord.user("bot")

@@ -15,12 +15,13 @@ import * as tone from "./tone.ts"
 let calls = 0
 
 /** Speech recognition would go here. This one is slow, fails the first time, and never answers the second time. */
-const recognize = Effect.fnUntraced(function*({ endMs, reason, startMs, userId }: Utterances.Utterance) {
+const recognize = Effect.fnUntraced(function*({ endMs, member, reason, startMs, userId }: Utterances.Utterance) {
   calls++
   if (calls === 1) return yield* Effect.fail("no connection to the service")
   if (calls === 2) return yield* Effect.never
   yield* Effect.sleep("300 millis")
-  return `${userId}: ${((endMs - startMs) / 1_000).toFixed(1)} s, ${reason}`
+  // the name is also known of those who have left
+  return `${member?.name ?? userId}: ${((endMs - startMs) / 1_000).toFixed(1)} s, ${reason}`
 })
 
 /** Logs an utterance that cannot be transcribed in time, and goes on without it. */
@@ -80,6 +81,7 @@ const program = Effect.gen(function*() {
       yield* Fiber.join(bot)
     }
     yield* Effect.forEach(lines, (line) => Effect.log(`${how}: ${line}`))
+    assert.ok(lines.every((line) => line.startsWith("ada: ")))
     const reasons = how === "with a service that fails" ? [] : ["silence", "left"]
     assert.deepEqual(lines.map((line) => line.split(", ").at(-1)), reasons)
     yield* Fiber.join(speaking)

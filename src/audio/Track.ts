@@ -100,6 +100,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
     : yield* Bounds.span(options.lead, "a `lead`")
   const refillMs = yield* Bounds.buffer(options.refill ?? 0, "a `refill`")
   const range = yield* Bounds.range(options.from, options.until)
+  const startMs = options.startAt === undefined ? range.fromMs : yield* Bounds.span(options.startAt, "a `startAt`")
   const starveMs = yield* Bounds.patience(options.starveTimeout ?? "30 seconds", "a starve timeout")
   const loops = yield* Bounds.times(options.loop ?? 0)
   const paused = options.paused ?? false
@@ -117,6 +118,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
     clock,
     scope,
     range,
+    startMs,
     bufferMs,
     leadMs,
     refillMs,

@@ -14,10 +14,11 @@ import * as Accessors from "./Accessors.ts"
 import * as Bounds from "./Bounds.ts"
 import type { AudioSource } from "./OpenSource.ts"
 import * as LineUp from "./queue/LineUp.ts"
-import type { AddOptions, Player, QueueOptions, TrackQueue } from "./queue/QueueHandle.ts"
+import type { AddOptions, Again, Player, QueueOptions, Stored as StoredQueue, TrackQueue } from "./queue/QueueHandle.ts"
 import * as QueueJournal from "./queue/QueueJournal.ts"
-import { entryOf, type Item } from "./queue/QueueJournal.ts"
+import { type Entry, entryOf, type Item } from "./queue/QueueJournal.ts"
 import * as QueueOrder from "./queue/QueueOrder.ts"
+import * as StoredQueues from "./queue/Stored.ts"
 import type { Track } from "./Track.ts"
 
 export type {
@@ -61,6 +62,11 @@ export type {
    * @category models
    * @since 0.1.0
    */
+  Again,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
   Contents,
   /**
    * @category models
@@ -85,27 +91,40 @@ export type {
 } from "./queue/QueueHandle.ts"
 
 /**
- * Makes an empty queue. It ends with its scope, which stops what plays. Fails with `Unsupported` for an invalid gain or time.
+ * The part of `Contents` that is needed to go on with a queue after a restart.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Stored<A = unknown> = StoredQueue<A>
+
+/**
+ * The schema of what {@link restore} takes, given the schema of the data of the entries. It also encodes the `contents` of a
+ * queue, and leaves out what is not needed later, such as failures.
  *
  * @example
  * ```ts
- * import { Effect } from "effect"
- * import { AudioSource, TrackQueue, type VoiceSession } from "effect-discord-voice"
+ * import { Schema } from "effect"
+ * import { TrackQueue } from "effect-discord-voice"
  *
- * const playAll = (session: VoiceSession.VoiceSession, files: ReadonlyArray<string>) =>
- *   Effect.gen(function*() {
- *     const queue = yield* TrackQueue.make(session, { crossfade: "3 seconds" })
- *     yield* Effect.forEach(files, (file) => queue.add(AudioSource.fromFile(file)))
- *     yield* queue.awaitIdle
- *   }).pipe(Effect.scoped)
+ * const Stored = Schema.fromJsonString(TrackQueue.Stored(Schema.Struct({ url: Schema.String })))
  * ```
  *
- * @category constructors
+ * @category schemas
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
+export const Stored = StoredQueues.Stored
+
+/** What a queue begins with. */
+interface Restored<R, A> {
+  readonly stored: StoredQueue<A>
+  readonly again: (entry: Entry<A>) => Again<R> | undefined
+}
+
+const assemble = Effect.fnUntraced(function*<R, A>(
   player: Player,
-  options: QueueOptions<NoInfer<R>, NoInfer<A>> = {}
+  options: QueueOptions<R, A>,
+  restored?: Restored<R, A>
 ): Effect.fn.Return<TrackQueue<R, A>, VoiceError.VoiceError, R | Scope.Scope> {
   // without its scope the context is one of R, which the compiler cannot see while R is generic
   const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
@@ -151,7 +170,10 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     ))
 
   const play = (
-    { from, gain: own, refill = options.refill, source, starveTimeout = options.starveTimeout, until }: Item<R, A>,
+    { from, gain: own, refill = options.refill, source, startAt, starveTimeout = options.starveTimeout, until }: Item<
+      R,
+      A
+    >,
     after: Track | undefined
   ) =>
     Effect.gen(function*() {
@@ -160,6 +182,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
         from,
         until,
         starveTimeout,
+        ...(startAt === undefined ? {} : { startAt }),
         ...(refill === undefined ? {} : { refill }),
         ...(gain * own === 1 ? {} : { gain: gain * own }),
         ...(effects.length === 0 ? {} : { effects }),
@@ -188,7 +211,9 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
 
   const setPaused = (to: boolean) =>
     Effect.suspend(() => {
+      const isOther = paused !== to
       paused = to
+      if (isOther) journal.changed()
       // also those that are open ahead: they may be skipped to, or crossfaded with
       return forEachTrack((track) => paused ? track.pause : track.resume)
     })
@@ -205,6 +230,34 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     ...(paused ? { paused } : {}),
     gain
   }))
+
+  if (restored !== undefined) {
+    const { again, stored } = restored
+    /** An entry that is repeated is in the history and waits as well: it is one entry. */
+    const items = new Map<number, Item<R, A> | undefined>()
+    const itemAgain = (entry: Entry<A>): Item<R, A> | undefined => {
+      if (items.has(entry.id)) return items.get(entry.id)
+      const how = again(entry)
+      const item = how && { ...itemOf(how.source, { ...how, data: entry.data }), id: entry.id }
+      items.set(entry.id, item)
+      return item
+    }
+    // what was playing when the player was lost goes on: it was not played yet
+    const wasLost = stored.current === undefined && stored.lost?.entry.id === stored.history.at(-1)?.id
+    for (const entry of wasLost ? stored.history.slice(0, -1) : stored.history) {
+      const item = itemAgain(entry)
+      if (item !== undefined) line.played(item, { isRepeatable: false, isSkipped: false })
+    }
+    const { current = stored.lost } = stored
+    const first = current && itemAgain(current.entry)
+    if (first !== undefined && current?.live === false) first.startAt = current.positionMs
+    for (const item of [first, ...stored.upcoming.map(itemAgain)]) if (item !== undefined) line.insert(item)
+    numbers = Math.max(0, ...items.keys())
+    if (line.upcoming().length > 0) {
+      order.expect()
+      yield* order.revise
+    }
+  }
 
   const queue: TrackQueue<R, A> = {
     add: (source, { at, ...how } = {}) =>
@@ -259,12 +312,15 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
       Effect.gen(function*() {
         yield* Bounds.gain(to)
         if (ramp !== undefined) yield* Bounds.span(ramp, "a ramp")
+        const isOther = gain !== to
         gain = to
+        if (isOther) journal.changed()
         yield* forEachTrack((track, own) => track.volume(to * own, { ramp }))
       }),
     setEffects: (to) =>
       Effect.flatMap(SoundEffect.complete(to), (complete) => {
         effects = complete
+        journal.changed()
         return forEachTrack((track) => track.setEffects(complete))
       }),
     setCrossfade: (to) =>
@@ -274,6 +330,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     current: Effect.sync(() => order.current()?.track),
     contents: Effect.gen(function*() {
       const playing = order.current()
+      const lost = order.lost()
       return {
         current: playing === undefined ? undefined : {
           entry: entryOf(playing.item),
@@ -282,6 +339,9 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
           durationMs: playing.track.durationMs,
           live: playing.track.live
         },
+        ...(lost === undefined ? {} : {
+          lost: { entry: entryOf(lost.playing.item), positionMs: lost.positionMs, live: lost.playing.track.live }
+        }),
         upcoming: line.upcoming().map(entryOf),
         history: line.history().map(entryOf),
         failures: journal.failures(),
@@ -300,3 +360,70 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   Object.setPrototypeOf(queue, prototype)
   return queue
 })
+
+/**
+ * Makes an empty queue. It ends with its scope, which stops what plays. Fails with `Unsupported` for an invalid gain or time.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { AudioSource, TrackQueue, type VoiceSession } from "effect-discord-voice"
+ *
+ * const playAll = (session: VoiceSession.VoiceSession, files: ReadonlyArray<string>) =>
+ *   Effect.gen(function*() {
+ *     const queue = yield* TrackQueue.make(session, { crossfade: "3 seconds" })
+ *     yield* Effect.forEach(files, (file) => queue.add(AudioSource.fromFile(file)))
+ *     yield* queue.awaitIdle
+ *   }).pipe(Effect.scoped)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <R = never, A = unknown>(
+  player: Player,
+  options: QueueOptions<NoInfer<R>, NoInfer<A>> = {}
+): Effect.Effect<TrackQueue<R, A>, VoiceError.VoiceError, R | Scope.Scope> => assemble<R, A>(player, options)
+
+/**
+ * Makes a queue that goes on where another one was, such as that of the program before a restart. `stored` is what the
+ * `contents` of the other one were; {@link Stored} is its schema. `again` makes the source of an entry from its `data`, and
+ * gives the options that the entry was added with; an entry for which it gives `undefined` is left out.
+ *
+ * - What played, or was playing when the session was lost, goes on at its position, unless it is live. If it is repeated, or somebody goes back to it, it begins at its
+ *   `from`.
+ * - Entries keep their ids. Repetition, level, effects and the pause of the whole queue are as they were.
+ * - This returns as `add` does: when the first source is open, has failed, or its `starveTimeout` is over. An entry that
+ *   cannot be played is among the `failures`, and the next one plays.
+ *
+ * Fails as {@link make} does.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { AudioSource, TrackQueue, type VoiceSession } from "effect-discord-voice"
+ *
+ * const Stored = Schema.fromJsonString(TrackQueue.Stored(Schema.Struct({ url: Schema.String })))
+ *
+ * const resume = (session: VoiceSession.VoiceSession, json: string) =>
+ *   Effect.gen(function*() {
+ *     const stored = yield* Schema.decodeEffect(Stored)(json)
+ *     return yield* TrackQueue.restore(session, stored, ({ data }) => data && { source: AudioSource.fromUrl(data.url) })
+ *   })
+ *
+ * const store = (queue: TrackQueue.TrackQueue<never, { readonly url: string }>) =>
+ *   Effect.flatMap(queue.contents, Schema.encodeEffect(Stored))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const restore = <A, R = never>(
+  player: Player,
+  stored: StoredQueue<A>,
+  again: (entry: Entry<A>) => Again<R> | undefined,
+  options: Omit<QueueOptions, "history" | "repeat" | "paused" | "gain" | "effects"> = {}
+): Effect.Effect<TrackQueue<R, A>, VoiceError.VoiceError, R | Scope.Scope> => {
+  const { effects, gain, paused, repeat } = stored
+  return assemble<R, A>(player, { ...options, effects, gain, paused, repeat }, { stored, again })
+}

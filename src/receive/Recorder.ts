@@ -198,182 +198,182 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   const undo = (cause: Cause.Cause<VoiceError.VoiceError>) =>
     Effect.andThen(Scope.close(scope, Exit.failCause(cause)), outputs.discard)
 
-  const writing = yield* Effect.gen(function*() {
-    const running = yield* outputs.run.pipe(Effect.forkIn(scope, { startImmediately: true }))
+  return yield* Effect.gen(function*() {
+    const writing = yield* outputs.run.pipe(Effect.forkIn(scope, { startImmediately: true }))
     writeManifest()
-    yield* Effect.raceFirst(outputs.drained, Fiber.join(running))
-    return running
-  }).pipe(Effect.onError(undo))
-  const closing = Closing.make(storage, folder, outputs, writing)
+    const closing = Closing.make(storage, folder, outputs, writing)
 
-  const arrivals = ArrivalClock.make(nowMs)
-  const take = (packets: ReadonlyArray<Line.AudioPacket>): void => {
-    const offsetMs = arrivals.offsetMs(packets)
-    for (const packet of packets) book.take(packet, (packet.arrivalMs + offsetMs - startMs) * samplesPerMs)
-  }
-
-  const know = (member: Member | undefined): void => {
-    if (member === undefined) return
-    members.set(member.userId, member)
-    if (member.name !== undefined) book.called(member.userId, member.name)
-  }
-
-  const onEvent = (event: Happening): void => {
-    switch (event._tag) {
-      case "Announced":
-      case "Speaking":
-        book.name(event.ssrc, event.userId)
-        return book.joined(event.userId, now())
-      case "UsersConnected":
-        for (const userId of event.userIds) book.joined(userId, now())
-        return
-      case "MemberChanged":
-        return know(event.member)
-      case "UserDisconnected":
-        return book.left(event.userId, now())
+    const arrivals = ArrivalClock.make(nowMs)
+    const take = (packets: ReadonlyArray<Line.AudioPacket>): void => {
+      const offsetMs = arrivals.offsetMs(packets)
+      for (const packet of packets) book.take(packet, (packet.arrivalMs + offsetMs - startMs) * samplesPerMs)
     }
-  }
 
-  /** A user who is not wanted does not exist for the book. */
-  const present = Effect.map(session.receive.participants, (others) => [...others, session.userId])
-  const onChange = Effect.fnUntraced(
-    function*(change: { readonly _tag: string; readonly channelId?: ChannelId }) {
-      if (change._tag === "Ready" && change.channelId !== undefined) {
-        book.connected(change.channelId, yield* present, now())
-      } else if (change._tag !== "Resuming" && change._tag !== "Closed") {
-        arrivals.renew()
-        book.disconnected(now())
+    const know = (member: Member | undefined): void => {
+      if (member === undefined) return
+      members.set(member.userId, member)
+      if (member.name !== undefined) book.called(member.userId, member.name)
+    }
+
+    const onEvent = (event: Happening): void => {
+      switch (event._tag) {
+        case "Announced":
+        case "Speaking":
+          book.name(event.ssrc, event.userId)
+          return book.joined(event.userId, now())
+        case "UsersConnected":
+          for (const userId of event.userIds) book.joined(userId, now())
+          return
+        case "MemberChanged":
+          return know(event.member)
+        case "UserDisconnected":
+          return book.left(event.userId, now())
       }
     }
-  )
 
-  const work = yield* Scope.fork(scope)
-  const events = yield* Scope.provide(session.events, work)
-  const known = yield* session.members ?? Effect.succeed(new Map<UserId, Member>())
-  known.forEach(know)
-  const others = yield* present
-  const choose = () => others.forEach((userId) => book.joined(userId, now()))
-  yield* Effect.onError(Recordings.choosing(choose), undo)
-
-  /** Writes what is settled. Returns why the recording should end, if it should. */
-  const ticking = Effect.gen(function*() {
-    let known = 0
-    for (let ticks = 1;; ticks++) {
-      yield* Effect.sleep(Math.min(tickMs, Math.max(0, Math.ceil((maxLength - now()) / samplesPerMs))))
-      budget.renew()
-      if (budget.end() !== undefined) return "maximum-bytes"
-      if (now() >= maxLength) return "maximum-duration"
-      book.advance(now())
-      if (decoding !== undefined) yield* decoding.advance(book.settled(now()))
-      if (mixed !== undefined) yield* mixed.advance(book.settled(now()))
-      faders.forget(book.settled(now()))
-      if (ticks % flushTicks === 0) {
-        book.flush()
-        files.flush()
-        mixed?.flush()
+    /** A user who is not wanted does not exist for the book. */
+    const present = Effect.map(session.receive.participants, (others) => [...others, session.userId])
+    const onChange = Effect.fnUntraced(
+      function*(change: { readonly _tag: string; readonly channelId?: ChannelId }) {
+        if (change._tag === "Ready" && change.channelId !== undefined) {
+          book.connected(change.channelId, yield* present, now())
+        } else if (change._tag !== "Resuming" && change._tag !== "Closed") {
+          arrivals.renew()
+          book.disconnected(now())
+        }
       }
-      // a file that is not in the manifest would be forgotten after a crash
-      if (ticks % manifestTicks === 0 || book.files() > known) writeManifest()
-      known = book.files()
-      budget.renew()
-    }
-  })
-
-  /** Sets the reason for the end, once. Pending writes are completed or given up. */
-  const end = (by: Manifest.EndedBy, failure?: Cause.Cause<VoiceError.VoiceError>) =>
-    Effect.suspend(() => {
-      if (length !== undefined) return Effect.void
-      length = Math.min(Math.round(budget.end() ?? now()), maxLength)
-      return Scope.close(work, Exit.void).pipe(
-        Effect.andThen(failure === undefined ? complete(by, length) : giveUp(failure, length)),
-        Effect.catchCause(fail),
-        Effect.andThen(Scope.close(scope, Exit.void)),
-        Effect.uninterruptible
-      )
-    })
-
-  const finish = Effect.fnUntraced(function*(atEnd: number) {
-    book.finish(atEnd)
-    if (decoding !== undefined) yield* decoding.advance(atEnd)
-    files.finish(atEnd)
-    if (mixed !== undefined) yield* mixed.finish(atEnd)
-    yield* closing.drain
-  })
-
-  /**
-   * Ends the recording with a failure. An exception from the program's own code is not the disk's fault: the files are
-   * completed if possible.
-   */
-  const giveUp = (failure: Cause.Cause<VoiceError.VoiceError>, atEnd: number) =>
-    Effect.andThen(Cause.hasDies(failure) ? Effect.exit(finish(atEnd)) : Effect.void, Effect.failCause(failure))
-
-  const complete = Effect.fnUntraced(function*(endedBy: Manifest.EndedBy, atEnd: number) {
-    yield* finish(atEnd)
-    state = { state: "complete", endedBy }
-    yield* Deferred.succeed(ended, yield* closing.seal(manifest()))
-  })
-
-  const fail = Effect.fnUntraced(function*(cause: Cause.Cause<VoiceError.VoiceError>) {
-    const thrown = Cause.squash(cause)
-    state = { state: "failed", failure: thrown instanceof Error ? thrown.message : String(thrown) }
-    yield* closing.abandon(manifest())
-    yield* Deferred.failCause(ended, cause)
-  })
-
-  /** Runs an effect whose result ends the recording, in a fiber that the end interrupts. */
-  const run = (effect: Effect.Effect<Manifest.EndedBy, VoiceError.VoiceError>, isFailure = false) =>
-    effect.pipe(
-      Effect.onExit((exit) => {
-        const ending = (by: Manifest.EndedBy, failure?: Cause.Cause<VoiceError.VoiceError>) =>
-          Effect.forkIn(end(by, failure), outer, { startImmediately: true })
-        if (Exit.isSuccess(exit)) return ending(exit.value)
-        if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
-        return ending("session", isFailure || Cause.hasDies(exit.cause) ? exit.cause : undefined)
-      }),
-      Effect.forkIn(work, { startImmediately: true })
     )
-  const runWhile = <A>(stream: Stream.Stream<A, VoiceError.VoiceError>, use: (all: ReadonlyArray<A>) => void) =>
-    run(Effect.as(Stream.runForEachArray(stream, (all) => Effect.sync(() => use(all))), "session"))
 
-  yield* runWhile(events, (all) => all.forEach(onEvent))
-  yield* run(Effect.as(Stream.runForEach(session.changes, onChange), "session"))
-  yield* runWhile(session.packets, take)
-  if (self) {
-    const number = Self.make()
-    yield* runWhile(session.sent, (frames) => {
-      for (const frame of frames) book.said(session.userId, number(frame), (frame.atMs - startMs) * samplesPerMs)
+    const work = yield* Scope.fork(scope)
+    const events = yield* Scope.provide(session.events, work)
+    const known = yield* session.members ?? Effect.succeed(new Map<UserId, Member>())
+    known.forEach(know)
+    const others = yield* present
+    const choose = () => others.forEach((userId) => book.joined(userId, now()))
+    yield* Recordings.choosing(choose)
+
+    /** Writes what is settled. Returns why the recording should end, if it should. */
+    const ticking = Effect.gen(function*() {
+      let known = 0
+      for (let ticks = 1;; ticks++) {
+        yield* Effect.sleep(Math.min(tickMs, Math.max(0, Math.ceil((maxLength - now()) / samplesPerMs))))
+        budget.renew()
+        if (budget.end() !== undefined) return "maximum-bytes"
+        if (now() >= maxLength) return "maximum-duration"
+        book.advance(now())
+        if (decoding !== undefined) yield* decoding.advance(book.settled(now()))
+        if (mixed !== undefined) yield* mixed.advance(book.settled(now()))
+        faders.forget(book.settled(now()))
+        if (ticks % flushTicks === 0) {
+          book.flush()
+          files.flush()
+          mixed?.flush()
+        }
+        // a file that is not in the manifest would be forgotten after a crash
+        if (ticks % manifestTicks === 0 || book.files() > known) writeManifest()
+        known = book.files()
+        budget.renew()
+      }
     })
-  }
-  yield* run(ticking, true)
-  yield* run(Fiber.join(writing), true)
-  yield* Scope.addFinalizer(outer, end("scope"))
 
-  /** Starts or ends a pause, and makes sure that it is on disk. */
-  const turn = (change: (now: number) => void) =>
-    Effect.sync(() => {
-      if (length !== undefined) return
-      change(now())
-      writeManifest()
+    /** Sets the reason for the end, once. Pending writes are completed or given up. */
+    const end = (by: Manifest.EndedBy, failure?: Cause.Cause<VoiceError.VoiceError>) =>
+      Effect.suspend(() => {
+        if (length !== undefined) return Effect.void
+        length = Math.min(Math.round(budget.end() ?? now()), maxLength)
+        return Scope.close(work, Exit.void).pipe(
+          Effect.andThen(failure === undefined ? complete(by, length) : giveUp(failure, length)),
+          Effect.catchCause(fail),
+          Effect.andThen(Scope.close(scope, Exit.void)),
+          Effect.uninterruptible
+        )
+      })
+
+    const finish = Effect.fnUntraced(function*(atEnd: number) {
+      book.finish(atEnd)
+      if (decoding !== undefined) yield* decoding.advance(atEnd)
+      files.finish(atEnd)
+      if (mixed !== undefined) yield* mixed.finish(atEnd)
+      yield* closing.drain
     })
 
-  return {
-    folder,
-    startMs,
-    manifest: Effect.sync(manifest),
-    statistics: Effect.sync(() => ({
-      elapsedMs: (length ?? now()) / samplesPerMs,
-      bytes: outputs.bytes(),
-      isPaused: book.isPaused(),
-      pendingBytes: outputs.pendingBytes(),
-      dropped: book.dropped(),
-      undecodable: decoding?.undecodable() ?? 0
-    })),
-    pause: turn(book.pause),
-    resume: turn(book.resume),
-    ...faders.controls,
-    stop: Effect.andThen(end("stop"), Deferred.await(ended)),
-    awaitEnd: Deferred.await(ended)
-  }
+    /**
+     * Ends the recording with a failure. An exception from the program's own code is not the disk's fault: the files are
+     * completed if possible.
+     */
+    const giveUp = (failure: Cause.Cause<VoiceError.VoiceError>, atEnd: number) =>
+      Effect.andThen(Cause.hasDies(failure) ? Effect.exit(finish(atEnd)) : Effect.void, Effect.failCause(failure))
+
+    const complete = Effect.fnUntraced(function*(endedBy: Manifest.EndedBy, atEnd: number) {
+      yield* finish(atEnd)
+      state = { state: "complete", endedBy }
+      yield* Deferred.succeed(ended, yield* closing.seal(manifest()))
+    })
+
+    const fail = Effect.fnUntraced(function*(cause: Cause.Cause<VoiceError.VoiceError>) {
+      const thrown = Cause.squash(cause)
+      state = { state: "failed", failure: thrown instanceof Error ? thrown.message : String(thrown) }
+      yield* closing.abandon(manifest())
+      yield* Deferred.failCause(ended, cause)
+    })
+
+    /** Runs an effect whose result ends the recording, in a fiber that the end interrupts. */
+    const run = (effect: Effect.Effect<Manifest.EndedBy, VoiceError.VoiceError>, isFailure = false) =>
+      effect.pipe(
+        Effect.onExit((exit) => {
+          const ending = (by: Manifest.EndedBy, failure?: Cause.Cause<VoiceError.VoiceError>) =>
+            Effect.forkIn(end(by, failure), outer, { startImmediately: true })
+          if (Exit.isSuccess(exit)) return ending(exit.value)
+          if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
+          return ending("session", isFailure || Cause.hasDies(exit.cause) ? exit.cause : undefined)
+        }),
+        Effect.forkIn(work, { startImmediately: true })
+      )
+    const runWhile = <A>(stream: Stream.Stream<A, VoiceError.VoiceError>, use: (all: ReadonlyArray<A>) => void) =>
+      run(Effect.as(Stream.runForEachArray(stream, (all) => Effect.sync(() => use(all))), "session"))
+
+    yield* runWhile(events, (all) => all.forEach(onEvent))
+    yield* run(Effect.as(Stream.runForEach(session.changes, onChange), "session"))
+    yield* runWhile(session.packets, take)
+    if (self) {
+      const number = Self.make()
+      yield* runWhile(session.sent, (frames) => {
+        for (const frame of frames) book.said(session.userId, number(frame), (frame.atMs - startMs) * samplesPerMs)
+      })
+    }
+    // what is said while the disk takes its time is recorded
+    yield* Effect.raceFirst(outputs.drained, Fiber.join(writing))
+    yield* run(ticking, true)
+    yield* run(Fiber.join(writing), true)
+    yield* Scope.addFinalizer(outer, end("scope"))
+
+    /** Starts or ends a pause, and makes sure that it is on disk. */
+    const turn = (change: (now: number) => void) =>
+      Effect.sync(() => {
+        if (length !== undefined) return
+        change(now())
+        writeManifest()
+      })
+
+    return {
+      folder,
+      startMs,
+      manifest: Effect.sync(manifest),
+      statistics: Effect.sync(() => ({
+        elapsedMs: (length ?? now()) / samplesPerMs,
+        bytes: outputs.bytes(),
+        isPaused: book.isPaused(),
+        pendingBytes: outputs.pendingBytes(),
+        dropped: book.dropped(),
+        undecodable: decoding?.undecodable() ?? 0
+      })),
+      pause: turn(book.pause),
+      resume: turn(book.resume),
+      ...faders.controls,
+      stop: Effect.andThen(end("stop"), Deferred.await(ended)),
+      awaitEnd: Deferred.await(ended)
+    }
+  }).pipe(Effect.onError(undo))
 })
 
 /**

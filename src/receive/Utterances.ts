@@ -128,12 +128,10 @@ const listen = <A extends { readonly dropped?: number | undefined }, R>(
       }
       // readers do not wait for a sound that nothing feeds any more
       yield* Scope.addFinalizer(own, Effect.sync(endSound))
-      const utteranceOf = ({ frames, ...stretch }: Detector.Stretch): Utterance => ({
-        ...stretch,
-        userId,
-        rate,
-        opus: Pieces.of(frames)
-      })
+      const utteranceOf = ({ frames, ...stretch }: Detector.Stretch): Utterance => {
+        const member = wanted.member(userId)
+        return { ...stretch, userId, ...(member === undefined ? {} : { member }), rate, opus: Pieces.of(frames) }
+      }
       const detector = Detector.make({
         rate,
         limits,

@@ -54,7 +54,8 @@ const warn = (duration: Duration.Input) => {
   const given = Duration.format(Duration.fromInputUnsafe(duration))
   return Effect.logWarning(
     `The effect that Time.during runs has not ended within ${given}, and the clock is no longer advancing. ` +
-      "If it waits for the clock, give it more time."
+      "If it waits for the clock, give it more time. If it waits for a bot that was forked, the bot may have failed: " +
+      "look at `bot.pollUnsafe()`."
   ).pipe(
     // a test has a console of its own, which shows nothing
     Effect.provideService(Console.Console, globalThis.console)

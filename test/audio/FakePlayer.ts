@@ -48,7 +48,7 @@ export const makePlayer = (discs: Record<string, Disc>) => {
       }
       open.add(name)
       log.push(`open ${name} at ${yield* Clock.currentTimeMillis}`)
-      const fromMs = Duration.toMillis(Duration.fromInputUnsafe(options.from ?? 0))
+      const fromMs = Duration.toMillis(Duration.fromInputUnsafe(options.startAt ?? options.from ?? 0))
       const untilMs = options.until === undefined
         ? undefined
         : Duration.toMillis(Duration.fromInputUnsafe(options.until))
@@ -76,7 +76,7 @@ export const makePlayer = (discs: Record<string, Disc>) => {
         startedMs = yield* Clock.currentTimeMillis
         log.push(`play ${name} at ${startedMs}`)
         if (disc.lengthMs === undefined) return
-        yield* Effect.sleep(Math.min(disc.lengthMs, (untilMs ?? Infinity) - fromMs))
+        yield* Effect.sleep(Math.min(disc.lengthMs, untilMs ?? Infinity) - fromMs)
         yield* Effect.forkDetach(finish(
           disc.says === "breaks" ? { _tag: "Failed", error: failed(name) } : { _tag: "Finished" }
         ))
@@ -133,7 +133,7 @@ export const names = (entries: ReadonlyArray<TrackQueue.Entry>) => entries.map((
 
 export const minute = { lengthMs: 60_000 }
 
-export const shown = (queue: TrackQueue.TrackQueue) =>
+export const shown = (queue: Pick<TrackQueue.TrackQueue, "contents">) =>
   Effect.map(
     queue.contents,
     ({ current, history, upcoming }) => `${names(history)}|${current?.entry.name ?? "-"}|${names(upcoming)}`

@@ -159,6 +159,40 @@ describe("TrackQueue", () => {
       assert.strictEqual(played().slice(0, 9), "aaabbabab")
     }))
 
+  it.effect("begins an entry once at its `startAt`, and then at its `from`", () =>
+    Effect.gen(function*() {
+      for (const repeat of ["one", "all"] as const) {
+        const { player } = makePlayer({ a: minute })
+        const queue = yield* TrackQueue.make(player, { repeat })
+        yield* queue.add(source("a"), { startAt: "50 seconds", from: "20 seconds" })
+        for (const positionMs of [55_000, 20_000, 25_000]) {
+          yield* TestClock.adjust("5 seconds")
+          assert.strictEqual((yield* queue.contents).current?.positionMs, positionMs)
+        }
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("keeps the `startAt` of an entry that was opened ahead and has not begun", () =>
+    Effect.gen(function*() {
+      const { log, player } = makePlayer({ a: minute, b: minute, c: minute })
+      const queue = yield* TrackQueue.make(player)
+      yield* queue.add(source("a"))
+      const { id } = yield* queue.add(source("b"), { startAt: "55 seconds" })
+      yield* queue.add(source("c"))
+      yield* TestClock.adjust("55 seconds")
+      // it is opened once more
+      yield* queue.move(id, 1)
+      yield* queue.move(id, 0)
+      yield* TestClock.adjust("15 seconds")
+      assert.strictEqual(log.filter((line) => line.startsWith("open b")).length, 2)
+      assert.include(log, "play c at 65000")
+      // begun and gone back to, it plays from its start
+      yield* queue.back
+      assert.strictEqual((yield* queue.contents).current?.positionMs, 0)
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual((yield* queue.contents).current?.entry.name, "b")
+    }).pipe(Effect.scoped))
+
   it.effect("goes back to the track before a repeated one, however often that has repeated", () =>
     Effect.gen(function*() {
       for (const repeat of ["one", "all"] as const) {
@@ -363,6 +397,39 @@ describe("TrackQueue", () => {
       yield* queue.setGain(1)
       assert.deepStrictEqual(ramps, [[0.25, "3 seconds"], [0.5, undefined]])
     }))
+
+  it.effect("reports each change of its pause, level and effects, once that is in its contents", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({})
+      const queue = yield* TrackQueue.make(player)
+      const seen: Array<string> = []
+      yield* queue.events.pipe(
+        Stream.mapEffect(({ _tag }) =>
+          Effect.map(queue.contents, ({ effects, gain, paused }) => `${_tag} ${paused} ${gain} ${effects.length}`)
+        ),
+        Stream.runForEach((line) => Effect.sync(() => seen.push(line))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const steps = [
+        queue.pause,
+        queue.pause,
+        queue.setGain(0.5),
+        queue.setGain(0.5),
+        Effect.flip(queue.setGain(-1)),
+        queue.setEffects([{ _tag: "Rotation" }]),
+        queue.resume
+      ]
+      for (const step of steps) {
+        yield* step
+        yield* TestClock.adjust(1)
+      }
+      assert.deepStrictEqual(seen, [
+        "Changed true 1 0",
+        "Changed true 0.5 0",
+        "Changed true 0.5 1",
+        "Changed false 0.5 1"
+      ])
+    }).pipe(Effect.scoped))
 
   it.effect("is printed as paused while it is paused", () =>
     Effect.gen(function*() {

@@ -137,6 +137,42 @@ describe("a track with a start and an end", () => {
       assert.deepStrictEqual(able.sought, [1_010, 1_010, 1_010])
     }))
 
+  it.effect("begins once at `startAt`, and at its start when it loops", () =>
+    Effect.gen(function*() {
+      const able = seekable(200)
+      for (const source of [sourceOf(200), able.source]) {
+        const fake = yield* FakeConnection.make
+        const options = { startAt: "1500 millis", from: "1 second", until: "2 seconds", loop: 1 } as const
+        const track = yield* fake.play(source, { ...options, paused: true })
+        assert.strictEqual(yield* track.position, 1_500)
+        yield* track.resume
+        yield* play(fake, 100)
+        assert.deepStrictEqual(yield* track.awaitEnd, finished)
+        assert.deepStrictEqual(fake.taken.map(indexOf), [...numbers(75, 100), ...numbers(50, 100)])
+      }
+      assert.deepStrictEqual(able.sought, [1_500, 1_000])
+    }))
+
+  it.effect("can begin before its start, and ends at once after its end", () =>
+    Effect.gen(function*() {
+      for (const [startAt, first, end] of [["500 millis", 25, 150], ["10 seconds", 0, 0]] as const) {
+        const fake = yield* FakeConnection.make
+        const track = yield* fake.play(sourceOf(200), { startAt, from: "1 second", until: "3 seconds" })
+        yield* play(fake, 200)
+        assert.deepStrictEqual(yield* track.awaitEnd, finished)
+        assert.deepStrictEqual(fake.taken.map(indexOf), numbers(first, end))
+      }
+    }))
+
+  it.effect("fails to be made with a `startAt` that is not a position", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      for (const startAt of [-1, NaN]) {
+        const { reason } = yield* Effect.flip(fake.play(sourceOf(200), { startAt }))
+        assert.strictEqual(reason._tag, "Unsupported")
+      }
+    }))
+
   it.effect("loops even if `loop` is called after everything was read ahead", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make

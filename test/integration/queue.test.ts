@@ -216,8 +216,10 @@ describe("a queue in a session", () => {
         assert.deepStrictEqual(seen.map(({ _tag }) => _tag), ["Started", "Ended", "Halted"])
         assert(seen[2]?._tag === "Halted" && seen[2].error.reason._tag === "Kicked")
         yield* Effect.sleep("10 seconds")
-        const { current, failures, history, upcoming } = yield* queue.contents
+        const { current, failures, history, lost, upcoming } = yield* queue.contents
         assert.isUndefined(current)
+        assert.strictEqual(lost?.entry.name, "1")
+        assert.closeTo(lost?.positionMs ?? 0, 2_000, 100)
         assert.deepStrictEqual(failures, [])
         assert.deepStrictEqual(history.map(({ name }) => name), ["1"])
         assert.deepStrictEqual(upcoming.map(({ name }) => name), ["2", "3"].slice(0, count - 1))
@@ -225,6 +227,34 @@ describe("a queue in a session", () => {
         assert.strictEqual((yield* Effect.flip(queue.awaitIdle)).reason._tag, "Kicked")
       })).pipe(Effect.provide(Rig.memory())))
   }
+
+  it.effect("goes on in the next session where it was when its session was lost", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+      const lists = [Rig.frames(200, 1), Rig.frames(60, 2)]
+      const again = ({ name }: TrackQueue.Entry) => ({
+        source: AudioSource.fromFrames(lists[Number(name)] ?? [], { name })
+      })
+      const contents = yield* Effect.scoped(Effect.gen(function*() {
+        const queue = yield* TrackQueue.make(yield* Rig.join("lobby"))
+        for (const name of ["0", "1"]) yield* queue.add(again({ id: 0, name }).source)
+        yield* Effect.sleep("2 seconds")
+        yield* discord.faults.kick("bot")
+        yield* Effect.flip(queue.awaitIdle)
+        return yield* queue.contents
+      }))
+      yield* Effect.sleep("10 seconds")
+      const queue = yield* TrackQueue.restore(yield* Rig.join("lobby"), contents, again)
+      const { current, history, lost, upcoming } = yield* queue.contents
+      assert.strictEqual(current?.entry.name, "0")
+      assert.deepStrictEqual(history, [])
+      assert.isUndefined(lost)
+      assert.deepStrictEqual(upcoming.map(({ name }) => name), ["1"])
+      yield* Effect.orDie(queue.awaitIdle)
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual(audio(yield* guest.heard), Rig.payloads(lists.flat()))
+    })).pipe(Effect.provide(Rig.memory())))
 
   it.effect("halts when its session ends while nothing plays, and stays halted", () =>
     Rig.run(Effect.gen(function*() {

@@ -195,4 +195,35 @@ describe("Recorder, a slow disk", () => {
         expected.map(({ packets }) => [packets.written, 0])
       )
     })).pipe(Effect.provide(layer)))
+
+  it.effect("records from the first moment, however long the disk takes to begin", () =>
+    Rig.run(Effect.gen(function*() {
+      const { ada, session } = yield* lobby
+      const disk = Kit.disk()
+      let open = () => {}
+      disk.gate = new Promise((resolve) => open = resolve)
+      const starting = yield* Effect.forkScoped(start(session, disk), { startImmediately: true })
+      yield* Effect.sleep("200 millis")
+      yield* ada.speak(loud(50))
+      assert.isUndefined(starting.pollUnsafe())
+      open()
+      const recording = yield* Fiber.join(starting)
+      yield* Effect.sleep("1 second")
+      const { channels, users } = yield* recording.stop
+      assert.strictEqual(channels[0]?.fromMs, 0)
+      assert.isAtLeast(users[0]?.packets.written ?? 0, 50)
+    })).pipe(Effect.provide(layer)))
+
+  it.effect("leaves nothing behind if the disk fails at the start while somebody speaks", () =>
+    Rig.run(Effect.gen(function*() {
+      const { ada, session } = yield* lobby
+      const disk = Kit.disk(0)
+      let open = () => {}
+      disk.gate = new Promise((resolve) => open = resolve)
+      const starting = yield* Effect.forkScoped(Effect.flip(start(session, disk)), { startImmediately: true })
+      yield* ada.speak(loud(50))
+      open()
+      assert.deepInclude((yield* Fiber.join(starting)).reason, { kind: "DiskFull" })
+      assert.strictEqual(disk.files.size, 0)
+    })).pipe(Effect.provide(layer)))
 })

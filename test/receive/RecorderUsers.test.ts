@@ -51,4 +51,27 @@ describe("Recorder, the users", () => {
       assert.lengthOf(sounds, 20)
       assert.deepStrictEqual(parts.map((first) => sounds.some(({ data }) => data === first)), [true, false, true])
     })).pipe(Effect.provide(layer)))
+
+  it.effect("can be those who have agreed so far", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const bob = yield* discord.join({ user: "bob", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const disk = Kit.disk()
+      const agreed = new Set<string>()
+      const recording = yield* start(session, disk, { users: (userId) => agreed.has(userId) })
+      const say = Effect.gen(function*() {
+        for (const [seed, user] of [ada, bob].entries()) yield* user.speak(Rig.frames(10, seed))
+        yield* Effect.sleep("1 second")
+      })
+      yield* say
+      agreed.add(ada.userId)
+      yield* say
+      agreed.delete(ada.userId)
+      yield* say
+      const { users } = yield* recording.stop
+      assert.lengthOf(yield* soundOf(disk, ada), 10)
+      assert.deepStrictEqual(users.map(({ userId }) => userId), [ada.userId])
+    })).pipe(Effect.provide(layer)))
 })

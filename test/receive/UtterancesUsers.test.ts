@@ -79,4 +79,35 @@ describe("the users of utterances", () => {
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual(tags(), ["silence"])
     }).pipe(Effect.provide(Voiced.layer)))
+
+  it.effect("are named with what was known of them at the end, also if they leave while they speak", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const heard: Array<Utterances.Utterance> = []
+      yield* session.receive.utterances().pipe(
+        Stream.runForEach((utterance) => Effect.sync(() => heard.push(utterance))),
+        Effect.ignore,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* ada.speak(frames)
+      yield* Effect.sleep("1 second")
+      yield* Effect.forkScoped(Effect.ignore(ada.speak(frames)))
+      yield* Effect.sleep("500 millis")
+      yield* ada.setSelf({ video: true })
+      yield* Effect.sleep("500 millis")
+      yield* ada.leave
+      yield* Effect.sleep("1 second")
+      assert.strictEqual((yield* session.members).size, 0)
+      assert.deepStrictEqual(
+        [heard[0], heard.at(-1)].map((utterance) => [
+          utterance?.reason,
+          utterance?.member?.name,
+          utterance?.member?.video
+        ]),
+        [["silence", "ada", false], ["left", "ada", true]]
+      )
+    })).pipe(Effect.provide(Layer.mergeAll(Rig.memory(), OpusDecoder.layer, OpusEncoder.layer))))
 })

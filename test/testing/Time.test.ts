@@ -47,7 +47,7 @@ describe("Time", () => {
         Effect.forkChild
       )
       while (said.length === 0) yield* TestClock.withLive(Effect.sleep("50 millis"))
-      assert.match(String(said), /has not ended within 2s, and the clock.*give it more time/)
+      assert.match(String(said), /has not ended within 2s, and the clock.*give it more time.*bot\.pollUnsafe\(\)/)
       // it is still waited for
       yield* Time.advance("100 millis")
       yield* Fiber.join(late)

@@ -77,8 +77,8 @@ const hasEnded = (track: Track): Effect.Effect<boolean> => Effect.map(track.stat
  * @category getters
  * @since 0.1.0
  */
-export const isHeard = <R, A>({ item: { from = 0 }, track }: Playing<R, A>): Effect.Effect<boolean> =>
-  Effect.map(track.position, (positionMs) => positionMs > Duration.toMillis(Duration.fromInputUnsafe(from)))
+export const isHeard = <R, A>({ startAt, track }: Playing<R, A>): Effect.Effect<boolean> =>
+  Effect.map(track.position, (positionMs) => positionMs > Duration.toMillis(Duration.fromInputUnsafe(startAt)))
 
 /**
  * Makes it. Its scope ends opening ahead, but closes nothing.

@@ -30,6 +30,12 @@ export interface Contents<A = unknown> {
       readonly live: boolean
     }
     | undefined
+  /** What was playing when the player was lost, and where: the queue is `Halted`. It is also the last of `history`. */
+  readonly lost?: {
+    readonly entry: Entry<A>
+    readonly positionMs: number
+    readonly live: boolean
+  } | undefined
   readonly upcoming: ReadonlyArray<Entry<A>>
   /**
    * What was played, or skipped while it was being opened, the latest last: a hundred at most. An entry that repeats is added
@@ -89,12 +95,33 @@ export interface QueueOptions<R = never, A = never> {
 }
 
 /**
+ * The part of {@link Contents} that is needed to go on with a queue after a restart. It is plain data if the `data` of its
+ * entries is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stored<A = unknown>
+  extends Pick<Contents<A>, "lost" | "upcoming" | "history" | "repeat" | "paused" | "gain" | "effects">
+{
+  readonly current?: Pick<NonNullable<Contents<A>["current"]>, "entry" | "positionMs" | "live"> | undefined
+}
+
+/**
+ * How to play an entry again: its source, and the options that it was added with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Again<R = never> extends Omit<Former<R>, "data"> {}
+
+/**
  * A source that was played before its queue was made, and how to play it again.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Former<R = never, A = unknown> extends Omit<AddOptions<A>, "at"> {
+export interface Former<R = never, A = unknown> extends Omit<AddOptions<A>, "at" | "startAt"> {
   readonly source: AudioSource<R>
 }
 
@@ -129,6 +156,11 @@ export interface AddOptions<A = unknown> {
    */
   readonly from?: Duration.Input | undefined
   readonly until?: Duration.Input | undefined
+  /**
+   * Where in its source the entry begins the first time that it is played, as in `TrackOptions`: where it was when the program
+   * ended, for example. Later it begins at `from`.
+   */
+  readonly startAt?: Duration.Input | undefined
   /** Overrides the `starveTimeout` of the queue for this entry. */
   readonly starveTimeout?: Duration.Input | undefined
   /**
@@ -155,6 +187,7 @@ export interface Player {
       readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
       readonly from?: Duration.Input | undefined
       readonly until?: Duration.Input | undefined
+      readonly startAt?: Duration.Input | undefined
       readonly starveTimeout?: Duration.Input | undefined
       readonly refill?: Duration.Input | undefined
       readonly paused?: boolean | undefined

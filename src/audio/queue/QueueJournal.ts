@@ -31,7 +31,8 @@ export interface Entry<A = unknown> {
  *
  * - `Started`: the entry begins to play. It has `Ended` before another has `Started`.
  * - `Failed`: the source could not be opened; the entry is left out.
- * - `Changed`: entries were added, removed or moved, or the repetition was set.
+ * - `Changed`: entries were added, removed or moved, or the repetition, the level, the effects or the pause of the whole queue
+ *   was set.
  * - `Idle`: nothing is left to play.
  * - `Halted`: the player takes no more tracks, because its session has ended. Waiting entries stay in the queue.
  *
@@ -68,6 +69,8 @@ export interface Item<R, A = unknown> extends Entry<A> {
   readonly gain: number
   readonly from?: Duration.Input | undefined
   readonly until?: Duration.Input | undefined
+  /** Where it begins the next time that it is opened, until it has `Started`. */
+  startAt?: Duration.Input | undefined
   readonly starveTimeout?: Duration.Input | undefined
   readonly refill?: Duration.Input | undefined
 }
@@ -81,6 +84,8 @@ export interface Item<R, A = unknown> extends Entry<A> {
 export interface Playing<R, A = unknown> {
   readonly item: Item<R, A>
   readonly track: Track
+  /** Where in its source the track began. */
+  readonly startAt: Duration.Input
 }
 
 /**

@@ -46,11 +46,12 @@ export const make = <R, A>({ onFailure, play }: Options<R, A>): Opening<R, A> =>
       Effect.suspend(() => {
         const leave = Deferred.makeUnsafe<"left">()
         opening = { item, leave }
+        const { from = 0, startAt = from } = item
         return play(item, after).pipe(
           Effect.flatMap((track): Effect.Effect<Playing<R, A> | "left"> =>
             Deferred.isDoneUnsafe(leave)
               ? Effect.as(track.stop, "left")
-              : Effect.succeed({ item, track })
+              : Effect.succeed({ item, track, startAt })
           ),
           Effect.catch((error) =>
             Effect.sync(() => {

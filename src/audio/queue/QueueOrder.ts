@@ -41,6 +41,8 @@ export interface Options<R, A> {
  */
 export interface QueueOrder<R, A> {
   readonly current: () => Playing<R, A> | undefined
+  /** What was playing when the player was lost, and where. */
+  readonly lost: () => { readonly playing: Playing<R, A>; readonly positionMs: number } | undefined
   /** Notes that there is something to play: a caller that waits until the queue is idle has to wait from now on. */
   readonly expect: () => void
   /** The reason, once the player is gone: entries that are added wait, and are not played. */
@@ -93,6 +95,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
   /** How many callers wait for the lock that should not have to wait for a source. */
   let urgent = 0
   let halted: VoiceError.VoiceError | undefined
+  let lost: ReturnType<QueueOrder<R, A>["lost"]>
   const isClosed = () => scope.state._tag === "Closed"
   let idle = yield* Deferred.make<void, VoiceError.VoiceError>()
   Deferred.doneUnsafe(idle, Effect.void)
@@ -121,12 +124,18 @@ export const make = Effect.fnUntraced(function*<R, A>(
     if (!isClosed() && Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
   }
 
+  /** Reports that an entry plays. Later it begins at its `from`. */
+  const started = ({ item, track }: Playing<R, A>): void => {
+    item.startAt = undefined
+    journal.started(item, track)
+  }
+
   const begin = (playing: Playing<R, A>): Effect.Effect<void> =>
     Effect.suspend(() => {
       current = playing
       expect()
       line.remove(playing.item)
-      journal.started(playing.item, playing.track)
+      started(playing)
       return Effect.andThen(ahead.prepareInTime(playing), ahead.followSeeks(playing))
     })
 
@@ -215,12 +224,15 @@ export const make = Effect.fnUntraced(function*<R, A>(
   /** An entry has come and gone while the one before it still plays. */
   const passed = (playing: Playing<R, A>, end: TrackEnd) =>
     Effect.map(QueueAhead.isHeard(playing), (isHeard) => {
-      const { item, track } = playing
+      const { item } = playing
       const played = () => line.played(item, { isRepeatable: end._tag === "Finished" && isHeard, isSkipped: false })
       line.remove(item)
-      if (isHeard) played()
+      if (isHeard) {
+        item.startAt = undefined
+        played()
+      }
       untold.push(() => {
-        journal.started(item, track)
+        started(playing)
         journal.ended(item, end)
         // an empty entry, which was found out ahead: its turn is now
         if (!isHeard) played()
@@ -251,6 +263,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
     }
     if (current !== playing) return
     const { item } = playing
+    if (isHalt) lost = { playing, positionMs: yield* playing.track.position }
     journal.ended(item, end)
     const why = skipping?.playing === playing ? skipping.why : undefined
     const played = end._tag === "Finished" || (why !== undefined && end._tag === "Stopped")
@@ -368,6 +381,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
 
   return {
     current: () => current,
+    lost: () => lost,
     expect,
     halted: () => halted,
     closed: () =>

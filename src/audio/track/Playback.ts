@@ -40,6 +40,8 @@ export interface Options<R> {
   /** The scope of the track. */
   readonly scope: Scope.Scope
   readonly range: { readonly fromMs: number; readonly untilMs: number }
+  /** Where the first pass begins. */
+  readonly startMs: number
   readonly bufferMs: number | undefined
   readonly leadMs: number | undefined
   readonly refillMs: number
@@ -93,12 +95,12 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
 
   /** Begins to play, and to react to what happens. Also succeeds if the track is stopped before its source is open. */
   get run(): Effect.Effect<void, VoiceError.VoiceError> {
-    const { place, range } = this.options
+    const { place, startMs } = this.options
     return Effect.gen({ self: this }, function*() {
       yield* Scope.provide(place.observe(this), this.scope)
       yield* Scope.addFinalizerExit(this.scope, () => this.end({ _tag: "Stopped" }))
       if (this.#paused) yield* place.setPaused(true)
-      yield* Effect.catchIf(this.#begin(range.fromMs), () => this.#isStopped(), () => Effect.void)
+      yield* Effect.catchIf(this.#begin(startMs), () => this.#isStopped(), () => Effect.void)
     })
   }
 

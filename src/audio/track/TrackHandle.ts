@@ -58,6 +58,11 @@ export interface TrackOptions {
    */
   readonly from?: Duration.Input | undefined
   /**
+   * Where in the source to begin the first time, if that is not `from`: where a listener was before, for example. Every later
+   * pass begins at `from`. Otherwise it is like `from`, and it may be before it. Default `from`.
+   */
+  readonly startAt?: Duration.Input | undefined
+  /**
    * Where in the source to end, as if the source ended there: with the last sample of PCM before it, or the last frame of
    * Opus that ends by then. It has to be after `from`. Default: the end of the source.
    */

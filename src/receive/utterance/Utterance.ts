@@ -103,6 +103,11 @@ export interface Options<R = never> {
  */
 export interface Utterance {
   readonly userId: UserId
+  /**
+   * What `session.members` knew of the user at the end of the utterance, such as the name. Also known of a user who has left,
+   * whom `session.members` no longer has. Absent if nothing is known.
+   */
+  readonly member?: Member | undefined
   /** When speech began and ended. */
   readonly startMs: number
   readonly endMs: number

@@ -13,6 +13,8 @@ import type { Member } from "../Member.ts"
 export interface Wanted {
   /** Whether the user is listened to. Throws what the program's function throws. */
   readonly has: (userId: UserId) => boolean
+  /** What is known about the user, or was known last. */
+  readonly member: (userId: UserId) => Member | undefined
   /** Sets what is known about a user from now on; `undefined` means that the user has left. */
   readonly know: (userId: UserId, member: Member | undefined, nowMs: number) => void
   /** Forgets the users who left long ago. */
@@ -34,6 +36,7 @@ export const make = (
   const left = new Map<UserId, number>()
   return {
     has: (userId) => isWanted(userId, known.get(userId)),
+    member: (userId) => known.get(userId),
     know: (userId, member, nowMs) => {
       if (member === undefined) {
         left.set(userId, nowMs)
