@@ -325,6 +325,9 @@ const program = (plan: Plan, words: ReadonlyArray<Word>, disk: Recorder.MemorySt
     } satisfies Result
   })
 
+/** How late a reordered packet is: a little less than the least depth of the buffer, because the speakers' clocks drift. */
+const reorderMs = 35
+
 /** Plays a plan on virtual time. */
 export const observe = (plan: Plan, words: ReadonlyArray<Word>) =>
   Effect.suspend(() => {
@@ -333,7 +336,11 @@ export const observe = (plan: Plan, words: ReadonlyArray<Word>) =>
       Effect.scoped(program(plan, words, disk)).pipe(
         Effect.provide(
           Layer.merge(
-            Rig.memory({ profile: plan.e2ee ? today : Rig.open, seed: plan.seed, network: plan.network }),
+            Rig.memory({
+              profile: plan.e2ee ? today : Rig.open,
+              seed: plan.seed,
+              network: { ...plan.network, reorderMs }
+            }),
             codecs
           )
         ),
