@@ -140,8 +140,8 @@ export class Emulator extends Context.Service<Emulator, {
   readonly user: (name: string) => Effect.Effect<User, EmulatorError>
   /**
    * Joins a channel with a scripted participant, until the scope closes. An unknown user is created. Fails with `UnknownName`,
-   * with `InvalidOption` for an empty name, and with `NotJoinable`, for example for "bot" and for every user as whom a client
-   * has logged in.
+   * with `InvalidOption` for an empty name, and with `NotJoinable`, for example for "bot", for every user as whom a client has
+   * logged in, and for a user who has a participant in voice in the guild already (see `replace`).
    */
   readonly join: (options: JoinOptions) => Effect.Effect<Participant, EmulatorError, Scope.Scope>
   /**

@@ -213,7 +213,7 @@ describe("Emulator", () => {
       const nowhere = yield* reason(discord.join({ user: "second", channel: "nowhere" }))
       assert.deepInclude(nowhere, { _tag: "UnknownName", kind: "channel" })
       yield* discord.createChannel({ name: "words", kind: "text" })
-      const text = yield* reason(discord.join({ user: "second", channel: "words" }))
+      const text = yield* reason(discord.join({ user: "newcomer", channel: "words" }))
       assert.include(text._tag === "NotJoinable" ? text.detail : "", "it is a text channel")
       const parked = yield* reason(discord.faults.parkChannel("words"))
       assert.include(parked._tag === "NothingToDo" ? parked.detail : "", "is not a voice channel")
@@ -231,6 +231,40 @@ describe("Emulator", () => {
       yield* TestClock.adjust("1 second")
       const client = yield* reason(discord.join({ user: "third", channel: "lobby" }))
       assert.include(client._tag === "NotJoinable" ? client.detail : "", "a client has logged in as this user")
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("has one participant of a user in a guild, who is replaced only on request", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* discord.createGuild({ name: "elsewhere" })
+      yield* discord.createChannel({ name: "far", guild: "elsewhere" })
+      yield* discord.createChannel({ name: "other" })
+      const inVoice = Effect.map(
+        discord.snapshot,
+        ({ voiceStates }) => voiceStates.map(({ channelId }) => channelId)
+      )
+      const [lobby, other, far] = yield* Effect.all(["lobby", "other", "far"].map(discord.channel))
+      const first = yield* discord.join({ user: "guest", channel: "lobby" })
+      for (const user of ["guest", first.userId]) {
+        for (const channel of ["lobby", "other"]) {
+          const refused = yield* reason(discord.join({ user, channel }))
+          assert(refused._tag === "NotJoinable")
+          assert.include(refused.detail, "is already in voice in this guild")
+        }
+      }
+      assert.deepStrictEqual(yield* inVoice, [lobby])
+      const waiting = yield* Effect.forkScoped(reason(first.awaitFrames(1)), { startImmediately: true })
+      const second = yield* discord.join({ user: "guest", channel: "other", replace: true })
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "NotInVoice")
+      assert.deepStrictEqual(yield* inVoice, [other])
+      // another guild, and whoever has left, is another matter
+      yield* discord.join({ user: "guest", channel: "far" })
+      yield* second.leave
+      yield* discord.join({ user: "guest", channel: "lobby" })
+      yield* discord.faults.kick("guest", { guild: "guild" })
+      yield* Effect.scoped(discord.join({ user: "guest", channel: "other" }))
+      yield* discord.join({ user: "guest", channel: "lobby" })
+      assert.sameMembers([...yield* inVoice], [lobby, far])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
   it.effect("makes a participant leave when its scope closes, once", () =>
@@ -425,12 +459,11 @@ describe("Emulator", () => {
         ["lobby", () => faults.kick("guest")],
         ["lobby", (guest) => guest.leave],
         ["other", () => faults.deleteChannel("other")],
-        // A second participant with the same user replaces this one.
-        ["lobby", () => discord.join({ user: "guest", channel: "stage" })],
+        ["lobby", () => discord.join({ user: "guest", channel: "stage", replace: true })],
         ["lobby", () => faults.removeFromGuild("guest")]
       ]
       for (const [channel, leave] of leavings) {
-        const guest = yield* discord.join({ user: "guest", channel })
+        const guest = yield* discord.join({ user: "guest", channel, replace: true })
         const waiting = yield* Effect.forkScoped(reason(guest.awaitFrames(1)), { startImmediately: true })
         // The participant is still there while its server changes.
         yield* faults.moveServer(channel)
