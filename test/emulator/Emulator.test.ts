@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Redacted, Result, Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Redacted, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -266,6 +266,37 @@ describe("Emulator", () => {
       yield* discord.join({ user: "guest", channel: "lobby" })
       assert.sameMembers([...yield* inVoice], [lobby, far])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("warns of a new bot whose name looks like a misspelling", () => {
+    const said: Array<unknown> = []
+    return Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const launch = <A, E>(layer: Layer.Layer<A, E>) =>
+        Effect.andThen(
+          Effect.forkScoped(Layer.launch(layer), { startImmediately: true }),
+          Effect.andThen(discord.settle, TestClock.adjust("1 second"))
+        )
+      for (const name of ["bot", "another bot", "bot 2"]) yield* launch(discord.layerGateway(name))
+      assert.deepStrictEqual(said, [])
+      yield* launch(discord.layerVoice("bto"))
+      assert.lengthOf(said, 1)
+      assert.include(String(said[0]), "new bot \"bto\"")
+      assert.include(String(said[0]), "\"bot\"")
+      // it is known by now
+      yield* launch(discord.layerVoice("bto"))
+      assert.lengthOf(said, 1)
+      yield* discord.createUser({ name: "boot", bot: true })
+      // whoever did not see the warning is told here who is there instead
+      const { message } = yield* Effect.flip(discord.command({ name: "play", bot: "boot" }))
+      assert.include(message, "\"boot\" is not logged in, but \"bot\", \"another bot\", \"bot 2\" and \"bto\" are")
+      yield* launch(discord.layerGateway("boot"))
+      assert.lengthOf(said, 1)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Emulator.layerMemory()),
+      Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))]))
+    )
+  })
 
   it.effect("makes a participant leave when its scope closes, once", () =>
     Effect.gen(function*() {
