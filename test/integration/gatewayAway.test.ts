@@ -122,3 +122,48 @@ describe("a main gateway that is away while a moderator moves the bot", () => {
       assert.isUndefined(voiceStates.find(({ userId }) => userId === id))
     })).pipe(Effect.provide(Rig.memory())))
 })
+
+describe("a main gateway that is away while a moderator removes the bot", () => {
+  const awayFor = (forMs: number): FaultSchedule.Schedule => [
+    { atMs: 1_000, incident: { _tag: "CutGateway", user } },
+    { atMs: 1_000, incident: { _tag: "WithholdMessage", user, point: "gateway-in", op: 6, forMs } }
+  ]
+
+  const kicked = (schedule: FaultSchedule.Schedule) =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const session = yield* Rig.join("lobby")
+      yield* Effect.orDie(discord.faults.play(schedule))
+      yield* Effect.sleep("5 seconds")
+      yield* Effect.orDie(discord.faults.kick(user))
+      yield* Effect.sleep("4 seconds")
+      assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+      return session
+    })
+
+  it.effect("tells it when the replay does, and the bot stays away", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* kicked(awayFor(20_000))
+      assert.strictEqual((yield* Rig.reasonOf(session.awaitClosed))._tag, "Kicked")
+      yield* Effect.sleep("1 minute")
+      yield* Rig.left
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("leaves it unknown when it is away for longer than a minute, and the bot stays away", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* kicked(awayFor(90_000))
+      assert.strictEqual((yield* Rig.reasonOf(session.awaitClosed))._tag, "Disconnected")
+      yield* Effect.sleep("1 minute")
+      yield* Rig.left
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("tells nothing when it begins a new session, which alone removes the bot: the bot comes back", () =>
+    Rig.run(Effect.gen(function*() {
+      const { faults } = yield* Emulator.Emulator
+      const session = yield* kicked(awayFor(10_000))
+      yield* Effect.orDie(faults.dropGatewaySession(user))
+      yield* Effect.sleep("1 minute")
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+    })).pipe(Effect.provide(Rig.memory())))
+})

@@ -152,6 +152,24 @@ describe("a bot in two guilds", () => {
       })).pipe(Effect.provide(Rig.memory())))
   }
 
+  for (const forMs of [1_000, 9_000, 40_000]) {
+    it.effect(`comes back after an outage in which it was removed ${forMs} ms before the end, since nobody says who did it`, () =>
+      Rig.run(Effect.gen(function*() {
+        const { faults, second, told } = yield* inTwo
+        yield* Effect.scoped(Effect.gen(function*() {
+          yield* faults.guildOutage("second")
+          yield* Effect.sleep("1 second")
+          yield* faults.kick("bot", { guild: "second" })
+          yield* Effect.sleep(forMs)
+          assert.notStrictEqual((yield* second.state)._tag, "Closed")
+        }))
+        yield* Effect.sleep("20 seconds")
+        assert.strictEqual((yield* second.state)._tag, "Ready")
+        assert.deepStrictEqual(told, { first: [], second: [] })
+        yield* Rig.blameless
+      })).pipe(Effect.provide(Rig.memory())))
+  }
+
   it.effect("sends a self-mute that was set during an outage when the outage is over", () =>
     Rig.run(Effect.gen(function*() {
       const { faults, guildId, second } = yield* inTwo
