@@ -181,6 +181,9 @@ export const make = (
         before = known.now()
         yield* known.tell(channelId, flags)
         deadline.asked()
+        // it may have waited to be sent: only what comes after that can have lost it
+        const { newSessions, returns } = known.now()
+        before = { ...before, newSessions, returns }
       })
 
       const isStuck = ({ channelId: current, servers, states }: Now) =>

@@ -117,6 +117,30 @@ describe("Arrival", () => {
     })
   )
 
+  for (const meanwhile of ["NewSession", "an outage"] as const) {
+    test(
+      `asks once if there was ${meanwhile} while the request waited to be sent`,
+      Effect.gen(function*() {
+        const { hold, pushLifecycle, release, request, say, take, waiting } = yield* rig()
+        yield* say(voiceState(home))
+        yield* hold
+        const fiber = yield* request(home)
+        if (meanwhile === "NewSession") yield* pushLifecycle(meanwhile)
+        else {
+          yield* say({ _tag: "Availability", guildId, isAvailable: false })
+          yield* say({ _tag: "Availability", guildId, isAvailable: true })
+        }
+        yield* release
+        assert.strictEqual((yield* take).channel_id, home)
+        yield* Time.advance("1 second")
+        assert.strictEqual(yield* waiting, 0)
+        yield* say(voiceState(home), voiceServer("granted"))
+        assert.strictEqual(yield* outcome(fiber), "granted")
+        assert.strictEqual(yield* waiting, 0)
+      })
+    )
+  }
+
   test(
     "gives Discord its time from when it was asked, even if the message limit delayed that",
     Effect.gen(function*() {
