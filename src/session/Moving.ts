@@ -107,6 +107,15 @@ export const make = (options: MovingOptions): Moving => {
       }))
     )
 
+    const ask = Effect.suspend(() => {
+      before = whereabouts.now()
+      return Effect.map(whereabouts.tell(channelId, flags()), () => {
+        deadline.asked()
+        // it may have waited to be sent: only an outage that ends after that can have lost it
+        before = { ...before, returns: whereabouts.now().returns }
+      })
+    })
+
     /** Follows the session until it is in the channel, and asks Discord for it unless the session does so itself. */
     const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
       if ((now._tag === "Connecting" || now._tag === "Ready") && now.channelId !== channelId) former = now.channelId
@@ -124,13 +133,7 @@ export const make = (options: MovingOptions): Moving => {
             Effect.andThen(conduit.hold, Effect.forkChild(playOn)),
             Effect.suspend(() => {
               // silence takes time, and what has happened since is checked next
-              if (state() === now) {
-                before = whereabouts.now()
-                return Effect.map(whereabouts.tell(channelId, flags()), () => {
-                  deadline.asked()
-                  return false
-                })
-              }
+              if (state() === now) return Effect.as(ask, false)
               asked = false
               return Effect.succeed(false)
             })
@@ -144,13 +147,13 @@ export const make = (options: MovingOptions): Moving => {
     }
 
     /** Requests during an outage are lost. */
-    const again = whereabouts.until(({ returns }) => asked && returns > before.returns ? true : undefined).pipe(
+    const isLost = ({ returns }: Whereabouts.Now) =>
+      asked && deadline.askedAt !== undefined && returns > before.returns ? true : undefined
+    const again = whereabouts.until(isLost).pipe(
       Effect.andThen(Effect.suspend(() => {
-        before = whereabouts.now()
         deadline.asking()
-        return whereabouts.tell(channelId, flags())
+        return ask
       })),
-      Effect.andThen(Effect.sync(() => deadline.asked())),
       Effect.forever
     )
     const arrived = states().pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)

@@ -171,6 +171,27 @@ describe("Moving", () => {
   )
 
   Gateway.test(
+    "asks once if an outage ended while the request waited to be sent, and again after the next one",
+    Effect.gen(function*() {
+      const { hold, move, push, release, take, waiting } = yield* rig
+      const outage = Effect.gen(function*() {
+        for (const isAvailable of [false, true]) yield* push({ _tag: "Availability", guildId, isAvailable })
+        yield* Time.advance("1 second")
+      })
+      yield* hold
+      yield* move
+      yield* outage
+      yield* release
+      assert.strictEqual((yield* take).channel_id, other)
+      yield* Time.advance("1 second")
+      assert.strictEqual(yield* waiting, 0)
+      yield* outage
+      assert.strictEqual((yield* take).channel_id, other)
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+
+  Gateway.test(
     "reports that the gateway has not taken the request",
     Effect.gen(function*() {
       const { block, conduit, move } = yield* rig
