@@ -111,8 +111,9 @@ export const make = (options: MovingOptions): Moving => {
       before = whereabouts.now()
       return Effect.map(whereabouts.tell(channelId, flags()), () => {
         deadline.asked()
-        // it may have waited to be sent: only an outage that ends after that can have lost it
-        before = { ...before, returns: whereabouts.now().returns }
+        // it may have waited to be sent: only what comes after that can have lost it
+        const { resumes, returns } = whereabouts.now()
+        before = { ...before, resumes, returns }
       })
     })
 
@@ -146,9 +147,15 @@ export const make = (options: MovingOptions): Moving => {
       }
     }
 
-    /** Requests during an outage are lost. */
-    const isLost = ({ returns }: Whereabouts.Now) =>
-      asked && deadline.askedAt !== undefined && returns > before.returns ? true : undefined
+    /**
+     * Requests during an outage are lost, and so are those that have no answer although the main gateway has resumed, which
+     * repeats all answers.
+     */
+    const isLost = (now: Whereabouts.Now) => {
+      if (!asked || deadline.askedAt === undefined) return undefined
+      const isUnheard = now.resumes > before.resumes && Arrival.missing(before, now, channelId) === "both"
+      return now.returns > before.returns || isUnheard ? true : undefined
+    }
     const again = whereabouts.until(isLost).pipe(
       Effect.andThen(Effect.suspend(() => {
         deadline.asking()

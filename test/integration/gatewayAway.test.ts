@@ -167,3 +167,27 @@ describe("a main gateway that is away while a moderator removes the bot", () => 
       assert.strictEqual((yield* session.state)._tag, "Ready")
     })).pipe(Effect.provide(Rig.memory())))
 })
+
+describe("a main gateway that is cut before it has read a request", () => {
+  const cut: FaultSchedule.Schedule = [
+    { atMs: 0, incident: { _tag: "WithholdMessage", user, point: "gateway-in", op: 4, forMs: 500 } },
+    { atMs: 400, incident: { _tag: "CutGateway", user } }
+  ]
+
+  it.effect("is asked again when it resumes: by a join, and by a move", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const other = yield* Effect.orDie(discord.createChannel({ name: "other" }))
+      // logged in, which a main gateway that resumes has to be
+      yield* Effect.sleep("1 second")
+      yield* Effect.orDie(discord.faults.play(cut))
+      const [session, joinedMs] = yield* Rig.timed(Rig.join("lobby"))
+      assert.isAtMost(joinedMs, 4_000)
+      yield* Effect.sleep("1 minute")
+      yield* Effect.orDie(discord.faults.play(cut))
+      const [, movedMs] = yield* Rig.timed(session.move(other))
+      assert.isAtMost(movedMs, 4_000)
+      assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: other })
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+})

@@ -117,7 +117,31 @@ describe("Arrival", () => {
     })
   )
 
-  for (const meanwhile of ["NewSession", "an outage"] as const) {
+  test(
+    "asks again if the main gateway resumes and has repeated no answer: the request was lost with the connection",
+    Effect.gen(function*() {
+      const { pushLifecycle, request, say, take, waiting } = yield* rig()
+      const fiber = yield* request(home, true)
+      assert.isNull((yield* take).channel_id)
+      yield* say(voiceState(null))
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* pushLifecycle("Lost")
+      yield* Time.advance("1 second")
+      assert.strictEqual(yield* waiting, 0)
+      yield* pushLifecycle("Resumed")
+      yield* Time.advance("1 second")
+      // it asks for the channel, and does not leave
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home))
+      yield* pushLifecycle("Resumed")
+      yield* Time.advance("1 second")
+      assert.strictEqual(yield* waiting, 0)
+      yield* say(voiceServer("granted"))
+      assert.strictEqual(yield* outcome(fiber), "granted")
+    })
+  )
+
+  for (const meanwhile of ["NewSession", "Resumed", "an outage"] as const) {
     test(
       `asks once if there was ${meanwhile} while the request waited to be sent`,
       Effect.gen(function*() {
@@ -125,7 +149,7 @@ describe("Arrival", () => {
         yield* say(voiceState(home))
         yield* hold
         const fiber = yield* request(home)
-        if (meanwhile === "NewSession") yield* pushLifecycle(meanwhile)
+        if (meanwhile !== "an outage") yield* pushLifecycle(meanwhile)
         else {
           yield* say({ _tag: "Availability", guildId, isAvailable: false })
           yield* say({ _tag: "Availability", guildId, isAvailable: true })
