@@ -339,6 +339,7 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         this.until(({ failure }) => failure !== undefined || !this.#isInVoice() ? true : undefined)
       ),
       isAway: () => this.#now.isAway,
+      resumes: () => this.#now.resumes,
       isOut: () => this.#now.isOut,
       isDetached: () => this.#isDetached
     })

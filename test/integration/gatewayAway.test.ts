@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Stream } from "effect"
+import { Effect, Exit, Scope, Stream } from "effect"
 import type * as FaultSchedule from "../../src/emulator/core/faults/FaultSchedule.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
@@ -190,4 +190,22 @@ describe("a main gateway that is cut before it has read a request", () => {
       assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: other })
       yield* Rig.blameless
     })).pipe(Effect.provide(Rig.memory())))
+
+  for (const backMs of [0, 20_000]) {
+    it.effect(`is told again that the bot leaves, when it is back after ${backMs} ms more`, () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const scope = yield* Scope.make()
+        yield* Scope.provide(Rig.join("lobby"), scope)
+        yield* Effect.sleep("1 minute")
+        yield* Effect.orDie(discord.faults.play([
+          ...cut,
+          { atMs: 400, incident: { _tag: "WithholdMessage", user, point: "gateway-in", op: 6, forMs: backMs } }
+        ]))
+        yield* Scope.close(scope, Exit.void)
+        yield* Effect.sleep("1 minute")
+        yield* Rig.left
+        yield* Rig.blameless
+      })).pipe(Effect.provide(Rig.memory())))
+  }
 })
