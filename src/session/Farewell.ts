@@ -29,6 +29,8 @@ export interface Options {
   readonly resumes: () => number
   /** Whether the guild has an outage: nobody takes note then. */
   readonly isOut: () => boolean
+  /** Says that the bot leaves once the outage is over. Never fails. */
+  readonly leaveAfterOutage: Effect.Effect<void>
   /** Whether the Discord library beneath the gateway has given up the guild: there is nobody to tell. */
   readonly isDetached: () => boolean
 }
@@ -67,7 +69,7 @@ const absentSince: Since = new WeakMap()
  * @since 0.1.0
  */
 export const make = (
-  { awaitGone, clock, gateway, guildId, isAway, isDetached, isOut, resumes, say }: Options
+  { awaitGone, clock, gateway, guildId, isAway, isDetached, isOut, leaveAfterOutage, resumes, say }: Options
 ): Farewell => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
   const isWithin = (marks: Since) => {
@@ -118,8 +120,11 @@ export const make = (
 
   const leave = Effect.suspend(() => {
     if (isDetached()) return Effect.void
-    return isInVain() ? Effect.asVoid(sayOnce) : goAway
-  })
+    return Effect.andThen(
+      isInVain() ? Effect.asVoid(sayOnce) : goAway,
+      Effect.suspend(() => isOut() ? Effect.forkDetach(leaveAfterOutage, { startImmediately: true }) : Effect.void)
+    )
+  }).pipe(Effect.asVoid)
 
   const takeBack = Effect.suspend(() => saying === undefined ? Effect.void : Fiber.interrupt(saying))
 
