@@ -293,8 +293,7 @@ describe("Emulator", () => {
       assert.lengthOf(said, 1)
     }).pipe(
       Effect.scoped,
-      Effect.provide(Emulator.layerMemory()),
-      Effect.provide(Logger.layer([Logger.make(({ message }) => said.push(message))]))
+      Effect.provide([Emulator.layerMemory(), Logger.layer([Logger.make(({ message }) => said.push(message))])])
     )
   })
 

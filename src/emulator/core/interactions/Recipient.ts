@@ -27,9 +27,9 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
   /** Who is logged in instead, if somebody is: the bot may be known by another name. */
   const others = (): string => {
     const quoted = new Set(gateway.sessions().map(({ user }) => `"${user.name}"`))
-    const [last, ...before] = Array.from(quoted).reverse()
+    const [last, ...before] = Array.from(quoted).toReversed()
     if (last === undefined) return ""
-    return before.length === 0 ? `, but ${last} is` : `, but ${before.reverse().join(", ")} and ${last} are`
+    return before.length === 0 ? `, but ${last} is` : `, but ${before.toReversed().join(", ")} and ${last} are`
   }
 
   const absence = ({ id, name }: World.User): Absence => {
