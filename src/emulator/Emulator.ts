@@ -68,6 +68,7 @@ import {
 import type { Participant } from "./shell/Participant.ts"
 import * as RestFetch from "./shell/RestFetch.ts"
 import type { Shell, ShellOptions } from "./shell/Shell.ts"
+import * as Similar from "./shell/Similar.ts"
 
 export type { Happening, RestRequest, RestResponse, Snapshot, VoiceEffect } from "./core/Core.ts"
 export type { Address, Fault, FaultAction, FaultPoint, FaultSubject, Verdict } from "./core/CoreContext.ts"
@@ -140,8 +141,8 @@ export class Emulator extends Context.Service<Emulator, {
   readonly user: (name: string) => Effect.Effect<User, EmulatorError>
   /**
    * Joins a channel with a scripted participant, until the scope closes. An unknown user is created. Fails with `UnknownName`,
-   * with `InvalidOption` for an empty name, and with `NotJoinable`, for example for "bot" and for every user as whom a client
-   * has logged in.
+   * with `InvalidOption` for an empty name, and with `NotJoinable`, for example for "bot", for every user as whom a client has
+   * logged in, and for a user who has a participant in voice in the guild already (see `replace`).
    */
   readonly join: (options: JoinOptions) => Effect.Effect<Participant, EmulatorError, Scope.Scope>
   /**
@@ -218,7 +219,10 @@ export class Emulator extends Context.Service<Emulator, {
    * its certificate.
    */
   readonly transport: Layer.Layer<Transport.WebSocketTransport | Transport.DatagramTransport>
-  /** The gateway client of this library, logged in as this user. An unknown user is created as a bot. */
+  /**
+   * The gateway client of this library, logged in as this user. An unknown user is created as a bot, with a warning if the name
+   * looks like a misspelling of a known one.
+   */
   readonly layerGateway: (
     user: string,
     options?: ClientOptions
@@ -266,11 +270,20 @@ const makeEmulator = Effect.fnUntraced(function*(
 
   const fetch = yield* RestFetch.make(driver)
 
-  // A user that does not exist is created without a chosen id, so nothing can fail there.
+  /** A user that does not exist is created without a chosen id, so nothing can fail there. */
+  const botNamed = Effect.fnUntraced(function*(name: string) {
+    const meant = users.get(name) === undefined ? Similar.find(name, users.names()) : undefined
+    if (meant !== undefined) {
+      yield* Effect.logWarning(
+        `The emulator creates a new bot "${name}". If it is meant to be "${meant}", correct the name in \`layerVoice\` or \`layerGateway\`; otherwise create it with \`createUser\`.`
+      )
+    }
+    return yield* Effect.orDie(userOrNew({ name, bot: true }))
+  })
   const layerGateway: Emulator["Service"]["layerGateway"] = (name, options) =>
     Layer.unwrap(
       Effect.map(
-        Effect.orDie(userOrNew({ name, bot: true })),
+        botNamed(name),
         ({ token }) => Gateway.layer({ ...options, token, url: shell.gateway, restUrl: shell.rest, fetch })
       )
     ).pipe(Layer.provide(transport))

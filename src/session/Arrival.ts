@@ -181,6 +181,9 @@ export const make = (
         before = known.now()
         yield* known.tell(channelId, flags)
         deadline.asked()
+        // it may have waited to be sent: only what comes after that can have lost it
+        const { newSessions, resumes, returns } = known.now()
+        before = { ...before, newSessions, resumes, returns }
       })
 
       const isStuck = ({ channelId: current, servers, states }: Now) =>
@@ -198,12 +201,15 @@ export const make = (
             if (isStuck(known.now()) === true) return "stuck" as const
           }
         })
-        // a new session knows nothing of requests to the former one, and requests during an outage are lost
-        const isForgotten = known.until(({ newSessions, returns }) =>
-          newSessions > before.newSessions
+        // a new session knows nothing of requests to the former one, and requests during an outage are lost. Where the main
+        // gateway resumes, all answers were repeated: without any, the request was lost with the connection
+        const isForgotten = known.until((now) =>
+          now.newSessions > before.newSessions
             ? "forgotten" as const
-            : returns > before.returns
+            : now.returns > before.returns
             ? "lost" as const
+            : now.resumes > before.resumes && missing(before, now, channelId, wasGranted) === "both"
+            ? "forgotten" as const
             : undefined
         )
         while (true) {

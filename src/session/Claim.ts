@@ -41,3 +41,12 @@ export const claim = (
       taken.set(guildId, target)
       return Scope.addFinalizer(scope, Effect.sync(() => taken.delete(guildId)))
     })))
+
+/**
+ * Whether there is a session in a guild, or one on its way.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isClaimed = (gateway: Gateway.Gateway["Service"], guildId: GuildId): boolean =>
+  claims.get(gateway)?.has(guildId) === true

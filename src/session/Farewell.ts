@@ -25,8 +25,12 @@ export interface Options {
   readonly awaitGone: Effect.Effect<unknown>
   /** Whether the main gateway is unavailable at the moment. */
   readonly isAway: () => boolean
+  /** How often what was sent may have been lost with the connection of the main gateway, which has resumed since. */
+  readonly resumes: () => number
   /** Whether the guild has an outage: nobody takes note then. */
   readonly isOut: () => boolean
+  /** Says that the bot leaves once the outage is over. Never fails. */
+  readonly leaveAfterOutage: Effect.Effect<void>
   /** Whether the Discord library beneath the gateway has given up the guild: there is nobody to tell. */
   readonly isDetached: () => boolean
 }
@@ -64,7 +68,9 @@ const absentSince: Since = new WeakMap()
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, isOut, say }: Options): Farewell => {
+export const make = (
+  { awaitGone, clock, gateway, guildId, isAway, isDetached, isOut, leaveAfterOutage, resumes, say }: Options
+): Farewell => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
   const isWithin = (marks: Since) => {
     const since = marks.get(gateway)
@@ -79,30 +85,33 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, i
     return Effect.map(Effect.forkDetach(say, { startImmediately: true }), (fiber) => saying = fiber)
   })
 
-  const goAway = Effect.gen(function*() {
+  const untilGone = Effect.gen(function*() {
     // only the waiting has a limit
     yield* Fiber.join(yield* sayOnce)
     if (isOut()) return
     yield* awaitGone
     silentSince.delete(gateway)
+  })
+
+  const unconfirmed = (resumesBefore: number) =>
+    Effect.suspend(() => {
+      if (isHeldBack() || isOut()) return Effect.void
+      // the gateway's absence is reported separately
+      if (isAway()) mark(absentSince)
+      // it may have been lost with the connection, and the bot would stay: if it does not wait to be sent, it is sent again
+      if (isAway() || resumes() > resumesBefore) return Effect.asVoid(sayOnce)
+      const wasSilent = isWithin(silentSince)
+      mark(silentSince)
+      const said = `Discord has not confirmed yet that the bot left the voice channel of guild ${guildId}.`
+      // one warning is enough for a thousand sessions
+      return wasSilent ? Effect.logDebug(said) : Effect.logWarning(said)
+    })
+
+  const goAway = Effect.suspend(() => {
+    const resumesBefore = resumes()
+    const orElse = () => unconfirmed(resumesBefore)
+    return Effect.timeoutOrElse(untilGone, { duration: leaveTimeout, orElse })
   }).pipe(
-    Effect.timeoutOrElse({
-      duration: leaveTimeout,
-      orElse: () =>
-        Effect.suspend(() => {
-          if (isHeldBack() || isOut()) return Effect.void
-          if (isAway()) {
-            // the gateway's absence is reported separately
-            mark(absentSince)
-            return Effect.void
-          }
-          const wasSilent = isWithin(silentSince)
-          mark(silentSince)
-          const said = `Discord has not confirmed yet that the bot left the voice channel of guild ${guildId}.`
-          // one warning is enough for a thousand sessions
-          return wasSilent ? Effect.logDebug(said) : Effect.logWarning(said)
-        })
-    }),
     Effect.catch((error) => Effect.logDebug(`Could not tell Discord that the bot is leaving: ${error.message}`))
   )
 
@@ -111,8 +120,11 @@ export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, i
 
   const leave = Effect.suspend(() => {
     if (isDetached()) return Effect.void
-    return isInVain() ? Effect.asVoid(sayOnce) : goAway
-  })
+    return Effect.andThen(
+      isInVain() ? Effect.asVoid(sayOnce) : goAway,
+      Effect.suspend(() => isOut() ? Effect.forkDetach(leaveAfterOutage, { startImmediately: true }) : Effect.void)
+    )
+  }).pipe(Effect.asVoid)
 
   const takeBack = Effect.suspend(() => saying === undefined ? Effect.void : Fiber.interrupt(saying))
 

@@ -107,6 +107,16 @@ export const make = (options: MovingOptions): Moving => {
       }))
     )
 
+    const ask = Effect.suspend(() => {
+      before = whereabouts.now()
+      return Effect.map(whereabouts.tell(channelId, flags()), () => {
+        deadline.asked()
+        // it may have waited to be sent: only what comes after that can have lost it
+        const { resumes, returns } = whereabouts.now()
+        before = { ...before, resumes, returns }
+      })
+    })
+
     /** Follows the session until it is in the channel, and asks Discord for it unless the session does so itself. */
     const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
       if ((now._tag === "Connecting" || now._tag === "Ready") && now.channelId !== channelId) former = now.channelId
@@ -124,13 +134,7 @@ export const make = (options: MovingOptions): Moving => {
             Effect.andThen(conduit.hold, Effect.forkChild(playOn)),
             Effect.suspend(() => {
               // silence takes time, and what has happened since is checked next
-              if (state() === now) {
-                before = whereabouts.now()
-                return Effect.map(whereabouts.tell(channelId, flags()), () => {
-                  deadline.asked()
-                  return false
-                })
-              }
+              if (state() === now) return Effect.as(ask, false)
               asked = false
               return Effect.succeed(false)
             })
@@ -143,14 +147,20 @@ export const make = (options: MovingOptions): Moving => {
       }
     }
 
-    /** Requests during an outage are lost. */
-    const again = whereabouts.until(({ returns }) => asked && returns > before.returns ? true : undefined).pipe(
+    /**
+     * Requests during an outage are lost, and so are those that have no answer although the main gateway has resumed, which
+     * repeats all answers.
+     */
+    const isLost = (now: Whereabouts.Now) => {
+      if (!asked || deadline.askedAt === undefined) return undefined
+      const isUnheard = now.resumes > before.resumes && Arrival.missing(before, now, channelId) === "both"
+      return now.returns > before.returns || isUnheard ? true : undefined
+    }
+    const again = whereabouts.until(isLost).pipe(
       Effect.andThen(Effect.suspend(() => {
-        before = whereabouts.now()
         deadline.asking()
-        return whereabouts.tell(channelId, flags())
+        return ask
       })),
-      Effect.andThen(Effect.sync(() => deadline.asked())),
       Effect.forever
     )
     const arrived = states().pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)

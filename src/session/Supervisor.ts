@@ -227,7 +227,13 @@ class Supervisor implements Stay.Keeper {
             yield* Whereabouts.companion(whereabouts, whereabouts.now())
           }
           // more may have been reported while it was waited for
-          const latest = Word.after(since, whereabouts.now()) ?? "removed"
+          const latest = Word.after(since, whereabouts.now())
+          // the session's own leave was answered: the channel that it requested after that is granted now, or not at all
+          if (latest === undefined) {
+            return yield* Number.isFinite(since.states)
+              ? this.#awaitServer(since, this.gatewayPatience, inNoChannel(), removed)
+              : again()
+          }
           const place = whereabouts.place()
           if (latest === "server" && place !== undefined) return { _tag: "Connect", place }
           // a server without a voice state of the same main gateway session

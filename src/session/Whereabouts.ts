@@ -21,6 +21,7 @@ import type { Deadline } from "./Deadline.ts"
 import * as Farewell from "./Farewell.ts"
 import * as GuildEvents from "./GuildEvents.ts"
 import type { Flags, Known, Now, Place } from "./Known.ts"
+import * as LeaveLater from "./LeaveLater.ts"
 import * as Leaves from "./Leaves.ts"
 import * as Restrictions from "./Restrictions.ts"
 
@@ -339,7 +340,11 @@ class Guild implements Whereabouts, GuildEvents.Listener {
         this.until(({ failure }) => failure !== undefined || !this.#isInVoice() ? true : undefined)
       ),
       isAway: () => this.#now.isAway,
+      resumes: () => this.#now.resumes,
       isOut: () => this.#now.isOut,
+      leaveAfterOutage: Effect.suspend(() =>
+        this.#isInVoice() ? LeaveLater.afterOutage(this.#gateway, this.guildId) : Effect.void
+      ),
       isDetached: () => this.#isDetached
     })
   }

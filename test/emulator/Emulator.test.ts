@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Redacted, Result, Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Redacted, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -213,7 +213,7 @@ describe("Emulator", () => {
       const nowhere = yield* reason(discord.join({ user: "second", channel: "nowhere" }))
       assert.deepInclude(nowhere, { _tag: "UnknownName", kind: "channel" })
       yield* discord.createChannel({ name: "words", kind: "text" })
-      const text = yield* reason(discord.join({ user: "second", channel: "words" }))
+      const text = yield* reason(discord.join({ user: "newcomer", channel: "words" }))
       assert.include(text._tag === "NotJoinable" ? text.detail : "", "it is a text channel")
       const parked = yield* reason(discord.faults.parkChannel("words"))
       assert.include(parked._tag === "NothingToDo" ? parked.detail : "", "is not a voice channel")
@@ -232,6 +232,70 @@ describe("Emulator", () => {
       const client = yield* reason(discord.join({ user: "third", channel: "lobby" }))
       assert.include(client._tag === "NotJoinable" ? client.detail : "", "a client has logged in as this user")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("has one participant of a user in a guild, who is replaced only on request", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* discord.createGuild({ name: "elsewhere" })
+      yield* discord.createChannel({ name: "far", guild: "elsewhere" })
+      yield* discord.createChannel({ name: "other" })
+      const inVoice = Effect.map(
+        discord.snapshot,
+        ({ voiceStates }) => voiceStates.map(({ channelId }) => channelId)
+      )
+      const [lobby, other, far] = yield* Effect.all(["lobby", "other", "far"].map(discord.channel))
+      const first = yield* discord.join({ user: "guest", channel: "lobby" })
+      for (const user of ["guest", first.userId]) {
+        for (const channel of ["lobby", "other"]) {
+          const refused = yield* reason(discord.join({ user, channel }))
+          assert(refused._tag === "NotJoinable")
+          assert.include(refused.detail, "is already in voice in this guild")
+        }
+      }
+      assert.deepStrictEqual(yield* inVoice, [lobby])
+      const waiting = yield* Effect.forkScoped(reason(first.awaitFrames(1)), { startImmediately: true })
+      const second = yield* discord.join({ user: "guest", channel: "other", replace: true })
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "NotInVoice")
+      assert.deepStrictEqual(yield* inVoice, [other])
+      // another guild, and whoever has left, is another matter
+      yield* discord.join({ user: "guest", channel: "far" })
+      yield* second.leave
+      yield* discord.join({ user: "guest", channel: "lobby" })
+      yield* discord.faults.kick("guest", { guild: "guild" })
+      yield* Effect.scoped(discord.join({ user: "guest", channel: "other" }))
+      yield* discord.join({ user: "guest", channel: "lobby" })
+      assert.sameMembers([...yield* inVoice], [lobby, far])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("warns of a new bot whose name looks like a misspelling", () => {
+    const said: Array<unknown> = []
+    return Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const launch = <A, E>(layer: Layer.Layer<A, E>) =>
+        Effect.andThen(
+          Effect.forkScoped(Layer.launch(layer), { startImmediately: true }),
+          Effect.andThen(discord.settle, TestClock.adjust("1 second"))
+        )
+      for (const name of ["bot", "another bot", "bot 2"]) yield* launch(discord.layerGateway(name))
+      assert.deepStrictEqual(said, [])
+      yield* launch(discord.layerVoice("bto"))
+      assert.lengthOf(said, 1)
+      assert.include(String(said[0]), "new bot \"bto\"")
+      assert.include(String(said[0]), "\"bot\"")
+      // it is known by now
+      yield* launch(discord.layerVoice("bto"))
+      assert.lengthOf(said, 1)
+      yield* discord.createUser({ name: "boot", bot: true })
+      // whoever did not see the warning is told here who is there instead
+      const { message } = yield* Effect.flip(discord.command({ name: "play", bot: "boot" }))
+      assert.include(message, "\"boot\" is not logged in, but \"bot\", \"another bot\", \"bot 2\" and \"bto\" are")
+      yield* launch(discord.layerGateway("boot"))
+      assert.lengthOf(said, 1)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide([Emulator.layerMemory(), Logger.layer([Logger.make(({ message }) => said.push(message))])])
+    )
+  })
 
   it.effect("makes a participant leave when its scope closes, once", () =>
     Effect.gen(function*() {
@@ -425,12 +489,11 @@ describe("Emulator", () => {
         ["lobby", () => faults.kick("guest")],
         ["lobby", (guest) => guest.leave],
         ["other", () => faults.deleteChannel("other")],
-        // A second participant with the same user replaces this one.
-        ["lobby", () => discord.join({ user: "guest", channel: "stage" })],
+        ["lobby", () => discord.join({ user: "guest", channel: "stage", replace: true })],
         ["lobby", () => faults.removeFromGuild("guest")]
       ]
       for (const [channel, leave] of leavings) {
-        const guest = yield* discord.join({ user: "guest", channel })
+        const guest = yield* discord.join({ user: "guest", channel, replace: true })
         const waiting = yield* Effect.forkScoped(reason(guest.awaitFrames(1)), { startImmediately: true })
         // The participant is still there while its server changes.
         yield* faults.moveServer(channel)

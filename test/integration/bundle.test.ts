@@ -122,7 +122,7 @@ const visit = Effect.fnUntraced(function*(path: string, driver: boolean) {
   assert.strictEqual(yield* child.ended, 130)
   assert.deepStrictEqual(yield* discord.violations, [])
   return { output: child.output(), threads: child.told().filter(({ _tag }) => _tag === "Runs").length }
-})
+}, Effect.scoped)
 
 /** Twice the time limit of a test, in milliseconds. */
 const twoVisitsMs = 240_000

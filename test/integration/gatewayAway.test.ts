@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Stream } from "effect"
+import { Effect, Exit, Scope, Stream } from "effect"
 import type * as FaultSchedule from "../../src/emulator/core/faults/FaultSchedule.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
@@ -121,4 +121,91 @@ describe("a main gateway that is away while a moderator moves the bot", () => {
       const { voiceStates } = yield* discord.snapshot
       assert.isUndefined(voiceStates.find(({ userId }) => userId === id))
     })).pipe(Effect.provide(Rig.memory())))
+})
+
+describe("a main gateway that is away while a moderator removes the bot", () => {
+  const awayFor = (forMs: number): FaultSchedule.Schedule => [
+    { atMs: 1_000, incident: { _tag: "CutGateway", user } },
+    { atMs: 1_000, incident: { _tag: "WithholdMessage", user, point: "gateway-in", op: 6, forMs } }
+  ]
+
+  const kicked = (schedule: FaultSchedule.Schedule) =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const session = yield* Rig.join("lobby")
+      yield* Effect.orDie(discord.faults.play(schedule))
+      yield* Effect.sleep("5 seconds")
+      yield* Effect.orDie(discord.faults.kick(user))
+      yield* Effect.sleep("4 seconds")
+      assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+      return session
+    })
+
+  it.effect("tells it when the replay does, and the bot stays away", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* kicked(awayFor(20_000))
+      assert.strictEqual((yield* Rig.reasonOf(session.awaitClosed))._tag, "Kicked")
+      yield* Effect.sleep("1 minute")
+      yield* Rig.left
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("leaves it unknown when it is away for longer than a minute, and the bot stays away", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* kicked(awayFor(90_000))
+      assert.strictEqual((yield* Rig.reasonOf(session.awaitClosed))._tag, "Disconnected")
+      yield* Effect.sleep("1 minute")
+      yield* Rig.left
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("tells nothing when it begins a new session, which alone removes the bot: the bot comes back", () =>
+    Rig.run(Effect.gen(function*() {
+      const { faults } = yield* Emulator.Emulator
+      const session = yield* kicked(awayFor(10_000))
+      yield* Effect.orDie(faults.dropGatewaySession(user))
+      yield* Effect.sleep("1 minute")
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+    })).pipe(Effect.provide(Rig.memory())))
+})
+
+describe("a main gateway that is cut before it has read a request", () => {
+  const cut: FaultSchedule.Schedule = [
+    { atMs: 0, incident: { _tag: "WithholdMessage", user, point: "gateway-in", op: 4, forMs: 500 } },
+    { atMs: 400, incident: { _tag: "CutGateway", user } }
+  ]
+
+  it.effect("is asked again when it resumes: by a join, and by a move", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const other = yield* Effect.orDie(discord.createChannel({ name: "other" }))
+      // logged in, which a main gateway that resumes has to be
+      yield* Effect.sleep("1 second")
+      yield* Effect.orDie(discord.faults.play(cut))
+      const [session, joinedMs] = yield* Rig.timed(Rig.join("lobby"))
+      assert.isAtMost(joinedMs, 4_000)
+      yield* Effect.sleep("1 minute")
+      yield* Effect.orDie(discord.faults.play(cut))
+      const [, movedMs] = yield* Rig.timed(session.move(other))
+      assert.isAtMost(movedMs, 4_000)
+      assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: other })
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+
+  for (const backMs of [0, 20_000]) {
+    it.effect(`is told again that the bot leaves, when it is back after ${backMs} ms more`, () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const scope = yield* Scope.make()
+        yield* Scope.provide(Rig.join("lobby"), scope)
+        yield* Effect.sleep("1 minute")
+        yield* Effect.orDie(discord.faults.play([
+          ...cut,
+          { atMs: 400, incident: { _tag: "WithholdMessage", user, point: "gateway-in", op: 6, forMs: backMs } }
+        ]))
+        yield* Scope.close(scope, Exit.void)
+        yield* Effect.sleep("1 minute")
+        yield* Rig.left
+        yield* Rig.blameless
+      })).pipe(Effect.provide(Rig.memory())))
+  }
 })

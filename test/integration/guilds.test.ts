@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
@@ -150,6 +150,55 @@ describe("a bot in two guilds", () => {
         assert.deepStrictEqual(told, { first: [], second: [] })
         yield* Rig.blameless
       })).pipe(Effect.provide(Rig.memory())))
+  }
+
+  for (const forMs of [1_000, 9_000, 40_000]) {
+    it.effect(`comes back after an outage in which it was removed ${forMs} ms before the end, since nobody says who did it`, () =>
+      Rig.run(Effect.gen(function*() {
+        const { faults, second, told } = yield* inTwo
+        yield* Effect.scoped(Effect.gen(function*() {
+          yield* faults.guildOutage("second")
+          yield* Effect.sleep("1 second")
+          yield* faults.kick("bot", { guild: "second" })
+          yield* Effect.sleep(forMs)
+          assert.notStrictEqual((yield* second.state)._tag, "Closed")
+        }))
+        yield* Effect.sleep("20 seconds")
+        assert.strictEqual((yield* second.state)._tag, "Ready")
+        assert.deepStrictEqual(told, { first: [], second: [] })
+        yield* Rig.blameless
+      })).pipe(Effect.provide(Rig.memory())))
+  }
+
+  for (const comesAgain of [false, true]) {
+    it.effect(
+      `${comesAgain ? "is still there" : "has left"} after an outage in which it wanted to leave${
+        comesAgain ? ", and came again" : ""
+      }`,
+      () =>
+        Rig.run(Effect.gen(function*() {
+          const discord = yield* Emulator.Emulator
+          const there = Effect.map(discord.snapshot, ({ voiceStates }) => voiceStates.length)
+          const scope = yield* Scope.make()
+          const outage = yield* Scope.make()
+          yield* Scope.provide(Rig.join("lobby"), scope)
+          yield* Effect.orDie(Scope.provide(discord.faults.guildOutage(), outage))
+          yield* Effect.sleep("1 second")
+          yield* Scope.close(scope, Exit.void)
+          yield* Effect.sleep("5 seconds")
+          assert.strictEqual(yield* there, 1)
+          const again = comesAgain ? yield* Effect.forkScoped(Rig.join("lobby"), { startImmediately: true }) : undefined
+          yield* Effect.sleep("5 seconds")
+          yield* Scope.close(outage, Exit.void)
+          yield* Effect.sleep("10 seconds")
+          assert.strictEqual(yield* there, comesAgain ? 1 : 0)
+          if (again !== undefined) {
+            const session = yield* Fiber.join(again)
+            assert.strictEqual((yield* session.state)._tag, "Ready")
+          }
+          yield* Rig.blameless
+        })).pipe(Effect.provide(Rig.memory()))
+    )
   }
 
   it.effect("sends a self-mute that was set during an outage when the outage is over", () =>

@@ -118,6 +118,54 @@ describe("Arrival", () => {
   )
 
   test(
+    "asks again if the main gateway resumes and has repeated no answer: the request was lost with the connection",
+    Effect.gen(function*() {
+      const { pushLifecycle, request, say, take, waiting } = yield* rig()
+      const fiber = yield* request(home, true)
+      assert.isNull((yield* take).channel_id)
+      yield* say(voiceState(null))
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* pushLifecycle("Lost")
+      yield* Time.advance("1 second")
+      assert.strictEqual(yield* waiting, 0)
+      yield* pushLifecycle("Resumed")
+      yield* Time.advance("1 second")
+      // it asks for the channel, and does not leave
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home))
+      yield* pushLifecycle("Resumed")
+      yield* Time.advance("1 second")
+      assert.strictEqual(yield* waiting, 0)
+      yield* say(voiceServer("granted"))
+      assert.strictEqual(yield* outcome(fiber), "granted")
+    })
+  )
+
+  for (const meanwhile of ["NewSession", "Resumed", "an outage"] as const) {
+    test(
+      `asks once if there was ${meanwhile} while the request waited to be sent`,
+      Effect.gen(function*() {
+        const { hold, pushLifecycle, release, request, say, take, waiting } = yield* rig()
+        yield* say(voiceState(home))
+        yield* hold
+        const fiber = yield* request(home)
+        if (meanwhile !== "an outage") yield* pushLifecycle(meanwhile)
+        else {
+          yield* say({ _tag: "Availability", guildId, isAvailable: false })
+          yield* say({ _tag: "Availability", guildId, isAvailable: true })
+        }
+        yield* release
+        assert.strictEqual((yield* take).channel_id, home)
+        yield* Time.advance("1 second")
+        assert.strictEqual(yield* waiting, 0)
+        yield* say(voiceState(home), voiceServer("granted"))
+        assert.strictEqual(yield* outcome(fiber), "granted")
+        assert.strictEqual(yield* waiting, 0)
+      })
+    )
+  }
+
+  test(
     "gives Discord its time from when it was asked, even if the message limit delayed that",
     Effect.gen(function*() {
       const { hold, release, request, take, waiting } = yield* rig()

@@ -171,6 +171,45 @@ describe("Moving", () => {
   )
 
   Gateway.test(
+    "asks again if the main gateway resumes and has repeated no answer: the request was lost with the connection",
+    Effect.gen(function*() {
+      const { move, pushLifecycle, say, take, waiting } = yield* rig
+      yield* move
+      assert.strictEqual((yield* take).channel_id, other)
+      yield* pushLifecycle("Lost")
+      yield* Time.advance("1 second")
+      yield* pushLifecycle("Resumed")
+      yield* Time.advance("1 second")
+      assert.strictEqual((yield* take).channel_id, other)
+      yield* say(voiceState(other))
+      yield* pushLifecycle("Resumed")
+      yield* Time.advance("1 second")
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+
+  Gateway.test(
+    "asks once if an outage ended while the request waited to be sent, and again after the next one",
+    Effect.gen(function*() {
+      const { hold, move, push, release, take, waiting } = yield* rig
+      const outage = Effect.gen(function*() {
+        for (const isAvailable of [false, true]) yield* push({ _tag: "Availability", guildId, isAvailable })
+        yield* Time.advance("1 second")
+      })
+      yield* hold
+      yield* move
+      yield* outage
+      yield* release
+      assert.strictEqual((yield* take).channel_id, other)
+      yield* Time.advance("1 second")
+      assert.strictEqual(yield* waiting, 0)
+      yield* outage
+      assert.strictEqual((yield* take).channel_id, other)
+      assert.strictEqual(yield* waiting, 0)
+    })
+  )
+
+  Gateway.test(
     "reports that the gateway has not taken the request",
     Effect.gen(function*() {
       const { block, conduit, move } = yield* rig

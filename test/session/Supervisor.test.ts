@@ -530,6 +530,61 @@ describe("Supervisor", () => {
         it.discord.answer = answer
       }))
 
+    /** In its channel again, although Discord has not reported yet that the bot had left it. */
+    const unanswered = Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const { answer } = it.discord
+      it.discord.answer = (request) => request.channel_id === null ? [] : answer(request)
+      yield* it.lose(4006)
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+      assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
+      it.discord.answer = answer
+      return { it, session }
+    })
+
+    it.effect("stays if Discord reports a necessary leave just after another server", () =>
+      Effect.gen(function*() {
+        const { it, session } = yield* unanswered
+        yield* it.say(Rig.voiceServer("another"))
+        yield* TestClock.adjust("50 millis")
+        yield* it.say(Rig.voiceState(null))
+        yield* second
+        // Discord answers in order: the place that was requested since is still to come
+        assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+        assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
+        yield* it.say(Rig.voiceState(Rig.home), Rig.voiceServer("granted"))
+        yield* second
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.strictEqual((yield* it.tokens).at(-1), "granted")
+      }))
+
+    it.effect("ends if nothing follows such a report", () =>
+      Effect.gen(function*() {
+        const { it, session } = yield* unanswered
+        yield* it.say(Rig.voiceServer("another"))
+        yield* TestClock.adjust("50 millis")
+        yield* it.say(Rig.voiceState(null))
+        yield* TestClock.adjust("4 seconds")
+        assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
+      }))
+
+    it.effect("waits for its place if Discord reports a necessary leave just after 4014 and another server", () =>
+      Effect.gen(function*() {
+        const { it, session } = yield* unanswered
+        yield* it.lose(4014)
+        yield* it.say(Rig.voiceServer("another"))
+        yield* TestClock.adjust("50 millis")
+        yield* it.say(Rig.voiceState(null))
+        yield* second
+        assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+        yield* it.say(Rig.voiceState(Rig.home), Rig.voiceServer("granted"))
+        yield* second
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+      }))
+
     for (const removal of ["rejoin", "stop"] as const) {
       it.effect(`leaves before it asks again if a server came without a state of its session (${removal})`, () =>
         Effect.gen(function*() {
@@ -887,6 +942,30 @@ describe("Supervisor", () => {
         yield* TestClock.adjust("10 seconds")
         assert.strictEqual((yield* session.state)._tag, "Ready")
       }))
+
+    for (const removal of ["rejoin", "stop"] as const) {
+      it.effect(`does not mistake the late answer to its own leave for a removal after a late server (${removal})`, () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make({
+            joinTimeout: "5 seconds",
+            policy: { backoff: Schedule.spaced("10 seconds"), removal }
+          })
+          const session = yield* it.join
+          const { answer } = it.discord
+          // the main gateway is slow: nothing is answered before the request has timed out
+          it.discord.answer = () => []
+          yield* it.lose(4006)
+          yield* TestClock.adjust("16 seconds")
+          assert.strictEqual((yield* session.state)._tag, "Reconnecting")
+          assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
+          it.discord.answer = answer
+          yield* it.say(Rig.voiceServer("late"))
+          yield* TestClock.adjust("50 millis")
+          yield* it.say(Rig.voiceState(null))
+          yield* minute
+          assert.strictEqual((yield* session.state)._tag, "Ready")
+        }))
+    }
 
     it.effect("may try again without delay or end, until it works", () =>
       Effect.gen(function*() {

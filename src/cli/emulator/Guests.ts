@@ -124,7 +124,7 @@ export const make = Effect.fnUntraced(
     return {
       join: Effect.fnUntraced(function*(how: Emulator.JoinOptions) {
         const scope = yield* Scope.fork(parent)
-        const participant = yield* discord.join(how).pipe(
+        const participant = yield* discord.join({ ...how, replace: true }).pipe(
           Scope.provide(scope),
           Effect.onError(() => Scope.close(scope, Exit.void))
         )

@@ -138,7 +138,10 @@ export interface Profile {
   readonly identifyConcurrency: number
   /** Which of VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE comes first after a join or a move. Discord promises nothing. */
   readonly voiceEventOrder: "state-first" | "server-first" | "random"
-  /** The time between Update Voice State (op 4) and the first of its events. */
+  /**
+   * The time between Update Voice State (op 4) and the first of its events. A scripted participant that joins or is moved goes
+   * to its voice server when its voice state has been sent; until then it is on none, or on the former one.
+   */
   readonly voiceEventDelayMs: number
   /** The time between the two events. */
   readonly voiceEventGapMs: number

@@ -60,8 +60,10 @@ export interface Scripted {
   readonly participant: Participant
   /** Whether it can encrypt end to end. */
   readonly encrypts: boolean
-  /** Puts it on a voice server. The first time it joins; later it moves. */
+  /** Puts it on a voice server, as soon as nothing holds it. The first time it joins; later it moves. */
   readonly attach: (channelId: ChannelId, server: VoiceServerId) => void
+  /** Holds it where it is until the returned function is called, and until everything else that holds it has ended. */
+  readonly hold: () => () => void
   /** Takes it off its voice server. It can be attached again. */
   readonly detach: () => void
   /** Ends it permanently: it is in no channel any more. */
@@ -91,11 +93,34 @@ export const make = (options: {
   const goneListeners: Array<() => void> = []
   let { misbehave, shown } = options.encryption
   let handle: ParticipantHandle | undefined
+  /** How often it is held, and where it goes then. */
+  let holds = 0
+  let next: { readonly channelId: ChannelId; readonly server: VoiceServerId } | undefined
   const show = (change: Partial<Shown.Shown>) => {
     shown = { ...Shown.usual, ...shown, ...change }
     handle?.show(shown)
   }
+  const go = (): void => {
+    if (holds > 0 || next === undefined) return
+    const { channelId, server } = next
+    next = undefined
+    if (handle !== undefined) return handle.move({ channelId, server })
+    handle = options.participants.join({ userId, guildId, channelId, server }, {
+      ...(audio === undefined ? {} : { audio }),
+      e2ee,
+      misbehave,
+      ...(shown === undefined ? {} : { shown })
+    })
+    handle.onHeard((frame) => {
+      for (const listener of listeners) listener(frame)
+    })
+    handle.onReport((report) => {
+      for (const listener of reportListeners) listener(report)
+    })
+    handle.onUndecryptable((cause) => void undecryptable.set(cause, (undecryptable.get(cause) ?? 0) + 1))
+  }
   const detach = () => {
+    next = undefined
     const leaving = handle
     handle = undefined
     leaving?.leave()
@@ -145,20 +170,15 @@ export const make = (options: {
     },
     encrypts: e2ee !== false,
     attach: (channelId, server) => {
-      if (handle !== undefined) return handle.move({ channelId, server })
-      handle = options.participants.join({ userId, guildId, channelId, server }, {
-        ...(audio === undefined ? {} : { audio }),
-        e2ee,
-        misbehave,
-        ...(shown === undefined ? {} : { shown })
-      })
-      handle.onHeard((frame) => {
-        for (const listener of listeners) listener(frame)
-      })
-      handle.onReport((report) => {
-        for (const listener of reportListeners) listener(report)
-      })
-      handle.onUndecryptable((cause) => void undecryptable.set(cause, (undecryptable.get(cause) ?? 0) + 1))
+      next = { channelId, server }
+      go()
+    },
+    hold: () => {
+      holds++
+      return () => {
+        holds--
+        go()
+      }
     },
     detach,
     end: () => {

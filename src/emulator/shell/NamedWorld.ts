@@ -5,11 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type * as Core from "../core/Core.ts"
 import type { Misbehaviour } from "../core/dave/Misbehaviour.ts"
 import * as Permissions from "../core/Permissions.ts"
+import type * as Scripted from "../core/Scripted.ts"
 import type { AudioOptions } from "../core/voice/VoiceHalf.ts"
 import { type EmulatorError, InvalidOption, make as makeError, NotJoinable } from "./EmulatorError.ts"
 import * as Names from "./Names.ts"
@@ -149,6 +151,11 @@ export interface JoinOptions {
   readonly misbehave?: Misbehaviour | undefined
   /** Its RTP: initial sequence number and timestamp, clock deviation, padding. Default: derived from the seed. */
   readonly audio?: AudioOptions | undefined
+  /**
+   * Whether to replace a participant of the same user that is in voice in the guild, as if the user joined with a second
+   * client: that participant is gone. Default false: `join` then fails with `NotJoinable`.
+   */
+  readonly replace?: boolean | undefined
 }
 
 /**
@@ -175,7 +182,7 @@ export interface NamedWorld {
   readonly createUser: (options: UserOptions) => Effect.Effect<User, EmulatorError>
   /** The user with this name or id, or a new one. */
   readonly userOrNew: (options: UserOptions) => Effect.Effect<User, EmulatorError>
-  /** Joins with a scripted participant, until the scope closes. An unknown user is created. */
+  /** Joins with a scripted participant, one of a user in a guild, until the scope closes. An unknown user is created. */
   readonly join: (options: JoinOptions) => Effect.Effect<Participant.Participant, EmulatorError, Scope.Scope>
   /** The voice privacy code of every scripted participant in a channel; `undefined` for one in no encrypted group. */
   readonly privacyCodes: (channel: string) => Effect.Effect<ReadonlyMap<UserId, string | undefined>, EmulatorError>
@@ -198,7 +205,7 @@ const override = <A extends { readonly name: string }>(
   ...entries.filter(({ name }) => !defaults.some((entry) => entry.name === name))
 ]
 
-const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
+const refusals: { readonly [reason in Core.JoinRefusal | "already-in-voice"]: string } = {
   "text-channel": "it is a text channel or a category, not a voice channel",
   "not-a-member": "the user is not a member of the guild",
   "no-permission": "the user has no permission to connect there",
@@ -207,7 +214,9 @@ const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
   "unknown-channel": "the channel no longer exists",
   "e2ee-required":
     "the channel requires end-to-end encryption, which was turned off for the user: create the channel with e2ee: \"optional\"",
-  "logged-in": "a client has logged in as this user, and joins on its own"
+  "logged-in": "a client has logged in as this user, and joins on its own",
+  "already-in-voice":
+    "a participant of this user is already in voice in this guild. Join with another name, let that participant leave first, or replace it with `replace: true`"
 }
 
 /**
@@ -305,7 +314,11 @@ export const make = Effect.fnUntraced(function*(
     })
 
   let theBot: UserId | undefined
-  const join: NamedWorld["join"] = Effect.fnUntraced(function*({ channel: channelName, user: name, ...how }) {
+  /** The last participant of each user in each guild, whether it is still there or not. */
+  const participants = new Map<string, Scripted.Participant>()
+  const join: NamedWorld["join"] = Effect.fnUntraced(function*(
+    { channel: channelName, replace = false, user: name, ...how }
+  ) {
     const channel = yield* channels.find(channelName)
     const user = yield* userOrNew({ name })
     if (user.id === theBot) {
@@ -313,7 +326,13 @@ export const make = Effect.fnUntraced(function*(
         "this user is the bot, for which a client logs in with its token: a participant must be someone else"
       return yield* makeError(new NotJoinable({ user: name, channel: channelName, detail }))
     }
-    const enter = driver.call((core) => core.participants.join({ userId: user.id, channelId: channel.id }, how)).pipe(
+    const key = `${channel.guild} ${user.id}`
+    const enter = driver.call((core) => {
+      if (!replace && participants.get(key)?.channelId !== undefined) return Result.fail("already-in-voice" as const)
+      const joined = core.participants.join({ userId: user.id, channelId: channel.id }, how)
+      if (Result.isSuccess(joined)) participants.set(key, joined.success)
+      return joined
+    }).pipe(
       Effect.flatMap(Effect.fromResult),
       Effect.mapError((refusal) =>
         makeError(new NotJoinable({ user: name, channel: channelName, detail: refusals[refusal] }))

@@ -25,6 +25,7 @@ export interface Names<Entry extends { readonly id: string }> {
   readonly remove: (nameOrId: string) => void
   /** The name of an id, or the id itself. */
   readonly nameOf: (id: string) => string
+  readonly names: () => ReadonlyArray<string>
 }
 
 /**
@@ -35,6 +36,7 @@ export const make = <Entry extends { readonly id: string }>(kind: UnknownName["k
   const byName = new Map<string, Entry>()
   const nameOf = new Map<string, string>()
   const get = (nameOrId: string) => byName.get(nameOrId) ?? byName.get(nameOf.get(nameOrId) ?? "")
+  const names = () => [...byName.keys()]
   return {
     claim: (name) =>
       Effect.suspend(() => {
@@ -54,7 +56,7 @@ export const make = <Entry extends { readonly id: string }>(kind: UnknownName["k
       Effect.suspend(() => {
         const entry = get(nameOrId)
         return entry === undefined
-          ? Effect.fail(makeError(new UnknownName({ kind, name: nameOrId, known: [...byName.keys()] })))
+          ? Effect.fail(makeError(new UnknownName({ kind, name: nameOrId, known: names() })))
           : Effect.succeed(entry)
       }),
     remove: (nameOrId) => {
@@ -63,7 +65,8 @@ export const make = <Entry extends { readonly id: string }>(kind: UnknownName["k
       byName.delete(nameOf.get(entry.id) ?? nameOrId)
       nameOf.delete(entry.id)
     },
-    nameOf: (id) => nameOf.get(id) ?? id
+    nameOf: (id) => nameOf.get(id) ?? id,
+    names
   }
 }
 

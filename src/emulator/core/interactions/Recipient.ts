@@ -24,6 +24,14 @@ export interface Absence {
  * @since 0.1.0
  */
 export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions" | "hasEnded">) => {
+  /** Who is logged in instead, if somebody is: the bot may be known by another name. */
+  const others = (): string => {
+    const quoted = new Set(gateway.sessions().map(({ user }) => `"${user.name}"`))
+    const [last, ...before] = Array.from(quoted).toReversed()
+    if (last === undefined) return ""
+    return before.length === 0 ? `, but ${last} is` : `, but ${before.toReversed().join(", ")} and ${last} are`
+  }
+
   const absence = ({ id, name }: World.User): Absence => {
     if (gateway.sessions().some(({ user }) => user.id === id)) {
       return {
@@ -31,7 +39,8 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
           `"${name}" is logged in, but does not receive events from there: it is not a member, or uses another shard`
       }
     }
-    return { problem: `"${name}" is ${gateway.hasEnded(id) ? "no longer" : "not"} logged in`, isAway: true }
+    const problem = gateway.hasEnded(id) ? `"${name}" is no longer logged in` : `"${name}" is not logged in${others()}`
+    return { problem, isAway: true }
   }
 
   /** The session of a bot that gets the events of a place, whether the bot itself sees the channel or not. */

@@ -34,6 +34,8 @@ export interface VoiceEvents {
     state: VoiceState,
     server: { readonly token: string; readonly endpoint: string | null } | undefined
   ) => void
+  /** Calls `action` when the states that were sent so far have arrived. */
+  readonly afterStates: (action: () => void) => void
   /** Does both in the order of the profile. The close waits for delayed events. */
   readonly around: (close: () => void, events: () => void) => void
 }
@@ -65,6 +67,12 @@ export const make = (
       () => gateway.broadcast(guildId, Intents.GuildVoiceStates, "VOICE_STATE_UPDATE", json, except)
     )
 
+  /** Calls `action` when everything that is due by then has been sent. */
+  const after = (due: number, action: () => void) => {
+    if (due <= context.now()) action()
+    else context.timers.at(due, action)
+  }
+
   const sendServer = (state: VoiceState, token: string, endpoint: string | null) => {
     const session = state.owner === undefined ? undefined : gateway.session(state.owner)
     // its token was replaced, or the member has left
@@ -90,6 +98,7 @@ export const make = (
         later("server", gap, send)
       }
     },
+    afterStates: (action) => after(lastDueMs.state, action),
     around: (close, events) => {
       const order = profile.voiceCloseOrder
       if (order === "close-first" || (order === "random" && random.int(2) === 0)) {
@@ -97,9 +106,7 @@ export const make = (
         return events()
       }
       events()
-      const due = Math.max(lastDueMs.state, lastDueMs.server)
-      if (due <= context.now()) close()
-      else context.timers.at(due, close)
+      after(Math.max(lastDueMs.state, lastDueMs.server), close)
     }
   }
 }

@@ -103,10 +103,13 @@ export const make = (options: Options): VoiceStates => {
   })
 
   const announce = (state: World.VoiceState, channel: World.Channel) => {
-    if (!scripted.has(state)) return events.entered(state, servers.assign(state, channel))
+    const member = scripted.get(state)
+    if (member === undefined) return events.entered(state, servers.assign(state, channel))
     // A client of its own would only then go to the voice server, so that others hear of it there second.
+    const release = member.hold()
     events.entered(state, undefined)
     servers.assign(state, channel)
+    events.afterStates(release)
   }
 
   const suppressed = (channel: World.Channel, userId: UserId, isScripted: boolean) =>

@@ -255,6 +255,49 @@ describe("VoiceStates of scripted participants", () => {
     assert.strictEqual(h.core.counters().get("participant-without-server"), 1)
   })
 
+  it("go to a voice server only when the main gateway has told of them, however late that is", () => {
+    for (const voiceEventOrder of ["state-first", "server-first"] as const) {
+      const h = Harness.make({ profile: { voiceEventDelayMs: 300, voiceEventGapMs: 50, voiceEventOrder } })
+      const toldMs = voiceEventOrder === "state-first" ? 300 : 350
+      const client = h.login()
+      const guest = h.core.createUser({ name: "guest" })
+      const joined = h.core.participants.join({ userId: guest.id, channelId: h.lobby })
+      if (Result.isFailure(joined)) throw new Error(joined.failure)
+      const places = () => client.events("VOICE_STATE_UPDATE").map((state) => state["channel_id"])
+      h.core.advance(toldMs - 1)
+      assert.deepStrictEqual([places(), h.scripted.length], [[], 0])
+      assert.strictEqual(joined.success.ssrc, 0)
+      h.core.advance(toldMs)
+      assert.deepStrictEqual(places(), [h.lobby])
+      const calls = h.scripted[0]?.calls ?? []
+      assert.deepStrictEqual(calls, [`join ${h.lobby} 1`])
+      h.core.moveUser(guest.id, h.other)
+      h.core.advance(2 * toldMs - 1)
+      assert.lengthOf(places(), 1)
+      assert.lengthOf(calls, 1)
+      h.core.advance(2 * toldMs)
+      assert.lengthOf(places(), 2)
+      assert.deepStrictEqual(calls, [`join ${h.lobby} 1`, `move ${h.other} 1`])
+    }
+  })
+
+  it("go straight to where they are by the time the main gateway has told of them", () => {
+    const h = Harness.make({ profile: { voiceEventDelayMs: 300 } })
+    h.core.createVoiceServer({ region: "there", endpoint: "voice2.test:2048", udp: { address: "127.0.0.1", port: 2 } })
+    const first = h.core.createUser({ name: "first" })
+    const second = h.core.createUser({ name: "second" })
+    h.core.participants.join({ userId: first.id, channelId: h.lobby })
+    h.core.participants.join({ userId: second.id, channelId: h.lobby })
+    h.core.advance(200)
+    h.core.moveUser(first.id, h.other)
+    h.core.moveServer(h.other)
+    h.core.kick(second.id)
+    h.core.advance(499)
+    assert.deepStrictEqual(h.scripted, [])
+    h.core.advance(1_000)
+    assert.deepStrictEqual(h.scripted.map(({ calls }) => calls), [[`join ${h.other} 2`]])
+  })
+
   it("show their flags and client, and keep them wherever they go", () => {
     const { calls, client, guest, h, participant } = setup()
     participant.setSelf({ mute: true, deaf: true })
