@@ -199,8 +199,8 @@ const problems = Effect.fnUntraced(function*(plan: Talk.Plan, result: Talk.Resul
   }
   for (const { atMs, event } of events) {
     if (event._tag !== "Started" || isBad(event.startMs, atMs)) continue
-    // the buffer allows for the delays of the last 10 seconds in which something was heard
-    const longer = plan.troubles.some(({ kind }) => kind === "delay") && bad.some(([, toMs]) => toMs > atMs - 12_000)
+    // the buffer allows for the delays of its last two windows, which are longer if less is heard
+    const longer = plan.troubles.some(({ kind }) => kind === "delay") && bad.some(([, toMs]) => toMs > atMs - 25_000)
     if (atMs - event.startMs > 190 + late + (longer ? 150 : 0)) {
       wrong.push(`Started comes ${atMs - event.startMs} ms behind`)
     }
