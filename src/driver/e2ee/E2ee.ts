@@ -174,6 +174,10 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
 
   resumed(): void {
     this.#receiver.regain()
+    // the handling of a message ends with its socket, and a Session Description (op 4) does not come again
+    if (this.#part.isInterrupted()) {
+      this.#fork(this.#handled(() => this.#part.isInterrupted() ? this.#part.begin(this.#part.version()) : Effect.void))
+    }
     this.#part.resend()
     for (const transition of this.#versions.announced()) this.send({ op: 23, d: { transition_id: transition } })
   }
@@ -242,14 +246,17 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
     if (this.#versions.announced().length > 0) return
     this.#recovery.backOff()
     this.#isRecovering = true
-    Effect.runForkWith(this.#context)(
+    this.#fork(
       this.#handled(() => this.#part.isBeginning() ? Effect.void : this.#recover(this.#versions.lastExecuted())).pipe(
         Effect.ensuring(Effect.sync(() => {
           this.#isRecovering = false
-        })),
-        Effect.forkIn(this.#scope)
+        }))
       )
     )
+  }
+
+  #fork(effect: Effect.Effect<void>): void {
+    Effect.runForkWith(this.#context)(Effect.forkIn(effect, this.#scope))
   }
 
   #show(): void {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Latch, Scope } from "effect"
+import { Effect, Exit, Fiber, Latch, Scope } from "effect"
 import * as Dave from "../../../src/Dave.ts"
 import * as E2ee from "../../../src/driver/e2ee/E2ee.ts"
 import type * as Line from "../../../src/driver/Line.ts"
@@ -358,6 +358,31 @@ describe("E2ee", () => {
       assert.deepStrictEqual(take(), [])
       yield* say(description(1))
       assert.deepStrictEqual(take(), ["26"])
+    })
+  )
+
+  test(
+    "begins again with the next socket if the former one ended while the key package was being made",
+    Effect.gen(function*() {
+      const made = yield* Latch.make()
+      const { e2ee, gate, say, take } = yield* rig((group) => ({
+        create: (version) => Effect.andThen(made.await, group.create(version))
+      }))
+      yield* say(connected(guest))
+      const handling = yield* Effect.forkScoped(say(description(1)))
+      yield* settle
+      e2ee.lost()
+      yield* Fiber.interrupt(handling)
+      e2ee.resumed()
+      yield* settle
+      assert.deepStrictEqual(take(), [])
+      // another socket does not begin it once more
+      e2ee.lost()
+      e2ee.resumed()
+      yield* made.open
+      yield* settle
+      assert.deepStrictEqual(take(), ["26"])
+      assert.deepInclude(gate(), { _tag: "hold", untilMs: 1_005_000 })
     })
   )
 
