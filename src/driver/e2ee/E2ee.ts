@@ -18,7 +18,7 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as Dave from "../../Dave.ts"
 import type * as DaveFrame from "../../protocol/DaveFrame.ts"
-import type { UserId } from "../../protocol/Identifier.ts"
+import type { Ssrc, UserId } from "../../protocol/Identifier.ts"
 import type * as VoicePayload from "../../protocol/VoicePayload.ts"
 import type { FrameRing, FrameSource } from "../../ring/FrameRing.ts"
 import * as VoiceError from "../../VoiceError.ts"
@@ -240,8 +240,8 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
     return this.#versions.inForce() === 0 && !this.#isPart() && this.#versions.announced().length === 0
   }
 
-  onDecrypted(isReadable: boolean, arrivalMs: number): void {
-    this.#recovery.onDecrypted(isReadable, arrivalMs)
+  onDecrypted(isReadable: boolean, arrivalMs: number, ssrc: Ssrc): void {
+    this.#recovery.onDecrypted(isReadable, arrivalMs, ssrc)
     if (isReadable || this.#part.isBeginning() || this.#isRecovering || !this.#recovery.isDue(this.now())) return
     if (this.#versions.announced().length > 0) return
     this.#recovery.backOff()
