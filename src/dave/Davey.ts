@@ -65,7 +65,7 @@ export const causeOf = (cause: unknown): string => {
   return text.replace(/^Failed to [^:]*: /, "")
 }
 
-let loaded: Module | { readonly failure: string } | undefined
+let loaded: Module | undefined
 
 /**
  * Bun defines `require` in this module, and `bun build --compile` takes a package and its binary into the executable only where
@@ -80,15 +80,14 @@ const required = (): unknown => {
 }
 
 const load = (): Module | { readonly failure: string } => {
-  if (loaded === undefined) {
-    try {
-      // the module has the form of its types, as far as they are used here
-      loaded = (required() ?? createRequire(Location.of(import.meta.url))("@snazzah/davey")) as Module
-    } catch (cause) {
-      loaded = { failure: `@snazzah/davey cannot be loaded: ${causeOf(cause).split("\n")[0] ?? ""}` }
-    }
+  if (loaded !== undefined) return loaded
+  try {
+    // the module has the form of its types, as far as they are used here
+    return loaded = (required() ?? createRequire(Location.of(import.meta.url))("@snazzah/davey")) as Module
+  } catch (cause) {
+    // tried again for the next group: the process may only have too many open files at the moment
+    return { failure: `@snazzah/davey cannot be loaded: ${causeOf(cause).split("\n")[0] ?? ""}` }
   }
-  return loaded
 }
 
 /** What comes from a socket of Node is already a Buffer; another view would cost a tenth of a microsecond per frame. */

@@ -60,7 +60,19 @@ export const make = (layerOptions: DatagramLayerOptions) => {
       const close = () =>
         Effect.callback<void>((resume) => {
           connected?.close()
-          socket.close(() => resume(Effect.void))
+          // a socket that is being bound closes afterwards, and forgets it if that fails
+          const again = () => {
+            try {
+              socket.close()
+            } catch {
+              // it is closed already
+            }
+          }
+          socket.once("error", again)
+          socket.close(() => {
+            socket.off("error", again)
+            resume(Effect.void)
+          })
         })
       return Effect.as(Scope.addFinalizerExit(scope, close), socket)
     }).pipe(Effect.uninterruptible)

@@ -44,4 +44,21 @@ describe("a group that is late", () => {
         assert.strictEqual((yield* session.statistics).framesWithheld, 0)
       })).pipe(Effect.provide(Layer.provideMerge(late(by), Rig.memory()))))
   }
+
+  for (const atMs of [1_000, 5_000] as const) {
+    it.effect(`by 25 s begins although the WebSocket was lost after ${atMs} ms`, () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const track = yield* session.play(Rig.source(50))
+        yield* Effect.sleep(atMs)
+        yield* discord.faults.terminateVoice("bot")
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+        yield* Effect.sleep("100 millis")
+        const heard = (yield* guest.heard).filter(({ silence }) => !silence)
+        assert.deepStrictEqual(heard.map(({ payload }) => payload), Rig.payloads(Rig.frames(50)))
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+      })).pipe(Effect.provide(Layer.provideMerge(late("25 seconds"), Rig.memory()))))
+  }
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import * as Dgram from "node:dgram"
 import * as NodeDatagrams from "../../src/transport/NodeDatagrams.ts"
 
@@ -23,4 +23,22 @@ describe("NodeDatagrams", () => {
         assert.strictEqual(socket.local.address, "127.0.0.1")
       }).pipe(Effect.scoped))
   }
+
+  it.live("closes a socket that cannot be bound while its opening is interrupted", () =>
+    Effect.gen(function*() {
+      yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          vi.spyOn(Dgram.Socket.prototype, "bind").mockImplementation(function(this: Dgram.Socket) {
+            process.nextTick(() => this.emit("error", new Error("bind EMFILE 0.0.0.0, by the test")))
+            return this
+          })
+        ),
+        (spy) => Effect.sync(() => spy.mockRestore())
+      )
+      const opening = NodeDatagrams.make({}).connect({ address: "127.0.0.1", port: 9 })
+      const fiber = yield* Effect.forkChild(Effect.scoped(opening), { startImmediately: true })
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
+      yield* Effect.sleep("100 millis")
+      assert.isDefined(interrupting.pollUnsafe(), "hangs")
+    }).pipe(Effect.scoped))
 })

@@ -20,4 +20,22 @@ describe("OwnAddresses", () => {
     assert.isTrue(has("192.0.2.8"))
     assert.strictEqual(reads, 2)
   })
+
+  it("are not thought to be gone because they cannot be read", () => {
+    let nowMs = 0
+    let addresses: ReadonlyArray<string> | undefined
+    const has = OwnAddresses.make(() => {
+      if (addresses === undefined) throw new Error("uv_interface_addresses returned Unknown system error 13")
+      return addresses
+    }, () => nowMs)
+    assert.isTrue(has("192.0.2.7"))
+    addresses = ["192.0.2.7"]
+    nowMs = 2_000
+    assert.isTrue(has("192.0.2.7"))
+    assert.isFalse(has("192.0.2.8"))
+    addresses = undefined
+    nowMs = 4_000
+    assert.isTrue(has("192.0.2.7"))
+    assert.isFalse(has("192.0.2.8"))
+  })
 })

@@ -18,7 +18,7 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as Dave from "../../Dave.ts"
 import type * as DaveFrame from "../../protocol/DaveFrame.ts"
-import type { UserId } from "../../protocol/Identifier.ts"
+import type { Ssrc, UserId } from "../../protocol/Identifier.ts"
 import type * as VoicePayload from "../../protocol/VoicePayload.ts"
 import type { FrameRing, FrameSource } from "../../ring/FrameRing.ts"
 import * as VoiceError from "../../VoiceError.ts"
@@ -174,6 +174,10 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
 
   resumed(): void {
     this.#receiver.regain()
+    // the handling of a message ends with its socket, and a Session Description (op 4) does not come again
+    if (this.#part.isInterrupted()) {
+      this.#fork(this.#handled(() => this.#part.isInterrupted() ? this.#part.begin(this.#part.version()) : Effect.void))
+    }
     this.#part.resend()
     for (const transition of this.#versions.announced()) this.send({ op: 23, d: { transition_id: transition } })
   }
@@ -236,20 +240,23 @@ class Encryption implements E2ee, GroupOptions, E2eeSender.Options, E2eeReceiver
     return this.#versions.inForce() === 0 && !this.#isPart() && this.#versions.announced().length === 0
   }
 
-  onDecrypted(isReadable: boolean, arrivalMs: number): void {
-    this.#recovery.onDecrypted(isReadable, arrivalMs)
+  onDecrypted(isReadable: boolean, arrivalMs: number, ssrc: Ssrc): void {
+    this.#recovery.onDecrypted(isReadable, arrivalMs, ssrc)
     if (isReadable || this.#part.isBeginning() || this.#isRecovering || !this.#recovery.isDue(this.now())) return
     if (this.#versions.announced().length > 0) return
     this.#recovery.backOff()
     this.#isRecovering = true
-    Effect.runForkWith(this.#context)(
+    this.#fork(
       this.#handled(() => this.#part.isBeginning() ? Effect.void : this.#recover(this.#versions.lastExecuted())).pipe(
         Effect.ensuring(Effect.sync(() => {
           this.#isRecovering = false
-        })),
-        Effect.forkIn(this.#scope)
+        }))
       )
     )
+  }
+
+  #fork(effect: Effect.Effect<void>): void {
+    Effect.runForkWith(this.#context)(Effect.forkIn(effect, this.#scope))
   }
 
   #show(): void {

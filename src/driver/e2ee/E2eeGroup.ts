@@ -38,6 +38,7 @@ export class E2eeGroup {
   #membership: Dave.Membership | undefined = undefined
   #isBeginning = false
   #isPreparing = false
+  #isInterrupted = false
   #rejections = 0
 
   /** What the voice gateway has not answered yet. */
@@ -68,6 +69,11 @@ export class E2eeGroup {
     return this.#isPreparing
   }
 
+  /** Whether making our key package was interrupted, so that there will be none unless the group begins again. */
+  isInterrupted(): boolean {
+    return this.#isInterrupted
+  }
+
   /** The key package with which the others can add us, until they have. */
   keyPackage(): Uint8Array | undefined {
     return this.#keyPackage
@@ -84,6 +90,7 @@ export class E2eeGroup {
     this.#commit = undefined
     this.#keyPackage = undefined
     this.#version = version
+    this.#isInterrupted = false
     if (version === 0) {
       this.#isBeginning = false
       return Effect.void
@@ -103,6 +110,11 @@ export class E2eeGroup {
             VoiceError.make(new VoiceError.E2eeFailed({ kind: "Engine", detail: error.detail }))
           )
         )
+      ),
+      Effect.onInterrupt(() =>
+        Effect.sync(() => {
+          this.#isInterrupted = true
+        })
       )
     )
   }

@@ -9,7 +9,7 @@
  */
 import type * as Dave from "../../Dave.ts"
 import * as E2eeFrame from "../../protocol/E2eeFrame.ts"
-import type { UserId } from "../../protocol/Identifier.ts"
+import type { Ssrc, UserId } from "../../protocol/Identifier.ts"
 import * as OpusPacket from "../../protocol/OpusPacket.ts"
 import type { AudioPacket } from "../Line.ts"
 import type * as SsrcMap from "../SsrcMap.ts"
@@ -32,7 +32,7 @@ export interface Options {
   readonly isPlainCall: () => boolean
   readonly onPacket: (packet: AudioPacket) => void
   /** Called when an encrypted frame was decrypted, or could not be. */
-  readonly onDecrypted: (isReadable: boolean, arrivalMs: number) => void
+  readonly onDecrypted: (isReadable: boolean, arrivalMs: number, ssrc: Ssrc) => void
 }
 
 /**
@@ -230,17 +230,17 @@ class Receiver implements E2eeReceiver {
     this.#options.onPacket(waitedMs < noticeableMs ? packet : { ...packet, waitedMs })
   }
 
-  #giveUp(failure: Dave.DecryptFailure, waitedMs: number, nowMs: number): void {
+  #giveUp(failure: Dave.DecryptFailure, { arrivalMs, ssrc }: AudioPacket, nowMs: number): void {
     if (failure === "NotMember") this.#fromNonMembers++
     else this.#undecryptable++
     // while the WebSocket is lost, our keys are behind because nobody could announce the next ones
-    if (waitedMs > earlyBounds.ms + promptMs || this.#earlyHold.isStretched(nowMs)) return
-    this.#options.onDecrypted(false, nowMs - waitedMs)
+    if (nowMs - arrivalMs > earlyBounds.ms + promptMs || this.#earlyHold.isStretched(nowMs)) return
+    this.#options.onDecrypted(false, arrivalMs, ssrc)
   }
 
   #drop({ failure, packet }: Early, nowMs: number): void {
     if (failure === "none") this.#pass(packet)
-    else this.#giveUp(failure, nowMs - packet.arrivalMs, nowMs)
+    else this.#giveUp(failure, packet, nowMs)
   }
 
   #dropEarly(nowMs: number): void {
@@ -278,7 +278,7 @@ class Receiver implements E2eeReceiver {
         this.#repeats ??= Repeats.make()
         this.#repeats.note(packet)
         this.#pass({ ...packet, payload })
-        this.#options.onDecrypted(true, packet.arrivalMs)
+        this.#options.onDecrypted(true, packet.arrivalMs, packet.ssrc)
       }
       for (const one of silence) this.#passSilence(one)
     })

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { Ssrc } from "../../protocol/Identifier.ts"
 
 /**
  * The number of consecutive undecryptable frames after which we ask to be added to the group again: 0.72 s of one speaker.
@@ -40,6 +41,9 @@ export class E2eeRecovery {
   /** When the first and the last of them arrived. */
   #firstMs = 0
   #lastUnreadableMs = 0
+  #lastUnreadable: Ssrc | undefined = undefined
+  /** Whose frame made the last recovery due. */
+  #cause: Ssrc | undefined = undefined
   /** When the last frame arrived that was decrypted. */
   #readMs = -Infinity
   #inRow = 0
@@ -50,14 +54,16 @@ export class E2eeRecovery {
    * An encrypted frame was decrypted, or could not be. That it cannot be is known only after it has waited for another key, and
    * counts at its arrival: if a later frame was decrypted, our keys are right.
    */
-  onDecrypted(isReadable: boolean, arrivalMs: number): void {
+  onDecrypted(isReadable: boolean, arrivalMs: number, ssrc: Ssrc): void {
     if (isReadable) {
       this.#unreadable = 0
       this.#readMs = Math.max(this.#readMs, arrivalMs)
-      this.#intervalMs = intervalMs
+      // that others can be read does not mean that it has helped
+      if (ssrc === this.#cause) this.#intervalMs = intervalMs
     } else if (arrivalMs > this.#readMs) {
       if (this.#unreadable++ === 0) this.#firstMs = arrivalMs
       this.#lastUnreadableMs = arrivalMs
+      this.#lastUnreadable = ssrc
     }
   }
 
@@ -73,6 +79,7 @@ export class E2eeRecovery {
   /** Waits twice as long before the next one: a member who sends garbage must not make us leave and return forever. */
   backOff(): void {
     this.#intervalMs = Math.min(maxIntervalMs, this.#intervalMs * 2)
+    this.#cause = this.#lastUnreadable
   }
 
   /** Begins a recovery; false if there have been too many. */

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Latch, Scope } from "effect"
+import { Effect, Exit, Fiber, Latch, Scope } from "effect"
 import * as Dave from "../../../src/Dave.ts"
 import * as E2ee from "../../../src/driver/e2ee/E2ee.ts"
 import type * as Line from "../../../src/driver/Line.ts"
@@ -68,8 +68,8 @@ const rig = Effect.fnUntraced(function*(
     onFailed: (error) => failures.push(error)
   })
   let sequence = 0
-  const hear = (payload: Uint8Array, userId = guest) =>
-    e2ee.receive({ ssrc: Ssrc.make(7), userId, sequence: sequence++, timestamp: 0, payload, arrivalMs: clock.nowMs })
+  const hear = (payload: Uint8Array, userId = guest, ssrc = 7) =>
+    e2ee.receive({ ssrc: Ssrc.make(ssrc), userId, sequence: sequence++, timestamp: 0, payload, arrivalMs: clock.nowMs })
   return {
     mock,
     clock,
@@ -358,6 +358,31 @@ describe("E2ee", () => {
       assert.deepStrictEqual(take(), [])
       yield* say(description(1))
       assert.deepStrictEqual(take(), ["26"])
+    })
+  )
+
+  test(
+    "begins again with the next socket if the former one ended while the key package was being made",
+    Effect.gen(function*() {
+      const made = yield* Latch.make()
+      const { e2ee, gate, say, take } = yield* rig((group) => ({
+        create: (version) => Effect.andThen(made.await, group.create(version))
+      }))
+      yield* say(connected(guest))
+      const handling = yield* Effect.forkScoped(say(description(1)))
+      yield* settle
+      e2ee.lost()
+      yield* Fiber.interrupt(handling)
+      e2ee.resumed()
+      yield* settle
+      assert.deepStrictEqual(take(), [])
+      // another socket does not begin it once more
+      e2ee.lost()
+      e2ee.resumed()
+      yield* made.open
+      yield* settle
+      assert.deepStrictEqual(take(), ["26"])
+      assert.deepInclude(gate(), { _tag: "hold", untilMs: 1_005_000 })
     })
   )
 
@@ -680,6 +705,38 @@ describe("E2ee", () => {
       assert.isAtLeast(recoveries, 4)
       assert.isAtMost(recoveries, 7)
       assert.deepInclude(e2ee.statistics(), { recoveries: recoveries + 1 })
+    })
+  )
+
+  test(
+    "is not made to leave the group every few seconds by one whom nobody can read, while others can be read in between",
+    Effect.gen(function*() {
+      const { clock, commit, e2ee, hear, propose, say, state, take, welcome } = yield* member()
+      const other = UserId.make("32")
+      yield* say(connected(other))
+      yield* propose
+      yield* commit(0)
+      take()
+      let recoveries = 0
+      for (let second = 0; second < 600; second++) {
+        for (let frames = 0; frames < 50; frames++) {
+          clock.nowMs += 20
+          // they speak in turn, four seconds each
+          if (second % 8 < 4) hear(MockDave.protect(frame, 99))
+          else hear(MockDave.protect(frame, state()?.membership?.epoch ?? 0), other, 8)
+        }
+        yield* settle
+        if (take().includes("31:0")) {
+          recoveries++
+          yield* propose
+          yield* welcome(0)
+          take()
+        }
+      }
+      assert.strictEqual(e2ee.statistics().decrypted, 15_000)
+      assert.isAtLeast(recoveries, 4)
+      assert.isAtMost(recoveries, 7)
+      assert.deepInclude(e2ee.statistics(), { recoveries })
     })
   )
 
