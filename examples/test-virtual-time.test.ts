@@ -2,7 +2,8 @@
  * Tests a bot in memory and on virtual time, where an hour takes milliseconds. Run it with Vitest.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { AudioSource, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import { Time } from "effect-discord-voice/testing"
 import { greeter } from "./greeter.ts"
@@ -73,4 +74,22 @@ describe("on virtual time", () => {
       Effect.scoped,
       Effect.provide(Emulator.layerMemory({ seed: 7, network: { latencyMs: 60, jitterMs: 40, loss: 0.1 } }))
     ))
+
+  it.effect("plays in a session that leaves over a slow network", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
+      const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+      const voice = yield* Time.during(Layer.build(discord.layerVoice("bot")), "5 seconds")
+      const song = AudioSource.silence("1 second")
+      yield* Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        const session = yield* Time.during(VoiceSession.join(where).pipe(Scope.provide(scope)), "5 seconds")
+        yield* session.play(song)
+        yield* Time.advance("5 seconds")
+        yield* Time.during(Scope.close(scope, Exit.void), "5 seconds")
+      }).pipe(Effect.provide(voice))
+      assert.isAtLeast((yield* guest.heard).length, 50)
+      assert.deepStrictEqual((yield* discord.snapshot).voiceStates.map(({ scripted }) => scripted), [true])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory({ network: { latencyMs: 60 } }))))
 })

@@ -26,6 +26,7 @@ import * as Pcm from "./Pcm.ts"
 import * as PcmTicks from "./PcmTicks.ts"
 import type {
   MixedFrame,
+  MixedOptions,
   PcmFrame,
   PcmOptions,
   PcmTick,
@@ -52,6 +53,11 @@ export type {
    * @since 0.1.0
    */
   MixedFrame,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  MixedOptions,
   /**
    * @category models
    * @since 0.1.0
@@ -206,8 +212,11 @@ export interface Receive {
    * buffer.
    */
   readonly speaking: Stream.Stream<Speaking, VoiceError>
-  /** A mix of all participants, every 20 ms, at their levels. A soft limiter applies where they are too loud together. */
-  readonly mixed: (options?: PcmOptions) => Stream.Stream<MixedFrame, VoiceError, OpusDecoder>
+  /**
+   * A mix of all participants, or of those that `users` selects, every 20 ms, at their levels. A soft limiter applies where
+   * they are too loud together.
+   */
+  readonly mixed: (options?: MixedOptions) => Stream.Stream<MixedFrame, VoiceError, OpusDecoder>
   /**
    * Sets a user's gain in `mixed`, or mutes the user there. A property that is left out keeps its value. Running mixes change
    * within 20 ms, without a click, from the next frame that is read. A level lasts for the whole session, also when the user
@@ -240,6 +249,8 @@ export interface Receive {
 }
 
 const defaultCapacity = 256
+
+const everybody = (): boolean => true
 
 const tickSamples = 960
 
@@ -378,11 +389,12 @@ export const make = Effect.fnUntraced(function*(
     ticks,
     ticksPcm,
     speaking,
-    mixed: (pcmOptions = {}) =>
+    mixed: (mixedOptions = {}) =>
       Stream.suspend(() => {
-        const { channels = 2, rate = 48_000 } = pcmOptions
-        const mix = Mixdown.make({ length: tickSamples * rate / 48_000 * channels, channels, gainOf: levels.gainOf })
-        return Stream.map(ticksPcm(pcmOptions), mix)
+        const { channels = 2, rate = 48_000, users = everybody } = mixedOptions
+        const gainOf = (userId: UserId) => users(userId) ? levels.gainOf(userId) : 0
+        const mix = Mixdown.make({ length: tickSamples * rate / 48_000 * channels, channels, gainOf })
+        return Stream.map(ticksPcm(mixedOptions), mix)
       }),
     setLevel: (userId, level) => Effect.asVoid(levels.set(userId, level)),
     levels: Effect.sync(levels.all),

@@ -72,6 +72,20 @@ export interface PcmOptions {
 }
 
 /**
+ * The format of a mix, and whose audio is in it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MixedOptions extends PcmOptions {
+  /**
+   * Selects the users who are mixed. The function is called for each frame, so the selection may change while the mix runs: a
+   * user then fades in or out within 20 ms. A user who is not selected is not among the `speakers`. Default: all users.
+   */
+  readonly users?: ((userId: UserId) => boolean) | undefined
+}
+
+/**
  * The format of one user's PCM.
  *
  * @category models

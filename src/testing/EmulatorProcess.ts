@@ -111,11 +111,17 @@ export interface Heard {
   readonly encrypted: number
   readonly levelDb?: number | null
   readonly file?: {
+    /** The number of frames in the file. */
     readonly frames: number
+    /** Frames of the file that were heard, unchanged and in order. */
     readonly heard: number
+    /** Frames that are neither of the file nor silence. */
     readonly foreign: number
+    /** Frames that were heard more than once. */
     readonly repeated: number
+    /** Whether the whole file was heard, once, and nothing else but silence. */
     readonly intact: boolean
+    /** The longest time between two frames of the file, in milliseconds. */
     readonly largestGapMs: number
   }
 }
@@ -170,6 +176,29 @@ export class EmulatorEnded extends Error {
 }
 
 /**
+ * The emulator did not say in time what the program waited for. The message contains the last lines that it said instead.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotSaid extends Error {
+  override readonly name = "NotSaid"
+}
+
+/**
+ * The options of `until`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UntilOptions {
+  /** The index in `said` of the first line that counts. To wait for what is still to come, pass `said.length`. Default 0. */
+  readonly from?: number | undefined
+  /** How long to wait. By default without a limit. */
+  readonly timeoutMs?: number | undefined
+}
+
+/**
  * A running emulator process.
  *
  * @category models
@@ -185,10 +214,10 @@ export interface EmulatorProcess extends AsyncDisposable {
    */
   readonly tell: <Name extends Order["do"]>(order: Extract<Order, { readonly do: Name }>) => Promise<Answer<Name>>
   /**
-   * Resolves with the first line for which `find` returns true, among past and future lines. Rejects with `EmulatorEnded`, and
-   * with what `find` throws.
+   * Resolves with the first line for which `find` returns true, among past and future lines; with `from`, among those from that
+   * index in `said` on. Rejects with `NotSaid` after `timeoutMs`, with `EmulatorEnded`, and with what `find` throws.
    */
-  readonly until: (find: (line: Line) => boolean) => Promise<Line>
+  readonly until: (find: (line: Line) => boolean, options?: UntilOptions) => Promise<Line>
   /** Stops the process, if it is running, and resolves with its exit code. With `--strict` that is 1 if there were violations. */
   readonly stop: () => Promise<number>
 }
@@ -231,6 +260,13 @@ const lineOf = (text: string): Line | undefined => {
   } catch {
     return undefined
   }
+}
+
+/** The last lines, without the first one of all, which has the certificate and the token. */
+const told = (lines: ReadonlyArray<Line>): string => {
+  const last = lines.filter((line) => !isListening(line)).slice(-20)
+  if (last.length === 0) return "It said nothing."
+  return `It said last:\n${last.map((line) => JSON.stringify(line).slice(0, 300)).join("\n")}`
 }
 
 interface Waiting {
@@ -285,14 +321,26 @@ class Running implements EmulatorProcess {
     throw new EmulatorEnded(`The emulator did not start: ${String(line["message"])}`)
   }
 
-  async until(find: (line: Line) => boolean): Promise<Line> {
-    const line = this.said.find(find)
+  async until(find: (line: Line) => boolean, { from = 0, timeoutMs }: UntilOptions = {}): Promise<Line> {
+    const line = this.said.slice(from).find(find)
     if (line !== undefined) return line
     if (this.#ended !== undefined) throw this.#ended
-    return await new Promise<Line>((resolve, reject) => {
-      this.#waiting = [...this.#waiting, { find, resolve, reject }]
-      this.#keep(true)
-    })
+    let timer: NodeJS.Timeout | undefined
+    try {
+      return await new Promise<Line>((resolve, reject) => {
+        const waiting = { find, resolve, reject }
+        this.#waiting = [...this.#waiting, waiting]
+        this.#keep(true)
+        if (timeoutMs === undefined) return
+        timer = setTimeout(() => {
+          this.#waiting = this.#waiting.filter((other) => other !== waiting)
+          this.#keep(this.#waiting.length > 0 || this.#isStopping)
+          reject(new NotSaid(`The emulator did not say it within ${timeoutMs} ms. ${told(this.said.slice(from))}`))
+        }, timeoutMs)
+      })
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   async tell<Name extends Order["do"]>(order: Extract<Order, { readonly do: Name }>): Promise<Answer<Name>> {

@@ -657,6 +657,12 @@ describe("emulator", () => {
         ok: true,
         "messages[0].id": message
       })
+      // Only what came later, so that an earlier message with the same text is not taken for the answer.
+      assert.deepInclude(yield* order({ do: "messages", after: message }), { ok: true, messages: [] })
+      assert.isFalse((yield* order({ do: "messages", after: message, text: "!play", timeoutMs: 1 }))["ok"])
+      const { message: second } = yield* order({ do: "write", content: "!play", user: "somebody" })
+      const later = yield* order({ do: "messages", after: message, text: "!play" })
+      assert.deepNestedInclude(later, { ok: true, "messages.length": 1, "messages[0].id": second })
       assert.deepInclude(yield* order({ do: "react", message, emoji: "👌" }), { ok: true })
       assert.include(String((yield* order({ do: "react", message: "1", emoji: "👌" }))["message"]), "the id 1")
       const all: unknown = (yield* order({ do: "messages" }))["messages"]

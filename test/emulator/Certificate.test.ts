@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createPrivateKey, X509Certificate } from "node:crypto"
+import { once } from "node:events"
+import { connect, createServer } from "node:tls"
 import * as Certificate from "../../src/emulator/shell/Certificate.ts"
 
 describe("Certificate", () => {
@@ -28,5 +30,26 @@ describe("Certificate", () => {
       assert.notStrictEqual(one.authority, two.authority)
       assert.notStrictEqual(one.privateKey, two.privateKey)
       assert.isFalse(new X509Certificate(two.certificate).verify(new X509Certificate(one.authority).publicKey))
+    }))
+
+  it.live("is trusted next to those of other emulators", () =>
+    Effect.gen(function*() {
+      const made = yield* Effect.all([Certificate.make, Certificate.make, Certificate.make])
+      const ca = made.map(({ authority }) => authority)
+      yield* Effect.forEach(made, ({ certificate, privateKey }) =>
+        Effect.promise(async () => {
+          const server = createServer({ cert: certificate, key: privateKey }).listen(0, "127.0.0.1")
+          try {
+            await once(server, "listening")
+            const address = server.address()
+            if (address === null || typeof address === "string") throw new Error("the server has no port")
+            const socket = connect({ ca, host: "127.0.0.1", port: address.port, servername: "localhost" })
+            await once(socket, "secureConnect")
+            assert.isTrue(socket.authorized)
+            socket.destroy()
+          } finally {
+            server.close()
+          }
+        }))
     }))
 })

@@ -191,6 +191,35 @@ describe("Receive", () => {
       assert.strictEqual(yield* mock.live, 0)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
 
+  it.effect("mixes only those who are selected, also those who come later, and follows changes", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const talking = new Set<UserId>()
+      const { values } = yield* keep(receive.mixed({ channels: 1, users: (userId) => talking.has(userId) }))
+      const talk = Effect.fnUntraced(function*(from: number) {
+        // whoever was heard before has faded out by then
+        yield* TestClock.adjust(40)
+        const { length } = values
+        for (let n = from; n < from + 20; n++) {
+          hand.push(packet(n, { arrivalMs: yield* nowMs }))
+          hand.push(packet(n, { arrivalMs: yield* nowMs, ssrc: 2, userId: bob }))
+          yield* TestClock.adjust(20)
+        }
+        yield* TestClock.adjust(300)
+        return new Set(values.slice(length).flatMap(({ speakers }) => speakers))
+      })
+      assert.deepStrictEqual(yield* talk(0), new Set())
+      talking.add(bob)
+      assert.deepStrictEqual(yield* talk(20), new Set([bob]))
+      // the level is another matter
+      yield* receive.setLevel(bob, { muted: true })
+      assert.deepStrictEqual(yield* talk(40), new Set())
+      yield* receive.setLevel(bob, { muted: false })
+      talking.clear()
+      assert.deepStrictEqual(yield* talk(60), new Set())
+    }).pipe(Effect.provide(MockOpusDecoder.layer)))
+
   it.effect("does not count users as present who left while there was no connection", () =>
     Effect.gen(function*() {
       const hand = Intake.make()

@@ -5,7 +5,7 @@ import * as EmulatorProcess from "../../src/testing/EmulatorProcess.ts"
 
 const song = fileURLToPath(new URL("../../examples/song.ogg", import.meta.url))
 
-const { EmulatorEnded, OrderRefused, start } = EmulatorProcess
+const { EmulatorEnded, NotSaid, OrderRefused, start } = EmulatorProcess
 
 const rejection = async (promise: Promise<unknown>): Promise<unknown> => {
   try {
@@ -100,6 +100,33 @@ describe("EmulatorProcess", () => {
     assert.deepStrictEqual(messages.map(({ content, id }) => ({ content, id })), [{ content: "hello", id: message }])
     assert.deepInclude(await emulator.tell({ do: "verdicts" }), { violations: [], advice: [] })
     assert.isNumber((await emulator.tell({ do: "counters" })).counters["dave-epoch"])
+  })
+
+  it("waits for what is said after a moment, for a limited time", async () => {
+    await using emulator = await start({ flags: ["--user", "guest"], log: "ignore" })
+    const isLeave = ({ event, user }: EmulatorProcess.Line) => event === "leave" && user === "guest"
+    await emulator.tell({ do: "leave", user: "guest" })
+    const first = await emulator.until(isLeave)
+    const from = emulator.said.length
+    const second = emulator.until(isLeave, { from })
+    await emulator.tell({ do: "join", user: "guest" })
+    await emulator.tell({ do: "leave", user: "guest" })
+    assert.notStrictEqual(await second, first)
+    assert.strictEqual(await emulator.until(isLeave, { from }), await second)
+    assert.strictEqual(await emulator.until(isLeave, { timeoutMs: 0 }), first)
+
+    const never = await rejection(emulator.until(isLeave, { from: 1_000_000, timeoutMs: 20 }))
+    assert.instanceOf(never, NotSaid)
+    assert.strictEqual(never.message, "The emulator did not say it within 20 ms. It said nothing.")
+    const moved = await rejection(emulator.until(({ event }) => event === "move", { from, timeoutMs: 20 }))
+    assert.instanceOf(moved, NotSaid)
+    assert.match(
+      moved.message,
+      /^The emulator did not say it within 20 ms\. It said last:\n[^]*"event":"join"[^]*\n[^]*"event":"leave"/
+    )
+    const all = await rejection(emulator.until(() => false, { timeoutMs: 0 }))
+    assert.instanceOf(all, NotSaid)
+    assert.notInclude(all.message, emulator.listening.token)
   })
 
   it("rejects orders and waits after it has ended", async () => {

@@ -152,6 +152,7 @@ export const Order = Schema.Union([
     channel: Schema.optionalKey(channel),
     direct,
     user: Schema.optionalKey(user),
+    after: Schema.optionalKey(Schema.String),
     text: Schema.optionalKey(Schema.String),
     timeoutMs: count
   }),

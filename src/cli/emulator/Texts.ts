@@ -25,6 +25,10 @@ const inDirect = <A extends { readonly direct?: string; readonly user?: string }
 const saysIn = (messages: ReadonlyArray<{ readonly content: string }>, text: string): boolean =>
   messages.some(({ content }) => content.includes(text))
 
+/** Whether one id is later than another. Ids are decimal numbers that are too large to compare as numbers. */
+const isLater = (id: string, other: string): boolean =>
+  id.length === other.length ? id > other : id.length > other.length
+
 /**
  * Makes the functions that execute these orders in an emulator.
  *
@@ -86,10 +90,10 @@ export const make = (discord: Emulator.Emulator["Service"]) => {
 
   /** The messages in a channel, immediately or when one of them contains a text. */
   const messages = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "messages" }>) {
-    const { text, timeoutMs = patienceMs, user } = order
+    const { after = "0", text, timeoutMs = patienceMs, user } = order
     const chat = yield* chatOf(order)
     const isWanted = (message: Emulator.ChatMessage) =>
-      user === undefined || message.user === user || message.userId === user
+      isLater(message.id, after) && (user === undefined || message.user === user || message.userId === user)
     if (text === undefined) return (yield* chat.messages).filter(isWanted)
     return yield* withText(
       text,

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { randomBytes } from "node:crypto"
 import { CertificateFailed, type EmulatorError, make as makeError } from "./EmulatorError.ts"
 
 /**
@@ -24,7 +25,8 @@ export interface Certificate {
 
 /**
  * Makes an authority and a certificate: P-256, SHA-256, valid for a year from now on the system's clock. The key of the
- * authority is discarded immediately. Fails with the reason `CertificateFailed`.
+ * authority is discarded immediately, and its name is its own, so that a client can trust several authorities. Fails with the
+ * reason `CertificateFailed`.
  *
  * @category constructors
  * @since 0.1.0
@@ -33,7 +35,9 @@ export const make: Effect.Effect<Certificate, EmulatorError> = Effect.tryPromise
   try: async () => {
     // Imported here because the library takes a tenth of a second to load and most runs do not use TLS.
     const { generate } = await import("selfsigned")
-    const authority = await generate([{ name: "commonName", value: "effect-discord-voice emulator" }], {
+    // TLS libraries look for an authority by its name, and try no other of the same name.
+    const name = `effect-discord-voice emulator ${randomBytes(8).toString("hex")}`
+    const authority = await generate([{ name: "commonName", value: name }], {
       keyType: "ec",
       algorithm: "sha256",
       extensions: [
