@@ -36,21 +36,27 @@ export const memory: Bench = {
       idleReduced: Array<number>(),
       playingReduced: Array<number>(),
       idleHeap: Array<number>(),
-      playingHeap: Array<number>()
+      playingHeap: Array<number>(),
+      process: Array<number>(),
+      total: Array<number>()
     }))
     const rig = await Rig.open({ maxStreams: count, maxSeconds: 1 })
     try {
       for (let n = 0; n < rounds; n++) {
         for (
-          const { idle, idleHeap, idleReduced, playing, playingHeap, playingReduced, subject } of n % 2 === 0
-            ? results
-            : results.toReversed()
+          const { idle, idleHeap, idleReduced, playing, playingHeap, playingReduced, process, subject, total }
+            of n % 2 === 0
+              ? results
+              : results.toReversed()
         ) {
           progress(`memory: round ${n + 1}/${rounds}: ${count} x ${subject.name}`)
           const cell: Rig.Cell = { subject, count, modes: [mode], node: Rig.ownNode }
           const before = await rig.memoryBefore(cell)
           await rig.with(cell, async (running) => {
-            idle.push(kib(await running.memory(), before.kept, count))
+            const memory = await running.memory()
+            idle.push(kib(memory, before.kept, count))
+            process.push(before.kept.rss / 1e6)
+            total.push(memory.rss / 1e6)
             await running.play()
             await Rig.pause(playMs)
             playing.push(kib(await running.memory(), before.kept, count))
@@ -72,33 +78,41 @@ export const memory: Bench = {
     const shown = (values: ReadonlyArray<number>) =>
       `${median(values).toFixed(0)} (${Math.min(...values).toFixed(0)}-${Math.max(...values).toFixed(0)})`
     return {
-      rows: results.map(({ idle, idleHeap, idleReduced, playing, playingHeap, playingReduced, subject }) => ({
+      rows: results.map((
+        { idle, idleHeap, idleReduced, playing, playingHeap, playingReduced, process, subject, total }
+      ) => ({
         player: subject.name,
         "idle KiB": shown(idle),
         "playing KiB": shown(playing),
         "idle, reduced": shown(idleReduced),
         "playing, reduced": shown(playingReduced),
         "idle, heap": shown(idleHeap),
-        "playing, heap": shown(playingHeap)
+        "playing, heap": shown(playingHeap),
+        "process MB": `${median(process).toFixed(0)} to ${median(total).toFixed(0)}`
       })),
       figures: {
         connections: count,
         rounds,
-        players: results.map(({ idle, idleHeap, idleReduced, playing, playingHeap, playingReduced, subject }) => ({
+        players: results.map((
+          { idle, idleHeap, idleReduced, playing, playingHeap, playingReduced, process, subject, total }
+        ) => ({
           player: subject.name,
           idle,
           playing,
           idleReduced,
           playingReduced,
           idleHeap,
-          playingHeap
+          playingHeap,
+          process,
+          total
         }))
       },
       notes: [
         `a connection of ${count}: resident memory after garbage collection, less that without connections; ` +
         `medians (least-greatest) of ${rounds} rounds`,
         "reduced: after a collection as V8 makes it where memory runs short, which gives back its space for new objects; heap: what of that are objects",
-        `Node ${process.version}, ${mode}, over TLS`
+        "process: the whole process without connections, and with all of them, idle",
+        `Node ${globalThis.process.version}, ${mode}, over TLS`
       ]
     }
   }
