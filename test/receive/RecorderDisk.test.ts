@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
+import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Recorder from "../../src/receive/Recorder.ts"
 import type { VoiceError } from "../../src/VoiceError.ts"
 import * as Rig from "../integration/rig.ts"
@@ -225,5 +226,23 @@ describe("Recorder, a slow disk", () => {
       open()
       assert.deepInclude((yield* Fiber.join(starting)).reason, { kind: "DiskFull" })
       assert.strictEqual(disk.files.size, 0)
+    })).pipe(Effect.provide(layer)))
+
+  it.effect("is complete if the session ends before the disk has begun", () =>
+    Rig.run(Effect.gen(function*() {
+      const { ada, session } = yield* lobby
+      const disk = Kit.disk()
+      let open = () => {}
+      disk.gate = new Promise((resolve) => open = resolve)
+      const starting = yield* Effect.forkScoped(start(session, disk), { startImmediately: true })
+      yield* ada.speak(loud(50))
+      const discord = yield* Emulator.Emulator
+      yield* discord.faults.kick("bot")
+      yield* Effect.exit(session.awaitClosed)
+      open()
+      const recording = yield* Fiber.join(starting)
+      const manifest = yield* recording.awaitEnd
+      assert.deepInclude(manifest, { state: "complete", endedBy: "session" })
+      assert.isAtLeast(manifest.users[0]?.packets.written ?? 0, 45)
     })).pipe(Effect.provide(layer)))
 })
